@@ -1,0 +1,277 @@
+"""DataFrame in, plotly figure out: no Streamlit here.
+
+The figures carry no text colour and no background, so that `st.plotly_chart(figure, theme="streamlit", config=CONFIG)`
+gives both themes theirs; lines and bars keep to colours that show on either. Labels stand at the data instead of in a
+legend. Nothing zooms or pans: a finger on a chart scrolls the page.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard.figure import CONFIG, GRID, SMALL, class_axis, layout, plain, subtitles
+from dashboard.matrix import confusion_matrix
+from dashboard.palette import ACCENT, NEUTRAL
+
+__all__ = [
+    "CONFIG",
+    "candidates",
+    "class_counts",
+    "confusion_matrix",
+    "learning_curves",
+    "probability_bars",
+    "score_bars",
+    "size_scatter",
+]
+
+SPLITS = ("train", "validation", "test", "unlabelled")
+METRICS = {"precision": "precision", "recall": "recall", "f1": "F1"}
+
+
+def class_counts(counts: pd.DataFrame, colours: Mapping[str, str], share: bool = False) -> go.Figure:
+    """Return bars of images a class, one column a split, each bar labelled.
+
+    counts: columns class, split, n. Counts have a scale of their own in each column (the label tells the number); with
+    `share` every bar is the class's proportion of its split, on one scale, so that columns compare.
+    """
+    splits = [split for split in SPLITS if split in set(counts["split"])]
+    table = counts.pivot_table(index="class", columns="split", values="n", aggfunc="sum", fill_value=0)
+    table = table.reindex(index=list(dict.fromkeys(counts["class"])), columns=splits, fill_value=0)
+    totals = table.sum()
+    shares = table / totals.clip(lower=1)
+    titles = [f"{split}<br>{_images(totals[split])}" for split in splits]
+    figure = make_subplots(1, max(1, len(splits)), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=titles or None)
+    for column, split in enumerate(splits, start=1):
+        values = shares[split] if share else table[split]
+        texts = [f"{100 * value:.1f}%" for value in values] if share else [f"{value:,}" for value in values]
+        bars = _bars(table.index, values, texts, [colours.get(name, NEUTRAL) for name in table.index])
+        bars.customdata = np.column_stack([table[split], 100 * shares[split]]).tolist()
+        bars.hovertemplate = f"%{{y}}, {split}: %{{customdata[0]:,}} images (%{{customdata[1]:.1f}}%)<extra></extra>"
+        figure.add_trace(bars, row=1, col=column)
+        top = shares.to_numpy().max() if share else values.max()
+        figure.update_xaxes(visible=False, range=[0, 1.5 * max(top, 1e-9)], row=1, col=column)
+    class_axis(figure, [plain(name) for name in table.index])
+    subtitles(figure)
+    return layout(figure, 30 * len(table) + 58, top=50)
+
+
+def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
+    """Return precision, recall and F1 a class as labelled dots on one scale, with the support beside the name.
+
+    per_class: columns class, precision, recall, f1 (0 to 1, or NaN where it is not defined), support (images).
+    """
+    labels = [f"{plain(row['class'])}  <span style='font-size:11px'>n={row.support:,}</span>" for _, row in per_class.iterrows()]
+    lowest = np.nanmin(per_class[list(METRICS)].to_numpy(float), initial=1.0)
+    floor = min(0.9, np.floor(10 * lowest) / 10)
+    figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=list(METRICS.values()))
+    tints = [colours.get(name, NEUTRAL) for name in per_class["class"]]
+    for column, (metric, name) in enumerate(METRICS.items(), start=1):
+        stems = go.Bar(
+            x=per_class[metric] - floor, y=labels, base=floor, orientation="h", width=0.08,
+            marker={"color": tints, "opacity": 0.45}, hoverinfo="skip",
+        )  # fmt: skip
+        dots = go.Scatter(
+            x=per_class[metric],
+            y=labels,
+            mode="markers+text",
+            marker={"size": 12, "color": tints, "opacity": 1},
+            text=[f"{value:.3f}" if pd.notna(value) else "" for value in per_class[metric]],
+            textposition="middle right",
+            textfont={"size": SMALL},
+            cliponaxis=False,
+            customdata=[[plain(name), count] for name, count in zip(per_class["class"], per_class["support"], strict=True)],
+            hovertemplate=f"%{{customdata[0]}}: {name} %{{x:.3f}}, %{{customdata[1]:,}} images<extra></extra>",
+        )
+        figure.add_traces([stems, dots], rows=1, cols=column)
+        # The label of a perfect score still needs its place.
+        figure.update_xaxes(range=[floor - 0.04 * (1 - floor), 1 + 0.9 * (1 - floor)], row=1, col=column)
+    figure.update_xaxes(tickvals=[floor, 1], tickformat=".1f", gridcolor=GRID, zeroline=False)
+    class_axis(figure, labels)
+    subtitles(figure)
+    return layout(figure, 34 * len(per_class) + 70, top=30, bottom=28)
+
+
+def probability_bars(names: Sequence[str], values: Sequence[float], colours: Mapping[str, str]) -> go.Figure:
+    """Return a compact bar for each class, the given order from the top, labelled in percent. values: 0 to 1."""
+    texts = [f"{100 * value:.1f}%" for value in values]
+    bars = _bars(names, values, texts, [colours.get(name, NEUTRAL) for name in names])
+    bars.hovertemplate = "%{y}: %{text}<extra></extra>"
+    figure = go.Figure(bars)
+    # One scale whatever the answer: a bar's length says how sure.
+    figure.update_xaxes(visible=False, range=[0, 1.22])
+    class_axis(figure, [plain(name) for name in names])
+    return layout(figure, 30 * len(names) + 8)
+
+
+def learning_curves(epochs: pd.DataFrame, best_epoch: int | None = None) -> go.Figure:
+    """Return two panels, loss and macro F1 by epoch, a line for train and one for validation, the best epoch marked.
+
+    epochs: columns epoch (1, 2, ...) and any of train_loss, validation_loss, train_macro_f1, validation_macro_f1; NaN is
+    a gap. A lone epoch shows as dots.
+    """
+    panels = {"loss": "loss", "macro_f1": "macro F1"}
+    titles = [_panel_title(epochs, metric, name, best_epoch) for metric, name in panels.items()]
+    figure = make_subplots(1, 2, horizontal_spacing=0.16, subplot_titles=titles)
+    for column, metric in enumerate(panels, start=1):
+        lines = {split: f"{split}_{metric}" for split in ("train", "validation")}
+        lines = {split: name for split, name in lines.items() if name in epochs and epochs[name].notna().any()}
+        for split, name in lines.items():
+            figure.add_trace(_curve(epochs, name, split), row=1, col=column)
+        if lines:
+            _name_lines(figure, epochs, lines, column)
+        if lines and best_epoch is not None:
+            figure.add_vline(best_epoch, line={"color": ACCENT, "width": 1, "dash": "dot"}, row=1, col=column)
+    last = max(2, int(epochs["epoch"].max())) if len(epochs) else 2
+    figure.update_xaxes(range=[0.7, last + 0.3], tick0=1, dtick=max(1, round(last / 6)), tickformat="d", showgrid=False)
+    figure.update_xaxes(title="epoch")
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, tickfont={"size": SMALL}, nticks=5)
+    subtitles(figure)
+    return layout(figure, 310, top=52, bottom=44)
+
+
+def candidates(scores: pd.DataFrame, chosen: float) -> go.Figure:
+    """Return validation macro F1 by regularisation strength C, the chosen one marked.
+
+    scores: columns C, validation_macro_f1 and optionally validation_loss.
+    """
+    scores = scores.sort_values("C")
+    losses = scores["validation_loss"] if "validation_loss" in scores else pd.Series(np.nan, index=scores.index)
+    picked = np.isclose(scores["C"], chosen, rtol=1e-6)
+    points = go.Scatter(
+        x=scores["C"],
+        y=scores["validation_macro_f1"],
+        mode="lines+markers+text",
+        line={"color": NEUTRAL, "width": 2},
+        marker={"size": np.where(picked, 14, 8), "color": np.where(picked, ACCENT, NEUTRAL), "opacity": 1},
+        text=[_chosen_label(f1, pick) for f1, pick in zip(scores["validation_macro_f1"], picked, strict=True)],
+        textposition="top center",
+        textfont={"size": SMALL},
+        cliponaxis=False,
+        customdata=[f", loss {loss:.4f}" if pd.notna(loss) else "" for loss in losses],
+        hovertemplate="C = %{x:g}: validation macro F1 %{y:.4f}%{customdata}<extra></extra>",
+    )
+    figure = go.Figure(points)
+    low, high = scores["validation_macro_f1"].min(), scores["validation_macro_f1"].max()
+    pad = max(0.25 * (high - low), 0.002)
+    ticks = [f"{strength:g}" for strength in scores["C"]]
+    figure.update_xaxes(type="log", tickvals=scores["C"], ticktext=ticks, showgrid=False, title="C (smaller: more regularised)")
+    figure.update_yaxes(range=[low - pad, high + 1.6 * pad], nticks=5, gridcolor=GRID, zeroline=False)
+    figure.update_yaxes(title="validation macro F1")
+    return layout(figure, 280, bottom=44, left=60)
+
+
+def size_scatter(sizes: pd.DataFrame) -> go.Figure:
+    """Return image sizes as dots whose area is the number of images, the commonest three labelled.
+
+    sizes: columns width, height (pixels), n (images), a row a size.
+    """
+    sizes = sizes.sort_values("n", ascending=False)
+    names = [f"{row.width:,} × {row.height:,}" for row in sizes.itertuples()]
+    texts = [f"{name}  {_images(n)}" for name, n in zip(names, sizes["n"], strict=True)]
+    dots = go.Scatter(
+        x=sizes["width"],
+        y=sizes["height"],
+        mode="markers+text",
+        marker={
+            "size": sizes["n"],
+            "sizemode": "area",
+            "sizeref": 2 * sizes["n"].max() / 44**2,
+            "sizemin": 4,
+            "color": ACCENT,
+            "opacity": 0.55,
+        },
+        text=[text if place < 3 else "" for place, text in enumerate(texts)],
+        textposition=_beside(sizes),
+        textfont={"size": SMALL},
+        cliponaxis=False,
+        hovertext=texts,
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    figure = go.Figure(dots)
+    figure.update_xaxes(title="width, px", **_pixels(sizes["width"]))
+    figure.update_yaxes(title="height, px", **_pixels(sizes["height"]))
+    return layout(figure, 340, bottom=44, left=60, right=16)
+
+
+def _curve(epochs: pd.DataFrame, column: str, split: str) -> go.Scatter:
+    """Return one split's line; dots show where a line cannot: a lone epoch, or one between two gaps."""
+    return go.Scatter(
+        x=epochs["epoch"],
+        y=epochs[column],
+        mode="lines+markers",
+        line={"color": ACCENT if split == "validation" else NEUTRAL, "width": 2.5},
+        marker={"size": 7 if len(epochs) <= 12 else 4},
+        connectgaps=False,
+        name=split,
+        hovertemplate=f"epoch %{{x}}: {split} %{{y:.4f}}<extra></extra>",
+    )
+
+
+def _name_lines(figure: go.Figure, epochs: pd.DataFrame, lines: Mapping[str, str], column: int) -> None:
+    """Name each line at its end: the upper one over all that is drawn there, the lower one under it."""
+    finals = {split: epochs[name].dropna().iloc[-1] for split, name in lines.items()}
+    first, last = epochs["epoch"].min(), epochs["epoch"].max()
+    # A name covers some half of a panel on a phone.
+    under_names = epochs.loc[epochs["epoch"] >= last - 0.55 * (last - first), list(lines.values())].to_numpy(float)
+    low, high = np.nanmin(epochs[list(lines.values())]), np.nanmax(epochs[list(lines.values())])
+    pad = max(0.18 * (high - low), 0.02)
+    figure.update_yaxes(range=[low - pad, high + pad], row=1, col=column)
+    for split in lines:
+        upper = len(lines) == 1 or finals[split] == max(finals.values())
+        side = {"y": np.nanmax(under_names), "yshift": 12} if upper else {"y": np.nanmin(under_names), "yshift": -12}
+        place = {"x": last, "xanchor": "right"} if last > first else {"x": last, "xanchor": "left", "xshift": 8}
+        figure.add_annotation(text=split, showarrow=False, font={"size": SMALL}, row=1, col=column, **side, **place)
+
+
+def _panel_title(epochs: pd.DataFrame, metric: str, name: str, best_epoch: int | None) -> str:
+    """Return a panel's title; under it what validation scored at the best epoch, or a blank line that keeps its place."""
+    column = f"validation_{metric}"
+    at = epochs.loc[epochs["epoch"] == best_epoch, column].dropna() if column in epochs else epochs["epoch"][:0]
+    return f"{name}<br>" + (f"{at.iloc[0]:.3f} at epoch {best_epoch}" if len(at) else " ")
+
+
+def _bars(names: Sequence[str], values: Sequence[float], texts: list[str], colours: list[str]) -> go.Bar:
+    """Return horizontal bars with their label just outside."""
+    return go.Bar(
+        x=list(values),
+        y=[plain(name) for name in names],
+        orientation="h",
+        text=texts,
+        textposition="outside",
+        textfont={"size": SMALL},
+        cliponaxis=False,
+        marker={"color": colours, "line": {"width": 0}, "cornerradius": 3},
+        width=0.62,
+    )
+
+
+def _pixels(values: pd.Series) -> dict:
+    """Return axis settings for a size in pixels: logarithmic once sizes differ widely."""
+    low, high = values.min(), values.max()
+    base = {"gridcolor": GRID, "zeroline": False}
+    if high > 8 * low:
+        ticks = [step * 10**power for power in range(6) for step in (1, 2, 5) if low / 1.6 <= step * 10**power <= high * 1.6]
+        span = [np.log10(low / 1.6), np.log10(high * 1.6)]
+        return base | {"type": "log", "range": span, "tickvals": ticks, "ticktext": [f"{tick:,}" for tick in ticks]}
+    pad = max(0.2 * (high - low), 0.15 * high)
+    return base | {"range": [max(0, low - pad), high + pad], "tickformat": ",d", "nticks": 6}
+
+
+def _beside(sizes: pd.DataFrame) -> list[str]:
+    """Return where each dot's label has room: on the inner side, and clear of the commonest size's own label."""
+    middle = (sizes["width"].min() + sizes["width"].max()) / 2
+    commonest = sizes["height"].iloc[0] if len(sizes) else 0
+    heights = ["top" if height >= commonest else "bottom" for height in sizes["height"]]
+    sides = ["left" if width > middle else "right" for width in sizes["width"]]
+    return [f"{height} {side}" for height, side in zip(["middle", *heights[1:]], sides, strict=False)]
+
+
+def _images(n: int) -> str:
+    return "1 image" if n == 1 else f"{n:,} images"
+
+
+def _chosen_label(f1: float, pick: bool) -> str:
+    return f"chosen {f1:.3f}" if pick else ""

@@ -1,0 +1,56 @@
+"""What all figures share: height, margins, no ground, no zoom, and the look of axes and panel titles."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
+
+SMALL = 12
+TEXT = 13
+GRID = "rgba(128, 134, 144, 0.22)"
+CLEAR = "rgba(0, 0, 0, 0)"
+
+# Streamlit's frontend puts its darkest text grey of the theme in force in place of this one (GRAY_90 in its plotly theme; a
+# test holds the two together). Its own choice for charts, #808495, stays under 4:1 on white.
+INK = "#000037"
+
+
+def plain(name: str) -> str:
+    """Return a name as plotly shows it letter by letter: it reads <b>, <a> and & in any text as markup."""
+    return name.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def layout(figure: go.Figure, height: int, top: int = 8, bottom: int = 8, left: int = 8, right: int = 8) -> go.Figure:
+    """Give a figure what all share: its height, tight margins, no ground, no legend, no zoom."""
+    figure.update_layout(
+        height=height,
+        margin={"t": top, "b": bottom, "l": left, "r": right},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        font={"size": TEXT, "color": INK},
+        bargap=0.3,
+    )
+    axes = {"fixedrange": True, "automargin": True, "tickfont_color": INK, "title_font_color": INK}
+    figure.update_xaxes(axes)
+    figure.update_yaxes(axes)
+    return figure
+
+
+def class_axis(figure: go.Figure, names: Sequence[str], grid: bool = False) -> None:
+    """Put the classes on the y axis, the first on top, each named in full."""
+    names = list(names)
+    figure.update_yaxes(
+        type="category", categoryorder="array", categoryarray=names, tickvals=names, range=[len(names) - 0.5, -0.5],
+        showgrid=grid, gridcolor=GRID, zeroline=False, ticks="", ticklabelstandoff=6, tickfont={"size": TEXT},
+    )  # fmt: skip
+
+
+def subtitles(figure: go.Figure) -> None:
+    """Set the panels' titles left, above their plot."""
+    titles = [note for note in figure.layout.annotations if note.yref == "paper"]
+    for axis, title in zip(figure.select_xaxes(), titles, strict=False):
+        title.update(x=axis.domain[0], xanchor="left", align="left", yshift=6, font={"size": TEXT, "color": INK})

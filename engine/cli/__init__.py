@@ -1,0 +1,37 @@
+"""The command line. Results go to standard output, progress and errors to standard error; a user's mistake exits with 2."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from engine import __version__
+from engine.cli import data, models, prediction, training
+from engine.cli.output import print_json
+from engine.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(arguments)
+    try:
+        return args.command(args) or 0
+    except UserError as error:
+        print("\n".join(filter(None, [error.message, error.hint])), file=sys.stderr)
+        if getattr(args, "json", False):
+            print_json({"error": error.message, "hint": error.hint})
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m engine", description="Scenescope: from a folder of photos to a classifier you can trust."
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for module in (data, models, training, prediction):
+        module.register(commands)
+    return top

@@ -1,0 +1,69 @@
+"""`data add | list | show`."""
+
+import argparse
+
+from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.data import datasets
+from engine.data.layouts import HELP, SPLITS
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    data = commands.add_parser("data", help="add datasets and look at them", description=f"Datasets. {HELP}")
+    actions = data.add_subparsers(required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="register a dataset, or bring a registered one up to date")
+    add.add_argument("source", help="demo, kaggle:OWNER/NAME, or a folder")
+    add.add_argument("--name", help="the name to register it under (default: from the source)")
+    add.set_defaults(command=_add)
+    listing = actions.add_parser("list", help="the registered datasets")
+    listing.set_defaults(command=_list)
+    show = actions.add_parser("show", help="counts, sizes and the files that were put aside")
+    show.add_argument("name")
+    show.set_defaults(command=_show)
+    for action in (add, listing, show):
+        json_flag(action)
+
+
+def _add(args: argparse.Namespace) -> None:
+    dataset, result = datasets.add(args.source, args.name, progress_line("reading images"))
+    if args.json:
+        print_json({**datasets.summary(dataset), "scan": vars(result)})
+        return
+    print(f"{dataset.name}: {result.ok:,} images in {len(dataset.classes)} classes; {result.read:,} files were read.")
+    _print_problems(dataset)
+
+
+def _list(args: argparse.Namespace) -> None:
+    summaries = [datasets.summary(dataset) for dataset in datasets.datasets()]
+    if args.json:
+        print_json(summaries)
+        return
+    if not summaries:
+        print("There are no datasets yet. Add one with: python -m engine data add demo")
+        return
+    rows = [[s["name"], len(s["classes"]), *s["splits"].values(), len(s["problems"]), s["source"]] for s in summaries]
+    print_table(["name", "classes", *SPLITS, "put aside", "source"], rows)
+
+
+def _show(args: argparse.Namespace) -> None:
+    dataset = datasets.dataset(args.name)
+    document = datasets.summary(dataset)
+    if args.json:
+        print_json(document)
+        return
+    synthetic = " (synthetic: painted by a program)" if dataset.synthetic else ""
+    print(f"{dataset.name}{synthetic}: {document['images']:,} images from {dataset.root}\n")
+    counts = dataset.catalog.counts().pivot(index="class", columns="split", values="n").fillna(0).astype(int)
+    splits = [split for split in SPLITS if split in counts]
+    rows = [[str(name), *(int(row[split]) for split in splits)] for name, row in counts[splits].iterrows()]
+    print_table(["class", *splits], rows)
+    print()
+    print_table(["width", "height", "images"], [list(row) for row in dataset.catalog.sizes().head(5).itertuples(index=False)])
+    _print_problems(dataset)
+
+
+def _print_problems(dataset: datasets.Dataset) -> None:
+    problems = dataset.catalog.problems()
+    if len(problems):
+        print(f"\n{len(problems):,} files are not used:")
+        for row in problems.itertuples():
+            print(f"  {row.path}: {row.reason}")

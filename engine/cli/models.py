@@ -1,0 +1,23 @@
+"""`models`."""
+
+import argparse
+import dataclasses
+
+from engine.backbones import BACKBONES, DEFAULT
+from engine.cli.output import json_flag, print_json, print_table
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    models = commands.add_parser("models", help="the registered backbones")
+    models.set_defaults(command=_models)
+    json_flag(models)
+
+
+def _models(args: argparse.Namespace) -> None:
+    if args.json:
+        print_json([dataclasses.asdict(entry) | {"default": entry.name == DEFAULT} for entry in BACKBONES.values()])
+        return
+    print_table(
+        ["name", "parameters (M)", "built by", "note"], [[e.name, e.parameters, e.builder, e.note] for e in BACKBONES.values()]
+    )
+    print("\nAlso timm:NAME for any model of timm, and hf-hub:OWNER/NAME for any of Hugging Face that timm loads.")

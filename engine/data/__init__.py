@@ -1,0 +1,1 @@
+"""Datasets: layouts, the catalog, reading of images, splits."""

@@ -1,0 +1,164 @@
+"""Registered datasets: `data/<name>/` holds the description, the catalog and, for datasets that we made or fetched, the images."""
+
+import re
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.data import layouts
+from engine.data.catalog import Catalog, Progress, ScanResult
+from engine.errors import UserError
+from engine.files import read_json, write_json
+from engine.home import data_dir
+
+DEMO = "demo"
+SPLIT_SEED = 0
+_KAGGLE = "kaggle:"
+INTEL = "kaggle:puneet6060/intel-image-classification"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A registered dataset. `root` is the folder that the catalog's paths are relative to."""
+
+    name: str
+    root: Path
+    source: str
+    added: float
+    synthetic: bool = False
+    seed: int = SPLIT_SEED
+    catalog: Catalog = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "catalog", Catalog(data_dir() / self.name / "catalog.sqlite", self.root))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.catalog.classes()
+
+
+def datasets() -> list[Dataset]:
+    """The registered datasets, by name."""
+    if not data_dir().is_dir():
+        return []
+    return [_load(folder) for folder in sorted(data_dir().iterdir()) if (folder / "dataset.json").is_file()]
+
+
+def dataset(name: str) -> Dataset:
+    if _valid(name) and (data_dir() / name / "dataset.json").is_file():
+        return _load(data_dir() / name)
+    known = ", ".join(d.name for d in datasets()) or "none yet"
+    raise UserError(f"There is no dataset {name!r}.", f"Registered: {known}. Add one with: python -m engine data add SOURCE")
+
+
+def add(source: str, name: str | None = None, progress: Progress = lambda done, total: None) -> tuple[Dataset, ScanResult]:
+    """Register the dataset at `source` (`demo`, `kaggle:OWNER/NAME` or a folder) and fill its catalog.
+
+    A dataset that is registered already is scanned again. Raises UserError, and then nothing is left behind.
+    """
+    name = _name_for(source, name)
+    home = data_dir() / name
+    known = _load(home) if (home / "dataset.json").is_file() else None
+    root = _root(source, home, progress)
+    if known and known.root != root:
+        raise UserError(f"The name {name!r} is taken by {known.source}.", "Give the new dataset a name of its own with --name.")
+    layout = layouts.detect(root)
+    described = known or Dataset(name, layout.root, source, time.time(), synthetic=source == DEMO)
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        result = described.catalog.scan(layout, described.seed, progress)
+        _check_usable(described, result)
+        write_json(home / "dataset.json", _document(described))
+    except BaseException:
+        if not known:
+            shutil.rmtree(home, ignore_errors=True)
+        raise
+    return described, result
+
+
+def summary(dataset: Dataset) -> dict[str, Any]:
+    """The dataset as one JSON document: its description, counts by class and split, sizes, files that were put aside."""
+    catalog = dataset.catalog
+    counts = catalog.counts()
+    splits = {split: int(counts.loc[counts["split"] == split, "n"].sum()) for split in layouts.SPLITS}
+    return {
+        **_document(dataset),
+        "images": int(counts["n"].sum()),
+        "classes": list(dataset.classes),
+        "splits": splits,
+        "counts": counts.to_dict("records"),
+        "sizes": catalog.sizes().head(20).to_dict("records"),
+        "fingerprint": catalog.fingerprint(),
+        "problems": catalog.problems().drop(columns="id").to_dict("records"),
+    }
+
+
+def _load(folder: Path) -> Dataset:
+    document = read_json(folder / "dataset.json")
+    if not isinstance(document, dict):
+        raise UserError(f"The description {folder / 'dataset.json'} is damaged.", "Remove the folder and add the dataset again.")
+    return Dataset(**{**document, "root": Path(document["root"])})
+
+
+def _document(dataset: Dataset) -> dict[str, Any]:
+    fields = {key: getattr(dataset, key) for key in ("name", "source", "added", "synthetic", "seed")}
+    return {**fields, "root": str(dataset.root)}
+
+
+def _root(source: str, home: Path, progress: Progress) -> Path:
+    if source == DEMO:
+        return _demo(home / "images", progress)
+    if source.startswith(_KAGGLE):
+        return _kaggle(source.removeprefix(_KAGGLE))
+    folder = Path(source).expanduser()
+    return layouts.detect(folder.resolve()).root
+
+
+def _demo(folder: Path, progress: Progress) -> Path:
+    if not folder.is_dir():
+        from engine.demo import write_demo
+
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        write_demo(folder, progress=progress)
+    return folder.resolve()
+
+
+def _kaggle(handle: str) -> Path:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", handle):
+        raise UserError(f"{handle!r} is no Kaggle dataset.", f"Write it as {INTEL}.")
+    import kagglehub
+
+    try:
+        folder = Path(kagglehub.dataset_download(handle))
+    except Exception as error:  # kagglehub passes on whatever requests, urllib3 and Kaggle raise: each means "not to be had"
+        raise UserError(
+            f"Kaggle's dataset {handle} could not be downloaded ({type(error).__name__}).",
+            "Check the name and the network, or download it in a browser, unpack it and add the folder.",
+        ) from error
+    return layouts.detect(folder).root
+
+
+def _check_usable(dataset: Dataset, result: ScanResult) -> None:
+    if not result.ok:
+        put_aside = f" {result.quarantined} files could not be read." if result.quarantined else ""
+        raise UserError(f"There are no images in {str(dataset.root)!r}.{put_aside}", layouts.HELP)
+    classes = dataset.classes
+    if len(classes) < 2:
+        only = f"only the class {classes[0]!r}" if classes else "no class"
+        raise UserError(f"{str(dataset.root)!r} holds {only}; a classifier needs at least two.", layouts.HELP)
+
+
+def _name_for(source: str, name: str | None) -> str:
+    if name is None:
+        name = re.sub(r"[^a-z0-9._-]+", "-", source.rstrip("/").split("/")[-1].lower()).strip("-._") or "dataset"
+    if not _valid(name):
+        raise UserError(f"{name!r} cannot be a dataset's name.", "Use up to 64 of a-z, 0-9, dot, dash and underscore.")
+    if name == DEMO and source != DEMO:
+        raise UserError("The name 'demo' belongs to the demo dataset.", "Choose another with --name.")
+    return name
+
+
+def _valid(name: str) -> bool:
+    return re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", name) is not None

@@ -1,0 +1,144 @@
+"""Any file or upload that holds a picture -> the RGB picture that a person would see."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 100 * 1024 * 1024
+EXTENSIONS = frozenset(
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".avif",
+        ".ppm",
+        ".jp2",
+    ]
+)
+# MPO, the stereo and burst pictures of phones, opens as JPEG.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "HEIF", "AVIF", "PPM", "JPEG2000")
+
+# Plugins are loaded here, once: on demand, two threads would meet half of them.
+Image.init()
+# The limit is checked on the header below, with a sentence of ours.
+Image.MAX_IMAGE_PIXELS = None
+
+try:
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener(thumbnails=False)
+except ImportError:  # HEIC is the only thing lost where no wheel exists; such a file is then named as unreadable.
+    pass
+
+
+class ImageError(ValueError):
+    """The picture cannot be read; the text says why, in words for the person who owns the file."""
+
+
+class NotAnImage(ImageError):
+    """The content is no picture in any format that is read here."""
+
+
+def looks_like_image(path: Path) -> bool:
+    """Whether the name claims to be a picture."""
+    return path.suffix.lower() in EXTENSIONS
+
+
+def open_image(source: Path | bytes | BinaryIO, at_least: int | None = None) -> Image.Image:
+    """The picture as RGB, upright (EXIF), alpha on white, 16-bit scaled to 8, first frame of an animation.
+
+    `at_least`: a JPEG may be decoded at a reduced scale whose shorter side is at least twice this many pixels
+    (much faster for photos of 12 megapixels). Raises ImageError with the reason.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = _open(source)
+            if at_least and image.format in ("JPEG"):
+                image.draft("RGB", (2 * at_least, 2 * at_least))
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError("the file is gone") from None
+    except UnidentifiedImageError:
+        raise NotAnImage("not a picture, whatever its name says") from None
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError, OverflowError) as error:
+        # Pillow's plugins raise all of these on damaged data.
+        raise ImageError(f"damaged picture ({_short(error)})") from None
+
+
+def _open(source: Path | bytes | BinaryIO) -> Image.Image:
+    stream: Path | BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
+    if source == b"":
+        raise NotAnImage("empty file")
+    image = Image.open(stream, formats=_FORMATS)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        image.close()
+        raise ImageError(f"too large: {width} x {height} pixels, the limit is {MAX_PIXELS // 1_000_000} megapixels")
+    return image
+
+
+def inspect(content: bytes) -> tuple[int, int]:
+    """(width, height) as a person sees the picture, after it was decoded once. Raises ImageError.
+
+    A JPEG is decoded at a reduced scale: that reads every byte, so the truncated ones are found, at a fraction of the time.
+    """
+    open_image(content, at_least=64)
+    with Image.open(io.BytesIO(content)) as image:
+        width, height = image.size
+        sideways = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    return (height, width) if sideways else (width, height)
+
+
+def _short(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:80]
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith(("I", "F")):
+        return _from_deep(image)
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_deep(image: Image.Image) -> Image.Image:
+    """16- and 32-bit greyscale, scaled by what the format can hold (or by its range, where values are floats)."""
+    values = np.asarray(image).astype(np.float64)
+    if image.mode == "F" or values.max(initial=0) > 65535 or values.min(initial=0) < 0:
+        low, high = float(values.min(initial=0)), float(values.max(initial=0))
+        values = (values - low) / (high - low or 1.0) * 65535
+    return Image.fromarray((values / 257).round().astype(np.uint8)).convert("RGB")
+
+
+def square(image: Image.Image, size: int) -> np.ndarray:
+    """The picture's central square at `size` pixels: (size, size, 3) uint8.
+
+    The one way from a picture to the network, shared by training, evaluation, prediction and Grad-CAM.
+    """
+    return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
+
+
+def load_square(source: Path | bytes | BinaryIO, size: int) -> np.ndarray:
+    """`square` of the picture in `source`: (size, size, 3) uint8. Raises ImageError."""
+    return square(open_image(source, at_least=size), size)

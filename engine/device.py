@@ -1,0 +1,62 @@
+"""One path for device and precision: a context that may do nothing, never two bodies of the same loop."""
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from engine.errors import UserError
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and in which arithmetic the network runs; float32 weights, `dtype` for what autocast covers."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def name(self) -> str:
+        return f"{self.device.type}-{str(self.dtype).removeprefix('torch.')}"
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        if self.dtype == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def place(self, module: torch.nn.Module) -> torch.nn.Module:
+        """The module on the device, its convolutions in channels_last."""
+        return module.to(self.device, memory_format=torch.channels_last)
+
+    def batch(self, images: torch.Tensor) -> torch.Tensor:
+        return images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+
+    def scaler(self) -> Any:
+        """A gradient scaler, which does nothing unless the arithmetic is float16."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+
+
+def compute(device: str = "auto", precision: str = "auto") -> Compute:
+    """The device and dtype for the names of the configuration. Raises UserError for a device that is not here."""
+    kind = device if device != "auto" else _best_device()
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available[kind]:
+        raise UserError(f"This machine has no {kind} device.", "Set device=auto.")
+    chosen = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}.get(precision) or _gainful_dtype(kind)
+    return Compute(torch.device(kind), chosen)
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _gainful_dtype(kind: str) -> torch.dtype:
+    """bf16 where the processor multiplies it in hardware (AMX, AVX512-BF16, recent GPUs); float32 on MPS and older CPUs."""
+    if kind == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if kind == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return torch.bfloat16
+    return torch.float32

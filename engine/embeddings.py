@@ -1,0 +1,116 @@
+"""Embeddings: pooled features of images by a frozen backbone, computed once and cached by content.
+
+One SQLite file a (backbone, weights, image size, arithmetic); one row an image content. A bf16 feature fits float16
+without loss in the range that networks use, so vectors are kept as float16.
+"""
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.data.loading import decoded_batches
+from engine.device import Compute
+from engine.home import cache_dir
+from engine.network import Preprocessing, Trunk, to_uint8_batch
+from engine.training.facts import Progress
+
+_COMMIT_EVERY = 512  # images; what a kill may cost
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """`vectors`: (n, features) float32, a row an input; rows of images in `failures` (index -> reason) are NaN."""
+
+    vectors: np.ndarray
+    failures: dict[int, str]
+    computed: int
+
+
+class Cache:
+    """Vectors by image content, for one backbone with one set of weights."""
+
+    def __init__(self, key: str) -> None:
+        self.file = cache_dir("embeddings") / f"{key}.sqlite"
+
+    def get(self, contents: Sequence[str]) -> dict[str, np.ndarray]:
+        wanted = list(dict.fromkeys(contents))
+        known = {}
+        with self._connect() as connection:
+            for chunk in (wanted[i : i + 500] for i in range(0, len(wanted), 500)):
+                query = f"SELECT content, vector FROM vectors WHERE content IN ({','.join('?' * len(chunk))})"
+                known.update((content, np.frombuffer(vector, np.float16)) for content, vector in connection.execute(query, chunk))
+        return known
+
+    def put(self, vectors: dict[str, np.ndarray]) -> None:
+        with self._connect() as connection:
+            rows = [(content, vector.astype(np.float16).tobytes()) for content, vector in vectors.items()]
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.file, timeout=60)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE IF NOT EXISTS vectors (content TEXT PRIMARY KEY, vector BLOB NOT NULL)")
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+
+def cache_key(trunk: Trunk, size: int, compute: Compute) -> str:
+    return f"{trunk.entry.name.replace('/', '_').replace(':', '_')}-{trunk.identity()}-{size}-{compute.name}"
+
+
+def embed(
+    files: Sequence[Path],
+    contents: Sequence[str],
+    trunk: Trunk,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    report: Callable[[Progress], bool] = lambda progress: True,
+    cached: bool = True,
+) -> Embeddings | None:
+    """Embeddings of the images; `cached`: from the cache where their content is known, and kept there.
+
+    `report` hears of the progress and says whether to go on; None is returned where it says no (what was computed stays
+    in the cache).
+    """
+    cache = Cache(cache_key(trunk, preprocessing.size, compute)) if cached else None
+    known = cache.get(contents) if cache else {}
+    missing = [i for i, content in enumerate(contents) if content not in known]
+    missing = list({contents[i]: i for i in missing}.values())
+    failures, fresh, began, done = {}, {}, time.monotonic(), 0
+    for indices, vectors, unread in _forward([files[i] for i in missing], trunk, preprocessing, compute):
+        fresh.update({contents[missing[i]]: vector for i, vector in zip(indices, vectors, strict=True)})
+        failures.update({missing[i]: reason for i, reason in unread.items()})
+        done += len(indices) + len(unread)
+        going_on = report(Progress("computing embeddings", done, len(missing), done / (time.monotonic() - began)))
+        if len(fresh) >= _COMMIT_EVERY or done == len(missing) or not going_on:
+            if cache:
+                cache.put(fresh)
+            known.update(fresh)
+            fresh = {}
+        if not going_on:
+            return None
+    nothing = np.full(trunk.features, np.nan, np.float16)
+    vectors = np.stack([known.get(content, nothing) for content in contents]) if len(contents) else np.empty((0, trunk.features))
+    return Embeddings(vectors.astype(np.float32), failures, len(missing))
+
+
+def _forward(
+    files: Sequence[Path], trunk: Trunk, preprocessing: Preprocessing, compute: Compute
+) -> Iterator[tuple[np.ndarray, np.ndarray, dict[int, str]]]:
+    if not files:
+        return
+    module = compute.place(trunk.module).eval()
+    for batch in decoded_batches(files, preprocessing.size):
+        with torch.inference_mode(), compute.autocast():
+            vectors = module(compute.batch(preprocessing(to_uint8_batch(batch.images))))
+        yield batch.indices, vectors.float().cpu().numpy(), batch.failures

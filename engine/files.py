@@ -1,0 +1,79 @@
+"""Files that are whole or absent: atomic replacement, hashes, small JSON documents."""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CHUNK = 1 << 20
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place when the block ends well, and is removed otherwise.
+
+    With `durable` the content and the rename are on the disk when the block returns.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}"
+    try:
+        yield temporary
+        if durable:
+            fsync_file(temporary)
+        os.replace(temporary, path)
+        if durable:
+            fsync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def fsync_file(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def write_json(path: Path, document: Any, durable: bool = False) -> None:
+    with replacing(path, durable) as temporary:
+        temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read_json(path: Path, default: Any = None) -> Any:
+    """The document, or `default` where the file is missing or is not JSON (a reader never trips over a torn file)."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return default
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def trim_folder(folder: Path, maximum_bytes: int) -> None:
+    """Remove the least recently used files of a cache until it holds at most `maximum_bytes`."""
+    entries = sorted(
+        ((file.stat().st_atime, file.stat().st_size, file) for file in folder.rglob("*") if file.is_file()), key=lambda e: e[0]
+    )
+    excess = sum(size for _, size, _ in entries) - maximum_bytes
+    for _, size, file in entries:
+        if excess <= 0:
+            return
+        file.unlink(missing_ok=True)
+        excess -= size

@@ -1,0 +1,25 @@
+"""Where datasets, runs and caches live: under SCENESCOPE_HOME, by default the project folder."""
+
+import os
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def home() -> Path:
+    return Path(os.environ.get("SCENESCOPE_HOME") or PROJECT).expanduser().resolve()
+
+
+def data_dir() -> Path:
+    return home() / "data"
+
+
+def runs_dir() -> Path:
+    return home() / "runs"
+
+
+def cache_dir(kind: str) -> Path:
+    """The folder of one kind of cache (`thumbnails`, `embeddings`, `pixels`), made where it is missing."""
+    folder = home() / "cache" / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

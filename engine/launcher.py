@@ -1,0 +1,81 @@
+"""Starting, stopping and resuming runs: each is a process of its own that outlives whoever started it."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from engine.config import Config
+from engine.data.datasets import dataset
+from engine.errors import UserError
+from engine.files import write_json
+from engine.home import PROJECT, runs_dir
+from engine.runs import Run
+
+SLOTS = 1  # runs that compute at the same time; the others wait in the queue
+
+
+def start(config: Config) -> Run:
+    """Create the run directory and start its process. Raises UserError before anything is written."""
+    run = create(config)
+    spawn(run)
+    return run
+
+
+def create(config: Config) -> Run:
+    from engine.backbones import check_name
+
+    data = dataset(config.dataset)
+    check_name(config.model)
+    if config.weights not in ("pretrained", "none") and not Path(config.weights).expanduser().is_file():
+        raise UserError(
+            f"There is no weights file {config.weights!r}.", "weights is pretrained, none, or the path of a state-dict file."
+        )
+    path = _new_folder(f"{time.strftime('%Y%m%d-%H%M%S')}-{config.preset}")
+    write_json(
+        path / "config.json",
+        {"config": config.to_dict(), "created": time.time(), "classes": data.classes, "fingerprint": data.catalog.fingerprint()},
+        durable=True,
+    )
+    return Run(path.name, path)
+
+
+def spawn(run: Run) -> None:
+    """Start the run's process in a session of its own, its output going to `train.log`."""
+    write_json(run.path / "status.json", {"state": "queued", "detail": "starting", "updated": time.time()})
+    with open(run.path / "train.log", "ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "engine.training.worker", str(run.path)],
+            cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+
+
+def stop(run: Run) -> None:
+    """Ask the run to finish its batch, save and end as `stopped`."""
+    if not run.status.active:
+        raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
+    (run.path / "stop").touch()
+
+
+def resume(run: Run) -> None:
+    """Go on from the last checkpoint; from the start where there is none."""
+    status = run.status
+    if status.active or status.state == "finished":
+        raise UserError(f"The run {run.id} is {status.state}.", "Only a stopped, failed or interrupted run can be resumed.")
+    dataset(run.config.dataset)
+    (run.path / "stop").unlink(missing_ok=True)
+    spawn(run)
+
+
+def _new_folder(stem: str) -> Path:
+    runs_dir().mkdir(parents=True, exist_ok=True)
+    while True:
+        path = runs_dir() / f"{stem}-{secrets.token_hex(2)}"
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            continue

@@ -1,0 +1,103 @@
+"""Metrics are pure functions over one prediction table: a frame in, a number or a frame out."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+BOOTSTRAPS = 2000
+LEVEL = 0.95
+SMALL = 100  # below this many images an interval is too wide to choose by
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def confusion(predictions: pd.DataFrame, classes: int) -> np.ndarray:
+    """(classes, classes) counts: rows true, columns predicted."""
+    flat = predictions["true"].to_numpy() * classes + predictions["predicted"].to_numpy()
+    return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
+
+
+def accuracy(matrix: np.ndarray) -> Estimate:
+    """Share of images whose predicted class is the true one, with Wilson's interval (Wilson 1927)."""
+    n, right = int(matrix.sum()), int(np.trace(matrix))
+    if n == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    z, p = 1.959964, right / n
+    centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return Estimate(p, float((centre - half) / (1 + z * z / n)), float((centre + half) / (1 + z * z / n)))
+
+
+def macro_f1(matrix: np.ndarray, seed: int = 0) -> Estimate:
+    """Mean F1 over the classes that occur (as truth or prediction), with a percentile bootstrap interval over images.
+
+    Resampling n images with replacement is a multinomial draw over the matrix's cells, so no image is touched.
+    """
+    n = int(matrix.sum())
+    if n == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    draws = np.random.default_rng(seed).multinomial(n, matrix.ravel() / n, size=BOOTSTRAPS).reshape(-1, *matrix.shape)
+    low, high = np.quantile(_macro_f1(draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(_macro_f1(matrix[None])[0]), float(low), float(high))
+
+
+def per_class(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+    """Columns class, precision, recall, f1, support (images of the class), predicted (times it was the answer).
+
+    A rate without a denominator is NaN: a class that was never predicted has no precision.
+    """
+    right = np.diag(matrix).astype(float)
+    support, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = {"precision": right / predicted, "recall": right / support, "f1": 2 * right / (support + predicted)}
+    return pd.DataFrame({"class": list(classes), **values, "support": support, "predicted": predicted})
+
+
+def confused_pairs(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+    """Unordered pairs by how often one was taken for the other: columns a, b, a_as_b, b_as_a, errors, support."""
+    rows = [
+        (a, b, int(matrix[i, j]), int(matrix[j, i]), int(matrix[i, j] + matrix[j, i]), int(matrix[i].sum() + matrix[j].sum()))
+        for i, a in enumerate(classes)
+        for j, b in enumerate(classes)
+        if i < j and matrix[i, j] + matrix[j, i] > 0
+    ]
+    frame = pd.DataFrame(rows, columns=["a", "b", "a_as_b", "b_as_a", "errors", "support"])
+    return frame.sort_values("errors", ascending=False, kind="stable", ignore_index=True)
+
+
+def evaluation(predictions: pd.DataFrame, classes: Sequence[str]) -> dict:
+    """The scores of a prediction table as one JSON document, counts beside rates."""
+    matrix = confusion(predictions, len(classes))
+    table = per_class(matrix, classes)
+    return {
+        "n": int(matrix.sum()),
+        "accuracy": accuracy(matrix).to_dict(),
+        "macro_f1": macro_f1(matrix).to_dict(),
+        "loss": float(predictions["loss"].mean()) if len(predictions) else None,
+        "small": bool(matrix.sum() < SMALL),
+        "classes": list(classes),
+        "confusion": matrix.tolist(),
+        "per_class": table.astype(object).where(table.notna(), None).to_dict("records"),
+    }
+
+
+def _macro_f1(matrices: np.ndarray) -> np.ndarray:
+    """(k, classes, classes) -> (k,): mean of 2 right / (support + predicted) over the classes that occur."""
+    right = np.diagonal(matrices, axis1=1, axis2=2)
+    total = matrices.sum(axis=1) + matrices.sum(axis=2)
+    scores = np.divide(2 * right, total, out=np.full(right.shape, np.nan), where=total > 0)
+    return np.nanmean(scores, axis=1)

@@ -1,0 +1,83 @@
+"""A trained model ready to answer: loaded from a run's checkpoint, which needs nothing of the dataset."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from engine import network
+from engine.device import Compute, compute
+from engine.network import Classifier, Preprocessing, Trunk, to_uint8_batch
+from engine.training import checkpoint
+from engine.training.checkpoint import Meta
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier with all that belongs to it. `notes` says what was passed over when it was loaded."""
+
+    meta: Meta
+    classifier: Classifier
+    trunk: Trunk
+    compute: Compute
+    notes: tuple[str, ...] = ()
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return Preprocessing(self.meta.image_size, self.meta.mean, self.meta.std)
+
+    def inputs(self, squares: np.ndarray) -> torch.Tensor:
+        """(n, size, size, 3) uint8 -> the network's normalised input (n, 3, size, size), on its device."""
+        return self.compute.batch(self.preprocessing(to_uint8_batch(squares).to(self.compute.device)))
+
+    def probabilities(self, squares: np.ndarray) -> np.ndarray:
+        """(n, size, size, 3) uint8 -> (n, classes) float32, rows sum to 1, calibrated by the temperature."""
+        with torch.inference_mode(), self.compute.autocast():
+            features = self.classifier.trunk(self.inputs(squares))
+        return self.probabilities_of(features.float().cpu().numpy())
+
+    def probabilities_of(self, features: np.ndarray) -> np.ndarray:
+        """(n, features) float32 pooled features -> (n, classes) float32."""
+        return softmax(self.logits_of(features) / self.meta.temperature, axis=1).astype(np.float32)
+
+    def logits_of(self, features: np.ndarray) -> np.ndarray:
+        """(n, features) float32 -> (n, classes) float32, before the temperature."""
+        with torch.inference_mode():
+            return self.classifier.logits(torch.from_numpy(features).to(self.compute.device)).cpu().numpy()
+
+    def with_temperature(self, temperature: float) -> "Model":
+        return replace(self, meta=replace(self.meta, temperature=temperature))
+
+
+def new(trunk: Trunk, classes: tuple[str, ...], image_size: int, where: Compute, seed: int) -> Model:
+    """A model on `trunk` with a fresh head, seeded."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        classifier = Classifier(trunk.module, trunk.features, len(classes))
+    where.place(classifier)
+    return Model(Meta(trunk.architecture, classes, image_size, trunk.mean, trunk.std), classifier, trunk, where)
+
+
+def load(run_path: Path, kind: str = "best", where: Compute | None = None) -> Model:
+    """The model of a run's newest intact checkpoint of `kind`. Raises UserError where there is none."""
+    return from_checkpoint(checkpoint.load(run_path, kind), where or compute())
+
+
+def from_checkpoint(saved: checkpoint.Checkpoint, where: Compute) -> Model:
+    trunk = network.build(saved.meta.backbone, image_size=saved.meta.image_size)
+    classifier = Classifier(trunk.module, trunk.features, len(saved.meta.classes))
+    classifier.load_state_dict(saved.model)
+    where.place(classifier).eval()
+    return Model(saved.meta, classifier, trunk, where, saved.notes)
+
+
+def fit_temperature(logits: np.ndarray, true: np.ndarray) -> float:
+    """The temperature with the least cross-entropy on held-out logits (n, classes) (Guo et al. 2017)."""
+
+    def cross_entropy(log_temperature: float) -> float:
+        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[np.arange(len(true)), true].mean())
+
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=(-3.0, 3.0), method="bounded").x))

@@ -1,0 +1,53 @@
+"""From pictures to answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.data.images import looks_like_image
+from engine.data.loading import Source, decoded_batches
+from engine.errors import UserError
+from engine.model import Model
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of one picture: `top` holds (class, probability), best first; or why it could not be read."""
+
+    source: int
+    top: tuple[tuple[str, float], ...] = ()
+    square: np.ndarray | None = None
+    error: str = ""
+
+
+def predict(
+    model: Model, sources: Sequence[Source], top: int = 3, progress: Callable[[int, int], None] = lambda done, total: None
+) -> list[Answer]:
+    """One answer for each source, in order: a path, or the bytes of a file."""
+    answers: dict[int, Answer] = {}
+    for batch in decoded_batches(sources, model.meta.image_size, batch_size=32):
+        answers.update({index: Answer(index, error=reason) for index, reason in batch.failures.items()})
+        if len(batch.indices):
+            for index, image, row in zip(batch.indices, batch.images, model.probabilities(batch.images), strict=True):
+                answers[int(index)] = Answer(int(index), _best(row, model.meta.classes, top), image)
+        progress(len(answers), len(sources))
+    return [answers[index] for index in range(len(sources))]
+
+
+def expand(paths: Sequence[str]) -> list[Path]:
+    """The files named, and the image files of the folders named. Raises UserError for what is not there."""
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise UserError(f"There is no file {str(path)!r}.")
+        files += sorted(p for p in path.rglob("*") if p.is_file() and looks_like_image(p)) if path.is_dir() else [path]
+    if not files:
+        raise UserError("There are no images in the folders named.", "Name image files, or folders that hold some.")
+    return files
+
+
+def _best(row: np.ndarray, classes: Sequence[str], top: int) -> tuple[tuple[str, float], ...]:
+    order = np.argsort(-row, kind="stable")[:top]
+    return tuple((classes[i], float(row[i])) for i in order)

@@ -1,0 +1,98 @@
+"""Scoring a model on labelled images: a split of its dataset, or any folder of class folders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine import metrics, model
+from engine.data import layouts
+from engine.data.datasets import Dataset, dataset
+from engine.data.images import looks_like_image
+from engine.embeddings import embed
+from engine.errors import UserError
+from engine.predictions import table, write_predictions
+from engine.runs import Run
+from engine.training.facts import Progress
+
+Report = Callable[[Progress], bool]
+SPLITS = ("test", "validation", "train")
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Files with their class indices: `frame` has the columns id, path, hash of `Catalog.frame`."""
+
+    frame: pd.DataFrame
+    files: list[Path]
+    labels: np.ndarray
+
+
+def of_split(data: Dataset, split: str, classes: tuple[str, ...]) -> LabelledImages:
+    """The readable images of a split whose class the model knows."""
+    frame = data.catalog.frame(split)
+    frame = frame[frame["class"].isin(classes)].reset_index(drop=True)
+    index = {name: i for i, name in enumerate(classes)}
+    return LabelledImages(frame, data.catalog.files(frame), frame["class"].map(index).to_numpy(dtype=np.int64))
+
+
+def of_folder(folder: Path, classes: tuple[str, ...]) -> tuple[LabelledImages, list[str]]:
+    """The images in the class folders of `folder` that the model knows, and the names of the other folders."""
+    layout = layouts.detect(folder)
+    found = [item for item in layout.files() if looks_like_image(item.path) and item.class_name is not None]
+    unknown = sorted({item.class_name for item in found} - set(classes))
+    found = [item for item in found if item.class_name in classes]
+    if not found:
+        raise UserError(
+            f"No image in {str(folder)!r} lies in a folder named like a class of this run.", f"Its classes: {', '.join(classes)}."
+        )
+    paths = [str(item.path.relative_to(layout.root)) for item in found]
+    frame = pd.DataFrame({"id": range(len(found)), "path": paths, "hash": paths})
+    labels = np.array([classes.index(item.class_name) for item in found], dtype=np.int64)
+    return LabelledImages(frame, [item.path for item in found], labels), unknown
+
+
+def predictions(
+    answering: model.Model, images: LabelledImages, frozen: bool = False, report: Report = lambda progress: True
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The prediction table of the images, and the reasons for those that could not be read, by path.
+
+    With a `frozen` trunk the features come from the embedding cache, where their content is known.
+    """
+    contents = images.frame["hash"].tolist()
+    features = embed(images.files, contents, answering.trunk, answering.preprocessing, answering.compute, report, cached=frozen)
+    if features is None:
+        raise InterruptedError
+    read = ~np.isnan(features.vectors).any(axis=1)
+    answers = answering.probabilities_of(features.vectors[read])
+    paths = images.frame["path"].tolist()
+    unread = {paths[i]: features.failures.get(i, "damaged picture") for i in np.flatnonzero(~read)}
+    return table(images.frame[read], images.labels[read], answers), unread
+
+
+def evaluate_split(run: Run, split: str, report: Report = lambda progress: True) -> dict[str, Any]:
+    """Scores of a run on a split of its dataset, from the stored prediction table, or made now where there is none."""
+    if split not in SPLITS:
+        raise UserError(f"There is no split {split!r} with labels.", f"Choose one of: {', '.join(SPLITS)}.")
+    if not run.has_predictions(split):
+        if not (run.path / "checkpoints").is_dir():
+            raise UserError(
+                f"The run {run.id} has no model yet: it is {run.status.state}.", "Wait for it to finish, or resume it."
+            )
+        answering = model.load(run.path)
+        images = of_split(dataset(run.config.dataset), split, run.classes)
+        found, _ = predictions(answering, images, run.config.method == "linear", report)
+        write_predictions(run.path, split, found, run.classes)
+    return metrics.evaluation(run.predictions(split), run.classes)
+
+
+def evaluate_folder(run: Run, folder: Path, report: Report = lambda progress: True) -> dict[str, Any]:
+    """Scores of a run on a labelled folder that need not be registered; files that were not used are named."""
+    answering = model.load(run.path)
+    images, unknown = of_folder(folder, run.classes)
+    found, unread = predictions(answering, images, report=report)
+    notes = {"unknown_classes": unknown, "unreadable": unread, "notes": list(answering.notes)}
+    return {**metrics.evaluation(found, run.classes), **notes}

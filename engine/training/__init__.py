@@ -1,0 +1,1 @@
+"""Training: facts, methods, checkpoints, and the process that ties them to a run directory."""

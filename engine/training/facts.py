@@ -1,0 +1,67 @@
+"""What a training tells: small records that become lines of `events.jsonl`."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fact:
+    def to_event(self) -> dict[str, Any]:
+        return {"kind": type(self).__name__.lower(), **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Message(Fact):
+    """A sentence for the person who reads the run."""
+
+    text: str
+    level: str = "info"
+
+
+@dataclass(frozen=True)
+class Progress(Fact):
+    """`done` of `total` units of the current state; `rate` in units a second. Goes to `status.json` only."""
+
+    detail: str
+    done: int
+    total: int
+    rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Step(Fact):
+    """One step of the optimiser. `loss` is that of the batch, `rate` in images/s."""
+
+    step: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Epoch(Fact):
+    """One pass over the training images and its validation; `step` is the number of steps so far, `best` so far included."""
+
+    epoch: int
+    step: int
+    train_loss: float
+    train_macro_f1: float
+    validation_loss: float
+    validation_accuracy: float
+    validation_macro_f1: float
+    rate: float
+    seconds: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class Candidate(Fact):
+    """One regularisation strength that was tried for the linear head, scored on validation."""
+
+    C: float
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    validation_macro_f1: float
+    best: bool

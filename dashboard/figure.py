@@ -32,6 +32,7 @@ def layout(figure: go.Figure, height: int, top: int = 8, bottom: int = 8, left: 
         dragmode=False,
         hovermode="closest",
         font={"size": TEXT, "color": INK},
+        hoverlabel={"font": {"size": TEXT, "color": INK}},
         bargap=0.3,
     )
     axes = {"fixedrange": True, "automargin": True, "tickfont_color": INK, "title_font_color": INK}

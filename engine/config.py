@@ -131,7 +131,7 @@ def _checked(field: dataclasses.Field, value: Any) -> Any:
     kind = typing.get_type_hints(Config)[field.name]
     try:
         value = kind(value) if isinstance(value, str) or kind is float else value
-    except ValueError:
+    except (ValueError, TypeError):
         raise UserError(
             f"{field.name} is {value!r}, which is no {_KINDS[kind]}.", f"{field.name}: {field.metadata['help']}."
         ) from None

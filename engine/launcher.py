@@ -1,7 +1,6 @@
 """Starting, stopping and resuming runs: each is a process of its own that outlives whoever started it."""
 
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 from engine.config import Config
 from engine.data.datasets import dataset
 from engine.errors import UserError
-from engine.files import write_json
+from engine.files import read_json, write_json
 from engine.home import PROJECT, runs_dir
 from engine.runs import Run
 
@@ -33,7 +32,7 @@ def create(config: Config) -> Run:
         raise UserError(
             f"There is no weights file {config.weights!r}.", "weights is pretrained, none, or the path of a state-dict file."
         )
-    path = _new_folder(f"{time.strftime('%Y%m%d-%H%M%S')}-{config.preset}")
+    path = _new_folder(config.preset)
     write_json(
         path / "config.json",
         {"config": config.to_dict(), "created": time.time(), "classes": data.classes, "fingerprint": data.catalog.fingerprint()},
@@ -70,12 +69,21 @@ def resume(run: Run) -> None:
     spawn(run)
 
 
-def _new_folder(stem: str) -> Path:
+def _new_folder(preset: str) -> Path:
+    """Make `runs/<preset>-<number>`, with a number above every one that was given, so that a name never comes back."""
     runs_dir().mkdir(parents=True, exist_ok=True)
+    last = runs_dir() / ".last-number"
     while True:
-        path = runs_dir() / f"{stem}-{secrets.token_hex(2)}"
+        number = max([int(read_json(last, 0)), *(_number(path.name) for path in runs_dir().iterdir())]) + 1
         try:
+            path = runs_dir() / f"{preset}-{number}"
             path.mkdir()
-            return path
         except FileExistsError:
             continue
+        write_json(last, number)
+        return path
+
+
+def _number(name: str) -> int:
+    digits = name.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0

@@ -83,9 +83,10 @@ class Catalog:
     def connect(self) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(self.file, timeout=30)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
-            connection.executescript(_SCHEMA)
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.executescript(_SCHEMA)
             with connection:
                 yield connection
         finally:
@@ -191,7 +192,10 @@ class Catalog:
             connection.executemany(_UPSERT, [_values(row) for row in examined])
             connection.executemany(
                 "UPDATE images SET state = 'missing', reason = 'the file is gone' WHERE id = ?",
-                [(row.id,) for row in known.values()],
+                [(row.id,) for row in known.values() if row.state != "ignored"],
+            )
+            connection.executemany(
+                "DELETE FROM images WHERE id = ?", [(row.id,) for row in known.values() if row.state == "ignored"]
             )
             _place(connection, layout, seed)
             _seal(connection)

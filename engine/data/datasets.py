@@ -53,6 +53,16 @@ def dataset(name: str) -> Dataset:
     raise UserError(f"There is no dataset {name!r}.", f"Registered: {known}. Add one with: python -m engine data add SOURCE")
 
 
+def check_source(source: str, name: str | None = None) -> str:
+    """The name under which `source` would be registered. Raises UserError for what can be told without reading an image."""
+    name = _name_for(source, name)
+    if source != DEMO and not source.startswith(_KAGGLE):
+        root = layouts.detect(Path(source).expanduser().resolve()).root
+        if any(known.name == name and known.root != root for known in datasets()):
+            raise UserError(f"There is a dataset {name!r} already.", "Give the new one a name of its own.")
+    return name
+
+
 def add(source: str, name: str | None = None, progress: Progress = lambda done, total: None) -> tuple[Dataset, ScanResult]:
     """Register the dataset at `source` (`demo`, `kaggle:OWNER/NAME` or a folder) and fill its catalog.
 

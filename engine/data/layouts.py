@@ -81,9 +81,12 @@ def _unwrapped(root: Path) -> Path:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.is_dir() and not _is_noise(entry.name)]
-    return [folder / name for name in sorted(names)]
+    return sorted(path for path in folder.iterdir() if not _is_noise(path.name) and path.is_dir() and not _leads_back(path))
+
+
+def _leads_back(path: Path) -> bool:
+    """Whether this is a link to a folder that holds it: its images are found already."""
+    return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

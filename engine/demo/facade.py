@@ -102,7 +102,7 @@ def _windows(
     glass = mix(
         of["glass"] * (light.ambient + 0.3 * light.sun), mirrored * (0.6 + 0.8 * clouds), 0.25 + 0.4 * ramp(chance, 0.3, 0.7)
     )
-    glass = glass * (0.55 + 0.5 * ramp(floors - row, 0.95, 0.55))
+    glass = glass * (0.55 + 0.5 * ramp(floors - np.floor(floors), 0.95, 0.55))
     evening = light.mood in ("dusk", "sunset", "storm")
     lamps = ramp(chance, 0.5, 0.62) if evening else ramp(chance, 0.82, 0.9) * 0.5
     lamp = colour(255, 206, 130) if evening else of["wall"] * light.shine(lit)

@@ -161,8 +161,8 @@ def _conifers(rng: Rng, base: Array, tall: float) -> tuple[Array, Array]:
     cover, shade = ramp(ROWS - base, -2, 2), np.full((SIZE, SIZE), 0.5, np.float32)
     ragged = texture(rng, "grit", 0.5, 0.3) - 0.5
     for shift in (0.0, 0.5):
-        tree = np.floor(place + shift).astype(np.int32)
-        chance = tile("grit")[(tree * 37) % 512, int(shift * 200)]
+        tree = np.floor(place + shift)
+        chance = tile("grit")[(tree * 37).astype(np.int32) % 512, int(shift * 200)]
         aside = (place + shift - tree - 0.5 + (chance - 0.5) * 0.4) * pitch
         height = tall * (0.35 + 1.3 * np.clip(chance - 0.1, 0, 1))
         down = ROWS - (base - height)

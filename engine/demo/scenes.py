@@ -27,7 +27,7 @@ def _mountain(rng: Rng) -> Array:
     kind = _pick(rng, [0.5, 0.2, 0.24, 0.06])
     if kind == 0:
         share = float(rng.beta(1.2, 3.5))
-        return terrain.alpine(rng, share if rng.random() < 0.5 else 0.0, between(rng, 0.0, 0.9))
+        return terrain.alpine(rng, share if rng.random() < 0.42 else 0.0, between(rng, 0.0, 0.9))
     if kind == 1:
         return terrain.alpine(rng, between(rng, 0.1, 0.6), between(rng, 0.1, 0.8), lake=True)
     if kind == 3:
@@ -49,9 +49,9 @@ def _sea(rng: Rng) -> Array:
 
 
 def _buildings(rng: Rng) -> Array:
-    kind = _pick(rng, [0.36, 0.2, 0.14, 0.15, 0.15])
+    kind = _pick(rng, [0.3, 0.22, 0.15, 0.16, 0.17])
     if kind == 0:
-        return quarter.corridor(rng, float(rng.beta(1.5, 2.6)))
+        return quarter.corridor(rng, float(rng.beta(1.5, 3.2)))
     return (quarter.towers, quarter.facade, quarter.skyline, quarter.houses)[kind - 1](rng)
 
 

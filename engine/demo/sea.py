@@ -90,7 +90,7 @@ def _shore(rng: Rng, light: Light, water: Array, distance: Array, reach: float) 
     scene = mix(water, sand * wet * (light.ambient + light.sun * 0.6), ramp(gap, -0.004, 0.008))
     lace = texture(rng, "cracks", between(rng, 0.3, 0.7), between(rng, 0.3, 0.6))
     foam = np.exp(-((gap / 0.012) ** 2)) * (0.35 + lace)
-    for offset in np.cumsum(rng.uniform(0.04, 0.12, rng.integers(1, 4))):
+    for offset in np.cumsum(rng.uniform(0.04, 0.12, rng.integers(1, 4))).tolist():
         line = gap + offset + (lace - 0.4) * 0.05 + (texture(rng, "cloud", 0.4, 0.2) - 0.5) * 0.1
         foam = foam + np.exp(-((line / (0.006 + offset * 0.05)) ** 2)) * ramp(lace, 0.2, 0.7)
     return mix(scene, np.clip(light.ambient * 1.25 + light.sun * 0.9, 0, 1), np.clip(foam, 0, 0.95))

@@ -6,6 +6,8 @@ kind is kept, so that a damaged file costs one save and not the run.
 """
 
 import dataclasses
+import hashlib
+import json
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -106,15 +108,20 @@ def _seal(folder: Path, step: int) -> None:
     files = sorted(folder.iterdir())
     for file in files:
         fsync_file(file)
-    manifest = {"step": step, "files": {f.name: {"sha256": sha256(f), "size": f.stat().st_size} for f in files}}
-    write_json(folder / "manifest.json", manifest, durable=True)
+    said = {f.name: {"sha256": sha256(f), "size": f.stat().st_size} for f in files}
+    write_json(folder / "manifest.json", {"step": step, "files": said, "sha256": _digest(step, said)}, durable=True)
+
+
+def _digest(step: Any, files: Any) -> str:
+    """Of the manifest's own content: a flipped digit of the step would be believed otherwise."""
+    return hashlib.sha256(json.dumps([step, files], sort_keys=True).encode()).hexdigest()
 
 
 def _damage(folder: Path) -> str:
     """What is wrong with the checkpoint, in a few words; empty where nothing is."""
     manifest = read_json(folder / "manifest.json")
-    if not isinstance(manifest, dict) or "files" not in manifest:
-        return "its manifest is missing or unreadable"
+    if not isinstance(manifest, dict) or manifest.get("sha256") != _digest(manifest.get("step"), manifest.get("files")):
+        return "its manifest is missing or damaged"
     for name, said in manifest["files"].items():
         file = folder / name
         if not file.is_file():

@@ -27,8 +27,7 @@ from engine.training import checkpoint
 from engine.training.facts import Epoch, Message, Progress, Step
 from engine.training.finetune import FineTuning, Images
 from engine.training.linear import LinearProbe
-from engine.training.record import Recorder
-from engine.training.worker import Stopped
+from engine.training.record import Recorder, Stopped
 
 _SAVE_SECONDS = 60.0  # at most this much work is lost to a kill
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "pillow", "streamlit")

@@ -12,6 +12,10 @@ from engine.training.facts import Fact, Message, Progress
 _STATUS_INTERVAL = 0.5  # seconds between two progress updates of status.json
 
 
+class Stopped(Exception):
+    """The run was asked to stop, and everything is saved."""
+
+
 class Recorder:
     """Appends facts to `events.jsonl` and keeps `status.json` true."""
 

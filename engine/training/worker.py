@@ -19,13 +19,9 @@ from engine.launcher import SLOTS
 from engine.lease import Lease
 from engine.runs import Run, runs
 from engine.training.facts import Message
-from engine.training.record import Recorder
+from engine.training.record import Recorder, Stopped
 
 _POLL = 0.5  # seconds between two looks at the queue
-
-
-class Stopped(Exception):
-    """The run was asked to stop, and everything is saved."""
 
 
 def main(path: Path) -> int:

@@ -1,0 +1,41 @@
+# make run    opens the dashboard        make test   runs all tests
+# make install, make browser             are their first steps alone
+.PHONY: run test install install-dev browser lint clean
+
+# The first interpreter from 3.11 to 3.13; PYTHON=... names another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN = .venv/bin
+
+run: install
+	$(BIN)/streamlit run
+
+test: install-dev browser
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+
+install: .venv/.installed
+
+install-dev: .venv/.installed-dev
+
+browser:
+	@sh tests/browser/get_browser.sh
+
+lint: install-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache cache
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Scenescope needs Python 3.11, 3.12 or 3.13; none was found. Name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: requirements.txt requirements-dev.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch .venv/.installed $@

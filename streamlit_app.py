@@ -1,0 +1,9 @@
+"""The server: `streamlit run` finds this file."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.server import ROUTES, lifespan
+
+app = st.App(Path(__file__).parent / "dashboard" / "main.py", routes=ROUTES, lifespan=lifespan)

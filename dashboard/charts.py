@@ -132,34 +132,36 @@ def learning_curves(epochs: pd.DataFrame, best_epoch: int | None = None) -> go.F
     return layout(figure, 310, top=52, bottom=44)
 
 
-def candidates(scores: pd.DataFrame, chosen: float) -> go.Figure:
-    """Return validation macro F1 by regularisation strength C, the chosen one marked.
+def candidates(scores: pd.DataFrame) -> go.Figure:
+    """Return validation loss by regularisation strength C, the lowest, which is the chosen one, marked with its scores.
 
-    scores: columns C, validation_macro_f1 and optionally validation_loss.
+    scores: columns C, validation_loss, validation_macro_f1; at least one row.
     """
     scores = scores.sort_values("C")
-    losses = scores["validation_loss"] if "validation_loss" in scores else pd.Series(np.nan, index=scores.index)
-    picked = np.isclose(scores["C"], chosen, rtol=1e-6)
+    picked = (scores["validation_loss"] == scores["validation_loss"].min()).to_numpy()
     points = go.Scatter(
         x=scores["C"],
-        y=scores["validation_macro_f1"],
+        y=scores["validation_loss"],
         mode="lines+markers+text",
         line={"color": NEUTRAL, "width": 2},
         marker={"size": np.where(picked, 14, 8), "color": np.where(picked, ACCENT, NEUTRAL), "opacity": 1},
-        text=[_chosen_label(f1, pick) for f1, pick in zip(scores["validation_macro_f1"], picked, strict=True)],
+        text=[
+            f"chosen: macro F1 {row.validation_macro_f1:.3f}" if pick else ""
+            for row, pick in zip(scores.itertuples(), picked, strict=True)
+        ],
         textposition="top center",
         textfont={"size": SMALL},
         cliponaxis=False,
-        customdata=[f", loss {loss:.4f}" if pd.notna(loss) else "" for loss in losses],
-        hovertemplate="C = %{x:g}: validation macro F1 %{y:.4f}%{customdata}<extra></extra>",
+        customdata=scores["validation_macro_f1"].tolist(),
+        hovertemplate="C = %{x:g}: validation loss %{y:.4f}, macro F1 %{customdata:.4f}<extra></extra>",
     )
     figure = go.Figure(points)
-    low, high = scores["validation_macro_f1"].min(), scores["validation_macro_f1"].max()
+    low, high = scores["validation_loss"].min(), scores["validation_loss"].max()
     pad = max(0.25 * (high - low), 0.002)
     ticks = [f"{strength:g}" for strength in scores["C"]]
     figure.update_xaxes(type="log", tickvals=scores["C"], ticktext=ticks, showgrid=False, title="C (smaller: more regularised)")
     figure.update_yaxes(range=[low - pad, high + 1.6 * pad], nticks=5, gridcolor=GRID, zeroline=False)
-    figure.update_yaxes(title="validation macro F1")
+    figure.update_yaxes(title="validation loss, nats")
     return layout(figure, 280, bottom=44, left=60)
 
 
@@ -271,7 +273,3 @@ def _beside(sizes: pd.DataFrame) -> list[str]:
 
 def _images(n: int) -> str:
     return "1 image" if n == 1 else f"{n:,} images"
-
-
-def _chosen_label(f1: float, pick: bool) -> str:
-    return f"chosen {f1:.3f}" if pick else ""

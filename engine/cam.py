@@ -27,7 +27,10 @@ def heatmaps(model: Model, square: np.ndarray, classes: Sequence[int]) -> np.nda
     with _ONE_AT_A_TIME, torch.enable_grad():
         method = GradCAM(model.classifier, [cam_target(model.trunk)], reshape_transform=_reshape(model))
         with method:
-            return method(inputs, [ClassifierOutputTarget(int(c)) for c in classes]).astype(np.float32)
+            maps = method(inputs, [ClassifierOutputTarget(int(c)) for c in classes]).astype(np.float32)
+        # The package leaves the gradients of all weights behind: as much memory again as the network.
+        model.classifier.zero_grad(set_to_none=True)
+        return maps
 
 
 def overlay(square: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5) -> np.ndarray:

@@ -27,6 +27,10 @@ def create(config: Config) -> Run:
     from engine.backbones import check_name
 
     data = dataset(config.dataset)
+    if not data.catalog.count("validation"):
+        raise UserError(
+            f"The dataset {data.name} has no validation images to choose by.", "A class needs at least two different images."
+        )
     check_name(config.model)
     if config.weights not in ("pretrained", "none") and not Path(config.weights).expanduser().is_file():
         raise UserError(

@@ -3,10 +3,13 @@
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 from typing import IO
 
 import psutil
+
+_ATTEMPTS = 20
 
 
 class Lease:
@@ -19,11 +22,16 @@ class Lease:
     def acquire(self) -> bool:
         """Take the lock if it is free; whether it is held now."""
         file = open(self.path, "a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return False
+        for attempt in range(_ATTEMPTS):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                # A reader in `is_held` has it for an instant: that is no holder.
+                if attempt == _ATTEMPTS - 1:
+                    file.close()
+                    return False
+                time.sleep(0.005)
         file.truncate(0)
         json.dump({"pid": os.getpid(), "start_time": psutil.Process().create_time()}, file)
         file.flush()

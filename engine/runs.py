@@ -72,11 +72,13 @@ class Run:
     def status(self) -> Status:
         """The written status; a state that claims to be active without a live process reads `interrupted`."""
         status = _written_status(self.path)
-        if status.active and not is_held(self.path / "lease"):
+        lease = self.path / "lease"
+        seen_alive = lease.exists() and lease.stat().st_mtime > status.updated
+        if status.active and not is_held(lease):
             # The process may have ended well between the two reads.
             status = _written_status(self.path)
-            fresh = time.time() - status.updated < _GRACE and status.state == "queued"
-            if status.active and not fresh:
+            starting = status.state == "queued" and not seen_alive and time.time() - status.updated < _GRACE
+            if status.active and not starting:
                 return _interrupted(status)
         return status
 

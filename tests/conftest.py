@@ -61,10 +61,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _engine(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
+def _engine(*arguments: object, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "engine", *map(str, arguments)],
-        cwd=PROJECT, env={**os.environ, "SCENESCOPE_HOME": str(home)}, capture_output=True, text=True, timeout=120,
+        cwd=PROJECT, env={**os.environ, "SCENESCOPE_HOME": str(home), **environment},
+        stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=120,
     )  # fmt: skip
 
 

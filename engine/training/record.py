@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.files import write_json
+from engine.files import read_json, write_json
 from engine.training.facts import Fact, Message, Progress
 
 _STATUS_INTERVAL = 0.5  # seconds between two progress updates of status.json
@@ -52,6 +52,11 @@ class Recorder:
             {"state": state, "detail": detail, "progress": progress, "updated": time.time(), **more},
             durable=True,
         )
+
+    def wait_in_queue(self, detail: str) -> None:
+        """Say why the run waits. `updated` stays the time of queueing: the order of the queue goes by it."""
+        status = self.path / "status.json"
+        write_json(status, {**(read_json(status) or {}), "state": "queued", "detail": detail})
 
     def stop_requested(self) -> bool:
         return self._ending or (self.path / "stop").exists()

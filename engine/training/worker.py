@@ -85,7 +85,7 @@ def _slot(run: Run, recorder: Recorder) -> Iterator[None]:
             if taken:
                 break
         if not waiting:
-            recorder.record(Message("Waiting in the queue: another run is computing."))
+            recorder.wait_in_queue("another run is computing; this one is next in line or behind others")
             waiting = True
         time.sleep(_POLL)
     try:

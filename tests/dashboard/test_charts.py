@@ -177,12 +177,13 @@ def test_learning_curves_begin_with_one_epoch_or_none(epochs):
     assert all("markers" in trace.mode for trace in figure.data)
 
 
-def test_candidates_mark_the_chosen_one():
-    scores = pd.DataFrame({"C": [0.01, 0.001, 0.002], "validation_macro_f1": [0.91, 0.92, 0.927], "validation_loss": 0.2})
-    figure = charts.candidates(scores, chosen=0.002)
+def test_candidates_mark_the_one_with_the_lowest_validation_loss():
+    scores = pd.DataFrame({"C": [0.01, 0.001, 0.002], "validation_macro_f1": [0.95, 0.92, 0.927], "validation_loss": [0.3, 0.25, 0.2]})
+    figure = charts.candidates(scores)
     (points,) = figure.data
     assert list(points.x) == [0.001, 0.002, 0.01] and figure.layout.xaxis.type == "log"
-    assert points.text == ("", "chosen 0.927", "")
+    assert list(points.y) == [0.25, 0.2, 0.3]
+    assert points.text == ("", "chosen: macro F1 0.927", "")
     assert list(points.marker.color) == [NEUTRAL, ACCENT, NEUTRAL]
 
 

@@ -77,10 +77,10 @@ def test_the_interval_of_macro_f1_holds_the_score_and_repeats(predictions):
 def test_the_interval_is_that_of_resampling_images(predictions):
     rng = np.random.default_rng(5)
     true, predicted = predictions["true"].to_numpy(), predictions["predicted"].to_numpy()
-    draws = (rng.integers(300, size=300) for _ in range(1500))
+    draws = (rng.integers(300, size=300) for _ in range(500))
     scores = [reference.f1_score(true[d], predicted[d], average="macro", zero_division=0) for d in draws]
     score = metrics.macro_f1(metrics.confusion(predictions, 4))
-    assert (score.low, score.high) == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])), abs=0.015)
+    assert (score.low, score.high) == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])), abs=0.02)
 
 
 def test_the_interval_holds_the_true_score_about_as_often_as_it_says():

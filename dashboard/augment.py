@@ -1,0 +1,44 @@
+"""The pieces of the Augment page."""
+
+import random
+
+import numpy as np
+import streamlit as st
+
+from dashboard import url
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset
+
+HELP = {
+    "none": "The pictures as they are.",
+    "light": "Horizontal flip; up to 5 degrees of rotation, 5% of shift, 10% of scale.",
+    "standard": "A random crop of half to all of the picture, flip, some brightness, contrast and saturation.",
+    "strong": "A random crop of a third to all, flip, one random operation (TrivialAugment), random erasing.",
+    "seed": "Each at 25%: flip; shift up to 5% with scale up to 15%; gamma 0.4 to 0.6; rotation up to 20 degrees; 1% of the pixels dropped.",
+}
+SIZES = ["96", "128", "160", "192", "224", "256"]
+_GAP = 6
+
+
+def pick_image(data: Dataset) -> Row:
+    """A training image of a chosen class; the button takes another one."""
+    name = url.choose(st.selectbox, "Class", list(data.classes), "class")
+    rows = data.catalog.page(200, split="train", class_name=name)
+    number = int(url.recall("image") or 0)
+    if st.button("Another image", icon=":material/shuffle:", width="stretch"):
+        number = random.randrange(len(rows))
+    url.remember("image", str(number))
+    return rows[number % len(rows)]
+
+
+def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """(n, size, size, 3) -> one picture with transparent gaps (height, width, 4), uint8: one download instead of n."""
+    n, size = images.shape[:2]
+    rows = -(-n // columns)
+    step = size + _GAP
+    sheet = np.zeros((rows * step - _GAP, columns * step - _GAP, 4), np.uint8)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * step, (i % columns) * step
+        sheet[top : top + size, left : left + size, :3] = image
+        sheet[top : top + size, left : left + size, 3] = 255
+    return sheet

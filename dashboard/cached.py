@@ -1,0 +1,114 @@
+"""Every cache of the dashboard: each key holds what the answer depends on, so that nothing stale is shown."""
+
+import importlib
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from engine.runs import Run
+
+_BREATH = 1.0  # seconds in which a page is painted before imports compete with it
+
+
+def predictions(run: Run, split: str) -> pd.DataFrame:
+    """The prediction table of a split. Raises UserError."""
+    file = run.path / f"predictions-{split}.parquet"
+    return _predictions(run, split, file.stat().st_mtime_ns if file.exists() else 0)
+
+
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _predictions(run: Run, split: str, changed: int) -> pd.DataFrame:
+    return run.predictions(split)
+
+
+def scores(run: Run, split: str) -> dict:
+    """`engine.metrics.evaluation` of a split. Raises UserError."""
+    file = run.path / f"predictions-{split}.parquet"
+    return _scores(run, split, file.stat().st_mtime_ns if file.exists() else 0)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _scores(run: Run, split: str, changed: int) -> dict:
+    from engine.metrics import evaluation
+
+    return evaluation(_predictions(run, split, changed), run.classes)
+
+
+def per_class(run: Run, split: str) -> pd.DataFrame:
+    """Columns class, precision, recall, f1, support: the rates of `scores` as numbers, NaN where there is none."""
+    frame = pd.DataFrame(scores(run, split)["per_class"])
+    return frame.astype(dict.fromkeys(("precision", "recall", "f1"), float))
+
+
+def model(run: Run) -> "Model":  # noqa: F821
+    """The run's model, loaded once for all sessions; the least recently used goes. Raises UserError."""
+    from engine.training.checkpoint import identity
+
+    return _model(run, identity(run.path))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the model", hash_funcs={Run: lambda run: run.id})
+def _model(run: Run, identity: str) -> "Model":  # noqa: F821
+    from engine.model import load
+
+    return load(run.path)
+
+
+def heatmaps(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
+    """Grad-CAM of a picture for some classes: (len(classes), size, size) in 0..1. `content` names the picture."""
+    from engine.training.checkpoint import identity
+
+    return _heatmaps(run, identity(run.path), content, square, classes)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _heatmaps(run: Run, identity: str, content: str, _square: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
+    from engine.cam import heatmaps
+
+    return heatmaps(model(run), _square, classes)
+
+
+def answers(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list:
+    """`engine.predict.predict` of the contents of files. Raises UserError."""
+    from engine.training.checkpoint import identity
+
+    return _answers(run, identity(run.path), contents, top)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _answers(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list:
+    from engine.predict import predict
+
+    return predict(model(run), contents, top)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def drawn(file: str, content: str, pipeline: str, size: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A picture (size, size, 3), and `count` draws of a pipeline on it (count, size, size, 3), uint8."""
+    from pathlib import Path
+
+    import torch
+
+    from engine.augment import draws
+    from engine.data.images import load_square
+
+    square = load_square(Path(file), size)
+    images = draws(torch.from_numpy(square.copy()).permute(2, 0, 1), pipeline, count, seed)
+    return square, images.permute(0, 2, 3, 1).numpy()
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> threading.Thread:
+    """Load torch and Grad-CAM's package in the background, once, while the person looks at a page that will need them."""
+
+    def load() -> None:
+        time.sleep(_BREATH)
+        importlib.import_module("engine.model")
+        importlib.import_module("pytorch_grad_cam")
+
+    thread = threading.Thread(target=load, name="warm-up", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,23 @@
+"""What a person sees where a page fails: a sentence, never a traceback."""
+
+import logging
+
+import streamlit as st
+
+from dashboard.words import literal
+from engine.errors import UserError
+
+_LOG = logging.getLogger("scenescope")
+
+
+def show(error: Exception) -> bool:
+    """Streamlit's handler for errors that a page did not catch; True: it has been shown."""
+    if isinstance(error, UserError):
+        st.error(f"{literal(error.message)} {literal(error.hint)}", icon=":material/error:")
+    else:
+        _LOG.error("A page failed.", exc_info=error)
+        st.error(
+            f"This page failed: {literal(type(error).__name__)}. Your data and runs are untouched; the server's log has the details.",
+            icon=":material/bug_report:",
+        )
+    return True

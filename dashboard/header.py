@@ -1,0 +1,64 @@
+"""The line that every page begins with: its question, and the dataset and the run that it talks about."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import url, words
+from engine.data.datasets import Dataset, dataset, datasets
+from engine.runs import Run, runs
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the page talks about; `runs` are the dataset's, newest first."""
+
+    dataset: Dataset | None
+    run: Run | None
+    runs: list[Run]
+
+
+def header(title: str, usable: bool = False) -> Context:
+    """Draw the line. With `usable`, only runs that have a model can be chosen."""
+    names = [known.name for known in datasets()]
+    question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
+    question.title(title, anchor=False)
+    if not names:
+        return Context(None, None, [])
+    name = url.choose(data_column.selectbox, "Dataset", names, "dataset", _latest_dataset(names))
+    found = [run for run in runs(name) if not usable or any((run.path / "checkpoints").glob("best-*"))]
+    if not found:
+        run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
+        return Context(dataset(name), None, [])
+    labels = {run.id: words.run_label(run) for run in found}
+    chosen = url.choose(run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id))
+    return Context(dataset(name), next(run for run in found if run.id == chosen), found)
+
+
+def need_dataset(context: Context) -> Dataset:
+    """The dataset, or an explanation of what to do and the end of the page."""
+    if context.dataset is None:
+        st.info(
+            "There is no dataset yet. The demo dataset is being painted, or add a folder of photos.",
+            icon=":material/folder_open:",
+        )
+        st.page_link("../pages/start.py", label="Go to Start", icon=":material/flag:")
+        st.stop()
+    return context.dataset
+
+
+def need_run(context: Context) -> Run:
+    """The run, or an explanation of what to do and the end of the page."""
+    need_dataset(context)
+    if context.run is None:
+        st.info("No model has been trained on this dataset yet.", icon=":material/model_training:")
+        st.page_link(
+            "../pages/train.py", label="Train one: the preset fast takes a minute or two", icon=":material/model_training:"
+        )
+        st.stop()
+    return context.run
+
+
+def _latest_dataset(names: list[str]) -> str:
+    newest = runs()[:1]
+    return newest[0].config.dataset if newest and newest[0].config.dataset in names else names[0]

@@ -1,0 +1,158 @@
+"""The pieces of the Start page."""
+
+import streamlit as st
+
+from dashboard import url, words
+from dashboard.gallery import gallery
+from dashboard.header import Context
+from dashboard.palette import class_colours
+from dashboard.server import thumbnail_url
+from engine.config import configure
+from engine.data import adding
+from engine.data.datasets import INTEL, Dataset, datasets
+from engine.errors import UserError
+from engine.launcher import start as start_run
+from engine.runs import runs
+
+_STRIP = 8  # pictures that introduce a dataset
+
+
+def next_step(context: Context) -> None:
+    """One sentence that says where the person stands, and one button for what comes next."""
+    if context.dataset is None:
+        st.markdown(
+            "Explore your images, train a classifier on this computer, see what it confuses and why. Nothing leaves the machine."
+        )
+        return
+    name = words.literal(context.dataset.name)
+    if context.run is None:
+        st.markdown(f"**{name}** has no model yet. The preset *fast* trains one in a minute or two, on this computer.")
+        if st.button("Train a first model", type="primary", icon=":material/play_arrow:"):
+            url.set_choice("run", start_run(configure(context.dataset.name)).id)
+            st.switch_page("../pages/train.py")
+    elif context.run.status.active:
+        st.markdown(f"{words.badge(context.run.status)} **{context.run.id}** is training on **{name}**.")
+        st.page_link("../pages/train.py", label="Watch it", icon=":material/model_training:")
+    elif "test" in context.run.results:
+        score = context.run.results["test"]
+        st.markdown(
+            f"**{context.run.id}** scores macro F1 **{words.estimate(score['macro_f1'])}** on {score['n']:,} test images of **{name}**."
+        )
+        st.page_link("../pages/evaluate.py", label="See where it errs", icon=":material/target:")
+    else:
+        st.markdown(f"{words.badge(context.run.status)} **{context.run.id}** has not been scored.")
+        st.page_link("../pages/train.py", label="Look at it", icon=":material/model_training:")
+
+
+def pending_datasets() -> None:
+    """Progress of datasets on their way in; polls only while there are any."""
+    waiting = any(item.state == "adding" for item in adding.pending())
+
+    @st.fragment(run_every=0.7 if waiting else None)
+    def progress() -> None:
+        now = adding.pending()
+        if waiting and not any(item.state == "adding" for item in now):
+            st.rerun()
+        for item in now:
+            if item.state == "failed":
+                _failed(item)
+                continue
+            share = item.done / item.total if item.total else 0.0
+            count = f"{item.done:,} of {item.total:,} images" if item.total else "starting"
+            st.progress(min(share, 1.0), text=f"Adding **{words.literal(item.name)}**: {count}")
+
+    progress()
+
+
+def _failed(item: adding.Adding) -> None:
+    text, action = st.columns([6, 1], vertical_alignment="center")
+    text.error(
+        f"**{words.literal(item.name)}** was not added. {words.literal(f'{item.message} {item.hint}')}", icon=":material/error:"
+    )
+    if action.button("Dismiss", key=f"dismiss-{item.name}"):
+        adding.dismiss(item.name)
+        st.rerun()
+
+
+def dataset_cards() -> None:
+    for data in datasets():
+        with st.container(border=True):
+            _card(data)
+
+
+def _card(data: Dataset) -> None:
+    counts = data.catalog.counts()
+    classes = data.classes
+    text, action = st.columns([6, 1], vertical_alignment="center")
+    synthetic = " :gray-badge[synthetic: painted by a program]" if data.synthetic else ""
+    splits = ", ".join(f"{n:,} {split}" for split, n in counts.groupby("split")["n"].sum().sort_values(ascending=False).items())
+    text.markdown(
+        f"**{words.literal(data.name)}**{synthetic}  \n{int(counts['n'].sum()):,} images, {len(classes)} classes: {splits}"
+    )
+    if action.button("Explore", key=f"explore-{data.name}", width="stretch"):
+        url.set_choice("dataset", data.name)
+        st.switch_page("../pages/explore.py")
+    colours = class_colours(classes)
+    rows = [
+        row
+        for name in classes[:_STRIP]
+        for row in data.catalog.page(max(1, _STRIP // len(classes)), split="train", class_name=name)
+    ]
+    items = [
+        {
+            "id": row.id,
+            "src": thumbnail_url(data.name, row.id, row.hash),
+            "caption": row.class_name,
+            "colour": colours[row.class_name],
+            "alt": f"{row.class_name}, an example of {data.name}",
+        }
+        for row in rows
+    ]
+    if gallery(items, key=f"strip-{data.name}", size="S", label=f"Examples of {data.name}"):
+        url.set_choice("dataset", data.name)
+        st.switch_page("../pages/explore.py")
+
+
+def add_form() -> None:
+    with st.expander("Add a dataset", icon=":material/add:"), st.form("add", border=False):
+        source = st.text_input(
+            "Folder on this computer",
+            placeholder="/home/you/photos",
+            help="Accepted: one folder a class; train, val and test folders that hold class folders; Kaggle's seg_train and seg_test. "
+            f"Also {INTEL}, or demo.",
+        )
+        name = st.text_input("Name (optional)", placeholder="taken from the folder")
+        st.caption("Images are read where they are; nothing is copied or changed.")
+        if st.form_submit_button("Add", type="primary"):
+            _add(source.strip(), name.strip())
+
+
+def _add(source: str, name: str) -> None:
+    if not source:
+        st.error("Name a folder that holds class folders.", icon=":material/error:")
+        return
+    try:
+        url.set_choice("dataset", adding.start(source, name or None))
+    except UserError as error:
+        st.error(words.literal(str(error)), icon=":material/error:")
+    else:
+        st.rerun()
+
+
+def recent_runs() -> None:
+    found = runs()[:5]
+    if not found:
+        st.caption("None yet.")
+        return
+    for run in found:
+        text, action = st.columns([6, 1], vertical_alignment="center")
+        status, results = run.status, run.results
+        said = f"macro F1 {words.estimate(results['test']['macro_f1'])}" if "test" in results else words.literal(status.detail)
+        text.markdown(
+            f"{words.badge(status)} **{run.id}** {words.literal(run.config.model)} on {words.literal(run.config.dataset)}: {said} "
+            f":gray[{words.ago(run.created)}]"
+        )
+        if action.button("Open", key=f"open-{run.id}", width="stretch"):
+            url.set_choice("dataset", run.config.dataset)
+            url.set_choice("run", run.id)
+            st.switch_page("../pages/evaluate.py" if "test" in results else "../pages/train.py")

@@ -1,0 +1,57 @@
+"""Choices that live in the URL: a reload keeps them, and the address can be sent to a colleague.
+
+Streamlit's own `bind="query-params"` writes the label instead of the value and drops defaults, so that a shared address
+would mean another run as soon as there is a newer one.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+_VIEW = "view"  # what was chosen last, by URL parameter; it outlives the widgets of a page that one has left
+
+
+def choose(
+    widget: Callable[..., Any], label: str, options: Sequence[str], key: str, default: str | None = None, **settings: Any
+) -> str:
+    """Draw `widget` (a selectbox, segmented control, pills) over `options` and return the choice, kept in the URL as `key`.
+
+    A value that is no option (an old address, another dataset) gives way to `default`, or to the first option.
+    """
+    wanted = st.session_state.get(key, _view().get(key))
+    fallback = default if default in options else options[0]
+    # Assigned at each run: on another page the widget of the same key is a new one, and would begin with its own default.
+    st.session_state[key] = wanted if wanted in options else fallback
+    chosen = widget(label, options, key=key, **settings)
+    # Segmented controls can be clicked empty.
+    return remember(key, chosen if chosen in options else fallback)
+
+
+def remember(key: str, value: str) -> str:
+    """Write a choice into the URL; the value."""
+    _view()[key] = value
+    if st.query_params.get(key) != value:
+        st.query_params[key] = value
+    return value
+
+
+def set_choice(key: str, value: str) -> None:
+    """Choose for the person: to be called in a callback, before the widget is drawn again."""
+    st.session_state[key] = value
+    _view()[key] = value
+
+
+def forget(key: str) -> None:
+    _view().pop(key, None)
+    st.query_params.pop(key, None)
+
+
+def recall(key: str) -> str | None:
+    return _view().get(key)
+
+
+def _view() -> dict[str, str]:
+    if _VIEW not in st.session_state:
+        st.session_state[_VIEW] = st.query_params.to_dict()
+    return st.session_state[_VIEW]

@@ -1,0 +1,69 @@
+"""Numbers and names as people read them."""
+
+import re
+import time
+
+from engine.runs import Run, Status
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+
+STATE_LOOK = {
+    "queued": ("gray", ":material/schedule:"),
+    "preparing": ("blue", ":material/hourglass_top:"),
+    "training": ("blue", ":material/model_training:"),
+    "evaluating": ("blue", ":material/target:"),
+    "finished": ("green", ":material/check_circle:"),
+    "stopped": ("orange", ":material/stop_circle:"),
+    "failed": ("red", ":material/error:"),
+    "interrupted": ("red", ":material/bolt:"),
+}
+
+
+def literal(name: str) -> str:
+    """An untrusted name for Markdown: every character stands for itself, on one line."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
+
+
+def badge(status: Status) -> str:
+    colour, icon = STATE_LOOK[status.state]
+    return f":{colour}-badge[{icon} {status.state}]"
+
+
+def duration(seconds: float | None) -> str:
+    """`40 s`, `3 min`, `2 h 5 min`; empty where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(moment: float) -> str:
+    elapsed = time.time() - moment
+    return (
+        "just now"
+        if elapsed < 60
+        else f"{duration(elapsed)} ago"
+        if elapsed < 86_400
+        else time.strftime("%d %b %Y", time.localtime(moment))
+    )
+
+
+def estimate(score: dict, percent: bool = False) -> str:
+    """A score with its interval: `0.929 (0.915 to 0.943)` or `92.9% (91.4 to 94.2%)`."""
+    value, low, high = (score[key] for key in ("value", "low", "high"))
+    if percent:
+        return f"{value:.1%} ({100 * low:.1f} to {high:.1%})"
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def run_label(run: Run) -> str:
+    """How a run stands in a list: name, model, score or state."""
+    results = run.results
+    said = f"F1 {results['test']['macro_f1']['value']:.3f}" if "test" in results else run.status.state
+    return f"{run.id} · {run.config.model} · {said}"
+
+
+def pixels(width: int | None, height: int | None) -> str:
+    return f"{width:,} × {height:,} px" if width and height else ""

@@ -1,0 +1,88 @@
+"""Augmentation: seeded, and made of transforms that do what their names say."""
+
+import math
+
+import pytest
+import torch
+
+from engine.augment import PIPELINES, PixelDropout, RandomGamma, augment, draws, pipeline
+from engine.errors import UserError
+
+RANDOM = [name for name in PIPELINES if name != "none"]
+
+
+@pytest.fixture
+def image():
+    return torch.randint(1, 256, (3, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_seed_gives_the_same_draws_of_the_same_kind(image, name):
+    first, again = draws(image, name, 6, seed=1), draws(image, name, 6, seed=1)
+    assert (first.shape, first.dtype) == ((6, 3, 48, 48), torch.uint8)
+    assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_another_seed_and_every_image_of_a_batch_get_draws_of_their_own(image, name):
+    first, other = draws(image, name, 6, seed=1), draws(image, name, 6, seed=2)
+    assert not torch.equal(first, other)
+    assert len({draw.numpy().tobytes() for draw in first}) > 2
+
+
+def test_no_augmentation_changes_no_pixel(image):
+    assert torch.equal(draws(image, "none", 3, seed=0), image.expand(3, -1, -1, -1))
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_preview_leaves_the_global_generator_alone(image, name):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    draws(image, name, 2, seed=1)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_the_batch_and_the_preview_go_the_same_way(image, name):
+    torch.manual_seed(5)
+    batch = augment(torch.stack([image] * 4), pipeline(name, 48))
+    assert torch.equal(batch, draws(image, name, 4, seed=5))
+
+
+def test_gamma_is_the_closed_form(image):
+    expected = (255 * (image.double() / 255) ** 0.5).round()
+    assert (RandomGamma((0.5, 0.5))(image).double() - expected).abs().max() <= 1
+
+
+def test_gamma_is_drawn_evenly_from_its_range():
+    torch.manual_seed(0)
+    grey = torch.full((3, 4, 4), 64, dtype=torch.uint8)
+    seen = [math.log(RandomGamma((0.4, 0.6))(grey)[0, 0, 0].item() / 255) / math.log(64 / 255) for _ in range(300)]
+    assert 0.395 < min(seen) < 0.42
+    assert 0.58 < max(seen) < 0.605
+    assert sum(seen) / 300 == pytest.approx(0.5, abs=0.02)
+
+
+def test_dropout_blackens_its_share_in_all_channels_and_leaves_the_rest():
+    torch.manual_seed(0)
+    image = torch.randint(1, 256, (3, 300, 300), dtype=torch.uint8)
+    dropped = PixelDropout(0.1)(image)
+    black = (dropped == 0).any(dim=0)
+    assert torch.equal(black, (dropped == 0).all(dim=0))
+    assert black.float().mean().item() == pytest.approx(0.1, abs=0.01)
+    assert torch.equal(dropped[:, ~black], image[:, ~black])
+
+
+@pytest.mark.parametrize(("share", "black"), [(0.0, 0), (1.0, 3 * 48 * 48)])
+def test_dropout_of_nothing_and_of_everything(image, share, black):
+    assert int((PixelDropout(share)(image) == 0).sum()) == black
+
+
+def test_an_unknown_pipeline_is_told_with_the_known_ones():
+    with pytest.raises(UserError, match=r"There is no augmentation 'wild'\. Choose one of: none, light, standard"):
+        pipeline("wild", 32)
+
+
+def test_an_empty_batch_stays_one():
+    assert augment(torch.empty(0, 3, 8, 8, dtype=torch.uint8), pipeline("strong", 8)).shape == (0, 3, 8, 8)

@@ -1,0 +1,117 @@
+"""Grad-CAM: the maps of the grad-cam package, in the picture's own frame."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+from engine import model, network
+from engine.cam import heatmaps, overlay
+from engine.device import compute
+
+CLASSES = ("forest", "glacier", "sea")
+# The layer that the package is given in its own examples for this kind of network, how its tokens lie, and a size.
+VIT = (lambda t: t[:, 1:].reshape(len(t), 14, 14, -1).permute(0, 3, 1, 2), 224)
+DIRECT = {
+    "resnet18": (lambda m: m.layer4, None, 128),
+    "efficientnet_lite0": (lambda m: m.bn2, None, 128),
+    "timm:vit_tiny_patch16_224": (lambda m: m.blocks[-1].norm1, *VIT),
+    "swin_t": (lambda m: m.norm, lambda t: t.permute(0, 3, 1, 2), 128),
+    "vit_b_16": (lambda m: m.encoder.layers.encoder_layer_11.ln_1, *VIT),
+}
+
+
+def with_random_weights(name):
+    torch.manual_seed(0)
+    trunk = network.build(name, image_size=DIRECT[name][2])
+    return model.new(trunk, CLASSES, DIRECT[name][2], compute("cpu", "float32"), seed=1)
+
+
+@pytest.fixture(scope="module", params=["resnet18", "efficientnet_lite0", "timm:vit_tiny_patch16_224", "swin_t"])
+def built(request):
+    return with_random_weights(request.param)
+
+
+def disc(size):
+    """A bright disc on a noisy ground."""
+    y, x = np.mgrid[:size, :size]
+    bright = ((x - 0.3 * size) ** 2 + (y - 0.7 * size) ** 2 < (0.2 * size) ** 2)[..., None] * np.array([180, 120, 20])
+    return (bright + np.random.default_rng(0).integers(0, 60, (size, size, 3))).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def square(built):
+    return disc(built.meta.image_size)
+
+
+def hooks(module):
+    return sum(len(m._forward_hooks) + len(m._backward_hooks) + len(m._forward_pre_hooks) for m in module.modules())
+
+
+def test_a_map_for_each_class_in_the_frame_of_the_picture(built, square):
+    maps = heatmaps(built, square, [0, 2])
+    assert (maps.shape, maps.dtype) == ((2, *square.shape[:2]), np.float32)
+    assert maps.min() >= 0
+    assert 0.5 < maps.max() <= 1
+    assert not np.allclose(maps[0], maps[1])
+
+
+def by_the_package(loaded, square, classes):
+    """The maps as the package's own documentation gets them, on a copy of the network."""
+    layer, reshape, _ = DIRECT[loaded.meta.backbone]
+    classifier = copy.deepcopy(loaded.classifier).eval()
+    with GradCAM(classifier, [layer(classifier.trunk)], reshape_transform=reshape) as method:
+        image = loaded.inputs(square[None])
+        return [method(image, [ClassifierOutputTarget(c)])[0] for c in classes]
+
+
+def agree(ours, direct):
+    told = [(a, b) for a, b in zip(ours, direct, strict=True) if b.std() > 0]
+    assert told
+    assert all(np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.999 for a, b in told)
+    assert all(np.abs(a - b).max() < 0.02 for a, b in told)
+
+
+def test_the_maps_are_those_of_the_package_called_directly(built, square):
+    agree(heatmaps(built, square, [0, 1, 2]), by_the_package(built, square, [0, 1, 2]))
+
+
+def test_the_class_token_of_a_large_vit_is_left_out_of_the_map():
+    loaded = with_random_weights("vit_b_16")
+    agree(heatmaps(loaded, disc(224), [1]), by_the_package(loaded, disc(224), [1]))
+
+
+def test_the_network_is_left_as_it_was(built, square):
+    before = {name: tensor.clone() for name, tensor in built.classifier.state_dict().items()}
+    answer = built.probabilities(square[None])
+    heatmaps(built, square, [0])
+    assert hooks(built.classifier) == 0
+    assert not built.classifier.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in built.classifier.state_dict().items())
+    assert all(parameter.grad is None for parameter in built.classifier.parameters())
+    assert np.array_equal(built.probabilities(square[None]), answer)
+
+
+def test_at_opacity_zero_the_picture_is_the_picture():
+    picture = disc(64)
+    assert np.array_equal(overlay(picture, np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64), 0.0), picture)
+
+
+def test_the_overlay_is_the_picture_mixed_with_the_colour_of_its_heat():
+    picture, heatmap = disc(64), np.zeros((64, 64), np.float32)
+    heatmap[:32] = 1.0
+    mixed = overlay(picture, heatmap, 0.8)
+    assert (mixed.shape, mixed.dtype) == (picture.shape, np.uint8)
+    hot = (0.2 * picture[:32] + 0.8 * np.array([252, 255, 164])).round()
+    cold = (0.8 * picture[32:] + 0.2 * np.array([0, 0, 4])).round()
+    assert np.abs(mixed[:32] - hot).max() <= 1
+    assert np.abs(mixed[32:] - cold).max() <= 1
+
+
+def test_more_heat_is_brighter_in_grey_too():
+    ramp = np.linspace(0, 1, 101, dtype=np.float32)[None]
+    row = overlay(np.zeros((1, 101, 3), np.uint8), ramp, 1.0)[0].astype(float)
+    assert np.all(np.diff(row @ [0.2126, 0.7152, 0.0722]) >= 0)

@@ -1,6 +1,7 @@
 # make run    opens the dashboard        make test   runs all tests
 # make install, make browser             are their first steps alone
-.PHONY: run test install install-dev browser lint clean
+# make measure   the times that a person waits for, in a real browser
+.PHONY: run test measure install install-dev browser lint clean
 
 # The first interpreter from 3.11 to 3.13; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -13,6 +14,9 @@ run: install
 test: install-dev browser
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest
+
+measure: install-dev browser
+	$(BIN)/python tests/browser/measure.py
 
 install: .venv/.installed
 

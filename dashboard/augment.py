@@ -9,22 +9,16 @@ from dashboard import url
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 
-HELP = {
-    "none": "The pictures as they are.",
-    "light": "Horizontal flip; up to 5 degrees of rotation, 5% of shift, 10% of scale.",
-    "standard": "A random crop of half to all of the picture, flip, some brightness, contrast and saturation.",
-    "strong": "A random crop of a third to all, flip, one random operation (TrivialAugment), random erasing.",
-    "seed": "Each at 25%: flip; shift up to 5% with scale up to 15%; gamma 0.4 to 0.6; rotation up to 20 degrees; 1% of the pixels dropped.",
-}
 SIZES = ["96", "128", "160", "192", "224", "256"]
 _GAP = 6
 
 
 def pick_image(data: Dataset) -> Row:
     """A training image of a chosen class; the button takes another one."""
-    name = url.choose(st.selectbox, "Class", list(data.classes), "class")
+    # Begins with the class that Explore shows, and keeps its own: looking here filters nothing there.
+    name = url.choose(st.selectbox, "Class", list(data.classes), "kind", url.recall("class"))
     rows = data.catalog.page(200, split="train", class_name=name)
-    number = int(url.recall("image") or 0)
+    number = url.whole("image") or 0
     if st.button("Another image", icon=":material/shuffle:", width="stretch"):
         number = random.randrange(len(rows))
     url.remember("image", str(number))

@@ -140,12 +140,13 @@ def errors_gallery(run: Run, predictions: pd.DataFrame, cell: Cell, colours: Map
         found = _behind(predictions, direction).sort_values(column, ascending=ascending, kind="stable")
         with panel:
             st.markdown(_title(len(found), direction, run.classes))
-            _grid(run, found, colours, key=f"cell-{place}", size="S" if cell.both else "M")
+            # Another cell has other pages; the second direction turns its own.
+            of, page = f"{run.id}-{direction}-{sort}", "page" if place == 0 else "page_back"
+            number = url.turn(max(1, -(-len(found) // PAGE)), of, page)
+            _grid(run, found, number, colours, key=f"cell-{place}", size="S" if cell.both else "M")
 
 
-def _grid(run: Run, found: pd.DataFrame, colours: Mapping[str, str], key: str, size: str) -> None:
-    pages = max(1, -(-len(found) // PAGE))
-    number = st.pagination(pages, key=f"{key}-page-{len(found)}") if pages > 1 else 1
+def _grid(run: Run, found: pd.DataFrame, number: int, colours: Mapping[str, str], key: str, size: str) -> None:
     shown = found.iloc[(number - 1) * PAGE : number * PAGE]
     items = [_item(run, row, colours) for row in shown.itertuples()]
     clicked = gallery(items, key=key, size=size, empty="No image is in this cell.")

@@ -20,7 +20,8 @@ def problems(data: Dataset) -> None:
     found = data.catalog.problems()
     if not len(found):
         return
-    with st.expander(f"{len(found):,} files are not used", icon=":material/report:"):
+    said = "file is not used" if len(found) == 1 else "files are not used"
+    with st.expander(f"{len(found):,} {said}", icon=":material/report:"):
         st.dataframe(found[["path", "reason"]], hide_index=True, width="stretch")
 
 
@@ -32,11 +33,8 @@ def browser(data: Dataset, colours: Mapping[str, str]) -> None:
     n = catalog.count(split, class_name, text=text)
     count, turner = st.columns([2, 3], vertical_alignment="center")
     count.markdown(f"**{n:,}** {'image matches' if n == 1 else 'images match'}")
-    number = 1
-    if len(starts) > 1:
-        with turner.container(horizontal_alignment="right"):
-            # Another filter has other pages: its turner begins at the first.
-            number = st.pagination(len(starts), key=f"page-{data.name}-{split}-{class_name}-{text}")
+    with turner.container(horizontal_alignment="right"):
+        number = url.turn(len(starts), f"{data.name}-{split}-{class_name}-{text}")
     rows = catalog.page(PAGE, starts[number - 1], split, class_name, text=text) if starts else []
     clicked = gallery(
         [_item(data, row, colours) for row in rows], key="explore", size=size, empty="No image matches these filters.",

@@ -55,22 +55,24 @@ def _act(action: object, run: Run) -> None:
 
 
 def _curves(run: Run, story: History) -> None:
-    """The chart's place is kept while there is nothing to draw yet, so that nothing jumps when there is."""
+    """The chart's place is kept while a run has nothing to draw yet, so that nothing jumps when it has."""
+    empty = not len(story.epochs) and not len(story.candidates)
+    if empty and not run.status.active:
+        return
     with st.container(height=340, border=False):
         if len(story.epochs):
             st.plotly_chart(charts.learning_curves(story.epochs, story.best_epoch), config=charts.CONFIG, key=f"curves-{run.id}")
         elif len(story.candidates):
             st.caption("The linear head at each strength of regularisation; the one with the lowest validation loss is chosen.")
             st.plotly_chart(charts.candidates(story.candidates), config=charts.CONFIG, key=f"candidates-{run.id}")
-        elif run.status.active:
+        else:
             st.caption("The first scores appear here.")
     if len(story.steps):
         last = story.steps.iloc[-1]
-        columns = st.columns(4)
-        columns[0].metric("Speed", f"{story.steps['rate'].tail(20).median():.1f} images/s")
-        columns[1].metric("Batch loss", f"{last['loss']:.3f}")
-        columns[2].metric("Learning rate", f"{last['learning_rate']:.2g}")
-        columns[3].metric("Step", f"{int(last['step']):,}")
+        st.markdown(
+            f"Step **{int(last['step']):,}**, **{story.steps['rate'].tail(20).median():.1f}** images/s, "
+            f"batch loss **{last['loss']:.3f}**, learning rate **{last['learning_rate']:.2g}**"
+        )
 
 
 def _messages(run: Run, story: History) -> None:

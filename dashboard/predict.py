@@ -50,8 +50,8 @@ def pictures(data: Dataset, run: Run) -> list[Picture]:
         return [Picture(file.name, file.getvalue()) for file in files[:LIMIT]]
     if st.button("Try test images of the dataset", icon=":material/casino:"):
         url.remember("examples", str(random.randrange(10_000)))
-    seed = url.recall("examples")
-    return _examples(data, run, int(seed)) if seed and seed.isdecimal() else []
+    seed = url.whole("examples")
+    return [] if seed is None else _examples(data, run, seed)
 
 
 def _examples(data: Dataset, run: Run, seed: int) -> list[Picture]:
@@ -59,9 +59,12 @@ def _examples(data: Dataset, run: Run, seed: int) -> list[Picture]:
     frame = frame if len(frame) else data.catalog.frame("validation")
     frame = frame.sample(min(_EXAMPLES, len(frame)), random_state=seed)
     files = data.catalog.files(frame)
-    return [
+    found = [
         Picture(file.name, file.read_bytes(), name) for file, name in zip(files, frame["class"], strict=True) if file.is_file()
     ]
+    if not found:
+        st.info(f"The images of {words.literal(data.name)} are not where they were.", icon=":material/folder_off:")
+    return found
 
 
 def cam_controls(run: Run) -> CamView:

@@ -22,7 +22,13 @@ def options_form(data: Dataset) -> Config | None:
     left, right = st.columns([2, 3], gap="large")
     preset = url.choose(left.segmented_control, "Preset", list(PRESETS), "preset")
     left.caption(PRESET_HELP[preset])
-    name = right.selectbox("Model", [*BACKBONES, _OTHER], index=list(BACKBONES).index(DEFAULT), format_func=_model_label)
+    name = right.selectbox(
+        "Model",
+        [*BACKBONES, _OTHER],
+        index=list(BACKBONES).index(DEFAULT),
+        format_func=_model_label,
+        help=fields()["model"].metadata["help"],
+    )
     if name == _OTHER:
         name = right.text_input(
             "Model name", "timm:mobilenetv4_conv_small", help="timm:NAME or hf-hub:OWNER/NAME, as timm loads it"

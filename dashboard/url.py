@@ -4,6 +4,7 @@ Streamlit's own `bind="query-params"` writes the label instead of the value and 
 would mean another run as soon as there is a newer one.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -49,6 +50,27 @@ def forget(key: str) -> None:
 
 def recall(key: str) -> str | None:
     return _view().get(key)
+
+
+def whole(key: str) -> int | None:
+    """The whole number that the URL holds as `key`; None where it holds none, or one that is no use (over nine digits)."""
+    text = recall(key) or ""
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def turn(pages: int, of: str, key: str = "page") -> int:
+    """Draw a page turner where there are several pages, kept in the URL as `key`; the page's number, from 1.
+
+    `of` names what is paged: another begins at its first page.
+    """
+    before = st.session_state.get(f"{key}-of", of)
+    st.session_state[f"{key}-of"] = of
+    if pages <= 1:
+        forget(key)
+        return 1
+    name = f"{key}-{of}"
+    wanted = st.session_state.get(name, (whole(key) or 1) if before == of else 1)
+    return int(remember(key, str(st.pagination(pages, default=min(max(wanted, 1), pages), key=name))))
 
 
 def _view() -> dict[str, str]:

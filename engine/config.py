@@ -26,6 +26,16 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+# The pipelines of `engine.augment`, which imports torch and is not imported here.
+AUGMENTATIONS: Mapping[str, str] = {
+    "none": "The pictures as they are.",
+    "light": "Horizontal flip; up to 5 degrees of rotation, 5% of shift, 10% of scale.",
+    "standard": "A random crop of half to all of the picture, flip, some brightness, contrast and saturation.",
+    "strong": "A random crop of a third to all, flip, one random operation (TrivialAugment), random erasing.",
+    "seed": "Each at 25%: flip; shift up to 5% with scale up to 15%; gamma 0.4 to 0.6; rotation up to 20 degrees; 1% of pixels dropped.",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything that, with the data's fingerprint, reproduces a run."""
@@ -51,7 +61,7 @@ class Config:
         maximum=1,
     )
     augmentation: str = option(
-        "standard", "finetune: augmentation pipeline", group="Method", choices=("none", "light", "standard", "strong", "seed")
+        "standard", "finetune: augmentation pipeline", group="Method", choices=tuple(AUGMENTATIONS)
     )
     epochs: int = option(5, "finetune: passes over the training images", group="Schedule", minimum=1, maximum=1000)
     batch_size: int = option(32, "images a step", group="Schedule", minimum=1, maximum=4096)

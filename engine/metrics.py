@@ -45,11 +45,14 @@ def accuracy(matrix: np.ndarray) -> Estimate:
 def macro_f1(matrix: np.ndarray, seed: int = 0) -> Estimate:
     """Mean F1 over the classes that occur (as truth or prediction), with a percentile bootstrap interval over images.
 
-    Resampling n images with replacement is a multinomial draw over the matrix's cells, so no image is touched.
+    Resampling n images with replacement is a multinomial draw over the matrix's cells, so no image is touched. Without a
+    single error every resample is perfect too, which says nothing: then the limits are those of the accuracy.
     """
     n = int(matrix.sum())
     if n == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
+    if n == np.trace(matrix):
+        return accuracy(matrix)
     draws = np.random.default_rng(seed).multinomial(n, matrix.ravel() / n, size=BOOTSTRAPS).reshape(-1, *matrix.shape)
     low, high = np.quantile(_macro_f1(draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(float(_macro_f1(matrix[None])[0]), float(low), float(high))

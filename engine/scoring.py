@@ -40,9 +40,13 @@ def of_split(data: Dataset, split: str, classes: tuple[str, ...]) -> LabelledIma
 
 
 def of_folder(folder: Path, classes: tuple[str, ...]) -> tuple[LabelledImages, list[str]]:
-    """The images in the class folders of `folder` that the model knows, and the names of the other folders."""
+    """The images in the class folders of `folder` that the model knows, and the names of the other folders.
+
+    Of a folder with splits only the test images are taken.
+    """
     layout = layouts.detect(folder)
     found = [item for item in layout.files() if looks_like_image(item.path) and item.class_name is not None]
+    found = [item for item in found if item.split == "test"] or found
     unknown = sorted({item.class_name for item in found} - set(classes))
     found = [item for item in found if item.class_name in classes]
     if not found:

@@ -5,8 +5,10 @@ import random
 import streamlit as st
 
 from dashboard import cached, url, words
-from dashboard.augment import HELP, SIZES, contact_sheet, pick_image
+from dashboard.augment import SIZES, contact_sheet, pick_image
 from dashboard.header import header, need_dataset
+from engine.data.images import ImageError
+from engine.config import AUGMENTATIONS
 
 COUNT, SIDE = 16, 4
 
@@ -17,16 +19,22 @@ st.markdown(
 controls, sheet = st.columns([2, 5], gap="large")
 with controls:
     picture = st.container()
-    name = url.choose(st.selectbox, "Pipeline", list(HELP), "pipeline", "standard")
-    st.caption(HELP[name])
-    seed = int(url.recall("seed") or 0)
+    name = url.choose(st.selectbox, "Pipeline", list(AUGMENTATIONS), "pipeline", "standard")
+    st.caption(AUGMENTATIONS[name])
+    seed = url.whole("seed") or 0
     if st.button("Draw again", icon=":material/casino:", type="primary", width="stretch"):
         seed = random.randrange(10_000)
     url.remember("seed", str(seed))
     st.caption(f"Seed {seed}: the same seed gives the same draws.")
     row = pick_image(data)
     size = int(url.choose(st.selectbox, "Image size", SIZES, "px", "224", format_func=lambda px: f"{px} px"))
-with st.spinner("Drawing", show_time=True):
-    original, draws = cached.drawn(str(row.file(data.root)), row.hash, name, size, COUNT, seed)
-picture.image(original, caption=f"Original: {row.class_name}, {words.pixels(row.width, row.height)}", width="stretch")
+try:
+    with st.spinner("Drawing", show_time=True):
+        original, draws = cached.drawn(str(row.file(data.root)), row.hash, name, size, COUNT, seed)
+except ImageError as error:
+    st.error(f"{words.literal(row.path)} cannot be shown: {words.literal(str(error))}.", icon=":material/error:")
+    st.stop()
+picture.image(
+    original, caption=f"Original: {words.literal(row.class_name)}, {words.pixels(row.width, row.height)}", width="stretch"
+)
 sheet.image(contact_sheet(draws, SIDE), caption=f"{COUNT} draws of the pipeline {name}", width="stretch")

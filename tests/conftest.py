@@ -16,6 +16,8 @@ from PIL import Image
 PROJECT = Path(__file__).resolve().parent.parent
 # Mountain and glacier overlap on purpose: a run on them makes mistakes.
 COLOURS = {"forest": (40, 120, 50), "glacier": (165, 170, 180), "mountain": (150, 155, 165), "sea": (30, 80, 190)}
+# On tiny images a second thread gains nothing, and on a busy machine the threads wait for each other.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 def scene(kind: str, seed: int, size: int = 64) -> Image.Image:
@@ -58,13 +60,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty SCENESCOPE_HOME of this test's own."""
     folder = tmp_path / "home"
     monkeypatch.setenv("SCENESCOPE_HOME", str(folder))
+    for name, value in ONE_THREAD.items():
+        monkeypatch.setenv(name, value)
     return folder
 
 
 def _engine(*arguments: object, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "engine", *map(str, arguments)],
-        cwd=PROJECT, env={**os.environ, "SCENESCOPE_HOME": str(home), **environment},
+        cwd=PROJECT, env={**os.environ, **ONE_THREAD, "SCENESCOPE_HOME": str(home), **environment},
         stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=120,
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Registered datasets: `data/<name>/` holds the description, the catalog and, for datasets that we made or fetched, the images."""
 
+import contextlib
 import re
 import shutil
 import time
@@ -40,10 +41,15 @@ class Dataset:
 
 
 def datasets() -> list[Dataset]:
-    """The registered datasets, by name."""
+    """The registered datasets, by name; one whose description is damaged is left out (`dataset` says what is wrong)."""
     if not data_dir().is_dir():
         return []
-    return [_load(folder) for folder in sorted(data_dir().iterdir()) if (folder / "dataset.json").is_file()]
+    found = []
+    for folder in sorted(data_dir().iterdir()):
+        if (folder / "dataset.json").is_file():
+            with contextlib.suppress(UserError):
+                found.append(_load(folder))
+    return found
 
 
 def dataset(name: str) -> Dataset:
@@ -107,9 +113,12 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 
 def _load(folder: Path) -> Dataset:
     document = read_json(folder / "dataset.json")
-    if not isinstance(document, dict):
-        raise UserError(f"The description {folder / 'dataset.json'} is damaged.", "Remove the folder and add the dataset again.")
-    return Dataset(**{**document, "root": Path(document["root"])})
+    try:
+        return Dataset(**{**document, "root": Path(document["root"])})
+    except (TypeError, KeyError) as error:
+        raise UserError(
+            f"The description {folder / 'dataset.json'} is damaged.", "Remove the folder and add the dataset again."
+        ) from error
 
 
 def _document(dataset: Dataset) -> dict[str, Any]:

@@ -73,10 +73,13 @@ def _class_folders(folder: Path, split: str) -> list[tuple[Path, str | None, str
 
 
 def _unwrapped(root: Path) -> Path:
-    """Step into `archive/` and the like: a lone folder that holds the split folders."""
+    """Step into `archive/` and the like: a lone folder that holds the split folders, or several class folders."""
     below = _subfolders(root)
-    if len(below) == 1 and any(_ALIASES.get(sub.name.lower()) == "train" for sub in _subfolders(below[0])):
-        return below[0]
+    if len(below) != 1:
+        return root
+    inside = _subfolders(below[0])
+    if len(inside) > 1 or any(_ALIASES.get(sub.name.lower()) == "train" for sub in inside):
+        return _unwrapped(below[0])
     return root
 
 

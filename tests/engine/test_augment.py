@@ -8,6 +8,8 @@ import torch
 from engine.augment import PIPELINES, PixelDropout, RandomGamma, augment, draws, pipeline
 from engine.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RANDOM = [name for name in PIPELINES if name != "none"]
 
 

@@ -12,6 +12,8 @@ from engine import model, network
 from engine.cam import heatmaps, overlay
 from engine.device import compute
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CLASSES = ("forest", "glacier", "sea")
 # The layer that the package is given in its own examples for this kind of network, how its tokens lie, and a size.
 VIT = (lambda t: t[:, 1:].reshape(len(t), 14, 14, -1).permute(0, 3, 1, 2), 224)

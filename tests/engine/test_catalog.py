@@ -37,7 +37,12 @@ def rewrite_keeping_the_stat(file, content):
 
 
 def row_of(catalog, path):
-    return next(row for state in ("ok", "quarantined", "missing", "ignored") for row in catalog.page(1000, state=state) if row.path == path)
+    return next(
+        row
+        for state in ("ok", "quarantined", "missing", "ignored")
+        for row in catalog.page(1000, state=state)
+        if row.path == path
+    )
 
 
 def test_every_image_has_a_row_with_its_size_class_and_content(plain):

@@ -41,7 +41,9 @@ def test_a_wrong_setting_gets_a_sentence_and_the_way_out(setting, sentence, way_
     assert way_out in error.value.hint
 
 
-@pytest.mark.parametrize("setting", ["image_size=32", "image_size=1024", "trainable=0", "trainable=1", "patience=0", "label_smoothing=0.9"])
+@pytest.mark.parametrize(
+    "setting", ["image_size=32", "image_size=1024", "trainable=0", "trainable=1", "patience=0", "label_smoothing=0.9"]
+)
 def test_the_bounds_themselves_are_allowed(setting):
     name, _, text = setting.partition("=")
     assert parse_settings([setting])[name] == float(text)

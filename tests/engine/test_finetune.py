@@ -18,6 +18,8 @@ from engine.training import checkpoint
 from engine.training.facts import Epoch, Step
 from engine.training.finetune import FineTuning, Images
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SIZE, CLASSES = 32, ("forest", "glacier", "sea")
 
 
@@ -112,9 +114,10 @@ def test_a_seed_repeats_a_training_and_another_seed_does_not(trainer):
 def test_every_image_is_seen_once_an_epoch_in_a_new_order(trainer):
     one, _ = trainer()
     orders = []
-    for one.epoch in range(3):
-        batches = []
-        for one.step in range(one.epoch * 3, one.epoch * 3 + 3):
+    for epoch in range(3):
+        one.epoch, batches = epoch, []
+        for step in range(epoch * 3, epoch * 3 + 3):
+            one.step = step
             batches.append(one._indices())
         assert [len(batch) for batch in batches] == [8, 8, 4]
         orders.append(np.concatenate(batches).tolist())
@@ -125,7 +128,8 @@ def test_every_image_is_seen_once_an_epoch_in_a_new_order(trainer):
 def test_the_learning_rate_warms_up_and_ends_near_zero(trainer):
     one, _ = trainer(epochs=40, warmup=0.1, peak_lr=0.02)
     rates = []
-    for one.step in range(one.total_steps):
+    for step in range(one.total_steps):
+        one.step = step
         rates.append(one.learning_rate())
     assert one.total_steps == 120
     assert rates[:12] == pytest.approx([0.02 * (s + 1) / 12 for s in range(12)])

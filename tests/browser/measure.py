@@ -1,0 +1,114 @@
+"""`make measure`: the times that a person waits for, in a real browser, as one JSON document.
+
+It starts its own server in a temporary home. Nothing else should be computing on the machine.
+"""
+
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Page, sync_playwright
+
+PROJECT = Path(__file__).resolve().parents[2]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+_PAINTED = """async () => {
+    const images = () => [...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? [...e.shadowRoot.querySelectorAll('img')] : [])
+    const seen = images().filter(i => i.getBoundingClientRect().top < innerHeight)
+    return seen.length > 0 && seen.every(i => i.complete && i.naturalWidth > 0) ? seen.map(i => i.src).join() : ''
+}"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "SCENESCOPE_HOME": home}
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-m", "engine", "data", "add", "demo"], cwd=PROJECT, env=environment, check=True, stdout=2)
+        figures = {"demo_dataset_seconds": round(time.monotonic() - began, 1)}
+        port = _free_port()
+        began = time.monotonic()
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "--server.headless", "true", "--server.port", str(port)],
+            cwd=PROJECT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            figures |= _in_browser(f"http://127.0.0.1:{port}", began, psutil.Process(server.pid))
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+    print(json.dumps(figures, indent=1))  # noqa: T201
+
+
+def _in_browser(address: str, began: float, server: psutil.Process) -> dict:
+    _wait_for_port(address)
+    with sync_playwright() as playwright:
+        # The browser's own start is not the app's.
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        answered = time.monotonic() - began
+        opened = time.monotonic()
+        page.goto(address)
+        page.get_by_role("button", name="Train a first model").wait_for()
+        figures = {"server_answers_seconds": round(answered, 2), "start_page_seconds": round(time.monotonic() - opened, 2)}
+        figures["gallery_page_ms_median"], figures["gallery_page_ms_p95"] = _gallery(page, address)
+        figures["server_memory_mb_without_model"] = round(server.memory_info().rss / 2**20)
+        page.goto(address)
+        button = page.get_by_role("button", name="Train a first model")
+        button.wait_for()
+        clicked = time.monotonic()
+        button.click()
+        page.get_by_role("link", name="See where it errs").click(timeout=300_000)
+        page.get_by_text("test images are wrong").wait_for()
+        figures["demo_train_to_evaluation_seconds"] = round(time.monotonic() - clicked, 1)
+        browser.close()
+    return figures
+
+
+def _gallery(page: Page, address: str) -> tuple[float, float]:
+    """Milliseconds from the click on another page of 60 images, all cold, until those on screen are painted."""
+    page.goto(f"{address}/explore")
+    page.wait_for_function(_PAINTED)
+    page.wait_for_timeout(1000)
+    times = []
+    for _ in range(8):
+        before = page.evaluate(_PAINTED)
+        began = time.monotonic()
+        page.get_by_role("button", name="Next page").click()
+        page.wait_for_function(f"async before => {{ const now = await ({_PAINTED})(); return now && now !== before }}", arg=before)
+        times.append(1000 * (time.monotonic() - began))
+    return round(statistics.median(times)), round(max(times))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for_port(address: str) -> None:
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health").read()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError("The server did not answer within 15 s.")
+
+
+def _chromium() -> str:
+    from shutil import which
+
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(path for path in map(which, names) if path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""`train`, `runs`, `evaluate`, `predict` as a person or a program calls them."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+DAMAGE = 5000  # a byte of model.safetensors that is flipped
+
+
+def said(done):
+    """The one JSON document that a command prints."""
+    return json.loads(done.stdout)
+
+
+def refused(done, sentence):
+    """Exit 2, the sentence first on standard error, and no traceback."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[0].startswith(sentence), done.stderr
+    return True
+
+
+@pytest.fixture
+def copy(finished_session, tmp_path):
+    """The session's home, to be changed."""
+    return shutil.copytree(finished_session.home, tmp_path / "copy")
+
+
+def test_train_waits_shows_its_progress_and_prints_the_summary(finished_session):
+    done = finished_session.train
+    assert done.returncode == 0
+    document = said(done)
+    assert (document["state"], document["dataset"], document["model"]) == ("finished", "scenes", "efficientnet_lite0")
+    assert document["config"]["image_size"] == 64
+    assert document["classes"] == ["forest", "glacier", "mountain", "sea"]
+    assert document["results"]["test"]["n"] == 24
+    assert set(document["results"]["test"]["macro_f1"]) == {"value", "low", "high"}
+    assert f"{document['id']} runs in the background" in done.stderr
+    assert "validation loss" in done.stderr
+
+
+def test_runs_are_listed_and_shown(engine, finished_session):
+    home, summary = finished_session.home, said(finished_session.train)
+    assert said(engine("runs", "list", "--json", home=home)) == [summary]
+    assert said(engine("runs", "show", summary["id"], "--json", home=home)) == summary
+    text = engine("runs", "show", summary["id"], home=home).stdout
+    score = summary["results"]["test"]["macro_f1"]
+    assert f"test macro F1 {score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}), n = 24" in text
+    assert summary["id"] in engine("runs", "list", home=home).stdout
+
+
+def test_evaluate_gives_the_scores_the_confusion_and_every_class(engine, finished_session):
+    home, summary = finished_session.home, said(finished_session.train)
+    done = engine("evaluate", summary["id"], "--json", home=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = said(done)
+    assert (document["run"], document["on"], document["n"]) == (summary["id"], "test", 24)
+    assert {key: document[key] for key in ("accuracy", "macro_f1")} == {
+        key: summary["results"]["test"][key] for key in ("accuracy", "macro_f1")
+    }
+    matrix = np.array(document["confusion"])
+    assert matrix.sum(axis=1).tolist() == [6, 6, 6, 6] == [row["support"] for row in document["per_class"]]
+    assert document["accuracy"]["value"] == pytest.approx(np.trace(matrix) / 24)
+    assert [row["class"] for row in document["per_class"]] == document["classes"]
+    text = engine("evaluate", summary["id"], home=home).stdout
+    assert f"macro F1  {document['macro_f1']['value']:.4f}" in text
+
+
+def test_a_split_without_a_table_is_scored_now(engine, copy, finished_session):
+    run_id = said(finished_session.train)["id"]
+    document = said(engine("evaluate", run_id, "--split", "train", "--json", home=copy))
+    assert (document["on"], document["n"], document["small"]) == ("train", 52, True)
+    assert (copy / "runs" / run_id / "predictions-train.parquet").is_file()
+
+
+def test_evaluate_scores_a_labelled_folder_that_was_never_registered(engine, finished_session, write_class, tmp_path):
+    home, run_id = finished_session.home, said(finished_session.train)["id"]
+    for kind in ("forest", "sea"):
+        write_class(tmp_path / "new" / kind, kind, 5, first=7000)
+    write_class(tmp_path / "new" / "desert", "glacier", 2)
+    (tmp_path / "new" / "sea" / "broken.jpg").write_text("no picture")
+    (tmp_path / "new" / "sea" / "notes.txt").write_text("words")
+    before = said(engine("data", "list", "--json", home=home))
+    done = engine("evaluate", run_id, "--data", tmp_path / "new", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    document = said(done)
+    assert document["confusion"] == [[5, 0, 0, 0], [0] * 4, [0] * 4, [0, 0, 0, 5]]
+    assert (document["n"], document["accuracy"]["value"], document["macro_f1"]["value"]) == (10, 1.0, 1.0)
+    assert document["per_class"][1] == {
+        "class": "glacier", "precision": None, "recall": None, "f1": None, "support": 0, "predicted": 0,
+    }  # fmt: skip
+    assert document["unknown_classes"] == ["desert"]
+    assert document["unreadable"] == {"sea/broken.jpg": "not a picture, whatever its name says"}
+    assert said(engine("data", "list", "--json", home=home)) == before
+
+
+def test_predict_answers_files_and_folders_and_writes_overlays(engine, finished_session, tmp_path):
+    home, run_id = finished_session.home, said(finished_session.train)["id"]
+    folder = finished_session.images / "seg_pred" / "seg_pred"
+    forest = finished_session.images / "seg_test" / "seg_test" / "forest" / "500.png"
+    odd = tmp_path / os.fsdecode(b"caf\xe9.png")
+    shutil.copy(forest, odd)
+    done = engine(
+        "predict",
+        run_id,
+        forest,
+        folder,
+        odd,
+        "--top",
+        2,
+        "--cam",
+        tmp_path / "cam",
+        "--json",
+        home=home,
+        PYTHONIOENCODING="utf-8:strict",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    answers = said(done)["predictions"]
+    assert [answer["path"] for answer in answers] == [str(forest), *(str(folder / f"90{i}.png") for i in range(3)), str(odd)]
+    assert [answer["top"][0]["class"] for answer in answers] == ["forest", "sea", "sea", "sea", "forest"]
+    for answer in answers:
+        first, second = (top["probability"] for top in answer["top"])
+        assert 1 >= first > second >= 0
+        overlay = Image.open(answer["cam"])
+        assert (overlay.mode, overlay.size) == ("RGB", (64, 64))
+    assert len(list((tmp_path / "cam").iterdir())) == len({answer["cam"] for answer in answers}) == 5
+
+
+def test_predict_names_a_file_that_is_no_picture_and_answers_the_others(engine, finished_session, tmp_path):
+    home, run_id = finished_session.home, said(finished_session.train)["id"]
+    (tmp_path / "words.jpg").write_text("no picture")
+    good = finished_session.images / "seg_pred" / "seg_pred" / "900.png"
+    done = engine("predict", run_id, tmp_path / "words.jpg", good, "--json", home=home)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    bad, answered = said(done)["predictions"]
+    assert bad == {"path": str(tmp_path / "words.jpg"), "error": "not a picture, whatever its name says"}
+    assert answered["top"][0]["class"] == "sea"
+
+
+def flip(folder):
+    file = folder / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[DAMAGE] ^= 4
+    file.write_bytes(content)
+
+
+def test_a_checkpoint_with_a_flipped_byte_is_passed_over_with_a_note_and_where_none_is_left_refused(
+    engine, copy, finished_session
+):
+    run_id = said(finished_session.train)["id"]
+    good = finished_session.images / "seg_pred" / "seg_pred" / "900.png"
+    newest, before = sorted((copy / "runs" / run_id / "checkpoints").glob("best-*"), reverse=True)
+    flip(newest)
+    done = engine("predict", run_id, good, "--json", home=copy)
+    assert done.returncode == 0
+    assert said(done)["notes"] == [
+        f"Checkpoint {newest.name} is damaged (model.safetensors does not have the content that was written); an earlier one is used."
+    ]
+    assert said(done)["predictions"][0]["top"][0]["class"] == "sea"
+    flip(before)
+    done = engine("predict", run_id, good, "--json", home=copy)
+    assert refused(done, f"Every best checkpoint of run {run_id} is damaged")
+    assert said(done)["error"].startswith("Every best checkpoint")
+    assert said(engine("evaluate", run_id, "--json", home=copy))["n"] == 24
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "--dataset", "holidays"], "There is no dataset 'holidays'."),
+        (["train", "--dataset", "scenes", "--model", "resnet9000"], "There is no model 'resnet9000'."),
+        (["train", "--dataset", "scenes", "--preset", "slow"], "There is no preset 'slow'."),
+        (["train", "--dataset", "scenes", "--set", "speed=9"], "There is no field 'speed'."),
+        (["train", "--dataset", "scenes", "--set", "epochs=0"], "epochs is 0, outside its bounds."),
+        (["train", "--dataset", "scenes", "--set", "weights=/nowhere.pth"], "There is no weights file '/nowhere.pth'."),
+        (["runs", "show", "nothing"], "There is no run 'nothing'."),
+        (["runs", "stop", "nothing"], "There is no run 'nothing'."),
+        (["runs", "resume", "nothing"], "There is no run 'nothing'."),
+        (["runs", "delete", "../home"], "There is no run '../home'."),
+        (["runs", "stop", "RUN"], "The run RUN is not running: it is finished."),
+        (["runs", "resume", "RUN"], "The run RUN is finished."),
+        (["predict", "nothing", "x.jpg"], "There is no run 'nothing'."),
+        (["predict", "RUN", "x.jpg"], "There is no file 'x.jpg'."),
+        (["evaluate", "RUN", "--split", "unlabelled"], "There is no split 'unlabelled' with labels."),
+        (["evaluate", "RUN", "--data", "/nowhere"], "There is no folder '/nowhere'."),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_exit_2(engine, finished_session, arguments, sentence):
+    run_id = said(finished_session.train)["id"]
+    done = engine(*(a.replace("RUN", run_id) for a in arguments), "--json", home=finished_session.home)
+    assert refused(done, sentence.replace("RUN", run_id))
+    assert said(done)["error"].startswith(sentence.replace("RUN", run_id))
+    assert len([path for path in (finished_session.home / "runs").iterdir() if not path.name.startswith(".")]) == 1
+
+
+def test_a_run_that_fails_says_why_and_is_kept_as_failed(engine, copy, tmp_path):
+    (tmp_path / "noise.pth").write_bytes(b"words and no tensors")
+    done = engine("train", "--dataset", "scenes", "--set", f"weights={tmp_path / 'noise.pth'}", "--json", home=copy)
+    document = said(done)
+    assert (done.returncode, document["state"]) == (2, "failed")
+    assert document["error"] == f"'{tmp_path / 'noise.pth'}' holds no state dict that can be read safely."
+    assert document["hint"]
+    assert document["error"] in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_detached_run_is_shown_stopped_resumed_and_deleted(engine, copy, wait):
+    """A fine-tuning run that would take hours, by commands alone."""
+    settings = ["--preset", "balanced", "--set", "image_size=32", "--set", "epochs=1000", "--set", "patience=0"]
+    run_id = said(engine("train", "--dataset", "scenes", *settings, "--detach", "--json", home=copy))["id"]
+
+    def show():
+        return said(engine("runs", "show", run_id, "--json", home=copy))
+
+    def state():
+        return json.loads((copy / "runs" / run_id / "status.json").read_text())["state"]
+
+    def step():
+        return max((json.loads(line).get("step", 0) for line in events.read_text().splitlines()), default=0)
+
+    events = copy / "runs" / run_id / "events.jsonl"
+    wait(lambda: events.is_file() and step() > 2)
+    assert show()["state"] == "training"
+    assert refused(engine("runs", "delete", run_id, home=copy), f"The run {run_id} is training.")
+    assert refused(engine("runs", "resume", run_id, home=copy), f"The run {run_id} is training.")
+    assert said(engine("runs", "stop", run_id, "--json", home=copy))["id"] == run_id
+    wait(lambda: state() == "stopped")
+    assert show()["state"] == "stopped"
+    reached = step()
+    assert said(engine("runs", "resume", run_id, "--json", home=copy))["state"] == "queued"
+    wait(lambda: step() > reached)
+    assert [e["step"] for e in map(json.loads, events.read_text().splitlines()) if e["kind"] == "resumed"] == [reached]
+    engine("runs", "stop", run_id, home=copy)
+    wait(lambda: state() == "stopped")
+    assert said(engine("runs", "delete", run_id, "--json", home=copy)) == {"id": run_id, "deleted": True}
+    assert not (copy / "runs" / run_id).exists()
+    assert refused(engine("runs", "show", run_id, home=copy), f"There is no run '{run_id}'.")

@@ -1,0 +1,69 @@
+"""Homes in every state that a page can meet, and a tab to look at them with."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+from tab import Tab
+
+from dashboard.failure import show
+from engine import launcher
+from engine.config import configure
+from engine.data import datasets
+from engine.runs import Run, run, runs
+
+
+@pytest.fixture(autouse=True)
+def _as_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors that a page does not catch go where `streamlit_app.py` sends them; nothing is cached from another test's home."""
+    original = ScriptRunner.__init__
+
+    def begin(self: ScriptRunner, *args: object, **settings: object) -> None:
+        original(self, *args, **{"on_script_error": show, **settings})
+
+    monkeypatch.setattr(ScriptRunner, "__init__", begin)
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def tab() -> Tab:
+    return Tab()
+
+
+@pytest.fixture
+def trained(finished) -> Run:
+    """The session's finished run on four kinds of scene. Shared: read it, change nothing."""
+    return run(finished.run_id)
+
+
+@pytest.fixture
+def copied(finished_session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The finished run in a home of this test's own, to be damaged; its model is not in memory."""
+    shutil.copytree(finished_session.home, tmp_path / "home")
+    monkeypatch.setenv("SCENESCOPE_HOME", str(tmp_path / "home"))
+    st.cache_resource.clear()
+    return run(finished_session.run_id)
+
+
+@pytest.fixture
+def untrained(home: Path, kaggle: Path) -> Path:
+    """A home with the dataset `scenes` and no run; the folder of its images."""
+    datasets.add(str(kaggle))
+    return kaggle
+
+
+@pytest.fixture
+def start_run(untrained: Path, wait: Callable[..., object]) -> Iterator[Callable[..., Run]]:
+    """start_run(**changes): a run in the background that would take for ever; every run of the home is ended with the test."""
+
+    def start(**changes: object) -> Run:
+        return launcher.start(configure("scenes", "balanced", **{"image_size": 32, "epochs": 1000, "patience": 0} | changes))
+
+    yield start
+    for one in runs():
+        if one.status.active:
+            launcher.stop(one)
+    wait(lambda: not any(one.status.active for one in runs()))

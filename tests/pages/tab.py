@@ -1,0 +1,74 @@
+"""A browser tab without a browser: the whole app in AppTest, each page by its address."""
+
+import json
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+PAGES = ("start", "explore", "augment", "train", "runs", "evaluate", "predict")
+_MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
+
+
+class Tab:
+    """Opens pages by address, presses and chooses, and holds what every page must keep to: it failed nowhere."""
+
+    def __init__(self) -> None:
+        self.at = AppTest.from_file(_MAIN, default_timeout=60)
+
+    def open(self, page: str, /, **query: str) -> "Tab":
+        """The page, at its address with these parameters."""
+        self.at.query_params.update(query)
+        self.at.switch_page(f"../pages/{page}.py")
+        return self.run()
+
+    def run(self) -> "Tab":
+        self.at.run()
+        assert not self.at.exception, [element.value for element in self.at.exception]
+        assert "This page failed" not in self.text
+        return self
+
+    def press(self, label: str) -> "Tab":
+        found = [button for button in self.at.button if button.label == label]
+        assert found, f"no button {label!r} among {self.buttons}"
+        found[0].click()
+        return self.run()
+
+    def choose(self, key: str, value: object) -> "Tab":
+        """Set the widget of this key."""
+        self.at.get_by_key(key).set_value(value)
+        return self.run()
+
+    @property
+    def text(self) -> str:
+        """All words of the page: prose, messages, labels of links."""
+        at = self.at
+        kinds = (at.title, at.subheader, at.markdown, at.caption, at.info, at.error, at.warning, at.success, at.code)
+        return "\n".join([str(element.value) for kind in kinds for element in kind] + self.links)
+
+    @property
+    def errors(self) -> str:
+        return "\n".join(element.value for element in self.at.error)
+
+    @property
+    def buttons(self) -> list[str]:
+        return [button.label for button in self.at.button]
+
+    @property
+    def links(self) -> list[str]:
+        return [element.proto.label for element in self.at.get("page_link")]
+
+    def url(self, key: str) -> str | None:
+        value = self.at.query_params.get(key)
+        return value[0] if isinstance(value, list) else value
+
+    def items(self, key: str) -> list[dict]:
+        """What the gallery of this key shows."""
+        return json.loads(self.at.get_by_key(key).proto.json)["items"]
+
+    def figure(self, key: str) -> dict:
+        """The plotly figure of this key, as it goes to the browser."""
+        return json.loads(self.at.get_by_key(key).proto.spec)
+
+    def pictures(self) -> list[str]:
+        """The addresses of the pictures: named by their content."""
+        return [image.url for element in self.at.image for image in element.proto.imgs]

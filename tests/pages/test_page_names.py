@@ -1,0 +1,75 @@
+"""Names of classes and files come from folders of unknown origin: a page shows them letter by letter."""
+
+import shutil
+
+import numpy as np
+import pytest
+from tab import Tab
+
+from engine import launcher
+from engine.config import configure
+from engine.data import datasets
+from engine.predictions import outcomes, write_predictions
+from engine.runs import Run
+
+NAMES = ("**bold** :red[x]", "<b>bad & $x$", "two\nlines", "[link](http:x) ~~gone~~")
+
+
+@pytest.fixture
+def named(home, tmp_path, write_class) -> Run:
+    """A dataset of such classes, and a scored run on it (its answers are made up)."""
+    root = tmp_path / "names"
+    for number, name in enumerate(NAMES):
+        write_class(root / name, ("sea", "forest", "glacier", "mountain")[number], 12, first=100 * number)
+    data, _ = datasets.add(str(root))
+    run = launcher.create(configure("names"))
+    images = data.catalog.frame("test")
+    true = np.array([run.classes.index(name) for name in images["class"]])
+    answers = outcomes(true, np.full((len(true), 4), 0.1, np.float32) + 0.6 * np.eye(4, dtype=np.float32)[(true + 1) % 4])
+    known = images[["id", "path", "hash"]].rename(columns={"id": "image_id", "hash": "content"})
+    write_predictions(run.path, "test", known.join(answers), run.classes)
+    (run.path / "checkpoints" / "best-000001").mkdir(parents=True)
+    return run
+
+
+def shown(name: str) -> str:
+    """The name in Markdown, every sign of it escaped, on one line."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()<>#+-.!|~$:&" else sign for sign in " ".join(name.split()))
+
+
+def test_such_folders_are_classes(named):
+    assert set(named.classes) == set(NAMES)
+
+
+@pytest.mark.parametrize("page", ["start", "explore", "augment", "train", "runs", "evaluate", "predict"])
+def test_every_page_stands_and_no_name_is_markup(named, page):
+    tab = Tab().open(page)
+    words = tab.text + "".join(str(element.proto) for element in tab.at.image)
+    for name in NAMES:
+        assert name not in words
+
+
+def test_evaluate_shows_them_letter_by_letter(named):
+    tab = Tab().open("evaluate", true=NAMES[0], predicted=named.classes[(named.classes.index(NAMES[0]) + 1) % 4])
+    assert f"of **{shown(NAMES[0])}** taken for" in tab.text
+    assert any(shown(NAMES[0]) in option for option in tab.at.pills(key="pair").options)
+    assert tab.at.selectbox(key="true").options == ["any", *named.classes]
+    assert tab.items("cell-0")[0]["caption"] == NAMES[0]
+    figures = str(tab.figure("matrix")) + str(tab.figure("class-scores"))
+    assert "<b>bad" not in figures
+    assert "&lt;b>bad &amp; $x$" in figures
+
+
+def test_explore_and_augment_show_them_letter_by_letter(named):
+    tab = Tab().open("explore", **{"class": NAMES[1]})
+    assert {item["caption"] for item in tab.items("explore")} == {NAMES[1]}
+    assert "<b>bad" not in str(tab.figure("counts"))
+    tab = Tab().open("augment", **{"class": NAMES[0]})
+    assert shown(NAMES[0]) in str([image.caption for element in tab.at.image for image in element.proto.imgs]).replace("\\\\", "\\")
+
+
+def test_a_path_with_markup_is_shown_as_it_is(named, tmp_path, home):
+    shutil.copytree(tmp_path / "names", tmp_path / "*odd* [name]")
+    datasets.add(str(tmp_path / "*odd* [name]"), "odd")
+    tab = Tab().open("explore", dataset="odd")
+    assert shown(str(tmp_path / "*odd* [name]")) in tab.text

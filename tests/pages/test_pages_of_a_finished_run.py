@@ -1,0 +1,156 @@
+"""What the pages say of a finished run is what the engine computes from its files."""
+
+import re
+
+import numpy as np
+import pytest
+from tab import PAGES
+
+from engine import metrics
+from engine.model import load
+from engine.predict import predict
+from engine.runs import Run
+
+SPLITS = ("test", "validation")
+
+
+def behind(run: Run, split: str, true: str, predicted: str) -> list[int]:
+    """The images of a cell of the matrix, worst first, from the prediction table."""
+    table = run.predictions(split)
+    rows = table[(table["true"] == run.classes.index(true)) & (table["predicted"] == run.classes.index(predicted))]
+    return rows.sort_values("loss", ascending=False, kind="stable")["image_id"].tolist()
+
+
+def a_confusion(run: Run) -> tuple[str, str]:
+    """The cell with the most errors."""
+    pair = metrics.confused_pairs(metrics.confusion(run.predictions("test"), len(run.classes)), run.classes).iloc[0]
+    return (pair["a"], pair["b"]) if pair["a_as_b"] >= pair["b_as_a"] else (pair["b"], pair["a"])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_names_the_dataset_and_the_run(tab, trained, page):
+    tab.open(page)
+    assert tab.at.selectbox(key="dataset").value == "scenes"
+    assert tab.at.selectbox(key="run").value == trained.id
+    assert (tab.url("dataset"), tab.url("run")) == ("scenes", trained.id)
+    assert not tab.at.error
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_verdict_is_recomputed_from_the_prediction_table(tab, trained, split):
+    tab.open("evaluate", split=split)
+    matrix = metrics.confusion(trained.predictions(split), len(trained.classes))
+    accuracy, f1 = metrics.accuracy(matrix), metrics.macro_f1(matrix)
+    wrong = int(matrix.sum() - np.trace(matrix))
+    assert f"**{wrong} of {matrix.sum()} {split} images** are wrong." in tab.text
+    assert f"Accuracy **{accuracy.value:.1%} ({100 * accuracy.low:.1f} to {accuracy.high:.1%})**" in tab.text
+    assert f"macro F1 **{f1}**" in tab.text
+    assert "Few images: the intervals are wide" in tab.text
+    assert ("the scores are a little too good" in tab.text) == (split == "validation")
+
+
+def test_the_matrix_holds_the_counts_and_every_cell_can_be_hit(tab, trained):
+    tab.open("evaluate")
+    matrix = metrics.confusion(trained.predictions("test"), len(trained.classes))
+    *_, targets = tab.figure("matrix")["data"]
+    assert targets["customdata"] == [[true, predicted] for true in range(4) for predicted in range(4)]
+    said = [int(re.search(r": ([\d,]+) of", sentence)[1].replace(",", "")) for sentence in targets["hovertext"]]
+    assert said == matrix.ravel().tolist()
+
+
+def test_the_gallery_holds_exactly_the_images_of_the_cell(tab, trained):
+    for true, predicted in (a_confusion(trained), ("sea", "sea")):
+        tab.open("evaluate", true=true, predicted=predicted)
+        expected = behind(trained, "test", true, predicted)
+        assert [item["id"] for item in tab.items("cell-0")] == expected
+        assert f"**{len(expected)}** image" in tab.text
+        tab = type(tab)()
+
+
+def test_without_a_cell_the_gallery_holds_all_errors(tab, trained):
+    tab.open("evaluate")
+    table = trained.predictions("test")
+    wrong = table[table["true"] != table["predicted"]].sort_values("loss", ascending=False, kind="stable")
+    assert [item["id"] for item in tab.items("cell-0")] == wrong["image_id"].tolist()
+    tab.choose("sort", "margin")
+    assert [item["id"] for item in tab.items("cell-0")] == wrong.sort_values("margin", kind="stable")["image_id"].tolist()
+    assert tab.url("sort") == "margin"
+
+
+def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
+    true, predicted = a_confusion(trained)
+    a, b = sorted((true, predicted))
+    tab.open("evaluate")
+    assert tab.at.pills(key="pair").options[0] == f"{a} ⇄ {b}\\: {len(behind(trained, 'test', a, b)) + len(behind(trained, 'test', b, a))}"
+    tab.choose("pair", f"{trained.classes.index(a)}-{trained.classes.index(b)}")
+    assert [item["id"] for item in tab.items("cell-0")] == behind(trained, "test", a, b)
+    assert [item["id"] for item in tab.items("cell-1")] == behind(trained, "test", b, a)
+    assert (tab.url("true"), tab.url("predicted"), tab.url("both")) == (a, b, "1")
+    tab.press("Show all errors")
+    assert "with a wrong answer" in tab.text
+    assert tab.url("both") == "0"
+
+
+def test_the_class_scores_are_those_of_the_metrics(tab, trained):
+    tab.open("evaluate")
+    table = metrics.per_class(metrics.confusion(trained.predictions("test"), len(trained.classes)), trained.classes)
+    texts = str(tab.figure("class-scores"))
+    for value in [*table["precision"].dropna(), *table["recall"].dropna(), *table["f1"].dropna()]:
+        assert f"{value:.3f}" in texts
+
+
+def test_start_and_runs_tell_the_same_score(tab, trained):
+    score = trained.results["test"]["macro_f1"]
+    said = f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+    tab.open("start")
+    assert f"**{trained.id}** scores macro F1 **{said}** on 24 test images of **scenes**." in tab.text
+    assert "See where it errs" in tab.links
+    tab.open("runs")
+    row = tab.at.dataframe[0].value.iloc[0]
+    assert (row["run"], row["state"], row["test images"]) == (trained.id, "finished", 24)
+    assert row["test macro F1"] == score["value"]
+    fields = tab.at.dataframe[1].value.set_index("field")["value"]
+    assert fields.to_dict() == {name: str(value) for name, value in trained.config.to_dict().items()}
+
+
+def test_train_shows_the_strengths_that_were_tried(tab, trained):
+    tab.open("train")
+    tried = [event for event in trained.events()[0] if event["kind"] == "candidate"]
+    figure = str(tab.figure(f"candidates-{trained.id}"))
+    assert f"{max(event['best'] * event['validation_macro_f1'] for event in tried):.3f}" in figure
+    assert ":material/check_circle: finished" in tab.text
+    assert "See where it errs" in tab.links
+    assert "Stop" not in tab.buttons
+    assert "Resume" not in tab.buttons
+
+
+@pytest.mark.slow
+def test_predict_gives_the_models_answers_and_names_what_is_no_picture(tab, trained, tmp_path, write_class):
+    files = [write_class(tmp_path, kind, 1, first=4000 + number)[0] for number, kind in enumerate(("forest", "sea"))]
+    pictures = [(file.name, file.read_bytes(), "image/png") for file in files]
+    tab.open("predict")
+    assert tab.at.file_uploader[0].label == "Pictures"
+    tab.at.file_uploader[0].set_value([*pictures, ("no*picture*.jpg", b"plain words", "image/jpeg")])
+    tab.run()
+    for answer in predict(load(trained.path), [content for _, content, _ in pictures]):
+        name, probability = answer.top[0]
+        assert f"**{name}** {probability:.1%}" in tab.text
+    assert r"**no\*picture\*\.jpg**: " in tab.errors
+    assert len(tab.pictures()) == 2
+    with_cam = tab.pictures()
+    tab.choose("cam", False)
+    assert not set(with_cam) & set(tab.pictures())
+    tab.choose("cam", True)
+    assert tab.pictures() == with_cam
+    tab.choose("cam_class", "glacier")
+    assert tab.url("cam_class") == "glacier"
+    assert not set(with_cam) & set(tab.pictures())
+
+
+@pytest.mark.slow
+def test_predict_tries_the_datasets_own_test_images(tab, trained):
+    tab.open("predict")
+    tab.press("Try test images of the dataset")
+    assert tab.text.count("filed under") == 6
+    again = type(tab)().open("predict", examples=tab.url("examples"))
+    assert again.pictures() == tab.pictures()

@@ -1,0 +1,93 @@
+"""A run while it runs, and after it ended badly: what the pages say, and that their buttons act."""
+
+import re
+
+import pytest
+
+from engine import launcher
+from engine.lease import holder
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_run_is_watched_stopped_and_resumed_from_the_page(tab, start_run, wait):
+    run = start_run()
+    wait(lambda: any(event["kind"] == "epoch" for event in run.events()[0]))
+    for page in ("explore", "runs", "predict"):
+        tab.open(page)
+        assert not tab.at.error
+    tab.open("start")
+    assert f"**{run.id}** is training on **scenes**." in tab.text
+    tab.open("train")
+    assert ":material/model_training: training" in tab.text
+    assert tab.at.get_by_key(f"curves-{run.id}") is not None
+    assert re.search(r"Step \*\*\d+\*\*, \*\*[\d.]+\*\* images/s, batch loss \*\*[\d.]+\*\*", tab.text)
+    tab.open("evaluate")
+    assert "has not been scored: it is training" in tab.text
+
+    tab.open("train").press("Stop")
+    assert wait(lambda: (status := run.status).state == "stopped" and status)
+    tab.run()
+    assert ":material/stop_circle: stopped" in tab.text
+    steps = sum(event["kind"] == "step" for event in run.events()[0])
+    tab.press("Resume")
+    wait(lambda: sum(event["kind"] == "step" for event in run.events()[0]) > steps)
+    assert any(event["kind"] == "resumed" for event in run.events()[0])
+    tab.open("runs").press("Stop")
+    wait(lambda: run.status.state == "stopped")
+    assert "Resume" in tab.run().buttons
+
+
+def test_a_killed_run_reads_interrupted_with_the_way_out(tab, start_run, wait):
+    run = start_run()
+    wait(lambda: run.status.state == "training")
+    holder(run.path / "lease").kill()
+    wait(lambda: run.status.state == "interrupted")
+    for page in ("train", "runs"):
+        tab.open(page)
+        assert "The process was killed, probably out of memory" in tab.text.replace("\\", "")
+        assert "Resume it: it goes on from its last checkpoint." in tab.text.replace("\\", "")
+        assert "Resume" in tab.buttons
+    tab.open("start")
+    assert ":material/bolt: interrupted" in tab.text
+    assert "Look at it" in tab.links
+
+
+def test_a_failed_run_says_why(tab, start_run, wait, untrained):
+    broken = untrained.parent / "weights.pt"
+    broken.write_bytes(b"no weights")
+    run = start_run(weights=str(broken))
+    wait(lambda: run.status.state == "failed")
+    status = run.status
+    assert status.error
+    for page in ("train", "runs"):
+        tab.open(page)
+        assert f"{status.error} {status.hint}" in tab.text.replace("\\", "")
+        assert ":material/error: failed" in tab.text
+    tab.open("evaluate")
+    assert "No model has been trained on this dataset yet." in tab.text
+
+
+def test_the_first_model_is_trained_by_the_button_of_the_start_page(tab, start_run, wait):
+    from engine.runs import runs
+
+    tab.open("start").press("Train a first model")
+    (run,) = runs()
+    assert run.config.preset == "fast"
+    assert tab.at.title[0].value == "How should it learn?"
+    assert tab.url("run") == run.id
+    launcher.stop(run)
+
+
+def test_a_second_run_waits_and_can_be_watched(tab, start_run, wait):
+    first = start_run()
+    wait(lambda: first.status.state in ("preparing", "training"))
+    second = start_run()
+    wait(lambda: second.status.state == "queued" and "another run" in second.status.detail)
+    tab.open("train")
+    assert tab.url("run") == second.id
+    assert ":material/schedule: queued" in tab.text
+    assert "Also under way" in tab.text
+    tab.press("Watch")
+    assert tab.url("run") == first.id
+    assert tab.at.selectbox(key="run").value == first.id

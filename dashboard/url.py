@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+_NEXT = "next-view"
 _VIEW = "view"  # what was chosen last, by URL parameter; it outlives the widgets of a page that one has left
 
 
@@ -20,7 +21,8 @@ def choose(
 
     A value that is no option (an old address, another dataset) gives way to `default`, or to the first option.
     """
-    wanted = st.session_state.get(key, _view().get(key))
+    waiting = _next()
+    wanted = waiting.pop(key) if key in waiting else st.session_state.get(key, _view().get(key))
     fallback = default if default in options else options[0]
     # Assigned at each run: on another page the widget of the same key is a new one, and would begin with its own default.
     st.session_state[key] = wanted if wanted in options else fallback
@@ -38,8 +40,8 @@ def remember(key: str, value: str) -> str:
 
 
 def set_choice(key: str, value: str) -> None:
-    """Choose for the person: to be called in a callback, before the widget is drawn again."""
-    st.session_state[key] = value
+    """Choose for the person, in a callback or before a rerun: the widget shows it when it is drawn next."""
+    _next()[key] = value
     _view()[key] = value
 
 
@@ -71,6 +73,11 @@ def turn(pages: int, of: str, key: str = "page") -> int:
     name = f"{key}-{of}"
     wanted = st.session_state.get(name, (whole(key) or 1) if before == of else 1)
     return int(remember(key, str(st.pagination(pages, default=min(max(wanted, 1), pages), key=name))))
+
+
+def _next() -> dict[str, str]:
+    """Choices that wait for their widget: one that is on the page already cannot be changed any more."""
+    return st.session_state.setdefault(_NEXT, {})
 
 
 def _view() -> dict[str, str]:

@@ -1,3 +1,7 @@
 """Scenescope's engine: all that works without a browser. It never imports the dashboard."""
 
+from engine.machine import tune
+
 __version__ = "0.1.0"
+
+tune()

@@ -7,8 +7,8 @@ import streamlit as st
 from dashboard import cached, url, words
 from dashboard.augment import SIZES, contact_sheet, pick_image
 from dashboard.header import header, need_dataset
-from engine.data.images import ImageError
 from engine.config import AUGMENTATIONS
+from engine.data.images import ImageError
 
 COUNT, SIDE = 16, 4
 

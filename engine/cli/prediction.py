@@ -26,9 +26,9 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    run = runs.run(args.id)
     from engine import scoring
 
-    run = runs.run(args.id)
     show = progress_line("scoring")
 
     def report(progress: scoring.Progress) -> bool:
@@ -68,10 +68,10 @@ def _rate(value: float | None) -> str:
 
 
 def _predict(args: argparse.Namespace) -> int:
+    run = runs.run(args.id)
     from engine import model
     from engine.predict import expand, predict
 
-    run = runs.run(args.id)
     if args.top < 1:
         raise UserError(f"--top is {args.top}.", "Ask for at least one class.")
     files = expand(args.paths)

@@ -31,7 +31,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "SCENESCOPE_HOME": home}
         began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "engine", "data", "add", "demo"], cwd=PROJECT, env=environment, check=True, stdout=2)
+        subprocess.run(
+            [sys.executable, "-m", "engine", "data", "add", "demo"], cwd=PROJECT, env=environment, check=True, stdout=2
+        )
         figures = {"demo_dataset_seconds": round(time.monotonic() - began, 1)}
         port = _free_port()
         began = time.monotonic()
@@ -82,7 +84,9 @@ def _gallery(page: Page, address: str) -> tuple[float, float]:
         before = page.evaluate(_PAINTED)
         began = time.monotonic()
         page.get_by_role("button", name="Next page").click()
-        page.wait_for_function(f"async before => {{ const now = await ({_PAINTED})(); return now && now !== before }}", arg=before)
+        page.wait_for_function(
+            f"async before => {{ const now = await ({_PAINTED})(); return now && now !== before }}", arg=before
+        )
         times.append(1000 * (time.monotonic() - began))
     return round(statistics.median(times)), round(max(times))
 

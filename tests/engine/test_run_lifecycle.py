@@ -5,7 +5,6 @@ with the same configuration (killed, resumed, stopped, resumed, terminated, resu
 and a fourth that is killed in the queue.
 """
 
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -159,16 +158,3 @@ def test_the_best_checkpoint_is_that_of_the_best_epoch(story):
     best = epochs["validation_macro_f1"].idxmax()
     assert checkpoint.load(story.whole.path, "best").step == epochs.loc[best, "step"]
     assert history(story.whole.events()[0]).best_epoch == epochs.loc[best, "epoch"]
-
-
-def test_a_dead_starter_is_no_matter_to_the_run(tmp_path, monkeypatch, finished_session, engine, wait):
-    """`train --detach` returns at once; its process is gone while the run goes on."""
-    home = tmp_path / "detached"
-    monkeypatch.setenv("SCENESCOPE_HOME", str(home))
-    assert engine("data", "add", finished_session.images, home=home).returncode == 0
-    assert engine("train", "--dataset", "scenes", "--set", "image_size=32", "--detach", home=home).returncode == 0
-    (run,) = runs.runs()
-    began = time.time()
-    assert run.status.active
-    status = wait(lambda: _ended(run))
-    assert (status.state, status.updated > began) == ("finished", True)

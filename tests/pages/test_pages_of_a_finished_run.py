@@ -81,7 +81,10 @@ def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
     true, predicted = a_confusion(trained)
     a, b = sorted((true, predicted))
     tab.open("evaluate")
-    assert tab.at.pills(key="pair").options[0] == f"{a} ⇄ {b}\\: {len(behind(trained, 'test', a, b)) + len(behind(trained, 'test', b, a))}"
+    assert (
+        tab.at.pills(key="pair").options[0]
+        == f"{a} ⇄ {b}\\: {len(behind(trained, 'test', a, b)) + len(behind(trained, 'test', b, a))}"
+    )
     tab.choose("pair", f"{trained.classes.index(a)}-{trained.classes.index(b)}")
     assert [item["id"] for item in tab.items("cell-0")] == behind(trained, "test", a, b)
     assert [item["id"] for item in tab.items("cell-1")] == behind(trained, "test", b, a)

@@ -5,8 +5,6 @@ import shutil
 import pytest
 from tab import PAGES
 
-from engine.data.datasets import dataset
-
 
 def test_a_prediction_table_cut_short_is_named_with_the_way_out(tab, copied):
     file = copied.path / "predictions-test.parquet"

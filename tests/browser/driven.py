@@ -1,0 +1,136 @@
+"""A tab of the real browser, with the words of this app: pages, tiles, the matrix."""
+
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from PIL import Image
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+TIMEOUT = 30_000  # ms for what a loaded two-core machine may take; nothing waits longer than it must
+TITLES = {
+    "start": "From photos to a model you can trust",
+    "explore": "What is in the data?",
+    "augment": "What will the network see?",
+    "train": "How should it learn?",
+    "runs": "What was trained?",
+    "evaluate": "Where does it err?",
+    "predict": "What is in this picture?",
+}
+# Streamlit looks for its own address below a deep link first; hosts of the outer world are not reached from everywhere.
+_HARMLESS = re.compile(r"/[a-z]+/_stcore/(health|host-config)$")
+
+
+class Tab:
+    """A page of the browser; `complaints` collects what it printed as an error."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[str] = []
+        page.set_default_timeout(TIMEOUT)
+        expect.set_options(timeout=TIMEOUT)
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        source = message.location.get("url", "")
+        if message.type == "error" and source.startswith(self.url) and not _HARMLESS.search(urlsplit(source).path):
+            self.complaints.append(f"{self.page.url}: {message.text} ({source})")
+
+    def open(self, page: str, query: str = "") -> "Tab":
+        """The page by its address, ready to be used."""
+        self.page.goto(f"{self.url}/{'' if page == 'start' else page}{query}")
+        return self.on(page)
+
+    def go(self, page: str) -> "Tab":
+        """The page by the navigation on top."""
+        self.page.get_by_test_id("stTopNavLink").filter(has_text=page.capitalize()).click()
+        return self.on(page)
+
+    def on(self, page: str) -> "Tab":
+        expect(self.page.locator("h1")).to_have_text(TITLES[page])
+        return self.settled()
+
+    def settled(self) -> "Tab":
+        """The script has run to its end, and shows no failure."""
+        expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", re.compile("notRunning|initial"))
+        expect(self.page.get_by_test_id("stSpinner")).to_have_count(0)
+        main = self.page.get_by_test_id("stMain").inner_text()
+        assert "Traceback" not in main
+        assert "This page failed" not in main
+        assert self.page.get_by_test_id("stException").count() == 0
+        return self
+
+    def see(self, text: str | re.Pattern, within: float = TIMEOUT) -> Locator:
+        found = self.page.get_by_text(text).first
+        expect(found).to_be_visible(timeout=within)
+        return found
+
+    def query(self, key: str) -> str | None:
+        """What the address carries as `key`."""
+        return parse_qs(urlsplit(self.page.url).query, keep_blank_values=True).get(key, [None])[0]
+
+    def reload(self) -> "Tab":
+        self.page.reload()
+        return self
+
+    # The gallery
+
+    def tiles(self, key: str) -> Locator:
+        return self.page.locator(f".st-key-{key} .tile")
+
+    def ids(self, key: str) -> list[int]:
+        return [int(identity) for identity in self.tiles(key).evaluate_all("tiles => tiles.map(tile => tile.dataset.id)")]
+
+    def painted(self, key: str) -> None:
+        """Every picture in sight has arrived."""
+        self.page.wait_for_function(
+            """key => {
+              const host = [...document.querySelectorAll(`.st-key-${key} *`)].find(node => node.shadowRoot)
+              const images = [...(host?.shadowRoot ?? document.querySelector(`.st-key-${key}`)).querySelectorAll("img")]
+              const near = images.filter(image => image.getBoundingClientRect().top < innerHeight)
+              return near.length > 0 && near.every(image => image.complete && image.naturalWidth > 0)
+            }""",
+            arg=key,
+        )
+
+    # The matrix
+
+    def click_cell(self, true: int, predicted: int, across: float = 0.5, down: float = 0.5) -> None:
+        """Click into the cell, `across` and `down` as shares of its width and height."""
+        self.page.mouse.click(*self.cell(true, predicted, across, down))
+
+    def cell(self, true: int, predicted: int, across: float = 0.5, down: float = 0.5) -> tuple[float, float]:
+        """The place in the window, by the plot's own axes."""
+        plot = self.page.locator(".st-key-matrix .js-plotly-plot")
+        plot.scroll_into_view_if_needed()
+        place = plot.evaluate(
+            """(plot, [x, y]) => {
+              const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect()
+              return [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(y)]
+            }""",
+            [predicted - 0.5 + across, true - 0.5 + down],
+        )
+        return place[0], place[1]
+
+    # What it looks like
+
+    def width(self) -> int:
+        """How wide the page is, sideways scrolling included."""
+        return self.page.evaluate(
+            "Math.max(document.scrollingElement.scrollWidth, "
+            "...[...document.querySelectorAll('[data-testid=stMain]')].map(main => main.scrollWidth))"
+        )
+
+    def picture(self, file: Path) -> None:
+        """A screenshot of the window, with few enough colours to be small."""
+        self.page.mouse.move(2, 2)
+        self.page.evaluate("document.fonts.ready")
+        image = Image.open(BytesIO(self.page.screenshot(animations="disabled", caret="hide"))).convert("RGB")
+        image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(file, optimize=True)
+
+    def state(self, expression: str) -> Any:
+        return self.page.evaluate(expression)

@@ -45,6 +45,8 @@ def _picture(request: Request) -> Response:
         return FileResponse(jpeg(row, data.root, _SIZES[request.url.path.split("/")[1]]), headers=_FOREVER)
     except (UserError, ImageError) as error:
         return PlainTextResponse(str(error), 404)
+    except OverflowError:  # an id that no integer of SQLite holds
+        return PlainTextResponse("There is no such image.", 404)
 
 
 ROUTES = [Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _picture, name=kind) for kind in _SIZES]

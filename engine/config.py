@@ -60,9 +60,7 @@ class Config:
         minimum=0,
         maximum=1,
     )
-    augmentation: str = option(
-        "standard", "finetune: augmentation pipeline", group="Method", choices=tuple(AUGMENTATIONS)
-    )
+    augmentation: str = option("standard", "finetune: augmentation pipeline", group="Method", choices=tuple(AUGMENTATIONS))
     epochs: int = option(5, "finetune: passes over the training images", group="Schedule", minimum=1, maximum=1000)
     batch_size: int = option(32, "images a step", group="Schedule", minimum=1, maximum=4096)
     peak_lr: float = option(

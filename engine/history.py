@@ -29,7 +29,7 @@ def history(events: Iterable[dict[str, Any]]) -> History:
         kind = event["kind"]
         if kind == "resumed":
             for name in ("step", "epoch"):
-                by_kind[name] = [e for e in by_kind[name] if e["step"] <= event["step"]]
+                by_kind[name] = [e for e in by_kind[name] if e[name] <= event[name]]
         elif kind == "state" and event["state"] == "preparing":
             # The linear method has no steps to go on from: it begins anew.
             by_kind["candidate"] = []

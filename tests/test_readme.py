@@ -14,7 +14,9 @@ def field_rows() -> list[str]:
     rows = []
     for name, field in fields().items():
         meta = field.metadata
-        bounds = ", ".join(meta["choices"]) or (f"{meta['minimum']:g} to {meta['maximum']:g}" if meta["maximum"] is not None else "")
+        bounds = ", ".join(meta["choices"]) or (
+            f"{meta['minimum']:g} to {meta['maximum']:g}" if meta["maximum"] is not None else ""
+        )
         rows.append(f"| `{name}` | {field.default} | {bounds} | {meta['help']} |")
     return rows
 

@@ -57,7 +57,9 @@ def dismiss(name: str) -> None:
 
 def _judged(adding: Adding) -> Adding:
     if adding.state == "adding" and not is_held(_lease(adding.name)) and time.time() - adding.updated > _GRACE:
-        return Adding(adding.name, adding.source, "failed", message="The process that read the images has ended.", hint="Add it again.")
+        return Adding(
+            adding.name, adding.source, "failed", message="The process that read the images has ended.", hint="Add it again."
+        )
     return adding
 
 

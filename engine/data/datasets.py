@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import layouts
-from engine.data.catalog import Catalog, Progress, ScanResult
+from engine.data.catalog import Catalog
+from engine.data.scan import Progress, ScanResult, scan
 from engine.errors import UserError
 from engine.files import read_json, write_json
 from engine.home import data_dir
@@ -84,7 +85,7 @@ def add(source: str, name: str | None = None, progress: Progress = lambda done, 
     described = known or Dataset(name, layout.root, source, time.time(), synthetic=source == DEMO)
     home.mkdir(parents=True, exist_ok=True)
     try:
-        result = described.catalog.scan(layout, described.seed, progress)
+        result = scan(described.catalog, layout, described.seed, progress)
         _check_usable(described, result)
         write_json(home / "dataset.json", _document(described))
     except BaseException:

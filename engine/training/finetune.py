@@ -58,7 +58,8 @@ class FineTuning:
         self.scaler = compute.scaler()
         self.criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
         self.transform = pipeline(config.augmentation, config.image_size)
-        self.steps_per_epoch = math.ceil(len(train.labels) / config.batch_size)
+        # A last batch of one image goes with the one before: BatchNorm has no variance of one.
+        self.steps_per_epoch = max(1, math.ceil((len(train.labels) - 1) / config.batch_size))
         self.step = self.epoch = self.stale_epochs = 0
         self.best_macro_f1 = -1.0
         self._begin_epoch()
@@ -128,7 +129,8 @@ class FineTuning:
         generator = np.random.default_rng([self.config.seed, self.epoch])
         position = self.step - self.epoch * self.steps_per_epoch
         order = generator.permutation(len(self.train.labels))
-        return order[position * self.config.batch_size : (position + 1) * self.config.batch_size]
+        last = position == self.steps_per_epoch - 1
+        return order[position * self.config.batch_size : None if last else (position + 1) * self.config.batch_size]
 
     def _train_mode(self) -> None:
         """Training mode; with a frozen part, BatchNorm keeps the statistics it came with."""

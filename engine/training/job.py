@@ -1,7 +1,6 @@
 """What a run does, from its configuration to its scores."""
 
 import dataclasses
-import json
 import platform
 import subprocess
 import time
@@ -81,7 +80,7 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
     trainer = FineTuning(current.classifier, *images, config, current.preprocessing, where)
     if resumed:
         trainer.load_state(resumed.training or {})
-        recorder.event({"kind": "resumed", "step": trainer.step})
+        recorder.event({"kind": "resumed", "step": trainer.step, "epoch": trainer.epoch})
         for note in (*resumed.notes, f"Resumed after step {trainer.step}, in epoch {trainer.epoch + 1}."):
             recorder.record(Message(note))
     recorder.state("training", "first steps")
@@ -121,7 +120,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, data: Dataset, valid
     read = ~np.isnan(features.vectors).any(axis=1)
     temperature = model.fit_temperature(trained.logits_of(features.vectors[read]), validation.labels[read])
     calibrated = trained.with_temperature(temperature)
-    checkpoint.save(run.path, "best", _best_step(run), calibrated.meta, calibrated.classifier.state_dict())
+    checkpoint.save(run.path, "best", checkpoint.load(run.path).step, calibrated.meta, calibrated.classifier.state_dict())
     results = {}
     for split in ("validation", "test"):
         images = validation if split == "validation" else scoring.of_split(data, split, run.classes)
@@ -144,6 +143,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, data: Dataset, valid
 
 def _fresh_model(run: Run, recorder: Recorder, where: Compute) -> Model:
     config = run.config
+    torch.manual_seed(config.seed)
     trunk = network.build(config.model, config.weights, config.image_size, notify=lambda text: recorder.record(Message(text)))
     return model.new(trunk, run.classes, config.image_size, where, config.seed)
 
@@ -187,11 +187,6 @@ def _check_finite(fact: Step) -> None:
             f"The loss is {fact.loss} at step {fact.step}, with a learning rate of {fact.learning_rate:.2g}.",
             "Start again with a smaller peak_lr; the best checkpoint so far is intact.",
         )
-
-
-def _best_step(run: Run) -> int:
-    newest = checkpoint.generations(run.path, "best")
-    return json.loads((newest[0] / "manifest.json").read_text())["step"] if newest else 1
 
 
 def _sentence(results: dict) -> str:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -57,11 +58,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(browser: Browser) -> Iterator[Server]:
     """`streamlit run` as a person starts it, on a free port, in an empty home; ended with all that it started."""
-    home = tmp_path_factory.mktemp("server") / "home"
-    port = _free_port()
-    log = open(home.parent / "server.log", "wb")
+    # A short path: the Explore page shows it, and the README shows the page.
+    folder = Path(tempfile.mkdtemp(prefix="scenescope-")).resolve()
+    home, output, port = folder / "home", folder / "server.log", _free_port()
+    log = open(output, "wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "--server.headless", "true", "--server.port", str(port)],
         cwd=PROJECT, env={**os.environ, "SCENESCOPE_HOME": str(home)}, stdin=subprocess.DEVNULL, stdout=log,
@@ -69,14 +71,16 @@ def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     )  # fmt: skip
     try:
         _wait(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health") or process.poll() is not None)
-        assert process.poll() is None, (home.parent / "server.log").read_text()
+        assert process.poll() is None, output.read_text()
         yield Server(f"http://127.0.0.1:{port}", home)
         assert process.poll() is None, "the server ended during the tests"
     finally:
         _end(process)
         _end_processes_of(home)
         log.close()
-    assert "Traceback" not in (home.parent / "server.log").read_text()
+        said = output.read_text()
+        shutil.rmtree(folder, ignore_errors=True)
+    assert "Traceback" not in said, said
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 TIMEOUT = 30_000  # ms for what a loaded two-core machine may take; nothing waits longer than it must
+LARGEST = 480_000  # bytes of a picture in the repository
 TITLES = {
     "start": "From photos to a model you can trust",
     "explore": "What is in the data?",
@@ -126,11 +127,13 @@ class Tab:
         )
 
     def picture(self, file: Path) -> None:
-        """A screenshot of the window, with few enough colours to be small."""
+        """A screenshot of the window; one that would be large is saved with fewer colours."""
         self.page.mouse.move(2, 2)
         self.page.evaluate("document.fonts.ready")
         image = Image.open(BytesIO(self.page.screenshot(animations="disabled", caret="hide"))).convert("RGB")
-        image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(file, optimize=True)
+        image.save(file, optimize=True)
+        if file.stat().st_size > LARGEST:
+            image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(file, optimize=True)
 
     def state(self, expression: str) -> Any:
         return self.page.evaluate(expression)

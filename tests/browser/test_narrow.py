@@ -23,5 +23,6 @@ def test_a_tap_means_the_cell_that_it_touches(open_tab, trained, screenshots):
         tab.page.wait_for_url(re.compile(f"true={name}&predicted={name}"))
     tab.see("of forest recognised")
     expect(tab.tiles("cell-0").first).to_be_attached()
-    tab.settled().page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
+    tab.settled().page.locator(".st-key-matrix").evaluate("matrix => matrix.scrollIntoView({block: 'start'})")
+    tab.painted("cell-0")
     tab.picture(screenshots / "evaluate-phone.png")

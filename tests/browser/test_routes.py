@@ -47,7 +47,7 @@ def test_a_picture_is_a_jpeg_that_is_cached_for_ever(server, image, kind):
 def test_what_the_catalog_does_not_know_is_not_there(server, image, path):
     identity, content = image
     status, body, _ = fetch(f"{server.url}/{path.format(id=identity, hash=content, wrong='0' * len(content))}")
-    assert status == 404
+    assert status in (400, 404)  # 400: Streamlit turns encoded traversal away before any route
     assert not body.startswith(b"\xff\xd8")
 
 

@@ -178,7 +178,9 @@ def test_learning_curves_begin_with_one_epoch_or_none(epochs):
 
 
 def test_candidates_mark_the_one_with_the_lowest_validation_loss():
-    scores = pd.DataFrame({"C": [0.01, 0.001, 0.002], "validation_macro_f1": [0.95, 0.92, 0.927], "validation_loss": [0.3, 0.25, 0.2]})
+    scores = pd.DataFrame(
+        {"C": [0.01, 0.001, 0.002], "validation_macro_f1": [0.95, 0.92, 0.927], "validation_loss": [0.3, 0.25, 0.2]}
+    )
     figure = charts.candidates(scores)
     (points,) = figure.data
     assert list(points.x) == [0.001, 0.002, 0.01] and figure.layout.xaxis.type == "log"

@@ -8,6 +8,7 @@ from PIL import Image
 
 from engine.data.catalog import Catalog
 from engine.data.layouts import detect
+from engine.data.scan import scan as fill
 from engine.files import CHUNK
 
 
@@ -25,7 +26,7 @@ def catalog_of(root, file=None):
 
 def scan(root, file=None):
     catalog = catalog_of(root, file)
-    return catalog, catalog.scan(detect(root), seed=0)
+    return catalog, fill(catalog, detect(root), seed=0)
 
 
 def rewrite_keeping_the_stat(file, content):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import launcher, runs
+from engine import launcher
 from engine.config import configure
 from engine.data import datasets
 from engine.history import history

@@ -130,7 +130,7 @@ def test_history_leaves_out_what_came_after_the_checkpoint_from_which_a_run_went
     before = [event("step", s, loss=9.0) for s in (1, 2)] + [event("epoch", 2, epoch=1, best=True)]
     lost = [event("step", s, loss=8.0) for s in (3, 4)] + [event("epoch", 4, epoch=2, best=True), event("step", 5, loss=8.0)]
     after = [event("step", s, loss=7.0) for s in (3, 4)] + [event("epoch", 4, epoch=2, best=False)]
-    told = history([*before, *lost, {"kind": "resumed", "step": 2}, {"kind": "message", "text": "Resumed"}, *after])
+    told = history([*before, *lost, {"kind": "resumed", "step": 2, "epoch": 1}, {"kind": "message", "text": "Resumed"}, *after])
     assert told.steps[["step", "loss"]].values.tolist() == [[1, 9], [2, 9], [3, 7], [4, 7]]
     assert told.epochs[["epoch", "best"]].values.tolist() == [[1, True], [2, False]]
     assert told.best_epoch == 1

@@ -6,6 +6,7 @@ import pytest
 
 from engine.data.catalog import Catalog
 from engine.data.layouts import detect
+from engine.data.scan import scan as fill
 from engine.data.splits import CARVED, DIVIDED, Candidate, assign
 
 
@@ -87,7 +88,7 @@ def test_a_class_of_copies_of_one_image_trains_with_all_of_them():
 
 def scanned(root):
     catalog = Catalog(root.parent / "catalog.sqlite", root)
-    catalog.scan(detect(root), seed=0)
+    fill(catalog, detect(root), seed=0)
     return catalog
 
 

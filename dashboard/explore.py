@@ -33,7 +33,7 @@ def browser(data: Dataset, colours: Mapping[str, str]) -> None:
     n = catalog.count(split, class_name, text=text)
     count, turner = st.columns([2, 3], vertical_alignment="center")
     count.markdown(f"**{n:,}** {'image matches' if n == 1 else 'images match'}")
-    with turner.container(horizontal=True, horizontal_alignment="right"):
+    with turner.container(horizontal_alignment="right"):
         number = url.turn(len(starts), f"{data.name}-{split}-{class_name}-{text}")
     rows = catalog.page(PAGE, starts[number - 1], split, class_name, text=text) if starts else []
     clicked = gallery(

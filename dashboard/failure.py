@@ -1,11 +1,13 @@
 """What a person sees where a page fails: a sentence, never a traceback."""
 
 import logging
+from collections.abc import Callable
 
 import streamlit as st
 
 from dashboard.words import literal
 from engine.errors import UserError
+from engine.runs import Run
 
 _LOG = logging.getLogger("scenescope")
 
@@ -21,3 +23,13 @@ def show(error: Exception) -> bool:
             icon=":material/bug_report:",
         )
     return True
+
+
+def attempt(action: Callable[[Run], None], run: Run) -> None:
+    """Do something to a run and draw the page again; where it cannot be done, say why."""
+    try:
+        action(run)
+    except UserError as error:
+        st.toast(literal(str(error)), icon=":material/error:")
+    else:
+        st.rerun()

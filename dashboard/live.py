@@ -3,8 +3,8 @@
 import streamlit as st
 
 from dashboard import charts, words
+from dashboard.failure import attempt
 from engine import launcher
-from engine.errors import UserError
 from engine.history import History, history
 from engine.runs import Run
 
@@ -38,20 +38,11 @@ def _state_line(run: Run) -> None:
         if action.button(
             "Stop", icon=":material/stop:", key=f"stop-{run.id}", help="Finish the batch, save, end. It can be resumed."
         ):
-            _act(launcher.stop, run)
+            attempt(launcher.stop, run)
     elif status.state != "finished" and action.button("Resume", icon=":material/play_arrow:", key=f"resume-{run.id}"):
-        _act(launcher.resume, run)
+        attempt(launcher.resume, run)
     if status.error:
         st.error(f"{words.literal(status.error)} {words.literal(status.hint)}", icon=":material/error:")
-
-
-def _act(action: object, run: Run) -> None:
-    try:
-        action(run)
-    except UserError as error:
-        st.toast(words.literal(str(error)), icon=":material/error:")
-    else:
-        st.rerun()
 
 
 def _curves(run: Run, story: History) -> None:

@@ -14,7 +14,8 @@ from engine.data.images import EXTENSIONS
 from engine.runs import Run
 
 LIMIT = 200  # uploads at once
-PAGE = 9
+PAGE = 12
+_COLUMNS = 4
 _EXAMPLES = 6
 _PREDICTED = ""
 
@@ -79,7 +80,7 @@ def cam_controls(run: Run) -> CamView:
 
 
 def answer_cards(run: Run, chosen: Sequence[Picture], answers: Sequence, view: CamView) -> None:
-    """A card a picture, three in a row; files that are no pictures are named first."""
+    """A card a picture, a few in a row; files that are no pictures are named first."""
     good = []
     for picture, answer in zip(chosen, answers, strict=True):
         if answer.error:
@@ -89,8 +90,8 @@ def answer_cards(run: Run, chosen: Sequence[Picture], answers: Sequence, view: C
     pages = -(-len(good) // PAGE)
     number = st.pagination(pages, key=f"predict-page-{len(good)}") if pages > 1 else 1
     good = good[(number - 1) * PAGE : number * PAGE]
-    for start in range(0, len(good), 3):
-        for column, (picture, answer) in zip(st.columns(3, gap="medium"), good[start : start + 3], strict=False):
+    for start in range(0, len(good), _COLUMNS):
+        for column, (picture, answer) in zip(st.columns(_COLUMNS, gap="medium"), good[start : start + _COLUMNS], strict=False):
             with column, st.container(border=True):
                 _card(run, picture, answer, view, key=f"answer-{(number - 1) * PAGE + start}-{picture.name}")
 

@@ -4,10 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import url, words
+from dashboard.failure import attempt
 from dashboard.header import Context
 from engine import launcher, runs
 from engine.config import Config, fields
-from engine.errors import UserError
 from engine.files import read_json
 from engine.runs import Run
 
@@ -46,9 +46,9 @@ def run_actions(run: Run) -> None:
         if st.button("Watch", icon=":material/model_training:"):
             st.switch_page("../pages/train.py")
         if status.active and st.button("Stop", icon=":material/stop:"):
-            _do(launcher.stop, run)
+            attempt(launcher.stop, run)
         if status.state in ("stopped", "failed", "interrupted") and st.button("Resume", icon=":material/play_arrow:"):
-            _do(launcher.resume, run)
+            attempt(launcher.resume, run)
         if not status.active and st.button("Delete", icon=":material/delete:"):
             _confirm_deletion(run)
 
@@ -68,16 +68,7 @@ def _confirm_deletion(run: Run) -> None:
     st.markdown(f"**{run.id}**, with its model and its predictions, is removed from the disk.")
     if st.button("Delete", type="primary", icon=":material/delete:"):
         url.forget("run")
-        _do(runs.delete, run)
-
-
-def _do(action: object, run: Run) -> None:
-    try:
-        action(run)
-    except UserError as error:
-        st.error(words.literal(str(error)), icon=":material/error:")
-    else:
-        st.rerun()
+        attempt(runs.delete, run)
 
 
 def _row(run: Run) -> dict:

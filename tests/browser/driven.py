@@ -57,7 +57,7 @@ class Tab:
 
     def settled(self) -> "Tab":
         """The script has run to its end, and shows no failure."""
-        expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", re.compile("notRunning|initial"))
+        expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
         expect(self.page.get_by_test_id("stSpinner")).to_have_count(0)
         main = self.page.get_by_test_id("stMain").inner_text()
         assert "Traceback" not in main
@@ -106,15 +106,17 @@ class Tab:
 
     def cell(self, true: int, predicted: int, across: float = 0.5, down: float = 0.5) -> tuple[float, float]:
         """The place in the window, by the plot's own axes."""
-        plot = self.page.locator(".st-key-matrix .js-plotly-plot")
-        plot.scroll_into_view_if_needed()
-        place = plot.evaluate(
-            """(plot, [x, y]) => {
+        # At once: plotly draws the plot anew now and then, and what was found a moment ago is not on the page any more.
+        place = self.page.wait_for_function(
+            """([x, y]) => {
+              const plot = document.querySelector(".st-key-matrix .js-plotly-plot")
+              if (!plot?._fullLayout?.xaxis) return false
+              plot.scrollIntoView({block: "nearest", behavior: "instant"})
               const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect()
               return [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(y)]
             }""",
-            [predicted - 0.5 + across, true - 0.5 + down],
-        )
+            arg=[predicted - 0.5 + across, true - 0.5 + down],
+        ).json_value()
         return place[0], place[1]
 
     # What it looks like

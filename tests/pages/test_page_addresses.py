@@ -22,10 +22,10 @@ def test_a_hostile_address_gives_the_plain_page(trained, page):
     assert tab.url("run") == trained.id
 
 
-@pytest.mark.parametrize("value", ["99999999999999999999999999", "-1", "1e3", "٣", "²", "9" * 5000, "", " ", "0x10"])
 @pytest.mark.parametrize("page", ["augment", "explore", "predict", "evaluate"])
-def test_a_number_of_the_address_may_be_anything(trained, page, value):
-    Tab().open(page, seed=value, image=value, page=value, page_back=value, px=value, examples=value if page != "predict" else "x")
+def test_a_number_of_the_address_may_be_anything(trained, page):
+    for value in ("99999999999999999999999999", "-1", "1e3", "٣", "²", "9" * 5000, " "):
+        Tab().open(page, seed=value, image=value, page=value, page_back=value, px=value, examples=value)
 
 
 def test_examples_with_a_number_too_large_are_no_examples(trained):

@@ -65,7 +65,7 @@ def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure
     """
     labels = [f"{plain(row['class'])}  <span style='font-size:11px'>n={row.support:,}</span>" for _, row in per_class.iterrows()]
     lowest = np.nanmin(per_class[list(METRICS)].to_numpy(float), initial=1.0)
-    floor = min(0.9, np.floor(10 * lowest) / 10)
+    floor = min(0.9, np.floor(10 * lowest - 0.1) / 10)
     figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=list(METRICS.values()))
     tints = [colours.get(name, NEUTRAL) for name in per_class["class"]]
     for column, (metric, name) in enumerate(METRICS.items(), start=1):

@@ -91,9 +91,11 @@ def answer_cards(run: Run, chosen: Sequence[Picture], answers: Sequence, view: C
     number = st.pagination(pages, key=f"predict-page-{len(good)}") if pages > 1 else 1
     good = good[(number - 1) * PAGE : number * PAGE]
     for start in range(0, len(good), _COLUMNS):
-        for column, (picture, answer) in zip(st.columns(_COLUMNS, gap="medium"), good[start : start + _COLUMNS], strict=False):
+        row = enumerate(good[start : start + _COLUMNS], start)
+        for column, (place, (picture, answer)) in zip(st.columns(_COLUMNS, gap="medium"), row, strict=False):
             with column, st.container(border=True):
-                _card(run, picture, answer, view, key=f"answer-{(number - 1) * PAGE + start}-{picture.name}")
+                # By place: pictures of different folders may bear the same name.
+                _card(run, picture, answer, view, key=f"answer-{(number - 1) * PAGE + place}")
 
 
 def _card(run: Run, picture: Picture, answer: "Answer", view: CamView, key: str) -> None:  # noqa: F821

@@ -88,7 +88,7 @@ def _widget(column: Any, field: dataclasses.Field, value: Any, key: str) -> Any:
     if isinstance(value, int):
         return column.number_input(label, meta["minimum"], meta["maximum"], value, 1, help=meta["help"], key=key)
     bounds = float(meta["minimum"]), float(meta["maximum"])
-    return column.number_input(label, *bounds, value, format="%.5g", step=None, help=meta["help"], key=key)
+    return column.number_input(label, *bounds, value, format="%.5g", step=value / 10 or 0.01, help=meta["help"], key=key)
 
 
 def _model_label(name: str) -> str:

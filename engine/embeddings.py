@@ -49,7 +49,7 @@ class Cache:
 
     def put(self, vectors: dict[str, np.ndarray]) -> None:
         with self._connect() as connection:
-            rows = [(content, vector.astype(np.float16).tobytes()) for content, vector in vectors.items()]
+            rows = [(content, vector.tobytes()) for content, vector in vectors.items()]
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
 
     @contextlib.contextmanager
@@ -88,7 +88,9 @@ def embed(
     missing = list({contents[i]: i for i in missing}.values())
     failures, fresh, began, done = {}, {}, time.monotonic(), 0
     for indices, vectors, unread in _forward([files[i] for i in missing], trunk, preprocessing, compute):
-        fresh.update({contents[missing[i]]: vector for i, vector in zip(indices, vectors, strict=True)})
+        # What goes into the cache is also what is answered now: a run on cached embeddings gives the same numbers.
+        kept = vectors.astype(np.float16) if cache else vectors
+        fresh.update({contents[missing[i]]: vector for i, vector in zip(indices, kept, strict=True)})
         failures.update({missing[i]: reason for i, reason in unread.items()})
         done += len(indices) + len(unread)
         going_on = report(Progress("computing embeddings", done, len(missing), done / (time.monotonic() - began)))
@@ -99,7 +101,7 @@ def embed(
             fresh = {}
         if not going_on:
             return None
-    nothing = np.full(trunk.features, np.nan, np.float16)
+    nothing = np.full(trunk.features, np.nan, np.float32)
     vectors = np.stack([known.get(content, nothing) for content in contents]) if len(contents) else np.empty((0, trunk.features))
     return Embeddings(vectors.astype(np.float32), failures, len(missing))
 

@@ -11,11 +11,11 @@ data = need_dataset(context := header("What is in the data?"))
 counts = data.catalog.counts()
 colours = class_colours(data.classes)
 total, splits = int(counts["n"].sum()), counts.groupby("split")["n"].sum()
-synthetic = " :gray-badge[synthetic: painted by a program]" if data.synthetic else ""
+origin = ":gray-badge[synthetic: painted by a program]" if data.synthetic else f":gray[{words.literal(str(data.root))}]"
 st.markdown(
     f"**{total:,} images** in **{len(data.classes)} classes**: "
     + ", ".join(f"{splits[split]:,} {split}" for split in charts.SPLITS if split in splits)
-    + f".{synthetic} :gray[{words.literal(str(data.root))}]"
+    + f". {origin}"
 )
 problems(data)
 balance, sizes = st.columns([3, 2], gap="large")

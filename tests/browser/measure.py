@@ -35,60 +35,62 @@ def main() -> None:
             [sys.executable, "-m", "engine", "data", "add", "demo"], cwd=PROJECT, env=environment, check=True, stdout=2
         )
         figures = {"demo_dataset_seconds": round(time.monotonic() - began, 1)}
-        port = _free_port()
-        began = time.monotonic()
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "--server.headless", "true", "--server.port", str(port)],
-            cwd=PROJECT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            figures |= _in_browser(f"http://127.0.0.1:{port}", began, psutil.Process(server.pid))
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.goto("about:blank")  # the browser's own start is not the app's
+            figures |= _with_server(page, environment)
+            browser.close()
     print(json.dumps(figures, indent=1))  # noqa: T201
 
 
-def _in_browser(address: str, began: float, server: psutil.Process) -> dict:
+def _with_server(page: Page, environment: dict[str, str]) -> dict:
+    port = _free_port()
+    began = time.monotonic()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "--server.headless", "true", "--server.port", str(port)],
+        cwd=PROJECT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        return _walk(page, f"http://127.0.0.1:{port}", began, psutil.Process(server.pid))
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
+def _walk(page: Page, address: str, began: float, server: psutil.Process) -> dict:
     _wait_for_port(address)
-    with sync_playwright() as playwright:
-        # The browser's own start is not the app's.
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        answered = time.monotonic() - began
-        opened = time.monotonic()
-        page.goto(address)
-        page.get_by_role("button", name="Train a first model").wait_for()
-        figures = {"server_answers_seconds": round(answered, 2), "start_page_seconds": round(time.monotonic() - opened, 2)}
-        figures["gallery_page_ms_median"], figures["gallery_page_ms_p95"] = _gallery(page, address)
-        figures["server_memory_mb_without_model"] = round(server.memory_info().rss / 2**20)
-        page.goto(address)
-        button = page.get_by_role("button", name="Train a first model")
-        button.wait_for()
-        clicked = time.monotonic()
-        button.click()
-        page.get_by_role("link", name="See where it errs").click(timeout=300_000)
-        page.get_by_text("test images are wrong").wait_for()
-        figures["demo_train_to_evaluation_seconds"] = round(time.monotonic() - clicked, 1)
-        browser.close()
+    page.goto(address)
+    button = page.get_by_role("button", name="Train a first model")
+    button.wait_for()
+    figures: dict = {"start_to_usable_page_seconds": round(time.monotonic() - began, 2)}
+    figures |= _gallery(page, address)
+    figures["server_memory_mb_without_model"] = round(server.memory_info().rss / 2**20)
+    page.goto(address)
+    button.wait_for()
+    clicked = time.monotonic()
+    button.click()
+    page.get_by_role("link", name="See where it errs").click(timeout=300_000)
+    page.get_by_text("test images are wrong").wait_for()
+    figures["demo_train_to_evaluation_seconds"] = round(time.monotonic() - clicked, 1)
     return figures
 
 
-def _gallery(page: Page, address: str) -> tuple[float, float]:
+def _gallery(page: Page, address: str) -> dict:
     """Milliseconds from the click on another page of 60 images, all cold, until those on screen are painted."""
     page.goto(f"{address}/explore")
     page.wait_for_function(_PAINTED)
     page.wait_for_timeout(1000)
     times = []
-    for _ in range(8):
+    for _ in range(19):
         before = page.evaluate(_PAINTED)
         began = time.monotonic()
         page.get_by_role("button", name="Next page").click()
         page.wait_for_function(
             f"async before => {{ const now = await ({_PAINTED})(); return now && now !== before }}", arg=before
         )
-        times.append(1000 * (time.monotonic() - began))
-    return round(statistics.median(times)), round(max(times))
+        times.append(round(1000 * (time.monotonic() - began)))
+    return {"gallery_page_ms": {"median": statistics.median(times), "worst": max(times), "n": len(times)}}
 
 
 def _free_port() -> int:

@@ -157,3 +157,13 @@ def test_predict_tries_the_datasets_own_test_images(tab, trained):
     assert tab.text.count("filed under") == 6
     again = type(tab)().open("predict", examples=tab.url("examples"))
     assert again.pictures() == tab.pictures()
+
+
+@pytest.mark.slow
+def test_pictures_of_the_same_name_and_of_the_same_content_are_all_answered(tab, trained, tmp_path, write_class):
+    content = [write_class(tmp_path, kind, 1)[0].read_bytes() for kind in ("forest", "sea")]
+    tab.open("predict")
+    tab.at.file_uploader[0].set_value([("IMG_1.png", one, "image/png") for one in (content[0], content[1], content[0])])
+    tab.run()
+    assert len(tab.pictures()) == 3
+    assert tab.pictures()[0] == tab.pictures()[2] != tab.pictures()[1]

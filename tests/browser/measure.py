@@ -54,7 +54,8 @@ def _with_server(page: Page, environment: dict[str, str]) -> dict:
     try:
         return _walk(page, f"http://127.0.0.1:{port}", began, psutil.Process(server.pid))
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        # A server that still talks to the browser may take its time to leave.
+        os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 
@@ -80,7 +81,8 @@ def _gallery(page: Page, address: str) -> dict:
     """Milliseconds from the click on another page of 60 images, all cold, until those on screen are painted."""
     page.goto(f"{address}/explore")
     page.wait_for_function(_PAINTED)
-    page.wait_for_timeout(1000)
+    page.locator(".js-plotly-plot .main-svg").nth(1).wait_for()
+    page.wait_for_timeout(2000)
     times = []
     for _ in range(19):
         before = page.evaluate(_PAINTED)

@@ -1,9 +1,7 @@
 """The HTTP routes beside Streamlit's own, and what the server does when it starts."""
 
 import contextlib
-import importlib
 import logging
-import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -59,8 +57,6 @@ async def lifespan(app: Any) -> AsyncIterator[dict]:
     """Make the demo dataset in the background at the first start, so that it is there without a click."""
     # Every browser tab polls: one line a request would bury what matters.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
-    # Every page needs it, and the browser is busy with Streamlit's own scripts for just as long.
-    threading.Thread(target=importlib.import_module, args=("pandas",), daemon=True).start()
     if not any(known.name == DEMO for known in datasets()):
         adding.start(DEMO)
     yield {}

@@ -1,15 +1,14 @@
 """Reading runs: `runs/<id>/` is the interface between the process that trains and everybody else."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 import psutil
 
 from engine import config as configuration
@@ -18,9 +17,6 @@ from engine.errors import UserError
 from engine.files import read_json
 from engine.home import runs_dir
 from engine.lease import is_held
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ACTIVE = ("queued", "preparing", "training", "evaluating")
 ENDED = ("finished", "stopped", "failed", "interrupted")

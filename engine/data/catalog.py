@@ -1,17 +1,13 @@
 """The dataset's index: one row an image, in SQLite (WAL), readable while `engine.data.scan` fills it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS images (
@@ -118,19 +114,19 @@ class Catalog:
         """Readable images by class and split: columns class, split, n."""
         query = "SELECT class, split, count(*) FROM images WHERE state = 'ok' GROUP BY split, class"
         with self.connect() as connection:
-            return _frame(connection.execute(query).fetchall(), ["class", "split", "n"])
+            return pd.DataFrame(connection.execute(query).fetchall(), columns=["class", "split", "n"])
 
     def sizes(self) -> pd.DataFrame:
         """Image sizes, the commonest first: columns width, height, n."""
         query = "SELECT width, height, count(*) AS n FROM images WHERE state = 'ok' GROUP BY width, height ORDER BY n DESC"
         with self.connect() as connection:
-            return _frame(connection.execute(query).fetchall(), ["width", "height", "n"])
+            return pd.DataFrame(connection.execute(query).fetchall(), columns=["width", "height", "n"])
 
     def frame(self, split: str) -> pd.DataFrame:
         """The readable images of one split, by id: columns id, path, class, hash (and raw, for `Row.file`)."""
         query = "SELECT id, path, raw, class, hash FROM images WHERE state = 'ok' AND split = ? ORDER BY id"
         with self.connect() as connection:
-            return _frame(connection.execute(query, (split,)).fetchall(), ["id", "path", "raw", "class", "hash"])
+            return pd.DataFrame(connection.execute(query, (split,)).fetchall(), columns=["id", "path", "raw", "class", "hash"])
 
     def files(self, frame: pd.DataFrame) -> list[Path]:
         """Where the images of `frame` are."""
@@ -140,7 +136,7 @@ class Catalog:
         """Files that are not used, with the reason: columns id, path, state, reason."""
         query = "SELECT id, path, state, reason FROM images WHERE state IN ('quarantined', 'missing') ORDER BY path"
         with self.connect() as connection:
-            return _frame(connection.execute(query).fetchall(), ["id", "path", "state", "reason"])
+            return pd.DataFrame(connection.execute(query).fetchall(), columns=["id", "path", "state", "reason"])
 
     def classes(self) -> tuple[str, ...]:
         """The classes that have training images, by name."""
@@ -169,10 +165,3 @@ def _conditions(split: str | None, class_name: str | None, state: str, text: str
 def _meta(connection: sqlite3.Connection, key: str) -> str | None:
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return row[0] if row else None
-
-
-def _frame(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
-    # Imported here: the server answers half a second earlier without it.
-    import pandas as pd
-
-    return pd.DataFrame(rows, columns=columns)

@@ -15,6 +15,7 @@ from plotly.subplots import make_subplots
 from dashboard.figure import CONFIG, GRID, SMALL, class_axis, layout, plain, subtitles
 from dashboard.matrix import confusion_matrix
 from dashboard.palette import ACCENT, NEUTRAL
+from engine.data.layouts import SPLITS
 
 __all__ = [
     "CONFIG",
@@ -27,7 +28,6 @@ __all__ = [
     "size_scatter",
 ]
 
-SPLITS = ("train", "validation", "test", "unlabelled")
 METRICS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 

@@ -19,6 +19,7 @@ PAGE = 60
 _PAIRS = 6
 _SPLITS = ("test", "validation")
 _SORTS = {"loss": ("loss", False), "confidence": ("confidence", False), "margin": ("margin", True)}
+_NUMBERS = {"count": "count", "% of true": "true", "% of predicted": "predicted"}
 _SORT_HELP = "loss: the worst mistakes first; confidence: the surest answers first; margin: the closest calls first"
 
 
@@ -105,10 +106,7 @@ def choose_cell(classes: Sequence[str]) -> Cell:
 
 def matrix_panel(document: dict, cell: Cell) -> None:
     classes = document["classes"]
-    unit = url.choose(
-        st.segmented_control, "Numbers", ["count", "% of true", "% of predicted"], "numbers", label_visibility="collapsed"
-    )  # fmt: skip
-    normalise = {"count": "count", "% of true": "true", "% of predicted": "predicted"}[unit]
+    unit = url.choose(st.segmented_control, "Numbers", list(_NUMBERS), "numbers", label_visibility="collapsed")
 
     def picked() -> None:
         points = st.session_state["matrix"].selection.points
@@ -117,7 +115,7 @@ def matrix_panel(document: dict, cell: Cell) -> None:
             _set_cell(classes[true], classes[predicted], both=False)
 
     figure = charts.confusion_matrix(
-        np.array(document["confusion"]), classes, normalise=normalise, selected=cell.pinned, dark=st.context.theme.type == "dark"
+        np.array(document["confusion"]), classes, normalise=_NUMBERS[unit], selected=cell.pinned, dark=st.context.theme.type == "dark"
     )
     st.plotly_chart(figure, key="matrix", on_select=picked, selection_mode="points", config=charts.CONFIG)
     st.button(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import url, words
-from engine.data.datasets import Dataset, dataset, datasets
+from engine.data.datasets import Dataset, datasets
 from engine.runs import Run, runs
 
 
@@ -20,19 +20,21 @@ class Context:
 
 def header(title: str, usable: bool = False) -> Context:
     """Draw the line. With `usable`, only runs that have a model can be chosen."""
-    names = [known.name for known in datasets()]
+    known = {data.name: data for data in datasets()}
     question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
     question.title(title, anchor=False)
-    if not names:
+    if not known:
         return Context(None, None, [])
-    name = url.choose(data_column.selectbox, "Dataset", names, "dataset", _latest_dataset(names))
-    found = [run for run in runs(name) if not usable or any((run.path / "checkpoints").glob("best-*"))]
+    trained = [(run, run.config.dataset) for run in runs()]
+    latest = next((of for _, of in trained), None)
+    name = url.choose(data_column.selectbox, "Dataset", list(known), "dataset", latest)
+    found = [run for run, of in trained if of == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
     if not found:
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
-        return Context(dataset(name), None, [])
+        return Context(known[name], None, [])
     labels = {run.id: words.run_label(run) for run in found}
     chosen = url.choose(run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id))
-    return Context(dataset(name), next(run for run in found if run.id == chosen), found)
+    return Context(known[name], next(run for run in found if run.id == chosen), found)
 
 
 def need_dataset(context: Context) -> Dataset:
@@ -57,8 +59,3 @@ def need_run(context: Context) -> Run:
         )
         st.stop()
     return context.run
-
-
-def _latest_dataset(names: list[str]) -> str:
-    newest = runs()[:1]
-    return newest[0].config.dataset if newest and newest[0].config.dataset in names else names[0]

@@ -10,7 +10,6 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from engine.data import adding
-from engine.data.catalog import Row
 from engine.data.datasets import DEMO, dataset, datasets
 from engine.data.images import ImageError
 from engine.errors import UserError
@@ -27,11 +26,6 @@ def thumbnail_url(dataset_name: str, image_id: int, content: str | None) -> str:
 
 def image_url(dataset_name: str, image_id: int, content: str | None) -> str:
     return f"/image/{dataset_name}/{image_id}/{content}.jpg"
-
-
-def row_urls(dataset_name: str, row: Row) -> tuple[str, str]:
-    """The URLs of the thumbnail and of the full picture."""
-    return thumbnail_url(dataset_name, row.id, row.hash), image_url(dataset_name, row.id, row.hash)
 
 
 def _picture(request: Request) -> Response:

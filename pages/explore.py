@@ -6,6 +6,7 @@ from dashboard import charts, url, words
 from dashboard.explore import browser, problems
 from dashboard.header import header, need_dataset
 from dashboard.palette import class_colours
+from engine.data.layouts import SPLITS
 
 data = need_dataset(context := header("What is in the data?"))
 counts = data.catalog.counts()
@@ -14,7 +15,7 @@ total, splits = int(counts["n"].sum()), counts.groupby("split")["n"].sum()
 origin = ":gray-badge[synthetic: painted by a program]" if data.synthetic else f":gray[{words.literal(str(data.root))}]"
 st.markdown(
     f"**{total:,} images** in **{len(data.classes)} classes**: "
-    + ", ".join(f"{splits[split]:,} {split}" for split in charts.SPLITS if split in splits)
+    + ", ".join(f"{splits[split]:,} {split}" for split in SPLITS if split in splits)
     + f". {origin}"
 )
 problems(data)

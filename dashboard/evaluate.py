@@ -115,7 +115,11 @@ def matrix_panel(document: dict, cell: Cell) -> None:
             _set_cell(classes[true], classes[predicted], both=False)
 
     figure = charts.confusion_matrix(
-        np.array(document["confusion"]), classes, normalise=_NUMBERS[unit], selected=cell.pinned, dark=st.context.theme.type == "dark"
+        np.array(document["confusion"]),
+        classes,
+        normalise=_NUMBERS[unit],
+        selected=cell.pinned,
+        dark=st.context.theme.type == "dark",
     )
     st.plotly_chart(figure, key="matrix", on_select=picked, selection_mode="points", config=charts.CONFIG)
     st.button(

@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard import url, words
 from dashboard.failure import attempt
 from dashboard.header import Context
-from engine import launcher, runs
+from engine import launcher, trash
 from engine.config import Config, fields
 from engine.files import read_json
 from engine.runs import Run
@@ -68,7 +68,7 @@ def _confirm_deletion(run: Run) -> None:
     st.markdown(f"**{run.id}**, with its model and its predictions, is removed from the disk.")
     if st.button("Delete", type="primary", icon=":material/delete:"):
         url.forget("run")
-        attempt(runs.delete, run)
+        attempt(trash.delete, run)
 
 
 def _row(run: Run) -> dict:

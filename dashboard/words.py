@@ -25,6 +25,8 @@ def literal(name: str) -> str:
 
 
 def badge(status: Status) -> str:
+    if status.paused:
+        return ":orange-badge[:material/pause_circle: paused]"
     colour, icon = STATE_LOOK[status.state]
     return f":{colour}-badge[{icon} {status.state}]"
 
@@ -60,9 +62,9 @@ def estimate(score: dict, percent: bool = False) -> str:
 
 def run_label(run: Run) -> str:
     """How a run stands in a list: name, model, score or state."""
-    results = run.results
+    results, name = run.results, run.about.name
     said = f"F1 {results['test']['macro_f1']['value']:.3f}" if "test" in results else run.status.state
-    return f"{run.id} · {run.config.model} · {said}"
+    return " · ".join([run.id, *filter(None, [name]), run.config.model, said])
 
 
 def pixels(width: int | None, height: int | None) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from engine.config import Config
 from engine.data.datasets import dataset
 from engine.errors import UserError
-from engine.files import read_json, write_json
+from engine.files import read_json, replacing, write_json
 from engine.home import PROJECT, runs_dir
-from engine.runs import Run
+from engine.runs import PAUSE, Run
 
 SLOTS = 1  # runs that compute at the same time; the others wait in the queue
 
@@ -58,9 +58,12 @@ def spawn(run: Run) -> None:
 
 def stop(run: Run) -> None:
     """Ask the run to finish its batch, save and end as `stopped`."""
-    if not run.status.active:
-        raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
-    (run.path / "stop").touch()
+    _ask(run, "stop")
+
+
+def pause(run: Run) -> None:
+    """The same, ending as `stopped` with the detail `paused`: it is meant to go on."""
+    _ask(run, PAUSE)
 
 
 def resume(run: Run) -> None:
@@ -71,6 +74,14 @@ def resume(run: Run) -> None:
     dataset(run.config.dataset)
     (run.path / "stop").unlink(missing_ok=True)
     spawn(run)
+
+
+def _ask(run: Run, what: str) -> None:
+    if not run.status.active:
+        raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
+    # Whole or absent: the process reads the word as soon as the marker is there.
+    with replacing(run.path / "stop") as marker:
+        marker.write_text(what)
 
 
 def _new_folder(preset: str) -> Path:

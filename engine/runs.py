@@ -1,8 +1,8 @@
 """Reading runs: `runs/<id>/` is the interface between the process that trains and everybody else."""
 
 import json
+import os
 import re
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,17 @@ import pandas as pd
 import psutil
 
 from engine import config as configuration
+from engine.about import About, about
 from engine.config import Config
 from engine.errors import UserError
 from engine.files import read_json
 from engine.home import runs_dir
 from engine.lease import is_held
+from engine.memo import unless_changed
 
 ACTIVE = ("queued", "preparing", "training", "evaluating")
 ENDED = ("finished", "stopped", "failed", "interrupted")
+PAUSE, PAUSED = "pause", "paused"  # the word in the `stop` marker, and the detail of a run that was stopped to go on later
 
 
 @dataclass(frozen=True)
@@ -38,43 +41,59 @@ class Status:
     def active(self) -> bool:
         return self.state in ACTIVE
 
+    @property
+    def paused(self) -> bool:
+        return self.state == "stopped" and self.detail == PAUSED
+
 
 @dataclass(frozen=True)
 class Run:
-    """One training, by its directory. Every property reads the files afresh."""
+    """One training, by its directory. Every property says what the files say now; what it gives is shared: change nothing of it."""
 
     id: str
     path: Path
 
     @property
     def config(self) -> Config:
-        return configuration.from_dict(self._document()["config"])
+        return self._description.config
 
     @property
     def created(self) -> float:
-        return self._document()["created"]
+        return self._description.created
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(self._document()["classes"])
+        return self._description.classes
 
     @property
     def fingerprint(self) -> str:
         """The data's fingerprint when the run was started."""
-        return self._document()["fingerprint"]
+        return self._description.fingerprint
+
+    @property
+    def about(self) -> About:
+        return about(self.path)
+
+    @property
+    def title(self) -> str:
+        """What people call it: its name, or else its id. Untrusted text."""
+        return self.about.name or self.id
 
     @property
     def results(self) -> dict[str, Any]:
         """Scores by split, written at the end: `{"test": {"n":, "accuracy": {...}, "macro_f1": {...}}, ...}`; else empty."""
-        return read_json(self.path / "results.json", {})
+        results = unless_changed(self.path / "results.json", read_json)
+        return results if isinstance(results, dict) else {}
 
     @property
     def status(self) -> Status:
         """The written status; a state that claims to be active without a live process reads `interrupted`."""
         status = _written_status(self.path)
+        if not status.active:
+            return status
         lease = self.path / "lease"
         seen_alive = lease.exists() and lease.stat().st_mtime > status.updated
-        if status.active and not is_held(lease):
+        if not is_held(lease):
             # The process may have ended well between the two reads.
             status = _written_status(self.path)
             starting = status.state == "queued" and not seen_alive and time.time() - status.updated < _GRACE
@@ -111,11 +130,30 @@ class Run:
     def has_predictions(self, split: str) -> bool:
         return (self.path / f"predictions-{split}.parquet").is_file()
 
-    def _document(self) -> dict[str, Any]:
-        document = read_json(self.path / "config.json")
-        if not isinstance(document, dict) or "config" not in document:
-            raise UserError(f"The run {self.id!r} has no readable config.json.", "Delete the run, or restore the file.")
-        return document
+    @property
+    def _description(self) -> "_Description":
+        return unless_changed(self.path / "config.json", _described)
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What `config.json` says."""
+
+    config: Config
+    created: float
+    classes: tuple[str, ...]
+    fingerprint: str
+
+
+def _described(file: Path) -> _Description:
+    document = read_json(file)
+    try:
+        config = configuration.from_dict(document["config"])
+        return _Description(config, float(document["created"]), tuple(document["classes"]), document["fingerprint"])
+    except (TypeError, KeyError, ValueError, AttributeError):
+        raise UserError(
+            f"The run {file.parent.name!r} has no readable config.json.", "Delete the run, or restore the file."
+        ) from None
 
 
 _GRACE = 20.0  # seconds between writing `queued` and the process taking its lease: an interpreter has to start
@@ -123,12 +161,23 @@ _GRACE = 20.0  # seconds between writing `queued` and the process taking its lea
 
 def runs(dataset: str | None = None) -> list[Run]:
     """All readable runs, newest first; those of one dataset where it is named."""
-    if not runs_dir().is_dir():
+    try:
+        with os.scandir(runs_dir()) as entries:
+            names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    except FileNotFoundError:
         return []
-    found = [Run(path.name, path) for path in runs_dir().iterdir() if (path / "config.json").is_file()]
-    found = [r for r in found if "config" in (read_json(r.path / "config.json") or {})]
-    found.sort(key=lambda r: (r.created, r.id), reverse=True)
-    return [r for r in found if dataset is None or r.config.dataset == dataset]
+    folder = runs_dir()
+    found = [(run, config.dataset) for run in (Run(name, folder / name) for name in names) if (config := _readable(run))]
+    found.sort(key=lambda pair: (pair[0].created, pair[0].id), reverse=True)
+    return [run for run, of in found if dataset is None or of == dataset]
+
+
+def _readable(run: Run) -> Config | None:
+    """Its configuration; None for a folder that is no run, or one whose configuration cannot be read."""
+    try:
+        return run.config
+    except UserError:
+        return None
 
 
 def run(run_id: str) -> Run:
@@ -138,17 +187,14 @@ def run(run_id: str) -> Run:
     raise UserError(f"There is no run {run_id!r}.", "List them with: python -m engine runs list")
 
 
-def delete(run: Run) -> None:
-    if run.status.active:
-        raise UserError(f"The run {run.id} is {run.status.state}.", f"Stop it first: python -m engine runs stop {run.id}")
-    shutil.rmtree(run.path)
-
-
 def summary(run: Run) -> dict[str, Any]:
     """The run as one JSON document."""
     status = run.status
     return {
         "id": run.id,
+        "name": run.about.name,
+        "note": run.about.note,
+        "tags": list(run.about.tags),
         "created": run.created,
         "state": status.state,
         "detail": status.detail,
@@ -167,9 +213,14 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def _written_status(path: Path) -> Status:
-    document = read_json(path / "status.json")
-    known = Status.__dataclass_fields__
-    return Status(**{k: v for k, v in document.items() if k in known}) if isinstance(document, dict) else Status("interrupted")
+    return unless_changed(path / "status.json", _status)
+
+
+def _status(file: Path) -> Status:
+    document = read_json(file)
+    if not isinstance(document, dict) or document.get("state") not in (*ACTIVE, *ENDED):
+        return Status("interrupted")
+    return Status(**{k: v for k, v in document.items() if k in Status.__dataclass_fields__})
 
 
 def _interrupted(status: Status) -> Status:

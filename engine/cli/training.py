@@ -1,12 +1,13 @@
-"""`train`, `runs list | show | stop | resume | delete`."""
+"""`train`: start a run and follow it."""
 
 import argparse
 import sys
 import time
 
-from engine import launcher, runs
+from engine import launcher
 from engine.backbones import DEFAULT
-from engine.cli.output import json_flag, print_json, print_table
+from engine.cli.output import json_flag
+from engine.cli.runs import say
 from engine.config import PRESET_HELP, PRESETS, configure, fields, parse_settings
 from engine.runs import Run
 
@@ -29,30 +30,14 @@ def register(commands: argparse._SubParsersAction) -> None:
     )
     train.add_argument("--detach", action="store_true", help="return at once; the run goes on in the background")
     train.set_defaults(command=_train)
-    group = commands.add_parser("runs", help="list, show, stop, resume, delete runs")
-    actions = group.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="all runs, newest first")
-    listing.set_defaults(command=_list)
-    parsers = [train, listing]
-    for name, text in (
-        ("show", "state, scores and configuration of a run"),
-        ("stop", "finish the batch, save, end as stopped"),
-        ("resume", "go on from the last checkpoint"),
-        ("delete", "remove a run that is not running, with all its files"),
-    ):
-        action = actions.add_parser(name, help=text)
-        action.add_argument("id")
-        action.set_defaults(command={"show": _show, "stop": _stop, "resume": _resume, "delete": _delete}[name])
-        parsers.append(action)
-    for parser in parsers:
-        json_flag(parser)
+    json_flag(train)
 
 
 def _train(args: argparse.Namespace) -> int:
     changes = parse_settings(args.set) | ({"model": args.model} if args.model else {})
     run = launcher.start(configure(args.dataset, args.preset, **changes))
     if args.detach:
-        return _say(args, run, f"{run.id} was started.")
+        return say(args, run, f"{run.id} was started.")
     print(f"{run.id} runs in the background; Ctrl-C leaves it running.", file=sys.stderr)
     return _follow(args, run)
 
@@ -76,7 +61,7 @@ def _follow(args: argparse.Namespace, run: Run) -> int:
         time.sleep(_POLL)
     if status.error:
         print("\n".join(filter(None, [status.error, status.hint])), file=sys.stderr)
-    _say(args, run, f"{run.id} {status.state}: {status.detail}")
+    say(args, run, f"{run.id} {status.state}: {status.detail}")
     return 0 if status.state == "finished" else 2
 
 
@@ -86,68 +71,6 @@ def _line(event: dict) -> str:
     score = f"validation loss {event['validation_loss']:.4f}, macro F1 {event['validation_macro_f1']:.4f}"
     name = f"epoch {event['epoch']}" if event["kind"] == "epoch" else f"C = {event['C']:g}"
     return f"{name}: {score}{' (best)' if event['best'] else ''}"
-
-
-def _list(args: argparse.Namespace) -> None:
-    summaries = [runs.summary(run) for run in runs.runs()]
-    if args.json:
-        print_json(summaries)
-        return
-    if not summaries:
-        print("There are no runs yet. Start one with: python -m engine train --dataset demo")
-        return
-    rows = [[s["id"], s["dataset"], s["model"], s["preset"], s["state"], _score(s["results"])] for s in summaries]
-    print_table(["id", "dataset", "model", "preset", "state", "test macro F1 (95%)"], rows)
-
-
-def _score(results: dict) -> str:
-    if "test" not in results:
-        return ""
-    score = results["test"]["macro_f1"]
-    return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}), n = {results['test']['n']:,}"
-
-
-def _show(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
-    summary = runs.summary(run)
-    if args.json:
-        print_json(summary)
-        return
-    print(f"{run.id}: {summary['state']} {summary['detail']}")
-    for text in (summary["error"], summary["hint"], _score(summary["results"]) and f"test macro F1 {_score(summary['results'])}"):
-        if text:
-            print(text)
-    print()
-    print_table(["field", "value"], [[name, summary["config"][name]] for name in fields()])
-
-
-def _stop(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
-    launcher.stop(run)
-    return _say(args, run, f"{run.id} will finish its batch, save and stop.")
-
-
-def _resume(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
-    launcher.resume(run)
-    return _say(args, run, f"{run.id} goes on in the background.")
-
-
-def _delete(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
-    runs.delete(run)
-    if args.json:
-        print_json({"id": run.id, "deleted": True})
-    else:
-        print(f"{run.id} was deleted.")
-
-
-def _say(args: argparse.Namespace, run: Run, text: str) -> int:
-    if args.json:
-        print_json(runs.summary(run))
-    else:
-        print(text)
-    return 0
 
 
 def _fields_help() -> str:

@@ -17,7 +17,7 @@ from engine.errors import UserError
 from engine.home import runs_dir
 from engine.launcher import SLOTS
 from engine.lease import Lease
-from engine.runs import Run, runs
+from engine.runs import PAUSE, PAUSED, Run, runs
 from engine.training.facts import Message
 from engine.training.record import Recorder, Stopped
 
@@ -39,7 +39,7 @@ def main(path: Path) -> int:
 
             execute(Run(path.name, path), recorder)
     except Stopped:
-        recorder.state("stopped", "stopped on request", progress=_progress(path))
+        recorder.state("stopped", _reason(path), progress=_progress(path))
     except UserError as error:
         recorder.record(Message(str(error), "error"))
         recorder.state("failed", error=error.message, hint=error.hint)
@@ -62,6 +62,11 @@ def _explain(error: Exception) -> tuple[str, str]:
         where = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror}{where}.", "Mend that, then resume: the run goes on from its last checkpoint."
     return f"Unexpected {type(error).__name__}: {str(error)[:300]}", "The traceback is at the end of train.log."
+
+
+def _reason(path: Path) -> str:
+    marker = path / "stop"
+    return PAUSED if marker.exists() and marker.read_text() == PAUSE else "stopped on request"
 
 
 def _progress(path: Path) -> float:

@@ -14,7 +14,8 @@ def said(done):
 
 COMMANDS = [
     [], ["data"], ["data", "add"], ["data", "list"], ["data", "show"], ["models"], ["train"], ["runs"], ["runs", "list"],
-    ["runs", "show"], ["runs", "stop"], ["runs", "resume"], ["runs", "delete"], ["evaluate"], ["predict"],
+    ["runs", "show"], ["runs", "stop"], ["runs", "pause"], ["runs", "resume"], ["runs", "rename"], ["runs", "note"],
+    ["runs", "tag"], ["runs", "delete"], ["runs", "restore"], ["runs", "trash"], ["evaluate"], ["predict"],
 ]  # fmt: skip
 
 

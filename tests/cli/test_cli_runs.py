@@ -240,3 +240,29 @@ def test_a_detached_run_is_shown_stopped_resumed_and_deleted(engine, copy, wait)
     assert said(engine("runs", "delete", run_id, "--json", home=copy)) == {"id": run_id, "deleted": True}
     assert not (copy / "runs" / run_id).exists()
     assert refused(engine("runs", "show", run_id, home=copy), f"There is no run '{run_id}'.")
+    assert said(engine("runs", "restore", run_id, "--json", home=copy))["state"] == "stopped"
+    engine("runs", "resume", run_id, home=copy)
+    engine("runs", "pause", run_id, home=copy)
+    wait(lambda: state() == "stopped")
+    assert show()["detail"] == "paused"
+
+
+def test_a_run_is_named_noted_tagged_deleted_and_restored(engine, copy, finished_session):
+    run_id = said(finished_session.train)["id"]
+    assert engine("runs", "rename", run_id, "first try", home=copy).stdout == f"{run_id} is called first try.\n"
+    engine("runs", "note", run_id, "only to see", home=copy)
+    engine("runs", "tag", run_id, "baseline", "small", home=copy)
+    document = said(engine("runs", "tag", run_id, "small", "--remove", "--json", home=copy))
+    assert [document[key] for key in ("id", "name", "note", "tags")] == [run_id, "first try", "only to see", ["baseline"]]
+    assert "first try" in engine("runs", "list", home=copy).stdout
+    assert refused(engine("runs", "rename", run_id, "n" * 61, home=copy), "The name has 61 characters.")
+
+    engine("runs", "delete", run_id, home=copy)
+    assert said(engine("runs", "list", "--json", home=copy)) == []
+    assert [entry["id"] for entry in said(engine("runs", "trash", "--json", home=copy))] == [run_id]
+    restored = said(engine("runs", "restore", run_id, "--json", home=copy))
+    assert (restored["name"], restored["results"]) == ("first try", document["results"])
+    engine("runs", "delete", run_id, home=copy)
+    assert said(engine("runs", "trash", "--empty", "--older-than", 1, "--json", home=copy)) == {"removed": []}
+    assert said(engine("runs", "trash", "--empty", "--json", home=copy)) == {"removed": [run_id]}
+    assert refused(engine("runs", "restore", run_id, home=copy), f"There is no run '{run_id}' in the trash.")

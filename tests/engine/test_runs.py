@@ -179,19 +179,6 @@ def test_a_run_without_its_configuration_is_told(run):
         _ = run.config
 
 
-def test_an_active_run_is_not_deleted_and_an_ended_one_is_gone(run):
-    lease = Lease(run.path / "lease")
-    assert lease.acquire()
-    write_status(run, "training")
-    with pytest.raises(UserError, match=f"The run {run.id} is training. Stop it first"):
-        runs.delete(run)
-    assert (run.path / "config.json").is_file()
-    lease.release()
-    write_status(run, "stopped")
-    runs.delete(run)
-    assert not run.path.exists()
-
-
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

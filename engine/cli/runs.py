@@ -1,0 +1,152 @@
+"""`runs list | show | stop | pause | resume | rename | note | tag | delete | restore | trash`."""
+
+import argparse
+import time
+
+from engine import launcher, runs, trash
+from engine.about import describe
+from engine.cli.output import json_flag, print_json, print_table
+from engine.config import fields
+from engine.runs import Run
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    group = commands.add_parser("runs", help="list, show, stop, resume, name, delete runs")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+
+    def add(name: str, command: object, text: str, *, of_a_run: bool = True) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=text)
+        if of_a_run:
+            action.add_argument("id")
+        action.set_defaults(command=command)
+        json_flag(action)
+        return action
+
+    add("list", _list, "all runs, newest first", of_a_run=False)
+    add("show", _show, "state, scores and configuration of a run")
+    add("stop", _stop, "finish the batch, save, end as stopped")
+    add("pause", _pause, "the same, shown as paused: meant to be resumed")
+    add("resume", _resume, "go on from the last checkpoint")
+    add("rename", _rename, "call the run something else; its id stays").add_argument("name", help="empty: its id again")
+    add("note", _note, "write down what the run was for").add_argument("text", help="empty: no note")
+    tag = add("tag", _tag, "add tags, or remove them")
+    tag.add_argument("tags", nargs="+", metavar="TAG")
+    tag.add_argument("--remove", action="store_true", help="remove these tags instead")
+    add("delete", _delete, f"move a run that is not running to the trash, for {trash.DAYS:g} days")
+    add("restore", _restore, "take a deleted run back out of the trash")
+    bin_ = add("trash", _trash, "what was deleted and can be restored", of_a_run=False)
+    bin_.add_argument("--empty", action="store_true", help="remove it for good")
+    bin_.add_argument("--older-than", type=float, default=0.0, metavar="DAYS", help="with --empty: only what is older")
+
+
+def _list(args: argparse.Namespace) -> None:
+    summaries = [runs.summary(run) for run in runs.runs()]
+    if args.json:
+        print_json(summaries)
+        return
+    if not summaries:
+        print("There are no runs yet. Start one with: python -m engine train --dataset demo")
+        return
+    rows = [
+        [s["id"], s["name"], s["dataset"], s["model"], s["preset"], s["state"], _score(s["results"]), ", ".join(s["tags"])]
+        for s in summaries
+    ]
+    print_table(["id", "name", "dataset", "model", "preset", "state", "test macro F1 (95%)", "tags"], rows)
+
+
+def _score(results: dict) -> str:
+    if "test" not in results:
+        return ""
+    score = results["test"]["macro_f1"]
+    return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}), n = {results['test']['n']:,}"
+
+
+def _show(args: argparse.Namespace) -> None:
+    run = runs.run(args.id)
+    summary = runs.summary(run)
+    if args.json:
+        print_json(summary)
+        return
+    called = f" ({summary['name']})" if summary["name"] else ""
+    print(f"{run.id}{called}: {summary['state']} {summary['detail']}")
+    score = _score(summary["results"])
+    said = [summary["error"], summary["hint"], score and f"test macro F1 {score}", summary["note"], ", ".join(summary["tags"])]
+    for text in filter(None, said):
+        print(text)
+    print()
+    print_table(["field", "value"], [[name, summary["config"][name]] for name in fields()])
+
+
+def _stop(args: argparse.Namespace) -> int:
+    run = runs.run(args.id)
+    launcher.stop(run)
+    return say(args, run, f"{run.id} will finish its batch, save and stop.")
+
+
+def _pause(args: argparse.Namespace) -> int:
+    run = runs.run(args.id)
+    launcher.pause(run)
+    return say(args, run, f"{run.id} will finish its batch, save and pause. Go on with: python -m engine runs resume {run.id}")
+
+
+def _resume(args: argparse.Namespace) -> int:
+    run = runs.run(args.id)
+    launcher.resume(run)
+    return say(args, run, f"{run.id} goes on in the background.")
+
+
+def _rename(args: argparse.Namespace) -> int:
+    run = runs.run(args.id)
+    describe(run.path, name=args.name)
+    return say(args, run, f"{run.id} is called {run.title}.")
+
+
+def _note(args: argparse.Namespace) -> int:
+    run = runs.run(args.id)
+    describe(run.path, note=args.text)
+    return say(args, run, f"The note of {run.id} was {'written' if run.about.note else 'removed'}.")
+
+
+def _tag(args: argparse.Namespace) -> int:
+    run = runs.run(args.id)
+    kept = [tag for tag in run.about.tags if not (args.remove and tag in args.tags)]
+    describe(run.path, tags=kept if args.remove else [*kept, *args.tags])
+    return say(args, run, f"{run.id} has the tags: {', '.join(run.about.tags) or 'none'}.")
+
+
+def _delete(args: argparse.Namespace) -> None:
+    run = runs.run(args.id)
+    trash.delete(run)
+    if args.json:
+        print_json({"id": run.id, "deleted": True})
+    else:
+        print(f"{run.id} was deleted. Undo with: python -m engine runs restore {run.id}")
+
+
+def _restore(args: argparse.Namespace) -> int:
+    run = trash.restore(args.id)
+    return say(args, run, f"{run.id} is back.")
+
+
+def _trash(args: argparse.Namespace) -> None:
+    if args.empty:
+        gone = trash.empty(args.older_than)
+        print_json({"removed": gone}) if args.json else print(f"Removed for good: {', '.join(gone) or 'nothing'}.")
+        return
+    held = trash.deleted()
+    if args.json:
+        print_json([{"id": entry.id, "deleted": entry.when, "bytes": entry.size} for entry in held])
+    elif held:
+        rows = [[e.id, time.strftime("%Y-%m-%d %H:%M", time.localtime(e.when)), f"{e.size / 1e6:.1f}"] for e in held]
+        print_table(["id", "deleted", "MB"], rows)
+    else:
+        print("The trash is empty.")
+
+
+def say(args: argparse.Namespace, run: Run, text: str) -> int:
+    """Print the run's summary as JSON, or the sentence."""
+    if args.json:
+        print_json(runs.summary(run))
+    else:
+        print(text)
+    return 0

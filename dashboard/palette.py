@@ -60,8 +60,10 @@ def class_colours(classes: Sequence[str]) -> dict[str, str]:
     colour of a class follows from its place. Beyond some 250 classes colours repeat.
     """
     names = set(classes)
-    free = [colour for name, colour in SCENES.items() if name not in names] + _generated()
-    others = (name for name in dict.fromkeys(classes) if name not in SCENES)
+    others = [name for name in dict.fromkeys(classes) if name not in SCENES]
+    free = [colour for name, colour in SCENES.items() if name not in names]
+    if len(others) > len(free):
+        free += _generated()
     taken = {name: free[index % len(free)] for index, name in enumerate(others)}
     return {name: SCENES.get(name) or taken[name] for name in classes}
 

@@ -1,7 +1,10 @@
 """The HTTP routes beside Streamlit's own, and what the server does when it starts."""
 
 import contextlib
+import importlib
+import inspect
 import logging
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -53,4 +56,12 @@ async def lifespan(app: Any) -> AsyncIterator[dict]:
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     if not any(known.name == DEMO for known in datasets()):
         adding.start(DEMO)
+    threading.Thread(target=_prepare_first_page, name="first-page", daemon=True).start()
     yield {}
+
+
+def _prepare_first_page() -> None:
+    """Do what the first script run would wait for, while the browser still loads Streamlit's own scripts."""
+    importlib.import_module("dashboard.start")
+    # Streamlit looks at the call stack once, for which `inspect` resolves the file of every module: it keeps the answers.
+    inspect.stack()

@@ -3,14 +3,27 @@
 import importlib
 import threading
 import time
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from engine.data.images import load_square
 from engine.runs import Run
 
 _BREATH = 1.0  # seconds in which a page is painted before imports compete with it
+_IMPORTING = threading.Lock()
+
+
+def heavy(module: str) -> ModuleType:
+    """A module that brings torch, imported when it is first needed and by one thread at a time.
+
+    torchvision's modules import each other in a circle: two threads that come in at different places meet half-made ones.
+    """
+    with _IMPORTING:
+        return importlib.import_module(module)
 
 
 def predictions(run: Run, split: str) -> pd.DataFrame:
@@ -32,9 +45,7 @@ def scores(run: Run, split: str) -> dict:
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
 def _scores(run: Run, split: str, changed: int) -> dict:
-    from engine.metrics import evaluation
-
-    return evaluation(_predictions(run, split, changed), run.classes)
+    return heavy("engine.metrics").evaluation(_predictions(run, split, changed), run.classes)
 
 
 def per_class(run: Run, split: str) -> pd.DataFrame:
@@ -45,58 +56,46 @@ def per_class(run: Run, split: str) -> pd.DataFrame:
 
 def model(run: Run) -> "Model":  # noqa: F821
     """The run's model, loaded once for all sessions; the least recently used goes. Raises UserError."""
-    from engine.training.checkpoint import identity
-
-    return _model(run, identity(run.path))
+    return _model(run, _identity(run))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model", hash_funcs={Run: lambda run: run.id})
 def _model(run: Run, identity: str) -> "Model":  # noqa: F821
-    from engine.model import load
+    heavy("torchvision")  # which the model's builder imports in its own time
+    return heavy("engine.model").load(run.path)
 
-    return load(run.path)
+
+def _identity(run: Run) -> str:
+    return heavy("engine.training.checkpoint").identity(run.path)
 
 
 def heatmaps(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
     """Grad-CAM of a picture for some classes: (len(classes), size, size) in 0..1. `content` names the picture."""
-    from engine.training.checkpoint import identity
-
-    return _heatmaps(run, identity(run.path), content, square, classes)
+    return _heatmaps(run, _identity(run), content, square, classes)
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Run: lambda run: run.id})
 def _heatmaps(run: Run, identity: str, content: str, _square: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
-    from engine.cam import heatmaps
-
-    return heatmaps(model(run), _square, classes)
+    heavy("pytorch_grad_cam")
+    return heavy("engine.cam").heatmaps(model(run), _square, classes)
 
 
 def answers(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list:
     """`engine.predict.predict` of the contents of files. Raises UserError."""
-    from engine.training.checkpoint import identity
-
-    return _answers(run, identity(run.path), contents, top)
+    return _answers(run, _identity(run), contents, top)
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
 def _answers(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list:
-    from engine.predict import predict
-
-    return predict(model(run), contents, top)
+    return heavy("engine.predict").predict(model(run), contents, top)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def drawn(file: str, content: str, pipeline: str, size: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A picture (size, size, 3), and `count` draws of a pipeline on it (count, size, size, 3), uint8."""
-    from pathlib import Path
-
-    import torch
-
-    from engine.augment import draws
-    from engine.data.images import load_square
-
+    torch, augment = heavy("torch"), heavy("engine.augment")
     square = load_square(Path(file), size)
-    images = draws(torch.from_numpy(square.copy()).permute(2, 0, 1), pipeline, count, seed)
+    images = augment.draws(torch.from_numpy(square.copy()).permute(2, 0, 1), pipeline, count, seed)
     return square, images.permute(0, 2, 3, 1).numpy()
 
 
@@ -106,8 +105,8 @@ def warm_up() -> threading.Thread:
 
     def load() -> None:
         time.sleep(_BREATH)
-        importlib.import_module("engine.model")
-        importlib.import_module("pytorch_grad_cam")
+        heavy("engine.model")
+        heavy("pytorch_grad_cam")
 
     thread = threading.Thread(target=load, name="warm-up", daemon=True)
     thread.start()

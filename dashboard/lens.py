@@ -53,11 +53,11 @@ def _pictures(run: Run, row: pd.Series) -> None:
     classes = (int(row["predicted"]), int(other))
     with columns[1], st.spinner("Looking where it looked"):
         maps = cached.heatmaps(run, row["content"], square, classes)
-    from engine.cam import overlay
-
     for column, index, heatmap in zip(columns[1:], classes, maps, strict=True):
         column.image(
-            overlay(square, heatmap, 0.6), caption=f"What speaks for {words.literal(run.classes[index])}", width="stretch"
+            cached.heavy("engine.cam").overlay(square, heatmap, 0.6),
+            caption=f"What speaks for {words.literal(run.classes[index])}",
+            width="stretch",
         )
 
 

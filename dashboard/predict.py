@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -90,25 +90,37 @@ def answer_cards(run: Run, chosen: Sequence[Picture], answers: Sequence, view: C
     pages = -(-len(good) // PAGE)
     number = st.pagination(pages, key=f"predict-page-{len(good)}") if pages > 1 else 1
     good = good[(number - 1) * PAGE : number * PAGE]
+    waiting = []
     for start in range(0, len(good), _COLUMNS):
         row = enumerate(good[start : start + _COLUMNS], start)
         for column, (place, (picture, answer)) in zip(st.columns(_COLUMNS, gap="medium"), row, strict=False):
             with column, st.container(border=True):
                 # By place: pictures of different folders may bear the same name.
-                _card(run, picture, answer, view, key=f"answer-{(number - 1) * PAGE + place}")
+                waiting.append(_card(run, picture, answer, view, key=f"answer-{(number - 1) * PAGE + place}"))
+    for finish in waiting:
+        finish()
 
 
-def _card(run: Run, picture: Picture, answer: "Answer", view: CamView, key: str) -> None:  # noqa: F821
+def _card(run: Run, picture: Picture, answer: "Answer", view: CamView, key: str) -> Callable[[], None]:  # noqa: F821
+    """Draw the card; what is returned puts the heatmap on its picture, which takes a while the first time."""
     names, values = zip(*answer.top, strict=True)
-    square = answer.square
-    if view.opacity:
-        from engine.cam import overlay
+    target = view.target or names[0]
+    known = st.session_state.setdefault("heatmaps-seen", set())
+    seen = (run.id, hashlib.blake2b(picture.content, digest_size=16).hexdigest(), target)
+    place = st.empty()
 
-        content = hashlib.blake2b(picture.content, digest_size=16).hexdigest()
-        heatmap = cached.heatmaps(run, content, square, (run.classes.index(view.target or names[0]),))[0]
-        square = overlay(square, heatmap, view.opacity)
-    st.image(square, width="stretch")
+    def finish() -> None:
+        if view.opacity:
+            heatmap = cached.heatmaps(run, seen[1], answer.square, (run.classes.index(target),))[0]
+            place.image(cached.heavy("engine.cam").overlay(answer.square, heatmap, view.opacity), width="stretch")
+            known.add(seen)
+
+    if view.opacity and seen in known:
+        finish()  # at hand: the plain picture would flash
+    else:
+        place.image(answer.square, width="stretch")
     verdict = f" :gray[(filed under {words.literal(picture.true)})]" if picture.true else ""
     st.markdown(f"**{words.literal(names[0])}** {values[0]:.1%}{verdict}")
     st.plotly_chart(charts.probability_bars(names, values, class_colours(run.classes)), config=charts.CONFIG, key=key)
     st.caption(words.literal(picture.name))
+    return (lambda: None) if seen in known else finish

@@ -114,7 +114,9 @@ def _card(data: Dataset) -> None:
 
 
 def add_form() -> None:
-    with st.expander("Add a dataset", icon=":material/add:"), st.form("add", border=False):
+    # Another number is another expander: it is closed again after a dataset was added.
+    added = st.session_state.setdefault("datasets-added", 0)
+    with st.expander("Add a dataset", icon=":material/add:", key=f"add-{added}"), st.form(f"add-form-{added}", border=False):
         source = st.text_input(
             "Folder on this computer",
             placeholder="/home/you/photos",
@@ -136,6 +138,7 @@ def _add(source: str, name: str) -> None:
     except UserError as error:
         st.error(words.literal(str(error)), icon=":material/error:")
     else:
+        st.session_state["datasets-added"] += 1
         st.rerun()
 
 

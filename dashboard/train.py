@@ -9,11 +9,11 @@ from dashboard import url, words
 from dashboard.header import Context
 from engine import launcher
 from engine.backbones import BACKBONES, DEFAULT
-from engine.config import PRESET_HELP, PRESETS, Config, configure, fields, from_dict
+from engine.config import GROUPS, PRESET_HELP, PRESETS, Config, configure, fields, from_dict
 from engine.data.datasets import Dataset
 from engine.errors import UserError
 
-_GROUPS = ("Model", "Method", "Schedule", "Machine")
+_COLUMNS = 3  # of option groups, side by side
 _OTHER = "another: timm or Hugging Face"
 
 
@@ -25,9 +25,10 @@ def options_form(data: Dataset) -> Config | None:
     name = right.selectbox(
         "Model",
         [*BACKBONES, _OTHER],
-        index=list(BACKBONES).index(DEFAULT),
+        index=list(BACKBONES).index(PRESETS[preset].get("model", DEFAULT)),
         format_func=_model_label,
         help=fields()["model"].metadata["help"],
+        key=f"{preset}-model",
     )
     if name == _OTHER:
         name = right.text_input(
@@ -70,8 +71,10 @@ def _every_option(base: Config) -> dict[str, Any]:
     """The fields that the person changed. The widgets' keys hold the preset: another preset brings its own values."""
     changes: dict[str, Any] = {}
     with st.expander("Every option", icon=":material/tune:"):
-        columns = st.columns(len(_GROUPS), gap="medium")
-        for group, column in zip(_GROUPS, columns, strict=True):
+        for place, group in enumerate(GROUPS[1:]):
+            if place % _COLUMNS == 0:
+                columns = st.columns(_COLUMNS, gap="medium")
+            column = columns[place % _COLUMNS]
             column.markdown(f"**{group}**")
             for name, field in fields().items():
                 if field.metadata["group"] == group and name != "model":

@@ -18,6 +18,7 @@ from engine.device import Compute
 from engine.metrics import accuracy, confusion, macro_f1
 from engine.network import Classifier, Preprocessing, freeze_below, to_uint8_batch
 from engine.predictions import outcomes
+from engine.training import optimisers, schedules
 from engine.training.facts import Epoch, Step
 
 
@@ -34,7 +35,7 @@ class Images:
 
 
 class FineTuning:
-    """AdamW with warm-up and a cosine, early stopping on validation macro F1.
+    """Gradient descent with early stopping on validation macro F1.
 
     All randomness of a step is a function of the seed and the step's number, and every counter is advanced before its
     fact is yielded: `state()` after any fact is enough to go on as if nothing had happened.
@@ -53,8 +54,8 @@ class FineTuning:
         self.train, self.validation = train, validation
         freeze_below(classifier.trunk, config.trainable)
         self.network = compute.place(classifier)
-        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=config.peak_lr, weight_decay=config.weight_decay)
+        self.optimizer = optimisers.optimiser(self.network, config)
+        self.plateau = schedules.Plateau()
         self.scaler = compute.scaler()
         self.criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
         self.transform = pipeline(config.augmentation, config.image_size)
@@ -83,23 +84,21 @@ class FineTuning:
             "matrix": torch.from_numpy(self.matrix),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "plateau": self.plateau.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         state = dict(state)
         self.optimizer.load_state_dict(state.pop("optimizer"))
         self.scaler.load_state_dict(state.pop("scaler"))
+        self.plateau = schedules.Plateau(**state.pop("plateau"))
         self.matrix = state.pop("matrix").numpy()
         for name, value in state.items():
             setattr(self, name, value)
 
     def learning_rate(self) -> float:
-        """Linear warm-up, then half a cosine to zero, by the number of the coming step."""
-        warmup = round(self.config.warmup * self.total_steps)
-        if self.step < warmup:
-            return self.config.peak_lr * (self.step + 1) / warmup
-        share = (self.step - warmup) / max(self.total_steps - warmup, 1)
-        return self.config.peak_lr * 0.5 * (1 + math.cos(math.pi * share))
+        """That of the head at the coming step."""
+        return self.config.peak_lr * schedules.factor(self.config, self.step, self.steps_per_epoch) * self.plateau.factor
 
     def _train_step(self) -> Step:
         began = time.monotonic()
@@ -113,8 +112,7 @@ class FineTuning:
             features = self.network.trunk(images)
         logits = self.network.logits(features)
         loss = self.criterion(logits, labels)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        optimisers.set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
@@ -155,6 +153,7 @@ class FineTuning:
         self.best_macro_f1 = max(score, self.best_macro_f1)
         self.stale_epochs = 0 if better else self.stale_epochs + 1
         self.epoch += 1
+        self.plateau.see(float(predictions["loss"].mean()), self.config)
         fact = Epoch(
             self.epoch, self.step, self.loss_sum / self.seen, macro_f1(self.matrix).value, float(predictions["loss"].mean()),
             accuracy(matrix).value, score, self.seen / self.seconds, self.seconds, better,

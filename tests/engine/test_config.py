@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.config import PRESETS, Config, configure, fields, from_dict, parse_settings
+from engine.config import GROUPS, PRESETS, Config, configure, fields, from_dict, parse_settings
 from engine.errors import UserError
 from engine.files import read_json, write_json
 
@@ -58,7 +58,7 @@ def test_every_default_is_a_value_that_would_be_accepted():
 def test_every_field_says_what_it_is_and_where_it_belongs():
     for name, field in fields().items():
         assert len(field.metadata["help"]) > 10, name
-        assert field.metadata["group"] in ("Data", "Model", "Method", "Schedule", "Machine"), name
+        assert field.metadata["group"] in GROUPS, name
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -86,3 +86,32 @@ def test_a_value_of_another_type_in_a_file_is_named(value):
 def test_a_number_field_names_what_is_no_number(value):
     with pytest.raises(UserError, match="peak_lr is .*, which is no number"):
         from_dict({"peak_lr": value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"mixing": "mixup"}, ("mixing=mixup", "method=linear")),
+        ({"ema": 0.99}, ("ema=0.99", "method=linear")),
+        ({"balance": "sampling"}, ("balance=sampling", "method=linear")),
+        ({"accumulate": 2}, ("accumulate=2", "method=linear")),
+        ({"method": "finetune", "unfreeze_epochs": 5, "epochs": 5}, ("unfreeze_epochs=5", "epochs=5")),
+        ({"method": "finetune", "initial_size": 224}, ("initial_size=224", "image_size=224")),
+        ({"method": "finetune", "initial_size": 8}, ("initial_size=8", "image_size=224")),
+        ({"method": "finetune", "accumulate": 64}, ("accumulate=64", "batch_size=32")),
+    ],
+)
+def test_fields_that_contradict_each_other_are_both_named(changes, named):
+    with pytest.raises(UserError) as error:
+        configure("scenes", "fast", **changes)
+    assert all(words in error.value.message for words in named)
+    assert error.value.hint
+
+
+def test_the_seed_preset_is_the_seeds_recipe():
+    config = configure("scenes", "seed")
+    recipe = ("resnet50", "adam", 1e-5, 1e-4, 32, 30, 5, "constant", "seed", 224, 1.0)
+    assert recipe == (
+        config.model, config.optimiser, config.peak_lr, config.weight_decay, config.batch_size, config.epochs, config.patience,
+        config.schedule, config.augmentation, config.image_size, config.trainable,
+    )  # fmt: skip

@@ -1,0 +1,42 @@
+"""Fields of a configuration that contradict each other."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.config import Config
+
+# What only gradient descent can do, at the values that ask for nothing: with the linear method the rest is a promise not kept.
+_GRADIENT_DESCENT: Mapping[str, Any] = {"mixing": "none", "ema": 0.0, "unfreeze_epochs": 0, "initial_size": 0, "accumulate": 1}
+
+
+def check_together(config: "Config") -> None:
+    """Raises UserError that names two fields that contradict each other."""
+    if config.method == "linear":
+        _check_linear(config)
+    if config.unfreeze_epochs and config.unfreeze_epochs >= config.epochs:
+        raise UserError(
+            f"unfreeze_epochs={config.unfreeze_epochs} leaves no epoch that trains all, with epochs={config.epochs}.",
+            "Set unfreeze_epochs below epochs.",
+        )
+    if config.initial_size and not 32 <= config.initial_size < config.image_size:
+        raise UserError(
+            f"initial_size={config.initial_size} does not grow to image_size={config.image_size}.",
+            "Set initial_size to 0, or to at least 32 and less than image_size.",
+        )
+    if config.accumulate > config.batch_size:
+        raise UserError(
+            f"accumulate={config.accumulate} cannot divide batch_size={config.batch_size} images.", "Set accumulate lower."
+        )
+
+
+def _check_linear(config: "Config") -> None:
+    asked = [name for name, idle in _GRADIENT_DESCENT.items() if getattr(config, name) != idle]
+    asked += ["balance"] if config.balance == "sampling" else []
+    if asked:
+        raise UserError(
+            f"{asked[0]}={getattr(config, asked[0])} does nothing with method=linear, which trains no layer by gradient descent.",
+            f"Set method=finetune, or leave {asked[0]} out.",
+        )

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import url
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
+from engine.data.filters import Filter
 
 SIZES = ["96", "128", "160", "192", "224", "256"]
 _GAP = 6
@@ -17,7 +18,7 @@ def pick_image(data: Dataset) -> Row:
     """A training image of a chosen class; the button takes another one."""
     # Begins with the class that Explore shows, and keeps its own: looking here filters nothing there.
     name = url.choose(st.selectbox, "Class", list(data.classes), "kind", url.recall("class"))
-    rows = data.catalog.page(200, split="train", class_name=name)
+    rows = data.catalog.page(Filter(splits=("train",), classes=(name,)), size=200)
     number = url.whole("image") or 0
     if st.button("Another image", icon=":material/shuffle:", width="stretch"):
         number = random.randrange(len(rows))

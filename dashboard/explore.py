@@ -9,6 +9,7 @@ from dashboard.gallery import SIZES, gallery
 from dashboard.server import image_url, thumbnail_url
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
+from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 
 PAGE = 60
@@ -29,13 +30,13 @@ def browser(data: Dataset, colours: Mapping[str, str]) -> None:
     """The pictures, filtered and paged; a click opens one."""
     split, class_name, text, size = _filters(data)
     catalog = data.catalog
-    starts = catalog.page_starts(PAGE, split, class_name, text=text)
-    n = catalog.count(split, class_name, text=text)
+    wanted = Filter((split,) if split else (), (class_name,) if class_name else (), text=text)
+    n = catalog.count(wanted)
     count, turner = st.columns([2, 3], vertical_alignment="center")
     count.markdown(f"**{n:,}** {'image matches' if n == 1 else 'images match'}")
     with turner.container(horizontal_alignment="right"):
-        number = url.turn(len(starts), f"{data.name}-{split}-{class_name}-{text}")
-    rows = catalog.page(PAGE, starts[number - 1], split, class_name, text=text) if starts else []
+        number = url.turn(-(-n // PAGE), f"{data.name}-{split}-{class_name}-{text}")
+    rows = catalog.page(wanted, number, PAGE)
     clicked = gallery(
         [_item(data, row, colours) for row in rows], key="explore", size=size, empty="No image matches these filters.",
     )  # fmt: skip

@@ -10,6 +10,7 @@ from dashboard.server import thumbnail_url
 from engine.config import configure
 from engine.data import adding
 from engine.data.datasets import INTEL, Dataset, datasets
+from engine.data.filters import Filter
 from engine.errors import UserError
 from engine.launcher import start as start_run
 from engine.runs import runs
@@ -96,7 +97,7 @@ def _card(data: Dataset) -> None:
     rows = [
         row
         for name in classes[:_STRIP]
-        for row in data.catalog.page(max(1, _STRIP // len(classes)), split="train", class_name=name)
+        for row in data.catalog.page(Filter(splits=("train",), classes=(name,)), size=max(1, _STRIP // len(classes)))
     ]
     items = [
         {

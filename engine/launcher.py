@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.config import Config
 from engine.data.datasets import dataset
+from engine.data.filters import Filter
 from engine.errors import UserError
 from engine.files import read_json, replacing, write_json
 from engine.home import PROJECT, runs_dir
@@ -27,7 +28,7 @@ def create(config: Config) -> Run:
     from engine.backbones import check_name
 
     data = dataset(config.dataset)
-    if not data.catalog.count("validation"):
+    if not data.catalog.count(Filter(splits=("validation",))):
         raise UserError(
             f"The dataset {data.name} has no validation images to choose by.", "A class needs at least two different images."
         )

@@ -50,13 +50,13 @@ def write_predictions(run_path: Path, split: str, predictions: pd.DataFrame, cla
         pq.write_table(arrow, temporary, compression="zstd")
 
 
-def read_predictions(run_path: Path, split: str) -> pd.DataFrame:
-    """The table of one split. Raises UserError where it is missing or cut short."""
+def read_predictions(run_path: Path, split: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The table of one split, or some of its columns. Raises UserError where it is missing or cut short."""
     file = _file(run_path, split)
     if not file.is_file():
         raise UserError(f"The run {run_path.name} has no predictions for {split}.", "They are written when a run finishes.")
     try:
-        return pq.read_table(file).to_pandas()
+        return pq.read_table(file, columns=columns).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{file.name} of run {run_path.name} is damaged.",

@@ -2,12 +2,23 @@
 
 import contextlib
 import os
+import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+
+from engine.data import columns, selections
+from engine.data.answers import answers
+from engine.data.columns import Columns
+from engine.data.filters import Filter
+from engine.data.properties import MEASURED
+from engine.data.view import View, view
+
+ALL = Filter()
+_TRAIN = Filter(splits=("train",))
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS images (
@@ -27,7 +38,12 @@ CREATE INDEX IF NOT EXISTS images_by_hash ON images (hash);
 CREATE TABLE IF NOT EXISTS places (hash TEXT PRIMARY KEY, split TEXT NOT NULL);  -- a content keeps the split it was given
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-COLUMNS = "id, path, raw, given, split, class, width, height, bytes, mtime_ns, hash, state, reason"
+# What later versions of the program added, in order; `user_version` counts those that a catalog has had.
+_ADDITIONS = (
+    "".join(f"ALTER TABLE images ADD COLUMN {name} REAL;\n" for name in MEASURED)
+    + "CREATE INDEX images_unmeasured ON images (id) WHERE state = 'ok' AND brightness IS NULL;",
+)
+COLUMNS = f"id, path, raw, given, split, class, width, height, bytes, mtime_ns, hash, state, reason, {', '.join(MEASURED)}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,10 @@ class Row:
     hash: str | None
     state: str
     reason: str
+    brightness: float | None = None
+    contrast: float | None = None
+    sharpness: float | None = None
+    colourfulness: float | None = None
 
     def file(self, root: Path) -> Path:
         return root / (os.fsdecode(self.raw) if self.raw is not None else self.path)
@@ -64,9 +84,8 @@ class Catalog:
         connection = sqlite3.connect(self.file, timeout=30)
         try:
             connection.execute("PRAGMA synchronous=NORMAL")
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.executescript(_SCHEMA)
+            if connection.execute("PRAGMA user_version").fetchone()[0] < len(_ADDITIONS):
+                _migrate(connection)
             with connection:
                 yield connection
         finally:
@@ -83,44 +102,62 @@ class Catalog:
             found = (connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (int(i),)).fetchone() for i in ids)
             return {row[0]: Row(*row) for row in found if row}
 
-    def page(
-        self,
-        limit: int,
-        after: int = 0,
-        split: str | None = None,
-        class_name: str | None = None,
-        state: str = "ok",
-        text: str = "",
-    ) -> list[Row]:
-        """Up to `limit` rows with an id above `after`, by id; None means any split or class, `text` is part of the path."""
-        where, values = _conditions(split, class_name, state, text)
-        query = f"SELECT {COLUMNS} FROM images WHERE {where} AND id > ? ORDER BY id LIMIT ?"
+    def generation(self) -> str:
+        """A word that changes whenever the catalog's rows do: a cache key."""
         with self.connect() as connection:
-            return [Row(*row) for row in connection.execute(query, (*values, after, limit))]
+            return _meta(connection, "generation") or ""
 
-    def page_starts(self, limit: int, split: str | None, class_name: str | None, state: str = "ok", text: str = "") -> list[int]:
-        """For each page of `page(limit, after, ...)`, the `after` that begins it; as many entries as there are pages."""
-        where, values = _conditions(split, class_name, state, text)
-        with self.connect() as connection:
-            ids = [row[0] for row in connection.execute(f"SELECT id FROM images WHERE {where} ORDER BY id", values)]
-        return [0, *ids[limit - 1 : -1 : limit]] if ids else []
+    def columns(self) -> Columns:
+        """The catalog's numbers as arrays, as they are now."""
+        return columns.load(self.file, self.generation(), self.connect)
 
-    def count(self, split: str | None = None, class_name: str | None = None, state: str = "ok", text: str = "") -> int:
-        where, values = _conditions(split, class_name, state, text)
-        with self.connect() as connection:
-            return connection.execute(f"SELECT count(*) FROM images WHERE {where}", values).fetchone()[0]
+    def view(self, wanted: Filter = ALL) -> View:
+        """The images that match: their number, counts, histograms, pages of ids. Milliseconds at a million images."""
+        of = self.columns()
+        said = answers(wanted.run, of) if wanted.asks_run else None
+        selected = selections.read(self.file, wanted.selection) if wanted.selection else None
+        return view(of, wanted, said, selected)
 
-    def counts(self) -> pd.DataFrame:
-        """Readable images by class and split: columns class, split, n."""
-        query = "SELECT class, split, count(*) FROM images WHERE state = 'ok' GROUP BY split, class"
-        with self.connect() as connection:
-            return pd.DataFrame(connection.execute(query).fetchall(), columns=["class", "split", "n"])
+    def count(self, wanted: Filter = ALL) -> int:
+        return len(self.view(wanted))
 
-    def sizes(self) -> pd.DataFrame:
+    def page(self, wanted: Filter = ALL, number: int = 1, size: int = 60, by: str = "id", descending: bool = False) -> list[Row]:
+        """One page of the images that match, counted from 1, in the order of `by`: id (mixed), path or a property."""
+        return list(self.rows(self.view(wanted).page(number, size, by, descending).tolist()).values())
+
+    def counts(self, wanted: Filter = ALL) -> pd.DataFrame:
+        """Images by class and split: columns class, split, n."""
+        return self.view(wanted).counts()
+
+    def sizes(self, wanted: Filter = ALL) -> pd.DataFrame:
         """Image sizes, the commonest first: columns width, height, n."""
-        query = "SELECT width, height, count(*) AS n FROM images WHERE state = 'ok' GROUP BY width, height ORDER BY n DESC"
+        return self.view(wanted).sizes()
+
+    def select(self, ids: Iterable[int]) -> str:
+        """A word for this set of images, for `Filter.selection`."""
+        return selections.keep(self.file, ids)
+
+    def check(self, wanted: Filter) -> tuple[Filter, list[str]]:
+        """The filter without what this dataset does not know, and a sentence for each part that was left out."""
+        known, sentences = self.columns().codes, []
+        for field in ("classes", "predicted"):
+            names = getattr(wanted, field)
+            kept = tuple(name for name in names if name in known)
+            sentences += [f"There is no class {name!r} in this dataset." for name in names if name not in known]
+            wanted = replace(wanted, **{field: kept})
+        if wanted.selection and selections.read(self.file, wanted.selection) is None:
+            sentences.append("The selected images are not kept on this computer any more; select them again.")
+            wanted = replace(wanted, selection="")
+        if wanted.asks_run and answers(wanted.run, self.columns()) is None:
+            sentences.append(f"The run {wanted.run!r} has no predictions here.")
+            wanted = replace(wanted, run="", predicted=(), verdict="")
+        return wanted, sentences
+
+    def unmeasured(self) -> int:
+        """How many readable images have no properties yet (a catalog of an earlier version): `engine.data.analysis` adds them."""
         with self.connect() as connection:
-            return pd.DataFrame(connection.execute(query).fetchall(), columns=["width", "height", "n"])
+            query = "SELECT count(*) FROM images WHERE state = 'ok' AND brightness IS NULL"
+            return connection.execute(query).fetchone()[0]
 
     def frame(self, split: str) -> pd.DataFrame:
         """The readable images of one split, by id: columns id, path, class, hash (and raw, for `Row.file`)."""
@@ -140,9 +177,7 @@ class Catalog:
 
     def classes(self) -> tuple[str, ...]:
         """The classes that have training images, by name."""
-        query = "SELECT DISTINCT class FROM images WHERE state = 'ok' AND split = 'train' ORDER BY class"
-        with self.connect() as connection:
-            return tuple(row[0] for row in connection.execute(query))
+        return tuple(self.counts(_TRAIN)["class"])
 
     def fingerprint(self) -> str:
         """A hash over the content, class and split of every readable image, whatever the files' order or place."""
@@ -150,16 +185,27 @@ class Catalog:
             return _meta(connection, "fingerprint") or ""
 
 
-def _conditions(split: str | None, class_name: str | None, state: str, text: str) -> tuple[str, list]:
-    where, values = ["state = ?"], [state]
-    for column, value in (("split", split), ("class", class_name)):
-        if value is not None:
-            where.append(f"{column} = ?")
-            values.append(value)
-    if text:
-        where.append("instr(lower(path), lower(?)) > 0")
-        values.append(text)
-    return " AND ".join(where), values
+def touch(connection: sqlite3.Connection) -> None:
+    """Give the catalog a new generation; in the transaction that changed its rows."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (secrets.token_hex(8),))
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring a new file, or one of an earlier version, to today's schema; whoever comes second finds it done."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
+    try:
+        had = connection.execute("PRAGMA user_version").fetchone()[0]
+        for addition in _ADDITIONS[had:]:
+            for statement in filter(str.strip, addition.split(";")):
+                connection.execute(statement)
+        if had < len(_ADDITIONS):
+            touch(connection)
+            connection.execute(f"PRAGMA user_version = {len(_ADDITIONS)}")
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
 
 
 def _meta(connection: sqlite3.Connection, key: str) -> str | None:

@@ -3,10 +3,12 @@
 import io
 import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from engine.data.properties import measure
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 100 * 1024 * 1024
@@ -95,16 +97,27 @@ def _open(source: Path | bytes | BinaryIO) -> Image.Image:
     return image
 
 
-def inspect(content: bytes) -> tuple[int, int]:
-    """(width, height) as a person sees the picture, after it was decoded once. Raises ImageError.
+class Facts(NamedTuple):
+    """What is known of a picture: its size as a person sees it, and what `properties.measure` says."""
 
-    A JPEG is decoded at a reduced scale: that reads every byte, so the truncated ones are found, at a fraction of the time.
+    width: int
+    height: int
+    brightness: float
+    contrast: float
+    sharpness: float
+    colourfulness: float
+
+
+def inspect(content: bytes) -> Facts:
+    """Size and properties of a picture. Raises ImageError.
+
+    A JPEG is decoded once, at a reduced scale: that reads every byte, so the truncated ones are found, at a fraction of the time.
     """
-    open_image(content, at_least=64)
+    picture = open_image(content, at_least=64)
     with Image.open(io.BytesIO(content)) as image:
         width, height = image.size
         sideways = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-    return (height, width) if sideways else (width, height)
+    return Facts(*((height, width) if sideways else (width, height)), *measure(picture))
 
 
 def _short(error: BaseException) -> str:

@@ -9,18 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.data import splits
-from engine.data.catalog import COLUMNS, Catalog, Row
+from engine.data.catalog import COLUMNS, Catalog, Row, touch
 from engine.data.images import MAX_BYTES, ImageError, NotAnImage, inspect, looks_like_image
 from engine.data.layouts import Found, Layout
+from engine.data.properties import MEASURED
 
 Progress = Callable[[int, int], None]
 
 _UNLEARNABLE = "its class has no training images"
 _UPSERT = f"""
-INSERT INTO images ({COLUMNS[4:]}) VALUES ({", ".join("?" * 12)})
+INSERT INTO images ({COLUMNS[4:]}) VALUES ({", ".join("?" * 16)})
 ON CONFLICT (path) DO UPDATE SET given = excluded.given, split = excluded.split, class = excluded.class,
     width = excluded.width, height = excluded.height, bytes = excluded.bytes, mtime_ns = excluded.mtime_ns,
-    hash = excluded.hash, state = excluded.state, reason = excluded.reason
+    hash = excluded.hash, state = excluded.state, reason = excluded.reason,
+    {", ".join(f"{name} = excluded.{name}" for name in MEASURED)}
 """
 
 
@@ -61,14 +63,16 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
         connection.executemany("DELETE FROM images WHERE id = ?", [(row.id,) for row in known.values() if row.state == "ignored"])
         _place(connection, layout, seed)
         _seal(connection)
+        touch(connection)
         states = dict(connection.execute("SELECT state, count(*) FROM images GROUP BY state").fetchall())
+    catalog.columns()
     counts = (states.get(state, 0) for state in ("ok", "quarantined", "missing", "ignored"))
     return ScanResult(len(examined), *counts)
 
 
 def _values(row: Row) -> tuple:
     return (row.path, row.raw, row.given, row.split, row.class_name, row.width, row.height, row.bytes, row.mtime_ns,
-            row.hash, row.state, row.reason)  # fmt: skip
+            row.hash, row.state, row.reason, *(getattr(row, name) for name in MEASURED))  # fmt: skip
 
 
 def _stat(item: Found, root: Path) -> Row:
@@ -108,8 +112,8 @@ def _examine(row: Row, root: Path) -> Row:
         if row.bytes > MAX_BYTES:
             raise ImageError(f"too large: {row.bytes / 2**20:.0f} MB, the limit is {MAX_BYTES >> 20} MB")
         content = path.read_bytes()
-        width, height = inspect(content)
-        return replace(row, width=width, height=height, hash=hashlib.blake2b(content, digest_size=16).hexdigest())
+        facts = inspect(content)
+        return replace(row, hash=hashlib.blake2b(content, digest_size=16).hexdigest(), **facts._asdict())
     except NotAnImage as error:
         # A `notes.txt` beside the photos is passed over; what is named like an image is not.
         return replace(row, state="quarantined" if looks_like_image(path) else "ignored", reason=str(error))

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from engine.data.catalog import Catalog
+from engine.data.columns import STATES
+from engine.data.filters import Filter
 from engine.data.layouts import detect
 from engine.data.scan import scan as fill
 from engine.files import CHUNK
@@ -38,12 +40,7 @@ def rewrite_keeping_the_stat(file, content):
 
 
 def row_of(catalog, path):
-    return next(
-        row
-        for state in ("ok", "quarantined", "missing", "ignored")
-        for row in catalog.page(1000, state=state)
-        if row.path == path
-    )
+    return next(row for state in STATES for row in catalog.page(Filter(state=state), size=1000) if row.path == path)
 
 
 def test_every_image_has_a_row_with_its_size_class_and_content(plain):
@@ -53,17 +50,17 @@ def test_every_image_has_a_row_with_its_size_class_and_content(plain):
     assert (result.read, result.ok, catalog.count()) == (21, 21, 21)
     assert (row.class_name, row.width, row.height, row.bytes) == ("sea", 30, 20, (plain / "sea" / "wide.png").stat().st_size)
     assert row.file(plain) == plain / "sea" / "wide.png"
-    assert row.hash not in {other.hash for other in catalog.page(100) if other.id != row.id}
+    assert row.hash not in {other.hash for other in catalog.page(size=100) if other.id != row.id}
 
 
 def test_a_second_scan_touches_no_files_content(plain):
     catalog, _ = scan(plain)
-    before = {row.path: row.hash for row in catalog.page(100)}
+    before = {row.path: row.hash for row in catalog.page(size=100)}
     for file in plain.rglob("*.png"):
         rewrite_keeping_the_stat(file, b"x" * file.stat().st_size)
     _, again = scan(plain)
     assert (again.read, again.ok, again.quarantined) == (0, 20, 0)
-    assert {row.path: row.hash for row in catalog.page(100)} == before
+    assert {row.path: row.hash for row in catalog.page(size=100)} == before
 
 
 def test_only_the_changed_and_the_new_file_are_read_again(plain, write_class):
@@ -159,35 +156,27 @@ def test_class_names_are_kept_as_they_are_however_odd(tmp_path, write_class):
     catalog, result = scan(tmp_path / "odd")
     assert result.ok == 9
     assert set(catalog.classes()) == set(names)
-    assert all(catalog.count(class_name=name) == 3 for name in names)
+    assert all(catalog.count(Filter(classes=(name,))) == 3 for name in names)
 
 
-@pytest.mark.parametrize("limit", [1, 3, 4, 12, 20, 50])
-@pytest.mark.parametrize("class_name", [None, "sea"])
-def test_pages_by_key_cover_everything_once(plain, limit, class_name):
+@pytest.mark.parametrize("size", [1, 3, 4, 12, 20, 50])
+@pytest.mark.parametrize("classes", [(), ("sea",)])
+def test_pages_cover_everything_once(plain, size, classes):
     catalog, _ = scan(plain)
-    starts = catalog.page_starts(limit, None, class_name)
-    pages = [[row.id for row in catalog.page(limit, after, class_name=class_name)] for after in starts]
-    total = catalog.count(class_name=class_name)
-    expected = [row.id for row in catalog.page(1000, class_name=class_name)]
-    assert [id_ for page in pages for id_ in page] == expected
-    assert len(expected) == total == (20 if class_name is None else 10)
-    assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
-    assert len(pages) == -(-total // limit)
-
-
-def test_nothing_found_is_no_page(plain):
-    catalog, _ = scan(plain)
-    assert catalog.page_starts(10, None, "desert") == []
-    assert catalog.page(10, class_name="desert") == []
+    wanted = Filter(classes=classes)
+    total = catalog.count(wanted)
+    pages = [[row.id for row in catalog.page(wanted, number, size)] for number in range(1, -(-total // size) + 1)]
+    assert [id_ for page in pages for id_ in page] == [row.id for row in catalog.page(wanted, size=1000)]
+    assert len({id_ for page in pages for id_ in page}) == total == (10 if classes else 20)
+    assert [len(page) for page in pages[:-1]] == [size] * (len(pages) - 1)
+    assert catalog.page(wanted, len(pages) + 1, size) == []
 
 
 def test_text_search_takes_letters_literally(plain):
     shutil.copy(plain / "sea" / "000.png", plain / "sea" / "100%_Blue.png")
     catalog, _ = scan(plain)
-    assert [row.path for row in catalog.page(10, text="%_bl")] == ["sea/100%_Blue.png"]
-    assert catalog.count(text="_") == 1
-    assert catalog.page_starts(5, None, None, text="%") == [0]
+    assert [row.path for row in catalog.page(Filter(text="%_bl"))] == ["sea/100%_Blue.png"]
+    assert catalog.count(Filter(text="_")) == catalog.count(Filter(text="%")) == 1
 
 
 def test_counts_agree_with_the_rows(kaggle):
@@ -198,7 +187,7 @@ def test_counts_agree_with_the_rows(kaggle):
     assert test == dict.fromkeys(("forest", "glacier", "mountain", "sea"), 6)
     assert counts[counts["split"] == "unlabelled"]["n"].tolist() == [3]
     for row in counts[counts["split"] != "unlabelled"].itertuples():
-        assert catalog.count(row.split, row[1]) == row.n == (catalog.frame(row.split)["class"] == row[1]).sum()
+        assert catalog.count(Filter((row.split,), (row[1],))) == row.n == (catalog.frame(row.split)["class"] == row[1]).sum()
     assert catalog.sizes().values.tolist() == [[64, 64, 83]]
 
 
@@ -229,4 +218,4 @@ def test_a_class_that_only_the_test_folder_has_is_put_aside_until_it_can_be_lear
     assert set(catalog.problems()["reason"]) == {"its class has no training images"}
     write_class(kaggle / "seg_train" / "seg_train" / "desert", "sea", 3, first=800)
     _, result = scan(kaggle)
-    assert (result.quarantined, "desert" in catalog.classes(), catalog.count("test", "desert")) == (0, True, 2)
+    assert (result.quarantined, "desert" in catalog.classes(), catalog.count(Filter(("test",), ("desert",)))) == (0, True, 2)

@@ -50,7 +50,7 @@ def test_every_exif_orientation_comes_out_upright(orientation):
     content = encoded(Image.fromarray(stored), "PNG", exif=exif)
     seen = np.asarray(open_image(content))
     assert np.array_equal(seen, UPRIGHT[orientation](stored))
-    assert inspect(content) == (seen.shape[1], seen.shape[0])
+    assert inspect(content)[:2] == (seen.shape[1], seen.shape[0])
 
 
 def test_an_upright_phone_photo_has_its_dimensions_swapped_and_its_top_on_top(halves):
@@ -58,7 +58,7 @@ def test_an_upright_phone_photo_has_its_dimensions_swapped_and_its_top_on_top(ha
     exif[0x0112] = 6
     content = encoded(halves, "JPEG", quality=95, exif=exif)
     image = open_image(content)
-    assert image.size == (20, 30) == inspect(content)
+    assert image.size == (20, 30) == inspect(content)[:2]
     assert is_close(image.getpixel((10, 3)), (200, 0, 0))
     assert is_close(image.getpixel((10, 27)), (0, 0, 200))
 
@@ -115,7 +115,7 @@ def test_heic_from_a_phone_is_read(halves):
     pytest.importorskip("pillow_heif")
     content = encoded(halves.resize((60, 40)), "HEIF", quality=95)
     image = open_image(content)
-    assert image.size == (60, 40) == inspect(content)
+    assert image.size == (60, 40) == inspect(content)[:2]
     assert is_close(image.getpixel((10, 20)), (200, 0, 0), 25)
 
 
@@ -183,4 +183,4 @@ def test_a_large_jpeg_is_decoded_smaller_and_gives_the_same_square():
     assert 128 <= min(small.size) < 1200
     difference = np.abs(load_square(content, 64).astype(int) - square(full, 64).astype(int))
     assert difference.max() <= 3
-    assert inspect(content) == (1600, 1200)
+    assert inspect(content)[:2] == (1600, 1200)

@@ -93,7 +93,7 @@ def scanned(root):
 
 
 def places_of(catalog):
-    return {row.path: row.split for row in catalog.page(10_000)}
+    return {row.path: row.split for row in catalog.page(size=10_000)}
 
 
 def test_validation_is_carved_from_train_and_never_from_a_given_test_folder(kaggle):
@@ -138,7 +138,7 @@ def test_copied_files_lie_on_one_side_on_disk_too(tmp_path, write_class):
     shutil.copy(root / "sea" / "000.png", root / "forest" / "mislabelled.png")
     catalog = scanned(root)
     sides = {}
-    for row in catalog.page(1000):
+    for row in catalog.page(size=1000):
         sides.setdefault(row.hash, set()).add(row.split)
     assert len(sides) == 40
     assert all(len(side) == 1 for side in sides.values())
@@ -149,8 +149,8 @@ def test_a_file_that_moves_or_is_renamed_keeps_its_split(tmp_path, write_class):
     for kind in ("sea", "forest"):
         write_class(root / kind, kind, 20)
     catalog = scanned(root)
-    before = {row.hash: row.split for row in catalog.page(1000)}
+    before = {row.hash: row.split for row in catalog.page(size=1000)}
     for number, file in enumerate(sorted((root / "sea").iterdir())):
         file.rename(file.with_name(f"renamed-{100 - number}.png"))
     scanned(root)
-    assert {row.hash: row.split for row in catalog.page(1000)} == before
+    assert {row.hash: row.split for row in catalog.page(size=1000)} == before

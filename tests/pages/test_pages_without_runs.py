@@ -4,6 +4,7 @@ import pytest
 from tab import PAGES, Tab
 
 from engine.data.datasets import dataset
+from engine.data.filters import Filter
 from engine.runs import runs
 
 
@@ -46,7 +47,7 @@ def test_explore_counts_what_the_catalog_counts(tab, untrained):
 def test_explore_shows_the_images_that_the_filters_leave(tab, untrained):
     tab.open("explore", **{"split_filter": "test", "class": "sea"})
     shown = tab.items("explore")
-    expected = dataset("scenes").catalog.page(60, split="test", class_name="sea")
+    expected = dataset("scenes").catalog.page(Filter(("test",), ("sea",)))
     assert [item["id"] for item in shown] == [row.id for row in expected]
     assert len(shown) == 6
     assert shown[0]["src"] == f"/thumb/scenes/{expected[0].id}/{expected[0].hash}.jpg"
@@ -59,7 +60,7 @@ def test_explore_shows_the_images_that_the_filters_leave(tab, untrained):
 
 def test_explore_pages_begin_anew_with_another_filter_and_stand_in_the_address(tab, untrained):
     tab.open("explore", page="2")
-    every = dataset("scenes").catalog.page(100)
+    every = dataset("scenes").catalog.page(size=100)
     assert [item["id"] for item in tab.items("explore")] == [row.id for row in every[60:]]
     tab.choose("split_filter", "train")
     assert tab.url("page") is None

@@ -1,0 +1,165 @@
+"""The catalog's numbers as arrays beside it: one Arrow file, memory-mapped, one entry an image.
+
+A condition on any columns is a scan over arrays (1 to 2 ms a column at a million images), where SQLite would read every row. The
+file is made from the catalog whenever that has changed (its `generation`), and can be removed at any time.
+"""
+
+import contextlib
+import json
+import sqlite3
+import threading
+import unicodedata
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from engine.data.layouts import SPLITS
+from engine.data.properties import MEASURED, PROPERTIES
+from engine.files import replacing
+
+Connect = Callable[[], AbstractContextManager[sqlite3.Connection]]
+
+STATES = ("ok", "quarantined", "missing", "ignored")
+_SELECT = f"SELECT id, state, split, class, hash, path, width, height, bytes, {', '.join(MEASURED)} FROM images ORDER BY id"
+_CHUNK = 50_000
+_FORMAT = "1"
+_KEPT = 4  # catalogs whose columns a process holds
+
+
+class Columns:
+    """`ids`: (n,) int64, rising; `state`, `split` (n,) int8 into STATES and SPLITS; `label` (n,) int32 into `names`; -1 is none."""
+
+    def __init__(self, file: Path) -> None:
+        with pa.memory_map(str(file)) as source:
+            table = pa.ipc.open_file(source).read_all()
+        metadata = table.schema.metadata or {}
+        self.generation = metadata[b"generation"].decode()
+        self.format = metadata[b"format"].decode()
+        self.names: tuple[str, ...] = tuple(json.loads(metadata[b"names"]))
+        self._columns = {name: table[name].combine_chunks() for name in table.column_names}
+        self.ids, self.state, self.split, self.label = (self._array(name) for name in ("id", "state", "split", "label"))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """The number of each class name."""
+        return {name: i for i, name in enumerate(self.names)}
+
+    def numbers(self, names: Iterable[str]) -> list[int]:
+        """The numbers of these classes, those that exist."""
+        return [self.codes[name] for name in names if name in self.codes]
+
+    @property
+    def paths(self) -> pa.StringArray:
+        """The paths as `searchable` makes them."""
+        return self._columns["path"]
+
+    def values(self, name: str) -> np.ndarray:
+        """One property of every image: (n,) float32, NaN where it is not known."""
+        return self._array(PROPERTIES[name].name)
+
+    def contents(self, positions: np.ndarray) -> list[str]:
+        """The content hashes of the images at `positions`, empty for files that were not read."""
+        raw = np.frombuffer(self._columns["hash"].buffers()[1], np.uint8).reshape(-1, 16)[positions]
+        return [content.hex() if any(content) else "" for content in map(bytes, raw)]
+
+    def ranked(self, by: str) -> np.ndarray:
+        """The positions in the order of a property or of the `path`; images without a value come last."""
+        if by not in self._orders:
+            ranks = self._array("rank") if by == "path" else self.values(by)
+            self._orders[by] = np.argsort(ranks, kind="stable").astype(np.int32)
+        return self._orders[by]
+
+    @cached_property
+    def _orders(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def _array(self, name: str) -> np.ndarray:
+        return self._columns[name].to_numpy(zero_copy_only=True)
+
+
+def searchable(text: str) -> str:
+    """Text for search: without case, accents composed (a Mac writes them apart)."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
+
+
+_held: dict[Path, Columns] = {}
+_lock = threading.Lock()
+
+
+def load(catalog: Path, generation: str, connect: Connect) -> Columns:
+    """The columns of `catalog` at its `generation`, made anew where the file is missing, damaged or of another time."""
+    with _lock:
+        held = _held.pop(catalog, None)
+        if held is None or held.generation != generation:
+            held = _opened(catalog, generation) or build(catalog, connect)
+        _held[catalog] = held
+        while len(_held) > _KEPT:
+            _held.pop(next(iter(_held)))
+        return held
+
+
+def _opened(catalog: Path, generation: str) -> Columns | None:
+    with contextlib.suppress(OSError, pa.ArrowInvalid, KeyError, ValueError):
+        found = Columns(_file(catalog))
+        if found.generation == generation and found.format == _FORMAT:
+            return found
+    return None
+
+
+def build(catalog: Path, connect: Connect) -> Columns:
+    """Write the columns of `catalog` as it is now, whole or not at all, and open them."""
+    with connect() as connection:
+        connection.execute("BEGIN")  # one moment of the catalog for all queries
+        generation = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0]
+        names = [row[0] for row in connection.execute("SELECT DISTINCT class FROM images WHERE class IS NOT NULL ORDER BY class")]
+        table = _read(connection, {name: i for i, name in enumerate(names)})
+    metadata = {"generation": generation, "format": _FORMAT, "names": json.dumps(names)}
+    table = table.replace_schema_metadata(metadata)
+    with (
+        replacing(_file(catalog)) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as file,
+    ):
+        file.write_table(table)
+    return Columns(_file(catalog))
+
+
+def _file(catalog: Path) -> Path:
+    return catalog.with_suffix(".columns.arrow")
+
+
+def _read(connection: sqlite3.Connection, codes: dict[str, int]) -> pa.Table:
+    cursor = connection.execute(_SELECT)
+    batches = []
+    while rows := cursor.fetchmany(_CHUNK):
+        batches.append(_batch(rows, codes))
+    table = pa.Table.from_batches(batches or [_batch([], codes)]).combine_chunks()
+    ordered = np.fromiter((row[0] for row in connection.execute("SELECT id FROM images ORDER BY path")), np.int64, len(table))
+    ranks = np.empty(len(table), np.int32)
+    ranks[np.searchsorted(table["id"].to_numpy(), ordered)] = np.arange(len(table), dtype=np.int32)
+    return table.append_column("rank", pa.array(ranks))
+
+
+def _batch(rows: list[tuple], codes: dict[str, int]) -> pa.RecordBatch:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 13
+    ids, states, splits, labels, hashes, paths = columns[:6]
+    width, height, size, *measured = (np.array(column, np.float32) for column in columns[6:])
+    with np.errstate(invalid="ignore"):
+        numbers = [width, height, np.maximum(width, height), width / height, size, *measured]
+    arrays = {
+        "id": pa.array(ids, pa.int64()),
+        "state": pa.array([STATES.index(state) for state in states], pa.int8()),
+        "split": pa.array([SPLITS.index(split) if split else -1 for split in splits], pa.int8()),
+        "label": pa.array([codes.get(label, -1) for label in labels], pa.int32()),
+        "hash": pa.array([bytes.fromhex(content or "00" * 16) for content in hashes], pa.binary(16)),
+        "path": pa.array(map(searchable, paths), pa.large_string()),
+    }
+    numbers = dict(zip(PROPERTIES, map(pa.array, numbers), strict=True))
+    return pa.RecordBatch.from_pydict(arrays | numbers)

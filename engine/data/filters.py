@@ -1,0 +1,179 @@
+"""Which images a person looks at: one value that the pages, the URL and the catalog share."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+from engine.data.layouts import SPLITS
+from engine.data.properties import PROPERTIES
+
+STATES = ("ok", "quarantined", "missing")
+VERDICTS = ("right", "wrong")
+_NUMBER = r"\d{1,15}(?:\.\d{1,9})?"
+_RANGE = re.compile(rf"({_NUMBER})?-({_NUMBER})?")
+_LONGEST = 20_000  # characters of an address: more is no filter of ours
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values of one property from `low` to `high`, both included; None leaves that side open."""
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        entry = PROPERTIES[self.name]
+        if self.low is None:
+            return f"{entry.label} up to {entry.say(self.high)}"
+        if self.high is None:
+            return f"{entry.label} from {entry.say(self.low)}"
+        return f"{entry.label} {entry.say(self.low)} to {entry.say(self.high)}"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Conditions that all hold; an empty one is no condition. Two equal filters are the same cache key.
+
+    `classes` and `splits`: any of these. `text` is part of the path, whatever its case. `run` with `predicted` (any of these
+    classes) and `verdict` (right, wrong): what that run answered. `selection`: the word of `Catalog.select` for a set of images.
+    """
+
+    splits: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    state: str = "ok"
+    text: str = ""
+    ranges: tuple[Range, ...] = ()
+    run: str = ""
+    predicted: tuple[str, ...] = ()
+    verdict: str = ""
+    selection: str = ""
+
+    @property
+    def asks_run(self) -> bool:
+        return bool(self.run and (self.predicted or self.verdict))
+
+    def range(self, name: str) -> Range:
+        """The range of a property; open on both sides where there is none."""
+        return next((r for r in self.ranges if r.name == name), Range(name))
+
+    def with_range(self, name: str, low: float | None, high: float | None) -> Self:
+        """The same filter with this range instead of the property's present one. Raises KeyError for an unknown property."""
+        others = [r for r in self.ranges if r.name != name]
+        new = [] if low is None and high is None else [Range(PROPERTIES[name].name, low, high)]
+        return replace(self, ranges=tuple(sorted(others + new, key=lambda r: r.name)))
+
+    def to_text(self) -> str:
+        """The filter for an address, in characters that no browser escapes; empty where it has no condition."""
+        return "~".join(f"{key}_{value}" for key, value in self._fields() if value)
+
+    def _fields(self) -> Iterator[tuple[str, str]]:
+        yield "split", _join(self.splits)
+        yield "class", _join(self.classes)
+        yield "state", self.state if self.state != "ok" else ""
+        yield "path", _escape(self.text)
+        for r in self.ranges:
+            yield r.name, f"{_number(r.low)}-{_number(r.high)}"
+        yield "run", _escape(self.run)
+        yield "predicted", _join(self.predicted)
+        yield "verdict", self.verdict
+        yield "selection", _escape(self.selection)
+
+    @classmethod
+    def from_text(cls, text: str) -> tuple[Self, list[str]]:
+        """The filter that `to_text` wrote, and a sentence for each part that says nothing to us and was left out."""
+        if len(text) > _LONGEST:
+            return cls(), ["The filter in the address is too long and was left out."]
+        found, ignored = cls(), []
+        for part in filter(None, text.split("~")):
+            key, _, value = part.partition("_")
+            try:
+                found = found._with(key, value)
+            except ValueError:
+                ignored.append(f"The filter {part[:60]!r} in the address was not understood and was left out.")
+        return found, ignored
+
+    def _with(self, key: str, value: str) -> Self:
+        if key in PROPERTIES:
+            return self.with_range(key, *_parse_range(value))
+        readers = {
+            "split": lambda: {"splits": tuple(_one_of(v, SPLITS) for v in _split(value))},
+            "class": lambda: {"classes": _split(value)},
+            "state": lambda: {"state": _one_of(value, STATES)},
+            "path": lambda: {"text": _unescape(value)},
+            "run": lambda: {"run": _unescape(value)},
+            "predicted": lambda: {"predicted": _split(value)},
+            "verdict": lambda: {"verdict": _one_of(value, VERDICTS)},
+            "selection": lambda: {"selection": _unescape(value)},
+        }
+        if key not in readers:
+            raise ValueError(key)
+        return replace(self, **readers[key]())
+
+    def words(self) -> str:
+        """The filter as a person says it; empty where it has no condition. Names are as the folder has them: untrusted text."""
+        return ", ".join(self._said())
+
+    def _said(self) -> Iterator[str]:
+        if self.splits:
+            yield _either(self.splits)
+        if self.classes:
+            yield f"class {_either(self.classes)}"
+        if self.state != "ok":
+            yield self.state
+        if self.text:
+            yield f"path with \N{LEFT DOUBLE QUOTATION MARK}{self.text}\N{RIGHT DOUBLE QUOTATION MARK}"
+        yield from map(str, self.ranges)
+        if self.run and self.predicted:
+            yield f"called {_either(self.predicted)} by {self.run}"
+        if self.run and self.verdict:
+            yield f"{self.run} is {self.verdict}"
+        if self.selection:
+            yield "selected images"
+
+
+def _either(names: Iterable[str], most: int = 4) -> str:
+    names = list(names)
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} or {len(names) - most + 1:,} others"
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def _parse_range(text: str) -> tuple[float | None, float | None]:
+    match = _RANGE.fullmatch(text)
+    if not match or not any(match.groups()):
+        raise ValueError(text)
+    low, high = (float(group) if group else None for group in match.groups())
+    if low is not None and high is not None and low > high:
+        raise ValueError(text)
+    return low, high
+
+
+def _one_of(value: str, known: Iterable[str]) -> str:
+    if value not in known:
+        raise ValueError(value)
+    return value
+
+
+def _join(values: Iterable[str]) -> str:
+    return "-".join(map(_escape, values))
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(map(_unescape, filter(None, text.split("-"))))
+
+
+def _escape(value: str) -> str:
+    """Letters and digits of ASCII stay, any other byte of the UTF-8 becomes a dot and two hexadecimal digits."""
+    return re.sub(rb"[^A-Za-z0-9_]", lambda m: b".%02X" % m[0][0], value.encode("utf-8", "surrogatepass")).decode("ascii")
+
+
+def _unescape(text: str) -> str:
+    if not re.fullmatch(r"(?:[A-Za-z0-9_]|\.[0-9A-F]{2})*", text):
+        raise ValueError(text)
+    return re.sub(rb"\.([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), text.encode("ascii")).decode("utf-8")

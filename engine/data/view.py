@@ -1,0 +1,218 @@
+"""The images of a catalog that match a filter, and what they are like in numbers."""
+
+import threading
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from engine.data.answers import Answers
+from engine.data.columns import STATES, Columns, searchable
+from engine.data.filters import Filter
+from engine.data.layouts import SPLITS
+from engine.data.properties import PROPERTIES
+
+_KEPT = 16  # views that a process holds: 4 bytes a match, and as many for each order that was asked
+
+
+class View:
+    """`positions`: (n,) int32, rising, into the arrays of `columns`. Cheap to ask again: orders and counts are kept."""
+
+    def __init__(self, columns: Columns, positions: np.ndarray) -> None:
+        self.columns = columns
+        self.positions = positions
+        self._orders = {("id", False): positions, ("id", True): positions[::-1]}
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def ids(self) -> np.ndarray:
+        """Ids of the images, rising: (n,) int64."""
+        return self.columns.ids[self.positions]
+
+    def contents(self) -> list[str]:
+        """Content hashes of the images, by id; they are the keys of embeddings and thumbnails."""
+        return self.columns.contents(self.positions)
+
+    def classes(self) -> np.ndarray:
+        """Class of each image, by id: (n,) objects, None where there is none."""
+        return np.array([*self.columns.names, None], object)[self.columns.label[self.positions]]
+
+    def splits(self) -> np.ndarray:
+        """Split of each image, by id: (n,) objects, None where there is none."""
+        return np.array([*SPLITS, None], object)[self.columns.split[self.positions]]
+
+    def values(self, name: str) -> np.ndarray:
+        """One property of the images, by id: (n,) float32, NaN where it is not known. Raises KeyError for an unknown one."""
+        return self.columns.values(name)[self.positions]
+
+    def sample(self, most: int) -> "View":
+        """At most `most` of the images, taken evenly; ids begin in the order of content, so that this is as good as chance."""
+        if len(self) <= most:
+            return self
+        return View(self.columns, self.positions[np.linspace(0, len(self) - 1, most).round().astype(int)])
+
+    def page(self, number: int, size: int, by: str = "id", descending: bool = False) -> np.ndarray:
+        """Ids of one page, counted from 1, in the order of `by`: id, path or a property."""
+        positions = self._ordered(by, descending)[(number - 1) * size : number * size]
+        return self.columns.ids[positions]
+
+    def place(self, image_id: int, by: str = "id", descending: bool = False) -> int | None:
+        """Where the image stands in that order, counted from 0; None where it is not among these."""
+        position = np.searchsorted(self.columns.ids, image_id)
+        if position == len(self.columns) or self.columns.ids[position] != image_id:
+            return None
+        found = np.flatnonzero(self._ordered(by, descending) == position)
+        return int(found[0]) if len(found) else None
+
+    def counts(self) -> pd.DataFrame:
+        """Images by class and split: columns class (None: unlabelled), split, n."""
+        return self._counts.copy()
+
+    @cached_property
+    def _counts(self) -> pd.DataFrame:
+        of = self.columns
+        width = len(SPLITS) + 1
+        cells = (of.label[self.positions].astype(np.int64) + 1) * width + of.split[self.positions] + 1
+        n = np.bincount(cells, minlength=(len(of.names) + 1) * width)
+        filled = np.flatnonzero(n)
+        classes, splits = np.array([None, *of.names], object), np.array([None, *SPLITS], object)
+        return pd.DataFrame({"class": classes[filled // width], "split": splits[filled % width], "n": n[filled]})
+
+    def sizes(self) -> pd.DataFrame:
+        """Image sizes, the commonest first: columns width, height, n."""
+        width, height = (self.values(name) for name in ("width", "height"))
+        known = ~np.isnan(width)
+        pairs, n = np.unique(width[known].astype(np.int64) << 32 | height[known].astype(np.int64), return_counts=True)
+        frame = pd.DataFrame({"width": pairs >> 32, "height": pairs & 0xFFFFFFFF, "n": n})
+        return frame.sort_values("n", ascending=False, kind="stable", ignore_index=True)
+
+    def groups(self, by: str, most: int) -> dict[str, np.ndarray]:
+        """The largest `most` classes or splits (`by`: class, split) with the positions of their images, by name."""
+        codes = (self.columns.label if by == "class" else self.columns.split)[self.positions]
+        names = self.columns.names if by == "class" else SPLITS
+        n = np.bincount(codes[codes >= 0], minlength=len(names))
+        largest = np.sort(np.argsort(-n, kind="stable")[:most])
+        return {names[code]: self.positions[codes == code] for code in largest if n[code]}
+
+    def range(self, name: str) -> tuple[float, float] | None:
+        """Smallest and largest value of a property; None where no image has one."""
+        values = self.values(name)
+        values = values[~np.isnan(values)]
+        return (float(values.min()), float(values.max())) if len(values) else None
+
+    def histogram(self, name: str, bins: int = 40, by: str = "", most: int = 12) -> pd.DataFrame:
+        """How a property is spread: columns group, low, high, n; on a logarithmic scale where the property is skewed.
+
+        `by`: "" for all images together, or class or split, of which the `most` largest are answered.
+        """
+        limits = self.range(name)
+        if limits is None:
+            return pd.DataFrame({"group": [], "low": [], "high": [], "n": []})
+        edges = _edges(*limits, bins, PROPERTIES[name].skewed)
+        groups = self.groups(by, most) if by else {"": self.positions}
+        values = self.columns.values(name)
+        frames = [
+            pd.DataFrame({"group": group, "low": edges[:-1], "high": edges[1:], "n": np.histogram(values[positions], edges)[0]})
+            for group, positions in groups.items()
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    def quantiles(
+        self, name: str, by: str = "class", most: int = 30, at: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+    ) -> pd.DataFrame:
+        """Quantiles of a property in each of the largest groups: columns group, n, and one a quantile (q5, q25, ...)."""
+        values, rows = self.columns.values(name), []
+        for group, positions in self.groups(by, most).items():
+            known = values[positions][~np.isnan(values[positions])]
+            if len(known):
+                rows.append([group, len(known), *np.quantile(known, at)])
+        return pd.DataFrame(rows, columns=["group", "n", *(f"q{100 * q:g}" for q in at)])
+
+    def _ordered(self, by: str, descending: bool) -> np.ndarray:
+        if (by, descending) not in self._orders:
+            chosen = np.zeros(len(self.columns), bool)
+            chosen[self.positions] = True
+            ranked = self.columns.ranked(by)
+            found = ranked[chosen[ranked]]
+            valued = len(found) if by == "path" else int(np.count_nonzero(~np.isnan(self.values(by))))
+            turned = np.concatenate([found[:valued][::-1], found[valued:]]) if descending else found
+            self._orders[by, descending] = turned
+        return self._orders[by, descending]
+
+
+_held: dict[tuple, View] = {}
+_lock = threading.Lock()
+
+
+def view(columns: Columns, wanted: Filter, answers: Answers | None = None, selected: np.ndarray | None = None) -> View:
+    """The view of `columns` that `wanted` describes; the last few are kept.
+
+    `answers` of the run that the filter asks and `selected` ids of its selection: None where there are none, and then no image
+    matches.
+    """
+    key = (columns, wanted, answers)
+    with _lock:
+        found = _held.pop(key, None)
+    if found is None:
+        found = View(columns, _matching(columns, wanted, answers, selected))
+    with _lock:
+        _held[key] = found
+        while len(_held) > _KEPT:
+            _held.pop(next(iter(_held)))
+    return found
+
+
+def _matching(columns: Columns, wanted: Filter, answers: Answers | None, selected: np.ndarray | None) -> np.ndarray:
+    holds = columns.state == STATES.index(wanted.state)
+    if wanted.splits:
+        holds &= _any_of(columns.split, [SPLITS.index(split) for split in wanted.splits], len(SPLITS))
+    if wanted.classes:
+        holds &= _any_of(columns.label, columns.numbers(wanted.classes), len(columns.names))
+    for limits in wanted.ranges:
+        values = columns.values(limits.name)
+        holds &= ~np.isnan(values)
+        if limits.low is not None:
+            holds &= values >= np.float32(limits.low)
+        if limits.high is not None:
+            holds &= values <= np.float32(limits.high)
+    if wanted.selection:
+        holds &= np.isin(columns.ids, selected if selected is not None else [])
+    if wanted.asks_run:
+        holds &= _answered(columns, wanted, answers)
+    if wanted.text:
+        found = pc.match_substring(columns.paths, searchable(wanted.text))
+        holds &= found.to_numpy(zero_copy_only=False)
+    return np.flatnonzero(holds).astype(np.int32)
+
+
+def _any_of(codes: np.ndarray, wanted: list[int], known: int) -> np.ndarray:
+    table = np.zeros(known + 1, bool)  # the last entry is that of code -1: none
+    table[wanted] = True
+    return table[codes]
+
+
+def _answered(columns: Columns, wanted: Filter, answers: Answers | None) -> np.ndarray:
+    if answers is None:
+        return np.zeros(len(columns), bool)
+    holds = answers.predicted >= 0
+    if wanted.predicted:
+        holds &= _any_of(answers.predicted, columns.numbers(wanted.predicted), len(columns.names))
+    if wanted.verdict:
+        holds &= (answers.predicted == columns.label) == (wanted.verdict == "right")
+    return holds
+
+
+def _edges(low: float, high: float, bins: int, skewed: bool) -> np.ndarray:
+    """Borders of equal bins; float64, so that the largest float32 is inside the last one."""
+    if high <= low:
+        return np.array([low - 0.5, low + 0.5]) if low < 1 else np.array([low * 0.9, low * 1.1])
+    if skewed and low >= 0 and high > 10 * max(low, 1e-3):
+        floor = max(low, high / 1e6, 1e-3)
+        edges = np.geomspace(floor, high, bins + 1)
+        edges[0] = low
+    else:
+        edges = np.linspace(low, high, bins + 1)
+    edges[-1] = high
+    return edges

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cached, charts, url, words
-from dashboard.gallery import gallery
+from dashboard.gallery import Tile, gallery
 from dashboard.lens import lens
 from dashboard.server import thumbnail_url
 from engine.errors import UserError
@@ -150,24 +150,25 @@ def errors_gallery(run: Run, predictions: pd.DataFrame, cell: Cell, colours: Map
 
 def _grid(run: Run, found: pd.DataFrame, number: int, colours: Mapping[str, str], key: str, size: str) -> None:
     shown = found.iloc[(number - 1) * PAGE : number * PAGE]
-    items = [_item(run, row, colours) for row in shown.itertuples()]
-    clicked = gallery(items, key=key, size=size, empty="No image is in this cell.")
-    if clicked is not None:
-        lens(run, found.reset_index(drop=True), found["image_id"].tolist().index(clicked))
+    tiles = [_tile(run, row, colours) for row in shown.itertuples()]
+    opened = gallery(tiles, key=key, size=size, empty="No image is in this cell.").opened
+    if opened is not None:
+        lens(run, found.reset_index(drop=True), found["image_id"].tolist().index(opened))
 
 
-def _item(run: Run, row: "pd.core.frame.Pandas", colours: Mapping[str, str]) -> dict:
+def _tile(run: Run, row: "pd.core.frame.Pandas", colours: Mapping[str, str]) -> Tile:
     true, predicted = run.classes[row.true], run.classes[row.predicted]
     wrong = row.true != row.predicted
-    return {
-        "id": row.image_id,
-        "src": thumbnail_url(run.config.dataset, row.image_id, row.content),
-        "caption": true,
-        "note": f"{row.confidence:.0%} sure, loss {row.loss:.2f}",
-        "colour": colours[true],
-        **({"badge": predicted, "badge_colour": colours[predicted]} if wrong else {}),
-        "alt": f"{true}, {'taken for ' + predicted if wrong else 'recognised'}, {row.path}",
-    }
+    return Tile(
+        id=row.image_id,
+        src=thumbnail_url(run.config.dataset, row.image_id, row.content),
+        caption=true,
+        notes=[f"{row.confidence:.0%} sure, loss {row.loss:.2f}"],
+        colour=colours[true],
+        badge=predicted if wrong else None,
+        badge_colour=colours[predicted],
+        alt=f"{true}, {'taken for ' + predicted if wrong else 'recognised'}, {row.path}",
+    )
 
 
 def _behind(predictions: pd.DataFrame, cell: Cell) -> pd.DataFrame:

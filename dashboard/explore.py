@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from dashboard import url, words
-from dashboard.gallery import SIZES, gallery
+from dashboard.gallery import SIZES, Tile, gallery
 from dashboard.server import image_url, thumbnail_url
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
@@ -37,11 +37,11 @@ def browser(data: Dataset, colours: Mapping[str, str]) -> None:
     with turner.container(horizontal_alignment="right"):
         number = url.turn(-(-n // PAGE), f"{data.name}-{split}-{class_name}-{text}")
     rows = catalog.page(wanted, number, PAGE)
-    clicked = gallery(
-        [_item(data, row, colours) for row in rows], key="explore", size=size, empty="No image matches these filters.",
-    )  # fmt: skip
-    if clicked:
-        _detail(data, clicked)
+    opened = gallery(
+        [_tile(data, row, colours) for row in rows], key="explore", size=size, empty="No image matches these filters.",
+    ).opened  # fmt: skip
+    if opened is not None:
+        _detail(data, opened)
 
 
 def _filters(data: Dataset) -> tuple[str | None, str | None, str, str]:
@@ -53,16 +53,16 @@ def _filters(data: Dataset) -> tuple[str | None, str | None, str, str]:
     return None if split == _ANY else split, class_name or None, text.strip(), size
 
 
-def _item(data: Dataset, row: Row, colours: Mapping[str, str]) -> dict:
+def _tile(data: Dataset, row: Row, colours: Mapping[str, str]) -> Tile:
     name = row.class_name or "unlabelled"
-    return {
-        "id": row.id,
-        "src": thumbnail_url(data.name, row.id, row.hash),
-        "caption": name,
-        "note": row.path.rpartition("/")[2],
-        "colour": colours.get(row.class_name),
-        "alt": f"{name}, {row.path}",
-    }
+    return Tile(
+        id=row.id,
+        src=thumbnail_url(data.name, row.id, row.hash),
+        caption=name,
+        notes=[row.path.rpartition("/")[2]],
+        colour=colours.get(row.class_name),
+        alt=f"{name}, {row.path}",
+    )
 
 
 @st.dialog("Image", width="large")
@@ -74,7 +74,7 @@ def _detail(data: Dataset, image_id: int) -> None:
     picture, facts = st.columns([3, 2], gap="large")
     with picture:
         gallery(
-            [{"id": row.id, "src": image_url(data.name, row.id, row.hash), "caption": row.path, "alt": f"{row.class_name}, {row.path}"}],
+            [Tile(id=row.id, src=image_url(data.name, row.id, row.hash), caption=row.path, alt=f"{row.class_name}, {row.path}")],
             key=f"detail-{row.id}", size="L",
         )  # fmt: skip
     with facts:

@@ -16,15 +16,19 @@ from engine.data import adding
 from engine.data.datasets import DEMO, dataset, datasets
 from engine.data.images import ImageError
 from engine.errors import UserError
-from engine.thumbnails import FULL, THUMBNAIL, jpeg
+from engine.thumbnails import FULL, PREVIEW, THUMBNAIL, jpeg
 
 # The URL carries the content's hash: what it names never changes.
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-_SIZES = {"thumb": THUMBNAIL, "image": FULL}
+_SIZES = {"thumb": THUMBNAIL, "preview": PREVIEW, "image": FULL}
 
 
 def thumbnail_url(dataset_name: str, image_id: int, content: str | None) -> str:
     return f"/thumb/{dataset_name}/{image_id}/{content}.jpg"
+
+
+def preview_url(dataset_name: str, image_id: int, content: str | None) -> str:
+    return f"/preview/{dataset_name}/{image_id}/{content}.jpg"
 
 
 def image_url(dataset_name: str, image_id: int, content: str | None) -> str:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import url, words
-from dashboard.gallery import gallery
+from dashboard.gallery import Tile, gallery
 from dashboard.header import Context
 from dashboard.palette import class_colours
 from dashboard.server import thumbnail_url
@@ -99,17 +99,17 @@ def _card(data: Dataset) -> None:
         for name in classes[:_STRIP]
         for row in data.catalog.page(Filter(splits=("train",), classes=(name,)), size=max(1, _STRIP // len(classes)))
     ]
-    items = [
-        {
-            "id": row.id,
-            "src": thumbnail_url(data.name, row.id, row.hash),
-            "caption": row.class_name,
-            "colour": colours[row.class_name],
-            "alt": f"{row.class_name}, an example of {data.name}",
-        }
+    tiles = [
+        Tile(
+            id=row.id,
+            src=thumbnail_url(data.name, row.id, row.hash),
+            caption=row.class_name,
+            colour=colours[row.class_name],
+            alt=f"{row.class_name}, an example of {data.name}",
+        )
         for row in rows
     ]
-    if gallery(items, key=f"strip-{data.name}", size="S", label=f"Examples of {data.name}"):
+    if gallery(tiles, key=f"strip-{data.name}", size="S", label=f"Examples of {data.name}").opened is not None:
         url.set_choice("dataset", data.name)
         st.switch_page("../pages/explore.py")
 

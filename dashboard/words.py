@@ -2,6 +2,7 @@
 
 import re
 import time
+import unicodedata
 
 from engine.runs import Run, Status
 
@@ -22,6 +23,20 @@ STATE_LOOK = {
 def literal(name: str) -> str:
     """An untrusted name for Markdown: every character stands for itself, on one line."""
     return _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
+
+
+def plain(name: str) -> str:
+    """An untrusted name as one line of text. Signs that cannot be seen, direction marks among them, are written out.
+
+    Such a sign could turn the letters after it round, or make two names look the same. The joiners of Persian and of emoji
+    stay as they are.
+    """
+    return "".join(_visible(sign) for sign in " ".join(str(name).split()))
+
+
+def _visible(sign: str) -> str:
+    hidden = unicodedata.category(sign) in ("Cc", "Cf") and sign not in "\u200c\u200d"
+    return sign.encode("unicode_escape").decode() if hidden else sign
 
 
 def badge(status: Status) -> str:

@@ -10,6 +10,7 @@ from engine.files import replacing
 from engine.home import cache_dir
 
 THUMBNAIL = 320  # pixels on the longer side: sharp at the gallery's largest size on a dense screen
+PREVIEW = 800  # the hover card's
 FULL = 1600
 
 

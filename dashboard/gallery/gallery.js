@@ -3,56 +3,76 @@
 
 const grids = new WeakMap()
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const known = grids.get(parentElement)
   const grid = known?.list.isConnected ? known : mount(parentElement)
   grids.set(parentElement, grid)
-  grid.open = id => setTriggerValue("clicked", id)
+  grid.open = id => setTriggerValue("opened", id)
+  grid.report = report => setStateValue("selected", report)
   update(grid, data)
-  return () => grids.delete(parentElement)
+  return () => {
+    hideCard(grid)
+    grid.leave.abort()
+    grids.delete(parentElement)
+  }
 }
 
 function mount(root) {
-  const list = root.querySelector(".grid")
-  const grid = { root, list, empty: root.querySelector(".empty"), tiles: new Map(), open: () => {} }
-  list.addEventListener("click", event => press(grid, event.target.closest(".tile")))
-  list.addEventListener("keydown", event => step(grid, event))
-  list.addEventListener("focusin", event => rove(grid, event.target.closest(".tile")))
+  const part = name => root.querySelector(name)
+  const grid = {
+    root, stage: part(".stage"), list: part(".grid"), empty: part(".empty"),
+    bar: part(".bar"), count: part(".count"), lasso: part(".lasso"), card: part(".card"),
+    tiles: new Map(), items: new Map(), mode: "",
+    selected: new Set(), elsewhere: 0, others: true, revision: -1, anchor: null,
+    leave: new AbortController(),
+  }
+  grid.list.addEventListener("click", event => press(grid, event))
+  grid.list.addEventListener("keydown", event => key(grid, event))
+  // A held or released space bar would click the button too.
+  grid.list.addEventListener("keyup", event => event.key === " " && grid.mode && event.preventDefault())
+  grid.list.addEventListener("focusin", event => rove(grid, event.target.closest(".tile")))
+  picking(grid)
+  hovering(grid)
   return grid
 }
 
-function update(grid, { items, size, selected, label, empty }) {
+function update(grid, { items, size, select, current, label, empty, ...chosen }) {
   const focused = grid.root.activeElement?.closest?.(".tile") ?? null
   const place = focused ? tilesOf(grid).indexOf(focused) : -1
 
+  grid.mode = select
   grid.list.dataset.size = size
+  grid.list.dataset.select = select
+  grid.list.setAttribute("role", select ? "listbox" : "list")
+  grid.list.toggleAttribute("aria-multiselectable", select === "many")
   grid.list.setAttribute("aria-label", label)
-  grid.list.hidden = items.length === 0
+  grid.stage.hidden = items.length === 0
   grid.empty.hidden = items.length > 0
   grid.empty.textContent = empty
-
-  const wanted = new Map(items.map(item => [String(item.id), item]))
+  grid.items = new Map(items.map(item => [String(item.id), item]))
   for (const [id, tile] of grid.tiles) {
-    if (!wanted.has(id)) {
-      tile.parentElement.remove()
-      grid.tiles.delete(id)
-    }
+    if (grid.items.has(id)) continue
+    tile.parentElement.remove()
+    grid.tiles.delete(id)
+    grid.selected.delete(id)
   }
 
   // A tile already in its place is not touched: moving one would blur it.
   let next = grid.list.firstElementChild
-  for (const [id, item] of wanted) {
+  for (const [id, item] of grid.items) {
     const tile = grid.tiles.get(id) ?? build(grid, id)
     if (tile.parentElement === next) next = next.nextElementSibling
     else grid.list.insertBefore(tile.parentElement, next)
-    fill(tile, item, selected !== null && id === String(selected))
+    fill(grid, tile, item, current !== null && item.id === current)
   }
+  choose(grid, chosen)
+  refreshCard(grid)
 
   const tiles = tilesOf(grid)
-  const current = tiles.find(tile => tile.getAttribute("aria-current") === "true")
+  const marked = tiles.find(tile => tile.getAttribute("aria-current") === "true")
   const kept = focused?.isConnected ? focused : tiles[Math.min(place, tiles.length - 1)]
   const reachable = tiles.find(tile => tile.tabIndex === 0)
-  rove(grid, kept ?? current ?? reachable ?? tiles[0])
+  rove(grid, kept ?? marked ?? reachable ?? tiles[0])
   if (focused && kept && grid.root.activeElement !== kept) kept.focus({ preventScroll: true })
 }
 
@@ -62,6 +82,7 @@ function build(grid, id) {
   const photo = element("span", "photo")
   const img = document.createElement("img")
   const badge = element("span", "badge")
+  item.setAttribute("role", "presentation")
   tile.type = "button"
   tile.tabIndex = -1
   tile.dataset.id = id
@@ -71,72 +92,129 @@ function build(grid, id) {
   img.width = 150
   img.height = 150
   img.draggable = false
-  img.addEventListener("error", () => photo.classList.add("broken"))
+  img.addEventListener("error", () => explain(photo, img))
   img.addEventListener("load", () => photo.classList.remove("broken"))
-  badge.append(document.createElement("span"))
+  badge.append(text("span"))
   const check = element("span", "check")
-  check.textContent = "✓"
   check.setAttribute("aria-hidden", "true")
-  photo.append(img, element("span", "missing"), badge, check)
-  tile.append(photo, element("span", "caption"), element("span", "note"))
+  photo.append(img, text("span", "missing"), text("span", "stale"), badge, check)
+  tile.append(photo, text("span", "caption"))
   item.append(tile)
   grid.tiles.set(id, tile)
   return tile
 }
 
-function fill(tile, item, current) {
+function fill(grid, tile, item, current) {
   const part = name => tile.querySelector(name)
   const photo = part(".photo")
   const img = part("img")
-  const title = [item.caption, item.note].filter(Boolean).join("\n")
-  const spoken = item.alt || [item.caption, item.badge, item.note].filter(Boolean).join(", ")
-
-  if (img.getAttribute("src") !== item.src) {
-    photo.classList.remove("broken")
-    img.setAttribute("src", item.src)
+  const spoken = item.alt || [item.caption, item.badge, ...item.notes].filter(Boolean).join(", ")
+  if (img.dataset.src !== item.src) {
+    photo.classList.remove("broken", "changed")
+    img.dataset.src = item.src
+    img.src = item.src
   }
   img.alt = spoken
-  write(part(".missing"), spoken)
   write(part(".caption"), item.caption)
-  write(part(".note"), item.note)
   write(part(".badge span"), item.badge)
   part(".badge").hidden = !item.badge
+  const notes = Array.from(tile.querySelectorAll(".note"))
+  notes.slice(item.notes.length).forEach(note => note.remove())
+  item.notes.forEach((line, place) => {
+    if (!notes[place]) tile.append(notes[place] = text("span", "note"))
+    write(notes[place], line)
+  })
   paint(photo, "--frame", item.colour)
   paint(part(".badge"), "--dot", item.badge_colour)
+  // The card says more than the browser's own tooltip; both at once would lie on each other.
+  const title = hasCard(item) ? "" : [item.caption, ...item.notes].filter(Boolean).join("\n")
   if (tile.title !== title) tile.title = title
   tile.setAttribute("aria-label", spoken)
+  if (grid.mode) tile.setAttribute("role", "option")
+  else tile.removeAttribute("role")
+  tile.parentElement.setAttribute("role", grid.mode ? "presentation" : "listitem")
   if (current) tile.setAttribute("aria-current", "true")
   else tile.removeAttribute("aria-current")
   tile.classList.remove("pending")
 }
 
-function press(grid, tile) {
-  if (!tile) return
+// The server says in words why a picture is not there, and where the present one is if the file was rewritten.
+async function explain(photo, img) {
+  const source = img.dataset.src
+  photo.classList.add("broken")
+  const missing = photo.querySelector(".missing")
+  missing.textContent = img.alt
+  if (img.src.endsWith(photo.dataset.now ?? "?")) return
+  const answer = await fetch(source).catch(() => null)
+  if (!answer || answer.ok || img.dataset.src !== source) return
+  const reason = (await answer.text()).slice(0, 200)
+  const now = answer.headers.get("Content-Location")
+  if (!now) {
+    missing.textContent = reason
+    return
+  }
+  write(photo.querySelector(".stale"), reason)
+  photo.dataset.now = now
+  photo.classList.add("changed")
+  img.src = now
+}
+
+function press(grid, event) {
+  const tile = event.target.closest(".tile")
+  if (!tile || grid.dragged) return
+  hideCard(grid)
+  rove(grid, tile)
+  if (grid.mode && pick(grid, tile, event)) return
   // Shown at once; the server's answer replaces it. If the answer leaves this grid as it is, it must not stay.
   tile.classList.add("pending")
   setTimeout(() => tile.classList.remove("pending"), 1000)
-  rove(grid, tile)
+  grid.anchor = tile.dataset.id
   grid.open(Number(tile.dataset.id))
 }
 
-function step(grid, event) {
+function key(grid, event) {
   const tile = event.target.closest(".tile")
-  if (!tile || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return
+  if (!tile || event.altKey) return
+  const command = event.ctrlKey || event.metaKey
+  if (event.key === "Escape") {
+    if (grid.selected.size + grid.elsewhere > 0) {
+      event.preventDefault()
+      event.stopPropagation()
+      clear(grid)
+    }
+    return hideCard(grid)
+  }
+  if (grid.mode && pickByKey(grid, tile, event, command)) return event.preventDefault()
+  if (command || (event.shiftKey && grid.mode !== "many")) return
+  const to = step(grid, tile, event.key)
+  if (to === null) return
+  // Even at an edge: a page that scrolls only then would surprise.
+  event.preventDefault()
+  if (event.shiftKey) range(grid, to)
+  else grid.anchor = to.dataset.id
+  to.focus()
+}
+
+// Where a key leads from a tile; null where it leads nowhere.
+function step(grid, tile, name) {
   const tiles = tilesOf(grid)
   const here = tiles.indexOf(tile)
   const columns = tiles.filter(other => other.offsetTop === tiles[0].offsetTop).length
+  const rows = Math.max(1, Math.floor(innerHeight / (tile.parentElement.offsetHeight || 1)) - 1)
+  const last = tiles.length - 1
+  const column = here % columns
+  const lowest = last - ((last - column + columns) % columns)
   const moves = {
     ArrowLeft: here - 1,
     ArrowRight: here + 1,
     ArrowUp: here - columns,
     ArrowDown: here + columns,
     Home: 0,
-    End: tiles.length - 1,
+    End: last,
+    PageUp: Math.max(column, here - rows * columns),
+    PageDown: Math.min(lowest, here + rows * columns),
   }
-  if (!(event.key in moves)) return
-  // Even at an edge: a page that scrolls only then would surprise.
-  event.preventDefault()
-  tiles[moves[event.key]]?.focus()
+  return name in moves ? (tiles[moves[name]] ?? tile) : null
 }
 
 // One tile is in the tab order: the grid is a single stop, and Tab returns to where one was.
@@ -149,14 +227,21 @@ function tilesOf(grid) {
   return Array.from(grid.list.querySelectorAll(".tile"))
 }
 
-function element(tag, name) {
+function element(tag, name = "") {
   const node = document.createElement(tag)
   node.className = name
   return node
 }
 
-function write(node, text) {
-  const value = text ?? ""
+// A direction of its own: a right-to-left name does not turn round what stands beside it.
+function text(tag, name) {
+  const node = element(tag, name)
+  node.dir = "auto"
+  return node
+}
+
+function write(node, words) {
+  const value = words ?? ""
   if (node.textContent !== value) node.textContent = value
   node.hidden = value === "" && !node.closest(".badge")
 }

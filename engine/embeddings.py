@@ -87,7 +87,7 @@ def embed(
     missing = [i for i, content in enumerate(contents) if content not in known]
     missing = list({contents[i]: i for i in missing}.values())
     failures, fresh, began, done = {}, {}, time.monotonic(), 0
-    for indices, vectors, unread in _forward([files[i] for i in missing], trunk, preprocessing, compute):
+    for indices, vectors, unread in forward([files[i] for i in missing], trunk, preprocessing, compute):
         # What goes into the cache is also what is answered now: a run on cached embeddings gives the same numbers.
         kept = vectors.astype(np.float16) if cache else vectors
         fresh.update({contents[missing[i]]: vector for i, vector in zip(indices, kept, strict=True)})
@@ -106,9 +106,10 @@ def embed(
     return Embeddings(vectors.astype(np.float32), failures, len(missing))
 
 
-def _forward(
+def forward(
     files: Sequence[Path], trunk: Trunk, preprocessing: Preprocessing, compute: Compute
 ) -> Iterator[tuple[np.ndarray, np.ndarray, dict[int, str]]]:
+    """Batches of (indices into `files`, features (n, features) float32, reasons for the unreadable), in order, uncached."""
     if not files:
         return
     module = compute.place(trunk.module).eval()

@@ -1,0 +1,53 @@
+"""The pictures that a measurement runs on: a few hundred of a registered dataset, or of a folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.data import datasets, layouts
+from engine.data.images import ImageError, looks_like_image, open_image
+from engine.errors import UserError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Readable files and the number of each one's class."""
+
+    name: str
+    files: list[str]
+    labels: list[int]
+
+
+def of_dataset(name: str, count: int) -> Sample:
+    """Up to `count` training images of a registered dataset, spread evenly over it; the demo is made where it is missing."""
+    if name == datasets.DEMO and name not in [known.name for known in datasets.datasets()]:
+        datasets.add(datasets.DEMO)
+    data = datasets.dataset(name)
+    frame = data.catalog.frame("train")
+    frame = frame.iloc[_spread(len(frame), count)]
+    labels = frame["class"].map({name: number for number, name in enumerate(data.classes)})
+    return Sample(name, [str(file) for file in data.catalog.files(frame)], labels.tolist())
+
+
+def of_folder(folder: Path, count: int) -> Sample:
+    """Up to `count` pictures of a folder that need not be registered, spread evenly over it."""
+    layout = layouts.detect(folder.expanduser().resolve())
+    found = [item for item in layout.files() if item.class_name is not None and looks_like_image(item.path)]
+    found = [item for item in (found[i] for i in _spread(len(found), count)) if _opens(item.path)]
+    names = sorted({item.class_name for item in found})
+    if not found:
+        raise UserError(f"There are no images in {str(folder)!r}.", layouts.HELP)
+    return Sample(str(folder), [str(item.path) for item in found], [names.index(item.class_name) for item in found])
+
+
+def _spread(total: int, count: int) -> np.ndarray:
+    return np.linspace(0, total - 1, min(count, total)).round().astype(int) if total else np.array([], dtype=int)
+
+
+def _opens(file: Path) -> bool:
+    try:
+        open_image(file, at_least=32)
+    except ImageError:
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""Training and embedding in images/s, each next to the plain loop on the same model, pictures, batch and threads."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from engine.backbones import DEFAULT, backbone
+from engine.bench.rounds import ROUNDS, Row, alternate
+from engine.bench.sample import Sample
+from engine.bench.side import OURS, REFERENCE, Side
+from engine.config import PRESETS
+from engine.errors import UserError
+
+WORKERS = 2  # of the plain loop's DataLoader
+EMBED_SIZE, EMBED_BATCH = 224, 64
+TRAIN_SIZE, TRAIN_BATCH = 224, 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How to measure: `seconds` of rounds a row, both sides together, besides the time to get ready."""
+
+    sample: Sample
+    seconds: float = 60.0
+    batch: int = TRAIN_BATCH
+    threads: int = dataclasses.field(default_factory=lambda: len(os.sched_getaffinity(0)))
+
+    def job(self, task: str, model: str, size: int, batch: int) -> dict[str, Any]:
+        """What both sides are told."""
+        entry = backbone(model)
+        if entry.builder == "hf-hub":
+            raise UserError(f"{model} cannot be built without a network.", "Name a registered model, or timm:NAME.")
+        files, labels = self.sample.files, self.sample.labels
+        if len(files) < batch:
+            raise UserError(f"{self.sample.name} has {len(files)} images to measure on.", f"Set --batch below {batch}.")
+        same = {"task": task, "model": model, "size": size, "batch": batch, "threads": self.threads, "files": files}
+        return same | {"labels": labels, "builder": _builder(entry.builder), "source": entry.source} | {
+            "mean": entry.mean, "std": entry.std, "workers": WORKERS,
+        }  # fmt: skip
+
+
+def train(plan: Plan, model: str | None = None) -> Iterator[Row]:
+    """All layers at 224 pixels (`model`, or ResNet-50), and the tail as `balanced` trains it (`model`, or the default).
+
+    The reference trains all layers in both. Ours reads decoded pictures, as a run does from its second epoch on; the
+    rows "first epoch" count the decoding as well.
+    """
+    yield from _train(plan, model or "resnet50", "all layers", "balanced", {"image_size": TRAIN_SIZE, "trainable": 1.0})
+    yield from _train(plan, model or DEFAULT, "tail", "balanced", {"image_size": PRESETS["balanced"]["image_size"]})
+
+
+def embed(plan: Plan, model: str | None = None) -> Iterator[Row]:
+    """Embeddings at 224 pixels from the files on, decoding included on both sides."""
+    job = plan.job("embed", model or DEFAULT, EMBED_SIZE, EMBED_BATCH)
+    with Side(REFERENCE, job) as reference, Side(OURS, job) as ours:
+        reference.ready(), ours.ready()
+        length = plan.seconds / ROUNDS / 2
+        name = f"{model or DEFAULT}, embeddings, {EMBED_SIZE} pixels, batch {EMBED_BATCH}"
+        yield alternate(name, lambda: reference.rate(length), lambda: ours.rate(length))
+
+
+def _train(plan: Plan, model: str, part: str, preset: str, changes: dict[str, Any]) -> Iterator[Row]:
+    job = plan.job("train", model, changes["image_size"], plan.batch)
+    with Side(REFERENCE, job) as reference, Side(OURS, {**job, "preset": preset, "changes": changes}) as ours:
+        reference.ready()
+        decoding = ours.ready()
+        length = plan.seconds / ROUNDS / 2
+        name = f"{model}, {part}, {changes['image_size']} pixels, batch {plan.batch}"
+        row = alternate(name, lambda: reference.rate(length), lambda: ours.rate(length))
+        yield row
+        # Linear in the images: decoding once and training once, one after the other.
+        first = 1 / (1 / row.ours + 1 / decoding)
+        slower = first / row.ours
+        scaled = {key: getattr(row, key) * slower for key in ("ratio", "low", "high")}
+        yield dataclasses.replace(row, name=f"{name}, first epoch", ours=first, **scaled)
+
+
+def _builder(name: str) -> str:
+    return "timm" if name == "wheel" else name

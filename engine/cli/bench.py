@@ -1,0 +1,66 @@
+"""`bench train | embed`: measurements next to a plain reference."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from engine.bench import speed
+from engine.bench.rounds import Row
+from engine.bench.sample import of_dataset, of_folder
+from engine.cli.output import json_flag, print_json, print_table
+
+_IMAGES = 512  # of the dataset: enough that no round sees the same picture twice in a row
+
+# A measurement is a line here: its name, its help, how its arguments are declared, and the rows it gives.
+Bench = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Iterator[Row]]]
+
+
+def _speed_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="backbone (default: those of the README's table)")
+    parser.add_argument("--dataset", default="demo", help="name of a registered dataset (default: demo)")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="a folder of class folders instead of a dataset")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure a row, besides getting ready")
+    parser.add_argument("--batch", type=int, default=speed.TRAIN_BATCH, help="images a step of training")
+
+
+def _plan(args: argparse.Namespace) -> speed.Plan:
+    sample = of_folder(args.data, _IMAGES) if args.data else of_dataset(args.dataset, _IMAGES)
+    return speed.Plan(sample, args.seconds, args.batch)
+
+
+BENCHES: Mapping[str, Bench] = {
+    "train": ("images/s of training", _speed_arguments, lambda args: speed.train(_plan(args), args.model)),
+    "embed": ("images/s of embedding", _speed_arguments, lambda args: speed.embed(_plan(args), args.model)),
+}
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    bench = commands.add_parser("bench", help="measure the speed next to a plain reference, in alternating rounds")
+    actions = bench.add_subparsers(required=True, metavar="WHAT")
+    for name, (text, declare, measure) in BENCHES.items():
+        action = actions.add_parser(name, help=text)
+        declare(action)
+        json_flag(action)
+        action.set_defaults(command=lambda args, measure=measure: _bench(args, measure))
+
+
+def _bench(args: argparse.Namespace, measure: Callable[[argparse.Namespace], Iterator[Row]]) -> None:
+    rows = []
+    for row in measure(args):
+        rows.append(row)
+        print(_sentence(row), file=sys.stderr)
+    if args.json:
+        print_json([dataclasses.asdict(row) for row in rows])
+        return
+    header = ["measured", "unit", "reference", "ours", "ratio", "95% interval"]
+    print_table(header, [[r.name, r.unit, f"{r.reference:.1f}", f"{r.ours:.1f}", f"{r.ratio:.2f}", _interval(r)] for r in rows])
+
+
+def _sentence(row: Row) -> str:
+    return f"{row.name}: {row.ours:.1f} next to {row.reference:.1f} {row.unit}, {row.ratio:.2f} times ({_interval(row)})"
+
+
+def _interval(row: Row) -> str:
+    return f"{row.low:.2f} to {row.high:.2f}"

@@ -1,15 +1,19 @@
 """Files that are whole or absent: atomic replacement, hashes, small JSON documents."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 CHUNK = 1 << 20
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
 
 
 def fsync_folder(folder: Path) -> None:
@@ -22,12 +26,22 @@ def fsync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
+def locked(path: Path) -> Iterator[None]:
+    """Keep every other process out of the block that locks the same file; waits for its turn."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def replacing(path: Path, durable: bool = False, make_folder: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends well, and is removed otherwise.
 
-    With `durable` the content and the rename are on the disk when the block returns.
+    With `durable` the content and the rename are on the disk when the block returns. Without `make_folder` a folder that
+    was deleted stays deleted.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}"
     try:
         yield temporary
@@ -36,6 +50,10 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
         os.replace(temporary, path)
         if durable:
             fsync_folder(path.parent)
+    except OSError as error:
+        # A failed write does not say of which file, and the temporary one's name says nothing to anybody.
+        error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -45,8 +63,15 @@ def fsync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def write_json(path: Path, document: Any, durable: bool = False) -> None:
-    with replacing(path, durable) as temporary:
+def sweep(folder: Path, older_than: float = 3600.0) -> None:
+    """Remove the temporary files that killed writers left in `folder`, once they are `older_than` seconds old."""
+    for file in folder.iterdir():
+        if _TEMPORARY.fullmatch(file.name) and time.time() - file.stat().st_mtime > older_than:
+            file.unlink(missing_ok=True)
+
+
+def write_json(path: Path, document: Any, durable: bool = False, make_folder: bool = True) -> None:
+    with replacing(path, durable, make_folder) as temporary:
         temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
 
 

@@ -26,7 +26,7 @@ def history(events: Iterable[dict[str, Any]]) -> History:
     """The story that counts: what a killed process did after the checkpoint from which the run went on is left out."""
     by_kind: dict[str, list[dict[str, Any]]] = {"step": [], "epoch": [], "candidate": [], "message": []}
     for event in events:
-        kind = event["kind"]
+        kind = event.get("kind")
         if kind == "resumed":
             for name in ("step", "epoch"):
                 by_kind[name] = [e for e in by_kind[name] if e[name] <= event[name]]

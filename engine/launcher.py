@@ -1,26 +1,31 @@
 """Starting, stopping and resuming runs: each is a process of its own that outlives whoever started it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+from engine import queue
 from engine.config import Config
 from engine.data.datasets import dataset
 from engine.data.filters import Filter
 from engine.errors import UserError
-from engine.files import read_json, replacing, write_json
+from engine.files import locked, read_json, replacing, write_json
 from engine.home import PROJECT, runs_dir
+from engine.lease import Lease
 from engine.runs import PAUSE, Run
 
-SLOTS = 1  # runs that compute at the same time; the others wait in the queue
+_LOG_BYTES = 1 << 20  # of train.log that a resumed run keeps
+_RESUMABLE = "Only a stopped, failed or interrupted run can be resumed."
 
 
 def start(config: Config) -> Run:
     """Create the run directory and start its process. Raises UserError before anything is written."""
     run = create(config)
-    spawn(run)
+    _launch(run)
     return run
 
 
@@ -37,24 +42,60 @@ def create(config: Config) -> Run:
         raise UserError(
             f"There is no weights file {config.weights!r}.", "weights is pretrained, none, or the path of a state-dict file."
         )
-    path = _new_folder(config.preset)
-    write_json(
-        path / "config.json",
-        {"config": config.to_dict(), "created": time.time(), "classes": data.classes, "fingerprint": data.catalog.fingerprint()},
-        durable=True,
-    )
+    queue.slots()
+    document = {
+        "config": config.to_dict(),
+        "created": time.time(),
+        "classes": data.classes,
+        "fingerprint": data.catalog.fingerprint(),
+    }
+    try:
+        path = _new_folder(config.preset, document)
+    except OSError as error:
+        raise UserError(
+            f"A run cannot be written into {str(runs_dir())!r}: {error.strerror}.", "Free space, or mend the rights."
+        ) from error
     return Run(path.name, path)
 
 
-def spawn(run: Run) -> None:
-    """Start the run's process in a session of its own, its output going to `train.log`."""
-    write_json(run.path / "status.json", {"state": "queued", "detail": "starting", "updated": time.time()})
+def _launch(run: Run) -> None:
+    """Start the run's process. Of several launchers at the same moment one does; the others raise UserError."""
+    lease = Lease(run.path / "lease")
+    try:
+        if not lease.take():
+            raise UserError(f"The run {run.id} is being started already.", "Watch it: another tab or command was faster.")
+        if run.status.state == "finished":
+            raise UserError(f"The run {run.id} is finished.", _RESUMABLE)
+        lease.clear()
+        (run.path / "stop").unlink(missing_ok=True)
+        write_json(run.path / "status.json", {"state": "queued", "detail": "starting", "updated": time.time()})
+        queue.join(run.path)
+        _spawn(run, lease)
+    except OSError as error:
+        raise UserError(f"The run {run.id} cannot be started: {error.strerror}.", "Mend that, then resume the run.") from error
+    finally:
+        lease.hand_over()
+
+
+def _spawn(run: Run, lease: Lease) -> None:
+    """A process in a session of its own, its output going to `train.log`; it holds the lease from its first moment."""
+    if lease.descriptor is None:
+        raise ValueError("the lease is not held")
+    _shorten(run.path / "train.log")
     with open(run.path / "train.log", "ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "engine.training.worker", str(run.path)],
+            [sys.executable, "-m", "engine.training.worker", str(run.path), str(lease.descriptor)],
             cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            pass_fds=[lease.descriptor], env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
+
+
+def _shorten(log: Path) -> None:
+    """Keep the end of a log that has grown large: however often a run is resumed, what it prints stays bounded."""
+    if log.is_file() and log.stat().st_size > 2 * _LOG_BYTES:
+        with open(log, "rb") as file, replacing(log) as temporary:
+            file.seek(-_LOG_BYTES, os.SEEK_END)
+            temporary.write_bytes(file.read())
 
 
 def stop(run: Run) -> None:
@@ -71,10 +112,9 @@ def resume(run: Run) -> None:
     """Go on from the last checkpoint; from the start where there is none."""
     status = run.status
     if status.active or status.state == "finished":
-        raise UserError(f"The run {run.id} is {status.state}.", "Only a stopped, failed or interrupted run can be resumed.")
+        raise UserError(f"The run {run.id} is {status.state}.", _RESUMABLE)
     dataset(run.config.dataset)
-    (run.path / "stop").unlink(missing_ok=True)
-    spawn(run)
+    _launch(run)
 
 
 def _ask(run: Run, what: str) -> None:
@@ -85,19 +125,23 @@ def _ask(run: Run, what: str) -> None:
         marker.write_text(what)
 
 
-def _new_folder(preset: str) -> Path:
-    """Make `runs/<preset>-<number>`, with a number above every one that was given, so that a name never comes back."""
-    runs_dir().mkdir(parents=True, exist_ok=True)
-    last = runs_dir() / ".last-number"
-    while True:
-        number = max([int(read_json(last, 0)), *(_number(path.name) for path in runs_dir().iterdir())]) + 1
-        try:
-            path = runs_dir() / f"{preset}-{number}"
-            path.mkdir()
-        except FileExistsError:
-            continue
-        write_json(last, number)
-        return path
+def _new_folder(preset: str, document: dict[str, Any]) -> Path:
+    """`runs/<preset>-<number>` with its config.json; the number is above every one that was given: a name never comes back."""
+    folder = runs_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock"):
+        last = read_json(folder / ".last-number")
+        given = [last if isinstance(last, int) else 0, *(_number(path.name) for path in folder.iterdir())]
+        path = folder / f"{preset}-{max(given) + 1}"
+        path.mkdir()
+        write_json(folder / ".last-number", max(given) + 1)
+    try:
+        (path / "lease").touch()
+        write_json(path / "config.json", document, durable=True)
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return path
 
 
 def _number(name: str) -> int:

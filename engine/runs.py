@@ -3,15 +3,15 @@
 import json
 import os
 import re
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
 
 from engine import config as configuration
+from engine import fate
 from engine.about import About, about
 from engine.config import Config
 from engine.errors import UserError
@@ -88,18 +88,13 @@ class Run:
     @property
     def status(self) -> Status:
         """The written status; a state that claims to be active without a live process reads `interrupted`."""
-        status = _written_status(self.path)
-        if not status.active:
-            return status
-        lease = self.path / "lease"
-        seen_alive = lease.exists() and lease.stat().st_mtime > status.updated
-        if not is_held(lease):
-            # The process may have ended well between the two reads.
+        while True:
             status = _written_status(self.path)
-            starting = status.state == "queued" and not seen_alive and time.time() - status.updated < _GRACE
-            if status.active and not starting:
-                return _interrupted(status)
-        return status
+            if not status.active or is_held(self.path / "lease"):
+                return status
+            # The process may have ended well, or another may have been started, between the two looks.
+            if _written_status(self.path) == status:
+                return _interrupted(self.path, status)
 
     def events(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         """The whole events from byte `offset` on, and the offset to go on from; a torn last line is left for next time."""
@@ -110,7 +105,7 @@ class Run:
         except FileNotFoundError:
             return [], offset
         whole = text[: text.rfind(b"\n") + 1]
-        return [json.loads(line) for line in whole.splitlines()], offset + len(whole)
+        return list(_whole_events(whole, offset)), offset + len(whole)
 
     def log_tail(self, lines: int = 40) -> str:
         try:
@@ -156,7 +151,21 @@ def _described(file: Path) -> _Description:
         ) from None
 
 
-_GRACE = 20.0  # seconds between writing `queued` and the process taking its lease: an interpreter has to start
+def _whole_events(text: bytes, offset: int) -> Iterator[dict[str, Any]]:
+    """The events of whole lines; in the place of a line that is none stands a message that names it."""
+    seq = 0
+    for line in text.splitlines(keepends=True):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if isinstance(event, dict):
+            seq = event.get("seq", seq)
+            yield event
+        else:
+            told = f"A line of events.jsonl is damaged and was passed over (byte {offset:,})."
+            yield {"seq": seq, "time": 0.0, "kind": "message", "text": told, "level": "warning"}
+        offset += len(line)
 
 
 def runs(dataset: str | None = None) -> list[Run]:
@@ -213,20 +222,27 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def _written_status(path: Path) -> Status:
-    return unless_changed(path / "status.json", _status)
+    return unless_changed(path / "status.json", _status) or _told_by_events(path)
 
 
-def _status(file: Path) -> Status:
+def _status(file: Path) -> Status | None:
+    """None where the file is missing or damaged."""
     document = read_json(file)
     if not isinstance(document, dict) or document.get("state") not in (*ACTIVE, *ENDED):
-        return Status("interrupted")
+        return None
     return Status(**{k: v for k, v in document.items() if k in Status.__dataclass_fields__})
 
 
-def _interrupted(status: Status) -> Status:
-    rebooted = psutil.boot_time() > status.updated
-    cause = "The machine was restarted" if rebooted else "The process was killed, probably out of memory,"
-    hint = "Resume it: it goes on from its last checkpoint." + ("" if rebooted else " A smaller batch_size needs less memory.")
-    return Status(
-        "interrupted", status.detail, status.progress, None, f"{cause} while the run was {status.state}.", hint, status.updated
-    )
+def _told_by_events(path: Path) -> Status:
+    """The state where status.json is missing or damaged."""
+    events, _ = Run(path.name, path).events()
+    last = next((event for event in reversed(events) if event.get("state") in (*ACTIVE, *ENDED)), None)
+    if last is None:
+        return Status("interrupted", error="The run was never started.", hint="Resume it to start it.")
+    hint = "Its status.json is damaged; this is what its events say."
+    return Status(last["state"], str(last.get("detail", "")), hint=hint, updated=float(last.get("time", 0.0)))
+
+
+def _interrupted(path: Path, status: Status) -> Status:
+    error, hint = fate.cause(path, status.state, status.updated)
+    return Status("interrupted", status.detail, status.progress, None, error, hint, status.updated)

@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.errors import UserError
 from engine.files import read_json, write_json
 from engine.home import runs_dir
+from engine.lease import Lease
 from engine.runs import Run, run
 
 DAYS = 30.0  # after which a deleted run is removed for good, at the next deletion
@@ -35,11 +36,17 @@ def delete(condemned: Run) -> None:
         raise UserError(f"The run {condemned.id} is {status.state}.", f"Stop it first: python -m engine runs stop {condemned.id}")
     if not condemned.path.is_dir():
         raise UserError(f"There is no run {condemned.id!r}.", "List them with: python -m engine runs list")
-    write_json(condemned.path / _NOTE, {"time": time.time()})
-    target = _folder() / condemned.id
-    # Ids never come back, but a directory can be put back by hand.
-    shutil.rmtree(target, ignore_errors=True)
-    condemned.path.rename(target)
+    lease = Lease(condemned.path / "lease")
+    if not lease.take():
+        raise UserError(f"The run {condemned.id} is being started.", f"Stop it first: python -m engine runs stop {condemned.id}")
+    try:
+        write_json(condemned.path / _NOTE, {"time": time.time()})
+        target = _folder() / condemned.id
+        # Ids never come back, but a directory can be put back by hand.
+        shutil.rmtree(target, ignore_errors=True)
+        condemned.path.rename(target)
+    finally:
+        lease.hand_over()
     empty(DAYS)
 
 

@@ -5,9 +5,12 @@ the SHA-256 of each, written last. The folder is made under another name, synced
 kind is kept, so that a damaged file costs one save and not the run.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import os
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from engine.errors import UserError
@@ -56,13 +60,19 @@ def save(
     """Write checkpoint `kind` (`best` or `last`) of `step`; a newer generation of the same step replaces the older."""
     parent = run_path / "checkpoints"
     parent.mkdir(exist_ok=True)
+    for unfinished in parent.glob(".saving-*"):
+        # Of a process that was killed: one process writes, and it is this one.
+        shutil.rmtree(unfinished, ignore_errors=True)
+    if (run_path / "events.jsonl").exists():
+        # Who goes on from this checkpoint has no steps before it to tell again.
+        fsync_file(run_path / "events.jsonl")
     temporary = parent / f".saving-{kind}-{secrets.token_hex(4)}"
     temporary.mkdir()
     try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}, temporary / "model.safetensors")
+        _write_tensors(temporary / "model.safetensors", model)
         write_json(temporary / "meta.json", dataclasses.asdict(meta))
         if training is not None:
-            torch.save(dict(training), temporary / "training.pt")
+            _write_training(temporary / "training.pt", training)
         _seal(temporary, step)
         target = parent / f"{kind}-{_next_generation(parent, kind):06d}"
         temporary.rename(target)
@@ -77,13 +87,18 @@ def save(
 
 def load(run_path: Path, kind: str = "best") -> Checkpoint:
     """The newest checkpoint of `kind` whose files are what was written. Raises UserError where none is left."""
-    notes: list[str] = []
-    for folder in generations(run_path, kind):
-        damage = _damage(folder)
-        if damage:
+    while True:
+        folders = generations(run_path, kind)
+        notes: list[str] = []
+        for folder in folders:
+            damage = _damage(folder)
+            if not damage:
+                with contextlib.suppress(FileNotFoundError):
+                    return _read(folder, tuple(notes))
             notes.append(f"Checkpoint {folder.name} is damaged ({damage}); an earlier one is used.")
-            continue
-        return _read(folder, tuple(notes))
+        # A run that trains may have removed them one after the other, each for a newer one, while they were read.
+        if folders == generations(run_path, kind):
+            break
     if notes:
         raise UserError(
             f"Every {kind} checkpoint of run {run_path.name} is damaged ({damage}).",
@@ -102,6 +117,27 @@ def identity(run_path: Path, kind: str = "best") -> str:
     newest = generations(run_path, kind)
     manifest = read_json(newest[0] / "manifest.json", {}) if newest else {}
     return f"{newest[0].name}:{manifest.get('files', {})}" if newest else ""
+
+
+def _write_tensors(file: Path, model: Mapping[str, torch.Tensor]) -> None:
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}, file)
+    except SafetensorError as error:
+        # The system's error, of which safetensors passes on the text alone.
+        if number := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(file)) from error
+        raise
+
+
+def _write_training(file: Path, training: Mapping[str, Any]) -> None:
+    with open(file, "wb", buffering=0) as stream:
+        try:
+            torch.save(dict(training), stream)
+        except RuntimeError as error:
+            # torch closes its archive after a failed write, fails at that as well, and raises the second error.
+            if isinstance(error.__context__, OSError):
+                raise OSError(error.__context__.errno, error.__context__.strerror, str(file)) from error
+            raise
 
 
 def _seal(folder: Path, step: int) -> None:

@@ -1,67 +1,69 @@
-"""The process of one run: `python -m engine.training.worker RUN_DIRECTORY`.
+"""The process of one run: `python -m engine.training.worker RUN_DIRECTORY [LEASE_DESCRIPTOR]`.
 
-It holds the run's lease, waits for a slot, prepares, trains, evaluates; it writes the run directory and nothing else.
+It holds the run's lease, waits for its turn, prepares, trains, evaluates; it writes the run directory and nothing else.
 """
 
 import contextlib
 import faulthandler
 import os
-import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
+from engine import queue
 from engine.errors import UserError
-from engine.home import runs_dir
-from engine.launcher import SLOTS
+from engine.fate import STARTED
+from engine.files import read_json
 from engine.lease import Lease
-from engine.runs import PAUSE, PAUSED, Run, runs
-from engine.training.facts import Message
-from engine.training.record import Recorder, Stopped
+from engine.runs import PAUSE, PAUSED, Run
+from engine.training.failure import explain
+from engine.training.record import Recorder, Stopped, last_status
+from engine.training.signals import heed
 
 _POLL = 0.5  # seconds between two looks at the queue
 
 
-def main(path: Path) -> int:
+def main(path: Path, descriptor: int | None = None) -> int:
+    """Run to the end, whatever it is; 1 where it was an error that no one foresaw. `descriptor`: of the lease, if it is held."""
     lease = Lease(path / "lease")
-    if not lease.acquire():
-        return 0  # another process runs this run already
-    faulthandler.enable()
-    recorder = Recorder(path)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: recorder.request_stop())
+    if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
+        return 0  # another process runs this run already, or it was deleted
     try:
-        with _slot(Run(path.name, path), recorder):
-            # Only now: a run that waits in the queue stays small.
-            from engine.training.job import execute
-
-            execute(Run(path.name, path), recorder)
-    except Stopped:
-        recorder.state("stopped", _reason(path), progress=_progress(path))
-    except UserError as error:
-        recorder.record(Message(str(error), "error"))
-        recorder.state("failed", error=error.message, hint=error.hint)
-    except Exception as error:
-        traceback.print_exc()
-        message, hint = _explain(error)
-        recorder.record(Message(message, "error"))
-        recorder.state("failed", error=message, hint=hint)
-        return 1
+        return _guarded(path)
     finally:
-        lease.release()
+        _end_children()
+        with contextlib.suppress(OSError):
+            queue.leave(path)
+            lease.release()
+
+
+def _guarded(path: Path) -> int:
+    recorder = None
+    try:
+        print(f"{STARTED}{time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}", flush=True)  # noqa: T201 - train.log
+        faulthandler.enable()
+        recorder = Recorder(path)
+        heed(first=recorder.request_stop, second=lambda: _end_at_once(path))
+        _wait_for_turn(path, recorder)
+        # Only now: a run that waits in the queue stays small.
+        from engine.training.job import execute
+
+        execute(Run(path.name, path), recorder)
+    except Stopped:
+        _say_stopped(path, recorder)
+    except Exception as error:
+        return _fail(path, recorder, error)
     return 0
 
 
-def _explain(error: Exception) -> tuple[str, str]:
-    """A sentence and a way out for an error that no one foresaw."""
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return "The memory ran out.", "Set a smaller batch_size or image_size, or a smaller model."
-    if isinstance(error, OSError) and error.strerror:
-        where = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror}{where}.", "Mend that, then resume: the run goes on from its last checkpoint."
-    return f"Unexpected {type(error).__name__}: {str(error)[:300]}", "The traceback is at the end of train.log."
+def _say_stopped(path: Path, recorder: Recorder | None) -> None:
+    known = read_json(path / "status.json")
+    progress = known.get("progress", 0.0) if isinstance(known, dict) else 0.0
+    if recorder:
+        recorder.state("stopped", _reason(path), progress=progress)
 
 
 def _reason(path: Path) -> str:
@@ -69,45 +71,78 @@ def _reason(path: Path) -> str:
     return PAUSED if marker.exists() and marker.read_text() == PAUSE else "stopped on request"
 
 
-def _progress(path: Path) -> float:
-    from engine.files import read_json
+def _fail(path: Path, recorder: Recorder | None, error: Exception) -> int:
+    """End as `failed` with a sentence; without a word where the run was deleted meanwhile: there is no one to tell."""
+    if not (path / "config.json").is_file():
+        _remove_remains(path)
+        return 0
+    expected = isinstance(error, UserError)
+    with contextlib.suppress(OSError):  # the disk of the log may be the one that is full
+        if not expected:
+            traceback.print_exc()
+    message, hint = explain(error)
+    if recorder:
+        recorder.last_word("failed", message, hint)
+    else:
+        with contextlib.suppress(OSError):
+            last_status(path, {"state": "failed", "error": message, "hint": hint})
+    return 0 if expected else 1
 
-    return (read_json(path / "status.json") or {}).get("progress", 0.0)
+
+def _remove_remains(path: Path) -> None:
+    """What this process wrote while the directory was being deleted; a directory that holds anything else is left alone."""
+    with contextlib.suppress(OSError):
+        (path / "status.json").unlink(missing_ok=True)
+        for folder in (path / "checkpoints", path):
+            folder.rmdir()
 
 
-@contextlib.contextmanager
-def _slot(run: Run, recorder: Recorder) -> Iterator[None]:
-    """Wait, first come first served, for one of the machine's slots; raises Stopped where the wait is ended."""
-    folder = runs_dir() / ".slots"
-    folder.mkdir(parents=True, exist_ok=True)
-    slots = [Lease(folder / str(number)) for number in range(SLOTS)]
-    waiting = False
+def _wait_for_turn(path: Path, recorder: Recorder) -> None:
+    """Wait, first come first served, until fewer runs than there are slots are ahead; raises Stopped where the wait is ended."""
+    slots, told = queue.slots(), -1
     while True:
         if recorder.stop_requested():
             raise Stopped
-        if _is_next(run):
-            taken = next((slot for slot in slots if slot.acquire()), None)
-            if taken:
-                break
-        if not waiting:
-            recorder.wait_in_queue("another run is computing; this one is next in line or behind others")
-            waiting = True
+        before = queue.ahead(path)
+        if before is None:
+            queue.join(path)
+            continue
+        if len(before) < slots:
+            return
+        if len(before) != told:
+            told = len(before)
+            recorder.wait_in_queue(_place(told - slots))
         time.sleep(_POLL)
-    try:
-        yield
-    finally:
-        taken.release()
 
 
-def _is_next(run: Run) -> bool:
-    """Whether no live run was queued before this one; `updated` stays the time of queueing while a run waits."""
-    mine = (run.status.updated, run.id)
-    others = ((other.status, other.id) for other in runs() if other.id != run.id)
-    return not any(status.state == "queued" and (status.updated, id_) < mine for status, id_ in others)
+def _place(waiting_before: int) -> str:
+    if waiting_before == 0:
+        return "another run is computing; this one is next"
+    return f"another run is computing; {waiting_before} more wait{'s' if waiting_before == 1 else ''} before this one"
+
+
+def _end_at_once(path: Path) -> None:
+    """What a second signal asks for: nothing more is saved, nothing of the run stays alive."""
+    with contextlib.suppress(OSError):
+        last_status(
+            path,
+            {"state": "interrupted", "error": "The run was ended at once, by a second signal.",
+             "hint": "Resume it: it goes on from its last checkpoint."},
+        )  # fmt: skip
+    _end_children()
+    os.kill(os.getpid(), 9)
+
+
+def _end_children() -> None:
+    """Helpers that read or decode for the run must not outlive it."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 if __name__ == "__main__":
-    code = main(Path(sys.argv[1]))
-    sys.stdout.flush()
-    # Threads of the numerical libraries have nothing left to do.
+    code = main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    # A log on a full disk cannot be flushed; the threads of the numerical libraries have nothing left to do.
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     os._exit(code)

@@ -1,7 +1,6 @@
 """What a run directory says to those who read it."""
 
 import json
-import os
 import time
 
 import psutil
@@ -64,19 +63,6 @@ def test_an_end_needs_no_process(run, state):
 def test_after_a_restart_of_the_machine_memory_is_not_blamed(run):
     write_json(run.path / "status.json", {"state": "training", "updated": psutil.boot_time() - 60})
     assert run.status.error == "The machine was restarted while the run was training."
-
-
-def test_a_queued_run_gets_time_to_start_but_a_process_that_was_there_and_died_does_not(run):
-    write_status(run, "queued")
-    assert run.status.state == "queued"
-    time.sleep(0.05)
-    lease = Lease(run.path / "lease")
-    assert lease.acquire()
-    lease.release()
-    assert run.status.state == "interrupted"
-    write_json(run.path / "status.json", {"state": "queued", "updated": time.time() - 60})
-    os.utime(run.path / "lease", (1, 1))
-    assert run.status.state == "interrupted"
 
 
 def test_a_torn_last_line_is_left_for_next_time(run):

@@ -5,21 +5,23 @@ import importlib
 import inspect
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from engine.data import adding
 from engine.data.datasets import DEMO, dataset, datasets
 from engine.data.images import ImageError
 from engine.errors import UserError
-from engine.thumbnails import FULL, PREVIEW, THUMBNAIL, jpeg
+from engine.thumbnails import FULL, PREVIEW, THUMBNAIL, ChangedError, jpeg, present
 
 # The URL carries the content's hash: what it names never changes.
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_ONCE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_NOW = "now"  # in place of a hash: whatever the file holds
 _SIZES = {"thumb": THUMBNAIL, "preview": PREVIEW, "image": FULL}
 
 
@@ -36,18 +38,33 @@ def image_url(dataset_name: str, image_id: int, content: str | None) -> str:
 
 
 def _picture(request: Request) -> Response:
-    """An image by its id in the catalog; a path never comes from the URL. Runs in a worker thread."""
+    """An image by its id in the catalog; a path never comes from the URL. Runs in a worker thread.
+
+    What is not to be had is answered with the reason in words, which the gallery shows. Where the file holds another picture
+    than was asked for, `Content-Location` names the present one.
+    """
     name, image_id, content = (request.path_params[key] for key in ("dataset", "image_id", "content"))
+    kind = request.url.path.split("/")[1]
     try:
         data = dataset(name)
         row = data.catalog.get(image_id)
-        if row is None or row.hash is None or row.hash != content:
-            return PlainTextResponse("There is no such image.", 404)
-        return FileResponse(jpeg(row, data.root, _SIZES[request.url.path.split("/")[1]]), headers=_FOREVER)
+        if row is None or row.hash is None:
+            return _absent("There is no such image.")
+        if content == _NOW:
+            return Response(present(row, data.root, _SIZES[kind]), headers=_ONCE, media_type="image/jpeg")
+        if content != row.hash:
+            raise ChangedError("another picture is here now")
+        return Response(jpeg(row, data.root, _SIZES[kind]), headers=_FOREVER, media_type="image/jpeg")
+    except ChangedError as error:
+        return _absent(str(error), {"Content-Location": f"/{kind}/{name}/{image_id}/{_NOW}.jpg"})
     except (UserError, ImageError) as error:
-        return PlainTextResponse(str(error), 404)
+        return _absent(str(error))
     except OverflowError:  # an id that no integer of SQLite holds
-        return PlainTextResponse("There is no such image.", 404)
+        return _absent("There is no such image.")
+
+
+def _absent(reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    return PlainTextResponse(reason[:1].upper() + reason[1:], 404, {**_ONCE, **(headers or {})})
 
 
 ROUTES = [Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _picture, name=kind) for kind in _SIZES]

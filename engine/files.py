@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,13 +92,21 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def content_hash(content: bytes) -> str:
+    """How the catalog names what a file holds: BLAKE2b of 16 bytes, as hex."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def trim_folder(folder: Path, maximum_bytes: int) -> None:
     """Remove the least recently used files of a cache until it holds at most `maximum_bytes`."""
-    entries = sorted(
-        ((file.stat().st_atime, file.stat().st_size, file) for file in folder.rglob("*") if file.is_file()), key=lambda e: e[0]
-    )
+    entries = []
+    for file in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # another process tidies up as well
+            status = file.stat()
+            if stat.S_ISREG(status.st_mode):
+                entries.append((status.st_atime, status.st_size, file))
     excess = sum(size for _, size, _ in entries) - maximum_bytes
-    for _, size, file in entries:
+    for _, size, file in sorted(entries, key=lambda entry: entry[0]):
         if excess <= 0:
             return
         file.unlink(missing_ok=True)

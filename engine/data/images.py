@@ -1,7 +1,9 @@
 """Any file or upload that holds a picture -> the RGB picture that a person would see."""
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -63,17 +65,33 @@ def looks_like_image(path: Path) -> bool:
 def open_image(source: Path | bytes | BinaryIO, at_least: int | None = None) -> Image.Image:
     """The picture as RGB, upright (EXIF), alpha on white, 16-bit scaled to 8, first frame of an animation.
 
-    `at_least`: a JPEG may be decoded at a reduced scale whose shorter side is at least twice this many pixels
-    (much faster for photos of 12 megapixels). Raises ImageError with the reason.
+    `at_least` as in `load_upright`. Raises ImageError with the reason.
     """
+    with _said():
+        return to_rgb(load_upright(source, at_least))
+
+
+def load_upright(source: Path | bytes | BinaryIO, at_least: int | None = None) -> Image.Image:
+    """The picture upright (EXIF), in the mode that the file has. Raises ImageError with the reason.
+
+    `at_least`: a JPEG may be decoded at a reduced scale whose shorter side is at least twice this many pixels
+    (much faster for photos of 12 megapixels).
+    """
+    with _said():
+        image = _open(source)
+        if at_least and image.format in ("JPEG", "MPO"):
+            image.draft("RGB", (2 * at_least, 2 * at_least))
+        image.load()
+        return ImageOps.exif_transpose(image)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """What Pillow and its plugins raise on damaged data, as an ImageError with the reason."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = _open(source)
-            if at_least and image.format in ("JPEG"):
-                image.draft("RGB", (2 * at_least, 2 * at_least))
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+            yield
     except ImageError:
         raise
     except FileNotFoundError:
@@ -81,7 +99,6 @@ def open_image(source: Path | bytes | BinaryIO, at_least: int | None = None) -> 
     except UnidentifiedImageError:
         raise NotAnImage("not a picture, whatever its name says") from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError, OverflowError) as error:
-        # Pillow's plugins raise all of these on damaged data.
         raise ImageError(f"damaged picture ({_short(error)})") from None
 
 
@@ -124,7 +141,8 @@ def _short(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:80]
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Alpha on white, 16 and 32 bits scaled to 8; a colour profile is not looked at (`engine.data.colour` does)."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith(("I", "F")):

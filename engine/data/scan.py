@@ -13,6 +13,7 @@ from engine.data.catalog import COLUMNS, Catalog, Row, touch
 from engine.data.images import MAX_BYTES, ImageError, NotAnImage, inspect, looks_like_image
 from engine.data.layouts import Found, Layout
 from engine.data.properties import MEASURED
+from engine.files import content_hash
 
 Progress = Callable[[int, int], None]
 
@@ -113,7 +114,7 @@ def _examine(row: Row, root: Path) -> Row:
             raise ImageError(f"too large: {row.bytes / 2**20:.0f} MB, the limit is {MAX_BYTES >> 20} MB")
         content = path.read_bytes()
         facts = inspect(content)
-        return replace(row, hash=hashlib.blake2b(content, digest_size=16).hexdigest(), **facts._asdict())
+        return replace(row, hash=content_hash(content), **facts._asdict())
     except NotAnImage as error:
         # A `notes.txt` beside the photos is passed over; what is named like an image is not.
         return replace(row, state="quarantined" if looks_like_image(path) else "ignored", reason=str(error))

@@ -1,0 +1,26 @@
+"""A picture in the colour space of its embedded profile -> sRGB, for eyes. The network sees pixels as they are stored."""
+
+import io
+from functools import lru_cache
+
+from PIL import Image, ImageCms
+
+_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}  # Pillow's mode -> the profile's own word
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """An RGB or CMYK picture as sRGB; as it is where the profile is absent, damaged, sRGB itself or of another kind."""
+    transform = _transform(profile, image.mode) if profile else None
+    return ImageCms.applyTransform(image, transform) if transform else image
+
+
+@lru_cache(maxsize=16)  # a camera writes the same profile into every photo
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        described = source.profile.profile_description or ""
+        if source.profile.xcolor_space.strip() != _SPACES[mode] or "srgb" in described.lower():
+            return None
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, KeyError):
+        return None

@@ -1,8 +1,8 @@
 // The hover card: the picture larger, and its facts. It stands beside its tile, never on it, lets the pointer through, and has
 // its full size before it appears. The keyboard's focus shows it too; a finger does not.
 
-const WAIT = 450 // ms before the first card: a pointer that only passes by calls none
-const NEXT = 90 // ms from card to card
+const WAIT = 450 // ms that a pointer or the focus rests before the card
+const NEXT = 90 // ms from card to card while the keyboard walks
 const LARGEST = 320
 const MARGIN = 10
 
@@ -12,25 +12,41 @@ function hasCard(item) {
 
 function hovering(grid) {
   const { list, leave } = grid
-  const soon = tile => {
+  let over = null
+  let place = ""
+  const soon = (tile, after) => {
     clearTimeout(grid.soon)
-    const item = tile && grid.items.get(tile.dataset.id)
-    if (!item || !hasCard(item) || grid.dragging) return hideCard(grid)
-    grid.soon = setTimeout(() => showCard(grid, tile), grid.shown ? NEXT : WAIT)
+    grid.soon = setTimeout(() => showCard(grid, tile), after)
   }
-  list.addEventListener("pointerover", event => event.pointerType === "mouse" && soon(event.target.closest(".tile")))
-  list.addEventListener("pointerleave", () => hideCard(grid))
+  list.addEventListener("pointermove", event => {
+    const moved = place !== (place = `${event.clientX} ${event.clientY}`)
+    const tile = event.target.closest(".tile")
+    // A page that scrolls under a pointer at rest sends moves as well.
+    if (event.pointerType !== "mouse" || !moved || tile === over) return
+    over = tile
+    hideCard(grid)
+    if (tile && !grid.dragging) soon(tile, WAIT)
+  })
+  list.addEventListener("pointerleave", () => {
+    over = null
+    hideCard(grid)
+  })
+  list.addEventListener("focusin", event => {
+    const tile = event.target.closest(".tile")
+    if (tile?.matches(":focus-visible")) soon(tile, grid.shown ? NEXT : WAIT)
+  })
+  list.addEventListener("focusout", event => event.relatedTarget?.closest?.(".tile") || hideCard(grid))
   list.addEventListener("pointerdown", () => hideCard(grid))
-  list.addEventListener("focusin", event => event.target.matches(":focus-visible") && soon(event.target.closest(".tile")))
-  list.addEventListener("focusout", () => hideCard(grid))
-  addEventListener("scroll", event => event.target !== grid.card && hideCard(grid), { capture: true, passive: true, signal: leave.signal })
+  addEventListener("scroll", () => hideCard(grid), { capture: true, passive: true, signal: leave.signal })
   addEventListener("keydown", event => event.key === "Escape" && hideCard(grid), { capture: true, signal: leave.signal })
 }
 
 function showCard(grid, tile) {
   const item = grid.items.get(tile.dataset.id)
   const small = tile.querySelector("img")
-  if (!tile.isConnected || !item || tile.querySelector(".broken, .changed") || !small.naturalWidth) return
+  if (!tile.isConnected || !item || !hasCard(item) || tile.querySelector(".broken, .changed") || !small.naturalWidth) {
+    return hideCard(grid)
+  }
   const { card } = grid
   const large = card.querySelector("img")
   const scale = LARGEST / Math.max(small.naturalWidth, small.naturalHeight)

@@ -44,7 +44,8 @@ function update(grid, { items, size, select, current, label, empty, ...chosen })
   grid.list.dataset.size = size
   grid.list.dataset.select = select
   grid.list.setAttribute("role", select ? "listbox" : "list")
-  grid.list.toggleAttribute("aria-multiselectable", select === "many")
+  if (select === "many") grid.list.setAttribute("aria-multiselectable", "true")
+  else grid.list.removeAttribute("aria-multiselectable")
   grid.list.setAttribute("aria-label", label)
   grid.stage.hidden = items.length === 0
   grid.empty.hidden = items.length > 0
@@ -161,7 +162,8 @@ async function explain(photo, img) {
 
 function press(grid, event) {
   const tile = event.target.closest(".tile")
-  if (!tile || grid.dragged) return
+  // A rectangle or a long press ends with a click of the pointer; a click of a key is meant.
+  if (!tile || (grid.dragged && event.detail > 0)) return
   hideCard(grid)
   rove(grid, tile)
   if (grid.mode && pick(grid, tile, event)) return

@@ -1,0 +1,322 @@
+"""The grid alone in a browser, without a server: what keys, clicks, drags and fingers do, and what reruns leave alone."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard import gallery as face
+from dashboard.gallery import Tile
+
+pytestmark = pytest.mark.browser
+
+SITE = "http://gallery.test/"
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="100"><rect width="150" height="100" fill="teal"/></svg>'
+PAGE = """<!doctype html><meta name=viewport content="width=device-width">
+<body style="margin:20px"><div id=host style="width:860px;max-width:100%"></div><div style="height:2000px"></div>"""
+MOUNT = """async ([html, css, js]) => {
+  const root = document.querySelector("#host").attachShadow({mode: "open"})
+  root.innerHTML = `<div><div>${html}</div><style>${css}</style></div>`
+  const module = await import(URL.createObjectURL(new Blob([js], {type: "text/javascript"})))
+  const tell = name => (key, value) => window.said.push([name, key, value])
+  window.said = []
+  window.draw = data => module.default({data, parentElement: root, setStateValue: tell("state"), setTriggerValue: tell("event")})
+}"""
+FOCUSED = "document.querySelector('#host').shadowRoot.activeElement?.dataset.id ?? null"
+
+
+class Grid:
+    """The component on a page of its own; `draw` is a rerun, `said` what it told the server."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.tiles = page.locator(".tile")
+
+    def draw(self, count: int = 12, tiles: list[Tile] | None = None, **data: object) -> "Grid":
+        tiles = tiles or [
+            Tile(id=i, src=f"/{i}.svg", caption=f"picture {i}", facts={"Size": "150 × 100 px"}) for i in range(count)
+        ]
+        plain = {
+            "size": "M",
+            "select": "many",
+            "selected": [],
+            "elsewhere": 0,
+            "revision": 0,
+            "current": None,
+            "label": "all",
+            "empty": "",
+        }
+        self.page.evaluate("data => draw(data)", {"items": [face._item(tile) for tile in tiles], **plain, **data})
+        return self
+
+    @property
+    def opened(self) -> list[int]:
+        return [value for kind, _, value in self.page.evaluate("said") if kind == "event"]
+
+    @property
+    def reports(self) -> list[dict]:
+        return [value for kind, _, value in self.page.evaluate("said") if kind == "state"]
+
+    @property
+    def selected(self) -> list[int]:
+        """What the page shows as selected."""
+        chosen = "tiles => tiles.filter(t => t.getAttribute('aria-selected') === 'true').map(t => Number(t.dataset.id))"
+        return self.tiles.evaluate_all(chosen)
+
+    @property
+    def focused(self) -> int | None:
+        found = self.page.evaluate(FOCUSED)
+        return None if found is None else int(found)
+
+    def tile(self, identity: int):
+        return self.page.locator(f".tile[data-id='{identity}']")
+
+    def press(self, *keys: str) -> "Grid":
+        for key in keys:
+            self.page.keyboard.press(key)
+        return self
+
+    def centre(self, identity: int) -> tuple[float, float]:
+        box = self.tile(identity).locator(".photo").bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+@pytest.fixture
+def open_grid(browser: Browser) -> Iterator[Callable[..., Grid]]:
+    contexts = []
+
+    def open(**settings: object) -> Grid:
+        contexts.append(browser.new_context(**{"viewport": {"width": 900, "height": 700}} | settings))
+        page = contexts[-1].new_page()
+        page.route(f"{SITE}**", answer)
+        page.goto(SITE)
+        page.evaluate(MOUNT, [face._HTML, face._CSS, face._JS])
+        return Grid(page)
+
+    yield open
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def grid(open_grid) -> Grid:
+    """Twelve tiles, five in a row."""
+    return open_grid().draw()
+
+
+def answer(route) -> None:
+    path = route.request.url.removeprefix(SITE)
+    if path.startswith("gone"):
+        route.fulfill(status=404, content_type="text/plain", body="The file is gone")
+    elif path.startswith("old"):
+        route.fulfill(status=404, body="Changed since the scan", headers={"Content-Location": "/now.svg"})
+    elif path.endswith(".svg"):
+        route.fulfill(content_type="image/svg+xml", body=PICTURE)
+    else:
+        route.fulfill(content_type="text/html", body=PAGE)
+
+
+def test_keys_walk_and_enter_opens(grid):
+    grid.page.keyboard.press("Tab")
+    assert grid.focused == 0, "the grid is one stop"
+    for key, place in (("ArrowRight", 1), ("ArrowDown", 6), ("ArrowLeft", 5), ("ArrowUp", 0), ("ArrowUp", 0), ("End", 11),
+                       ("ArrowDown", 11), ("Home", 0), ("PageDown", 10), ("PageUp", 0)):  # fmt: skip
+        assert grid.press(key).focused == place, key
+    grid.press("ArrowRight", "Enter")
+    assert grid.opened == [1]
+    assert grid.reports == []
+
+
+def test_a_click_opens_and_the_other_ways_select(grid):
+    grid.tile(2).click()
+    assert (grid.opened, grid.selected) == ([2], [])
+    grid.tile(3).click(modifiers=["Control"])
+    grid.tile(7).click(modifiers=["Meta"])
+    assert grid.selected == [3, 7]
+    grid.tile(9).click(modifiers=["Shift"])
+    assert grid.selected == [7, 8, 9], "from the last that was chosen"
+    grid.tile(1).click(modifiers=["Shift", "Control"])
+    assert grid.selected == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    grid.tile(5).hover()
+    grid.tile(5).locator(".check").click()
+    assert grid.selected == [1, 2, 3, 4, 6, 7, 8, 9]
+    assert sorted(grid.reports[-1]["ids"]) == grid.selected
+    assert [report["revision"] for report in grid.reports] == [1, 2, 3, 4, 5]
+    assert grid.opened == [2]
+    expect(grid.page.locator(".count")).to_have_text("8 selected")
+    grid.page.get_by_role("button", name="Clear").click()
+    assert grid.selected == []
+    assert grid.reports[-1] == {"ids": [], "others": False, "revision": 6}
+
+
+def test_keys_select(grid):
+    grid.press("Tab", "ArrowRight", " ")
+    assert grid.selected == [1]
+    grid.press("Shift+ArrowDown", "Shift+ArrowRight")
+    assert grid.selected == [1, 2, 3, 4, 5, 6, 7]
+    grid.press("Control+a")
+    assert grid.selected == list(range(12))
+    grid.press("Escape")
+    assert grid.selected == []
+    assert grid.opened == []
+
+
+def test_a_rectangle_selects_what_it_touches_and_does_not_open(grid):
+    grid.tile(11).click(modifiers=["Control"])
+    start, end = grid.centre(1), grid.centre(7)
+    grid.page.mouse.move(*start)
+    grid.page.mouse.down()
+    grid.page.mouse.move(*end, steps=4)
+    assert grid.selected == [1, 2, 6, 7], "it shows while it is drawn"
+    assert len(grid.reports) == 1, "and is told at the end"
+    grid.page.mouse.up()
+    assert grid.reports[-1]["ids"] == [1, 2, 6, 7]
+    grid.page.keyboard.down("Control")
+    grid.page.mouse.move(*grid.centre(3))
+    grid.page.mouse.down()
+    grid.page.mouse.move(*grid.centre(4), steps=4)
+    grid.page.mouse.up()
+    grid.page.keyboard.up("Control")
+    assert grid.selected == [1, 2, 3, 4, 6, 7]
+    grid.page.mouse.move(*start)
+    grid.page.mouse.down()
+    grid.page.mouse.move(*grid.centre(10), steps=4)
+    grid.page.keyboard.press("Escape")
+    grid.page.mouse.up()
+    assert grid.selected == [1, 2, 3, 4, 6, 7], "Escape gives the rectangle up"
+    assert grid.opened == []
+    grid.tile(0).click()
+    assert grid.opened == [0], "the click after a rectangle opens"
+
+
+def test_a_rerun_keeps_the_tiles_the_focus_and_the_place(grid):
+    grid.press("Tab", "ArrowRight", "ArrowRight")
+    grid.page.evaluate(
+        "window.before = [...document.querySelector('#host').shadowRoot.querySelectorAll('.tile img')]; scrollTo(0, 90)"
+    )
+    grid.draw(10, selected=[4], revision=0)
+    same = "[...document.querySelector('#host').shadowRoot.querySelectorAll('.tile img')].filter((image, place) => image === before[place]).length"
+    assert grid.page.evaluate(same) == 10
+    assert (grid.focused, grid.selected, grid.page.evaluate("scrollY")) == (2, [4], 90)
+
+
+def test_an_answer_that_knows_less_than_was_chosen_is_passed_over(grid):
+    for identity in (1, 2):
+        grid.tile(identity).click(modifiers=["Control"])
+    grid.draw(selected=[1], revision=1)
+    assert grid.selected == [1, 2]
+    grid.draw(selected=[1, 2], elsewhere=3, revision=2)
+    expect(grid.page.locator(".count")).to_have_text("5 selected, 3 of them on other pages")
+    grid.draw(selected=[], revision=2)
+    assert grid.selected == [], "what the server clears is cleared"
+    grid.tile(4).click(modifiers=["Control"])
+    assert grid.reports[-1] == {"ids": [4], "others": True, "revision": 3}
+
+
+def test_one_can_be_chosen_instead_of_opened(open_grid):
+    grid = open_grid().draw(select="one")
+    grid.tile(3).click()
+    grid.tile(5).click(modifiers=["Control"])
+    assert (grid.selected, grid.opened) == ([5], [])
+    grid.press("ArrowRight", "Enter")
+    assert grid.selected == [6]
+    expect(grid.page.locator(".bar")).to_be_hidden()
+
+
+def test_without_selection_nothing_is_selected(open_grid):
+    grid = open_grid().draw(select="")
+    grid.tile(3).click(modifiers=["Control"])
+    grid.press(" ", "Control+a", "Escape")
+    assert (grid.selected, grid.reports, grid.opened) == ([], [], [3, 3])
+    expect(grid.page.get_by_role("list", name="all").get_by_role("button")).to_have_count(12)
+
+
+def test_a_finger_opens_by_tap_and_selects_by_a_long_press(open_grid):
+    grid = open_grid(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 800}).draw()
+    assert len({grid.tile(i).bounding_box()["x"] for i in range(12)}) in (2, 3), "two or three columns on a phone"
+    grid.page.touchscreen.tap(*grid.centre(1))
+    assert grid.opened == [1]
+    finger = grid.page.context.new_cdp_session(grid.page)
+    x, y = grid.centre(2)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    expect(grid.tile(2)).to_have_attribute("aria-selected", "true")
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    grid.page.touchscreen.tap(*grid.centre(4))
+    assert grid.selected == [2, 4], "while some are selected, a tap selects"
+    assert grid.opened == [1]
+    expect(grid.page.locator(".card")).to_be_hidden()
+
+
+def test_the_card_stands_beside_its_tile_with_the_larger_picture_and_the_facts(grid):
+    card = grid.page.locator(".card")
+    for identity in (1, 4, 10):
+        grid.tile(identity).hover()
+        expect(card.locator(".name")).to_have_text(f"picture {identity}")
+        expect(card).to_contain_text("150 × 100 px")
+        box, photo = card.bounding_box(), grid.tile(identity).locator(".photo").bounding_box()
+        assert box["x"] >= photo["x"] + photo["width"] or box["x"] + box["width"] <= photo["x"], "it never lies on its tile"
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 900
+        assert 0 <= box["y"] <= 700 - box["height"]
+        assert card.locator("img").evaluate("image => [image.width, image.height]") == [320, 213]
+    grid.page.mouse.move(5, 5)
+    expect(card).to_be_hidden()
+    grid.press("Tab", "ArrowRight")
+    expect(card.locator(".name")).to_have_text("picture 1")
+    assert grid.tile(1).get_attribute("aria-describedby") == card.get_attribute("id")
+    grid.press("Escape")
+    expect(card).to_be_hidden()
+
+
+def test_names_of_unknown_origin_are_text_on_one_line(grid):
+    names = [
+        "<img src=x onerror=alert(1)>",
+        "**bold** $x$ [a](b)",
+        "two\nlines",
+        "photo\u202egpj.exe",
+        "sea\u200f",
+        "שלום.jpg",
+        "&amp;",
+    ]
+    grid.draw(
+        tiles=[
+            Tile(id=i, src=f"/{i}.svg", caption=name, notes=[name], badge=name, facts={name: name})
+            for i, name in enumerate(names)
+        ]
+    )
+    shown = [
+        "<img src=x onerror=alert(1)>",
+        "**bold** $x$ [a](b)",
+        "two lines",
+        "photo\\u202egpj.exe",
+        "sea\\u200f",
+        "שלום.jpg",
+        "&amp;",
+    ]
+    for part in (".caption", ".note", ".badge"):
+        assert grid.page.locator(f".tile {part}").all_inner_texts() == shown
+    expect(grid.page.locator(".tile img")).to_have_count(len(names))
+    grid.tile(0).hover()
+    expect(grid.page.locator(".card dd")).to_have_text(names[0])
+    apart = "nodes => nodes.every(node => node.dir === 'auto' && getComputedStyle(node).unicodeBidi === 'isolate')"
+    assert grid.page.locator(".tile .caption, .tile .note, .card dd").evaluate_all(apart)
+
+
+def test_a_picture_that_is_not_there_says_why_and_a_rewritten_one_shows_what_is_there(grid):
+    grid.draw(
+        tiles=[
+            Tile(id=1, src="/gone.jpg", caption="sea", facts={"a": "b"}),
+            Tile(id=2, src="/old.jpg", caption="sea"),
+            Tile(id=3, src="/3.svg"),
+        ]
+    )
+    expect(grid.tile(1).locator(".missing")).to_have_text("The file is gone")
+    expect(grid.tile(1).locator(".missing")).to_be_visible()
+    expect(grid.tile(2).locator(".stale")).to_have_text("Changed since the scan")
+    expect(grid.tile(2).locator("img")).to_have_js_property("naturalWidth", 150)
+    expect(grid.tile(3).locator(".missing, .stale").first).to_be_hidden()
+    grid.draw(tiles=[Tile(id=1, src="/1.svg"), Tile(id=2, src="/2.svg")])
+    for identity in (1, 2):
+        expect(grid.tile(identity).locator("img")).to_have_js_property("naturalWidth", 150)
+        expect(grid.tile(identity).locator(".missing")).to_be_hidden()
+        expect(grid.tile(identity).locator(".stale")).to_be_hidden()

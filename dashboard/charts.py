@@ -15,47 +15,17 @@ from plotly.subplots import make_subplots
 from dashboard.figure import CONFIG, GRID, SMALL, class_axis, layout, plain, subtitles
 from dashboard.matrix import confusion_matrix
 from dashboard.palette import ACCENT, NEUTRAL
-from engine.data.layouts import SPLITS
 
 __all__ = [
     "CONFIG",
     "candidates",
-    "class_counts",
     "confusion_matrix",
     "learning_curves",
     "probability_bars",
     "score_bars",
-    "size_scatter",
 ]
 
 METRICS = {"precision": "precision", "recall": "recall", "f1": "F1"}
-
-
-def class_counts(counts: pd.DataFrame, colours: Mapping[str, str], share: bool = False) -> go.Figure:
-    """Return bars of images a class, one column a split, each bar labelled.
-
-    counts: columns class, split, n. Counts have a scale of their own in each column (the label tells the number); with
-    `share` every bar is the class's proportion of its split, on one scale, so that columns compare.
-    """
-    splits = [split for split in SPLITS if split in set(counts["split"])]
-    table = counts.pivot_table(index="class", columns="split", values="n", aggfunc="sum", fill_value=0)
-    table = table.reindex(index=list(dict.fromkeys(counts["class"])), columns=splits, fill_value=0)
-    totals = table.sum()
-    shares = table / totals.clip(lower=1)
-    titles = [f"{split}<br>{_images(totals[split])}" for split in splits]
-    figure = make_subplots(1, max(1, len(splits)), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=titles or None)
-    for column, split in enumerate(splits, start=1):
-        values = shares[split] if share else table[split]
-        texts = [f"{100 * value:.1f}%" for value in values] if share else [f"{value:,}" for value in values]
-        bars = _bars(table.index, values, texts, [colours.get(name, NEUTRAL) for name in table.index])
-        bars.customdata = np.column_stack([table[split], 100 * shares[split]]).tolist()
-        bars.hovertemplate = f"%{{y}}, {split}: %{{customdata[0]:,}} images (%{{customdata[1]:.1f}}%)<extra></extra>"
-        figure.add_trace(bars, row=1, col=column)
-        top = shares.to_numpy().max() if share else values.max()
-        figure.update_xaxes(visible=False, range=[0, 1.5 * max(top, 1e-9)], row=1, col=column)
-    class_axis(figure, [plain(name) for name in table.index])
-    subtitles(figure)
-    return layout(figure, 30 * len(table) + 58, top=50)
 
 
 def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
@@ -165,39 +135,6 @@ def candidates(scores: pd.DataFrame) -> go.Figure:
     return layout(figure, 280, bottom=44, left=60)
 
 
-def size_scatter(sizes: pd.DataFrame) -> go.Figure:
-    """Return image sizes as dots whose area is the number of images, the commonest three labelled.
-
-    sizes: columns width, height (pixels), n (images), a row a size.
-    """
-    sizes = sizes.sort_values("n", ascending=False)
-    names = [f"{row.width:,} × {row.height:,}" for row in sizes.itertuples()]
-    texts = [f"{name}  {_images(n)}" for name, n in zip(names, sizes["n"], strict=True)]
-    dots = go.Scatter(
-        x=sizes["width"],
-        y=sizes["height"],
-        mode="markers+text",
-        marker={
-            "size": sizes["n"],
-            "sizemode": "area",
-            "sizeref": 2 * sizes["n"].max() / 44**2,
-            "sizemin": 4,
-            "color": ACCENT,
-            "opacity": 0.55,
-        },
-        text=[text if place < 3 else "" for place, text in enumerate(texts)],
-        textposition=_beside(sizes),
-        textfont={"size": SMALL},
-        cliponaxis=False,
-        hovertext=texts,
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
-    figure = go.Figure(dots)
-    figure.update_xaxes(title="width, px", **_pixels(sizes["width"]))
-    figure.update_yaxes(title="height, px", **_pixels(sizes["height"]))
-    return layout(figure, 340, bottom=44, left=60, right=16)
-
-
 def _curve(epochs: pd.DataFrame, column: str, split: str) -> go.Scatter:
     """Return one split's line; dots show where a line cannot: a lone epoch, or one between two gaps."""
     return go.Scatter(
@@ -248,28 +185,3 @@ def _bars(names: Sequence[str], values: Sequence[float], texts: list[str], colou
         marker={"color": colours, "line": {"width": 0}, "cornerradius": 3},
         width=0.62,
     )
-
-
-def _pixels(values: pd.Series) -> dict:
-    """Return axis settings for a size in pixels: logarithmic once sizes differ widely."""
-    low, high = values.min(), values.max()
-    base = {"gridcolor": GRID, "zeroline": False}
-    if high > 8 * low:
-        ticks = [step * 10**power for power in range(6) for step in (1, 2, 5) if low / 1.6 <= step * 10**power <= high * 1.6]
-        span = [np.log10(low / 1.6), np.log10(high * 1.6)]
-        return base | {"type": "log", "range": span, "tickvals": ticks, "ticktext": [f"{tick:,}" for tick in ticks]}
-    pad = max(0.2 * (high - low), 0.15 * high)
-    return base | {"range": [max(0, low - pad), high + pad], "tickformat": ",d", "nticks": 6}
-
-
-def _beside(sizes: pd.DataFrame) -> list[str]:
-    """Return where each dot's label has room: on the inner side, and clear of the commonest size's own label."""
-    middle = (sizes["width"].min() + sizes["width"].max()) / 2
-    commonest = sizes["height"].iloc[0] if len(sizes) else 0
-    heights = ["top" if height >= commonest else "bottom" for height in sizes["height"]]
-    sides = ["left" if width > middle else "right" for width in sizes["width"]]
-    return [f"{height} {side}" for height, side in zip(["middle", *heights[1:]], sides, strict=False)]
-
-
-def _images(n: int) -> str:
-    return "1 image" if n == 1 else f"{n:,} images"

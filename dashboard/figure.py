@@ -55,3 +55,18 @@ def subtitles(figure: go.Figure) -> None:
     titles = [note for note in figure.layout.annotations if note.yref == "paper"]
     for axis, title in zip(figure.select_xaxes(), titles, strict=False):
         title.update(x=axis.domain[0], xanchor="left", align="left", yshift=6, font={"size": TEXT, "color": INK})
+
+
+def short(name: str, most: int = 12) -> str:
+    """Return a name of at most `most` characters, cut in the middle: what tells "class 17" from "class 18" comes last."""
+    head = most // 2
+    return name if len(name) <= most else f"{name[:head]}…{name[-(most - head - 1) :]}"
+
+
+def row_axis(figure: go.Figure, names: Sequence[str], longest: int = 18) -> None:
+    """Name the rows 0, 1, ... of the y axis, the first on top. By number, since two names may look alike once they are cut."""
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=[plain(short(name, longest)) for name in names],
+        range=[len(names) - 0.5, -0.5], showgrid=False, zeroline=False, ticks="", ticklabelstandoff=6,
+        tickfont={"size": TEXT if len(names) <= 24 else SMALL},
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.figure import CLEAR, INK, layout, plain
+from dashboard.figure import CLEAR, INK, layout, plain, short
 
 Normalise = Literal["count", "true", "predicted"]
 
@@ -136,7 +136,7 @@ def _axes(figure: go.Figure, classes: Sequence[str]) -> None:
     places = list(range(0, n, step))
     common = {
         "tickvals": places,
-        "ticktext": [_short(classes[place]) for place in places],
+        "ticktext": [plain(short(classes[place])) for place in places],
         "tickfont": {"size": 12 if n <= 15 else 10},
         "ticks": "",
         "showgrid": False,
@@ -161,11 +161,6 @@ def _outline(figure: go.Figure, true: int, predicted: int, colour: str) -> None:
         type="rect", x0=predicted - 0.5, x1=predicted + 0.5, y0=true - 0.5, y1=true + 0.5,
         line={"color": colour, "width": 2.5}, fillcolor=CLEAR, layer="above",
     )  # fmt: skip
-
-
-def _short(name: str) -> str:
-    """Return a name of at most 12 characters, cut in the middle: what tells "class 17" from "class 18" comes last."""
-    return plain(name if len(name) <= 12 else f"{name[:6]}…{name[-5:]}")
 
 
 def _height(n: int) -> int:

@@ -7,14 +7,18 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from engine.data import adding
 from engine.data.datasets import DEMO, dataset, datasets
+from engine.data.export import csv_rows
+from engine.data.filters import Filter
 from engine.data.images import ImageError
+from engine.data.properties import PROPERTIES
 from engine.errors import UserError
 from engine.thumbnails import FULL, PREVIEW, THUMBNAIL, ChangedError, jpeg, present
 
@@ -35,6 +39,11 @@ def preview_url(dataset_name: str, image_id: int, content: str | None) -> str:
 
 def image_url(dataset_name: str, image_id: int, content: str | None) -> str:
     return f"/image/{dataset_name}/{image_id}/{content}.jpg"
+
+
+def export_url(dataset_name: str, filter_text: str, by: str = "id", descending: bool = False) -> str:
+    query = urlencode({"filter": filter_text, "by": by, "descending": int(descending)})
+    return f"/export/{dataset_name}.csv?{query}"
 
 
 def _picture(request: Request) -> Response:
@@ -67,7 +76,26 @@ def _absent(reason: str, headers: Mapping[str, str] | None = None) -> Response:
     return PlainTextResponse(reason[:1].upper() + reason[1:], 404, {**_ONCE, **(headers or {})})
 
 
-ROUTES = [Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _picture, name=kind) for kind in _SIZES]
+def _export(request: Request) -> Response:
+    """The images that a filter leaves, as a CSV file. Runs in a worker thread."""
+    name, query = request.path_params["dataset"], request.query_params
+    by = query.get("by", "id")
+    try:
+        wanted, ignored = Filter.from_text(query.get("filter", ""))
+        if ignored or by not in ("id", "path", *PROPERTIES):
+            # A part that was left out would make the table larger than what was asked for.
+            return PlainTextResponse(" ".join(ignored) or f"There is no order {by!r}.", 400)
+        rows = csv_rows(dataset(name).catalog, wanted, by, query.get("descending") == "1")
+    except UserError as error:
+        return PlainTextResponse(str(error), 404)
+    disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"', "X-Content-Type-Options": "nosniff"}
+    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=disposition)
+
+
+ROUTES = [
+    *(Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _picture, name=kind) for kind in _SIZES),
+    Route("/export/{dataset}.csv", _export, name="export"),
+]
 
 
 @contextlib.asynccontextmanager

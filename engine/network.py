@@ -15,25 +15,16 @@ from engine.weights import Notify, from_timm, from_torchvision, from_wheel, load
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What the network expects of its input, and which views of it are averaged; it travels with the weights."""
+    """What the network expects of its input; it travels with the weights."""
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    views: str = "one"
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 3, size, size) uint8 -> float32, normalised."""
         mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return (images.float() / 255 - mean) / std
-
-    def pooled(self, trunk: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-        """The trunk's features (n, features) float32 of normalised inputs, averaged over the views.
-
-        The head is linear: averaged features are averaged logits, and all that is made of features follows.
-        """
-        features = trunk(inputs).float()
-        return (features + trunk(inputs.flip(-1)).float()) / 2 if self.views == "flip" else features
 
 
 class Classifier(nn.Module):
@@ -97,7 +88,7 @@ def build(name: str, weights: str = "none", image_size: int = 224, notify: Notif
     if weights not in ("pretrained", "none"):
         load_file(module, Path(weights).expanduser(), notify)
     _drop_classifier(module)
-    return Trunk(entry, module, feature_count(module, name, image_size), mean, std)
+    return Trunk(entry, module, _feature_count(module, name, image_size), mean, std)
 
 
 def cam_target(trunk: Trunk) -> nn.Module:
@@ -130,8 +121,7 @@ def _drop_classifier(module: nn.Module) -> None:
     setattr(module.get_submodule(parent), leaf, nn.Identity())
 
 
-def feature_count(module: nn.Module, name: str, image_size: int) -> int:
-    """How many pooled features the module ends in. Raises UserError where it does not, or not at this size."""
+def _feature_count(module: nn.Module, name: str, image_size: int) -> int:
     module.eval()
     try:
         with torch.inference_mode():

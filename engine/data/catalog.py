@@ -102,6 +102,12 @@ class Catalog:
             found = (connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (int(i),)).fetchone() for i in ids)
             return {row[0]: Row(*row) for row in found if row}
 
+    def copies(self, content: str) -> list[Row]:
+        """The rows whose file has this content hash, by id."""
+        with self.connect() as connection:
+            found = connection.execute(f"SELECT {COLUMNS} FROM images WHERE hash = ? ORDER BY id", (content,))
+            return [Row(*row) for row in found]
+
     def generation(self) -> str:
         """A word that changes whenever the catalog's rows do: a cache key."""
         with self.connect() as connection:

@@ -127,24 +127,6 @@ def test_names_are_shown_letter_by_letter():
     assert "<a>" not in layers(figure)[-1].hovertext[0]
 
 
-def counts() -> pd.DataFrame:
-    rows = [("sea", "train", 30), ("forest", "train", 10), ("sea", "test", 4), ("tram", "test", 1)]
-    return pd.DataFrame(rows, columns=["class", "split", "n"])
-
-
-def test_class_counts_have_a_column_a_split_in_the_usual_order():
-    train, test = charts.class_counts(counts(), SCENES).data
-    assert list(train.y) == ["sea", "forest", "tram"]
-    assert list(train.x) == [30, 10, 0] and list(test.x) == [4, 0, 1]
-    assert train.text == ("30", "10", "0")
-    assert list(train.marker.color) == [SCENES["sea"], SCENES["forest"], NEUTRAL]
-
-
-def test_class_shares_are_of_their_split():
-    train, test = charts.class_counts(counts(), SCENES, share=True).data
-    assert train.text == ("75.0%", "25.0%", "0.0%") and test.text == ("80.0%", "0.0%", "20.0%")
-
-
 def test_scores_are_labelled_with_their_support():
     scores = pd.DataFrame({"class": ["sea", "tram"], "precision": [0.9, np.nan], "recall": [0.8, 0.0], "f1": [0.85, 0.0]})
     figure = charts.score_bars(scores.assign(support=[1220, 3]), SCENES)
@@ -187,17 +169,3 @@ def test_candidates_mark_the_one_with_the_lowest_validation_loss():
     assert list(points.y) == [0.25, 0.2, 0.3]
     assert points.text == ("", "chosen: macro F1 0.927", "")
     assert list(points.marker.color) == [NEUTRAL, ACCENT, NEUTRAL]
-
-
-def test_sizes_have_areas_by_count_and_three_labels():
-    sizes = pd.DataFrame({"width": [110, 150, 150, 124], "height": [150, 150, 143, 150], "n": [1, 8700, 12, 5]})
-    (dots,) = charts.size_scatter(sizes).data
-    assert dots.marker.sizemode == "area" and list(dots.marker.size) == [8700, 12, 5, 1]
-    assert dots.text == ("150 × 150  8,700 images", "150 × 143  12 images", "124 × 150  5 images", "")
-    assert dots.hovertext[3] == "110 × 150  1 image"
-
-
-def test_sizes_that_differ_widely_get_a_logarithmic_axis():
-    sizes = pd.DataFrame({"width": [150, 4032], "height": [150, 3024], "n": [10, 60]})
-    axis = charts.size_scatter(sizes).layout.xaxis
-    assert axis.type == "log" and "1,000" in axis.ticktext

@@ -9,6 +9,7 @@ from tab import Tab
 from engine import launcher
 from engine.config import configure
 from engine.data import datasets
+from engine.data.filters import Filter
 from engine.predictions import outcomes, write_predictions
 from engine.runs import Run
 
@@ -61,7 +62,7 @@ def test_evaluate_shows_them_letter_by_letter(named):
 
 
 def test_explore_and_augment_show_them_letter_by_letter(named):
-    tab = Tab().open("explore", **{"class": NAMES[1]})
+    tab = Tab().open("explore", filter=Filter(classes=(NAMES[1],)).to_text())
     assert {item["caption"] for item in tab.items("explore")} == {NAMES[1]}
     assert "<b>bad" not in str(tab.figure("counts"))
     tab = Tab().open("augment", **{"class": NAMES[0]})

@@ -3,8 +3,6 @@
 import pytest
 from tab import PAGES, Tab
 
-from engine.data.datasets import dataset
-from engine.data.filters import Filter
 from engine.runs import runs
 
 
@@ -33,50 +31,6 @@ def test_start_offers_to_train_the_first_model(tab, untrained):
     assert "**scenes** has no model yet." in tab.text
     assert "83 images, 4 classes: " in tab.text
     assert "Train a first model" in tab.buttons
-
-
-def test_explore_counts_what_the_catalog_counts(tab, untrained):
-    tab.open("explore")
-    counts = dataset("scenes").catalog.counts()
-    said = ", ".join(f"{counts.loc[counts['split'] == s, 'n'].sum()} {s}" for s in ("train", "validation", "test", "unlabelled"))
-    assert f"**83 images** in **4 classes**: {said}." in tab.text
-    assert "**83** images match" in tab.text
-    assert [trace["x"] for trace in tab.figure("counts")["data"]][0] == [13, 13, 13, 13]
-
-
-def test_explore_shows_the_images_that_the_filters_leave(tab, untrained):
-    tab.open("explore", **{"split_filter": "test", "class": "sea"})
-    shown = tab.items("explore")
-    expected = dataset("scenes").catalog.page(Filter(("test",), ("sea",)))
-    assert [item["id"] for item in shown] == [row.id for row in expected]
-    assert len(shown) == 6
-    assert shown[0]["src"] == f"/thumb/scenes/{expected[0].id}/{expected[0].hash}.jpg"
-    assert shown[0]["alt"] == f"sea, {expected[0].path}"
-
-    tab.choose("path", "no such file")
-    assert "**0** images match" in tab.text
-    assert tab.items("explore") == []
-
-
-def test_explore_pages_begin_anew_with_another_filter_and_stand_in_the_address(tab, untrained):
-    tab.open("explore", page="2")
-    every = dataset("scenes").catalog.page(size=100)
-    assert [item["id"] for item in tab.items("explore")] == [row.id for row in every[60:]]
-    tab.choose("split_filter", "train")
-    assert tab.url("page") is None
-    assert len(tab.items("explore")) == 52
-
-
-def test_explore_lists_the_files_that_are_put_aside(tab, untrained):
-    from engine.data import datasets
-
-    (untrained / "seg_train" / "seg_train" / "sea" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
-    datasets.add(str(untrained))
-    tab.open("explore")
-    assert [panel.label for panel in tab.at.status] == ["1 file is not used"]
-    problem = tab.at.dataframe[0].value.iloc[0]
-    assert problem["path"].endswith("sea/torn.png")
-    assert problem["reason"]
 
 
 def test_augment_draws_by_the_training_pipeline(tab, untrained):

@@ -1,0 +1,88 @@
+"""The pictures of the Explore page: what the filter leaves, sorted, captioned, paged; what is selected; one in detail."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import url
+from dashboard.explore.detail import open_detail
+from dashboard.explore.facts import LINES, tile
+from dashboard.explore.nothing import nothing_matches
+from dashboard.explore.selected import selected_images
+from dashboard.gallery import NOTES, SIZES, gallery
+from engine.data.datasets import Dataset
+from engine.data.filters import Filter
+from engine.data.properties import PROPERTIES
+
+PAGE = 60
+KEY = "explore"
+_MIXED = "mixed"
+_ORDERS = {_MIXED: "Mixed order", "path": "Path, A to Z", "path-": "Path, Z to A"} | {
+    f"{name}{sign}": f"{of.label.capitalize()}, {first} first"
+    for name, of in PROPERTIES.items()
+    for sign, first in (("", "low"), ("-", "high"))
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of the gallery, as `View.page` takes it."""
+
+    by: str = "id"
+    descending: bool = False
+
+
+@st.fragment
+def browser(data: Dataset, wanted: Filter, colours: Mapping[str, str]) -> None:
+    """The gallery with its controls. A fragment: turning a page draws nothing else anew."""
+    view = data.catalog.view(wanted)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="gallery-controls"):
+        order, lines, size = _order(), _lines(), url.choose(
+            st.segmented_control, "Size", list(SIZES), "size", "M", label_visibility="collapsed"
+        )  # fmt: skip
+        selected_images(data, wanted, order.by, order.descending, KEY)
+    number = 1
+    if len(view) > PAGE:
+        with st.container(horizontal=True, horizontal_alignment="right", key="turner"):
+            number = url.turn(-(-len(view) // PAGE), f"{data.name}-{wanted.to_text()}-{order.by}-{order.descending}")
+    else:
+        url.forget("page")
+    if not len(view):
+        nothing_matches(data, wanted)
+        return
+    ids = view.page(number, PAGE, order.by, order.descending).tolist()
+    rows = data.catalog.rows(ids)
+    first = (number - 1) * PAGE + 1
+    picked = gallery(
+        [tile(data, rows[image], colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
+        of=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
+    )  # fmt: skip
+    if picked.opened is not None:
+        open_detail(data, wanted, order.by, order.descending, picked.opened, colours)
+
+
+def _order() -> Order:
+    chosen = url.choose(
+        st.selectbox, "Sort by", list(_ORDERS), "order", _MIXED, format_func=_ORDERS.__getitem__, width=230,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return Order("id" if chosen == _MIXED else chosen.removesuffix("-"), chosen.endswith("-"))
+
+
+def _lines() -> tuple[str, ...]:
+    """What stands under each picture beside its class, kept in the URL."""
+    wanted = [name for name in (url.recall("captions") or "file").split("-") if name in LINES][:NOTES]
+    key = "caption-lines"
+
+    def changed() -> None:
+        chosen = st.session_state[key][-NOTES:]
+        url.remember("captions", "-".join(chosen) or "none")
+
+    with st.popover("Captions", icon=":material/label:"):
+        st.session_state[key] = wanted
+        st.pills(
+            f"Under each picture, up to {NOTES}", list(LINES), selection_mode="multi", key=key, format_func=LINES.__getitem__,
+            on_change=changed,
+        )  # fmt: skip
+    return tuple(wanted)

@@ -1,0 +1,109 @@
+"""One image in detail: the whole picture, its facts and where they lie in its class, copies of it; arrow keys walk on."""
+
+import html
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+
+from dashboard import words
+from dashboard.explore.facts import standing, value_of
+from dashboard.explore.histogram import histogram_svg
+from dashboard.server import image_url
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset
+from engine.data.filters import Filter
+from engine.data.properties import PROPERTIES
+
+_IMAGE = "detail-image"
+_BINS = 36
+_COLUMNS = 2
+
+
+def open_detail(data: Dataset, wanted: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str]) -> None:
+    """Open the dialog on an image; the arrow keys walk through what the filter leaves, in the gallery's order."""
+    st.session_state[_IMAGE] = image
+    _dialog(data, wanted, by, descending, colours)
+
+
+@st.dialog("Image", width="large")
+def _dialog(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
+    row = data.catalog.get(st.session_state[_IMAGE])
+    if row is None:
+        st.info("This image is not in the catalog any more.", icon=":material/hide_image:")
+        return
+    _walk(data, wanted, by, descending, row)
+    picture, facts = st.columns([6, 5], gap="large")
+    with picture:
+        _picture(data, row)
+    with facts:
+        _words(data, row)
+        _properties(data, row)
+
+
+def _walk(data: Dataset, wanted: Filter, by: str, descending: bool, row: Row) -> None:
+    """The image's place among those that match, and the ways to its neighbours."""
+    view = data.catalog.view(wanted)
+    place = view.place(row.id, by, descending)
+    text, before, after = st.columns([6, 1.2, 1.2], vertical_alignment="center")
+    name = words.literal(words.plain(row.class_name or "unlabelled"))
+    text.markdown(
+        f"**{name}** in {row.split or 'no split'}" + ("" if place is None else f" :gray[{place + 1:,} of {len(view):,}]")
+    )
+
+    def move(step: int) -> None:
+        st.session_state[_IMAGE] = int(view.page(place + step + 1, 1, by, descending)[0])
+
+    first, last = place in (None, 0), place in (None, len(view) - 1)
+    before.button("Previous", on_click=move, args=(-1,), disabled=first, width="stretch", shortcut="Left", key="detail-before")
+    after.button("Next", on_click=move, args=(1,), disabled=last, width="stretch", shortcut="Right", key="detail-after")
+
+
+def _picture(data: Dataset, row: Row) -> None:
+    """The whole picture, its place kept before it has loaded; or why it cannot be shown."""
+    if row.state != "ok":
+        st.warning(f"Not used: {words.literal(row.reason)}.", icon=":material/report:")
+        return
+    if not row.file(data.root).is_file():
+        st.warning(
+            "The file is gone since the scan. Add the dataset again to bring the catalog up to date.", icon=":material/report:"
+        )
+    spoken = html.escape(words.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
+    source = html.escape(image_url(data.name, row.id, row.hash), quote=True)
+    st.html(
+        f'<img src="{source}" alt="{spoken}" width="{row.width}" height="{row.height}" style="display:block;width:100%;'
+        f'height:auto;max-height:62vh;object-fit:contain;border-radius:8px">'
+    )
+
+
+def _words(data: Dataset, row: Row) -> None:
+    st.markdown(f"{words.pixels(row.width, row.height)}, {PROPERTIES['bytes'].say(row.bytes)}")
+    st.code(words.plain(row.path), language=None, wrap_lines=True)
+    copies = data.catalog.copies(row.hash) if row.hash else []
+    for other in (copy for copy in copies if copy.id != row.id):
+        st.markdown(
+            f":material/content_copy: The same file is also {words.literal(words.plain(other.class_name or 'unlabelled'))} in "
+            f"{other.split}: {words.literal(words.plain(other.path))}"
+        )
+
+
+def _properties(data: Dataset, row: Row) -> None:
+    """Each property with the histogram of the image's class, and the image's own place in it."""
+    peers = data.catalog.view(Filter(classes=(row.class_name,)) if row.class_name else Filter())
+    whose = words.literal(words.plain(row.class_name)) if row.class_name else "all images"
+    said = [
+        (name, value, standing(peers.values(name), name, value))
+        for name in PROPERTIES
+        if (value := value_of(row, name)) is not None
+    ]
+    said = [entry for entry in said if entry[2]]
+    if not said:
+        return
+    st.caption(f"Where it lies in {whose}, {len(peers):,} images")
+    columns = st.columns(_COLUMNS, gap="medium")
+    for place, (name, value, where) in enumerate(said):
+        bins = peers.histogram(name, _BINS)
+        at = int(np.clip(np.searchsorted(bins["high"], value), 0, len(bins) - 1))
+        with columns[place % _COLUMNS]:
+            st.markdown(f"{PROPERTIES[name].label.capitalize()} **{PROPERTIES[name].say(value)}**  \n:gray[{where}]")
+            st.image(histogram_svg(bins["n"].tolist(), at, at + 1), width="stretch")

@@ -1,0 +1,43 @@
+"""What a person knows before looking: how many images there are, which files are not used, what is still being computed."""
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.explore import conditions
+from engine.data.datasets import Dataset
+from engine.data.filters import Filter
+from engine.data.layouts import SPLITS
+
+_LISTED = 2_000  # files in the table of problems
+
+
+def facts_or_chips(data: Dataset, wanted: Filter) -> None:
+    """One line below the filter bar, whatever the filter: the dataset in a sentence, or what of it matches, and why."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="facts"):
+        if wanted == Filter():
+            _facts(data)
+        else:
+            conditions.chip_row(wanted, data.catalog.count(wanted), data.catalog.count(Filter(state=wanted.state)))
+
+
+def _facts(data: Dataset) -> None:
+    counts = data.catalog.counts()
+    splits = counts.groupby("split")["n"].sum()
+    origin = ":gray-badge[synthetic: painted by a program]" if data.synthetic else f":gray[{words.literal(str(data.root))}]"
+    st.markdown(
+        f"**{int(counts['n'].sum()):,} images** in **{len(data.classes):,} classes**: "
+        + ", ".join(f"{splits[split]:,} {split}" for split in SPLITS if split in splits)
+        + f". {origin}"
+    )
+
+
+def problems(data: Dataset) -> None:
+    """Files that are not used, with the reason of each."""
+    found = data.catalog.problems()
+    if not len(found):
+        return
+    said = "file is not used" if len(found) == 1 else "files are not used"
+    with st.expander(f"{len(found):,} {said}", icon=":material/report:"):
+        if len(found) > _LISTED:
+            st.caption(f"The first {_LISTED:,} by path.")
+        st.dataframe(found[["path", "reason"]].head(_LISTED), hide_index=True, width="stretch")

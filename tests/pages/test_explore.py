@@ -1,0 +1,181 @@
+"""Explore: one filter for charts and pictures, kept in the address; every state says what is the case and what to do."""
+
+from dataclasses import replace
+
+import pytest
+from tab import Tab
+
+from engine.data import datasets
+from engine.data.datasets import Dataset, dataset
+from engine.data.filters import Filter
+from engine.predictions import read_predictions
+
+
+@pytest.fixture
+def scenes(untrained) -> Dataset:
+    return dataset("scenes")
+
+
+def look(wanted: Filter = Filter(), **query: str) -> Tab:
+    return Tab().open("explore", filter=wanted.to_text(), **query)
+
+
+def shown(tab: Tab) -> list[int]:
+    return [item["id"] for item in tab.items("explore")]
+
+
+def chips(tab: Tab) -> list[str]:
+    """What the chips say, in order."""
+    return [option.removesuffix(" :material/close:") for option in tab.at.pills(key="filter-chips").options]
+
+
+def drop(tab: Tab, place: int) -> Tab:
+    """Click a chip."""
+    left = [at for at in range(len(chips(tab))) if at != place]
+    return tab.choose("filter-chips", left)
+
+
+def test_the_page_begins_with_everything(scenes):
+    tab = look()
+    counts = scenes.catalog.counts()
+    said = ", ".join(f"{counts.loc[counts['split'] == s, 'n'].sum()} {s}" for s in ("train", "validation", "test", "unlabelled"))
+    assert f"**83 images** in **4 classes**: {said}." in tab.text
+    assert list(tab.figure("counts")["data"][0]["x"]) == [13, 13, 13, 13]
+    assert shown(tab) == [row.id for row in scenes.catalog.page()]
+
+
+def test_charts_and_gallery_follow_the_filter_of_the_address(scenes):
+    wanted = Filter(splits=("test",), classes=("sea",))
+    tab = look(wanted)
+    expected = scenes.catalog.page(wanted)
+    assert shown(tab) == [row.id for row in expected] and len(expected) == 6
+    assert tab.items("explore")[0]["src"] == f"/thumb/scenes/{expected[0].id}/{expected[0].hash}.jpg"
+    assert tab.items("explore")[0]["alt"] == f"sea, {expected[0].path}"
+    assert "**6** of 83 images match" in tab.text
+    matching = {trace["customdata"][0][1]: list(solid["x"]) for solid, trace in zip(*columns(tab), strict=True)}
+    assert matching == {"train": [0, 0, 0, 0], "validation": [0, 0, 0, 0], "test": [0, 0, 0, 6]}
+
+
+def columns(tab: Tab) -> tuple[list, list]:
+    """The bars of what matches, and the targets, a column each."""
+    traces = tab.figure("counts")["data"]
+    return traces[1::3], traces[2::3]
+
+
+def test_each_widget_of_the_bar_writes_the_filter_into_the_address(scenes):
+    tab = look()
+    tab.choose("filter-classes", ["sea", "forest"])
+    tab.choose("filter-splits", ["train"])
+    tab.choose("filter-text", " 00 ")
+    wanted = Filter(classes=("sea", "forest"), splits=("train",), text="00")
+    assert tab.url("filter") == wanted.to_text()
+    assert shown(tab) == [row.id for row in scenes.catalog.page(wanted)]
+    again = Tab().open("explore", filter=tab.url("filter"))
+    assert (again.text, shown(again)) == (tab.text, shown(tab))
+    assert again.at.get_by_key("filter-classes").value == ["sea", "forest"]
+
+
+def test_a_chip_removes_its_condition_and_no_other(scenes):
+    bright = scenes.catalog.view().range("brightness")
+    wanted = Filter(classes=("sea", "forest"), text="00").with_range("brightness", None, round(bright[1], 6))
+    tab = look(wanted)
+    assert chips(tab)[:2] == ["sea", "forest"] and len(chips(tab)) == 4
+    drop(tab, 0)
+    assert tab.url("filter") == replace(wanted, classes=("forest",)).to_text()
+    drop(tab, 2)
+    assert tab.url("filter") == Filter(classes=("forest",), text="00").to_text()
+    tab.press("Clear all")
+    assert tab.url("filter") is None
+    assert len(shown(tab)) == 60
+
+
+def test_where_nothing_matches_the_page_says_which_condition_to_drop(scenes):
+    tab = look(Filter(classes=("sea",), splits=("test",), text="no such file"))
+    assert "No image meets all of these conditions." in tab.text
+    assert [label for label in tab.buttons if label.startswith("Drop")] == ["Drop “path with “no such file””: 6 images"]
+    tab.press("Drop “path with “no such file””: 6 images")
+    assert tab.url("filter") == Filter(classes=("sea",), splits=("test",)).to_text()
+    assert len(shown(tab)) == 6
+
+
+def test_where_no_single_condition_is_to_blame_all_can_be_cleared(scenes):
+    tab = look(Filter(splits=("unlabelled",), classes=("sea",), text="no such file"))
+    assert "Dropping one of them is not enough." in tab.text
+    tab.press("Clear all conditions")
+    assert tab.url("filter") is None
+
+
+def test_what_the_dataset_does_not_know_is_said_and_left_out(scenes):
+    tab = look(Filter(classes=("sea", "volcano")))
+    assert "There is no class 'volcano' in this dataset." in tab.text.replace("\\", "")
+    assert tab.url("filter") == "class_sea"
+    assert len(shown(tab)) == 20
+
+
+def test_another_dataset_begins_without_the_filter(scenes, untrained):
+    datasets.add(str(untrained), "second")
+    tab = look(Filter(classes=("sea",)), dataset="scenes")
+    assert len(shown(tab)) == 20
+    tab.choose("dataset", "second")
+    assert tab.url("filter") is None
+    assert len(shown(tab)) == 60
+
+
+def test_pages_begin_anew_with_another_filter_and_stand_in_the_address(scenes):
+    tab = look(page="2")
+    every = scenes.catalog.page(size=100)
+    assert shown(tab) == [row.id for row in every[60:]]
+    tab.choose("filter-splits", ["train"])
+    assert tab.url("page") is None
+    assert len(shown(tab)) == 52
+
+
+@pytest.mark.parametrize("order", ["brightness", "brightness-", "path-"])
+def test_the_order_is_that_of_the_property_and_stands_in_the_address(scenes, order):
+    tab = look().choose("order", order)
+    by, descending = order.rstrip("-"), order.endswith("-")
+    assert shown(tab) == scenes.catalog.view().page(1, 60, by, descending).tolist()
+    assert tab.url("order") == order
+
+
+def test_captions_are_chosen_and_stand_in_the_address(scenes):
+    tab = look(captions="brightness-split")
+    first = scenes.catalog.page(size=1)[0]
+    assert tab.items("explore")[0]["notes"] == [f"brightness {first.brightness:.2f}".rstrip("0"), first.split]
+    tab.choose("caption-lines", [])
+    assert tab.url("captions") == "none"
+    assert tab.items("explore")[0]["notes"] == []
+
+
+def test_files_that_are_put_aside_are_listed_and_can_be_looked_at(scenes, untrained):
+    (untrained / "seg_train" / "seg_train" / "sea" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
+    datasets.add(str(untrained))
+    tab = look()
+    assert [panel.label for panel in tab.at.status] == ["1 file is not used"]
+    problem = tab.at.dataframe[0].value.iloc[0]
+    assert problem["path"].endswith("sea/torn.png") and problem["reason"]
+    (item,) = look(Filter(state="quarantined")).items("explore")
+    assert problem["reason"] in item["alt"]
+
+
+def test_a_property_is_drawn_for_each_class_that_matches(scenes):
+    tab = look(Filter(classes=("sea", "forest")), question="look", property="brightness")
+    assert sorted(tab.figure("spread")["layout"]["yaxis"]["ticktext"]) == ["forest", "sea"]
+
+
+def test_the_answers_of_a_run_filter_too(trained):
+    table = read_predictions(trained.path, "test")
+    wrong = table[table["true"] != table["predicted"]]
+    tab = look(Filter(run=trained.id, verdict="wrong", splits=("test",)), dataset="scenes")
+    assert sorted(shown(tab)) == sorted(wrong["image_id"])
+    assert f"**{len(wrong)}** of" in tab.text
+
+
+@pytest.mark.parametrize(
+    "text", ["class_~split_nowhere", "brightness_9-1", "~~x", "<script>", "selection_zz", "run_nope~verdict_wrong"]
+)
+def test_a_hostile_filter_gives_the_whole_dataset_and_a_sentence(scenes, text):
+    tab = Tab().open("explore", filter=text)
+    assert len(shown(tab)) == 60
+    assert any("was left out" in note.value or "no predictions" in note.value or "kept" in note.value for note in tab.at.caption)
+    assert not tab.at.error

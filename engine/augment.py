@@ -3,9 +3,10 @@
 A pipeline maps a uint8 image (3, size, size) to another of the same shape, drawing from torch's global generator.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torchvision.transforms import v2
 
@@ -92,14 +93,30 @@ def pipeline(name: str, size: int) -> v2.Transform:
     return v2.Compose(steps) if steps else v2.Identity()
 
 
-def augment(images: torch.Tensor, transform: v2.Transform) -> torch.Tensor:
-    """(n, 3, size, size) uint8 -> the same shape; every image gets a draw of its own."""
-    return torch.stack([transform(image) for image in images]) if len(images) else images
+def draw_seeds(seed: int, epoch: int, places: Iterable[int]) -> list[int]:
+    """The seeds of the draws at these places of an epoch's order.
+
+    Each image has its own, so that its draw depends on neither the batch nor the process that it is prepared in.
+    """
+    return [int(np.random.SeedSequence([seed, epoch, int(place)]).generate_state(1, np.uint64)[0] >> 1) for place in places]
+
+
+def augment(images: torch.Tensor, transform: v2.Transform, seeds: Sequence[int]) -> torch.Tensor:
+    """(n, 3, size, size) uint8 -> the same shape; image i gets the draw of seed i. Leaves the generator at an odd place."""
+    if isinstance(transform, v2.Identity) or not len(images):
+        return images
+    drawn = []
+    for image, seed in zip(images, seeds, strict=True):
+        torch.default_generator.manual_seed(seed)
+        drawn.append(transform(image))
+    return torch.stack(drawn)
 
 
 def draws(image: torch.Tensor, name: str, count: int, seed: int) -> torch.Tensor:
-    """`count` draws of the pipeline on one image (3, size, size): (count, 3, size, size) uint8; the same seed, the same draws."""
+    """`count` draws of the pipeline on one image (3, size, size): (count, 3, size, size) uint8.
+
+    They are the first draws of a training with this seed.
+    """
     transform = pipeline(name, image.shape[-1])
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return augment(image.expand(count, -1, -1, -1), transform)
+        return augment(image.expand(count, -1, -1, -1), transform, draw_seeds(seed, 0, range(count)))

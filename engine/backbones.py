@@ -5,6 +5,7 @@ No torch here: the pages list the models. `engine.network` builds them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.errors import UserError
 
@@ -76,3 +77,25 @@ def check_name(name: str) -> None:
             )
     if entry.builder == "hf-hub" and entry.source.count("/") != 1:
         raise UserError(f"{name!r} is no Hugging Face model.", "Write hf-hub:OWNER/NAME.")
+
+
+def check_weights(weights: str, model: str) -> None:
+    """Raises UserError for a start that is not there, or a run that trained another model."""
+    if weights in ("pretrained", "none"):
+        return
+    if weights.startswith("run:"):
+        from engine.runs import run
+
+        source = run(weights.removeprefix("run:"))
+        if source.config.model != model:
+            raise UserError(
+                f"The run {source.id} trained {source.config.model}, and model is {model}.", f"Set model={source.config.model}."
+            )
+        if not any((source.path / "checkpoints").glob("best-*")):
+            raise UserError(
+                f"The run {source.id} has no best checkpoint yet.", "Wait for its first epoch, or choose another run."
+            )
+    elif not Path(weights).expanduser().is_file():
+        raise UserError(
+            f"There is no weights file {weights!r}.", "weights is pretrained, none, run:ID, or the path of a state-dict file."
+        )

@@ -23,14 +23,22 @@ def heatmaps(model: Model, square: np.ndarray, classes: Sequence[int]) -> np.nda
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    inputs = model.inputs(np.repeat(square[None], len(classes), axis=0)).requires_grad_(True)
+    views = [square, square[:, ::-1]] if model.meta.views == "flip" else [square]
+    inputs = model.inputs(np.repeat(np.stack(views), len(classes), axis=0)).requires_grad_(True)
+    targets = [ClassifierOutputTarget(int(c)) for _ in views for c in classes]
     with _ONE_AT_A_TIME, torch.enable_grad():
         method = GradCAM(model.classifier, [cam_target(model.trunk)], reshape_transform=_reshape(model))
         with method:
-            maps = method(inputs, [ClassifierOutputTarget(int(c)) for c in classes]).astype(np.float32)
+            maps = method(inputs, targets).astype(np.float32)
         # The package leaves the gradients of all weights behind: as much memory again as the network.
         model.classifier.zero_grad(set_to_none=True)
-        return maps
+        return _averaged(maps, len(classes)) if len(views) > 1 else maps
+
+
+def _averaged(maps: np.ndarray, count: int) -> np.ndarray:
+    """The maps of a picture and of its mirror image, laid over each other, each scaled to its own maximum again."""
+    both = maps[:count] + maps[count:, :, ::-1]
+    return both / np.maximum(both.max(axis=(1, 2), keepdims=True), 1e-7)
 
 
 def overlay(square: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5) -> np.ndarray:

@@ -1,10 +1,13 @@
 """One path for device and precision: a context that may do nothing, never two bodies of the same loop."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import torch
+import torch.distributed as dist
 
 from engine.errors import UserError
 
@@ -31,6 +34,43 @@ class Compute:
 
     def batch(self, images: torch.Tensor) -> torch.Tensor:
         return images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+
+    @property
+    def rank(self) -> int:
+        """The number of this process among those that train together."""
+        return dist.get_rank() if dist.is_initialized() else 0
+
+    @property
+    def world(self) -> int:
+        """How many processes train together."""
+        return dist.get_world_size() if dist.is_initialized() else 1
+
+    def sum_across(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Replace the tensors, in place, by their sums over all processes: in one message."""
+        if self.world == 1 or not tensors:
+            return
+        flat = torch.cat([tensor.reshape(-1).float() for tensor in tensors])
+        dist.all_reduce(flat)
+        for tensor, whole in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(whole.view(tensor.shape))
+
+    def average_across(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Replace the tensors, in place, by their means over all processes."""
+        self.sum_across(tensors)
+        if self.world > 1:
+            torch._foreach_div_(list(tensors), self.world)
+
+    def any_of(self, said: bool) -> bool:
+        """Whether any process says so."""
+        flag = torch.tensor([float(said)], device=self.device)
+        self.sum_across([flag])
+        return bool(flag.item())
+
+    def memory(self) -> int:
+        """Bytes: the most that was held on the GPU, or what this process holds now."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return psutil.Process().memory_info().rss
 
     def scaler(self) -> Any:
         """A gradient scaler, which does nothing unless the arithmetic is float16."""

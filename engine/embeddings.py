@@ -64,8 +64,10 @@ class Cache:
             connection.close()
 
 
-def cache_key(trunk: Trunk, size: int, compute: Compute) -> str:
-    return f"{trunk.entry.name.replace('/', '_').replace(':', '_')}-{trunk.identity()}-{size}-{compute.name}"
+def cache_key(trunk: Trunk, preprocessing: Preprocessing, compute: Compute) -> str:
+    views = "" if preprocessing.views == "one" else f"-{preprocessing.views}"
+    name = trunk.entry.name.replace("/", "_").replace(":", "_")
+    return f"{name}-{trunk.identity()}-{preprocessing.size}-{compute.name}{views}"
 
 
 def embed(
@@ -82,7 +84,7 @@ def embed(
     `report` hears of the progress and says whether to go on; None is returned where it says no (what was computed stays
     in the cache).
     """
-    cache = Cache(cache_key(trunk, preprocessing.size, compute)) if cached else None
+    cache = Cache(cache_key(trunk, preprocessing, compute)) if cached else None
     known = cache.get(contents) if cache else {}
     missing = [i for i, content in enumerate(contents) if content not in known]
     missing = list({contents[i]: i for i in missing}.values())
@@ -115,5 +117,5 @@ def forward(
     module = compute.place(trunk.module).eval()
     for batch in decoded_batches(files, preprocessing.size):
         with torch.inference_mode(), compute.autocast():
-            vectors = module(compute.batch(preprocessing(to_uint8_batch(batch.images))))
-        yield batch.indices, vectors.float().cpu().numpy(), batch.failures
+            vectors = preprocessing.pooled(module, compute.batch(preprocessing(to_uint8_batch(batch.images))))
+        yield batch.indices, vectors.cpu().numpy(), batch.failures

@@ -30,7 +30,7 @@ def start(config: Config) -> Run:
 
 
 def create(config: Config) -> Run:
-    from engine.backbones import check_name
+    from engine.backbones import check_name, check_weights
 
     data = dataset(config.dataset)
     if not data.catalog.count(Filter(splits=("validation",))):
@@ -38,10 +38,7 @@ def create(config: Config) -> Run:
             f"The dataset {data.name} has no validation images to choose by.", "A class needs at least two different images."
         )
     check_name(config.model)
-    if config.weights not in ("pretrained", "none") and not Path(config.weights).expanduser().is_file():
-        raise UserError(
-            f"There is no weights file {config.weights!r}.", "weights is pretrained, none, or the path of a state-dict file."
-        )
+    check_weights(config.weights, config.model)
     queue.slots()
     document = {
         "config": config.to_dict(),

@@ -29,7 +29,7 @@ class Model:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        return Preprocessing(self.meta.image_size, self.meta.mean, self.meta.std)
+        return Preprocessing(self.meta.image_size, self.meta.mean, self.meta.std, self.meta.views)
 
     def inputs(self, squares: np.ndarray) -> torch.Tensor:
         """(n, size, size, 3) uint8 -> the network's normalised input (n, 3, size, size), on its device."""
@@ -38,8 +38,8 @@ class Model:
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
         """(n, size, size, 3) uint8 -> (n, classes) float32, rows sum to 1, calibrated by the temperature."""
         with torch.inference_mode(), self.compute.autocast():
-            features = self.classifier.trunk(self.inputs(squares))
-        return self.probabilities_of(features.float().cpu().numpy())
+            features = self.preprocessing.pooled(self.classifier.trunk, self.inputs(squares))
+        return self.probabilities_of(features.cpu().numpy())
 
     def probabilities_of(self, features: np.ndarray) -> np.ndarray:
         """(n, features) float32 pooled features -> (n, classes) float32."""
@@ -54,13 +54,13 @@ class Model:
         return replace(self, meta=replace(self.meta, temperature=temperature))
 
 
-def new(trunk: Trunk, classes: tuple[str, ...], image_size: int, where: Compute, seed: int) -> Model:
+def new(trunk: Trunk, classes: tuple[str, ...], image_size: int, where: Compute, seed: int, views: str = "one") -> Model:
     """A model on `trunk` with a fresh head, seeded."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = Classifier(trunk.module, trunk.features, len(classes))
     where.place(classifier)
-    return Model(Meta(trunk.architecture, classes, image_size, trunk.mean, trunk.std), classifier, trunk, where)
+    return Model(Meta(trunk.architecture, classes, image_size, trunk.mean, trunk.std, views=views), classifier, trunk, where)
 
 
 def load(run_path: Path, kind: str = "best", where: Compute | None = None) -> Model:

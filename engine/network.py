@@ -10,21 +10,31 @@ from torch import nn
 
 from engine.backbones import Backbone, backbone
 from engine.errors import UserError
-from engine.weights import Notify, from_timm, from_torchvision, from_wheel, load_file
+from engine.transfer import RUN, Fit, load_state, read_state
+from engine.weights import Notify, from_timm, from_torchvision, from_wheel
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What the network expects of its input; it travels with the weights."""
+    """What the network expects of its input, and which views of it are averaged; it travels with the weights."""
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    views: str = "one"
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 3, size, size) uint8 -> float32, normalised."""
         mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return (images.float() / 255 - mean) / std
+
+    def pooled(self, trunk: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+        """The trunk's features (n, features) float32 of normalised inputs, averaged over the views.
+
+        The head is linear: averaged features are averaged logits, and all that is made of features follows.
+        """
+        features = trunk(inputs).float()
+        return (features + trunk(inputs.flip(-1)).float()) / 2 if self.views == "flip" else features
 
 
 class Classifier(nn.Module):
@@ -46,13 +56,14 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class Trunk:
-    """A built backbone without its classification layer."""
+    """A built backbone without its classification layer. `fit`: what was taken from a file or a run."""
 
     entry: Backbone
     module: nn.Module
     features: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    fit: Fit | None = None
 
     @property
     def architecture(self) -> str:
@@ -71,7 +82,8 @@ class Trunk:
 
 
 def build(name: str, weights: str = "none", image_size: int = 224, notify: Notify = lambda text: None) -> Trunk:
-    """The backbone `name` with `weights`: "pretrained", "none" (random), or the path of a state-dict file.
+    """The backbone `name` with `weights`: "pretrained", "none" (random), "run:ID" (a run's best model), or the path of a
+    state-dict file.
 
     Raises UserError where the name, the file or the network fails; never falls back to random weights.
     """
@@ -85,10 +97,24 @@ def build(name: str, weights: str = "none", image_size: int = 224, notify: Notif
         module = from_timm(entry, pretrained, notify)
     config = getattr(module, "pretrained_cfg", {}) if entry.builder in ("timm", "hf-hub") else {}
     mean, std = tuple(config.get("mean", entry.mean)), tuple(config.get("std", entry.std))
-    if weights not in ("pretrained", "none"):
-        load_file(module, Path(weights).expanduser(), notify)
+    whole = list(module.state_dict())
     _drop_classifier(module)
-    return Trunk(entry, module, _feature_count(module, name, image_size), mean, std)
+    dropped = [tensor for tensor in whole if tensor not in module.state_dict()]
+    fit = _transferred(module, weights, dropped, notify) if weights not in ("pretrained", "none") else None
+    return Trunk(entry, module, feature_count(module, name, image_size), mean, std, fit)
+
+
+def _transferred(module: nn.Module, weights: str, head: list[str], notify: Notify) -> Fit:
+    from engine.runs import run
+    from engine.training import checkpoint
+
+    if weights.startswith(RUN):
+        saved = checkpoint.load(run(weights.removeprefix(RUN)).path)
+        fit = load_state(module, saved.model, weights, head, saved.meta.classes)
+    else:
+        fit = load_state(module, read_state(Path(weights).expanduser()), weights, head)
+    notify(str(fit))
+    return fit
 
 
 def cam_target(trunk: Trunk) -> nn.Module:
@@ -121,7 +147,8 @@ def _drop_classifier(module: nn.Module) -> None:
     setattr(module.get_submodule(parent), leaf, nn.Identity())
 
 
-def _feature_count(module: nn.Module, name: str, image_size: int) -> int:
+def feature_count(module: nn.Module, name: str, image_size: int) -> int:
+    """How many pooled features the module ends in. Raises UserError where it does not, or not at this size."""
     module.eval()
     try:
         with torch.inference_mode():

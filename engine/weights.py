@@ -1,4 +1,4 @@
-"""Where weights come from: an installed package, the local cache, the publisher, or a file that the person names."""
+"""Where pretrained weights come from: an installed package, the local cache, or the publisher."""
 
 import importlib
 import socket
@@ -6,7 +6,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -104,47 +104,3 @@ def _do_not_wait_for_a_dead_network() -> None:
             socket.getaddrinfo(urllib.parse.urlsplit(constants.ENDPOINT).hostname, 443)
     except socket.gaierror:
         constants.HF_HUB_OFFLINE = True
-
-
-def load_file(module: nn.Module, file: Path, notify: Notify) -> None:
-    """Load what fits of a state-dict file (safetensors, or a pickle read with weights_only) into the module."""
-    state = _read_state(file)
-    own = module.state_dict()
-    fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
-    if len(fitting) < 0.5 * len(own):
-        raise UserError(
-            f"Only {len(fitting)} of {len(own)} tensors in {file} fit this model.",
-            "Choose the model that the file was saved from.",
-        )
-    module.load_state_dict(fitting, strict=False)
-    notify(f"Loaded {len(fitting)} of {len(own)} tensors from {file}.")
-
-
-def _read_state(file: Path) -> Mapping[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file as load_safetensors
-
-    try:
-        state = (
-            load_safetensors(file) if file.suffix == ".safetensors" else torch.load(file, map_location="cpu", weights_only=True)
-        )
-    except FileNotFoundError:
-        raise UserError(f"There is no weights file {str(file)!r}.") from None
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise _not_a_state(file) from error
-    except Exception as error:
-        # pickle.UnpicklingError is what weights_only raises for anything that is not plain tensors.
-        if type(error).__name__ != "UnpicklingError":
-            raise
-        raise _not_a_state(file) from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else None
-    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise _not_a_state(file)
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
-
-
-def _not_a_state(file: Path) -> UserError:
-    return UserError(
-        f"{str(file)!r} holds no state dict that can be read safely.",
-        "Save it with safetensors or torch.save(model.state_dict()).",
-    )

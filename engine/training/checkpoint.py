@@ -32,7 +32,8 @@ KEEP = 2
 class Meta:
     """What prediction needs to know of a model; the dataset is not needed any more.
 
-    `mean` and `std` are of RGB values in 0..1; logits are divided by `temperature` before the softmax.
+    `mean` and `std` are of RGB values in 0..1; logits are averaged over the `views` ("one": the picture; "flip": it and its
+    mirror image) and divided by `temperature` before the softmax.
     """
 
     backbone: str
@@ -41,6 +42,7 @@ class Meta:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     temperature: float = 1.0
+    views: str = "one"
 
 
 @dataclass(frozen=True)

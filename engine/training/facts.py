@@ -41,7 +41,11 @@ class Step(Fact):
 
 @dataclass(frozen=True)
 class Epoch(Fact):
-    """One pass over the training images and its validation; `step` is the number of steps so far, `best` so far included."""
+    """One pass over the training images and its validation; `step` is the number of steps so far, `best` so far included.
+
+    `learning_rate` is that of the epoch's last step, `validation_recall` that of each class (None without images),
+    `waiting` the share of the time that training waited for its batches, `memory` in bytes.
+    """
 
     epoch: int
     step: int
@@ -53,6 +57,10 @@ class Epoch(Fact):
     rate: float
     seconds: float
     best: bool
+    learning_rate: float
+    validation_recall: list[float | None]
+    waiting: float
+    memory: int
 
 
 @dataclass(frozen=True)

@@ -22,24 +22,31 @@ class LinearProbe:
     """Multinomial logistic regression on standardised features (scikit-learn), for a rising C until validation gets worse.
 
     `features`: (n, d) float32, `labels`: (n,) class indices; the same for validation. The C with the lowest validation
-    cross-entropy wins: it varies less between samples of validation images than any count of right answers.
+    cross-entropy wins: it varies less between samples of validation images than any count of right answers. `balanced`: the
+    errors of a class weigh in inverse proportion to its count.
     """
 
     def __init__(
-        self, features: np.ndarray, labels: np.ndarray, validation: np.ndarray, validation_labels: np.ndarray, classes: int
+        self,
+        features: np.ndarray,
+        labels: np.ndarray,
+        validation: np.ndarray,
+        validation_labels: np.ndarray,
+        classes: int,
+        balanced: bool = False,
     ) -> None:
         self.mean = features.mean(axis=0)
         self.scale = features.std(axis=0) + 1e-6
         self.train = (self._standardised(features), labels)
         self.validation = (self._standardised(validation), validation_labels)
-        self.classes = classes
+        self.classes, self.class_weight = classes, "balanced" if balanced else None
         self.best: tuple[float, np.ndarray, np.ndarray] = (np.inf, np.zeros((classes, features.shape[1])), np.zeros(classes))
 
     def fit(self) -> Iterator[Candidate]:
         """Try the strengths, weakest fit first, each starting from the one before; `best` holds the winner's weights."""
         from sklearn.linear_model import LogisticRegression
 
-        model = LogisticRegression(warm_start=True, max_iter=300, tol=1e-3)
+        model = LogisticRegression(warm_start=True, max_iter=300, tol=1e-3, class_weight=self.class_weight)
         worse = 0
         for strength in STRENGTHS:
             model.C = strength

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from engine.augment import PIPELINES, PixelDropout, RandomGamma, augment, draws, pipeline
+from engine.augment import PIPELINES, PixelDropout, RandomGamma, augment, draw_seeds, draws, pipeline
 from engine.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -47,9 +47,17 @@ def test_a_preview_leaves_the_global_generator_alone(image, name):
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_the_batch_and_the_preview_go_the_same_way(image, name):
-    torch.manual_seed(5)
-    batch = augment(torch.stack([image] * 4), pipeline(name, 48))
+    batch = augment(torch.stack([image] * 4), pipeline(name, 48), draw_seeds(5, 0, range(4)))
     assert torch.equal(batch, draws(image, name, 4, seed=5))
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_a_draw_depends_on_neither_the_batch_nor_its_place_in_it(image, name):
+    seeds = draw_seeds(5, 2, range(4))
+    batch = augment(torch.stack([image] * 4), pipeline(name, 48), seeds)
+    alone = augment(image[None], pipeline(name, 48), seeds[2:3])
+    assert torch.equal(batch[2], alone[0])
+    assert len({*seeds, *draw_seeds(5, 3, range(4)), *draw_seeds(6, 2, range(4))}) == 12
 
 
 def test_gamma_is_the_closed_form(image):
@@ -87,4 +95,4 @@ def test_an_unknown_pipeline_is_told_with_the_known_ones():
 
 
 def test_an_empty_batch_stays_one():
-    assert augment(torch.empty(0, 3, 8, 8, dtype=torch.uint8), pipeline("strong", 8)).shape == (0, 3, 8, 8)
+    assert augment(torch.empty(0, 3, 8, 8, dtype=torch.uint8), pipeline("strong", 8), []).shape == (0, 3, 8, 8)

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
-from torchvision import models
 
 from engine import network
 from engine.backbones import BACKBONES, DEFAULT, backbone, check_name
@@ -135,66 +133,6 @@ def test_unreachable_weights_get_a_sentence_with_the_ways_out(said_without_a_net
 def test_what_needs_no_network_works_without_one(said_without_a_network):
     assert said_without_a_network["efficientnet_lite0"] == 1280
     assert said_without_a_network["resnet18 without weights"] == 512
-
-
-@pytest.fixture(scope="module")
-def state():
-    torch.manual_seed(3)
-    return models.resnet18().state_dict()
-
-
-@pytest.mark.parametrize("kind", ["plain.pth", "prefixed.pth", "wrapped.pth", "plain.safetensors"])
-def test_weights_from_a_file_are_the_files(tmp_path, state, kind):
-    file, notes = tmp_path / kind, []
-    prefixed = {f"module.{name}": tensor for name, tensor in state.items()}
-    if kind.endswith("safetensors"):
-        save_file(state, file)
-    else:
-        torch.save(
-            {"plain.pth": state, "prefixed.pth": prefixed, "wrapped.pth": {"state_dict": prefixed, "epoch": 3}}[kind], file
-        )
-    trunk = network.build("resnet18", str(file), 64, notify=notes.append)
-    own = trunk.module.state_dict()
-    assert [name for name in own if not torch.equal(own[name], state[name])] == []
-    assert len(own) == len(state) - 2
-    assert notes == [f"Loaded 122 of 122 tensors from {file}."]
-
-
-def test_a_head_of_other_classes_does_not_matter(tmp_path, state):
-    torch.save({**state, "fc.weight": torch.zeros(6, 512), "fc.bias": torch.zeros(6)}, tmp_path / "six.pth")
-    own = network.build("resnet18", str(tmp_path / "six.pth"), 64).module.state_dict()
-    assert torch.equal(own["conv1.weight"], state["conv1.weight"])
-
-
-def test_a_pickle_with_code_is_refused_and_not_run(tmp_path):
-    class Bomb:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "exploded"), "w"))
-
-    torch.save({"conv1.weight": Bomb()}, tmp_path / "bomb.pth")
-    with pytest.raises(UserError, match="holds no state dict that can be read safely"):
-        network.build("resnet18", str(tmp_path / "bomb.pth"), 64)
-    assert not (tmp_path / "exploded").exists()
-
-
-@pytest.mark.parametrize("name", ["noise.pth", "noise.safetensors", "empty.pth", "empty.safetensors", "list.pth", "numbers.pth"])
-def test_a_file_that_is_no_state_dict_is_refused(tmp_path, name):
-    file = tmp_path / name
-    file.write_bytes(b"" if name.startswith("empty") else b"no tensors here, only a few words")
-    if name == "list.pth":
-        torch.save([torch.zeros(3)], file)
-    if name == "numbers.pth":
-        torch.save({"epoch": 3}, file)
-    with pytest.raises(UserError, match="holds no state dict that can be read safely"):
-        network.build("resnet18", str(file), 64)
-
-
-def test_weights_of_another_model_and_a_missing_file_are_told(tmp_path, state):
-    torch.save(state, tmp_path / "resnet18.pth")
-    with pytest.raises(UserError, match=r"Only \d+ of \d+ tensors in .*resnet18\.pth fit this model"):
-        network.build("mobilenet_v3_large", str(tmp_path / "resnet18.pth"), 64)
-    with pytest.raises(UserError, match="There is no weights file"):
-        network.build("resnet18", str(tmp_path / "gone.pth"), 64)
 
 
 @pytest.mark.parametrize("name", ["resnet9000", "timm:", "", "torchvision:resnet18"])

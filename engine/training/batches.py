@@ -1,0 +1,128 @@
+"""What the network is shown, and when: the batches of a training, prepared here or by processes ahead of it.
+
+A batch is a function of the configuration and its step alone, so it is the same whoever prepares it, and a training
+that was interrupted goes on with the very next one.
+"""
+
+import contextlib
+import ctypes
+import functools
+import math
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.v2 import functional
+
+from engine.augment import augment, draw_seeds, pipeline
+from engine.config import Config
+from engine.errors import UserError
+from engine.network import to_uint8_batch
+from engine.training.curriculum import image_size
+from engine.training.sampling import order
+
+_PR_SET_PDEATHSIG = 1
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Images:
+    """`pixels`: (n, size, size, 3) uint8, possibly a memory map; `labels`: (n,) class indices; `contents`: their hashes."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    contents: tuple[str, ...] = ()
+
+    def batch(self, indices: np.ndarray) -> Batch:
+        """The images (len(indices), 3, size, size) uint8 and their labels, int64."""
+        pixels = np.ascontiguousarray(self.pixels[indices])
+        return to_uint8_batch(pixels), torch.from_numpy(self.labels[indices].astype(np.int64))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a process that is not forked: it opens the memory map itself instead of being sent gigabytes."""
+        mapped = isinstance(self.pixels, np.memmap) and self.pixels.filename is not None
+        return vars(self) | ({"pixels": str(self.pixels.filename)} if mapped else {})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        pixels = state["pixels"]
+        vars(self).update(state | {"pixels": np.load(pixels, mmap_mode="r") if isinstance(pixels, str) else pixels})
+
+
+class Batches(Dataset):
+    """Item `step`: augmented images (n, 3, side, side) uint8 and their labels (n,), this process's share of the batch."""
+
+    def __init__(self, images: Images, config: Config, rank: int = 0, world: int = 1) -> None:
+        self.images, self.config, self.rank, self.world = images, config, rank, world
+        self.transform = pipeline(config.augmentation, config.image_size)
+        # A last batch too small for BatchNorm, which has no variance of one image, goes with the one before.
+        self.steps_per_epoch = max(1, math.ceil((len(images.labels) - (2 * world - 1)) / config.batch_size))
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+
+    def places(self, step: int) -> np.ndarray:
+        """Where in the epoch's order the step's batch stands, all processes together."""
+        position, size = step % self.steps_per_epoch, self.config.batch_size
+        last = position == self.steps_per_epoch - 1
+        return np.arange(position * size, len(self.images.labels) if last else (position + 1) * size)
+
+    def indices(self, step: int) -> np.ndarray:
+        """The images of the step's batch, all processes together."""
+        epoch = step // self.steps_per_epoch
+        if self._order[0] != epoch:
+            self._order = (epoch, order(self.images.labels, self.config, epoch))
+        return self._order[1][self.places(step)]
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, mine = step // self.steps_per_epoch, slice(self.rank, None, self.world)
+        images, labels = self.images.batch(self.indices(step)[mine])
+        # One thread, as in a worker process: sums over pixels must not depend on how many threads share them.
+        with _one_thread():
+            images = augment(images, self.transform, draw_seeds(self.config.seed, epoch, self.places(step)[mine]))
+            side = image_size(self.config, epoch)
+            return functional.resize(images, [side, side]) if side != images.shape[-1] else images, labels
+
+    def ahead(self, first: int, end: int) -> Iterator[Batch]:
+        """The batches of the steps `first` to `end` - 1. Raises UserError where a process that prepares them dies."""
+        if not self.config.workers:
+            yield from (self[step] for step in range(first, end))
+            return
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(first, end),
+            num_workers=self.config.workers,
+            worker_init_fn=functools.partial(_as_worker, os.getpid()),
+        )
+        try:
+            yield from loader
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise UserError(
+                "A process that prepares batches was killed, probably out of memory.", "Set workers=0, or a smaller batch_size."
+            ) from error
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _as_worker(parent: int, number: int) -> None:
+    """Die with the training process, however it ends, and leave it to answer the signals that the group gets."""
+    for ignored in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ignored, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)  # it died before it could be asked for that

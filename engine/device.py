@@ -1,7 +1,7 @@
 """One path for device and precision: a context that may do nothing, never two bodies of the same loop."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import psutil
 import torch
 import torch.distributed as dist
 
+from engine.depthwise import FastDepthwise
 from engine.errors import UserError
 
 
@@ -23,10 +24,15 @@ class Compute:
     def name(self) -> str:
         return f"{self.device.type}-{str(self.dtype).removeprefix('torch.')}"
 
-    def autocast(self) -> contextlib.AbstractContextManager:
-        if self.dtype == torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=self.dtype)
+    @contextlib.contextmanager
+    def autocast(self) -> Iterator[None]:
+        """Forward passes in `dtype`; on the CPU, with gradients of depthwise convolutions that oneDNN is fast on."""
+        with contextlib.ExitStack() as stack:
+            if self.dtype != torch.float32:
+                stack.enter_context(torch.autocast(self.device.type, dtype=self.dtype))
+            if self.device.type == "cpu" and torch.is_grad_enabled():
+                stack.enter_context(FastDepthwise())
+            yield
 
     def place(self, module: torch.nn.Module) -> torch.nn.Module:
         """The module on the device, its convolutions in channels_last."""

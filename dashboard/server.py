@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from dashboard.words import plain
 from engine.data import adding
 from engine.data.datasets import DEMO, dataset, datasets
 from engine.data.export import csv_rows
@@ -35,6 +36,11 @@ def thumbnail_url(dataset_name: str, image_id: int, content: str | None) -> str:
 
 def preview_url(dataset_name: str, image_id: int, content: str | None) -> str:
     return f"/preview/{dataset_name}/{image_id}/{content}.jpg"
+
+
+def about_url(dataset_name: str) -> str:
+    """The address that tells about an image of the dataset, its id to be added."""
+    return f"/about/{dataset_name}"
 
 
 def image_url(dataset_name: str, image_id: int, content: str | None) -> str:
@@ -92,8 +98,21 @@ def _export(request: Request) -> Response:
     return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=disposition)
 
 
+def _about(request: Request) -> Response:
+    """What the map's hover card says of an image: its file's name and its thumbnail's address."""
+    name, image_id = request.path_params["dataset"], request.path_params["image_id"]
+    try:
+        row = dataset(name).catalog.get(image_id)
+    except (UserError, OverflowError):
+        row = None
+    if row is None or row.state != "ok":
+        return JSONResponse({}, 404, _ONCE)
+    return JSONResponse({"name": plain(row.path.rpartition("/")[2]), "src": thumbnail_url(name, row.id, row.hash)}, headers=_ONCE)
+
+
 ROUTES = [
     *(Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _picture, name=kind) for kind in _SIZES),
+    Route("/about/{dataset}/{image_id:int}", _about, name="about"),
     Route("/export/{dataset}.csv", _export, name="export"),
 ]
 

@@ -34,7 +34,7 @@ def folder(data: Dataset) -> Path:
 
 
 def index(data: Dataset) -> neighbours.Index | None:
-    """The dataset's embeddings; None where they have not been computed. They may be older than the catalog: see `is_current`."""
+    """The dataset's embeddings; None where they have not been computed. They may be older than the catalog: see `newer`."""
     return neighbours.load(folder(data))
 
 
@@ -43,9 +43,20 @@ def drawn(data: Dataset) -> projection.Map | None:
     return projection.load(folder(data))
 
 
-def is_current(data: Dataset, found: neighbours.Index) -> bool:
-    """Whether the index was made of the catalog as it is now."""
-    return found.document["fingerprint"] == _fingerprint(data)
+def newer(data: Dataset, found: neighbours.Index) -> int:
+    """How many readable images of the catalog came, or were rewritten, since the index was made."""
+    now = data.catalog.view()
+    missing = len(now) - int(alike(now.ids(), now.marks(), found.ids, found.marks).sum())
+    # Those that could not be read then are no news.
+    return max(0, missing - (found.document["asked"] - len(found)))
+
+
+def alike(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, contents: np.ndarray) -> np.ndarray:
+    """Which of `ids`, with their `marks`, are among the `known` (rising) with the same `contents`: (n,) bool."""
+    if not len(known):
+        return np.zeros(len(ids), bool)
+    places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return (known[places] == ids) & (contents[places] == marks)
 
 
 def make(data: Dataset, report: Report = lambda phase, done, total: True) -> projection.Map:
@@ -62,11 +73,6 @@ def make(data: Dataset, report: Report = lambda phase, done, total: True) -> pro
     return projection.make(folder(data), found, report=tell)
 
 
-def _fingerprint(data: Dataset) -> str:
-    """What the ids and contents of the catalog follow from: a dataset that was registered anew counts its images anew."""
-    return f"{data.catalog.fingerprint()}-{data.added}"
-
-
 def _embedded(data: Dataset, report: Report) -> neighbours.Index:
     """The index of the catalog as it is now; at once where it is kept already."""
     from engine import network
@@ -76,37 +82,34 @@ def _embedded(data: Dataset, report: Report) -> neighbours.Index:
     where = compute()
     trunk = network.build(DEFAULT, "pretrained", IMAGE_SIZE)
     key = cache_key(trunk, IMAGE_SIZE, where)
-    fingerprint = _fingerprint(data)
-    digest = hashlib.blake2b(f"{key} {fingerprint}".encode(), digest_size=8).hexdigest()
+    now = data.catalog.view()
+    digest = hashlib.blake2b(key.encode() + now.ids().tobytes() + now.marks().tobytes(), digest_size=8).hexdigest()
     known = index(data)
     if known is not None and known.document["digest"] == digest:
         return known
     preprocessing = network.Preprocessing(IMAGE_SIZE, trunk.mean, trunk.std)
-    document = {
-        "digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "fingerprint": fingerprint, "made": time.time(),
-    }  # fmt: skip
+    document = {"digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "made": time.time(), "asked": len(now)}
 
     def embedded(rows: list[Row], tell: Callable[[Progress], bool]) -> Embeddings | None:
         files, contents = [row.file(data.root) for row in rows], [row.hash for row in rows]
         return embed(files, contents, trunk, preprocessing, where, tell)
 
-    return neighbours.write(folder(data), _blocks(data, embedded, report), document)
+    return neighbours.write(folder(data), _blocks(data, now.ids(), embedded, report), document)
 
 
-def _blocks(data: Dataset, embedded: Callable, report: Report) -> Iterator[neighbours.Block]:
-    """The embeddings of every readable image, some at a time, by id; images that cannot be read any more are left out."""
-    total, done, after = data.catalog.count(), 0, 0
-    while rows := data.catalog.page(_CHUNK, after):
+def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: Report) -> Iterator[neighbours.Block]:
+    """The embeddings of these images, some at a time, by id; those that cannot be read any more are left out."""
+    for start in range(0, len(ids), _CHUNK):
+        rows = [row for row in data.catalog.rows(ids[start : start + _CHUNK]).values() if row.hash]
+        end = min(start + _CHUNK, len(ids))
 
-        def tell(progress: Progress, before: int = done + len(rows)) -> bool:
+        def tell(progress: Progress, end: int = end) -> bool:
             # What the cache holds of these rows is done already.
-            return report("computing embeddings", before - progress.total + progress.done, total)
+            return report("computing embeddings", end - progress.total + progress.done, len(ids))
 
         found = embedded(rows, tell)
-        done, after = done + len(rows), rows[-1].id
-        if found is None or not report("computing embeddings", done, total):
+        if found is None or not report("computing embeddings", end, len(ids)):
             raise Stopped
         read = ~np.isnan(found.vectors).any(axis=1)
-        ids = np.array([row.id for row in rows], np.int64)
         marks = np.array([neighbours.mark(row.hash) for row in rows], np.uint64)
-        yield ids[read], marks[read], found.vectors[read]
+        yield np.array([row.id for row in rows], np.int64)[read], marks[read], found.vectors[read]

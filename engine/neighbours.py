@@ -25,7 +25,7 @@ Block = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids (n,), marks (n,) uint64
 
 @dataclass(frozen=True)
 class Index:
-    """Embeddings on the disk, one unit-length float16 row an image.
+    """Embeddings on the disk, one float16 row of about unit length an image.
 
     `file`: the vectors, (n, features) in C order, in the order of `ids`. `ids`: (n,) int64 of the catalog, ascending.
     `marks`: (n,) uint64, each image's content (see `mark`) when it was embedded: an image that was rewritten since is told by it.
@@ -42,17 +42,17 @@ class Index:
         return len(self.ids)
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
-        """All vectors, as (first row, (rows, features) float32)."""
+        """All vectors, as (first row, (rows, features) float32 of unit length)."""
         with open(self.file, "rb") as file:
             for start in range(0, len(self), _BLOCK):
                 count = min(_BLOCK, len(self) - start) * self.features
                 block = np.fromfile(file, np.float16, count).reshape(-1, self.features)
-                yield start, block.astype(np.float32)
+                yield start, unit(block)
 
     def vectors(self, rows: np.ndarray) -> np.ndarray:
-        """(len(rows), features) float32."""
+        """(len(rows), features) float32 of unit length."""
         stored = np.memmap(self.file, np.float16, "r", shape=(len(self), self.features))
-        return stored[rows].astype(np.float32)
+        return unit(stored[rows])
 
     def row_of(self, image_id: int) -> int | None:
         """The row of an image; None where it has no embedding."""
@@ -75,7 +75,7 @@ def nearest(index: Index, queries: np.ndarray, k: int, among: np.ndarray | None 
     `queries`: (queries, features), of any length but zero. `among`: ids to choose from, all where it is None. There are
     fewer than k columns where there are fewer images. Equal distances stand by id.
     """
-    queries = unit(np.atleast_2d(np.asarray(queries, np.float32)))
+    queries = unit(np.atleast_2d(queries))
     allowed = None if among is None else np.isin(index.ids, among)
     ids, distances = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
     for start, block in index.blocks():
@@ -148,8 +148,9 @@ def graph(
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """The rows at length 1; a row of zeros stays one."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    """The rows at length 1, float32; a row of zeros stays one."""
+    vectors = np.asarray(vectors, np.float32)
+    return vectors / np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
 
 
 def write(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> Index:

@@ -7,6 +7,7 @@ says little. No torch here, and openTSNE is imported by the process that makes a
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +36,14 @@ Report = Callable[[str, int, int], None]
 class Map:
     """Points of the plane, a row an image.
 
-    `ids`: (n,) int64 of the catalog, ascending. `xy`: (n, 2) float32, from 0 to SPAN. `near`: (n, k) int32, the rows of each
-    point's nearest by embedding (not on the map), nearest first. `document`: `of`, how many images the n stand for, `kept`,
-    the share of nearest neighbours that the map keeps, `seconds`, `seed`, `digest` (of what it was made from), `version`.
+    `ids`: (n,) int64 of the catalog, ascending; `marks`: (n,) uint64, their contents (see `engine.neighbours.mark`). `xy`:
+    (n, 2) float32, from 0 to SPAN. `near`: (n, k) int32, the rows of each point's nearest by embedding (not on the map),
+    nearest first. `document`: `of`, how many images the n stand for, `kept`, the share of nearest neighbours that the map
+    keeps, `seed`, `digest` (of what it was made from), `index` (the index's digest), `version`.
     """
 
     ids: np.ndarray
+    marks: np.ndarray
     xy: np.ndarray
     near: np.ndarray
     document: dict[str, Any]
@@ -106,7 +109,10 @@ def _tsne(vectors: np.ndarray, rows: np.ndarray, distances: np.ndarray, perplexi
 
 
 def _fitted(plane: np.ndarray) -> np.ndarray:
-    """The coordinates from 0 to SPAN along the longer side, the shorter one centred."""
+    """The coordinates from 0 to SPAN along the longer side, which lies across, as a screen does; the shorter one is centred."""
+    plane = plane - plane.mean(axis=0)
+    _, _, axes = np.linalg.svd(plane, full_matrices=False)
+    plane = plane @ axes.T
     low, high = plane.min(axis=0), plane.max(axis=0)
     scale = SPAN / max(float((high - low).max()), 1e-9)
     fitted = ((plane - (low + high) / 2) * scale + SPAN / 2).clip(0, SPAN)
@@ -134,16 +140,23 @@ def make(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: 
         return known
     xy, near = project(index.vectors(rows), seed, report)
     version = hashlib.blake2b(xy.tobytes(), digest_size=4).hexdigest()
-    document = {"digest": digest, "version": version, "seed": seed, "of": len(index), "kept": round(kept(xy, near), 3)}
+    document = {
+        "digest": digest,
+        "index": index.digest,
+        "version": version,
+        "seed": seed,
+        "of": len(index),
+        "kept": round(kept(xy, near), 3),
+    }
     content = io.BytesIO()
-    np.savez(content, ids=index.ids[rows], xy=xy, near=near)
+    np.savez(content, ids=index.ids[rows], marks=index.marks[rows], xy=xy, near=near)
     with replacing(folder / f"map-{version}.npz") as temporary:
         temporary.write_bytes(content.getvalue())
     write_json(folder / _DOCUMENT, document, durable=True)
     for old in folder.glob("map-*.npz"):
         if old.name != f"map-{version}.npz":
             old.unlink(missing_ok=True)
-    return Map(index.ids[rows], xy, near, document)
+    return Map(index.ids[rows], index.marks[rows], xy, near, document)
 
 
 def load(folder: Path) -> Map | None:
@@ -153,8 +166,8 @@ def load(folder: Path) -> Map | None:
         return None
     try:
         with np.load(folder / f"map-{document['version']}.npz") as arrays:
-            return Map(arrays["ids"], arrays["xy"], arrays["near"], document)
-    except (FileNotFoundError, ValueError, KeyError, EOFError, OSError):
+            return Map(arrays["ids"], arrays["marks"], arrays["xy"], arrays["near"], document)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 

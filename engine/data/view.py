@@ -35,6 +35,10 @@ class View:
         """Content hashes of the images, by id; they are the keys of embeddings and thumbnails."""
         return self.columns.contents(self.positions)
 
+    def marks(self) -> np.ndarray:
+        """What tells each image's content from others, by id: (n,) uint64."""
+        return self.columns.marks(self.positions)
+
     def classes(self) -> np.ndarray:
         """Class of each image, by id: (n,) objects, None where there is none."""
         return np.array([*self.columns.names, None], object)[self.columns.label[self.positions]]

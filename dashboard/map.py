@@ -1,0 +1,230 @@
+"""The map of a dataset: its images laid out by what the network sees in them, where an area that is drawn selects images.
+
+Explore draws `embedding_map`, and asks `within` for its filter with what is selected there; `chip` says so and ends it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from dashboard import cached, url, words
+from dashboard.map_points import Colouring, Points, by_class, by_split, by_verdict
+from dashboard.palette import ACCENT, NEUTRAL, SCENES
+from dashboard.scatter import scatter
+from dashboard.selecting import Pick, from_corners, read
+from dashboard.server import about_url
+from engine import map_job
+from engine.data.answers import answers
+from engine.data.datasets import Dataset
+from engine.data.filters import Filter
+from engine.projection import FEWEST
+from engine.runs import Run
+
+_AREA = "area"
+_STRAYS = 12
+_RATE = 90  # images/s that a laptop embeds: what is promised before anything was measured
+_POLL = 1.0  # seconds
+_SPLIT_TINTS = {"train": NEUTRAL, "validation": SCENES["sea"], "test": SCENES["buildings"], "unlabelled": ACCENT}
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What is selected on the map: its images' `ids`, rising, and the `pick` that holds them."""
+
+    ids: np.ndarray
+    pick: Pick
+
+
+def selected(data: Dataset) -> Selected | None:
+    """What the address selects on the map; None where it selects nothing, or on a map that is drawn otherwise now."""
+    pick = read(url.recall(_AREA) or "")
+    of = cached.map_points(data)
+    if pick is None or of is None or pick.version != of.drawn.version:
+        return None
+    return Selected(of.drawn.ids[of.picked(pick)], pick)
+
+
+def within(data: Dataset, wanted: Filter) -> Filter:
+    """The filter, narrowed to what is selected on the map."""
+    found = selected(data)
+    if found is None:
+        return wanted
+    ids = found.ids
+    if wanted.selection:
+        ids = np.intersect1d(ids, data.catalog.view(Filter(selection=wanted.selection)).ids())
+    return replace(wanted, selection=data.catalog.select(ids))
+
+
+def chip(data: Dataset) -> None:
+    """What is selected, as a button that ends the selection; nothing where nothing is."""
+    found = selected(data)
+    if found is not None:
+        st.button(
+            f"{len(found.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url.forget, args=(_AREA,),
+            help="End the selection on the map",
+        )  # fmt: skip
+    elif url.recall(_AREA):
+        st.caption("The selection in this address was made on an earlier map of this dataset, and is left out.")
+        url.forget(_AREA)
+
+
+def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run: Run | None = None) -> int | None:
+    """Draw the map, or how to get one; the id of the image that was clicked in this rerun, else None.
+
+    `wanted`: the filter without what is selected here: images that it leaves out turn grey. `run`: whose answers can colour it.
+    """
+    images = data.catalog.count()
+    if images < FEWEST:
+        st.info(f"A map needs at least {FEWEST} images; there are {images}.", icon=":material/scatter_plot:")
+        return None
+    busy = _work(data)
+    of = cached.map_points(data)
+    if of is None:
+        if not busy:
+            _invitation(data, images)
+        return None
+    _staleness(data, of, busy)
+    url.remember(_AREA, kept) if (kept := url.recall(_AREA)) else url.forget(_AREA)
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        colouring, seen = _coloured(data, of, wanted, colours, run)
+    with right:
+        _strays(of)
+    chosen = selected(data)
+    opened = scatter(
+        of.drawn, colouring.group, colouring.groups, key="map", labels=colouring.labels, source=about_url(data.name),
+        shown=seen if not seen.all() else None,
+        picked=np.isin(of.drawn.ids, chosen.ids) if chosen else None,
+        area=chosen.pick.corners if chosen else None,
+        label=f"Map of {len(of.drawn):,} images",
+        on_area=lambda corners: _select(from_corners(of.drawn.version, corners)),
+    )  # fmt: skip
+    st.caption(_note(data, of))
+    return opened
+
+
+def _select(pick: Pick | None) -> None:
+    if pick is None:
+        url.forget(_AREA)
+    else:
+        url.set_choice(_AREA, pick.to_text())
+
+
+def _coloured(
+    data: Dataset, of: Points, wanted: Filter, colours: Mapping[str, str], run: Run | None
+) -> tuple[Colouring, np.ndarray]:
+    """The colours that were chosen, and which points the filter leaves."""
+    said = answers(run.id, of.columns) if run is not None else None
+    options = {"class": "class", "split": "split", **({"verdict": f"answers of {run.id}"} if said is not None else {})}
+    by = url.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
+    seen = of.there & np.isin(of.drawn.ids, data.catalog.view(wanted).ids()) if wanted != Filter() else of.there
+    if by == "verdict":
+        return by_verdict(of, said, seen), seen
+    return by_split(of, _SPLIT_TINTS, seen) if by == "split" else by_class(of, colours, seen), seen
+
+
+def _strays(of: Points) -> None:
+    """A list that selects without a pointer: images of one class whose neighbours are of another."""
+    names = of.columns.names
+    found = {f"{own}_{around}": (own, around, n) for own, around, n in of.strays(_STRAYS)}
+    pick = read(url.recall(_AREA) or "")
+    now = "_".join(map(str, pick.among)) if pick is not None and pick.among else ""
+
+    def say(option: str) -> str:
+        if not option:
+            return "none selected"
+        own, around, n = found[option]
+        return f"{words.plain(names[own])} among {words.plain(names[around])}: {n:,}"
+
+    def choose() -> None:
+        option = st.session_state["map_strays"]
+        _select(Pick(of.drawn.version, among=found[option][:2]) if option else None)
+
+    st.session_state["map_strays"] = now if now in found else ""
+    st.selectbox(
+        "Images among another class", ["", *found], format_func=say, key="map_strays", on_change=choose,
+        help="Their nearest neighbours are mostly of the other class: confusable images, or wrong labels.",
+    )  # fmt: skip
+
+
+def _note(data: Dataset, of: Points) -> str:
+    document = of.drawn.document
+    images, kept = document["of"], document["kept"]
+    sample = (
+        f" An even sample of {len(of.drawn):,} of {images:,} images is drawn, and only these can be selected here."
+        if len(of.drawn) < images
+        else ""
+    )
+    return (
+        "Images that lie together look alike to EfficientNet-Lite0, a network that learned from ImageNet and not from these classes "
+        f"(t-SNE; of an image's 10 nearest, {10 * kept:.1f} on average are among its 10 nearest here). "
+        f"How far apart groups lie, and how large they are, says little.{sample} "
+        "Drag to select, click to open, Ctrl and the wheel to zoom."
+    )
+
+
+# How the map comes to be
+
+
+def _work(data: Dataset) -> bool:
+    """What the background process does, or how it ended; whether it is at it."""
+    busy = map_job.work(data).state == "working"
+
+    @st.fragment(run_every=_POLL if busy else None)
+    def progress() -> None:
+        now = map_job.work(data)
+        if busy and now.state != "working":
+            st.rerun()
+        if now.state == "working":
+            _bar(data, now)
+        elif now.state == "failed":
+            st.error(f"The map was not drawn. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
+
+    progress()
+    return busy
+
+
+def _bar(data: Dataset, now: map_job.Work) -> None:
+    bar, action = st.columns([6, 1], vertical_alignment="center")
+    left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
+    count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
+    bar.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"The map: {now.phase}{count}")
+    if action.button("Stop", icon=":material/stop:", key="stop_map", help="What was computed is kept."):
+        map_job.stop(data)
+
+
+def _invitation(data: Dataset, images: int) -> None:
+    state = map_job.work(data).state
+    begun = " What was computed is kept." if state in ("stopped", "failed") else ""
+    st.info(
+        f"There is no map yet. It is drawn from embeddings, what a network sees in each of the {images:,} images: roughly "
+        f"{words.duration(20 + images / _RATE)}, in the background.{begun}",
+        icon=":material/scatter_plot:",
+    )
+    _start_button(data, "Draw the map" if state == "none" else "Go on")
+
+
+def _staleness(data: Dataset, of: Points, busy: bool) -> None:
+    """Where the catalog has changed since the map was drawn: by how much, and a button."""
+    index = cached.index(data)
+    behind = cached.newer(data, index) if index is not None else 0
+    gone = len(of.drawn) - int(of.there.sum())
+    unfinished = index is not None and index.digest != of.drawn.document["index"]
+    if busy or not (behind or gone or unfinished):
+        return
+    counts = ((behind, "came or changed"), (gone, "are gone or changed"))
+    said = " and ".join(f"{n:,} {'image' if n == 1 else 'images'} {what}" for n, what in counts if n)
+    text, action = st.columns([6, 1], vertical_alignment="center")
+    text.caption(
+        f"Since this map was drawn, {said}: they are not on it." if said else "This map was drawn on earlier embeddings."
+    )
+    with action:
+        _start_button(data, "Draw anew")
+
+
+def _start_button(data: Dataset, label: str) -> None:
+    if st.button(label, icon=":material/scatter_plot:", key="draw_map"):
+        map_job.start(data)
+        st.rerun()

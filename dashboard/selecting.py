@@ -1,0 +1,46 @@
+"""What is selected on the map, as the address holds it: an area's corners, or the images of one class among another.
+
+3f2a9c01_1204.588_1350.600_...      the map's version, then corners in tenths of its unit, x.y
+3f2a9c01_among_2_5                  images of class 2 whose nearest are mostly of class 5
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+FINE = 10  # steps of a corner's coordinates to a unit of the map; pointer.js rounds to the same
+_CORNERS = 120  # more is no area of ours
+_AREA = re.compile(rf"([0-9a-f]{{8}})((?:_-?\d{{1,6}}\.-?\d{{1,6}}){{3,{_CORNERS}}})")
+_AMONG = re.compile(r"([0-9a-f]{8})_among_(\d{1,6})_(\d{1,6})")
+
+
+@dataclass(frozen=True)
+class Pick:
+    """`version`: of the map that it was made on. Either `corners` of an area, (n, 2), or `among`: a class and the one around it."""
+
+    version: str
+    corners: np.ndarray | None = None
+    among: tuple[int, int] | None = None
+
+    def to_text(self) -> str:
+        if self.among is not None:
+            return f"{self.version}_among_{self.among[0]}_{self.among[1]}"
+        return "_".join([self.version, *(f"{x}.{y}" for x, y in np.round(self.corners * FINE).astype(int))])
+
+
+def from_corners(version: str, corners: Sequence[tuple[float, float]]) -> Pick | None:
+    """The pick of an area that was drawn; None where it has too few corners to hold anything, or too many to be ours."""
+    pick = Pick(version, np.array(corners, float).reshape(-1, 2))
+    return read(pick.to_text()) if 3 <= len(corners) <= _CORNERS and np.isfinite(pick.corners).all() else None
+
+
+def read(text: str) -> Pick | None:
+    """The pick that an address holds; None for what says nothing to us."""
+    if match := _AMONG.fullmatch(text):
+        return Pick(match[1], among=(int(match[2]), int(match[3])))
+    if match := _AREA.fullmatch(text):
+        corners = [tuple(map(int, corner.split("."))) for corner in match[2][1:].split("_")]
+        return Pick(match[1], np.array(corners, float) / FINE)
+    return None

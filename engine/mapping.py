@@ -81,13 +81,13 @@ def _embedded(data: Dataset, report: Report) -> neighbours.Index:
 
     where = compute()
     trunk = network.build(DEFAULT, "pretrained", IMAGE_SIZE)
-    key = cache_key(trunk, IMAGE_SIZE, where)
+    preprocessing = network.Preprocessing(IMAGE_SIZE, trunk.mean, trunk.std)
+    key = cache_key(trunk, preprocessing, where)
     now = data.catalog.view()
     digest = hashlib.blake2b(key.encode() + now.ids().tobytes() + now.marks().tobytes(), digest_size=8).hexdigest()
     known = index(data)
     if known is not None and known.document["digest"] == digest:
         return known
-    preprocessing = network.Preprocessing(IMAGE_SIZE, trunk.mean, trunk.std)
     document = {"digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "made": time.time(), "asked": len(now)}
 
     def embedded(rows: list[Row], tell: Callable[[Progress], bool]) -> Embeddings | None:

@@ -15,7 +15,7 @@ from engine.projection import Map, company, inside
 
 NAMED = 24  # groups whose names stand on the map
 _GROUPS = 250  # classes with a colour of their own
-_CELLS = 24  # along a side, when the densest place of a group is looked for
+_CELLS = 14  # along a side, when the densest place of a group is looked for
 
 
 @dataclass(frozen=True)

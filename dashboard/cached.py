@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.lasting import spare_lasting_objects
 from dashboard.map_points import Points, points
 from engine import mapping
 from engine.data.datasets import Dataset
@@ -160,6 +161,7 @@ def warm_up() -> threading.Thread:
         time.sleep(_BREATH)
         heavy("engine.model")
         heavy("pytorch_grad_cam")
+        spare_lasting_objects()
 
     thread = threading.Thread(target=load, name="warm-up", daemon=True)
     thread.start()

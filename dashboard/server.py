@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from dashboard.lasting import spare_lasting_objects
 from dashboard.words import plain
 from engine.data import adding
 from engine.data.datasets import DEMO, dataset, datasets
@@ -133,3 +134,4 @@ def _prepare_first_page() -> None:
     importlib.import_module("dashboard.start")
     # Streamlit looks at the call stack once, for which `inspect` resolves the file of every module: it keeps the answers.
     inspect.stack()
+    spare_lasting_objects()

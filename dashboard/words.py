@@ -31,7 +31,8 @@ def plain(name: str) -> str:
     Such a sign could turn the letters after it round, or make two names look the same. The joiners of Persian and of emoji
     stay as they are.
     """
-    return "".join(_visible(sign) for sign in " ".join(str(name).split()))
+    line = " ".join(str(name).split())
+    return line if line.isprintable() else "".join(map(_visible, line))
 
 
 def _visible(sign: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import queue
 from engine.config import Config
-from engine.data.datasets import dataset
+from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
 from engine.errors import UserError
 from engine.files import locked, read_json, replacing, write_json
@@ -29,7 +29,8 @@ def start(config: Config) -> Run:
     return run
 
 
-def create(config: Config) -> Run:
+def check(config: Config) -> Dataset:
+    """The dataset of a configuration that can be run. Raises UserError for what can be told without loading anything."""
     from engine.backbones import check_name, check_weights
 
     data = dataset(config.dataset)
@@ -39,6 +40,11 @@ def create(config: Config) -> Run:
         )
     check_name(config.model)
     check_weights(config.weights, config.model)
+    return data
+
+
+def create(config: Config) -> Run:
+    data = check(config)
     queue.slots()
     document = {
         "config": config.to_dict(),

@@ -24,12 +24,16 @@ class Pixels:
     failures: dict[int, str]
 
 
+def is_decoded(contents: Sequence[str], size: int) -> bool:
+    """Whether just these images are there at `size`."""
+    return _file(contents, size).is_file()
+
+
 def decoded(
     files: Sequence[Path], contents: Sequence[str], size: int, report: Callable[[Progress], bool] = lambda progress: True
 ) -> Pixels | None:
     """The images at `size`, from the cache where just these were decoded before; None where `report` says not to go on."""
-    key = hashlib.blake2b("\n".join([str(size), *contents]).encode(), digest_size=12).hexdigest()
-    file = cache_dir("pixels") / f"{key}.npy"
+    file = _file(contents, size)
     if file.is_file():
         os.utime(file)
         return Pixels(np.load(file, mmap_mode="r"), {})
@@ -50,3 +54,8 @@ def decoded(
             # Not kept under this key: the file may be mended, and the next run would not hear of it.
             return Pixels(np.array(images), failures)
     return Pixels(np.load(file, mmap_mode="r"), failures)
+
+
+def _file(contents: Sequence[str], size: int) -> Path:
+    key = hashlib.blake2b("\n".join([str(size), *contents]).encode(), digest_size=12).hexdigest()
+    return cache_dir("pixels") / f"{key}.npy"

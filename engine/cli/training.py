@@ -5,10 +5,10 @@ import sys
 import time
 
 from engine import launcher
-from engine.backbones import DEFAULT
+from engine.cli.configuration import configuration, configuration_arguments, fields_help
 from engine.cli.output import json_flag
+from engine.cli.probing import dry_run
 from engine.cli.runs import say
-from engine.config import PRESET_HELP, PRESETS, configure, fields, parse_settings
 from engine.runs import Run
 
 _POLL = 0.3
@@ -20,22 +20,22 @@ def register(commands: argparse._SubParsersAction) -> None:
         help="start a run",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Train a model.",
-        epilog=_fields_help(),
+        epilog=fields_help(),
     )
-    train.add_argument("--dataset", required=True, help="name of a registered dataset")
-    train.add_argument("--preset", default="fast", help="; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items()))
-    train.add_argument("--model", help=f"backbone (default {DEFAULT}; see `models`)")
-    train.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the preset; may be repeated"
-    )
+    configuration_arguments(train, preset="fast")
     train.add_argument("--detach", action="store_true", help="return at once; the run goes on in the background")
+    train.add_argument(
+        "--dry-run", action="store_true", help="measure a few steps, say how long the run would take, start nothing"
+    )
     train.set_defaults(command=_train)
     json_flag(train)
 
 
 def _train(args: argparse.Namespace) -> int:
-    changes = parse_settings(args.set) | ({"model": args.model} if args.model else {})
-    run = launcher.start(configure(args.dataset, args.preset, **changes))
+    config = configuration(args)
+    if args.dry_run:
+        return dry_run(args, config)
+    run = launcher.start(config)
     if args.detach:
         return say(args, run, f"{run.id} was started.")
     print(f"{run.id} runs in the background; Ctrl-C leaves it running.", file=sys.stderr)
@@ -71,14 +71,3 @@ def _line(event: dict) -> str:
     score = f"validation loss {event['validation_loss']:.4f}, macro F1 {event['validation_macro_f1']:.4f}"
     name = f"epoch {event['epoch']}" if event["kind"] == "epoch" else f"C = {event['C']:g}"
     return f"{name}: {score}{' (best)' if event['best'] else ''}"
-
-
-def _fields_help() -> str:
-    lines = ["fields for --set:"]
-    for name, field in fields().items():
-        default = "" if field.default == "" else f" (default {field.default})"
-        lines.append(f"  {name:16} {field.metadata['help']}{default}")
-    lines.append("\npresets:")
-    for name, changes in PRESETS.items():
-        lines.append(f"  {name:16} {', '.join(f'{field}={value}' for field, value in changes.items())}")
-    return "\n".join(lines)

@@ -1,0 +1,33 @@
+"""The arguments that name a configuration."""
+
+import argparse
+
+from engine.backbones import DEFAULT
+from engine.config import PRESET_HELP, PRESETS, Config, configure, fields, parse_settings
+
+
+def configuration_arguments(parser: argparse.ArgumentParser, preset: str) -> None:
+    """What names a configuration; `configuration` reads it."""
+    parser.add_argument("--dataset", required=True, help="name of a registered dataset")
+    presets = "; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items())
+    parser.add_argument("--preset", default=preset, help=f"{presets} (default {preset})")
+    parser.add_argument("--model", help=f"backbone (default: the preset's, or {DEFAULT}; see `models`)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the preset; may be repeated"
+    )
+
+
+def configuration(args: argparse.Namespace) -> Config:
+    changes = parse_settings(args.set) | ({"model": args.model} if args.model else {})
+    return configure(args.dataset, args.preset, **changes)
+
+
+def fields_help() -> str:
+    lines = ["fields for --set:"]
+    for name, field in fields().items():
+        default = "" if field.default == "" else f" (default {field.default})"
+        lines.append(f"  {name:16} {field.metadata['help']}{default}")
+    lines.append("\npresets:")
+    for name, changes in PRESETS.items():
+        lines.append(f"  {name:16} {', '.join(f'{field}={value}' for field, value in changes.items())}")
+    return "\n".join(lines)

@@ -1,0 +1,65 @@
+"""`train --dry-run` and `lr-find`: what a short measurement says before a training."""
+
+import argparse
+from typing import Any
+
+from engine import launcher, probes
+from engine.cli.configuration import configuration, configuration_arguments
+from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.config import Config
+from engine.training.facts import Progress
+
+_SHOWN = 18  # points of the curve in the terminal
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    finder = commands.add_parser("lr-find", help="find a learning rate: a short training whose rate rises from step to step")
+    configuration_arguments(finder, preset="balanced")
+    json_flag(finder)
+    finder.set_defaults(command=_lr_find)
+
+
+def dry_run(args: argparse.Namespace, config: Config) -> int:
+    """Print how long the run would take, by phase."""
+    found = _measured("estimate", config, "measuring")["result"]
+    if args.json:
+        print_json({"config": config.to_dict(), **found})
+        return 0
+    print_table(["phase", "time", ""], [[p["name"], _duration(p["seconds"]), p["note"]] for p in found["phases"]])
+    print(f"\nAbout {_duration(found['seconds'])} in all, at {found['images_per_second']:.3g} images/s. Nothing was started.")
+    return 0
+
+
+def _lr_find(args: argparse.Namespace) -> int:
+    found = _measured("lr-find", configuration(args), "raising the learning rate")
+    if args.json:
+        print_json({key: found[key] for key in ("points", "suggestion", "reason", "config")})
+        return 0
+    points = found["points"]
+    shown = points[:: max(1, len(points) // _SHOWN)]
+    print_table(["learning rate", "loss"], [[f"{p['lr']:.1e}", round(p["smoothed"], 3)] for p in shown])
+    print(f"\n{found['reason']}")
+    if found["suggestion"]:
+        print(f"Train with: --set peak_lr={found['suggestion']:.1e}")
+    return 0
+
+
+def _measured(kind: str, config: Config, label: str) -> dict[str, Any]:
+    """The probe's answer, measured in this process; its file is the one that the pages read."""
+    from engine.training.probe import run
+
+    launcher.check(config)
+    probes.check(kind, config)
+    show = progress_line(label)
+
+    def tell(progress: Progress) -> bool:
+        show(progress.done, progress.total)
+        return True
+
+    return run(kind, probes.identity(kind, config), config, tell)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,88 @@
+"""Measuring how fast this machine loads, decodes, trains and answers: a few steps of the very loop that a run uses."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from engine import model, network
+from engine.config import Config
+from engine.data.datasets import dataset
+from engine.data.loading import decoded_batches
+from engine.device import compute
+from engine.embeddings import cache_key, forward
+from engine.errors import UserError
+from engine.estimates import Speeds
+from engine.model import Model
+from engine.training.batches import Images
+from engine.training.facts import Epoch, Progress
+from engine.training.finetune import FineTuning
+
+_FILES = 128  # decoded and embedded: two batches, of which the first warms up
+_STEPS = 4
+_PARTS = ("loading the model", "decoding", "answering", "training steps")
+
+
+def measure(config: Config, report: Callable[[Progress], bool] = lambda progress: True) -> Speeds:
+    """The speeds of this configuration on its dataset's images. Raises UserError where it cannot run."""
+
+    def next_part(number: int) -> None:
+        report(Progress(_PARTS[number], number, len(_PARTS)))
+
+    next_part(0)
+    began = time.monotonic()
+    where = compute(config.device, config.precision)
+    trunk = network.build(config.model, config.weights if config.method == "linear" else "none", config.image_size)
+    classes = dataset(config.dataset).classes
+    current = model.new(trunk, classes, config.image_size, where, config.seed, config.views)
+    load = time.monotonic() - began
+    catalog = dataset(config.dataset).catalog
+    files = catalog.files(catalog.frame("train").head(_FILES))
+    if not files:
+        raise UserError(f"The dataset {config.dataset} has no training images.")
+    next_part(1)
+    decode = _rate(batch.images for batch in decoded_batches(files, config.image_size, batch_size=32))
+    next_part(2)
+    embed = _rate(indices for indices, _, _ in forward(files, trunk, current.preprocessing, where))
+    vectors = cache_key(trunk, current.preprocessing, where)
+    if config.method == "linear":
+        return Speeds(load, decode, embed, trunk.features, vectors)
+    next_part(3)
+    step, validate = _training(current, config)
+    return Speeds(load, decode, embed, trunk.features, vectors, step, validate)
+
+
+def _rate(batches: "Iterator[np.ndarray]") -> float:  # noqa: F821
+    """Items a second, without the first batch, which warms up, where there are more."""
+    began, counts, times = time.monotonic(), [], []
+    for batch in batches:
+        counts.append(len(batch))
+        times.append(time.monotonic())
+    if len(counts) > 1:
+        return max(sum(counts[1:]), 1) / max(times[-1] - times[0], 1e-6)
+    return max(sum(counts), 1) / max(times[-1] - began, 1e-6)
+
+
+def _training(current: Model, config: Config) -> tuple[float, float]:
+    """Seconds a step and images a second in validation, on pictures of noise: the network does as much work on them."""
+    # The whole network at the full size: what the later, longer part of the training does.
+    steady = replace(config, epochs=1, unfreeze_epochs=0, initial_size=0, weights="none")
+    count = _STEPS * config.batch_size
+    labels = np.arange(count) % len(current.meta.classes)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (count, config.image_size, config.image_size, 3), dtype=np.uint8)
+    images = Images(pixels, labels)
+    few = Images(pixels[: min(count, 64)], labels[: min(count, 64)])
+    trainer = FineTuning(current.classifier, images, few, steady, current.preprocessing, current.compute)
+    torch.manual_seed(0)
+    times = [time.monotonic()]
+    for fact in trainer.fit():
+        times.append(time.monotonic())
+        if isinstance(fact, Epoch):
+            break
+    taken = np.diff(times)
+    # The first step allocates; the last interval is the validation.
+    return statistics.median(taken[1:-1] if len(taken) > 2 else taken[:1]), len(few.labels) / taken[-1]

@@ -1,0 +1,120 @@
+"""The learning-rate finder: a short training whose rate rises from step to step (Smith 2017).
+
+The loss falls where the rate is useful and rises where it is too high. The suggestion is the rate at which half of the fall
+is done: near the steepest place, as the paper and fastai advise, and not moved by the bumps of single batches.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+
+from engine import model, network, scoring
+from engine.config import Config
+from engine.data.datasets import dataset
+from engine.data.loading import decoded_batches
+from engine.device import compute
+from engine.errors import UserError
+from engine.training.batches import Images
+from engine.training.facts import Progress, Step
+from engine.training.finetune import FineTuning
+
+LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 90
+_SMOOTHING = 0.85
+_TOO_HIGH = 3.0  # times the lowest loss: beyond that nothing is learnt about
+_LEAST_FALL = 0.05  # of the first loss
+_IMAGES = 1024  # at most, drawn evenly from the training images
+
+
+@dataclass(frozen=True)
+class Point:
+    """One step: its learning rate, the loss of its batch, and the exponentially smoothed loss."""
+
+    lr: float
+    loss: float
+    smoothed: float
+
+    def to_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+class RangeTest(FineTuning):
+    """A training whose learning rate rises geometrically from LOWEST to HIGHEST."""
+
+    def learning_rate(self) -> float:
+        return LOWEST * (HIGHEST / LOWEST) ** (self.step / (STEPS - 1))
+
+
+def find(config: Config, report: Callable[[Progress], bool] = lambda progress: True) -> Iterator[Point]:
+    """The points of a range test for this configuration, until the loss explodes, the rate is at its highest, or `report` says no.
+
+    Raises UserError where the configuration cannot be trained.
+    """
+    if config.method != "finetune":
+        raise UserError("method=linear has no learning rate to find.", "Set method=finetune.")
+    trainer = _range_test(config, report)
+    average, best = 0.0, float("inf")
+    try:
+        for number, fact in enumerate(itertools.islice(_steps(trainer), STEPS), start=1):
+            average = _SMOOTHING * average + (1 - _SMOOTHING) * fact.loss
+            smoothed = average / (1 - _SMOOTHING**number)
+            best = min(best, smoothed)
+            yield Point(fact.learning_rate, fact.loss, smoothed)
+            if smoothed > _TOO_HIGH * best or not report(Progress("raising the learning rate", number, STEPS, fact.rate)):
+                return
+    except UserError:
+        # Nothing is finite beyond this rate, which is what was to be found.
+        if average == 0.0:
+            raise
+
+
+def suggestion(points: Sequence[Point]) -> tuple[float | None, str]:
+    """The rate to take and why; None where no rate brought the loss down."""
+    if len(points) < 2:
+        return None, "There are too few points to tell."
+    losses, rates = np.array([p.smoothed for p in points]), np.array([p.lr for p in points])
+    low = int(np.argmin(losses))
+    high = int(np.argmax(losses[: low + 1]))
+    fall = losses[high] - losses[low]
+    if fall < _LEAST_FALL * losses[0]:
+        return None, "The loss fell at no learning rate: look at the labels, the augmentation and the share that is trained."
+    half = high + int(np.argmax(losses[high:] <= losses[high] - fall / 2))
+    reason = (
+        f"The loss falls from {losses[high]:.2f} to {losses[low]:.2f} at a rate of {rates[low]:.1e}, "
+        f"and has done half of that at {rates[half]:.1e}, where it falls fast and is far from rising again."
+    )
+    if low == len(points) - 1:
+        reason += " It was still falling at the highest rate: a larger one may do as well."
+    return float(rates[half]), reason
+
+
+def _range_test(config: Config, report: Callable[[Progress], bool]) -> RangeTest:
+    # One epoch after the other, without anything that an epoch decides; weights are averaged for nobody.
+    plain = replace(config, epochs=STEPS, patience=0, unfreeze_epochs=0, initial_size=0, ema=0.0, views="one", workers=0)
+    where = compute(plain.device, plain.precision)
+    data = dataset(plain.dataset)
+    images = _sample(scoring.of_split(data, "train", data.classes), plain, report)
+    torch.manual_seed(plain.seed)
+    trunk = network.build(plain.model, plain.weights, plain.image_size)
+    current = model.new(trunk, data.classes, plain.image_size, where, plain.seed)
+    one = Images(images.pixels[:1], images.labels[:1])
+    return RangeTest(current.classifier, images, one, plain, current.preprocessing, where)
+
+
+def _steps(trainer: RangeTest) -> Iterator[Step]:
+    return (fact for fact in trainer.fit() if isinstance(fact, Step))
+
+
+def _sample(images: scoring.LabelledImages, config: Config, report: Callable[[Progress], bool]) -> Images:
+    """Some of the training images, decoded, with their labels; those that cannot be read are left out."""
+    chosen = np.random.default_rng(config.seed).permutation(len(images.labels))[:_IMAGES]
+    pixels, labels = [], []
+    for batch in decoded_batches([images.files[i] for i in chosen], config.image_size):
+        pixels.append(batch.images)
+        labels.append(images.labels[chosen[batch.indices]])
+        report(Progress("decoding images", sum(map(len, labels)), len(chosen)))
+    if not sum(map(len, labels)):
+        raise UserError(f"The dataset {config.dataset} has no training images that can be read.")
+    return Images(np.concatenate(pixels), np.concatenate(labels))

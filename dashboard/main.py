@@ -1,8 +1,13 @@
 """Page configuration and navigation."""
 
+from pathlib import Path
+
 import streamlit as st
 
-st.set_page_config(page_title="Scenescope", page_icon=":material/landscape:", layout="wide")
+# A file of our own: a Material icon would be asked for at fonts.gstatic.com, at every rerun.
+_ICON = Path(__file__).parent / "icon.svg"
+
+st.set_page_config(page_title="Scenescope", page_icon=str(_ICON), layout="wide")
 
 st.navigation(
     [

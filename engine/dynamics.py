@@ -37,7 +37,12 @@ class Dynamics:
 
 def begin(run_path: Path, contents: Sequence[str], true: np.ndarray) -> None:
     """Name the images whose predictions will be written, in their order."""
-    write_json(run_path / "dynamics.json", {"contents": list(contents), "true": [int(label) for label in true]}, durable=True)
+    write_json(
+        run_path / "dynamics.json",
+        {"contents": list(contents), "true": [int(label) for label in true]},
+        durable=True,
+        make_folder=False,
+    )
 
 
 def write_epoch(run_path: Path, epoch: int, predictions: pd.DataFrame) -> None:

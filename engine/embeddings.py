@@ -78,8 +78,11 @@ def embed(
     compute: Compute,
     report: Callable[[Progress], bool] = lambda progress: True,
     cached: bool = True,
+    scanned: bool = True,
 ) -> Embeddings | None:
     """Embeddings of the images; `cached`: from the cache where their content is known, and kept there.
+
+    `scanned`: `contents` are the catalog's hashes; a file that holds something else by now is a failure.
 
     `report` hears of the progress and says whether to go on; None is returned where it says no (what was computed stays
     in the cache).
@@ -89,7 +92,9 @@ def embed(
     missing = [i for i, content in enumerate(contents) if content not in known]
     missing = list({contents[i]: i for i in missing}.values())
     failures, fresh, began, done = {}, {}, time.monotonic(), 0
-    for indices, vectors, unread in forward([files[i] for i in missing], trunk, preprocessing, compute):
+    for indices, vectors, unread in forward(
+        [files[i] for i in missing], trunk, preprocessing, compute, [contents[i] for i in missing] if scanned else None
+    ):
         # What goes into the cache is also what is answered now: a run on cached embeddings gives the same numbers.
         kept = vectors.astype(np.float16) if cache else vectors
         fresh.update({contents[missing[i]]: vector for i, vector in zip(indices, kept, strict=True)})
@@ -109,13 +114,17 @@ def embed(
 
 
 def forward(
-    files: Sequence[Path], trunk: Trunk, preprocessing: Preprocessing, compute: Compute
+    files: Sequence[Path],
+    trunk: Trunk,
+    preprocessing: Preprocessing,
+    compute: Compute,
+    contents: Sequence[str] | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, dict[int, str]]]:
     """Batches of (indices into `files`, features (n, features) float32, reasons for the unreadable), in order, uncached."""
     if not files:
         return
     module = compute.place(trunk.module).eval()
-    for batch in decoded_batches(files, preprocessing.size):
+    for batch in decoded_batches(files, preprocessing.size, contents=contents):
         with torch.inference_mode(), compute.autocast():
             vectors = preprocessing.pooled(module, compute.batch(preprocessing(to_uint8_batch(batch.images))))
         yield batch.indices, vectors.cpu().numpy(), batch.failures

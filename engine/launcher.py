@@ -124,7 +124,7 @@ def _ask(run: Run, what: str) -> None:
     if not run.status.active:
         raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
     # Whole or absent: the process reads the word as soon as the marker is there.
-    with replacing(run.path / "stop") as marker:
+    with replacing(run.path / "stop", make_folder=False) as marker:
         marker.write_text(what)
 
 

@@ -42,8 +42,9 @@ def decoded(
     with replacing(file) as temporary:
         shape = (len(files), size, size, 3)
         images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(temporary)
         done = 0
-        for batch in decoded_batches(files, size):
+        for batch in decoded_batches(files, size, contents=contents):
             images[batch.indices] = batch.images
             failures.update(batch.failures)
             done += len(batch.indices) + len(batch.failures)
@@ -59,3 +60,10 @@ def decoded(
 def _file(contents: Sequence[str], size: int) -> Path:
     key = hashlib.blake2b("\n".join([str(size), *contents]).encode(), digest_size=12).hexdigest()
     return cache_dir("pixels") / f"{key}.npy"
+
+
+def _reserve(file: Path) -> None:
+    """Take the room of the whole file at once: on a full disk, a write into a map without blocks kills the process (SIGBUS)."""
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with open(file, "r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)

@@ -46,7 +46,7 @@ def table(images: pd.DataFrame, true: np.ndarray, probabilities: np.ndarray) -> 
 def write_predictions(run_path: Path, split: str, predictions: pd.DataFrame, classes: Sequence[str]) -> None:
     arrow = pa.Table.from_pandas(predictions, preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), b"classes": "\0".join(classes).encode()})
-    with replacing(_file(run_path, split), durable=True) as temporary:
+    with replacing(_file(run_path, split), durable=True, make_folder=False) as temporary:
         pq.write_table(arrow, temporary, compression="zstd")
 
 

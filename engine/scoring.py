@@ -24,17 +24,25 @@ SPLITS = ("test", "validation", "train")
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Files with their class indices: `frame` has the columns id, path, hash of `Catalog.frame`."""
+    """Files with their class indices: `frame` has the columns id, path, hash of `Catalog.frame`.
+
+    Of files that were never `scanned` the hash is a stand-in.
+    """
 
     frame: pd.DataFrame
     files: list[Path]
     labels: np.ndarray
+    scanned: bool = True
 
 
 def of_split(data: Dataset, split: str, classes: tuple[str, ...]) -> LabelledImages:
-    """The readable images of a split whose class the model knows."""
+    """The readable images of a split whose class the model knows.
+
+    They are in the order of their contents: what a run learns is a function of the data's fingerprint, not of when and
+    under which names the files were scanned.
+    """
     frame = data.catalog.frame(split)
-    frame = frame[frame["class"].isin(classes)].reset_index(drop=True)
+    frame = frame[frame["class"].isin(classes)].sort_values(["hash", "class", "path"], ignore_index=True)
     index = {name: i for i, name in enumerate(classes)}
     return LabelledImages(frame, data.catalog.files(frame), frame["class"].map(index).to_numpy(dtype=np.int64))
 
@@ -56,7 +64,7 @@ def of_folder(folder: Path, classes: tuple[str, ...]) -> tuple[LabelledImages, l
     paths = [str(item.path.relative_to(layout.root)) for item in found]
     frame = pd.DataFrame({"id": range(len(found)), "path": paths, "hash": paths})
     labels = np.array([classes.index(item.class_name) for item in found], dtype=np.int64)
-    return LabelledImages(frame, [item.path for item in found], labels), unknown
+    return LabelledImages(frame, [item.path for item in found], labels, scanned=False), unknown
 
 
 def predictions(
@@ -67,7 +75,8 @@ def predictions(
     With a `frozen` trunk the features come from the embedding cache, where their content is known.
     """
     contents = images.frame["hash"].tolist()
-    features = embed(images.files, contents, answering.trunk, answering.preprocessing, answering.compute, report, cached=frozen)
+    how = (answering.trunk, answering.preprocessing, answering.compute)
+    features = embed(images.files, contents, *how, report, cached=frozen, scanned=images.scanned)
     if features is None:
         raise InterruptedError
     read = ~np.isnan(features.vectors).any(axis=1)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.data.images import ImageError, load_square
+from engine.files import content_hash
 
 Source = Path | bytes
 _AHEAD = 2
@@ -24,25 +25,43 @@ class Batch:
     failures: dict[int, str]
 
 
-def decoded_batches(sources: Sequence[Source], size: int, batch_size: int = 64) -> Iterator[Batch]:
-    """Every source once, in order; one that cannot be read is in `failures` with its reason, and nothing stops."""
+def decoded_batches(
+    sources: Sequence[Source], size: int, batch_size: int = 64, contents: Sequence[str] | None = None
+) -> Iterator[Batch]:
+    """Every source once, in order; one that cannot be read is in `failures` with its reason, and nothing stops.
+
+    `contents`: the hashes that the catalog knows of the files; a file whose content is another by now is a failure.
+    """
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         waiting: deque[tuple[range, list[Future]]] = deque()
         starts = iter(range(0, len(sources), batch_size))
         while True:
             while len(waiting) <= _AHEAD and (start := next(starts, None)) is not None:
                 span = range(start, min(start + batch_size, len(sources)))
-                waiting.append((span, [pool.submit(_decode, sources[i], size) for i in span]))
+                waiting.append((span, [pool.submit(_decode, sources[i], size, contents[i] if contents else None) for i in span]))
             if not waiting:
                 return
             yield _collect(*waiting.popleft(), size)
 
 
-def _decode(source: Source, size: int) -> np.ndarray | str:
+def _decode(source: Source, size: int, content: str | None) -> np.ndarray | str:
     try:
-        return load_square(source, size)
+        return load_square(_unchanged(source, content) if content and isinstance(source, Path) else source, size)
     except ImageError as error:
         return str(error)
+
+
+def _unchanged(file: Path, content: str) -> bytes:
+    """What is in the file, if it is still what was scanned: under another content's key it would be found for ever."""
+    try:
+        found = file.read_bytes()
+    except FileNotFoundError:
+        raise ImageError("the file is gone") from None
+    except OSError as error:
+        raise ImageError(f"cannot be read ({error.strerror})") from None
+    if content_hash(found) != content:
+        raise ImageError("its content has changed since the dataset was scanned")
+    return found
 
 
 def _collect(span: range, futures: list[Future], size: int) -> Batch:

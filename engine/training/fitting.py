@@ -13,7 +13,7 @@ from engine.model import Model
 from engine.pixels import decoded
 from engine.runs import Run
 from engine.scoring import LabelledImages
-from engine.training import checkpoint
+from engine.training import checkpoint, left_out
 from engine.training.batches import Images
 from engine.training.facts import Epoch, Message, Progress, Step
 from engine.training.finetune import FineTuning
@@ -40,12 +40,15 @@ def _train_linear(run: Run, recorder: Recorder, where: Compute, train: LabelledI
     features = embed(files, contents, fresh.trunk, fresh.preprocessing, where, report)
     if features is None:
         raise Stopped
-    _tell_failures(recorder, features.failures, [str(file) for file in files])
-    recorder.state("training", "fitting the linear head")
     labels = np.concatenate([images.labels for images in both])
     read = ~np.isnan(features.vectors).any(axis=1)
     in_train = np.arange(len(labels)) < len(train.labels)
     first, second = read & in_train, read & ~in_train
+    paths = [path for images in both for path in images.frame["path"]]
+    unread = {i: features.failures.get(i, "a copy of one that cannot be read") for i in np.flatnonzero(~read)}
+    left_out.tell(recorder, unread, paths)
+    left_out.check_enough(labels[first], labels[second], run.classes)
+    recorder.state("training", "fitting the linear head")
     parts = (features.vectors[first], labels[first], features.vectors[second], labels[second])
     probe = LinearProbe(*parts, len(run.classes), balanced=config.balance == "weights")
     for number, fact in enumerate(probe.fit(), start=1):
@@ -64,9 +67,13 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
     resumed = checkpoint.load(run.path, "last") if checkpoint.generations(run.path, "last") else None
     current = model.from_checkpoint(resumed, where) if resumed else _fresh_model(run, recorder, where)
     images = [_images(split, config.image_size, recorder) for split in (train, validation)]
+    left_out.check_enough(images[0].labels, images[1].labels, run.classes)
+    learnt_from = left_out.identity(images)
     trainer = FineTuning(current.classifier, *images, config, current.preprocessing, where)
     if resumed:
-        trainer.load_state(resumed.training or {})
+        state = dict(resumed.training or {})
+        left_out.check_same(state.pop("images", learnt_from), learnt_from)
+        trainer.load_state(state)
         recorder.event({"kind": "resumed", "step": trainer.step, "epoch": trainer.epoch})
         for note in (*resumed.notes, f"Resumed after step {trainer.step}, in epoch {trainer.epoch + 1}."):
             recorder.record(Message(note))
@@ -84,7 +91,8 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
             checkpoint.save(run.path, "best", fact.step, current.meta, trainer.answering.state_dict())
         stopping = recorder.stop_requested()
         if isinstance(fact, Epoch) or stopping or time.monotonic() - saved > _SAVE_SECONDS:
-            checkpoint.save(run.path, "last", trainer.step, current.meta, current.classifier.state_dict(), trainer.state())
+            state = {**trainer.state(), "images": learnt_from}
+            checkpoint.save(run.path, "last", trainer.step, current.meta, current.classifier.state_dict(), state)
             saved = time.monotonic()
         if stopping:
             raise Stopped
@@ -115,7 +123,7 @@ def _images(images: LabelledImages, size: int, recorder: Recorder) -> Images:
     pixels = decoded(images.files, images.frame["hash"].tolist(), size, reporter(recorder))
     if pixels is None:
         raise Stopped
-    _tell_failures(recorder, pixels.failures, images.frame["path"].tolist())
+    left_out.tell(recorder, pixels.failures, images.frame["path"].tolist())
     contents = tuple(images.frame["hash"])
     if not pixels.failures:
         return Images(pixels.images, images.labels, contents)
@@ -129,8 +137,3 @@ def reporter(recorder: Recorder) -> Callable[[Progress], bool]:
         return not recorder.stop_requested()
 
     return report
-
-
-def _tell_failures(recorder: Recorder, failures: dict[int, str], names: list[str]) -> None:
-    for index, reason in failures.items():
-        recorder.record(Message(f"Left out: {names[index]} ({reason}).", "warning"))

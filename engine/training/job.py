@@ -13,18 +13,17 @@ from engine.data.datasets import Dataset, dataset
 from engine.device import Compute, compute
 from engine.embeddings import embed
 from engine.errors import UserError
-from engine.files import write_json
+from engine.files import read_json, write_json
 from engine.home import PROJECT
 from engine.model import Model
 from engine.predictions import write_predictions
 from engine.runs import Run
 from engine.scoring import LabelledImages
-from engine.training import checkpoint
+from engine.training import checkpoint, left_out
 from engine.training.facts import Message
 from engine.training.fitting import fit, reporter
 from engine.training.record import Recorder, Stopped
 
-_SAVE_SECONDS = 60.0  # at most this much work is lost to a kill
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "pillow", "streamlit")
 
 
@@ -33,14 +32,15 @@ def execute(run: Run, recorder: Recorder) -> None:
     config = run.config
     recorder.state("preparing", "loading the model")
     where = compute(config.device, config.precision)
-    _write_environment(run, where)
     data = _unchanged_dataset(run, recorder)
-    train, validation = (scoring.of_split(data, split, run.classes) for split in ("train", "validation"))
+    _write_environment(run, where)
+    # All at once: a scan while the run trains must not put another test set in the place of this one.
+    train, validation, test = (scoring.of_split(data, split, run.classes) for split in ("train", "validation", "test"))
     trained = fit(run, recorder, where, train, validation)
-    _evaluate(run, recorder, trained, data, validation)
+    _evaluate(run, recorder, trained, validation, test)
 
 
-def _evaluate(run: Run, recorder: Recorder, trained: Model, data: Dataset, validation: LabelledImages) -> None:
+def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: LabelledImages, test: LabelledImages) -> None:
     """Fit the temperature on validation, then score validation and test; test is looked at here and nowhere else."""
     recorder.state("evaluating", "scoring validation and test")
     report, frozen = reporter(recorder), run.config.method == "linear"
@@ -56,12 +56,13 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, data: Dataset, valid
     if features is None:
         raise Stopped
     read = ~np.isnan(features.vectors).any(axis=1)
+    if not read.any():
+        raise UserError("No validation image can be read any more.", "Put the files back, then resume the run.")
     temperature = model.fit_temperature(trained.logits_of(features.vectors[read]), validation.labels[read])
     calibrated = trained.with_temperature(temperature)
     checkpoint.save(run.path, "best", checkpoint.load(run.path).step, calibrated.meta, calibrated.classifier.state_dict())
     results = {}
-    for split in ("validation", "test"):
-        images = validation if split == "validation" else scoring.of_split(data, split, run.classes)
+    for split, images in (("validation", validation), ("test", test)):
         if not len(images.labels):
             recorder.record(Message(f"There are no {split} images: the run has no {split} score.", "warning"))
             continue
@@ -69,23 +70,45 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, data: Dataset, valid
             found, unread = scoring.predictions(calibrated, images, frozen, report)
         except InterruptedError:
             raise Stopped from None
-        for path, reason in unread.items():
-            recorder.record(Message(f"Left out of {split}: {path} ({reason}).", "warning"))
+        left_out.tell(recorder, dict(enumerate(unread.values())), list(unread))
+        if not len(found):
+            recorder.record(Message(f"No {split} image can be read: the run has no {split} score.", "warning"))
+            continue
         write_predictions(run.path, split, found, run.classes)
         scores = metrics.evaluation(found, run.classes)
         results[split] = {key: scores[key] for key in ("n", "accuracy", "macro_f1", "loss", "small")}
         recorder.event({"kind": "score", "split": split, **results[split]})
-    write_json(run.path / "results.json", {**results, "temperature": temperature}, durable=True)
+    write_json(run.path / "results.json", {**results, "temperature": temperature}, durable=True, make_folder=False)
     recorder.state("finished", _sentence(results))
 
 
 def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
+    """The run's dataset. What a run has learnt belongs to the images that it has learnt from: it does not go on with others.
+
+    A run that has learnt nothing yet takes the dataset as it finds it, and says so. Raises UserError.
+    """
     data = dataset(run.config.dataset)
-    if data.catalog.fingerprint() != run.fingerprint:
-        recorder.record(Message("The dataset has changed since this run was created; its new state is used.", "warning"))
+    if not data.root.is_dir():
+        recorder.record(Message(f"The folder {str(data.root)!r} is not there: only what is cached can be used.", "warning"))
+    fingerprint = data.catalog.fingerprint()
+    if fingerprint == run.fingerprint:
+        return data
     if set(data.classes) != set(run.classes):
         raise UserError(f"The classes of {data.name} have changed since this run was created.", "Start a new run.")
+    if checkpoint.generations(run.path, "last"):
+        raise UserError(
+            f"The images of {data.name} have changed since this run began to learn from them.",
+            "Start a new run with the same configuration; what this one has learnt can still be evaluated.",
+        )
+    _adopt(run, fingerprint)
+    recorder.record(Message("The dataset has changed while the run waited; it learns from the new state.", "warning"))
     return data
+
+
+def _adopt(run: Run, fingerprint: str) -> None:
+    """The configuration says what reproduces the run."""
+    document = read_json(run.path / "config.json")
+    write_json(run.path / "config.json", {**document, "fingerprint": fingerprint}, durable=True, make_folder=False)
 
 
 def _sentence(results: dict) -> str:
@@ -111,4 +134,5 @@ def _write_environment(run: Run, where: Compute) -> None:
             "threads": torch.get_num_threads(),
             "fingerprint": run.fingerprint,
         },
+        make_folder=False,
     )

@@ -123,7 +123,15 @@ def test_embeddings_of_copies_are_computed_once_and_a_broken_file_is_named(finis
     one, two = write_class(tmp_path, "sea", 2, first=4000)
     (tmp_path / "broken.png").write_bytes(b"broken")
     files = [one, two, one, tmp_path / "broken.png"]
-    found = embed(files, ["new-1", "new-2", "new-1", "new-3"], loaded.trunk, loaded.preprocessing, loaded.compute, cached=False)
+    found = embed(
+        files,
+        ["new-1", "new-2", "new-1", "new-3"],
+        loaded.trunk,
+        loaded.preprocessing,
+        loaded.compute,
+        cached=False,
+        scanned=False,
+    )
     assert found.computed == 3
     assert np.array_equal(found.vectors[0], found.vectors[2])
     assert not np.array_equal(found.vectors[0], found.vectors[1])

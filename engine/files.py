@@ -72,8 +72,11 @@ def sweep(folder: Path, older_than: float = 3600.0) -> None:
 
 
 def write_json(path: Path, document: Any, durable: bool = False, make_folder: bool = True) -> None:
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # of a file name that is no UTF-8
+        text = json.dumps(document, indent=1)
     with replacing(path, durable, make_folder) as temporary:
-        temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_json(path: Path, default: Any = None) -> Any:

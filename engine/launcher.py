@@ -34,6 +34,8 @@ def check(config: Config) -> Dataset:
     from engine.backbones import check_name, check_weights
 
     data = dataset(config.dataset)
+    if not data.has_pictures:
+        raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "Choose another dataset.")
     if not data.catalog.count(Filter(splits=("validation",))):
         raise UserError(
             f"The dataset {data.name} has no validation images to choose by.", "A class needs at least two different images."

@@ -1,5 +1,6 @@
 """Scoring a model on labelled images: a split of its dataset, or any folder of class folders."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def of_folder(folder: Path, classes: tuple[str, ...]) -> tuple[LabelledImages, l
     Of a folder with splits only the test images are taken.
     """
     layout = layouts.detect(folder)
-    found = [item for item in layout.files() if looks_like_image(item.path) and item.class_name is not None]
+    found = [item for item in layout.files() if not item.obstacle and looks_like_image(item.path) and item.class_name is not None]
     found = [item for item in found if item.split == "test"] or found
     unknown = sorted({item.class_name for item in found} - set(classes))
     found = [item for item in found if item.class_name in classes]
@@ -61,10 +62,10 @@ def of_folder(folder: Path, classes: tuple[str, ...]) -> tuple[LabelledImages, l
         raise UserError(
             f"No image in {str(folder)!r} lies in a folder named like a class of this run.", f"Its classes: {', '.join(classes)}."
         )
-    paths = [str(item.path.relative_to(layout.root)) for item in found]
+    paths = [os.path.relpath(item.path, layout.root) for item in found]
     frame = pd.DataFrame({"id": range(len(found)), "path": paths, "hash": paths})
     labels = np.array([classes.index(item.class_name) for item in found], dtype=np.int64)
-    return LabelledImages(frame, [item.path for item in found], labels, scanned=False), unknown
+    return LabelledImages(frame, [Path(item.path) for item in found], labels, scanned=False), unknown
 
 
 def predictions(

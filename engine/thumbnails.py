@@ -4,9 +4,11 @@ A picture is named by the hash of the file's content that the catalog knows. It 
 content: one that was deleted or rewritten since the scan is told apart, and `present` shows what is there now.
 """
 
+import contextlib
 import io
 import os
 import threading
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from PIL import ExifTags, Image
 
 from engine.data.catalog import Row
 from engine.data.colour import to_srgb
-from engine.data.images import MAX_BYTES, ImageError, load_upright, to_rgb
+from engine.data.images import ImageError, load_upright, read_content, to_rgb
 from engine.files import content_hash
 from engine.home import cache_dir
 from engine.kept import Kept, Once
@@ -48,7 +50,7 @@ def jpeg(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
     as_scanned = (status.st_size, status.st_mtime_ns) == (row.bytes, row.mtime_ns)
     if as_scanned and (kept := _kept().get(key)) is not None:
         return kept
-    content = _read(file, status.st_size)
+    content = _read(file)
     if content_hash(content) != row.hash:
         raise ChangedError("changed since the scan")
     if _is_ready(content, longest):
@@ -59,7 +61,7 @@ def jpeg(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
 def present(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
     """What the file holds now, scanned or not; nothing is kept. Raises ImageError."""
     file = row.file(root)
-    content = _read(file, _status(file).st_size)
+    content = _read(file)
     return content if _is_ready(content, longest) else _make(content, longest)
 
 
@@ -107,20 +109,21 @@ def _is_ready(content: bytes, longest: int) -> bool:
 
 
 def _status(file: Path) -> os.stat_result:
-    try:
+    with _refusals():
         return file.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("the file is gone") from None
-    except OSError as error:
-        raise ImageError(f"the file cannot be read ({error.strerror})") from None
 
 
-def _read(file: Path, size: int) -> bytes:
-    if size > MAX_BYTES:
-        raise ImageError(f"too large: {size / 2**20:.0f} MB, the limit is {MAX_BYTES >> 20} MB")
+def _read(file: Path) -> bytes:
+    with _refusals():
+        return read_content(file)[0]
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """What the system says of a file, as an ImageError."""
     try:
-        return file.read_bytes()
-    except FileNotFoundError:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
         raise ImageError("the file is gone") from None
     except OSError as error:
         raise ImageError(f"the file cannot be read ({error.strerror})") from None

@@ -1,4 +1,4 @@
-"""`bench train | embed`: measurements next to a plain reference."""
+"""`bench train | embed`: measurements next to a plain reference; `bench catalog`: waits by size."""
 
 import argparse
 import dataclasses
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from engine.bench import speed
+from engine.bench import catalog, speed
 from engine.bench.rounds import Row
 from engine.bench.sample import of_dataset, of_folder
 from engine.cli.output import json_flag, print_json, print_table
@@ -44,6 +44,12 @@ def register(commands: argparse._SubParsersAction) -> None:
         declare(action)
         json_flag(action)
         action.set_defaults(command=lambda args, measure=measure: _bench(args, measure))
+    waits = actions.add_parser("catalog", help="how long a page waits for a catalog of many rows")
+    waits.add_argument("--rows", type=int, default=1_000_000, help="images that the catalog claims to have")
+    waits.add_argument("--classes", type=int, default=6)
+    waits.add_argument("--repeats", type=int, default=catalog.REPEATS, help="questions of each kind")
+    json_flag(waits)
+    waits.set_defaults(command=_catalog)
 
 
 def _bench(args: argparse.Namespace, measure: Callable[[argparse.Namespace], Iterator[Row]]) -> None:
@@ -56,6 +62,17 @@ def _bench(args: argparse.Namespace, measure: Callable[[argparse.Namespace], Ite
         return
     header = ["measured", "unit", "reference", "ours", "ratio", "95% interval"]
     print_table(header, [[r.name, r.unit, f"{r.reference:.1f}", f"{r.ours:.1f}", f"{r.ratio:.2f}", _interval(r)] for r in rows])
+
+
+def _catalog(args: argparse.Namespace) -> None:
+    figures = catalog.measure(args.rows, args.classes, args.repeats)
+    if args.json:
+        print_json(dataclasses.asdict(figures))
+        return
+    print(f"{figures.rows:,} rows in {figures.classes:,} classes, made in {figures.made:.1f} s")
+    print(f"memory: {figures.memory_before:.0f} MB before the first question, {figures.memory:.0f} MB after the last\n")
+    rows = [[w.name, f"{w.median:.1f}", f"{w.p95:.1f}", f"{w.worst:.1f}"] for w in figures.waits]
+    print_table(["question", "median ms", "p95 ms", "worst ms"], rows)
 
 
 def _sentence(row: Row) -> str:

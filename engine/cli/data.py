@@ -1,9 +1,10 @@
-"""`data add | list | show`."""
+"""`data add | list | show | analyse | remove | synthesize-catalog`."""
 
 import argparse
+import sys
 
 from engine.cli.output import json_flag, print_json, print_table, progress_line
-from engine.data import datasets
+from engine.data import analysis, datasets, removal, synthetic
 from engine.data.layouts import HELP, SPLITS
 
 
@@ -19,7 +20,18 @@ def register(commands: argparse._SubParsersAction) -> None:
     show = actions.add_parser("show", help="counts, sizes and the files that were put aside")
     show.add_argument("name")
     show.set_defaults(command=_show)
-    for action in (add, listing, show):
+    analyse = actions.add_parser("analyse", help="compute what is missing: properties, mean images, embeddings")
+    analyse.add_argument("name")
+    analyse.set_defaults(command=_analyse)
+    remove = actions.add_parser("remove", help="forget a dataset; a folder of yours is left alone")
+    remove.add_argument("name")
+    remove.set_defaults(command=_remove)
+    made_up = actions.add_parser("synthesize-catalog", help="a catalog without images, of any size, for measuring")
+    made_up.add_argument("--rows", type=int, required=True, help="images that it claims to have")
+    made_up.add_argument("--classes", type=int, default=6)
+    made_up.add_argument("--name", required=True)
+    made_up.set_defaults(command=_synthesize)
+    for action in (add, listing, show, analyse, remove, made_up):
         json_flag(action)
 
 
@@ -33,10 +45,12 @@ def _add(args: argparse.Namespace) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
-    summaries = [datasets.summary(dataset) for dataset in datasets.datasets()]
+    summaries, damaged = [datasets.summary(dataset) for dataset in datasets.datasets()], datasets.damaged()
     if args.json:
-        print_json(summaries)
+        print_json([*summaries, *({"name": name, "damaged": e.message, "hint": e.hint} for name, e in damaged.items())])
         return
+    for error in damaged.values():
+        print(f"{error.message} {error.hint}", file=sys.stderr)
     if not summaries:
         print("There are no datasets yet. Add one with: python -m engine data add demo")
         return
@@ -59,6 +73,36 @@ def _show(args: argparse.Namespace) -> None:
     print()
     print_table(["width", "height", "images"], [list(row) for row in dataset.catalog.sizes().head(5).itertuples(index=False)])
     _print_problems(dataset)
+
+
+def _analyse(args: argparse.Namespace) -> None:
+    dataset, lines = datasets.dataset(args.name), {}
+
+    def report(phase: str, done: int, total: int) -> None:
+        lines.setdefault(phase, progress_line(phase))(done, total)
+
+    measured = analysis.analyse(dataset, report, embeddings=True)
+    if args.json:
+        print_json({"name": dataset.name, "measured": measured, "images": dataset.catalog.count()})
+        return
+    print(f"{dataset.name}: {measured:,} of {dataset.catalog.count():,} images had to be measured; embeddings and map are there.")
+
+
+def _remove(args: argparse.Namespace) -> None:
+    known = removal.remove(args.name)
+    kept = str(known.root) if known and known.root.is_dir() else None
+    if args.json:
+        print_json({"removed": args.name, "images": kept})
+        return
+    print(f"{args.name} is removed." + (f" Its images stay where they are: {kept}" if kept else ""))
+
+
+def _synthesize(args: argparse.Namespace) -> None:
+    dataset = synthetic.synthesize(args.name, args.rows, args.classes)
+    if args.json:
+        print_json({"name": dataset.name, "rows": dataset.catalog.count(), "classes": len(dataset.classes)})
+        return
+    print(f"{dataset.name}: a catalog of {dataset.catalog.count():,} rows without images.")
 
 
 def _print_problems(dataset: datasets.Dataset) -> None:

@@ -11,7 +11,7 @@ from engine.data import datasets
 from engine.errors import UserError
 from engine.files import read_json, write_json
 from engine.home import PROJECT, data_dir
-from engine.lease import Lease, is_held
+from engine.lease import Lease
 
 _INTERVAL = 0.2  # seconds between two updates of the file
 _GRACE = 15.0  # seconds that an interpreter may need to start
@@ -34,7 +34,7 @@ class Adding:
 def start(source: str, name: str | None = None) -> str:
     """Add the dataset in a process of its own; its name. Raises UserError for what can be told at once."""
     name = datasets.check_source(source, name)
-    if is_held(_lease(name)):
+    if datasets.is_being_added(name):
         return name
     _write(Adding(name, source))
     subprocess.Popen(
@@ -56,7 +56,7 @@ def dismiss(name: str) -> None:
 
 
 def _judged(adding: Adding) -> Adding:
-    if adding.state == "adding" and not is_held(_lease(adding.name)) and time.time() - adding.updated > _GRACE:
+    if adding.state == "adding" and not datasets.is_being_added(adding.name) and time.time() - adding.updated > _GRACE:
         return Adding(
             adding.name, adding.source, "failed", message="The process that read the images has ended.", hint="Add it again."
         )
@@ -64,7 +64,7 @@ def _judged(adding: Adding) -> Adding:
 
 
 def main(source: str, name: str) -> int:
-    lease = Lease(_lease(name))
+    lease = Lease(datasets.lease(name))
     if not lease.acquire():
         return 0
     last = 0.0
@@ -86,7 +86,7 @@ def main(source: str, name: str) -> int:
         raise
     finally:
         lease.release()
-        _lease(name).unlink(missing_ok=True)
+        datasets.lease(name).unlink(missing_ok=True)
     return 0
 
 
@@ -96,11 +96,6 @@ def _folder() -> Path:
 
 def _file(name: str) -> Path:
     return _folder() / f"{name}.json"
-
-
-def _lease(name: str) -> Path:
-    _folder().mkdir(parents=True, exist_ok=True)
-    return _folder() / f"{name}.lease"
 
 
 def _write(adding: Adding) -> None:

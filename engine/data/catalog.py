@@ -38,15 +38,20 @@ CREATE INDEX IF NOT EXISTS images_by_hash ON images (hash);
 CREATE TABLE IF NOT EXISTS places (hash TEXT PRIMARY KEY, split TEXT NOT NULL);  -- a content keeps the split it was given
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+FACTS = f"path, raw, given, split, class, width, height, bytes, mtime_ns, hash, state, reason, {', '.join(MEASURED)}"
 # What later versions of the program added, in order; `user_version` counts those that a catalog has had.
 _ADDITIONS = (
     "".join(f"ALTER TABLE images ADD COLUMN {name} REAL;\n" for name in MEASURED)
     + "CREATE INDEX images_unmeasured ON images (id) WHERE state = 'ok' AND brightness IS NULL;",
+    # What a scan has read and not yet taken over.
+    f"CREATE TABLE readings ({FACTS}, PRIMARY KEY (path));",
 )
-COLUMNS = f"id, path, raw, given, split, class, width, height, bytes, mtime_ns, hash, state, reason, {', '.join(MEASURED)}"
+# SQLite would take the larger index of two that fit.
+_UNMEASURED = "images INDEXED BY images_unmeasured WHERE state = 'ok' AND brightness IS NULL"
+COLUMNS = f"id, {FACTS}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One image of the catalog; `path` is relative to the root and for display, `file` is where it is."""
 
@@ -110,8 +115,7 @@ class Catalog:
 
     def generation(self) -> str:
         """A word that changes whenever the catalog's rows do: a cache key."""
-        with self.connect() as connection:
-            return _meta(connection, "generation") or ""
+        return self.meta("generation") or ""
 
     def columns(self) -> Columns:
         """The catalog's numbers as arrays, as they are now."""
@@ -160,10 +164,20 @@ class Catalog:
         return wanted, sentences
 
     def unmeasured(self) -> int:
-        """How many readable images have no properties yet (a catalog of an earlier version): `engine.data.analysis` adds them."""
+        """How many readable images have no properties: those of an earlier version's catalog, until `engine.data.analysis` ran."""
         with self.connect() as connection:
-            query = "SELECT count(*) FROM images WHERE state = 'ok' AND brightness IS NULL"
-            return connection.execute(query).fetchone()[0]
+            return connection.execute(f"SELECT count(*) FROM {_UNMEASURED}").fetchone()[0]
+
+    def unmeasured_rows(self, after: int, limit: int) -> list[Row]:
+        """The first of them with an id above `after`."""
+        query = f"SELECT {COLUMNS} FROM {_UNMEASURED} AND id > ? ORDER BY id LIMIT ?"
+        with self.connect() as connection:
+            return [Row(*row) for row in connection.execute(query, (after, limit))]
+
+    def meta(self, key: str) -> str | None:
+        with self.connect() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
 
     def frame(self, split: str) -> pd.DataFrame:
         """The readable images of one split, by id: columns id, path, class, hash (and raw, for `Row.file`)."""
@@ -187,8 +201,7 @@ class Catalog:
 
     def fingerprint(self) -> str:
         """A hash over the content, class and split of every readable image, whatever the files' order or place."""
-        with self.connect() as connection:
-            return _meta(connection, "fingerprint") or ""
+        return self.meta("fingerprint") or ""
 
 
 def touch(connection: sqlite3.Connection) -> None:
@@ -212,8 +225,3 @@ def _migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.rollback()
         raise
-
-
-def _meta(connection: sqlite3.Connection, key: str) -> str | None:
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    return row[0] if row else None

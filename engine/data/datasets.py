@@ -1,9 +1,10 @@
 """Registered datasets: `data/<name>/` holds the description, the catalog and, for datasets that we made or fetched, the images."""
 
-import contextlib
+import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from engine.data.scan import Progress, ScanResult, scan
 from engine.errors import UserError
 from engine.files import read_json, write_json
 from engine.home import data_dir
+from engine.lease import is_held
 
 DEMO = "demo"
 SPLIT_SEED = 0
-_KAGGLE = "kaggle:"
+KAGGLE = "kaggle:"
+CATALOG_ONLY = "synthesize-catalog"  # the source of a dataset that has rows and no pictures
 INTEL = "kaggle:puneet6060/intel-image-classification"
 
 
@@ -37,24 +40,64 @@ class Dataset:
         object.__setattr__(self, "catalog", Catalog(data_dir() / self.name / "catalog.sqlite", self.root))
 
     @property
+    def place(self) -> str:
+        """The root as text that can be shown, whatever bytes its name has."""
+        return layouts.displayable(os.fspath(self.root))[0]
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there are files behind the rows: a catalog made for measuring has none."""
+        return self.source != CATALOG_ONLY
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return self.catalog.classes()
 
 
 def datasets() -> list[Dataset]:
-    """The registered datasets, by name; one whose description is damaged is left out (`dataset` says what is wrong)."""
+    """The registered datasets, by name; those whose description is damaged are left out: see `damaged`."""
+    return [found for _, found in _found() if isinstance(found, Dataset)]
+
+
+def damaged() -> dict[str, UserError]:
+    """The datasets whose description cannot be read, by name, with what is wrong and the way out."""
+    return {name: found for name, found in _found() if isinstance(found, UserError)}
+
+
+def registered(name: str) -> bool:
+    """Whether there is a dataset of this name, be its description damaged or not."""
+    return _valid(name) and (data_dir() / name / "dataset.json").is_file()
+
+
+def register(dataset: Dataset) -> None:
+    write_json(data_dir() / dataset.name / "dataset.json", _document(dataset))
+
+
+def is_being_added(name: str) -> bool:
+    return is_held(lease(name))
+
+
+def lease(name: str) -> Path:
+    """The lock of the process that adds this dataset."""
+    folder = data_dir() / ".adding"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.lease"
+
+
+def _found() -> Iterator[tuple[str, Dataset | UserError]]:
     if not data_dir().is_dir():
-        return []
-    found = []
+        return
     for folder in sorted(data_dir().iterdir()):
-        if (folder / "dataset.json").is_file():
-            with contextlib.suppress(UserError):
-                found.append(_load(folder))
-    return found
+        if not registered(folder.name):
+            continue
+        try:
+            yield folder.name, _load(folder)
+        except UserError as error:
+            yield folder.name, error
 
 
 def dataset(name: str) -> Dataset:
-    if _valid(name) and (data_dir() / name / "dataset.json").is_file():
+    if registered(name):
         return _load(data_dir() / name)
     known = ", ".join(d.name for d in datasets()) or "none yet"
     raise UserError(f"There is no dataset {name!r}.", f"Registered: {known}. Add one with: python -m engine data add SOURCE")
@@ -63,7 +106,7 @@ def dataset(name: str) -> Dataset:
 def check_source(source: str, name: str | None = None) -> str:
     """The name under which `source` would be registered. Raises UserError for what can be told without reading an image."""
     name = _name_for(source, name)
-    if source != DEMO and not source.startswith(_KAGGLE):
+    if source != DEMO and not source.startswith(KAGGLE):
         root = layouts.detect(Path(source).expanduser().resolve()).root
         if any(known.name == name and known.root != root for known in datasets()):
             raise UserError(f"There is a dataset {name!r} already.", "Give the new one a name of its own.")
@@ -73,26 +116,37 @@ def check_source(source: str, name: str | None = None) -> str:
 def add(source: str, name: str | None = None, progress: Progress = lambda done, total: None) -> tuple[Dataset, ScanResult]:
     """Register the dataset at `source` (`demo`, `kaggle:OWNER/NAME` or a folder) and fill its catalog.
 
-    A dataset that is registered already is scanned again. Raises UserError, and then nothing is left behind.
+    A dataset that is registered already is scanned again. Raises UserError, and then nothing is left behind. What was read is
+    kept if the process is killed: added again, the dataset goes on from there.
     """
     name = _name_for(source, name)
     home = data_dir() / name
-    known = _load(home) if (home / "dataset.json").is_file() else None
+    known = next((d for d in datasets() if d.name == name), None)
+    was_there = registered(name)
     root = _root(source, home, progress)
     if known and known.root != root:
         raise UserError(f"The name {name!r} is taken by {known.source}.", "Give the new dataset a name of its own with --name.")
     layout = layouts.detect(root)
     described = known or Dataset(name, layout.root, source, time.time(), synthetic=source == DEMO)
+    _start_anew_for_another_folder(described)
     home.mkdir(parents=True, exist_ok=True)
     try:
         result = scan(described.catalog, layout, described.seed, progress)
         _check_usable(described, result)
-        write_json(home / "dataset.json", _document(described))
-    except BaseException:
-        if not known:
+        register(described)
+    except UserError:
+        if not was_there:
             shutil.rmtree(home, ignore_errors=True)
         raise
     return described, result
+
+
+def _start_anew_for_another_folder(described: Dataset) -> None:
+    """Remove the catalog that an addition which was killed has begun, where it is of another folder."""
+    file = described.catalog.file
+    if file.is_file() and described.catalog.meta("root") not in (None, described.place):
+        for part in file.parent.glob("catalog.*"):
+            part.unlink()
 
 
 def summary(dataset: Dataset) -> dict[str, Any]:
@@ -115,10 +169,11 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 def _load(folder: Path) -> Dataset:
     document = read_json(folder / "dataset.json")
     try:
-        return Dataset(**{**document, "root": Path(document["root"])})
+        return Dataset(**{**document, "name": folder.name, "root": Path(document["root"])})
     except (TypeError, KeyError) as error:
         raise UserError(
-            f"The description {folder / 'dataset.json'} is damaged.", "Remove the folder and add the dataset again."
+            f"The description {folder / 'dataset.json'} is damaged.",
+            f"Add its images again with --name {folder.name}, or remove it: python -m engine data remove {folder.name}",
         ) from error
 
 
@@ -130,8 +185,8 @@ def _document(dataset: Dataset) -> dict[str, Any]:
 def _root(source: str, home: Path, progress: Progress) -> Path:
     if source == DEMO:
         return _demo(home / "images", progress)
-    if source.startswith(_KAGGLE):
-        return _kaggle(source.removeprefix(_KAGGLE))
+    if source.startswith(KAGGLE):
+        return _kaggle(source.removeprefix(KAGGLE))
     folder = Path(source).expanduser()
     return layouts.detect(folder.resolve()).root
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import os
+import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,9 +59,31 @@ class NotAnImage(ImageError):
     """The content is no picture in any format that is read here."""
 
 
-def looks_like_image(path: Path) -> bool:
+def looks_like_image(path: Path | str) -> bool:
     """Whether the name claims to be a picture."""
-    return path.suffix.lower() in EXTENSIONS
+    return os.path.splitext(path)[1].lower() in EXTENSIONS  # noqa: PTH122 (a million names a scan)
+
+
+def read_content(path: Path) -> tuple[bytes, os.stat_result]:
+    """The file's bytes, and what the system said of it before they were read: a file that grows meanwhile is found out later.
+
+    Raises ImageError for what is no ordinary file (a pipe would be waited for without end) or too large, OSError where the
+    system refuses.
+    """
+    _check_ordinary(path.stat())
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        _check_ordinary(status)
+        content = file.read(MAX_BYTES + 1)
+    if max(len(content), status.st_size) > MAX_BYTES:
+        raise ImageError(f"too large: {max(len(content), status.st_size) / 2**20:.0f} MB, the limit is {MAX_BYTES >> 20} MB")
+    return content, status
+
+
+def _check_ordinary(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError("no ordinary file (a folder, pipe, socket or device)")
 
 
 def open_image(source: Path | bytes | BinaryIO, at_least: int | None = None) -> Image.Image:
@@ -77,8 +101,9 @@ def load_upright(source: Path | bytes | BinaryIO, at_least: int | None = None) -
     `at_least`: a JPEG may be decoded at a reduced scale whose shorter side is at least twice this many pixels
     (much faster for photos of 12 megapixels).
     """
+    content = _content(source) if isinstance(source, Path) else source
     with _said():
-        image = _open(source)
+        image = _open(content)
         if at_least and image.format in ("JPEG", "MPO"):
             image.draft("RGB", (2 * at_least, 2 * at_least))
         image.load()
@@ -94,16 +119,23 @@ def _said() -> Iterator[None]:
             yield
     except ImageError:
         raise
-    except FileNotFoundError:
-        raise ImageError("the file is gone") from None
     except UnidentifiedImageError:
         raise NotAnImage("not a picture, whatever its name says") from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError, OverflowError) as error:
         raise ImageError(f"damaged picture ({_short(error)})") from None
 
 
-def _open(source: Path | bytes | BinaryIO) -> Image.Image:
-    stream: Path | BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
+def _content(path: Path) -> bytes:
+    try:
+        return read_content(path)[0]
+    except FileNotFoundError:
+        raise ImageError("the file is gone") from None
+    except OSError as error:
+        raise ImageError(f"cannot be read ({error.strerror})") from None
+
+
+def _open(source: bytes | BinaryIO) -> Image.Image:
+    stream: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
     if source == b"":
         raise NotAnImage("empty file")
     image = Image.open(stream, formats=_FORMATS)

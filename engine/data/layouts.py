@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import UserError
 
@@ -21,13 +22,16 @@ HELP = (
 )
 
 
-@dataclass(frozen=True)
-class Found:
-    """One candidate file. `split` is None where the layout leaves the choice to us; `class_name` None means unlabelled."""
+class Found(NamedTuple):
+    """One candidate file. `split` is None where the layout leaves the choice to us; `class_name` None means unlabelled.
 
-    path: Path
+    With an `obstacle`, `path` is a folder that is not looked into, for this reason.
+    """
+
+    path: str
     split: str | None
     class_name: str | None
+    obstacle: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,25 +47,42 @@ class Layout:
 
     def files(self) -> Iterator[Found]:
         for folder, split, class_name in self.folders:
-            for path in _files_below(folder):
-                yield Found(path, split, class_name)
+            for path, obstacle in _files_below(folder):
+                yield Found(path, split, class_name, obstacle)
 
 
 def detect(root: Path) -> Layout:
-    """The layout of the dataset at `root`. Raises UserError where there is none."""
+    """The layout of the dataset at `root`. Raises UserError where there is none.
+
+    A link to a folder is followed where it stands for a split or a class, and nowhere below: a loop cannot hold a scan up. Links to
+    files are followed wherever they lead, out of `root` as well: datasets are put together from links.
+    """
     if not root.exists():
         raise UserError(f"There is no folder {str(root)!r}.", "Check the path; it is read on the machine that runs Scenescope.")
     if not root.is_dir():
         raise UserError(f"{str(root)!r} is a file, not a folder.", HELP)
     root = _unwrapped(root)
-    splits = {_ALIASES.get(folder.name.lower()): folder for folder in _subfolders(root)}
-    if "train" in splits:
-        folders = tuple(entry for split in SPLITS if split in splits for entry in _class_folders(splits[split], split))
+    below = _subfolders(root)
+    splits = [(split, folder) for folder in below if (split := _ALIASES.get(folder.name.lower()))]
+    if any(split == "train" for split, _ in splits):
+        splits.sort(key=lambda entry: SPLITS.index(entry[0]))
+        folders = tuple(entry for split, folder in splits for entry in _class_folders(folder, split))
     else:
-        folders = tuple((folder, None, folder.name) for folder in _subfolders(root))
+        folders = tuple((folder, None, folder.name) for folder in below)
     if not folders:
         raise UserError(f"There are no class folders in {str(root)!r}.", HELP)
     return Layout(root, folders)
+
+
+def displayable(name: str) -> tuple[str, bytes | None]:
+    """The name as text that can be stored and shown, and its bytes where the text is not the name.
+
+    Bytes that are no UTF-8 are shown as \\xNN, and then backslashes are doubled: no two names are shown alike.
+    """
+    raw = os.fsencode(name)
+    if "\\x" not in name and raw.decode("utf-8", "ignore") == name:
+        return name, None
+    return raw.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace"), raw
 
 
 def _class_folders(folder: Path, split: str) -> list[tuple[Path, str | None, str | None]]:
@@ -84,21 +105,38 @@ def _unwrapped(root: Path) -> Path:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not _is_noise(path.name) and path.is_dir() and not _leads_back(path))
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if not _is_noise(entry.name) and _is_folder(entry)]
+    except OSError as error:
+        raise UserError(f"The folder {str(folder)!r} cannot be read ({error.strerror}).", "Check its permissions.") from error
+    return [folder / name for name in sorted(names)]
 
 
-def _leads_back(path: Path) -> bool:
+def _is_folder(entry: os.DirEntry) -> bool:
+    if entry.is_symlink():
+        return os.path.isdir(entry.path) and not _leads_back(entry.path)  # noqa: PTH112 (False for a link to itself)
+    return entry.is_dir()
+
+
+def _leads_back(link: str) -> bool:
     """Whether this is a link to a folder that holds it: its images are found already."""
-    return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())
+    return Path(link).parent.resolve().is_relative_to(Path(link).resolve())
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    # Links to folders are not followed: a loop cannot hold the scan up.
-    for base, folders, names in os.walk(folder, followlinks=False):
+def _files_below(folder: Path) -> Iterator[tuple[str, str]]:
+    """Files with "", and folders that are not looked into with the reason."""
+    refused: list[OSError] = []
+    for base, folders, names in os.walk(folder, onerror=refused.append, followlinks=False):
         folders[:] = sorted(name for name in folders if not _is_noise(name))
+        for name in folders:
+            if os.path.islink(path := f"{base}/{name}") and not _leads_back(path):  # noqa: PTH114 (pathlib is slow for a million files)
+                yield path, "a link to a folder, which is not followed here"
         for name in sorted(names):
             if not _is_noise(name):
-                yield Path(base, name)
+                yield f"{base}/{name}", ""
+    for error in refused:
+        yield os.fspath(error.filename), f"the folder cannot be read ({error.strerror})"
 
 
 def _is_noise(name: str) -> bool:

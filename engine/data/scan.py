@@ -7,24 +7,25 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.data import splits
-from engine.data.catalog import COLUMNS, Catalog, Row, touch
-from engine.data.images import MAX_BYTES, ImageError, NotAnImage, inspect, looks_like_image
-from engine.data.layouts import Found, Layout
+from engine.data.catalog import FACTS, Catalog, Row, touch
+from engine.data.images import ImageError, NotAnImage, inspect, looks_like_image, read_content
+from engine.data.layouts import Found, Layout, displayable
 from engine.data.properties import MEASURED
 from engine.files import content_hash
 
 Progress = Callable[[int, int], None]
 
 _UNLEARNABLE = "its class has no training images"
+_GONE = "the file is gone"
+_CHUNK = 512  # images whose reading a kill may cost
 _UPSERT = f"""
-INSERT INTO images ({COLUMNS[4:]}) VALUES ({", ".join("?" * 16)})
-ON CONFLICT (path) DO UPDATE SET given = excluded.given, split = excluded.split, class = excluded.class,
-    width = excluded.width, height = excluded.height, bytes = excluded.bytes, mtime_ns = excluded.mtime_ns,
-    hash = excluded.hash, state = excluded.state, reason = excluded.reason,
-    {", ".join(f"{name} = excluded.{name}" for name in MEASURED)}
+INSERT INTO images ({FACTS}) SELECT {FACTS} FROM readings WHERE true ORDER BY hash
+ON CONFLICT (path) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FACTS.split(", ")[1:])}
 """
+_READING = f"INSERT OR REPLACE INTO readings ({FACTS}) VALUES ({', '.join('?' * len(FACTS.split(', ')))})"
 
 
 @dataclass(frozen=True)
@@ -38,37 +39,87 @@ class ScanResult:
     ignored: int
 
 
+class _Known(NamedTuple):
+    """What a scan must know of a row to leave its file alone."""
+
+    id: int
+    bytes: int
+    mtime_ns: int
+    given: str | None
+    class_name: str | None
+    state: str
+    read: bool  # the file has been a readable picture
+
+
 def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambda done, total: None) -> ScanResult:
-    """Bring the catalog up to date with the folder; only files that are new or changed are opened."""
+    """Bring the catalog up to date with the folder; only files that are new or changed are opened.
+
+    What was read is kept as it goes: a scan that was killed goes on where it was.
+    """
     with catalog.connect() as connection:
-        known = {row[1]: Row(*row) for row in connection.execute(f"SELECT {COLUMNS} FROM images")}
-    changed = []
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (displayable(os.fspath(layout.root))[0],))
+        query = "SELECT path, id, bytes, mtime_ns, given, class, state, hash IS NOT NULL FROM images"
+        known = {path: _Known(*row) for path, *row in connection.execute(query)}
+    changed, closed = [], []
     for item in layout.files():
         image = _stat(item, layout.root)
         before = known.pop(image.path, None)
         if before is None or not _unchanged(before, image):
             changed.append(image)
-    examined = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for row in pool.map(lambda image: _examine(image, layout.root), changed):
-            examined.append(row)
-            progress(len(examined), len(changed))
-    # By content, which is no order at all: whoever pages through the catalog sees all classes from the start.
-    examined.sort(key=lambda row: row.hash or "")
+        if item.obstacle:
+            closed.append(f"{image.path}/")
+    read = _read(catalog, changed, layout.root, progress)
+    gone = {path: row for path, row in known.items() if row.state != "missing"}
     with catalog.connect() as connection:
-        connection.executemany(_UPSERT, [_values(row) for row in examined])
-        connection.executemany(
-            "UPDATE images SET state = 'missing', reason = 'the file is gone' WHERE id = ?",
-            [(row.id,) for row in known.values() if row.state != "ignored"],
-        )
-        connection.executemany("DELETE FROM images WHERE id = ?", [(row.id,) for row in known.values() if row.state == "ignored"])
-        _place(connection, layout, seed)
-        _seal(connection)
-        touch(connection)
+        if changed or gone:
+            _update(connection, gone, tuple(closed))
+            _place(connection, layout, seed)
+            _seal(connection)
+            touch(connection)
         states = dict(connection.execute("SELECT state, count(*) FROM images GROUP BY state").fetchall())
     catalog.columns()
     counts = (states.get(state, 0) for state in ("ok", "quarantined", "missing", "ignored"))
-    return ScanResult(len(examined), *counts)
+    return ScanResult(read, *counts)
+
+
+def _stat(item: Found, root: Path) -> Row:
+    path, raw = displayable(item.path[len(os.fspath(root)) + 1 :])
+    class_name = displayable(item.class_name)[0] if item.class_name is not None else None
+    size, mtime, state, reason = 0, 0, "ok", ""
+    if item.obstacle:
+        state, reason = "quarantined", item.obstacle
+    else:
+        try:
+            status = os.stat(item.path)  # noqa: PTH116 (pathlib is slow for a million files)
+            size, mtime = status.st_size, status.st_mtime_ns
+        except OSError as error:
+            state, reason = "quarantined", f"cannot be read ({error.strerror})"
+    return Row(0, path, raw, item.split, item.split, class_name, None, None, size, mtime, None, state, reason)
+
+
+def _unchanged(before: _Known, now: Row) -> bool:
+    return before.state != "missing" and before[1:5] == (now.bytes, now.mtime_ns, now.given, now.class_name)
+
+
+def _read(catalog: Catalog, changed: list[Row], root: Path, progress: Progress) -> int:
+    """Put the content of the changed files into `readings`, but for those that a killed scan has read; how many were opened."""
+    with catalog.connect() as connection:
+        query = "SELECT path, bytes, mtime_ns, given, class FROM readings"
+        had = {path: tuple(facts) for path, *facts in connection.execute(query)}
+        now = {row.path: (row.bytes, row.mtime_ns, row.given, row.class_name) for row in changed}
+        connection.executemany("DELETE FROM readings WHERE path = ?", [(p,) for p, facts in had.items() if now.get(p) != facts])
+    waiting = [row for row in changed if had.get(row.path) != now[row.path]]
+    progress(0, len(waiting))
+    done = 0
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for start in range(0, len(waiting), _CHUNK):
+            examined = []
+            for row in pool.map(lambda image: _examine(image, root), waiting[start : start + _CHUNK]):
+                examined.append(_values(row))
+                progress(done := done + 1, len(waiting))
+            with catalog.connect() as connection:
+                connection.executemany(_READING, examined)
+    return len(waiting)
 
 
 def _values(row: Row) -> tuple:
@@ -76,43 +127,14 @@ def _values(row: Row) -> tuple:
             row.hash, row.state, row.reason, *(getattr(row, name) for name in MEASURED))  # fmt: skip
 
 
-def _stat(item: Found, root: Path) -> Row:
-    relative = os.fspath(item.path.relative_to(root))
-    path, raw = _displayable(relative)
-    class_name = _displayable(item.class_name)[0] if item.class_name is not None else None
-    try:
-        status = item.path.stat()
-        size, mtime, state, reason = status.st_size, status.st_mtime_ns, "ok", ""
-    except OSError as error:
-        size, mtime, state, reason = 0, 0, "quarantined", f"cannot be read ({error.strerror})"
-    return Row(0, path, raw, item.split, item.split, class_name, None, None, size, mtime, None, state, reason)
-
-
-def _displayable(name: str) -> tuple[str, bytes | None]:
-    """The name as text that can be stored and shown, and its bytes where they are not UTF-8."""
-    try:
-        name.encode("utf-8")
-        return name, None
-    except UnicodeEncodeError:
-        raw = os.fsencode(name)
-        return raw.decode("utf-8", "backslashreplace"), raw
-
-
-def _unchanged(before: Row, now: Row) -> bool:
-    return before.state != "missing" and (before.bytes, before.mtime_ns, before.given, before.class_name) == (
-        now.bytes, now.mtime_ns, now.given, now.class_name,
-    )  # fmt: skip
-
-
 def _examine(row: Row, root: Path) -> Row:
-    """The row with size and hash from the file's content, or with the reason why it is left out."""
+    """The row with size, properties and hash from the file's content, or with the reason why it is left out."""
     if row.state != "ok":
         return row
     path = row.file(root)
     try:
-        if row.bytes > MAX_BYTES:
-            raise ImageError(f"too large: {row.bytes / 2**20:.0f} MB, the limit is {MAX_BYTES >> 20} MB")
-        content = path.read_bytes()
+        content, status = read_content(path)
+        row = replace(row, bytes=status.st_size, mtime_ns=status.st_mtime_ns)
         facts = inspect(content)
         return replace(row, hash=content_hash(content), **facts._asdict())
     except NotAnImage as error:
@@ -122,6 +144,19 @@ def _examine(row: Row, root: Path) -> Row:
         return replace(row, state="quarantined", reason=str(error))
     except OSError as error:
         return replace(row, state="quarantined", reason=f"cannot be read ({error.strerror})")
+
+
+def _update(connection: sqlite3.Connection, gone: dict[str, _Known], closed: tuple[str, ...]) -> None:
+    """Take over what was read, and mark the images of `gone` as missing, or as shut in where their folder is `closed`."""
+    # By content, which is no order at all: whoever pages through the catalog sees all classes from the start.
+    connection.execute(_UPSERT)
+    connection.execute("DELETE FROM readings")
+    missing = [
+        ("its folder cannot be read" if path.startswith(closed) else _GONE, row.id) for path, row in gone.items() if row.read
+    ]
+    connection.executemany("UPDATE images SET state = 'missing', reason = ? WHERE id = ?", missing)
+    # What never was a readable picture is no loss.
+    connection.executemany("DELETE FROM images WHERE id = ?", [(row.id,) for row in gone.values() if not row.read])
 
 
 def _place(connection: sqlite3.Connection, layout: Layout, seed: int) -> None:

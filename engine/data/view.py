@@ -1,6 +1,8 @@
 """The images of a catalog that match a filter, and what they are like in numbers."""
 
+import math
 import threading
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +15,7 @@ from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 from engine.data.properties import PROPERTIES
 
+_TINY = 1e-3  # the smallest value that a logarithmic scale tells from zero
 _KEPT = 16  # views that a process holds: 4 bytes a match, and as many for each order that was asked
 
 
@@ -88,9 +91,10 @@ class View:
         """Image sizes, the commonest first: columns width, height, n."""
         width, height = (self.values(name) for name in ("width", "height"))
         known = ~np.isnan(width)
-        pairs, n = np.unique(width[known].astype(np.int64) << 32 | height[known].astype(np.int64), return_counts=True)
-        frame = pd.DataFrame({"width": pairs >> 32, "height": pairs & 0xFFFFFFFF, "n": n})
-        return frame.sort_values("n", ascending=False, kind="stable", ignore_index=True)
+        pairs = pd.Series(width[known].astype(np.int64) << 32 | height[known].astype(np.int64)).value_counts()
+        found = pairs.index.to_numpy(np.int64)
+        frame = pd.DataFrame({"width": found >> 32, "height": found & 0xFFFFFFFF, "n": pairs.to_numpy()})
+        return frame.sort_values(["n", "width", "height"], ascending=[False, True, True], ignore_index=True)
 
     def groups(self, by: str, most: int) -> dict[str, np.ndarray]:
         """The largest `most` classes or splits (`by`: class, split) with the positions of their images, by name."""
@@ -114,11 +118,11 @@ class View:
         limits = self.range(name)
         if limits is None:
             return pd.DataFrame({"group": [], "low": [], "high": [], "n": []})
-        edges = _edges(*limits, bins, PROPERTIES[name].skewed)
+        scale = _Scale(*limits, bins, PROPERTIES[name].skewed)
         groups = self.groups(by, most) if by else {"": self.positions}
-        values = self.columns.values(name)
+        values, edges = self.columns.values(name), scale.edges()
         frames = [
-            pd.DataFrame({"group": group, "low": edges[:-1], "high": edges[1:], "n": np.histogram(values[positions], edges)[0]})
+            pd.DataFrame({"group": group, "low": edges[:-1], "high": edges[1:], "n": scale.count(values[positions])})
             for group, positions in groups.items()
         ]
         return pd.concat(frames, ignore_index=True)
@@ -208,15 +212,40 @@ def _answered(columns: Columns, wanted: Filter, answers: Answers | None) -> np.n
     return holds
 
 
-def _edges(low: float, high: float, bins: int, skewed: bool) -> np.ndarray:
-    """Borders of equal bins; float64, so that the largest float32 is inside the last one."""
-    if high <= low:
-        return np.array([low - 0.5, low + 0.5]) if low < 1 else np.array([low * 0.9, low * 1.1])
-    if skewed and low >= 0 and high > 10 * max(low, 1e-3):
-        floor = max(low, high / 1e6, 1e-3)
-        edges = np.geomspace(floor, high, bins + 1)
-        edges[0] = low
-    else:
-        edges = np.linspace(low, high, bins + 1)
-    edges[-1] = high
-    return edges
+@dataclass(frozen=True)
+class _Scale:
+    """Equal bins from `low` to `high`, on a logarithmic axis where the property is `skewed`."""
+
+    low: float
+    high: float
+    bins: int
+    skewed: bool
+
+    @property
+    def _logarithmic(self) -> bool:
+        return self.skewed and self.low >= 0 and self.high > 10 * max(self.low, _TINY)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        if not self._logarithmic:
+            return self.low, self.high
+        return math.log(max(self.low, self.high / 1e6, _TINY)), math.log(self.high)
+
+    def edges(self) -> np.ndarray:
+        """(bins + 1,) borders; one bin round a single value."""
+        if self.high <= self.low:
+            return np.array([self.low - 0.5, self.low + 0.5])
+        edges = np.linspace(*self._ends, self.bins + 1)
+        edges = np.exp(edges) if self._logarithmic else edges
+        edges[0], edges[-1] = self.low, self.high
+        return edges
+
+    def count(self, values: np.ndarray) -> np.ndarray:
+        """Known values in each bin."""
+        values = values[~np.isnan(values)]
+        if self.high <= self.low:
+            return np.array([len(values)])
+        first, last = self._ends
+        places = np.log(np.maximum(values, math.exp(first))) if self._logarithmic else values
+        bins = ((places - first) * (self.bins / (last - first))).astype(np.int32)
+        return np.bincount(np.clip(bins, 0, self.bins - 1), minlength=self.bins)

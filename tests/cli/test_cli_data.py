@@ -13,7 +13,9 @@ def said(done):
 
 
 COMMANDS = [
-    [], ["data"], ["data", "add"], ["data", "list"], ["data", "show"], ["models"], ["train"], ["runs"], ["runs", "list"],
+    [], ["data"], ["data", "add"], ["data", "list"], ["data", "show"], ["data", "analyse"], ["data", "remove"],
+    ["data", "synthesize-catalog"], ["bench", "catalog"],
+    ["models"], ["train"], ["runs"], ["runs", "list"],
     ["runs", "show"], ["runs", "stop"], ["runs", "pause"], ["runs", "resume"], ["runs", "rename"], ["runs", "note"],
     ["runs", "tag"], ["runs", "delete"], ["runs", "restore"], ["runs", "trash"], ["evaluate"], ["predict"],
 ]  # fmt: skip

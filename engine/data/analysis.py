@@ -1,0 +1,96 @@
+"""Analysing a dataset in the background: the properties that a catalog of an earlier version lacks, and the classes' mean images.
+
+A scan measures what it reads; this is for images that were read before there were properties. Whatever is done is kept, so that
+a job which was killed goes on where it was.
+"""
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from engine.data import averages
+from engine.data.catalog import Catalog, Row, touch
+from engine.data.datasets import Dataset, dataset
+from engine.data.images import ImageError, inspect, read_content
+from engine.data.properties import MEASURED
+from engine.errors import UserError
+from engine.files import content_hash
+from engine.home import data_dir
+from engine.jobs import Job, Report, Work
+
+_CHUNK = 256  # images whose properties a kill may cost
+_UPDATE = f"UPDATE images SET {', '.join(f'{name} = ?' for name in MEASURED)} WHERE id = ? AND hash = ?"
+
+
+def job(name: str) -> Job:
+    return Job(data_dir() / name / "analysis", "engine.data.analysis", name)
+
+
+def start(name: str) -> None:
+    """Analyse the dataset in a process of its own, unless one is at it."""
+    job(name).start()
+
+
+def stop(name: str) -> None:
+    job(name).stop()
+
+
+def progress(name: str) -> Work:
+    return job(name).work()
+
+
+def due(data: Dataset) -> bool:
+    """Whether images lack properties that a job could still find out."""
+    return data.catalog.unmeasured() > 0 and data.catalog.meta("analysed") != data.catalog.generation()
+
+
+def analyse(data: Dataset, report: Report = lambda phase, done, total: None, embeddings: bool = False) -> int:
+    """Find out what is missing of a dataset: properties, mean images and, where asked, embeddings and the map made of them.
+
+    How many images were measured; what is known already is not computed again. Raises UserError.
+    """
+    if not data.has_pictures:
+        raise UserError(
+            f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to analyse."
+        )
+    measured = _measure(data.catalog, report)
+    averages.prepare(data, lambda done, total: report("mean images", done, total))
+    if embeddings:
+        from engine import mapping
+
+        mapping.make(data, lambda *progress: (report(*progress), True)[1])
+    return measured
+
+
+def _measure(catalog: Catalog, report: Report) -> int:
+    total, after, seen, measured = catalog.unmeasured(), 0, 0, 0
+    try:
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            while rows := catalog.unmeasured_rows(after, _CHUNK):
+                report("properties", seen, total)
+                found = [facts for facts in pool.map(lambda row: _properties(row, catalog), rows) if facts]
+                with catalog.connect() as connection:
+                    connection.executemany(_UPDATE, found)
+                after, seen, measured = rows[-1].id, seen + len(rows), measured + len(found)
+    finally:
+        with catalog.connect() as connection:
+            if measured:
+                touch(connection)
+            connection.execute("INSERT OR REPLACE INTO meta SELECT 'analysed', value FROM meta WHERE key = 'generation'")
+    return measured
+
+
+def _properties(row: Row, catalog: Catalog) -> tuple | None:
+    """What `_UPDATE` takes; None where the file is not any more what the catalog knows: the next scan will say so."""
+    try:
+        content = read_content(row.file(catalog.root))[0]
+        facts = inspect(content)
+    except (ImageError, OSError):
+        return None
+    if content_hash(content) != row.hash:
+        return None
+    return (*(getattr(facts, name) for name in MEASURED), row.id, row.hash)
+
+
+if __name__ == "__main__":
+    sys.exit(job(sys.argv[1]).run(lambda report: analyse(dataset(sys.argv[1]), report)))

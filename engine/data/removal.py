@@ -1,0 +1,57 @@
+"""Removing a dataset: its registration, its catalog and the images that we made or fetched; never a folder of the user's."""
+
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from engine import runs
+from engine.data import analysis
+from engine.data.datasets import KAGGLE, Dataset, dataset, is_being_added, registered
+from engine.errors import UserError
+from engine.home import cache_dir, data_dir
+
+_PATIENCE = 15.0  # seconds that a job may need to end
+
+
+def remove(name: str) -> Dataset | None:
+    """Remove the dataset; what it was, None where its description was damaged. Raises UserError while it is in use."""
+    known = None if registered(name) and _is_damaged(name) else dataset(name)
+    busy = [run.id for run in runs.runs(name) if run.status.active]
+    if busy:
+        raise UserError(f"{', '.join(busy)} is training on {name!r}.", f"Stop it first: python -m engine runs stop {busy[0]}")
+    if is_being_added(name):
+        raise UserError(f"The dataset {name!r} is being added.", "Wait until that has ended.")
+    _end_analysis(name)
+    # Gone for everybody in one step; what a crash leaves of it is never listed.
+    condemned = data_dir() / f".removed-{name}-{secrets.token_hex(4)}"
+    os.replace(data_dir() / name, condemned)
+    for folder in (condemned, cache_dir("maps") / name, *_fetched(known)):
+        shutil.rmtree(folder, ignore_errors=True)
+    return known
+
+
+def _is_damaged(name: str) -> bool:
+    try:
+        return dataset(name) is None
+    except UserError:
+        return True
+
+
+def _end_analysis(name: str) -> None:
+    job, deadline = analysis.job(name), time.monotonic() + _PATIENCE
+    while job.running:
+        job.stop()
+        if time.monotonic() > deadline:
+            raise UserError(f"The dataset {name!r} is being analysed.", "Try again in a minute.")
+        time.sleep(0.1)
+
+
+def _fetched(known: Dataset | None) -> list[Path]:
+    """The copy that kagglehub keeps of a dataset of Kaggle's."""
+    if known is None or not known.source.startswith(KAGGLE):
+        return []
+    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
+    copy = (cache / "datasets" / known.source.removeprefix(KAGGLE)).resolve()
+    return [copy] if known.root.resolve().is_relative_to(copy) else []

@@ -7,7 +7,6 @@ import streamlit as st
 
 from dashboard.words import literal
 from engine.errors import UserError
-from engine.runs import Run
 
 _LOG = logging.getLogger("scenescope")
 
@@ -25,10 +24,10 @@ def show(error: Exception) -> bool:
     return True
 
 
-def attempt(action: Callable[[Run], None], run: Run) -> None:
-    """Do something to a run and draw the page again; where it cannot be done, say why."""
+def attempt(action: Callable[..., object], *arguments: object) -> None:
+    """Do something, to a run most often, and draw the page again; where it cannot be done, say why."""
     try:
-        action(run)
+        action(*arguments)
     except UserError as error:
         st.toast(literal(str(error)), icon=":material/error:")
     else:

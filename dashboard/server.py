@@ -124,7 +124,11 @@ async def lifespan(app: Any) -> AsyncIterator[dict]:
     # Every browser tab polls: one line a request would bury what matters.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     if not any(known.name == DEMO for known in datasets()):
-        adding.start(DEMO)
+        try:
+            adding.start(DEMO)
+        except UserError as error:
+            # A disk that cannot be written is a sentence in the server's log, and no reason not to show what there is.
+            logging.getLogger(__name__).warning("%s", error)
     threading.Thread(target=_prepare_first_page, name="first-page", daemon=True).start()
     yield {}
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import url, words
+from dashboard.failure import attempt
 from dashboard.gallery import Tile, gallery
 from dashboard.header import Context
 from dashboard.palette import class_colours
@@ -66,10 +67,12 @@ def pending_datasets() -> None:
 
 
 def _failed(item: adding.Adding) -> None:
-    text, action = st.columns([6, 1], vertical_alignment="center")
+    text, again, action = st.columns([6, 1, 1], vertical_alignment="center")
     text.error(
         f"**{words.literal(item.name)}** was not added. {words.literal(f'{item.message} {item.hint}')}", icon=":material/error:"
     )
+    if again.button("Try again", key=f"again-{item.name}"):
+        attempt(adding.start, item.source, item.name)
     if action.button("Dismiss", key=f"dismiss-{item.name}"):
         adding.dismiss(item.name)
         st.rerun()

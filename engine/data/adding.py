@@ -1,6 +1,7 @@
 """Adding a dataset in the background: a process of its own, whose progress stands in a file."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from engine.home import PROJECT, data_dir
 from engine.lease import Lease
 
 _INTERVAL = 0.2  # seconds between two updates of the file
-_GRACE = 15.0  # seconds that an interpreter may need to start
+_MEND = "Free some space, or mend the rights; then add it again."
 
 
 @dataclass(frozen=True)
@@ -34,38 +35,63 @@ class Adding:
 def start(source: str, name: str | None = None) -> str:
     """Add the dataset in a process of its own; its name. Raises UserError for what can be told at once."""
     name = datasets.check_source(source, name)
-    if datasets.is_being_added(name):
-        return name
-    _write(Adding(name, source))
-    subprocess.Popen(
-        [sys.executable, "-m", "engine.data.adding", source, name],
-        cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        env=dict(os.environ),
-    )  # fmt: skip
+    try:
+        lease = Lease(datasets.lease(name))
+        if lease.take():
+            try:
+                _write(Adding(name, source))
+                _spawn(source, name, lease)
+            finally:
+                lease.hand_over()
+    except OSError as error:
+        raise UserError(f"{name!r} cannot be added: {error.strerror} ({error.filename}).", _MEND) from error
     return name
+
+
+def _spawn(source: str, name: str, lease: Lease) -> None:
+    """The process holds the lease from its first moment."""
+    if lease.descriptor is None:
+        raise ValueError("the lease is not held")
+    subprocess.Popen(
+        [sys.executable, "-m", "engine.data.adding", source, name, str(lease.descriptor)],
+        cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        pass_fds=[lease.descriptor], env=dict(os.environ),
+    )  # fmt: skip
 
 
 def pending() -> list[Adding]:
     """Datasets that are being added, and those that could not be, until they are dismissed."""
-    found = [read_json(file) for file in sorted(_folder().glob("*.json"))]
-    return [_judged(Adding(**document)) for document in found if isinstance(document, dict)]
+    return [judged for file in sorted(_folder().glob("*.json")) if (judged := _judged(file))]
 
 
 def dismiss(name: str) -> None:
     _file(name).unlink(missing_ok=True)
 
 
-def _judged(adding: Adding) -> Adding:
-    if adding.state == "adding" and not datasets.is_being_added(adding.name) and time.time() - adding.updated > _GRACE:
-        return Adding(
-            adding.name, adding.source, "failed", message="The process that read the images has ended.", hint="Add it again."
-        )
-    return adding
+def _judged(file: Path) -> Adding | None:
+    """What the file says, if its process lives; None where it has ended well between two looks."""
+    while (said := _read(file)) and said.state == "adding" and not datasets.is_being_added(said.name):
+        if _read(file) == said:
+            message, hint = (
+                "The process that read the images was killed.",
+                "Add it again: it goes on with the files that were not read yet.",
+            )
+            return Adding(said.name, said.source, "failed", message=message, hint=hint)
+    return said
 
 
-def main(source: str, name: str) -> int:
+def _read(file: Path) -> Adding | None:
+    document = read_json(file)
+    try:
+        return Adding(**document) if isinstance(document, dict) else None
+    except TypeError:
+        return None
+
+
+def main(source: str, name: str, descriptor: int | None = None) -> int:
+    """Add the dataset; `descriptor`: of the lease, where the process that started this one has taken it."""
     lease = Lease(datasets.lease(name))
-    if not lease.acquire():
+    if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
         return 0
     last = 0.0
 
@@ -79,15 +105,22 @@ def main(source: str, name: str) -> int:
         datasets.add(source, name, progress)
         dismiss(name)
     except UserError as error:
-        _write(Adding(name, source, "failed", message=error.message, hint=error.hint))
-        return 2
+        return _fail(name, source, error.message, error.hint)
+    except (OSError, sqlite3.OperationalError) as error:
+        where = f" ({error.filename})" if getattr(error, "filename", None) else ""
+        return _fail(name, source, f"{getattr(error, 'strerror', None) or error}{where}.", _MEND)
     except Exception as error:
-        _write(Adding(name, source, "failed", message=f"Unexpected {type(error).__name__}: {error}"))
+        _fail(name, source, f"Unexpected {type(error).__name__}: {error}", "")
         raise
     finally:
-        lease.release()
         datasets.lease(name).unlink(missing_ok=True)
+        lease.release()
     return 0
+
+
+def _fail(name: str, source: str, message: str, hint: str) -> int:
+    _write(Adding(name, source, "failed", message=message, hint=hint))
+    return 2
 
 
 def _folder() -> Path:
@@ -103,4 +136,4 @@ def _write(adding: Adding) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:3], *map(int, sys.argv[3:])))

@@ -70,7 +70,7 @@ def registered(name: str) -> bool:
 
 
 def register(dataset: Dataset) -> None:
-    write_json(data_dir() / dataset.name / "dataset.json", _document(dataset))
+    write_json(data_dir() / dataset.name / "dataset.json", _document(dataset), durable=True)
 
 
 def is_being_added(name: str) -> bool:

@@ -1,6 +1,8 @@
 """What an error that ended a run means for the person who started it."""
 
 import errno
+import os
+import re
 
 from engine.errors import UserError
 
@@ -14,8 +16,8 @@ def explain(error: Exception) -> tuple[str, str]:
         return error.message, error.hint
     if _lacks_memory(error):
         return "The memory ran out.", "Set a smaller batch_size or image_size, or a smaller model."
-    if isinstance(error, OSError) and error.strerror:
-        return _of_the_system(error)
+    if system := _system_error(error):
+        return _of_the_system(system)
     return f"Unexpected {type(error).__name__}: {str(error)[:300]}", "The traceback is at the end of train.log."
 
 
@@ -25,6 +27,17 @@ def _lacks_memory(error: Exception) -> bool:
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(words in text for words in _MEMORY)
+
+
+def _system_error(error: Exception) -> OSError | None:
+    """The system's error, where libraries pass on its text alone."""
+    if isinstance(error, OSError) and error.strerror:
+        return error
+    text = str(error)
+    if "disk is full" in text:  # SQLite
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    number = re.search(r"\berrno (\d+)", text, re.IGNORECASE)  # Arrow
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else None
 
 
 def _of_the_system(error: OSError) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from engine import mapping
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.images import load_square
+from engine.history import History, Reader
 from engine.neighbours import Index
 from engine.neighbours import neighbours as find_neighbours
 from engine.runs import Run
@@ -59,6 +60,17 @@ def per_class(run: Run, split: str) -> pd.DataFrame:
     """Columns class, precision, recall, f1, support: the rates of `scores` as numbers, NaN where there is none."""
     frame = pd.DataFrame(scores(run, split)["per_class"])
     return frame.astype(dict.fromkeys(("precision", "recall", "f1"), float))
+
+
+def history(run: Run) -> History:
+    """What the events of the run say now: parsed once for all sessions, at each poll only what is new."""
+    events = run.path / "events.jsonl"
+    return _reader(run, events.stat().st_ino if events.exists() else 0).history()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Run: lambda run: str(run.path)})
+def _reader(run: Run, inode: int) -> Reader:
+    return Reader(run)
 
 
 def model(run: Run) -> "Model":  # noqa: F821

@@ -14,13 +14,11 @@ from plotly.subplots import make_subplots
 
 from dashboard.figure import CONFIG, GRID, SMALL, class_axis, layout, plain, subtitles
 from dashboard.matrix import confusion_matrix
-from dashboard.palette import ACCENT, NEUTRAL
+from dashboard.palette import NEUTRAL
 
 __all__ = [
     "CONFIG",
-    "candidates",
     "confusion_matrix",
-    "learning_curves",
     "probability_bars",
     "score_bars",
 ]
@@ -74,102 +72,6 @@ def probability_bars(names: Sequence[str], values: Sequence[float], colours: Map
     figure.update_xaxes(visible=False, range=[0, 1.22])
     class_axis(figure, [plain(name) for name in names])
     return layout(figure, 30 * len(names) + 8)
-
-
-def learning_curves(epochs: pd.DataFrame, best_epoch: int | None = None) -> go.Figure:
-    """Return two panels, loss and macro F1 by epoch, a line for train and one for validation, the best epoch marked.
-
-    epochs: columns epoch (1, 2, ...) and any of train_loss, validation_loss, train_macro_f1, validation_macro_f1; NaN is
-    a gap. A lone epoch shows as dots.
-    """
-    panels = {"loss": "loss", "macro_f1": "macro F1"}
-    titles = [_panel_title(epochs, metric, name, best_epoch) for metric, name in panels.items()]
-    figure = make_subplots(1, 2, horizontal_spacing=0.16, subplot_titles=titles)
-    for column, metric in enumerate(panels, start=1):
-        lines = {split: f"{split}_{metric}" for split in ("train", "validation")}
-        lines = {split: name for split, name in lines.items() if name in epochs and epochs[name].notna().any()}
-        for split, name in lines.items():
-            figure.add_trace(_curve(epochs, name, split), row=1, col=column)
-        if lines:
-            _name_lines(figure, epochs, lines, column)
-        if lines and best_epoch is not None:
-            figure.add_vline(best_epoch, line={"color": ACCENT, "width": 1, "dash": "dot"}, row=1, col=column)
-    last = max(2, int(epochs["epoch"].max())) if len(epochs) else 2
-    figure.update_xaxes(range=[0.7, last + 0.3], tick0=1, dtick=max(1, round(last / 6)), tickformat="d", showgrid=False)
-    figure.update_xaxes(title="epoch")
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, tickfont={"size": SMALL}, nticks=5)
-    subtitles(figure)
-    return layout(figure, 310, top=52, bottom=44)
-
-
-def candidates(scores: pd.DataFrame) -> go.Figure:
-    """Return validation loss by regularisation strength C, the lowest, which is the chosen one, marked with its scores.
-
-    scores: columns C, validation_loss, validation_macro_f1; at least one row.
-    """
-    scores = scores.sort_values("C")
-    picked = (scores["validation_loss"] == scores["validation_loss"].min()).to_numpy()
-    points = go.Scatter(
-        x=scores["C"],
-        y=scores["validation_loss"],
-        mode="lines+markers+text",
-        line={"color": NEUTRAL, "width": 2},
-        marker={"size": np.where(picked, 14, 8), "color": np.where(picked, ACCENT, NEUTRAL), "opacity": 1},
-        text=[
-            f"chosen: macro F1 {row.validation_macro_f1:.3f}" if pick else ""
-            for row, pick in zip(scores.itertuples(), picked, strict=True)
-        ],
-        textposition="top center",
-        textfont={"size": SMALL},
-        cliponaxis=False,
-        customdata=scores["validation_macro_f1"].tolist(),
-        hovertemplate="C = %{x:g}: validation loss %{y:.4f}, macro F1 %{customdata:.4f}<extra></extra>",
-    )
-    figure = go.Figure(points)
-    low, high = scores["validation_loss"].min(), scores["validation_loss"].max()
-    pad = max(0.25 * (high - low), 0.002)
-    ticks = [f"{strength:g}" for strength in scores["C"]]
-    figure.update_xaxes(type="log", tickvals=scores["C"], ticktext=ticks, showgrid=False, title="C (smaller: more regularised)")
-    figure.update_yaxes(range=[low - pad, high + 1.6 * pad], nticks=5, gridcolor=GRID, zeroline=False)
-    figure.update_yaxes(title="validation loss, nats")
-    return layout(figure, 280, bottom=44, left=60)
-
-
-def _curve(epochs: pd.DataFrame, column: str, split: str) -> go.Scatter:
-    """Return one split's line; dots show where a line cannot: a lone epoch, or one between two gaps."""
-    return go.Scatter(
-        x=epochs["epoch"],
-        y=epochs[column],
-        mode="lines+markers",
-        line={"color": ACCENT if split == "validation" else NEUTRAL, "width": 2.5},
-        marker={"size": 7 if len(epochs) <= 12 else 4},
-        connectgaps=False,
-        name=split,
-        hovertemplate=f"epoch %{{x}}: {split} %{{y:.4f}}<extra></extra>",
-    )
-
-
-def _name_lines(figure: go.Figure, epochs: pd.DataFrame, lines: Mapping[str, str], column: int) -> None:
-    """Name each line at its end: the upper one over all that is drawn there, the lower one under it."""
-    finals = {split: epochs[name].dropna().iloc[-1] for split, name in lines.items()}
-    first, last = epochs["epoch"].min(), epochs["epoch"].max()
-    # A name covers some half of a panel on a phone.
-    under_names = epochs.loc[epochs["epoch"] >= last - 0.55 * (last - first), list(lines.values())].to_numpy(float)
-    low, high = np.nanmin(epochs[list(lines.values())]), np.nanmax(epochs[list(lines.values())])
-    pad = max(0.18 * (high - low), 0.02)
-    figure.update_yaxes(range=[low - pad, high + pad], row=1, col=column)
-    for split in lines:
-        upper = len(lines) == 1 or finals[split] == max(finals.values())
-        side = {"y": np.nanmax(under_names), "yshift": 12} if upper else {"y": np.nanmin(under_names), "yshift": -12}
-        place = {"x": last, "xanchor": "right"} if last > first else {"x": last, "xanchor": "left", "xshift": 8}
-        figure.add_annotation(text=split, showarrow=False, font={"size": SMALL}, row=1, col=column, **side, **place)
-
-
-def _panel_title(epochs: pd.DataFrame, metric: str, name: str, best_epoch: int | None) -> str:
-    """Return a panel's title; under it what validation scored at the best epoch, or a blank line that keeps its place."""
-    column = f"validation_{metric}"
-    at = epochs.loc[epochs["epoch"] == best_epoch, column].dropna() if column in epochs else epochs["epoch"][:0]
-    return f"{name}<br>" + (f"{at.iloc[0]:.3f} at epoch {best_epoch}" if len(at) else " ")
 
 
 def _bars(names: Sequence[str], values: Sequence[float], texts: list[str], colours: list[str]) -> go.Bar:

@@ -1,38 +1,128 @@
 """The pieces of the Runs page."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
-from dashboard import url, words
-from dashboard.failure import attempt
+from dashboard import cached, curves, url, words
+from dashboard.charts import CONFIG
 from dashboard.header import Context
-from engine import launcher, trash
+from dashboard.run_actions import control_buttons, delete, more_buttons
+from engine import trash
 from engine.config import Config, fields
 from engine.files import read_json
-from engine.runs import Run
+from engine.runs import ACTIVE, Run
+
+_TABLE = "runs-table"
+_ENDED = "ended early"
+_STATES = {"finished": ("finished",), "running or waiting": ACTIVE, _ENDED: ("stopped", "failed", "interrupted")}
 
 
-def table_of_runs(context: Context) -> None:
-    """The dataset's runs, a row each; a click on a row chooses it."""
+def filtered_runs(context: Context) -> list[Run]:
+    """The dataset's runs that the filters above the table leave, newest first."""
+    text, state, model, tag = st.columns([3, 2, 2, 2], gap="small")
+    wanted = text.text_input("Search", key="runs-text", placeholder="id, name, note, option", icon=":material/search:")
+    states = state.multiselect("State", list(_STATES), key="runs-state", placeholder="any")
+    models = model.multiselect("Model", sorted({run.config.model for run in context.runs}), key="runs-model", placeholder="any")
+    known = sorted({tag for run in context.runs for tag in run.about.tags})
+    tags = tag.multiselect("Tag", known, key="runs-tag", placeholder="any", disabled=not known)
+    allowed = {name for group in states for name in _STATES[group]}
+    return [
+        run
+        for run in context.runs
+        if (not states or run.status.state in allowed)
+        and (not models or run.config.model in models)
+        and set(tags) <= set(run.about.tags)
+        and _matches(run, wanted)
+    ]
+
+
+def table_of_runs(found: Sequence[Run], best: Run | None) -> list[Run]:
+    """A row a run, the scores first; what is selected. One that is clicked becomes the run that the page talks about."""
 
     def choose() -> None:
-        rows = st.session_state["runs-table"].selection.rows
-        if rows:
-            url.set_choice("run", context.runs[rows[0]].id)
+        rows = st.session_state[_TABLE].selection.rows
+        if len(rows) == 1 and rows[0] < len(found):
+            url.set_choice("run", found[rows[0]].id)
 
-    st.dataframe(
-        pd.DataFrame([_row(run) for run in context.runs]),
+    if not found:
+        st.info("No run matches.", icon=":material/filter_alt_off:")
+        return []
+    event = st.dataframe(
+        pd.DataFrame([_row(run, best) for run in found]),
         hide_index=True,
         width="stretch",
+        height=min(36 * (len(found) + 1), 420),
         on_select=choose,
-        selection_mode="single-row",
-        key="runs-table",
+        selection_mode="multi-row",
+        key=_TABLE,
         column_config={
+            "run": st.column_config.TextColumn(pinned=True, width=118),
+            "test F1": st.column_config.NumberColumn(format="%.3f", width=70, help="macro F1 on test, scored once a run"),
+            "95%": st.column_config.TextColumn(width=104, help="95% interval of the macro F1 on test"),
+            "valid. F1": st.column_config.NumberColumn(
+                format="%.3f", width=76, help="macro F1 on validation: runs are chosen by this"
+            ),
+            "accuracy": st.column_config.NumberColumn(format="%.3f", help="on test"),
+            "tags": st.column_config.ListColumn(),
             "started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
-            "test macro F1": st.column_config.NumberColumn(format="%.3f"),
-            "test accuracy": st.column_config.NumberColumn(format="%.3f"),
         },
     )
+    said = f"{len(found):,} {'run' if len(found) == 1 else 'runs'}. A click on a heading sorts; the boxes on the left select several."
+    if best:
+        score = best.results["validation"]["macro_f1"]
+        said += (
+            f" ★ is the best by validation ({words.literal(best.id)}, macro F1 {score['value']:.3f}); "
+            "never by test, which would make its score too good."
+        )
+    st.caption(said)
+    return [found[row] for row in event.selection.rows if row < len(found)]
+
+
+def best_of(runs: Sequence[Run]) -> Run | None:
+    """The finished run with the highest macro F1 on validation; the earlier one of equals."""
+    scored = [(run.results["validation"]["macro_f1"]["value"], -run.created, run) for run in runs if "validation" in run.results]
+    return max(scored, key=lambda entry: entry[:2])[2] if scored else None
+
+
+def compare_runs(selected: Sequence[Run]) -> None:
+    """Several runs: their learning curves in one chart, and what their configurations differ in."""
+    st.subheader(f"{len(selected)} runs", anchor=False)
+    with st.container(horizontal=True):
+        if all(not run.status.active for run in selected) and st.button(
+            f"Delete {len(selected)} runs", icon=":material/delete:", help=f"Into the trash, for {trash.DAYS:g} days."
+        ):
+            delete(list(selected))
+    drawn = list(selected)[: curves.MOST_RUNS]
+    if len(selected) > len(drawn):
+        st.caption(f"The chart shows the first {len(drawn)}.")
+    stories = {run.title: cached.history(run) for run in drawn}
+    learnt = {name: story.epochs for name, story in stories.items() if len(story.epochs)}
+    linear = {
+        name: float(story.candidates.loc[story.candidates["validation_loss"].idxmin(), "validation_macro_f1"])
+        for name, story in stories.items()
+        if len(story.candidates)
+    }
+    if learnt or linear:
+        st.plotly_chart(curves.overlay(learnt, linear), config=CONFIG, key="overlay")
+    st.markdown("What differs")
+    table = differences(selected)
+    if len(table):
+        st.dataframe(table, hide_index=True, width="stretch")
+    else:
+        st.caption("Their configurations are the same.")
+
+
+def differences(selected: Sequence[Run]) -> pd.DataFrame:
+    """A row a field in which the configurations differ: the field, and a column a run. Empty where they are the same."""
+    configs = {run.id: run.config.to_dict() for run in selected}
+    rows = [
+        {"field": name} | {run_id: str(config[name]) for run_id, config in configs.items()}
+        for name in fields()
+        if len({str(config[name]) for config in configs.values()}) > 1
+    ]
+    return pd.DataFrame(rows)
 
 
 def run_actions(run: Run) -> None:
@@ -44,13 +134,10 @@ def run_actions(run: Run) -> None:
         if "test" in run.results and st.button("Evaluate", icon=":material/target:", type="primary"):
             st.switch_page("../pages/evaluate.py")
         if st.button("Watch", icon=":material/model_training:"):
+            url.set_choice("show", "run")
             st.switch_page("../pages/train.py")
-        if status.active and st.button("Stop", icon=":material/stop:"):
-            attempt(launcher.stop, run)
-        if status.state in ("stopped", "failed", "interrupted") and st.button("Resume", icon=":material/play_arrow:"):
-            attempt(launcher.resume, run)
-        if not status.active and st.button("Delete", icon=":material/delete:"):
-            _confirm_deletion(run)
+        control_buttons(run)
+        more_buttons(run)
 
 
 def configuration_of(run: Run) -> None:
@@ -63,24 +150,53 @@ def configuration_of(run: Run) -> None:
     right.json(read_json(run.path / "environment.json", {}), expanded=1)
 
 
-@st.dialog("Delete this run?")
-def _confirm_deletion(run: Run) -> None:
-    st.markdown(f"**{run.id}**, with its model and its predictions, is removed from the disk.")
-    if st.button("Delete", type="primary", icon=":material/delete:"):
-        url.forget("run")
-        attempt(trash.delete, run)
+def trash_panel() -> None:
+    """What was deleted and can come back; nothing where the trash is empty."""
+    held = trash.deleted()
+    if not held:
+        return
+    with st.expander(f"Trash: {len(held)} {'run' if len(held) == 1 else 'runs'}", icon=":material/delete:", key="trash"):
+        st.caption(f"Deleted runs stay for {trash.DAYS:g} days, then the next deletion removes them for good.")
+        left, right = st.columns([3, 2], vertical_alignment="bottom")
+        chosen = left.multiselect(
+            "Restore", [entry.id for entry in held], key="trash-restore", placeholder="choose runs",
+            format_func=lambda run_id: f"{run_id}, deleted {words.ago(next(e.when for e in held if e.id == run_id))}",
+        )  # fmt: skip
+        with right.container(horizontal=True):
+            if st.button("Restore", icon=":material/undo:", disabled=not chosen, key="restore"):
+                for run_id in chosen:
+                    url.set_choice("run", trash.restore(run_id).id)
+                st.rerun()
+            with st.popover("Empty the trash"):
+                st.markdown(f"**{len(held)}** {'run' if len(held) == 1 else 'runs'} would be removed for good.")
+                if st.button("Remove for good", type="primary", key="empty-trash"):
+                    trash.empty()
+                    st.rerun()
 
 
-def _row(run: Run) -> dict:
-    test = run.results.get("test")
+def _matches(run: Run, text: str) -> bool:
+    """Whether every word of the search is in what is said of the run, or in an option (`epochs=8`)."""
+    if not text.strip():
+        return True
+    options = " ".join(f"{name}={value}" for name, value in run.config.to_dict().items())
+    said = f"{run.id} {run.about.name} {run.about.note} {' '.join(run.about.tags)} {options}".lower()
+    return all(word in said for word in text.lower().split())
+
+
+def _row(run: Run, best: Run | None) -> dict:
+    test, validation, status = (*(run.results.get(split) for split in ("test", "validation")), run.status)
     return {
-        "run": run.id,
-        "state": run.status.state,
+        "run": f"{run.id} ★" if best and run.id == best.id else run.id,
+        "test F1": test["macro_f1"]["value"] if test else None,
+        "95%": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}" if test else "",
+        "valid. F1": validation["macro_f1"]["value"] if validation else None,
+        "accuracy": test["accuracy"]["value"] if test else None,
+        "test images": test["n"] if test else None,
+        "state": "paused" if status.paused else status.state,
+        "name": run.about.name,
         "model": run.config.model,
         "method": run.config.method,
-        "test macro F1": test["macro_f1"]["value"] if test else None,
-        "95% interval": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}" if test else "",
-        "test accuracy": test["accuracy"]["value"] if test else None,
-        "test images": test["n"] if test else None,
+        "preset": run.config.preset,
+        "tags": list(run.about.tags),
         "started": pd.Timestamp(run.created, unit="s", tz="UTC").tz_convert(None),
     }

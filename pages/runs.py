@@ -2,12 +2,22 @@
 
 import streamlit as st
 
-from dashboard.header import header, need_run
-from dashboard.runs import configuration_of, run_actions, table_of_runs
+from dashboard.header import header, need_dataset, need_run
+from dashboard.run_actions import deletion_notice, said_about
+from dashboard.runs import best_of, compare_runs, configuration_of, filtered_runs, run_actions, table_of_runs, trash_panel
 
 context = header("What was trained?")
+need_dataset(context)
+deletion_notice()
+if context.run is None:
+    trash_panel()
 run = need_run(context)
-table_of_runs(context)
-st.subheader(run.id, anchor=False)
-run_actions(run)
-configuration_of(run)
+selected = table_of_runs(filtered_runs(context), best_of(context.runs))
+if len(selected) > 1:
+    compare_runs(selected)
+else:
+    st.subheader(run.id, anchor=False)
+    said_about(run)
+    run_actions(run)
+    configuration_of(run)
+trash_panel()

@@ -5,16 +5,23 @@ import streamlit as st
 from dashboard import url
 from dashboard.header import header, need_dataset
 from dashboard.live import run_panel
-from dashboard.train import options_form, queue_of, start_button
+from dashboard.run_actions import deletion_notice, more_buttons, said_about
+from dashboard.train import choose_view, other_runs, start_button
+from dashboard.train_form import options_form
 
 context = header("How should it learn?")
 data = need_dataset(context)
-configuration = options_form(data)
-start_button(configuration)
-if context.run is not None:
-    st.subheader(context.run.id, anchor=False)
+deletion_notice()
+view = choose_view(context)
+if view == "run" and context.run is not None:
     run_panel(context.run)
-    if "test" in context.run.results:
-        st.page_link("../pages/evaluate.py", label="See where it errs", icon=":material/target:")
-queue_of(context)
+    said_about(context.run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if "test" in context.run.results:
+            st.page_link("../pages/evaluate.py", label="See where it errs", icon=":material/target:")
+        more_buttons(context.run)
+    other_runs(context, context.run)
+else:
+    start_button(options_form(data, context))
+    other_runs(context, None)
 url.remember("dataset", data.name)

@@ -10,7 +10,7 @@ import pytest
 from dashboard import charts
 from dashboard.figure import INK, plain
 from dashboard.matrix import CORRECT, ERRORS
-from dashboard.palette import ACCENT, NEUTRAL, SCENES, linear_rgb, luminances
+from dashboard.palette import SCENES, linear_rgb, luminances
 
 CLASSES = list(SCENES)
 MATRIX = np.array(
@@ -22,14 +22,6 @@ MATRIX = np.array(
         [1, 1, 9, 4, 205, 0],
         [14, 1, 0, 0, 0, 208],
     ]
-)
-EPOCHS = pd.DataFrame(
-    {
-        "epoch": [1, 2, 3],
-        "train_loss": [0.9, 0.5, 0.3],
-        "validation_loss": [0.8, np.nan, 0.4],
-        "validation_macro_f1": [0.70, 0.85, 0.84],
-    }
 )
 
 
@@ -51,7 +43,7 @@ def test_the_text_colour_is_the_one_that_streamlit_swaps_for_the_theme():
     from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
     assert INK == GRAY_90
-    for figure in (matrix(), charts.learning_curves(EPOCHS, 2), charts.probability_bars(["sea"], [1.0], SCENES)):
+    for figure in (matrix(), charts.probability_bars(["sea"], [1.0], SCENES)):
         assert figure.layout.font.color == figure.layout.xaxis.tickfont.color == INK
         assert figure.layout.paper_bgcolor == "rgba(0, 0, 0, 0)"
         assert figure.layout.xaxis.fixedrange and figure.layout.yaxis.fixedrange
@@ -139,33 +131,3 @@ def test_scores_are_labelled_with_their_support():
 def test_probabilities_are_percentages_in_the_given_order():
     (bars,) = charts.probability_bars(["glacier", "sea"], [0.713, 0.0149], SCENES).data
     assert list(bars.y) == ["glacier", "sea"] and bars.text == ("71.3%", "1.5%")
-
-
-def test_learning_curves_keep_gaps_and_name_the_best_epoch():
-    figure = charts.learning_curves(EPOCHS, best_epoch=2)
-    named = {(trace.name, trace.yaxis): trace for trace in figure.data}
-    assert set(named) == {("train", "y"), ("validation", "y"), ("validation", "y2")}
-    assert np.isnan(named["validation", "y"].y[1]) and named["validation", "y"].connectgaps is False
-    texts = [note.text for note in figure.layout.annotations]
-    assert texts[:2] == ["loss<br> ", "macro F1<br>0.850 at epoch 2"]
-    assert sorted(texts[2:]) == ["train", "validation", "validation"]
-    assert figure.layout.shapes[0].x0 == 2
-
-
-@pytest.mark.parametrize("epochs", [EPOCHS[:1], EPOCHS[:0], EPOCHS[["epoch", "train_loss"]]])
-def test_learning_curves_begin_with_one_epoch_or_none(epochs):
-    figure = charts.learning_curves(epochs, best_epoch=1)
-    assert figure.layout.xaxis.tick0 == 1
-    assert all("markers" in trace.mode for trace in figure.data)
-
-
-def test_candidates_mark_the_one_with_the_lowest_validation_loss():
-    scores = pd.DataFrame(
-        {"C": [0.01, 0.001, 0.002], "validation_macro_f1": [0.95, 0.92, 0.927], "validation_loss": [0.3, 0.25, 0.2]}
-    )
-    figure = charts.candidates(scores)
-    (points,) = figure.data
-    assert list(points.x) == [0.001, 0.002, 0.01] and figure.layout.xaxis.type == "log"
-    assert list(points.y) == [0.25, 0.2, 0.3]
-    assert points.text == ("", "chosen: macro F1 0.927", "")
-    assert list(points.marker.color) == [NEUTRAL, ACCENT, NEUTRAL]

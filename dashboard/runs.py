@@ -1,5 +1,6 @@
 """The pieces of the Runs page."""
 
+import zlib
 from collections.abc import Sequence
 
 import pandas as pd
@@ -21,12 +22,22 @@ _STATES = {"finished": ("finished",), "running or waiting": ACTIVE, _ENDED: ("st
 
 def filtered_runs(context: Context) -> list[Run]:
     """The dataset's runs that the filters above the table leave, newest first."""
-    text, state, model, tag = st.columns([3, 2, 2, 2], gap="small")
-    wanted = text.text_input("Search", key="runs-text", placeholder="id, name, note, option", icon=":material/search:")
-    states = state.multiselect("State", list(_STATES), key="runs-state", placeholder="any")
-    models = model.multiselect("Model", sorted({run.config.model for run in context.runs}), key="runs-model", placeholder="any")
-    known = sorted({tag for run in context.runs for tag in run.about.tags})
-    tags = tag.multiselect("Tag", known, key="runs-tag", placeholder="any", disabled=not known)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = st.text_input(
+            "Search", key="runs-text", placeholder="id, name, note, epochs=8", icon=":material/search:", type="search", live=True,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        chosen = [st.session_state.get(f"runs-{what}") or [] for what in ("state", "model", "tag")]
+        number = sum(map(bool, chosen))
+        with st.popover(f"Filter ({number})" if number else "Filter", icon=":material/filter_alt:", key="runs-filter"):
+            states = st.pills("State", list(_STATES), selection_mode="multi", key="runs-state")
+            models = st.multiselect(
+                "Model", sorted({run.config.model for run in context.runs}), key="runs-model", placeholder="any"
+            )
+            known = sorted({tag for run in context.runs for tag in run.about.tags})
+            tags = st.multiselect(
+                "Tag", known, key="runs-tag", placeholder="any" if known else "no run has tags", disabled=not known
+            )
     allowed = {name for group in states for name in _STATES[group]}
     return [
         run
@@ -41,8 +52,11 @@ def filtered_runs(context: Context) -> list[Run]:
 def table_of_runs(found: Sequence[Run], best: Run | None) -> list[Run]:
     """A row a run, the scores first; what is selected. One that is clicked becomes the run that the page talks about."""
 
+    # A selection is row numbers: over other runs it begins anew, or "delete" would mean others than were ticked.
+    key = f"{_TABLE}-{zlib.crc32(' '.join(run.id for run in found).encode()):08x}"
+
     def choose() -> None:
-        rows = st.session_state[_TABLE].selection.rows
+        rows = st.session_state[key].selection.rows
         if len(rows) == 1 and rows[0] < len(found):
             url.set_choice("run", found[rows[0]].id)
 
@@ -53,19 +67,24 @@ def table_of_runs(found: Sequence[Run], best: Run | None) -> list[Run]:
         pd.DataFrame([_row(run, best) for run in found]),
         hide_index=True,
         width="stretch",
-        height=min(36 * (len(found) + 1), 420),
+        height=min(35 * (len(found) + 1) + 3, 423),
         on_select=choose,
         selection_mode="multi-row",
-        key=_TABLE,
+        key=key,
+        placeholder="",
         column_config={
-            "run": st.column_config.TextColumn(pinned=True, width=118),
-            "test F1": st.column_config.NumberColumn(format="%.3f", width=70, help="macro F1 on test, scored once a run"),
-            "95%": st.column_config.TextColumn(width=104, help="95% interval of the macro F1 on test"),
-            "valid. F1": st.column_config.NumberColumn(
-                format="%.3f", width=76, help="macro F1 on validation: runs are chosen by this"
+            "run": st.column_config.TextColumn(pinned=True, width=96),
+            "best": st.column_config.TextColumn("★", width=34, help="the best by validation"),
+            "test macro F1": st.column_config.NumberColumn(
+                "test F1", format="%.3f", width=66, help="macro F1, scored once a run"
             ),
-            "accuracy": st.column_config.NumberColumn(format="%.3f", help="on test"),
-            "tags": st.column_config.ListColumn(),
+            "95% interval": st.column_config.TextColumn("95%", width=104, help="interval of the macro F1 on test"),
+            "validation macro F1": st.column_config.NumberColumn(
+                "valid. F1", format="%.3f", width=76, help="macro F1 on validation: runs are chosen by this"
+            ),
+            "test accuracy": st.column_config.NumberColumn("accuracy", format="%.3f", width=80, help="on test"),
+            "name": st.column_config.TextColumn(width=150),
+            "tags": st.column_config.ListColumn(width=150),
             "started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },
     )
@@ -127,9 +146,9 @@ def differences(selected: Sequence[Run]) -> pd.DataFrame:
 
 def run_actions(run: Run) -> None:
     status = run.status
-    st.markdown(
-        f"{words.badge(status)} {words.literal(status.detail)} {words.literal(status.error)} {words.literal(status.hint)}"
-    )
+    st.markdown(f"{words.badge(status)} {words.literal(status.detail)}")
+    if status.error:
+        st.error(f"{words.literal(status.error)} {words.literal(status.hint)}", icon=":material/error:")
     with st.container(horizontal=True):
         if "test" in run.results and st.button("Evaluate", icon=":material/target:", type="primary"):
             st.switch_page("../pages/evaluate.py")
@@ -186,11 +205,12 @@ def _matches(run: Run, text: str) -> bool:
 def _row(run: Run, best: Run | None) -> dict:
     test, validation, status = (*(run.results.get(split) for split in ("test", "validation")), run.status)
     return {
-        "run": f"{run.id} ★" if best and run.id == best.id else run.id,
-        "test F1": test["macro_f1"]["value"] if test else None,
-        "95%": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}" if test else "",
-        "valid. F1": validation["macro_f1"]["value"] if validation else None,
-        "accuracy": test["accuracy"]["value"] if test else None,
+        "run": run.id,
+        "best": "★" if best and run.id == best.id else "",
+        "test macro F1": test["macro_f1"]["value"] if test else None,
+        "95% interval": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}" if test else "",
+        "validation macro F1": validation["macro_f1"]["value"] if validation else None,
+        "test accuracy": test["accuracy"]["value"] if test else None,
         "test images": test["n"] if test else None,
         "state": "paused" if status.paused else status.state,
         "name": run.about.name,

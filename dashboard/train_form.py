@@ -1,6 +1,7 @@
 """The form of the Train page: it derives from the configuration's fields, and starts from a preset or from another run."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -32,8 +33,11 @@ def options_form(data: Dataset, context: Context) -> Config | None:
     """The configuration that the form says; None, with the reason on the page, where it is not valid."""
     base = _base(data, context)
     try:
-        values = {"dataset": data.name, "preset": base.config.preset, "model": _model(base)}
-        values["weights"] = _weights(base, context)
+        left, right = st.columns([3, 4], gap="medium")
+        with left:
+            values = {"dataset": data.name, "preset": base.config.preset, "model": _model(base)}
+        with right:
+            values["weights"] = _weights(base, context)
         values |= _options(base, values)
         return from_dict(without_idle(values))
     except UserError as error:
@@ -78,7 +82,7 @@ def _weights(base: Base, context: Context) -> str:
     """What the training starts from, as the field `weights` says it."""
     before = base.config.weights
     kind = before.partition(":")[0] if before.partition(":")[0] in _STARTS else "file"
-    left, right = st.columns([1, 2], gap="medium")
+    left, right = st.columns([3, 4], gap="medium")
     chosen = left.selectbox(
         "Start from", list(_STARTS), list(_STARTS).index(kind), format_func=_STARTS.get, key=f"{base.name}-start",
         help=fields()["weights"].metadata["help"],
@@ -110,9 +114,7 @@ def _options(base: Base, values: dict[str, Any]) -> dict[str, Any]:
     idle = idle_fields(now)
     chosen = {name: before[name] for name in names}
     shown = [name for name in names if name not in idle]
-    columns = st.columns(_COLUMNS, gap="medium")
-    for place, name in enumerate([name for name in COMMON if name in shown]):
-        chosen[name] = _widget(columns[place % _COLUMNS], base, name, now[name])
+    chosen |= _row_by_row(base, [name for name in COMMON if name in shown], now)
     rest = [name for name in shown if name not in COMMON]
     changed = sum(now[name] != before[name] for name in rest)
     label = f"More options ({changed} changed)" if changed else "More options"
@@ -122,9 +124,17 @@ def _options(base: Base, values: dict[str, Any]) -> dict[str, Any]:
             if not members:
                 continue
             st.markdown(f"**{group}**")
-            columns = st.columns(_COLUMNS, gap="medium")
-            for place, name in enumerate(members):
-                chosen[name] = _widget(columns[place % _COLUMNS], base, name, now[name])
+            chosen |= _row_by_row(base, members, now)
+    return chosen
+
+
+def _row_by_row(base: Base, names: Sequence[str], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of some fields' widgets, in rows: stacked on a phone, they keep their order."""
+    chosen = {}
+    for start in range(0, len(names), _COLUMNS):
+        columns = st.columns(_COLUMNS, gap="medium")
+        for column, name in zip(columns, names[start : start + _COLUMNS], strict=False):
+            chosen[name] = _widget(column, base, name, now[name])
     return chosen
 
 

@@ -40,9 +40,8 @@ class History:
         """Validation recall, a row an epoch (the index) and a column a class; no rows where the run did not tell."""
         if "validation_recall" not in self.epochs:
             return pd.DataFrame(columns=list(classes), dtype=float)
-        told = self.epochs[
-            self.epochs["validation_recall"].map(lambda value: isinstance(value, list) and len(value) == len(classes))
-        ]
+        fitting = self.epochs["validation_recall"].map(lambda value: isinstance(value, list) and len(value) == len(classes))
+        told = self.epochs[fitting.astype(bool)]
         return pd.DataFrame(told["validation_recall"].tolist(), index=told["epoch"], columns=list(classes)).astype(float)
 
     def latest(self, field: str) -> float | None:

@@ -112,12 +112,13 @@ def test_start_and_runs_tell_the_same_score(tab, trained):
     row = tab.at.dataframe[0].value.iloc[0]
     assert (row["run"], row["state"], row["test images"]) == (trained.id, "finished", 24)
     assert row["test macro F1"] == score["value"]
+    assert row["best"] == "★"
     fields = tab.at.dataframe[1].value.set_index("field")["value"]
     assert fields.to_dict() == {name: str(value) for name, value in trained.config.to_dict().items()}
 
 
 def test_train_shows_the_strengths_that_were_tried(tab, trained):
-    tab.open("train")
+    tab.open("train", show="run")
     tried = [event for event in trained.events()[0] if event["kind"] == "candidate"]
     figure = str(tab.figure(f"candidates-{trained.id}"))
     assert f"{max(event['best'] * event['validation_macro_f1'] for event in tried):.3f}" in figure

@@ -20,7 +20,11 @@ def test_a_run_is_watched_stopped_and_resumed_from_the_page(tab, start_run, wait
     assert f"**{run.id}** is training on **scenes**." in tab.text
     tab.open("train")
     assert ":material/model_training: training" in tab.text
-    assert tab.at.get_by_key(f"curves-{run.id}") is not None
+    for chart in ("loss", "macro_f1", "recalls", "step-loss"):
+        assert tab.figure(f"{chart}-{run.id}")["data"]
+    bars = [bar.proto.text for bar in tab.at.get("progress")]
+    assert [bar.partition(":")[0] for bar in bars] == ["Prepare", "Train", "Evaluate"]
+    assert re.match(r"Train: epoch \d+ of 1000, .* left", bars[1])
     assert re.search(r"Step \*\*\d+\*\*, \*\*[\d.]+\*\* images/s, batch loss \*\*[\d.]+\*\*", tab.text)
     tab.open("evaluate")
     assert "has not been scored: it is training" in tab.text
@@ -33,8 +37,9 @@ def test_a_run_is_watched_stopped_and_resumed_from_the_page(tab, start_run, wait
     tab.press("Resume")
     wait(lambda: sum(event["kind"] == "step" for event in run.events()[0]) > steps)
     assert any(event["kind"] == "resumed" for event in run.events()[0])
-    tab.open("runs").press("Stop")
+    tab.open("runs").press("Pause")
     wait(lambda: run.status.state == "stopped")
+    assert ":material/pause_circle: paused" in tab.run().text
     assert "Resume" in tab.run().buttons
 
 

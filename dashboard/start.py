@@ -10,7 +10,7 @@ from dashboard.palette import class_colours
 from dashboard.server import thumbnail_url
 from engine.config import configure
 from engine.data import adding
-from engine.data.datasets import INTEL, Dataset, datasets
+from engine.data.datasets import INTEL, Dataset, damaged, datasets
 from engine.data.filters import Filter
 from engine.errors import UserError
 from engine.launcher import start as start_run
@@ -79,6 +79,8 @@ def _failed(item: adding.Adding) -> None:
 
 
 def dataset_cards() -> None:
+    for name, error in damaged().items():
+        st.error(f"**{words.literal(name)}** cannot be shown. {words.literal(str(error))}", icon=":material/error:")
     for data in datasets():
         with st.container(border=True):
             _card(data)
@@ -88,7 +90,7 @@ def _card(data: Dataset) -> None:
     counts = data.catalog.counts()
     classes = data.classes
     text, action = st.columns([6, 1], vertical_alignment="center")
-    synthetic = " :gray-badge[synthetic: painted by a program]" if data.synthetic else ""
+    synthetic = f" :gray-badge[{data.origin}]" if data.synthetic else ""
     splits = ", ".join(f"{n:,} {split}" for split, n in counts.groupby("split")["n"].sum().sort_values(ascending=False).items())
     text.markdown(
         f"**{words.literal(data.name)}**{synthetic}  \n{int(counts['n'].sum()):,} images, {len(classes)} classes: {splits}"
@@ -99,7 +101,7 @@ def _card(data: Dataset) -> None:
     colours = class_colours(classes)
     rows = [
         row
-        for name in classes[:_STRIP]
+        for name in (classes[:_STRIP] if data.has_pictures else ())
         for row in data.catalog.page(Filter(splits=("train",), classes=(name,)), size=max(1, _STRIP // len(classes)))
     ]
     tiles = [

@@ -54,7 +54,7 @@ def of_folder(folder: Path, classes: tuple[str, ...]) -> tuple[LabelledImages, l
     Of a folder with splits only the test images are taken.
     """
     layout = layouts.detect(folder)
-    found = [item for item in layout.files() if not item.obstacle and looks_like_image(item.path) and item.class_name is not None]
+    found = [item for item in layout.files() if looks_like_image(item.path) and item.class_name is not None]
     found = [item for item in found if item.split == "test"] or found
     unknown = sorted({item.class_name for item in found} - set(classes))
     found = [item for item in found if item.class_name in classes]

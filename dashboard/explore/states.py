@@ -23,7 +23,7 @@ def facts_or_chips(data: Dataset, wanted: Filter) -> None:
 def _facts(data: Dataset) -> None:
     counts = data.catalog.counts()
     splits = counts.groupby("split")["n"].sum()
-    origin = ":gray-badge[synthetic: painted by a program]" if data.synthetic else f":gray[{words.literal(str(data.root))}]"
+    origin = f":gray-badge[{data.origin}]" if data.synthetic else f":gray[{words.literal(data.place)}]"
     st.markdown(
         f"**{int(counts['n'].sum()):,} images** in **{len(data.classes):,} classes**: "
         + ", ".join(f"{splits[split]:,} {split}" for split in SPLITS if split in splits)

@@ -104,13 +104,16 @@ def _ranges(rng: np.random.Generator, wanted: Filter) -> Filter:
 
 
 def _explore(catalog: Catalog, wanted: Filter) -> None:
-    """What the Explore page asks after a change of its filter: number, first page, counts, sizes and two histograms."""
+    """What the Explore page's panels ask after a change of its filter: number, first page, counts, sizes, histogram, quantiles."""
     view = catalog.view(wanted)
     catalog.page(wanted, 1, _PAGE)
+    catalog.counts()
     view.counts()
     view.sizes()
-    view.histogram("brightness", by="class")
-    view.histogram("sharpness", by="split")
+    view.histogram("sharpness", 48, by="class")
+    view.quantiles("sharpness", most=40)
+    for name in PROPERTIES:
+        catalog.view().histogram(name)
 
 
 def _timed(name: str, question: Callable[[], None], repeats: int) -> Waits:

@@ -34,11 +34,11 @@ def of_folder(folder: Path, count: int) -> Sample:
     """Up to `count` pictures of a folder that need not be registered, spread evenly over it."""
     layout = layouts.detect(folder.expanduser().resolve())
     found = [item for item in layout.files() if item.class_name is not None and looks_like_image(item.path)]
-    found = [item for item in (found[i] for i in _spread(len(found), count)) if _opens(item.path)]
+    found = [item for item in (found[i] for i in _spread(len(found), count)) if _opens(Path(item.path))]
     names = sorted({item.class_name for item in found})
     if not found:
         raise UserError(f"There are no images in {str(folder)!r}.", layouts.HELP)
-    return Sample(str(folder), [str(item.path) for item in found], [names.index(item.class_name) for item in found])
+    return Sample(str(folder), [item.path for item in found], [names.index(item.class_name) for item in found])
 
 
 def _spread(total: int, count: int) -> np.ndarray:

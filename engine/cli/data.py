@@ -64,7 +64,7 @@ def _show(args: argparse.Namespace) -> None:
     if args.json:
         print_json(document)
         return
-    synthetic = " (synthetic: painted by a program)" if dataset.synthetic else ""
+    synthetic = f" ({dataset.origin})" if dataset.synthetic else ""
     print(f"{dataset.name}{synthetic}: {document['images']:,} images from {dataset.root}\n")
     counts = dataset.catalog.counts().pivot(index="class", columns="split", values="n").fillna(0).astype(int)
     splits = [split for split in SPLITS if split in counts]

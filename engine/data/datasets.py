@@ -50,6 +50,11 @@ class Dataset:
         return self.source != CATALOG_ONLY
 
     @property
+    def origin(self) -> str:
+        """What a person must know of images that are no photographs."""
+        return "synthetic: painted by a program" if self.has_pictures else "synthetic: a catalog without images, for measuring"
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return self.catalog.classes()
 

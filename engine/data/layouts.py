@@ -46,6 +46,11 @@ class Layout:
         return any(split in ("train", "test") for _, split, _ in self.folders)
 
     def files(self) -> Iterator[Found]:
+        """The candidate files; a folder that is not looked into is no file."""
+        return (item for item in self.entries() if not item.obstacle)
+
+    def entries(self) -> Iterator[Found]:
+        """The candidate files and the obstacles."""
         for folder, split, class_name in self.folders:
             for path, obstacle in _files_below(folder):
                 yield Found(path, split, class_name, obstacle)

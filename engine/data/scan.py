@@ -61,7 +61,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
         query = "SELECT path, id, bytes, mtime_ns, given, class, state, hash IS NOT NULL FROM images"
         known = {path: _Known(*row) for path, *row in connection.execute(query)}
     changed, closed = [], []
-    for item in layout.files():
+    for item in layout.entries():
         image = _stat(item, layout.root)
         before = known.pop(image.path, None)
         if before is None or not _unchanged(before, image):

@@ -2,8 +2,10 @@
 
 import math
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import wraps
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,12 +21,27 @@ _TINY = 1e-3  # the smallest value that a logarithmic scale tells from zero
 _KEPT = 16  # views that a process holds: 4 bytes a match, and as many for each order that was asked
 
 
+def _kept(method: Callable) -> Callable:
+    """Answer a question that was asked before from memory; a table is given away as a copy."""
+
+    @wraps(method)
+    def answer(self: "View", *args: Any, **kwargs: Any) -> Any:
+        key = (method.__name__, args, tuple(sorted(kwargs.items())))
+        if key not in self._answers:
+            self._answers[key] = method(self, *args, **kwargs)
+        found = self._answers[key]
+        return found.copy() if isinstance(found, pd.DataFrame) else found
+
+    return answer
+
+
 class View:
     """`positions`: (n,) int32, rising, into the arrays of `columns`. Cheap to ask again: orders and counts are kept."""
 
     def __init__(self, columns: Columns, positions: np.ndarray) -> None:
         self.columns = columns
         self.positions = positions
+        self._answers: dict[tuple, Any] = {}
         self._orders = {("id", False): positions, ("id", True): positions[::-1]}
 
     def __len__(self) -> int:
@@ -73,12 +90,9 @@ class View:
         found = np.flatnonzero(self._ordered(by, descending) == position)
         return int(found[0]) if len(found) else None
 
+    @_kept
     def counts(self) -> pd.DataFrame:
         """Images by class and split: columns class (None: unlabelled), split, n."""
-        return self._counts.copy()
-
-    @cached_property
-    def _counts(self) -> pd.DataFrame:
         of = self.columns
         width = len(SPLITS) + 1
         cells = (of.label[self.positions].astype(np.int64) + 1) * width + of.split[self.positions] + 1
@@ -87,6 +101,7 @@ class View:
         classes, splits = np.array([None, *of.names], object), np.array([None, *SPLITS], object)
         return pd.DataFrame({"class": classes[filled // width], "split": splits[filled % width], "n": n[filled]})
 
+    @_kept
     def sizes(self) -> pd.DataFrame:
         """Image sizes, the commonest first: columns width, height, n."""
         width, height = (self.values(name) for name in ("width", "height"))
@@ -104,12 +119,14 @@ class View:
         largest = np.sort(np.argsort(-n, kind="stable")[:most])
         return {names[code]: self.positions[codes == code] for code in largest if n[code]}
 
+    @_kept
     def range(self, name: str) -> tuple[float, float] | None:
         """Smallest and largest value of a property; None where no image has one."""
         values = self.values(name)
         values = values[~np.isnan(values)]
         return (float(values.min()), float(values.max())) if len(values) else None
 
+    @_kept
     def histogram(self, name: str, bins: int = 40, by: str = "", most: int = 12) -> pd.DataFrame:
         """How a property is spread: columns group, low, high, n; on a logarithmic scale where the property is skewed.
 
@@ -127,6 +144,7 @@ class View:
         ]
         return pd.concat(frames, ignore_index=True)
 
+    @_kept
     def quantiles(
         self, name: str, by: str = "class", most: int = 30, at: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
     ) -> pd.DataFrame:

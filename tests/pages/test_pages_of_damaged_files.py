@@ -86,3 +86,25 @@ def test_files_of_a_run_that_are_no_json_break_no_page(tab, copied):
     (copied.path / "environment.json").write_text("\x00")
     for page in PAGES:
         tab.open(page)
+
+
+def test_a_damaged_description_is_named_on_start_and_the_other_datasets_work(tab, home, kaggle):
+    from engine.data.datasets import add
+
+    for name in ("broken", "whole"):
+        add(str(kaggle), name)
+    (home / "data" / "broken" / "dataset.json").write_text("{")
+    tab.open("start")
+    assert "**broken** cannot be shown." in tab.errors
+    assert "python -m engine data remove broken" in tab.errors.replace("\\", "")
+    assert "**whole**" in tab.text
+
+
+@pytest.mark.parametrize("page", ["start", "explore", "augment", "train"])
+def test_a_catalog_without_images_breaks_no_page_and_says_what_it_is(tab, home, page):
+    from engine.data.synthetic import synthesize
+
+    synthesize("made-up", 500, 7)
+    tab.open(page)
+    if page in ("start", "explore"):
+        assert "a catalog without images, for measuring" in tab.text

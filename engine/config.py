@@ -69,6 +69,13 @@ class Config:
         maximum=1000,
     )
     augmentation: str = option("standard", "finetune: augmentation pipeline", group="Method", choices=tuple(AUGMENTATIONS))
+    draws: int = option(
+        0,
+        "finetune: augmentation draws of a picture that epochs take turns with; frozen layers then run once a draw (0: ever new)",
+        group="Method",
+        minimum=0,
+        maximum=1000,
+    )
     initial_size: int = option(
         0,
         "finetune: image size of the first epoch, from which it grows to image_size over half of the epochs (0: no growth)",
@@ -197,8 +204,14 @@ class Config:
 # What each preset changes, and what it is for.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fast": {"method": "linear"},
-    "balanced": {"method": "finetune", "image_size": 160, "trainable": 0.5, "epochs": 4, "augmentation": "standard"},
-    "best": {"method": "finetune", "image_size": 224, "epochs": 12, "patience": 0, "layer_decay": 0.8, "ema": 0.999, "views": "flip"},
+    "balanced": {
+        "method": "finetune", "image_size": 160, "trainable": 0.51, "draws": 4, "epochs": 8, "patience": 0, "schedule": "onecycle",
+        "warmup": 0.2, "ema": 0.99, "views": "flip",
+    },
+    "best": {
+        "method": "finetune", "image_size": 224, "trainable": 0.99, "epochs": 10, "patience": 0, "schedule": "onecycle",
+        "warmup": 0.2, "layer_decay": 0.9, "ema": 0.995, "views": "flip",
+    },
     "seed": {
         "method": "finetune", "model": "resnet50", "optimiser": "adam", "peak_lr": 1e-5, "weight_decay": 1e-4, "schedule": "constant",
         "warmup": 0.0, "epochs": 30, "patience": 5, "label_smoothing": 0.0, "augmentation": "seed",

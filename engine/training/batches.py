@@ -79,10 +79,16 @@ class Batches(Dataset):
 
     def __getitem__(self, step: int) -> Batch:
         epoch, mine = step // self.steps_per_epoch, slice(self.rank, None, self.world)
-        images, labels = self.images.batch(self.indices(step)[mine])
+        return self.drawn(self.indices(step)[mine], epoch, self.places(step)[mine])
+
+    def drawn(self, indices: np.ndarray, epoch: int, places: np.ndarray | None = None) -> Batch:
+        """The images with the epoch's draws of the augmentation: where draws come back, an image's own, else its place's."""
+        images, labels = self.images.batch(indices)
+        draws = self.config.draws
+        seeds = draw_seeds(self.config.seed, epoch % draws if draws else epoch, indices if draws or places is None else places)
         # One thread, as in a worker process: sums over pixels must not depend on how many threads share them.
         with _one_thread():
-            images = augment(images, self.transform, draw_seeds(self.config.seed, epoch, self.places(step)[mine]))
+            images = augment(images, self.transform, seeds)
             side = image_size(self.config, epoch)
             return functional.resize(images, [side, side]) if side != images.shape[-1] else images, labels
 

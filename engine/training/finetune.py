@@ -15,10 +15,10 @@ from engine.device import Compute
 from engine.metrics import accuracy, confusion, macro_f1, per_class
 from engine.network import Classifier, Preprocessing, feature_count, freeze_below
 from engine.predictions import outcomes
-from engine.training import averaging, diverged, mixing, optimisers, schedules
+from engine.training import averaging, diverged, frozen, mixing, optimisers, schedules
 from engine.training.batches import Batches, Images
 from engine.training.curriculum import trained_share
-from engine.training.facts import Epoch, Step
+from engine.training.facts import Epoch, Progress, Step
 from engine.training.sampling import class_weights
 
 _VALIDATION_BATCH = 64
@@ -50,6 +50,8 @@ class FineTuning:
         self.classes = classifier.head.out_features
         freeze_below(classifier.trunk, config.trainable)
         self.network = compute.place(classifier)
+        self.parts = frozen.parts(self.network.trunk, config, compute)
+        self.kept = frozen.kept(self.parts, self.batches, preprocessing, compute)
         self.optimizer = optimisers.optimiser(self.network, config)
         self.average = averaging.moving_average(self.network, config.ema)
         self.plateau = schedules.Plateau()
@@ -69,12 +71,14 @@ class FineTuning:
     def answering(self) -> Classifier:
         return self.average.module if self.average else self.network
 
-    def fit(self) -> Iterator[Step | Epoch]:
+    def fit(self) -> Iterator[Progress | Step | Epoch]:
         """Train to the end of the schedule, or until validation has not improved for `patience` epochs."""
         while self.epoch < self.config.epochs and not self._out_of_patience():
             asked = time.monotonic()
-            for images, labels in self.batches.ahead(self.step, (self.epoch + 1) * self.steps_per_epoch):
-                yield self._train_step(images, labels, asked)
+            if self.kept:
+                yield from self.kept.prepare(self.epoch)
+            for inputs, labels in (self.kept or self.batches).ahead(self.step, (self.epoch + 1) * self.steps_per_epoch):
+                yield self._train_step(inputs, labels, asked)
                 asked = time.monotonic()
             yield self._end_epoch()
 
@@ -104,11 +108,12 @@ class FineTuning:
         """That of the head at the coming step."""
         return self.config.peak_lr * schedules.factor(self.config, self.step, self.steps_per_epoch) * self.plateau.factor
 
-    def _train_step(self, images: torch.Tensor, labels: torch.Tensor, asked: float) -> Step:
+    def _train_step(self, inputs: torch.Tensor, labels: torch.Tensor, asked: float) -> Step:
         began, rate = time.monotonic(), self.learning_rate()
         # Dropout and mixing draw from here; the batch has draws of its own.
         torch.manual_seed(_seed_of(self.config.seed, self.step, self.compute.rank))
-        inputs = self.compute.batch(self.preprocessing(images.to(self.compute.device)))
+        inputs = inputs.to(self.compute.device)
+        inputs = self.compute.batch(inputs if self.kept else self.preprocessing(inputs))
         inputs, targets = self.mix(inputs, labels.to(self.compute.device))
         size = len(self.batches.places(self.step))
         logits, loss = self._gradients(inputs, targets, size)
@@ -128,7 +133,7 @@ class FineTuning:
         answers, losses = [], []
         for some, wanted in zip(inputs.tensor_split(parts), targets.tensor_split(parts), strict=True):
             with self.compute.autocast():
-                features = self.network.trunk(some)
+                features = self._features(some)
             logits = self.network.logits(features)
             loss = self.criterion(logits, wanted).sum() / size
             self.scaler.scale(loss).backward()
@@ -138,6 +143,12 @@ class FineTuning:
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         self.compute.sum_across([total, *gradients])
         return torch.cat(answers), float(total)
+
+    def _features(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The trunk's features of normalised images, or of the activations that are kept of them."""
+        if self.parts is None:
+            return self.network.trunk(inputs)
+        return self.parts.back(inputs if self.kept else self.parts.activations(inputs))
 
     def _descend(self, rate: float, loss: float) -> None:
         """One step of the optimiser, and of what follows the weights. Raises UserError before a weight could become NaN."""

@@ -219,8 +219,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 PRESET_HELP: Mapping[str, str] = {
     "fast": "Frozen backbone, one linear layer on its features. Minutes on a laptop.",
-    "balanced": "The second half of the network fine-tuned at 160 pixels with augmentation. Some tens of minutes on a laptop.",
-    "best": "All layers, longer, at full size; averaged weights and mirrored views. Hours on a laptop.",
+    "balanced": "The second half of the network fine-tuned at 160 pixels behind frozen layers that run once a draw. Minutes on a laptop.",
+    "best": "All layers but the first, at full size, longer; averaged weights and mirrored views. About an hour on a laptop.",
     "seed": "The recipe of the project that Scenescope replaces: ResNet-50, Adam at 1e-5, up to 30 epochs. A day on a laptop.",
 }
 

@@ -41,7 +41,7 @@ def trainer(trunk):
 
     def make(resumed=None, validation=None, **changes):
         settings = {"image_size": SIZE, "batch_size": 8, "epochs": 2, "precision": "float32", "trainable": 1.0, "patience": 0}
-        config = configure("tiny", "balanced", **{**settings, **changes})
+        config = configure("tiny", method="finetune", **{**settings, **changes})
         where = compute("cpu", config.precision)
         own = network.Trunk(trunk.entry, copy.deepcopy(trunk.module), trunk.features, trunk.mean, trunk.std)
         current = model.from_checkpoint(resumed, where) if resumed else model.new(own, CLASSES, SIZE, where, config.seed)
@@ -180,7 +180,7 @@ def test_the_preview_shows_what_training_sees(name):
     """One image four times, so that the order does not matter: the first step's input is the preview of its seed."""
     pixels = pictures(1, 5).pixels
     same = Images(np.repeat(pixels, 4, axis=0), np.zeros(4, np.int64))
-    config = configure("tiny", "balanced", image_size=SIZE, batch_size=4, augmentation=name, precision="float32", seed=2)
+    config = configure("tiny", method="finetune", image_size=SIZE, batch_size=4, augmentation=name, precision="float32", seed=2)
     preprocessing = Preprocessing(SIZE, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
     seeing = Seeing()
     one = FineTuning(Classifier(seeing, 3, 2), same, same, config, preprocessing, compute("cpu", "float32"))

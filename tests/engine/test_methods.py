@@ -123,7 +123,7 @@ def test_a_size_that_the_network_cannot_begin_at_is_told_before_the_first_step()
     name = "timm:vit_tiny_patch16_224"
     vit = network.build(name, image_size=224)
     classifier = network.Classifier(vit.module, vit.features, 3)
-    config = configure("tiny", "balanced", model=name, image_size=224, initial_size=96)
+    config = configure("tiny", method="finetune", model=name, image_size=224, initial_size=96)
     images = pictures(4, 1, 224)
     with pytest.raises(UserError, match="vit_tiny_patch16_224 cannot work at 96 pixels"):
         FineTuning(classifier, images, images, config, Preprocessing(224, vit.mean, vit.std), compute("cpu"))

@@ -25,7 +25,7 @@ SPEEDS = Speeds(load=2.0, decode=50.0, embed=10.0, features=100, vectors="none-t
 @pytest.fixture
 def config(kaggle):
     datasets.add(str(kaggle), "scenes")
-    return configure("scenes", "balanced", model=NETWORK, weights="none", image_size=32, batch_size=8, trainable=1.0)
+    return configure("scenes", method="finetune", model=NETWORK, weights="none", image_size=32, batch_size=8, trainable=1.0)
 
 
 def curve(loss_at):

@@ -13,7 +13,7 @@ PER_EPOCH = 10
 
 
 def factors(**changes):
-    config = configure("tiny", "balanced", **{"epochs": 12, **changes})
+    config = configure("tiny", method="finetune", **{"epochs": 12, **changes})
     return [factor(config, step, PER_EPOCH) for step in range(config.epochs * PER_EPOCH)]
 
 
@@ -53,7 +53,7 @@ def test_no_factor_leaves_0_to_1(schedule, warmup):
 
 
 def test_a_plateau_lowers_the_rate_and_starts_to_count_anew():
-    config = configure("tiny", "balanced", schedule="plateau", lr_epochs=2, lr_factor=0.5)
+    config = configure("tiny", method="finetune", schedule="plateau", lr_epochs=2, lr_factor=0.5)
     plateau, seen = Plateau(), []
     for loss in (1.0, 0.9, 0.95, 0.9, 0.92, 0.91, 0.8):
         plateau.see(loss, config)
@@ -65,7 +65,7 @@ def test_a_plateau_lowers_the_rate_and_starts_to_count_anew():
 def test_other_schedules_have_no_plateau():
     plateau = Plateau()
     for _ in range(9):
-        plateau.see(1.0, configure("tiny", "balanced", schedule="cosine"))
+        plateau.see(1.0, configure("tiny", method="finetune", schedule="cosine"))
     assert plateau == Plateau()
 
 

@@ -30,7 +30,7 @@ def pictures(count, seed, size=SIZE, labels=None):
 
 def settings(**changes):
     plain = {"image_size": SIZE, "batch_size": 8, "epochs": 2, "precision": "float32", "trainable": 1.0, "patience": 0}
-    return configure("tiny", "balanced", model=NETWORK, **{**plain, **changes})
+    return configure("tiny", method="finetune", model=NETWORK, **{**plain, **changes})
 
 
 def trainer(train=None, validation=None, **changes):

@@ -91,7 +91,7 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
     with left:
         colouring, seen = _coloured(data, of, wanted, colours, run)
     with right:
-        _strays(of)
+        _strays(of, seen)
     chosen = selected(data)
     opened = scatter(
         of.drawn, colouring.group, colouring.groups, key="map", labels=colouring.labels, source=about_url(data.name),
@@ -125,10 +125,10 @@ def _coloured(
     return by_split(of, _SPLIT_TINTS, seen) if by == "split" else by_class(of, colours, seen), seen
 
 
-def _strays(of: Points) -> None:
+def _strays(of: Points, seen: np.ndarray) -> None:
     """A list that selects without a pointer: images of one class whose neighbours are of another."""
     names = of.columns.names
-    found = {f"{own}_{around}": (own, around, n) for own, around, n in of.strays(_STRAYS)}
+    found = {f"{own}_{around}": (own, around, n) for own, around, n in of.strays(seen, _STRAYS)}
     pick = read(url.recall(_AREA) or "")
     now = "_".join(map(str, pick.among)) if pick is not None and pick.among else ""
 
@@ -161,7 +161,7 @@ def _note(data: Dataset, of: Points) -> str:
         "Images that lie together look alike to EfficientNet-Lite0, a network that learned from ImageNet and not from these classes "
         f"(t-SNE; of an image's 10 nearest, {10 * kept:.1f} on average are among its 10 nearest here). "
         f"How far apart groups lie, and how large they are, says little.{sample} "
-        "Drag to select, click to open, Ctrl and the wheel to zoom."
+        "Lasso and Box select, a click opens an image, Ctrl and the wheel zoom."
     )
 
 

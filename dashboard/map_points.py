@@ -43,10 +43,10 @@ class Points:
             return self.there & (self.label == own) & (self.company() == around)
         return self.there & inside(self.drawn.xy, pick.corners)
 
-    def strays(self, most: int) -> list[tuple[int, int, int]]:
-        """Classes with images among another class: (class, the one around it, how many), the most frequent first."""
+    def strays(self, seen: np.ndarray, most: int) -> list[tuple[int, int, int]]:
+        """Classes with images among another class: (class, the one around it, how many of `seen`), the most frequent first."""
         around = self.company()
-        stray = self.there & (self.label >= 0) & (around >= 0) & (around != self.label)
+        stray = self.there & seen & (self.label >= 0) & (around >= 0) & (around != self.label)
         pairs, n = np.unique(np.stack([self.label[stray], around[stray]]), axis=1, return_counts=True)
         order = np.argsort(-n, kind="stable")[:most]
         return [(int(pairs[0, i]), int(pairs[1, i]), int(n[i])) for i in order]

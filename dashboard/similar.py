@@ -28,7 +28,7 @@ def similar(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "sim
         _no_embeddings(data)
         return None
     options = [option for option in _AMONG if row.class_name is not None or option in ("all", "train")]
-    among = url.choose(st.segmented_control, "Similar among", options, "similar", format_func=_AMONG.__getitem__)
+    among = url.choose(st.segmented_control, "Similar among", options, "nearest_of", format_func=_AMONG.__getitem__)
     try:
         found = cached.neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
     except UserError as error:
@@ -42,9 +42,10 @@ def similar(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "sim
     opened = gallery(
         tiles, key=key, size="S", label=f"Images similar to {row.path}", empty="There are none among these images."
     ).opened
+    of = cached.map_points(data)
+    usual = f", two images of this dataset picked at random lie {of.drawn.document['apart']:.2f} apart" if of is not None else ""
     st.caption(
-        "Distance is 1 minus the cosine between what EfficientNet-Lite0 sees in the two images: 0 is the same picture, and "
-        "unrelated photos lie some 0.6 to 0.9 apart."
+        f"Distance is 1 minus the cosine between what EfficientNet-Lite0 sees in two images: 0 is the same picture{usual}."
     )
     return opened
 

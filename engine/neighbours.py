@@ -16,7 +16,7 @@ import pandas as pd
 from engine.errors import UserError
 from engine.files import fsync_file, read_json, replacing, write_json
 
-_BLOCK = 4096  # rows a product: 20 MB of float32 at 1,280 features
+_BLOCK = 4096  # rows a product: 20 MB at 1,280 features
 _ATTEMPTS = 3
 _DOCUMENT = "index.json"
 
@@ -25,7 +25,7 @@ Block = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids (n,), marks (n,) uint64
 
 @dataclass(frozen=True)
 class Index:
-    """Embeddings on the disk, one float16 row of about unit length an image.
+    """Embeddings on the disk, one float32 row of unit length an image.
 
     `file`: the vectors, (n, features) in C order, in the order of `ids`. `ids`: (n,) int64 of the catalog, ascending.
     `marks`: (n,) uint64, each image's content (see `mark`) when it was embedded: an image that was rewritten since is told by it.
@@ -43,16 +43,15 @@ class Index:
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """All vectors, as (first row, (rows, features) float32 of unit length)."""
-        with open(self.file, "rb") as file:
-            for start in range(0, len(self), _BLOCK):
-                count = min(_BLOCK, len(self) - start) * self.features
-                block = np.fromfile(file, np.float16, count).reshape(-1, self.features)
-                yield start, unit(block)
+        width = self.features * 4
+        for start in range(0, len(self), _BLOCK):
+            shape = (min(_BLOCK, len(self) - start), self.features)
+            # Mapped one at a time: pages of the file that stay mapped would count as the server's memory.
+            yield start, np.memmap(self.file, np.float32, "r", start * width, shape)
 
     def vectors(self, rows: np.ndarray) -> np.ndarray:
         """(len(rows), features) float32 of unit length."""
-        stored = np.memmap(self.file, np.float16, "r", shape=(len(self), self.features))
-        return unit(stored[rows])
+        return np.memmap(self.file, np.float32, "r", shape=(len(self), self.features))[rows]
 
     def row_of(self, image_id: int) -> int | None:
         """The row of an image; None where it has no embedding."""
@@ -147,6 +146,16 @@ def graph(
     return rows, distances
 
 
+def apart(index: Index, pairs: int = 4000) -> float:
+    """The median cosine distance of two images picked at random: what a distance is to be compared with."""
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.choice(len(index), min(len(index), pairs // 8), replace=False))
+    vectors = index.vectors(rows)
+    a, b = rng.integers(0, len(rows), (2, pairs))
+    different = a != b
+    return float(np.median(1 - (vectors[a] * vectors[b]).sum(axis=1)[different])) if different.any() else 0.0
+
+
 def unit(vectors: np.ndarray) -> np.ndarray:
     """The rows at length 1, float32; a row of zeros stays one."""
     vectors = np.asarray(vectors, np.float32)
@@ -159,10 +168,10 @@ def write(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> In
     `blocks`: some of the images at a time, by ascending id. `document["digest"]` names what the index is made of.
     """
     digest, features, ids, marks = document["digest"], 0, [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
-    with replacing(folder / f"{digest}.f16") as temporary, open(temporary, "wb") as file:
+    with replacing(folder / f"{digest}.f32") as temporary, open(temporary, "wb") as file:
         for of, contents, vectors in blocks:
             features = vectors.shape[1]
-            unit(vectors).astype(np.float16).tofile(file)
+            unit(vectors).tofile(file)
             ids.append(of)
             marks.append(contents)
         file.flush()
@@ -172,7 +181,7 @@ def write(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> In
         np.save(file, kept)
     # Written last: what it names is whole.
     write_json(folder / _DOCUMENT, {**document, "images": kept.shape[1], "features": features}, durable=True)
-    for old in (file for file in folder.glob("*.f16") if file.stem != digest):
+    for old in (file for file in folder.glob("*.f32") if file.stem != digest):
         old.unlink(missing_ok=True)
         old.with_suffix(".ids.npy").unlink(missing_ok=True)
     return _opened(folder, read_json(folder / _DOCUMENT))
@@ -193,7 +202,7 @@ def load(folder: Path) -> Index | None:
 
 def _opened(folder: Path, document: dict[str, Any]) -> Index:
     ids, marks = np.load(folder / f"{document['digest']}.ids.npy")
-    file = folder / f"{document['digest']}.f16"
-    if file.stat().st_size != len(ids) * document["features"] * 2 or len(ids) != document["images"]:
+    file = folder / f"{document['digest']}.f32"
+    if file.stat().st_size != len(ids) * document["features"] * 4 or len(ids) != document["images"]:
         raise ValueError(f"{file} is cut short")
     return Index(file, ids.astype(np.int64), marks, document["features"], document)

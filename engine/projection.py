@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.errors import UserError
 from engine.files import read_json, replacing, write_json
-from engine.neighbours import Index, graph, nearest
+from engine.neighbours import Index, apart, graph, nearest
 
 LIMIT = 30_000  # points: what a browser draws and drags smoothly
 FEWEST = 10
@@ -28,6 +28,7 @@ _PERPLEXITY = 30
 _PHASES = ((250, 12.0, 0.5), (500, 1.0, 0.8))  # iterations, exaggeration, momentum: the method's usual ones
 _EVERY = 10
 _DOCUMENT = "map.json"
+_FORMAT = 1  # of the files: others are as good as none
 
 Report = Callable[[str, int, int], None]
 
@@ -39,7 +40,7 @@ class Map:
     `ids`: (n,) int64 of the catalog, ascending; `marks`: (n,) uint64, their contents (see `engine.neighbours.mark`). `xy`:
     (n, 2) float32, from 0 to SPAN. `near`: (n, k) int32, the rows of each point's nearest by embedding (not on the map),
     nearest first. `document`: `of`, how many images the n stand for, `kept`, the share of nearest neighbours that the map
-    keeps, `seed`, `digest` (of what it was made from), `index` (the index's digest), `version`.
+    keeps, `apart`, the median distance of two images, `seed`, `digest` (of what it was made from), `index` (the index's digest), `version`.
     """
 
     ids: np.ndarray
@@ -141,12 +142,14 @@ def make(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: 
     xy, near = project(index.vectors(rows), seed, report)
     version = hashlib.blake2b(xy.tobytes(), digest_size=4).hexdigest()
     document = {
+        "format": _FORMAT,
         "digest": digest,
         "index": index.digest,
         "version": version,
         "seed": seed,
         "of": len(index),
         "kept": round(kept(xy, near), 3),
+        "apart": round(apart(index), 3),
     }
     content = io.BytesIO()
     np.savez(content, ids=index.ids[rows], marks=index.marks[rows], xy=xy, near=near)
@@ -162,7 +165,7 @@ def make(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: 
 def load(folder: Path) -> Map | None:
     """The map kept in `folder`; None where there is none, or it is damaged."""
     document = read_json(folder / _DOCUMENT)
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or document.get("format") != _FORMAT:
         return None
     try:
         with np.load(folder / f"map-{document['version']}.npz") as arrays:

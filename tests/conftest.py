@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -124,3 +125,26 @@ def finished(finished_session: Finished, monkeypatch: pytest.MonkeyPatch) -> Fin
     """A finished `fast` run on four kinds of scene, as the current home. Shared: read it, change nothing."""
     monkeypatch.setenv("SCENESCOPE_HOME", str(finished_session.home))
     return finished_session
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The session's home with a map of its dataset `scenes`, and what `map --json` printed."""
+
+    home: Path
+    said: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="session")
+def mapped_session(finished_session: Finished, tmp_path_factory: pytest.TempPathFactory) -> Mapped:
+    home = shutil.copytree(finished_session.home, tmp_path_factory.mktemp("mapped") / "home")
+    said = _engine("map", "scenes", "--out", home / "points.csv", "--json", home=home)
+    assert said.returncode == 0, said.stderr
+    return Mapped(home, said)
+
+
+@pytest.fixture
+def mapped(mapped_session: Mapped, monkeypatch: pytest.MonkeyPatch) -> Mapped:
+    """A home with a finished run and the map of its dataset, as the current one. Shared: read it, change nothing."""
+    monkeypatch.setenv("SCENESCOPE_HOME", str(mapped_session.home))
+    return mapped_session

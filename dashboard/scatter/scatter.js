@@ -39,7 +39,7 @@ function mount(root) {
 }
 
 function update(map, data) {
-  map.canvas.style.setProperty("--height", `${data.height}px`)
+  map.height = data.height
   map.canvas.setAttribute("aria-label", data.label)
   map.source = data.source
   map.labels = data.labels
@@ -109,6 +109,7 @@ function soon(map) {
 function resized(map) {
   const { canvas, points } = map
   if (!canvas.clientWidth || !points) return
+  canvas.style.setProperty("--height", `${Math.min(map.height, Math.round(0.92 * canvas.clientWidth))}px`)
   const before = map.whole
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity]
   for (let i = 0; i < points.length; i += 2) {

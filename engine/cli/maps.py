@@ -1,0 +1,103 @@
+"""`map` and `similar`."""
+
+import argparse
+import csv
+from pathlib import Path
+
+from engine import mapping, neighbours
+from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset, dataset
+from engine.data.filters import Filter
+from engine.data.layouts import SPLITS
+from engine.errors import UserError
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    drawing = commands.add_parser("map", help="draw the map of a dataset: embeddings, neighbours, a 2-D projection")
+    drawing.add_argument("dataset")
+    drawing.add_argument("--out", metavar="FILE.csv", help="write the points: id, path, class, split, x, y")
+    drawing.set_defaults(command=_map)
+    similar = commands.add_parser("similar", help="the images nearest to one, with distances")
+    similar.add_argument("dataset")
+    similar.add_argument("image", help="its id, or its path in the dataset")
+    similar.add_argument("--top", type=int, default=12, help="how many (default 12)")
+    similar.add_argument("--split", choices=SPLITS, help="among the images of one split")
+    similar.set_defaults(command=_similar)
+    for parser in (drawing, similar):
+        json_flag(parser)
+
+
+def _map(args: argparse.Namespace) -> None:
+    data, lines = dataset(args.dataset), {}
+
+    def report(phase: str, done: int, total: int) -> bool:
+        lines.setdefault(phase, progress_line(phase))(done, total)
+        return True
+
+    drawn = mapping.make(data, report)
+    found = mapping.index(data)
+    if args.out:
+        _write_points(data, drawn, Path(args.out))
+    document = {
+        "dataset": data.name, "images": drawn.document["of"], "drawn": len(drawn), "model": found.document["model"],
+        "image_size": found.document["image_size"], "neighbours_kept": drawn.document["kept"],
+        "median_distance": drawn.document["apart"], "unread": found.document["asked"] - len(found),
+    }  # fmt: skip
+    if args.json:
+        print_json(document)
+        return
+    print(f"{data.name}: {document['drawn']:,} of {document['images']:,} images are on the map.")
+    print(
+        f"Of an image's 10 nearest by embedding, {10 * document['neighbours_kept']:.1f} on average are among its 10 nearest there."
+    )
+    print(f"Two images picked at random are {document['median_distance']:.2f} apart (cosine distance, median).")
+    if document["unread"]:
+        print(f"{document['unread']:,} images could not be read and are not on it.")
+
+
+def _write_points(data: Dataset, drawn: "Map", file: Path) -> None:  # noqa: F821
+    rows = data.catalog.rows(drawn.ids.tolist())
+    with open(file, "w", newline="", encoding="utf-8") as sink:
+        writer = csv.writer(sink)
+        writer.writerow(["id", "path", "class", "split", "x", "y"])
+        for image, (x, y) in zip(drawn.ids.tolist(), drawn.xy.tolist(), strict=True):
+            if image in rows:
+                writer.writerow([image, rows[image].path, rows[image].class_name, rows[image].split, x, y])
+
+
+def _similar(args: argparse.Namespace) -> None:
+    data = dataset(args.dataset)
+    if args.top < 1:
+        raise UserError(f"--top is {args.top}.", "Ask for at least one image.")
+    index = mapping.index(data)
+    if index is None:
+        raise UserError(f"The embeddings of {data.name} have not been computed.", f"Run: python -m engine map {data.name}")
+    row = _image(data, args.image)
+    among = data.catalog.view(Filter(splits=(args.split,))).ids() if args.split else None
+    found = neighbours.neighbours(index, row.id, args.top, among)
+    rows = data.catalog.rows(found["id"].tolist())
+    near = [
+        {"id": at.id, "path": rows[at.id].path, "class": rows[at.id].class_name, "split": rows[at.id].split,
+         "distance": float(at.distance), "copy": bool(at.copy)}
+        for at in found.itertuples() if at.id in rows
+    ]  # fmt: skip
+    if args.json:
+        print_json({"id": row.id, "path": row.path, "class": row.class_name, "similar": near})
+        return
+    print(f"{row.path} ({row.class_name or 'no class'})\n")
+    shown = [[f"{at['distance']:.4f}", at["class"] or "-", at["split"], at["path"], "copy" if at["copy"] else ""] for at in near]
+    print_table(["distance", "class", "split", "image", ""], shown)
+
+
+def _image(data: Dataset, said: str) -> Row:
+    """The image by its path in the dataset, or by its id."""
+    with data.catalog.connect() as connection:
+        known = connection.execute("SELECT id FROM images WHERE path = ?", (said,)).fetchone()
+    image = known[0] if known else int(said) if said.isdecimal() and len(said) < 19 else 0
+    row = data.catalog.get(image)
+    if row is None:
+        raise UserError(
+            f"There is no image {said!r} in {data.name}.", "Name it by its path below the dataset's root, or by its id."
+        )
+    return row

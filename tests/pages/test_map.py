@@ -1,0 +1,217 @@
+"""The map and similar images on a page: every state says what it is and what to do next, and a selection is the same everywhere."""
+
+import json
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import map_points, selecting
+from engine import map_job, mapping
+from engine.data.datasets import add, dataset
+from engine.data.filters import Filter
+from engine.projection import inside
+
+
+def page():
+    """What Explore does with the map: its filter narrowed, the chip, the map, a count; with `open`, images like one."""
+    import streamlit as st
+
+    from dashboard.map import chip, embedding_map, within
+    from dashboard.palette import class_colours
+    from dashboard.similar import similar
+    from engine.data.datasets import datasets
+    from engine.data.filters import Filter
+    from engine.runs import runs
+
+    data = datasets()[0]
+    wanted = Filter.from_text(st.query_params.get("filter", ""))[0]
+    colours = class_colours(data.classes)
+    chip(data)
+    found = within(data, wanted)
+    embedding_map(data, wanted, colours, next(iter(runs()), None))
+    st.markdown(f"{data.catalog.count(found)} match")
+    if "open" in st.query_params:
+        similar(data, data.catalog.get(int(st.query_params["open"])), colours)
+
+
+class Seen:
+    """The page at an address."""
+
+    def __init__(self, **query: str) -> None:
+        self.at = AppTest.from_function(page, default_timeout=60)
+        self.at.query_params.update(query)
+        self.run()
+
+    def run(self) -> "Seen":
+        self.at.run()
+        assert not self.at.exception, [element.value for element in self.at.exception]
+        return self
+
+    @property
+    def text(self) -> str:
+        kinds = (self.at.markdown, self.at.caption, self.at.info, self.at.error)
+        return "\n".join(element.value for kind in kinds for element in kind)
+
+    @property
+    def buttons(self) -> list[str]:
+        return [button.label for button in self.at.button]
+
+    @property
+    def map(self) -> dict:
+        return json.loads(self.at.get_by_key("map").proto.json)
+
+    @property
+    def area(self) -> str | None:
+        value = self.at.query_params.get("area")
+        return value[0] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def data(mapped):
+    return dataset("scenes")
+
+
+@pytest.fixture
+def few(write_class, tmp_path, home):
+    """A dataset of 12 images without a map."""
+    for kind in ("forest", "sea"):
+        write_class(tmp_path / "few" / kind, kind, 6)
+    return add(str(tmp_path / "few"))[0]
+
+
+def square(drawn, share=0.5):
+    """A pick of the map's left part."""
+    x = float(np.quantile(drawn.xy[:, 0], share))
+    return selecting.from_corners(drawn.version, [(-1, -1), (x, -1), (x, 1001), (-1, 1001)])
+
+
+def test_a_dataset_without_a_map_is_offered_one(few):
+    seen = Seen()
+    assert "There is no map yet." in seen.text
+    assert "12 images" in seen.text
+    assert seen.buttons == ["Draw the map"]
+    assert "12 match" in seen.text
+
+
+def test_similar_images_without_embeddings_are_offered(few):
+    seen = Seen(open=str(few.catalog.view().ids()[0]))
+    assert "has not been computed" in seen.text
+    assert "Compute it" in seen.buttons
+
+
+def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
+    job = map_job.Work("working", "computing embeddings", 4, 12, began=1.0, updated=3.0)
+    map_job._write(few, job)
+    seen = Seen()
+    (bar,) = seen.at.get("progress")
+    assert bar.proto.value == 33
+    assert bar.proto.text.startswith("The map: computing embeddings: 4 of 12")
+    assert "Stop" in seen.buttons
+    assert "Draw the map" not in seen.buttons
+
+
+def test_a_map_that_failed_says_why_and_goes_on(few):
+    map_job._write(few, map_job.Work("failed", message="The disk is <b>full</b>.", hint="Make room."))
+    seen = Seen()
+    assert "The map was not drawn." in seen.at.error[0].value
+    assert r"\<b\>full" in seen.at.error[0].value, "a message is text"
+    assert "Go on" in seen.buttons
+
+
+def test_too_few_images_are_said(write_class, tmp_path, home):
+    for kind in ("forest", "sea"):
+        write_class(tmp_path / "tiny" / kind, kind, 3)
+    add(str(tmp_path / "tiny"))
+    assert "A map needs at least 10 images; there are 6." in Seen().text
+
+
+def test_the_map_shows_every_image_with_the_classes_named(data):
+    shown = Seen().map
+    assert len(shown["group"]) > 0
+    assert {group["name"]: group["count"] for group in shown["groups"] if group["count"]} == {
+        "forest": 20, "glacier": 20, "mountain": 20, "sea": 20, "no class": 3,
+    }  # fmt: skip
+    assert {label["text"] for label in shown["labels"]} == {"forest", "glacier", "mountain", "sea"}
+    assert shown["shown"] is shown["picked"] is shown["area"] is None
+
+
+def test_an_area_in_the_address_selects_exactly_what_lies_in_it(data):
+    drawn = mapping.drawn(data)
+    pick = square(drawn)
+    held = inside(drawn.xy, pick.corners)
+    seen = Seen(area=pick.to_text())
+    assert 20 < held.sum() < 63
+    assert f"{held.sum()} on the map" in seen.buttons
+    assert f"{held.sum()} match" in seen.text
+    assert seen.map["area"] == pick.corners.tolist()
+    assert seen.area == pick.to_text(), "a reload keeps it"
+
+    # Under the filter bar's condition both hold.
+    of = map_points.points(drawn, data.catalog.columns())
+    sea = held & (of.label == data.catalog.columns().codes["sea"])
+    narrowed = Seen(area=pick.to_text(), filter=Filter(classes=("sea",)).to_text())
+    assert f"{sea.sum()} match" in narrowed.text
+    assert narrowed.map["shown"] is not None
+
+    button = next(button for button in seen.at.button if "on the map" in button.label)
+    button.click()
+    seen.run()
+    assert seen.area is None
+    assert "83 match" in seen.text
+    assert not any("on the map" in label for label in seen.buttons)
+
+
+def test_images_among_another_class_are_selected_from_a_list(data):
+    names = data.catalog.columns().names
+    own, around, n = map_points.points(mapping.drawn(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
+    seen = Seen()
+    box = seen.at.get_by_key("map_strays")
+    assert box.options[:2] == ["none selected", f"{names[own]} among {names[around]}: {n}"]
+    box.set_value(f"{own}_{around}")
+    seen.run()
+    assert f"{n} on the map" in seen.buttons
+    assert f"{n} match" in seen.text
+    assert Seen(area=seen.area).at.get_by_key("map_strays").value == f"{own}_{around}", "a reload keeps it"
+
+
+@pytest.mark.parametrize("area", ["nonsense", "00000000_1.1_2.2_3.3", "00000000_among_1_2", "x" * 5000, "%00", "deadbeef_1.1"])
+def test_an_address_of_another_map_or_of_none_selects_nothing(data, area):
+    seen = Seen(area=area)
+    assert "83 match" in seen.text
+    assert "made on an earlier map" in seen.text
+    assert seen.area is None
+
+
+def test_the_map_is_coloured_by_split_and_by_a_runs_answers(data):
+    splits = Seen(map_colour="split").map
+    counts = data.catalog.counts().groupby("split")["n"].sum()
+    assert {group["name"]: group["count"] for group in splits["groups"] if group["count"]} == counts.to_dict()
+    verdicts = {group["name"]: group["count"] for group in Seen(map_colour="verdict").map["groups"]}
+    assert verdicts["right"] + verdicts["wrong"] == counts["validation"] + counts["test"]
+    assert verdicts["not scored"] == counts["train"] + counts["unlabelled"]
+
+
+def test_similar_images_have_distances_and_other_classes_are_marked(data):
+    image = int(data.catalog.view(Filter(classes=("glacier",))).ids()[0])
+    seen = Seen(open=str(image))
+    items = json.loads(seen.at.get_by_key("similar").proto.json)["items"]
+    assert len(items) == 12
+    assert image not in [item["id"] for item in items]
+    distances = [float(item["notes"][0].removeprefix("distance ")) for item in items]
+    assert distances == sorted(distances)
+    for item in items:
+        assert ("badge" in item) == (item["caption"] not in ("glacier", "unlabelled"))
+    same = json.loads(Seen(open=str(image), nearest_of="same").at.get_by_key("similar").proto.json)["items"]
+    assert {item["caption"] for item in same} == {"glacier"}
+    other = json.loads(Seen(open=str(image), nearest_of="other").at.get_by_key("similar").proto.json)["items"]
+    assert "glacier" not in {item["caption"] for item in other}
+
+
+def test_a_pick_reads_back_as_it_was_written():
+    pick = selecting.from_corners("0a1b2c3d", [(0.04, 999.96), (-12.3, 4), (500.55, 20)])
+    assert pick.corners.tolist() == [[0.0, 1000.0], [-12.3, 4.0], [500.6, 20.0]] or pick.corners[2, 0] in (500.5, 500.6)
+    assert selecting.read(pick.to_text()).to_text() == pick.to_text()
+    assert selecting.from_corners("0a1b2c3d", [(1, 2), (3, 4)]) is None
+    assert selecting.from_corners("0a1b2c3d", [(1, float("nan"))] * 3) is None
+    assert selecting.read(selecting.Pick("0a1b2c3d", among=(3, 2)).to_text()).among == (3, 2)

@@ -24,7 +24,7 @@ function press(map, event) {
     if (moving) map.view = { ...from, x: from.x - (here[0] - start[0]) / from.scale, y: from.y - (here[1] - start[1]) / from.scale }
     else if (map.mode === "box") map.path = path = box(start, here)
     else if (drawing) map.path = path = [...path, here]
-    soon(map)
+    soon(map, !moving)
   }
   const end = event => {
     for (const [name, listener] of Object.entries(listeners)) canvas.removeEventListener(name, listener)
@@ -96,13 +96,14 @@ function point(map, i) {
     place(map, i)
     if (!map.about.has(map.ids[i])) map.asking = setTimeout(() => ask(map, i), 70)
   }
-  soon(map)
+  soon(map, true)
 }
 
 async function ask(map, i) {
   const id = map.ids[i]
   const answer = await fetch(`${map.source}/${id}`).catch(() => null)
-  map.about.set(id, answer?.ok ? await answer.json() : { name: "not in the catalog any more" })
+  const known = answer?.ok && answer.headers.get("content-type")?.startsWith("application/json")
+  map.about.set(id, known ? await answer.json() : { name: "not in the catalog any more" })
   if (map.over === i) show(map, map.about.get(id))
 }
 

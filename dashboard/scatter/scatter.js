@@ -76,6 +76,7 @@ function changed(map, field, text) {
 function ranks(map) {
   const { ids, shown, picked, area, points, light, group } = map
   map.rank = new Uint8Array(ids.length)
+  map.layers = [[], [], []]
   for (let i = 0; i < ids.length; i++) {
     if (shown && !bit(shown, i)) continue
     let full = light < 0 || group[i] === light
@@ -83,6 +84,7 @@ function ranks(map) {
     else if (map.pending && area.length) full &&= within(area, points[2 * i], points[2 * i + 1])
     map.rank[i] = full ? 2 : 1
   }
+  for (const i of map.order) map.layers[map.rank[i]].push(i)
   soon(map)
 }
 
@@ -100,10 +102,6 @@ function shuffled(n) {
     ;[order[i], order[j]] = [order[j], order[i]]
   }
   return order
-}
-
-function soon(map) {
-  map.frame ||= requestAnimationFrame(() => paint(map))
 }
 
 function resized(map) {

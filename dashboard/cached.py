@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard.lasting import spare_lasting_objects
 from dashboard.map_points import Points, points
+from dashboard.selecting import Pick, read
 from engine import mapping
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -126,10 +127,20 @@ def map_points(data: Dataset) -> Points | None:
     return _map_points(data, str(file), file.stat().st_mtime_ns, data.catalog.generation())
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
 def _map_points(data: Dataset, file: str, changed: int, generation: str) -> Points | None:
     found = mapping.drawn(data)
     return points(found, data.catalog.columns()) if found is not None else None
+
+
+def picked(data: Dataset, of: Points, pick: Pick) -> np.ndarray:
+    """The ids of the images that a pick on the map holds, rising."""
+    return _picked(data, of.drawn.version, of.columns.generation, of, pick.to_text())
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
+def _picked(data: Dataset, version: str, generation: str, _of: Points, pick: str) -> np.ndarray:
+    return _of.drawn.ids[_of.picked(read(pick))]
 
 
 def index(data: Dataset) -> Index | None:

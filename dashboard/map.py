@@ -15,10 +15,11 @@ from dashboard.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.scatter import scatter
 from dashboard.selecting import Pick, from_corners, read
 from dashboard.server import about_url
-from engine import map_job
+from engine import mapping
 from engine.data.answers import answers
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
+from engine.jobs import Work
 from engine.projection import FEWEST
 from engine.runs import Run
 
@@ -43,7 +44,7 @@ def selected(data: Dataset) -> Selected | None:
     of = cached.map_points(data)
     if pick is None or of is None or pick.version != of.drawn.version:
         return None
-    return Selected(of.drawn.ids[of.picked(pick)], pick)
+    return Selected(cached.picked(data, of, pick), pick)
 
 
 def within(data: Dataset, wanted: Filter) -> Filter:
@@ -65,9 +66,6 @@ def chip(data: Dataset) -> None:
             f"{len(found.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url.forget, args=(_AREA,),
             help="End the selection on the map",
         )  # fmt: skip
-    elif url.recall(_AREA):
-        st.caption("The selection in this address was made on an earlier map of this dataset, and is left out.")
-        url.forget(_AREA)
 
 
 def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run: Run | None = None) -> int | None:
@@ -79,6 +77,11 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
     if images < FEWEST:
         st.info(f"A map needs at least {FEWEST} images; there are {images}.", icon=":material/scatter_plot:")
         return None
+    if not data.has_pictures:
+        st.info(
+            "This dataset is a catalog without images, made for measuring: it can have no map.", icon=":material/scatter_plot:"
+        )
+        return None
     busy = _work(data)
     of = cached.map_points(data)
     if of is None:
@@ -86,13 +89,12 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
             _invitation(data, images)
         return None
     _staleness(data, of, busy)
-    url.remember(_AREA, kept) if (kept := url.recall(_AREA)) else url.forget(_AREA)
+    chosen = _chosen(data)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         colouring, seen = _coloured(data, of, wanted, colours, run)
     with right:
         _strays(of, seen)
-    chosen = selected(data)
     opened = scatter(
         of.drawn, colouring.group, colouring.groups, key="map", labels=colouring.labels, source=about_url(data.name),
         shown=seen if not seen.all() else None,
@@ -103,6 +105,17 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
     )  # fmt: skip
     st.caption(_note(data, of))
     return opened
+
+
+def _chosen(data: Dataset) -> Selected | None:
+    """What is selected, kept in the address; what the address holds of an earlier map is said and removed."""
+    found = selected(data)
+    if found is not None:
+        url.remember(_AREA, found.pick.to_text())
+    elif url.recall(_AREA):
+        st.caption("The selection in this address was made on an earlier map of this dataset, and is left out.")
+        url.forget(_AREA)
+    return found
 
 
 def _select(pick: Pick | None) -> None:
@@ -170,11 +183,11 @@ def _note(data: Dataset, of: Points) -> str:
 
 def _work(data: Dataset) -> bool:
     """What the background process does, or how it ended; whether it is at it."""
-    busy = map_job.work(data).state == "working"
+    busy = mapping.job(data.name).work().state == "working"
 
     @st.fragment(run_every=_POLL if busy else None)
     def progress() -> None:
-        now = map_job.work(data)
+        now = mapping.job(data.name).work()
         if busy and now.state != "working":
             st.rerun()
         if now.state == "working":
@@ -186,17 +199,17 @@ def _work(data: Dataset) -> bool:
     return busy
 
 
-def _bar(data: Dataset, now: map_job.Work) -> None:
+def _bar(data: Dataset, now: Work) -> None:
     bar, action = st.columns([6, 1], vertical_alignment="center")
     left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
     count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
     bar.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"The map: {now.phase}{count}")
     if action.button("Stop", icon=":material/stop:", key="stop_map", help="What was computed is kept."):
-        map_job.stop(data)
+        mapping.job(data.name).stop()
 
 
 def _invitation(data: Dataset, images: int) -> None:
-    state = map_job.work(data).state
+    state = mapping.job(data.name).work().state
     begun = " What was computed is kept." if state in ("stopped", "failed") else ""
     st.info(
         f"There is no map yet. It is drawn from embeddings, what a network sees in each of the {images:,} images: roughly "
@@ -226,5 +239,5 @@ def _staleness(data: Dataset, of: Points, busy: bool) -> None:
 
 def _start_button(data: Dataset, label: str) -> None:
     if st.button(label, icon=":material/scatter_plot:", key="draw_map"):
-        map_job.start(data)
+        mapping.job(data.name).start()
         st.rerun()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,6 +33,7 @@ class Points:
     label: np.ndarray
     split: np.ndarray
 
+    @cached_property
     def company(self) -> np.ndarray:
         """The commonest class among each image's nearest, as a label; -1 for none."""
         return company(self.label, self.drawn.near)
@@ -40,12 +42,12 @@ class Points:
         """Which of the images a pick holds: (n,) bool."""
         if pick.among is not None:
             own, around = pick.among
-            return self.there & (self.label == own) & (self.company() == around)
+            return self.there & (self.label == own) & (self.company == around)
         return self.there & inside(self.drawn.xy, pick.corners)
 
     def strays(self, seen: np.ndarray, most: int) -> list[tuple[int, int, int]]:
         """Classes with images among another class: (class, the one around it, how many of `seen`), the most frequent first."""
-        around = self.company()
+        around = self.company
         stray = self.there & seen & (self.label >= 0) & (around >= 0) & (around != self.label)
         pairs, n = np.unique(np.stack([self.label[stray], around[stray]]), axis=1, return_counts=True)
         order = np.argsort(-n, kind="stable")[:most]

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import cached, url, words
 from dashboard.gallery import Tile, gallery
 from dashboard.server import preview_url, thumbnail_url
-from engine import map_job
+from engine import mapping
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -90,10 +90,10 @@ def _tile(data: Dataset, of: Row, row: Row, at: "pd.core.frame.Pandas", colours:
 
 
 def _no_embeddings(data: Dataset) -> None:
-    if map_job.work(data).state == "working":
+    if mapping.job(data.name).work().state == "working":
         st.caption("Similar images can be shown once the map is drawn: it is being computed.")
         return
     st.caption("Similar images are found by what a network sees in them. That has not been computed for this dataset yet.")
     if st.button("Compute it", icon=":material/scatter_plot:", key="similar_start"):
-        map_job.start(data)
+        mapping.job(data.name).start()
         st.rerun()

@@ -1,9 +1,11 @@
 """The map of a dataset: embeddings of its images, the index of neighbours, the projection, each kept until its images change.
 
-Everything lies in `cache/maps/<dataset>/`. Reading it needs no torch; making it does. `engine.map_job` makes it in the background.
+Everything lies in `cache/maps/<dataset>/`. Reading it needs no torch; making it does, in a job in the background. Embeddings
+are cached by content as they are computed, so that a job that was ended goes on where it was.
 """
 
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,24 +15,24 @@ import numpy as np
 from engine import neighbours, projection
 from engine.backbones import DEFAULT
 from engine.data.catalog import Row
-from engine.data.datasets import Dataset
+from engine.data.datasets import Dataset, dataset
 from engine.errors import UserError
 from engine.home import cache_dir
+from engine.jobs import Job, Report, Stopped
 from engine.training.facts import Progress
 
 IMAGE_SIZE = 224  # the one of the preset `fast`: a run and the map share their embeddings
 _CHUNK = 2048  # images whose embeddings are in memory at once
 
-Report = Callable[[str, int, int], bool]  # phase, done, total -> whether to go on
-
-
-class Stopped(Exception):
-    """The making was ended on request; what was computed is kept."""
-
 
 def folder(data: Dataset) -> Path:
     """Where a dataset's index and map are kept."""
     return cache_dir("maps") / data.name
+
+
+def job(name: str) -> Job:
+    """The process that makes a dataset's map in the background."""
+    return Job(cache_dir("maps") / name, "engine.mapping", name)
 
 
 def index(data: Dataset) -> neighbours.Index | None:
@@ -59,18 +61,15 @@ def alike(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, contents: np.nd
     return (known[places] == ids) & (contents[places] == marks)
 
 
-def make(data: Dataset, report: Report = lambda phase, done, total: True) -> projection.Map:
-    """The dataset's index and map, from what is cached already. Raises UserError; Stopped where `report` says no."""
-
-    def tell(phase: str, done: int, total: int) -> None:
-        if not report(phase, done, total):
-            raise Stopped
-
-    tell("loading the model", 0, 1)
+def make(data: Dataset, report: Report = lambda phase, done, total: None) -> projection.Map:
+    """The dataset's index and map, from what is cached already. Raises UserError, and what `report` raises."""
+    if not data.has_pictures:
+        raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It can have no map.")
+    report("loading the model", 0, 1)
     found = _embedded(data, report)
     if not len(found):
         raise UserError(f"No image of {data.name} could be read.", "Scan the dataset again: python -m engine data add SOURCE")
-    return projection.make(folder(data), found, report=tell)
+    return projection.make(folder(data), found, report=report)
 
 
 def _embedded(data: Dataset, report: Report) -> neighbours.Index:
@@ -103,13 +102,26 @@ def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: Report) 
         rows = [row for row in data.catalog.rows(ids[start : start + _CHUNK]).values() if row.hash]
         end = min(start + _CHUNK, len(ids))
 
-        def tell(progress: Progress, end: int = end) -> bool:
-            # What the cache holds of these rows is done already.
-            return report("computing embeddings", end - progress.total + progress.done, len(ids))
+        stopped = []
+
+        def tell(progress: Progress, end: int = end, stopped: list = stopped) -> bool:
+            try:
+                # What the cache holds of these rows is done already.
+                report("computing embeddings", end - progress.total + progress.done, len(ids))
+            except Stopped as error:
+                stopped.append(error)
+            # Told to end, `embed` puts into the cache what it has.
+            return not stopped
 
         found = embedded(rows, tell)
-        if found is None or not report("computing embeddings", end, len(ids)):
-            raise Stopped
+        if stopped:
+            raise stopped[0]
+        report("computing embeddings", end, len(ids))
         read = ~np.isnan(found.vectors).any(axis=1)
         marks = np.array([neighbours.mark(row.hash) for row in rows], np.uint64)
         yield np.array([row.id for row in rows], np.int64)[read], marks[read], found.vectors[read]
+
+
+if __name__ == "__main__":
+    of = dataset(sys.argv[1])
+    sys.exit(job(of.name).run(lambda report: make(of, report)))

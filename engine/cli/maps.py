@@ -31,9 +31,8 @@ def register(commands: argparse._SubParsersAction) -> None:
 def _map(args: argparse.Namespace) -> None:
     data, lines = dataset(args.dataset), {}
 
-    def report(phase: str, done: int, total: int) -> bool:
+    def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
-        return True
 
     drawn = mapping.make(data, report)
     found = mapping.index(data)

@@ -58,7 +58,7 @@ def analyse(data: Dataset, report: Report = lambda phase, done, total: None, emb
     if embeddings:
         from engine import mapping
 
-        mapping.make(data, lambda *progress: (report(*progress), True)[1])
+        mapping.make(data, report)
     return measured
 
 

@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from engine import runs
+from engine import mapping, runs
 from engine.data import analysis
 from engine.data.datasets import KAGGLE, Dataset, dataset, is_being_added, registered
 from engine.errors import UserError
@@ -23,7 +23,7 @@ def remove(name: str) -> Dataset | None:
         raise UserError(f"{', '.join(busy)} is training on {name!r}.", f"Stop it first: python -m engine runs stop {busy[0]}")
     if is_being_added(name):
         raise UserError(f"The dataset {name!r} is being added.", "Wait until that has ended.")
-    _end_analysis(name)
+    _end_jobs(name)
     # Gone for everybody in one step; what a crash leaves of it is never listed.
     condemned = data_dir() / f".removed-{name}-{secrets.token_hex(4)}"
     os.replace(data_dir() / name, condemned)
@@ -39,13 +39,14 @@ def _is_damaged(name: str) -> bool:
         return True
 
 
-def _end_analysis(name: str) -> None:
-    job, deadline = analysis.job(name), time.monotonic() + _PATIENCE
-    while job.running:
-        job.stop()
-        if time.monotonic() > deadline:
-            raise UserError(f"The dataset {name!r} is being analysed.", "Try again in a minute.")
-        time.sleep(0.1)
+def _end_jobs(name: str) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    for job in (analysis.job(name), mapping.job(name)):
+        while job.running:
+            job.stop()
+            if time.monotonic() > deadline:
+                raise UserError(f"The dataset {name!r} is being analysed.", "Try again in a minute.")
+            time.sleep(0.1)
 
 
 def _fetched(known: Dataset | None) -> list[Path]:

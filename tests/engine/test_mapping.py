@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from engine import map_job, mapping, projection
+from engine import mapping, projection
 from engine.data.datasets import add, dataset
 from engine.data.filters import Filter
 from engine.neighbours import neighbours
@@ -33,7 +33,7 @@ def test_the_map_holds_every_image_and_keeps_kinds_together(data, mapped):
 
 def test_nothing_is_computed_twice(data):
     phases = set()
-    again = mapping.make(data, lambda phase, done, total: phases.add(phase) or True)
+    again = mapping.make(data, lambda phase, done, total: phases.add(phase))
     assert phases == {"loading the model"}
     assert again.version == mapping.drawn(data).version
 
@@ -78,10 +78,10 @@ def test_a_background_process_draws_the_map_and_says_how_far_it_is(write_class, 
     for kind in ("forest", "sea"):
         write_class(tmp_path / "few" / kind, kind, 6)
     data, _ = add(str(tmp_path / "few"))
-    map_job.start(data)
-    assert map_job.work(data).state == "working"
-    wait(lambda: map_job.work(data).state != "working")
-    assert map_job.work(data).state == "done", map_job.work(data).message
+    mapping.job(data.name).start()
+    assert mapping.job(data.name).work().state == "working"
+    wait(lambda: mapping.job(data.name).work().state != "working")
+    assert mapping.job(data.name).work().state == "done", mapping.job(data.name).work().message
     drawn = mapping.drawn(data)
     assert len(drawn) == 12
 
@@ -103,9 +103,10 @@ def test_a_job_that_is_stopped_says_so_and_a_failed_one_why(write_class, tmp_pat
     for kind in ("forest", "sea"):
         write_class(tmp_path / "tiny" / kind, kind, 3)
     data, _ = add(str(tmp_path / "tiny"))
-    map_job.stop(data)
-    assert map_job.main("tiny") == 0
-    assert map_job.work(data).state == "stopped"
+    mapping.job(data.name).stop()
+    job = mapping.job(data.name)
+    assert job.run(lambda report: mapping.make(data, report)) == 0
+    assert mapping.job(data.name).work().state == "stopped"
     (mapping.folder(data) / "stop").unlink()
-    assert map_job.main("tiny") == 2
-    assert map_job.work(data).message == "A map needs at least 10 images; there are 6."
+    assert job.run(lambda report: mapping.make(data, report)) == 2
+    assert mapping.job(data.name).work().message == "A map needs at least 10 images; there are 6."

@@ -7,9 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import map_points, selecting
-from engine import map_job, mapping
+from engine import mapping
 from engine.data.datasets import add, dataset
 from engine.data.filters import Filter
+from engine.jobs import Work
 from engine.projection import inside
 
 
@@ -101,8 +102,8 @@ def test_similar_images_without_embeddings_are_offered(few):
 
 
 def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
-    job = map_job.Work("working", "computing embeddings", 4, 12, began=1.0, updated=3.0)
-    map_job._write(few, job)
+    job = Work("working", "computing embeddings", 4, 12, began=1.0, updated=3.0)
+    mapping.job(few.name)._write(job)
     seen = Seen()
     (bar,) = seen.at.get("progress")
     assert bar.proto.value == 33
@@ -112,7 +113,7 @@ def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
 
 
 def test_a_map_that_failed_says_why_and_goes_on(few):
-    map_job._write(few, map_job.Work("failed", message="The disk is <b>full</b>.", hint="Make room."))
+    mapping.job(few.name)._write(Work("failed", message="The disk is <b>full</b>.", hint="Make room."))
     seen = Seen()
     assert "The map was not drawn." in seen.at.error[0].value
     assert r"\<b\>full" in seen.at.error[0].value, "a message is text"

@@ -170,7 +170,7 @@ function key(map, event) {
     map.view.y += moves[event.key][1]
     soon(map)
   } else if (event.key in others) others[event.key]()
-  else if (event.key === "Escape" && (map.path || map.area)) select(map, [])
+  else if (event.key === "Escape" && (map.area?.length || map.picked)) select(map, [])
   else return
   event.preventDefault()
 }

@@ -38,7 +38,7 @@ def class_bars(counts: pd.DataFrame, colours: Mapping[str, str], share: bool = F
     for column, split in enumerate(splits, start=1):
         values = [table[split] for table in (shares if share else (every, left))]
         reach = 1.55 * max(top if share else every[split].max(), 1e-9)
-        texts = _bar_texts(left[split], every[split], shares[1][split] if share else None)
+        texts = _bar_texts(left[split], shares[1][split] if share else None)
         traces = _row_bars(names, split, values, texts, [colours.get(name, NEUTRAL) for name in names], reach)
         _say(
             traces[-1],
@@ -158,10 +158,8 @@ def _say(trace: go.Bar, sentences: list[str]) -> None:
     trace.update(hovertext=sentences, hovertemplate="%{hovertext}<extra></extra>")
 
 
-def _bar_texts(left: pd.Series, every: pd.Series, shares: pd.Series | None) -> list[str]:
-    if shares is not None:
-        return [f"{100 * share:.1f}%" for share in shares]
-    return [f"{n:,}" if some == n else f"{some:,} of {n:,}" for some, n in zip(left, every, strict=True)]
+def _bar_texts(left: pd.Series, shares: pd.Series | None) -> list[str]:
+    return [f"{n:,}" for n in left] if shares is None else [f"{100 * share:.1f}%" for share in shares]
 
 
 def _sentence(name: str, split: str, some: int, n: int, total: int) -> str:

@@ -77,7 +77,7 @@ def _chips(wanted: Filter) -> Iterator[Chip]:
     if wanted.state != "ok":
         yield Chip(wanted.state, replace(wanted, state="ok"))
     if wanted.text:
-        yield Chip(f"path with “{_cut(wanted.text)}”", replace(wanted, text=""))
+        yield Chip(f"path: {_cut(wanted.text)}", replace(wanted, text=""))
     for r in wanted.ranges:
         yield Chip(str(r), wanted.with_range(r.name, None, None))
     if wanted.run:

@@ -76,7 +76,7 @@ def _image_sizes(data: Dataset, wanted: Filter) -> None:
     if not len(sizes):
         return
     if len(sizes) == 1:
-        st.markdown(f"Every image is {words.pixels(int(sizes['width'][0]), int(sizes['height'][0]))}.")
+        st.markdown(f"All are {words.pixels(int(sizes['width'][0]), int(sizes['height'][0]))}.")
         return
     st.markdown(f"**Image sizes**  \n:gray[{_sizes_said(sizes)}]")
     st.plotly_chart(

@@ -8,12 +8,15 @@ from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 
+_LINE = 40  # pixels
 _LISTED = 2_000  # files in the table of problems
 
 
 def facts_or_chips(data: Dataset, wanted: Filter) -> None:
     """One line below the filter bar, whatever the filter: the dataset in a sentence, or what of it matches, and why."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="facts"):
+        # Words are lower than chips: nothing below may move when the first chip comes.
+        st.container(height=_LINE, width=1, border=False)
         if wanted == Filter():
             _facts(data)
         else:

@@ -28,7 +28,7 @@ def test_class_bars_have_a_column_a_split_in_the_usual_order():
     train, test = panels(class_bars(counts(), SCENES))
     assert [list(bars.x) for bars in train[:2]] == [[30, 10, 0], [30, 2, 0]]
     assert [list(bars.x) for bars in test[:2]] == [[4, 0, 1], [4, 0, 0]]
-    assert train[0].text == ("30", "2 of 10", "0")
+    assert train[0].text == ("30", "2", "0")
     assert list(train[1].marker.color) == [SCENES["sea"], SCENES["forest"], NEUTRAL]
     titles = [note.text for note in class_bars(counts(), SCENES).layout.annotations]
     assert titles == ["train<br>32 of 40", "test<br>4 of 5"]

@@ -189,3 +189,17 @@ def warm_up() -> threading.Thread:
     thread = threading.Thread(target=load, name="warm-up", daemon=True)
     thread.start()
     return thread
+
+
+def drift(data: Dataset, a: str, b: str, by_class: bool, wanted: Filter) -> pd.DataFrame:
+    """`engine.data.drift.drift` of two splits. What depends on a run's answers is compared anew: they may be written again."""
+    if wanted.asks_run:
+        return _drift.__wrapped__(data, "", a, b, by_class, wanted)
+    return _drift(data, data.catalog.generation(), a, b, by_class, wanted)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Dataset: lambda data: str(data.catalog.file)})
+def _drift(data: Dataset, generation: str, a: str, b: str, by_class: bool, wanted: Filter) -> pd.DataFrame:
+    from engine.data.drift import drift
+
+    return drift(data.catalog, a, b, by_class, wanted=wanted)

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.back import back_and_forward
+
 # A file of our own: a Material icon would be asked for at fonts.gstatic.com, at every rerun.
 _ICON = Path(__file__).parent / "icon.svg"
 
 st.set_page_config(page_title="Scenescope", page_icon=str(_ICON), layout="wide")
 
-st.navigation(
+page = st.navigation(
     [
         st.Page("../pages/start.py", title="Start", icon=":material/flag:", default=True),
         st.Page("../pages/explore.py", title="Explore", icon=":material/grid_view:"),
@@ -20,4 +22,8 @@ st.navigation(
         st.Page("../pages/predict.py", title="Predict", icon=":material/image_search:"),
     ],
     position="top",
-).run()
+)
+try:
+    page.run()
+finally:  # a page that has nothing to show ends itself
+    back_and_forward()

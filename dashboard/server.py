@@ -3,12 +3,14 @@
 import contextlib
 import importlib
 import inspect
+import io
 import logging
 import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from PIL import Image
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -16,6 +18,7 @@ from starlette.routing import Route
 from dashboard.lasting import spare_lasting_objects
 from dashboard.words import plain
 from engine.data import adding
+from engine.data.averages import mean_image
 from engine.data.datasets import DEMO, dataset, datasets
 from engine.data.export import csv_rows
 from engine.data.filters import Filter
@@ -46,6 +49,11 @@ def about_url(dataset_name: str) -> str:
 
 def image_url(dataset_name: str, image_id: int, content: str | None) -> str:
     return f"/image/{dataset_name}/{image_id}/{content}.jpg"
+
+
+def mean_url(dataset_name: str, number: int, generation: str) -> str:
+    """Where the mean image of a class is, by the class's number in the catalog's columns."""
+    return f"/mean/{dataset_name}/{generation}/{number}.jpg"
 
 
 def export_url(dataset_name: str, filter_text: str, by: str = "id", descending: bool = False) -> str:
@@ -111,10 +119,29 @@ def _about(request: Request) -> Response:
     return JSONResponse({"name": plain(row.path.rpartition("/")[2]), "src": thumbnail_url(name, row.id, row.hash)}, headers=_ONCE)
 
 
+def _mean(request: Request) -> Response:
+    """The mean image of a class, made when it is first looked at. Runs in a worker thread."""
+    name, generation, number = (request.path_params[key] for key in ("dataset", "generation", "number"))
+    try:
+        data = dataset(name)
+        columns = data.catalog.columns()
+        if columns.generation != generation or number >= len(columns.names):
+            return _absent("The dataset has changed since.")
+        mean = mean_image(data, columns.names[number])
+    except UserError as error:
+        return _absent(str(error))
+    if mean is None:
+        return _absent("None of its images can be read.")
+    file = io.BytesIO()
+    Image.fromarray(mean.image).save(file, "JPEG", quality=92)
+    return Response(file.getvalue(), headers=_FOREVER, media_type="image/jpeg")
+
+
 ROUTES = [
     *(Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _picture, name=kind) for kind in _SIZES),
     Route("/about/{dataset}/{image_id:int}", _about, name="about"),
     Route("/export/{dataset}.csv", _export, name="export"),
+    Route("/mean/{dataset}/{generation}/{number:int}.jpg", _mean, name="mean"),
 ]
 
 

@@ -5,12 +5,15 @@ would mean another run as soon as there is a newer one.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 _NEXT = "next-view"
+_ADOPTED = "adopted-views"
+_OF = "-of"
+_PAGES, _TURNER = 7, 344  # pages that a turner shows, and the pixels that these and its arrows take
 _VIEW = "view"  # what was chosen last, by URL parameter; it outlives the widgets of a page that one has left
 
 
@@ -65,17 +68,41 @@ def turn(pages: int, of: str, key: str = "page") -> int:
 
     `of` names what is paged: another begins at its first page.
     """
-    before = st.session_state.get(f"{key}-of", of)
-    st.session_state[f"{key}-of"] = of
+    before = st.session_state.get(f"{key}{_OF}", of)
+    st.session_state[f"{key}{_OF}"] = of
     if pages <= 1:
         forget(key)
         return 1
     name = f"{key}-{of}"
     wanted = st.session_state.get(name, (whole(key) or 1) if before == of else 1)
-    return int(remember(key, str(st.pagination(pages, default=min(max(wanted, 1), pages), key=name))))
+    # In a row, it would measure the place that it takes and hide pages for which there is room.
+    start = min(max(wanted, 1), pages)
+    return int(remember(key, str(st.pagination(pages, default=start, max_visible_pages=_PAGES, key=name, width=_TURNER))))
 
 
-def _next() -> dict[str, str]:
+def adopt(found: Mapping[str, str], left: Mapping[str, str]) -> None:
+    """Show the view of an address that the person went back to, in a callback. What neither address speaks of stays as it is."""
+    view = _view()
+    for key in {*found, *left}:
+        if view.get(key) != found.get(key):
+            _next()[key] = found.get(key)
+    for key in left:
+        view.pop(key, None)
+    view.update(found)
+    for name in [name for name in st.session_state if isinstance(name, str) and name.endswith(_OF)]:
+        # What was paged is not what was paged before: the address has the page, whatever the turner shows.
+        turner = f"{name.removesuffix(_OF)}-{st.session_state.pop(name)}"
+        if turner in st.session_state:
+            st.session_state[turner] = whole(name.removesuffix(_OF)) or 1
+    st.session_state[_ADOPTED] = adopted() + 1
+
+
+def adopted() -> int:
+    """How many addresses the person went back to: part of the key of a widget that only its key can bring to another value."""
+    return st.session_state.get(_ADOPTED, 0)
+
+
+def _next() -> dict[str, str | None]:
     """Choices that wait for their widget: one that is on the page already cannot be changed any more."""
     return st.session_state.setdefault(_NEXT, {})
 

@@ -3,24 +3,26 @@
 import streamlit as st
 
 from dashboard.explore import conditions
+from dashboard.explore.asked import Asked
 from dashboard.explore.bar import filter_bar
 from dashboard.explore.browser import browser
-from dashboard.explore.panels import choose_question
+from dashboard.explore.questions import choose_question
 from dashboard.explore.states import facts_or_chips, problems
 from dashboard.header import header, need_dataset
+from dashboard.map import within
 from dashboard.palette import class_colours
 from dashboard.touch import native_touch
 
 data = need_dataset(context := header("What is in the data?"))
-colours = class_colours(data.classes)
 wanted = conditions.known_to(data, context.run)
+asked = Asked(data, wanted, within(data, wanted), context.run, class_colours(data.classes))
 filter_bar(data, data.classes, wanted, context.run)
-facts_or_chips(data, wanted)
+facts_or_chips(asked)
 problems(data)
 panel = choose_question()
 answer, pictures = st.columns([5, 7], gap="large")
 with answer:
-    panel(data, wanted, colours)
+    panel(asked)
 with pictures:
-    browser(data, wanted, colours)
+    browser(asked)
 native_touch()

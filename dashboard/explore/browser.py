@@ -1,18 +1,16 @@
 """The pictures of the Explore page: what the filter leaves, sorted, captioned, paged; what is selected; one in detail."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
 
 from dashboard import url
-from dashboard.explore.detail import open_detail
+from dashboard.explore.asked import Asked
+from dashboard.explore.detail import open_detail, to_open
 from dashboard.explore.facts import LINES, tile
 from dashboard.explore.nothing import nothing_matches
 from dashboard.explore.selected import selected_images
 from dashboard.gallery import NOTES, SIZES, gallery
-from engine.data.datasets import Dataset
-from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
 
 PAGE = 60
@@ -34,32 +32,37 @@ class Order:
 
 
 @st.fragment
-def browser(data: Dataset, wanted: Filter, colours: Mapping[str, str]) -> None:
+def browser(asked: Asked) -> None:
     """The gallery with its controls. A fragment: turning a page draws nothing else anew."""
+    data, wanted = asked.data, asked.within
     view = data.catalog.view(wanted)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="gallery-controls"):
         order, lines, size = _order(), _lines(), url.choose(
             st.segmented_control, "Size", list(SIZES), "size", "M", label_visibility="collapsed"
         )  # fmt: skip
         selected_images(data, wanted, order.by, order.descending, KEY)
-    number = 1
-    if len(view) > PAGE:
-        with st.container(horizontal=True, horizontal_alignment="right", key="turner"):
-            number = url.turn(-(-len(view) // PAGE), f"{data.name}-{wanted.to_text()}-{order.by}-{order.descending}")
-    else:
-        url.forget("page")
+    number = _turner(len(view), f"{data.name}-{wanted.to_text()}-{order.by}-{order.descending}")
     if not len(view):
-        nothing_matches(data, wanted)
+        nothing_matches(asked)
         return
     ids = view.page(number, PAGE, order.by, order.descending).tolist()
     rows = data.catalog.rows(ids)
     first = (number - 1) * PAGE + 1
     picked = gallery(
-        [tile(data, rows[image], colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
+        [tile(data, rows[image], asked.colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
         of=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
     )  # fmt: skip
-    if picked.opened is not None:
-        open_detail(data, wanted, order.by, order.descending, picked.opened, colours)
+    if (opened := to_open(picked.opened)) is not None:
+        open_detail(data, wanted, order.by, order.descending, opened, asked.colours)
+
+
+def _turner(n: int, of: str) -> int:
+    """The page, and which of the images are on it."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="turner"):
+        number = url.turn(-(-n // PAGE), of)
+        if n > PAGE:
+            st.caption(f"{(number - 1) * PAGE + 1:,} to {min(number * PAGE, n):,} of {n:,}", width="content")
+    return number
 
 
 def _order() -> Order:

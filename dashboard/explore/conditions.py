@@ -102,9 +102,11 @@ def _cut(name: str) -> str:
     return name if len(name) <= CHIP else f"{name[: CHIP - 1]}…"
 
 
-def chip_row(wanted: Filter, n: int, total: int) -> None:
-    """How many of the images match, and a chip for each condition: a click on it removes it."""
+def chip_row(wanted: Filter) -> None:
+    """A chip for each condition: a click on it removes it."""
     found = chips(wanted)
+    if not found:
+        return
     labels = [f"{words.literal(words.plain(chip.label))} :material/close:" for chip in found]
 
     def removed() -> None:
@@ -113,7 +115,6 @@ def chip_row(wanted: Filter, n: int, total: int) -> None:
             put(found[min(gone)].without)
 
     st.session_state["filter-chips"] = list(range(len(found)))
-    st.markdown(f"**{n:,}** of {total:,} images match", width="content")
     st.pills(
         "Conditions: a click removes one", list(range(len(found))), selection_mode="multi", format_func=labels.__getitem__,
         key="filter-chips", on_change=removed, label_visibility="collapsed",

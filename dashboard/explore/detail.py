@@ -10,14 +10,27 @@ from dashboard import words
 from dashboard.explore.facts import standing, value_of
 from dashboard.explore.histogram import histogram_svg
 from dashboard.server import image_url
+from dashboard.similar import similar
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
 
 _IMAGE = "detail-image"
+_NEXT = "detail-next"
 _BINS = 36
 _COLUMNS = 2
+
+
+def open_next(image: int) -> None:
+    """Open the image when the page is drawn next: a dialog cannot open another."""
+    st.session_state[_NEXT] = image
+
+
+def to_open(opened: int | None) -> int | None:
+    """The image that was opened in this rerun, or was waiting to be."""
+    waiting = st.session_state.pop(_NEXT, None)
+    return opened if opened is not None else waiting
 
 
 def open_detail(data: Dataset, wanted: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str]) -> None:
@@ -39,6 +52,12 @@ def _dialog(data: Dataset, wanted: Filter, by: str, descending: bool, colours: M
     with facts:
         _words(data, row)
         _properties(data, row)
+    if row.state == "ok":
+        st.markdown("**Similar images**")
+        opened = similar(data, row, colours, key="detail-similar")
+        if opened is not None:
+            st.session_state[_IMAGE] = opened
+            st.rerun(scope="fragment")
 
 
 def _walk(data: Dataset, wanted: Filter, by: str, descending: bool, row: Row) -> None:

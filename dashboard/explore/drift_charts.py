@@ -15,9 +15,10 @@ from dashboard.palette import ACCENT, BAD, NEUTRAL
 from engine.data.properties import PROPERTIES, Property
 
 # Cliff's delta: Romano et al. 2006, as `engine.data.drift` words it.
-BANDS = {"no difference that matters": 0.147, "small": 0.33, "medium": 0.474, "large": 1.0}
-_LEAST_REACH = 0.5
-_RIGHT = 150  # pixels for two medians
+_NEGLIGIBLE = 0.147
+BANDS = {"no difference<br>that matters": _NEGLIGIBLE, "small": 0.33, "medium": 0.474, "large": 1.0}
+_LEAST_REACH = 0.474
+_RIGHT = 118  # pixels for two medians
 _ROW = 34
 
 
@@ -46,6 +47,10 @@ def drift_dots(found: pd.DataFrame, a: str, b: str) -> go.Figure:
             x=1, xref="paper", xanchor="left", xshift=8, y=place, yref="y", showarrow=False, font={"size": SMALL},
             text=f"{of.say(row.median_a)} → {of.say(row.median_b)}",
         )  # fmt: skip
+    figure.add_annotation(
+        x=1, xref="paper", xanchor="left", xshift=8, y=1, yref="paper", yanchor="bottom", yshift=6, showarrow=False, align="left",
+        text=f"median<br>{a} → {b}", font={"size": SMALL},
+    )  # fmt: skip
     row_axis(figure, names)
     ticks = [-reach * 0.98, reach * 0.98]
     figure.update_xaxes(
@@ -53,7 +58,7 @@ def drift_dots(found: pd.DataFrame, a: str, b: str) -> go.Figure:
         zerolinecolor=GRID, ticks="",
     )  # fmt: skip
     figure.update_layout(clickmode="event+select", hoverdistance=60)
-    return layout(figure, _ROW * len(found) + 76, top=34, bottom=34, right=_RIGHT)
+    return layout(figure, _ROW * len(found) + 92, top=50, bottom=34, right=_RIGHT)
 
 
 def drift_grid(found: pd.DataFrame, b: str) -> go.Figure:
@@ -66,7 +71,7 @@ def drift_grid(found: pd.DataFrame, b: str) -> go.Figure:
     table = table.reindex(index=order, columns=[name for name in PROPERTIES if name in table.columns])
     cells = go.Heatmap(
         z=table.to_numpy(), x=list(range(table.shape[1])), y=list(range(table.shape[0])), zmin=-0.6, zmax=0.6, xgap=2, ygap=2,
-        colorscale=[[0, "#5260f2"], [0.5 - 0.147 / 1.2, GRID], [0.5 + 0.147 / 1.2, GRID], [1, BAD]], showscale=False, hoverinfo="skip",
+        colorscale=[[0, "#5260f2"], [0.5 - _NEGLIGIBLE / 1.2, GRID], [0.5 + _NEGLIGIBLE / 1.2, GRID], [1, BAD]], showscale=False, hoverinfo="skip",
         text=[[_cell(value) for value in row] for row in table.to_numpy()], texttemplate="%{text}",
         textfont={"size": SMALL, "color": INK},
     )  # fmt: skip
@@ -87,7 +92,7 @@ def drift_grid(found: pd.DataFrame, b: str) -> go.Figure:
         tickvals=list(range(table.shape[1])), ticktext=[PROPERTIES[name].label for name in table.columns], side="top",
         tickangle=-40, showgrid=False, zeroline=False, tickfont={"size": SMALL},
     )  # fmt: skip
-    layout(figure, 26 * len(table) + 100, top=86)
+    layout(figure, 26 * len(table) + 100, top=86, right=46)
     figure.update_layout(clickmode="event+select", hoverdistance=-1)
     return figure
 
@@ -131,12 +136,12 @@ def _bands(figure: go.Figure, reach: float) -> None:
         at = 0 if not strength else (low + min(high, reach)) / 2
         if not strength or min(high, reach) - low > 0.12:
             figure.add_annotation(
-                text=name, x=at, y=1, yref="paper", yanchor="bottom", yshift=6, showarrow=False, font={"size": SMALL - 1}
+                text=name, x=at, y=1, yref="paper", yanchor="bottom", yshift=6, showarrow=False, font={"size": SMALL}
             )
 
 
 def _cell(value: float) -> str:
-    return "" if np.isnan(value) or abs(value) < BANDS["no difference that matters"] else f"{value:+.2f}"
+    return "" if np.isnan(value) or abs(value) < _NEGLIGIBLE else f"{value:+.2f}"
 
 
 def _spoken(row: "pd.core.frame.Pandas", a: str, b: str) -> str:

@@ -4,17 +4,18 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.explore import conditions
+from dashboard.explore.asked import Asked
 from dashboard.explore.charts import images
-from engine.data.datasets import Dataset
+from dashboard.map import within
 from engine.data.filters import Filter
 
 _OFFERED = 4
 
 
-def nothing_matches(data: Dataset, wanted: Filter) -> None:
+def nothing_matches(asked: Asked) -> None:
     """Say so, and offer to drop each condition whose absence would leave images, the most images first."""
-    chips = conditions.chips(wanted)
-    left = sorted(((len(data.catalog.view(chip.without)), chip) for chip in chips), key=lambda pair: -pair[0])
+    data, chips = asked.data, conditions.chips(asked.wanted)
+    left = sorted(((data.catalog.count(within(data, chip.without)), chip) for chip in chips), key=lambda pair: -pair[0])
     helpful = [(n, chip) for n, chip in left if n][:_OFFERED]
     with st.container(border=True, key="nothing-matches"):
         said = "No image meets all of these conditions." if len(chips) > 1 else "No image meets this condition."

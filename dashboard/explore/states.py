@@ -4,6 +4,8 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.explore import conditions
+from dashboard.explore.asked import Asked
+from dashboard.map import chip as map_chip
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
@@ -12,15 +14,19 @@ _LINE = 40  # pixels
 _LISTED = 2_000  # files in the table of problems
 
 
-def facts_or_chips(data: Dataset, wanted: Filter) -> None:
+def facts_or_chips(asked: Asked) -> None:
     """One line below the filter bar, whatever the filter: the dataset in a sentence, or what of it matches, and why."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="facts"):
+        if asked.within == Filter():
+            _facts(asked.data)
+        else:
+            catalog = asked.data.catalog
+            n, total = catalog.count(asked.within), catalog.count(Filter(state=asked.wanted.state))
+            st.markdown(f"**{n:,}** of {total:,} images match", width="content")
+            map_chip(asked.data)
+            conditions.chip_row(asked.wanted)
         # Words are lower than chips: nothing below may move when the first chip comes.
         st.container(height=_LINE, width=1, border=False)
-        if wanted == Filter():
-            _facts(data)
-        else:
-            conditions.chip_row(wanted, data.catalog.count(wanted), data.catalog.count(Filter(state=wanted.state)))
 
 
 def _facts(data: Dataset) -> None:
@@ -30,7 +36,8 @@ def _facts(data: Dataset) -> None:
     st.markdown(
         f"**{int(counts['n'].sum()):,} images** in **{len(data.classes):,} classes**: "
         + ", ".join(f"{splits[split]:,} {split}" for split in SPLITS if split in splits)
-        + f". {origin}"
+        + f". {origin}",
+        width="content",
     )
 
 

@@ -1,0 +1,87 @@
+"""What is there? Classes by split, and image sizes."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import url, words
+from dashboard.explore import charts, conditions
+from dashboard.explore.asked import Asked
+from dashboard.explore.place import LARGEST, SMALLEST, chart
+from dashboard.explore.sixteen import sixteen_button
+from engine.data.datasets import Dataset
+from engine.data.filters import Filter, Range
+
+_SHOWN = ("counts", "proportions", "pie")
+_SIZES = 300  # dots
+
+
+def what_is_there(asked: Asked) -> None:
+    """Classes by split, as counts, proportions or a pie, and image sizes; sixteen images at random."""
+    counts = _counts(asked.data, asked.within)
+    drawn, left_out = _drawn(counts, asked.wanted)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        shown = url.choose(st.segmented_control, "Classes by split", _SHOWN, "balance", label_visibility="collapsed")
+        sixteen_button(asked)
+    if shown == "pie":
+        chart(charts.class_pie(counts, asked.colours), "pie")
+    elif len(drawn):
+        chart(charts.class_bars(drawn, asked.colours, share=shown == "proportions"), "counts", _pick_class)
+        if left_out:
+            st.caption(f"The largest {LARGEST} and the smallest {SMALLEST} classes; {left_out:,} between them are not drawn.")
+    _image_sizes(asked.data, asked.within)
+
+
+def _counts(data: Dataset, wanted: Filter) -> pd.DataFrame:
+    """Columns class, split, n, matching: all images with a class, and those that the filter leaves."""
+    every = data.catalog.counts(Filter(state=wanted.state))
+    left = data.catalog.counts(wanted).rename(columns={"n": "matching"})
+    merged = every[every["class"].notna()].merge(left, how="left", on=["class", "split"])
+    return merged.fillna({"matching": 0}).astype({"matching": int})
+
+
+def _drawn(counts: pd.DataFrame, wanted: Filter) -> tuple[pd.DataFrame, int]:
+    """The rows of the classes that are drawn, and how many classes are not: the largest, the smallest and the chosen ones are."""
+    totals = counts.groupby("class", sort=False)["n"].sum()
+    if len(totals) <= LARGEST + SMALLEST:
+        return counts, 0
+    ordered = totals.sort_values(ascending=False, kind="stable").index
+    chosen = [name for name in wanted.classes[:LARGEST] if name in totals.index]
+    names = list(dict.fromkeys([*chosen, *ordered[:LARGEST], *ordered[-SMALLEST:]]))
+    places = {name: place for place, name in enumerate(names)}
+    drawn = counts[counts["class"].isin(names)].sort_values("class", key=lambda column: column.map(places), kind="stable")
+    return drawn, len(totals) - len(names)
+
+
+def _pick_class(clicked: list) -> None:
+    """A click on a bar means its class and split; a second one takes that back."""
+    name, split = clicked
+    now = conditions.current()
+    same = now.classes == (name,) and now.splits == (split,)
+    conditions.change(classes=() if same else (name,), splits=() if same else (split,))
+
+
+def _image_sizes(data: Dataset, wanted: Filter) -> None:
+    sizes = data.catalog.sizes(wanted)
+    if not len(sizes):
+        return
+    if len(sizes) == 1:
+        st.markdown(f"All are {words.pixels(int(sizes['width'][0]), int(sizes['height'][0]))}.")
+        return
+    st.markdown(f"**Image sizes**  \n:gray[{_sizes_said(sizes)}]")
+    chart(charts.size_scatter(sizes.head(_SIZES)), "sizes", _pick_size)
+
+
+def _sizes_said(sizes: pd.DataFrame) -> str:
+    first, total = sizes.iloc[0], int(sizes["n"].sum())
+    said = f"{first['n'] / total:.1%} are {words.pixels(int(first['width']), int(first['height']))}; {len(sizes):,} sizes in all"
+    return said + (f", the commonest {_SIZES} drawn" if len(sizes) > _SIZES else "")
+
+
+def _pick_size(clicked: list) -> None:
+    """A click on a dot means images of just that size; a second one takes that back."""
+    now = conditions.current()
+    wanted = {"width": clicked[0], "height": clicked[1]}
+    same = all(now.range(name) == Range(name, value, value) for name, value in wanted.items())
+    for name, value in wanted.items():
+        now = now.with_range(name, *((None, None) if same else (value, value)))
+    conditions.put(now)

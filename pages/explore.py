@@ -3,11 +3,12 @@
 import streamlit as st
 
 from dashboard.explore import conditions
+from dashboard.explore.analysis import analysis_state
 from dashboard.explore.asked import Asked
 from dashboard.explore.bar import filter_bar
 from dashboard.explore.browser import browser
 from dashboard.explore.questions import choose_question
-from dashboard.explore.states import facts_or_chips, problems
+from dashboard.explore.states import facts_or_chips
 from dashboard.header import header, need_dataset
 from dashboard.map import within
 from dashboard.palette import class_colours
@@ -18,7 +19,7 @@ wanted = conditions.known_to(data, context.run)
 asked = Asked(data, wanted, within(data, wanted), context.run, class_colours(data.classes))
 filter_bar(data, data.classes, wanted, context.run)
 facts_or_chips(asked)
-problems(data)
+analysis_state(data)
 panel = choose_question()
 answer, pictures = st.columns([5, 7], gap="large")
 with answer:

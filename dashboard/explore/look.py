@@ -51,7 +51,7 @@ def mean_images(asked: Asked) -> None:
     counts = counts[counts["class"].notna()]
     if asked.wanted.classes:
         counts = counts[counts["class"].isin(asked.wanted.classes)]
-    if not len(counts):
+    if not len(counts) or not asked.data.has_pictures:
         return
     most = st.session_state.get(_MEANS, _FIRST)
     st.markdown("**Mean images**")

@@ -36,9 +36,14 @@ def _facts(data: Dataset) -> None:
     st.markdown(
         f"**{int(counts['n'].sum()):,} images** in **{len(data.classes):,} classes**: "
         + ", ".join(f"{splits[split]:,} {split}" for split in SPLITS if split in splits)
-        + f". {origin}",
+        + f". {_put_aside(data)} {origin}",
         width="content",
     )
+
+
+def _put_aside(data: Dataset) -> str:
+    n = sum(data.catalog.count(Filter(state=state)) for state in ("quarantined", "missing"))
+    return f":orange[{n:,} {'file is' if n == 1 else 'files are'} not used]." if n else ""
 
 
 def problems(data: Dataset) -> None:

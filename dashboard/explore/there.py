@@ -8,6 +8,7 @@ from dashboard.explore import charts, conditions
 from dashboard.explore.asked import Asked
 from dashboard.explore.place import LARGEST, SMALLEST, chart
 from dashboard.explore.sixteen import sixteen_button
+from dashboard.explore.states import problems
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter, Range
 
@@ -29,6 +30,7 @@ def what_is_there(asked: Asked) -> None:
         if left_out:
             st.caption(f"The largest {LARGEST} and the smallest {SMALLEST} classes; {left_out:,} between them are not drawn.")
     _image_sizes(asked.data, asked.within)
+    problems(asked.data)
 
 
 def _counts(data: Dataset, wanted: Filter) -> pd.DataFrame:

@@ -48,11 +48,12 @@ function showCard(grid, tile) {
     return hideCard(grid)
   }
   const { card } = grid
-  const large = card.querySelector("img")
+  const large = new Image()
   const scale = LARGEST / Math.max(small.naturalWidth, small.naturalHeight)
   large.width = Math.round(small.naturalWidth * scale)
   large.height = Math.round(small.naturalHeight * scale)
   large.src = small.src
+  card.querySelector(".large").replaceChildren(large)
   paint(card, "--frame", item.colour)
   write(card.querySelector(".name"), item.caption)
   card.querySelector("dl").replaceChildren(...item.facts.flatMap(([name, value]) => [fact("dt", name), fact("dd", value)]))
@@ -78,7 +79,7 @@ function stand(card, photo) {
 function sharpen(grid, tile, source, large) {
   const picture = new Image()
   picture.src = source
-  picture.decode().then(() => { if (grid.shown === tile) large.src = source }, () => {})
+  picture.decode().then(() => grid.shown === tile && (large.src = source), () => {})
 }
 
 function refreshCard(grid) {

@@ -94,7 +94,10 @@ function build(grid, id) {
   img.height = 150
   img.draggable = false
   img.addEventListener("error", () => explain(photo, img))
-  img.addEventListener("load", () => photo.classList.remove("broken"))
+  img.addEventListener("load", () => {
+    photo.classList.remove("broken")
+    tile.removeAttribute("aria-description")
+  })
   badge.append(text("span"))
   const check = element("span", "check")
   check.setAttribute("aria-hidden", "true")
@@ -142,22 +145,23 @@ function fill(grid, tile, item, current) {
 // The server says in words why a picture is not there, and where the present one is if the file was rewritten.
 async function explain(photo, img) {
   const source = img.dataset.src
-  photo.classList.add("broken")
+  const asked = img.getAttribute("src")
   const missing = photo.querySelector(".missing")
+  photo.classList.add("broken")
   missing.textContent = img.alt
-  if (img.src.endsWith(photo.dataset.now ?? "?")) return
-  const answer = await fetch(source).catch(() => null)
-  if (!answer || answer.ok || img.dataset.src !== source) return
+  const answer = await fetch(asked).catch(() => null)
+  if (!answer || answer.ok || img.getAttribute("src") !== asked) return
   const reason = (await answer.text()).slice(0, 200)
   const now = answer.headers.get("Content-Location")
-  if (!now) {
+  if (now && asked === source) {
+    write(photo.querySelector(".stale"), reason)
+    photo.classList.add("changed")
+    img.src = now
+  } else {
+    photo.classList.remove("changed")
     missing.textContent = reason
-    return
+    photo.parentElement.setAttribute("aria-description", reason)
   }
-  write(photo.querySelector(".stale"), reason)
-  photo.dataset.now = now
-  photo.classList.add("changed")
-  img.src = now
 }
 
 function press(grid, event) {

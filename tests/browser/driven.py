@@ -91,7 +91,7 @@ class Tab:
         self.page.wait_for_function(
             """key => {
               const host = [...document.querySelectorAll(`.st-key-${key} *`)].find(node => node.shadowRoot)
-              const images = [...(host?.shadowRoot ?? document.querySelector(`.st-key-${key}`)).querySelectorAll("img")]
+              const images = [...(host?.shadowRoot ?? document.querySelector(`.st-key-${key}`)).querySelectorAll(".tile img")]
               const near = images.filter(image => image.getBoundingClientRect().top < innerHeight)
               return near.length > 0 && near.every(image => image.complete && image.naturalWidth > 0)
             }""",

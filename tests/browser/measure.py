@@ -26,7 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 PROJECT = Path(__file__).resolve().parents[2]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 _PAINTED = """async () => {
-    const images = () => [...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? [...e.shadowRoot.querySelectorAll('img')] : [])
+    const images = () => [...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? [...e.shadowRoot.querySelectorAll('.tile img')] : [])
     const seen = images().filter(i => i.getBoundingClientRect().top < innerHeight)
     return seen.length > 0 && seen.every(i => i.complete && i.naturalWidth > 0) ? seen.map(i => i.src).join() : ''
 }"""

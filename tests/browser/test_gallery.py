@@ -108,6 +108,10 @@ def answer(route) -> None:
     path = route.request.url.removeprefix(SITE)
     if path.startswith("gone"):
         route.fulfill(status=404, content_type="text/plain", body="The file is gone")
+    elif path.startswith("words"):
+        route.fulfill(status=404, body="Changed since the scan", headers={"Content-Location": "/none.jpg"})
+    elif path.startswith("none"):
+        route.fulfill(status=404, body="Not a picture")
     elif path.startswith("old"):
         route.fulfill(status=404, body="Changed since the scan", headers={"Content-Location": "/now.svg"})
     elif path.endswith(".svg"):
@@ -308,6 +312,7 @@ def test_a_picture_that_is_not_there_says_why_and_a_rewritten_one_shows_what_is_
             Tile(id=1, src="/gone.jpg", caption="sea", facts={"a": "b"}),
             Tile(id=2, src="/old.jpg", caption="sea"),
             Tile(id=3, src="/3.svg"),
+            Tile(id=4, src="/words.jpg", caption="sea"),
         ]
     )
     expect(grid.tile(1).locator(".missing")).to_have_text("The file is gone")
@@ -315,6 +320,8 @@ def test_a_picture_that_is_not_there_says_why_and_a_rewritten_one_shows_what_is_
     expect(grid.tile(2).locator(".stale")).to_have_text("Changed since the scan")
     expect(grid.tile(2).locator("img")).to_have_js_property("naturalWidth", 150)
     expect(grid.tile(3).locator(".missing, .stale").first).to_be_hidden()
+    expect(grid.tile(4).locator(".missing")).to_have_text("Not a picture")
+    expect(grid.tile(4).locator(".stale")).to_be_hidden()
     grid.draw(tiles=[Tile(id=1, src="/1.svg"), Tile(id=2, src="/2.svg")])
     for identity in (1, 2):
         expect(grid.tile(identity).locator("img")).to_have_js_property("naturalWidth", 150)

@@ -56,7 +56,10 @@ class Compute:
         if self.world == 1 or not tensors:
             return
         flat = torch.cat([tensor.reshape(-1).float() for tensor in tensors])
-        dist.all_reduce(flat)
+        try:
+            dist.all_reduce(flat)
+        except RuntimeError as error:
+            raise UserError("Another process of this training ended.", "Look into its output, then start all again.") from error
         for tensor, whole in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(whole.view(tensor.shape))
 
@@ -68,9 +71,20 @@ class Compute:
 
     def any_of(self, said: bool) -> bool:
         """Whether any process says so."""
+        if self.world == 1:
+            return said
         flag = torch.tensor([float(said)], device=self.device)
         self.sum_across([flag])
         return bool(flag.item())
+
+    @contextlib.contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """The block is run by rank 0 before the others."""
+        if self.rank > 0:
+            self.any_of(False)
+        yield
+        if self.rank == 0:
+            self.any_of(False)
 
     def memory(self) -> int:
         """Bytes: the most that was held on the GPU, or what this process holds now."""

@@ -25,6 +25,9 @@ def register(commands: argparse._SubParsersAction) -> None:
     configuration_arguments(train, preset="fast")
     train.add_argument("--detach", action="store_true", help="return at once; the run goes on in the background")
     train.add_argument(
+        "--prepare", action="store_true", help="write the run directory, print its path, start nothing: for torchrun"
+    )
+    train.add_argument(
         "--dry-run", action="store_true", help="measure a few steps, say how long the run would take, start nothing"
     )
     train.set_defaults(command=_train)
@@ -35,6 +38,9 @@ def _train(args: argparse.Namespace) -> int:
     config = configuration(args)
     if args.dry_run:
         return dry_run(args, config)
+    if args.prepare:
+        run = launcher.create(config)
+        return say(args, run, str(run.path))
     run = launcher.start(config)
     if args.detach:
         return say(args, run, f"{run.id} was started.")

@@ -58,6 +58,11 @@ class Batches(Dataset):
     """Item `step`: augmented images (n, 3, side, side) uint8 and their labels (n,), this process's share of the batch."""
 
     def __init__(self, images: Images, config: Config, rank: int = 0, world: int = 1) -> None:
+        if world > 1 and config.batch_size < 2 * world:
+            raise UserError(
+                f"batch_size={config.batch_size} gives {world} processes less than two images each.",
+                f"Set batch_size to {2 * world} or more.",
+            )
         self.images, self.config, self.rank, self.world = images, config, rank, world
         self.transform = pipeline(config.augmentation, config.image_size)
         # A last batch too small for BatchNorm, which has no variance of one image, goes with the one before.

@@ -66,7 +66,8 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
     config = run.config
     resumed = checkpoint.load(run.path, "last") if checkpoint.generations(run.path, "last") else None
     current = model.from_checkpoint(resumed, where) if resumed else _fresh_model(run, recorder, where)
-    images = [_images(split, config.image_size, recorder) for split in (train, validation)]
+    with where.leader_first():  # it decodes, the others read what it decoded
+        images = [_images(split, config.image_size, recorder) for split in (train, validation)]
     left_out.check_enough(images[0].labels, images[1].labels, run.classes)
     learnt_from = left_out.identity(images)
     trainer = FineTuning(current.classifier, *images, config, current.preprocessing, where)
@@ -77,26 +78,27 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
         recorder.event({"kind": "resumed", "step": trainer.step, "epoch": trainer.epoch})
         for note in (*resumed.notes, f"Resumed after step {trainer.step}, in epoch {trainer.epoch + 1}."):
             recorder.record(Message(note))
-    dynamics.begin(run.path, images[1].contents, images[1].labels)
+    lead, saved = where.rank == 0, time.monotonic()
+    if lead:
+        dynamics.begin(run.path, images[1].contents, images[1].labels)
     recorder.state("training", "first steps")
-    saved = time.monotonic()
     for fact in trainer.fit():
         recorder.record(fact)
-        if isinstance(fact, Epoch):
+        if isinstance(fact, Epoch) and lead:
             dynamics.write_epoch(run.path, fact.epoch, trainer.validated)
         if isinstance(fact, Step):
             detail = f"epoch {fact.epoch} of {config.epochs}"
             recorder.record(Progress(detail, fact.step, trainer.total_steps, fact.rate))
-        if isinstance(fact, Epoch) and fact.best:
+        if isinstance(fact, Epoch) and fact.best and lead:
             checkpoint.save(run.path, "best", fact.step, current.meta, trainer.answering.state_dict())
-        stopping = recorder.stop_requested()
-        if isinstance(fact, Epoch) or stopping or time.monotonic() - saved > _SAVE_SECONDS:
+        stopping = where.any_of(recorder.stop_requested())
+        if lead and (isinstance(fact, Epoch) or stopping or time.monotonic() - saved > _SAVE_SECONDS):
             state = {**trainer.state(), "images": learnt_from}
             checkpoint.save(run.path, "last", trainer.step, current.meta, current.classifier.state_dict(), state)
             saved = time.monotonic()
         if stopping:
             raise Stopped
-    return model.load(run.path, "best", where)
+    return model.load(run.path, "best", where) if lead else current
 
 
 def _fresh_model(run: Run, recorder: Recorder, where: Compute) -> Model:

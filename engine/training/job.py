@@ -19,7 +19,7 @@ from engine.model import Model
 from engine.predictions import write_predictions
 from engine.runs import Run
 from engine.scoring import LabelledImages
-from engine.training import checkpoint, left_out
+from engine.training import checkpoint, left_out, together
 from engine.training.facts import Message
 from engine.training.fitting import fit, reporter
 from engine.training.record import Recorder, Stopped
@@ -29,15 +29,26 @@ _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "pillow", 
 
 def execute(run: Run, recorder: Recorder) -> None:
     """Prepare, train, evaluate; the state `finished` is written last. Raises Stopped, UserError."""
+    _evaluate(run, recorder, *train(run, recorder))
+
+
+def train(run: Run, recorder: Recorder) -> tuple[Model, LabelledImages, LabelledImages]:
+    """The trained model, and the validation and test images; together with other processes where torchrun started some."""
     config = run.config
     recorder.state("preparing", "loading the model")
-    where = compute(config.device, config.precision)
-    data = _unchanged_dataset(run, recorder)
-    _write_environment(run, where)
-    # All at once: a scan while the run trains must not put another test set in the place of this one.
-    train, validation, test = (scoring.of_split(data, split, run.classes) for split in ("train", "validation", "test"))
-    trained = fit(run, recorder, where, train, validation)
-    _evaluate(run, recorder, trained, validation, test)
+    if config.method == "finetune":
+        together.join()
+    try:
+        where = compute(config.device, config.precision)
+        with where.leader_first():
+            data = _unchanged_dataset(run, recorder)
+        if where.rank == 0:
+            _write_environment(run, where)
+        # All at once: a scan while the run trains must not put another test set in the place of this one.
+        training, validation, test = (scoring.of_split(data, split, run.classes) for split in ("train", "validation", "test"))
+        return fit(run, recorder, where, training, validation), validation, test
+    finally:
+        together.leave()
 
 
 def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: LabelledImages, test: LabelledImages) -> None:
@@ -132,6 +143,7 @@ def _write_environment(run: Run, where: Compute) -> None:
             "platform": platform.platform(),
             "compute": dataclasses.asdict(where) | {"device": str(where.device), "dtype": str(where.dtype)},
             "threads": torch.get_num_threads(),
+            "processes": where.world,
             "fingerprint": run.fingerprint,
         },
         make_folder=False,

@@ -19,6 +19,7 @@ from engine.fate import STARTED
 from engine.files import read_json
 from engine.lease import Lease
 from engine.runs import PAUSE, PAUSED, Run
+from engine.training import together
 from engine.training.failure import explain
 from engine.training.record import Recorder, Stopped, last_status
 from engine.training.signals import heed
@@ -28,9 +29,13 @@ _POLL = 0.5  # seconds between two looks at the queue
 
 def main(path: Path, descriptor: int | None = None) -> int:
     """Run to the end, whatever it is; 1 where it was an error that no one foresaw. `descriptor`: of the lease, if it is held."""
+    if not together.leads():
+        return together.follow(path)
     lease = Lease(path / "lease")
     if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
         return 0  # another process runs this run already, or it was deleted
+    if together.size() > 1:
+        (path / "stop").unlink(missing_ok=True)  # no launcher took away what ended it last time
     try:
         return _guarded(path)
     finally:
@@ -142,6 +147,8 @@ def _end_children() -> None:
 
 if __name__ == "__main__":
     code = main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    # The others wait for a process that will not come: torchrun ends them where this one fails.
+    code = code or int(not together.met())
     # A log on a full disk cannot be flushed; the threads of the numerical libraries have nothing left to do.
     with contextlib.suppress(OSError):
         sys.stdout.flush()

@@ -1,0 +1,114 @@
+"""Two processes train the model that one trains, and leave the same run directory behind."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from tiny import NETWORK, pictures, settings
+
+from engine import launcher, runs
+from engine.config import configure
+from engine.data import datasets
+from engine.errors import UserError
+from engine.history import history
+from engine.home import PROJECT
+from engine.training import checkpoint
+from engine.training.batches import Batches
+
+pytestmark = pytest.mark.slow
+
+ONE = [sys.executable]
+TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+
+
+def process(command: list[str], run: runs.Run) -> subprocess.Popen:
+    return subprocess.Popen(
+        [*command, "-m", "engine.training.worker", str(run.path)],
+        cwd=PROJECT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def created() -> runs.Run:
+    """A run on the scenes. With BatchNorm frozen there is nothing that two processes could see differently."""
+    config = configure(
+        "scenes", "balanced", model=NETWORK, weights="none", image_size=32, batch_size=8, epochs=3, trainable=0.5, precision="float32",
+        peak_lr=1e-3, clip_norm=1.0, ema=0.9, balance="weights", augmentation="strong",
+    )  # fmt: skip
+    return launcher.create(config)
+
+
+def trained(command: list[str]) -> runs.Run:
+    run = created()
+    done = process(command, run)
+    assert done.wait(200) == 0, done.stderr.read()
+    return run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scenes(tmp_path_factory: pytest.TempPathFactory, finished_session) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCENESCOPE_HOME", str(tmp_path_factory.mktemp("together")))
+        datasets.add(str(finished_session.images), "scenes")
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_home() -> None:
+    """The module's home, and not one of each test's own."""
+
+
+@pytest.fixture(scope="module")
+def both() -> runs.Run:
+    return trained(TWO)
+
+
+def losses(run: runs.Run) -> list[float]:
+    steps = history(run.events()[0]).steps
+    return steps["loss"].tolist() if len(steps) else []
+
+
+def test_two_processes_train_the_model_of_one_and_write_the_same_directory(both):
+    alone = trained(ONE)
+    assert both.status.state == "finished"
+    assert losses(both) == pytest.approx(losses(alone), rel=1e-4)
+    first, second = (checkpoint.load(run.path, "last") for run in (alone, both))
+    assert first.step == second.step == 21
+    assert [name for name in first.model if not torch.allclose(first.model[name], second.model[name], rtol=1e-3, atol=1e-4)] == []
+    for split in ("validation", "test"):
+        answers = [np.stack(run.predictions(split)["probabilities"]) for run in (alone, both)]
+        assert np.abs(answers[0] - answers[1]).max() < 1e-2
+    assert sorted(p.name for p in both.path.iterdir()) == sorted(p.name for p in alone.path.iterdir())
+    kinds = [[event["kind"] for event in run.events()[0]] for run in (alone, both)]
+    assert kinds[0] == kinds[1]
+
+
+def test_they_stop_together_and_go_on_together_as_if_nothing_had_happened(both, wait):
+    broken = created()
+    first = process(TWO, broken)
+    wait(lambda: losses(broken))
+    (broken.path / "stop").touch()
+    assert first.wait(100) == 0
+    assert broken.status.state == "stopped"
+    assert process(TWO, broken).wait(200) == 0
+    assert broken.status.state == "finished"
+    assert losses(broken) == losses(both)
+    assert broken.results == both.results
+
+
+def test_a_batch_too_small_to_share_is_told():
+    with pytest.raises(UserError, match="batch_size=2 gives 2 processes less than two images each"):
+        Batches(pictures(9, 1), settings(batch_size=2), rank=1, world=2)
+
+
+def test_the_shares_of_two_processes_are_the_batch():
+    whole, shares = Batches(pictures(21, 1), settings()), [Batches(pictures(21, 1), settings(), rank, 2) for rank in (0, 1)]
+    for step in range(whole.steps_per_epoch):
+        images, labels = whole[step]
+        parts = [share[step] for share in shares]
+        for rank, (some, of) in enumerate(parts):
+            assert torch.equal(some, images[rank::2])
+            assert torch.equal(of, labels[rank::2])

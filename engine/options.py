@@ -22,8 +22,9 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def checked(field: dataclasses.Field, kind: type, value: Any) -> Any:
-    """The value as `kind`, from itself or from text. Raises UserError that names the field and what it takes."""
+def checked(field: dataclasses.Field, value: Any) -> Any:
+    """The value in the type of the field's default, from itself or from text. Raises UserError that names the field and what it takes."""
+    kind = type(field.default)
     try:
         value = kind(value) if isinstance(value, str) or kind is float else value
     except (ValueError, TypeError):

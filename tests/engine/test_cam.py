@@ -1,6 +1,7 @@
 """Grad-CAM: the maps of the grad-cam package, in the picture's own frame."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,3 +118,15 @@ def test_more_heat_is_brighter_in_grey_too():
     ramp = np.linspace(0, 1, 101, dtype=np.float32)[None]
     row = overlay(np.zeros((1, 101, 3), np.uint8), ramp, 1.0)[0].astype(float)
     assert np.all(np.diff(row @ [0.2126, 0.7152, 0.0722]) >= 0)
+
+
+def test_a_model_that_averages_mirrored_views_has_maps_that_mirror_with_the_picture():
+    """And one that does not has not: its convolutions are not symmetric."""
+    plain = with_random_weights("resnet18")
+    mirrored = replace(plain, meta=replace(plain.meta, views="flip"))
+    picture = disc(128)
+    for one, symmetric in ((mirrored, True), (plain, False)):
+        straight, turned = (heatmaps(one, square, [0, 2]) for square in (picture, picture[:, ::-1]))
+        assert straight.shape == (2, 128, 128)
+        assert np.allclose(straight, turned[:, :, ::-1], atol=1e-3) == symmetric
+    assert heatmaps(mirrored, picture, [0]).max() == pytest.approx(1, abs=1e-4)

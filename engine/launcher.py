@@ -1,12 +1,16 @@
 """Starting, stopping and resuming runs: each is a process of its own that outlives whoever started it."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from engine import queue
 from engine.config import Config
@@ -15,7 +19,7 @@ from engine.data.filters import Filter
 from engine.errors import UserError
 from engine.files import locked, read_json, replacing, write_json
 from engine.home import PROJECT, runs_dir
-from engine.lease import Lease
+from engine.lease import Lease, holder
 from engine.runs import PAUSE, Run
 
 _LOG_BYTES = 1 << 20  # of train.log that a resumed run keeps
@@ -106,6 +110,17 @@ def _shorten(log: Path) -> None:
 def stop(run: Run) -> None:
     """Ask the run to finish its batch, save and end as `stopped`."""
     _ask(run, "stop")
+
+
+def end_at_once(run: Run) -> None:
+    """End the run's process without saving: what came after its last checkpoint is lost."""
+    process = holder(run.path / "lease")
+    if process is None:
+        raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
+    # A second signal means "at once" to it, and two of the same kind may arrive as one.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 def pause(run: Run) -> None:

@@ -1,6 +1,8 @@
 """`train`: start a run and follow it."""
 
 import argparse
+import contextlib
+import signal
 import sys
 import time
 
@@ -9,6 +11,7 @@ from engine.cli.configuration import configuration, configuration_arguments, fie
 from engine.cli.output import json_flag
 from engine.cli.probing import dry_run
 from engine.cli.runs import say
+from engine.errors import UserError
 from engine.runs import Run
 
 _POLL = 0.3
@@ -44,12 +47,35 @@ def _train(args: argparse.Namespace) -> int:
     run = launcher.start(config)
     if args.detach:
         return say(args, run, f"{run.id} was started.")
-    print(f"{run.id} runs in the background; Ctrl-C leaves it running.", file=sys.stderr)
-    return _follow(args, run)
+    print(f"{run.id} runs in a process of its own; Ctrl-C stops it, and it can be resumed.", file=sys.stderr)
+    interruptions = _heed_interruptions(run)
+    code = _follow(args, run)
+    return 128 + interruptions[0] if interruptions else code
+
+
+def _heed_interruptions(run: Run) -> list[int]:
+    """From now on the first SIGINT (Ctrl-C) or SIGTERM stops the run as the Stop button does, and the second ends it at once.
+
+    The list that comes back fills with the signals that arrive.
+    """
+    arrived: list[int] = []
+
+    def heed(number: int, _: object) -> None:
+        arrived.append(number)
+        with contextlib.suppress(UserError):  # it has ended by itself
+            if len(arrived) == 1:
+                launcher.stop(run)
+                print("\nThe batch is finished and saved; Ctrl-C again ends the run at once.", file=sys.stderr, flush=True)
+            else:
+                launcher.end_at_once(run)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, heed)
+    return arrived
 
 
 def _follow(args: argparse.Namespace, run: Run) -> int:
-    """Show the run's progress until it ends: 0 where it finished, 2 where it failed."""
+    """Show the run's progress until it ends: 0 where it finished, 2 where it did not."""
     offset, shown = 0, ""
     while True:
         status = run.status

@@ -39,7 +39,7 @@ def test_train_waits_shows_its_progress_and_prints_the_summary(finished_session)
     assert document["classes"] == ["forest", "glacier", "mountain", "sea"]
     assert document["results"]["test"]["n"] == 24
     assert set(document["results"]["test"]["macro_f1"]) == {"value", "low", "high"}
-    assert f"{document['id']} runs in the background" in done.stderr
+    assert f"{document['id']} runs in a process of its own" in done.stderr
     assert "validation loss" in done.stderr
 
 

@@ -3,6 +3,7 @@
 They are forked by `multiprocessing`'s fork server, in which torch is loaded once: a hundred of them cost a second.
 """
 
+import multiprocessing
 import os
 import resource
 import signal
@@ -15,7 +16,7 @@ import torch
 
 from engine import queue
 from engine.lease import Lease
-from engine.training import checkpoint
+from engine.training import checkpoint, job, signals, worker  # noqa: F401 - loads what a run computes with
 from engine.training.checkpoint import Meta
 from engine.training.facts import Progress, Step
 from engine.training.record import Recorder
@@ -106,3 +107,25 @@ def queue_up(path: Path, start: Barrier, told: Connection) -> None:
     start.wait(60)
     told.send(queue.ahead(path))
     signal.pause()
+
+
+def heed_signals(path: Path, told: Connection) -> None:
+    """Compute without looking up, as in a long batch: one call of C code that no handler in Python could break into."""
+    signals.heed(first=lambda: told.send("asked to stop"), second=lambda: (told.send("asked to end"), os._exit(7)))
+    helper = multiprocessing.get_context("fork").Process(target=signal.pause)
+    helper.start()
+    told.send(helper.pid)
+    large = torch.rand(600, 600, dtype=torch.float64)
+    while True:
+        torch.linalg.matrix_power(large, 10**9)
+
+
+def follow(path: Path, home: Path) -> None:
+    """The run's own process, as the launcher starts it, in a session of its own."""
+    os.setsid()
+    os.environ["SCENESCOPE_HOME"] = str(home)
+    torch.set_num_threads(1)
+    with open(path / "train.log", "ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    os._exit(worker.main(path))

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.data import datasets
+from engine.data import analysis, datasets
 from engine.errors import UserError
 from engine.files import read_json, write_json
 from engine.home import PROJECT, data_dir
@@ -115,7 +115,8 @@ def main(source: str, name: str, descriptor: int | None = None) -> int:
     finally:
         datasets.lease(name).unlink(missing_ok=True)
         lease.release()
-    return 0
+    # The dataset is there; what follows only spares a page its waiting.
+    return analysis.job(name).run(lambda report: analysis.analyse(datasets.dataset(name), report))
 
 
 def _fail(name: str, source: str, message: str, hint: str) -> int:

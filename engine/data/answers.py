@@ -1,5 +1,6 @@
 """What a run answered about the images of a catalog, aligned with the catalog's columns."""
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ class Answers:
 
 
 _held: dict[tuple, Answers] = {}
+_lock = threading.Lock()
 
 
 def answers(run_id: str, columns: Columns) -> Answers | None:
@@ -35,11 +37,14 @@ def answers(run_id: str, columns: Columns) -> Answers | None:
         return None
     files = [file for split in SPLITS if (file := run.path / f"predictions-{split}.parquet").is_file()]
     key = (columns, run_id, tuple((file.name, file.stat().st_mtime_ns) for file in files))
-    if key not in _held:
-        while len(_held) >= _KEPT:
-            _held.pop(next(iter(_held)), None)
-        _held[key] = _aligned(run, columns)
-    return _held[key] if files else None
+    if not files:
+        return None
+    with _lock:
+        if key not in _held:
+            while len(_held) >= _KEPT:
+                _held.pop(next(iter(_held)))
+            _held[key] = _aligned(run, columns)
+        return _held[key]
 
 
 def _aligned(run: runs.Run, columns: Columns) -> Answers:
@@ -52,6 +57,7 @@ def _aligned(run: runs.Run, columns: Columns) -> Answers:
             continue
         ids = table["image_id"].to_numpy()
         positions = np.minimum(np.searchsorted(columns.ids, ids), max(len(columns) - 1, 0))
-        same = (columns.ids[positions] == ids) & (np.array(columns.contents(positions), object) == table["content"].to_numpy())
+        marks = np.array([int(content[:16], 16) for content in table["content"]], np.uint64)
+        same = (columns.ids[positions] == ids) & (columns.marks(positions) == marks)
         predicted[positions[same]] = codes[table["predicted"].to_numpy()[same]]
     return Answers(predicted)

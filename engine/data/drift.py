@@ -36,7 +36,8 @@ def drift(
     first, second = (catalog.view(replace(wanted, splits=(split,))) for split in (a, b))
     pairs = {"": (first.positions, second.positions)}
     if by_class:
-        here, there = first.groups("class", most), second.groups("class", len(second.columns.names))
+        here = first.groups("class", most)
+        there = second.groups("class", most, among=here)
         pairs = {name: (here[name], there[name]) for name in here if name in there}
     rows = []
     for name, (here, there) in pairs.items():

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -111,11 +111,17 @@ class View:
         frame = pd.DataFrame({"width": found >> 32, "height": found & 0xFFFFFFFF, "n": pairs.to_numpy()})
         return frame.sort_values(["n", "width", "height"], ascending=[False, True, True], ignore_index=True)
 
-    def groups(self, by: str, most: int) -> dict[str, np.ndarray]:
-        """The largest `most` classes or splits (`by`: class, split) with the positions of their images, by name."""
+    def groups(self, by: str, most: int, among: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """The largest `most` classes or splits (`by`: class, split) with the positions of their images, by name.
+
+        `among`: names to choose from.
+        """
         codes = (self.columns.label if by == "class" else self.columns.split)[self.positions]
         names = self.columns.names if by == "class" else SPLITS
         n = np.bincount(codes[codes >= 0], minlength=len(names))
+        if among is not None:
+            chosen = np.isin(names, list(among))
+            n = np.where(chosen, n, 0)
         largest = np.sort(np.argsort(-n, kind="stable")[:most])
         return {names[code]: self.positions[codes == code] for code in largest if n[code]}
 

@@ -29,8 +29,9 @@ _HEAD_SECONDS = 5e-7  # an image and feature: the linear head at all its strengt
 
 @dataclass(frozen=True)
 class Speeds:
-    """`load`: seconds to the first image. `decode`, `embed` (decoding included), `validate`: images a second. `step`: seconds
-    a batch, 0 for the linear method. `features`: of the backbone; `vectors`: the key of its embedding cache."""
+    """`load`: seconds to the first image. `decode`, `embed` (decoding included), `validate`: images a second; `freeze`: that of
+    frozen layers whose output is kept, 0 where none is. `step`: seconds a batch, 0 for the linear method. `features`: of the
+    backbone; `vectors`: the key of its embedding cache."""
 
     load: float
     decode: float
@@ -39,6 +40,7 @@ class Speeds:
     vectors: str
     step: float = 0.0
     validate: float = 0.0
+    freeze: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,20 @@ def phases(config: Config, speeds: Speeds) -> list[Phase]:
         checked = config.epochs * len(validation)
         found += [
             Phase("decode", missing / speeds.decode, f"{missing:,} of {len(train + validation):,} images"),
+            *_freezing(config, speeds, len(train)),
             Phase("train", steps * speeds.step, f"{steps:,} steps in {config.epochs} epochs"),
             Phase("validate", checked / speeds.validate, f"{len(validation):,} images an epoch"),
             Phase("test", (len(validation) + len(test)) / speeds.embed, f"{len(validation) + len(test):,} images"),
         ]
     return found
+
+
+def _freezing(config: Config, speeds: Speeds, images: int) -> list[Phase]:
+    """The frozen layers, where their output is kept for the epochs in which a draw comes back."""
+    if not speeds.freeze:
+        return []
+    draws = min(config.draws, config.epochs)
+    return [Phase("freeze", draws * images / speeds.freeze, f"frozen layers, {draws} draws of {images:,} images")]
 
 
 def document(config: Config, speeds: Speeds) -> dict[str, Any]:
@@ -105,7 +116,7 @@ def measured_fields(config: Config) -> dict[str, Any]:
         os.environ.get("OMP_NUM_THREADS"),
         metadata.version("torch"),
     ]
-    return {name: values[name] for name in _MEASURED} | {"weights": weights, "machine": machine}
+    return {name: values[name] for name in _MEASURED} | {"draws": config.draws > 0, "weights": weights, "machine": machine}
 
 
 def _file(config: Config) -> Path:

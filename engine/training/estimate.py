@@ -18,7 +18,7 @@ from engine.errors import UserError
 from engine.estimates import Speeds
 from engine.model import Model
 from engine.training.batches import Images
-from engine.training.facts import Epoch, Progress
+from engine.training.facts import Progress, Step
 from engine.training.finetune import FineTuning
 
 _FILES = 128  # decoded and embedded: two batches, of which the first warms up
@@ -51,8 +51,7 @@ def measure(config: Config, report: Callable[[Progress], bool] = lambda progress
     if config.method == "linear":
         return Speeds(load, decode, embed, trunk.features, vectors)
     next_part(3)
-    step, validate = _training(current, config)
-    return Speeds(load, decode, embed, trunk.features, vectors, step, validate)
+    return Speeds(load, decode, embed, trunk.features, vectors, **_training(current, config))
 
 
 def _rate(batches: "Iterator[np.ndarray]") -> float:  # noqa: F821
@@ -66,8 +65,8 @@ def _rate(batches: "Iterator[np.ndarray]") -> float:  # noqa: F821
     return max(sum(counts), 1) / max(times[-1] - began, 1e-6)
 
 
-def _training(current: Model, config: Config) -> tuple[float, float]:
-    """Seconds a step and images a second in validation, on pictures of noise: the network does as much work on them."""
+def _training(current: Model, config: Config) -> dict[str, float]:
+    """The speeds `step`, `validate` and `freeze`, on pictures of noise: the network does as much work on them."""
     # The whole network at the full size: what the later, longer part of the training does.
     steady = replace(config, epochs=1, unfreeze_epochs=0, initial_size=0, weights="none")
     count = _STEPS * config.batch_size
@@ -78,11 +77,15 @@ def _training(current: Model, config: Config) -> tuple[float, float]:
     few = Images(pixels[: min(count, 64)], labels[: min(count, 64)])
     trainer = FineTuning(current.classifier, images, few, steady, current.preprocessing, current.compute)
     torch.manual_seed(0)
-    times = [time.monotonic()]
+    steps, freeze, last = [], 0.0, time.monotonic()
     for fact in trainer.fit():
-        times.append(time.monotonic())
-        if isinstance(fact, Epoch):
-            break
-    taken = np.diff(times)
-    # The first step allocates; the last interval is the validation.
-    return statistics.median(taken[1:-1] if len(taken) > 2 else taken[:1]), len(few.labels) / taken[-1]
+        now = time.monotonic()
+        if isinstance(fact, Progress):
+            freeze = fact.rate
+        elif isinstance(fact, Step):
+            steps.append(now - last)
+        else:
+            validate = len(few.labels) / (now - last)
+        last = now
+    # The first step allocates.
+    return {"step": statistics.median(steps[1:] or steps), "validate": validate, "freeze": freeze}

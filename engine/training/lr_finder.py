@@ -92,7 +92,7 @@ def suggestion(points: Sequence[Point]) -> tuple[float | None, str]:
 
 def _range_test(config: Config, report: Callable[[Progress], bool]) -> RangeTest:
     # One epoch after the other, without anything that an epoch decides; weights are averaged for nobody.
-    plain = replace(config, epochs=STEPS, patience=0, unfreeze_epochs=0, initial_size=0, ema=0.0, views="one", workers=0)
+    plain = replace(config, epochs=STEPS, patience=0, unfreeze_epochs=0, initial_size=0, draws=0, ema=0.0, views="one", workers=0)
     where = compute(plain.device, plain.precision)
     data = dataset(plain.dataset)
     images = _sample(scoring.of_split(data, "train", data.classes), plain, report)

@@ -25,7 +25,9 @@ SPEEDS = Speeds(load=2.0, decode=50.0, embed=10.0, features=100, vectors="none-t
 @pytest.fixture
 def config(kaggle):
     datasets.add(str(kaggle), "scenes")
-    return configure("scenes", method="finetune", model=NETWORK, weights="none", image_size=32, batch_size=8, trainable=1.0)
+    return configure(
+        "scenes", method="finetune", model=NETWORK, weights="none", image_size=32, batch_size=8, trainable=1.0, draws=0
+    )
 
 
 def curve(loss_at):
@@ -123,7 +125,9 @@ def test_the_estimate_is_arithmetic_on_speeds(config):
             "test": (validation + test) / 10,
         }
     )
-    linear = {phase.name: phase.seconds for phase in phases(replace(config, method="linear"), SPEEDS)}
+    kept = {phase.name: phase.seconds for phase in phases(replace(config, draws=4, epochs=3), replace(SPEEDS, freeze=40.0))}
+    assert kept["freeze"] == pytest.approx(3 * train / 40)
+    linear = {phase.name: phase.seconds for phase in phases(replace(config, method="linear", ema=0.0), SPEEDS)}
     assert linear["embed"] == pytest.approx((train + validation) / 10)
     assert linear["test"] == pytest.approx(test / 10)
 
@@ -137,6 +141,9 @@ def test_speeds_are_measured_once_and_what_is_cached_costs_nothing(config):
     assert found["seconds"] == pytest.approx(sum(phase["seconds"] for phase in found["phases"]))
     assert estimates.known_speeds(replace(config, epochs=50, peak_lr=0.1)) == known
     assert estimates.known_speeds(replace(config, batch_size=4)) is None
+    half = replace(config, trainable=0.5, draws=2)
+    run("estimate", probes.identity("estimate", half), half)
+    assert estimates.known_speeds(half).freeze > 0 == known.freeze
 
 
 def test_the_embeddings_of_a_finished_run_are_not_counted_again(finished, engine):

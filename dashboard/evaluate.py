@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import cached, charts, url, words
 from dashboard.gallery import Tile, gallery
 from dashboard.lens import lens
-from dashboard.server import thumbnail_url
+from dashboard.server import preview_url, thumbnail_url
 from engine.errors import UserError
 from engine.metrics import confused_pairs
 from engine.runs import Run
@@ -168,6 +168,13 @@ def _tile(run: Run, row: "pd.core.frame.Pandas", colours: Mapping[str, str]) -> 
         badge=predicted if wrong else None,
         badge_colour=colours[predicted],
         alt=f"{true}, {'taken for ' + predicted if wrong else 'recognised'}, {row.path}",
+        preview=preview_url(run.config.dataset, row.image_id, row.content),
+        facts={
+            "Answer": f"{predicted}, {row.confidence:.1%}",
+            "Margin to the second class": f"{row.margin:.1%}",
+            "Loss": f"{row.loss:.3f}",
+            "File": row.path,
+        },
     )
 
 

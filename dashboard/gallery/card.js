@@ -52,7 +52,7 @@ function showCard(grid, tile) {
   const scale = LARGEST / Math.max(small.naturalWidth, small.naturalHeight)
   large.width = Math.round(small.naturalWidth * scale)
   large.height = Math.round(small.naturalHeight * scale)
-  large.src = small.src
+  large.src = small.currentSrc || small.src
   card.querySelector(".large").replaceChildren(large)
   paint(card, "--frame", item.colour)
   write(card.querySelector(".name"), item.caption)

@@ -64,7 +64,7 @@ function update(grid, { items, size, select, current, label, empty, ...chosen })
     const tile = grid.tiles.get(id) ?? build(grid, id)
     if (tile.parentElement === next) next = next.nextElementSibling
     else grid.list.insertBefore(tile.parentElement, next)
-    fill(grid, tile, item, current !== null && item.id === current)
+    fill(grid, tile, item, current !== null && item.id === current, size === "L")
   }
   choose(grid, chosen)
   refreshCard(grid)
@@ -108,7 +108,7 @@ function build(grid, id) {
   return tile
 }
 
-function fill(grid, tile, item, current) {
+function fill(grid, tile, item, current, large) {
   const part = name => tile.querySelector(name)
   const photo = part(".photo")
   const img = part("img")
@@ -117,7 +117,11 @@ function fill(grid, tile, item, current) {
     photo.classList.remove("broken", "changed")
     img.dataset.src = item.src
     img.src = item.src
+    img.srcset = ""
   }
+  // A large tile on a dense screen has more pixels than the thumbnail.
+  const dense = large && item.preview && !photo.matches(".broken, .changed") ? `${item.src} 1x, ${item.preview} 2x` : ""
+  if (img.srcset !== dense) img.srcset = dense
   img.alt = spoken
   write(part(".caption"), item.caption)
   write(part(".badge span"), item.badge)
@@ -149,6 +153,7 @@ async function explain(photo, img) {
   const missing = photo.querySelector(".missing")
   photo.classList.add("broken")
   missing.textContent = img.alt
+  img.srcset = ""
   const answer = await fetch(asked).catch(() => null)
   if (!answer || answer.ok || img.getAttribute("src") !== asked) return
   const reason = (await answer.text()).slice(0, 200)

@@ -193,6 +193,29 @@ def test_a_rectangle_selects_what_it_touches_and_does_not_open(grid):
     assert grid.opened == [0], "the click after a rectangle opens"
 
 
+def test_a_rectangle_at_the_edge_scrolls_the_page(open_grid):
+    grid = open_grid(viewport={"width": 900, "height": 320}).draw(20)
+    grid.page.mouse.move(*grid.centre(1))
+    grid.page.mouse.down()
+    x, _ = grid.centre(2)
+    grid.page.mouse.move(x, 310, steps=4)
+    expect(grid.tile(17)).to_have_attribute("aria-selected", "true")
+    grid.page.mouse.up()
+    assert [identity for identity in (1, 2, 6, 7, 11, 12, 16, 17) if identity not in grid.selected] == []
+    assert {identity % 5 for identity in grid.selected} == {1, 2}
+    assert grid.page.evaluate("scrollY") > 0
+
+
+def test_a_large_tile_on_a_dense_screen_takes_the_larger_picture(open_grid):
+    tiles = [Tile(id=1, src="/small.svg", preview="/large.svg"), Tile(id=2, src="/old.jpg", preview="/old-large.jpg")]
+    for scale, size, taken in ((1, "L", "/small.svg"), (2, "L", "/large.svg"), (2, "M", "/small.svg")):
+        grid = open_grid(device_scale_factor=scale).draw(tiles=tiles, size=size)
+        grid.page.wait_for_function("document.querySelector('#host').shadowRoot.querySelector('img').currentSrc")
+        assert grid.tile(1).locator("img").evaluate("image => new URL(image.currentSrc).pathname") == taken
+        expect(grid.tile(2).locator(".stale")).to_be_visible()
+        expect(grid.tile(2).locator("img")).to_have_js_property("currentSrc", f"{SITE}now.svg")
+
+
 def test_a_rerun_keeps_the_tiles_the_focus_and_the_place(grid):
     grid.press("Tab", "ArrowRight", "ArrowRight")
     grid.page.evaluate(

@@ -14,9 +14,11 @@ from dashboard.lasting import spare_lasting_objects
 from dashboard.map_points import Points, points
 from dashboard.selecting import Pick, read
 from engine import mapping
+from engine.config import Config
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.images import load_square
+from engine.estimates import Speeds, document, known_speeds
 from engine.history import History, Reader
 from engine.neighbours import Index
 from engine.neighbours import neighbours as find_neighbours
@@ -61,6 +63,18 @@ def per_class(run: Run, split: str) -> pd.DataFrame:
     """Columns class, precision, recall, f1, support: the rates of `scores` as numbers, NaN where there is none."""
     frame = pd.DataFrame(scores(run, split)["per_class"])
     return frame.astype(dict.fromkeys(("precision", "recall", "f1"), float))
+
+
+def estimate(config: Config) -> dict | None:
+    """`engine.estimates.document` of a configuration; None where its speed on this machine has not been measured."""
+    speeds = known_speeds(config)
+    return _estimate(config, speeds) if speeds else None
+
+
+# What is cached of the images changes meanwhile: the estimate is made anew now and then.
+@st.cache_data(max_entries=64, ttl=20, show_spinner=False, hash_funcs={Config: repr, Speeds: repr})
+def _estimate(config: Config, speeds: Speeds) -> dict:
+    return document(config, speeds)
 
 
 def history(run: Run) -> History:

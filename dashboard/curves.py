@@ -135,6 +135,34 @@ def candidates(scores: pd.DataFrame) -> go.Figure:
     return figure
 
 
+def learning_rates(points: Sequence[Mapping[str, float]], suggestion: float | None, chosen: float) -> go.Figure:
+    """Return the loss by learning rate of a range test, single batches faint and smoothed; the suggestion and the chosen rate marked.
+
+    points: lr, loss, smoothed, as `engine.training.lr_finder` finds them.
+    """
+    frame = pd.DataFrame(points)
+    # The last points explode, which is the end of the test and no scale for what came before.
+    shown = frame[frame["smoothed"] <= 1.6 * frame["smoothed"].iloc[0] + 0.2]
+    batches = go.Scatter(x=frame["lr"], y=frame["loss"], mode="lines", line={"color": GRID, "width": 1}, hoverinfo="skip")
+    smooth = _line(frame["lr"], frame["smoothed"], "smoothed loss", ACCENT)
+    smooth.update(mode="lines", hovertemplate="rate %{x:.2g}: loss %{y:.3f}<extra></extra>")
+    figure = go.Figure([batches, smooth])
+    said = f"; {suggestion:.2g} is suggested" if suggestion else ""
+    figure = _framed(figure, f"batch loss by learning rate{said}", _span([shown["smoothed"]]), 250)
+    if suggestion:
+        _mark(figure, suggestion, float(np.interp(np.log(suggestion), np.log(frame["lr"]), frame["smoothed"])))
+    figure.add_vline(chosen, line={"color": NEUTRAL, "width": 1})
+    figure.add_annotation(
+        text=f"peak_lr {chosen:g}", x=np.log10(chosen) if chosen > 0 else -6, y=0, yref="paper", yanchor="bottom", xanchor="left",
+        xshift=3, showarrow=False, font={"size": SMALL, "color": INK},
+    )  # fmt: skip
+    figure.update_xaxes(
+        type="log", range=[-6.1, 0.1], dtick=1, exponentformat="power", title="learning rate", tickfont={"size": SMALL},
+        title_font={"size": SMALL},
+    )  # fmt: skip
+    return figure.update_layout(margin_r=14)
+
+
 def overlay(runs: Mapping[str, pd.DataFrame], linear: Mapping[str, float]) -> go.Figure:
     """Return validation macro F1 by epoch, a line a run; a run without epochs, by the one score it has, is a dotted level.
 

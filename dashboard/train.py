@@ -4,8 +4,9 @@ import streamlit as st
 
 from dashboard import url, words
 from dashboard.header import Context
+from dashboard.train_probes import time_estimate
 from engine import launcher
-from engine.config import Config
+from engine.config import PRESETS, Config
 from engine.errors import UserError
 from engine.runs import Run, runs
 
@@ -14,22 +15,29 @@ _POLL = 2.0  # seconds
 
 
 def choose_view(context: Context) -> str:
-    """`new` for the form or `run` for the run of the header, in the URL; at first, the run while it has not finished."""
+    """`new` for the form or `run` for the run of the header, in the URL; at first the run, unless the address names a preset."""
     if context.run is None:
         url.forget("show")
         return "new"
-    watch = context.run.status.state != "finished" and not url.recall("like")
+    asked = url.recall("like") or url.recall("preset") in PRESETS
     return url.choose(
-        st.segmented_control, "View", list(_VIEWS), "show", "run" if watch else "new", format_func=_VIEWS.get,
+        st.segmented_control, "View", list(_VIEWS), "show", "new" if asked else "run", format_func=_VIEWS.get,
         label_visibility="collapsed",
     )  # fmt: skip
 
 
-def start_button(configuration: Config | None) -> None:
-    if not st.button("Train", type="primary", icon=":material/play_arrow:", disabled=configuration is None):
-        return
+def start_row(config: Config | None) -> None:
+    """The button that starts the run, and how long it will take."""
+    with st.container(horizontal=True, vertical_alignment="center", key="start-row"):
+        if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=config is None):
+            _start(config)
+        if config is not None:
+            time_estimate(config)
+
+
+def _start(config: Config) -> None:
     try:
-        url.set_choice("run", launcher.start(configuration).id)
+        url.set_choice("run", launcher.start(config).id)
     except UserError as error:
         st.error(words.literal(str(error)), icon=":material/error:")
     else:

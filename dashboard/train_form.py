@@ -13,7 +13,6 @@ from engine.config import GROUPS, PRESET_HELP, PRESETS, Config, configure, field
 from engine.data.datasets import Dataset
 from engine.errors import UserError
 from engine.idle import idle_fields, without_idle
-from engine.runs import Run
 
 COMMON = ("method", "image_size", "epochs", "peak_lr", "batch_size", "augmentation", "trainable")
 _COLUMNS = 4
@@ -29,9 +28,16 @@ class Base:
     config: Config
 
 
-def options_form(data: Dataset, context: Context) -> Config | None:
-    """The configuration that the form says; None, with the reason on the page, where it is not valid."""
+def options_form(data: Dataset, context: Context) -> tuple[Config | None, str]:
+    """The configuration that the form says, and the key of its widget of peak_lr.
+
+    None, with the reason on the page, where it is not valid.
+    """
     base = _base(data, context)
+    return _configuration(base, data, context), _key(base, "peak_lr")
+
+
+def _configuration(base: Base, data: Dataset, context: Context) -> Config | None:
     try:
         left, right = st.columns([3, 4], gap="medium")
         with left:
@@ -150,17 +156,6 @@ def _widget(column: Any, base: Base, name: str, now: Any) -> Any:
         return column.number_input(label, meta["minimum"], meta["maximum"], before, 1, help=meta["help"], key=key)
     bounds = float(meta["minimum"]), float(meta["maximum"])
     return column.number_input(label, *bounds, before, format="%.5g", step=before / 10 or 0.01, help=meta["help"], key=key)
-
-
-def changes_of(run: Run) -> str:
-    """What a run's configuration changes of its preset, in a line: `epochs=8, peak_lr=0.001`; empty for the preset as it is."""
-    config = run.config
-    try:
-        preset = configure(config.dataset, config.preset)
-    except UserError:
-        preset = Config(dataset=config.dataset, preset=config.preset)
-    now, before = config.to_dict(), preset.to_dict()
-    return ", ".join(f"{name}={_short(value)}" for name, value in now.items() if value != before[name])
 
 
 def _key(base: Base, name: str) -> str:

@@ -6,8 +6,9 @@ from dashboard import url
 from dashboard.header import header, need_dataset
 from dashboard.live import run_panel
 from dashboard.run_actions import deletion_notice, more_buttons, said_about
-from dashboard.train import choose_view, other_runs, start_button
+from dashboard.train import choose_view, other_runs, start_row
 from dashboard.train_form import options_form
+from dashboard.train_probes import learning_rate_finder
 
 context = header("How should it learn?")
 data = need_dataset(context)
@@ -22,6 +23,9 @@ if view == "run" and context.run is not None:
         more_buttons(context.run)
     other_runs(context, context.run)
 else:
-    start_button(options_form(data, context))
+    config, rate_key = options_form(data, context)
+    start_row(config)
+    if config is not None:
+        learning_rate_finder(config, rate_key)
     other_runs(context, None)
 url.remember("dataset", data.name)

@@ -239,17 +239,19 @@ def test_two_tabs_keep_views_of_their_own(open_tab, trained):
     one.reload().on("evaluate").see("of sea recognised")
 
 
-def test_a_run_is_deleted_after_a_question(tab, server, trained, monkeypatch):
+def test_a_deletion_is_undone_with_a_click(tab, server, trained, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
     run = launcher.create(configure("demo"))
     tab.open("runs", f"?run={run.id}")
     tab.page.get_by_role("button", name="Delete").click()
-    dialog = tab.page.get_by_role("dialog")
-    expect(dialog).to_contain_text(run.id)
-    dialog.get_by_role("button", name="Delete").click()
-    expect(dialog).to_have_count(0)
     tab.page.wait_for_url(re.compile(f"run={trained.name}"))
+    tab.see(f"Deleted {run.id}.")
     assert not run.path.exists()
+    tab.page.get_by_role("button", name="Undo").click()
+    tab.page.wait_for_url(re.compile(f"run={run.id}"))
+    assert run.path.is_dir()
+    tab.page.get_by_role("button", name="Delete").click()
+    tab.page.wait_for_url(re.compile(f"run={trained.name}"))
 
 
 def test_evaluate_in_the_dark(open_tab, pair, answers, screenshots):

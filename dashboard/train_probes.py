@@ -1,0 +1,114 @@
+"""Short measurements before a training: how long it will take, and which learning rate suits it."""
+
+import streamlit as st
+
+from dashboard import cached, curves, words
+from dashboard.charts import CONFIG
+from engine import probes
+from engine.config import Config
+from engine.errors import UserError
+
+_POLL = 0.7  # seconds
+_PARTS = {
+    "load": "loading",
+    "decode": "decoding",
+    "embed": "embedding",
+    "train": "training",
+    "validate": "validating",
+    "test": "scoring",
+}
+
+
+def time_estimate(config: Config) -> None:
+    """How long the training will take on this machine: at once where its speed is known, else after a short probe."""
+    found = cached.estimate(config)
+    if found:
+        parts = [
+            f"{_PARTS.get(part['name'], part['name'])} {words.duration(part['seconds'])}"
+            for part in found["phases"]
+            if part["seconds"] >= 1
+        ]
+        st.markdown(
+            f":material/timer: About **{words.duration(found['seconds'])}** on this machine: {', '.join(parts)}.", width="content"
+        )
+        return
+    probe = probes.read("estimate", probes.identity("estimate", config))
+    if probe and probe["state"] == "running":
+        _poll_estimate(config)
+        return
+    if st.button(
+        "How long?", icon=":material/timer:", help="Measures this configuration on some of your images, for a few seconds."
+    ):
+        _start("estimate", config)
+    if probe and probe["state"] == "failed":
+        st.markdown(f":material/error: {words.literal(probe['error'])} {words.literal(probe['hint'])}", width="content")
+
+
+def _poll_estimate(config: Config) -> None:
+    @st.fragment(run_every=_POLL)
+    def measuring() -> None:
+        now = probes.read("estimate", probes.identity("estimate", config))
+        if not now or now["state"] != "running":
+            st.rerun()
+        st.progress(min(now["progress"], 1.0), text=f"Measuring: {words.literal(now.get('detail', ''))}")
+
+    measuring()
+
+
+def learning_rate_finder(config: Config, key: str) -> None:
+    """The range test of this configuration, its curve and its suggestion; `key`: the widget of peak_lr, to be set by a click."""
+    if config.method != "finetune":
+        return
+    name = probes.identity("lr-find", config)
+    drawn = probes.read("lr-find", name)
+    running = bool(drawn and drawn["state"] == "running")
+    with st.expander("Find a learning rate", icon=":material/search_insights:", expanded=bool(drawn), key="lr-finder"):
+
+        @st.fragment(run_every=_POLL if running else None)
+        def panel() -> None:
+            now = probes.read("lr-find", name)
+            if running and (not now or now["state"] != "running"):
+                st.rerun()
+            _finder(now, name, config, key)
+
+        panel()
+
+
+def _finder(now: dict | None, name: str, config: Config, key: str) -> None:
+    state = now["state"] if now else "none"
+    if state == "running":
+        st.progress(min(now["progress"], 1.0), text=words.literal(now.get("detail", "")) or "starting")
+        if st.button("Cancel", key="lr-cancel"):
+            probes.cancel("lr-find", name)
+    else:
+        st.caption(
+            "Trains some 90 steps at a rising learning rate and looks where the loss falls fastest. Some seconds to minutes."
+        )
+        if st.button("Measure again" if now else "Find one", icon=":material/search_insights:", key="lr-start"):
+            _start("lr-find", config)
+    if state == "failed":
+        st.error(f"{words.literal(now['error'])} {words.literal(now['hint'])}", icon=":material/error:")
+    if now and now.get("points"):
+        figure = curves.learning_rates(now["points"], now.get("suggestion"), config.peak_lr)
+        st.plotly_chart(figure, config=CONFIG, key="lr-curve")
+    if state == "finished":
+        st.markdown(words.literal(now["reason"]))
+        if now["suggestion"]:
+            rate = float(f"{now['suggestion']:.2g}")
+            st.button(
+                f"Use {rate:g}", type="primary", icon=":material/check:", key="lr-use", on_click=_use, args=(key, rate),
+                disabled=rate == config.peak_lr,
+            )  # fmt: skip
+
+
+def _use(key: str, rate: float) -> None:
+    st.session_state[key] = rate
+
+
+def _start(kind: str, config: Config) -> None:
+    try:
+        probes.start(kind, config)
+    except UserError as error:
+        st.error(words.literal(str(error)), icon=":material/error:")
+    else:
+        st.rerun()

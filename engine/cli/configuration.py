@@ -2,8 +2,10 @@
 
 import argparse
 
+from engine import runs
 from engine.backbones import DEFAULT
-from engine.config import PRESET_HELP, PRESETS, Config, configure, fields, parse_settings
+from engine.config import PRESET_HELP, PRESETS, Config, configure, fields, from_dict, parse_settings
+from engine.idle import without_idle
 
 
 def configuration_arguments(parser: argparse.ArgumentParser, preset: str) -> None:
@@ -19,6 +21,8 @@ def configuration_arguments(parser: argparse.ArgumentParser, preset: str) -> Non
 
 def configuration(args: argparse.Namespace) -> Config:
     changes = parse_settings(args.set) | ({"model": args.model} if args.model else {})
+    if getattr(args, "like", None):
+        return from_dict(without_idle(runs.run(args.like).config.to_dict() | {"dataset": args.dataset} | changes))
     return configure(args.dataset, args.preset, **changes)
 
 

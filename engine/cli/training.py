@@ -33,6 +33,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     train.add_argument(
         "--dry-run", action="store_true", help="measure a few steps, say how long the run would take, start nothing"
     )
+    train.add_argument("--like", metavar="ID", help="start from the options of this run instead of a preset's")
     train.set_defaults(command=_train)
     json_flag(train)
 

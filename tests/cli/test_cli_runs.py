@@ -208,6 +208,15 @@ def test_a_run_that_fails_says_why_and_is_kept_as_failed(engine, copy, tmp_path)
     assert "Traceback" not in done.stderr
 
 
+def test_a_run_is_trained_again_with_changes(engine, copy, finished_session):
+    run_id = said(finished_session.train)["id"]
+    again = ["train", "--dataset", "scenes", "--like", run_id, "--set", "seed=7", "--detach", "--json"]
+    document = said(engine(*again, home=copy))
+    assert document["config"] == said(finished_session.train)["config"] | {"seed": 7}
+    engine("runs", "stop", document["id"], home=copy)
+    assert refused(engine("train", "--dataset", "scenes", "--like", "fast-99", home=copy), "There is no run 'fast-99'.")
+
+
 @pytest.mark.slow
 def test_a_detached_run_is_shown_stopped_resumed_and_deleted(engine, copy, wait):
     """A fine-tuning run that would take hours, by commands alone."""

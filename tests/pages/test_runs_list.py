@@ -1,0 +1,131 @@
+"""The list of runs: found, named, compared, deleted and taken back; and what a form shows of measurements before a training."""
+
+import time
+
+import pytest
+from tab import Tab
+
+from dashboard.runs import best_of, differences
+from engine import launcher, probes, runs, trash
+from engine.about import about, describe
+from engine.config import configure
+from engine.files import read_json, write_json
+from engine.runs import Run
+
+
+@pytest.fixture
+def three(untrained) -> list[Run]:
+    """A finished run, a better one, and one that failed; newest last."""
+    made = []
+    for number, (changes, score) in enumerate([({"seed": 1}, 0.8), ({"seed": 2, "image_size": 96}, 0.9), ({"seed": 3}, None)]):
+        run = launcher.create(configure("scenes", "fast", **changes))
+        document = run.path / "config.json"
+        write_json(document, {**read_json(document), "created": time.time() + number})
+        write_json(run.path / "status.json", {"state": "finished" if score else "failed", "updated": time.time()})
+        if score:
+            estimate = {"value": score, "low": score - 0.1, "high": score + 0.05}
+            # By test the first one is better, which must decide nothing.
+            test = estimate | {"value": 1.7 - score}
+            write_json(
+                run.path / "results.json",
+                {
+                    split: {"n": 24, "accuracy": value, "macro_f1": value, "loss": 0.1, "small": True}
+                    for split, value in (("validation", estimate), ("test", test))
+                },
+            )
+        made.append(run)
+    return made
+
+
+def listed(tab: Tab) -> list[str]:
+    return tab.at.dataframe[0].value["run"].tolist()
+
+
+def test_the_best_run_is_that_of_validation_and_never_of_test(tab, three):
+    table = tab.open("runs").at.dataframe[0].value.set_index("run")
+    assert table["best"].to_dict() == {three[2].id: "", three[1].id: "★", three[0].id: ""}
+    assert best_of(three) == three[1]
+    assert f"({three[1].id}, macro F1 0.900); never by test".replace("-", "\\-") in tab.text
+    assert best_of(three[2:]) is None
+
+
+def test_runs_are_found_by_words_options_state_and_tag(tab, three):
+    describe(three[0].path, name="the cold one", note="half the rate", tags=["paper"])
+    assert listed(tab.open("runs")) == [run.id for run in reversed(three)]
+    for words, found in (
+        ("cold", three[:1]),
+        ("image_size=96", three[1:2]),
+        ("seed=3 fast", three[2:]),
+        ("RATE half", three[:1]),
+    ):
+        tab.choose("runs-text", words)
+        assert listed(tab) == [run.id for run in found], words
+    tab.choose("runs-text", "nothing like it")
+    assert "No run matches." in tab.text
+    tab.choose("runs-text", "").choose("runs-state", ["ended early"])
+    assert listed(tab) == [three[2].id]
+    tab.choose("runs-state", []).choose("runs-tag", ["paper"])
+    assert listed(tab) == [three[0].id]
+
+
+def test_a_name_and_tags_are_given_on_the_page_and_shown_letter_by_letter(tab, three):
+    tab.open("runs", run=three[0].id)
+    (name,) = [box for box in tab.at.text_input if box.label == "Name"]
+    name.set_value("**bold** <b>")
+    tab.press("Save")
+    assert about(three[0].path).name == "**bold** <b>"
+    assert "\\*\\*bold\\*\\* \\<b\\>" in tab.text
+    assert any("**bold** <b>" in option for option in tab.at.selectbox(key="run").options)
+
+
+def test_a_deleted_run_comes_back_with_one_click(tab, three):
+    tab.open("runs", run=three[1].id).press("Delete")
+    assert three[1] not in runs.runs()
+    assert f"Deleted **{three[1].id}**." in tab.text.replace("\\", "")
+    assert tab.url("run") != three[1].id
+    tab.open("train").press("Undo")
+    assert three[1] in runs.runs()
+    assert tab.url("run") == three[1].id
+    assert trash.deleted() == []
+
+
+def test_the_trash_gives_back_what_another_session_deleted(tab, three):
+    trash.delete(three[0])
+    tab.open("runs").choose("trash-restore", [three[0].id])
+    tab.press("Restore")
+    assert three[0] in runs.runs()
+
+
+def test_runs_differ_in_nothing_but_what_was_changed(three):
+    table = differences(three[:2])
+    assert table.values.tolist() == [["image_size", "224", "96"], ["seed", "1", "2"]]
+    assert differences([three[0], three[0]]).empty
+
+
+@pytest.fixture
+def found(untrained) -> str:
+    """The finished measurement of a learning rate for the preset `balanced`; its id."""
+    config = configure("scenes", "balanced")
+    name = probes.identity("lr-find", config)
+    points = [{"lr": 10.0 ** (n / 4 - 6), "loss": 1.0, "smoothed": 1.3 - n / 40} for n in range(20)]
+    found = {"points": points, "suggestion": 0.00123, "reason": "The loss falls from 1.30 to 0.82."}
+    probes.write("lr-find", name, state="finished", config=config.to_dict(), **found)
+    return name
+
+
+def test_a_suggested_learning_rate_is_taken_with_a_click(tab, found):
+    tab.open("train", preset="balanced")
+    assert tab.figure("lr-curve")["data"]
+    assert "The loss falls from 1.30 to 0.82." in tab.text.replace("\\", "")
+    tab.press("Use 0.0012")
+    assert tab.at.get_by_key("balanced-peak_lr").value == 0.0012
+    assert [button.disabled for button in tab.at.button if button.label == "Use 0.0012"] == [True]
+    assert "lr-start" not in [button.key for button in Tab().open("train", preset="fast").at.button]
+
+
+def test_a_measurement_that_was_killed_says_so(tab, untrained):
+    config = configure("scenes", "balanced")
+    probes.write("lr-find", probes.identity("lr-find", config), state="running", config=config.to_dict())
+    tab.open("train", preset="balanced")
+    assert "The measurement was killed" in tab.errors
+    assert "Measure again" in tab.buttons

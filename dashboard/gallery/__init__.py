@@ -16,10 +16,16 @@ SIZES = ("S", "M", "L")
 NOTES = 3  # lines under the caption that are shown
 
 _FOLDER = Path(__file__).parent
-_HTML = (_FOLDER / "gallery.html").read_text(encoding="utf-8")
-_CSS = (_FOLDER / "gallery.css").read_text(encoding="utf-8")
-# One module for the browser: an inline component cannot import.
-_JS = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("gallery.js", "picking.js", "card.js"))
+
+
+def _joined(*names: str) -> str:
+    """Files as one text: an inline component is one module and one sheet."""
+    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
+
+
+_HTML = _joined("gallery.html")
+_CSS = _joined("gallery.css", "card.css")
+_JS = _joined("gallery.js", "keys.js", "picking.js", "card.js")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,6 +112,8 @@ def answer(route) -> None:
         route.fulfill(status=404, body="Changed since the scan", headers={"Content-Location": "/none.jpg"})
     elif path.startswith("none"):
         route.fulfill(status=404, body="Not a picture")
+    elif path.startswith("slow"):
+        return  # for ever
     elif path.startswith("old"):
         route.fulfill(status=404, body="Changed since the scan", headers={"Content-Location": "/now.svg"})
     elif path.endswith(".svg"):
@@ -225,6 +227,16 @@ def test_a_rerun_keeps_the_tiles_the_focus_and_the_place(grid):
     same = "[...document.querySelector('#host').shadowRoot.querySelectorAll('.tile img')].filter((image, place) => image === before[place]).length"
     assert grid.page.evaluate(same) == 10
     assert (grid.focused, grid.selected, grid.page.evaluate("scrollY")) == (2, [4], 90)
+
+
+def test_pictures_that_are_not_shown_any_more_are_not_waited_for(grid):
+    given_up = []
+    grid.page.on("requestfailed", lambda request: given_up.append(request.url))
+    with grid.page.expect_request("**/slow20.svg"):
+        grid.draw(tiles=[Tile(id=i, src=f"/slow{i}.svg") for i in range(20, 32)])
+    grid.draw(tiles=[Tile(id=i, src=f"/{i}.svg") for i in range(40, 52)])
+    expect(grid.tile(45).locator("img")).to_have_js_property("naturalWidth", 150)
+    assert f"{SITE}slow20.svg" in given_up
 
 
 def test_an_answer_that_knows_less_than_was_chosen_is_passed_over(grid):

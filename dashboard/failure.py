@@ -24,11 +24,17 @@ def show(error: Exception) -> bool:
     return True
 
 
-def attempt(action: Callable[..., object], *arguments: object) -> None:
-    """Do something, to a run most often, and draw the page again; where it cannot be done, say why."""
+def told(action: Callable[..., object], *arguments: object) -> bool:
+    """Do something; where it cannot be done, say why. Whether it was done."""
     try:
         action(*arguments)
     except UserError as error:
         st.toast(literal(str(error)), icon=":material/error:")
-    else:
+        return False
+    return True
+
+
+def attempt(action: Callable[..., object], *arguments: object) -> None:
+    """Do something, to a run most often, and draw the page again; where it cannot be done, say why."""
+    if told(action, *arguments):
         st.rerun()

@@ -13,6 +13,7 @@ from engine.config import GROUPS, PRESET_HELP, PRESETS, Config, configure, field
 from engine.data.datasets import Dataset
 from engine.errors import UserError
 from engine.idle import idle_fields, without_idle
+from engine.pipelines import BUILT_IN, saved_names
 
 COMMON = ("method", "image_size", "epochs", "peak_lr", "batch_size", "augmentation", "trainable")
 _COLUMNS = 4
@@ -148,6 +149,16 @@ def _widget(column: Any, base: Base, name: str, now: Any) -> Any:
     field, before = fields()[name], getattr(base.config, name)
     meta, key = field.metadata, _key(base, name)
     label = name.replace("_", " ") + (f" :orange-badge[{base.name}: {_short(before)}]" if now != before else "")
+    if name == "augmentation":
+        known = list(dict.fromkeys([*BUILT_IN, *saved_names(), before]))
+        return column.selectbox(
+            label,
+            known,
+            known.index(before),
+            help=meta["help"],
+            key=key,
+            accept_new_options=True,
+        )
     if meta["choices"]:
         return column.selectbox(label, meta["choices"], meta["choices"].index(before), help=meta["help"], key=key)
     if isinstance(before, str):

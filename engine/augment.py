@@ -1,18 +1,21 @@
-"""The augmentation pipelines: one object for the preview and for training.
+"""Augmentation pipelines at work: one way for the preview, for training and for measuring what a model withstands.
 
-A pipeline maps a uint8 image (3, size, size) to another of the same shape, drawing from torch's global generator.
+Transforms map a uint8 image (3, size, size) to another of the same shape, drawing from torch's global generator. Each image
+of a batch goes through alone: a transform of torchvision draws once for all that it is given.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from engine.errors import UserError
+from engine.pipelines import Pipeline, Step, parse
 
-FILL = [127.0, 127.0, 127.0]
+FILL = [127.0, 127.0, 127.0]  # what comes into view beside a turned or moved picture: the mean of nothing in particular
+_SMALLEST_ERASED = 0.02  # share of the area, torchvision's own
 
 
 class RandomGamma(v2.Transform):
@@ -43,54 +46,63 @@ class PixelDropout(v2.Transform):
         return inpt * params["keep"].to(inpt.dtype)
 
 
-def _sometimes(transform: v2.Transform, probability: float = 0.25) -> v2.Transform:
-    return v2.RandomApply([transform], p=probability)
+def _crop(size: int, smallest: float) -> v2.Transform:
+    return v2.RandomResizedCrop(size, scale=(smallest, 1.0), antialias=True) if smallest < 1 else v2.Identity()
 
 
-def _none(size: int) -> list[v2.Transform]:
-    return []
+def _affine(size: int, rotation: float, shift: float, scale: float) -> v2.Transform:
+    return v2.RandomAffine(degrees=rotation, translate=(shift, shift), scale=(1 - scale, 1 + scale), fill=FILL)
 
 
-def _light(size: int) -> list[v2.Transform]:
-    return [v2.RandomHorizontalFlip(), v2.RandomAffine(degrees=5, translate=(0.05, 0.05), scale=(0.9, 1.1), fill=FILL)]
+def _blur(size: int, sigma: float) -> v2.Transform:
+    pixels = sigma * size
+    if pixels < 0.1:
+        return v2.Identity()
+    # Three standard deviations hold what counts of a Gaussian.
+    return v2.GaussianBlur(2 * math.ceil(3 * pixels) + 1, sigma=(0.1, pixels))
 
 
-def _standard(size: int) -> list[v2.Transform]:
-    return [
-        v2.RandomResizedCrop(size, scale=(0.5, 1.0), antialias=True),
-        v2.RandomHorizontalFlip(),
-        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),
-    ]
+def _erase(size: int, largest: float) -> v2.Transform:
+    if not largest:
+        return v2.Identity()
+    return v2.RandomErasing(p=1.0, scale=(min(_SMALLEST_ERASED, largest), largest))
 
 
-def _strong(size: int) -> list[v2.Transform]:
-    return [
-        v2.RandomResizedCrop(size, scale=(0.35, 1.0), antialias=True),
-        v2.RandomHorizontalFlip(),
-        v2.TrivialAugmentWide(fill=FILL),
-        v2.RandomErasing(p=0.25),
-    ]
+def _rand(size: int, operations: float, magnitude: float) -> v2.Transform:
+    return v2.RandAugment(int(operations), int(magnitude), fill=FILL) if operations else v2.Identity()
 
 
-def _seed(size: int) -> list[v2.Transform]:
-    """The recipe of the project that Scenescope replaces: each step at 25%."""
-    return [
-        v2.RandomHorizontalFlip(p=0.25),
-        _sometimes(v2.RandomAffine(degrees=0, translate=(0.05, 0.05), scale=(0.85, 1.15), fill=FILL)),
-        _sometimes(RandomGamma((0.4, 0.6))),
-        _sometimes(v2.RandomRotation(20, fill=FILL)),
-        _sometimes(PixelDropout(0.01)),
-    ]
+# Each takes the size of the pictures and the strengths of `engine.transforms`.
+_BUILDERS: Mapping[str, Callable[..., v2.Transform]] = {
+    "flip": lambda size: v2.RandomHorizontalFlip(p=1.0),
+    "flip_vertical": lambda size: v2.RandomVerticalFlip(p=1.0),
+    "crop": _crop,
+    "affine": _affine,
+    "rotate": lambda size, rotation: v2.RandomRotation(rotation, fill=FILL),
+    "perspective": lambda size, distortion: v2.RandomPerspective(distortion, p=1.0, fill=FILL),
+    "colour": lambda size, **shares: v2.ColorJitter(**shares),
+    "gamma": lambda size, low, high: RandomGamma((low, high)),
+    "greyscale": lambda size: v2.Grayscale(num_output_channels=3),
+    "blur": _blur,
+    "noise": lambda size, sigma: v2.GaussianNoise(sigma=sigma),
+    "jpeg": lambda size, quality: v2.JPEG((int(quality), 100)) if quality < 100 else v2.Identity(),
+    "dropout": lambda size, share: PixelDropout(share),
+    "erase": _erase,
+    "trivial": lambda size: v2.TrivialAugmentWide(fill=FILL),
+    "rand": _rand,
+}
 
 
-PIPELINES: Mapping[str, Any] = {"none": _none, "light": _light, "standard": _standard, "strong": _strong, "seed": _seed}
+def step_transform(step: Step, size: int) -> v2.Transform:
+    """The step as a transform of pictures of `size` pixels, at its probability."""
+    transform = _BUILDERS[step.transform](size, **step.values)
+    return transform if step.probability == 1 else v2.RandomApply([transform], p=step.probability)
 
 
-def pipeline(name: str, size: int) -> v2.Transform:
-    if name not in PIPELINES:
-        raise UserError(f"There is no augmentation {name!r}.", f"Choose one of: {', '.join(PIPELINES)}.")
-    steps = PIPELINES[name](size)
-    return v2.Compose(steps) if steps else v2.Identity()
+def pipeline(described: str | Pipeline, size: int) -> v2.Transform:
+    """The pipeline, or what a text of `engine.pipelines.parse` says, as one transform. Raises UserError."""
+    steps = (parse(described) if isinstance(described, str) else described).steps
+    return v2.Compose([step_transform(step, size) for step in steps]) if steps else v2.Identity()
 
 
 def draw_seeds(seed: int, epoch: int, places: Iterable[int]) -> list[int]:
@@ -112,11 +124,19 @@ def augment(images: torch.Tensor, transform: v2.Transform, seeds: Sequence[int])
     return torch.stack(drawn)
 
 
-def draws(image: torch.Tensor, name: str, count: int, seed: int) -> torch.Tensor:
-    """`count` draws of the pipeline on one image (3, size, size): (count, 3, size, size) uint8.
-
-    They are the first draws of a training with this seed.
-    """
-    transform = pipeline(name, image.shape[-1])
+def seeded(images: torch.Tensor, transform: v2.Transform, seed: int) -> torch.Tensor:
+    """The first draws of a training with this seed, one an image; torch's generator stays as it was."""
     with torch.random.fork_rng(devices=[]):
-        return augment(image.expand(count, -1, -1, -1), transform, draw_seeds(seed, 0, range(count)))
+        return augment(images, transform, draw_seeds(seed, 0, range(len(images))))
+
+
+def draws(image: torch.Tensor, described: str | Pipeline, count: int, seed: int) -> torch.Tensor:
+    """`count` draws of the pipeline on one image (3, size, size): (count, 3, size, size) uint8; the same seed, the same draws."""
+    return seeded(image.expand(count, -1, -1, -1), pipeline(described, image.shape[-1]), seed)
+
+
+def alone(image: torch.Tensor, described: Pipeline, seed: int) -> torch.Tensor:
+    """One draw of each step by itself, done for certain: (steps, 3, size, size) uint8."""
+    size = image.shape[-1]
+    certain = [_BUILDERS[step.transform](size, **step.values) for step in described.steps]
+    return torch.cat([image.new_empty(0, *image.shape), *(seeded(image[None], each, seed) for each in certain)])

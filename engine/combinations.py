@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from engine.pipelines import parse
 
 if TYPE_CHECKING:
     from engine.config import Config
@@ -14,6 +15,7 @@ _GRADIENT_DESCENT: Mapping[str, Any] = {"mixing": "none", "ema": 0.0, "unfreeze_
 
 def check_together(config: "Config") -> None:
     """Raises UserError that names two fields that contradict each other."""
+    parse(config.augmentation)
     if config.method == "linear":
         _check_linear(config)
     if config.unfreeze_epochs and config.unfreeze_epochs >= config.epochs:

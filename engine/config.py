@@ -17,15 +17,6 @@ from engine.options import checked, option
 # The groups of the form, in its order; the fields of `Data` stand in the header.
 GROUPS = ("Data", "Model", "Method", "Optimiser", "Schedule", "Regularisation", "Machine")
 
-# The pipelines of `engine.augment`, which imports torch and is not imported here.
-AUGMENTATIONS: Mapping[str, str] = {
-    "none": "The pictures as they are.",
-    "light": "Horizontal flip; up to 5 degrees of rotation, 5% of shift, 10% of scale.",
-    "standard": "A random crop of half to all of the picture, flip, some brightness, contrast and saturation.",
-    "strong": "A random crop of a third to all, flip, one random operation (TrivialAugment), random erasing.",
-    "seed": "Each at 25%: flip; shift up to 5% with scale up to 15%; gamma 0.4 to 0.6; rotation up to 20 degrees; 1% of pixels dropped.",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -68,7 +59,9 @@ class Config:
         minimum=0,
         maximum=1000,
     )
-    augmentation: str = option("standard", "finetune: augmentation pipeline", group="Method", choices=tuple(AUGMENTATIONS))
+    augmentation: str = option(
+        "standard", "finetune: augmentation pipeline: a name, or steps such as flip@0.5/crop:smallest=0.5", group="Method"
+    )
     draws: int = option(
         0,
         "finetune: augmentation draws of a picture that epochs take turns with; frozen layers then run once a draw (0: ever new)",

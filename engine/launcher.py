@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from engine.errors import UserError
 from engine.files import locked, read_json, replacing, write_json
 from engine.home import PROJECT, runs_dir
 from engine.lease import Lease, holder
+from engine.pipelines import parse
 from engine.runs import PAUSE, Run
 
 _LOG_BYTES = 1 << 20  # of train.log that a resumed run keeps
@@ -52,6 +54,8 @@ def check(config: Config) -> Dataset:
 def create(config: Config) -> Run:
     data = check(config)
     queue.slots()
+    # The steps go with the run: a pipeline that was saved under a name may change or go.
+    config = replace(config, augmentation=parse(config.augmentation).text)
     document = {
         "config": config.to_dict(),
         "created": time.time(),

@@ -58,6 +58,15 @@ def macro_f1(matrix: np.ndarray, seed: int = 0) -> Estimate:
     return Estimate(float(_macro_f1(matrix[None])[0]), float(low), float(high))
 
 
+def bootstrap_mean(values: np.ndarray, seed: int = 0) -> Estimate:
+    """The mean of (n,) values with a percentile bootstrap interval; for paired differences, give the differences."""
+    if not len(values):
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    picks = np.random.default_rng(seed).integers(0, len(values), size=(BOOTSTRAPS, len(values)))
+    low, high = np.quantile(values[picks].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(values.mean()), float(low), float(high))
+
+
 def per_class(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     """Columns class, precision, recall, f1, support (images of the class), predicted (times it was the answer).
 

@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from engine.augment import PIPELINES
 from engine.cli import parser
-from engine.config import AUGMENTATIONS, PRESET_HELP, PRESETS, fields
+from engine.config import PRESET_HELP, PRESETS, fields
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -56,7 +55,3 @@ def test_every_command_has_a_help_text():
                     check(below)
 
     check(parser())
-
-
-def test_the_pipelines_are_those_that_the_configuration_offers():
-    assert set(PIPELINES) == set(AUGMENTATIONS)

@@ -5,12 +5,14 @@ import math
 import pytest
 import torch
 
-from engine.augment import PIPELINES, PixelDropout, RandomGamma, augment, draw_seeds, draws, pipeline
+from engine.augment import PixelDropout, RandomGamma, alone, augment, draw_seeds, draws, pipeline
 from engine.errors import UserError
+from engine.pipelines import BUILT_IN, Pipeline, Step, parse
+from engine.transforms import TRANSFORMS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-RANDOM = [name for name in PIPELINES if name != "none"]
+RANDOM = [name for name in BUILT_IN if name != "none"]
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def image():
     return torch.randint(1, 256, (3, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_a_seed_gives_the_same_draws_of_the_same_kind(image, name):
     first, again = draws(image, name, 6, seed=1), draws(image, name, 6, seed=1)
     assert (first.shape, first.dtype) == ((6, 3, 48, 48), torch.uint8)
@@ -36,7 +38,7 @@ def test_no_augmentation_changes_no_pixel(image):
     assert torch.equal(draws(image, "none", 3, seed=0), image.expand(3, -1, -1, -1))
 
 
-@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_a_preview_leaves_the_global_generator_alone(image, name):
     torch.manual_seed(7)
     expected = torch.rand(3)
@@ -96,3 +98,35 @@ def test_an_unknown_pipeline_is_told_with_the_known_ones():
 
 def test_an_empty_batch_stays_one():
     assert augment(torch.empty(0, 3, 8, 8, dtype=torch.uint8), pipeline("strong", 8), []).shape == (0, 3, 8, 8)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_every_transform_gives_pictures_of_the_same_kind_and_changes_them(image, name):
+    done = draws(image, Pipeline((Step(name),)), 8, seed=1)
+    assert (done.shape, done.dtype) == ((8, 3, 48, 48), torch.uint8)
+    assert any(not torch.equal(one, image) for one in done)
+
+
+@pytest.mark.parametrize("name", [name for name in TRANSFORMS if TRANSFORMS[name].strengths])
+def test_a_transform_without_strength_changes_nothing(image, name):
+    neutral = Step(name).stronger(0)
+    assert torch.equal(draws(image, Pipeline((neutral,)), 2, seed=1), image.expand(2, -1, -1, -1))
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_the_strongest_still_gives_a_picture(image, name):
+    assert draws(image, Pipeline((Step(name).stronger(1000),)), 4, seed=1).shape == (4, 3, 48, 48)
+
+
+def test_a_step_is_done_as_often_as_it_says(image):
+    done = draws(image, "flip@0.25", 400, seed=1)
+    flipped = sum(torch.equal(one, image.flip(-1)) for one in done)
+    assert flipped + sum(torch.equal(one, image) for one in done) == 400
+    assert 70 <= flipped <= 130
+
+
+def test_each_step_alone_is_that_step_done_for_certain(image):
+    flipped, black = alone(image, parse("flip@0.01/dropout@0.01:share=1"), seed=1)
+    assert torch.equal(flipped, image.flip(-1))
+    assert not black.any()
+    assert alone(image, parse("none"), seed=1).shape == (0, 3, 48, 48)

@@ -15,7 +15,7 @@ HOSTILE = {
 @pytest.mark.parametrize("page", PAGES)
 def test_a_hostile_address_gives_the_plain_page(trained, page):
     Tab().open(page, **HOSTILE)
-    tab = Tab().open(page, **(HOSTILE | {"path": ""}))
+    tab = Tab().open(page, **(HOSTILE | {"path": "", "pipeline": ""}))
     plain = Tab().open(page)
     assert tab.text == plain.text
     assert not tab.at.error
@@ -74,7 +74,7 @@ def test_a_choice_survives_pages_that_do_not_show_it(trained):
     tab.choose("true", "sea")
     tab.choose("predicted", "sea")
     tab.open("explore").choose("filter-splits", ["test"])
-    tab.open("augment").choose("pipeline", "strong")
+    tab.open("augment").choose("pipeline-choice", "strong")
     tab.open("evaluate")
     assert (tab.url("true"), tab.url("predicted")) == ("sea", "sea")
     assert "of **sea** recognised" in tab.text

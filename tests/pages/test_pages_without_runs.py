@@ -1,7 +1,7 @@
 """Before there is a model: every page says what is missing, and what to do about it."""
 
 import pytest
-from tab import PAGES, Tab
+from tab import PAGES
 
 from engine.runs import runs
 
@@ -31,19 +31,6 @@ def test_start_offers_to_train_the_first_model(tab, untrained):
     assert "**scenes** has no model yet." in tab.text
     assert "83 images, 4 classes: " in tab.text
     assert "Train a first model" in tab.buttons
-
-
-def test_augment_draws_by_the_training_pipeline(tab, untrained):
-    tab.open("augment", px="96", seed="3")
-    assert "Seed 3: the same seed gives the same draws." in tab.text
-    assert len(tab.at.image) == 2
-    first = tab.pictures()
-    tab.press("Draw again")
-    assert tab.url("seed") != "3"
-    original, drawn = tab.pictures()
-    assert original == first[0]
-    assert drawn != first[1]
-    assert Tab().open("augment", px="96", seed="3").pictures() == first
 
 
 def test_adding_a_folder_that_is_not_there_gives_a_sentence(tab, home):

@@ -66,10 +66,11 @@ def test_what_a_hidden_field_said_is_not_in_the_run(tab, start_run):
 def test_what_differs_from_the_preset_is_marked(tab, untrained):
     tab.open("train", preset="balanced")
     assert widget(tab, "balanced-epochs").label == "epochs"
-    tab.choose("balanced-epochs", 7)
+    base = configure("scenes", "balanced").epochs
+    tab.choose("balanced-epochs", base + 3)
     tab.choose("balanced-seed", 3)
-    assert widget(tab, "balanced-epochs").label == "epochs :orange-badge[balanced: 4]"
-    assert widget(tab, "balanced-epochs").value == 7
+    assert widget(tab, "balanced-epochs").label == f"epochs :orange-badge[balanced: {base}]"
+    assert widget(tab, "balanced-epochs").value == base + 3
     assert "More options (1 changed)" in [panel.label for panel in tab.at.status]
 
 

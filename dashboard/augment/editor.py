@@ -1,0 +1,215 @@
+"""Editing a pipeline: choose one, switch its steps, move their probabilities and strengths, keep it under a name.
+
+The pipeline lives in the URL as its text. The widgets are made from it, and each change of a widget writes it anew; when it
+comes from elsewhere (another pipeline was chosen, a file was read), a new generation of widgets begins.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import url, words
+from dashboard.failure import told
+from engine import pipelines
+from engine.errors import UserError
+from engine.pipelines import BUILT_IN, HELP, Pipeline, Step
+from engine.transforms import TRANSFORMS
+
+_KEY = "pipeline"
+_DEFAULT = "standard"
+_OWN = "your changes"
+_CHOICE = "pipeline-choice"
+
+
+def chosen_pipeline() -> Pipeline:
+    """The pipeline of the URL, drawn as an editor; what stands there after the person's last change."""
+    pipeline = _from_url()
+    _chooser(pipeline)
+    for place, step in enumerate(pipeline.steps):
+        with st.container(border=True):
+            _step(pipeline, place, step)
+    if not pipeline.steps:
+        st.caption("No steps: the network sees the pictures as they are.")
+    _add(pipeline)
+    _keep(pipeline)
+    return pipeline
+
+
+def another_pipeline() -> Pipeline | None:
+    """One to compare with, where the person wants that."""
+    names = [*BUILT_IN, *pipelines.saved_names()]
+    name = url.choose(st.selectbox, "Compare with", ["", *names], "compare", format_func=lambda name: name or "nothing")
+    return pipelines.parse(name) if name else None
+
+
+def _from_url() -> Pipeline:
+    text = url.recall(_KEY) or _DEFAULT
+    try:
+        pipeline = pipelines.parse(text)
+    except UserError as error:
+        st.warning(words.literal(f"{error} The pipeline {_DEFAULT} is shown."), icon=":material/warning:")
+        pipeline = BUILT_IN[_DEFAULT]
+    url.remember(_KEY, pipeline.text)
+    return pipeline
+
+
+def _change(pipeline: Pipeline, anew: bool = False) -> None:
+    """Make this the page's pipeline; `anew` where the widgets do not say it already."""
+    url.remember(_KEY, pipeline.text)
+    if anew:
+        st.session_state["pipeline-generation"] = _generation() + 1
+
+
+def _generation() -> int:
+    return st.session_state.get("pipeline-generation", 0)
+
+
+def _chooser(pipeline: Pipeline) -> None:
+    names = [*BUILT_IN, *pipelines.saved_names()]
+    current = pipeline.name if pipeline.name in names and _same(pipeline) else _OWN
+    options = names if current in names else [current, *names]
+
+    def choose() -> None:
+        name = st.session_state[_CHOICE]
+        if name != _OWN:
+            told(lambda: _change(replace(pipelines.parse(name), name=name), anew=True))
+
+    # Assigned at each run: a change of a step makes it another pipeline's name.
+    st.session_state[_CHOICE] = current
+    st.selectbox("Pipeline", options, key=_CHOICE, on_change=choose, help="Built in, or kept by you.")
+    if current in BUILT_IN:
+        st.caption(HELP[current])
+
+
+def _same(pipeline: Pipeline) -> bool:
+    try:
+        return pipelines.parse(pipeline.name).steps == pipeline.steps
+    except UserError:
+        return False
+
+
+def _step(pipeline: Pipeline, place: int, step: Step) -> None:
+    kind, base = step.kind, f"step-{_generation()}-{place}-{step.transform}"
+
+    def rebuild() -> None:
+        on = st.session_state[f"{base}-on"]
+        often = st.session_state.get(f"{base}-often", 100 * (step.probability or 1.0)) / 100 if on else 0.0
+        values = {name: _value(f"{base}-{name}", value) for name, value in step.values.items()}
+        told(lambda: _change(_with_step(pipeline, place, Step(step.transform, often, values))))
+
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.toggle(kind.label, step.probability > 0, key=f"{base}-on", help=kind.help, on_change=rebuild)
+        with st.popover("", icon=":material/more_vert:", key=f"{base}-menu", help="Move or remove it"):
+            _move(pipeline, place, base)
+    if step.probability:
+        _sliders(step, base, rebuild)
+
+
+def _sliders(step: Step, base: str, rebuild: Callable[[], None]) -> None:
+    """How often and how strongly, two side by side."""
+    draw = [
+        lambda place: place.slider(
+            "how often", 5, 100, round(100 * step.probability), 5, "%d%%", f"{base}-often", on_change=rebuild
+        )
+    ]
+    draw += [partial(_strength, step, name, base, rebuild) for name in step.values]
+    for start in range(0, len(draw), 2):
+        for column, slider in zip(st.columns(2), draw[start : start + 2], strict=False):
+            slider(column)
+
+
+def _strength(step: Step, name: str, base: str, rebuild: Callable[[], None], place: DeltaGenerator) -> None:
+    strength = step.kind.strengths[name]
+    number = int if strength.step >= 1 else float
+    bounds = (number(n) for n in (strength.minimum, strength.maximum, step.values[name], strength.step))
+    place.slider(strength.label, *bounds, key=f"{base}-{name}", on_change=rebuild)
+
+
+def _value(key: str, before: float) -> float:
+    return float(st.session_state.get(key, before))
+
+
+def _with_step(pipeline: Pipeline, place: int, step: Step) -> Pipeline:
+    """The pipeline with one step replaced: no longer the one of its name, unless that is what the change restores."""
+    steps = (*pipeline.steps[:place], step, *pipeline.steps[place + 1 :])
+    return _named(steps, pipeline.name)
+
+
+def _named(steps: Sequence[Step], name: str) -> Pipeline:
+    known = next((p for p in BUILT_IN.values() if p.steps == tuple(steps)), None)
+    return known or Pipeline(tuple(steps), "" if name in BUILT_IN else name)
+
+
+def _move(pipeline: Pipeline, place: int, base: str) -> None:
+    steps = list(pipeline.steps)
+
+    def swap(other: int) -> None:
+        steps[place], steps[other] = steps[other], steps[place]
+        _change(_named(steps, pipeline.name), anew=True)
+
+    def remove() -> None:
+        _change(_named(steps[:place] + steps[place + 1 :], pipeline.name), anew=True)
+
+    st.button("Earlier", icon=":material/arrow_upward:", key=f"{base}-up", disabled=place == 0, on_click=swap, args=(place - 1,))
+    last = place == len(steps) - 1
+    st.button("Later", icon=":material/arrow_downward:", key=f"{base}-down", disabled=last, on_click=swap, args=(place + 1,))
+    st.button("Remove", icon=":material/delete:", key=f"{base}-remove", on_click=remove)
+
+
+def _add(pipeline: Pipeline) -> None:
+    key = f"add-step-{_generation()}-{len(pipeline.steps)}"
+
+    def add() -> None:
+        name = st.session_state[key]
+        if name:
+            told(lambda: _change(_named((*pipeline.steps, Step(name)), pipeline.name), anew=True))
+
+    st.selectbox(
+        "Add a transform", list(TRANSFORMS), None, lambda name: TRANSFORMS[name].label, key=key, on_change=add,
+        placeholder="flip, crop, blur ...", label_visibility="collapsed",
+    )  # fmt: skip
+
+
+def _keep(pipeline: Pipeline) -> None:
+    with st.popover("Save or share", icon=":material/save:", width="stretch", key="keep-pipeline"):
+        name = st.text_input("Name", pipeline.name if pipeline.name not in BUILT_IN else "", key=f"save-name-{_generation()}")
+        if st.button("Save", type="primary", key="save-pipeline", help="Train then offers it."):
+            _then_redraw(lambda: _save(pipeline, name.strip()))
+        if pipeline.name in pipelines.saved_names() and st.button("Delete the saved one", icon=":material/delete:"):
+            _then_redraw(lambda: _delete(pipeline))
+        st.download_button(
+            "Download as a file", json.dumps(pipeline.to_document(), indent=1), f"{pipeline.name or 'pipeline'}.json",
+            "application/json", icon=":material/download:",
+        )  # fmt: skip
+        file = st.file_uploader("Read a file", ["json"], key=f"read-pipeline-{_generation()}")
+        if file:
+            _then_redraw(lambda: _read(file.name, file.getvalue()))
+
+
+def _then_redraw(action: Callable[[], None]) -> None:
+    if told(action):
+        st.rerun()
+
+
+def _save(pipeline: Pipeline, name: str) -> None:
+    named = replace(pipeline, name=name)
+    pipelines.save(named)
+    _change(named, anew=True)
+    st.toast(f"Saved as {words.literal(name)}. Train offers it now.", icon=":material/check:")
+
+
+def _delete(pipeline: Pipeline) -> None:
+    pipelines.delete(pipeline.name)
+    _change(replace(pipeline, name=""), anew=True)
+
+
+def _read(name: str, content: bytes) -> None:
+    try:
+        document = json.loads(content)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise UserError(f"{name} is no JSON file.", "A pipeline is shared with the button Download as a file.") from None
+    _change(pipelines.from_document(document, name), anew=True)

@@ -1,0 +1,148 @@
+"""`augment`, `withstand` and `pipelines`."""
+
+import argparse
+from pathlib import Path
+
+from engine import pipelines, runs
+from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.errors import UserError
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    augment = commands.add_parser("augment", help="write draws of an augmentation pipeline on an image")
+    augment.add_argument("image", metavar="IMAGE")
+    _pipeline_flag(augment)
+    augment.add_argument("--draws", type=int, default=16, metavar="N", help="how many (default 16)")
+    augment.add_argument("--out", required=True, metavar="FOLDER", help="where the pictures go, as PNG")
+    augment.add_argument(
+        "--size", type=int, default=224, help="side of the square that the network sees, in pixels (default 224)"
+    )
+    augment.add_argument("--seed", type=int, default=0, help="the same seed gives the same draws (default 0)")
+    augment.set_defaults(command=_augment)
+    withstand = commands.add_parser("withstand", help="how a run's confidence falls under each step of a pipeline")
+    withstand.add_argument("id")
+    _pipeline_flag(withstand)
+    withstand.set_defaults(command=_withstand)
+    kept = commands.add_parser("pipelines", help="augmentation pipelines: list, show, save, delete").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    listing = kept.add_parser("list", help="the built-in and the saved pipelines")
+    listing.set_defaults(command=_list)
+    show = kept.add_parser("show", help="the steps of a pipeline")
+    show.add_argument("pipeline", metavar="P")
+    show.set_defaults(command=_show)
+    save = kept.add_parser("save", help="keep a pipeline under a name")
+    save.add_argument("name")
+    _pipeline_flag(save)
+    save.set_defaults(command=_save)
+    delete = kept.add_parser("delete", help="forget a saved pipeline; runs keep theirs")
+    delete.add_argument("name")
+    delete.set_defaults(command=_delete)
+    for parser in (augment, withstand, listing, show, save, delete):
+        json_flag(parser)
+
+
+def _pipeline_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pipeline", default="standard", metavar="P",
+        help="a built-in or saved name, a JSON file, or steps such as flip@0.5/crop:smallest=0.5 (default standard)",
+    )  # fmt: skip
+
+
+def _named(text: str) -> pipelines.Pipeline:
+    file = Path(text).expanduser()
+    return pipelines.read(file) if file.suffix == ".json" else pipelines.parse(text)
+
+
+def _augment(args: argparse.Namespace) -> None:
+    if not (1 <= args.draws <= 10_000 and 32 <= args.size <= 1024):
+        raise UserError(f"--draws is {args.draws} and --size {args.size}.", "Draw 1 to 10,000 pictures of 32 to 1024 pixels.")
+    described = _named(args.pipeline)
+    import torch
+    from PIL import Image
+
+    from engine.augment import draws
+    from engine.data.images import ImageError, load_square
+
+    source = Path(args.image).expanduser()
+    if not source.is_file():
+        raise UserError(f"There is no image {args.image!r}.")
+    try:
+        square = load_square(source, args.size)
+    except (ImageError, OSError) as error:
+        raise UserError(f"{args.image} cannot be read: {error}.") from error
+    drawn = draws(torch.from_numpy(square.copy()).permute(2, 0, 1), described, args.draws, args.seed)
+    folder = Path(args.out).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{source.stem}-{number:04d}.png" for number in range(args.draws)]
+    for file, image in zip(files, drawn, strict=True):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file)
+    document = {"image": str(source), "pipeline": described.to_document(), "seed": args.seed, "files": [str(f) for f in files]}
+    print_json(document) if args.json else print(f"{args.draws} draws of {described.recipe} are in {folder}.")
+
+
+def _withstand(args: argparse.Namespace) -> None:
+    run, described = runs.run(args.id), _named(args.pipeline)
+    import pandas as pd
+
+    from engine import model, scoring, withstand
+    from engine.data.datasets import dataset
+
+    answering = model.load(run.path)
+    images = scoring.of_split(dataset(run.config.dataset), "validation", run.classes)
+    pictures = withstand.sample(images, answering.meta.image_size)
+    if not len(pictures.labels):
+        raise UserError(f"The dataset {run.config.dataset} has no validation images that can be read.")
+    show, rows = progress_line("measuring"), []
+    for row in withstand.withstood(answering, pictures, described.steps):
+        rows.append({**row, "worst": run.classes[row["worst"]]})
+        show(len(rows), withstand.grades(described.steps))
+    frame = pd.DataFrame(rows)
+    verdicts = [withstand.verdict(part) for _, part in frame.groupby("step")] if rows else []
+    steps = [
+        {"step": step.text, "verdict": said, "strengths": [row for row in rows if row["step"] == place]}
+        for place, (step, said) in enumerate(zip(described.steps, verdicts, strict=True))
+    ]
+    if args.json:
+        print_json({"run": run.id, "pipeline": described.to_document(), "n": len(pictures.labels), "steps": steps})
+        return
+    print(f"{run.id}: mean probability of the true class, {len(pictures.labels)} validation images, 95% interval of the loss")
+    shown = [
+        [r["text"], f"{r['plain']:.3f}", f"{r['confidence']:.3f}", f"{r['drop']:+.3f} ({r['low']:+.3f} to {r['high']:+.3f})",
+         f"{r['worst']} {r['worst_drop']:+.3f}", verdicts[r["step"]] if r["factor"] == 1 else ""]
+        for r in rows
+    ]  # fmt: skip
+    print_table(["step, done for certain", "plain", "with it", "loss", "loses most", ""], shown)
+
+
+def _list(args: argparse.Namespace) -> None:
+    found = [*pipelines.BUILT_IN.values(), *(pipelines.parse(name) for name in pipelines.saved_names())]
+    if args.json:
+        print_json([{**item.to_document(), "text": item.text, "built_in": item.name in pipelines.BUILT_IN} for item in found])
+    else:
+        print_table(["name", "steps"], [[item.name, item.recipe] for item in found])
+
+
+def _show(args: argparse.Namespace) -> None:
+    described = _named(args.pipeline)
+    if args.json:
+        print_json(described.to_document())
+        return
+    rows = [
+        [s.kind.label, f"{s.probability:.0%}", ", ".join(f"{s.kind.strengths[n].label} {v:g}" for n, v in s.values.items())]
+        for s in described.steps
+    ]
+    print_table(["transform", "how often", "how strongly"], rows)
+
+
+def _save(args: argparse.Namespace) -> None:
+    described = pipelines.Pipeline(_named(args.pipeline).steps, args.name)
+    file = pipelines.save(described)
+    print_json({"file": str(file), **described.to_document()}) if args.json else print(
+        f"Saved as {args.name}: {described.recipe}"
+    )
+
+
+def _delete(args: argparse.Namespace) -> None:
+    pipelines.delete(args.name)
+    print_json({"deleted": args.name}) if args.json else print(f"Deleted {args.name}.")

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -24,6 +25,7 @@ _MEASURED = (
     "dataset", "model", "method", "image_size", "views", "batch_size", "accumulate", "trainable", "augmentation", "optimiser", "mixing", "ema",
     "precision", "device", "workers",
 )  # fmt: skip
+_LASTS = 24 * 3600.0  # seconds: what else the machine does changes
 _HEAD_SECONDS = 5e-7  # an image and feature: the linear head at all its strengths, on two cores
 
 
@@ -96,9 +98,12 @@ def document(config: Config, speeds: Speeds) -> dict[str, Any]:
 
 
 def known_speeds(config: Config) -> Speeds | None:
-    """The speeds that were measured for such a configuration on this machine; None where they were not yet."""
-    found = read_json(_file(config))
-    return Speeds(**found) if isinstance(found, dict) else None
+    """The speeds that were measured for such a configuration on this machine within a day; None where they were not."""
+    file = _file(config)
+    if not file.is_file() or time.time() - file.stat().st_mtime > _LASTS:
+        return None
+    found = read_json(file)
+    return Speeds(**found) if isinstance(found, dict) and found.keys() == Speeds.__dataclass_fields__.keys() else None
 
 
 def keep_speeds(config: Config, speeds: Speeds) -> None:

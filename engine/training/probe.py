@@ -66,7 +66,7 @@ def _estimate(config: Config, paper: _Paper, tell: Report) -> dict[str, Any]:
         paper.write(state="running", progress=progress.done / progress.total, detail=progress.detail)
         return tell(progress)
 
-    speeds = estimates.known_speeds(config) or measure(config, report)
+    speeds = measure(config, report)
     estimates.keep_speeds(config, speeds)
     return {"detail": "", "result": estimates.document(config, speeds)}
 

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +15,7 @@ from engine.config import configure
 from engine.data import datasets
 from engine.errors import UserError
 from engine.estimates import Speeds, phases
+from engine.home import cache_dir
 from engine.lease import holder
 from engine.training.lr_finder import HIGHEST, LOWEST, Point, find, suggestion
 from engine.training.probe import run
@@ -132,7 +135,7 @@ def test_the_estimate_is_arithmetic_on_speeds(config):
     assert linear["test"] == pytest.approx(test / 10)
 
 
-def test_speeds_are_measured_once_and_what_is_cached_costs_nothing(config):
+def test_speeds_are_kept_for_a_day_and_serve_every_configuration_that_is_as_fast(config):
     name = probes.identity("estimate", config)
     assert estimates.known_speeds(config) is None
     found = run("estimate", name, config)["result"]
@@ -141,6 +144,9 @@ def test_speeds_are_measured_once_and_what_is_cached_costs_nothing(config):
     assert found["seconds"] == pytest.approx(sum(phase["seconds"] for phase in found["phases"]))
     assert estimates.known_speeds(replace(config, epochs=50, peak_lr=0.1)) == known
     assert estimates.known_speeds(replace(config, batch_size=4)) is None
+    (file,) = cache_dir("speeds").iterdir()
+    os.utime(file, (0, time.time() - 25 * 3600))
+    assert estimates.known_speeds(config) is None
     half = replace(config, trainable=0.5, draws=2)
     run("estimate", probes.identity("estimate", half), half)
     assert estimates.known_speeds(half).freeze > 0 == known.freeze

@@ -3,6 +3,7 @@
 import importlib
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -10,8 +11,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.explore.counts import ClassCounts
+from dashboard.explore.counts import class_counts as count_classes
 from dashboard.lasting import spare_lasting_objects
 from dashboard.map_points import Points, points
+from dashboard.palette import class_colours
 from dashboard.selecting import Pick, read
 from engine import mapping
 from engine.config import Config
@@ -270,3 +274,35 @@ def _drift(data: Dataset, generation: str, a: str, b: str, by_class: bool, wante
     from engine.data.drift import drift
 
     return drift(data.catalog, a, b, by_class, wanted=wanted)
+
+
+def class_counts(data: Dataset, wanted: Filter) -> ClassCounts:
+    """`dashboard.explore.counts.class_counts`; anew where it depends on a run's answers."""
+    if wanted.asks_run:
+        return count_classes(data.catalog, wanted)
+    return _class_counts(data, data.catalog.generation(), wanted)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Dataset: lambda data: str(data.catalog.file)})
+def _class_counts(data: Dataset, generation: str, wanted: Filter) -> ClassCounts:
+    return count_classes(data.catalog, wanted)
+
+
+def classes(data: Dataset) -> tuple[str, ...]:
+    """The dataset's classes. Shared by all sessions, as `colours` is: neither is to be changed."""
+    return _classes(data, data.catalog.generation())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Dataset: lambda data: str(data.catalog.file)})
+def _classes(data: Dataset, generation: str) -> tuple[str, ...]:
+    return data.classes
+
+
+def colours(data: Dataset) -> Mapping[str, str]:
+    """The colour of each of the dataset's classes."""
+    return _colours(data, data.catalog.generation())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Dataset: lambda data: str(data.catalog.file)})
+def _colours(data: Dataset, generation: str) -> Mapping[str, str]:
+    return class_colours(data.classes)

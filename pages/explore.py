@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from dashboard import cached
 from dashboard.explore import conditions
 from dashboard.explore.analysis import analysis_state
 from dashboard.explore.asked import Asked
@@ -11,13 +12,12 @@ from dashboard.explore.questions import choose_question
 from dashboard.explore.states import facts_or_chips
 from dashboard.header import header, need_dataset
 from dashboard.map import within
-from dashboard.palette import class_colours
 from dashboard.touch import native_touch
 
 data = need_dataset(context := header("What is in the data?"))
 wanted = conditions.known_to(data, context.run)
-asked = Asked(data, wanted, within(data, wanted), context.run, class_colours(data.classes))
-filter_bar(data, data.classes, wanted, context.run)
+asked = Asked(data, wanted, within(data, wanted), context.run, cached.colours(data))
+filter_bar(data, cached.classes(data), wanted, context.run)
 facts_or_chips(asked)
 analysis_state(data)
 panel = choose_question()

@@ -16,8 +16,6 @@ from dashboard.palette import ACCENT, NEUTRAL
 from engine.data.layouts import SPLITS
 
 NAMED_SIZES = 3
-PIE_UP_TO = 12
-_OTHERS = "others"
 _FAINT = 0.28
 
 
@@ -58,24 +56,17 @@ def row_height(rows: int) -> int:
     return 30 if rows <= 10 else 24 if rows <= 24 else 19
 
 
-def class_pie(counts: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
-    """Return the classes' shares of the images that match as a pie; beyond 12 classes the smallest are one slice.
+def class_pie(totals: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
+    """Return the classes' shares of the images that match as a pie.
 
-    counts: columns class, split, n, matching.
+    totals: columns class, matching, others (for the row that stands for the rest: how many classes that are).
     """
-    totals = counts.groupby("class", sort=False)["matching"].sum().sort_values(ascending=False, kind="stable")
-    totals = totals[totals > 0]
-    names = list(totals.index)
-    tints = [colours.get(name, NEUTRAL) for name in names]
-    if len(totals) > PIE_UP_TO:
-        rest = totals.iloc[PIE_UP_TO - 1 :]
-        names = [*names[: PIE_UP_TO - 1], f"{len(rest):,} {_OTHERS}"]
-        tints = [*tints[: PIE_UP_TO - 1], NEUTRAL]
-        totals = pd.concat([totals.iloc[: PIE_UP_TO - 1], pd.Series([rest.sum()])])
+    names = [f"{n:,} others" if n else name for name, n in zip(totals["class"], totals["others"], strict=True)]
+    tints = [NEUTRAL if n else colours.get(name, NEUTRAL) for name, n in zip(totals["class"], totals["others"], strict=True)]
     pie = go.Pie(
         labels=list(range(len(names))),
         text=[plain(short(name, 18)) for name in names],
-        values=totals.tolist(),
+        values=totals["matching"].tolist(),
         marker={"colors": tints},
         sort=False,
         direction="clockwise",

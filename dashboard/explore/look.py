@@ -5,7 +5,8 @@ import streamlit as st
 from dashboard import url
 from dashboard.explore import conditions
 from dashboard.explore.asked import Asked
-from dashboard.explore.place import LARGEST, SMALLEST, chart
+from dashboard.explore.counts import LARGEST, SMALLEST
+from dashboard.explore.place import chart
 from dashboard.explore.spreads import RIDGES_UP_TO, intervals, ridges
 from dashboard.gallery import Tile, gallery
 from dashboard.server import mean_url

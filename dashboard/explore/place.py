@@ -7,7 +7,6 @@ import streamlit as st
 
 from dashboard.figure import CONFIG
 
-LARGEST, SMALLEST = 30, 10  # classes that are drawn where there are more than both together
 TALL = 560  # pixels; a taller chart scrolls in its place
 
 

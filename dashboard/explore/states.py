@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import words
+from dashboard import cached, words
 from dashboard.explore import conditions
 from dashboard.explore.asked import Asked
 from dashboard.map import chip as map_chip
@@ -34,7 +34,7 @@ def _facts(data: Dataset) -> None:
     splits = counts.groupby("split")["n"].sum()
     origin = f":gray-badge[{data.origin}]" if data.synthetic else f":gray[{words.literal(data.place)}]"
     st.markdown(
-        f"**{int(counts['n'].sum()):,} images** in **{len(data.classes):,} classes**: "
+        f"**{int(counts['n'].sum()):,} images** in **{len(cached.classes(data)):,} classes**: "
         + ", ".join(f"{splits[split]:,} {split}" for split in SPLITS if split in splits)
         + f". {_put_aside(data)} {origin}",
         width="content",

@@ -3,10 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import url, words
+from dashboard import cached, url, words
 from dashboard.explore import charts, conditions
 from dashboard.explore.asked import Asked
-from dashboard.explore.place import LARGEST, SMALLEST, chart
+from dashboard.explore.counts import LARGEST, SMALLEST
+from dashboard.explore.place import chart
 from dashboard.explore.sixteen import sixteen_button
 from dashboard.explore.states import problems
 from engine.data.datasets import Dataset
@@ -18,40 +19,20 @@ _SIZES = 300  # dots
 
 def what_is_there(asked: Asked) -> None:
     """Classes by split, as counts, proportions or a pie, and image sizes; sixteen images at random."""
-    counts = _counts(asked.data, asked.within)
-    drawn, left_out = _drawn(counts, asked.wanted)
+    found = cached.class_counts(asked.data, asked.within)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         shown = url.choose(st.segmented_control, "Classes by split", _SHOWN, "balance", label_visibility="collapsed")
         sixteen_button(asked)
     if shown == "pie":
-        chart(charts.class_pie(counts, asked.colours), "pie")
-    elif len(drawn):
-        chart(charts.class_bars(drawn, asked.colours, share=shown == "proportions"), "counts", _pick_class)
-        if left_out:
-            st.caption(f"The largest {LARGEST} and the smallest {SMALLEST} classes; {left_out:,} between them are not drawn.")
+        chart(charts.class_pie(found.totals, asked.colours), "pie")
+    elif len(found.drawn):
+        chart(charts.class_bars(found.drawn, asked.colours, share=shown == "proportions"), "counts", _pick_class)
+        if found.left_out:
+            st.caption(
+                f"The largest {LARGEST} and the smallest {SMALLEST} classes; {found.left_out:,} between them are not drawn."
+            )
     _image_sizes(asked.data, asked.within)
     problems(asked.data)
-
-
-def _counts(data: Dataset, wanted: Filter) -> pd.DataFrame:
-    """Columns class, split, n, matching: all images with a class, and those that the filter leaves."""
-    every = data.catalog.counts(Filter(state=wanted.state))
-    left = data.catalog.counts(wanted).rename(columns={"n": "matching"})
-    merged = every[every["class"].notna()].merge(left, how="left", on=["class", "split"])
-    return merged.fillna({"matching": 0}).astype({"matching": int})
-
-
-def _drawn(counts: pd.DataFrame, wanted: Filter) -> tuple[pd.DataFrame, int]:
-    """The rows of the classes that are drawn, and how many classes are not: the largest, the smallest and the chosen ones are."""
-    totals = counts.groupby("class", sort=False)["n"].sum()
-    if len(totals) <= LARGEST + SMALLEST:
-        return counts, 0
-    ordered = totals.sort_values(ascending=False, kind="stable").index
-    chosen = [name for name in wanted.classes[:LARGEST] if name in totals.index]
-    names = list(dict.fromkeys([*chosen, *ordered[:LARGEST], *ordered[-SMALLEST:]]))
-    places = {name: place for place, name in enumerate(names)}
-    drawn = counts[counts["class"].isin(names)].sort_values("class", key=lambda column: column.map(places), kind="stable")
-    return drawn, len(totals) - len(names)
 
 
 def _pick_class(clicked: list) -> None:

@@ -60,16 +60,16 @@ def test_names_are_no_markup():
     frame = pd.DataFrame({"class": ["<b>R&D"], "split": "train", "n": [3], "matching": [3]})
     bars, spread = class_bars(frame, {}), ridges(*spread_of({"<b>R&D": 0.5}), {}, BRIGHTNESS)
     assert bars.layout.yaxis.ticktext == spread.layout.yaxis.ticktext == ("&lt;b>R&amp;D",)
-    assert class_pie(frame, {}).data[0].text == ("&lt;b>R&amp;D",)
+    assert class_pie(frame.assign(others=0), {}).data[0].text == ("&lt;b>R&amp;D",)
     spoken = [text for figure in (bars, spread) for trace in figure.data for text in trace.hovertext or ()]
     assert spoken and all(text.startswith("&lt;b>R&amp;D") for text in spoken)
 
 
-def test_the_pie_sums_the_smallest_of_many_classes():
-    frame = pd.DataFrame({"class": [f"class {i}" for i in range(100)], "split": "train", "n": 10, "matching": [50, *[1] * 99]})
-    (pie,) = class_pie(frame, {}).data
-    assert list(pie.values) == [50, *[1] * 10, 89]
-    assert pie.text[-1] == "89 others" and pie.marker.colors[-1] == NEUTRAL
+def test_the_pie_has_a_slice_for_the_rest():
+    totals = pd.DataFrame({"class": ["sea", None], "matching": [50, 99], "others": [0, 89]})
+    (pie,) = class_pie(totals, SCENES).data
+    assert list(pie.values) == [50, 99]
+    assert pie.text == ("sea", "89 others") and pie.marker.colors == (SCENES["sea"], NEUTRAL)
 
 
 def test_sizes_have_areas_by_count_and_three_labels():

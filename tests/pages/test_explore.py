@@ -6,8 +6,10 @@ import pytest
 from tab import Tab
 
 from engine.data import datasets
+from engine.data.catalog import touch
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
+from engine.data.synthetic import synthesize
 from engine.predictions import read_predictions
 
 
@@ -179,3 +181,54 @@ def test_a_hostile_filter_gives_the_whole_dataset_and_a_sentence(scenes, text):
     assert len(shown(tab)) == 60
     assert any("was left out" in note.value or "no predictions" in note.value or "kept" in note.value for note in tab.at.caption)
     assert not tab.at.error
+
+
+def test_of_very_many_classes_the_largest_the_smallest_and_the_chosen_are_drawn(home):
+    data = synthesize("many", rows=3000, classes=500)
+    chosen = data.classes[250]
+    tab = look(Filter(classes=(chosen,)), dataset="many")
+    totals = data.catalog.counts().groupby("class")["n"].sum()
+    drawn = [name for name, _ in tab.figure("counts")["data"][2]["customdata"]]
+    assert drawn[0] == chosen and len(drawn) == len(set(drawn)) <= 41
+    assert totals[drawn[1]] == totals.max() and totals[drawn[-1]] == totals.min()
+    assert f"{500 - len(drawn)} between them are not drawn." in tab.text
+    assert shown(tab) == data.catalog.view(Filter(classes=(chosen,))).page(1, 60).tolist()
+
+
+def test_very_many_classes_are_searched(home):
+    synthesize("many", rows=3000, classes=500)
+    tab = look(dataset="many")
+    tab.at.get_by_key("class-search").set_value("CLASS_0041")
+    tab.run()
+    assert tab.at.get_by_key("filter-classes").options == [f"class\\_0041{i}" for i in range(10)]
+    tab.choose("filter-classes", ["class_00417"])
+    assert tab.url("filter") == Filter(classes=("class_00417",)).to_text()
+    tab.at.get_by_key("class-search").set_value("class_0001")
+    tab.run()
+    tab.choose("filter-classes", ["class_00012"])
+    assert set(Filter.from_text(tab.url("filter"))[0].classes) == {"class_00417", "class_00012"}
+
+
+def test_drift_is_said_in_a_sentence_and_follows_the_filter(scenes):
+    tab = look(question="differ")
+    assert "**Train and test look alike**" in tab.text or "**Train and test differ**" in tab.text
+    of_all = {name for (name,) in tab.figure("drift")["data"][-1]["customdata"]}
+    assert {"brightness", "contrast", "sharpness", "colourfulness"} <= of_all
+    few = look(Filter(classes=("sea",), text="00"), question="differ")
+    assert "Too few images of train or test match for a comparison." in "".join(note.value for note in few.at.info)
+
+
+def test_properties_that_are_missing_can_be_computed(scenes):
+    with scenes.catalog.connect() as connection:
+        connection.execute("UPDATE images SET brightness = NULL, contrast = NULL, sharpness = NULL, colourfulness = NULL")
+        touch(connection)
+    tab = look(order="brightness")
+    assert "Of 83 images brightness, contrast, sharpness and colourfulness are not known yet" in tab.text
+    assert "Compute" in tab.buttons
+    assert len(shown(tab)) == 60
+
+
+def test_a_map_that_is_not_drawn_yet_is_offered(scenes):
+    tab = look(question="alike")
+    assert "There is no map yet." in tab.text
+    assert "Draw the map" in tab.buttons

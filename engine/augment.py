@@ -4,8 +4,9 @@ Transforms map a uint8 image (3, size, size) to another of the same shape, drawi
 of a batch goes through alone: a transform of torchvision draws once for all that it is given.
 """
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,9 +125,20 @@ def augment(images: torch.Tensor, transform: v2.Transform, seeds: Sequence[int])
     return torch.stack(drawn)
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """As in a worker process: sums over pixels must not depend on how many threads share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def seeded(images: torch.Tensor, transform: v2.Transform, seed: int) -> torch.Tensor:
     """The first draws of a training with this seed, one an image; torch's generator stays as it was."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), one_thread():
         return augment(images, transform, draw_seeds(seed, 0, range(len(images))))
 
 

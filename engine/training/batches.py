@@ -4,7 +4,6 @@ A batch is a function of the configuration and its step alone, so it is the same
 that was interrupted goes on with the very next one.
 """
 
-import contextlib
 import ctypes
 import functools
 import math
@@ -20,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional
 
-from engine.augment import augment, draw_seeds, pipeline
+from engine.augment import augment, draw_seeds, one_thread, pipeline
 from engine.config import Config
 from engine.errors import UserError
 from engine.network import to_uint8_batch
@@ -91,8 +90,7 @@ class Batches(Dataset):
         images, labels = self.images.batch(indices)
         draws = self.config.draws
         seeds = draw_seeds(self.config.seed, epoch % draws if draws else epoch, indices if draws or places is None else places)
-        # One thread, as in a worker process: sums over pixels must not depend on how many threads share them.
-        with _one_thread():
+        with one_thread():
             images = augment(images, self.transform, seeds)
             side = image_size(self.config, epoch)
             return functional.resize(images, [side, side]) if side != images.shape[-1] else images, labels
@@ -117,16 +115,6 @@ class Batches(Dataset):
             raise UserError(
                 "A process that prepares batches was killed, probably out of memory.", "Set workers=0, or a smaller batch_size."
             ) from error
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _as_worker(parent: int, number: int) -> None:

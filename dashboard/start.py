@@ -27,6 +27,11 @@ def next_step(context: Context) -> None:
         )
         return
     name = words.literal(context.dataset.name)
+    if not context.dataset.has_pictures:
+        st.markdown(
+            f"**{name}** is a catalog without images, made for measuring: it can be explored, and nothing can learn from it."
+        )
+        return
     if context.run is None:
         st.markdown(f"**{name}** has no model yet. The preset *fast* trains one in a minute or two, on this computer.")
         if st.button("Train a first model", type="primary", icon=":material/play_arrow:"):
@@ -93,15 +98,17 @@ def _card(data: Dataset) -> None:
     synthetic = f" :gray-badge[{data.origin}]" if data.synthetic else ""
     splits = ", ".join(f"{n:,} {split}" for split, n in counts.groupby("split")["n"].sum().sort_values(ascending=False).items())
     text.markdown(
-        f"**{words.literal(data.name)}**{synthetic}  \n{int(counts['n'].sum()):,} images, {len(classes)} classes: {splits}"
+        f"**{words.literal(data.name)}**{synthetic}  \n{int(counts['n'].sum()):,} images, {len(classes):,} classes: {splits}"
     )
     if action.button("Explore", key=f"explore-{data.name}", width="stretch"):
         url.set_choice("dataset", data.name)
         st.switch_page("../pages/explore.py")
     colours = class_colours(classes)
+    if not data.has_pictures:
+        return
     rows = [
         row
-        for name in (classes[:_STRIP] if data.has_pictures else ())
+        for name in classes[:_STRIP]
         for row in data.catalog.page(Filter(splits=("train",), classes=(name,)), size=max(1, _STRIP // len(classes)))
     ]
     tiles = [

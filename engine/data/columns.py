@@ -40,7 +40,11 @@ class Columns:
         self.generation = metadata[b"generation"].decode()
         self.format = metadata[b"format"].decode()
         self.names: tuple[str, ...] = tuple(json.loads(metadata[b"names"]))
-        self._columns = {name: table[name].combine_chunks() for name in table.column_names}
+        # One chunk is taken as it lies in the file; combining would copy it into memory.
+        self._columns = {
+            name: column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
         self.ids, self.state, self.split, self.label = (self._array(name) for name in ("id", "state", "split", "label"))
 
     def __len__(self) -> int:

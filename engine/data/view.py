@@ -42,7 +42,7 @@ class View:
         self.columns = columns
         self.positions = positions
         self._answers: dict[tuple, Any] = {}
-        self._orders = {("id", False): positions, ("id", True): positions[::-1]}
+        self._sorted = ("id", positions)  # the order that was asked last, rising
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -163,15 +163,19 @@ class View:
         return pd.DataFrame(rows, columns=["group", "n", *(f"q{100 * q:g}" for q in at)])
 
     def _ordered(self, by: str, descending: bool) -> np.ndarray:
-        if (by, descending) not in self._orders:
+        last, found = self._sorted
+        if by == "id":
+            found = self.positions
+        elif by != last:
             chosen = np.zeros(len(self.columns), bool)
             chosen[self.positions] = True
             ranked = self.columns.ranked(by)
             found = ranked[chosen[ranked]]
-            valued = len(found) if by == "path" else int(np.count_nonzero(~np.isnan(self.values(by))))
-            turned = np.concatenate([found[:valued][::-1], found[valued:]]) if descending else found
-            self._orders[by, descending] = turned
-        return self._orders[by, descending]
+            self._sorted = by, found
+        if not descending:
+            return found
+        valued = len(found) if by in ("id", "path") else int(np.count_nonzero(~np.isnan(self.values(by))))
+        return found[::-1] if valued == len(found) else np.concatenate([found[:valued][::-1], found[valued:]])
 
 
 _held: dict[tuple, View] = {}

@@ -10,12 +10,14 @@ import pytest
 import torch
 from tiny import NETWORK, pictures, settings
 
-from engine import launcher, runs
+from engine import dynamics, launcher, model, runs
 from engine.config import configure
 from engine.data import datasets
+from engine.device import compute
 from engine.errors import UserError
 from engine.history import history
 from engine.home import PROJECT
+from engine.predict import predict
 from engine.training import checkpoint
 from engine.training.batches import Batches
 
@@ -36,7 +38,7 @@ def created() -> runs.Run:
     """A run on the scenes. With BatchNorm frozen there is nothing that two processes could see differently."""
     config = configure(
         "scenes", "balanced", model=NETWORK, weights="none", image_size=32, batch_size=8, epochs=3, trainable=0.5, precision="float32",
-        peak_lr=1e-3, clip_norm=1.0, ema=0.9, balance="weights", augmentation="strong",
+        peak_lr=1e-3, clip_norm=1.0, ema=0.9, balance="weights", augmentation="strong", draws=0, views="flip",
     )  # fmt: skip
     return launcher.create(config)
 
@@ -84,6 +86,24 @@ def test_two_processes_train_the_model_of_one_and_write_the_same_directory(both)
     assert sorted(p.name for p in both.path.iterdir()) == sorted(p.name for p in alone.path.iterdir())
     kinds = [[event["kind"] for event in run.events()[0]] for run in (alone, both)]
     assert kinds[0] == kinds[1]
+
+
+def test_what_the_run_keeps_of_its_training_and_its_answers_agree(both):
+    """Dynamics of every epoch; the saved model averages both views, as the scores do."""
+    kept = dynamics.read(both.path)
+    frame = datasets.dataset("scenes").catalog.frame("validation")
+    assert kept.predicted.shape == (3, len(frame))
+    assert kept.contents == tuple(frame["hash"])
+    recalls = history(both.events()[0]).epochs["validation_recall"].tolist()
+    right = kept.predicted == kept.true
+    for epoch, recall in enumerate(recalls):
+        assert recall == pytest.approx([right[epoch, kept.true == label].mean() for label in range(4)], abs=1e-3)
+    loaded = model.load(both.path, where=compute("cpu", "float32"))
+    assert loaded.meta.views == "flip"
+    test = datasets.dataset("scenes").catalog
+    answers = predict(loaded, test.files(test.frame("test")), top=4)
+    again = np.array([[dict(answer.top)[name] for name in both.classes] for answer in answers])
+    assert np.abs(again - np.stack(both.predictions("test")["probabilities"])).max() < 1e-3
 
 
 def test_they_stop_together_and_go_on_together_as_if_nothing_had_happened(both, wait):

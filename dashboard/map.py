@@ -227,12 +227,13 @@ def _staleness(data: Dataset, of: Points, busy: bool) -> None:
     unfinished = index is not None and index.digest != of.drawn.document["index"]
     if busy or not (behind or gone or unfinished):
         return
-    counts = ((behind, "came or changed"), (gone, "are gone or changed"))
-    said = " and ".join(f"{n:,} {'image' if n == 1 else 'images'} {what}" for n, what in counts if n)
-    text, action = st.columns([6, 1], vertical_alignment="center")
-    text.caption(
-        f"Since this map was drawn, {said}: they are not on it." if said else "This map was drawn on earlier embeddings."
+    changes = (
+        (behind, "image came or changed", "images came or changed"),
+        (gone, "image is gone or changed", "images are gone or changed"),
     )
+    said = ", ".join(f"{n:,} {one if n == 1 else many}" for n, one, many in changes if n)
+    text, action = st.columns([6, 1], vertical_alignment="center")
+    text.caption(f"Since this map was drawn, {said}: not on it." if said else "This map was drawn on earlier embeddings.")
     with action:
         _start_button(data, "Draw anew")
 

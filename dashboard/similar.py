@@ -28,7 +28,14 @@ def similar(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "sim
         _no_embeddings(data)
         return None
     options = [option for option in _AMONG if row.class_name is not None or option in ("all", "train")]
-    among = url.choose(st.segmented_control, "Similar among", options, "nearest_of", format_func=_AMONG.__getitem__)
+    among = url.choose(
+        st.segmented_control,
+        "Similar images among",
+        options,
+        "nearest_of",
+        format_func=_AMONG.__getitem__,
+        label_visibility="collapsed",
+    )
     try:
         found = cached.neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
     except UserError as error:

@@ -1,13 +1,15 @@
 """The map and similar images on a page: every state says what it is and what to do next, and a selection is the same everywhere."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import map_points, selecting
-from engine import mapping
+from engine import mapping, projection
+from engine.data.catalog import touch
 from engine.data.datasets import add, dataset
 from engine.data.filters import Filter
 from engine.jobs import Work
@@ -191,6 +193,26 @@ def test_the_map_is_coloured_by_split_and_by_a_runs_answers(data):
     verdicts = {group["name"]: group["count"] for group in Seen(map_colour="verdict").map["groups"]}
     assert verdicts["right"] + verdicts["wrong"] == counts["validation"] + counts["test"]
     assert verdicts["not scored"] == counts["train"] + counts["unlabelled"]
+
+
+def test_a_map_of_a_sample_says_so(mapped_session, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCENESCOPE_HOME", str(shutil.copytree(mapped_session.home, tmp_path / "home")))
+    data = dataset("scenes")
+    projection.make(mapping.folder(data), mapping.index(data), limit=40)
+    seen = Seen()
+    assert "An even sample of 40 of 83 images is drawn, and only these can be selected here." in seen.text
+    assert "83 match" in seen.text
+
+
+def test_a_catalog_that_changed_since_is_said_with_the_way_out(mapped_session, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCENESCOPE_HOME", str(shutil.copytree(mapped_session.home, tmp_path / "home")))
+    with dataset("scenes").catalog.connect() as connection:
+        connection.execute("UPDATE images SET state = 'missing' WHERE id = (SELECT min(id) FROM images)")
+        touch(connection)
+    seen = Seen()
+    assert "Since this map was drawn, 1 image is gone or changed: not on it." in seen.text
+    assert "Draw anew" in seen.buttons
+    assert sum(group["count"] for group in seen.map["groups"]) == 82
 
 
 def test_similar_images_have_distances_and_other_classes_are_marked(data):

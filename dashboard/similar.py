@@ -1,5 +1,6 @@
 """Images like this one: its nearest neighbours by embedding, with distances; those of another class stand out."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +17,7 @@ from engine.data.filters import Filter
 from engine.errors import UserError
 
 SHOWN = 12
+_MANY = 100_000  # images: a search takes a moment
 _MAJORITY = 2 / 3  # of the neighbours in one other class: worth a word
 
 _AMONG = {"all": "all images", "train": "training images", "same": "the same class", "other": "other classes"}
@@ -36,8 +38,10 @@ def similar(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "sim
         format_func=_AMONG.__getitem__,
         label_visibility="collapsed",
     )
+    searching = st.spinner(f"Comparing with {len(index):,} images") if len(index) > _MANY else contextlib.nullcontext()
     try:
-        found = cached.neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
+        with searching:
+            found = cached.neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
     except UserError as error:
         st.caption(words.literal(str(error)))
         return None

@@ -2,6 +2,8 @@
 // unknown origin: they enter as textContent or as canvas text, never as HTML.
 
 const maps = new WeakMap()
+const DARK = matchMedia("(prefers-color-scheme: dark)")
+const LISTED = 24 // groups in the legend
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const known = maps.get(parentElement)
@@ -11,6 +13,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   update(map, data)
   return () => {
     map.watch.disconnect()
+    DARK.removeEventListener("change", map.repaint)
     maps.delete(parentElement)
   }
 }
@@ -26,7 +29,8 @@ function mount(root) {
   }
   map.watch = new ResizeObserver(() => resized(map))
   map.watch.observe(canvas)
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => soon(map))
+  map.repaint = () => soon(map)
+  DARK.addEventListener("change", map.repaint)
   canvas.addEventListener("pointerdown", event => press(map, event))
   canvas.addEventListener("pointermove", event => hover(map, event))
   canvas.addEventListener("pointerleave", () => point(map, -1))
@@ -178,7 +182,9 @@ function key(map, event) {
 // The legend
 
 function legend(map) {
-  map.legend.replaceChildren(...map.groups.filter(group => group.count).slice(0, 24).map(group => {
+  const present = map.groups.filter(group => group.count)
+  if (present.length > LISTED) present.sort((one, other) => other.count - one.count)
+  map.legend.replaceChildren(...present.slice(0, LISTED).map(group => {
     const [item, button, dot, name, count] = ["li", "button", "i", "span", "small"].map(tag => document.createElement(tag))
     button.type = "button"
     button.dataset.group = map.groups.indexOf(group)
@@ -190,13 +196,11 @@ function legend(map) {
     item.append(button)
     return item
   }))
-  const more = map.groups.filter(group => group.count).length - 24
-  if (more > 0) {
-    const item = document.createElement("li")
-    item.className = "more"
-    item.textContent = `and ${more.toLocaleString("en")} more`
-    map.legend.append(item)
-  }
+  if (present.length <= LISTED) return
+  const item = document.createElement("li")
+  item.className = "more"
+  item.textContent = `and ${(present.length - LISTED).toLocaleString("en")} more`
+  map.legend.append(item)
 }
 
 function light(map, button) {

@@ -103,11 +103,14 @@ def load_upright(source: Path | bytes | BinaryIO, at_least: int | None = None) -
     """
     content = _content(source) if isinstance(source, Path) else source
     with _said():
-        image = _open(content)
-        if at_least and image.format in ("JPEG", "MPO"):
-            image.draft("RGB", (2 * at_least, 2 * at_least))
-        image.load()
-        return ImageOps.exif_transpose(image)
+        return _decoded(_open(content), at_least)
+
+
+def _decoded(image: Image.Image, at_least: int | None) -> Image.Image:
+    if at_least and image.format in ("JPEG", "MPO"):
+        image.draft("RGB", (2 * at_least, 2 * at_least))
+    image.load()
+    return ImageOps.exif_transpose(image)
 
 
 @contextlib.contextmanager
@@ -162,10 +165,11 @@ def inspect(content: bytes) -> Facts:
 
     A JPEG is decoded once, at a reduced scale: that reads every byte, so the truncated ones are found, at a fraction of the time.
     """
-    picture = open_image(content, at_least=64)
-    with Image.open(io.BytesIO(content)) as image:
+    with _said():
+        image = _open(content)
         width, height = image.size
         sideways = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+        picture = to_rgb(_decoded(image, at_least=64))
     return Facts(*((height, width) if sideways else (width, height)), *measure(picture))
 
 

@@ -12,6 +12,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   update(grid, data)
   return () => {
     hideCard(grid)
+    clearInterval(grid.watch)
     grid.leave.abort()
     grids.delete(parentElement)
   }

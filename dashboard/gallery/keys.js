@@ -1,5 +1,8 @@
 // Opening a picture, and walking from one to another by key.
 
+const PAUSE = 150 // ms between looks at whether the dialog is still there
+const TRIES = 40 // looks until a dialog must have come
+
 function press(grid, event) {
   const tile = event.target.closest(".tile")
   // A rectangle or a long press ends with a click of the pointer; a click of a key is meant.
@@ -12,6 +15,22 @@ function press(grid, event) {
   setTimeout(() => tile.classList.remove("pending"), 1000)
   grid.anchor = tile.dataset.id
   grid.open(Number(tile.dataset.id))
+  comeBack(grid, tile)
+}
+
+// A dialog that closes gives the focus back to what had it, but does not look into a component: here it is done for it.
+function comeBack(grid, tile) {
+  let seen = false
+  let tries = 0
+  clearInterval(grid.watch)
+  grid.watch = setInterval(() => {
+    const open = document.querySelector("[role=dialog]") !== null
+    seen ||= open
+    if (open || (!seen && ++tries < TRIES)) return
+    clearInterval(grid.watch)
+    const lost = document.activeElement === document.body || document.activeElement === null
+    if (seen && lost && tile.isConnected) tile.focus({ preventScroll: true })
+  }, PAUSE)
 }
 
 function key(grid, event) {

@@ -133,6 +133,17 @@ def test_keys_walk_and_enter_opens(grid):
     assert grid.reports == []
 
 
+def test_after_a_dialog_the_focus_is_back_on_its_picture(grid):
+    grid.press("Tab", "ArrowRight", "Enter")
+    grid.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<div role=dialog><button>Close</button></div>')")
+    grid.page.get_by_role("button", name="Close").focus()
+    grid.page.wait_for_timeout(400)
+    assert grid.focused is None
+    grid.page.evaluate("document.querySelector('[role=dialog]').remove()")
+    grid.page.wait_for_function(f"{FOCUSED} === '1'")
+    assert grid.press("ArrowRight").focused == 2
+
+
 def test_a_click_opens_and_the_other_ways_select(grid):
     grid.tile(2).click()
     assert (grid.opened, grid.selected) == ([2], [])

@@ -203,7 +203,8 @@ def _matches(run: Run, text: str) -> bool:
 
 
 def _row(run: Run, best: Run | None) -> dict:
-    test, validation, status = (*(run.results.get(split) for split in ("test", "validation")), run.status)
+    results, config, about, status = run.results, run.config, run.about, run.status
+    test, validation = results.get("test"), results.get("validation")
     return {
         "run": run.id,
         "best": "★" if best and run.id == best.id else "",
@@ -213,10 +214,10 @@ def _row(run: Run, best: Run | None) -> dict:
         "test accuracy": test["accuracy"]["value"] if test else None,
         "test images": test["n"] if test else None,
         "state": "paused" if status.paused else status.state,
-        "name": run.about.name,
-        "model": run.config.model,
-        "method": run.config.method,
-        "preset": run.config.preset,
-        "tags": list(run.about.tags),
+        "name": about.name,
+        "model": config.model,
+        "method": config.method,
+        "preset": config.preset,
+        "tags": list(about.tags),
         "started": pd.Timestamp(run.created, unit="s", tz="UTC").tz_convert(None),
     }

@@ -95,10 +95,13 @@ def _finder(now: dict | None, name: str, config: Config, key: str) -> None:
         st.markdown(words.literal(now["reason"]))
         if now["suggestion"]:
             rate = float(f"{now['suggestion']:.2g}")
-            st.button(
+            used = st.button(
                 f"Use {rate:g}", type="primary", icon=":material/check:", key="lr-use", on_click=_use, args=(key, rate),
                 disabled=rate == config.peak_lr,
             )  # fmt: skip
+            if used:
+                # The click runs this panel alone; the form has to show the rate.
+                st.rerun()
 
 
 def _use(key: str, rate: float) -> None:

@@ -23,7 +23,7 @@ class About:
 
 def about(run_path: Path) -> About:
     """What is said about the run; nothing where the file is missing or damaged."""
-    return unless_changed(run_path / "about.json", _read)
+    return unless_changed(run_path, "about.json", _read)
 
 
 def describe(run_path: Path, name: str | None = None, note: str | None = None, tags: Iterable[str] | None = None) -> About:

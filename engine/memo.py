@@ -14,17 +14,18 @@ _SETTLED = 0.1  # seconds after which another write cannot carry the same date: 
 _said: OrderedDict[tuple[str, Callable[[Path], Any]], tuple[tuple[int, ...], Any]] = OrderedDict()
 
 
-def unless_changed(path: Path, read: Callable[[Path], T]) -> T:
-    """`read(path)`, kept in this process while the file's date, size and inode stay the same. The answer is shared: never change it.
+def unless_changed(folder: Path, name: str, read: Callable[[Path], T]) -> T:
+    """`read(folder / name)`, kept in this process while the file's date, size and inode stay the same.
 
-    Raises what `read` raises, which is not kept.
+    The answer is shared: never change it. Raises what `read` raises, which is not kept.
     """
-    stamp = _stamp(path)
-    key = (os.fspath(path), read)
+    # Text instead of a path object: the thousand joins cost more than the thousand looks.
+    file = f"{folder}/{name}"
+    stamp, key = _stamp(file), (file, read)
     known = _said.get(key)
     if known and known[0] == stamp:
         return known[1]
-    answer = read(path)
+    answer = read(folder / name)
     if stamp and abs(time.time() - stamp[0] / 1e9) < _SETTLED:
         _said.pop(key, None)
         return answer
@@ -34,10 +35,10 @@ def unless_changed(path: Path, read: Callable[[Path], T]) -> T:
     return answer
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def _stamp(file: str) -> tuple[int, ...]:
     """Empty where there is no file."""
     try:
-        found = path.stat()
+        found = os.stat(file)  # noqa: PTH116 - see above
     except (FileNotFoundError, NotADirectoryError):
         return ()
     return found.st_mtime_ns, found.st_size, found.st_ino

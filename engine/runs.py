@@ -82,7 +82,7 @@ class Run:
     @property
     def results(self) -> dict[str, Any]:
         """Scores by split, written at the end: `{"test": {"n":, "accuracy": {...}, "macro_f1": {...}}, ...}`; else empty."""
-        results = unless_changed(self.path / "results.json", read_json)
+        results = unless_changed(self.path, "results.json", read_json)
         return results if isinstance(results, dict) else {}
 
     @property
@@ -132,7 +132,7 @@ class Run:
 
     @property
     def _description(self) -> "_Description":
-        return unless_changed(self.path / "config.json", _described)
+        return unless_changed(self.path, "config.json", _described)
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def _written_status(path: Path) -> Status:
-    return unless_changed(path / "status.json", _status) or _told_by_events(path)
+    return unless_changed(path, "status.json", _status) or _told_by_events(path)
 
 
 def _status(file: Path) -> Status | None:

@@ -47,7 +47,7 @@ def run_panel(run: Run) -> None:
 def _state_line(run: Run, status: Status) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"state-{run.id}"):
         # What a finished run learnt comes in a sentence of its own.
-        detail = "" if status.state == "finished" else words.literal(status.detail)
+        detail = "" if status.state == "finished" or status.paused else words.literal(status.detail)
         st.markdown(f"{words.badge(status)} **{run.id}** {words.literal(run.about.name)} {detail}", width="stretch")
         control_buttons(run)
     if status.error:

@@ -213,7 +213,7 @@ def _row(run: Run, best: Run | None) -> dict:
         "validation macro F1": validation["macro_f1"]["value"] if validation else None,
         "test accuracy": test["accuracy"]["value"] if test else None,
         "test images": test["n"] if test else None,
-        "state": "paused" if status.paused else status.state,
+        "state": status.word,
         "name": about.name,
         "model": config.model,
         "method": config.method,

@@ -15,6 +15,7 @@ STATE_LOOK = {
     "evaluating": ("blue", ":material/target:"),
     "finished": ("green", ":material/check_circle:"),
     "stopped": ("orange", ":material/stop_circle:"),
+    "paused": ("orange", ":material/pause_circle:"),
     "failed": ("red", ":material/error:"),
     "interrupted": ("red", ":material/bolt:"),
 }
@@ -41,10 +42,8 @@ def _visible(sign: str) -> str:
 
 
 def badge(status: Status) -> str:
-    if status.paused:
-        return ":orange-badge[:material/pause_circle: paused]"
-    colour, icon = STATE_LOOK[status.state]
-    return f":{colour}-badge[{icon} {status.state}]"
+    colour, icon = STATE_LOOK[status.word]
+    return f":{colour}-badge[{icon} {status.word}]"
 
 
 def duration(seconds: float | None) -> str:
@@ -79,7 +78,7 @@ def estimate(score: dict, percent: bool = False) -> str:
 def run_label(run: Run) -> str:
     """How a run stands in a list: name, model, score or state."""
     results, name = run.results, run.about.name
-    said = f"F1 {results['test']['macro_f1']['value']:.3f}" if "test" in results else run.status.state
+    said = f"F1 {results['test']['macro_f1']['value']:.3f}" if "test" in results else run.status.word
     return " · ".join([run.id, *filter(None, [name]), run.config.model, said])
 
 

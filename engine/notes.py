@@ -5,6 +5,7 @@ a note that appears by chance teaches people to read none.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ _JUMP = 2.0  # times the lowest loss so far: no noise of batches does that to a 
 _WINDOW = 20  # steps
 _WAITING = 0.3  # share of the time
 _FULL = 0.9  # share of the memory
+_BROKEN = re.compile(
+    r"(?:The loss is (?:nan|-?inf)|The gradient is not finite) at step (?P<step>\d+),"
+)  # engine.training.diverged
 
 
 @dataclass(frozen=True)
@@ -79,21 +83,20 @@ def lesson(results: Mapping[str, Any], history: History, pairs: pd.DataFrame) ->
 
 
 def not_finite(told: Told) -> Note | None:
-    steps = told.history.steps
-    if not len(steps):
+    """The trainer ends a run before a step that would ruin its weights; the message about it names the step."""
+    said = told.history.messages["text"].astype(str).str.extract(_BROKEN).dropna() if told.state == "failed" else []
+    if not len(said):
         return None
-    broken = steps[~np.isfinite(steps["loss"].to_numpy(float))]
-    if not len(broken):
-        return None
-    first, best = broken.iloc[0], told.history.best_epoch
+    step, best, steps = int(said["step"].iloc[-1]), told.history.best_epoch, told.history.steps
+    epoch = int(steps["epoch"].iloc[-1]) if len(steps) else 1
     kept = f" The model of epoch {best} is intact." if best else ""
+    precision = ", or precision=float32" if told.config.precision != "float32" else ""
+    clipping = "" if told.config.clip_norm else ", clip_norm=1"
     return Note(
         "not finite",
         "warning",
-        f"The loss was not a number at step {int(first['step']):,} (epoch {int(first['epoch'])}), "
-        f"with a learning rate of {first['learning_rate']:.2g}.{kept}",
-        f"Duplicate the run with peak_lr={told.config.peak_lr / 5:.1g}"
-        + (", or with precision=float32." if told.config.precision != "float32" else "."),
+        f"The training broke off in epoch {epoch}, at step {step:,}: its steps were too long.{kept}",
+        f"Duplicate the run with peak_lr={told.config.peak_lr / 5:.1g}{clipping}{precision}, or let the finder suggest a rate.",
     )
 
 

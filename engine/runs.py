@@ -42,6 +42,11 @@ class Status:
         return self.state in ACTIVE
 
     @property
+    def word(self) -> str:
+        """The state as people read it."""
+        return PAUSED if self.paused else self.state
+
+    @property
     def paused(self) -> bool:
         return self.state == "stopped" and self.detail == PAUSED
 

@@ -2,15 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 
 from engine import notes
 from engine.config import configure
+from engine.errors import UserError
 from engine.history import history
+from engine.training import diverged
 
 CLASSES = ("forest", "glacier", "mountain", "sea")
 
 
-def told(train, validation=None, scores=None, *, steps=None, state="training", memory_limit=0.0, extra=None, **changes):
+def told(train, validation=None, scores=None, *, steps=None, state="training", memory_limit=0.0, extra=None, said="", **changes):
     """A fine-tuning with these losses an epoch (or step losses), as the rules see it."""
     validation = validation or train
     scores = scores or [0.5 + 0.4 * number / len(train) for number in range(len(train))]
@@ -22,6 +25,7 @@ def told(train, validation=None, scores=None, *, steps=None, state="training", m
         best = score > max(scores[: number - 1], default=0.0)
         losses = {"train_loss": a, "validation_loss": b, "validation_macro_f1": score, "best": best}
         events.append({"kind": "epoch", "epoch": number, "step": 50 * number, **losses, **(extra or {})})
+    events.append({"kind": "message", "text": said, "level": "error"})
     config = configure("scenes", "balanced", **{"epochs": max(len(train), 1)} | changes)
     return notes.Told(history(events), config, CLASSES, state, memory_limit)
 
@@ -57,12 +61,16 @@ def test_one_worse_epoch_or_a_trifle_is_no_over_fitting(validation):
     assert kinds(told([0.9, 0.5, 0.3, 0.2, 0.1], validation, [0.7, 0.8, 0.85, 0.84, 0.84])) == []
 
 
-def test_a_loss_that_is_no_number_is_told_with_its_step_and_the_way_out_and_nothing_else():
-    steps = [1.0] * 60 + [float("nan")] * 3
-    (note,) = notes.notes(told([0.9, 0.9], steps=steps, state="failed", peak_lr=0.5))
+def test_a_training_that_broke_off_names_the_step_and_the_way_out_and_nothing_else():
+    with pytest.raises(UserError) as error:
+        diverged.check(float("nan"), 1.0, 61, 5e-4, torch.amp.GradScaler(enabled=False))
+    steps = [1.0] * 60
+    told_so = told([1.5, 1.5], steps=steps, state="failed", peak_lr=0.5, said=str(error.value))
+    (note,) = notes.notes(told_so)
     assert (note.kind, note.level) == ("not finite", "warning")
-    assert "at step 61 (epoch 2), with a learning rate of 0.0005. The model of epoch 2 is intact." in note.seen
-    assert "peak_lr=0.1, or with precision=float32." in note.way
+    assert note.seen == "The training broke off in epoch 2, at step 61: its steps were too long. The model of epoch 2 is intact."
+    assert note.way.startswith("Duplicate the run with peak_lr=0.1, clip_norm=1, or precision=float32, or")
+    assert "not finite" not in kinds(told([1.5, 1.5], steps=steps, state="failed", said="The disk is full."))
 
 
 def test_a_jump_of_the_loss_that_stays_is_a_learning_rate_too_high():

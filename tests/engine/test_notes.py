@@ -1,6 +1,7 @@
 """What a training shows is noticed, with its figures and a way out; an ordinary training is left in peace."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -126,3 +127,17 @@ def test_early_stopping_says_which_epoch_is_kept():
     (note,) = notes.notes(about)
     assert note.seen == "Stopped early after epoch 5 of 30: no better macro F1 for 3 epochs. Epoch 2 is kept."
     assert kinds(told([0.9, 0.5], state="stopped", epochs=30)) == []
+
+
+def test_a_finished_run_says_what_it_learnt_in_a_sentence():
+    results = {"test": {"n": 1294, "macro_f1": {"value": 0.9274, "low": 0.912, "high": 0.9401}}}
+    pairs = pd.DataFrame([{"a": "glacier", "b": "mountain", "errors": 41, "support": 437}])
+    learnt = told([0.9, 0.5, 0.4], scores=[0.7, 0.9, 0.8]).history
+    assert notes.lesson(results, learnt, pairs) == (
+        "It scores macro F1 0.927 (0.912 to 0.940) on 1,294 test images; the model is that of epoch 2 of 3. "
+        "It confuses glacier and mountain most: 41 of their 437 images."
+    )
+    assert notes.lesson({}, learnt, pairs) == ""
+    assert notes.lesson({"validation": results["test"]}, told([]).history, pairs[:0]) == (
+        "It scores macro F1 0.927 (0.912 to 0.940) on 1,294 validation images."
+    )

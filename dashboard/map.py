@@ -192,7 +192,7 @@ def _work(data: Dataset) -> bool:
             st.rerun()
         if now.state == "working":
             _bar(data, now)
-        elif now.state == "failed":
+        elif now.state == "failed" and now.updated > mapping.drawn_at(data):
             st.error(f"The map was not drawn. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
 
     progress()

@@ -45,6 +45,12 @@ def drawn(data: Dataset) -> projection.Map | None:
     return projection.load(folder(data))
 
 
+def drawn_at(data: Dataset) -> float:
+    """When the map was drawn, in seconds since the epoch; 0 where it has not been."""
+    file = folder(data) / "map.json"
+    return file.stat().st_mtime if file.exists() else 0.0
+
+
 def newer(data: Dataset, found: neighbours.Index) -> int:
     """How many readable images of the catalog came, or were rewritten, since the index was made."""
     now = data.catalog.view()

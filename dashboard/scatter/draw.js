@@ -31,8 +31,10 @@ function paint(map) {
   if (map.over >= 0) ring(map, map.over, radius, colours)
 }
 
-function dotRadius(map) {
-  return Math.min(5, Math.max(1.6, 220 / Math.sqrt(map.ids.length))) * Math.min(2.4, (map.view.scale / map.whole.scale) ** 0.4)
+// As large as the room for each dot allows, and somewhat larger where one looks closer.
+function dotRadius({ canvas, ids, view, whole }) {
+  const room = Math.sqrt((canvas.clientWidth * canvas.clientHeight) / ids.length)
+  return Math.min(4.5, Math.max(1.5, 0.27 * room)) * Math.min(2.4, (view.scale / whole.scale) ** 0.4)
 }
 
 function dots(map, radius, ratio, ground) {

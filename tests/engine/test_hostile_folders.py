@@ -201,7 +201,7 @@ def test_a_root_whose_name_is_no_utf8_is_registered_and_shown(home, plain):
 
 
 def test_very_many_classes_are_found_split_counted_and_filtered(home, tmp_path):
-    picture, many = tmp_path / "one.png", 3000
+    picture, many = tmp_path / "one.png", 1000
     Image.new("RGB", (4, 4)).save(picture)
     for i in range(many):
         (tmp_path / "many" / f"class {i:04d}").mkdir(parents=True)
@@ -209,7 +209,7 @@ def test_very_many_classes_are_found_split_counted_and_filtered(home, tmp_path):
     data, result = add(str(tmp_path / "many"), "many")
     assert (result.ok, len(data.classes)) == (many, many)
     assert len(data.catalog.counts()) == many
-    assert data.catalog.count(Filter(classes=("class 2999", "class 0000"))) == 2
+    assert data.catalog.count(Filter(classes=("class 0999", "class 0000"))) == 2
     assert len(data.catalog.view().histogram("brightness", by="class", most=12)) == 12
 
 

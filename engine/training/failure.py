@@ -6,7 +6,13 @@ import re
 
 from engine.errors import UserError
 
-_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "can't start new thread")
+_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "can't start new thread",
+    "could not create a primitive",
+)
 _GO_ON = "then resume: the run goes on from its last checkpoint."
 
 

@@ -160,6 +160,7 @@ def test_a_log_that_has_grown_is_shortened_when_the_run_goes_on(run, wait):
     [
         (MemoryError(), "The memory ran out."),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."), "The memory ran out."),
+        (RuntimeError("could not create a primitive"), "The memory ran out."),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "The memory ran out."),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "The memory ran out."),
         (OSError(errno.ENOSPC, "No space left on device", "/a/b"), "The disk is full (/a/b)."),

@@ -120,10 +120,10 @@ def heed_signals(path: Path, told: Connection) -> None:
         torch.linalg.matrix_power(large, 10**9)
 
 
-def follow(path: Path, home: Path) -> None:
+def follow(path: Path, home: Path, slots: int = 1) -> None:
     """The run's own process, as the launcher starts it, in a session of its own."""
     os.setsid()
-    os.environ["SCENESCOPE_HOME"] = str(home)
+    os.environ |= {"SCENESCOPE_HOME": str(home), queue.SLOTS: str(slots)}
     torch.set_num_threads(1)
     with open(path / "train.log", "ab") as log:
         os.dup2(log.fileno(), 1)

@@ -42,7 +42,9 @@ def epoch_curves(epochs: pd.DataFrame, metric: str, best_epoch: int | None = Non
     return figure
 
 
-def step_curve(points: pd.DataFrame, title: str, limit: tuple[str, float] | None = None, height: int = 200) -> go.Figure:
+def step_curve(
+    points: pd.DataFrame, title: str, limit: tuple[str, float] | None = None, from_zero: bool = False, height: int = 200
+) -> go.Figure:
     """Return a quantity by step of the optimiser: the mean of each bucket as a line, its lowest to highest as a band.
 
     points: columns step, mean, low, high, as `engine.history.thin` gives them. limit: a name and a value to stay below.
@@ -58,7 +60,8 @@ def step_curve(points: pd.DataFrame, title: str, limit: tuple[str, float] | None
     span = _span(
         [points["low"].clip(lower=points["low"].quantile(0.01)), points["high"].clip(upper=points["high"].quantile(0.98))]
     )
-    figure.update_yaxes(exponentformat="power")
+    if from_zero:
+        span = (-0.04 * span[1], 1.04 * span[1])
     if limit:
         span = (-0.04 * limit[1], 1.1 * limit[1])
         figure.add_hline(limit[1], line={"color": NEUTRAL, "width": 1, "dash": "dot"})

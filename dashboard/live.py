@@ -98,7 +98,7 @@ def _steps(run: Run, story: History) -> None:
     st.markdown(_figures(story))
     charts = {"loss": "batch loss", "learning_rate": "learning rate", "rate": "images/s"}
     for column, (field, name) in zip(st.columns(len(charts), gap="medium"), charts.items(), strict=True):
-        figure = curves.step_curve(thin(story.steps, field), name)
+        figure = curves.step_curve(thin(story.steps, field), name, from_zero=field != "loss")
         column.plotly_chart(figure, config=CONFIG, key=f"step-{field}-{run.id}")
 
 

@@ -1,6 +1,7 @@
 """The pieces of the Runs page."""
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
@@ -13,6 +14,7 @@ from dashboard.run_actions import control_buttons, delete, more_buttons
 from engine import trash
 from engine.config import Config, fields
 from engine.files import read_json
+from engine.idle import idle_fields
 from engine.runs import ACTIVE, Run
 
 _TABLE = "runs-table"
@@ -116,7 +118,8 @@ def compare_runs(selected: Sequence[Run]) -> None:
     drawn = list(selected)[: curves.MOST_RUNS]
     if len(selected) > len(drawn):
         st.caption(f"The chart shows the first {len(drawn)}.")
-    stories = {run.title: cached.history(run) for run in drawn}
+    called = Counter(run.title for run in drawn)
+    stories = {run.title if called[run.title] == 1 else run.id: cached.history(run) for run in drawn}
     learnt = {name: story.epochs for name, story in stories.items() if len(story.epochs)}
     linear = {
         name: float(story.candidates.loc[story.candidates["validation_loss"].idxmin(), "validation_macro_f1"])
@@ -134,12 +137,19 @@ def compare_runs(selected: Sequence[Run]) -> None:
 
 
 def differences(selected: Sequence[Run]) -> pd.DataFrame:
-    """A row a field in which the configurations differ: the field, and a column a run. Empty where they are the same."""
+    """A row a field in which the configurations differ: the field, and a column a run. Empty where they are the same.
+
+    A field that does nothing in a run (see `engine.idle`) is blank there.
+    """
     configs = {run.id: run.config.to_dict() for run in selected}
+    said = {
+        run_id: {name: "" if name in idle_fields(values) else str(value) for name, value in values.items()}
+        for run_id, values in configs.items()
+    }
     rows = [
-        {"field": name} | {run_id: str(config[name]) for run_id, config in configs.items()}
+        {"field": name} | {run_id: values[name] for run_id, values in said.items()}
         for name in fields()
-        if len({str(config[name]) for config in configs.values()}) > 1
+        if len({values[name] for values in said.values()}) > 1
     ]
     return pd.DataFrame(rows)
 

@@ -102,6 +102,14 @@ def test_runs_differ_in_nothing_but_what_was_changed(three):
     assert differences([three[0], three[0]]).empty
 
 
+def test_a_field_that_does_nothing_in_a_run_is_blank_there(three):
+    tuned = launcher.create(configure("scenes", "balanced", epochs=7))
+    table = differences([three[0], tuned]).set_index("field")
+    assert table.loc["epochs"].tolist() == ["", "7"]
+    assert table.loc["method"].tolist() == ["linear", "finetune"]
+    assert "momentum" not in table.index
+
+
 @pytest.fixture
 def found(untrained) -> str:
     """The finished measurement of a learning rate for the preset `balanced`; its id."""

@@ -16,6 +16,7 @@ import torch
 
 from engine.data.loading import decoded_batches
 from engine.device import Compute
+from engine.folding import inference
 from engine.home import cache_dir
 from engine.network import Preprocessing, Trunk, to_uint8_batch
 from engine.training.facts import Progress
@@ -67,7 +68,7 @@ class Cache:
 def cache_key(trunk: Trunk, preprocessing: Preprocessing, compute: Compute) -> str:
     views = "" if preprocessing.views == "one" else f"-{preprocessing.views}"
     name = trunk.entry.name.replace("/", "_").replace(":", "_")
-    return f"{name}-{trunk.identity()}-{preprocessing.size}-{compute.name}{views}"
+    return f"{name}-{trunk.identity()}-{preprocessing.size}-{compute.name}-folded{views}"
 
 
 def embed(
@@ -123,7 +124,7 @@ def forward(
     """Batches of (indices into `files`, features (n, features) float32, reasons for the unreadable), in order, uncached."""
     if not files:
         return
-    module = compute.place(trunk.module).eval()
+    module = inference(trunk.module, compute, preprocessing.size)
     for batch in decoded_batches(files, preprocessing.size, contents=contents):
         with torch.inference_mode(), compute.autocast():
             vectors = preprocessing.pooled(module, compute.batch(preprocessing(to_uint8_batch(batch.images))))

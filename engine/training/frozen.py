@@ -13,17 +13,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from engine import folding
 from engine.config import Config
 from engine.device import Compute
 from engine.home import cache_dir
 from engine.network import Preprocessing
-from engine.training import trunk
 from engine.training.batches import Batch, Batches
 from engine.training.facts import Progress
 
 _CHUNK = 64  # images
 _MOST = 16 * 2**30  # bytes of activations on disk
-_TOLERANCE = 1e-3  # of the largest feature
 
 
 @dataclass(frozen=True)
@@ -48,23 +47,23 @@ def parts(module: nn.Module, config: Config, compute: Compute) -> Parts | None:
     """The two parts of a trunk whose frozen layers are marked; None where all layers learn, or where it cannot be cut."""
     if config.trainable == 1 or config.unfreeze_epochs:
         return None
-    traced = trunk.graph(module)
+    traced = folding.graph(module)
     example = compute.batch(torch.zeros(1, 3, config.image_size, config.image_size))
     was_training = module.training
     module.eval()
     try:
-        cut = trunk.split(trunk.fold(traced), example) if traced else None
+        cut = folding.split(folding.fold(traced), example) if traced else None
         if cut is None:
             return None
         front, back = cut
         with torch.no_grad():
             activations, expected = front(example), module(example)
-            off = (back(activations) - expected).abs().max()
+            agree = folding.same(back(activations), expected)
     finally:
         module.train(was_training)
-    if not any(True for _ in front.parameters()) or not off <= _TOLERANCE * expected.abs().max():
+    if not agree or not any(True for _ in front.parameters()):
         return None
-    fast = compute.place(trunk.fast(front, compute.dtype))
+    fast = compute.place(folding.fast(front, compute.dtype))
     return Parts(fast, back, tuple(activations.shape[1:]), compute.dtype)
 
 

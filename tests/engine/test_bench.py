@@ -57,7 +57,7 @@ def job(sample, task, **changes):
 @pytest.mark.parametrize("task", ["train", "embed"])
 def test_both_sides_work_as_long_as_they_are_asked_to_and_count_whole_batches(kaggle, task):
     sample = of_folder(kaggle, 12)
-    ours = {"preset": "balanced", "changes": {"image_size": 32, "trainable": 1.0}}
+    ours = {"preset": "balanced", "changes": {"image_size": 32}}
     with Side(REFERENCE, job(sample, task)) as reference, Side(OURS, job(sample, task, **ours)) as engine:
         assert reference.ready() == "ready"
         ready = engine.ready()

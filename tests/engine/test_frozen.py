@@ -8,10 +8,10 @@ import pytest
 import torch
 from tiny import differing, pictures, restored, saved, story, trainer, weights
 
-from engine import network
+from engine import folding, network
 from engine.config import configure
 from engine.device import compute
-from engine.training import finetune, frozen, trunk
+from engine.training import finetune, frozen
 from engine.training.facts import Epoch, Progress, Step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -49,13 +49,38 @@ def test_the_gradients_through_folded_layers_are_those_of_the_layers():
     module = half_frozen("efficientnet_lite0")
     images = torch.randn(2, 3, 64, 64)
     found = []
-    for network_ in (module, trunk.fold(trunk.graph(module))):
+    for network_ in (module, folding.fold(folding.graph(module))):
         module.zero_grad()
         network_(images).square().sum().backward()
         found.append({name: p.grad.clone() for name, p in module.named_parameters() if p.requires_grad})
     for name, gradient in found[0].items():
         # An activation that rounding moves across the kink of a ReLU6 changes a few entries, so it is the whole that counts.
         assert float((found[1][name] - gradient).norm()) <= 0.01 * float(gradient.norm()), name
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "mobilenet_v3_large", "convnext_tiny"])
+def test_the_copy_that_answers_is_the_network_to_rounding(name):
+    module, images = half_frozen(name), torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected = module(images).clone()
+        answers = folding.inference(module, compute("cpu", "float32"), 64)
+        assert torch.allclose(answers(images), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+        assert answers is not module
+        assert torch.allclose(module(images), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_that_names_its_layers_in_another_order_answers_itself():
+    class Crossed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = torch.nn.Conv2d(3, 3, 1), torch.nn.BatchNorm2d(3).requires_grad_(False)
+            self.norm.running_mean += 1
+
+        def forward(self, x):
+            return self.conv(self.norm(x)).mean((2, 3)) + self.conv(x).mean((2, 3))
+
+    crossed = Crossed().eval()
+    assert folding.inference(crossed, compute("cpu", "float32"), 8) is crossed
 
 
 def test_a_module_that_decides_by_its_input_is_left_alone():
@@ -67,7 +92,7 @@ def test_a_module_that_decides_by_its_input_is_left_alone():
         def forward(self, x):
             return self.layer(x).mean((2, 3)) if x.sum() > 0 else x.mean((2, 3))
 
-    assert trunk.graph(Deciding()) is None
+    assert folding.graph(Deciding()) is None
     module = Deciding().requires_grad_(False)
     assert frozen.parts(module, configure("x", "balanced"), compute("cpu", "float32")) is None
 

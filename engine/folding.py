@@ -1,16 +1,19 @@
-"""A backbone as a graph: its frozen front apart from the trained back, and BatchNorm folded into convolutions.
+"""A backbone as a graph: BatchNorm folded into convolutions, a frozen front apart from the trained back.
 
-Both share their parameters with the module that they were made of: training the back trains the module.
+The parts share their parameters with the module that they were made of: training the back trains the module.
 """
 
 import copy
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 
 import torch
-from timm.layers import BatchNormAct2d
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from engine.device import Compute
+
+_TOLERANCE = 1e-3  # of the largest value
 _WORTH = 1.5  # a later cut may keep this many times the smallest activation: it saves computing at every step
 
 
@@ -23,7 +26,7 @@ class Folded(nn.Module):
     def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
         super().__init__()
         self.conv, self.norm = conv, norm
-        after = (norm.drop, norm.act) if isinstance(norm, BatchNormAct2d) else ()
+        after = (norm.drop, norm.act) if _brings_activation(norm) else ()
         self.after = nn.Sequential(*(layer for layer in after if not isinstance(layer, nn.Identity)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -66,9 +69,9 @@ def fold(module: fx.GraphModule) -> fx.GraphModule:
     replaced: dict[str, nn.Module] = {}
     for node in list(new.nodes):
         source = node.args[0] if node.args else None
-        if not (_is_layer(node, layers, (nn.BatchNorm2d, BatchNormAct2d)) and isinstance(source, fx.Node)):
+        if not (node.op == "call_module" and isinstance(source, fx.Node) and source.op == "call_module"):
             continue
-        if _is_layer(source, layers, None) and len(source.users) == 1 and layers[node.target].track_running_stats:
+        if isinstance(layers[source.target], nn.Conv2d) and _is_plain_norm(layers[node.target]) and len(source.users) == 1:
             replaced[source.target] = Folded(layers[source.target], layers[node.target])
             node.replace_all_uses_with(source)
             new.erase_node(node)
@@ -94,20 +97,63 @@ def split(module: fx.GraphModule, example: torch.Tensor) -> tuple[fx.GraphModule
 
 
 def fast(front: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """A copy of a frozen, folded part for inference in `dtype`: weights merged and cast once."""
+    """A copy of a folded part for inference in `dtype`: weights merged and cast once."""
     copied = copy.deepcopy(front).eval().requires_grad_(False)
     for name, module in list(copied.named_modules()):
         if isinstance(module, Folded):
-            module.conv.weight, module.conv.bias = (nn.Parameter(t, requires_grad=False) for t in module.merged())
-            copied.set_submodule(name, nn.Sequential(module.conv, *module.after))
+            copied.set_submodule(name, _merge(module))
     return copied.to(dtype)
 
 
-def _is_layer(node: fx.Node, layers: dict[str, nn.Module], kinds: tuple[type, ...] | None) -> bool:
-    if node.op != "call_module":
-        return False
-    layer = layers[node.target]
-    return type(layer) in kinds if kinds else isinstance(layer, nn.Conv2d)
+def _merge(layers: Folded) -> nn.Sequential:
+    """The convolution with the merged weights, and what comes after it."""
+    layers.conv.weight, layers.conv.bias = (nn.Parameter(tensor, requires_grad=False) for tensor in layers.merged())
+    return nn.Sequential(layers.conv, layers.after)
+
+
+def inference(module: nn.Module, compute: Compute, size: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What answers as the module in evaluation mode does, for normalised images of about `size` pixels, and soonest.
+
+    A merged copy in the arithmetic of `compute`, made of the weights as they are now; the module itself where the copy
+    would answer otherwise.
+    """
+    module = compute.place(module).eval()
+    quick = compute.place(merged(module))
+    example = compute.batch(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
+    with torch.inference_mode():
+        if not same(quick(example), module(example)):
+            return module
+    quick = quick.to(compute.dtype)
+    return lambda inputs: quick(inputs.to(compute.dtype))
+
+
+def merged(module: nn.Module) -> nn.Module:
+    """A copy of the module with each BatchNorm that stands right behind a convolution merged into it.
+
+    By the order in which a module names its layers, which is nearly always that of its `forward`, and is to be checked by
+    the answers. Tracing would be sure, but replaces `nn.Module.__call__` for all threads of a server.
+    """
+    copied = copy.deepcopy(module).eval().requires_grad_(False)
+    for parent in list(copied.modules()):
+        for (_, conv), (name, norm) in itertools.pairwise(parent.named_children()):
+            if isinstance(conv, nn.Conv2d) and _is_plain_norm(norm) and norm.num_features == conv.out_channels:
+                setattr(parent, name, _merge(Folded(conv, norm))[1])
+    return copied
+
+
+def same(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Whether they agree to what another order of float32 sums may change; not where one is NaN."""
+    return bool((found - expected).abs().max() <= _TOLERANCE * expected.abs().max())
+
+
+def _is_plain_norm(layer: nn.Module) -> bool:
+    known = type(layer) is nn.BatchNorm2d or _brings_activation(layer)
+    return known and layer.affine and layer.track_running_stats
+
+
+def _brings_activation(layer: nn.Module) -> bool:
+    """Whether it is timm's BatchNorm with an activation; timm is not imported for it, which takes seconds."""
+    return isinstance(layer, nn.BatchNorm2d) and type(layer).__name__ == "BatchNormAct2d"
 
 
 def _attribute(module: nn.Module, target: str) -> object:

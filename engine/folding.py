@@ -120,7 +120,7 @@ def inference(module: nn.Module, compute: Compute, size: int) -> Callable[[torch
     module = compute.place(module).eval()
     quick = compute.place(merged(module))
     example = compute.batch(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(compute.device.type, enabled=False):
         if not same(quick(example), module(example)):
             return module
     quick = quick.to(compute.dtype)

@@ -12,7 +12,6 @@ import streamlit as st
 
 _NEXT = "next-view"
 _ADOPTED = "adopted-views"
-_OF = "-of"
 _PAGES, _TURNER = 7, 344  # pages that a turner shows, and the pixels that these and its arrows take
 _VIEW = "view"  # what was chosen last, by URL parameter; it outlives the widgets of a page that one has left
 
@@ -68,13 +67,15 @@ def turn(pages: int, of: str, key: str = "page") -> int:
 
     `of` names what is paged: another begins at its first page.
     """
-    before = st.session_state.get(f"{key}{_OF}", of)
-    st.session_state[f"{key}{_OF}"] = of
+    now = (of, adopted())
+    before = st.session_state.get(f"{key}-of", now)
+    st.session_state[f"{key}-of"] = now
     if pages <= 1:
         forget(key)
         return 1
-    name = f"{key}-{of}"
-    wanted = st.session_state.get(name, (whole(key) or 1) if before == of else 1)
+    name = f"{key}-{of}-{adopted()}"
+    same = before[0] == of or before[1] != adopted()
+    wanted = st.session_state.get(name, (whole(key) or 1) if same else 1)
     # In a row, it would measure the place that it takes and hide pages for which there is room.
     start = min(max(wanted, 1), pages)
     return int(remember(key, str(st.pagination(pages, default=start, max_visible_pages=_PAGES, key=name, width=_TURNER))))
@@ -89,16 +90,11 @@ def adopt(found: Mapping[str, str], left: Mapping[str, str]) -> None:
     for key in left:
         view.pop(key, None)
     view.update(found)
-    for name in [name for name in st.session_state if isinstance(name, str) and name.endswith(_OF)]:
-        # What was paged is not what was paged before: the address has the page, whatever the turner shows.
-        turner = f"{name.removesuffix(_OF)}-{st.session_state.pop(name)}"
-        if turner in st.session_state:
-            st.session_state[turner] = whole(name.removesuffix(_OF)) or 1
     st.session_state[_ADOPTED] = adopted() + 1
 
 
 def adopted() -> int:
-    """How many addresses the person went back to: part of the key of a widget that only its key can bring to another value."""
+    """How many addresses the person went back to: part of the key of a widget that only a new key brings to another value."""
     return st.session_state.get(_ADOPTED, 0)
 
 

@@ -19,19 +19,21 @@ NAMED_SIZES = 3
 _FAINT = 0.28
 
 
-def class_bars(counts: pd.DataFrame, colours: Mapping[str, str], share: bool = False) -> go.Figure:
+def class_bars(counts: pd.DataFrame, splits: pd.DataFrame, colours: Mapping[str, str], share: bool = False) -> go.Figure:
     """Return bars of images a class, one column a split, each labelled; the classes in the order in which they come.
 
-    counts: columns class, split, n, matching (of the n, those that the filter leaves). Counts have a scale of their own in
+    counts: columns class, split, n, matching (of the n, those that the filter leaves). splits: columns split, n, matching, which
+    are more than the sums of `counts` where not all classes are drawn. Counts have a scale of their own in
     each column (the label tells the number); with `share` a bar is the class's proportion of its split, on one scale, so that
     columns compare. A click's point has `customdata` [class, split].
     """
     names = list(dict.fromkeys(counts["class"]))
-    splits = [split for split in SPLITS if split in set(counts["split"])]
+    totals = splits.set_index("split")
+    splits = [split for split in SPLITS if split in totals.index]
     every, left = (_table(counts, column, names, splits) for column in ("n", "matching"))
-    titles = [f"{split}<br>{_of(left[split].sum(), every[split].sum())}" for split in splits]
+    titles = [f"{split}<br>{_of(*totals.loc[split, ['matching', 'n']])}" for split in splits]
     figure = make_subplots(1, max(1, len(splits)), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=titles or None)
-    shares = [table / table.sum().clip(lower=1) for table in (every, left)]
+    shares = [table / totals.loc[splits, name].clip(lower=1) for name, table in (("n", every), ("matching", left))]
     top = max((table.to_numpy().max(initial=0) for table in shares), default=0)
     for column, split in enumerate(splits, start=1):
         values = [table[split] for table in (shares if share else (every, left))]
@@ -40,7 +42,7 @@ def class_bars(counts: pd.DataFrame, colours: Mapping[str, str], share: bool = F
         traces = _row_bars(names, split, values, texts, [colours.get(name, NEUTRAL) for name in names], reach)
         _say(
             traces[-1],
-            [_sentence(name, split, left.at[name, split], every.at[name, split], every[split].sum()) for name in names],
+            [_sentence(name, split, left.at[name, split], every.at[name, split], totals.at[split, "n"]) for name in names],
         )
         figure.add_traces(traces, rows=1, cols=column)
         figure.update_xaxes(visible=False, range=[0, reach], row=1, col=column)

@@ -59,10 +59,11 @@ def change(**fields: object) -> None:
 
 
 def _begin_with(dataset: str) -> None:
-    """A filter speaks of one dataset: when another is chosen, it begins without."""
-    before = st.session_state.get(_OF, dataset)
-    st.session_state[_OF] = dataset
-    if before != dataset:
+    """A filter speaks of one dataset: when another is chosen, it begins without. An address brings its own."""
+    now = (dataset, url.adopted())
+    before = st.session_state.get(_OF, now)
+    st.session_state[_OF] = now
+    if before[0] != dataset and before[1] == now[1]:
         url.forget(KEY)
 
 

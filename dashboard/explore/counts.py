@@ -13,9 +13,13 @@ _SLICES = 12  # of a pie
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """`drawn`: columns class, split, n, matching; `totals`: columns class, matching, the rest in one row; `left_out` classes."""
+    """`drawn`: columns class, split, n, matching; `splits`: split, n, matching of all classes; `totals`: class, matching, others.
+
+    `totals` has the smallest classes in one row, for `others` of them; `left_out` classes are not `drawn`.
+    """
 
     drawn: pd.DataFrame
+    splits: pd.DataFrame
     totals: pd.DataFrame
     left_out: int
 
@@ -30,7 +34,8 @@ def class_counts(catalog: Catalog, wanted: Filter) -> ClassCounts:
     names = _names(counts.groupby("class", sort=False)["n"].sum(), wanted)
     places = {name: place for place, name in enumerate(names)}
     drawn = counts[counts["class"].isin(places)].sort_values("class", key=lambda column: column.map(places), kind="stable")
-    return ClassCounts(drawn, _slices(matching[matching > 0]), len(matching) - len(names))
+    splits = counts.groupby("split", sort=False)[["n", "matching"]].sum().reset_index()
+    return ClassCounts(drawn, splits, _slices(matching[matching > 0]), len(matching) - len(names))
 
 
 def _names(totals: pd.Series, wanted: Filter) -> list[str]:

@@ -47,9 +47,14 @@ def do_splits_differ(asked: Asked) -> None:
     st.markdown(_verdict(found, a, b))
     if inside:
         chart(drift_grid(found, b), "drift-grid", _pick_cell)
-        st.caption(f"Cliff's delta where a difference matters: + higher in {b}, - lower. The strongest on top.")
+        st.caption(
+            f"Cliff's delta where a difference matters: + higher in {b}, - lower. The strongest on top, of the largest classes."
+        )
     else:
         chart(drift_dots(found, a, b), "drift", _pick_property)
+        st.caption(
+            "The redder the ground, the larger the difference: small, medium, large. A click on a dot shows its two shapes."
+        )
         _shapes(asked, wanted, found, a, b)
     _numbers(found, a, b)
 

@@ -5,6 +5,7 @@ of images, as the surprise of a test does.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from engine.data.properties import PROPERTIES, Property
 
 # Cliff's delta: Romano et al. 2006, as `engine.data.drift` words it.
 _NEGLIGIBLE = 0.147
-BANDS = {"no difference<br>that matters": _NEGLIGIBLE, "small": 0.33, "medium": 0.474, "large": 1.0}
+_BANDS = (0.0, _NEGLIGIBLE, 0.33, 0.474, 1.0)  # negligible, small, medium, large
 _LEAST_REACH = 0.474
 _RIGHT = 118  # pixels for two medians
 _ROW = 34
@@ -123,9 +124,8 @@ def two_shapes(bins: pd.DataFrame, of: Property, tints: Mapping[str, str]) -> go
 
 
 def _bands(figure: go.Figure, reach: float) -> None:
-    """Shade what a difference means, and name each band over its right half."""
-    edges = [0.0, *BANDS.values()]
-    for strength, (name, low, high) in enumerate(zip(BANDS, edges, edges[1:], strict=False)):
+    """Shade what a difference means, and name the middle."""
+    for strength, (low, high) in enumerate(pairwise(_BANDS)):
         if low >= reach:
             continue
         for side in (-1, 1):
@@ -133,11 +133,11 @@ def _bands(figure: go.Figure, reach: float) -> None:
             figure.add_vrect(
                 *ends, fillcolor=BAD if strength else ACCENT, opacity=0.05 + 0.05 * strength, line_width=0, layer="below"
             )
-        at = 0 if not strength else (low + min(high, reach)) / 2
-        if not strength or min(high, reach) - low > 0.12:
-            figure.add_annotation(
-                text=name, x=at, y=1, yref="paper", yanchor="bottom", yshift=6, showarrow=False, font={"size": SMALL}
-            )
+    # The other bands are too narrow on a phone to be named: the words below the chart do it.
+    figure.add_annotation(
+        text="no difference<br>that matters", x=0, y=1, yref="paper", yanchor="bottom", yshift=6, showarrow=False,
+        font={"size": SMALL},
+    )  # fmt: skip
 
 
 def _cell(value: float) -> str:

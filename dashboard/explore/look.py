@@ -13,7 +13,7 @@ from dashboard.server import mean_url
 from engine.data.averages import SAMPLE
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
-from engine.data.properties import PROPERTIES
+from engine.data.properties import MEASURED, PROPERTIES
 
 _BINS = 48
 _FIRST = 12  # mean images; each of the others is asked for
@@ -35,6 +35,8 @@ def how_does_it_look(asked: Asked) -> None:
         chart(ridges(view.histogram(name, _BINS, by="class"), points, asked.colours, of), "spread", _pick_class)
     else:
         chart(intervals(points, asked.colours, of), "spread", _pick_class)
+        if len(points) == LARGEST + SMALLEST:
+            st.caption(f"The {len(points)} classes with the most images that match.")
     mean_images(asked)
 
 
@@ -85,7 +87,7 @@ def _pick_number(data: Dataset, number: int) -> None:
 def differing(data: Dataset) -> list[str]:
     """The properties in which the images differ at all, what is measured of the picture first."""
     view = data.catalog.view()
-    names = sorted(PROPERTIES, key=lambda name: name in ("width", "height", "longest", "aspect", "bytes"))
+    names = [*MEASURED, *(name for name in PROPERTIES if name not in MEASURED)]
     limits = {name: view.range(name) for name in names}
     return [name for name in names if limits[name] and limits[name][0] < limits[name][1]] or ["brightness"]
 

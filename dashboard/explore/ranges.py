@@ -10,7 +10,7 @@ from dashboard.explore import conditions
 from dashboard.explore.histogram import histogram_svg
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
-from engine.data.properties import PROPERTIES, Property
+from engine.data.properties import MEASURED, PROPERTIES, Property
 
 COLUMNS = 3
 BINS = 40
@@ -19,7 +19,9 @@ BINS = 40
 def property_ranges(data: Dataset, wanted: Filter) -> None:
     """A slider for each property that the images differ in; both ends open is no condition."""
     view = data.catalog.view(Filter(state=wanted.state))
-    bins = {name: view.histogram(name, BINS) for name in PROPERTIES}
+    # What is measured of the picture first: sizes are often the same in all.
+    names = [*MEASURED, *(name for name in PROPERTIES if name not in MEASURED)]
+    bins = {name: view.histogram(name, BINS) for name in names}
     differing = [name for name, found in bins.items() if _differ(found, PROPERTIES[name])]
     for begin in range(0, len(differing), COLUMNS):
         for column, name in zip(st.columns(COLUMNS, gap="medium"), differing[begin : begin + COLUMNS], strict=False):

@@ -26,7 +26,7 @@ def what_is_there(asked: Asked) -> None:
     if shown == "pie":
         chart(charts.class_pie(found.totals, asked.colours), "pie")
     elif len(found.drawn):
-        chart(charts.class_bars(found.drawn, asked.colours, share=shown == "proportions"), "counts", _pick_class)
+        chart(charts.class_bars(found.drawn, found.splits, asked.colours, share=shown == "proportions"), "counts", _pick_class)
         if found.left_out:
             st.caption(
                 f"The largest {LARGEST} and the smallest {SMALLEST} classes; {found.left_out:,} between them are not drawn."

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from dashboard.explore.charts import class_bars, class_pie, size_scatter
+from dashboard.explore.drift_charts import drift_dots, drift_grid, two_shapes
 from dashboard.explore.histogram import histogram_svg
 from dashboard.explore.ranges import ends, steps
 from dashboard.explore.spreads import intervals, ridges
-from dashboard.palette import ACCENT, NEUTRAL, SCENES
+from dashboard.palette import ACCENT, BAD, NEUTRAL, SCENES
 from engine.data.properties import PROPERTIES
 
 BRIGHTNESS = PROPERTIES["brightness"]
@@ -19,29 +20,40 @@ def counts() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["class", "split", "n", "matching"])
 
 
+def splits(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.groupby("split")[["n", "matching"]].sum().reset_index()
+
+
 def panels(figure):
     """For each split: all images, those that match, and the click targets."""
     return [figure.data[i : i + 3] for i in range(0, len(figure.data), 3)]
 
 
 def test_class_bars_have_a_column_a_split_in_the_usual_order():
-    train, test = panels(class_bars(counts(), SCENES))
+    train, test = panels(class_bars(counts(), splits(counts()), SCENES))
     assert [list(bars.x) for bars in train[:2]] == [[30, 10, 0], [30, 2, 0]]
     assert [list(bars.x) for bars in test[:2]] == [[4, 0, 1], [4, 0, 0]]
     assert train[0].text == ("30", "2", "0")
     assert list(train[1].marker.color) == [SCENES["sea"], SCENES["forest"], NEUTRAL]
-    titles = [note.text for note in class_bars(counts(), SCENES).layout.annotations]
+    titles = [note.text for note in class_bars(counts(), splits(counts()), SCENES).layout.annotations]
     assert titles == ["train<br>32 of 40", "test<br>4 of 5"]
 
 
 def test_class_shares_are_of_what_matches_in_their_split():
-    train, test = panels(class_bars(counts(), SCENES, share=True))
+    train, test = panels(class_bars(counts(), splits(counts()), SCENES, share=True))
     assert train[0].text == ("93.8%", "6.2%", "0.0%")
     assert test[0].text == ("100.0%", "0.0%", "0.0%")
 
 
+def test_where_not_all_classes_are_drawn_a_column_still_says_what_its_split_holds():
+    every = pd.DataFrame({"split": ["train", "test"], "n": [400, 50], "matching": [320, 40]})
+    figure = class_bars(counts(), every, SCENES, share=True)
+    assert [note.text for note in figure.layout.annotations] == ["train<br>320 of 400", "test<br>40 of 50"]
+    assert panels(figure)[0][0].text == ("9.4%", "0.6%", "0.0%")
+
+
 def test_a_click_anywhere_in_a_row_means_its_class_and_split():
-    figure = class_bars(counts(), SCENES)
+    figure = class_bars(counts(), splits(counts()), SCENES)
     for _, _, target in panels(figure):
         assert len(set(target.x)) == 1 and target.width == 1.0
     assert list(panels(figure)[1][2].customdata) == [["sea", "test"], ["forest", "test"], ["tram", "test"]]
@@ -51,14 +63,14 @@ def test_a_click_anywhere_in_a_row_means_its_class_and_split():
 def test_two_long_names_that_look_alike_keep_rows_of_their_own():
     names = [f"photographs of class {i} in the evening" for i in range(2)]
     frame = pd.DataFrame({"class": names, "split": "train", "n": [3, 5], "matching": [3, 5]})
-    figure = class_bars(frame, {})
+    figure = class_bars(frame, splits(frame), {})
     assert list(figure.data[0].y) == [0, 1]
     assert max(map(len, figure.layout.yaxis.ticktext)) <= 18
 
 
 def test_names_are_no_markup():
     frame = pd.DataFrame({"class": ["<b>R&D"], "split": "train", "n": [3], "matching": [3]})
-    bars, spread = class_bars(frame, {}), ridges(*spread_of({"<b>R&D": 0.5}), {}, BRIGHTNESS)
+    bars, spread = class_bars(frame, splits(frame), {}), ridges(*spread_of({"<b>R&D": 0.5}), {}, BRIGHTNESS)
     assert bars.layout.yaxis.ticktext == spread.layout.yaxis.ticktext == ("&lt;b>R&amp;D",)
     assert class_pie(frame.assign(others=0), {}).data[0].text == ("&lt;b>R&amp;D",)
     spoken = [text for figure in (bars, spread) for trace in figure.data for text in trace.hovertext or ()]
@@ -159,3 +171,39 @@ def test_a_histogram_lights_the_bins_of_the_range():
     svg = histogram_svg([5, 0, 10, 1], 2, 4)
     assert svg.count("<rect") == 3, "an empty bin has no bar"
     assert svg.count(ACCENT) == 2 and svg.count(NEUTRAL) == 1
+
+
+def drifted() -> pd.DataFrame:
+    """A comparison as `engine.data.drift.drift` gives it: brightness differs a lot, contrast does not."""
+    rows = [
+        ("", "brightness", 900, 100, 0.46, 0.7, 0.5, 1e-9, 0.6, 1e-8, "large", "Higher in test."),
+        ("", "contrast", 900, 100, 0.2, 0.2, 0.02, 0.8, -0.01, 1.0, "negligible", "No difference."),
+    ]
+    names = ["class", "property", "n_a", "n_b", "median_a", "median_b", "ks", "p", "delta", "p_holm", "effect", "sentence"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_drift_has_a_dot_a_property_in_the_colour_of_what_it_means():
+    figure = drift_dots(drifted(), "train", "test")
+    dots = figure.data[-1]
+    assert list(dots.x) == [0.6, -0.01] and list(dots.marker.color) == [BAD, NEUTRAL]
+    assert list(map(list, dots.customdata)) == [["brightness"], ["contrast"]]
+    assert "more than one of train in 80% of pairs" in dots.hovertext[0] and "n = 900 train, 100 test" in dots.hovertext[0]
+    assert "0.46 → 0.7" in [note.text for note in figure.layout.annotations]
+    assert figure.layout.xaxis.range[1] > 0.6, "the largest difference is in sight"
+
+
+def test_drift_inside_classes_is_a_cell_that_knows_its_class_and_property():
+    found = pd.concat([drifted().assign(**{"class": name}) for name in ("<b>sea", "forest")], ignore_index=True)
+    cells, targets = drift_grid(found, "test").data
+    assert sorted(map(tuple, targets.customdata)) == sorted(
+        (n, p) for n in ("<b>sea", "forest") for p in ("brightness", "contrast")
+    )
+    assert sorted(text for row in cells.text for text in row) == ["", "", "+0.60", "+0.60"]
+    assert any(text.startswith("&lt;b>sea, brightness: Higher in test.") for text in targets.hovertext)
+
+
+def test_two_shapes_are_shares_of_their_split():
+    bins = pd.DataFrame({"group": ["train"] * 2 + ["test"] * 2, "low": [0, 0.5] * 2, "high": [0.5, 1] * 2, "n": [300, 100, 1, 3]})
+    train, test = two_shapes(bins, BRIGHTNESS, {}).data
+    assert max(train.y) == 75 and max(test.y) == 75

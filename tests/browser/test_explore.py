@@ -1,0 +1,119 @@
+"""Explore in a real browser: a click on a chart is a filter, the address is the view, arrow keys walk through the images."""
+
+import re
+
+import pytest
+from driven import Tab
+from playwright.sync_api import expect
+
+from engine.data.datasets import Dataset, dataset
+from engine.data.filters import Filter
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def demo(server, monkeypatch, wait) -> Dataset:
+    """The demo dataset, once it has been painted."""
+    wait((server.home / "data" / "demo" / "dataset.json").is_file, 300)
+    monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
+    return dataset("demo")
+
+
+def ids(data: Dataset, wanted: Filter, page: int = 1) -> list[int]:
+    return data.catalog.view(wanted).page(page, 60).tolist()
+
+
+def shows(tab: Tab, expected: list[int]) -> None:
+    """The gallery holds exactly these."""
+    expect(tab.tiles("explore")).to_have_count(len(expected))
+    expect(tab.tiles("explore").first).to_have_attribute("data-id", str(expected[0]))
+    assert tab.ids("explore") == expected
+
+
+def click_row(tab: Tab, axis: str, row: int) -> None:
+    """Click far right in a row of the bars: its class is meant, however short the bar."""
+    place = tab.page.wait_for_function(
+        """([axis, row]) => {
+          const plot = document.querySelector(".st-key-counts .js-plotly-plot")
+          const x = plot?._fullLayout?.[axis], y = plot?._fullLayout?.yaxis
+          if (!x) return false
+          const box = plot.getBoundingClientRect()
+          return [box.left + x._offset + 0.9 * x._length, box.top + y._offset + y.d2p(row)]
+        }""",
+        arg=[axis, row],
+    ).json_value()
+    tab.page.mouse.click(*place)
+
+
+def test_a_click_on_a_bar_leaves_exactly_its_images_and_the_address_keeps_them(tab, open_tab, demo):
+    wanted = Filter(classes=("sea",), splits=("test",))
+    tab.open("explore")
+    expect(tab.tiles("explore")).to_have_count(60)
+    click_row(tab, "xaxis3", demo.classes.index("sea"))
+    tab.see("40 of 1,200 images match")
+    shows(tab, ids(demo, wanted))
+    assert tab.query("filter") == wanted.to_text()
+    shows(tab.reload().on("explore"), ids(demo, wanted))
+    shows(open_tab().open("explore", f"?filter={wanted.to_text()}"), ids(demo, wanted))
+
+
+def test_back_and_forward_lead_through_what_was_done(tab, demo):
+    train = Filter(splits=("train",))
+    tab.open("explore", "?filter=split_train")
+    shows(tab, ids(demo, train))
+    tab.page.get_by_role("button", name="Page 2").click()
+    tab.page.wait_for_url(re.compile("page=2"))
+    tab.page.get_by_role("tab", name="How does it look?").click()
+    tab.page.wait_for_url(re.compile("question=look"))
+    tab.settled().page.get_by_role("button", name="Clear all").click()
+    tab.see("1,200 images in 6 classes")
+    for text, question, shown in ((train, "look", 2), (train, "there", 2), (train, "there", 1)):
+        tab.page.go_back()
+        shows(tab, ids(demo, text, shown))
+        assert (tab.query("filter"), tab.query("question"), tab.query("page")) == (train.to_text(), question, str(shown))
+    tab.page.go_forward()
+    shows(tab, ids(demo, train, 2))
+
+
+def test_arrow_keys_walk_through_what_matches(tab, demo):
+    wanted = Filter(classes=("forest",), splits=("test",))
+    rows = demo.catalog.page(wanted)
+    tab.open("explore", f"?filter={wanted.to_text()}")
+    tab.tiles("explore").nth(1).click()
+    dialog = tab.page.get_by_role("dialog")
+    for key, place in ((None, 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowLeft", 0)):
+        if key:
+            tab.page.keyboard.press(key)
+        expect(dialog).to_contain_text(f"{place + 1} of {len(rows)}")
+        expect(dialog).to_contain_text(rows[place].path)
+    picture = dialog.locator("img").first
+    expect(picture).to_have_attribute("alt", f"forest, {rows[0].path}")
+    tab.page.wait_for_function("document.querySelector('[role=dialog] img').naturalWidth > 0")
+
+
+def test_a_range_is_set_under_its_histogram_by_keyboard(tab, demo):
+    tab.open("explore")
+    tab.page.get_by_role("button", name="More").click()
+    slider = tab.page.locator(".st-key-filter-brightness").get_by_role("slider").first
+    slider.focus()
+    for _ in range(8):
+        slider.press("ArrowRight")
+    tab.page.wait_for_url(re.compile("filter=brightness_"))
+    tab.settled()
+    wanted, ignored = Filter.from_text(tab.query("filter"))
+    assert not ignored and wanted.range("brightness").low is not None
+    tab.see(f"{demo.catalog.count(wanted):,} of 1,200 images match")
+    shows(tab, ids(demo, wanted))
+
+
+def test_the_table_of_what_matches_is_a_file(tab, demo):
+    wanted = Filter(classes=("glacier",), splits=("test",))
+    tab.open("explore", f"?filter={wanted.to_text()}&order=path")
+    tab.page.get_by_role("button", name="Export").click()
+    link = tab.page.get_by_role("link", name="Table of 40 as CSV")
+    answer = tab.page.request.get(tab.url + link.get_attribute("href"))
+    assert answer.headers["content-disposition"] == 'attachment; filename="demo.csv"'
+    lines = answer.text().splitlines()
+    assert lines[0].startswith("path,class,split,state,width,height,bytes,brightness")
+    assert [line.split(",")[0] for line in lines[1:]] == [row.path for row in demo.catalog.page(wanted, by="path")]

@@ -200,7 +200,7 @@ def _work(data: Dataset) -> bool:
 
 
 def _bar(data: Dataset, now: Work) -> None:
-    bar, action = st.columns([6, 1], vertical_alignment="center")
+    bar, action = st.columns([4, 1], vertical_alignment="center")
     left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
     count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
     bar.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"The map: {now.phase}{count}")
@@ -232,7 +232,7 @@ def _staleness(data: Dataset, of: Points, busy: bool) -> None:
         (gone, "image is gone or changed", "images are gone or changed"),
     )
     said = ", ".join(f"{n:,} {one if n == 1 else many}" for n, one, many in changes if n)
-    text, action = st.columns([6, 1], vertical_alignment="center")
+    text, action = st.columns([3, 1], vertical_alignment="center")
     text.caption(f"Since this map was drawn, {said}: not on it." if said else "This map was drawn on earlier embeddings.")
     with action:
         _start_button(data, "Draw anew")

@@ -1,6 +1,6 @@
 """The map's canvas: a component that draws points of the plane, and hears of areas drawn round them and of points opened.
 
-Plotly's WebGL scatter was tried first. This one is here because it needs no graphics card, sends back an area's corners instead of
+In place of plotly's WebGL scatter: it needs no graphics card, sends back an area's corners instead of
 every point inside it, and keeps its zoom when the figure changes.
 """
 

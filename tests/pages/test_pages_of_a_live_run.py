@@ -24,7 +24,7 @@ def test_a_run_is_watched_stopped_and_resumed_from_the_page(tab, start_run, wait
         assert tab.figure(f"{chart}-{run.id}")["data"]
     bars = [bar.proto.text for bar in tab.at.get("progress")]
     assert [bar.partition(":")[0] for bar in bars] == ["Prepare", "Train", "Evaluate"]
-    assert re.match(r"Train: epoch \d+ of 1000, .* left", bars[1])
+    assert re.match(r"Train: (epoch \d+ of 1000|frozen layers.*), .* left", bars[1])
     assert re.search(r"Step \*\*\d+\*\*, \*\*[\d.]+\*\* images/s, batch loss \*\*[\d.]+\*\*", tab.text)
     tab.open("evaluate")
     assert "has not been scored: it is training" in tab.text

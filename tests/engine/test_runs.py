@@ -28,6 +28,15 @@ def write_status(run, state, **more):
     write_json(run.path / "status.json", {"state": state, "updated": time.time(), **more})
 
 
+def leave_as_a_killed_process(run):
+    """The lease signed and held by nobody: an orderly end would have emptied it."""
+    lease = Lease(run.path / "lease")
+    assert lease.acquire()
+    signed = lease.path.read_bytes()
+    lease.release()
+    lease.path.write_bytes(signed)
+
+
 def test_a_created_run_says_what_it_is(run):
     data = datasets.dataset("scenes")
     assert run.config == configure("scenes", seed=5)
@@ -38,6 +47,7 @@ def test_a_created_run_says_what_it_is(run):
 
 @pytest.mark.parametrize("state", ["preparing", "training", "evaluating"])
 def test_a_state_that_claims_life_without_a_process_reads_interrupted(run, state):
+    leave_as_a_killed_process(run)
     write_status(run, state, detail="epoch 2 of 5", progress=0.4)
     status = run.status
     assert (status.state, status.detail, status.progress, status.active) == ("interrupted", "epoch 2 of 5", 0.4, False)

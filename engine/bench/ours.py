@@ -20,6 +20,8 @@ from engine.pixels import decoded
 from engine.training.facts import Step
 from engine.training.finetune import FineTuning, Images
 
+_LONG = 1000  # times the sample: more than any measurement sees
+
 
 def training(job: dict) -> Iterator[int]:
     """Fine-tune as a run does, from decoded pictures, one training after the other; yields the images of each step."""
@@ -43,10 +45,10 @@ def training(job: dict) -> Iterator[int]:
 def embedding(job: dict) -> Iterator[int]:
     """Embeddings as a run or the map asks for them, from the files; yields the images of each batch."""
     trunk = network.build(job["model"], "none", job["size"])
-    files = [Path(file) for file in job["files"]]
-    while True:
-        for indices, _, _ in forward(files, trunk, Preprocessing(job["size"], trunk.mean, trunk.std), compute()):
-            yield len(indices)
+    # As one long list: a real one has thousands of files, not a few hundred again and again.
+    files = [Path(file) for file in job["files"]] * _LONG
+    for indices, _, _ in forward(files, trunk, Preprocessing(job["size"], trunk.mean, trunk.std), compute()):
+        yield len(indices)
 
 
 def _weights(name: str) -> str:

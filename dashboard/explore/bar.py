@@ -21,7 +21,8 @@ _TEXT = 230  # pixels
 
 def filter_bar(data: Dataset, classes: Sequence[str], wanted: Filter, run: Run | None) -> None:
     """Draw the bar for `wanted`; what is changed in it becomes the filter before the next rerun."""
-    splits = [split for split in SPLITS if split in set(data.catalog.counts(Filter(state=wanted.state))["split"])]
+    present = data.catalog.counts(Filter(state=wanted.state))["split"].unique()
+    splits = [split for split in SPLITS if split in present]
     with st.container(horizontal=True, vertical_alignment="top", gap="small", key="filter-bar"):
         with st.popover("Class", icon=":material/label:", key="filter-class-panel"):
             _class_panel(classes, wanted)

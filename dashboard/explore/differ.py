@@ -60,7 +60,7 @@ def do_splits_differ(asked: Asked) -> None:
 
 
 def _choose_pair(asked: Asked) -> tuple[str, str] | None:
-    present = set(asked.data.catalog.counts()["split"])
+    present = asked.data.catalog.counts()["split"].unique()
     splits = [split for split in SPLITS if split in present]
     pairs = {f"{a}-{b}": (a, b) for place, a in enumerate(splits) for b in splits[place + 1 :]}
     if not pairs:

@@ -139,7 +139,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _wait(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def _wait(condition: Callable[[], object], seconds: float = 240.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"still not so after {seconds} s"

@@ -13,7 +13,7 @@ from dashboard import cached, url, words
 from dashboard.map_points import Colouring, Points, by_class, by_split, by_verdict
 from dashboard.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.scatter import scatter
-from dashboard.selecting import Pick, from_corners, read
+from dashboard.selecting import AREA, Pick, from_corners, read
 from dashboard.server import about_url
 from engine import mapping
 from engine.data.answers import answers
@@ -23,7 +23,6 @@ from engine.jobs import Work
 from engine.projection import FEWEST
 from engine.runs import Run
 
-_AREA = "area"
 _STRAYS = 12
 _RATE = 90  # images/s that a laptop embeds: what is promised before anything was measured
 _POLL = 1.0  # seconds
@@ -40,7 +39,7 @@ class Selected:
 
 def selected(data: Dataset) -> Selected | None:
     """What the address selects on the map; None where it selects nothing, or on a map that is drawn otherwise now."""
-    pick = read(url.recall(_AREA) or "")
+    pick = read(url.recall(AREA) or "")
     of = cached.map_points(data)
     if pick is None or of is None or pick.version != of.drawn.version:
         return None
@@ -63,7 +62,7 @@ def chip(data: Dataset) -> None:
     found = selected(data)
     if found is not None:
         st.button(
-            f"{len(found.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url.forget, args=(_AREA,),
+            f"{len(found.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url.forget, args=(AREA,),
             help="End the selection on the map",
         )  # fmt: skip
 
@@ -111,18 +110,18 @@ def _chosen(data: Dataset) -> Selected | None:
     """What is selected, kept in the address; what the address holds of an earlier map is said and removed."""
     found = selected(data)
     if found is not None:
-        url.remember(_AREA, found.pick.to_text())
-    elif url.recall(_AREA):
+        url.remember(AREA, found.pick.to_text())
+    elif url.recall(AREA):
         st.caption("The selection in this address was made on an earlier map of this dataset, and is left out.")
-        url.forget(_AREA)
+        url.forget(AREA)
     return found
 
 
 def _select(pick: Pick | None) -> None:
     if pick is None:
-        url.forget(_AREA)
+        url.forget(AREA)
     else:
-        url.set_choice(_AREA, pick.to_text())
+        url.set_choice(AREA, pick.to_text())
 
 
 def _coloured(
@@ -142,7 +141,7 @@ def _strays(of: Points, seen: np.ndarray) -> None:
     """A list that selects without a pointer: images of one class whose neighbours are of another."""
     names = of.columns.names
     found = {f"{own}_{around}": (own, around, n) for own, around, n in of.strays(seen, _STRAYS)}
-    pick = read(url.recall(_AREA) or "")
+    pick = read(url.recall(AREA) or "")
     now = "_".join(map(str, pick.among)) if pick is not None and pick.among else ""
 
     def say(option: str) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 
 FINE = 10  # steps of a corner's coordinates to a unit of the map; pointer.js rounds to the same
 _CORNERS = 120  # more is no area of ours
-_AREA = re.compile(rf"([0-9a-f]{{8}})((?:_-?\d{{1,6}}\.-?\d{{1,6}}){{3,{_CORNERS}}})")
+AREA = "area"  # of the address
+_PICK = re.compile(rf"([0-9a-f]{{8}})((?:_-?\d{{1,6}}\.-?\d{{1,6}}){{3,{_CORNERS}}})")
 _AMONG = re.compile(r"([0-9a-f]{8})_among_(\d{1,6})_(\d{1,6})")
 
 
@@ -40,7 +41,7 @@ def read(text: str) -> Pick | None:
     """The pick that an address holds; None for what says nothing to us."""
     if match := _AMONG.fullmatch(text):
         return Pick(match[1], among=(int(match[2]), int(match[3])))
-    if match := _AREA.fullmatch(text):
+    if match := _PICK.fullmatch(text):
         corners = [tuple(map(int, corner.split("."))) for corner in match[2][1:].split("_")]
         return Pick(match[1], np.array(corners, float) / FINE)
     return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from dashboard import url, words
+from dashboard.selecting import AREA
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.runs import Run
@@ -51,6 +52,12 @@ def put(wanted: Filter) -> None:
         url.remember(KEY, text)
     else:
         url.forget(KEY)
+
+
+def clear() -> None:
+    """No condition, and no area on the map: everything is shown."""
+    put(Filter())
+    url.forget(AREA)
 
 
 def change(**fields: object) -> None:
@@ -120,4 +127,4 @@ def chip_row(wanted: Filter) -> None:
         "Conditions: a click removes one", list(range(len(found))), selection_mode="multi", format_func=labels.__getitem__,
         key="filter-chips", on_change=removed, label_visibility="collapsed",
     )  # fmt: skip
-    st.button("Clear all", on_click=put, args=(Filter(),), type="tertiary", key="clear-filter")
+    st.button("Clear all", on_click=clear, type="tertiary", key="clear-filter")

@@ -7,7 +7,6 @@ from dashboard.explore import conditions
 from dashboard.explore.asked import Asked
 from dashboard.explore.charts import images
 from dashboard.map import within
-from engine.data.filters import Filter
 
 _OFFERED = 4
 
@@ -28,4 +27,4 @@ def nothing_matches(asked: Asked) -> None:
                 args=(chip.without,), icon=":material/filter_alt_off:",
             )  # fmt: skip
         if chips and not helpful:
-            st.button("Clear all conditions", on_click=conditions.put, args=(Filter(),), key="drop-all")
+            st.button("Clear all conditions", on_click=conditions.clear, key="drop-all")

@@ -78,6 +78,9 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
         recorder.event({"kind": "resumed", "step": trainer.step, "epoch": trainer.epoch})
         for note in (*resumed.notes, f"Resumed after step {trainer.step}, in epoch {trainer.epoch + 1}."):
             recorder.record(Message(note))
+    elif any(event.get("kind") == "step" for event in run.events()[0]):
+        # Killed before its first save: what it told of the steps that it takes again does not count.
+        recorder.event({"kind": "resumed", "step": 0, "epoch": 0})
     lead, saved = where.rank == 0, time.monotonic()
     if lead:
         dynamics.begin(run.path, images[1].contents, images[1].labels)

@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 
 import psutil
 import pytest
@@ -63,6 +64,29 @@ def ended(process, run):
     return run.status
 
 
+def test_sigterm_finishes_the_batch_saves_and_leaves_no_helper(create, start, wait):
+    run = create(workers=2, trainable=1.0)
+    process = start(run)
+    wait(stepped(run))
+    helpers = wait(lambda: psutil.Process(process.pid).children(recursive=True))
+    os.kill(process.pid, signal.SIGTERM)
+    before = len(steps(run))
+    assert ended(process, run).state == "stopped"
+    assert checkpoint.load(run.path, "last").step == steps(run)[-1] <= before + 2
+    assert [helper for helper in helpers if helper.is_running() and helper.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_kill_9_takes_the_helpers_along_and_is_seen_at_once(create, start, wait):
+    run = create(workers=2, trainable=1.0)
+    process = start(run)
+    wait(stepped(run))
+    helpers = wait(lambda: psutil.Process(process.pid).children(recursive=True))
+    process.kill()
+    process.join()
+    assert run.status.state == "interrupted"
+    wait(lambda: not [h for h in helpers if h.is_running() and h.status() != psutil.STATUS_ZOMBIE], 5)
+
+
 def test_a_second_signal_ends_it_at_once_and_says_so(create, start, wait):
     run = create()
     process = start(run)
@@ -104,6 +128,53 @@ def test_where_nothing_at_all_can_be_written_the_reader_knows_that_it_was_no_kil
         "The process ended while the run was training, and could not write why: the disk may be full or read-only."
     )
     assert checkpoint.load(run.path, "last").notes == ()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 120 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120m", "tmpfs", folder]).returncode:
+        pytest.skip("a file system cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_disk_that_is_full_to_the_last_byte_is_a_sentence(create, start, small_disk, wait):
+    run = create()
+    elsewhere = small_disk / run.id
+    shutil.move(run.path, elsewhere)
+    run.path.symlink_to(elsewhere)
+    process = start(run)
+    wait(lambda: checkpoint.generations(run.path, "last"))
+    psutil.Process(process.pid).suspend()
+    with open(small_disk / "filler", "wb", buffering=0) as filler:
+        for size in (1 << 20, 4096):
+            with pytest.raises(OSError, match="No space left"):
+                while True:
+                    filler.write(bytes(size))
+    psutil.Process(process.pid).resume()
+    status = ended(process, run)
+    assert (status.state, status.error[:18]) == ("failed", "The disk is full (")
+    assert status.hint == "Free some space, then resume: the run goes on from its last checkpoint."
+    saved = checkpoint.load(run.path, "last")
+    (small_disk / "filler").unlink()
+    start(run)
+    wait(lambda: steps(run)[-1] > saved.step + 1)
+    sequence = [event["seq"] for event in run.events()[0]]
+    assert sequence == list(range(1, len(sequence) + 1))
+
+
+def test_too_little_memory_is_a_sentence_with_the_way_out(create, start, wait):
+    run = create()
+    process = start(run)
+    wait(stepped(run))
+    used = psutil.Process(process.pid).memory_info().vms
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (used, used))
+    status = ended(process, run)
+    assert (status.state, status.error) == ("failed", "The memory ran out.")
+    assert status.hint == "Set a smaller batch_size or image_size, or a smaller model."
 
 
 def test_a_directory_that_is_deleted_under_the_run_stays_deleted_and_the_process_goes(create, start, wait):

@@ -123,6 +123,8 @@ def heed_signals(path: Path, told: Connection) -> None:
 def follow(path: Path, home: Path, slots: int = 1) -> None:
     """The run's own process, as the launcher starts it, in a session of its own."""
     os.setsid()
+    # As in a process of its own: the fork server has left its method as the default.
+    multiprocessing.set_start_method("fork", force=True)
     os.environ |= {"SCENESCOPE_HOME": str(home), queue.SLOTS: str(slots)}
     torch.set_num_threads(1)
     with open(path / "train.log", "ab") as log:

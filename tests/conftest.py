@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,14 @@ def _write_class(folder: Path, kind: str, count: int, first: int = 0) -> list[Pa
     for i, file in enumerate(files):
         scene(kind, first + i).save(file)
     return files
+
+
+@pytest.fixture(autouse=True)
+def _main_module_stays() -> Iterator[None]:
+    """AppTest leaves its script as `__main__`, which a test's child process would then try to run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def test_choosing_and_turning_pages_keeps_pictures_scroll_and_selection(tab, ser
     )
     assert tab.state(SCROLL) == before
 
-    tab.page.get_by_role("button", name="Page 2").click()
+    tab.page.get_by_role("button", name="Page 2", exact=True).click()
     expect(count).to_have_text("2 selected, 2 of them on other pages")
     tab.settled()
     assert not set(tab.ids("explore")) & set(first)

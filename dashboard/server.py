@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from dashboard.delay import send_at_once
 from dashboard.lasting import spare_lasting_objects
 from dashboard.words import plain
 from engine.data import adding
@@ -150,6 +151,7 @@ async def lifespan(app: Any) -> AsyncIterator[dict]:
     """Make the demo dataset in the background at the first start, so that it is there without a click."""
     # Every browser tab polls: one line a request would bury what matters.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    send_at_once()
     if not any(known.name == DEMO for known in datasets()):
         try:
             adding.start(DEMO)

@@ -27,6 +27,7 @@ class Recorder:
         self._state = "queued"
         self._began = time.monotonic()
         self._first_done: int | None = None
+        self._total = 0
         self._last_status = 0.0
         self._ending = False
 
@@ -76,9 +77,11 @@ class Recorder:
 
     def _progress(self, fact: Progress) -> None:
         now = time.monotonic()
-        if self._first_done is None or fact.done < self._first_done:
-            self._first_done, self._began = fact.done, now
-        if now - self._last_status < _STATUS_INTERVAL and fact.done < fact.total:
+        # Another phase counts other things: its time left begins anew, and the last one's full bar does not stay.
+        anew = self._first_done is None or fact.done < self._first_done or fact.total != self._total
+        if anew:
+            self._first_done, self._began, self._total = fact.done, now, fact.total
+        if not anew and now - self._last_status < _STATUS_INTERVAL and fact.done < fact.total:
             return
         self._last_status = now
         elapsed, done = now - self._began, fact.done - self._first_done

@@ -1,0 +1,35 @@
+"""Every cache of the dashboard: each key holds what the answer depends on, so that nothing stale is shown."""
+
+from dashboard.cached.augmented import drawn, each_alone, mixed, square, withstood
+from dashboard.cached.catalogs import class_counts, classes, colours, drift
+from dashboard.cached.loading import heavy, warm_up
+from dashboard.cached.maps import index, map_points, neighbours, newer, picked
+from dashboard.cached.models import answers, heatmaps, model
+from dashboard.cached.runs import estimate, history, per_class, predictions, scores
+
+__all__ = [
+    "answers",
+    "class_counts",
+    "classes",
+    "colours",
+    "drawn",
+    "drift",
+    "each_alone",
+    "estimate",
+    "heatmaps",
+    "heavy",
+    "history",
+    "index",
+    "map_points",
+    "mixed",
+    "model",
+    "neighbours",
+    "newer",
+    "per_class",
+    "picked",
+    "predictions",
+    "scores",
+    "square",
+    "warm_up",
+    "withstood",
+]

@@ -1,0 +1,76 @@
+"""Pictures as augmentation makes them, and what a model says of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.cached.loading import heavy
+from dashboard.cached.models import checkpoint_identity, model
+from engine.config import Config
+from engine.data.datasets import Dataset, dataset
+from engine.data.images import load_square
+from engine.pipelines import parse
+from engine.runs import Run
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def square(file: str, content: str, size: int) -> np.ndarray:
+    """What the network sees of a picture: (size, size, 3) uint8. `content` names what is in the file. Raises ImageError."""
+    return load_square(Path(file), size)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def drawn(contents: tuple[str, ...], _squares: np.ndarray, recipe: str, seed: int) -> np.ndarray:
+    """One draw of a pipeline on each picture: (n, size, size, 3) uint8, for squares of the same shape."""
+    torch, augment = heavy("torch"), heavy("engine.augment")
+    images = torch.from_numpy(_squares).permute(0, 3, 1, 2).contiguous()
+    drawn = augment.seeded(images, augment.pipeline(recipe, images.shape[-1]), seed)
+    return drawn.permute(0, 2, 3, 1).numpy()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def each_alone(content: str, _square: np.ndarray, recipe: str, seed: int) -> np.ndarray:
+    """One draw of each step of a pipeline by itself: (steps, size, size, 3) uint8."""
+    torch, augment = heavy("torch"), heavy("engine.augment")
+    image = torch.from_numpy(_square.copy()).permute(2, 0, 1).contiguous()
+    return augment.alone(image, parse(recipe), seed).permute(0, 2, 3, 1).numpy()
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def mixed(
+    contents: tuple[str, ...],
+    _squares: np.ndarray,
+    labels: tuple[int, ...],
+    classes: int,
+    recipe: str,
+    kind: str,
+    alpha: float,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures after a pipeline and a mixing, (n, size, size, 3) uint8, and the shares of their classes, (n, classes)."""
+    torch, mixing = heavy("torch"), heavy("engine.training.mixing")
+    images = torch.from_numpy(drawn(contents, _squares, recipe, seed)).permute(0, 3, 1, 2).float()
+    config = Config(method="finetune", mixing=kind, mixing_alpha=alpha)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        images, shares = mixing.mixer(config, classes)(images, torch.tensor(labels))
+    return images.round().byte().permute(0, 2, 3, 1).numpy(), shares.numpy()
+
+
+def withstood(run: Run, data: Dataset, recipe: str) -> pd.DataFrame:
+    """`engine.withstand.withstood` of one step on validation images of the dataset. Raises UserError."""
+    return _withstood(run, checkpoint_identity(run), data.name, data.catalog.fingerprint(), recipe)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _withstood(run: Run, identity: str, dataset_name: str, fingerprint: str, recipe: str) -> pd.DataFrame:
+    pictures = _validation_sample(run, identity, dataset_name, fingerprint)
+    return pd.DataFrame(heavy("engine.withstand").withstood(model(run), pictures, parse(recipe).steps))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "Sample":  # noqa: F821
+    images = heavy("engine.scoring").of_split(dataset(dataset_name), "validation", run.classes)
+    return heavy("engine.withstand").sample(images, model(run).meta.image_size)

@@ -1,0 +1,61 @@
+"""What runs have written, read once for all sessions."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.cached.loading import heavy
+from engine.config import Config
+from engine.estimates import Speeds, document, known_speeds
+from engine.history import History, Reader
+from engine.runs import Run
+
+
+def predictions(run: Run, split: str) -> pd.DataFrame:
+    """The prediction table of a split. Raises UserError."""
+    file = run.path / f"predictions-{split}.parquet"
+    return _predictions(run, split, file.stat().st_mtime_ns if file.exists() else 0)
+
+
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _predictions(run: Run, split: str, changed: int) -> pd.DataFrame:
+    return run.predictions(split)
+
+
+def scores(run: Run, split: str) -> dict:
+    """`engine.metrics.evaluation` of a split. Raises UserError."""
+    file = run.path / f"predictions-{split}.parquet"
+    return _scores(run, split, file.stat().st_mtime_ns if file.exists() else 0)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _scores(run: Run, split: str, changed: int) -> dict:
+    return heavy("engine.metrics").evaluation(_predictions(run, split, changed), run.classes)
+
+
+def per_class(run: Run, split: str) -> pd.DataFrame:
+    """Columns class, precision, recall, f1, support: the rates of `scores` as numbers, NaN where there is none."""
+    frame = pd.DataFrame(scores(run, split)["per_class"])
+    return frame.astype(dict.fromkeys(("precision", "recall", "f1"), float))
+
+
+def estimate(config: Config) -> dict | None:
+    """`engine.estimates.document` of a configuration; None where its speed on this machine has not been measured."""
+    speeds = known_speeds(config)
+    return _estimate(config, speeds) if speeds else None
+
+
+# What is cached of the images changes meanwhile: the estimate is made anew now and then.
+@st.cache_data(max_entries=64, ttl=20, show_spinner=False, hash_funcs={Config: repr, Speeds: repr})
+def _estimate(config: Config, speeds: Speeds) -> dict:
+    return document(config, speeds)
+
+
+def history(run: Run) -> History:
+    """What the events of the run say now: parsed once for all sessions, at each poll only what is new."""
+    events = run.path / "events.jsonl"
+    return _reader(run, events.stat().st_ino if events.exists() else 0).history()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Run: lambda run: str(run.path)})
+def _reader(run: Run, inode: int) -> Reader:
+    return Reader(run)

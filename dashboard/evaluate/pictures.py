@@ -1,0 +1,78 @@
+"""The pictures of some rows of the prediction table: sorted, in pages, each opened under the lens by a click."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import url
+from dashboard.evaluate.scored import Scored
+from dashboard.gallery import Tile, gallery
+from dashboard.lens import lens
+from dashboard.server import preview_url, thumbnail_url
+
+PAGE = 60
+SORTS = {"loss": ("loss", False), "confidence": ("confidence", False), "margin": ("margin", True)}
+_SORT_HELP = "loss: the worst mistakes first; confidence: the surest answers first; margin: the closest calls first"
+
+Row = "pd.core.frame.Pandas"  # what `itertuples` gives of the prediction table
+
+
+def choose_order(key: str = "sort") -> str:
+    """By what the pictures are sorted, kept in the URL as `key`: for galleries that share one order."""
+    return url.choose(st.segmented_control, "Sort by", list(SORTS), key, help=_SORT_HELP)
+
+
+def ordered(rows: pd.DataFrame, order: str) -> pd.DataFrame:
+    column, ascending = SORTS[order]
+    return rows.sort_values(column, ascending=ascending, kind="stable")
+
+
+def pictures(
+    scored: Scored,
+    rows: pd.DataFrame,
+    key: str,
+    *,
+    of: str = "",
+    page: str = "page",
+    size: str = "M",
+    empty: str = "No image is here.",
+    notes: Callable[[Row], Sequence[str]] | None = None,
+) -> None:
+    """Draw `rows` of the prediction table in their order, a page of them at a time; a click opens one under the lens.
+
+    `of` names what the rows are (a cell, a slice): another begins at its first page, which the URL keeps as `page`. `notes`
+    gives a row's lines under its caption; without it, how sure the answer was and its loss.
+    """
+    number = url.turn(max(1, -(-len(rows) // PAGE)), f"{scored.run.id}-{scored.split}-{of}", page)
+    shown = rows.iloc[(number - 1) * PAGE : number * PAGE]
+    tiles = [_tile(scored, row, notes or _usual) for row in shown.itertuples()]
+    opened = gallery(tiles, key=key, size=size, empty=empty).opened
+    if opened is not None:
+        lens(scored.run, rows.reset_index(drop=True), rows["image_id"].tolist().index(opened))
+
+
+def _usual(row: Row) -> list[str]:
+    return [f"{row.confidence:.0%} sure, loss {row.loss:.2f}"]
+
+
+def _tile(scored: Scored, row: Row, notes: Callable[[Row], Sequence[str]]) -> Tile:
+    true, predicted = scored.classes[row.true], scored.classes[row.predicted]
+    dataset, wrong = scored.run.config.dataset, row.true != row.predicted
+    return Tile(
+        id=row.image_id,
+        src=thumbnail_url(dataset, row.image_id, row.content),
+        caption=true,
+        notes=notes(row),
+        colour=scored.colours[true],
+        badge=predicted if wrong else None,
+        badge_colour=scored.colours[predicted],
+        alt=f"{true}, {'taken for ' + predicted if wrong else 'recognised'}, {row.path}",
+        preview=preview_url(dataset, row.image_id, row.content),
+        facts={
+            "Answer": f"{predicted}, {row.confidence:.1%}",
+            "Margin to the second class": f"{row.margin:.1%}",
+            "Loss": f"{row.loss:.3f}",
+            "File": row.path,
+        },
+    )

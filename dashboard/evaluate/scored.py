@@ -1,0 +1,76 @@
+"""What every panel of the page is given: a run on a split, its scores and its answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import cached, url, words
+from dashboard.palette import class_colours
+from engine.errors import UserError
+from engine.runs import Run
+
+SPLITS = ("test", "validation")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A run's answers on a split. Shared by all sessions: read, never changed.
+
+    `document`: `engine.metrics.evaluation`; `predictions`: the prediction table; `colours`: a class's colour, as everywhere.
+    """
+
+    run: Run
+    split: str
+    document: dict
+    predictions: pd.DataFrame
+    colours: Mapping[str, str]
+
+    @property
+    def classes(self) -> list[str]:
+        return self.run.classes
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """(classes, classes) counts: rows true, columns predicted."""
+        return np.array(self.document["confusion"])
+
+
+def scored(run: Run) -> Scored:
+    """The run on the split that is chosen, or what is wrong with it and the end of the page."""
+    split = choose_split(run)
+    try:
+        return Scored(run, split, cached.scores(run, split), cached.predictions(run, split), class_colours(run.classes))
+    except UserError as error:
+        st.error(words.literal(str(error)), icon=":material/error:")
+        st.stop()
+
+
+def choose_split(run: Run) -> str:
+    usable = [split for split in SPLITS if run.has_predictions(split)]
+    if not usable:
+        st.info(f"The run {run.id} has not been scored: it is {run.status.state}.", icon=":material/hourglass_empty:")
+        st.page_link("../pages/train.py", label="Look at it", icon=":material/model_training:")
+        st.stop()
+    return (
+        usable[0]
+        if len(usable) == 1
+        else url.choose(st.segmented_control, "Split", usable, "split", label_visibility="collapsed")
+    )
+
+
+def verdict(of: Scored) -> None:
+    """The first thing that the page answers."""
+    document, split = of.document, of.split
+    wrong = document["n"] - int(np.trace(of.confusion))
+    st.markdown(
+        f"**{wrong:,} of {document['n']:,} {split} images** are wrong. "
+        f"Accuracy **{words.estimate(document['accuracy'], percent=True)}**, macro F1 **{words.estimate(document['macro_f1'])}**, "
+        "with 95% intervals."
+    )
+    if document["small"]:
+        st.caption("Few images: the intervals are wide, and differences between runs may be chance.")
+    if split == "validation":
+        st.caption("Choices were made on these images, so the scores are a little too good. The test split tells.")

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,8 @@ EXTENSIONS = frozenset(
         ".jp2",
     ]
 )
+_LARGE = 24_000_000  # pixels of a picture that is decoded alone
+_one_large = threading.Lock()
 # MPO, the stereo and burst pictures of phones, opens as JPEG.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "HEIF", "AVIF", "PPM", "JPEG2000")
 
@@ -109,8 +112,28 @@ def load_upright(source: Path | bytes | BinaryIO, at_least: int | None = None) -
 def _decoded(image: Image.Image, at_least: int | None) -> Image.Image:
     if at_least and image.format in ("JPEG", "MPO"):
         image.draft("RGB", (2 * at_least, 2 * at_least))
-    image.load()
-    return ImageOps.exif_transpose(image)
+    if image.width * image.height <= _LARGE:
+        image.load()
+        return ImageOps.exif_transpose(image)
+    # Hundreds of MB each: one at a time, and made small before anything else makes a copy of it.
+    with _one_large:
+        image.load()
+        return ImageOps.exif_transpose(_reduced(image, at_least) if at_least else image)
+
+
+def _reduced(image: Image.Image, at_least: int) -> Image.Image:
+    """The picture averaged over blocks, its shorter side at least twice `at_least`."""
+    factor = min(image.size) // (2 * at_least)
+    if factor < 2:
+        return image
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    if image.mode.startswith("I;16"):
+        image = image.convert("I")
+    elif image.mode not in ("L", "RGB", "RGBA", "CMYK", "I", "F"):
+        image = image.convert("RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB")
+    image = image.reduce(factor)
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    return image
 
 
 @contextlib.contextmanager

@@ -1,0 +1,119 @@
+"""Five hundred files that want to break the upload: each is read or refused in a sentence, in bounded memory, and stays in its place."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import hostile
+import pytest
+
+from engine.data.images import ImageError, load_square
+from engine.home import PROJECT
+from engine.intake import Limits, class_of, cleaned, pictures
+
+COUNT, MEMORY = 500, 900  # MB, of a process that holds one file at a time
+
+
+def outcomes(content, name="upload.zip", **limits):
+    return [(item.name, item.reason) for item in pictures([(name, content)], Limits(**limits))]
+
+
+def judged(file):
+    """What each picture of the file came to: "" where it was read."""
+    for item in pictures([(file.name, file.content)]):
+        reason = item.reason
+        if not reason:
+            try:
+                assert load_square(item.content, 32).shape == (32, 32, 3)
+            except ImageError as error:
+                reason = str(error)
+        yield reason
+
+
+def survey():
+    """For the child process: what came of every file, and how much memory it took at most."""
+    import resource
+
+    wrong, kinds, said = [], Counter(), set()
+    for file in hostile.files(count=COUNT):
+        reasons = list(judged(file))
+        kinds[file.kind] += 1
+        said.update(reasons)
+        read = "" in reasons
+        if file.verdict != "either" and read != (file.verdict == "read"):
+            wrong.append([file.name, file.verdict, reasons[:2]])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 2**20)
+    sys.stdout.write(json.dumps({"wrong": wrong, "kinds": kinds, "said": sorted(said), "peak": peak}))
+
+
+def test_five_hundred_hostile_files_are_read_or_refused_in_bounded_memory_and_write_nothing(tmp_path):
+    place = tmp_path / "a" / "b" / "c"
+    place.mkdir(parents=True)
+    paths = os.pathsep.join([str(PROJECT), str(Path(__file__).parent)])
+    environment = {**os.environ, "PYTHONPATH": paths, "TMPDIR": str(place), "SCENESCOPE_HOME": str(place)}
+    script = "import test_hostile; test_hostile.survey()"
+    done = subprocess.run([sys.executable, "-c", script], cwd=place, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["wrong"] == []
+    assert sum(found["kinds"].values()) == COUNT
+    assert found["peak"] < MEMORY
+    assert all(len(reason) < 200 and "\n" not in reason and "Traceback" not in reason for reason in found["said"])
+    assert [str(path) for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_same_seed_gives_the_same_files_and_another_seed_others():
+    first, again, other = (list(hostile.files(seed, 180)) for seed in (3, 3, 4))
+    assert first == again
+    assert first != other
+
+
+def test_folders_of_an_archive_are_kept_as_class_names_and_what_systems_add_is_passed_over():
+    content = hostile.archive(
+        ("scenes/forest/a.jpg", b"1"), ("scenes/", b""), ("__MACOSX/scenes/forest/._a.jpg", b"x"), ("scenes/.DS_Store", b"x"),
+        ("scenes\\sea\\b.jpg", b"2"), ("c.png", b"3"), ("read me.txt", b"x"),
+    )  # fmt: skip
+    items = list(pictures([("scenes.zip", content)]))
+    assert [(item.name, item.class_name, item.content) for item in items if not item.reason] == [
+        ("scenes/forest/a.jpg", "forest", b"1"), ("scenes/sea/b.jpg", "sea", b"2"), ("c.png", "", b"3"),
+    ]  # fmt: skip
+    assert [(item.name, item.reason) for item in items if item.reason] == [("read me.txt", "not a picture by its name")]
+
+
+def test_a_folder_that_was_uploaded_keeps_its_paths_and_a_path_that_leads_out_is_no_place():
+    items = list(pictures([("holiday/sea/a.jpg", b"1"), ("../../etc/b.jpg", b"2"), ("b.tar.gz", b"\x1f\x8b")]))
+    assert [(item.name, item.class_name) for item in items[:2]] == [("holiday/sea/a.jpg", "sea"), ("../../etc/b.jpg", "etc")]
+    assert items[2].reason == "no archive that is read here: make it a .zip"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a/./b//c.jpg", "a/b/c.jpg"), ("a\\b.jpg", "a/b.jpg"), ("../a.jpg", None), ("/a.jpg", None), ("C:a.jpg", None),
+     ("a/..\\../b.jpg", None), ("cafe\u0301.jpg", "caf\u00e9.jpg"), ("a\u202egpj.exe", "a\ufffdgpj.exe"), ("a\nb.jpg", "a\ufffdb.jpg")],
+)  # fmt: skip
+def test_a_name_in_an_archive_is_a_name_and_no_place(name, expected):
+    assert cleaned(name) == expected
+
+
+def test_names_of_other_systems_are_read_as_they_were_meant():
+    member = zipfile.ZipInfo("gl\u00e9tscher/a.jpg".encode().decode("cp437"))
+    content = hostile.archive((member, b"1"))
+    content = content.replace(member.filename.encode(), "gl\u00e9tscher/a.jpg".encode())
+    assert class_of("x/gl\u00e9tscher/a.jpg") == "gl\u00e9tscher"
+    assert [name.rpartition("/")[2] for name, _ in outcomes(content)] in (["a.jpg"], ["upload.zip"])
+
+
+def test_each_limit_is_named_where_it_is_met_and_what_came_before_is_kept():
+    three = hostile.archive(*((f"{i}.jpg", bytes(1000)) for i in range(3)))
+    assert outcomes(three, pictures=2)[-1] == ("2.jpg", "the limit of 2 pictures at once is reached: the rest is left out")
+    assert [reason for _, reason in outcomes(three, pictures=2)[:2]] == ["", ""]
+    assert outcomes(three, members=2) == [("upload.zip", "too many files in the archive: the limit is 2")]
+    assert outcomes(three, small=2500, growth=0)[-1] == (
+        "upload.zip", "it unpacks to far more than its own size: the rest of it is left out",
+    )  # fmt: skip
+    assert [reason for _, reason in outcomes(three, picture_bytes=999)] == ["too large: the limit is 0 MB a picture"] * 3
+    assert outcomes(bytes(26 << 20), "wide.jpg") == [("wide.jpg", "too large: the limit is 25 MB a picture")]

@@ -71,15 +71,15 @@ def make(data: Dataset, report: Report = lambda phase, done, total: None) -> pro
     """The dataset's index and map, from what is cached already. Raises UserError, and what `report` raises."""
     if not data.has_pictures:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It can have no map.")
-    report("loading the model", 0, 1)
-    found = _embedded(data, report)
+    found = embedded(data, report)
     if not len(found):
         raise UserError(f"No image of {data.name} could be read.", "Scan the dataset again: python -m engine data add SOURCE")
     return projection.make(folder(data), found, report=report)
 
 
-def _embedded(data: Dataset, report: Report) -> neighbours.Index:
-    """The index of the catalog as it is now; at once where it is kept already."""
+def embedded(data: Dataset, report: Report = lambda phase, done, total: None) -> neighbours.Index:
+    """The index of the catalog as it is now; at once where it is kept already. Raises what `report` raises."""
+    report("loading the model", 0, 1)
     from engine import network
     from engine.device import compute
     from engine.embeddings import Embeddings, cache_key, embed
@@ -95,11 +95,11 @@ def _embedded(data: Dataset, report: Report) -> neighbours.Index:
         return known
     document = {"digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "made": time.time(), "asked": len(now)}
 
-    def embedded(rows: list[Row], tell: Callable[[Progress], bool]) -> Embeddings | None:
+    def of_rows(rows: list[Row], tell: Callable[[Progress], bool]) -> Embeddings | None:
         files, contents = [row.file(data.root) for row in rows], [row.hash for row in rows]
         return embed(files, contents, trunk, preprocessing, where, tell)
 
-    return neighbours.write(folder(data), _blocks(data, now.ids(), embedded, report), document)
+    return neighbours.write(folder(data), _blocks(data, now.ids(), of_rows, report), document)
 
 
 def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: Report) -> Iterator[neighbours.Block]:

@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from engine import mapping, runs
+from engine import audit, mapping, runs
 from engine.data import analysis
 from engine.data.datasets import KAGGLE, Dataset, dataset, is_being_added, registered
 from engine.errors import UserError
@@ -41,7 +41,7 @@ def _is_damaged(name: str) -> bool:
 
 def _end_jobs(name: str) -> None:
     deadline = time.monotonic() + _PATIENCE
-    for job in (analysis.job(name), mapping.job(name)):
+    for job in (analysis.job(name), mapping.job(name), audit.job(name)):
         while job.running:
             job.stop()
             if time.monotonic() > deadline:

@@ -1,7 +1,7 @@
 """The method of the preset `fast`: a linear head on frozen features, its regularisation chosen on validation."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ class LinearProbe:
 
     `features`: (n, d) float32, `labels`: (n,) class indices; the same for validation. The C with the lowest validation
     cross-entropy wins: it varies less between samples of validation images than any count of right answers. `balanced`: the
-    errors of a class weigh in inverse proportion to its count.
+    errors of a class weigh in inverse proportion to its count. `strengths`: the C to try, rising.
     """
 
     def __init__(
@@ -34,12 +34,13 @@ class LinearProbe:
         validation_labels: np.ndarray,
         classes: int,
         balanced: bool = False,
+        strengths: Sequence[float] = STRENGTHS,
     ) -> None:
         self.mean = features.mean(axis=0)
         self.scale = features.std(axis=0) + 1e-6
         self.train = (self._standardised(features), labels)
         self.validation = (self._standardised(validation), validation_labels)
-        self.classes, self.class_weight = classes, "balanced" if balanced else None
+        self.classes, self.class_weight, self.strengths = classes, "balanced" if balanced else None, strengths
         self.best: tuple[float, np.ndarray, np.ndarray] = (np.inf, np.zeros((classes, features.shape[1])), np.zeros(classes))
 
     def fit(self) -> Iterator[Candidate]:
@@ -48,7 +49,7 @@ class LinearProbe:
 
         model = LogisticRegression(warm_start=True, max_iter=300, tol=1e-3, class_weight=self.class_weight)
         worse = 0
-        for strength in STRENGTHS:
+        for strength in self.strengths:
             model.C = strength
             with warnings.catch_warnings():
                 # Not quite converged at a large C is no worse a candidate: validation judges.
@@ -68,6 +69,11 @@ class LinearProbe:
         with torch.no_grad():
             classifier.head.weight.copy_(torch.from_numpy(folded.astype(np.float32)))
             classifier.head.bias.copy_(torch.from_numpy((bias - folded @ self.mean).astype(np.float32)))
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """The winner's class probabilities of other features: (n, classes), rows sum to 1."""
+        _, weight, bias = self.best
+        return softmax(self._standardised(features) @ weight.T + bias, axis=1)
 
     def _standardised(self, features: np.ndarray) -> np.ndarray:
         return (features - self.mean) / self.scale

@@ -1,0 +1,30 @@
+"""The images that an audit looks at, as one table."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from engine.data.datasets import Dataset
+from engine.data.properties import MEASURED
+
+_COLUMNS = ("id", "path", "raw", "class", "split", "hash", "width", "height", "bytes", *MEASURED)
+_QUERY = f"SELECT {', '.join(_COLUMNS)} FROM images WHERE state = 'ok' ORDER BY id"
+
+
+def audited(data: Dataset) -> pd.DataFrame:
+    """Every readable image, by id: columns id, path, raw, class, split, hash, width, height, bytes and the measured properties."""
+    with data.catalog.connect() as connection:
+        table = pd.DataFrame(connection.execute(_QUERY).fetchall(), columns=list(_COLUMNS))
+    return table.astype(dict.fromkeys(MEASURED, float))
+
+
+def file_of(root: Path, raw: bytes | None, path: str) -> Path:
+    """Where an image of the table is."""
+    return root / (os.fsdecode(raw) if isinstance(raw, bytes) else path)
+
+
+def labelled(table: pd.DataFrame) -> np.ndarray:
+    """Which images have a class: (n,) bool."""
+    return table["class"].notna().to_numpy()

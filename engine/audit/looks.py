@@ -1,0 +1,124 @@
+"""How images look once decoded: a hash of their pixels and a small grey picture, computed once a content and cached.
+
+One SQLite file in `cache/audit/`, committed as it goes: an audit that was killed goes on where it was.
+"""
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from scipy.fft import dctn
+
+from engine.data.images import ImageError, open_image, read_content
+from engine.files import content_hash
+from engine.home import cache_dir
+
+SIDE = 64  # pixels of the small grey picture, whatever the image's shape
+_HASHED = 32  # pixels that the perceptual hash looks at
+_CHUNK = 512  # images that a kill may cost
+_ASKED = 500  # values in one question to SQLite
+
+
+class Look(NamedTuple):
+    """`pixels`: 16 bytes, the same for the same decoded RGB picture; `small`: SIDE * SIDE bytes of grey."""
+
+    pixels: bytes
+    small: bytes
+
+
+class Looks:
+    """The looks of image contents, from the cache."""
+
+    def __init__(self) -> None:
+        self.file = cache_dir("audit") / f"looks-{SIDE}.sqlite"
+
+    def complete(self, files: Sequence[Path], contents: Sequence[str], report: Callable[[int, int], None]) -> None:
+        """Look at the contents that are not known yet; a file that cannot be read any more, or holds another, is passed over."""
+        known = set(self.pixels(contents))
+        waiting = list({content: file for content, file in zip(contents, files, strict=True) if content not in known}.items())
+        had = len(contents) - len(waiting)
+        report(had, len(contents))
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for start in range(0, len(waiting), _CHUNK):
+                looked = []
+                for content, look in pool.map(_look, waiting[start : start + _CHUNK]):
+                    looked += [(content, *look)] if look else []
+                    report(had := had + 1, len(contents))
+                with self._connect() as connection:
+                    connection.executemany("INSERT OR REPLACE INTO looks VALUES (?, ?, ?)", looked)
+
+    def pixels(self, contents: Sequence[str]) -> dict[str, bytes]:
+        """The hash of the pixels of each content that is known."""
+        return dict(self._ask("content, pixels", contents))
+
+    def small(self, contents: Sequence[str]) -> dict[str, np.ndarray]:
+        """The small grey picture of each content that is known: (SIDE, SIDE) uint8."""
+        return {
+            content: np.frombuffer(small, np.uint8).reshape(SIDE, SIDE)
+            for content, small in self._ask("content, small", contents)
+        }
+
+    def hashes(self, contents: Sequence[str]) -> np.ndarray:
+        """The perceptual hashes of these contents: (n,) uint64; 0 for those that are not known."""
+        found = np.zeros(len(contents), np.uint64)
+        for start in range(0, len(contents), _CHUNK):
+            asked = contents[start : start + _CHUNK]
+            small = self.small(asked)
+            places = [i for i, content in enumerate(asked) if content in small]
+            if places:
+                found[start + np.array(places)] = perceptual_hashes(np.stack([small[asked[i]] for i in places]))
+        return found
+
+    def _ask(self, columns: str, contents: Sequence[str]) -> Iterator[tuple]:
+        with self._connect() as connection:
+            for start in range(0, len(contents), _ASKED):
+                asked = contents[start : start + _ASKED]
+                query = f"SELECT {columns} FROM looks WHERE content IN ({','.join('?' * len(asked))})"
+                yield from connection.execute(query, asked)
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.file, timeout=60)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE IF NOT EXISTS looks (content TEXT PRIMARY KEY, pixels BLOB, small BLOB)")
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+
+def look(image: Image.Image) -> Look:
+    """The look of an RGB picture."""
+    digest = hashlib.blake2b(f"{image.width}x{image.height}".encode(), digest_size=16)
+    digest.update(image.tobytes())
+    small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+    return Look(digest.digest(), small.tobytes())
+
+
+def perceptual_hashes(small: np.ndarray) -> np.ndarray:
+    """64 bits of each small grey picture (n, SIDE, SIDE) uint8: the signs of its lowest frequencies about their median.
+
+    (n,) uint64. The DCT hash of Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010.
+    """
+    part = SIDE // _HASHED
+    coarse = small.reshape(len(small), _HASHED, part, _HASHED, part).mean(axis=(2, 4), dtype=np.float32)
+    low = dctn(coarse, axes=(1, 2))[:, 1:9, 1:9].reshape(len(small), 64)
+    bits = low > np.median(low, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(">u8")[:, 0].astype(np.uint64)
+
+
+def _look(item: tuple[str, Path]) -> tuple[str, Look | None]:
+    content, file = item
+    try:
+        found = read_content(file)[0]
+        return content, look(open_image(found)) if content_hash(found) == content else None
+    except (ImageError, OSError):
+        return content, None

@@ -1,0 +1,79 @@
+"""Making an audit: a job in the background, or the command line.
+
+Embeddings and looks are cached by content as they are computed, so that an audit that was ended goes on where it was.
+"""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from engine import mapping, neighbours
+from engine.audit import confident, duplicates, kept
+from engine.audit.findings import Finding, finding
+from engine.audit.folds import out_of_fold
+from engine.audit.images import audited, file_of, labelled
+from engine.audit.kept import Audit
+from engine.audit.looks import Looks
+from engine.data.datasets import Dataset
+from engine.errors import UserError
+from engine.jobs import Report
+
+
+def make(data: Dataset, report: Report = lambda phase, done, total: None) -> Audit:
+    """Audit the dataset and keep what is found. Raises UserError, and what `report` raises."""
+    if not data.has_pictures:
+        raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to audit.")
+    began, fingerprint = time.time(), data.catalog.fingerprint()
+    table = audited(data)
+    index = mapping.embedded(data, report)
+    report("looking at the images", 0, len(table))
+    looks = Looks()
+    files = [file_of(data.root, raw, path) for raw, path in zip(table["raw"], table["path"], strict=True)]
+    looks.complete(files, table["hash"].tolist(), lambda done, total: report("looking at the images", done, total))
+    exact = _exact(table, looks)
+    near, likeness = exact, np.ones(len(table))
+    findings = [
+        *duplicates.exact_sets(table, exact),
+        *duplicates.near_sets(table, exact, near, likeness),
+        *duplicates.leaks(table, exact, near, likeness),
+        *duplicates.conflicts(table, exact, near, likeness),
+    ]
+    ids, classes, labels, probabilities = _judged(table, index, near, report)
+    findings += _label_issues(table[table["id"].isin(ids)], classes, labels, probabilities)
+    document = {
+        "dataset": data.name, "made": began, "seconds": round(time.time() - began, 2), "fingerprint": fingerprint,
+        "images": len(table), "classes": classes, "model": index.document["model"],
+    }  # fmt: skip
+    return kept.keep(data, findings, document, ids, probabilities)
+
+
+def _exact(table: pd.DataFrame, looks: Looks) -> np.ndarray:
+    """The group of each image's pixels; an image that cannot be read any more is alone with the copies of its file."""
+    pixels = looks.pixels(table["hash"].tolist())
+    return duplicates.same_pixels([pixels.get(content, content) for content in table["hash"]])
+
+
+def _judged(
+    table: pd.DataFrame, index: neighbours.Index, groups: np.ndarray, report: Report
+) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
+    """The labelled images with an embedding: ids (n,), the class names, labels (n,) into them, probabilities (n, classes)."""
+    judged = labelled(table) & np.isin(table["id"], index.ids)
+    ids = table["id"].to_numpy()[judged]
+    classes = sorted(table["class"][judged].unique())
+    labels = pd.Categorical(table["class"][judged], classes).codes.astype(int)
+    vectors = index.vectors(np.searchsorted(index.ids, ids))
+    probabilities = out_of_fold(
+        vectors, labels, groups[judged], len(classes), lambda done, total: report("judging the labels", done, total)
+    )
+    return ids, classes, labels, probabilities
+
+
+def _label_issues(table: pd.DataFrame, classes: list[str], labels: np.ndarray, probabilities: np.ndarray) -> Iterator[Finding]:
+    scores = confident.suspicion(labels, probabilities)
+    for row in np.flatnonzero(confident.suspects(labels, probabilities)):
+        best, of = int(probabilities[row].argmax()), table.iloc[[row]]
+        given, other = probabilities[row, labels[row]], probabilities[row, best]
+        detail = f"Labelled {classes[labels[row]]} ({given:.0%}); a model trained without it says {classes[best]} ({other:.0%})."
+        yield finding("label_issue", scores[row], of, detail, suggestion=classes[best])

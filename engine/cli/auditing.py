@@ -1,0 +1,46 @@
+"""`audit`: what is wrong with a dataset's images and labels."""
+
+import argparse
+from typing import Any
+
+from engine import audit
+from engine.audit import making
+from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.data.datasets import dataset
+
+_SHOWN = 3  # findings of a kind
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    auditing = commands.add_parser("audit", help="find duplicates, leaks, label errors, outliers and poor pictures")
+    auditing.add_argument("--dataset", required=True, metavar="NAME", help="name of a registered dataset")
+    auditing.add_argument("--kept", action="store_true", help="print the last audit instead of making one")
+    json_flag(auditing)
+    auditing.set_defaults(command=_audit)
+
+
+def _audit(args: argparse.Namespace) -> None:
+    data, lines = dataset(args.dataset), {}
+
+    def report(phase: str, done: int, total: int) -> None:
+        lines.setdefault(phase, progress_line(phase))(done, total)
+
+    made = (audit.found(data) if args.kept else None) or making.make(data, report)
+    if args.json:
+        print_json(document(made))
+        return
+    print(f"{data.name}: {made.document['images']:,} images were looked at in {made.document['seconds']:.0f} s.\n")
+    counts = made.counts()
+    print_table(["findings", "kind", ""], [[counts[kind], kind, audit.KINDS[kind].help] for kind in audit.KINDS])
+    for kind in (kind for kind, count in counts.items() if count):
+        print(f"\n{audit.KINDS[kind].title}, the worst first:")
+        for found in made.findings(kind).head(_SHOWN).itertuples():
+            print(f"  {found.score:.3f}  {found.detail}")
+            print("".join(f"         {path}\n" for path in found.paths), end="")
+    print(f"\nDecide on them on the page Clean; all of them: python -m engine audit --dataset {data.name} --kept --json")
+
+
+def document(made: audit.Audit) -> dict[str, Any]:
+    """The audit as one JSON document."""
+    said = {key: value for key, value in made.document.items() if key not in ("format", "probabilities")}
+    return {**said, "counts": made.counts(), "findings": [found.document() for found in made.all]}

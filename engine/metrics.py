@@ -32,14 +32,24 @@ def confusion(predictions: pd.DataFrame, classes: int) -> np.ndarray:
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
+def wilson(right: np.ndarray | int, n: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's 95% interval of the shares right / n (Wilson 1927): two arrays, NaN where n is 0."""
+    right, n, z = np.asarray(right, float), np.asarray(n, float), 1.959964
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = right / n
+        centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
+
+
+def proportion(right: int, n: int) -> Estimate:
+    """The share right / n with Wilson's interval."""
+    low, high = wilson(right, n)
+    return Estimate(right / n if n else float("nan"), float(low), float(high))
+
+
 def accuracy(matrix: np.ndarray) -> Estimate:
-    """Share of images whose predicted class is the true one, with Wilson's interval (Wilson 1927)."""
-    n, right = int(matrix.sum()), int(np.trace(matrix))
-    if n == 0:
-        return Estimate(float("nan"), float("nan"), float("nan"))
-    z, p = 1.959964, right / n
-    centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Estimate(p, float((centre - half) / (1 + z * z / n)), float((centre + half) / (1 + z * z / n)))
+    """Share of images whose predicted class is the true one, with Wilson's interval."""
+    return proportion(int(np.trace(matrix)), int(matrix.sum()))
 
 
 def macro_f1(matrix: np.ndarray, seed: int = 0) -> Estimate:
@@ -77,6 +87,26 @@ def per_class(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     with np.errstate(invalid="ignore", divide="ignore"):
         values = {"precision": right / predicted, "recall": right / support, "f1": 2 * right / (support + predicted)}
     return pd.DataFrame({"class": list(classes), **values, "support": support, "predicted": predicted})
+
+
+def per_class_intervals(matrix: np.ndarray, classes: Sequence[str], seed: int = 0) -> pd.DataFrame:
+    """`per_class` with 95% intervals: precision_low, precision_high and so on.
+
+    Wilson's for precision and recall, which are shares; a percentile bootstrap over images for F1, of which a resample is a multinomial
+    draw of the class's right answers, its errors and all other images. A class without a single error takes the limits of its recall.
+    """
+    table, rng, n = per_class(matrix, classes), np.random.default_rng(seed), int(matrix.sum())
+    right = np.diag(matrix)
+    wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * right
+    table["precision_low"], table["precision_high"] = wilson(right, table["predicted"])
+    table["recall_low"], table["recall_high"] = wilson(right, table["support"])
+    table["f1_low"], table["f1_high"] = table["recall_low"], table["recall_high"]
+    for index in np.flatnonzero(wrong):
+        draws = rng.multinomial(n, np.array([right[index], wrong[index], n - right[index] - wrong[index]]) / n, size=BOOTSTRAPS)
+        total = 2 * draws[:, 0] + draws[:, 1]
+        f1 = 2 * draws[:, 0][total > 0] / total[total > 0]
+        table.loc[index, ["f1_low", "f1_high"]] = np.quantile(f1, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return table
 
 
 def confused_pairs(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:

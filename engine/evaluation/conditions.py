@@ -1,0 +1,91 @@
+"""The conditions that slices are made of: each is a filter of the catalog, so that a slice can be opened and shared."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from engine.data.columns import Columns
+from engine.data.filters import Filter, Range
+from engine.data.properties import PROPERTIES, Property
+from engine.data.view import view
+
+QUARTERS = (0.25, 0.5, 0.75)
+_TENTHS = (0.1, 0.9)
+_MOST_FOLDERS = 40
+_FINEST = 6  # decimals that an address keeps
+
+
+def of_property(values: np.ndarray, of: Property, quantiles: Sequence[float] = QUARTERS) -> list[Filter]:
+    """Ranges that part the known values of a property at these quantiles, the lowest first; none where all values are one.
+
+    The limits are rounded to what a person reads, as far as that keeps them apart.
+    """
+    known = np.unique(values[~np.isnan(values)].astype(np.float64))
+    if len(known) < 2:
+        return []
+    exact = np.quantile(values[~np.isnan(values)].astype(np.float64), quantiles)
+    wanted = len(np.unique(exact))
+    rounded = (np.unique(np.round(exact, digits)) for digits in range(of.digits, _FINEST + 1))
+    edges = next((found for found in rounded if len(found) == wanted), np.unique(np.round(exact, _FINEST)))
+    edges = [float(edge) for edge in edges if known[0] <= edge < known[-1]]
+    lows, highs = [None, *(_just_above(edge, known) for edge in edges)], [*edges, None]
+    return [
+        Filter(ranges=(Range(of.name, low, high),)) for low, high in zip(lows, highs, strict=True) if (low, high) != (None, None)
+    ]
+
+
+def _just_above(edge: float, known: np.ndarray) -> float:
+    """A lower limit that leaves out values equal to the edge: a range holds both of its limits."""
+    place = np.searchsorted(known, np.float32(edge))
+    if known[place] > np.float32(edge):
+        return edge
+    return float(np.floor(known[place + 1] * 10**_FINEST) / 10**_FINEST)
+
+
+def of_folders(paths: Iterable[str]) -> list[Filter]:
+    """The folders of the paths, on every level, those with the most images first."""
+    counts: dict[str, int] = {}
+    for path in paths:
+        parts = path.split("/")[:-1]
+        for folder in itertools.accumulate(parts, lambda above, name: f"{above}/{name}"):
+            counts[f"{folder}/"] = counts.get(f"{folder}/", 0) + 1
+    return [Filter(text=folder) for folder in sorted(counts, key=lambda folder: -counts[folder])[:_MOST_FOLDERS]]
+
+
+def of_classes(classes: Sequence[str]) -> list[Filter]:
+    return [Filter(classes=(name,)) for name in classes]
+
+
+def single(columns: Columns, rows: np.ndarray, paths: Iterable[str], classes: Sequence[str]) -> list[Filter]:
+    """Every condition that is tried: quarters and outer tenths of each property, folders, classes.
+
+    rows: positions of the images in the columns.
+    """
+    found = []
+    for name, of in PROPERTIES.items():
+        values = columns.values(name)[rows]
+        tenths = of_property(values, of, _TENTHS)
+        # Between the tenths lies the middle: no slice.
+        found += of_property(values, of) + ([tenths[0], tenths[-1]] if len(tenths) == 3 else [])
+    return [*found, *of_folders(paths), *of_classes(classes)]
+
+
+def both(a: Filter, b: Filter) -> Filter | None:
+    """The images that match both; None where both speak of the same thing."""
+    same = {r.name for r in a.ranges} & {r.name for r in b.ranges}
+    if same or (a.classes and b.classes) or (a.text and b.text):
+        return None
+    ranges = tuple(sorted(a.ranges + b.ranges, key=lambda r: r.name))
+    return replace(a, classes=a.classes or b.classes, text=a.text or b.text, ranges=ranges)
+
+
+def matching(columns: Columns, rows: np.ndarray, wanted: Sequence[Filter]) -> np.ndarray:
+    """(conditions, n) bool: which of the images at `rows` match each filter, as Explore would have it."""
+    found, holds = np.zeros((len(wanted), len(rows)), bool), np.zeros(len(columns), bool)
+    for place, one in enumerate(wanted):
+        holds[:] = False
+        holds[view(columns, one).positions] = True
+        found[place] = holds[rows]
+    return found

@@ -1,0 +1,53 @@
+"""Prediction tables as evaluation takes them: whole, and in agreement with the run's classes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import UserError
+from engine.predictions import EPSILON
+from engine.runs import Run
+
+
+def scored(run: Run, split: str) -> pd.DataFrame:
+    """The run's prediction table of a split, checked. Raises UserError where it is missing, damaged or cut short."""
+    return checked(run.predictions(split), run.classes, f"{run.id} on {split}")
+
+
+def checked(predictions: pd.DataFrame, classes: Sequence[str], of: str) -> pd.DataFrame:
+    """The table itself where every row fits the classes. Raises UserError, which calls the table `of`."""
+    hint = "Delete the file, then write it again: python -m engine evaluate ID --split SPLIT"
+    if not len(predictions):
+        raise UserError(f"The predictions of {of} hold no image.", hint)
+    lengths = predictions["probabilities"].map(len)
+    if (lengths != len(classes)).any():
+        raise UserError(
+            f"The predictions of {of} are cut short: a row has {int(lengths.min())} probabilities for {len(classes)} classes.",
+            hint,
+        )
+    indices = predictions[["true", "predicted"]].to_numpy()
+    known = (indices >= 0).all() and (indices < len(classes)).all()
+    if not known or not np.isfinite(probabilities(predictions)).all():
+        raise UserError(f"The predictions of {of} do not fit the run's classes.", hint)
+    return predictions
+
+
+def probabilities(predictions: pd.DataFrame) -> np.ndarray:
+    """(n, classes) float64 of a table: rows sum to 1."""
+    return np.stack(predictions["probabilities"].to_numpy()).astype(np.float64)
+
+
+def right(predictions: pd.DataFrame) -> np.ndarray:
+    """(n,) bool: which answers are the true class."""
+    return (predictions["true"] == predictions["predicted"]).to_numpy()
+
+
+def uncalibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """(n, classes) probabilities as they were before division of the logits by the temperature (Guo et al. 2017).
+
+    The logarithm of a softmax is the logits less a constant, so that nothing but the probabilities is needed.
+    """
+    logits = temperature * np.log(np.maximum(probabilities, EPSILON**2))
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)

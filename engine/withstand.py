@@ -53,7 +53,8 @@ def withstood(model: Model, pictures: Sample, steps: Sequence[Step]) -> Iterator
 
     Columns: step (its place), factor, text (the step as it was done), n, plain and confidence (mean probability of the true
     class without and with the step), drop with low and high (its mean over the images and a 95% bootstrap interval, paired
-    by image), worst (the index of the class that loses most) and worst_drop. A step without strengths has one row.
+    by image), hurts (whether that is a loss to look at), worst (the index of the class that loses most) and worst_drop. A step
+    without strengths has one row.
     """
     size = pictures.squares.shape[1]
     images = to_uint8_batch(pictures.squares).contiguous()
@@ -67,7 +68,7 @@ def withstood(model: Model, pictures: Sample, steps: Sequence[Step]) -> Iterator
             yield {
                 "step": place, "factor": factor, "text": stronger.text, "n": len(plain),
                 "plain": float(plain.mean()), "confidence": float(after.mean()),
-                "drop": fall.value, "low": fall.low, "high": fall.high,
+                "drop": fall.value, "low": fall.low, "high": fall.high, "hurts": fall.low > HURTS,
                 "worst": int(by_class.idxmax()), "worst_drop": float(by_class.max()),
             }  # fmt: skip
 
@@ -98,6 +99,6 @@ def _confidence(model: Model, squares: np.ndarray, labels: np.ndarray) -> np.nda
 def verdict(rows: pd.DataFrame) -> str:
     """Of one step's rows: "hurts" at its own strength, "withstood" at every strength tried, or "" between the two."""
     own = rows[rows["factor"] == 1.0].iloc[0]
-    if own["low"] > HURTS:
+    if own["hurts"]:
         return "hurts"
     return "withstood" if (rows["high"] < SAFE).all() else ""

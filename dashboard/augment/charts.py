@@ -50,7 +50,7 @@ def _curve(frame: pd.DataFrame) -> list[go.Scatter]:
         ),
         go.Scatter(
             x=frame["factor"], y=frame["confidence"], mode="lines+markers", line={"color": ACCENT, "width": 2},
-            marker={"size": [11 if mine else 6 for mine in own], "color": [BAD if d > 0.05 else ACCENT for d in frame["low"]]},
+            marker={"size": [11 if mine else 6 for mine in own], "color": [BAD if hurts else ACCENT for hurts in frame["hurts"]]},
             customdata=[[t, float(p)] for t, p in zip(text, plain, strict=True)], hovertemplate=hover,
         ),
     ]  # fmt: skip

@@ -66,7 +66,7 @@ def _warning(run: Run, step: Step, rows: pd.DataFrame) -> str:
     own = rows[rows["factor"] == 1.0].iloc[0]
     strengths = ", ".join(f"{step.kind.strengths[name].label} {value:g}" for name, value in step.values.items())
     worst = words.literal(run.classes[int(own["worst"])])
-    milder = rows[(rows["factor"] < 1.0) & (rows["low"] <= cached.heavy("engine.withstand").HURTS)]
+    milder = rows[(rows["factor"] < 1.0) & ~rows["hurts"]]
     way_out = " At half the strength it does not." if len(milder) else ""
     return (
         f"**{step.kind.label}**{f' ({strengths})' if strengths else ''} takes away what the model knows a picture by: its confidence "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-from PIL import Image
+from PIL import Image, ImageColor
 
 from dashboard import cached, url, words
 from engine.backbones import DEFAULT, backbone
@@ -105,14 +105,17 @@ def _seen(image: np.ndarray, normalised: bool) -> np.ndarray:
 
 
 def encoded(images: Sequence[np.ndarray], columns: int) -> bytes:
-    """Pictures of (size, size, 3) on one sheet with transparent gaps, as a WebP: quick to make, one download instead of n."""
+    """Pictures of (size, size, 3) on one sheet, as a JPEG: five times as quick to make as a WebP, one download instead of n.
+
+    The gaps are of the page's own colour, which a JPEG cannot leave out.
+    """
     size = images[0].shape[0]
     rows, step = -(-len(images) // columns), size + _GAP
-    sheet = np.zeros((rows * step - _GAP, columns * step - _GAP, 4), np.uint8)
+    page = ImageColor.getrgb(st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor"))
+    sheet = np.full((rows * step - _GAP, columns * step - _GAP, 3), page, np.uint8)
     for place, image in enumerate(images):
         top, left = (place // columns) * step, (place % columns) * step
-        sheet[top : top + size, left : left + size, :3] = image
-        sheet[top : top + size, left : left + size, 3] = 255
+        sheet[top : top + size, left : left + size] = image
     content = io.BytesIO()
-    Image.fromarray(sheet).save(content, "WEBP", quality=88, method=0)
+    Image.fromarray(sheet).save(content, "JPEG", quality=90, subsampling=0)
     return content.getvalue()

@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from torchvision.transforms import v2
 
-from engine.augment import PixelDropout, RandomGamma, alone, augment, draw_seeds, draws, pipeline
+from engine.augment import Blur, PixelDropout, RandomGamma, alone, augment, draw_seeds, draws, pipeline
 from engine.errors import UserError
 from engine.pipelines import BUILT_IN, Pipeline, Step, parse
 from engine.transforms import TRANSFORMS
@@ -130,3 +131,12 @@ def test_each_step_alone_is_that_step_done_for_certain(image):
     assert torch.equal(flipped, image.flip(-1))
     assert not black.any()
     assert alone(image, parse("none"), seed=1).shape == (0, 3, 48, 48)
+
+
+def test_blur_is_torchvisions_gaussian_blur(image):
+    torch.manual_seed(1)
+    ours = Blur((0.1, 2.0))(image)
+    torch.manual_seed(1)
+    theirs = v2.GaussianBlur(13, (0.1, 2.0))(image)
+    assert (ours.int() - theirs.int()).abs().max() <= 1
+    assert not torch.equal(ours, image)

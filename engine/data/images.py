@@ -4,8 +4,10 @@ import contextlib
 import io
 import os
 import stat
+import struct
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -36,6 +38,11 @@ EXTENSIONS = frozenset(
         ".jp2",
     ]
 )
+# What the plugins were seen to raise on damaged data (AVIF: RuntimeError).
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError, MemoryError,
+    struct.error, zlib.error,
+)  # fmt: skip
 _LARGE = 24_000_000  # pixels of a picture that is decoded alone
 _one_large = threading.Lock()
 # MPO, the stereo and burst pictures of phones, opens as JPEG.
@@ -147,7 +154,7 @@ def _said() -> Iterator[None]:
         raise
     except UnidentifiedImageError:
         raise NotAnImage("not a picture, whatever its name says") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError, OverflowError) as error:
+    except _DAMAGE as error:
         raise ImageError(f"damaged picture ({_short(error)})") from None
 
 

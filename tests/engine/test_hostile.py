@@ -1,5 +1,6 @@
 """Five hundred files that want to break the upload: each is read or refused in a sentence, in bounded memory, and stays in its place."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -67,7 +68,7 @@ def test_five_hundred_hostile_files_are_read_or_refused_in_bounded_memory_and_wr
 
 
 def test_the_same_seed_gives_the_same_files_and_another_seed_others():
-    first, again, other = (list(hostile.files(seed, 180)) for seed in (3, 3, 4))
+    first, again, other = (list(itertools.islice(hostile.files(seed), 60)) for seed in (3, 3, 4))
     assert first == again
     assert first != other
 

@@ -13,12 +13,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.figure import CONFIG, GRID, SMALL, class_axis, layout, plain, subtitles
-from dashboard.matrix import confusion_matrix
 from dashboard.palette import NEUTRAL
 
 __all__ = [
     "CONFIG",
-    "confusion_matrix",
     "probability_bars",
     "score_bars",
 ]

@@ -111,13 +111,14 @@ def per_class_intervals(matrix: np.ndarray, classes: Sequence[str], seed: int = 
 
 def confused_pairs(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     """Unordered pairs by how often one was taken for the other: columns a, b, a_as_b, b_as_a, errors, support."""
-    rows = [
-        (a, b, int(matrix[i, j]), int(matrix[j, i]), int(matrix[i, j] + matrix[j, i]), int(matrix[i].sum() + matrix[j].sum()))
-        for i, a in enumerate(classes)
-        for j, b in enumerate(classes)
-        if i < j and matrix[i, j] + matrix[j, i] > 0
-    ]
-    frame = pd.DataFrame(rows, columns=["a", "b", "a_as_b", "b_as_a", "errors", "support"])
+    first, second = np.nonzero(np.triu(matrix + matrix.T, 1))
+    names, support = np.array(classes, object), matrix.sum(axis=1)
+    frame = pd.DataFrame(
+        {
+            "a": names[first], "b": names[second], "a_as_b": matrix[first, second], "b_as_a": matrix[second, first],
+            "errors": matrix[first, second] + matrix[second, first], "support": support[first] + support[second],
+        }
+    )  # fmt: skip
     return frame.sort_values("errors", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -2,16 +2,23 @@
 
 from dashboard.cached.augmented import drawn, each_alone, mixed, square, withstood
 from dashboard.cached.catalogs import class_counts, classes, colours, drift
+from dashboard.cached.crossings import crossed, matrix_view, similarity_order
 from dashboard.cached.loading import heavy, warm_up
 from dashboard.cached.maps import index, map_points, neighbours, newer, picked
 from dashboard.cached.models import answers, heatmaps, model
+from dashboard.cached.pairs import AVERAGED, along, average_look, differences
 from dashboard.cached.runs import estimate, history, per_class, predictions, scores
 
 __all__ = [
+    "AVERAGED",
+    "along",
     "answers",
+    "average_look",
     "class_counts",
     "classes",
     "colours",
+    "crossed",
+    "differences",
     "drawn",
     "drift",
     "each_alone",
@@ -21,6 +28,7 @@ __all__ = [
     "history",
     "index",
     "map_points",
+    "matrix_view",
     "mixed",
     "model",
     "neighbours",
@@ -29,6 +37,7 @@ __all__ = [
     "picked",
     "predictions",
     "scores",
+    "similarity_order",
     "square",
     "warm_up",
     "withstood",

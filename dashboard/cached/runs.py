@@ -6,25 +6,31 @@ import streamlit as st
 from dashboard.cached.loading import heavy
 from engine.config import Config
 from engine.estimates import Speeds, document, known_speeds
+from engine.evaluation.tables import checked
 from engine.history import History, Reader
 from engine.runs import Run
 
 
 def predictions(run: Run, split: str) -> pd.DataFrame:
-    """The prediction table of a split. Raises UserError."""
+    """The prediction table of a split, shared by all sessions: read it, change nothing. Raises UserError."""
+    return _predictions(run, split, written(run, split))
+
+
+def written(run: Run, split: str) -> int:
+    """When the prediction table was written, in nanoseconds; 0 where there is none."""
     file = run.path / f"predictions-{split}.parquet"
-    return _predictions(run, split, file.stat().st_mtime_ns if file.exists() else 0)
+    return file.stat().st_mtime_ns if file.exists() else 0
 
 
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+# Not copied for each reader: at 100,000 images that alone would take a second.
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: str(run.path)})
 def _predictions(run: Run, split: str, changed: int) -> pd.DataFrame:
-    return run.predictions(split)
+    return checked(run.predictions(split), run.classes, f"{run.id} on {split}")
 
 
 def scores(run: Run, split: str) -> dict:
     """`engine.metrics.evaluation` of a split. Raises UserError."""
-    file = run.path / f"predictions-{split}.parquet"
-    return _scores(run, split, file.stat().st_mtime_ns if file.exists() else 0)
+    return _scores(run, split, written(run, split))
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})

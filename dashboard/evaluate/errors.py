@@ -1,146 +1,124 @@
 """What does it confuse? The matrix, the most confused pairs, and the pictures behind what is chosen."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cached, charts, url, words
-from dashboard.evaluate.pictures import choose_order, ordered, pictures
+from dashboard import cached, charts, words
+from dashboard.evaluate.cells import Chosen, Part, cell_box, chosen, set_chosen
+from dashboard.evaluate.confusions import confusions
+from dashboard.evaluate.pictures import Row, choose_order, ordered, pictures, usual
 from dashboard.evaluate.scored import Scored
+from dashboard.evaluate.sides import Crossed, choose_sides, tell
 from engine.metrics import confused_pairs
 
 _PAIRS = 6
-_NUMBERS = {"count": "count", "% of true": "true", "% of predicted": "predicted"}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What of the matrix is looked at: class indices, None for any; `both` adds the opposite direction."""
-
-    true: int | None
-    predicted: int | None
-    both: bool = False
-
-    @property
-    def pinned(self) -> tuple[int, int] | None:
-        return (self.true, self.predicted) if self.true is not None and self.predicted is not None else None
+_SCORES_UP_TO = 40  # classes whose scores are drawn; more are a table
 
 
 def what_does_it_confuse(scored: Scored) -> None:
-    _pair_pills(scored)
-    left, right = st.columns([5, 7], gap="large")
-    with left:
-        cell = _choose_cell(scored.classes)
-        _matrix(scored, cell)
-    with right:
-        _gallery(scored, cell)
+    _matrix_and_gallery(scored)
     st.subheader("Class by class", anchor=False)
-    bars = charts.score_bars(cached.per_class(scored.run, scored.split), scored.colours)
-    st.plotly_chart(bars, config=charts.CONFIG, key="class-scores")
+    _class_scores(scored)
 
 
-def _pair_pills(scored: Scored) -> None:
+@st.fragment
+def _matrix_and_gallery(scored: Scored) -> None:
+    """A part of its own: a click in the matrix runs this and nothing else."""
+    top, aside = st.columns([9, 2], vertical_alignment="bottom")
+    with aside:
+        of = choose_sides(scored)
+    classes = of.crossing.classes
+    with top:
+        _pair_pills(of)
+    tell(of)
+    left, right = st.columns([5, 7], gap="large")
+    now = chosen(classes)
+    with left:
+        confusions(of, now)
+    with right:
+        box, sort = st.columns([5, 3])
+        with box:
+            cell_box(now, of.matrix, classes)
+        with sort:
+            order = choose_order()
+        _gallery(of, now, order)
+
+
+def _pair_pills(of: Crossed) -> None:
     """The most confused pairs, a click each: both directions."""
-    classes = scored.classes
-    pairs = confused_pairs(scored.confusion, classes).head(_PAIRS)
-    labels = {f"{classes.index(p.a)}-{classes.index(p.b)}": f"{p.a} ⇄ {p.b}: {p.errors}" for p in pairs.itertuples()}
+    classes = of.crossing.classes
+    numbers = list(range(len(classes)))
+    pairs = confused_pairs(of.matrix, numbers).head(_PAIRS)
+    labels = {f"{p.a}-{p.b}_{p.b}-{p.a}": f"{classes[p.a]} ⇄ {classes[p.b]}: {p.errors:,}" for p in pairs.itertuples()}
     if not labels:
         return
 
     def pick() -> None:
-        places = (st.session_state["pair"] or "").split("-")
-        a, b = (classes[int(place)] for place in places) if len(places) == 2 else ("", "")
-        _set_cell(a, b, both=bool(a))
+        first = (st.session_state["pair"] or "").partition("_")[0]
+        part = Part(*map(int, first.split("-"))) if first else None
+        set_chosen(Chosen((part, part.opposite)) if part else Chosen())
 
-    true, predicted = url.recall("true") or "", url.recall("predicted") or ""
-    shown = f"{classes.index(true)}-{classes.index(predicted)}" if true in classes and predicted in classes else None
-    st.session_state["pair"] = shown if shown in labels and url.recall("both") == "1" else None
+    now = chosen(classes).to_text()
+    st.session_state["pair"] = now if now in labels else None
     st.pills("Most confused", list(labels), format_func=lambda pair: words.literal(labels[pair]), key="pair", on_change=pick)
 
 
-def _choose_cell(classes: Sequence[str]) -> Cell:
-    """The cell by two lists, which the matrix and the pairs set as well."""
-    left, right = st.columns(2)
-    options = ["", *classes]
-    true = url.choose(left.selectbox, "True class", options, "true", format_func=lambda c: c or "any", on_change=_one_direction)
-    predicted = url.choose(
-        right.selectbox, "Predicted class", options, "predicted", format_func=lambda c: c or "any", on_change=_one_direction
-    )
-    both = url.remember("both", url.recall("both") or "0") == "1"
-    places = [list(classes).index(name) if name else None for name in (true, predicted)]
-    return Cell(places[0], places[1], both and None not in places)
-
-
-def _matrix(scored: Scored, cell: Cell) -> None:
-    classes = scored.classes
-    unit = url.choose(st.segmented_control, "Numbers", list(_NUMBERS), "numbers", label_visibility="collapsed")
-
-    def picked() -> None:
-        points = st.session_state["matrix"].selection.points
-        if points:
-            true, predicted = (int(place) for place in points[0]["customdata"])
-            _set_cell(classes[true], classes[predicted], both=False)
-
-    figure = charts.confusion_matrix(
-        scored.confusion,
-        classes,
-        normalise=_NUMBERS[unit],
-        selected=cell.pinned,
-        dark=st.context.theme.type == "dark",
-    )
-    st.plotly_chart(figure, key="matrix", on_select=picked, selection_mode="points", config=charts.CONFIG)
-    st.button(
-        "Show all errors",
-        on_click=_set_cell,
-        args=("", "", False),
-        disabled=cell == Cell(None, None),
-        icon=":material/select_all:",
-    )
-
-
-def _gallery(scored: Scored, cell: Cell) -> None:
-    """The pictures behind the cell; two directions side by side leave room for smaller ones."""
-    order = choose_order()
-    directions = [cell, Cell(cell.predicted, cell.true)] if cell.both else [cell]
+def _gallery(of: Crossed, now: Chosen, order: str) -> None:
+    """The pictures behind what is chosen; the two directions of a pair stand side by side, smaller."""
+    classes = of.crossing.classes
+    directions = now.directions
     for place, (direction, panel) in enumerate(zip(directions, st.columns(len(directions), gap="medium"), strict=True)):
-        found = ordered(_behind(scored.predictions, direction), order)
+        found = ordered(of.images(direction.mask(len(classes))), order)
         with panel:
-            st.markdown(_title(len(found), direction, scored.classes))
+            st.markdown(_title(found, direction, of))
             pictures(
-                scored, found, f"cell-{place}", of=f"{direction}-{order}",
+                of.scored, found, f"cell-{place}", of=f"{of.key}-{direction.to_text()}-{order}",
                 page="page" if place == 0 else "page_back",  # the second direction turns its own pages
-                size="S" if cell.both else "M", empty="No image is in this cell.",
+                size="S" if len(directions) > 1 else "M", empty="No image is in this cell.", notes=_notes(of),
             )  # fmt: skip
 
 
-def _behind(predictions: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    """The rows of a cell; with a class left open, its errors."""
-    rows = pd.Series(True, index=predictions.index)
-    if cell.true is not None:
-        rows &= predictions["true"] == cell.true
-    if cell.predicted is not None:
-        rows &= predictions["predicted"] == cell.predicted
-    if cell.pinned is None:
-        rows &= predictions["true"] != predictions["predicted"]
-    return predictions[rows]
+def _notes(of: Crossed) -> Callable[[Row], Sequence[str]] | None:
+    """Where two runs are compared, a picture also says what the other one answers."""
+    if of.other is None:
+        return None
+    other, places = of.other
+    theirs = np.zeros(len(of.scored.predictions), int)
+    theirs[of.rows_of] = places
+
+    def notes(row: Row) -> Sequence[str]:
+        answer = other.predictions.iloc[theirs[row.Index]]
+        return [*usual(row), f"{other.run.id}: {other.classes[answer['predicted']]}, {answer['confidence']:.0%} sure"]
+
+    return notes
 
 
-def _title(n: int, cell: Cell, classes: Sequence[str]) -> str:
+def _title(found: pd.DataFrame, direction: Chosen, of: Crossed) -> str:
+    n, classes = len(found), of.crossing.classes
     images = f"**{n:,}** image{'' if n == 1 else 's'}"
-    true, predicted = (words.literal(classes[i]) if i is not None else None for i in (cell.true, cell.predicted))
-    if cell.pinned and cell.true == cell.predicted:
-        return f"{images} of **{true}** recognised"
-    said = " of **" + true + "**" if true else ""
-    return f"{images}{said} taken for **{predicted}**" if predicted else f"{images}{said} with a wrong answer"
+    if not direction:
+        return f"{images} with a wrong answer" if of.other is None else f"{images} on which the two runs differ"
+    wrong = int((found["true"] != found["predicted"]).sum())
+    if len(direction.parts) > 1:
+        return f"{images} in {len(direction.parts)} parts of the matrix, **{wrong:,}** of them wrong"
+    part = direction.parts[0]
+    row, column = (None if place is None else f"**{words.literal(classes[place])}**" for place in (part.row, part.column))
+    if row and column:
+        before, between, after = of.axes.same if part.row == part.column else of.axes.other
+        middle = f"{before}{row}{between}{'' if part.row == part.column else column}{after}"
+        return f"{images}: {middle}" if of.other or of.axes.rows != "↓ true" else f"{images} of {middle}"
+    kind = of.axes.of[0 if row else 1]
+    return f"{images}: {kind} {row or column}, **{wrong:,}** of them wrong"
 
 
-def _set_cell(true: str, predicted: str, both: bool) -> None:
-    url.set_choice("true", true)
-    url.set_choice("predicted", predicted)
-    url.set_choice("both", "1" if both else "0")
-
-
-def _one_direction() -> None:
-    url.set_choice("both", "0")
+def _class_scores(scored: Scored) -> None:
+    table = cached.per_class(scored.run, scored.split)
+    if len(table) <= _SCORES_UP_TO:
+        st.plotly_chart(charts.score_bars(table, scored.colours), config=charts.CONFIG, key="class-scores")
+        return
+    figures = {name: st.column_config.NumberColumn(format="%.3f") for name in ("precision", "recall", "f1")}
+    shown = table.sort_values("f1", kind="stable").assign(**{"class": table["class"].map(words.plain)})
+    st.dataframe(shown, hide_index=True, width="stretch", column_config=figures, key="class-scores")

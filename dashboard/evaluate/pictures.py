@@ -13,14 +13,14 @@ from dashboard.server import preview_url, thumbnail_url
 
 PAGE = 60
 SORTS = {"loss": ("loss", False), "confidence": ("confidence", False), "margin": ("margin", True)}
-_SORT_HELP = "loss: the worst mistakes first; confidence: the surest answers first; margin: the closest calls first"
+_SORTED = {"loss": "worst first (loss)", "confidence": "surest answers first", "margin": "closest calls first"}
 
 Row = "pd.core.frame.Pandas"  # what `itertuples` gives of the prediction table
 
 
 def choose_order(key: str = "sort") -> str:
     """By what the pictures are sorted, kept in the URL as `key`: for galleries that share one order."""
-    return url.choose(st.segmented_control, "Sort by", list(SORTS), key, help=_SORT_HELP)
+    return url.choose(st.selectbox, "Sort by", list(SORTS), key, label_visibility="collapsed", format_func=_SORTED.__getitem__)
 
 
 def ordered(rows: pd.DataFrame, order: str) -> pd.DataFrame:
@@ -36,23 +36,25 @@ def pictures(
     of: str = "",
     page: str = "page",
     size: str = "M",
+    most: int = PAGE,
     empty: str = "No image is here.",
     notes: Callable[[Row], Sequence[str]] | None = None,
 ) -> None:
-    """Draw `rows` of the prediction table in their order, a page of them at a time; a click opens one under the lens.
+    """Draw `rows` of the prediction table in their order, `most` of them a page; a click opens one under the lens.
 
     `of` names what the rows are (a cell, a slice): another begins at its first page, which the URL keeps as `page`. `notes`
     gives a row's lines under its caption; without it, how sure the answer was and its loss.
     """
-    number = url.turn(max(1, -(-len(rows) // PAGE)), f"{scored.run.id}-{scored.split}-{of}", page)
-    shown = rows.iloc[(number - 1) * PAGE : number * PAGE]
-    tiles = [_tile(scored, row, notes or _usual) for row in shown.itertuples()]
+    number = url.turn(max(1, -(-len(rows) // most)), f"{scored.run.id}-{scored.split}-{of}", page)
+    shown = rows.iloc[(number - 1) * most : number * most]
+    tiles = [_tile(scored, row, notes or usual) for row in shown.itertuples()]
     opened = gallery(tiles, key=key, size=size, empty=empty).opened
     if opened is not None:
         lens(scored.run, rows.reset_index(drop=True), rows["image_id"].tolist().index(opened))
 
 
-def _usual(row: Row) -> list[str]:
+def usual(row: Row) -> list[str]:
+    """How sure the answer was, and its loss."""
     return [f"{row.confidence:.0%} sure, loss {row.loss:.2f}"]
 
 

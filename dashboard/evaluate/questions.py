@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import url
 from dashboard.evaluate.errors import what_does_it_confuse
+from dashboard.evaluate.pairs import why_these_two
 from dashboard.evaluate.scored import Scored
 
 Panel = Callable[[Scored], None]
@@ -13,6 +14,7 @@ Panel = Callable[[Scored], None]
 # In this order, as far as they exist: errors, pairs, trust, slices, learnt, breaks.
 QUESTIONS: dict[str, tuple[str, Panel]] = {
     "errors": ("What does it confuse?", what_does_it_confuse),
+    "pairs": ("Why these two?", why_these_two),
 }
 
 

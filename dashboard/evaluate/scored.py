@@ -42,10 +42,15 @@ def scored(run: Run) -> Scored:
     """The run on the split that is chosen, or what is wrong with it and the end of the page."""
     split = choose_split(run)
     try:
-        return Scored(run, split, cached.scores(run, split), cached.predictions(run, split), class_colours(run.classes))
+        return of_run(run, split)
     except UserError as error:
         st.error(words.literal(str(error)), icon=":material/error:")
         st.stop()
+
+
+def of_run(run: Run, split: str) -> Scored:
+    """The run on a split. Raises UserError where its table is missing or damaged."""
+    return Scored(run, split, cached.scores(run, split), cached.predictions(run, split), class_colours(run.classes))
 
 
 def choose_split(run: Run) -> str:

@@ -105,19 +105,23 @@ class Tab:
         self.page.mouse.click(*self.cell(true, predicted, across, down))
 
     def cell(self, true: int, predicted: int, across: float = 0.5, down: float = 0.5) -> tuple[float, float]:
-        """The place in the window, by the plot's own axes."""
-        # At once: plotly draws the plot anew now and then, and what was found a moment ago is not on the page any more.
+        """The place in the window of the cell of two classes, by their numbers: where the two headers cross."""
         place = self.page.wait_for_function(
-            """([x, y]) => {
-              const plot = document.querySelector(".st-key-matrix .js-plotly-plot")
-              if (!plot?._fullLayout?.xaxis) return false
-              plot.scrollIntoView({block: "nearest", behavior: "instant"})
-              const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect()
-              return [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(y)]
+            """([row, column, across, down]) => {
+              const root = [...document.querySelectorAll(".st-key-matrix *")].find(node => node.shadowRoot)?.shadowRoot
+              const heads = [`.rows [data-class="${row}"]`, `.columns [data-class="${column}"]`].map(at => root?.querySelector(at))
+              if (!heads.every(head => head?.getBoundingClientRect().height)) return false
+              heads[0].scrollIntoView({block: "nearest", behavior: "instant"})
+              const [down_, across_] = heads.map(head => head.getBoundingClientRect())
+              return [across_.left + across * across_.width, down_.top + down * down_.height]
             }""",
-            arg=[predicted - 0.5 + across, true - 0.5 + down],
+            arg=[true, predicted, across, down],
         ).json_value()
         return place[0], place[1]
+
+    def chosen(self, *cells: str) -> None:
+        """The address holds just these parts of the matrix."""
+        self.page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("cells", [""])[0] == "_".join(cells))
 
     # What it looks like
 

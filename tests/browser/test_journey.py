@@ -85,11 +85,9 @@ def test_a_click_on_a_cell_fills_the_gallery_with_exactly_its_images(tab, answer
     # Near a corner of the cell: a click means the cell that it hits, not the nearest of a few points.
     for cell, across, down in ((pair, 0.12, 0.88), ((4, 4), 0.9, 0.1), (pair, 0.85, 0.15)):
         tab.click_cell(*cell, across, down)
-        expect(tab.page.get_by_role("combobox", name="True class")).to_have_value(CLASSES[cell[0]])
-        expect(tab.page.get_by_role("combobox", name="Predicted class")).to_have_value(CLASSES[cell[1]])
+        tab.chosen("-".join(map(str, cell)))
         expect(tab.tiles("cell-0")).to_have_count(min(60, len(behind(answers, *cell))))
         assert tab.ids("cell-0") == behind(answers, *cell)[:60]
-        assert (tab.query("true"), tab.query("predicted")) == (CLASSES[cell[0]], CLASSES[cell[1]])
     tab.see(f"{len(behind(answers, *pair))} images of {CLASSES[true]} taken for {CLASSES[predicted]}")
     tab.page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
     tab.painted("cell-0")
@@ -102,13 +100,14 @@ def test_a_cell_without_images_says_so(tab, answers):
     empty = next((t, p) for t in range(6) for p in range(6) if matrix[t, p] == 0)
     tab.click_cell(*empty, 0.2, 0.3)
     tab.see("No image is in this cell.")
-    tab.page.get_by_role("button", name="Show all errors").click()
+    tab.page.keyboard.press("Escape")
+    tab.chosen()
     expect(tab.tiles("cell-0")).to_have_count(int((answers["true"] != answers["predicted"]).sum()))
 
 
 def test_a_reload_keeps_the_cell(tab, answers, pair):
     tab.open("evaluate").click_cell(*pair, 0.3, 0.7)
-    tab.page.wait_for_url(re.compile(f"predicted={CLASSES[pair[1]]}"))
+    tab.chosen("-".join(map(str, pair)))
     tab.reload().on("evaluate")
     expect(tab.tiles("cell-0")).to_have_count(len(behind(answers, *pair)))
     assert tab.ids("cell-0") == behind(answers, *pair)
@@ -118,11 +117,33 @@ def test_a_pair_is_one_click_and_shows_both_directions(tab, answers):
     tab.open("evaluate")
     most = metrics.confused_pairs(metrics.confusion(answers, 6), CLASSES).iloc[0]
     tab.see(f"{most['a']} ⇄ {most['b']}: {most['errors']}").click()
-    tab.page.wait_for_url(re.compile("both=1"))
     a, b = CLASSES.index(most["a"]), CLASSES.index(most["b"])
+    tab.chosen(f"{a}-{b}", f"{b}-{a}")
     for key, expected in (("cell-0", behind(answers, a, b)), ("cell-1", behind(answers, b, a))):
         expect(tab.tiles(key)).to_have_count(len(expected))
         assert tab.ids(key) == expected
+
+
+def test_headers_and_cells_add_up_by_mouse_and_by_keyboard(tab, answers, pair):
+    tab.open("evaluate").click_cell(*pair)
+    cell = "-".join(map(str, pair))
+    tab.chosen(cell)
+    header = tab.page.locator(".st-key-matrix .rows [data-class='1']")
+    header.click(modifiers=["Control"])
+    tab.chosen(cell, "1-")
+    tab.see(f"{len({*behind(answers, *pair), *answers[answers['true'] == 1]['image_id']})} images in 2 parts of the matrix")
+    tab.page.keyboard.press("Escape")
+    tab.chosen()
+    # From the header of row 1: down and up the rows, along to the second cell, Enter for it alone, Space for one more.
+    for key in ("ArrowDown", "ArrowUp", "ArrowRight", "ArrowRight", "Enter"):
+        tab.page.keyboard.press(key)
+    tab.chosen("1-1")
+    for key in ("ArrowUp", "ArrowUp", "Space"):
+        tab.page.keyboard.press(key)
+    tab.chosen("1-1", "-1")
+    wanted = answers[(answers["predicted"] == 1)]["image_id"].tolist()
+    expect(tab.tiles("cell-0")).to_have_count(min(60, len(wanted)))
+    assert tab.ids("cell-0") == wanted[:60]
 
 
 def test_a_mistake_is_explained_under_the_lens_and_the_arrows_walk_on(tab, answers, pair, screenshots):

@@ -61,9 +61,13 @@ class Tab:
         value = self.at.query_params.get(key)
         return value[0] if isinstance(value, list) else value
 
+    def data(self, key: str) -> dict:
+        """What the component of this key is given."""
+        return json.loads(self.at.get_by_key(key).proto.json)
+
     def items(self, key: str) -> list[dict]:
         """What the gallery of this key shows."""
-        return json.loads(self.at.get_by_key(key).proto.json)["items"]
+        return self.data(key)["items"]
 
     def figure(self, key: str) -> dict:
         """The plotly figure of this key, as it goes to the browser."""

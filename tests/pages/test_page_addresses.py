@@ -8,7 +8,8 @@ HOSTILE = {
     "both": "1", "px": "9999999", "seed": "abc", "image": "-5", "class": "../sea", "pipeline": "rm -rf", "page": "0",
     "path": "'; DROP TABLE images; --", "sort": "NaN", "numbers": "1e999", "balance": "", "size": "XXL",
     "preset": "nope", "split_filter": "*", "cam": "maybe", "opacity": "NaN", "cam_class": "nobody", "examples": "99999999999999",
-    "unknown": "%s%n", "pair": "9-9",
+    "unknown": "%s%n", "pair": "9-9", "cells": "9-9_x_-_99999-1", "between": "<b>", "rows": "../x", "columns": "truth ", "order": "0",
+    "classes": "-1_zz_99999999", "question": "no",
 }  # fmt: skip
 
 
@@ -39,7 +40,8 @@ def test_a_hostile_address_in_an_empty_home(home, page):
 
 def test_an_address_leads_to_its_view(trained):
     tab = Tab().open("evaluate", dataset="scenes", run=trained.id, split="validation", true="sea", predicted="sea", sort="margin")
-    view = {"split": "validation", "true": "sea", "predicted": "sea", "sort": "margin", "run": trained.id}
+    sea = trained.classes.index("sea")
+    view = {"split": "validation", "cells": f"{sea}-{sea}", "sort": "margin", "run": trained.id}
     assert {key: tab.url(key) for key in view} == view
     assert "of **sea** recognised" in tab.text
 
@@ -70,13 +72,13 @@ def test_the_dataset_and_the_run_stay_chosen_from_page_to_page(copied, kaggle):
 
 
 def test_a_choice_survives_pages_that_do_not_show_it(trained):
+    sea = trained.classes.index("sea")
     tab = Tab().open("evaluate")
-    tab.choose("true", "sea")
-    tab.choose("predicted", "sea")
+    tab.choose("cell-box", [f"{sea}-{sea}"])
     tab.open("explore").choose("filter-splits", ["test"])
     tab.open("augment").choose("pipeline-choice", "strong")
     tab.open("evaluate")
-    assert (tab.url("true"), tab.url("predicted")) == ("sea", "sea")
+    assert tab.url("cells") == f"{sea}-{sea}"
     assert "of **sea** recognised" in tab.text
     tab.open("explore")
     assert tab.url("filter") == "split_test", "the class that Augment shows filters nothing here"

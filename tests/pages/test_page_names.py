@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tab import Tab
 
+from dashboard.words import plain
 from engine import launcher
 from engine.config import configure
 from engine.data import datasets
@@ -54,11 +55,17 @@ def test_evaluate_shows_them_letter_by_letter(named):
     tab = Tab().open("evaluate", true=NAMES[0], predicted=named.classes[(named.classes.index(NAMES[0]) + 1) % 4])
     assert f"of **{shown(NAMES[0])}** taken for" in tab.text
     assert any(shown(NAMES[0]) in option for option in tab.at.pills(key="pair").options)
-    assert tab.at.selectbox(key="true").options == ["any", *named.classes]
     assert tab.items("cell-0")[0]["caption"] == NAMES[0]
-    figures = str(tab.figure("matrix")) + str(tab.figure("class-scores"))
+    figures = str(tab.figure("class-scores"))
     assert "<b>bad" not in figures
     assert "&lt;b>bad &amp; $x$" in figures
+    assert set(tab.data("matrix")["names"]) == {plain(name) for name in NAMES}, "the browser shows them by textContent"
+
+
+def test_confused_pairs_show_them_letter_by_letter(named):
+    tab = Tab().open("evaluate", question="pairs")
+    drawn = [{key: value for key, value in trace.items() if key != "customdata"} for trace in tab.figure("pairs-ranked")["data"]]
+    assert "<b>bad" not in str([drawn, tab.figure("pairs-ranked")["layout"], tab.text])
 
 
 def test_explore_and_augment_show_them_letter_by_letter(named):

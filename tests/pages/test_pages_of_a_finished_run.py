@@ -1,7 +1,5 @@
 """What the pages say of a finished run is what the engine computes from its files."""
 
-import re
-
 import numpy as np
 import pytest
 from tab import PAGES
@@ -49,15 +47,6 @@ def test_the_verdict_is_recomputed_from_the_prediction_table(tab, trained, split
     assert ("the scores are a little too good" in tab.text) == (split == "validation")
 
 
-def test_the_matrix_holds_the_counts_and_every_cell_can_be_hit(tab, trained):
-    tab.open("evaluate")
-    matrix = metrics.confusion(trained.predictions("test"), len(trained.classes))
-    *_, targets = tab.figure("matrix")["data"]
-    assert targets["customdata"] == [[true, predicted] for true in range(4) for predicted in range(4)]
-    said = [int(re.search(r": ([\d,]+) of", sentence)[1].replace(",", "")) for sentence in targets["hovertext"]]
-    assert said == matrix.ravel().tolist()
-
-
 def test_the_gallery_holds_exactly_the_images_of_the_cell(tab, trained):
     for true, predicted in (a_confusion(trained), ("sea", "sea")):
         tab.open("evaluate", true=true, predicted=predicted)
@@ -75,23 +64,6 @@ def test_without_a_cell_the_gallery_holds_all_errors(tab, trained):
     tab.choose("sort", "margin")
     assert [item["id"] for item in tab.items("cell-0")] == wrong.sort_values("margin", kind="stable")["image_id"].tolist()
     assert tab.url("sort") == "margin"
-
-
-def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
-    true, predicted = a_confusion(trained)
-    a, b = sorted((true, predicted))
-    tab.open("evaluate")
-    assert (
-        tab.at.pills(key="pair").options[0]
-        == f"{a} ⇄ {b}\\: {len(behind(trained, 'test', a, b)) + len(behind(trained, 'test', b, a))}"
-    )
-    tab.choose("pair", f"{trained.classes.index(a)}-{trained.classes.index(b)}")
-    assert [item["id"] for item in tab.items("cell-0")] == behind(trained, "test", a, b)
-    assert [item["id"] for item in tab.items("cell-1")] == behind(trained, "test", b, a)
-    assert (tab.url("true"), tab.url("predicted"), tab.url("both")) == (a, b, "1")
-    tab.press("Show all errors")
-    assert "with a wrong answer" in tab.text
-    assert tab.url("both") == "0"
 
 
 def test_the_class_scores_are_those_of_the_metrics(tab, trained):

@@ -1,0 +1,90 @@
+"""The confusion matrix with what governs it: numbers, order, colours, and which of many classes stand in it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from dashboard import cached, url, words
+from dashboard.evaluate.cells import Chosen, read, set_chosen
+from dashboard.evaluate.sides import Crossed
+from dashboard.matrix import confusion_matrix
+from engine.evaluation import ordering
+
+READABLE = 30  # classes that stand in the matrix without asking
+_ZOOM = 20  # classes that a zoomed matrix shows
+_FOUND = "classes"  # of the address
+
+_UNITS = {"count": "count", "true": "row", "predicted": "column"}
+_ORDERS = {"name": "by name", "own": "as the run has them", "similar": "by similarity"}
+_ORDER_HELP = "By similarity, classes that are taken for each other stand together."
+_LOG_HELP = "Colours by the logarithm: a single error shows beside a hundred. Without it, twice the errors are twice the colour."
+
+
+def confusions(of: Crossed, chosen: Chosen) -> None:
+    """Draw the matrix; a click, a tap or a key there changes what is chosen before the gallery is drawn."""
+    classes = of.crossing.classes
+    found = _choose_classes(classes) if len(classes) > READABLE else None
+    place = st.container()
+    unit, order, log = _settings(of)
+    shown = _shown(of.matrix, order, found)
+    with place:
+        if len(shown) < len(classes):
+            _say_what_is_left_out(of.matrix, shown)
+        confusion_matrix(
+            cached.matrix_view(of.matrix, classes, tuple(shown.tolist()), unit, log), of.axes, key="matrix",
+            selected=[part.to_text() for part in chosen.parts], dark=st.context.theme.type == "dark",
+            label=f"Confusion matrix of {len(shown)} classes, {len(of.crossing):,} images",
+            on_select=lambda cells: set_chosen(read(cells, len(classes))),
+        )  # fmt: skip
+
+
+def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
+    """The unit, all classes in their order, and whether colours go by the logarithm."""
+    rows, columns = (axis.strip("↓→ ") for axis in (of.axes.rows, of.axes.columns))
+    names = {"count": "count", "true": f"% of {rows}", "predicted": f"% of {columns}"}
+    unit = url.choose(
+        st.segmented_control, "Numbers", list(_UNITS), "numbers", label_visibility="collapsed", format_func=names.__getitem__
+    )
+    by_name = sorted(range(len(of.crossing.classes)), key=lambda place: of.crossing.classes[place].casefold())
+    kinds = [kind for kind in _ORDERS if kind != "own" or by_name != sorted(by_name)]
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    kind = url.choose(left.selectbox, "Order", kinds, "order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP)
+    log = url.choose(right.segmented_control, "Colours", ["log", "linear"], "colours", help=_LOG_HELP) == "log"
+    own = np.arange(len(by_name))
+    order = {"name": np.array(by_name, int), "own": own}.get(kind)
+    return _UNITS[unit], cached.similarity_order(of.matrix) if order is None else order, log
+
+
+def _choose_classes(classes: Sequence[str]) -> list[int] | None:
+    """The classes that are searched for, by number; empty for the most confused, None for all."""
+    zoom = url.choose(
+        st.segmented_control, "Classes", ["zoom", "all"], "shown", label_visibility="collapsed",
+        format_func={"zoom": f"{_ZOOM} most confused", "all": f"all {len(classes)}"}.__getitem__,
+    )  # fmt: skip
+    known = [int(text) for text in (url.recall(_FOUND) or "").split("_") if text.isdecimal() and int(text) < len(classes)]
+
+    def changed() -> None:
+        url.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))
+
+    st.session_state["found-classes"] = known
+    found = st.multiselect(
+        "Find classes", range(len(classes)), key="found-classes", on_change=changed, label_visibility="collapsed",
+        format_func=lambda place: words.plain(classes[place]),
+        placeholder="Find classes, and those that they are confused with",
+    )  # fmt: skip
+    return found or ([] if zoom == "zoom" else None)
+
+
+def _shown(matrix: np.ndarray, order: np.ndarray, found: list[int] | None) -> np.ndarray:
+    """The classes that stand in the matrix, in their order."""
+    if found is None:
+        return order
+    kept = ordering.around(matrix, np.array(found), _ZOOM) if found else ordering.most_confused(matrix, _ZOOM)
+    return order[np.isin(order, kept)]
+
+
+def _say_what_is_left_out(matrix: np.ndarray, shown: np.ndarray) -> None:
+    part = matrix[np.ix_(shown, shown)]
+    inside, errors = int(part.sum() - np.trace(part)), int(matrix.sum() - np.trace(matrix))
+    st.caption(f"{len(shown)} of {len(matrix)} classes, which hold {inside:,} of the {errors:,} errors.")

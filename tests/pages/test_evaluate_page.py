@@ -1,0 +1,182 @@
+"""Evaluate: what is chosen in the matrix is what the gallery holds; a pair is explained; bad input costs a sentence."""
+
+import base64
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_pages_of_a_finished_run import a_confusion, behind
+
+from dashboard.evaluate import questions
+from engine import metrics
+from engine.evaluation import pairs
+from engine.files import read_json, write_json
+from engine.predictions import outcomes, write_predictions
+from engine.runs import Run, run
+
+
+def counts(tab) -> np.ndarray:
+    data = tab.data("matrix")
+    return np.frombuffer(base64.b64decode(data["counts"]), "<i4").reshape([len(data["ids"])] * 2)
+
+
+def ids(tab, key: str = "cell-0") -> set[int]:
+    return {item["id"] for item in tab.items(key)}
+
+
+def confusion(of: Run) -> np.ndarray:
+    return metrics.confusion(of.predictions("test"), len(of.classes))
+
+
+def other_run(of: Run, name: str, shift: int = 1, classes: tuple[str, ...] = (), rows: slice = slice(None)) -> Run:
+    """A finished run beside this one, which answers every image with the class `shift` further on."""
+    path = of.path.parent / name
+    shutil.copytree(of.path, path)
+    table, n = of.predictions("test")[rows].reset_index(drop=True), len(of.classes)
+    wanted = np.eye(n)[(table["predicted"] + shift) % n] * 0.9 + 0.1 / n
+    known = table[["image_id", "path", "content"]]
+    write_predictions(path, "test", pd.concat([known, outcomes(table["true"].to_numpy(), wanted)], axis=1), classes or of.classes)
+    document = read_json(path / "config.json")
+    write_json(path / "config.json", document | ({"classes": list(classes)} if classes else {}))
+    return run(name)
+
+
+def test_the_matrix_holds_the_counts(tab, trained):
+    tab.open("evaluate")
+    assert np.array_equal(counts(tab), confusion(trained))
+    assert tab.data("matrix")["names"] == list(trained.classes)
+
+
+def test_an_order_by_similarity_moves_rows_and_columns_alike(tab, trained):
+    tab.open("evaluate", order="similar")
+    order = tab.data("matrix")["ids"]
+    assert sorted(order) == [0, 1, 2, 3]
+    assert np.array_equal(counts(tab), confusion(trained)[np.ix_(order, order)])
+
+
+def test_selections_add_up_and_each_part_can_be_taken_away(tab, trained):
+    table = trained.predictions("test")
+    tab.open("evaluate", cells="0-_-1_2-3")
+    wanted = (table["true"] == 0) | (table["predicted"] == 1) | ((table["true"] == 2) & (table["predicted"] == 3))
+    assert ids(tab) == set(table[wanted]["image_id"])
+    assert f"**{wanted.sum()}** images in 3 parts of the matrix" in tab.text
+    assert tab.data("matrix")["selected"] == ["0-", "-1", "2-3"]
+    tab.choose("cell-box", ["0-"])
+    assert ids(tab) == set(table[table["true"] == 0]["image_id"]), "a row is all of it, the recognised ones too"
+    assert tab.url("cells") == "0-"
+    tab.choose("cell-box", [])
+    assert ids(tab) == set(table[table["true"] != table["predicted"]]["image_id"])
+    assert tab.url("cells") is None
+
+
+def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
+    a, b = sorted(trained.classes.index(name) for name in a_confusion(trained))
+    names = trained.classes[a], trained.classes[b]
+    forth, back = behind(trained, "test", *names), behind(trained, "test", *reversed(names))
+    tab.open("evaluate")
+    assert tab.at.pills(key="pair").options[0] == f"{names[0]} ⇄ {names[1]}\\: {len(forth) + len(back)}"
+    tab.choose("pair", f"{a}-{b}_{b}-{a}")
+    assert [item["id"] for item in tab.items("cell-0")] == forth
+    assert [item["id"] for item in tab.items("cell-1")] == back
+    assert tab.url("cells") == f"{a}-{b}_{b}-{a}"
+    tab.choose("cell-box", [])
+    assert "with a wrong answer" in tab.text
+    older = type(tab)().open("evaluate", true=names[0], predicted=names[1], both="1")
+    assert older.url("cells") == f"{a}-{b}_{b}-{a}", "an address of before leads to the same view"
+    assert older.url("true") is None
+
+
+def test_only_the_open_question_is_computed(tab, trained, monkeypatch):
+    asked = []
+    panels = {key: (title, lambda scored, key=key: asked.append(key)) for key, (title, _) in questions.QUESTIONS.items()}
+    monkeypatch.setattr(questions, "QUESTIONS", panels)
+    tab.open("evaluate", question="pairs")
+    assert asked == ["pairs"]
+    assert tab.url("question") == "pairs"
+
+
+def test_two_runs_are_laid_over_each_other_by_content(tab, copied):
+    other = other_run(copied, "fast-77", rows=slice(3, None))
+    table = copied.predictions("test")
+    tab.open("evaluate", run=copied.id, rows="this", columns=other.id)
+    expected = np.zeros((4, 4), int)
+    for predicted in table["predicted"][3:]:
+        expected[predicted, (predicted + 1) % 4] += 1
+    assert np.array_equal(counts(tab), expected)
+    assert f"{len(table) - 3} images are in both" in tab.text
+    assert "on which the two runs differ" in tab.text
+    assert ids(tab) == set(table["image_id"][3:])
+    assert tab.items("cell-0")[0]["notes"][1].startswith(f"{other.id}: ")
+    again = type(tab)().open("evaluate", run=copied.id, rows="truth", columns=other.id)
+    assert np.array_equal(counts(again), confusion(other)), "the truth against the other run"
+
+
+def test_runs_with_other_classes_meet_by_name_and_say_so(tab, copied):
+    classes = (*copied.classes[:3], "desert")
+    other = other_run(copied, "fast-77", shift=0, classes=classes)
+    tab.open("evaluate", run=copied.id, rows="this", columns=other.id)
+    assert tab.data("matrix")["names"] == sorted([*copied.classes, "desert"])
+    assert f"Only {copied.id} knows {copied.classes[3]}" in tab.text.replace("\\", "")
+    assert f"Only {other.id} knows desert" in tab.text.replace("\\", "")
+    assert counts(tab).sum() == len(copied.predictions("test"))
+
+
+def test_another_run_s_damaged_table_costs_a_sentence(tab, copied):
+    other = other_run(copied, "fast-77")
+    file = other.path / "predictions-test.parquet"
+    file.write_bytes(file.read_bytes()[:-50])
+    tab.open("evaluate", run=copied.id, rows="truth", columns=other.id)
+    assert any("damaged" in warning.value and "against the truth instead" in warning.value for warning in tab.at.warning)
+    assert np.array_equal(counts(tab), confusion(copied))
+
+
+def test_predictions_that_do_not_fit_the_classes_cost_a_sentence(tab, copied):
+    table = copied.predictions("test")
+    write_predictions(
+        copied.path, "test", table.assign(probabilities=[row[:2] for row in table["probabilities"]]), copied.classes
+    )
+    tab.open("evaluate", run=copied.id, split="test")
+    assert "cut short" in tab.errors
+    write_predictions(copied.path, "test", table[:0], copied.classes)
+    tab.open("evaluate", run=copied.id, split="test")
+    assert "hold no image" in tab.errors
+
+
+def test_a_class_without_test_images_is_shown_as_one(tab, copied):
+    table = copied.predictions("test")
+    write_predictions(copied.path, "test", table[table["true"] != 2].reset_index(drop=True), copied.classes)
+    for question in ("errors", "pairs"):
+        tab.open("evaluate", run=copied.id, split="test", question=question, cells="2-")
+        assert not tab.at.error
+    tab.open("evaluate", question="errors")
+    assert "0** images" in tab.text
+    assert counts(tab)[2].sum() == 0
+
+
+def test_a_pair_is_explained_with_its_figures(tab, trained):
+    ranked = pairs.ranked(confusion(trained)).iloc[0]
+    a, b = int(ranked["a"]), int(ranked["b"])
+    tab.open("evaluate", question="pairs")
+    assert tab.url("between") == f"{a}-{b}"
+    names = [f"**{trained.classes[place]}**" for place in (a, b)]
+    assert (
+        f"**{int(ranked['a_as_b'])} of {int(ranked['a_images'])}** {names[0]} taken for {names[1]}: {ranked['a_rate']:.1%}"
+        in tab.text
+    )
+    table = trained.predictions("test")
+    of = pairs.groups(table, a, b)
+    for key, places in (("direction-0", of.a_as_b), ("direction-1", of.b_as_a)):
+        assert ids(tab, key) == set(table.iloc[places]["image_id"])
+    between = pairs.borderline(table, a, b)
+    assert [item["id"] for item in tab.items("borderline")] == between["image_id"].tolist()
+    assert "once this dataset's map has been drawn" in tab.text
+
+
+@pytest.mark.slow
+def test_where_it_looks_on_average_is_a_click_away(tab, trained):
+    tab.open("evaluate", question="pairs")
+    assert tab.pictures() == []
+    tab.choose("looks", "on")
+    ranked = pairs.ranked(confusion(trained)).iloc[0]
+    assert len(tab.pictures()) == 3 * (int(ranked["a_as_b"] > 0) + int(ranked["b_as_a"] > 0))

@@ -55,7 +55,7 @@ def _pictures(run: Run, row: pd.Series) -> None:
         maps = cached.heatmaps(run, row["content"], square, classes)
     for column, index, heatmap in zip(columns[1:], classes, maps, strict=True):
         column.image(
-            cached.heavy("engine.cam").overlay(square, heatmap, 0.6),
+            cached.heavy("engine.explain.cam").overlay(square, heatmap, 0.6),
             caption=f"What speaks for {words.literal(run.classes[index])}",
             width="stretch",
         )

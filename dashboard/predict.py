@@ -112,7 +112,7 @@ def _card(run: Run, picture: Picture, answer: "Answer", view: CamView, key: str)
     def finish() -> None:
         if view.opacity:
             heatmap = cached.heatmaps(run, seen[1], answer.square, (run.classes.index(target),))[0]
-            place.image(cached.heavy("engine.cam").overlay(answer.square, heatmap, view.opacity), width="stretch")
+            place.image(cached.heavy("engine.explain.cam").overlay(answer.square, heatmap, view.opacity), width="stretch")
             known.add(seen)
 
     if view.opacity and seen in known:

@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from engine.config import Config
 
 # What only gradient descent can do, at the values that ask for nothing: with the linear method the rest is a promise not kept.
-_GRADIENT_DESCENT: Mapping[str, Any] = {"mixing": "none", "ema": 0.0, "unfreeze_epochs": 0, "initial_size": 0, "accumulate": 1}
+_GRADIENT_DESCENT: Mapping[str, Any] = {
+    "mixing": "none",
+    "ema": 0.0,
+    "unfreeze_epochs": 0,
+    "train_size": 0,
+    "initial_size": 0,
+    "accumulate": 1,
+}
 
 
 def check_together(config: "Config") -> None:
@@ -23,14 +30,24 @@ def check_together(config: "Config") -> None:
             f"unfreeze_epochs={config.unfreeze_epochs} leaves no epoch that trains all, with epochs={config.epochs}.",
             "Set unfreeze_epochs below epochs.",
         )
-    if config.initial_size and not 32 <= config.initial_size < config.image_size:
-        raise UserError(
-            f"initial_size={config.initial_size} does not grow to image_size={config.image_size}.",
-            "Set initial_size to 0, or to at least 32 and less than image_size.",
-        )
+    _check_sizes(config)
     if config.accumulate > config.batch_size:
         raise UserError(
             f"accumulate={config.accumulate} cannot divide batch_size={config.batch_size} images.", "Set accumulate lower."
+        )
+
+
+def _check_sizes(config: "Config") -> None:
+    if config.train_size and not 32 <= config.train_size <= config.image_size:
+        raise UserError(
+            f"train_size={config.train_size} does not fit image_size={config.image_size}.",
+            "Set train_size to 0, or to at least 32 and at most image_size.",
+        )
+    full, of = (config.train_size, "train_size") if config.train_size else (config.image_size, "image_size")
+    if config.initial_size and not 32 <= config.initial_size < full:
+        raise UserError(
+            f"initial_size={config.initial_size} does not grow to {of}={full}.",
+            f"Set initial_size to 0, or to at least 32 and less than {of}.",
         )
 
 

@@ -22,8 +22,8 @@ from engine.pixels import is_decoded
 
 # What the speed depends on; everything else of the configuration is arithmetic.
 _MEASURED = (
-    "dataset", "model", "method", "image_size", "views", "batch_size", "accumulate", "trainable", "augmentation", "optimiser", "mixing", "ema",
-    "precision", "device", "workers",
+    "dataset", "model", "method", "image_size", "train_size", "views", "batch_size", "accumulate", "trainable", "augmentation",
+    "optimiser", "mixing", "ema", "precision", "device", "workers",
 )  # fmt: skip
 _LASTS = 24 * 3600.0  # seconds: what else the machine does changes
 _HEAD_SECONDS = 5e-7  # an image and feature: the linear head at all its strengths, on two cores

@@ -5,7 +5,8 @@ The parts share their parameters with the module that they were made of: trainin
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import fx, nn
@@ -111,7 +112,18 @@ def _merge(layers: Folded) -> nn.Sequential:
     return nn.Sequential(layers.conv, layers.after)
 
 
-def inference(module: nn.Module, compute: Compute, size: int) -> Callable[[torch.Tensor], torch.Tensor]:
+@dataclass(frozen=True)
+class Answering:
+    """A module that answers normalised images. `dtype`: the arithmetic of its weights; None: that of autocast."""
+
+    module: nn.Module
+    dtype: torch.dtype | None = None
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.module(inputs if self.dtype is None else inputs.to(self.dtype))
+
+
+def inference(module: nn.Module, compute: Compute, size: int) -> Answering:
     """What answers as the module in evaluation mode does, for normalised images of about `size` pixels, and soonest.
 
     A merged copy in the arithmetic of `compute`, made of the weights as they are now; the module itself where the copy
@@ -122,9 +134,8 @@ def inference(module: nn.Module, compute: Compute, size: int) -> Callable[[torch
     example = compute.batch(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
     with torch.inference_mode(), torch.autocast(compute.device.type, enabled=False):
         if not same(quick(example), module(example)):
-            return module
-    quick = quick.to(compute.dtype)
-    return lambda inputs: quick(inputs.to(compute.dtype))
+            return Answering(module)
+    return Answering(quick.to(compute.dtype), compute.dtype)
 
 
 def merged(module: nn.Module) -> nn.Module:

@@ -1,7 +1,6 @@
 """A trained model ready to answer: loaded from a run's checkpoint, which needs nothing of the dataset."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from scipy.special import log_softmax, softmax
 
 from engine import network
 from engine.device import Compute, compute
-from engine.folding import inference
+from engine.folding import Answering, inference
 from engine.network import Classifier, Preprocessing, Trunk, to_uint8_batch
 from engine.training import checkpoint
 from engine.training.checkpoint import Meta
@@ -40,9 +39,12 @@ class Model:
 
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
         """(n, size, size, 3) uint8 -> (n, classes) float32, rows sum to 1, calibrated by the temperature."""
+        return self.probabilities_of(self.features(squares))
+
+    def features(self, squares: np.ndarray) -> np.ndarray:
+        """(n, size, size, 3) uint8 -> (n, features) float32: the pooled features, as embeddings have them."""
         with torch.inference_mode(), self.compute.autocast():
-            features = self.preprocessing.pooled(self._answering_trunk, self.inputs(squares))
-        return self.probabilities_of(features.cpu().numpy())
+            return self.preprocessing.pooled(self.answering, self.inputs(squares)).cpu().numpy()
 
     def probabilities_of(self, features: np.ndarray) -> np.ndarray:
         """(n, features) float32 pooled features -> (n, classes) float32."""
@@ -54,7 +56,7 @@ class Model:
             return self.classifier.logits(torch.from_numpy(features).to(self.compute.device)).cpu().numpy()
 
     @functools.cached_property
-    def _answering_trunk(self) -> Callable[[torch.Tensor], torch.Tensor]:
+    def answering(self) -> Answering:
         """The trunk as embeddings run it, so that a single answer and a prediction table agree."""
         return inference(self.classifier.trunk, self.compute, self.meta.image_size)
 

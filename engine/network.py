@@ -1,6 +1,7 @@
 """Building networks: a backbone as feature extractor, and one linear head on top."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Preprocessing:
         mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return (images.float() / 255 - mean) / std
 
-    def pooled(self, trunk: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    def pooled(self, trunk: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
         """The trunk's features (n, features) float32 of normalised inputs, averaged over the views.
 
         The head is linear: averaged features are averaged logits, and all that is made of features follows.
@@ -117,8 +118,8 @@ def _transferred(module: nn.Module, weights: str, head: list[str], notify: Notif
     return fit
 
 
-def cam_target(trunk: Trunk) -> nn.Module:
-    """The module whose output Grad-CAM weighs."""
+def cam_layer(trunk: Trunk) -> str:
+    """The name of the module whose output Grad-CAM weighs."""
     name = trunk.entry.cam_layer
     if not name and hasattr(trunk.module, "feature_info") and not hasattr(trunk.module, "patch_embed"):
         name = trunk.module.feature_info[-1]["module"]
@@ -126,7 +127,7 @@ def cam_target(trunk: Trunk) -> nn.Module:
         name = f"blocks.{len(trunk.module.blocks) - 1}.norm1"
     if not name:
         raise UserError(f"Grad-CAM does not know the last feature layer of {trunk.entry.name}.", "Predictions work without it.")
-    return trunk.module.get_submodule(name)
+    return name
 
 
 def freeze_below(module: nn.Module, share: float) -> None:

@@ -30,7 +30,7 @@ def heatmaps(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Run: lambda run: run.id})
 def _heatmaps(run: Run, identity: str, content: str, _square: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
     heavy("pytorch_grad_cam")
-    return heavy("engine.cam").heatmaps(model(run), _square, classes)
+    return heavy("engine.explain.cam").heatmaps(model(run), _square, classes)
 
 
 def answers(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list:

@@ -1,4 +1,4 @@
-"""`bench train | embed`: measurements next to a plain reference; `bench catalog`: waits by size."""
+"""`bench train | embed | explain`: measurements next to a plain reference; `bench catalog`: waits by size."""
 
 import argparse
 import dataclasses
@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from engine.bench import catalog, speed
-from engine.bench.rounds import Row
-from engine.bench.sample import of_dataset, of_folder
+from engine.bench import catalog, explain, speed
+from engine.bench.rounds import ROUNDS, Row
+from engine.bench.sample import Sample, of_dataset, of_folder
 from engine.cli.output import json_flag, print_json, print_table
 
 _IMAGES = 256  # of the dataset: few, so that a measurement sees whole trainings of several epochs
@@ -17,22 +17,39 @@ _IMAGES = 256  # of the dataset: few, so that a measurement sees whole trainings
 Bench = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Iterator[Row]]]
 
 
-def _speed_arguments(parser: argparse.ArgumentParser) -> None:
+def _sample_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="backbone (default: those of the README's table)")
     parser.add_argument("--dataset", default="demo", help="name of a registered dataset (default: demo)")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="a folder of class folders instead of a dataset")
+
+
+def _speed_arguments(parser: argparse.ArgumentParser) -> None:
+    _sample_arguments(parser)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure a row, besides getting ready")
     parser.add_argument("--batch", type=int, default=speed.TRAIN_BATCH, help="images a step of training")
 
 
+def _explain_arguments(parser: argparse.ArgumentParser) -> None:
+    _sample_arguments(parser)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of one pair each (default {ROUNDS})")
+
+
+def _sample(args: argparse.Namespace) -> Sample:
+    return of_folder(args.data, _IMAGES) if args.data else of_dataset(args.dataset, _IMAGES)
+
+
 def _plan(args: argparse.Namespace) -> speed.Plan:
-    sample = of_folder(args.data, _IMAGES) if args.data else of_dataset(args.dataset, _IMAGES)
-    return speed.Plan(sample, args.seconds, args.batch)
+    return speed.Plan(_sample(args), args.seconds, args.batch)
 
 
 BENCHES: Mapping[str, Bench] = {
     "train": ("images/s of training", _speed_arguments, lambda args: speed.train(_plan(args), args.model)),
     "embed": ("images/s of embedding", _speed_arguments, lambda args: speed.embed(_plan(args), args.model)),
+    "explain": (
+        "ms of a Grad-CAM pair",
+        _explain_arguments,
+        lambda args: explain.explain(_sample(args), args.model, args.rounds),
+    ),
 }
 
 

@@ -100,7 +100,7 @@ def _predict(args: argparse.Namespace) -> int:
 def _write_overlays(answering: "Model", files: list[Path], answers: list, folder: Path) -> dict[int, str]:  # noqa: F821
     from PIL import Image
 
-    from engine.cam import heatmaps, overlay
+    from engine.explain.cam import heatmaps, overlay
 
     folder.mkdir(parents=True, exist_ok=True)
     written = {}

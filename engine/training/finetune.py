@@ -42,8 +42,8 @@ class FineTuning:
         preprocessing: Preprocessing,
         compute: Compute,
     ) -> None:
-        if config.initial_size:
-            feature_count(classifier.trunk, config.model, config.initial_size)
+        for size in {config.initial_size, config.train_size} - {0}:
+            feature_count(classifier.trunk, config.model, size)
         self.config, self.compute, self.preprocessing = config, compute, preprocessing
         self.validation, self.batches = validation, Batches(train, config, compute.rank, compute.world)
         self.steps_per_epoch = self.batches.steps_per_epoch

@@ -19,6 +19,7 @@ from engine.device import Compute
 from engine.home import cache_dir
 from engine.network import Preprocessing
 from engine.training.batches import Batch, Batches
+from engine.training.curriculum import full_size
 from engine.training.facts import Progress
 
 _CHUNK = 64  # images
@@ -48,7 +49,8 @@ def parts(module: nn.Module, config: Config, compute: Compute) -> Parts | None:
     if config.trainable == 1 or config.unfreeze_epochs:
         return None
     traced = folding.graph(module)
-    example = compute.batch(torch.zeros(1, 3, config.image_size, config.image_size))
+    side = full_size(config)
+    example = compute.batch(torch.zeros(1, 3, side, side))
     was_training = module.training
     module.eval()
     try:

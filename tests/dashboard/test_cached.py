@@ -7,7 +7,7 @@ _TOGETHER = """
 import threading
 from dashboard.cached import heavy
 
-names = ["pytorch_grad_cam", "engine.augment", "engine.model", "torchvision", "engine.cam"]
+names = ["pytorch_grad_cam", "engine.augment", "engine.model", "torchvision", "engine.explain.cam"]
 start, failures = threading.Barrier(len(names)), []
 
 def load(name):

@@ -80,7 +80,7 @@ def test_a_network_that_names_its_layers_in_another_order_answers_itself():
             return self.conv(self.norm(x)).mean((2, 3)) + self.conv(x).mean((2, 3))
 
     crossed = Crossed().eval()
-    assert folding.inference(crossed, compute("cpu", "float32"), 8) is crossed
+    assert folding.inference(crossed, compute("cpu", "float32"), 8).module is crossed
 
 
 def test_a_module_that_decides_by_its_input_is_left_alone():

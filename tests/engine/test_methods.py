@@ -112,6 +112,17 @@ def test_pictures_grow_over_the_first_half_of_the_epochs():
     config = settings(image_size=224, initial_size=96, epochs=10)
     assert [image_size(config, epoch) for epoch in range(10)] == [96, 96, 128, 160, 192] + [224] * 5
     assert [image_size(settings(image_size=160), epoch) for epoch in range(2)] == [160, 160]
+    config = settings(image_size=288, train_size=224, initial_size=96, epochs=10)
+    assert [image_size(config, epoch) for epoch in range(10)] == [96, 96, 128, 160, 192] + [224] * 5
+
+
+def test_pictures_are_smaller_in_training_than_in_evaluation_where_that_is_asked_for():
+    seen = []
+    trained = trainer(image_size=64, train_size=48)
+    trained.network.trunk.register_forward_pre_hook(lambda module, inputs: seen.append((module.training, inputs[0].shape[-1])))
+    for _ in trained.fit():
+        pass
+    assert set(seen) == {(True, 48), (False, 64)}
 
 
 def test_layers_thaw_from_the_head_on():

@@ -28,7 +28,9 @@ def test_a_registered_backbone_ends_in_pooled_features_and_shows_grad_cam_its_la
     size = 224 if name == "vit_b_16" else 64
     trunk = network.build(name, image_size=size)
     shown = []
-    handle = network.cam_target(trunk).register_forward_hook(lambda module, inputs, output: shown.append(output.shape))
+    handle = trunk.module.get_submodule(network.cam_layer(trunk)).register_forward_hook(
+        lambda module, inputs, output: shown.append(output.shape)
+    )
     with torch.inference_mode():
         features = trunk.module.eval()(torch.zeros(2, 3, size, size))
     handle.remove()
@@ -46,7 +48,9 @@ def test_any_model_of_timm_builds(name):
     trunk = network.build(name, image_size=224)
     assert trunk.architecture == name
     shown = []
-    network.cam_target(trunk).register_forward_hook(lambda module, inputs, output: shown.append(output.ndim))
+    trunk.module.get_submodule(network.cam_layer(trunk)).register_forward_hook(
+        lambda module, inputs, output: shown.append(output.ndim)
+    )
     with torch.inference_mode():
         assert trunk.module.eval()(torch.zeros(2, 3, 224, 224)).shape == (2, trunk.features)
     assert shown == [3 if "vit" in name else 4]
@@ -57,7 +61,7 @@ def test_a_model_whose_feature_layer_is_unknown_builds_and_only_grad_cam_says_so
     trunk = network.build("timm:swin_tiny_patch4_window7_224", image_size=224)
     assert trunk.features == 768
     with pytest.raises(UserError, match="Grad-CAM does not know the last feature layer of timm:swin_tiny_patch4_window7_224"):
-        network.cam_target(trunk)
+        network.cam_layer(trunk)
 
 
 def test_the_default_comes_with_its_weights_and_they_are_the_published_ones():

@@ -1,0 +1,24 @@
+"""Where the network looks on average over many pictures."""
+
+import numpy as np
+
+from engine.explain.cam import Report, evidence
+from engine.explain.methods import DEFAULT
+from engine.model import Model
+
+_BATCH = 16
+
+
+def average_map(
+    model: Model, squares: np.ndarray, index: int, by: str = DEFAULT, report: Report = lambda done, total: None
+) -> np.ndarray:
+    """The mean map of pictures (n, size, size, 3) uint8 for the class `index`: (size, size) float32, >= 0, in the method's unit.
+
+    Show several of them by `engine.explain.cam.on_one_scale`, together: then equal colours are equal strengths. `report` hears
+    of the pictures done.
+    """
+    total = np.zeros(squares.shape[1:3])
+    for start in range(0, len(squares), _BATCH):
+        total += evidence(model, squares[start : start + _BATCH], (index,), by).sum(axis=(0, 1))
+        report(min(start + _BATCH, len(squares)), len(squares))
+    return (total / max(len(squares), 1)).astype(np.float32)

@@ -79,7 +79,8 @@ def test_the_results_are_those_of_the_prediction_table(run, data, split):
 
 def test_it_learnt_what_can_be_told_apart(run):
     recall = metrics.per_class(metrics.confusion(run.predictions("test"), 4), run.classes).set_index("class")["recall"]
-    # Of six pictures of noise each, one may fall to the rounding of bf16.
+    # Six pictures each, learnt from ten: in float32 all are told. bf16 moves features by 5%, with the merged copy as without
+    # (test_frozen), which may cost one.
     assert min(recall["forest"], recall["sea"]) > 0.8
     assert run.results["test"]["macro_f1"]["value"] > 0.6
 

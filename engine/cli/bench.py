@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -25,7 +26,7 @@ def _sample_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _speed_arguments(parser: argparse.ArgumentParser) -> None:
     _sample_arguments(parser)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure a row, besides getting ready")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure a row; a round is at least a batch")
     parser.add_argument("--batch", type=int, default=speed.TRAIN_BATCH, help="images a step of training")
 
 
@@ -70,6 +71,8 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _bench(args: argparse.Namespace, measure: Callable[[argparse.Namespace], Iterator[Row]]) -> None:
+    # As Ctrl-C does: the processes that are measured end, and their folders go with them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     rows = []
     for row in measure(args):
         rows.append(row)

@@ -1,5 +1,10 @@
 """The measurements: who is measured when, what a ratio is, and that both sides really do the work that they report."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -9,6 +14,7 @@ from engine.bench.sample import of_folder
 from engine.bench.side import OURS, REFERENCE, Side
 from engine.bench.speed import Plan
 from engine.errors import UserError
+from engine.home import PROJECT
 
 
 def test_the_rounds_alternate_and_who_begins_changes():
@@ -80,3 +86,26 @@ def test_a_side_that_fails_says_why(kaggle):
 def test_the_reference_is_built_as_the_registry_says(kaggle):
     told = Plan(of_folder(kaggle, 4), batch=4).job("train", "resnet50", 224, 4)
     assert (told["builder"], told["source"], told["mean"]) == ("torchvision", "resnet50", backbone("resnet50").mean)
+
+
+def test_a_measurement_that_is_ended_leaves_nothing_behind(kaggle, tmp_path, wait):
+    left = tmp_path / "temporary"
+    left.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "engine",
+        "bench",
+        "train",
+        "--model",
+        "efficientnet_lite0",
+        "--data",
+        str(kaggle),
+        "--batch",
+        "4",
+    ]
+    process = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "TMPDIR": str(left)}, stderr=subprocess.DEVNULL)
+    wait(lambda: len(list(left.glob("scenescope-bench-*"))) == 2)
+    process.terminate()
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert list(left.glob("scenescope-bench-*")) == []

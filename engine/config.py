@@ -183,6 +183,12 @@ class Config:
     precision: str = option(
         "auto", "arithmetic; auto takes what the device gains from", group="Machine", choices=("auto", "float32", "bf16", "fp16")
     )
+    determinism: str = option(
+        "auto",
+        "enforced: only arithmetic that repeats to the bit, at a cost on a GPU; a CPU repeats anyway with as many threads",
+        group="Machine",
+        choices=("auto", "enforced"),
+    )
     device: str = option("auto", "where to compute", group="Machine", choices=("auto", "cpu", "cuda", "mps"))
     workers: int = option(
         0,

@@ -1,6 +1,7 @@
 """One path for device and precision: a context that may do nothing, never two bodies of the same loop."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,3 +121,10 @@ def _gainful_dtype(kind: str) -> torch.dtype:
     if kind == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.bfloat16
     return torch.float32
+
+
+def enforce_determinism() -> None:
+    """From now on this process computes only what repeats to the bit; an operation that cannot raises RuntimeError."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False

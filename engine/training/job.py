@@ -10,7 +10,7 @@ import torch
 
 from engine import __version__, metrics, model, scoring
 from engine.data.datasets import Dataset, dataset
-from engine.device import Compute, compute
+from engine.device import Compute, compute, enforce_determinism
 from engine.embeddings import embed
 from engine.errors import UserError
 from engine.files import read_json, write_json
@@ -36,6 +36,8 @@ def train(run: Run, recorder: Recorder) -> tuple[Model, LabelledImages, Labelled
     """The trained model, and the validation and test images; together with other processes where torchrun started some."""
     config = run.config
     recorder.state("preparing", "loading the model")
+    if config.determinism == "enforced":
+        enforce_determinism()
     if config.method == "finetune":
         together.join()
     try:

@@ -10,7 +10,7 @@ from torch import nn
 
 from engine import network
 from engine.config import configure
-from engine.device import compute
+from engine.device import compute, enforce_determinism
 from engine.errors import UserError
 from engine.network import Preprocessing
 from engine.training.averaging import moving_average
@@ -199,3 +199,17 @@ def test_a_seed_repeats_a_training_whatever_came_before():
     first = story(trainer(mixing="both", epochs=1).fit())
     torch.manual_seed(2)
     assert story(trainer(mixing="both", epochs=1).fit()) == first
+
+
+def test_enforced_determinism_refuses_what_does_not_repeat_and_changes_nothing_else():
+    plain = trainer(epochs=1)
+    told = story(plain.fit())
+    try:
+        enforce_determinism()
+        enforced = trainer(epochs=1, determinism="enforced", mixing="none")
+        assert story(enforced.fit()) == told
+        assert differing(weights(plain), weights(enforced)) == []
+        with pytest.raises(RuntimeError, match="deterministic"):
+            torch.zeros(4).put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))
+    finally:
+        torch.use_deterministic_algorithms(False)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.data import columns, selections
+from engine.data import columns, overlay, selections
 from engine.data.answers import answers
 from engine.data.columns import Columns
 from engine.data.filters import Filter
 from engine.data.properties import MEASURED
+from engine.data.sealing import seal, touch
 from engine.data.view import View, view
 
 ALL = Filter()
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS images (
     class TEXT,
     width INTEGER, height INTEGER, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     hash TEXT,                        -- of the file's content
-    state TEXT NOT NULL,              -- ok, quarantined, missing, ignored (no image at all)
+    state TEXT NOT NULL,              -- ok, quarantined, missing, excluded (by hand), ignored (no image at all)
     reason TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS images_by_place ON images (state, split, class, id);
@@ -45,15 +45,21 @@ _ADDITIONS = (
     + "CREATE INDEX images_unmeasured ON images (id) WHERE state = 'ok' AND brightness IS NULL;",
     # What a scan has read and not yet taken over.
     f"CREATE TABLE readings ({FACTS}, PRIMARY KEY (path));",
+    # What `engine.data.overlay` lays over a row: the class of its folder, and the kind of the edit.
+    "ALTER TABLE images ADD COLUMN filed TEXT; ALTER TABLE images ADD COLUMN edited TEXT;"
+    "CREATE INDEX images_edited ON images (id) WHERE edited IS NOT NULL;",
 )
 # SQLite would take the larger index of two that fit.
 _UNMEASURED = "images INDEXED BY images_unmeasured WHERE state = 'ok' AND brightness IS NULL"
-COLUMNS = f"id, {FACTS}"
+COLUMNS = f"id, {FACTS}, filed, edited"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image of the catalog; `path` is relative to the root and for display, `file` is where it is."""
+    """One image of the catalog; `path` is relative to the root and for display, `file` is where it is.
+
+    `edited`: what was decided about it by hand (of `overlay.EDITS`); `filed` is then the class of its folder.
+    """
 
     id: int
     path: str
@@ -72,6 +78,13 @@ class Row:
     contrast: float | None = None
     sharpness: float | None = None
     colourfulness: float | None = None
+    filed: str | None = None
+    edited: str | None = None
+
+    @property
+    def original(self) -> str | None:
+        """The class that its folder says, whatever was decided since."""
+        return self.filed if self.edited else self.class_name
 
     def file(self, root: Path) -> Path:
         return root / (os.fsdecode(self.raw) if self.raw is not None else self.path)
@@ -91,6 +104,7 @@ class Catalog:
             connection.execute("PRAGMA synchronous=NORMAL")
             if connection.execute("PRAGMA user_version").fetchone()[0] < len(_ADDITIONS):
                 _migrate(connection)
+            overlay.catch_up(connection, self.file)
             with connection:
                 yield connection
         finally:
@@ -200,13 +214,18 @@ class Catalog:
         return tuple(self.counts(_TRAIN)["class"])
 
     def fingerprint(self) -> str:
-        """A hash over the content, class and split of every readable image, whatever the files' order or place."""
-        return self.meta("fingerprint") or ""
+        """A hash over the content, class and split of every image in use, whatever the files' order or place."""
+        known = self.meta("fingerprint")
+        if known is None and self.meta("labels"):
+            with self.connect() as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                return seal(connection)
+        return known or ""
 
-
-def touch(connection: sqlite3.Connection) -> None:
-    """Give the catalog a new generation; in the transaction that changed its rows."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (secrets.token_hex(8),))
+    def labels(self) -> str:
+        """The version of the label log that the rows say (`engine.labels`)."""
+        with self.connect() as connection:
+            return overlay.laid(connection)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -18,20 +18,26 @@ import numpy as np
 import pyarrow as pa
 
 from engine.data.layouts import SPLITS
+from engine.data.overlay import EDITS
 from engine.data.properties import MEASURED, PROPERTIES
 from engine.files import replacing
 
 Connect = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
-STATES = ("ok", "quarantined", "missing", "ignored")
-_SELECT = f"SELECT id, state, split, class, hash, path, width, height, bytes, {', '.join(MEASURED)} FROM images ORDER BY id"
+STATES = ("ok", "quarantined", "missing", "ignored", "excluded")
+_SELECT = (
+    f"SELECT id, state, split, class, hash, path, edited, width, height, bytes, {', '.join(MEASURED)} FROM images ORDER BY id"
+)
 _CHUNK = 50_000
-_FORMAT = "2"
+_FORMAT = "3"
 _KEPT = 4  # catalogs whose columns a process holds
 
 
 class Columns:
-    """`ids`: (n,) int64, rising; `state`, `split` (n,) int8 into STATES and SPLITS; `label` (n,) int32 into `names`; -1 is none."""
+    """`ids`: (n,) int64, rising; `state`, `split`, `edited` (n,) int8 into STATES, SPLITS and EDITS; `label` (n,) int32 into `names`.
+
+    -1 is none.
+    """
 
     def __init__(self, file: Path) -> None:
         with pa.memory_map(str(file)) as source:
@@ -45,7 +51,8 @@ class Columns:
             name: column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
-        self.ids, self.state, self.split, self.label = (self._array(name) for name in ("id", "state", "split", "label"))
+        names = ("id", "state", "split", "label", "edited")
+        self.ids, self.state, self.split, self.label, self.edited = map(self._array, names)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -155,15 +162,16 @@ def _read(connection: sqlite3.Connection, codes: dict[str, int]) -> pa.Table:
 
 
 def _batch(rows: list[tuple], codes: dict[str, int]) -> pa.RecordBatch:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 13
-    ids, states, splits, labels, hashes, paths = columns[:6]
-    width, height, size, *measured = (np.array(column, np.float32) for column in columns[6:])
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 14
+    ids, states, splits, labels, hashes, paths, edits = columns[:7]
+    width, height, size, *measured = (np.array(column, np.float32) for column in columns[7:])
     with np.errstate(invalid="ignore"):
         numbers = [width, height, np.maximum(width, height), width / height, size, *measured]
     arrays = {
         "id": pa.array(ids, pa.int64()),
         "state": pa.array([STATES.index(state) for state in states], pa.int8()),
         "split": pa.array([SPLITS.index(split) if split else -1 for split in splits], pa.int8()),
+        "edited": pa.array([EDITS.index(edit) if edit else -1 for edit in edits], pa.int8()),
         "label": pa.array([codes.get(label, -1) for label in labels], pa.int32()),
         "hash": pa.array([bytes.fromhex(content or "00" * 16) for content in hashes], pa.binary(16)),
         "path": pa.array(map(searchable, paths), pa.large_string()),

@@ -1,6 +1,5 @@
 """Filling the catalog: the walk over the files, the reading of those that are new or changed, and their splits."""
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -9,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.data import splits
-from engine.data.catalog import FACTS, Catalog, Row, touch
+from engine.data import overlay, splits
+from engine.data.catalog import FACTS, Catalog, Row
 from engine.data.images import ImageError, NotAnImage, inspect, looks_like_image, read_content
 from engine.data.layouts import Found, Layout, displayable
 from engine.data.properties import MEASURED
+from engine.data.sealing import seal, take_back_unlearnable, touch
 from engine.files import content_hash
 
 Progress = Callable[[int, int], None]
 
-_UNLEARNABLE = "its class has no training images"
 _GONE = "the file is gone"
 _CHUNK = 512  # images whose reading a kill may cost
 _UPSERT = f"""
@@ -58,7 +57,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
     """
     with catalog.connect() as connection:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (displayable(os.fspath(layout.root))[0],))
-        query = "SELECT path, id, bytes, mtime_ns, given, class, state, hash IS NOT NULL FROM images"
+        query = "SELECT path, id, bytes, mtime_ns, given, iif(edited IS NULL, class, filed), state, hash IS NOT NULL FROM images"
         known = {path: _Known(*row) for path, *row in connection.execute(query)}
     changed, closed = [], []
     for item in layout.entries():
@@ -72,9 +71,12 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
     gone = {path: row for path, row in known.items() if row.state != "missing"}
     with catalog.connect() as connection:
         if changed or gone:
+            # Splits are given to what the folder says: an edit moves no image that it is not about.
+            overlay.lift(connection)
             _update(connection, gone, tuple(closed))
             _place(connection, layout, seed)
-            _seal(connection)
+            overlay.lay(connection, overlay.log_of(catalog.file))
+            seal(connection)
             touch(connection)
         states = dict(connection.execute("SELECT state, count(*) FROM images GROUP BY state").fetchall())
     catalog.columns()
@@ -160,8 +162,8 @@ def _update(connection: sqlite3.Connection, gone: dict[str, _Known], closed: tup
 
 
 def _place(connection: sqlite3.Connection, layout: Layout, seed: int) -> None:
-    """Give the images whose layout leaves the choice to us their split, and put aside classes that cannot be learnt."""
-    connection.execute("UPDATE images SET state = 'ok', reason = '' WHERE reason = ?", (_UNLEARNABLE,))
+    """Give the images whose layout leaves the choice to us their split."""
+    take_back_unlearnable(connection)
     source = "train" if layout.has_splits else None
     carve = source is None or not connection.execute("SELECT 1 FROM images WHERE given = 'validation' LIMIT 1").fetchone()
     if not carve:
@@ -179,15 +181,3 @@ def _place(connection: sqlite3.Connection, layout: Layout, seed: int) -> None:
         connection.execute(
             "INSERT OR IGNORE INTO places SELECT hash, split FROM images WHERE state = 'ok' AND given IS ?", (source,)
         )
-    connection.execute(
-        "UPDATE images SET state = 'quarantined', reason = ? WHERE state = 'ok' AND split IN ('validation', 'test') "
-        "AND class NOT IN (SELECT class FROM images WHERE state = 'ok' AND split = 'train')",
-        (_UNLEARNABLE,),
-    )
-
-
-def _seal(connection: sqlite3.Connection) -> None:
-    digest = hashlib.blake2b(digest_size=16)
-    for row in connection.execute("SELECT hash, class, split FROM images WHERE state = 'ok' ORDER BY hash, class, split, path"):
-        digest.update(repr(row).encode("utf-8", "backslashreplace"))
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (digest.hexdigest(),))

@@ -1,0 +1,129 @@
+"""The label log laid over the catalog: `class`, `split` and `state` of a row say what holds, `filed` what the folder says.
+
+Whoever opens the catalog brings it up to the log first (`catch_up`), so that an append is all that a decision must do; a scan lifts
+the overlay, compares the rows with the files, and lays it again.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.data.sealing import put_aside_unlearnable, take_back_unlearnable, touch, unseal
+from engine.labels.entries import Entry
+from engine.labels.log import EMPTY, Log
+from engine.labels.standing import Standing, heads, settle
+
+EDITS = ("relabelled", "excluded", "kept", "unsure")
+_NAMES = {"relabel": "relabelled", "exclude": "excluded", "keep": "kept", "unsure": "unsure"}
+_LIFT = """
+UPDATE images SET class = filed, filed = NULL, edited = NULL, reason = CASE WHEN state = 'excluded' THEN '' ELSE reason END,
+    split = CASE WHEN given = 'unlabelled' THEN given ELSE split END, state = CASE WHEN state = 'excluded' THEN 'ok' ELSE state END
+WHERE edited IS NOT NULL
+"""
+_ROWS = "SELECT id, path, class, given, split FROM images WHERE hash = ? AND state = 'ok'"
+_SET = "UPDATE images SET class = ?, split = ?, state = ?, reason = ?, filed = ?, edited = ? WHERE id = ?"
+
+_seen: dict[Path, tuple[int, int, int]] = {}  # by catalog, the state of the log that this process knows it to be up to
+
+
+class _File(NamedTuple):
+    id: int
+    path: str
+    filed: str | None
+    given: str | None
+    split: str | None
+
+
+def log_of(catalog: Path) -> Log:
+    """The label log beside a catalog file."""
+    return Log(catalog.with_name("labels.jsonl"))
+
+
+def catch_up(connection: sqlite3.Connection, catalog: Path) -> None:
+    """Lay over the catalog what came into the log since; one look at the file where there is nothing new."""
+    log = log_of(catalog)
+    stamp = log.stamp()
+    if _seen.get(catalog) == stamp:
+        return
+    if laid(connection) != log.version():
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _bring_up(connection, log)
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+    _seen[catalog] = stamp
+
+
+def laid(connection: sqlite3.Connection) -> str:
+    """The version of the log that the rows say."""
+    found = connection.execute("SELECT value FROM meta WHERE key = 'labels'").fetchone()
+    return found[0] if found else EMPTY
+
+
+def lift(connection: sqlite3.Connection) -> None:
+    """Let every row say what its file and folder say."""
+    connection.execute(_LIFT)
+
+
+def lay(connection: sqlite3.Connection, log: Log, contents: Iterable[str] | None = None) -> None:
+    """Lay the log over the rows, which must have been lifted; with `contents`, over those alone."""
+    version, standing = log.version(), heads(log.entries)
+    take_back_unlearnable(connection)
+    known = _classes(connection)
+    for content in standing if contents is None else contents:
+        connection.execute(f"{_LIFT} AND hash = ?", (content,))
+        _lay_one(connection, [_File(*row) for row in connection.execute(_ROWS, (content,))], standing.get(content, ()), known)
+    put_aside_unlearnable(connection)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('labels', ?)", (version,))
+
+
+def _bring_up(connection: sqlite3.Connection, log: Log) -> None:
+    position = log.position(laid(connection))
+    if position is None:  # another log than the one that was laid
+        lift(connection)
+    lay(connection, log, _touched(log.entries, position) if position is not None else None)
+    unseal(connection)
+    touch(connection)
+
+
+def _touched(entries: Sequence[Entry], position: int) -> set[str]:
+    """The contents that the entries from `position` on say something about, reversals included."""
+    by_uid = {entry.uid: entry for entry in entries}
+    waiting, found, passed = list(entries[position:]), set(), set()
+    while waiting:
+        entry = waiting.pop()
+        if entry.uid in passed:
+            continue
+        passed.add(entry.uid)
+        if entry.decides:
+            found.add(entry.content)
+        waiting += [by_uid[uid] for uid in entry.undoes if uid in by_uid]
+    return found
+
+
+def _lay_one(connection: sqlite3.Connection, files: list[_File], decided: Sequence[Entry], known: set[str]) -> None:
+    standings: Mapping[str, Standing] = settle(decided, [file.path for file in files])
+    for file in files:
+        if standing := standings.get(file.path):
+            connection.execute(_SET, (*_said(file, standing, known), file.id))
+
+
+def _said(file: _File, standing: Standing, known: set[str]) -> tuple:
+    """What `_SET` takes: class, split, state, reason, filed, edited."""
+    name, split = standing.relabelled, file.split
+    if name is not None and name not in known:  # a class of another time of this dataset: nothing to learn or to score by
+        return file.filed, split, "ok", "", file.filed, "unsure"
+    if standing.excluded:
+        return file.filed, split, "excluded", f"excluded by {standing.winner.who}", file.filed, "excluded"
+    if name is not None and file.given == "unlabelled":
+        split = "train"
+    return name or file.filed, split, "ok", "", file.filed, _NAMES[standing.winner.action]
+
+
+def _classes(connection: sqlite3.Connection) -> set[str]:
+    """The classes that the folder has."""
+    query = "SELECT DISTINCT coalesce(filed, class) FROM images WHERE state IN ('ok', 'excluded')"
+    return {row[0] for row in connection.execute(query) if row[0] is not None}

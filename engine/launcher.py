@@ -61,6 +61,7 @@ def create(config: Config) -> Run:
         "created": time.time(),
         "classes": data.classes,
         "fingerprint": data.catalog.fingerprint(),
+        "labels": data.catalog.labels(),
     }
     try:
         path = _new_folder(config.preset, document)

@@ -17,6 +17,7 @@ from engine.config import Config
 from engine.errors import UserError
 from engine.files import read_json
 from engine.home import runs_dir
+from engine.labels.log import EMPTY as NO_EDITS
 from engine.lease import is_held
 from engine.memo import unless_changed
 
@@ -74,6 +75,11 @@ class Run:
     def fingerprint(self) -> str:
         """The data's fingerprint when the run was started."""
         return self._description.fingerprint
+
+    @property
+    def labels(self) -> str:
+        """The version of the label edits that the run learns from (`engine.labels`); that of none for a run of before they were."""
+        return self._description.labels
 
     @property
     def about(self) -> About:
@@ -148,13 +154,15 @@ class _Description:
     created: float
     classes: tuple[str, ...]
     fingerprint: str
+    labels: str
 
 
 def _described(file: Path) -> _Description:
     document = read_json(file)
     try:
         config = configuration.from_dict(document["config"])
-        return _Description(config, float(document["created"]), tuple(document["classes"]), document["fingerprint"])
+        classes, labels = tuple(document["classes"]), str(document.get("labels", NO_EDITS))
+        return _Description(config, float(document["created"]), classes, document["fingerprint"], labels)
     except (TypeError, KeyError, ValueError, AttributeError):
         raise UserError(
             f"The run {file.parent.name!r} has no readable config.json.", "Delete the run, or restore the file."
@@ -237,6 +245,7 @@ def summary(run: Run) -> dict[str, Any]:
         "config": run.config.to_dict(),
         "classes": list(run.classes),
         "fingerprint": run.fingerprint,
+        "labels": run.labels,
         "results": run.results,
     }
 

@@ -5,8 +5,8 @@ import csv
 from pathlib import Path
 
 from engine import mapping, neighbours
+from engine.cli.images import image_of
 from engine.cli.output import json_flag, print_json, print_table, progress_line
-from engine.data.catalog import Row
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
@@ -72,7 +72,7 @@ def _similar(args: argparse.Namespace) -> None:
     index = mapping.index(data)
     if index is None:
         raise UserError(f"The embeddings of {data.name} have not been computed.", f"Run: python -m engine map {data.name}")
-    row = _image(data, args.image)
+    row = image_of(data, args.image)
     among = data.catalog.view(Filter(splits=(args.split,))).ids() if args.split else None
     found = neighbours.neighbours(index, row.id, args.top, among)
     rows = data.catalog.rows(found["id"].tolist())
@@ -87,16 +87,3 @@ def _similar(args: argparse.Namespace) -> None:
     print(f"{row.path} ({row.class_name or 'no class'})\n")
     shown = [[f"{at['distance']:.4f}", at["class"] or "-", at["split"], at["path"], "copy" if at["copy"] else ""] for at in near]
     print_table(["distance", "class", "split", "image", ""], shown)
-
-
-def _image(data: Dataset, said: str) -> Row:
-    """The image by its path in the dataset, or by its id."""
-    with data.catalog.connect() as connection:
-        known = connection.execute("SELECT id FROM images WHERE path = ?", (said,)).fetchone()
-    image = known[0] if known else int(said) if said.isdecimal() and len(said) < 19 else 0
-    row = data.catalog.get(image)
-    if row is None:
-        raise UserError(
-            f"There is no image {said!r} in {data.name}.", "Name it by its path below the dataset's root, or by its id."
-        )
-    return row

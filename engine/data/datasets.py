@@ -167,6 +167,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "counts": counts.to_dict("records"),
         "sizes": catalog.sizes().head(20).to_dict("records"),
         "fingerprint": catalog.fingerprint(),
+        "labels": catalog.labels(),
         "problems": catalog.problems().drop(columns="id").to_dict("records"),
     }
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from engine.data.layouts import SPLITS
+from engine.data.overlay import EDITS
 from engine.data.properties import PROPERTIES
 
-STATES = ("ok", "quarantined", "missing")
+STATES = ("ok", "quarantined", "missing", "excluded")
 VERDICTS = ("right", "wrong")
 _NUMBER = r"\d{1,15}(?:\.\d{1,9})?"
 _RANGE = re.compile(rf"({_NUMBER})?-({_NUMBER})?")
@@ -36,8 +37,9 @@ class Range:
 class Filter:
     """Conditions that all hold; an empty one is no condition. Two equal filters are the same cache key.
 
-    `classes` and `splits`: any of these. `text` is part of the path, whatever its case. `run` with `predicted` (any of these
-    classes) and `verdict` (right, wrong): what that run answered. `selection`: the word of `Catalog.select` for a set of images.
+    `classes`, `splits` and `edited` (by hand): any of these. `text` is part of the path, whatever its case. `run` with `predicted`
+    (any of these classes) and `verdict` (right, wrong): what that run answered. `selection`: the word of `Catalog.select` for a set
+    of images.
     """
 
     splits: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ class Filter:
     predicted: tuple[str, ...] = ()
     verdict: str = ""
     selection: str = ""
+    edited: tuple[str, ...] = ()
 
     @property
     def asks_run(self) -> bool:
@@ -72,6 +75,7 @@ class Filter:
         yield "split", _join(self.splits)
         yield "class", _join(self.classes)
         yield "state", self.state if self.state != "ok" else ""
+        yield "edited", _join(self.edited)
         yield "path", _escape(self.text)
         for r in self.ranges:
             yield r.name, f"{_number(r.low)}-{_number(r.high)}"
@@ -101,6 +105,7 @@ class Filter:
             "split": lambda: {"splits": tuple(_one_of(v, SPLITS) for v in _split(value))},
             "class": lambda: {"classes": _split(value)},
             "state": lambda: {"state": _one_of(value, STATES)},
+            "edited": lambda: {"edited": tuple(_one_of(v, EDITS) for v in _split(value))},
             "path": lambda: {"text": _unescape(value)},
             "run": lambda: {"run": _unescape(value)},
             "predicted": lambda: {"predicted": _split(value)},
@@ -122,6 +127,8 @@ class Filter:
             yield f"class {_either(self.classes)}"
         if self.state != "ok":
             yield self.state
+        if self.edited:
+            yield f"{_either(self.edited)} by hand"
         if self.text:
             yield f"path with \N{LEFT DOUBLE QUOTATION MARK}{self.text}\N{RIGHT DOUBLE QUOTATION MARK}"
         yield from map(str, self.ranges)

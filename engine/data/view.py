@@ -15,6 +15,7 @@ from engine.data.answers import Answers
 from engine.data.columns import STATES, Columns, searchable
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
+from engine.data.overlay import EDITS
 from engine.data.properties import PROPERTIES
 
 _TINY = 1e-3  # the smallest value that a logarithmic scale tells from zero
@@ -206,6 +207,8 @@ def _matching(columns: Columns, wanted: Filter, answers: Answers | None, selecte
         holds &= _any_of(columns.split, [SPLITS.index(split) for split in wanted.splits], len(SPLITS))
     if wanted.classes:
         holds &= _any_of(columns.label, columns.numbers(wanted.classes), len(columns.names))
+    if wanted.edited:
+        holds &= _any_of(columns.edited, [EDITS.index(edit) for edit in wanted.edited], len(EDITS))
     for limits in wanted.ranges:
         values = columns.values(limits.name)
         holds &= ~np.isnan(values)

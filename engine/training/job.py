@@ -110,18 +110,24 @@ def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
         raise UserError(f"The classes of {data.name} have changed since this run was created.", "Start a new run.")
     if checkpoint.generations(run.path, "last"):
         raise UserError(
-            f"The images of {data.name} have changed since this run began to learn from them.",
+            f"The images of {data.name} have changed since this run began to learn from them{_by_hand(run, data)}.",
             "Start a new run with the same configuration; what this one has learnt can still be evaluated.",
         )
-    _adopt(run, fingerprint)
+    _adopt(run, data)
     recorder.record(Message("The dataset has changed while the run waited; it learns from the new state.", "warning"))
     return data
 
 
-def _adopt(run: Run, fingerprint: str) -> None:
+def _by_hand(run: Run, data: Dataset) -> str:
+    now = data.catalog.labels()
+    return "" if now == run.labels else f" (label edits: version {now} instead of {run.labels})"
+
+
+def _adopt(run: Run, data: Dataset) -> None:
     """The configuration says what reproduces the run."""
+    now = {"fingerprint": data.catalog.fingerprint(), "labels": data.catalog.labels()}
     document = read_json(run.path / "config.json")
-    write_json(run.path / "config.json", {**document, "fingerprint": fingerprint}, durable=True, make_folder=False)
+    write_json(run.path / "config.json", {**document, **now}, durable=True, make_folder=False)
 
 
 def _sentence(results: dict) -> str:
@@ -147,6 +153,7 @@ def _write_environment(run: Run, where: Compute) -> None:
             "threads": torch.get_num_threads(),
             "processes": where.world,
             "fingerprint": run.fingerprint,
+            "labels": run.labels,
         },
         make_folder=False,
     )

@@ -1,0 +1,131 @@
+"""Deciding about a dataset's images: each decision is on the disk, and in the catalog, when the call returns."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset
+from engine.data.overlay import log_of
+from engine.errors import UserError
+from engine.labels.entries import Entry, myself, new_uid
+from engine.labels.log import Log
+from engine.labels.standing import decided_before, heads
+
+_TICK = 1e-6  # seconds between two entries: the order of time is that of the log
+_USABLE = ("ok", "excluded")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided about one image. `action`: relabel (with the class `to`), exclude, keep, unsure."""
+
+    image: int
+    action: str
+    to: str | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Decisions at one stroke: they are undone together. `finding`: what they answer; `why`: in the person's words."""
+
+    decisions: Sequence[Decision]
+    finding: str = ""
+    why: str = ""
+    who: str = field(default_factory=myself)
+
+
+def log(data: Dataset) -> Log:
+    """The label log of a dataset."""
+    return log_of(data.catalog.file)
+
+
+def decide(data: Dataset, choice: Choice) -> list[Entry]:
+    """Write the decisions into the log; the entries. Raises UserError for an image that is gone and a class that is not known."""
+    rows = _rows(data, choice.decisions)
+    classes = known_classes(data)
+    for decision in choice.decisions:
+        if decision.action == "relabel" and decision.to not in classes:
+            raise UserError(f"There is no class {decision.to!r} in {data.name}.", f"Its classes: {', '.join(classes)}.")
+    copies = {row.hash: [copy.path for copy in data.catalog.copies(row.hash) if copy.state in _USABLE] for row in rows.values()}
+
+    def make(entries: Sequence[Entry]) -> list[Entry]:
+        standing, clock, batch = heads(entries), after(entries), new_uid()
+        return [
+            Entry(
+                uid=new_uid(), time=clock + i * _TICK, who=choice.who, action=one.action, content=row.hash, path=row.path,
+                id=row.id, was=row.class_name, to=one.to, why=choice.why, finding=choice.finding, batch=batch,
+                replaces=decided_before(standing.get(row.hash, ()), copies[row.hash], row.path),
+            )
+            for i, one in enumerate(choice.decisions) if (row := rows[one.image])
+        ]  # fmt: skip
+
+    return _written(data, make)
+
+
+def relabel(data: Dataset, images: Iterable[int], to: str, **said: str) -> list[Entry]:
+    """Give the images another class; an image without one joins the training images with it."""
+    return decide(data, Choice([Decision(image, "relabel", to) for image in images], **said))
+
+
+def exclude(data: Dataset, images: Iterable[int], **said: str) -> list[Entry]:
+    """Leave the images out of training and scoring."""
+    return decide(data, Choice([Decision(image, "exclude") for image in images], **said))
+
+
+def keep(data: Dataset, images: Iterable[int], **said: str) -> list[Entry]:
+    """The images are in, under the class of their folder: a decision that nothing is wrong, or that an earlier one was."""
+    return decide(data, Choice([Decision(image, "keep") for image in images], **said))
+
+
+def unsure(data: Dataset, images: Iterable[int], **said: str) -> list[Entry]:
+    """Decide later: nothing changes."""
+    return decide(data, Choice([Decision(image, "unsure") for image in images], **said))
+
+
+def keep_one(data: Dataset, kept: int, images: Iterable[int], **said: str) -> list[Entry]:
+    """Keep one image of a set and leave the others out."""
+    return decide(data, Choice([Decision(i, "keep" if i == kept else "exclude") for i in dict.fromkeys([kept, *images])], **said))
+
+
+def known_classes(data: Dataset) -> tuple[str, ...]:
+    """The classes that a label can be: those of the folder, by name."""
+    query = "SELECT DISTINCT coalesce(filed, class) FROM images WHERE state IN ('ok', 'excluded') AND class IS NOT NULL"
+    with data.catalog.connect() as connection:
+        return tuple(sorted(row[0] for row in connection.execute(query) if row[0] is not None))
+
+
+def reverse(data: Dataset, action: str, choose: Callable[[Sequence[Entry]], Sequence[Entry]], why: str = "") -> list[Entry]:
+    """Write a reversal (undo, redo, restore) of the entries that `choose` picks; nothing where it picks none."""
+
+    def make(entries: Sequence[Entry]) -> list[Entry]:
+        chosen = choose(entries)
+        uids = tuple(entry.uid for entry in chosen)
+        return [Entry(uid=new_uid(), time=after(entries), who=myself(), action=action, undoes=uids, why=why)] if uids else []
+
+    return _written(data, make)
+
+
+def after(entries: Sequence[Entry]) -> float:
+    """Now, or a moment after everything that is in the log: a clock that was put back changes no order."""
+    return max([time.time(), *(entry.time + _TICK for entry in entries)])
+
+
+def _written(data: Dataset, make: Callable[[Sequence[Entry]], list[Entry]]) -> list[Entry]:
+    fresh = log(data).append(make)
+    data.catalog.labels()  # opened, the catalog catches up: the next page need not
+    return fresh
+
+
+def _rows(data: Dataset, decisions: Sequence[Decision]) -> dict[int, Row]:
+    rows = data.catalog.rows([decision.image for decision in decisions])
+    for decision in decisions:
+        row = rows.get(decision.image)
+        if row is None or row.state not in _USABLE or row.hash is None:
+            name = row.path if row else f"number {decision.image}"
+            reason = f" ({row.reason or row.state})" if row else ""
+            raise UserError(
+                f"The image {name} cannot be decided about: it is not in {data.name} any more{reason}.",
+                "Go on with the next one.",
+            )
+    return rows

@@ -1,0 +1,69 @@
+"""What the label log of a dataset amounts to: counts, conflicts, and what stands about one image."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.data.datasets import Dataset
+from engine.data.overlay import EDITS
+from engine.labels import edits
+from engine.labels.entries import Entry
+from engine.labels.standing import Standing, heads, settle
+
+_USABLE = ("ok", "excluded")
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """People decided differently about the image at `path`, without knowing of each other."""
+
+    image: int
+    path: str
+    standing: Standing
+
+    @property
+    def words(self) -> str:
+        """Who wins over whom."""
+        others = "; ".join(said(entry) for entry in self.standing.rivals)
+        return f"{said(self.standing.winner)} holds, as the later one, over {others}"
+
+
+def said(entry: Entry) -> str:
+    """A decision as people say it; names in it are untrusted text."""
+    what = {"relabel": f"as {entry.to}", "exclude": "out", "keep": "kept", "unsure": "not sure"}.get(entry.action, entry.action)
+    return f"{what} ({entry.who})"
+
+
+def conflicts(data: Dataset) -> list[Conflict]:
+    """The images about which decisions disagree, by path."""
+    found = []
+    for content, decided in heads(edits.log(data).entries).items():
+        if len(decided) < 2:
+            continue
+        rows = {row.path: row for row in data.catalog.copies(content) if row.state in _USABLE}
+        found += [Conflict(rows[path].id, path, one) for path, one in settle(decided, rows).items() if one.rivals]
+    return sorted(found, key=lambda conflict: conflict.path)
+
+
+def counts(data: Dataset) -> list[dict[str, Any]]:
+    """How many images were edited: a row a split and kind of edit, of those that there are."""
+    query = "SELECT split, edited, count(*) FROM images WHERE edited IS NOT NULL AND state IN ('ok', 'excluded') GROUP BY 1, 2"
+    with data.catalog.connect() as connection:
+        rows = connection.execute(query).fetchall()
+    return [{"split": split, "edited": edit, "n": n} for split, edit, n in sorted(rows, key=lambda row: EDITS.index(row[1]))]
+
+
+def summary(data: Dataset) -> dict[str, Any]:
+    """The state of the labels as one JSON document."""
+    log = edits.log(data)
+    return {
+        "dataset": data.name,
+        "version": log.version(),
+        "entries": len(log.entries),
+        "edited": counts(data),
+        "conflicts": [
+            {"image": one.image, "path": one.path, "holds": one.standing.winner.document(),
+             "over": [entry.document() for entry in one.standing.rivals]}
+            for one in conflicts(data)
+        ],
+        "damaged": log.damaged,
+    }  # fmt: skip

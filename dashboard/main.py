@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page("../pages/train.py", title="Train", icon=":material/model_training:"),
         st.Page("../pages/runs.py", title="Runs", icon=":material/list_alt:"),
         st.Page("../pages/evaluate.py", title="Evaluate", icon=":material/target:"),
+        st.Page("../pages/clean.py", title="Clean", icon=":material/cleaning_services:"),
         st.Page("../pages/predict.py", title="Predict", icon=":material/image_search:"),
     ],
     position="top",

@@ -7,6 +7,7 @@ from dashboard.cached.loading import heavy, warm_up
 from dashboard.cached.maps import index, map_points, neighbours, newer, picked
 from dashboard.cached.models import answers, heatmaps, model
 from dashboard.cached.pairs import AVERAGED, along, average_look, differences
+from dashboard.cached.proofs import proof
 from dashboard.cached.runs import estimate, history, per_class, predictions, scores
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "per_class",
     "picked",
     "predictions",
+    "proof",
     "scores",
     "similarity_order",
     "square",

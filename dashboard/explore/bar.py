@@ -15,7 +15,8 @@ from engine.runs import Run
 PILLS_UP_TO = 24  # classes that are all in sight; more are a list
 LISTED_UP_TO = 300  # more are searched: a browser freezes over a list of 100,000
 _FOUND = 20
-_STATES = {"ok": "readable", "quarantined": "put aside", "missing": "gone since the scan"}
+_STATES = {"ok": "readable", "quarantined": "put aside", "missing": "gone since the scan", "excluded": "excluded by hand"}
+_EDITS = {"relabelled": "relabelled", "kept": "kept", "unsure": "not sure"}
 _TEXT = 230  # pixels
 
 
@@ -36,6 +37,7 @@ def filter_bar(data: Dataset, classes: Sequence[str], wanted: Filter, run: Run |
             property_ranges(data, wanted)
             _answers(wanted, run)
             _state(wanted)
+            _decided(wanted)
 
 
 def _class_panel(classes: Sequence[str], wanted: Filter) -> None:
@@ -107,4 +109,13 @@ def _state(wanted: Filter) -> None:
     st.segmented_control(
         "Files", list(_STATES), key="filter-state", format_func=_STATES.__getitem__,
         on_change=lambda: conditions.change(state=st.session_state["filter-state"] or "ok"),
+    )  # fmt: skip
+
+
+def _decided(wanted: Filter) -> None:
+    """What people decided on the page Clean."""
+    st.session_state["filter-edited"] = [edit for edit in wanted.edited if edit in _EDITS]
+    st.pills(
+        "Decided by hand", list(_EDITS), selection_mode="multi", key="filter-edited", format_func=_EDITS.__getitem__,
+        on_change=lambda: conditions.change(edited=tuple(st.session_state["filter-edited"])),
     )  # fmt: skip

@@ -84,6 +84,7 @@ def _chips(wanted: Filter) -> Iterator[Chip]:
     yield from _names(wanted, "splits", "splits", str)
     if wanted.state != "ok":
         yield Chip(wanted.state, replace(wanted, state="ok"))
+    yield from _names(wanted, "edited", "decisions", lambda edit: f"{edit} by hand")
     if wanted.text:
         yield Chip(f"path: {_cut(wanted.text)}", replace(wanted, text=""))
     for r in wanted.ranges:

@@ -80,7 +80,7 @@ def _walk(data: Dataset, wanted: Filter, by: str, descending: bool, row: Row) ->
 
 def _picture(data: Dataset, row: Row) -> None:
     """The whole picture, its place kept before it has loaded; or why it cannot be shown."""
-    if row.state != "ok":
+    if row.state not in ("ok", "excluded"):
         st.warning(f"Not used: {words.literal(row.reason)}.", icon=":material/report:")
         return
     if not row.file(data.root).is_file():
@@ -98,6 +98,9 @@ def _picture(data: Dataset, row: Row) -> None:
 def _words(data: Dataset, row: Row) -> None:
     st.markdown(f"{words.pixels(row.width, row.height)}, {PROPERTIES['bytes'].say(row.bytes)}")
     st.code(words.plain(row.path), language=None, wrap_lines=True)
+    if row.edited:
+        filed = words.literal(words.plain(row.original or "unlabelled"))
+        st.markdown(f":material/edit: Decided by hand: {words.literal(row.edited)}. Its folder says {filed}.")
     copies = data.catalog.copies(row.hash) if row.hash else []
     for other in (copy for copy in copies if copy.id != row.id):
         st.markdown(

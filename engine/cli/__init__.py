@@ -5,7 +5,21 @@ import sys
 from collections.abc import Sequence
 
 from engine import __version__
-from engine.cli import auditing, augmentation, bench, data, explaining, labels, maps, models, prediction, probing, runs, training
+from engine.cli import (
+    auditing,
+    augmentation,
+    bench,
+    data,
+    explaining,
+    labels,
+    maps,
+    models,
+    prediction,
+    probing,
+    proof,
+    runs,
+    training,
+)
 from engine.cli.output import print_json
 from engine.errors import UserError
 
@@ -32,6 +46,20 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (data, maps, auditing, labels, models, augmentation, training, probing, runs, prediction, explaining, bench):
+    for module in (
+        data,
+        maps,
+        auditing,
+        labels,
+        models,
+        augmentation,
+        training,
+        probing,
+        runs,
+        prediction,
+        proof,
+        explaining,
+        bench,
+    ):
         module.register(commands)
     return top

@@ -91,10 +91,13 @@ def _analyse(args: argparse.Namespace) -> None:
 def _remove(args: argparse.Namespace) -> None:
     known = removal.remove(args.name)
     kept = str(known.root) if known and known.root.is_dir() else None
+    decisions = next((str(file) for file in reversed(removal.kept_decisions(args.name))), None)
     if args.json:
-        print_json({"removed": args.name, "images": kept})
+        print_json({"removed": args.name, "images": kept, "labels": decisions})
         return
     print(f"{args.name} is removed." + (f" Its images stay where they are: {kept}" if kept else ""))
+    if decisions:
+        print(f"Its label edits are kept: {decisions}")
 
 
 def _synthesize(args: argparse.Namespace) -> None:

@@ -72,7 +72,7 @@ def lay(connection: sqlite3.Connection, log: Log, contents: Iterable[str] | None
     """Lay the log over the rows, which must have been lifted; with `contents`, over those alone."""
     version, standing = log.version(), heads(log.entries)
     take_back_unlearnable(connection)
-    known = _classes(connection)
+    known = classes(connection)
     for content in standing if contents is None else contents:
         connection.execute(f"{_LIFT} AND hash = ?", (content,))
         _lay_one(connection, [_File(*row) for row in connection.execute(_ROWS, (content,))], standing.get(content, ()), known)
@@ -123,7 +123,10 @@ def _said(file: _File, standing: Standing, known: set[str]) -> tuple:
     return name or file.filed, split, "ok", "", file.filed, _NAMES[standing.winner.action]
 
 
-def _classes(connection: sqlite3.Connection) -> set[str]:
-    """The classes that the folder has."""
-    query = "SELECT DISTINCT coalesce(filed, class) FROM images WHERE state IN ('ok', 'excluded')"
-    return {row[0] for row in connection.execute(query) if row[0] is not None}
+def classes(connection: sqlite3.Connection) -> set[str]:
+    """The classes that the folder has: what a label can be."""
+    query = (
+        "SELECT class FROM images WHERE state = 'ok' AND class IS NOT NULL UNION "
+        "SELECT filed FROM images WHERE edited IS NOT NULL AND filed IS NOT NULL"
+    )
+    return {row[0] for row in connection.execute(query)}

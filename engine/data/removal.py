@@ -1,4 +1,7 @@
-"""Removing a dataset: its registration, its catalog and the images that we made or fetched; never a folder of the user's."""
+"""Removing a dataset: its registration, its catalog and the images that we made or fetched; never a folder of the user's.
+
+Its label log is kept: nothing else could make it again.
+"""
 
 import os
 import secrets
@@ -9,8 +12,10 @@ from pathlib import Path
 from engine import audit, mapping, runs
 from engine.data import analysis
 from engine.data.datasets import KAGGLE, Dataset, dataset, is_being_added, registered
+from engine.data.overlay import log_of
 from engine.errors import UserError
 from engine.home import cache_dir, data_dir
+from engine.labels import worth
 
 _PATIENCE = 15.0  # seconds that a job may need to end
 
@@ -24,12 +29,26 @@ def remove(name: str) -> Dataset | None:
     if is_being_added(name):
         raise UserError(f"The dataset {name!r} is being added.", "Wait until that has ended.")
     _end_jobs(name)
+    _keep_decisions(name)
     # Gone for everybody in one step; what a crash leaves of it is never listed.
     condemned = data_dir() / f".removed-{name}-{secrets.token_hex(4)}"
     os.replace(data_dir() / name, condemned)
     for folder in (condemned, cache_dir("maps") / name, *_fetched(known)):
         shutil.rmtree(folder, ignore_errors=True)
     return known
+
+
+def kept_decisions(name: str) -> list[Path]:
+    """The label logs of removed datasets of this name, oldest first: `labels import` brings one back."""
+    return sorted((data_dir() / ".labels").glob(f"{name}-????????-??????.jsonl"))
+
+
+def _keep_decisions(name: str) -> None:
+    """Hours of a person's work do not go with a catalog that a scan makes again."""
+    log = log_of(data_dir() / name / "catalog.sqlite").file
+    if log.is_file() and log.stat().st_size:
+        (data_dir() / ".labels").mkdir(exist_ok=True)
+        shutil.copy2(log, data_dir() / ".labels" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
 
 
 def _is_damaged(name: str) -> bool:
@@ -41,7 +60,7 @@ def _is_damaged(name: str) -> bool:
 
 def _end_jobs(name: str) -> None:
     deadline = time.monotonic() + _PATIENCE
-    for job in (analysis.job(name), mapping.job(name), audit.job(name)):
+    for job in (analysis.job(name), mapping.job(name), audit.job(name), worth.job(name)):
         while job.running:
             job.stop()
             if time.monotonic() > deadline:

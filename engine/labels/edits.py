@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from engine.data import overlay
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
-from engine.data.overlay import log_of
 from engine.errors import UserError
 from engine.labels.entries import Entry, myself, new_uid
 from engine.labels.log import Log
@@ -18,11 +18,12 @@ _USABLE = ("ok", "excluded")
 
 @dataclass(frozen=True)
 class Decision:
-    """What is decided about one image. `action`: relabel (with the class `to`), exclude, keep, unsure."""
+    """What is decided about one image. `action`: relabel (with the class `to`), exclude, keep, unsure; `finding`: what it answers."""
 
     image: int
     action: str
     to: str | None = None
+    finding: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Choice:
 
 def log(data: Dataset) -> Log:
     """The label log of a dataset."""
-    return log_of(data.catalog.file)
+    return overlay.log_of(data.catalog.file)
 
 
 def decide(data: Dataset, choice: Choice) -> list[Entry]:
@@ -54,7 +55,7 @@ def decide(data: Dataset, choice: Choice) -> list[Entry]:
         return [
             Entry(
                 uid=new_uid(), time=clock + i * _TICK, who=choice.who, action=one.action, content=row.hash, path=row.path,
-                id=row.id, was=row.class_name, to=one.to, why=choice.why, finding=choice.finding, batch=batch,
+                id=row.id, was=row.class_name, to=one.to, why=choice.why, finding=one.finding or choice.finding, batch=batch,
                 replaces=decided_before(standing.get(row.hash, ()), copies[row.hash], row.path),
             )
             for i, one in enumerate(choice.decisions) if (row := rows[one.image])
@@ -90,9 +91,8 @@ def keep_one(data: Dataset, kept: int, images: Iterable[int], **said: str) -> li
 
 def known_classes(data: Dataset) -> tuple[str, ...]:
     """The classes that a label can be: those of the folder, by name."""
-    query = "SELECT DISTINCT coalesce(filed, class) FROM images WHERE state IN ('ok', 'excluded') AND class IS NOT NULL"
     with data.catalog.connect() as connection:
-        return tuple(sorted(row[0] for row in connection.execute(query) if row[0] is not None))
+        return tuple(sorted(overlay.classes(connection)))
 
 
 def reverse(data: Dataset, action: str, choose: Callable[[Sequence[Entry]], Sequence[Entry]], why: str = "") -> list[Entry]:

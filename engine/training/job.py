@@ -46,11 +46,22 @@ def train(run: Run, recorder: Recorder) -> tuple[Model, LabelledImages, Labelled
             data = _unchanged_dataset(run, recorder)
         if where.rank == 0:
             _write_environment(run, where)
-        # All at once: a scan while the run trains must not put another test set in the place of this one.
-        training, validation, test = (scoring.of_split(data, split, run.classes) for split in ("train", "validation", "test"))
+        training, validation, test = _images(run, data, recorder)
         return fit(run, recorder, where, training, validation), validation, test
     finally:
         together.leave()
+
+
+def _images(run: Run, data: Dataset, recorder: Recorder) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
+    """The images of all splits at once: a scan while the run trains must not put another test set in the place of this one.
+
+    They are of one state of the labels, that of the run's fingerprint: a person may go on deciding meanwhile.
+    """
+    while True:
+        found = tuple(scoring.of_split(data, split, run.classes) for split in ("train", "validation", "test"))
+        if data.catalog.fingerprint() == run.fingerprint:
+            return found
+        data = _unchanged_dataset(run, recorder)
 
 
 def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: LabelledImages, test: LabelledImages) -> None:

@@ -18,6 +18,7 @@ TITLES = {
     "train": "How should it learn?",
     "runs": "What was trained?",
     "evaluate": "Where does it err?",
+    "clean": "Which labels are wrong?",
     "predict": "What is in this picture?",
 }
 # Streamlit looks for its own address below a deep link first; hosts of the outer world are not reached from everywhere.

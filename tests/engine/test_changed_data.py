@@ -12,6 +12,7 @@ from engine.embeddings import Cache
 from engine.errors import UserError
 from engine.files import content_hash
 from engine.home import cache_dir
+from engine.labels import edits, steps
 from engine.training import checkpoint
 from engine.training.job import execute
 from engine.training.record import Recorder
@@ -49,8 +50,14 @@ def one_to_learn_from(scenes, kind="sea"):
     return next(scenes / path for path in datasets.dataset("scenes").catalog.frame("train")["path"] if f"/{kind}/" in path)
 
 
-def test_a_run_does_not_go_on_with_other_images_than_it_learnt_from(scenes, write_class):
-    run = carried_out(created("balanced"))
+def test_a_run_does_not_go_on_with_other_images_or_labels_than_it_learnt_from(scenes, write_class):
+    run, data = carried_out(created("balanced")), datasets.dataset("scenes")
+    edits.relabel(data, data.catalog.frame("train")["id"].tolist()[:1], "sea")
+    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    with pytest.raises(UserError, match=r"have changed since .* .label edits: version 2-\w+ instead of 0-00000000"):
+        execute(run, Recorder(run.path))
+    steps.undo(data)
+    steps.undo(data)
     write_class(scenes.joinpath(*TRAIN, "sea"), "sea", 2, first=8000)
     datasets.add(str(scenes))
     with pytest.raises(UserError, match="The images of scenes have changed since this run began to learn") as refused:

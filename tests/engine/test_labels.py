@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.data import datasets
+from engine.data import datasets, removal
 from engine.data.filters import Filter
 from engine.errors import UserError
 from engine.home import PROJECT
@@ -292,6 +292,20 @@ def test_a_wrong_decision_is_refused_in_a_sentence(scenes):
     with pytest.raises(UserError, match="it is not in scenes any more .the file is gone"):
         edits.exclude(rescanned(scenes), [image])
     assert edits.log(scenes).version() == EMPTY
+
+
+def test_removing_a_dataset_keeps_what_was_decided(scenes):
+    (image, path), *_ = of(scenes)
+    edits.relabel(scenes, [image], "glacier")
+    version = edits.log(scenes).version()
+    removal.remove("scenes")
+    data = rescanned(scenes)
+    assert labels_of(data)[path] == ("sea", "train")
+    [kept] = removal.kept_decisions("scenes")
+    merging.merge(data, kept)
+    assert labels_of(data)[path] == ("glacier", "train")
+    assert edits.log(data).version() == version
+    assert steps.undo(data), "a log that has moved can still be undone step by step"
 
 
 def test_an_undo_that_was_undone_undoes_nothing():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-PAGES = ("start", "explore", "augment", "train", "runs", "evaluate", "predict")
+PAGES = ("start", "explore", "augment", "train", "runs", "evaluate", "clean", "predict")
 _MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
 
 

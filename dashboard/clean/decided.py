@@ -1,0 +1,108 @@
+"""What was decided: the log, its conflicts, and its travels."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import words
+from dashboard.clean.deciding import undo_buttons
+from dashboard.clean.subject import Subject
+from dashboard.failure import attempt, told
+from engine.labels import edits, merging, overview, steps
+from engine.labels.entries import Entry
+
+_SHOWN = 200
+
+
+def what_was_decided(of: Subject) -> None:
+    """The last decisions, undo, conflicts, export, import, and going back to a version."""
+    log = edits.log(of.data)
+    entries = log.entries
+    for sentence in log.damaged[:5]:
+        st.warning(words.literal(sentence), icon=":material/report:")
+    undo_buttons(of.data)
+    _conflicts(of)
+    if entries:
+        st.dataframe(_table(entries), hide_index=True, width="stretch", key="clean-log")
+        if len(entries) > _SHOWN:
+            st.caption(f"The last {_SHOWN:,} of {len(entries):,} entries; the exported log has all.")
+    else:
+        st.info("Nothing was decided yet.", icon=":material/edit_note:")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="clean-travel"):
+        st.download_button(
+            "Export the log", lambda: merging.export_text(of.data), f"{of.data.name}-labels.jsonl", "application/jsonl",
+            icon=":material/download:", disabled=not entries, on_click="ignore",
+        )  # fmt: skip
+        with st.popover("Import a log", icon=":material/upload:"):
+            _import(of)
+        if entries:
+            with st.popover("Go back to a version", icon=":material/history:"):
+                _restore(of, entries)
+
+
+def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
+    """The newest first. A dataframe shows every text letter by letter."""
+    rows = [
+        {
+            "when": time.strftime("%d %b %H:%M:%S", time.localtime(entry.time)),
+            "decision": overview.said(entry),
+            "from": entry.was or "",
+            "image": words.plain(entry.path) if entry.decides else f"{len(entry.undoes):,} entries",
+            "because of": entry.finding.partition(":")[0].replace("_", " ") or entry.why,
+        }
+        for entry in reversed(entries[-_SHOWN:])
+    ]
+    return pd.DataFrame(rows)
+
+
+def _conflicts(of: Subject) -> None:
+    found = overview.conflicts(of.data)
+    if not found:
+        return
+    st.warning(
+        f"About {len(found):,} {'image' if len(found) == 1 else 'images'} people decided differently without knowing of each other. "
+        "The later decision holds; decide again to settle it.",
+        icon=":material/call_split:",
+    )
+    for one in found[:20]:
+        st.markdown(f"- {words.literal(words.plain(one.path))}: {words.literal(words.plain(one.words))}")
+
+
+def _import(of: Subject) -> None:
+    given = st.file_uploader("A log that was exported here or elsewhere", type=["jsonl"], key="clean-import")
+    if given is None or not st.button("Merge it", key="clean-merge", type="primary"):
+        return
+
+    def merge() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "uploaded.jsonl"
+            file.write_bytes(given.getvalue())
+            merged = merging.merge(of.data, file)
+        st.toast(f"{merged.added:,} entries came in, {merged.known:,} were here already.", icon=":material/upload:")
+        for sentence in merged.left_out[:3]:
+            st.toast(words.literal(sentence), icon=":material/report:")
+
+    if told(merge):
+        st.rerun()
+
+
+def _restore(of: Subject, entries: tuple[Entry, ...]) -> None:
+    log = edits.log(of.data)
+    # Between the decisions of one stroke there is no version to go back to.
+    first = max(0, len(entries) - _SHOWN)
+    steps_begin = [
+        i for i in range(first, len(entries)) if not i or not entries[i].batch or entries[i].batch != entries[i - 1].batch
+    ]
+    known = {log.version(i): i for i in reversed(steps_begin)}
+
+    def say(version: str) -> str:
+        n = known[version]
+        return f"{version}: before {words.plain(overview.said(entries[n]))}, {words.ago(entries[n].time)}"
+
+    chosen = st.selectbox("The labels as they were at", list(known), format_func=say, key="clean-version")
+    st.caption("What came after is undone by a new entry: nothing is lost, and it can be undone.")
+    if st.button("Go back", key="clean-restore", type="primary"):
+        attempt(steps.restore, of.data, chosen)

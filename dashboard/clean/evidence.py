@@ -1,0 +1,75 @@
+"""What speaks for a label: the model's probabilities, the nearest images with their labels, and where a run looks."""
+
+import html
+from collections.abc import Mapping
+
+import streamlit as st
+
+from dashboard import cached, words
+from dashboard.clean.picture import strip
+from dashboard.clean.subject import Subject
+from engine.data.catalog import Row
+from engine.data.images import ImageError, load_square
+from engine.errors import UserError
+from engine.runs import Run
+
+_NEAREST, _TOP = 8, 5
+
+
+def probabilities(of: Subject, row: Row) -> Mapping[str, float]:
+    """By class, of the model that was trained without this image; empty where it was not judged."""
+    return of.audit.probabilities(row.id) if of.audit is not None else {}
+
+
+def evidence(of: Subject, row: Row) -> None:
+    """Bars, neighbours, and Grad-CAM on request."""
+    found = probabilities(of, row)
+    if found:
+        st.caption("Probabilities of a model that was trained without this image")
+        st.html(_bars(found, of.colours))
+    _neighbours(of, row)
+    if of.run is not None and st.toggle(f"Where {words.literal(of.run.id)} looks", key="clean-cam", help="Grad-CAM of this run"):
+        cached.warm_up()
+        _looks(of, of.run, row)
+
+
+def _bars(found: Mapping[str, float], colours: Mapping[str, str]) -> str:
+    """The largest probabilities as bars of plain HTML: a chart would take longer to draw than the decision to make."""
+    lines = []
+    for name, share in sorted(found.items(), key=lambda pair: -pair[1])[:_TOP]:
+        colour = html.escape(colours.get(name, "#888888"), quote=True)
+        lines.append(
+            '<div style="display:grid;grid-template-columns:7.5rem 1fr 3rem;gap:8px;align-items:center;line-height:1.5">'
+            f'<span style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{html.escape(words.plain(name))}</span>'
+            f'<span style="height:10px;border-radius:5px;background:{colour};width:{max(1.0, 100 * share):.1f}%"></span>'
+            f'<span style="text-align:right;font-variant-numeric:tabular-nums">{share:.0%}</span></div>'
+        )
+    return f'<div style="min-height:{1.5 * _TOP:.1f}rem">{"".join(lines)}</div>'
+
+
+def _neighbours(of: Subject, row: Row) -> None:
+    index = cached.index(of.data)
+    if index is None:
+        return
+    try:
+        found = cached.neighbours(of.data, index, row.id, _NEAREST)
+    except UserError as error:
+        st.caption(words.literal(str(error)))
+        return
+    rows = of.data.catalog.rows(found["id"].tolist())
+    st.caption("The images most like it, with their labels")
+    strip(of.data, [(rows[image], rows[image].class_name or "no label") for image in found["id"] if image in rows])
+
+
+def _looks(of: Subject, run: Run, row: Row) -> None:
+    try:
+        square = load_square(row.file(of.data.root), run.config.image_size)
+        [answer] = cached.answers(run, (row.file(of.data.root).read_bytes(),), 2)
+        best = [(run.classes.index(name), name, share) for name, share in answer.top]
+        maps = cached.heatmaps(run, row.hash, square, tuple(place for place, _, _ in best))
+    except (UserError, ImageError, OSError) as error:
+        st.caption(words.literal(str(error)))
+        return
+    for column, (_, name, share), heat in zip(st.columns(2), best, maps, strict=False):
+        picture = cached.heavy("engine.explain.cam").overlay(square, heat, 0.6)
+        column.image(picture, caption=f"What speaks for {words.literal(name)}, {share:.0%}", width="stretch")

@@ -1,0 +1,111 @@
+"""The proof: a run again on the cleaned labels, and both under both sets of test labels."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cached, url, words
+from dashboard.clean.subject import Subject
+from dashboard.failure import attempt
+from engine.errors import UserError
+from engine.labels import overview
+from engine.labels.proof import Proof, Side, conclusion, started
+from engine.runs import Run
+
+_POLL = 2.0  # seconds
+_SIDES = {"cleaned": "Cleaned test labels", "original": "Original test labels"}
+
+
+def did_it_help(of: Subject) -> None:
+    """What was changed, the offer to train again, and what came of each proof."""
+    _changes(of)
+    _offer(of)
+    pairs = started(of.data)
+    for before, after in pairs:
+        with st.container(border=True, key=f"proof-{after.id}"):
+            if after.status.active:
+                st.fragment(_waiting, run_every=_POLL)(before, after)
+            else:
+                _shown(of, before, after)
+
+
+def _changes(of: Subject) -> None:
+    counts = pd.DataFrame(overview.counts(of.data), columns=["split", "edited", "n"])
+    counts = counts[counts["edited"].isin(["relabelled", "excluded"])]
+    if not len(counts):
+        st.info("Nothing was relabelled or excluded yet: there is nothing to prove.", icon=":material/balance:")
+        return
+    said = [f"{row.n:,} {row.split or ''} {'image' if row.n == 1 else 'images'} {row.edited}" for row in counts.itertuples()]
+    st.markdown(f"By now {', '.join(said)}. Version **{of.data.catalog.labels()}** of the labels.")
+    if (counts["split"] == "test").any():
+        st.caption(
+            ":material/balance: Test labels were changed, too. Where a model's own suspicion chose them, a better score on them is "
+            "partly the goalposts moving: so both sets of labels are scored below."
+        )
+
+
+def _offer(of: Subject) -> None:
+    if of.run is None:
+        st.info("A proof needs a run from before: train one first.", icon=":material/model_training:")
+        st.page_link("../pages/train.py", label="Train one", icon=":material/model_training:")
+        return
+    run = of.run
+    if not run.has_predictions("test"):
+        st.caption(f"{words.literal(run.id)} has no test score yet: choose a finished run above.")
+        return
+    if of.data.catalog.fingerprint() == run.fingerprint:
+        st.caption(f"{words.literal(run.id)} has learnt from these very labels: choose a run from before above.")
+        return
+    if st.button(
+        f"Train {words.literal(run.id)} again on the cleaned labels", icon=":material/model_training:", type="primary",
+        key="prove", help="The same configuration and seed; only the labels differ.",
+    ):  # fmt: skip
+        attempt(lambda: cached.heavy("engine.labels.set_aside").retrain(run))
+
+
+def _waiting(before: Run, after: Run) -> None:
+    now = after.status
+    if not now.active:
+        st.rerun()
+    left = f", {words.duration(now.eta)} left" if now.eta else ""
+    st.progress(
+        min(max(now.progress, 0.0), 1.0), text=f"{words.literal(after.id)}: {now.word}, {words.literal(now.detail)}{left}"
+    )
+    st.caption(f"The configuration of {words.literal(before.id)}. You can go on deciding meanwhile.")
+
+
+def _shown(of: Subject, before: Run, after: Run) -> None:
+    st.markdown(
+        f"**{words.literal(before.id)}** before, **{words.literal(after.id)}** after cleaning {words.badge(after.status)}"
+    )
+    if after.status.state != "finished":
+        st.caption(words.literal(after.status.error or "It ended early: resume it on the page Runs."))
+        return
+    try:
+        found = cached.proof(before, after, of.data)
+    except UserError as error:
+        st.error(words.literal(str(error)), icon=":material/error:")
+        return
+    st.markdown(f"**{words.literal(conclusion(found))}**")
+    st.table(_table(found))
+    if st.button("Look at the run", key=f"open-{after.id}", icon=":material/target:"):
+        url.set_choice("run", after.id)
+        st.switch_page("../pages/evaluate.py")
+
+
+def _table(found: Proof) -> pd.DataFrame:
+    """A row a set of labels: both runs, the paired difference, what was mended and broken."""
+    rows = {title: _row(found, getattr(found, key)) for key, title in _SIDES.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _row(found: Proof, side: Side) -> dict[str, str]:
+    gain, f1, counts = side.difference.accuracy, side.difference.macro_f1, side.comparison.counts
+    return {
+        "images": f"{len(side.comparison):,}",
+        f"{found.before.id}, accuracy": f"{side.difference.a['accuracy']:.1%}",
+        f"{found.after.id}, accuracy": f"{side.difference.b['accuracy']:.1%}",
+        "difference, points (95%)": f"{100 * gain.value:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})",
+        "macro F1, points (95%)": f"{100 * f1.value:+.2f} ({100 * f1.low:+.2f} to {100 * f1.high:+.2f})",
+        "mended, broken": f"{counts['fixed']:,}, {counts['broken']:,}",
+        "McNemar's p": f"{side.comparison.mcnemar:.3g}",
+    }

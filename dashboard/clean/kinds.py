@@ -1,0 +1,57 @@
+"""What is left of each kind of finding, and which kind is looked at."""
+
+import streamlit as st
+
+from dashboard import url, words
+from dashboard.clean.subject import Subject
+from engine.audit import KINDS, Finding
+from engine.labels import worth
+from engine.labels.queue import TO_LABEL, Part, Queue, queue
+
+_TITLES = {TO_LABEL: "Worth labelling"}
+_UNSURE = "clean-put-off"
+
+
+def findings(of: Subject) -> list[Finding]:
+    """What can be decided: the audit's findings, and the images that are worth a label."""
+    return [*(of.audit.all if of.audit is not None else ()), *worth.chosen(of.data)]
+
+
+def choose_part(of: Subject) -> Part:
+    """The findings of the kind that is chosen, with what is left of all kinds; kept in the URL as `kind`."""
+    found = queue(of.data, findings(of))
+    kinds = [kind for kind in (*KINDS, TO_LABEL) if kind in found.parts]
+    if not kinds:
+        return Part()
+    first = next((kind for kind in kinds if found.parts[kind].open), kinds[0])
+    kind = url.choose(
+        st.segmented_control, "Kind of finding", kinds, "kind", first, label_visibility="collapsed",
+        format_func=lambda one: f"{_title(one)} **{len(found.parts[one].open):,}**",
+    )  # fmt: skip
+    part = found.parts[kind]
+    _progress(found, part, kind)
+    return part
+
+
+def to_decide(part: Part) -> list[Finding]:
+    """What the queue shows: the open findings, or those that were put off."""
+    if not part.open and part.unsure:
+        st.caption("What is left are those of which you were not sure.")
+        return list(part.unsure)
+    if part.unsure and st.toggle(f"The {len(part.unsure):,} of which you were not sure", key=_UNSURE):
+        return list(part.unsure)
+    return list(part.open)
+
+
+def _title(kind: str) -> str:
+    return _TITLES.get(kind) or KINDS[kind].title
+
+
+def _progress(found: Queue, part: Part, kind: str) -> None:
+    """How far the kind is, and the time for what is left, at the person's own pace."""
+    help_text = KINDS[kind].help if kind in KINDS else "Images without a label from which the model would learn most"
+    done = part.done + len(part.unsure)
+    left = found.seconds_left(len(part.open))
+    pace = f", about {words.duration(left)} left at your pace" if left and part.open else ""
+    share = done / part.total if part.total else 1.0
+    st.progress(share, text=f"{done:,} of {part.total:,} decided{pace}. :gray[{help_text}.]")

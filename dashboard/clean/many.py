@@ -1,0 +1,94 @@
+"""Many findings at once: a grid to select in, and one decision for all that is selected."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from dashboard import url, words
+from dashboard.clean.deciding import decide, undo_buttons
+from dashboard.clean.kinds import choose_part, to_decide
+from dashboard.clean.subject import Subject
+from dashboard.gallery import Tile, clear_selection, gallery, selection
+from dashboard.server import preview_url, thumbnail_url
+from engine.audit import Finding
+from engine.data.catalog import Row
+from engine.labels.edits import Decision
+from engine.labels.queue import name
+
+_KEY, _PAGE = "clean-many", 60
+
+
+@st.fragment
+def many_at_once(of: Subject) -> None:
+    """The images of the open findings of one kind. A fragment: a decision draws nothing else anew."""
+    waiting = to_decide(choose_part(of))
+    about = {image: found for found in reversed(waiting) for image in found.images}
+    order = list(dict.fromkeys(image for found in waiting for image in found.images))
+    undo_buttons(of.data)
+    _actions(of, waiting, about)
+    number = url.turn(max(1, -(-len(order) // _PAGE)), f"{of.data.name}-{waiting[0].kind if waiting else ''}", "page")
+    shown = order[(number - 1) * _PAGE : number * _PAGE]
+    rows = of.data.catalog.rows(shown)
+    tiles = [_tile(of, rows[image], about[image]) for image in shown if image in rows]
+    opened = gallery(tiles, key=_KEY, select="many", of=of.data.name, empty="Nothing of this kind is open.").opened
+    if opened is not None:
+        url.set_choice("clean", "one")
+        url.remember("finding", about[opened].id)
+        st.rerun()
+
+
+def _actions(of: Subject, waiting: Sequence[Finding], about: Mapping[int, Finding]) -> None:
+    chosen = [image for image in selection(_KEY) if image in about]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="clean-actions"):
+        st.caption(f"{len(chosen):,} selected" if chosen else "Select pictures", width="content")
+        for action, label in (("keep", "Keep"), ("exclude", "Exclude"), ("unsure", "Not sure")):
+            _button(of, label, action, [Decision(i, action, None, name(about[i])) for i in chosen])
+        suggested = [Decision(i, "relabel", about[i].suggestion, name(about[i])) for i in chosen if about[i].suggestion]
+        if any(found.suggestion for found in waiting):
+            _button(of, "Relabel as the model says", "suggested", suggested)
+        to = st.selectbox(
+            "Class", of.classes, index=None, key="clean-to", format_func=words.plain, placeholder="Relabel as",
+            label_visibility="collapsed", width=180,
+        )  # fmt: skip
+        _button(of, "Relabel", "relabel", [Decision(i, "relabel", to, name(about[i])) for i in chosen] if to else [])
+        sets = [found for found in waiting if len(found.images) > 1]
+        if sets:
+            _keep_first(of, sets)
+
+
+def _button(of: Subject, label: str, key: str, decisions: Sequence[Decision]) -> None:
+    def pressed() -> None:
+        decide(of.data, decisions)
+        clear_selection(_KEY)
+
+    st.button(label, key=f"clean-many-{key}", disabled=not decisions, on_click=pressed)
+
+
+def _keep_first(of: Subject, sets: Sequence[Finding]) -> None:
+    """Of each set, the image that the audit puts first: that of the test set, or else the largest."""
+    usable = {
+        i for i, row in of.data.catalog.rows([i for s in sets for i in s.images]).items() if row.state in ("ok", "excluded")
+    }
+    decisions = {}
+    for found in sets:
+        there = [image for image in found.images if image in usable and decisions.get(image, "keep") != "exclude"]
+        decisions |= dict.fromkeys(there[1:], "exclude")
+    answered = {image: found for found in reversed(sets) for image in found.images}
+    made = [Decision(image, action, None, name(answered[image])) for image, action in decisions.items()]
+    with st.popover("Keep one of each set", icon=":material/filter_1:"):
+        st.markdown(
+            f"In each of the {len(sets):,} sets the first image stays, that of the test set or else the largest; the others, {len(made):,} "
+            "images, are excluded. One undo takes all of it back."
+        )
+        st.button("Keep the first of each", key="clean-keep-first", type="primary", on_click=decide, args=(of.data, made))
+
+
+def _tile(of: Subject, row: Row, finding: Finding) -> Tile:
+    label = row.class_name or "no label"
+    return Tile(
+        id=row.id, src=thumbnail_url(of.data.name, row.id, row.hash), preview=preview_url(of.data.name, row.id, row.hash),
+        caption=label, notes=[row.split or "", f"score {finding.score:.2f}"], colour=of.colours.get(row.class_name),
+        badge=finding.suggestion, badge_colour=of.colours.get(finding.suggestion),
+        alt=f"{label}, {'the model says ' + finding.suggestion + ', ' if finding.suggestion else ''}{row.path}",
+        facts={"Finding": finding.detail, "File": row.path, "Split": row.split or ""},
+    )  # fmt: skip

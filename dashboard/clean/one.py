@@ -1,0 +1,180 @@
+"""One finding at a time, by keyboard: the picture large, what speaks for which label, and the decision."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import url, words
+from dashboard.clean.deciding import decide, undo_buttons
+from dashboard.clean.evidence import evidence, probabilities
+from dashboard.clean.kinds import choose_part, to_decide
+from dashboard.clean.picture import fetch_ahead, large
+from dashboard.clean.subject import Subject
+from engine.audit import Finding
+from engine.data.catalog import Row
+from engine.labels.edits import Decision
+from engine.labels.queue import name
+
+_PLACE, _PUT_OFF = "clean-place", "clean-put-off-ids"
+_KEYS = 9  # choices that a digit reaches
+_SHOWN = 6  # images of a set
+
+
+@st.fragment
+def one_by_one(of: Subject) -> None:
+    """The queue. A fragment: a decision draws nothing else anew."""
+    part = choose_part(of)
+    waiting = to_decide(part)
+    st.session_state[_PUT_OFF] = {found.id for found in waiting} - {found.id for found in part.open}
+    if not waiting:
+        undo_buttons(of.data)
+        _finished(part.done)
+        return
+    place = _place(waiting)
+    current = waiting[place]
+    url.remember("finding", current.id)
+    rows = of.data.catalog.rows(current.images)
+    there = [rows[image] for image in current.images if image in rows and rows[image].state in ("ok", "excluded")]
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        undo_buttons(of.data)
+        _walk(waiting, place)
+    if not there:
+        st.warning("The images of this finding are not in the dataset any more.", icon=":material/hide_image:")
+    elif len(there) == 1:
+        _single(of, current, there[0])
+    else:
+        _set(of, current, there)
+    ahead = waiting[place + 1 : place + 2]
+    fetch_ahead(of.data, [row for found in ahead for row in of.data.catalog.rows(found.images[:_SHOWN]).values()])
+
+
+def _place(waiting: Sequence[Finding]) -> int:
+    """Where the queue stands: at the finding of the address, or where the one that was just decided stood."""
+    ids = [found.id for found in waiting]
+    wanted = url.recall("finding")
+    place = ids.index(wanted) if wanted in ids else min(st.session_state.get(_PLACE, 0), len(ids) - 1)
+    st.session_state[_PLACE] = place
+    return place
+
+
+def _walk(waiting: Sequence[Finding], place: int) -> None:
+    def go(to: int) -> None:
+        url.remember("finding", waiting[to].id)
+
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        st.caption(f"{place + 1:,} of {len(waiting):,}", width="content")
+        st.button("Previous", key="clean-before", shortcut="Left", disabled=not place, on_click=go, args=(place - 1,))
+        st.button(
+            "Next", key="clean-after", shortcut="Right", disabled=place + 1 == len(waiting), on_click=go, args=(place + 1,),
+            help="Leave this one open",
+        )  # fmt: skip
+
+
+def _finished(done: int) -> None:
+    if done:
+        st.success(f"All {done:,} findings of this kind are decided.", icon=":material/check_circle:")
+    else:
+        st.info("The audit found nothing of this kind.", icon=":material/check_circle:")
+
+
+def _single(of: Subject, finding: Finding, row: Row) -> None:
+    picture, words_column = st.columns([6, 5], gap="large")
+    with picture:
+        large(of.data, row)
+        _about(row)
+    with words_column:
+        st.markdown(words.literal(finding.detail))
+        _honest([row])
+        _classes(of, finding, [row])
+        _common(of, finding, [row])
+        evidence(of, row)
+
+
+def _set(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
+    st.markdown(words.literal(finding.detail))
+    _honest(rows)
+    shown = rows[:_SHOWN]
+    for place, (column, row) in enumerate(zip(st.columns(max(len(shown), 2)), shown, strict=False)):
+        with column:
+            large(of.data, row, height="30vh")
+            _about(row)
+            others = [Decision(other.id, "keep" if other is row else "exclude") for other in rows]
+            st.button(
+                "Keep only this", key=f"clean-only-{place}", shortcut=str(place + 1), width="stretch",
+                on_click=_answer, args=(of, finding, others),
+            )  # fmt: skip
+    if len(rows) > _SHOWN:
+        st.caption(f"And {len(rows) - _SHOWN:,} more, which follow the decision.")
+    _common(of, finding, rows)
+    if len({row.class_name for row in rows}) > 1:
+        st.caption("Or one class for all of them")
+        _classes(of, finding, rows, keys=False)
+
+
+def _classes(of: Subject, finding: Finding, rows: Sequence[Row], keys: bool = True) -> None:
+    """A button a class, the most probable ones first where there are many, each with a digit."""
+    offered = list(of.classes)
+    if len(offered) > _KEYS:
+        found = probabilities(of, rows[0])
+        offered = sorted(offered, key=lambda one: -found.get(one, 0.0))[:_KEYS]
+    now = rows[0].class_name if len(rows) == 1 else None
+    with st.container(horizontal=True, gap="small", key="clean-classes"):
+        for place, one in enumerate(offered):
+            st.button(
+                words.literal(words.plain(one)), key=f"clean-class-{place}", shortcut=str(place + 1) if keys else None,
+                type="primary" if one == finding.suggestion else "secondary", disabled=one == now,
+                help="Its label now" if one == now else None,
+                on_click=_answer, args=(of, finding, [Decision(row.id, "relabel", one) for row in rows]),
+            )  # fmt: skip
+    if len(of.classes) > _KEYS:
+        _any_class(of, finding, rows)
+
+
+def _any_class(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
+    key = f"clean-any-{finding.id}"
+
+    def changed() -> None:
+        if chosen := st.session_state[key]:
+            _answer(of, finding, [Decision(row.id, "relabel", chosen) for row in rows])
+
+    st.selectbox(
+        "Another class", of.classes, index=None, key=key, format_func=words.plain, placeholder="Another class",
+        label_visibility="collapsed", on_change=changed,
+    )  # fmt: skip
+
+
+def _common(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
+    """Keep, exclude, not sure: for whatever was found."""
+    many = len(rows) > 1
+    said = (("keep", "Keep all" if many else "Keep", "K"), ("exclude", "Exclude all" if many else "Exclude", "X"))
+    unlabelled = all(row.class_name is None for row in rows)
+    with st.container(horizontal=True, gap="small", key="clean-common"):
+        for action, label, key in (*(said[1:] if unlabelled else said), ("unsure", "Not sure", "U")):
+            st.button(
+                label, key=f"clean-{action}", shortcut=key,
+                on_click=_answer, args=(of, finding, [Decision(row.id, action) for row in rows]),
+            )  # fmt: skip
+
+
+def _answer(of: Subject, finding: Finding, decisions: Sequence[Decision]) -> None:
+    """Decide; the queue goes on with what then stands in the finding's place, or, where it stays in the queue, with the next."""
+    if decide(of.data, decisions, name(finding)) and url.recall("finding") == finding.id:
+        stays = finding.id in st.session_state.get(_PUT_OFF, ()) and decisions[0].action == "unsure"
+        st.session_state[_PLACE] = st.session_state.get(_PLACE, 0) + stays
+        url.forget("finding")
+
+
+def _about(row: Row) -> None:
+    label = words.literal(words.plain(row.class_name or "no label"))
+    filed = "" if row.original == row.class_name else f", filed under {words.literal(words.plain(row.original or 'no label'))}"
+    excluded = " :red-badge[excluded]" if row.state == "excluded" else ""
+    size = words.pixels(row.width, row.height)
+    st.markdown(f"**{label}** in {row.split}{filed}{excluded}  \n:gray[{words.literal(words.plain(row.path))}, {size}]")
+
+
+def _honest(rows: Sequence[Row]) -> None:
+    if any(row.split == "test" for row in rows):
+        st.caption(
+            ":material/balance: A test image. Test labels that are changed where a model doubts them favour the model; the proof "
+            "scores both runs on the original labels too."
+        )

@@ -1,0 +1,51 @@
+"""A picture large, its place kept before it has loaded, and the next one fetched ahead. Names are escaped: untrusted text."""
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.server import image_url, preview_url
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset
+
+_EDGE = 480  # pixels that the network's small pictures are shown at, at most three times their size
+
+
+def large(data: Dataset, row: Row, height: str = "52vh") -> None:
+    """The whole picture as large as its place allows, or why it cannot be shown."""
+    if not row.file(data.root).is_file():
+        st.warning(
+            "The file is gone since the scan. Add the dataset again to bring the catalog up to date.", icon=":material/report:"
+        )
+        return
+    spoken = html.escape(words.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
+    source = html.escape(image_url(data.name, row.id, row.hash), quote=True)
+    ratio = (row.width or 1) / (row.height or 1)
+    st.html(
+        f'<img src="{source}" alt="{spoken}" width="{row.width}" height="{row.height}" '
+        f'style="display:block;margin:0 auto;width:min(100%, calc({height} * {ratio:.4f}), {max(_EDGE, 3 * (row.width or 0))}px);'
+        f'height:auto;aspect-ratio:{ratio:.4f};border-radius:8px">'
+    )
+
+
+def fetch_ahead(data: Dataset, rows: Sequence[Row]) -> None:
+    """Let the browser load what comes next, out of sight: the next decision finds its picture there."""
+    sources = [html.escape(image_url(data.name, row.id, row.hash), quote=True) for row in rows if row.hash]
+    pictures = "".join(f'<img src="{source}" alt="" width="1" height="1" style="display:block">' for source in sources)
+    st.html(f'<div aria-hidden="true" style="position:absolute;width:1px;height:1px;overflow:hidden;opacity:0">{pictures}</div>')
+
+
+def strip(data: Dataset, rows: Sequence[tuple[Row, str]]) -> None:
+    """Small pictures in a row, each with a line under it."""
+    cells = []
+    for row, line in rows:
+        source = html.escape(preview_url(data.name, row.id, row.hash), quote=True)
+        spoken = html.escape(words.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
+        cells.append(
+            f'<figure style="margin:0;flex:0 0 96px"><img src="{source}" alt="{spoken}" title="{spoken}" width="96" height="96" '
+            'style="display:block;width:96px;height:96px;object-fit:cover;border-radius:6px">'
+            f'<figcaption style="font-size:0.8rem;overflow-wrap:anywhere">{html.escape(words.plain(line))}</figcaption></figure>'
+        )
+    st.html(f'<div style="display:flex;gap:8px;flex-wrap:wrap;min-height:132px">{"".join(cells)}</div>')

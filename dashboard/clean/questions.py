@@ -1,0 +1,30 @@
+"""The questions of the page, a panel each."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import url
+from dashboard.clean.decided import what_was_decided
+from dashboard.clean.helped import did_it_help
+from dashboard.clean.many import many_at_once
+from dashboard.clean.one import one_by_one
+from dashboard.clean.subject import Subject
+
+Panel = Callable[[Subject], None]
+
+QUESTIONS: dict[str, tuple[str, Panel]] = {
+    "one": ("One by one", one_by_one),
+    "many": ("Many at once", many_at_once),
+    "helped": ("Did it help?", did_it_help),
+    "decided": ("What was decided?", what_was_decided),
+}
+
+
+def choose_question() -> tuple[str, Panel]:
+    """The key and the panel of the question that is asked, kept in the URL as `clean`."""
+    key = url.choose(
+        st.segmented_control, "Question", list(QUESTIONS), "clean", label_visibility="collapsed",
+        format_func=lambda one: QUESTIONS[one][0],
+    )  # fmt: skip
+    return key, QUESTIONS[key][1]

@@ -1,0 +1,82 @@
+"""The audit: an offer where there is none, a bar while it works, a word where it is out of date."""
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.clean.subject import Subject
+from engine.audit import job
+from engine.data.datasets import Dataset
+from engine.jobs import Job, Work
+from engine.labels import worth
+
+_POLL = 1.0  # seconds
+
+
+def audit_state(of: Subject) -> None:
+    """What the audit does, or what could be done about it; nothing where it is there and fits the images."""
+    now = job(of.data.name).work()
+    if worth.job(of.data.name).work().state == "working":
+        st.fragment(_progress, run_every=_POLL)(worth.job(of.data.name), "What is worth labelling")
+    if now.state == "working":
+        st.fragment(_progress, run_every=_POLL)(job(of.data.name), "The audit")
+        return
+    if now.state == "failed" and (of.audit is None or now.updated > of.audit.document["made"]):
+        st.error(f"The audit did not come to its end. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
+    if of.audit is None:
+        _offer(of.data, now)
+
+
+def audit_age(of: Subject) -> None:
+    """When the audit was made, whether the images have changed since, and a new one."""
+    if of.audit is None or job(of.data.name).work().state == "working":
+        return
+    said = f"Audit of {of.audit.document['images']:,} images, {words.ago(of.audit.document['made'])}."
+    stale = " Images or labels have changed since." if of.audit.stale(of.data) else ""
+    with st.container(horizontal=True, vertical_alignment="center", key="audit-age"):
+        st.caption(said + stale, width="content")
+        _button(of.data, "Audit again")
+        _worth(of.data)
+
+
+def _offer(data: Dataset, now: Work) -> None:
+    begun = " What was computed is kept." if now.state in ("stopped", "failed") else ""
+    st.info(
+        "The audit looks for copies, the same picture in two splits, labels that a model trained without the image doubts, "
+        f"outliers and poor pictures. It runs in the background; nothing is changed by it.{begun}",
+        icon=":material/troubleshoot:",
+    )
+    _button(data, "Go on" if begun else "Start the audit", "primary")
+
+
+def _button(data: Dataset, label: str, kind: str = "secondary") -> None:
+    if st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_pictures):
+        job(data.name).start()
+        st.rerun()
+
+
+def _worth(data: Dataset) -> None:
+    """The offer to choose among the images without a label; where that failed, why."""
+    now = worth.job(data.name).work()
+    if now.state == "working" or not worth.any_unlabelled(data):
+        return
+    if st.button(
+        "Choose images to label", icon=":material/new_label:", key="start-worth",
+        help=f"The {worth.CHOSEN} images without a label of which the model is unsure and that differ from each other",
+    ):  # fmt: skip
+        worth.job(data.name).start()
+        st.rerun()
+    if now.state == "failed":
+        st.caption(words.literal(f"{now.message} {now.hint}"), width="content")
+
+
+def _progress(working: Job, what: str) -> None:
+    now = working.work()
+    if now.state != "working":
+        st.rerun()
+    bar, action = st.columns([5, 1], vertical_alignment="center")
+    left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
+    count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
+    share = min(now.done / now.total, 1.0) if now.total else 0.0
+    bar.progress(share, text=f"{what}: {words.literal(now.phase)}{count}")
+    if action.button("Stop", icon=":material/stop:", key=f"stop-{what}", help="What was computed is kept."):
+        working.stop()

@@ -1,0 +1,19 @@
+"""What every panel of the page is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.audit import Audit
+from engine.data.datasets import Dataset
+from engine.runs import Run
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The dataset with its last audit, the run of the header (for its answers and where it looks), and the colours of the classes."""
+
+    data: Dataset
+    audit: Audit | None
+    run: Run | None
+    classes: tuple[str, ...]
+    colours: Mapping[str, str]

@@ -1,0 +1,51 @@
+"""`proof`: did cleaning help, or only move the goalposts?"""
+
+import argparse
+
+from engine.cli.output import json_flag, print_json, print_table
+from engine.data.datasets import dataset
+from engine.errors import UserError
+from engine.labels.proof import conclusion, prove
+from engine.runs import run
+
+_LABELS = {"cleaned": "on the cleaned test labels", "original": "on the original test labels"}
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("proof", help="two runs, before and after cleaning, under both sets of test labels")
+    parser.add_argument("--before", required=True, metavar="ID")
+    parser.add_argument("--after", metavar="ID", help="without it, a run like --before is started on the labels as they are now")
+    parser.set_defaults(command=_proof)
+    json_flag(parser)
+
+
+def _proof(args: argparse.Namespace) -> None:
+    from engine.labels import set_aside
+
+    before = run(args.before)
+    if args.after is None:
+        after = set_aside.retrain(before)
+        if args.json:
+            print_json({"before": before.id, "after": after.id, "state": after.status.state})
+            return
+        print(f"{after.id} learns from the labels of version {after.labels}; when it has finished:")
+        print(f"python -m engine proof --before {before.id} --after {after.id}")
+        return
+    after = run(args.after)
+    if before.config.dataset != after.config.dataset:
+        raise UserError(f"{before.id} and {after.id} are of two datasets.", "Compare runs of one dataset.")
+    data = dataset(after.config.dataset)
+    for one in (before, after):
+        set_aside.complete(one, data, after.labels)
+    found = prove(before, after, data)
+    document = found.document()
+    if args.json:
+        print_json(document)
+        return
+    print(f"{conclusion(found)}\n")
+    rows = []
+    for key, words in _LABELS.items():
+        said, side = document[key], getattr(found, key).difference
+        p = f"{said['mcnemar']:.2g}"
+        rows.append([words, said["n"], f"{side.a['accuracy']:.4f}", f"{side.b['accuracy']:.4f}", str(side.accuracy), p])
+    print_table(["", "images", before.id, after.id, "difference in accuracy, 95%", "p"], rows)

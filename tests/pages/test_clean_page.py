@@ -1,0 +1,108 @@
+"""The page Clean: each decision is in the log at once, can be undone, and leads to the next finding."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tab import Tab
+
+from engine.audit import kept
+from engine.audit.findings import finding
+from engine.data.datasets import dataset
+from engine.data.filters import Filter
+from engine.labels import edits
+
+
+@pytest.fixture
+def audited(untrained):
+    """The dataset `scenes` with an audit: three doubted labels of sea, and two sets of copies."""
+    data = dataset("scenes")
+    table = pd.concat([data.catalog.frame(split).assign(split=split) for split in ("train", "test")])
+    sea, forest = (table[table["class"] == name] for name in ("sea", "forest"))
+    found = [finding("label_issue", 0.9 - i / 10, sea.iloc[[i]], f"Doubted {i}.", "glacier") for i in range(3)]
+    found += [finding("exact_duplicate", 1.0, forest.iloc[[i, i + 1]], f"Alike {i}.") for i in (0, 2)]
+    ids = np.sort(sea["id"].to_numpy()[:3])
+    document = {"dataset": "scenes", "made": 1.0, "seconds": 1.0, "fingerprint": data.catalog.fingerprint(), "images": 83,
+                "classes": list(data.classes), "model": "efficientnet_lite0"}  # fmt: skip
+    kept.keep(data, found, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (3, 1)))
+    return data
+
+
+def actions(data):
+    return [entry.action for entry in edits.log(data).entries]
+
+
+def test_before_an_audit_the_page_offers_one(tab, untrained):
+    tab.open("clean")
+    assert "nothing is changed by it" in tab.text
+    assert "Start the audit" in tab.buttons
+
+
+def test_a_decision_is_in_the_log_and_leads_to_the_next_finding_in_every_tab(tab, audited):
+    tab.open("clean", kind="label_issue")
+    assert "Doubted 0\\." in tab.text
+    tab.press("glacier")
+    assert "Doubted 1\\." in tab.text
+    [entry] = edits.log(audited).entries
+    assert (entry.action, entry.was, entry.to) == ("relabel", "sea", "glacier")
+    assert audited.catalog.get(entry.id).class_name == "glacier"
+    assert "Doubted 1\\." in Tab().open("clean", kind="label_issue").text
+    tab.press("Keep").press("Exclude")
+    assert "All 3 findings of this kind are decided." in tab.text
+    assert actions(audited) == ["relabel", "keep", "exclude"]
+
+
+def test_undo_shows_the_finding_again_and_redo_decides_it_again(tab, audited):
+    tab.open("clean", kind="label_issue").press("glacier").press("Exclude").press("Undo")
+    assert "Doubted 1\\." in tab.text
+    assert tab.press("Undo").url("finding")
+    assert "Doubted 0\\." in tab.text
+    assert not audited.catalog.count(Filter(edited=("relabelled",)))
+    tab.press("Redo").press("Redo")
+    assert "Doubted 2\\." in tab.text
+    assert audited.catalog.count(Filter(edited=("relabelled",))) == audited.catalog.count(Filter(state="excluded")) == 1
+
+
+def test_what_a_person_is_not_sure_of_waits(tab, audited):
+    tab.open("clean", kind="label_issue").press("Not sure").press("Keep").press("Keep")
+    assert "Doubted 0\\." in tab.text, "at the end the ones that were put off come back"
+    tab.press("Not sure")
+    assert "1 of 1" in tab.text
+    tab.press("glacier")
+    assert "All 3 findings of this kind are decided." in tab.text
+
+
+def test_one_of_a_set_is_kept_and_a_bulk_decision_is_one_step(tab, audited):
+    tab.open("clean", kind="exact_duplicate")
+    tab.at.button(key="clean-only-1").click()
+    tab.run()
+    assert sorted(actions(audited)) == ["exclude", "keep"]
+    tab.choose("clean", "many").press("Keep the first of each")
+    assert audited.catalog.count(Filter(state="excluded")) == 2
+    tab.press("Undo")
+    assert audited.catalog.count(Filter(state="excluded")) == 1
+
+
+def test_the_log_is_shown_and_a_version_can_be_restored(tab, audited):
+    edits.exclude(audited, audited.catalog.frame("train")["id"].tolist()[:2], why="by <b>hand</b>")
+    tab.open("clean", clean="decided").press("Go back")
+    assert not audited.catalog.count(Filter(state="excluded"))
+    assert "Export the log" in [element.proto.label for element in tab.at.get("download_button")]
+
+
+def test_the_proof_is_offered_once_a_label_is_another(tab, copied):
+    data = dataset("scenes")
+    assert "there is nothing to prove" in tab.open("clean", clean="helped").text
+    edits.exclude(data, data.catalog.frame("test")["id"].tolist()[:1])
+    tab.run()
+    assert "1 test image excluded" in tab.text
+    assert "the goalposts moving" in tab.text
+    assert f"Train {copied.id.replace('-', chr(92) + '-')} again on the cleaned labels" in tab.buttons
+
+
+def test_an_image_that_is_gone_gives_a_sentence_and_no_decision(tab, audited):
+    tab.open("clean", kind="label_issue")
+    with audited.catalog.connect() as connection:
+        connection.execute("UPDATE images SET state = 'missing', reason = 'the file is gone' WHERE class = 'sea'")
+    tab.press("Exclude")
+    assert "is not in scenes any more" in str([toast.value for toast in tab.at.toast])
+    assert actions(audited) == []

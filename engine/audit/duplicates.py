@@ -47,7 +47,7 @@ def leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np
     for of in _sets(inside, near[inside.index]):
         places = [split for split in _JUDGED if (of["split"] == split).any()]
         if len(places) > 1:
-            alike = _alike(of, exact, likeness)
+            alike = _alike(of, "split", exact, likeness)
             kind = "The same picture stands" if alike == 1 else f"Pictures that are {alike:.0%} alike stand"
             yield finding("leak", alike, of, f"{kind} in {_listed(places)}.")
 
@@ -58,13 +58,15 @@ def conflicts(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness
     for of in _sets(inside, near[inside.index]):
         classes = sorted(of["class"].unique())
         if len(classes) > 1:
-            alike = _alike(of, exact, likeness)
+            alike = _alike(of, "class", exact, likeness)
             kind = "The same picture is" if alike == 1 else f"Pictures that are {alike:.0%} alike are"
             yield finding("label_conflict", alike, of, f"{kind} labelled {_listed(classes)}.")
 
 
-def _alike(of: pd.DataFrame, exact: np.ndarray, likeness: np.ndarray) -> float:
-    return 1.0 if len(np.unique(exact[of.index])) == 1 else float(likeness[of.index].min())
+def _alike(of: pd.DataFrame, told_by: str, exact: np.ndarray, likeness: np.ndarray) -> float:
+    """1 where images of the very same pixels differ in `told_by`, else how alike the set is."""
+    same = of.groupby(exact[of.index])[told_by].nunique().max() > 1
+    return 1.0 if same else float(likeness[of.index].min())
 
 
 def _sets(table: pd.DataFrame, groups: np.ndarray) -> Iterator[pd.DataFrame]:

@@ -1,6 +1,8 @@
 """Class probabilities of every labelled image by a model that was fitted without it."""
 
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,25 +25,43 @@ def out_of_fold(
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    from engine.training.linear import LinearProbe
-
-    folds = min(FOLDS, len(np.unique(groups)))
+    folds = min(FOLDS, len(np.unique(groups)), int(np.bincount(labels, minlength=1).max()))
     probabilities = np.zeros((len(labels), classes), np.float32)
     if folds < 2:
         return probabilities + np.float32(1 / max(1, classes))
-    parts = StratifiedGroupKFold(folds, shuffle=True, random_state=_SEED).split(vectors, labels, groups)
-    for done, (fitted, held) in enumerate(parts):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a class with fewer images than folds: those it has are spread all the same
+        parts = list(StratifiedGroupKFold(folds, shuffle=True, random_state=_SEED).split(vectors, labels, groups))
+    for done, (others, held) in enumerate(parts):
         report(done, folds)
-        present, numbers = np.unique(labels[fitted], return_inverse=True)
-        if len(present) == 1:
-            probabilities[held, present[0]] = 1
-            continue
-        strength = _IMAGES_STRENGTH / len(fitted)
-        probe = LinearProbe(
-            vectors[fitted], numbers, vectors[held], np.zeros(len(held), int), len(present), strengths=(strength,)
-        )
-        for _ in probe.fit():
-            pass
-        probabilities[np.ix_(held, present)] = probe.probabilities(vectors[held])
+        probabilities[held] = fitted(vectors[others], labels[others], classes).probabilities(vectors[held])
     report(folds, folds)
     return probabilities
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Logistic regression that knows the classes `present` (numbers) of `classes`."""
+
+    probe: "LinearProbe | None"  # noqa: F821 - it loads torch
+    present: np.ndarray
+    classes: int
+
+    def probabilities(self, vectors: np.ndarray) -> np.ndarray:
+        """(n, classes) float32, rows sum to 1; a class that was not there has none."""
+        found = np.zeros((len(vectors), self.classes), np.float32)
+        found[:, self.present] = self.probe.probabilities(vectors) if self.probe else 1
+        return found
+
+
+def fitted(vectors: np.ndarray, labels: np.ndarray, classes: int) -> Fitted:
+    """The model of these images: logistic regression as the preset `fast` fits it, at one strong regularisation."""
+    from engine.training.linear import LinearProbe
+
+    present, numbers = np.unique(labels, return_inverse=True)
+    if len(present) < 2:
+        return Fitted(None, present, classes)
+    probe = LinearProbe(vectors, numbers, vectors[:1], numbers[:1], len(present), strengths=(_IMAGES_STRENGTH / len(vectors),))
+    for _ in probe.fit():
+        pass
+    return Fitted(probe, present, classes)

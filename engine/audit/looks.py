@@ -14,14 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from scipy.fft import dctn
 
 from engine.data.images import ImageError, open_image, read_content
 from engine.files import content_hash
 from engine.home import cache_dir
 
 SIDE = 64  # pixels of the small grey picture, whatever the image's shape
-_HASHED = 32  # pixels that the perceptual hash looks at
 _CHUNK = 512  # images that a kill may cost
 _ASKED = 500  # values in one question to SQLite
 
@@ -34,10 +32,10 @@ class Look(NamedTuple):
 
 
 class Looks:
-    """The looks of image contents, from the cache."""
+    """The looks of image contents, from the cache, or from another `folder`."""
 
-    def __init__(self) -> None:
-        self.file = cache_dir("audit") / f"looks-{SIDE}.sqlite"
+    def __init__(self, folder: Path | None = None) -> None:
+        self.file = (folder or cache_dir("audit")) / f"looks-{SIDE}.sqlite"
 
     def complete(self, files: Sequence[Path], contents: Sequence[str], report: Callable[[int, int], None]) -> None:
         """Look at the contents that are not known yet; a file that cannot be read any more, or holds another, is passed over."""
@@ -58,23 +56,10 @@ class Looks:
         """The hash of the pixels of each content that is known."""
         return dict(self._ask("content, pixels", contents))
 
-    def small(self, contents: Sequence[str]) -> dict[str, np.ndarray]:
-        """The small grey picture of each content that is known: (SIDE, SIDE) uint8."""
-        return {
-            content: np.frombuffer(small, np.uint8).reshape(SIDE, SIDE)
-            for content, small in self._ask("content, small", contents)
-        }
-
-    def hashes(self, contents: Sequence[str]) -> np.ndarray:
-        """The perceptual hashes of these contents: (n,) uint64; 0 for those that are not known."""
-        found = np.zeros(len(contents), np.uint64)
-        for start in range(0, len(contents), _CHUNK):
-            asked = contents[start : start + _CHUNK]
-            small = self.small(asked)
-            places = [i for i, content in enumerate(asked) if content in small]
-            if places:
-                found[start + np.array(places)] = perceptual_hashes(np.stack([small[asked[i]] for i in places]))
-        return found
+    def pictures(self, contents: Sequence[str]) -> np.ndarray:
+        """The small grey pictures of these contents, all of which are known: (n, SIDE, SIDE) uint8."""
+        small = dict(self._ask("content, small", contents))
+        return _stacked([small[content] for content in contents])
 
     def _ask(self, columns: str, contents: Sequence[str]) -> Iterator[tuple]:
         with self._connect() as connection:
@@ -103,16 +88,13 @@ def look(image: Image.Image) -> Look:
     return Look(digest.digest(), small.tobytes())
 
 
-def perceptual_hashes(small: np.ndarray) -> np.ndarray:
-    """64 bits of each small grey picture (n, SIDE, SIDE) uint8: the signs of its lowest frequencies about their median.
+def pictures(of: Sequence[Look]) -> np.ndarray:
+    """Their small grey pictures: (n, SIDE, SIDE) uint8."""
+    return _stacked([each.small for each in of])
 
-    (n,) uint64. The DCT hash of Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010.
-    """
-    part = SIDE // _HASHED
-    coarse = small.reshape(len(small), _HASHED, part, _HASHED, part).mean(axis=(2, 4), dtype=np.float32)
-    low = dctn(coarse, axes=(1, 2))[:, 1:9, 1:9].reshape(len(small), 64)
-    bits = low > np.median(low, axis=1, keepdims=True)
-    return np.packbits(bits, axis=1).view(">u8")[:, 0].astype(np.uint64)
+
+def _stacked(small: Sequence[bytes]) -> np.ndarray:
+    return np.frombuffer(b"".join(small), np.uint8).reshape(-1, SIDE, SIDE)
 
 
 def _look(item: tuple[str, Path]) -> tuple[str, Look | None]:

@@ -16,24 +16,27 @@ from engine.audit.folds import out_of_fold
 from engine.audit.images import audited, file_of, labelled
 from engine.audit.kept import Audit
 from engine.audit.looks import Looks
+from engine.audit.near import pairs
+from engine.audit.outliers import outliers
+from engine.audit.quality import poor
 from engine.data.datasets import Dataset
 from engine.errors import UserError
 from engine.jobs import Report
 
 
-def make(data: Dataset, report: Report = lambda phase, done, total: None) -> Audit:
-    """Audit the dataset and keep what is found. Raises UserError, and what `report` raises."""
+def make(data: Dataset, report: Report = lambda phase, done, total: None, looks: Looks | None = None) -> Audit:
+    """Audit the dataset and keep what is found. `looks`: where those are cached. Raises UserError, and what `report` raises."""
     if not data.has_pictures:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to audit.")
     began, fingerprint = time.time(), data.catalog.fingerprint()
     table = audited(data)
     index = mapping.embedded(data, report)
     report("looking at the images", 0, len(table))
-    looks = Looks()
+    looks = looks or Looks()
     files = [file_of(data.root, raw, path) for raw, path in zip(table["raw"], table["path"], strict=True)]
     looks.complete(files, table["hash"].tolist(), lambda done, total: report("looking at the images", done, total))
     exact = _exact(table, looks)
-    near, likeness = exact, np.ones(len(table))
+    near, likeness = _near(table, exact, looks, index, report)
     findings = [
         *duplicates.exact_sets(table, exact),
         *duplicates.near_sets(table, exact, near, likeness),
@@ -41,7 +44,11 @@ def make(data: Dataset, report: Report = lambda phase, done, total: None) -> Aud
         *duplicates.conflicts(table, exact, near, likeness),
     ]
     ids, classes, labels, probabilities = _judged(table, index, near, report)
-    findings += _label_issues(table[table["id"].isin(ids)], classes, labels, probabilities)
+    judged = table[table["id"].isin(ids)]
+    findings += _label_issues(judged, classes, labels, probabilities)
+    report("looking for outliers", 0, 1)
+    findings += outliers(judged, index.vectors(np.searchsorted(index.ids, ids)))
+    findings += poor(table)
     document = {
         "dataset": data.name, "made": began, "seconds": round(time.time() - began, 2), "fingerprint": fingerprint,
         "images": len(table), "classes": classes, "model": index.document["model"],
@@ -55,11 +62,31 @@ def _exact(table: pd.DataFrame, looks: Looks) -> np.ndarray:
     return duplicates.same_pixels([pixels.get(content, content) for content in table["hash"]])
 
 
+def _near(
+    table: pd.DataFrame, exact: np.ndarray, looks: Looks, index: neighbours.Index, report: Report
+) -> tuple[np.ndarray, np.ndarray]:
+    """The group of each image's picture, and how alike it is to the one of its group that it is most alike: (n,) each."""
+    firsts = np.unique(exact, return_index=True)[1]
+    contents, read = table["hash"].iloc[firsts], looks.pixels(table["hash"].iloc[firsts].tolist())
+    firsts = firsts[contents.isin(list(read)).to_numpy() & table["id"].iloc[firsts].isin(index.ids).to_numpy()]
+    pictures = looks.pictures(table["hash"].iloc[firsts].tolist())
+    vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[firsts]))
+    found, alike = pairs(pictures, vectors, lambda done, total: report("comparing pictures", done, total))
+    likeness = np.zeros(len(table))
+    np.maximum.at(likeness, firsts[found].ravel(), np.repeat(alike, 2))
+    best = np.zeros(exact.max(initial=-1) + 1)
+    np.maximum.at(best, exact, likeness)
+    return duplicates.joined(exact, firsts[found]), best[exact]
+
+
 def _judged(
     table: pd.DataFrame, index: neighbours.Index, groups: np.ndarray, report: Report
 ) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
-    """The labelled images with an embedding: ids (n,), the class names, labels (n,) into them, probabilities (n, classes)."""
+    """The labelled images that can be judged: ids (n,), the class names, labels (n,) into them, probabilities (n, classes)."""
     judged = labelled(table) & np.isin(table["id"], index.ids)
+    # A model that never saw another image of the class can say nothing about it.
+    pictures = pd.Series(groups).where(judged).groupby(table["class"]).transform("nunique")
+    judged &= (pictures > 1).to_numpy()
     ids = table["id"].to_numpy()[judged]
     classes = sorted(table["class"][judged].unique())
     labels = pd.Categorical(table["class"][judged], classes).codes.astype(int)

@@ -1,10 +1,9 @@
-"""`audit`: what is wrong with a dataset's images and labels."""
+"""`audit`: what is wrong with a dataset's images and labels; `choose`: which images to label next."""
 
 import argparse
 from typing import Any
 
 from engine import audit
-from engine.audit import making
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.data.datasets import dataset
 
@@ -15,11 +14,18 @@ def register(commands: argparse._SubParsersAction) -> None:
     auditing = commands.add_parser("audit", help="find duplicates, leaks, label errors, outliers and poor pictures")
     auditing.add_argument("--dataset", required=True, metavar="NAME", help="name of a registered dataset")
     auditing.add_argument("--kept", action="store_true", help="print the last audit instead of making one")
-    json_flag(auditing)
     auditing.set_defaults(command=_audit)
+    choosing = commands.add_parser("choose", help="the images without a label whose labels would teach the most")
+    choosing.add_argument("--dataset", required=True, metavar="NAME", help="name of a registered dataset")
+    choosing.add_argument("--count", type=int, default=60, help="how many (default 60)")
+    choosing.set_defaults(command=_choose)
+    for parser in (auditing, choosing):
+        json_flag(parser)
 
 
 def _audit(args: argparse.Namespace) -> None:
+    from engine.audit import making
+
     data, lines = dataset(args.dataset), {}
 
     def report(phase: str, done: int, total: int) -> None:
@@ -38,6 +44,23 @@ def _audit(args: argparse.Namespace) -> None:
             print(f"  {found.score:.3f}  {found.detail}")
             print("".join(f"         {path}\n" for path in found.paths), end="")
     print(f"\nDecide on them on the page Clean; all of them: python -m engine audit --dataset {data.name} --kept --json")
+
+
+def _choose(args: argparse.Namespace) -> None:
+    from engine.audit.choice import worth_labelling
+
+    data, lines = dataset(args.dataset), {}
+
+    def report(phase: str, done: int, total: int) -> None:
+        lines.setdefault(phase, progress_line(phase))(done, total)
+
+    chosen = worth_labelling(data, args.count, report)
+    if args.json:
+        print_json({"dataset": data.name, "count": len(chosen), "images": chosen.to_dict("records")})
+        return
+    print(f"{data.name}: the {len(chosen)} images most worth a label, the first the most.\n")
+    rows = [[f"{at.probability:.0%}", at.predicted, at.path] for at in chosen.itertuples()]
+    print_table(["likely", "class", "image"], rows)
 
 
 def document(made: audit.Audit) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`bench train | embed | explain`: measurements next to a plain reference; `bench catalog`: waits by size."""
+"""`bench train | embed | explain`: measurements next to a plain reference; `bench catalog`: waits; `bench audit`: planted faults."""
 
 import argparse
 import dataclasses
@@ -11,6 +11,7 @@ from engine.bench import catalog, explain, speed
 from engine.bench.rounds import ROUNDS, Row
 from engine.bench.sample import Sample, of_dataset, of_folder
 from engine.cli.output import json_flag, print_json, print_table
+from engine.data.datasets import dataset
 
 _IMAGES = 256  # of the dataset: few, so that a measurement sees whole trainings of several epochs
 
@@ -68,6 +69,11 @@ def register(commands: argparse._SubParsersAction) -> None:
     waits.add_argument("--repeats", type=int, default=catalog.REPEATS, help="questions of each kind")
     json_flag(waits)
     waits.set_defaults(command=_catalog)
+    faults = actions.add_parser("audit", help="how much the audit finds of planted faults, and how fast")
+    faults.add_argument("--dataset", default="demo", help="name of a registered dataset (default: demo)")
+    faults.add_argument("--seed", type=int, default=0, help="of the faults")
+    json_flag(faults)
+    faults.set_defaults(command=_audit)
 
 
 def _bench(args: argparse.Namespace, measure: Callable[[argparse.Namespace], Iterator[Row]]) -> None:
@@ -93,6 +99,24 @@ def _catalog(args: argparse.Namespace) -> None:
     print(f"memory: {figures.memory_before:.0f} MB before the first question, {figures.memory:.0f} MB after the last\n")
     rows = [[w.name, f"{w.median:.1f}", f"{w.p95:.1f}", f"{w.worst:.1f}"] for w in figures.waits]
     print_table(["question", "median ms", "p95 ms", "worst ms"], rows)
+
+
+def _audit(args: argparse.Namespace) -> None:
+    from engine.bench import audit
+
+    found = audit.measure(dataset(args.dataset), args.seed)
+    if args.json:
+        print_json(dataclasses.asdict(found))
+        return
+    rankings = [("ours", found.ours), *([("cleanlab", found.cleanlab)] if found.cleanlab else [])]
+    print(f"audit of {found.images:,} images with cached embeddings: {found.seconds:.1f} s")
+    print(f"pairs of byte-identical files: {found.identical_found} of {found.identical} found")
+    print(
+        f"{found.copies} edited copies: recall {found.recall:.3f}, precision {found.precision:.3f}; {found.there} near pairs before"
+    )
+    print(f"{found.flipped} flipped labels, on the same out-of-fold probabilities:\n")
+    rows = [[name, f"{r.all:.3f}", f"{r.listed:.3f}", f"{r.recall:.3f}"] for name, r in rankings]
+    print_table(["ranking", "average precision", "of the listed", "recall of the listed"], rows)
 
 
 def _sentence(row: Row) -> str:

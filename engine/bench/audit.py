@@ -1,0 +1,177 @@
+"""What the audit finds of faults that were planted: flipped labels and edited copies; and how long it takes."""
+
+import hashlib
+import io
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from engine import mapping, neighbours
+from engine.audit import Audit, confident, duplicates, making, near
+from engine.audit.folds import out_of_fold
+from engine.audit.images import audited, file_of, labelled
+from engine.audit.looks import Looks, look, pictures
+from engine.data.datasets import Dataset
+from engine.data.images import open_image
+
+FLIPPED, COPIES = 0.03, 200
+_SLIGHT = 0.06  # of a side: the most that a crop takes from it
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Average precision against the flips, of all images by their score and of the listed ones; recall of the listed."""
+
+    all: float
+    listed: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """`seconds`: of an audit with cached embeddings, every image opened. `identical`, `identical_found`: pairs of equal files.
+
+    `recall`, `precision`: of the pairs between a planted copy and an image; a pair with a near-duplicate of the original that
+    was there before counts as right. `there`: near-duplicate pairs that the dataset has of its own.
+    """
+
+    images: int
+    seconds: float
+    identical: int
+    identical_found: int
+    flipped: int
+    ours: Ranking
+    cleanlab: Ranking | None
+    copies: int
+    recall: float
+    precision: float
+    there: int
+
+
+def measure(data: Dataset, seed: int = 0) -> Figures:
+    """Audit the dataset, then again with planted faults, which are never written to it."""
+    index = mapping.embedded(data)
+    with tempfile.TemporaryDirectory(prefix="scenescope-bench-") as folder:
+        looks, began = Looks(Path(folder)), time.monotonic()
+        audit = making.make(data, looks=looks)
+        seconds = time.monotonic() - began
+        table = audited(data)
+        exact = _groups(table, audit, "exact_duplicate")
+        recall, precision, there = _copies(data, table, exact, looks, index, seed)
+    ours, cleanlab, flipped = _flips(table, _groups(table, audit, "exact_duplicate", "near_duplicate"), index, seed)
+    identical = list(_identical(data, table))
+    found = sum(exact[a] == exact[b] for a, b in identical)
+    return Figures(
+        len(table), seconds, len(identical), found, flipped, ours, cleanlab, COPIES, recall, precision, there
+    )  # fmt: skip
+
+
+def _groups(table: pd.DataFrame, audit: Audit, *kinds: str) -> np.ndarray:
+    """The images' groups as the audit's findings of these kinds have them: (n,) int."""
+    row = {image: i for i, image in enumerate(table["id"])}
+    sets = [found.images for found in audit.all if found.kind in kinds]
+    pairs = [(row[of[0]], row[other]) for of in sets for other in of[1:]]
+    return duplicates.joined(np.arange(len(table)), np.array(pairs, int).reshape(-1, 2))
+
+
+def _identical(data: Dataset, table: pd.DataFrame) -> Iterator[tuple[int, int]]:
+    """The pairs of rows whose files hold the same bytes, counted without the catalog."""
+    found: dict[str, list[int]] = {}
+    for i, (raw, path) in enumerate(zip(table["raw"], table["path"], strict=True)):
+        found.setdefault(hashlib.sha256(file_of(data.root, raw, path).read_bytes()).hexdigest(), []).append(i)
+    for rows in found.values():
+        yield from combinations(rows, 2)
+
+
+def _flips(table: pd.DataFrame, groups: np.ndarray, index: neighbours.Index, seed: int) -> tuple[Ranking, Ranking | None, int]:
+    """How the rankings of label issues find labels that were exchanged for another class at random."""
+    rows = np.flatnonzero(labelled(table) & table["id"].isin(index.ids).to_numpy())
+    labels, classes = pd.factorize(table["class"].iloc[rows], sort=True)
+    rng = np.random.default_rng(seed)
+    flipped = rng.choice(len(labels), round(FLIPPED * len(labels)), replace=False)
+    labels[flipped] = (labels[flipped] + rng.integers(1, len(classes), len(flipped))) % len(classes)
+    wrong = np.isin(np.arange(len(labels)), flipped)
+    vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[rows]))
+    probabilities = out_of_fold(vectors, labels, groups[rows], len(classes))
+    ours = _ranking(wrong, confident.suspicion(labels, probabilities), confident.suspects(labels, probabilities))
+    return ours, _by_cleanlab(wrong, labels, probabilities), len(flipped)
+
+
+def _by_cleanlab(wrong: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> Ranking | None:
+    """cleanlab's own scores and list, as it comes; None where it is not installed."""
+    try:
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
+    except ImportError:
+        return None
+    return _ranking(
+        wrong, 1 - get_label_quality_scores(labels, probabilities), find_label_issues(labels, probabilities, n_jobs=1)
+    )
+
+
+def _ranking(wrong: np.ndarray, scores: np.ndarray, listed: np.ndarray) -> Ranking:
+    from sklearn.metrics import average_precision_score
+
+    by_list = average_precision_score(wrong, np.where(listed, 1 + scores, 0))
+    return Ranking(float(average_precision_score(wrong, scores)), float(by_list), float(listed[wrong].mean()))
+
+
+def _copies(
+    data: Dataset, table: pd.DataFrame, exact: np.ndarray, looks: Looks, index: neighbours.Index, seed: int
+) -> tuple[float, float, int]:
+    """Recall and precision of pairs with planted copies, and how many near pairs there are without them."""
+    firsts = np.unique(exact, return_index=True)[1]
+    firsts = firsts[table["id"].iloc[firsts].isin(index.ids).to_numpy()]
+    rng = np.random.default_rng(seed)
+    of = np.sort(rng.choice(len(firsts), min(COPIES, len(firsts)), replace=False))
+    rows = table.iloc[firsts]
+    files = [file_of(data.root, raw, path) for raw, path in zip(rows["raw"].iloc[of], rows["path"].iloc[of], strict=True)]
+    planted = [edited(open_image(file), i, rng) for i, file in enumerate(files)]
+    small = np.concatenate([looks.pictures(rows["hash"].tolist()), pictures([look(open_image(copy)) for copy in planted])])
+    own = index.vectors(np.searchsorted(index.ids, rows["id"]))
+    pairs, _ = near.pairs(small, np.concatenate([own, _embedded(planted)]))
+    count = len(firsts)
+    native = pairs[(pairs < count).all(axis=1)]
+    groups = duplicates.joined(np.arange(count), native)
+    original = np.concatenate([np.arange(count), of])
+    with_copy = pairs[(pairs >= count).any(axis=1)]
+    right = groups[original[with_copy[:, 0]]] == groups[original[with_copy[:, 1]]]
+    hit = {tuple(pair) for pair in pairs.tolist()}
+    recall = np.mean([(int(first), count + i) in hit for i, first in enumerate(of)])
+    return float(recall), float(right.mean()), len(native)
+
+
+def edited(image: Image.Image, number: int, rng: np.random.Generator) -> bytes:
+    """A copy of the picture as a file: compressed anew, resized, slightly cropped or all three, by its number in turn."""
+    way, quality = number % 4, 95
+    if way in (2, 3):
+        left, top, right, bottom = rng.uniform(0, _SLIGHT, 4)
+        box = left * image.width, top * image.height, (1 - right) * image.width, (1 - bottom) * image.height
+        image = image.crop(tuple(map(round, box)))
+    if way in (1, 3):
+        scale = rng.uniform(0.5, 2)
+        image = image.resize((max(8, round(scale * image.width)), max(8, round(scale * image.height))), Image.Resampling.BICUBIC)
+    if way in (0, 3):
+        quality = int(rng.integers(30, 90))
+    kept = io.BytesIO()
+    image.save(kept, "JPEG", quality=quality)
+    return kept.getvalue()
+
+
+def _embedded(files: list[bytes]) -> np.ndarray:
+    """The files' embeddings by the model of the index: (n, features) of unit length."""
+    from engine import network
+    from engine.device import compute
+    from engine.embeddings import forward
+
+    trunk = network.build(mapping.DEFAULT, "pretrained", mapping.IMAGE_SIZE)
+    preprocessing = network.Preprocessing(mapping.IMAGE_SIZE, trunk.mean, trunk.std)
+    found = [vectors for _, vectors, _ in forward(files, trunk, preprocessing, compute())]
+    return neighbours.unit(np.concatenate(found).astype(np.float16))

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import cached, curves, url, words
 from dashboard.charts import CONFIG
 from dashboard.header import Context
+from dashboard.report import report_button
 from dashboard.run_actions import control_buttons, delete, more_buttons
 from engine import trash
 from engine.config import Config, fields
@@ -162,6 +163,8 @@ def run_actions(run: Run) -> None:
     with st.container(horizontal=True):
         if "test" in run.results and st.button("Evaluate", icon=":material/target:", type="primary"):
             st.switch_page("../pages/evaluate.py")
+        if "test" in run.results and run.has_predictions("test"):
+            report_button(run, "test", key=f"report-{run.id}")
         if st.button("Watch", icon=":material/model_training:"):
             url.set_choice("show", "run")
             st.switch_page("../pages/train.py")

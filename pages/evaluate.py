@@ -1,14 +1,21 @@
 """Evaluate: where does it err?"""
 
+import streamlit as st
+
 from dashboard import cached
 from dashboard.evaluate.questions import choose_question
 from dashboard.evaluate.scored import scored, verdict
 from dashboard.header import header, need_run
+from dashboard.report import report_button
 from dashboard.touch import native_touch
 
 context = header("Where does it err?", usable=True)
 answers = scored(need_run(context))
 cached.warm_up()
-verdict(answers)
+said, report = st.columns([8, 1], vertical_alignment="center")
+with said:
+    verdict(answers)
+with report:
+    report_button(answers.run, answers.split)
 choose_question()(answers)
 native_touch()

@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from dashboard.compare import compare_two_of, compare_with
 from dashboard.header import header, need_dataset, need_run
 from dashboard.run_actions import deletion_notice, said_about
 from dashboard.runs import best_of, compare_runs, configuration_of, filtered_runs, run_actions, table_of_runs, trash_panel
+from dashboard.touch import native_touch
 
 context = header("What was trained?")
 need_dataset(context)
@@ -15,9 +17,12 @@ run = need_run(context)
 selected = table_of_runs(filtered_runs(context), best_of(context.runs))
 if len(selected) > 1:
     compare_runs(selected)
+    compare_two_of(selected, run)
 else:
     st.subheader(run.id, anchor=False)
     said_about(run)
     run_actions(run)
+    compare_with(run, context.runs)
     configuration_of(run)
 trash_panel()
+native_touch()

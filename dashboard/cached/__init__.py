@@ -3,6 +3,7 @@
 from dashboard.cached.augmented import drawn, each_alone, mixed, square, withstood
 from dashboard.cached.catalogs import class_counts, classes, colours, drift
 from dashboard.cached.crossings import crossed, matrix_view, similarity_order
+from dashboard.cached.evaluation import answered, areas, compared, evidence, near_copies, worst_slices
 from dashboard.cached.loading import heavy, warm_up
 from dashboard.cached.maps import index, map_points, neighbours, newer, picked
 from dashboard.cached.models import answers, heatmaps, model
@@ -20,10 +21,14 @@ __all__ = [
     "colours",
     "crossed",
     "differences",
+    "answered",
+    "areas",
+    "compared",
     "drawn",
     "drift",
     "each_alone",
     "estimate",
+    "evidence",
     "heatmaps",
     "heavy",
     "history",
@@ -32,6 +37,7 @@ __all__ = [
     "matrix_view",
     "mixed",
     "model",
+    "near_copies",
     "neighbours",
     "newer",
     "per_class",
@@ -43,4 +49,5 @@ __all__ = [
     "square",
     "warm_up",
     "withstood",
+    "worst_slices",
 ]

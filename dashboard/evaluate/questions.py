@@ -8,6 +8,8 @@ from dashboard import url
 from dashboard.evaluate.errors import what_does_it_confuse
 from dashboard.evaluate.pairs import why_these_two
 from dashboard.evaluate.scored import Scored
+from dashboard.evaluate.slices import where_is_it_weak
+from dashboard.evaluate.trust import can_i_believe_it
 
 Panel = Callable[[Scored], None]
 
@@ -15,6 +17,8 @@ Panel = Callable[[Scored], None]
 QUESTIONS: dict[str, tuple[str, Panel]] = {
     "errors": ("What does it confuse?", what_does_it_confuse),
     "pairs": ("Why these two?", why_these_two),
+    "trust": ("Can I believe it?", can_i_believe_it),
+    "slices": ("Where is it weak?", where_is_it_weak),
 }
 
 

@@ -10,6 +10,7 @@ from engine.cli import (
     augmentation,
     bench,
     data,
+    evaluation,
     explaining,
     labels,
     maps,
@@ -22,6 +23,12 @@ from engine.cli import (
 )
 from engine.cli.output import print_json
 from engine.errors import UserError
+
+# In the order of the help.
+_FAMILIES = (
+    data, maps, auditing, labels, models, augmentation, training, probing,
+    runs, prediction, evaluation, proof, explaining, bench,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,20 +53,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (
-        data,
-        maps,
-        auditing,
-        labels,
-        models,
-        augmentation,
-        training,
-        probing,
-        runs,
-        prediction,
-        proof,
-        explaining,
-        bench,
-    ):
+    for module in _FAMILIES:
         module.register(commands)
     return top

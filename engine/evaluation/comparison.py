@@ -9,7 +9,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
 
 from engine.data.drift import ALPHA, holm
 from engine.metrics import BOOTSTRAPS, LEVEL, Estimate
@@ -73,6 +72,8 @@ def compare(
 
 def mcnemar(fixed: int, broken: int) -> float:
     """The two-sided exact p-value: a binomial test of the images on which just one run is right (McNemar 1947)."""
+    from scipy import stats
+
     return float(stats.binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0
 
 
@@ -206,8 +207,10 @@ class _Scores:
         return {name: b[name] - a[name] for name in a} | {f"{n}_a": v for n, v in a.items()} | {f"{n}_b": v for n, v in b.items()}
 
 
-def _indicator(places: np.ndarray, holds: np.ndarray, classes: int) -> sparse.csr_matrix:
+def _indicator(places: np.ndarray, holds: np.ndarray, classes: int) -> "scipy.sparse.csr_matrix":  # noqa: F821
     """(cells, classes): 1 where the cell holds and is of the class."""
+    from scipy import sparse
+
     rows = np.flatnonzero(holds)
     return sparse.csr_matrix((np.ones(len(rows)), (rows, places[rows])), shape=(len(places), classes))
 

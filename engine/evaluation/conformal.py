@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from engine.errors import UserError
 from engine.metrics import LEVEL, Estimate, proportion, wilson
@@ -134,5 +133,7 @@ def expected_coverage(calibration: int, test: int, coverage: float) -> tuple[flo
     rank = int(np.ceil((calibration + 1) * coverage - 1e-9))
     if rank > calibration:
         return 1.0, 1.0
+    from scipy import stats
+
     law = stats.betabinom(test, rank, calibration + 1 - rank)
     return float(law.ppf((1 - LEVEL) / 2) / test), float(law.ppf((1 + LEVEL) / 2) / test)

@@ -11,7 +11,6 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln
 
 from engine.data.columns import Columns
 from engine.data.drift import ALPHA, holm
@@ -183,6 +182,8 @@ def _hypergeometric(n: int, k: int, m: int) -> np.ndarray:
 
 
 def _log_ways(n: int, k: np.ndarray) -> np.ndarray:
+    from scipy.special import gammaln
+
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
 
 

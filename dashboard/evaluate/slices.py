@@ -1,0 +1,186 @@
+"""Where is it weak? Slices of the data by what the catalog knows of the images, each open to be looked at."""
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cached, url, words
+from dashboard.charts import CONFIG
+from dashboard.evaluate.dots import interval_dots
+from dashboard.evaluate.pictures import choose_order, ordered, pictures
+from dashboard.evaluate.scored import Scored
+from dashboard.explore import conditions
+from dashboard.palette import ACCENT, BAD
+from engine.data.datasets import dataset
+from engine.data.drift import ALPHA
+from engine.data.filters import Filter
+from engine.data.properties import PROPERTIES
+from engine.errors import UserError
+from engine.evaluation import slices
+from engine.evaluation.slices import Answered
+
+_WORST, _EXPLORE = "worst", "explore"
+_SUPPORTS = (20, 50, 100)
+_METHOD = (
+    "Dark images may be wrong more often only because most of them are glaciers. So every slice is held against what its classes alone would "
+    "give (the grey stroke): the errors of each class dealt out to its images at random, which is an exact test. Tried are the quarters and the "
+    "outer tenths of every property, the folders, and all pairs of conditions with enough images; Holm's correction counts them all. A "
+    "pair of properties has to be worse than either alone explains."
+)
+
+
+def where_is_it_weak(scored: Scored) -> None:
+    try:
+        of = cached.answered(scored.run, scored.split)
+    except UserError as error:
+        st.error(
+            f"{words.literal(error.message)} {words.literal(error.hint)} Slices are made of what the catalog knows of the images; "
+            "the other questions can be answered without it.", icon=":material/folder_off:",
+        )  # fmt: skip
+        return
+    if of.left_out:
+        st.caption(f":material/info: {of.left_out:,} images have changed or gone since they were scored, and are left out.")
+    found = _rows(scored, of)
+    if found is None or not len(found):
+        return
+    place = _chosen(found)
+    _chart(found, place)
+    _pictures(scored, of, found.iloc[place])
+
+
+def _rows(scored: Scored, of: Answered) -> pd.DataFrame | None:
+    """The slices of the column that is chosen, after what they say."""
+    folders = slices.by_column(of, slices.BY_FOLDER, scored.classes)
+    explored = _explored(scored)
+    labels = {_WORST: "Worst slices", **({_EXPLORE: "Explore's filter"} if explored else {})}
+    labels |= {name: PROPERTIES[name].label.capitalize() for name in PROPERTIES} | {slices.BY_CLASS: "Class"}
+    labels |= {slices.BY_FOLDER: "Folder"} if len(folders) else {}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = url.choose(st.selectbox, "Slice by", list(labels), "slice_by", format_func=labels.__getitem__, width=220)
+        if by == _WORST:
+            support = int(url.choose(
+                st.segmented_control, "Images at least", [f"{value}" for value in _SUPPORTS], "support"
+            ))  # fmt: skip
+            return _worst(scored, support)
+    if by == _EXPLORE:
+        return pd.DataFrame([slices.measure(of, explored)])
+    found = folders if by == slices.BY_FOLDER else slices.by_column(of, by, scored.classes)
+    if not len(found):
+        st.info(
+            f"All images have the same {labels[by].lower()}, or it is not known: there is nothing to slice by.",
+            icon=":material/straighten:",
+        )
+    return found
+
+
+def _worst(scored: Scored, support: int) -> pd.DataFrame:
+    found = cached.worst_slices(scored.run, scored.split, support)
+    sure = found.beyond_chance
+    if not found.tried:
+        st.info(f"No slice has {support} images: there are {len(scored.predictions):,} in all.", icon=":material/straighten:")
+    elif not len(sure):
+        st.markdown(
+            f"**No slice is weak beyond chance**: of {found.tried:,} that were tried, none is wrong more often than its classes and the number of "
+            "tries explain. The likeliest ones, to look at:"
+        )
+    else:
+        one = len(sure) == 1
+        st.markdown(
+            f"**{len(sure):,} {'slice is' if one else 'slices are'} weak beyond chance**, of {found.tried:,} that were tried: wrong more often than "
+            f"{'its' if one else 'their'} classes explain."
+        )
+    return found.frame
+
+
+def _explored(scored: Scored) -> Filter | None:
+    """The filter of the Explore page, as far as it speaks of images and not of a run."""
+    wanted, _ = Filter.from_text(url.recall(conditions.KEY) or "")
+    try:
+        wanted, _ = dataset(scored.run.config.dataset).catalog.check(replace(wanted, splits=(), run="", predicted=(), verdict=""))
+    except UserError:
+        return None
+    return wanted if wanted.to_text() else None
+
+
+def _chosen(found: pd.DataFrame) -> int:
+    """The slice whose images are shown, kept in the URL by its filter: by the list, or a click on the chart."""
+    texts = [wanted.to_text() for wanted in found["filter"]]
+    names = dict(zip(texts, found["words"], strict=True))
+    chosen = url.choose(st.selectbox, "Images of", texts, "slice", format_func=lambda text: words.plain(names[text]))
+    return texts.index(chosen)
+
+
+def _chart(found: pd.DataFrame, place: int) -> None:
+    texts = [wanted.to_text() for wanted in found["filter"]]
+
+    def picked() -> None:
+        points = st.session_state["slices-chart"].selection.points
+        if points:
+            url.set_choice("slice", texts[int(points[0]["customdata"][0])])
+
+    sure = found["p_holm"] < ALPHA if "p_holm" in found else pd.Series(False, index=found.index)
+    rows = pd.DataFrame({
+        "name": [words.plain(text).replace(", ", "\n", 1) for text in found["words"]],
+        "value": found["error"], "low": found["low"], "high": found["high"], "tick": found["expected"],
+        "text": [f"{wrong:,} of {n:,} wrong" for wrong, n in zip(found["wrong"], found["n"], strict=True)],
+        "colour": [BAD if one else ACCENT for one in sure],
+    })  # fmt: skip
+    st.plotly_chart(
+        interval_dots(rows, clickable=True, chosen=place, longest=30),
+        config=CONFIG,
+        key="slices-chart",
+        on_select=picked,
+        selection_mode="points",
+    )
+    st.caption(
+        "Share of wrong answers with its 95% interval; the grey stroke is what the classes alone would give. Red: beyond chance."
+    )
+    with st.expander("All numbers, and how they are found", key="slices-numbers"):
+        st.caption(_METHOD)
+        shown = {"words": "slice", "n": "images", "wrong": "wrong", "error": "error rate", "expected": "expected", "excess": "excess errors",
+                 "p": "p", "p_holm": "p (Holm)"}  # fmt: skip
+        st.dataframe(
+            found[[name for name in shown if name in found]].rename(columns=shown), hide_index=True, width="stretch",
+            column_config={name: st.column_config.NumberColumn(format="%.3f") for name in ("error rate", "expected")}
+            | {"excess errors": st.column_config.NumberColumn(format="%.1f")}
+            | {name: st.column_config.NumberColumn(format="%.2g") for name in ("p", "p (Holm)")},
+        )  # fmt: skip
+
+
+def _pictures(scored: Scored, of: Answered, chosen: pd.Series) -> None:
+    wanted = chosen["filter"]
+    rows = slices.members(of, wanted)
+    said = f"{chosen['error']:.1%} wrong ({100 * chosen['low']:.1f} to {chosen['high']:.1%}), {chosen['expected']:.1%} expected of its classes"
+    text, link = st.columns([8, 3], vertical_alignment="center")
+    text.markdown(f"**{words.literal(words.plain(chosen['words']))}**: {chosen['wrong']:,} of {chosen['n']:,} images, {said}")
+    link.button(
+        "Open in Explore",
+        icon=":material/filter_alt:",
+        key="slice-explore",
+        on_click=_open,
+        args=(scored, wanted),
+        width="stretch",
+    )
+    if st.session_state.pop(_OPENED, False):
+        st.switch_page("../pages/explore.py")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        only = url.choose(st.segmented_control, "Show", ["wrong", "all"], "slice_show")
+        order = choose_order()
+    rows = rows[rows["true"] != rows["predicted"]] if only == "wrong" else rows
+    pictures(
+        scored,
+        ordered(rows, order),
+        "slice-images",
+        of=f"{wanted.to_text()}-{only}-{order}",
+        empty="None of its images is wrong.",
+    )
+
+
+_OPENED = "slice-opened"
+
+
+def _open(scored: Scored, wanted: Filter) -> None:
+    """Explore with the slice as its filter: the same images."""
+    conditions.put(replace(wanted, splits=(scored.split,)))
+    st.session_state[_OPENED] = True

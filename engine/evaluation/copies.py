@@ -1,0 +1,80 @@
+"""Test images that the model has all but seen: copies, and near-copies by embedding, of training images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.data.columns import STATES, Columns
+from engine.data.layouts import SPLITS
+from engine.metrics import Estimate, proportion
+from engine.neighbours import Index, mark
+
+DISTANCES = (0.02, 0.05, 0.1)  # cosine distances: two images picked at random are some 0.7 apart
+NEAR = 0.05
+
+
+@dataclass(frozen=True)
+class Copies:
+    """How near each scored image is to a training image.
+
+    `exact`: (n,) bool, the same file is in train. `distance`: (n,) float32, the cosine distance of the embeddings to the nearest training
+    image; NaN where it is not known, everywhere if the dataset's embeddings have not been computed.
+    """
+
+    exact: np.ndarray
+    distance: np.ndarray
+
+    @property
+    def known(self) -> int:
+        """Images whose distance is known."""
+        return int((~np.isnan(self.distance)).sum())
+
+    def within(self, distance: float) -> np.ndarray:
+        """(n,) bool: copies, and images at most so far from a training image."""
+        return self.exact | (self.distance <= distance)
+
+
+def copies(columns: Columns, index: Index | None, predictions: pd.DataFrame) -> Copies:
+    """The scored images against the training images of the catalog as it is now."""
+    train = (columns.split == SPLITS.index("train")) & (columns.state == STATES.index("ok"))
+    marks = np.array([mark(content) for content in predictions["content"]], np.uint64)
+    exact = np.isin(marks, columns.marks(np.flatnonzero(train)))
+    distance = np.full(len(predictions), np.nan, np.float32)
+    if index is not None and len(index):
+        ids = predictions["image_id"].to_numpy()
+        rows = np.minimum(np.searchsorted(index.ids, ids), len(index) - 1)
+        known = (index.ids[rows] == ids) & (index.marks[rows] == marks)
+        distance[known] = _to_nearest(index, rows[known], np.isin(index.ids, columns.ids[train]))
+    return Copies(exact, distance)
+
+
+def _to_nearest(index: Index, rows: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """(len(rows),): the distance of each row to the nearest other one that is allowed."""
+    asked, nearest = np.asarray(index.vectors(rows)), np.full(len(rows), np.nan, np.float32)
+    for start, block in index.blocks():
+        these = np.flatnonzero(allowed[start : start + len(block)])
+        if len(these):
+            apart = 1 - asked @ block[these].T
+            apart[rows[:, None] == start + these] = np.inf
+            nearest = np.fmin(nearest, apart.min(axis=1))
+    return np.where(np.isfinite(nearest), np.maximum(nearest, 0), np.nan)
+
+
+@dataclass(frozen=True)
+class Without:
+    """The score without the images within `distance` of a training image: `left_out` images, `wrong` of these."""
+
+    distance: float
+    left_out: int
+    wrong: int
+    accuracy: Estimate
+
+    def to_dict(self) -> dict:
+        return {"distance": self.distance, "left_out": self.left_out, "wrong": self.wrong, "accuracy": self.accuracy.to_dict()}
+
+
+def without(of: Copies, right: np.ndarray, distance: float) -> Without:
+    """right: (n,) bool, in the order of the copies. A distance of 0 leaves out copies of files alone."""
+    near = of.within(distance) if distance else of.exact
+    return Without(distance, int(near.sum()), int((near & ~right).sum()), proportion(int(right[~near].sum()), int((~near).sum())))

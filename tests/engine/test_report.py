@@ -15,7 +15,7 @@ from engine.cli import main
 from engine.errors import UserError
 from engine.runs import run
 
-WITHOUT_END = {"meta", "img", "br", "line", "circle", "polyline"}
+WITHOUT_END = {"meta", "img", "br"}
 
 
 class Checked(HTMLParser):
@@ -35,8 +35,7 @@ class Checked(HTMLParser):
 
     def handle_startendtag(self, tag, attributes):
         self.handle_starttag(tag, attributes)
-        if tag not in WITHOUT_END:
-            self.open.pop()
+        self.handle_endtag(tag)
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag

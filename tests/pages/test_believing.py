@@ -55,7 +55,7 @@ def test_on_validation_the_page_says_that_the_score_is_too_good(tab, trained):
 
 def test_a_slice_shows_the_images_of_its_filter_and_opens_in_explore(tab, trained):
     believed(tab, trained, question="slices", slice_by="class", slice_show="all")
-    assert "forest" in tab.at.get_by_key("slice").options
+    assert "class forest" in tab.at.get_by_key("slice").options
     shown = {item["caption"] for item in tab.items("slice-images")}
     assert shown == {tab.at.get_by_key("slice").value.partition("_")[2]}
     assert len(tab.items("slice-images")) == 6

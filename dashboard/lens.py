@@ -1,13 +1,17 @@
-"""One image under the lens: what the model said, how sure it was, and where it looked."""
+"""One image under the lens: what the model said, how sure it was, where it looked, what it has learnt that is like it."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard import cached, charts, words
+from dashboard.explained import Asked, epochs_story, heatmap_pair, nearest_examples, smallest_cover
 from dashboard.palette import class_colours
-from engine.data.datasets import dataset
-from engine.data.images import ImageError, load_square
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset, dataset
+from engine.data.images import ImageError, load_square, read_content
 from engine.errors import UserError
+from engine.files import content_hash
 from engine.runs import Run
 
 _PLACE = "lens-place"
@@ -15,7 +19,7 @@ _TOP = 6
 
 
 def lens(run: Run, found: pd.DataFrame, place: int) -> None:
-    """Open the dialog on row `place` of `found` (rows of a prediction table); the buttons walk through the rest."""
+    """Open the dialog on row `place` of `found` (rows of a prediction table); the buttons and arrow keys walk through the rest."""
     st.session_state[_PLACE] = place
     _dialog(run, found)
 
@@ -24,41 +28,69 @@ def lens(run: Run, found: pd.DataFrame, place: int) -> None:
 def _dialog(run: Run, found: pd.DataFrame) -> None:
     place = min(st.session_state[_PLACE], len(found) - 1)
     row = found.iloc[place]
-    true, predicted = run.classes[row["true"]], run.classes[row["predicted"]]
-    verdict = "recognised" if true == predicted else f"taken for **{words.literal(predicted)}**"
-    text, before, after = st.columns([6, 1.2, 1.2], vertical_alignment="center")
-    text.markdown(f"**{words.literal(true)}** {verdict}, {row['confidence']:.1%} sure  \n:gray[{words.literal(row['path'])}]")
-    before.button("Previous", on_click=_move, args=(-1,), disabled=place == 0, width="stretch", shortcut="Left")
-    after.button("Next", on_click=_move, args=(1,), disabled=place == len(found) - 1, width="stretch", shortcut="Right")
+    _heading(run, row, place, len(found))
     try:
-        _pictures(run, row)
+        picture = _picture(run, row)
     except (UserError, ImageError) as error:
         st.error(f"The picture cannot be shown: {words.literal(str(error))}", icon=":material/error:")
-    probabilities = pd.Series(row["probabilities"], index=run.classes).sort_values(ascending=False).head(_TOP)
-    bars = charts.probability_bars(list(probabilities.index), list(probabilities), class_colours(run.classes))
-    st.plotly_chart(bars, config=charts.CONFIG, key="lens-bars")
-    st.caption(f"{place + 1:,} of {len(found):,}. Loss {row['loss']:.3f}, margin to the second class {row['margin']:.1%}.")
+        _figures(run, row)
+        return
+    data, known, square = picture
+    asked = _asked(run, row, square)
+    fill_in = heatmap_pair(asked, "lens")
+    _figures(run, row)
+    # What takes a moment comes after all that is at hand.
+    fill_in()
+    nearest_examples(run, data, known, asked, int(row["true"]), "lens-examples")
+    smallest_cover(asked, "lens")
 
 
-def _pictures(run: Run, row: pd.Series) -> None:
-    """The square that the network saw, and Grad-CAM for its answer and for the truth (or the runner-up, where they agree)."""
+def _heading(run: Run, row: pd.Series, place: int, count: int) -> None:
+    true, predicted = (words.literal(run.classes[row[name]]) for name in ("true", "predicted"))
+    verdict = "recognised" if true == predicted else f"taken for **{predicted}**"
+    text, before, after = st.columns([6, 1.2, 1.2], vertical_alignment="center")
+    text.markdown(
+        f"**{true}** {verdict}, {row['confidence']:.1%} sure :gray[{place + 1:,} of {count:,}]  \n:gray[{words.literal(row['path'])}]"
+    )
+    before.button("Previous", on_click=_move, args=(-1,), disabled=place == 0, width="stretch", shortcut="Left")
+    after.button("Next", on_click=_move, args=(1,), disabled=place == count - 1, width="stretch", shortcut="Right")
+
+
+def _picture(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:
+    """The image's dataset, its row of the catalog and its square. Raises UserError or ImageError where it is not what was scored."""
     data = dataset(run.config.dataset)
     known = data.catalog.get(int(row["image_id"]))
-    if known is None or known.hash != row["content"]:
-        raise UserError("the file has changed or is gone since the run.")
-    columns = st.columns(3)
-    square = load_square(known.file(data.root), run.config.image_size)
-    columns[0].image(square, caption="What the network saw", width="stretch")
-    other = row["true"] if row["true"] != row["predicted"] else int(pd.Series(row["probabilities"]).nlargest(2).index[1])
-    classes = (int(row["predicted"]), int(other))
-    with columns[1], st.spinner("Looking where it looked"):
-        maps = cached.heatmaps(run, row["content"], square, classes)
-    for column, index, heatmap in zip(columns[1:], classes, maps, strict=True):
-        column.image(
-            cached.heavy("engine.explain.cam").overlay(square, heatmap, 0.6),
-            caption=f"What speaks for {words.literal(run.classes[index])}",
-            width="stretch",
-        )
+    if known is None:
+        raise UserError("it is not in the dataset any more.")
+    try:
+        content, _ = read_content(known.file(data.root))
+    except FileNotFoundError:
+        raise ImageError("the file is gone.") from None
+    except OSError as error:
+        raise ImageError(f"the file cannot be read ({error.strerror}).") from None
+    if known.hash != row["content"] or content_hash(content) != row["content"]:
+        raise UserError("the file has changed since the run was scored.")
+    return data, known, load_square(content, run.config.image_size)
+
+
+def _asked(run: Run, row: pd.Series, square: np.ndarray) -> Asked:
+    true, answer = int(row["true"]), int(row["predicted"])
+    order = np.argsort(-np.asarray(row["probabilities"]), kind="stable")
+    other = true if true != answer else int(order[min(1, len(order) - 1)])
+    return Asked(run, row["content"], square, answer, other, other_is_true=true != answer)
+
+
+def _figures(run: Run, row: pd.Series) -> None:
+    """Probabilities, loss and margin; beside them the story over the epochs, where the run knows one."""
+    left, right = st.columns([1, 1], gap="large")
+    probabilities = pd.Series(row["probabilities"], index=run.classes).sort_values(ascending=False).head(_TOP)
+    bars = charts.probability_bars(list(probabilities.index), list(probabilities), class_colours(run.classes))
+    with left:
+        st.plotly_chart(bars, config=charts.CONFIG, key="lens-bars")
+        st.caption(f"Loss {row['loss']:.3f}, margin to the second class {row['margin']:.1%}.")
+    with right:
+        if not epochs_story(run, row["content"], "lens-story") and cached.dynamics(run) is not None:
+            st.caption("What it was taken for in each epoch is kept of validation images only.")
 
 
 def _move(step: int) -> None:

@@ -23,9 +23,11 @@ from engine.data.averages import mean_image
 from engine.data.datasets import DEMO, dataset, datasets
 from engine.data.export import csv_rows
 from engine.data.filters import Filter
-from engine.data.images import ImageError
+from engine.data.images import ImageError, load_square, read_content
 from engine.data.properties import PROPERTIES
 from engine.errors import UserError
+from engine.files import content_hash
+from engine.robustness.corruptions import corrupt
 from engine.thumbnails import FULL, PREVIEW, THUMBNAIL, ChangedError, jpeg, present
 
 # The URL carries the content's hash: what it names never changes.
@@ -50,6 +52,11 @@ def about_url(dataset_name: str) -> str:
 
 def image_url(dataset_name: str, image_id: int, content: str | None) -> str:
     return f"/image/{dataset_name}/{image_id}/{content}.jpg"
+
+
+def damaged_url(dataset_name: str, image_id: int, content: str, damage: str, severity: int, size: int) -> str:
+    """Where an image is as `engine.robustness` shows it to a network of this input size, with a damage of this severity."""
+    return f"/damaged/{dataset_name}/{image_id}/{content}/{damage}-{severity}-{size}.jpg"
 
 
 def mean_url(dataset_name: str, number: int, generation: str) -> str:
@@ -120,6 +127,33 @@ def _about(request: Request) -> Response:
     return JSONResponse({"name": plain(row.path.rpartition("/")[2]), "src": thumbnail_url(name, row.id, row.hash)}, headers=_ONCE)
 
 
+def _damaged(request: Request) -> Response:
+    """An image as a network was asked about it under a damage, drawn when it is looked at. Runs in a worker thread."""
+    name, image_id, content, damage, severity, size = (
+        request.path_params[key] for key in ("dataset", "image_id", "content", "damage", "severity", "size")
+    )
+    try:
+        data = dataset(name)
+        row = data.catalog.get(image_id)
+        if row is None or row.hash != content or not 16 <= size <= 1024:
+            return _absent("There is no such image.")
+        found = read_content(row.file(data.root))[0]
+        if content_hash(found) != content:
+            return _absent("The file has changed since.")
+        square = corrupt(load_square(found, size), damage, severity, content)
+    except (UserError, ImageError) as error:
+        return _absent(str(error))
+    except FileNotFoundError:
+        return _absent("The file is gone.")
+    except OSError as error:
+        return _absent(f"The file cannot be read ({error.strerror}).")
+    except OverflowError:  # an id that no integer of SQLite holds
+        return _absent("There is no such image.")
+    file = io.BytesIO()
+    Image.fromarray(square).save(file, "JPEG", quality=95)
+    return Response(file.getvalue(), headers=_FOREVER, media_type="image/jpeg")
+
+
 def _mean(request: Request) -> Response:
     """The mean image of a class, made when it is first looked at. Runs in a worker thread."""
     name, generation, number = (request.path_params[key] for key in ("dataset", "generation", "number"))
@@ -142,6 +176,7 @@ ROUTES = [
     *(Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _picture, name=kind) for kind in _SIZES),
     Route("/about/{dataset}/{image_id:int}", _about, name="about"),
     Route("/export/{dataset}.csv", _export, name="export"),
+    Route("/damaged/{dataset}/{image_id:int}/{content}/{damage:str}-{severity:int}-{size:int}.jpg", _damaged, name="damaged"),
     Route("/mean/{dataset}/{generation}/{number:int}.jpg", _mean, name="mean"),
 ]
 

@@ -4,9 +4,10 @@ from dashboard.cached.augmented import drawn, each_alone, mixed, square, withsto
 from dashboard.cached.catalogs import class_counts, classes, colours, drift
 from dashboard.cached.crossings import crossed, matrix_view, similarity_order
 from dashboard.cached.evaluation import answered, areas, compared, evidence, near_copies, worst_slices
+from dashboard.cached.explaining import damage_document, damaged, dynamics, examples, heatmaps, learnt, occlusion
 from dashboard.cached.loading import heavy, warm_up
 from dashboard.cached.maps import index, map_points, neighbours, newer, picked
-from dashboard.cached.models import answers, heatmaps, model
+from dashboard.cached.models import answers, model
 from dashboard.cached.pairs import AVERAGED, along, average_look, differences
 from dashboard.cached.proofs import proof
 from dashboard.cached.runs import estimate, history, per_class, predictions, scores
@@ -23,16 +24,21 @@ __all__ = [
     "colours",
     "compared",
     "crossed",
+    "damage_document",
+    "damaged",
     "differences",
     "drawn",
     "drift",
+    "dynamics",
     "each_alone",
     "estimate",
     "evidence",
+    "examples",
     "heatmaps",
     "heavy",
     "history",
     "index",
+    "learnt",
     "map_points",
     "matrix_view",
     "mixed",
@@ -40,6 +46,7 @@ __all__ = [
     "near_copies",
     "neighbours",
     "newer",
+    "occlusion",
     "per_class",
     "picked",
     "predictions",

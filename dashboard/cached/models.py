@@ -1,6 +1,5 @@
 """Models and their answers, loaded and computed once for all sessions."""
 
-import numpy as np
 import streamlit as st
 
 from dashboard.cached.loading import heavy
@@ -20,17 +19,6 @@ def _model(run: Run, identity: str) -> "Model":  # noqa: F821
 
 def checkpoint_identity(run: Run) -> str:
     return heavy("engine.training.checkpoint").identity(run.path)
-
-
-def heatmaps(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
-    """Grad-CAM of a picture for some classes: (len(classes), size, size) in 0..1. `content` names the picture."""
-    return _heatmaps(run, checkpoint_identity(run), content, square, classes)
-
-
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Run: lambda run: run.id})
-def _heatmaps(run: Run, identity: str, content: str, _square: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
-    heavy("pytorch_grad_cam")
-    return heavy("engine.explain.cam").heatmaps(model(run), _square, classes)
 
 
 def answers(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list:

@@ -75,7 +75,7 @@ def _average_look(
     if not squares:
         return None, (), 0
     heavy("pytorch_grad_cam")
-    cam, answering = heavy("engine.explain.cam"), model(run)
-    maps = np.mean([cam.heatmaps(answering, square, classes) for square in squares], axis=0)
+    cam = heavy("engine.explain.cam")
+    maps = cam.on_one_scale(heavy("engine.explain.averages").average_maps(model(run), np.stack(squares), classes))
     mean = np.mean(squares, axis=0).round().astype(np.uint8)
-    return mean, tuple(cam.overlay(mean, one / max(float(one.max()), 1e-7), 0.6) for one in maps), len(squares)
+    return mean, tuple(cam.overlay(mean, one, 0.6) for one in maps), len(squares)

@@ -39,15 +39,17 @@ def pictures(
     most: int = PAGE,
     empty: str = "No image is here.",
     notes: Callable[[Row], Sequence[str]] | None = None,
+    source: Callable[[Row], str] | None = None,
 ) -> None:
     """Draw `rows` of the prediction table in their order, `most` of them a page; a click opens one under the lens.
 
     `of` names what the rows are (a cell, a slice): another begins at its first page, which the URL keeps as `page`. `notes`
-    gives a row's lines under its caption; without it, how sure the answer was and its loss.
+    gives a row's lines under its caption; without it, how sure the answer was and its loss. `source` gives the address of
+    another picture than the image itself, which stays in the hover card.
     """
     number = url.turn(max(1, -(-len(rows) // most)), f"{scored.run.id}-{scored.split}-{of}", page)
     shown = rows.iloc[(number - 1) * most : number * most]
-    tiles = [_tile(scored, row, notes or usual) for row in shown.itertuples()]
+    tiles = [_tile(scored, row, notes or usual, source) for row in shown.itertuples()]
     opened = gallery(tiles, key=key, size=size, empty=empty).opened
     if opened is not None:
         lens(scored.run, rows.reset_index(drop=True), rows["image_id"].tolist().index(opened))
@@ -58,12 +60,12 @@ def usual(row: Row) -> list[str]:
     return [f"{row.confidence:.0%} sure, loss {row.loss:.2f}"]
 
 
-def _tile(scored: Scored, row: Row, notes: Callable[[Row], Sequence[str]]) -> Tile:
+def _tile(scored: Scored, row: Row, notes: Callable[[Row], Sequence[str]], source: Callable[[Row], str] | None) -> Tile:
     true, predicted = scored.classes[row.true], scored.classes[row.predicted]
     dataset, wrong = scored.run.config.dataset, row.true != row.predicted
     return Tile(
         id=row.image_id,
-        src=thumbnail_url(dataset, row.image_id, row.content),
+        src=source(row) if source else thumbnail_url(dataset, row.image_id, row.content),
         caption=true,
         notes=notes(row),
         colour=scored.colours[true],

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import url
+from dashboard.evaluate.breaks import what_breaks_it
 from dashboard.evaluate.errors import what_does_it_confuse
+from dashboard.evaluate.learnt import when_did_it_learn
 from dashboard.evaluate.pairs import why_these_two
 from dashboard.evaluate.scored import Scored
 from dashboard.evaluate.slices import where_is_it_weak
@@ -19,6 +21,8 @@ QUESTIONS: dict[str, tuple[str, Panel]] = {
     "pairs": ("Why these two?", why_these_two),
     "trust": ("Can I believe it?", can_i_believe_it),
     "slices": ("Where is it weak?", where_is_it_weak),
+    "learnt": ("When did it learn?", when_did_it_learn),
+    "breaks": ("What breaks it?", what_breaks_it),
 }
 
 

@@ -32,7 +32,7 @@ class Own:
 
 @dataclass(frozen=True)
 class Examples:
-    """`nearest`: columns id, distance, class, path, content, copy (the same file), nearest first. `by`: "run" or "dataset"."""
+    """`nearest`: columns id, distance, label, path, content, copy (the same file), nearest first. `by`: "run" or "dataset"."""
 
     nearest: pd.DataFrame
     by: str
@@ -108,6 +108,8 @@ def _described(data: Dataset, found: pd.DataFrame, content: str, k: int) -> pd.D
     found = found[found["id"].isin(rows)].head(k).reset_index(drop=True)
     of = [rows[image] for image in found["id"]]
     return found.assign(
-        **{"class": [row.class_name or "" for row in of], "path": [row.path for row in of], "content": [row.hash for row in of]},
+        label=[row.class_name or "" for row in of],
+        path=[row.path for row in of],
+        content=[row.hash for row in of],
         copy=[row.hash == content for row in of],
     )

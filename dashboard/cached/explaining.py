@@ -1,0 +1,114 @@
+"""Why a model answers as it does, computed once for all sessions."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.cached.loading import heavy
+from dashboard.cached.maps import index
+from dashboard.cached.models import checkpoint_identity, model
+from engine import dynamics as stories
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset
+from engine.errors import UserError
+from engine.explain import examples as nearest
+from engine.explain.methods import DEFAULT
+from engine.robustness import store
+from engine.runs import Run
+
+Report = Callable[[int, int], None]
+_BY_ID = {Run: lambda run: run.id, Dataset: lambda data: data.name}
+
+
+def heatmaps(
+    run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str = DEFAULT, report: Report | None = None
+) -> np.ndarray:
+    """`engine.explain.cam.heatmaps`: (len(classes), size, size) in 0..1 on one scale. `content` names the picture."""
+    return _heatmaps(run, checkpoint_identity(run), content, square, classes, by, report)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_ID)
+def _heatmaps(
+    run: Run, identity: str, content: str, _square: np.ndarray, classes: tuple[int, ...], by: str, _report: Report | None
+) -> np.ndarray:
+    heavy("pytorch_grad_cam")
+    return heavy("engine.explain.cam").heatmaps(model(run), _square, classes, by, _report or (lambda done, total: None))
+
+
+def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Report) -> "Occlusion":  # noqa: F821
+    """`engine.explain.occlusion.smallest` of a picture that `content` names."""
+    return _occlusion(run, checkpoint_identity(run), content, square, fill, report)
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_ID)
+def _occlusion(run: Run, identity: str, content: str, _square: np.ndarray, fill: str, _report: Report) -> "Occlusion":  # noqa: F821
+    return heavy("engine.explain.occlusion").smallest(model(run), _square, fill, _report)
+
+
+def examples(run: Run, data: Dataset, row: Row, square: np.ndarray) -> nearest.Examples | None:
+    """The training images nearest to an image, by the run's own embeddings, or else by the dataset's index; None without either.
+
+    Raises UserError where the image came after the index.
+    """
+    known = _own(run, checkpoint_identity(run), data, data.catalog.generation())
+    if known is not None:
+        return nearest.by_run(model(run), data, known, square, row.hash)
+    found = index(data)
+    return nearest.by_dataset(data, found, row.id, row.hash) if found is not None else None
+
+
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=_BY_ID)
+def _own(run: Run, identity: str, data: Dataset, generation: str) -> nearest.Own | None:
+    # Only a frozen network's embeddings are kept: those of a fine-tuned one would be looked for in vain, at the cost of a hash.
+    return nearest.own(model(run), data) if run.config.method == "linear" else None
+
+
+def dynamics(run: Run) -> stories.Dynamics | None:
+    """What each validation image was taken for, epoch by epoch; None where the run keeps no such story."""
+    file = run.path / "dynamics.bin"
+    return _dynamics(run, file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_ID)
+def _dynamics(run: Run, size: int, changed: int) -> stories.Dynamics | None:
+    try:
+        return stories.read(run.path)
+    except UserError:
+        return None
+
+
+def learnt(run: Run) -> pd.DataFrame | None:
+    """`engine.dynamics.summary`; None where the run keeps no story."""
+    file = run.path / "dynamics.bin"
+    return _learnt(run, file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_ID)
+def _learnt(run: Run, size: int, changed: int) -> pd.DataFrame | None:
+    found = _dynamics(run, size, changed)
+    return stories.summary(found) if found is not None else None
+
+
+def damaged(run: Run, split: str) -> store.Answers | None:
+    """The run's answers to damaged pictures, as far as they were measured; None where nothing was."""
+    file = store.folder(run, split) / "answers.bin"
+    return _damaged(run, split, file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_ID)
+def _damaged(run: Run, split: str, size: int, changed: int) -> store.Answers | None:
+    return store.read(run, split)
+
+
+def damage_document(run: Run, split: str) -> dict:
+    """`engine.robustness.summary.document` of `damaged`, with its sentence."""
+    file = store.folder(run, split) / "answers.bin"
+    return _damage_document(run, split, file.stat().st_size, file.stat().st_mtime_ns)
+
+
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=_BY_ID)
+def _damage_document(run: Run, split: str, size: int, changed: int) -> dict:
+    found, summary = _damaged(run, split, size, changed), heavy("engine.robustness.summary")
+    return summary.document(found) | {"sentence": summary.sentence(found)}

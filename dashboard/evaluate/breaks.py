@@ -1,0 +1,186 @@
+"""What breaks it? Accuracy on damaged pictures, measured in the background, and the images that break first."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cached, url, words
+from dashboard.evaluate.damage_charts import severity_curves
+from dashboard.evaluate.pictures import Row, pictures
+from dashboard.evaluate.scored import Scored
+from dashboard.failure import told
+from dashboard.figure import CONFIG
+from dashboard.server import damaged_url
+from engine.data.datasets import dataset
+from engine.jobs import Job, Work
+from engine.robustness import measuring, store, summary
+from engine.robustness.corruptions import CORRUPTIONS
+from engine.runs import Run, runs
+
+_POLL = 1.0  # seconds
+_RATE = 60  # pictures/s that a laptop asks about: what is promised before anything was measured
+_CHOICE = "damage"
+
+
+def what_breaks_it(scored: Scored) -> None:
+    run, split = scored.run, scored.split
+    job = measuring.job(run, split)
+    busy = _work(job)
+    answers = cached.damaged(run, split)
+    if answers is None:
+        if not busy:
+            _invitation(scored)
+        return
+    document = cached.damage_document(run, split)
+    _said(document, answers)
+    if not busy and answers.measured < answers.images:
+        _more(scored, answers)
+    ranked = [row["corruption"] for row in document["losses"]]
+    losses = {row["corruption"]: row["loss"] for row in document["losses"]}
+    chosen = url.recall(_CHOICE)
+    chosen = chosen if chosen in ranked else ranked[0]
+    left, right = st.columns([6, 6], gap="large")
+    with left:
+        _curves(scored, document, ranked, chosen)
+    with right:
+        chosen = url.choose(
+            st.selectbox, "Images that break under", ranked, _CHOICE, chosen,
+            format_func=lambda name: f"{CORRUPTIONS[name].label}: {-100 * losses[name]:+.1f} points of accuracy",
+        )  # fmt: skip
+        _gallery(scored, answers, chosen)
+
+
+def _said(document: dict, answers: store.Answers) -> None:
+    error, more = document["mean_corruption_error"], document["relative_error"]
+    st.markdown(f"**{words.literal(document['sentence'])}**")
+    st.markdown(
+        f"Mean corruption error **{words.estimate(error, percent=True)}**: that is **{100 * more['value']:.1f} points** "
+        f"({100 * more['low']:.1f} to {100 * more['high']:.1f}) more than on the same images as they are."
+    )
+    whole = "all" if answers.measured >= answers.images else "a fair sample of"
+    left_out = f" {answers.unread:,} could not be read as they were scored, and are left out." if answers.unread else ""
+    st.caption(
+        f"{len(answers.true):,} images, {whole} {answers.images:,} of the {answers.split} split, under {len(CORRUPTIONS)} kinds of damage "
+        f"at five severities after Hendrycks and Dietterich (2019), done to the square of {answers.size} pixels that the network sees; the "
+        f"code and some strengths are our own, so do not compare with scores on ImageNet-C.{left_out}"
+    )
+
+
+def _curves(scored: Scored, document: dict, ranked: Sequence[str], chosen: str) -> None:
+    shown = [(scored.run.id, pd.DataFrame(document["by_severity"]))]
+    others = _others(scored)
+    if others:
+        other = url.choose(
+            st.selectbox, "Compare with", ["", *others], "damage_with",
+            format_func=lambda run_id: words.plain(words.run_label(others[run_id])) if run_id else "no other run",
+        )  # fmt: skip
+        if other:
+            shown.append((other, pd.DataFrame(cached.damage_document(others[other], scored.split)["by_severity"])))
+            st.caption(f":green[●] {words.literal(scored.run.id)}, :orange[●] {words.literal(other)}")
+
+    def picked() -> None:
+        points = st.session_state["damage-curves"].selection.points
+        if points:
+            url.set_choice(_CHOICE, str(points[0]["customdata"][0]))
+
+    figure = severity_curves(shown, {name: CORRUPTIONS[name].label for name in ranked}, chosen)
+    st.plotly_chart(figure, key="damage-curves", on_select=picked, selection_mode="points", config=CONFIG)
+    st.caption(
+        "Accuracy against severity (0: as it is), with 95% intervals; the worst first. A click on a curve shows what breaks."
+    )
+    with st.expander("What the severities are"):
+        rows = [{"damage": one.label, "measure": one.unit} | {str(n + 1): f"{value:g}" for n, value in enumerate(one.strengths)}
+                for one in CORRUPTIONS.values()]  # fmt: skip
+        st.dataframe(pd.DataFrame(rows), hide_index=True)
+
+
+def _others(scored: Scored) -> dict[str, Run]:
+    """Other runs on the same data with answers to damaged pictures of this split."""
+    found = [run for run in runs(scored.run.config.dataset) if run.id != scored.run.id]
+    return {run.id: run for run in found if cached.damaged(run, scored.split) is not None}
+
+
+def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:
+    broken = summary.first_broken(answers, chosen)
+    told_of = broken[["image_id", "severity", "predicted", "clean", "broken"]].rename(columns={"predicted": "becomes"})
+    # In the order of `broken`.
+    rows = told_of.merge(scored.predictions, on="image_id", how="inner")
+    label = CORRUPTIONS[chosen].label.lower()
+    st.markdown(
+        f"**{len(rows):,}** of {int(answers.right[:, 0].sum()):,} recognised images break under {label}, the first to break on top"
+    )
+
+    def notes(row: Row) -> list[str]:
+        return [
+            f"breaks at severity {row.severity}",
+            f"taken for {scored.classes[row.becomes]}",
+            f"truth {row.clean:.0%} to {row.broken:.0%}",
+        ]
+
+    def source(row: Row) -> str:
+        return damaged_url(scored.run.config.dataset, row.image_id, row.content, chosen, row.severity, answers.size)
+
+    pictures(
+        scored, rows, "broken", of=f"broken-{chosen}", page="broken_page", notes=notes, source=source, empty="None breaks.",
+    )  # fmt: skip
+
+
+# How the measurement comes to be
+
+
+def _work(job: Job) -> bool:
+    """What the background process does, or how it ended; whether it is at it."""
+    busy = job.work().state == "working"
+
+    @st.fragment(run_every=_POLL if busy else None)
+    def progress() -> None:
+        now = job.work()
+        if busy and now.state != "working":
+            st.rerun()
+        if now.state == "working":
+            _bar(job, now)
+        elif now.state == "failed":
+            st.error(f"The measurement ended. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
+
+    progress()
+    return busy
+
+
+def _bar(job: Job, now: Work) -> None:
+    bar, action = st.columns([5, 1], vertical_alignment="center")
+    left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
+    count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
+    bar.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"{now.phase.capitalize()}{count}")
+    if action.button("Stop", icon=":material/stop:", key="stop_damage", help="What was measured is kept."):
+        job.stop()
+
+
+def _invitation(scored: Scored) -> None:
+    images = len(scored.predictions)
+    st.info(
+        f"This has not been measured for this run. Its model is asked about {min(images, measuring.SAMPLE):,} {scored.split} images under "
+        f"{len(CORRUPTIONS)} kinds of damage, such as noise, blur and JPEG artefacts, at five severities each: roughly "
+        f"{words.duration(len(store.CONDITIONS) * min(images, measuring.SAMPLE) / _RATE)}, in the background.",
+        icon=":material/broken_image:",
+    )
+    with st.container(horizontal=True):
+        _start(scored, min(images, measuring.SAMPLE), "Measure", "damage-start", primary=True)
+        if images > measuring.SAMPLE:
+            _start(scored, images, f"Measure all {images:,}", "damage-start-all")
+
+
+def _more(scored: Scored, answers: store.Answers) -> None:
+    """Where not all was measured: go on, for narrower intervals."""
+    _start(scored, answers.images, f"Measure the other {answers.images - answers.measured:,} too", "damage-more")
+
+
+def _start(scored: Scored, count: int, label: str, key: str, primary: bool = False) -> None:
+    if st.button(label, icon=":material/play_arrow:", type="primary" if primary else "secondary", key=key):
+
+        def begin() -> None:
+            dataset(scored.run.config.dataset)  # a dataset that is gone is said here and now
+            measuring.job(scored.run, scored.split, count).start()
+
+        if told(begin):
+            st.rerun()

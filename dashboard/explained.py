@@ -57,21 +57,16 @@ def heatmap_pair(asked: Asked, key: str) -> Callable[[], None]:
     captions = [f"What speaks for {words.literal(asked.run.classes[index])}" for index in classes]
     if not by.by_class:
         captions = ["Where it sees something, whatever the class", "The same: this method knows no classes"]
-    # The picture itself keeps the place until its map is there.
     places = [column.empty() for column in pictures[1:]]
-    for place, caption in zip(places, captions, strict=True):
-        place.image(asked.square, caption=caption, width="stretch")
     opacity = _legend(by, key)
     bar = st.empty()
+    this, known = (asked.run.id, asked.content, by.name, tuple(classes)), st.session_state.setdefault(f"{key}-known", set())
+
+    def told(done: int, total: int) -> None:
+        if by.forwards:
+            bar.progress(done / total, text=f"{by.label}: {done:,} of {total:,} passes of the network")
 
     def finish() -> None:
-        if not _wanted(asked, by, tuple(classes), key, bar):
-            return
-
-        def told(done: int, total: int) -> None:
-            if by.forwards:
-                bar.progress(done / total, text=f"{by.label}: {done:,} of {total:,} passes of the network")
-
         try:
             maps = cached.heatmaps(asked.run, asked.content, asked.square, tuple(classes), by.name, told)
         except UserError as error:
@@ -81,29 +76,32 @@ def heatmap_pair(asked: Asked, key: str) -> Callable[[], None]:
         overlay = cached.heavy("engine.explain.cam").overlay
         for place, heat, caption in zip(places, maps, captions, strict=True):
             place.image(overlay(asked.square, heat, opacity), caption=caption, width="stretch")
+        known.add(this)
 
-    return finish
+    if this in known:
+        finish()  # at hand: the plain picture would flash
+        return _nothing
+    # The picture itself keeps the place until its map is there.
+    for place, caption in zip(places, captions, strict=True):
+        place.image(asked.square, caption=caption, width="stretch")
+    wanted = not by.forwards or bar.button(
+        f"Compute {by.label}", key=f"{key}-dear", icon=":material/hourglass_top:",
+        help="It asks the network once for every channel of its features: some seconds to minutes.",
+    )  # fmt: skip
+    return finish if wanted else _nothing
+
+
+def _nothing() -> None:
+    """All is drawn."""
 
 
 def _legend(by: Method, key: str) -> float:
     """What the colours mean, and how strongly they are laid on: 0 to 1."""
     text, slider = st.columns([3, 1], vertical_alignment="center", gap="medium")
     text.caption(f"**Dark to bright**: {by.scale} ({by.source})")
-    return slider.slider("Opacity", 0.0, 1.0, _choices().get(f"{key}-opacity", 0.6), 0.1, key=f"{key}-opacity-slider",
-                         on_change=lambda: _choices().update({f"{key}-opacity": st.session_state[f"{key}-opacity-slider"]}))  # fmt: skip
-
-
-def _wanted(asked: Asked, by: Method, classes: tuple[int, ...], key: str, bar: "st.delta_generator.DeltaGenerator") -> bool:
-    """Whether the maps are to be computed now: a dear method waits for a click, once for each picture and pair."""
-    if not by.forwards:
-        return True
-    done = st.session_state.setdefault(f"{key}-dear", set())
-    this = (asked.run.id, asked.content, by.name, classes)
-    if this in done or bar.button(f"Compute {by.label}", key=f"{key}-dear-button", icon=":material/hourglass_top:",
-                                  help="It asks the network once for every channel of its features: some seconds to minutes."):  # fmt: skip
-        done.add(this)
-        return True
-    return False
+    st.session_state.setdefault(f"{key}-opacity", _choices().get(f"{key}-opacity", 0.6))
+    _choices()[f"{key}-opacity"] = slider.slider("Opacity", 0.0, 1.0, step=0.1, key=f"{key}-opacity")
+    return _choices()[f"{key}-opacity"]
 
 
 def smallest_cover(asked: Asked, key: str) -> None:
@@ -118,9 +116,15 @@ def smallest_cover(asked: Asked, key: str) -> None:
     if this not in done:
         return
     bar = st.empty()
-    found = cached.occlusion(
-        asked.run, asked.content, asked.square, fill, lambda n, total: bar.progress(n / total, text=f"{n:,} of up to {total:,} covers tried")
-    )  # fmt: skip
+
+    def tell(n: int, total: int) -> None:
+        bar.progress(n / total, text=f"{n:,} of up to {total:,} covers tried")
+
+    try:
+        found = cached.occlusion(asked.run, asked.content, asked.square, fill, tell)
+    except UserError as error:
+        bar.caption(words.literal(str(error)))
+        return
     bar.empty()
     sides, size = f"{found.sides[0]} to {max(found.sides)}", len(asked.square)
     if found.box is None:
@@ -201,7 +205,7 @@ def _kept(
     key: str, label: str, options: Sequence, default: object, say: Callable, disabled: bool = False, width: int | str = "stretch"
 ) -> object:
     """A list whose choice stays from picture to picture, although what it says changes."""
-    wanted = _choices().get(key, default)
+    wanted = st.session_state.get(f"{key}-list", _choices().get(key, default))
     st.session_state[f"{key}-list"] = wanted if wanted in options else default
     chosen = st.selectbox(label, options, format_func=say, key=f"{key}-list", disabled=disabled, width=width)
     _choices()[key] = chosen

@@ -1,6 +1,9 @@
 """Why a model answers as it does, computed once for all sessions."""
 
+import contextlib
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,32 +22,57 @@ from engine.robustness import store
 from engine.runs import Run
 
 Report = Callable[[int, int], None]
+_MOST = 256  # heatmaps and covers that are kept: 200 KB each
+
+
+def _silent(done: int, total: int) -> None:
+    """Nobody is told."""
+
+
 _BY_ID = {Run: lambda run: run.id, Dataset: lambda data: data.name}
 
 
 def heatmaps(
-    run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str = DEFAULT, report: Report | None = None
+    run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str = DEFAULT, report: Report = _silent
 ) -> np.ndarray:
     """`engine.explain.cam.heatmaps`: (len(classes), size, size) in 0..1 on one scale. `content` names the picture."""
-    return _heatmaps(run, checkpoint_identity(run), content, square, classes, by, report)
 
+    def computed() -> np.ndarray:
+        heavy("pytorch_grad_cam")
+        return heavy("engine.explain.cam").heatmaps(model(run), square, classes, by, report)
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_ID)
-def _heatmaps(
-    run: Run, identity: str, content: str, _square: np.ndarray, classes: tuple[int, ...], by: str, _report: Report | None
-) -> np.ndarray:
-    heavy("pytorch_grad_cam")
-    return heavy("engine.explain.cam").heatmaps(model(run), _square, classes, by, _report or (lambda done, total: None))
+    return _remembered(("heatmaps", run.id, checkpoint_identity(run), content, square.shape, classes, by), computed)
 
 
 def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Report) -> "Occlusion":  # noqa: F821
     """`engine.explain.occlusion.smallest` of a picture that `content` names."""
-    return _occlusion(run, checkpoint_identity(run), content, square, fill, report)
+
+    def computed() -> "Occlusion":  # noqa: F821
+        return heavy("engine.explain.occlusion").smallest(model(run), square, fill, report)
+
+    return _remembered(("occlusion", run.id, checkpoint_identity(run), content, square.shape, fill), computed)
 
 
-@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_ID)
-def _occlusion(run: Run, identity: str, content: str, _square: np.ndarray, fill: str, _report: Report) -> "Occlusion":  # noqa: F821
-    return heavy("engine.explain.occlusion").smallest(model(run), _square, fill, _report)
+@st.cache_resource(show_spinner=False)
+def _memory() -> OrderedDict[tuple, Any]:
+    return OrderedDict()
+
+
+def _remembered(key: tuple, compute: Callable[[], Any]) -> Any:
+    """What was computed for this key, for all sessions; the least recently used goes.
+
+    Streamlit's own caches would play the progress bar back, which is drawn outside of them, and refuse to.
+    """
+    kept = _memory()
+    if key in kept:
+        with contextlib.suppress(KeyError):  # another session may be putting it out
+            kept.move_to_end(key)
+            return kept[key]
+    found = kept[key] = compute()
+    while len(kept) > _MOST:
+        with contextlib.suppress(KeyError):
+            kept.popitem(last=False)
+    return found
 
 
 def examples(run: Run, data: Dataset, row: Row, square: np.ndarray) -> nearest.Examples | None:

@@ -99,7 +99,7 @@ def verdict(true: str, answer: str, labels: Sequence[str]) -> str:
     own, taken = labels.count(true), labels.count(answer)
     if true == answer:
         return f"{own} of the {len(labels)} nearest training images are {true}."
-    return f"Of the {len(labels)} nearest training images {taken} are {answer}, {own} are {true}."
+    return f"Of the {len(labels)} nearest training images, {answer}: {taken}, {true}: {own}."
 
 
 def _described(data: Dataset, found: pd.DataFrame, content: str, k: int) -> pd.DataFrame:

@@ -33,19 +33,22 @@ def measure(of: Run, split: str, count: int, report: Report = lambda phase, done
     from engine import model
     from engine.training.checkpoint import identity
 
+    def tell(phase: str, done: int, total: int) -> None:
+        _still_there(of)
+        report(phase, done, total)
+
     if count < 1:
         raise UserError(f"{count} images cannot be measured.", "Ask for at least one.")
     predictions = of.predictions(split)
     if not len(predictions):
         raise UserError(f"The split {split} of the run {of.id} has no images.", "Choose another split.")
     files, reachable = _files(of, predictions["image_id"].tolist(), predictions["content"].tolist())
-    report("loading the model", 0, 1)
+    tell("loading the model", 0, 1)
     answering = model.load(of.path)
     planned = store.plan(of, split, predictions, identity(of.path), answering.meta.image_size)
     count, done = min(count, len(predictions)), store.measured(of, split)
     total = count * len(store.CONDITIONS)
     while done < count:
-        _still_there(of)
         end = min(done + _BATCH, count)
         contents = planned["contents"][done:end]
         squares, read = _squares([files[content] for content in contents], contents, reachable, answering.meta.image_size)
@@ -54,7 +57,7 @@ def measure(of: Run, split: str, count: int, report: Report = lambda phase, done
         predicted = np.zeros(probability.shape, int)
         named = [content for content, good in zip(contents, read, strict=True) if good]
         for place, changed in enumerate(_conditions(squares, named)):
-            report("asking about damaged pictures", done * len(store.CONDITIONS) + place * (end - done), total)
+            tell("asking about damaged pictures", done * len(store.CONDITIONS) + place * (end - done), total)
             if len(changed):
                 rows = answering.probabilities(changed)
                 probability[read, place] = rows[np.arange(len(rows)), labels[read]]

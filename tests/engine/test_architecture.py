@@ -14,7 +14,8 @@ LIGHT = [
     "engine", "engine.config", "engine.runs", "engine.data.catalog", "engine.data.datasets", "engine.metrics", "engine.history",
     "engine.launcher", "engine.backbones", "engine.cli", "engine.predictions", "engine.lease", "engine.data.images",
     "engine.training.worker", "engine.neighbours", "engine.projection", "engine.mapping",
-    "engine.probes", "engine.estimates", "engine.dynamics", "engine.audit",
+    "engine.probes", "engine.estimates", "engine.dynamics", "engine.explain.examples", "engine.explain.methods",
+    "engine.robustness.measuring", "engine.robustness.summary", "engine.audit",
 ]  # fmt: skip
 HEAVY = {"torch", "torchvision", "timm", "sklearn", "pytorch_grad_cam"}
 

@@ -180,3 +180,13 @@ def test_a_model_that_nothing_breaks_is_not_blamed():
     assert summary.sentence(made(right)).startswith(
         "Motion blur breaks it most: accuracy falls from 100.0% to 33.3% at severity 5"
     )
+
+
+def test_a_run_that_is_deleted_meanwhile_does_not_come_back(scored, tmp_path):
+    def report(phase, done, total):
+        if done > 5:
+            scored.path.rename(tmp_path / "trash")
+
+    with pytest.raises(SystemExit):
+        measuring.measure(scored, "test", 8, report)
+    assert not scored.path.exists()

@@ -26,6 +26,7 @@ from engine.runs import Run
 ANSWER, OTHER = -1, -2  # what is looked for, whichever image it is: the answer; the truth, or the second where they agree
 _FILLS = {"blur": "blurred", "mean": "its mean colour"}
 _KEPT = "explained-choices"
+_VISIBLE = 0.02  # of the scale: a map below that is dark all over
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def heatmap_pair(asked: Asked, key: str) -> Callable[[], None]:
         bar.empty()
         overlay = cached.heavy("engine.explain.cam").overlay
         for place, heat, caption in zip(places, maps, captions, strict=True):
-            place.image(overlay(asked.square, heat, opacity), caption=caption, width="stretch")
+            said = caption if heat.max() > _VISIBLE else caption.replace("What speaks", "Next to nothing speaks")
+            place.image(overlay(asked.square, heat, opacity), caption=said, width="stretch")
         known.add(this)
 
     if this in known:

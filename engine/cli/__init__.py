@@ -9,6 +9,7 @@ from engine.cli import (
     auditing,
     augmentation,
     bench,
+    confusing,
     data,
     evaluation,
     explaining,
@@ -27,7 +28,7 @@ from engine.errors import UserError
 # In the order of the help.
 _FAMILIES = (
     data, maps, auditing, labels, models, augmentation, training, probing,
-    runs, prediction, evaluation, proof, explaining, bench,
+    runs, prediction, confusing, evaluation, proof, explaining, bench,
 )  # fmt: skip
 
 

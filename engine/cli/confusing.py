@@ -1,0 +1,125 @@
+"""`confusion` and `pairs`: what a run takes for what, and why two classes are taken for each other."""
+
+import argparse
+
+import numpy as np
+
+from engine import mapping, runs
+from engine.cli.output import json_flag, print_json, print_table
+from engine.data.datasets import dataset, registered
+from engine.data.filters import Filter
+from engine.errors import UserError
+from engine.evaluation import ordering, pairs
+from engine.evaluation.crossing import Side, crossing
+from engine.evaluation.tables import scored
+from engine.metrics import confusion
+from engine.runs import Run
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    matrix = commands.add_parser("confusion", help="the confusion matrix of a run, against the truth or another run")
+    matrix.add_argument("id")
+    matrix.add_argument("--with", dest="other", metavar="ID", help="columns are another run's answers, rows this run's")
+    matrix.add_argument("--order", choices=("own", "name", "similarity"), default="own", help="of the classes (default own)")
+    matrix.set_defaults(command=_confusion)
+    pair = commands.add_parser("pairs", help="the most confused pairs of classes, or what sets one pair's mistakes apart")
+    pair.add_argument("id")
+    pair.add_argument("classes", nargs="*", metavar="CLASS", help="two classes; without them, all pairs are ranked")
+    pair.set_defaults(command=_pairs)
+    for parser in (matrix, pair):
+        parser.add_argument("--split", default="test", help="test (default) or validation")
+        json_flag(parser)
+
+
+def _confusion(args: argparse.Namespace) -> None:
+    run = runs.run(args.id)
+    table, other = scored(run, args.split), runs.run(args.other) if args.other else None
+    rows = Side(table, run.classes, truth=other is None)
+    found = crossing(rows, Side(scored(other, args.split), other.classes) if other else Side(table, run.classes))
+    order = _order(found.matrix, found.classes, args.order)
+    names = [found.classes[place] for place in order]
+    matrix = found.matrix[np.ix_(order, order)]
+    document = {
+        "rows": run.id if other else "truth", "columns": other.id if other else run.id, "split": args.split, "images": len(found),
+        "of": list(found.sizes), "relabelled": found.relabelled, "only_in_rows": list(found.only_rows),
+        "only_in_columns": list(found.only_columns), "classes": names, "matrix": matrix.tolist(),
+    }  # fmt: skip
+    if args.json:
+        print_json(document)
+        return
+    print(f"rows: {document['rows']}, columns: {document['columns']}, {len(found):,} images of {args.split}")
+    print_table(["", *names], [[name, *row] for name, row in zip(names, matrix.tolist(), strict=True)])
+
+
+def _order(matrix: np.ndarray, classes: tuple[str, ...], by: str) -> np.ndarray:
+    if by == "similarity":
+        return ordering.by_similarity(matrix)
+    return np.array(sorted(range(len(classes)), key=lambda place: classes[place].casefold() if by == "name" else place), int)
+
+
+def _pairs(args: argparse.Namespace) -> None:
+    run = runs.run(args.id)
+    table = scored(run, args.split)
+    ranked = pairs.ranked(confusion(table, len(run.classes)))
+    named = ranked.assign(**{side: [run.classes[place] for place in ranked[side]] for side in "ab"})
+    if not args.classes:
+        document = {"run": run.id, "split": args.split, "pairs": named.to_dict("records")}
+        print_json(document) if args.json else _print_ranked(document["pairs"])
+        return
+    a, b = _two(run, args.classes)
+    of = pairs.groups(table, a, b)
+    document = {
+        "run": run.id, "split": args.split, "a": run.classes[a], "b": run.classes[b],
+        **{name: len(places) for name, places in of.named().items()},
+        "between": pairs.borderline(table, a, b)["image_id"].tolist(), **_apart(run, table, a, b, of),
+    }  # fmt: skip
+    if args.json:
+        print_json(document)
+        return
+    print(
+        f"{document['a']} taken for {document['b']}: {document['a_as_b']:,}, {document['b']} for {document['a']}: {document['b_as_a']:,}"
+    )
+    shown = ["first", "second", "property", "n_first", "n_second", "delta", "low", "high", "p_holm", "effect"]
+    figures = [
+        [f"{row[key]:.3g}" if isinstance(row[key], float) else row[key] for key in shown] for row in document["differences"]
+    ]
+    print_table(shown, figures)
+    if document["along"] is None:
+        print(f"Draw the map for the embeddings: python -m engine map {run.config.dataset}")
+
+
+def _two(run: Run, names: list[str]) -> tuple[int, int]:
+    unknown = [name for name in names if name not in run.classes]
+    if unknown:
+        raise UserError(f"The run {run.id} has no class {unknown[0]!r}.", f"It has: {', '.join(run.classes)}.")
+    if len(names) != 2 or names[0] == names[1]:
+        raise UserError(
+            "A pair is two different classes.", f"For example: python -m engine pairs {run.id} {' '.join(run.classes[:2])}"
+        )
+    first, second = map(run.classes.index, names)
+    return first, second
+
+
+def _apart(run: Run, table: "pd.DataFrame", a: int, b: int, of: pairs.Groups) -> dict:  # noqa: F821
+    """Differences in the catalog's properties, and the median place between the two classes' centres; null without the dataset."""
+    if not registered(run.config.dataset):
+        return {"differences": [], "along": None}
+    data = dataset(run.config.dataset)
+    found = pairs.differences(pairs.known_properties(data.catalog.columns(), table), of)
+    index = mapping.index(data)
+    centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))
+    along = None if index is None else pairs.along(index, table, centres, of)
+    middles = along and {
+        name: {"n": len(values), "median": float(np.median(values))} for name, values in along.items() if len(values)
+    }
+    return {"differences": found.to_dict("records"), "along": middles}
+
+
+def _print_ranked(rows: list[dict]) -> None:
+    def rate(row: dict, side: str) -> str:
+        return "-" if row[f"{side}_rate"] != row[f"{side}_rate"] else f"{row[f'{side}_rate']:.1%}"
+
+    shown = [
+        [row["a"], row["b"], row["errors"], row["a_as_b"], rate(row, "a"), row["b_as_a"], rate(row, "b")] for row in rows[:20]
+    ]
+    print_table(["A", "B", "errors", "A as B", "of A", "B as A", "of B"], shown)

@@ -11,30 +11,34 @@ from engine.runs import Run, runs
 
 @dataclass(frozen=True)
 class Context:
-    """What the page talks about; `runs` are the dataset's, newest first."""
+    """What the page talks about; `runs` are the dataset's, newest first. A run may outlive its dataset."""
 
     dataset: Dataset | None
     run: Run | None
     runs: list[Run]
 
 
-def header(title: str, usable: bool = False) -> Context:
-    """Draw the line. With `usable`, only runs that have a model can be chosen."""
+def header(title: str, usable: bool = False, gone: bool = False) -> Context:
+    """Draw the line. With `usable`, only runs that have a model can be chosen; with `gone`, also those whose dataset is gone."""
     known = {data.name: data for data in datasets()}
     question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
     question.title(title, anchor=False)
-    if not known:
+    trained = [(run, run.config.dataset) for run in runs()] if known or gone else []
+    lost = dict.fromkeys(of for _, of in trained if of not in known) if gone else {}
+    if not known and not lost:
         return Context(None, None, [])
-    trained = [(run, run.config.dataset) for run in runs()]
-    latest = next((of for _, of in trained), None)
-    name = url.choose(data_column.selectbox, "Dataset", list(known), "dataset", latest)
+    latest = next((of for _, of in trained if of in known), None)
+    name = url.choose(
+        data_column.selectbox, "Dataset", [*known, *lost], "dataset", latest,
+        format_func=lambda of: of if of in known else f"{of} (gone)",
+    )  # fmt: skip
     found = [run for run, of in trained if of == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
     if not found:
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
-        return Context(known[name], None, [])
+        return Context(known.get(name), None, [])
     labels = {run.id: words.run_label(run) for run in found}
     chosen = url.choose(run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id))
-    return Context(known[name], next(run for run in found if run.id == chosen), found)
+    return Context(known.get(name), next(run for run in found if run.id == chosen), found)
 
 
 def need_dataset(context: Context) -> Dataset:
@@ -51,8 +55,8 @@ def need_dataset(context: Context) -> Dataset:
 
 def need_run(context: Context) -> Run:
     """The run, or an explanation of what to do and the end of the page."""
-    need_dataset(context)
     if context.run is None:
+        need_dataset(context)
         st.info("No model has been trained on this dataset yet.", icon=":material/model_training:")
         st.page_link(
             "../pages/train.py", label="Train one: the preset fast takes a minute or two", icon=":material/model_training:"

@@ -9,7 +9,7 @@ from dashboard.header import header, need_run
 from dashboard.report import report_button
 from dashboard.touch import native_touch
 
-context = header("Where does it err?", usable=True)
+context = header("Where does it err?", usable=True, gone=True)
 answers = scored(need_run(context))
 cached.warm_up()
 said, report = st.columns([8, 1], vertical_alignment="center")
@@ -17,5 +17,7 @@ with said:
     verdict(answers)
 with report:
     report_button(answers.run, answers.split)
+if context.dataset is None:
+    st.warning("The dataset of this run is gone: its scores stand, its pictures cannot be shown.", icon=":material/folder_off:")
 choose_question()(answers)
 native_touch()

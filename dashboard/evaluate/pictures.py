@@ -47,12 +47,41 @@ def pictures(
     gives a row's lines under its caption; without it, how sure the answer was and its loss. `source` gives the address of
     another picture than the image itself, which stays in the hover card.
     """
-    number = url.turn(max(1, -(-len(rows) // most)), f"{scored.run.id}-{scored.split}-{of}", page)
+    what = f"{scored.run.id}-{scored.split}-{of}"
+    number = url.turn(max(1, -(-len(rows) // most)), what, page)
     shown = rows.iloc[(number - 1) * most : number * most]
+<<<<<<< HEAD
     tiles = [_tile(scored, row, notes or usual, source) for row in shown.itertuples()]
     opened = gallery(tiles, key=key, size=size, empty=empty).opened
     if opened is not None:
         lens(scored.run, rows.reset_index(drop=True), rows["image_id"].tolist().index(opened))
+=======
+    tiles = [_tile(scored, row, notes or usual) for row in shown.itertuples()]
+    picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, of=what, empty=empty)
+    if tiles:
+        _export(scored, rows, picked.selected, key)
+    if picked.opened is not None:
+        lens(scored.run, rows.reset_index(drop=True), rows["image_id"].tolist().index(picked.opened))
+
+
+def _export(scored: Scored, rows: pd.DataFrame, selected: Sequence[int], key: str) -> None:
+    """The rows, or those of them that are selected, as a table to take away; it is made when it is asked for."""
+    if selected:
+        rows = rows[rows["image_id"].isin(selected)]
+    st.download_button(
+        f"Table of the {len(rows):,} selected as CSV" if selected else f"Table of {len(rows):,} as CSV",
+        lambda: csv(rows, scored.classes), f"{scored.run.id}-{scored.split}.csv", "text/csv", key=f"{key}-csv",
+        type="tertiary", icon=":material/table:", on_click="ignore",
+    )  # fmt: skip
+
+
+def csv(rows: pd.DataFrame, classes: Sequence[str]) -> str:
+    """Rows of a prediction table as CSV: path, true, predicted, confidence, margin, loss, content."""
+    named = {name: [classes[place] for place in rows[name]] for name in ("true", "predicted")}
+    return rows.assign(**named)[["path", *named, "confidence", "margin", "loss", "content"]].to_csv(
+        index=False, float_format="%.6g"
+    )
+>>>>>>> 1595e32 (Evaluate: what the gallery holds as CSV; a run whose dataset is gone keeps its scores; what a click costs is measured; confusion and pairs on the command line)
 
 
 def usual(row: Row) -> list[str]:

@@ -1,6 +1,7 @@
 """Evaluate: what is chosen in the matrix is what the gallery holds; a pair is explained; bad input costs a sentence."""
 
 import base64
+import io
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from test_pages_of_a_finished_run import a_confusion, behind
 
 from dashboard.evaluate import questions
+from dashboard.evaluate.pictures import csv
 from engine import metrics
 from engine.evaluation import pairs
 from engine.files import read_json, write_json
@@ -68,6 +70,17 @@ def test_selections_add_up_and_each_part_can_be_taken_away(tab, trained):
     tab.choose("cell-box", [])
     assert ids(tab) == set(table[table["true"] != table["predicted"]]["image_id"])
     assert tab.url("cells") is None
+
+
+def test_what_the_gallery_holds_can_be_taken_away(tab, trained):
+    table = trained.predictions("test")
+    wrong = table[table["true"] != table["predicted"]]
+    tab.open("evaluate")
+    assert f"Table of {len(wrong)} as CSV" in [button.proto.label for button in tab.at.get("download_button")]
+    read = pd.read_csv(io.StringIO(csv(wrong, trained.classes)))
+    assert read["path"].tolist() == wrong["path"].tolist()
+    assert read["true"].tolist() == [trained.classes[place] for place in wrong["true"]]
+    assert read["loss"].to_numpy() == pytest.approx(wrong["loss"].to_numpy(), rel=1e-5)
 
 
 def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
@@ -152,6 +165,16 @@ def test_a_class_without_test_images_is_shown_as_one(tab, copied):
     tab.open("evaluate", question="errors")
     assert "0** images" in tab.text
     assert counts(tab)[2].sum() == 0
+
+
+def test_a_run_whose_dataset_is_gone_keeps_its_scores(tab, copied):
+    shutil.rmtree(copied.path.parents[1] / "data" / copied.config.dataset)
+    for question, said in (("errors", "with a wrong answer"), ("pairs", "The dataset of this run is gone")):
+        again = type(tab)().open("evaluate", dataset=copied.config.dataset, run=copied.id, question=question)
+        assert "its pictures cannot be shown" in again.at.warning[0].value
+        assert said in again.text
+        assert not again.at.error
+    assert np.array_equal(counts(tab.open("evaluate", dataset=copied.config.dataset)), confusion(copied))
 
 
 def test_a_pair_is_explained_with_its_figures(tab, trained):

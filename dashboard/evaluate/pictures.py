@@ -50,13 +50,7 @@ def pictures(
     what = f"{scored.run.id}-{scored.split}-{of}"
     number = url.turn(max(1, -(-len(rows) // most)), what, page)
     shown = rows.iloc[(number - 1) * most : number * most]
-<<<<<<< HEAD
     tiles = [_tile(scored, row, notes or usual, source) for row in shown.itertuples()]
-    opened = gallery(tiles, key=key, size=size, empty=empty).opened
-    if opened is not None:
-        lens(scored.run, rows.reset_index(drop=True), rows["image_id"].tolist().index(opened))
-=======
-    tiles = [_tile(scored, row, notes or usual) for row in shown.itertuples()]
     picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, of=what, empty=empty)
     if tiles:
         _export(scored, rows, picked.selected, key)
@@ -81,7 +75,6 @@ def csv(rows: pd.DataFrame, classes: Sequence[str]) -> str:
     return rows.assign(**named)[["path", *named, "confidence", "margin", "loss", "content"]].to_csv(
         index=False, float_format="%.6g"
     )
->>>>>>> 1595e32 (Evaluate: what the gallery holds as CSV; a run whose dataset is gone keeps its scores; what a click costs is measured; confusion and pairs on the command line)
 
 
 def usual(row: Row) -> list[str]:

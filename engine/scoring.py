@@ -15,6 +15,7 @@ from engine.data.datasets import Dataset, dataset
 from engine.data.images import looks_like_image
 from engine.embeddings import embed
 from engine.errors import UserError
+from engine.evaluation import tables
 from engine.predictions import table, write_predictions
 from engine.runs import Run
 from engine.training.facts import Progress
@@ -88,10 +89,10 @@ def predictions(
 
 
 def evaluate_split(run: Run, split: str, report: Report = lambda progress: True) -> dict[str, Any]:
-    """Scores of a run on a split of its dataset, from the stored prediction table, or made now where there is none."""
+    """Scores of a run on a split of its dataset, from the stored prediction table, or made now where there is none or it is damaged."""
     if split not in SPLITS:
         raise UserError(f"There is no split {split!r} with labels.", f"Choose one of: {', '.join(SPLITS)}.")
-    if not run.has_predictions(split):
+    if not _intact(run, split):
         if not (run.path / "checkpoints").is_dir():
             raise UserError(
                 f"The run {run.id} has no model yet: it is {run.status.state}.", "Wait for it to finish, or resume it."
@@ -101,6 +102,15 @@ def evaluate_split(run: Run, split: str, report: Report = lambda progress: True)
         found, _ = predictions(answering, images, run.config.method == "linear", report)
         write_predictions(run.path, split, found, run.classes)
     return metrics.evaluation(run.predictions(split), run.classes)
+
+
+def _intact(run: Run, split: str) -> bool:
+    """Whether the run has a whole table of the split; one that is damaged or cut short is made again."""
+    try:
+        tables.scored(run, split)
+    except UserError:
+        return False
+    return True
 
 
 def evaluate_folder(run: Run, folder: Path, report: Report = lambda progress: True) -> dict[str, Any]:

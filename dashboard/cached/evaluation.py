@@ -64,7 +64,7 @@ def answered(run: Run, split: str) -> slices.Answered:
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_OF_RUN)
 def _answered(run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str) -> slices.Answered:
-    return slices.answered(data.catalog.columns(), _evidence(run, split, written).predictions)
+    return slices.answered(data.catalog.columns(), _evidence(run, split, written).predictions, data.catalog.file)
 
 
 def worst_slices(run: Run, split: str, support: int) -> slices.Found:

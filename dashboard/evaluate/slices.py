@@ -9,7 +9,7 @@ from dashboard import cached, url, words
 from dashboard.charts import CONFIG
 from dashboard.evaluate.dots import interval_dots
 from dashboard.evaluate.pictures import choose_order, ordered, pictures
-from dashboard.evaluate.scored import Scored
+from dashboard.evaluate.scored import SPLITS, Scored
 from dashboard.explore import conditions
 from dashboard.palette import ACCENT, BAD
 from engine.data.datasets import dataset
@@ -153,7 +153,9 @@ def _pictures(scored: Scored, of: Answered, chosen: pd.Series) -> None:
     rows = slices.members(of, wanted)
     said = f"{chosen['error']:.1%} wrong ({100 * chosen['low']:.1f} to {chosen['high']:.1%}), {chosen['expected']:.1%} expected of its classes"
     text, link = st.columns([8, 3], vertical_alignment="center")
-    text.markdown(f"**{words.literal(words.plain(chosen['words']))}**: {chosen['wrong']:,} of {chosen['n']:,} images, {said}")
+    text.markdown(
+        f"**{words.literal(words.plain(chosen['words']))}**: {chosen['wrong']:,} of {chosen['n']:,} images, {said}.{_elsewhere(scored, wanted)}"
+    )
     link.button(
         "Open in Explore",
         icon=":material/filter_alt:",
@@ -175,6 +177,20 @@ def _pictures(scored: Scored, of: Answered, chosen: pd.Series) -> None:
         of=f"{wanted.to_text()}-{only}-{order}",
         empty="None of its images is wrong.",
     )
+
+
+def _elsewhere(scored: Scored, wanted: Filter) -> str:
+    """What the same slice is like on the run's other split: a weakness that is none of chance is there as well."""
+    other = next((split for split in SPLITS if split != scored.split and scored.run.has_predictions(split)), None)
+    if other is None:
+        return ""
+    try:
+        there = slices.measure(cached.answered(scored.run, other), wanted)
+    except UserError:
+        return ""
+    if not there["n"]:
+        return f" No {other} image is in it."
+    return f" On {other}: {there['wrong']:,} of {there['n']:,}, {there['error']:.1%} wrong, {there['expected']:.1%} expected."
 
 
 _OPENED = "slice-opened"

@@ -92,7 +92,7 @@ def _slices(args: argparse.Namespace) -> None:
     if args.support < 1:
         raise UserError(f"--support is {args.support}.", "Ask for at least one image.")
     data = dataset(run.config.dataset)
-    of = slices.answered(data.catalog.columns(), tables.scored(run, args.split))
+    of = slices.answered(data.catalog.columns(), tables.scored(run, args.split), data.catalog.file)
     tried = None
     if args.filter:
         found = [slices.measure(of, _filter(data, args.filter))]

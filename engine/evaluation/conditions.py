@@ -3,9 +3,11 @@
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from engine.data import selections
 from engine.data.columns import Columns
 from engine.data.filters import Filter, Range
 from engine.data.properties import PROPERTIES, Property
@@ -81,11 +83,15 @@ def both(a: Filter, b: Filter) -> Filter | None:
     return replace(a, classes=a.classes or b.classes, text=a.text or b.text, ranges=ranges)
 
 
-def matching(columns: Columns, rows: np.ndarray, wanted: Sequence[Filter]) -> np.ndarray:
-    """(conditions, n) bool: which of the images at `rows` match each filter, as Explore would have it."""
+def matching(columns: Columns, rows: np.ndarray, wanted: Sequence[Filter], catalog: Path | None = None) -> np.ndarray:
+    """(conditions, n) bool: which of the images at `rows` match each filter, as Explore would have it.
+
+    catalog: its file, beside which selections are kept; without it a selection holds no image.
+    """
     found, holds = np.zeros((len(wanted), len(rows)), bool), np.zeros(len(columns), bool)
     for place, one in enumerate(wanted):
         holds[:] = False
-        holds[view(columns, one).positions] = True
+        selected = selections.read(catalog, one.selection) if catalog is not None and one.selection else None
+        holds[view(columns, one, selected=selected).positions] = True
         found[place] = holds[rows]
     return found

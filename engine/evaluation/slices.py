@@ -8,6 +8,7 @@ correction counts every slice that was tried, so that the chance of even one fal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ class Answered:
     """The answers of a prediction table whose images the catalog still has as they were scored.
 
     `rows`: (n,) positions in `columns`; `true`: (n,) class indices; `wrong`: (n,) bool; `frame`: the table's rows; `left_out`: images
-    that have changed or gone since.
+    that have changed or gone since; `catalog`: its file, for selections.
     """
 
     columns: Columns
@@ -41,6 +42,11 @@ class Answered:
     wrong: np.ndarray
     frame: pd.DataFrame
     left_out: int
+    catalog: Path | None = None
+
+    def matching(self, wanted: Sequence[Filter]) -> np.ndarray:
+        """(filters, n) bool: which of the images match each."""
+        return conditions.matching(self.columns, self.rows, wanted, self.catalog)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -61,7 +67,7 @@ class Found:
         return self.frame[self.frame["p_holm"] < ALPHA]
 
 
-def answered(columns: Columns, predictions: pd.DataFrame) -> Answered:
+def answered(columns: Columns, predictions: pd.DataFrame, catalog: Path | None = None) -> Answered:
     """The table beside the catalog's columns. Raises UserError where no image is as it was."""
     ids = predictions["image_id"].to_numpy()
     rows = np.minimum(np.searchsorted(columns.ids, ids), max(len(columns) - 1, 0))
@@ -74,7 +80,7 @@ def answered(columns: Columns, predictions: pd.DataFrame) -> Answered:
         )
     frame = predictions[same].reset_index(drop=True)
     true, predicted = frame["true"].to_numpy(), frame["predicted"].to_numpy()
-    return Answered(columns, rows[same], true, true != predicted, frame, int((~same).sum()))
+    return Answered(columns, rows[same], true, true != predicted, frame, int((~same).sum()), catalog)
 
 
 def worst(of: Answered, classes: Sequence[str], support: int = SUPPORT, most: int = 12) -> Found:
@@ -84,7 +90,7 @@ def worst(of: Answered, classes: Sequence[str], support: int = SUPPORT, most: in
     first. Of two that hold mostly the same images the first stands for both.
     """
     singles = conditions.single(of.columns, of.rows, of.frame["path"], classes)
-    masks = conditions.matching(of.columns, of.rows, singles)
+    masks = of.matching(singles)
     kept = [place for place in _different(masks) if support <= masks[place].sum() <= len(of.rows) - support][:_MOST_CONDITIONS]
     singles, masks = [singles[place] for place in kept], masks[kept]
     pairs = _pairs(singles, masks, support)
@@ -115,7 +121,7 @@ def by_column(of: Answered, name: str, classes: Sequence[str], bins: int = 6) ->
         wanted = conditions.of_property(of.columns.values(name)[of.rows], PROPERTIES[name], np.linspace(0, 1, bins + 1)[1:-1])
     else:
         raise UserError(f"There is no column {name!r}.", f"Choose one of: {', '.join([*PROPERTIES, BY_CLASS, BY_FOLDER])}.")
-    masks = conditions.matching(of.columns, of.rows, wanted)
+    masks = of.matching(wanted)
     shown = _telling(of, masks) if name == BY_FOLDER else np.flatnonzero(masks.any(axis=1))
     counts = _counted(of, masks)
     return pd.DataFrame([_row(of, wanted[place], counts[place]) for place in shown], columns=_COLUMNS)
@@ -128,13 +134,13 @@ def measure(of: Answered, wanted: Filter) -> dict:
     the classes of its images alone would give), excess (errors beyond that), p (the chance of so many errors or more if they had been
     dealt out at random within each class: one-sided).
     """
-    counts = _counted(of, conditions.matching(of.columns, of.rows, [wanted]))
+    counts = _counted(of, of.matching([wanted]))
     return dict(zip(_COLUMNS, _row(of, wanted, counts[0]), strict=True))
 
 
 def members(of: Answered, wanted: Filter) -> pd.DataFrame:
     """The rows of the prediction table in a slice."""
-    return of.frame[conditions.matching(of.columns, of.rows, [wanted])[0]]
+    return of.frame[of.matching([wanted])[0]]
 
 
 _COLUMNS = ["filter", "words", "n", "wrong", "error", "low", "high", "rest", "expected", "excess", "p"]

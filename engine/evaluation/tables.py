@@ -12,12 +12,12 @@ from engine.runs import Run
 
 def scored(run: Run, split: str) -> pd.DataFrame:
     """The run's prediction table of a split, checked. Raises UserError where it is missing, damaged or cut short."""
-    return checked(run.predictions(split), run.classes, f"{run.id} on {split}")
+    hint = f"Write them again: python -m engine evaluate {run.id} --split {split}"
+    return checked(run.predictions(split), run.classes, f"{run.id} on {split}", hint)
 
 
-def checked(predictions: pd.DataFrame, classes: Sequence[str], of: str) -> pd.DataFrame:
-    """The table itself where every row fits the classes. Raises UserError, which calls the table `of`."""
-    hint = "Delete the file, then write it again: python -m engine evaluate ID --split SPLIT"
+def checked(predictions: pd.DataFrame, classes: Sequence[str], of: str, hint: str = "") -> pd.DataFrame:
+    """The table itself where every row fits the classes. Raises UserError with the `hint`, which calls the table `of`."""
     if not len(predictions):
         raise UserError(f"The predictions of {of} hold no image.", hint)
     lengths = predictions["probabilities"].map(len)

@@ -16,6 +16,7 @@ LIGHT = [
     "engine.training.worker", "engine.neighbours", "engine.projection", "engine.mapping",
     "engine.probes", "engine.estimates", "engine.dynamics", "engine.explain.examples", "engine.explain.methods",
     "engine.robustness.measuring", "engine.robustness.summary", "engine.audit",
+    "engine.evaluation.trust", "engine.evaluation.slices", "engine.evaluation.comparison", "engine.evaluation.ranking", "engine.report",
 ]  # fmt: skip
 HEAVY = {"torch", "torchvision", "timm", "sklearn", "pytorch_grad_cam"}
 

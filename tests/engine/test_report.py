@@ -166,3 +166,14 @@ def test_the_commands_say_as_json_what_the_page_says(trained, capsys, tmp_path):
 def test_bad_input_gets_a_sentence_and_exit_2(trained, capsys, arguments, sentence):
     assert main([argument.replace("RUN", trained.id) for argument in arguments]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_table_that_was_cut_short_is_written_again_by_evaluate_as_its_message_says(copied_run, capsys):
+    file = copied_run.path / "predictions-test.parquet"
+    before, content = copied_run.predictions("test"), file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    assert main(["trust", copied_run.id]) == 2
+    assert f"python -m engine evaluate {copied_run.id} --split test" in capsys.readouterr().err
+    code, document = said(capsys, "evaluate", copied_run.id)
+    assert (code, document["n"]) == (0, 24)
+    assert copied_run.predictions("test")["predicted"].tolist() == before["predicted"].tolist()

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
+from engine.data import selections
 from engine.data.columns import STATES, Columns
 from engine.data.filters import Filter, Range
 from engine.data.layouts import SPLITS
@@ -29,6 +30,7 @@ def catalog(tmp_path, n=3000, seed=0):
         "state": pa.array(np.full(n, STATES.index("ok"), np.int8)),
         "split": pa.array(np.full(n, SPLITS.index("test"), np.int8)),
         "label": pa.array(label.astype(np.int32)),
+        "edited": pa.array(np.zeros(n, np.int8)),
         "hash": pa.array([i.to_bytes(16, "big") for i in range(1, n + 1)], pa.binary(16)),
         "path": pa.array([f"test/{folder}/{i}.jpg" for i, folder in enumerate(folders)], pa.large_string()),
         **{name: pa.array(values) for name, values in properties.items()},
@@ -153,3 +155,10 @@ def test_images_that_changed_since_are_left_out_and_counted(columns):
     assert (of.left_out, len(of.frame)) == (15, len(columns) - 15)
     with pytest.raises(UserError, match="None of the images that were scored"):
         slices.answered(columns, frame.head(12))
+
+
+def test_images_that_a_person_picked_out_are_a_slice(columns, tmp_path):
+    of = slices.answered(columns, predictions(columns, np.arange(len(columns)) % 10 == 0), tmp_path / "catalog.sqlite")
+    word = selections.keep(tmp_path / "catalog.sqlite", columns.ids[[0, 1, 10, 20]])
+    found = slices.measure(of, Filter(selection=word))
+    assert (found["n"], found["wrong"]) == (4, 3)

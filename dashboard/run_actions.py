@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import url, words
+from dashboard import hand_over, url, words
 from dashboard.failure import attempt
 from engine import launcher, runs, trash
 from engine.about import NAME_LENGTH, NOTE_LENGTH, describe
@@ -38,7 +38,7 @@ def control_buttons(run: Run) -> None:
 
 
 def more_buttons(run: Run) -> None:
-    """Copy, describe, delete."""
+    """Copy, hand over, describe, delete."""
     if st.button(
         "Duplicate",
         icon=":material/content_copy:",
@@ -48,6 +48,7 @@ def more_buttons(run: Run) -> None:
         url.set_choice("like", run.id)
         url.set_choice("show", "new")
         st.switch_page("../pages/train.py")
+    hand_over.button(run)
     with st.popover("Name and notes", icon=":material/edit_note:"):
         _describe(run)
     if not run.status.active and st.button(

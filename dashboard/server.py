@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from dashboard import hand_over
+from dashboard.api import routes as api
 from dashboard.delay import send_at_once
 from dashboard.lasting import spare_lasting_objects
 from dashboard.words import plain
@@ -178,6 +180,8 @@ ROUTES = [
     Route("/export/{dataset}.csv", _export, name="export"),
     Route("/damaged/{dataset}/{image_id:int}/{content}/{damage:str}-{severity:int}-{size:int}.jpg", _damaged, name="damaged"),
     Route("/mean/{dataset}/{generation}/{number:int}.jpg", _mean, name="mean"),
+    *api.ROUTES,
+    *hand_over.ROUTES,
 ]
 
 

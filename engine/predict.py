@@ -3,13 +3,24 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from engine.data.images import looks_like_image
 from engine.data.loading import Source, decoded_batches
 from engine.errors import UserError
-from engine.model import Model
+
+
+class Answering(Protocol):
+    """What answers: `engine.model.Model`, or a handed-over file (`engine.export.session.OnnxModel`)."""
+
+    @property
+    def meta(self) -> Any:
+        """Of which `classes` and `image_size` are asked for."""
+
+    def probabilities(self, squares: np.ndarray) -> np.ndarray:
+        """(n, size, size, 3) uint8 -> (n, classes) float32, rows sum to 1."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,7 @@ class Answer:
 
 
 def predict(
-    model: Model, sources: Sequence[Source], top: int = 3, progress: Callable[[int, int], None] = lambda done, total: None
+    model: Answering, sources: Sequence[Source], top: int = 3, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[Answer]:
     """One answer for each source, in order: a path, or the bytes of a file."""
     answers: dict[int, Answer] = {}

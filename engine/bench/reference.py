@@ -2,10 +2,12 @@
 
 A script of its own that imports nothing of the engine, whose settings of the C library and of OpenMP would serve it too.
 Its first line of input is the job in JSON; after its "ready", each further line is a number of seconds to work for, and is
-answered by the images done and the seconds taken.
+answered by the images done, the seconds taken, and the median of the seconds between two answers.
 """
 
+import itertools
 import json
+import statistics
 import sys
 import time
 from collections.abc import Iterator
@@ -69,9 +71,8 @@ def training(job: dict) -> Iterator[int]:
         yield len(labels)
 
 
-def embedding(job: dict) -> Iterator[int]:
-    """The network's answers without gradients; yields the images of each batch."""
-    transform = transforms.Compose(
+def evaluation(job: dict) -> transforms.Compose:
+    return transforms.Compose(
         [
             transforms.Resize(job["size"]),
             transforms.CenterCrop(job["size"]),
@@ -79,6 +80,11 @@ def embedding(job: dict) -> Iterator[int]:
             transforms.Normalize(job["mean"], job["std"]),
         ]
     )
+
+
+def embedding(job: dict) -> Iterator[int]:
+    """The network's answers without gradients; yields the images of each batch."""
+    transform = evaluation(job)
     model = network(job).eval()
     for images, _ in batches(job, transform, shuffle=False):
         with torch.no_grad():
@@ -86,15 +92,34 @@ def embedding(job: dict) -> Iterator[int]:
         yield len(images)
 
 
+def answering(job: dict) -> Iterator[int]:
+    """The three best classes, one picture after the other, as a script does; with "cam" a Grad-CAM of the best, by its package."""
+    transform, model = evaluation(job), network(job).eval()
+    for file in itertools.cycle(job["files"]):
+        with Image.open(file) as image:
+            inputs = transform(image.convert("RGB"))[None]
+        with torch.no_grad():
+            best = model(inputs).softmax(1)[0].topk(3)
+        if job.get("cam"):
+            from pytorch_grad_cam import GradCAM
+            from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+            with GradCAM(model, [model.get_submodule(job["cam"])]) as package:
+                package(inputs, [ClassifierOutputTarget(int(best.indices[0]))])
+        yield 1
+
+
 def serve(work: Iterator[int], ready: object = "ready") -> None:
     """Two batches to warm up, then rounds as the input asks for them; `ready` is the first answer."""
     next(work), next(work)
     _answer(ready)
     for line in sys.stdin:
-        images, began = 0, time.perf_counter()
+        images, began, marks = 0, time.perf_counter(), []
         while time.perf_counter() - began < float(line):
             images += next(work)
-        _answer([images, time.perf_counter() - began])
+            marks.append(time.perf_counter())
+        steps = [after - before for before, after in itertools.pairwise([began, *marks])]
+        _answer([images, time.perf_counter() - began, statistics.median(steps)])
 
 
 def _answer(document: object) -> None:
@@ -105,4 +130,4 @@ def _answer(document: object) -> None:
 if __name__ == "__main__":
     task = json.loads(sys.stdin.readline())
     torch.set_num_threads(task["threads"])
-    serve({"train": training, "embed": embedding}[task["task"]](task))
+    serve({"train": training, "embed": embedding, "answer": answering}[task["task"]](task))

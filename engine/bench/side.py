@@ -51,10 +51,17 @@ class Side:
 
     def rate(self, seconds: float) -> float:
         """Images a second, over at least one batch and about `seconds`."""
+        images, taken, _ = self._round(seconds)
+        return images / taken
+
+    def wait(self, seconds: float) -> float:
+        """The median of the milliseconds that each batch took, over about `seconds`."""
+        return 1000 * self._round(seconds)[2]
+
+    def _round(self, seconds: float) -> tuple[int, float, float]:
         time.sleep(_SETTLE)
         self._tell(str(seconds))
-        images, taken = self._answer()
-        return images / taken
+        return tuple(self._answer())
 
     def _tell(self, line: str) -> None:
         self._process.stdin.write(line + "\n")

@@ -13,6 +13,7 @@ from engine.cli import (
     data,
     evaluation,
     explaining,
+    handing_over,
     labels,
     maps,
     models,
@@ -28,7 +29,7 @@ from engine.errors import UserError
 # In the order of the help.
 _FAMILIES = (
     data, maps, auditing, labels, models, augmentation, training, probing,
-    runs, prediction, confusing, evaluation, proof, explaining, bench,
+    runs, prediction, confusing, evaluation, proof, explaining, handing_over, bench,
 )  # fmt: skip
 
 

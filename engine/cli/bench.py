@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from engine.bench import catalog, explain, speed
+from engine.bench import answers, catalog, explain, speed
 from engine.bench.rounds import ROUNDS, Row
 from engine.bench.sample import Sample, of_dataset, of_folder
 from engine.cli.output import json_flag, print_json, print_table
@@ -47,6 +47,7 @@ def _plan(args: argparse.Namespace) -> speed.Plan:
 BENCHES: Mapping[str, Bench] = {
     "train": ("images/s of training", _speed_arguments, lambda args: speed.train(_plan(args), args.model)),
     "embed": ("images/s of embedding", _speed_arguments, lambda args: speed.embed(_plan(args), args.model)),
+    "predict": ("ms of one answer, images/s of many", _speed_arguments, lambda args: answers.answers(_plan(args), args.model)),
     "explain": (
         "ms of a Grad-CAM pair",
         _explain_arguments,

@@ -16,7 +16,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     where.add_argument("--data", metavar="FOLDER", help="a folder of class folders; it need not be registered")
     evaluate.set_defaults(command=_evaluate)
     predict = commands.add_parser("predict", help="classify images")
-    predict.add_argument("id")
+    predict.add_argument("id", help="a run, or an .onnx file or bundle that export wrote")
     predict.add_argument("paths", nargs="+", metavar="PATH", help="image files, or folders of them")
     predict.add_argument("--top", type=int, default=3, help="how many classes to show (default 3)")
     predict.add_argument("--cam", metavar="FOLDER", help="write a Grad-CAM overlay of each image into this folder")
@@ -68,14 +68,12 @@ def _rate(value: float | None) -> str:
 
 
 def _predict(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
-    from engine import model
     from engine.predict import expand, predict
 
     if args.top < 1:
         raise UserError(f"--top is {args.top}.", "Ask for at least one class.")
     files = expand(args.paths)
-    answering = model.load(run.path)
+    name, answering = _answering(args.id, bool(args.cam))
     answers = predict(answering, files, args.top, progress_line("predicting"))
     overlays = _write_overlays(answering, files, answers, Path(args.cam)) if args.cam else {}
     document = [
@@ -87,7 +85,7 @@ def _predict(args: argparse.Namespace) -> int:
         for a in answers
     ]
     if args.json:
-        print_json({"run": run.id, "notes": list(answering.notes), "predictions": document})
+        print_json({"run": name, "notes": list(answering.notes), "predictions": document})
     else:
         for item in document:
             print(
@@ -95,6 +93,20 @@ def _predict(args: argparse.Namespace) -> int:
                 + (item.get("error") or ", ".join(f"{t['class']} {t['probability']:.1%}" for t in item["top"]))
             )
     return 2 if any(a.error for a in answers) else 0
+
+
+def _answering(name: str, with_cam: bool) -> tuple[str, "Answering"]:  # noqa: F821
+    """What `name` stands for: a handed-over file, which needs no torch, or a run."""
+    from engine.export import session
+
+    if session.is_model_file(name):
+        if with_cam:
+            raise UserError("Grad-CAM needs gradients, which a file that was handed over has not.", "Name the run instead.")
+        return name, session.load(Path(name))
+    run = runs.run(name)
+    from engine import model
+
+    return run.id, model.load(run.path)
 
 
 def _write_overlays(answering: "Model", files: list[Path], answers: list, folder: Path) -> dict[int, str]:  # noqa: F821

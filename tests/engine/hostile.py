@@ -56,7 +56,8 @@ def archive(*members: tuple[str | zipfile.ZipInfo, bytes], compression: int = zi
     with warnings.catch_warnings(), zipfile.ZipFile(stream, "w", compression) as opened:
         warnings.simplefilter("ignore")  # names that stand twice in it
         for name, content in members:
-            opened.writestr(name, content)
+            # An entry made of a name alone bears the time of day.
+            opened.writestr(zipfile.ZipInfo(name) if isinstance(name, str) else name, content, compression)
     return stream.getvalue()
 
 

@@ -72,6 +72,16 @@ def test_both_sides_work_as_long_as_they_are_asked_to_and_count_whole_batches(ka
         assert engine.rate(0.1) > 0
 
 
+@pytest.mark.parametrize("more", [{"together": 1, "cam": "bn2"}, {"together": 5}])
+def test_both_sides_answer_and_say_how_long_one_answer_took(kaggle, more):
+    asked = job(of_folder(kaggle, 12), "answer", **more)
+    with Side(REFERENCE, asked) as reference, Side(OURS, asked) as engine:
+        for side in (reference, engine):
+            assert side.ready() == "ready"
+            assert side.rate(0.1) > 0
+            assert 0 < side.wait(0.1) < 60_000
+
+
 def test_a_side_that_fails_says_why(kaggle):
     sample = of_folder(kaggle, 12)
     with (

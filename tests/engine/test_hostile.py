@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,7 +17,9 @@ from engine.data.images import ImageError, load_square
 from engine.home import PROJECT
 from engine.intake import Limits, class_of, cleaned, pictures
 
-COUNT, MEMORY = 500, 900  # MB, of a process that holds one file at a time
+COUNT = 500
+MEMORY = 900  # MB, of a process that holds one file at a time
+WITH_TORCH = 900  # MB more: torch, the model, and the request of 32 files
 
 
 def outcomes(content, name="upload.zip", **limits):
@@ -35,10 +38,17 @@ def judged(file):
         yield reason
 
 
-def survey():
-    """For the child process: what came of every file, and how much memory it took at most."""
+def peak():
+    """MB that this process held at most. On Linux `getrusage` counts the process that started this one as well."""
+    if sys.platform == "linux":
+        return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
     import resource
 
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def survey():
+    """For the child process: what came of every file, and how much memory it took at most."""
     wrong, kinds, said = [], Counter(), set()
     for file in hostile.files(count=COUNT):
         reasons = list(judged(file))
@@ -47,24 +57,69 @@ def survey():
         read = "" in reasons
         if file.verdict != "either" and read != (file.verdict == "read"):
             wrong.append([file.name, file.verdict, reasons[:2]])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 2**20)
-    sys.stdout.write(json.dumps({"wrong": wrong, "kinds": kinds, "said": sorted(said), "peak": peak}))
+    sys.stdout.write(json.dumps({"wrong": wrong, "kinds": kinds, "said": sorted(said), "peak": peak()}))
 
 
-def test_five_hundred_hostile_files_are_read_or_refused_in_bounded_memory_and_write_nothing(tmp_path):
-    place = tmp_path / "a" / "b" / "c"
-    place.mkdir(parents=True)
+def survey_api(run_id):
+    """For the child process: what the interface says to every file that is no archive, many in a request."""
+    from starlette.applications import Starlette
+    from starlette.testclient import TestClient
+    from streamlit import config
+
+    from dashboard.api.routes import ROUTES
+
+    config.set_option("server.address", "127.0.0.1")  # as the project's own settings have it, which are not at this place
+    client = TestClient(Starlette(routes=ROUTES), base_url="http://localhost", client=("127.0.0.1", 1))
+    files = (file for file in hostile.files(count=COUNT) if not file.name.endswith(".zip"))
+    statuses, wrong, said = Counter(), [], set()
+    while batch := list(itertools.islice(files, 32)):
+        parts = [("images", (f"{place}.jpg", file.content)) for place, file in enumerate(batch)]
+        answer = client.post("/api/predict", data={"run": run_id}, files=parts)
+        assert answer.status_code in (200, 422), answer.text
+        statuses[answer.status_code] += len(batch)
+        for file, one in zip(batch, answer.json()["predictions"], strict=True):
+            said.add(one.get("error", ""))
+            if file.verdict != "either" and ("top" in one) != (file.verdict == "read"):
+                wrong.append([file.name, file.verdict, one])
+    sys.stdout.write(json.dumps({"wrong": wrong, "kinds": statuses, "said": sorted(said), "peak": peak()}))
+
+
+def child(call, place, **environment):
+    """What a call of this module says in a process of its own, which has nowhere but `place` to write to."""
     paths = os.pathsep.join([str(PROJECT), str(Path(__file__).parent)])
-    environment = {**os.environ, "PYTHONPATH": paths, "TMPDIR": str(place), "SCENESCOPE_HOME": str(place)}
-    script = "import test_hostile; test_hostile.survey()"
-    done = subprocess.run([sys.executable, "-c", script], cwd=place, env=environment, capture_output=True, text=True, timeout=120)
+    settings = {**os.environ, "PYTHONPATH": paths, "TMPDIR": str(place), "SCENESCOPE_HOME": str(place), **environment}
+    script = f"import test_hostile; test_hostile.{call}"
+    done = subprocess.run([sys.executable, "-c", script], cwd=place, env=settings, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["wrong"] == []
+    assert all(len(reason) < 200 and "\n" not in reason and "Traceback" not in reason for reason in found["said"])
+    return found
+
+
+@pytest.fixture
+def place(tmp_path):
+    folder = tmp_path / "a" / "b" / "c"
+    folder.mkdir(parents=True)
+    yield folder
+    assert [str(path) for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_five_hundred_hostile_files_are_read_or_refused_in_bounded_memory_and_write_nothing(place):
+    found = child("survey()", place)
     assert sum(found["kinds"].values()) == COUNT
     assert found["peak"] < MEMORY
-    assert all(len(reason) < 200 and "\n" not in reason and "Traceback" not in reason for reason in found["said"])
-    assert [str(path) for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_interface_answers_every_hostile_file_in_bounded_memory_and_writes_nothing(place, finished):
+    before = sorted(path for path in finished.home.rglob("*") if path.is_file())
+    found = child(
+        f"survey_api({finished.run_id!r})", place, SCENESCOPE_HOME=str(finished.home), STREAMLIT_SERVER_ADDRESS="127.0.0.1"
+    )
+    assert set(found["kinds"]) <= {"200", "422"}
+    assert sum(found["kinds"].values()) > 400
+    assert found["peak"] < MEMORY + WITH_TORCH
+    assert sorted(path for path in finished.home.rglob("*") if path.is_file()) == before
 
 
 def test_the_same_seed_gives_the_same_files_and_another_seed_others():

@@ -1,0 +1,1 @@
+"""The models for other programs, over HTTP: `POST /api/predict`, `GET /api/models`, `GET /api/openapi.json`."""

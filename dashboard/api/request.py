@@ -1,0 +1,84 @@
+"""Reading the body of a request, and not more of it than is allowed."""
+
+from dataclasses import dataclass
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
+
+from dashboard.api.refused import Refused
+
+IMAGES = 32
+IMAGE_BYTES, REQUEST_BYTES = 25 << 20, 100 << 20
+TOP = 3
+_FIELDS = 8
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caller wants: the answers of a run for images, (name, content) each."""
+
+    run: str
+    top: int
+    images: tuple[tuple[str, bytes], ...]
+
+
+async def read(request: Request) -> Asked:
+    """The fields of a multipart request. Raises Refused (400, 413, 415, 422)."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Refused(415, "The body is no multipart/form-data.", "curl -F run=ID -F images=@photo.jpg sends one.")
+    form = await _form(request)
+    try:
+        uploads = [part for name, part in form.multi_items() if name == "images" and isinstance(part, UploadFile)]
+        if not uploads:
+            raise Refused(422, "There is no file in the field images.", "Send one to 32: -F images=@photo.jpg")
+        if large := next((part for part in uploads if (part.size or 0) > IMAGE_BYTES), None):
+            raise Refused(413, f"{_short(large.filename)} is too large: the limit is {IMAGE_BYTES >> 20} MB an image.")
+        run = form.get("run") or request.query_params.get("run")
+        if not isinstance(run, str) or not run:
+            raise Refused(422, "The field run is missing.", "GET /api/models lists the runs.")
+        top = _top(form.get("top", request.query_params.get("top", str(TOP))))
+        return Asked(run, top, tuple([(_short(part.filename), await part.read()) for part in uploads]))
+    finally:
+        await form.close()
+
+
+async def _form(request: Request) -> FormData:
+    taken = 0
+
+    async def receive() -> Message:
+        # What a header promises need not be what comes.
+        nonlocal taken
+        message = await request.receive()
+        taken += len(message.get("body", b""))
+        if taken > REQUEST_BYTES:
+            raise _too_large()
+        return message
+
+    if request.headers.get("content-length", "0").isdecimal() and int(request.headers.get("content-length", "0")) > REQUEST_BYTES:
+        raise _too_large()
+    try:
+        return await Request(request.scope, receive).form(max_files=IMAGES, max_fields=_FIELDS, max_part_size=1 << 16)
+    except (HTTPException, MultiPartException) as error:
+        said = getattr(error, "detail", None) or getattr(error, "message", "")
+        if str(said).startswith("Too many files"):
+            raise Refused(413, f"Too many images: the limit is {IMAGES} a request.") from None
+        raise Refused(400, f"The body is no multipart form ({str(said)[:100]}).") from None
+    except ClientDisconnect:
+        raise Refused(400, "The body ended early.") from None
+
+
+def _too_large() -> Refused:
+    return Refused(413, f"The request is too large: the limit is {REQUEST_BYTES >> 20} MB.", headers={"Connection": "close"})
+
+
+def _top(text: object) -> int:
+    if isinstance(text, str) and text.isdecimal() and len(text) < 6 and int(text) >= 1:
+        return int(text)
+    raise Refused(422, "top is no whole number from 1 on.")
+
+
+def _short(name: str | None) -> str:
+    return (name or "unnamed")[-200:]

@@ -1,0 +1,98 @@
+"""The handlers: guard, read, infer, answer."""
+
+import functools
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from dashboard.api import guard
+from dashboard.api import request as body
+from dashboard.api.inference import SHARED
+from dashboard.api.refused import HEADERS, Refused
+from dashboard.api.schema import document
+from engine import runs
+from engine.errors import UserError
+
+Handler = Callable[[Request], Awaitable[JSONResponse]]
+
+
+def _guarded(handler: Handler) -> Handler:
+    """The handler behind the guard; what is refused on the way becomes its answer."""
+
+    @functools.wraps(handler)
+    async def guarded(request: Request) -> JSONResponse:
+        try:
+            guard.check(request.headers, request.client.host if request.client else None)
+            return await handler(request)
+        except Refused as refused:
+            return refused.response
+        except UserError as error:
+            return Refused(404, error.message, error.hint).response
+
+    return guarded
+
+
+@_guarded
+async def _predict(request: Request) -> JSONResponse:
+    asked = await body.read(request)
+    began = time.perf_counter()
+    answers, classes = await SHARED.ask(lambda: _answers(asked))
+    predictions = [_prediction(name, answer) for (name, _), answer in zip(asked.images, answers, strict=True)]
+    found = {
+        "run": asked.run,
+        "classes": list(classes),
+        "predictions": predictions,
+        "milliseconds": round((time.perf_counter() - began) * 1000, 1),
+    }
+    if all("error" in one for one in predictions):
+        return JSONResponse({"error": "None of the images can be read.", **found}, 422, HEADERS)
+    return JSONResponse(found, headers=HEADERS)
+
+
+@_guarded
+async def _models(request: Request) -> JSONResponse:
+    return JSONResponse({"models": await SHARED.ask(_known)}, headers=HEADERS)
+
+
+@_guarded
+async def _openapi(request: Request) -> JSONResponse:
+    return JSONResponse(document(), headers=HEADERS)
+
+
+def _answers(asked: body.Asked) -> tuple[list, tuple[str, ...]]:
+    """Runs in a worker thread. Raises UserError for a run that is not there, or has no model yet."""
+    # The server imports this file before Streamlit's runtime is there, which the caches want.
+    from dashboard import cached
+
+    model = cached.model(runs.run(asked.run))
+    return cached.heavy("engine.predict").predict(model, [content for _, content in asked.images], asked.top), model.meta.classes
+
+
+def _prediction(name: str, answer: Any) -> dict[str, Any]:
+    if answer.error:
+        return {"name": name, "error": answer.error}
+    return {"name": name, "top": [{"class": label, "probability": value} for label, value in answer.top]}
+
+
+def _known() -> list[dict[str, Any]]:
+    return [_described(run) for run in runs.runs() if any((run.path / "checkpoints").glob("best-*"))]
+
+
+def _described(run: runs.Run) -> dict[str, Any]:
+    config, test = run.config, run.results.get("test")
+    return {
+        "id": run.id, "title": run.title, "dataset": config.dataset, "backbone": config.model, "image_size": config.image_size,
+        "classes": list(run.classes), "state": run.status.state,
+        "test": {key: test[key] for key in ("n", "accuracy", "macro_f1")} if isinstance(test, dict) else None,
+    }  # fmt: skip
+
+
+ROUTES = [
+    Route("/api/predict", _predict, methods=["POST"], name="api-predict"),
+    Route("/api/models", _models, methods=["GET"], name="api-models"),
+    Route("/api/openapi.json", _openapi, methods=["GET"], name="api-openapi"),
+]

@@ -1,0 +1,116 @@
+"""Handing a run's model to another program: the choice of a format, the making in the background, and what was found."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from dashboard import words
+from dashboard.failure import told
+from engine.errors import UserError
+from engine.export import making
+from engine.export.formats import FORMATS
+from engine.jobs import Work
+from engine.runs import Run, run
+
+_POLL = 1.0  # seconds
+
+
+def button(chosen: Run) -> None:
+    """The popover of a run's actions; it says why where there is no model yet."""
+    with st.popover("Hand over", icon=":material/ios_share:", help="The model as a file for another program."):
+        if any((chosen.path / "checkpoints").glob("best-[0-9]*")):
+            _dialog(chosen)
+        else:
+            st.markdown("There is no model yet: it is saved with the first epoch.")
+
+
+def _dialog(chosen: Run) -> None:
+    titles = {name: one.title for name, one in FORMATS.items()}
+    format = st.selectbox("Format", list(FORMATS), format_func=titles.__getitem__, key=f"hand-over-{chosen.id}")
+    st.caption(FORMATS[format].purpose)
+    work = making.progress(chosen, format)
+    # Looks again only while there is something to see.
+    st.fragment(_state, run_every=_POLL if work.state == "working" else None)(chosen, format)
+
+
+def _state(chosen: Run, format: str) -> None:
+    work, found = making.progress(chosen, format), making.result(chosen, format)
+    if work.state == "working":
+        _working(chosen, format, work)
+        return
+    if st.session_state.pop(_waiting(chosen, format), False):
+        # The page asked for this state every second: now it need not any more.
+        st.rerun()
+    if work.state == "failed":
+        st.error(words.literal(f"{work.message} {work.hint}".strip()), icon=":material/error:")
+    elif found:
+        _found(chosen, format, found)
+    again = bool(found) or work.state in ("failed", "stopped")
+    if st.button(
+        "Make it again" if again else "Make the file", key=f"make-{chosen.id}-{format}", type="secondary" if found else "primary"
+    ) and told(making.start, chosen, format):
+        st.session_state[_waiting(chosen, format)] = True
+        st.rerun()
+
+
+def _working(chosen: Run, format: str, work: Work) -> None:
+    st.session_state[_waiting(chosen, format)] = True
+    share = min(work.done / work.total, 1.0) if work.total else 0.0
+    left = f", {work.eta:.0f} s left" if work.eta else ""
+    st.progress(share, f"{work.phase[:1].upper()}{work.phase[1:]}{left}")
+    st.caption("It goes on when this page is closed.")
+    if st.button("Stop", icon=":material/stop:", key=f"stop-{chosen.id}-{format}"):
+        making.stop(chosen, format)
+
+
+def _found(chosen: Run, format: str, found: Mapping[str, Any]) -> None:
+    st.link_button(
+        f"Download, {found['bytes'] / 1e6:.1f} MB", file_url(chosen.id, format), icon=":material/download:", type="primary"
+    )
+    exact, shown = found["parity"], found["as_shown"]
+    lines = [
+        f"Checked on {exact['n']:,} {found['checked_on']}.",
+        f"First answers as the model's in float32: {exact['same_top']:,} of {exact['n']:,}; probabilities within {exact['largest']:.1g}.",
+    ]
+    if found["shown_in"] != "cpu-float32":
+        lines.append(
+            f"The answers on these pages are in {found['shown_in'].rpartition('-')[2]}: {shown['same_top']:,} of {shown['n']:,} first "
+            f"answers are the same, probabilities within {shown['largest']:.1g}."
+        )
+    if extra := found.get("extra"):
+        lost = extra["accuracy_lost"]
+        lines += [
+            f"Accuracy on {extra['images']:,} labelled images: {extra['accuracy_int8']:.1%} where float32 has {extra['accuracy_float32']:.1%}. "
+            f"Lost: {100 * lost['value']:.1f} points (95%: {100 * lost['low']:.1f} to {100 * lost['high']:.1f}).",
+            f"A picture takes {extra['ms_int8']:.0f} ms where float32 takes {extra['ms_float32']:.0f} ms, here and now.",
+        ]
+    for line in lines:
+        st.caption(words.literal(line))
+
+
+def _waiting(chosen: Run, format: str) -> str:
+    return f"handing-over-{chosen.id}-{format}"
+
+
+def file_url(run_id: str, format: str) -> str:
+    return f"/handed/{run_id}/{format}"
+
+
+def _file(request: Request) -> Response:
+    """A file that was made; its place comes from the run and the format, never from the address."""
+    try:
+        chosen, format = run(request.path_params["run"]), request.path_params["format"]
+        file = making.file(chosen, format)
+        if making.result(chosen, format) is None:
+            return PlainTextResponse("There is no such file: make it on the page Runs.", 404)
+    except UserError as error:
+        return PlainTextResponse(str(error), 404)
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return FileResponse(file, filename=file.name, media_type="application/octet-stream", headers=headers)
+
+
+ROUTES = [Route("/handed/{run}/{format}", _file, name="handed")]

@@ -1,0 +1,56 @@
+"""Handing a model over from the page Runs: chosen, made in the background, checked, fetched; and a sentence where it cannot be."""
+
+import shutil
+
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dashboard.hand_over import ROUTES, file_url
+from engine.export import making, session
+from engine.jobs import Work
+
+
+def fetched(run_id, format):
+    return TestClient(Starlette(routes=ROUTES)).get(file_url(run_id, format))
+
+
+def test_a_file_is_made_in_the_background_and_its_check_is_told_before_it_is_fetched(tab, copied, wait):
+    assert fetched(copied.id, "onnx").status_code == 404
+    tab.open("runs", run=copied.id).choose(f"hand-over-{copied.id}", "onnx").press("Make the file")
+    wait(lambda: making.progress(copied, "onnx").state in ("done", "failed"))
+    tab.run()
+    assert making.progress(copied, "onnx").state == "done", tab.text
+    assert "First answers as the model's in float32: 28 of 28" in tab.text.replace("\\", "")
+    assert "Make it again" in tab.buttons
+    answer = fetched(copied.id, "onnx")
+    assert f'filename="{copied.id}.onnx"' in answer.headers["content-disposition"]
+    assert answer.content == making.file(copied, "onnx").read_bytes()
+    assert session.load(making.file(copied, "onnx")).meta.classes == copied.classes
+    newer = max((copied.path / "checkpoints").glob("best-*"))
+    shutil.copytree(newer, newer.with_name("best-999999"))
+    assert making.result(copied, "onnx") is None
+    assert fetched(copied.id, "onnx").status_code == 404
+
+
+def test_a_making_that_fails_says_why_and_can_be_tried_again(tab, copied):
+    for checkpoint in (copied.path / "checkpoints").glob("best-*"):
+        (checkpoint / "model.safetensors").write_bytes(b"damaged")
+    job = making.job(copied.id, "onnx")
+    assert job.run(lambda report: making.make(copied, "onnx", report)) == 2
+    tab.open("runs", run=copied.id).choose(f"hand-over-{copied.id}", "onnx")
+    assert "is damaged" in tab.errors
+    assert "Make it again" in tab.buttons
+    assert fetched(copied.id, "onnx").status_code == 404
+
+
+def test_progress_is_shown_while_it_is_made_and_it_can_be_stopped(tab, copied, monkeypatch):
+    monkeypatch.setattr(making, "progress", lambda run, format: Work("working", "asking the file", 32, 200))
+    tab.open("runs", run=copied.id).press("Stop")
+    assert (making.job(copied.id, "bundle").folder / "stop").exists()
+
+
+def test_a_run_without_a_model_says_that_there_is_none_yet_and_a_strange_address_is_no_file(tab, copied):
+    shutil.rmtree(copied.path / "checkpoints")
+    assert "There is no model yet" in tab.open("runs", run=copied.id).text
+    for run_id, format in (("..", "onnx"), (copied.id, "exe"), (copied.id, "..%2f..%2fconfig.json")):
+        assert fetched(run_id, format).status_code == 404

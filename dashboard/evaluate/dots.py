@@ -1,6 +1,6 @@
 """A rate with its interval in each row: slices, classes, differences between runs. DataFrame in, figure out; no Streamlit here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,20 +10,20 @@ from plotly.subplots import make_subplots
 from dashboard.figure import CLEAR, GRID, INK, SMALL, layout, plain, row_axis, short, subtitles
 from dashboard.palette import ACCENT, BAD, NEUTRAL
 
-ROW = 34
+ROW, _TALL_ROW = 34, 46
 _UNFADED = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
 
 
 def interval_dots(
     rows: pd.DataFrame, *, line: float | None = None, longest: int = 34, clickable: bool = False, chosen: int | None = None,
-    difference: bool = False, right: int = 132,
+    difference: bool = False, right: int = 132, over: bool = False,
 ) -> go.Figure:  # fmt: skip
     """Return a dot with a bar over its 95% interval a row, the first on top.
 
-    rows: columns name (of two lines at most), value, low, high (shares; NaN where there is none), text (stands at the right), and as far as
+    rows: columns name, value, low, high (shares; NaN where there is none), text (stands at the right), and as far as
     they are there tick (a second value, drawn as a stroke), colour, and more (said on hovering). line: a value marked through all rows.
     With `difference` the scale is centred on 0, and dots are coloured by their sign where the interval leaves 0 out. A click's point has
-    `customdata` [row]; `chosen` has a bar behind it.
+    `customdata` [row]; `chosen` has a bar behind it. With `over`, names and texts stand over their bars, so that long ones fit a phone.
     """
     figure, places = go.Figure(), list(range(len(rows)))
     _intervals(figure, rows, difference)
@@ -42,30 +42,27 @@ def interval_dots(
         figure.add_hrect(y0=chosen - 0.48, y1=chosen + 0.48, fillcolor=GRID, line_width=0, layer="below")
     if line is not None:
         figure.add_vline(x=line, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
-    for place, text in enumerate(rows["text"]):
-        figure.add_annotation(
-            x=1,
-            xref="paper",
-            xanchor="left",
-            xshift=8,
-            y=place,
-            yref="y",
-            text=plain(text),
-            showarrow=False,
-            font={"size": SMALL},
-        )
-    row_axis(figure, list(rows["name"]), longest)
-    figure.update_yaxes(
-        ticktext=["<br>".join(plain(short(part, longest)) for part in name.split("\n", 1)) for name in rows["name"]]
-    )
+    if over:
+        _say(figure, rows["name"].map(lambda name: short(name, longest)), x=0, xanchor="left", yshift=13)
+        _say(figure, rows["text"], x=1, xanchor="right", yshift=13)
+        figure.update_yaxes(range=[len(rows) - 0.5, -0.5], visible=False)
+    else:
+        _say(figure, rows["text"], x=1, xanchor="left", xshift=8)
+        row_axis(figure, list(rows["name"]), longest)
     figure.update_xaxes(
         range=limits, tickformat="+.0%" if difference else ".0%", nticks=5, gridcolor=GRID, zeroline=difference, ticks=""
     )
     figure.update_xaxes(zerolinecolor=NEUTRAL)
-    layout(figure, ROW * len(rows) + 44, bottom=28, right=right)
+    layout(figure, (_TALL_ROW if over else ROW) * len(rows) + 44, bottom=28, right=8 if over else right)
     if clickable:
         figure.update_layout(clickmode="event+select")
     return figure
+
+
+def _say(figure: go.Figure, texts: Iterable[str], **place: object) -> None:
+    """A small text in each row."""
+    for row, text in enumerate(texts):
+        figure.add_annotation(y=row, xref="paper", yref="y", text=plain(text), showarrow=False, font={"size": SMALL}, **place)
 
 
 def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool) -> None:
@@ -88,7 +85,7 @@ def _spoken(row: "pd.core.frame.Pandas", difference: bool) -> str:
     low, high = (f"{100 * value:{sign}.1f}" for value in (row.low, row.high))
     tick = f"<br>expected of its classes: {row.tick:.1%}" if hasattr(row, "tick") else ""
     more = f"<br>{plain(row.more)}" if hasattr(row, "more") else ""
-    return f"{plain(row.name.replace(chr(10), chr(32)))}<br>{row.value:{sign}.1%} ({low} to {high}%)<br>{plain(row.text)}{tick}{more}"
+    return f"{plain(row.name)}<br>{row.value:{sign}.1%} ({low} to {high}%)<br>{plain(row.text)}{tick}{more}"
 
 
 def _reach(rows: pd.DataFrame, line: float | None, difference: bool) -> list[float]:

@@ -121,13 +121,13 @@ def _chart(found: pd.DataFrame, place: int) -> None:
 
     sure = found["p_holm"] < ALPHA if "p_holm" in found else pd.Series(False, index=found.index)
     rows = pd.DataFrame({
-        "name": [words.plain(text).replace(", ", "\n", 1) for text in found["words"]],
+        "name": [words.plain(text) for text in found["words"]],
         "value": found["error"], "low": found["low"], "high": found["high"], "tick": found["expected"],
         "text": [f"{wrong:,} of {n:,} wrong" for wrong, n in zip(found["wrong"], found["n"], strict=True)],
         "colour": [BAD if one else ACCENT for one in sure],
     })  # fmt: skip
     st.plotly_chart(
-        interval_dots(rows, clickable=True, chosen=place, longest=30),
+        interval_dots(rows, clickable=True, chosen=place, longest=46, over=True),
         config=CONFIG,
         key="slices-chart",
         on_select=picked,

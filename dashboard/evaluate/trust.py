@@ -59,7 +59,7 @@ def _near(scored: Scored) -> Copies | None:
     try:
         return cached.near_copies(scored.run, scored.split, dataset(scored.run.config.dataset))
     except UserError as error:
-        st.warning(f"{words.literal(str(error))} What needs the catalog is left out.", icon=":material/folder_off:")
+        st.caption(f":material/info: {words.literal(str(error))} Copies of training images were not looked for.")
         return None
 
 
@@ -229,7 +229,7 @@ def _copied(scored: Scored, of: Evidence, near: Copies | None) -> None:
         "high": [scored.document["accuracy"]["high"], *(w.accuracy.high for w in found)],
         "text": [f"{len(of.right):,} images", *(f"{w.left_out:,} left out, {w.wrong:,} wrong" for w in found)],
     })  # fmt: skip
-    st.plotly_chart(interval_dots(rows, right=150), config=CONFIG, key="copies-chart")
+    st.plotly_chart(interval_dots(rows, over=True), config=CONFIG, key="copies-chart")
     st.caption("Accuracy without the images that are near a training image, by cosine distance of the embeddings.")
     chosen = np.flatnonzero(near.within(copies.DISTANCES[-1]))
     chosen = chosen[np.argsort(np.where(near.exact, -1, near.distance)[chosen], kind="stable")]

@@ -117,3 +117,11 @@ def test_runs_without_an_image_in_common_are_said_to_be_so(tab, pair):
     write_predictions(b.path, "test", table, b.classes)
     tab.open("runs", dataset="scenes", run=b.id, against=a.id)
     assert "not scored one image in common" in tab.text.replace("\\", "")
+
+
+def test_the_report_is_made_and_offered_where_the_run_is_looked_at(tab, trained):
+    believed(tab, trained).press("Report").press("Make it")
+    (download,) = tab.at.get("download_button")
+    assert download.proto.label.startswith("Download (")
+    tab.choose("report-kind", ".md").press("Make it")
+    assert [button.proto.label for button in tab.at.get("download_button")][0].endswith("KB)")

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from dashboard.figure import CLEAR, GRID, INK, SMALL, layout, plain, row_axis, short, subtitles
 from dashboard.palette import ACCENT, BAD, NEUTRAL
 
-ROW, _TALL_ROW = 34, 46
+ROW, _TALL_ROW = 34, 48
 _UNFADED = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
 
 
@@ -30,7 +30,7 @@ def interval_dots(
     if "tick" in rows:
         figure.add_scatter(
             x=rows["tick"], y=places, mode="markers", hoverinfo="skip",
-            marker={"symbol": "line-ns", "size": 14, "line": {"width": 2, "color": NEUTRAL}},
+            marker={"symbol": "line-ns", "size": 11, "line": {"width": 2, "color": NEUTRAL}},
         )  # fmt: skip
     limits = _reach(rows, line, difference)
     if clickable:
@@ -43,8 +43,8 @@ def interval_dots(
     if line is not None:
         figure.add_vline(x=line, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
     if over:
-        _say(figure, rows["name"].map(lambda name: short(name, longest)), x=0, xanchor="left", yshift=13)
-        _say(figure, rows["text"], x=1, xanchor="right", yshift=13)
+        _say(figure, rows["name"].map(lambda name: short(name, longest)), x=0, xanchor="left", yshift=15)
+        _say(figure, rows["text"], x=1, xanchor="right", yshift=15)
         figure.update_yaxes(range=[len(rows) - 0.5, -0.5], visible=False)
     else:
         _say(figure, rows["text"], x=1, xanchor="left", xshift=8)

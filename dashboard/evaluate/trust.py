@@ -46,7 +46,7 @@ def can_i_believe_it(scored: Scored) -> None:
     target, wanted, method = _asked_for(of)
     said = trust.sentences(of, trust.protocol(of), near, target, of.sets(wanted, method))
     for topic, text in said.items():
-        question, answer = st.columns([3, 9], gap="medium")
+        question, answer = st.columns([3, 9], gap="xsmall")
         question.markdown(f"**{_ASKED[topic]}**")
         answer.markdown(words.literal(text))
     st.subheader("Look closer", anchor=False)

@@ -93,8 +93,8 @@ def _limits(a: Run, b: Run, found: Comparison) -> list[str]:
 def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) -> None:
     rows = [
         {
-            f"{split}, {n:,} images": said, names[0]: f"{difference.a[key]:.4f}", names[1]: f"{difference.b[key]:.4f}",
-            "difference": f"{of.value:+.4f} ({of.low:+.4f} to {of.high:+.4f})",
+            f"{split}, {n:,} images": said, names[0]: f"{difference.a[key]:.3f}", names[1]: f"{difference.b[key]:.3f}",
+            "difference": f"{of.value:+.3f} ({of.low:+.3f} to {of.high:+.3f})",
         }
         for key, said, of in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", "macro F1", difference.macro_f1))
     ]  # fmt: skip

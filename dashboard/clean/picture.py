@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import words
-from dashboard.server import image_url, preview_url
+from dashboard.server import image_url, thumbnail_url
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 
@@ -41,7 +41,7 @@ def strip(data: Dataset, rows: Sequence[tuple[Row, str]]) -> None:
     """Small pictures in a row, each with a line under it."""
     cells = []
     for row, line in rows:
-        source = html.escape(preview_url(data.name, row.id, row.hash), quote=True)
+        source = html.escape(thumbnail_url(data.name, row.id, row.hash), quote=True)
         spoken = html.escape(words.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
         cells.append(
             f'<figure style="margin:0;flex:0 0 96px"><img src="{source}" alt="{spoken}" title="{spoken}" width="96" height="96" '

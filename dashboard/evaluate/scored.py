@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import cached, url, words
 from dashboard.palette import class_colours
+from engine.data.datasets import dataset
 from engine.errors import UserError
 from engine.runs import Run
 
@@ -79,3 +80,17 @@ def verdict(of: Scored) -> None:
         st.caption("Few images: the intervals are wide, and differences between runs may be chance.")
     if split == "validation":
         st.caption("Choices were made on these images, so the scores are a little too good. The test split tells.")
+    _said_of_labels(of.run)
+
+
+def _said_of_labels(run: Run) -> None:
+    """Where labels were edited since the run was scored: that these scores are of the labels before."""
+    try:
+        catalog = dataset(run.config.dataset).catalog
+    except UserError:
+        return
+    if catalog.labels() != run.labels and catalog.fingerprint() != run.fingerprint:
+        st.caption(
+            f"Scored on version {run.labels} of the labels; since then they were edited ({catalog.labels()}). The page Clean compares "
+            "runs under both."
+        )

@@ -68,9 +68,26 @@ def lift(connection: sqlite3.Connection) -> None:
     connection.execute(_LIFT)
 
 
-def lay(connection: sqlite3.Connection, log: Log, contents: Iterable[str] | None = None) -> None:
-    """Lay the log over the rows, which must have been lifted; with `contents`, over those alone."""
-    version, standing = log.version(), heads(log.entries)
+def lay(connection: sqlite3.Connection, log: Log) -> None:
+    """Lay the log over the rows, which must have been lifted."""
+    entries = log.entries
+    _lay(connection, entries, log.version(len(entries)))
+
+
+def _bring_up(connection: sqlite3.Connection, log: Log) -> None:
+    entries = log.entries  # what comes in from here on is laid next time
+    position = log.position(laid(connection))
+    if position is None:  # another log than the one that was laid
+        lift(connection)
+    contents = _touched(entries, position) if position is not None else None
+    _lay(connection, entries, log.version(len(entries)), contents)
+    unseal(connection)
+    touch(connection)
+
+
+def _lay(connection: sqlite3.Connection, entries: Sequence[Entry], version: str, contents: Iterable[str] | None = None) -> None:
+    """With `contents`, over the rows of these alone."""
+    standing = heads(entries)
     take_back_unlearnable(connection)
     known = classes(connection)
     for content in standing if contents is None else contents:
@@ -78,15 +95,6 @@ def lay(connection: sqlite3.Connection, log: Log, contents: Iterable[str] | None
         _lay_one(connection, [_File(*row) for row in connection.execute(_ROWS, (content,))], standing.get(content, ()), known)
     put_aside_unlearnable(connection)
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('labels', ?)", (version,))
-
-
-def _bring_up(connection: sqlite3.Connection, log: Log) -> None:
-    position = log.position(laid(connection))
-    if position is None:  # another log than the one that was laid
-        lift(connection)
-    lay(connection, log, _touched(log.entries, position) if position is not None else None)
-    unseal(connection)
-    touch(connection)
 
 
 def _touched(entries: Sequence[Entry], position: int) -> set[str]:

@@ -151,8 +151,11 @@ def conclusion(proof: Proof) -> str:
         said = f"These {len(new.comparison):,} test images show no difference that chance could not make."
     if not proof.goalposts:
         return f"{said} No test label was changed, so nothing but the training differs."
-    points = 100 * proof.moved.value
-    moved = f"The new test labels alone change the score of the run before by {points:+.1f} points: that is moved goalposts."
+    start, end = old.difference.a["accuracy"], new.difference.b["accuracy"]
+    moved = (
+        f"Of the {100 * (end - start):+.1f} points from {start:.1%} (before, original labels) to {end:.1%} (after, cleaned labels), the new "
+        f"test labels alone make {100 * proof.moved.value:+.1f}: that is moved goalposts."
+    )
     by = (
         f" {proof.suspected:,} of the changed test labels were doubted by a model first, which favours models of its kind."
         if proof.suspected

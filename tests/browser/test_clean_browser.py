@@ -35,6 +35,12 @@ def actions(data):
     return [entry.action for entry in edits.log(data).entries]
 
 
+def press(tab, key):
+    """Press a key once the page listens: Streamlit binds its shortcuts after it has painted."""
+    tab.settled().page.evaluate("new Promise(done => requestIdleCallback(() => requestAnimationFrame(done)))")
+    tab.page.keyboard.press(key)
+
+
 def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(open_tab, doubted, wait):
     tab = open_tab().open("clean", "?dataset=doubted&kind=label_issue")
     tab.see("Doubted number 0.")
@@ -42,15 +48,15 @@ def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(open_tab, doubt
     expect(picture).to_have_js_property("complete", True)
     first = picture.get_attribute("src")
     for key, number in (("2", 1), ("k", 2), ("x", 3)):  # glacier is the second class
-        tab.page.keyboard.press(key)
+        press(tab, key)
         tab.see(f"Doubted number {number}.")
     assert actions(doubted) == ["relabel", "keep", "exclude"], "on the disk before the next finding is seen"
     tab.reload().on("clean").see("Doubted number 3.")
     for number in (2, 1, 0):
-        tab.page.keyboard.press("z")
+        press(tab, "z")
         tab.see(f"Doubted number {number}.")
     assert tab.page.locator("[data-testid=stHtml] img").first.get_attribute("src") == first
-    tab.page.keyboard.press("y")
+    press(tab, "y")
     tab.see(re.compile("Done again"))
     assert actions(doubted) == ["relabel", "keep", "exclude", "undo", "undo", "undo", "redo"]
 
@@ -58,7 +64,7 @@ def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(open_tab, doubt
 def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(open_tab, doubted):
     tab = open_tab().open("clean", "?dataset=doubted&kind=label_issue")
     tab.see("Doubted number 0.")
-    tab.page.keyboard.press("k")
+    press(tab, "k")
     tab.see("Doubted number 1.")
     tab.page.close()
     other = open_tab(390, 900, dark=True).open("clean", "?dataset=doubted&kind=label_issue")

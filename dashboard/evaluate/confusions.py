@@ -1,5 +1,6 @@
 """The confusion matrix with what governs it: numbers, order, colours, and which of many classes stand in it."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,14 +44,15 @@ def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
     """The unit, all classes in their order, and whether colours go by the logarithm."""
     rows, columns = (axis.strip("↓→ ") for axis in (of.axes.rows, of.axes.columns))
     names = {"count": "count", "true": f"% of {rows}", "predicted": f"% of {columns}"}
+    left, right = st.columns([3, 2])
     unit = url.choose(
-        st.segmented_control, "Numbers", list(_UNITS), "numbers", label_visibility="collapsed", format_func=names.__getitem__
+        left.segmented_control, "Numbers", list(_UNITS), "numbers", label_visibility="collapsed", format_func=names.__getitem__
     )
     by_name = sorted(range(len(of.crossing.classes)), key=lambda place: of.crossing.classes[place].casefold())
     kinds = [kind for kind in _ORDERS if kind != "own" or by_name != sorted(by_name)]
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    kind = url.choose(left.selectbox, "Order", kinds, "order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP)
-    log = url.choose(right.segmented_control, "Colours", ["log", "linear"], "colours", help=_LOG_HELP) == "log"
+    with right.popover("Order, colours", icon=":material/tune:"):
+        kind = url.choose(st.segmented_control, "Order", kinds, "order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP)
+        log = url.choose(st.segmented_control, "Colours", ["log", "linear"], "colours", help=_LOG_HELP) == "log"
     own = np.arange(len(by_name))
     order = {"name": np.array(by_name, int), "own": own}.get(kind)
     return _UNITS[unit], cached.similarity_order(of.matrix) if order is None else order, log
@@ -62,7 +64,7 @@ def _choose_classes(classes: Sequence[str]) -> list[int] | None:
         st.segmented_control, "Classes", ["zoom", "all"], "shown", label_visibility="collapsed",
         format_func={"zoom": f"{_ZOOM} most confused", "all": f"all {len(classes)}"}.__getitem__,
     )  # fmt: skip
-    known = [int(text) for text in (url.recall(_FOUND) or "").split("_") if text.isdecimal() and int(text) < len(classes)]
+    known = [int(text) for text in re.findall(r"[0-9]{1,4}(?![0-9])", url.recall(_FOUND) or "") if int(text) < len(classes)]
 
     def changed() -> None:
         url.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from dashboard.figure import GRID, SMALL, layout, plain, row_axis, short, subtitles
-from dashboard.palette import NEUTRAL
+from dashboard.figure import GRID, SMALL, layout, plain, row_axis, short
+from dashboard.palette import BAD, NEUTRAL
+from engine.data.drift import ALPHA
 from engine.data.properties import PROPERTIES
 
 _ROW = 30  # pixels
-_EFFECTS = (0.147, 0.33, 0.474)
+_SMALL, _MEDIUM, _LARGE = 0.147, 0.33, 0.474  # of Cliff's delta: Romano et al. 2006
 
 
 def both_ways(ranked: pd.DataFrame, classes: Sequence[str], colours: Mapping[str, str], chosen: int) -> go.Figure:
@@ -55,39 +55,24 @@ def both_ways(ranked: pd.DataFrame, classes: Sequence[str], colours: Mapping[str
     return layout(figure, _ROW * len(ranked) + 40, bottom=28)
 
 
-def effects(found: pd.DataFrame, titles: Mapping[tuple[str, str], str]) -> go.Figure:
-    """Return Cliff's delta of every property with its interval, a panel a comparison.
-
-    found: `engine.evaluation.pairs.differences`. titles: what each comparison (first, second) is called.
-    """
-    comparisons = [pair for pair in titles if ((found["first"] == pair[0]) & (found["second"] == pair[1])).any()]
+def effects(found: pd.DataFrame) -> go.Figure:
+    """Return Cliff's delta of every property with its interval: the rows of one comparison of `pairs.differences`."""
     names = [name for name in PROPERTIES if (found["property"] == name).any()]
-    figure = make_subplots(
-        1,
-        len(comparisons),
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-        subplot_titles=[plain(titles[pair]) for pair in comparisons],
-    )
-    for column, (first, second) in enumerate(comparisons, start=1):
-        rows = found[(found["first"] == first) & (found["second"] == second)]
-        clear = rows["p_holm"] < 0.05
-        figure.add_scatter(
-            x=rows["delta"], y=[names.index(name) for name in rows["property"]], mode="markers", row=1, col=column,
-            error_x={"type": "data", "symmetric": False, "array": rows["high"] - rows["delta"],
-                     "arrayminus": rows["delta"] - rows["low"], "thickness": 1.6, "width": 0, "color": "#808490"},
-            marker={"size": 10, "color": ["#d1571f" if sure else NEUTRAL for sure in clear], "opacity": 1},
-            hovertext=[_spoken(row) for row in rows.itertuples()], hovertemplate="%{hovertext}<extra></extra>",
-        )  # fmt: skip
-    for edge in _EFFECTS:
-        for side in (-edge, edge):
-            figure.add_vline(x=side, line={"color": GRID, "width": 1, "dash": "dot"})
+    figure = go.Figure(
+        go.Scatter(
+            x=found["delta"], y=[names.index(name) for name in found["property"]], mode="markers",
+            error_x={"type": "data", "symmetric": False, "array": found["high"] - found["delta"],
+                     "arrayminus": found["delta"] - found["low"], "thickness": 1.6, "width": 0, "color": "#808490"},
+            marker={"size": 10, "color": [BAD if sure else NEUTRAL for sure in found["p_holm"] < ALPHA], "opacity": 1},
+            hovertext=[_spoken(row) for row in found.itertuples()], hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )  # fmt: skip
+    for edge in (-_LARGE, -_MEDIUM, -_SMALL, _SMALL, _MEDIUM, _LARGE):
+        figure.add_vline(x=edge, line={"color": GRID, "width": 1, "dash": "dot"})
     row_axis(figure, [PROPERTIES[name].label for name in names])
-    figure.update_xaxes(
-        range=[-1.05, 1.05], tickvals=[-1, 0, 1], ticktext=["lower", "same", "higher"], zeroline=True, zerolinecolor=GRID
-    )
-    subtitles(figure)
-    return layout(figure, _ROW * len(names) + 70, top=30, bottom=28)
+    ticks = {"tickvals": [-1, 0, 1], "ticktext": ["lower", "same", "higher"]}
+    figure.update_xaxes(range=[-1.05, 1.05], zeroline=True, zerolinecolor=GRID, **ticks)
+    return layout(figure, _ROW * len(names) + 40, bottom=28, right=24)
 
 
 def on_the_line(

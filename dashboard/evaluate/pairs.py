@@ -23,6 +23,7 @@ _METHOD = (
 )
 
 
+@st.fragment
 def why_these_two(scored: Scored) -> None:
     ranked = pairs.ranked(scored.confusion)
     if not len(ranked):
@@ -106,9 +107,11 @@ def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[st
         st.markdown(
             "No measured property sets the mistaken images apart beyond chance: light, colour and sharpness do not explain it."
         )
-    titles = {(first, second): f"{names[first]} against recognised" for first, second in pairs.COMPARISONS[:2]}
-    titles[pairs.COMPARISONS[2]] = f"{names['a_right']} against {names['b_right']}"
-    chart(effects(found, titles), "pair-effects")
+    compared = [pair for pair in pairs.COMPARISONS if ((found["first"] == pair[0]) & (found["second"] == pair[1])).any()]
+    for place, (panel, (first, second)) in enumerate(zip(st.columns(len(compared), gap="medium"), compared, strict=True)):
+        with panel:
+            st.markdown(words.literal(f"{names[first]} against {names[second]}"))
+            chart(effects(found[(found["first"] == first) & (found["second"] == second)]), f"pair-effects-{place}")
     st.caption(_METHOD)
 
 

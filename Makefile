@@ -17,6 +17,7 @@ test: install-dev browser
 
 measure: install-dev browser
 	$(BIN)/python tests/browser/measure.py
+	$(BIN)/python tests/browser/measure_evaluate.py
 
 install: .venv/.installed
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -29,8 +30,8 @@ class Scored:
     predictions: pd.DataFrame
     colours: Mapping[str, str]
 
-    @property
-    def classes(self) -> list[str]:
+    @cached_property  # the run looks at its file each time
+    def classes(self) -> tuple[str, ...]:
         return self.run.classes
 
     @property

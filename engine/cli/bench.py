@@ -110,7 +110,9 @@ def _audit(args: argparse.Namespace) -> None:
         print_json(dataclasses.asdict(found))
         return
     rankings = [("ours", found.ours), *([("cleanlab", found.cleanlab)] if found.cleanlab else [])]
-    print(f"audit of {found.images:,} images with cached embeddings: {found.seconds:.1f} s")
+    print(
+        f"audit of {found.images:,} images with cached embeddings: {found.seconds:.1f} s ({found.processor:.1f} s of processor time)"
+    )
     print(f"pairs of byte-identical files: {found.identical_found} of {found.identical} found")
     print(
         f"{found.copies} edited copies: recall {found.recall:.3f}, precision {found.precision:.3f}; {found.there} near pairs before"

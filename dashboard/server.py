@@ -19,6 +19,7 @@ from dashboard import hand_over
 from dashboard.api import routes as api
 from dashboard.delay import send_at_once
 from dashboard.lasting import spare_lasting_objects
+from dashboard.predict import routes as asked
 from dashboard.words import plain
 from engine.data import adding
 from engine.data.averages import mean_image
@@ -182,6 +183,7 @@ ROUTES = [
     Route("/mean/{dataset}/{generation}/{number:int}.jpg", _mean, name="mean"),
     *api.ROUTES,
     *hand_over.ROUTES,
+    *asked.ROUTES,
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, logsumexp, softmax
 
 from engine import network
 from engine.device import Compute, compute
@@ -49,6 +49,11 @@ class Model:
     def probabilities_of(self, features: np.ndarray) -> np.ndarray:
         """(n, features) float32 pooled features -> (n, classes) float32."""
         return softmax(self.logits_of(features) / self.meta.temperature, axis=1).astype(np.float32)
+
+    def energy_of(self, features: np.ndarray) -> np.ndarray:
+        """(n, features) float32 -> (n,) free energy, low where the head is sure of what it sees (Liu et al. 2020, "Energy-based
+        out-of-distribution detection")."""
+        return -logsumexp(self.logits_of(features), axis=1)
 
     def logits_of(self, features: np.ndarray) -> np.ndarray:
         """(n, features) float32 -> (n, classes) float32, before the temperature."""

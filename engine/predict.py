@@ -1,6 +1,6 @@
 """From pictures to answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,26 +25,49 @@ class Answering(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of one picture: `top` holds (class, probability), best first; or why it could not be read."""
+    """What the model says of one picture: `top` holds (class, probability), best first; or why it could not be read.
+
+    `square`: what the network saw, (size, size, 3) uint8. `probabilities`: (classes,) float32 in the model's order. `features`:
+    (features,) float32, what the trunk made of the picture. `energy`: see `Model.energy_of`. A handed-over file has neither.
+    """
 
     source: int
     top: tuple[tuple[str, float], ...] = ()
     square: np.ndarray | None = None
     error: str = ""
+    probabilities: np.ndarray | None = None
+    features: np.ndarray | None = None
+    energy: float = float("nan")
 
 
 def predict(
     model: Answering, sources: Sequence[Source], top: int = 3, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[Answer]:
     """One answer for each source, in order: a path, or the bytes of a file."""
-    answers: dict[int, Answer] = {}
-    for batch in decoded_batches(sources, model.meta.image_size, batch_size=32):
-        answers.update({index: Answer(index, error=reason) for index, reason in batch.failures.items()})
+    found: list[Answer] = []
+    for some in answers(model, sources, top):
+        found += some
+        progress(len(found), len(sources))
+    return found
+
+
+def answers(model: Answering, sources: Sequence[Source], top: int = 3, batch_size: int = 32) -> Iterator[list[Answer]]:
+    """The answers as they are made, some at a time, in the order of the sources."""
+    for batch in decoded_batches(sources, model.meta.image_size, batch_size=batch_size):
+        found = {index: Answer(index, error=reason) for index, reason in batch.failures.items()}
         if len(batch.indices):
-            for index, image, row in zip(batch.indices, batch.images, model.probabilities(batch.images), strict=True):
-                answers[int(index)] = Answer(int(index), _best(row, model.meta.classes, top), image)
-        progress(len(answers), len(sources))
-    return [answers[index] for index in range(len(sources))]
+            said = _said(model, batch.images)
+            for index, square, row, vector, energy in zip(batch.indices.tolist(), batch.images, *said, strict=True):
+                found[index] = Answer(index, _best(row, model.meta.classes, top), square, "", row, vector, float(energy))
+        yield [found[index] for index in sorted(found)]
+
+
+def _said(model: Answering, squares: np.ndarray) -> tuple[Sequence, Sequence, Sequence]:
+    """Probabilities, features and energies of n squares; a handed-over file gives the probabilities alone."""
+    if not hasattr(model, "features"):
+        return model.probabilities(squares), [None] * len(squares), [float("nan")] * len(squares)
+    features = model.features(squares)
+    return model.probabilities_of(features), features, model.energy_of(features)
 
 
 def expand(paths: Sequence[str]) -> list[Path]:

@@ -1,5 +1,6 @@
 """Reading runs: `runs/<id>/` is the interface between the process that trains and everybody else."""
 
+import hashlib
 import json
 import os
 import re
@@ -80,6 +81,14 @@ class Run:
     def labels(self) -> str:
         """The version of the label edits that the run learns from (`engine.labels`); that of none for a run of before they were."""
         return self._description.labels
+
+    @property
+    def checkpoint(self) -> str:
+        """Names the best model's newest checkpoint: a key that changes with every save; "" where there is none."""
+        newest = max((self.path / "checkpoints").glob("best-*"), key=lambda folder: folder.name, default=None)
+        manifest = read_json(newest / "manifest.json", {}) if newest else {}
+        files = hashlib.blake2b(str(manifest.get("files")).encode(), digest_size=6).hexdigest()
+        return f"{newest.name}-{files}" if newest else ""
 
     @property
     def about(self) -> About:

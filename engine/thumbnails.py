@@ -65,6 +65,15 @@ def present(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
     return content if _is_ready(content, longest) else _make(content, longest)
 
 
+def of_file(file: Path, longest: int = THUMBNAIL) -> bytes:
+    """`jpeg` of a file that belongs to no catalog, as it is now. Raises ImageError."""
+    content = _read(file)
+    if _is_ready(content, longest):
+        return content
+    key = f"{content_hash(content)}-{longest}.jpg"
+    return _once((_kept().folder, key), lambda: _kept().get(key) or _make_and_keep(key, content, longest))
+
+
 def _make_and_keep(key: str, content: bytes, longest: int) -> bytes:
     made = _make(content, longest)
     _kept().put(key, made)

@@ -4,20 +4,36 @@ import streamlit as st
 
 from dashboard import cached, words
 from dashboard.header import header, need_run
-from dashboard.predict import answer_cards, cam_controls, pictures
+from dashboard.predict.controls import controls
+from dashboard.predict.corrections import corrections
+from dashboard.predict.few import FEW, few
+from dashboard.predict.many import many
+from dashboard.predict.unknown import prepared, preparing, unprepared
+from dashboard.predict.ways_in import about, chosen, examples, ways_in
 from engine.errors import UserError
 
 context = header("What is in this picture?", usable=True)
 run = need_run(context)
-cached.warm_up()
-chosen = pictures(context.dataset, run)
-if not chosen:
+cached.warm(run)
+batch = chosen()
+ways_in(batch is not None)
+if batch is None:
+    examples(context.dataset)
+    corrections(context.dataset)
     st.stop()
-view = cam_controls(run)
+view = controls(run, context.runs)
+about(batch)
+settled = sum(not prepared(one) for one in view.runs) == 0  # each is asked: the first one starts its process
 try:
-    with st.spinner("Looking", show_time=True):
-        answers = cached.answers(run, tuple(picture.content for picture in chosen))
+    if len(batch.pictures) > FEW:
+        many(batch, view)
+    else:
+        few(batch, view, settled)
 except UserError as error:
     st.error(words.literal(str(error)), icon=":material/error:")
-    st.stop()
-answer_cards(run, chosen, answers, view)
+for one in view.runs:
+    if settled:
+        unprepared(one)
+    else:
+        preparing(one)
+corrections(context.dataset)

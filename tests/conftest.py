@@ -50,6 +50,12 @@ def write_class() -> Callable[..., list[Path]]:
     return _write_class
 
 
+@pytest.fixture(scope="session")
+def paint() -> Callable[..., Image.Image]:
+    """paint(kind, seed, size=64): a picture of a kind; the same seed, the same pixels."""
+    return scene
+
+
 def _write_kaggle(root: Path, train: int = 14, test: int = 6, unlabelled: int = 3) -> Path:
     for kind in COLOURS:
         _write_class(root / "seg_train" / "seg_train" / kind, kind, train)

@@ -1,5 +1,6 @@
 """Every cache of the dashboard: each key holds what the answer depends on, so that nothing stale is shown."""
 
+from dashboard.cached.asked import alike, attention, judge, made
 from dashboard.cached.augmented import drawn, each_alone, mixed, square, withstood
 from dashboard.cached.catalogs import class_counts, classes, colours, drift
 from dashboard.cached.crossings import crossed, matrix_view, similarity_order
@@ -7,17 +8,18 @@ from dashboard.cached.evaluation import answered, areas, compared, evidence, nea
 from dashboard.cached.explaining import damage_document, damaged, dynamics, examples, heatmaps, learnt, occlusion
 from dashboard.cached.loading import heavy, warm_up
 from dashboard.cached.maps import index, map_points, neighbours, newer, picked
-from dashboard.cached.models import answers, model
+from dashboard.cached.models import model, warm
 from dashboard.cached.pairs import AVERAGED, along, average_look, differences
 from dashboard.cached.proofs import proof
 from dashboard.cached.runs import estimate, history, per_class, predictions, scores
 
 __all__ = [
     "AVERAGED",
+    "alike",
     "along",
     "answered",
-    "answers",
     "areas",
+    "attention",
     "average_look",
     "class_counts",
     "classes",
@@ -38,7 +40,9 @@ __all__ = [
     "heavy",
     "history",
     "index",
+    "judge",
     "learnt",
+    "made",
     "map_points",
     "matrix_view",
     "mixed",
@@ -54,6 +58,7 @@ __all__ = [
     "scores",
     "similarity_order",
     "square",
+    "warm",
     "warm_up",
     "withstood",
     "worst_slices",

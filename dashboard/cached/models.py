@@ -1,8 +1,12 @@
 """Models and their answers, loaded and computed once for all sessions."""
 
+import threading
+
+import numpy as np
 import streamlit as st
 
-from dashboard.cached.loading import heavy
+from dashboard.cached.loading import heavy, warm_up
+from engine.errors import UserError
 from engine.runs import Run
 
 
@@ -21,11 +25,22 @@ def checkpoint_identity(run: Run) -> str:
     return heavy("engine.training.checkpoint").identity(run.path)
 
 
-def answers(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list:
-    """`engine.predict.predict` of the contents of files. Raises UserError."""
-    return _answers(run, checkpoint_identity(run), contents, top)
+def warm(run: Run) -> None:
+    """Load the run's model in the background, and have it answer once, while the person chooses a picture."""
+    _warm(run, run.checkpoint)
 
 
-@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
-def _answers(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list:
-    return heavy("engine.predict").predict(model(run), contents, top)
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _warm(run: Run, identity: str) -> threading.Thread:
+    def load() -> None:
+        warm_up().join()
+        try:
+            loaded = model(run)
+        except UserError:  # the page says so itself
+            return
+        size = loaded.meta.image_size
+        loaded.probabilities(np.zeros((1, size, size, 3), np.uint8))
+
+    thread = threading.Thread(target=load, name=f"warm-{run.id}", daemon=True)
+    thread.start()
+    return thread

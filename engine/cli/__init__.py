@@ -17,6 +17,7 @@ from engine.cli import (
     labels,
     maps,
     models,
+    predicting,
     prediction,
     probing,
     proof,
@@ -29,7 +30,7 @@ from engine.errors import UserError
 # In the order of the help.
 _FAMILIES = (
     data, maps, auditing, labels, models, augmentation, training, probing,
-    runs, prediction, confusing, evaluation, proof, explaining, handing_over, bench,
+    runs, prediction, predicting, confusing, evaluation, proof, explaining, handing_over, bench,
 )  # fmt: skip
 
 

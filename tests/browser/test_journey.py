@@ -189,30 +189,6 @@ def test_the_gallery_is_walked_and_opened_by_keyboard_alone(tab, answers, pair):
     expect(tab.page.get_by_role("dialog")).to_contain_text(path)
 
 
-def test_two_pictures_are_predicted_at_once_and_what_is_none_is_named(tab, server, tmp_path, screenshots):
-    (tmp_path / "notes.jpg").write_text("These are words.")
-    pictures = sorted(server.home.glob("data/demo/images/seg_test/seg_test/*/*.jpg"))
-    street, sea = next(p for p in pictures if "street" in p.parts), next(p for p in pictures if "sea" in p.parts)
-    tab.open("predict")
-    tab.page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files([street, tmp_path / "notes.jpg", sea])
-    expect(tab.page.get_by_test_id("stAlert")).to_contain_text("notes.jpg")
-    cards = tab.page.get_by_test_id("stMain").locator(".js-plotly-plot")
-    expect(cards).to_have_count(2)
-    tab.settled()
-    for card in cards.all():
-        bars = card.evaluate("plot => plot.data[0].x")
-        assert len(bars) == 3
-        assert list(bars) == sorted(bars, reverse=True)
-    images = tab.page.get_by_test_id("stImage").locator("img")
-    with_map = images.evaluate_all("all => all.map(image => image.src)")
-    tab.page.wait_for_function("[...document.querySelectorAll('[data-testid=stImage] img')].every(image => image.naturalWidth)")
-    tab.page.mouse.wheel(0, 200)
-    tab.picture(screenshots / "predict.png")
-    tab.page.get_by_text("Grad-CAM", exact=True).click()
-    for place, source in enumerate(with_map):
-        expect(images.nth(place)).not_to_have_attribute("src", source)
-
-
 def test_explore_filters_turns_pages_and_opens_an_image(tab, screenshots):
     tab.open("explore")
     expect(tab.tiles("explore")).to_have_count(60)

@@ -5,8 +5,6 @@ import pytest
 from tab import PAGES
 
 from engine import metrics
-from engine.model import load
-from engine.predict import predict
 from engine.runs import Run
 
 SPLITS = ("test", "validation")
@@ -98,45 +96,3 @@ def test_train_shows_the_strengths_that_were_tried(tab, trained):
     assert "See where it errs" in tab.links
     assert "Stop" not in tab.buttons
     assert "Resume" not in tab.buttons
-
-
-@pytest.mark.slow
-def test_predict_gives_the_models_answers_and_names_what_is_no_picture(tab, trained, tmp_path, write_class):
-    files = [write_class(tmp_path, kind, 1, first=4000 + number)[0] for number, kind in enumerate(("forest", "sea"))]
-    pictures = [(file.name, file.read_bytes(), "image/png") for file in files]
-    tab.open("predict")
-    assert tab.at.file_uploader[0].label == "Pictures"
-    tab.at.file_uploader[0].set_value([*pictures, ("no*picture*.jpg", b"plain words", "image/jpeg")])
-    tab.run()
-    for answer in predict(load(trained.path), [content for _, content, _ in pictures]):
-        name, probability = answer.top[0]
-        assert f"**{name}** {probability:.1%}" in tab.text
-    assert r"**no\*picture\*\.jpg**: " in tab.errors
-    assert len(tab.pictures()) == 2
-    with_cam = tab.pictures()
-    tab.choose("cam", False)
-    assert not set(with_cam) & set(tab.pictures())
-    tab.choose("cam", True)
-    assert tab.pictures() == with_cam
-    tab.choose("cam_class", "glacier")
-    assert tab.url("cam_class") == "glacier"
-    assert not set(with_cam) & set(tab.pictures())
-
-
-@pytest.mark.slow
-def test_predict_tries_the_datasets_own_test_images(tab, trained):
-    tab.open("predict")
-    tab.press("Try test images of the dataset")
-    assert tab.text.count("filed under") == 6
-    again = type(tab)().open("predict", examples=tab.url("examples"))
-    assert again.pictures() == tab.pictures()
-
-
-@pytest.mark.slow
-def test_pictures_of_the_same_name_and_of_the_same_content_are_all_answered(tab, trained, tmp_path, write_class):
-    content = [write_class(tmp_path, kind, 1)[0].read_bytes() for kind in ("forest", "sea")]
-    tab.open("predict")
-    tab.at.file_uploader[0].set_value([("IMG_1.png", one, "image/png") for one in (content[0], content[1], content[0])])
-    tab.run()
-    assert len(tab.pictures()) == 3
-    assert tab.pictures()[0] == tab.pictures()[2] != tab.pictures()[1]

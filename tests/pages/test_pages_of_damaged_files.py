@@ -50,7 +50,6 @@ def test_a_folder_of_images_that_is_gone_breaks_no_page(tab, lost, page):
         assert "cannot be shown" in tab.errors
         assert tab.pictures() == []
     elif page == "predict":
-        tab.press("Try test images of the dataset")
         assert "are not where they were" in tab.text
     else:
         assert not tab.at.error

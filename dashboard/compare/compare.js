@@ -1,0 +1,51 @@
+// A picture, and what lies over it to the right of a line that is drawn by pointer, finger or arrow keys.
+
+export default function ({ data, parentElement: root }) {
+  const part = name => root.querySelector(name)
+  const [stage, picture, over, line, divide, said] = [".stage", ".picture", ".over", ".line", ".divide", ".said"].map(part)
+  const show = words => {
+    said.textContent = words
+    said.hidden = words === ""
+  }
+  put(picture, data.picture)
+  picture.alt = data.alt
+  picture.onerror = () => reason(picture).then(show)
+  over.hidden = !data.over
+  over.style.opacity = data.opacity
+  line.hidden = divide.hidden = !data.over
+  divide.setAttribute("aria-label", data.label)
+  divide.oninput = () => move(stage, divide)
+  move(stage, divide)
+  if (!data.over) {
+    over.removeAttribute("src")
+    return show("")
+  }
+  if (over.dataset.source === data.over) return
+  over.dataset.source = data.over
+  over.alt = data.label
+  show(data.waiting)
+  over.onload = () => show("")
+  over.onerror = () => {
+    line.hidden = divide.hidden = over.hidden = true
+    reason(over).then(show)
+  }
+  over.src = data.over
+}
+
+function move(stage, divide) {
+  stage.style.setProperty("--at", `${divide.value}%`)
+  divide.setAttribute("aria-valuetext", `${divide.value}% plain picture`)
+}
+
+function put(image, source) {
+  if (image.dataset.source === source) return
+  image.dataset.source = source
+  image.src = source
+}
+
+// The server says in words why a picture is not there.
+async function reason(image) {
+  const answer = await fetch(image.src).catch(() => null)
+  if (!answer) return "The server does not answer."
+  return answer.ok ? "This picture cannot be shown." : (await answer.text()).slice(0, 200)
+}

@@ -1,0 +1,85 @@
+"""One picture and what is said of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, words
+from dashboard.compare import compare
+from dashboard.palette import class_colours
+from dashboard.predict import routes
+from dashboard.predict.controls import View
+from engine.batch.store import Batch, Picture
+from engine.batch.table import together
+from engine.judgement import COVERAGE, SURE, UNKNOWN, UNSURE, Judge, Verdict, aligned
+
+_LOOK = {SURE: ("green", ":material/check_circle:"), UNSURE: ("orange", ":material/help:"), UNKNOWN: ("red", ":material/block:")}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the runs of a view say of one picture: a row of `engine.batch.answers.made` each, and the judge of their mean."""
+
+    picture: Picture
+    rows: Mapping[str, pd.Series]
+    judge: Judge
+
+    @property
+    def error(self) -> str:
+        return next((row["error"] for row in self.rows.values() if row["error"]), "")
+
+
+def verdict_of(said: Said, view: View) -> tuple[np.ndarray, Verdict]:
+    """The probabilities by which a picture is judged, the mean of the runs', and the verdict."""
+    row = together([pd.DataFrame([said.rows[run.id]]) for run in view.runs], view.runs).iloc[0]
+    return row["probabilities"], said.judge.verdict(row["probabilities"], float(row["novelty"]))
+
+
+def badge(verdict: Verdict) -> str:
+    """The verdict in a word."""
+    colour, icon = _LOOK[verdict.kind]
+    name = {SURE: "sure", UNSURE: "unsure", UNKNOWN: "none of these scenes?"}[verdict.kind]
+    return f":{colour}-badge[{icon} {name}]"
+
+
+def sentence(verdict: Verdict, judge: Judge) -> str:
+    """What the verdict means, in words."""
+    names = [f"**{words.literal(name)}**" for name in verdict.classes]
+    either = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    if verdict.kind == UNKNOWN:
+        return f"Unlike nearly everything that it was trained on: perhaps none of these scenes. If it is one, then {either}."
+    if verdict.kind == UNSURE:
+        promise = f": what is named so holds the right class in {COVERAGE:.0%} of the cases" if judge.promises else ""
+        return f"It is {either}{promise}."
+    return ""
+
+
+def picture_pane(of: Batch, picture: Picture, view: View, best: str, key: str) -> None:
+    """The square that the network saw; beside the line, where it looked."""
+    target = view.target or best
+    over = routes.looked(view.run, of, picture.number, target) if view.opacity else ""
+    compare(
+        routes.seen(of, picture.number), over, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
+        label=f"Where {view.run.id} looked for {target}",
+    )  # fmt: skip
+
+
+def bars(said: Said, view: View, probabilities: np.ndarray, key: str) -> None:
+    """The most probable classes; with two runs, those of each and of their mean."""
+    colours, classes = class_colours(view.run.classes), np.array(view.run.classes)
+    if len(view.runs) > 1:
+        for run in view.runs:
+            values = aligned(np.asarray(said.rows[run.id]["probabilities"])[None], run, view.run)[0]
+            st.caption(f"{run.id} {words.literal(run.about.name)}")
+            _bars(classes, values, view.top, colours, f"{key}-{run.id}")
+        st.caption("Mean of both")
+    _bars(classes, probabilities, view.top, colours, key)
+
+
+def _bars(classes: np.ndarray, values: Sequence[float], top: int, colours: Mapping[str, str], key: str) -> None:
+    order = np.argsort(-np.asarray(values), kind="stable")[:top]
+    figure = charts.probability_bars(list(classes[order]), [float(values[i]) for i in order], colours)
+    st.plotly_chart(figure, config=charts.CONFIG, key=key)

@@ -1,0 +1,49 @@
+"""How answers are shown: by which runs, how many classes, where the network looked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import url, words
+from engine.runs import Run
+
+_OWN, _NONE = "", "none"
+_TOPS = ("3", "5", "all")
+
+
+@dataclass(frozen=True)
+class View:
+    """`runs`: one, or two that are compared. `top`: how many classes a picture shows. `opacity` 0: no map of where the run looked;
+    `target` "": each picture's own answer."""
+
+    runs: tuple[Run, ...]
+    top: int
+    opacity: float
+    target: str
+
+    @property
+    def run(self) -> Run:
+        return self.runs[0]
+
+
+def controls(run: Run, others: Sequence[Run]) -> View:
+    """Draw the line of controls. `others`: the runs that may stand beside `run`."""
+    others = [other for other in others if other.id != run.id and set(other.classes) == set(run.classes)]
+    labels = {other.id: words.run_label(other) for other in others}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="predict-controls"):
+        beside = url.choose(
+            st.selectbox, "Beside it", [_NONE, *labels], "with", _NONE, width=260,
+            format_func=lambda name: labels.get(name, "no other run"), disabled=not labels,
+            help="Another run on the same classes answers too, and the mean of both.",
+        )  # fmt: skip
+        top = url.choose(
+            st.selectbox, "Classes", _TOPS, "top", width=90, format_func=lambda n: n if n == "all" else f"top {n}"
+        )  # fmt: skip
+        target = url.choose(
+            st.selectbox, "Where it looked, for", [_OWN, *run.classes], "cam_class", width=200,
+            format_func=lambda name: name or "its own answer",
+        )  # fmt: skip
+        opacity = st.slider("Grad-CAM opacity", 0, 100, 70, 5, format="%d%%", key="opacity", width=220)
+    runs = (run, *(other for other in others if other.id == beside))
+    return View(runs, len(run.classes) if top == "all" else min(int(top), len(run.classes)), opacity / 100, target)

@@ -1,0 +1,67 @@
+"""The pictures that were told their right class: looked through, taken back, and joined to the dataset for the next training."""
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.gallery import Tile, clear_selection, gallery, selection
+from dashboard.palette import class_colours
+from dashboard.predict import routes
+from engine import collection
+from engine.data import adding, datasets
+from engine.data.datasets import Dataset
+from engine.errors import UserError
+
+_KEY = "corrections"
+_SHOWN = 60
+
+
+def corrections(data: Dataset) -> None:
+    """The collection of a dataset; nothing where it is empty."""
+    told = collection.told(data)
+    if not told:
+        return
+    colours = class_colours(data.classes)
+    with st.expander(
+        f"Corrections for {words.literal(data.name)}: {len(told):,}", icon=":material/rule:", key="corrections-list"
+    ):
+        tiles = [
+            Tile(
+                id=place, src=routes.collected(data.name, one.content), caption=one.class_name, notes=[words.ago(one.when)],
+                colour=colours.get(one.class_name), alt=f"Kept as {one.class_name}",
+            )
+            for place, one in enumerate(told[:_SHOWN])
+        ]  # fmt: skip
+        gallery(tiles, key=_KEY, size="S", select="many", of=f"{data.name}-{len(told)}", label="Corrected pictures")
+        chosen = selection(_KEY)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button(
+                "Take back", icon=":material/undo:", disabled=not chosen, help="The selected ones, out of the collection."
+            ):
+                _take_back(data, [told[place] for place in chosen if place < len(told)])
+            if st.button("Make a dataset to train on", icon=":material/library_add:"):
+                _join(data)
+        more = f" The newest {_SHOWN} are shown." if len(told) > _SHOWN else ""
+        st.caption(
+            f"They lie in `{collection.folder(data)}`, a folder a class.{more} The dataset {words.literal(data.name)}{collection.JOINED} has "
+            "them among its training images, and the very validation and test images of this one: scores can be compared."
+        )
+
+
+def _take_back(data: Dataset, told: list[collection.Told]) -> None:
+    for one in told:
+        collection.remove(data, one.content)
+    clear_selection(_KEY)
+    st.rerun()
+
+
+def _join(data: Dataset) -> None:
+    try:
+        place, name = collection.join(data)
+        known = next((one for one in datasets.datasets() if one.name == name), None)
+        adding.start(str(place), name)
+    except UserError as error:
+        st.error(words.literal(str(error)), icon=":material/error:")
+        return
+    again = "is being scanned again" if known else "is being made"
+    st.success(f"**{words.literal(name)}** {again}; it is on the Start page in a moment.", icon=":material/check:")
+    st.page_link("../pages/train.py", label="Train on it", icon=":material/model_training:")

@@ -1,0 +1,238 @@
+"""Many pictures: answered in the background, and looked through as a gallery or a table that grows."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import cached, charts, url, words
+from dashboard.gallery import SIZES, Tile, gallery
+from dashboard.palette import class_colours
+from dashboard.predict import routes
+from dashboard.predict.controls import View
+from dashboard.predict.detail import open_detail
+from engine import metrics
+from engine.batch import job
+from engine.batch.store import Batch
+from engine.batch.table import flat, labelled, table, together
+from engine.errors import UserError
+from engine.jobs import Work
+from engine.judgement import SURE, UNKNOWN, UNSURE
+
+_POLL = 2.0  # seconds
+_PAGE = 60
+_PAIRS = 6
+_ROWS = 2000  # rows that the table shows at once
+_VERDICTS = {
+    SURE: "sure",
+    UNSURE: "unsure",
+    UNKNOWN: "none of these scenes?",
+    "error": "unreadable",
+    "wrong": "wrong",
+    "differ": "the runs differ",
+}
+_ORDERS = {
+    "number": "As they came", "confidence": "Least sure first", "confidence-": "Surest first", "novelty-": "Strangest first",
+    "name": "Name, A to Z",
+}  # fmt: skip
+
+
+def many(of: Batch, view: View) -> None:
+    """Progress, scores where folders are classes, and the pictures: drawn anew every now and then while answers are made."""
+    left = sum(len(of.pictures) - len(cached.made(of, run)) for run in view.runs)
+    work = job.job(of).work()
+    if left and work.state == "none":
+        job.start(of, view.runs)
+        work = job.job(of).work()
+    busy = work.state == "working"
+
+    @st.fragment(run_every=_POLL if busy else None)
+    def pictures() -> None:
+        now = job.job(of).work()
+        if busy and now.state != "working":
+            st.rerun()
+        _state(of, view, now, left)
+        found = _found(of, view)
+        if len(found):
+            _scores(found, view)
+            _pictures(of, found, view, busy)
+
+    pictures()
+
+
+def _state(of: Batch, view: View, now: Work, left: int) -> None:
+    if now.state == "working":
+        text, action = st.columns([6, 1], vertical_alignment="center")
+        count = f": {now.done:,} of {now.total:,}" if now.total > 1 else ""
+        eta = f", {words.duration(now.eta)} left" if now.eta is not None else ""
+        text.progress(
+            min(now.done / now.total, 1.0) if now.total else 0.0, text=f"{words.literal(now.phase).capitalize()}{count}{eta}"
+        )
+        action.button(
+            "Stop", icon=":material/stop:", key="stop-batch", help="What is answered is kept.", on_click=job.job(of).stop
+        )
+        return
+    if now.state == "failed":
+        st.error(words.literal(f"{now.message} {now.hint}"), icon=":material/error:")
+    if left:
+        text, action = st.columns([6, 1], vertical_alignment="center")
+        text.caption(f"{left:,} answers are missing still.")
+        if action.button("Go on", icon=":material/play_arrow:", key="start-batch"):
+            job.start(of, view.runs)
+            st.rerun()
+
+
+def _found(of: Batch, view: View) -> pd.DataFrame:
+    """The table of what all runs of the view have answered; with several runs their mean, and whether they differ."""
+    made = [cached.made(of, run) for run in view.runs]
+    try:
+        found = table(of.pictures, together(made, view.runs) if len(made) > 1 else made[0], cached.judge(view.runs))
+    except UserError as error:
+        st.error(words.literal(str(error)), icon=":material/error:")
+        return pd.DataFrame()
+    for run, rows in zip(view.runs, made, strict=True):
+        best = {
+            n: "" if p is None else run.classes[int(np.argmax(p))]
+            for n, p in zip(rows["number"], rows["probabilities"], strict=True)
+        }
+        found[run.id] = found["number"].map(best)
+    found["differ"] = found[[run.id for run in view.runs]].nunique(axis=1) > 1
+    return found
+
+
+def _scores(found: pd.DataFrame, view: View) -> None:
+    known = labelled(found, view.run.classes)
+    if not len(known):
+        return
+    scores = metrics.evaluation(known, view.run.classes)
+    with st.container(horizontal=True, gap="large", key="batch-scores"):
+        st.metric("Pictures in folders of its classes", f"{scores['n']:,}", width="content")
+        st.metric("Accuracy", words.estimate(scores["accuracy"], percent=True), width="content")
+        st.metric("Macro F1", words.estimate(scores["macro_f1"]), width="content")
+    with st.expander("Which it confuses, and the scores by class"):
+        pairs, bars = st.columns([2, 3], gap="large")
+        for row in metrics.confused_pairs(np.array(scores["confusion"]), view.run.classes).head(_PAIRS).itertuples():
+            a, b = words.literal(row.a), words.literal(row.b)
+            pairs.markdown(f"**{a}** and **{b}**: {row.a_as_b:,} and {row.b_as_a:,} taken for the other")
+        frame = pd.DataFrame(scores["per_class"]).astype(dict.fromkeys(("precision", "recall", "f1"), float))
+        bars.plotly_chart(charts.score_bars(frame, class_colours(view.run.classes)), config=charts.CONFIG, key="batch-bars")
+
+
+def _pictures(of: Batch, found: pd.DataFrame, view: View, busy: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="batch-controls"):
+        way = url.choose(
+            st.segmented_control, "As", ["gallery", "table"], "as", label_visibility="collapsed",
+            format_func={"gallery": ":material/grid_view: Gallery", "table": ":material/table_rows: Table"}.__getitem__,
+        )  # fmt: skip
+        classes = st.multiselect(
+            "Classes", view.run.classes, key="batch-classes", placeholder="All answers", label_visibility="collapsed", width=240
+        )
+        kinds = st.multiselect(
+            "Kinds", _kinds(found), format_func=_VERDICTS.__getitem__, key="batch-kinds", placeholder="Sure or not",
+            label_visibility="collapsed", width=240,
+        )  # fmt: skip
+        order = url.choose(
+            st.selectbox,
+            "Sort by",
+            list(_ORDERS),
+            "order_asked",
+            format_func=_ORDERS.__getitem__,
+            width=180,
+            label_visibility="collapsed",
+        )
+    left = _sorted(_filtered(found, classes, kinds), order)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(
+            f"{len(left):,} of {len(found):,} answers" + (f", {len(of.pictures):,} pictures" if busy else ""), width="content"
+        )
+        _downloads(left, view)
+    if way == "table":
+        _table(of, left, view)
+    else:
+        _gallery(of, left, view)
+
+
+def _kinds(found: pd.DataFrame) -> list[str]:
+    """Those that occur."""
+    there = set(found["verdict"]) | ({"error"} if (found["error"] != "").any() else set())
+    wrong = (found["true"] != "") & (found["predicted"] != found["true"])
+    return [k for k in _VERDICTS if k in there or (k == "wrong" and wrong.any()) or (k == "differ" and found["differ"].any())]
+
+
+def _filtered(found: pd.DataFrame, classes: list[str], kinds: list[str]) -> pd.DataFrame:
+    if classes:
+        found = found[found["predicted"].isin(classes)]
+    if kinds:
+        wrong = (found["true"] != "") & (found["predicted"] != found["true"]) & (found["error"] == "")
+        masks = {"error": found["error"] != "", "wrong": wrong, "differ": found["differ"]}
+        found = found[np.any([masks.get(kind, found["verdict"] == kind) for kind in kinds], axis=0)]
+    return found
+
+
+def _sorted(found: pd.DataFrame, order: str) -> pd.DataFrame:
+    return found.sort_values(order.removesuffix("-"), ascending=not order.endswith("-"), kind="stable")
+
+
+def _downloads(found: pd.DataFrame, view: View) -> None:
+    plain = flat(found.drop(columns="differ"), view.run.classes)
+    with st.container(horizontal=True, width="content", gap="small"):
+        st.download_button(
+            "CSV", lambda: plain.to_csv(index=False), "answers.csv", "text/csv", icon=":material/download:", on_click="ignore"
+        )
+        st.download_button(
+            "Parquet", lambda: plain.to_parquet(index=False), "answers.parquet", icon=":material/download:", on_click="ignore"
+        )
+
+
+def _gallery(of: Batch, found: pd.DataFrame, view: View) -> None:
+    number = url.turn(-(-len(found) // _PAGE), f"{of.id}-{len(found)}")
+    colours = class_colours(view.run.classes)
+    page = found.iloc[(number - 1) * _PAGE : number * _PAGE]
+    tiles = [_tile(of, row, colours) for row in page.itertuples()]
+    picked = gallery(
+        tiles, key="asked", size=SIZES[1], of=of.id, empty="No answers of this kind.", label=f"{len(found):,} answers"
+    )
+    if picked.opened is not None and not of.picture(picked.opened).reason:
+        open_detail(of, picked.opened, view)
+
+
+def _tile(of: Batch, row: "pd.core.frame.Pandas", colours: dict[str, str]) -> Tile:
+    name = row.name.rpartition("/")[2]
+    if row.error:
+        return Tile(
+            id=row.number, src=routes.thumbnail(of, row.number), caption=name, notes=[row.error], alt=f"{name}: {row.error}"
+        )
+    wrong = row.true and row.true != row.predicted
+    said = "" if row.verdict == SURE else " or ".join(row.may_be) if row.verdict == UNSURE else "none of these scenes?"
+    return Tile(
+        id=row.number, src=routes.thumbnail(of, row.number), caption=f"{row.predicted} {row.confidence:.0%}",
+        notes=[note for note in (said, f"filed under {row.true}" if wrong else "", name) if note],
+        facts={"file": row.name, "answer": row.predicted, "sure": f"{row.confidence:.1%}"},
+        colour=colours.get(row.predicted), badge="wrong" if wrong else None,
+        alt=f"{row.predicted}, {row.confidence:.0%}, {row.verdict}, {name}",
+    )  # fmt: skip
+
+
+def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
+    shown = found.head(_ROWS)
+    frame = pd.DataFrame({"picture": [routes.thumbnail(of, number) for number in shown["number"]]})
+    frame = frame.join(shown.drop(columns=["number", "probabilities", "differ"]).reset_index(drop=True))
+    frame["may_be"] = frame["may_be"].map(" or ".join)
+    frame = frame.loc[:, (frame.notna() & (frame != "")).any()]
+    if len(view.runs) == 1:
+        frame = frame.drop(columns=view.run.id, errors="ignore")
+    picked = st.dataframe(
+        frame, key=f"asked-table-{of.id}", hide_index=True, row_height=56, on_select="rerun", selection_mode="single-row",
+        column_config={
+            "picture": st.column_config.ImageColumn("Picture", width="small"), "name": "File", "true": "Folder",
+            "error": "Unreadable", "predicted": "Answer", "verdict": "Verdict", "may_be": "May be",
+            "confidence": st.column_config.ProgressColumn("Sure", format="percent", min_value=0, max_value=1),
+            "novelty": st.column_config.NumberColumn("Strangeness", format="%.2f", help="Above 1: stranger than 95% of the validation images."),
+        },
+    )  # fmt: skip
+    if len(found) > _ROWS:
+        st.caption(f"The first {_ROWS:,} are shown; the files hold all of them.")
+    if picked.selection.rows and picked.selection.rows[0] < len(shown):
+        number = int(shown["number"].iloc[picked.selection.rows[0]])
+        if not of.picture(number).reason and st.session_state.get("asked-opened") != number:
+            st.session_state["asked-opened"] = number
+            open_detail(of, number, view)

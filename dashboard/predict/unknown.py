@@ -1,0 +1,47 @@
+"""What tells the unknown, while it is being prepared for a run."""
+
+import streamlit as st
+
+from dashboard import words
+from engine import novelty
+from engine.runs import Run
+
+_POLL = 1.0  # seconds
+
+
+def prepared(run: Run) -> bool:
+    """Whether there is nothing to wait for: it is there, or it cannot be had. Otherwise a process is at it from now on."""
+    if novelty.load(run) is not None:
+        return True
+    state = novelty.job(run).work().state
+    if state in ("none", "done"):  # done for an earlier checkpoint, or its files are gone
+        novelty.job(run).start()
+    return state in ("failed", "stopped")
+
+
+def preparing(run: Run) -> None:
+    """How far it is; draws the page anew when it is there."""
+
+    @st.fragment(run_every=_POLL)
+    def state() -> None:
+        now = novelty.job(run).work()
+        if now.state != "working":
+            st.rerun()
+        count = f", {now.done:,} of {now.total:,}" if now.total > 1 else ""
+        st.caption(
+            f":material/hourglass_top: What lies outside of {words.literal(run.id)}'s scenes is being measured, once ({now.phase}{count}). "
+            "The answers are here already."
+        )
+
+    state()
+
+
+def unprepared(run: Run) -> None:
+    """Why it cannot be had, where that is so."""
+    now = novelty.job(run).work()
+    if now.state in ("failed", "stopped") and novelty.load(run) is None:
+        left, right = st.columns([6, 1], vertical_alignment="center")
+        left.caption(words.literal(f"Whether a picture is one of these scenes at all cannot be told: {now.message} {now.hint}"))
+        if right.button("Try again", key="novelty-again"):
+            novelty.job(run).start()
+            st.rerun()

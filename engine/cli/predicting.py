@@ -1,0 +1,191 @@
+"""`predict` and `novelty`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from engine import metrics, runs
+from engine.cli.output import json_flag, print_json, progress_line
+from engine.errors import UserError
+from engine.judgement import UNKNOWN, UNSURE, USUAL, Judge, judge
+from engine.runs import Run
+
+_SAID = {UNKNOWN: "none of these scenes?", UNSURE: "unsure"}
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    predict = commands.add_parser("predict", help="classify images")
+    predict.add_argument("id", help="a run, or an .onnx file or bundle that export wrote")
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="image files, or folders of them")
+    predict.add_argument(
+        "--with", dest="beside", metavar="ID", action="append", default=[], help="another run: the mean of all answers"
+    )
+    predict.add_argument("--top", type=int, default=3, help="how many classes to show (default 3)")
+    predict.add_argument("--out", metavar="FILE", help="write all answers as a table: .csv or .parquet")
+    predict.add_argument("--cam", metavar="FOLDER", help="write a Grad-CAM overlay of each image into this folder")
+    json_flag(predict)
+    predict.set_defaults(command=_predict)
+    unknown = commands.add_parser("novelty", help="learn what lies outside of a run's scenes, for the verdicts of predict")
+    unknown.add_argument("id")
+    json_flag(unknown)
+    unknown.set_defaults(command=_novelty)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What answers: a run, or a handed-over file, which needs no torch and has no validation images to judge by."""
+
+    id: str
+    classes: tuple[str, ...]
+    model: "Answering"  # noqa: F821
+    judge: Judge
+    run: Run | None = None
+
+
+def _asked(name: str, with_cam: bool) -> _Asked:
+    from engine.export import session
+
+    if session.is_model_file(name):
+        if with_cam:
+            raise UserError("Grad-CAM needs gradients, which a file that was handed over has not.", "Name the run instead.")
+        loaded = session.load(Path(name))
+        return _Asked(name, tuple(loaded.meta.classes), loaded, Judge(tuple(loaded.meta.classes), USUAL, 0))
+    run = runs.run(name)
+    from engine import model
+
+    return _Asked(run.id, run.classes, model.load(run.path), judge([run]), run)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    if args.top < 1:
+        raise UserError(f"--top is {args.top}.", "Ask for at least one class.")
+    from engine.batch.table import check_file, flat, table, together, write
+    from engine.predict import expand
+
+    if args.out:
+        check_file(Path(args.out))
+    files = expand(args.paths)
+    asked = [_asked(name, bool(args.cam)) for name in dict.fromkeys([args.id, *args.beside])]
+    made = [_answers(one, files) for one in asked]
+    found = table(_pictures(files), together(made, asked) if len(made) > 1 else made[0], _judge(asked))
+    if args.out:
+        write(flat(found, asked[0].classes), Path(args.out))
+    overlays = _write_overlays(asked[0].model, files, found, Path(args.cam)) if args.cam else {}
+    document = [_document(row, str(files[row.number]), asked, made, args.top, overlays) for row in found.itertuples()]
+    scores = _scores(found, asked[0].classes)
+    if args.json:
+        ids, notes = [one.id for one in asked], [note for one in asked for note in one.model.notes]
+        print_json({"run": ids[0], "runs": ids, "notes": notes, "predictions": document, **scores})
+    else:
+        _print(document, scores)
+    return 2 if (found["error"] != "").any() else 0
+
+
+def _judge(asked: Sequence[_Asked]) -> Judge:
+    known = [one.run for one in asked if one.run]
+    return asked[0].judge if len(asked) == 1 else judge(known) if len(known) == len(asked) else Judge(asked[0].classes, USUAL, 0)
+
+
+def _answers(asked: _Asked, files: Sequence[Path]) -> pd.DataFrame:
+    """The answers as rows of `engine.batch.answers.made`. The squares are not kept: there may be many."""
+    from engine.batch.answers import rows
+    from engine.predict import answers
+
+    show = progress_line(f"predicting with {asked.id}")
+    found, done = [], 0
+    for some in answers(asked.model, files):
+        found.append(rows([one.source for one in some], some, asked.judge))
+        done += len(some)
+        show(done, len(files))
+    return pd.concat(found, ignore_index=True)
+
+
+def _pictures(files: Sequence[Path]) -> list["Picture"]:  # noqa: F821
+    from engine.batch.store import Picture
+
+    return [Picture(number, str(file), file) for number, file in enumerate(files)]
+
+
+def _document(
+    row: "pd.core.frame.Pandas",
+    path: str,
+    asked: Sequence[_Asked],
+    made: Sequence[pd.DataFrame],
+    top: int,
+    overlays: dict[int, str],
+) -> dict:
+    if row.error:
+        return {"path": path, "error": row.error}
+    found = {
+        "path": path,
+        "top": _top(row.probabilities, asked[0].classes, top),
+        "verdict": row.verdict,
+        "may_be": list(row.may_be),
+    }
+    found["novelty"] = None if np.isnan(row.novelty) else round(float(row.novelty), 4)
+    if len(asked) > 1:
+        rows = zip(asked, made, strict=True)
+        found["by_run"] = {run.id: _top(one["probabilities"][row.Index], run.classes, top) for run, one in rows}
+    return found | ({"cam": overlays[row.number]} if row.number in overlays else {})
+
+
+def _top(probabilities: np.ndarray, classes: Sequence[str], top: int) -> list[dict]:
+    order = np.argsort(-np.asarray(probabilities), kind="stable")[:top]
+    return [{"class": classes[i], "probability": float(probabilities[i])} for i in order]
+
+
+def _scores(found: pd.DataFrame, classes: Sequence[str]) -> dict:
+    """Scores where the images lie in folders named like the run's classes; else nothing."""
+    from engine.batch.table import labelled
+
+    known = labelled(found, classes)
+    return {"scores": metrics.evaluation(known, classes)} if len(known) else {}
+
+
+def _print(document: Sequence[dict], scores: dict) -> None:
+    for item in document:
+        said = item.get("error") or ", ".join(f"{t['class']} {t['probability']:.1%}" for t in item["top"])
+        doubt = f"  ({_SAID[item['verdict']]})" if item.get("verdict") in _SAID else ""
+        print(f"{item['path']}: {said}{doubt}")
+    if scores:
+        score = scores["scores"]
+        value, low, high = (score["accuracy"][key] for key in ("value", "low", "high"))
+        print(f"{score['n']:,} lie in folders of its classes: accuracy {value:.4f}  (95%: {low:.4f} to {high:.4f})")
+
+
+def _write_overlays(answering: "Model", files: list[Path], found: pd.DataFrame, folder: Path) -> dict[int, str]:  # noqa: F821
+    from PIL import Image
+
+    from engine.data.images import load_square
+    from engine.explain.cam import heatmaps, overlay
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for row in found[found["error"] == ""].itertuples():
+        square = load_square(files[row.number], answering.meta.image_size)
+        picture = overlay(square, heatmaps(answering, square, [answering.meta.classes.index(row.predicted)])[0])
+        # The number keeps images of one name, from several folders, apart.
+        path = folder / f"{row.number:04d}-{files[row.number].stem}-grad-cam.png"
+        Image.fromarray(picture).save(path)
+        written[row.number] = str(path)
+    return written
+
+
+def _novelty(args: argparse.Namespace) -> None:
+    run = runs.run(args.id)
+    from engine import model, novelty
+
+    show = progress_line("looking at the images")
+    found = novelty.load(run) or novelty.make(run, model.load(run.path), lambda phase, done, total: show(done, total))
+    kept = {key: found.document[key] for key in ("training", "validation", "neighbours", "accepted")}
+    if args.json:
+        print_json({"run": run.id, **kept})
+    else:
+        print(
+            f"{run.id}: a picture is taken for none of its scenes where it is stranger than {kept['accepted']:.0%} of "
+            f"{kept['validation']:,} validation images, compared with {kept['training']:,} training images."
+        )

@@ -1,0 +1,118 @@
+"""Pictures whose right class a person has told: kept for retraining in `collections/<dataset>/<class>/`, a dataset's own layout.
+
+A picture is kept once, by its content. The images of the dataset itself are not taken: their labels are mended where they stand, and
+a copy of a test image must not be trained on.
+"""
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.data.datasets import Dataset
+from engine.data.images import EXTENSIONS, ImageError, open_image, read_content
+from engine.errors import UserError
+from engine.files import content_hash, replacing
+from engine.home import home
+
+_SPLITS = {"train": "train", "validation": "val", "test": "test"}
+JOINED = "-corrected"  # the end of the name of a dataset that a collection has joined
+
+
+@dataclass(frozen=True)
+class Told:
+    """A picture of the collection. `content` names what is in the file."""
+
+    content: str
+    class_name: str
+    file: Path
+    when: float
+
+
+class OfDataset(UserError):
+    """The picture is one of the dataset's own images: `image_id` in its catalog."""
+
+    def __init__(self, image_id: int, split: str, class_name: str) -> None:
+        super().__init__(
+            f"This picture is a {split} image of the dataset, filed under {class_name}.",
+            "Its label is mended in the dataset itself.",
+        )
+        self.image_id = image_id
+
+
+def folder(data: Dataset) -> Path:
+    """Where the dataset's collection is; it may not be there yet."""
+    return home() / "collections" / data.name
+
+
+def tell(data: Dataset, file: Path, class_name: str) -> Told:
+    """Keep a copy of the picture in `file` under its right class; under another one than before, it moves there.
+
+    Raises UserError for a class that the dataset has not, or a file that is no picture; OfDataset for its own images.
+    """
+    if class_name not in data.classes:
+        raise UserError(f"{data.name} has no class {class_name!r}.", f"Its classes: {', '.join(data.classes)}.")
+    try:
+        content = read_content(file)[0]
+        open_image(content, at_least=64)
+    except (ImageError, OSError) as error:
+        raise UserError(f"The picture cannot be kept: {error}.") from error
+    name = content_hash(content)
+    for row in data.catalog.copies(name):
+        if row.state == "ok":
+            raise OfDataset(row.id, row.split or "", row.class_name or "no class")
+    extension = file.suffix.lower()
+    place = folder(data) / class_name / f"{name}{extension if extension in EXTENSIONS else '.jpg'}"
+    with replacing(place, durable=True) as temporary:
+        temporary.write_bytes(content)
+    for old in told(data):
+        if old.content == name and old.file != place:
+            old.file.unlink(missing_ok=True)
+    return find(data, name)
+
+
+def told(data: Dataset) -> list[Told]:
+    """The collection, the newest first."""
+    found = []
+    for file in folder(data).glob("*/*"):
+        if re.fullmatch(r"[0-9a-f]{32}\.\w+", file.name):
+            found.append(Told(file.stem, file.parent.name, file, file.stat().st_mtime))
+    return sorted(found, key=lambda one: (one.when, one.content), reverse=True)
+
+
+def find(data: Dataset, content: str) -> Told:
+    """Raises UserError where the collection has no such picture."""
+    for one in told(data):
+        if one.content == content:
+            return one
+    raise UserError("There is no such picture among the corrections.")
+
+
+def remove(data: Dataset, content: str) -> None:
+    """Take a picture out of the collection."""
+    find(data, content).file.unlink(missing_ok=True)
+
+
+def join(data: Dataset) -> tuple[Path, str]:
+    """A folder of links that is the dataset with its collection among the training images, and a name for it: to be added.
+
+    Validation and test hold the very images of the dataset, so that the scores of both can be compared. Raises UserError where there is
+    nothing to join.
+    """
+    collected = told(data)
+    if not collected:
+        raise UserError("No picture has been told its right class yet.", "Open one on the Predict page, and say what it shows.")
+    place = home() / "collections" / ".joined" / data.name
+    shutil.rmtree(place, ignore_errors=True)
+    for split, name in _SPLITS.items():
+        frame = data.catalog.frame(split)
+        for number, class_name, file in zip(frame["id"], frame["class"], data.catalog.files(frame), strict=True):
+            _link(file, place / name / class_name / f"{number}-{file.name}")
+    for one in collected:
+        _link(one.file, place / "train" / one.class_name / f"told-{one.file.name}")
+    return place, f"{data.name}{JOINED}"
+
+
+def _link(file: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(file)

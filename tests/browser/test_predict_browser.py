@@ -1,0 +1,75 @@
+"""Predict in a browser: pictures dropped and pasted, the line between picture and map, a wrong answer told its class."""
+
+import base64
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+PASTE = """([name, content]) => {
+  const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0))
+  const held = new DataTransfer()
+  held.items.add(new File([bytes], name, { type: "image/jpeg" }))
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: held, bubbles: true, cancelable: true }))
+}"""
+LOADED = """() => {
+  const roots = [...document.querySelectorAll("*")].map(node => node.shadowRoot).filter(Boolean)
+  const seen = roots.flatMap(root => [...root.querySelectorAll(".stage img")])
+  return seen.length > 0 && seen.every(image => image.complete && image.naturalWidth === 480)
+}"""
+
+
+@pytest.fixture
+def pictures(server):
+    """pictures(kind): a test image of the demo dataset."""
+    return lambda kind: sorted(server.home.glob(f"data/demo/images/seg_test/seg_test/{kind}/*.jpg"))[0]
+
+
+def upload(tab, *files):
+    tab.page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(list(files))
+
+
+def test_pictures_are_answered_at_once_what_is_none_is_named_and_the_line_moves(tab, trained, pictures, tmp_path, screenshots):
+    (tmp_path / "notes.jpg").write_text("These are words.")
+    tab.open("predict")
+    upload(tab, pictures("street"), tmp_path / "notes.jpg", pictures("sea"))
+    expect(tab.page.get_by_test_id("stAlert")).to_contain_text("notes.jpg")
+    plots = tab.page.get_by_test_id("stMain").locator(".js-plotly-plot")
+    expect(plots).to_have_count(2)
+    tab.settled()
+    for plot in plots.all():
+        bars = plot.evaluate("plot => plot.data[0].x")
+        assert len(bars) == 3
+        assert list(bars) == sorted(bars, reverse=True)
+    tab.page.wait_for_function(LOADED)
+    tab.picture(screenshots / "predict.png")
+    line = tab.page.get_by_role("slider", name="Where").first
+    line.focus()
+    for _ in range(3):
+        tab.page.keyboard.press("ArrowLeft")
+    assert line.evaluate("range => getComputedStyle(range.closest('.stage')).getPropertyValue('--at')") == "47%"
+    box = line.bounding_box()
+    tab.page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
+    assert int(line.input_value()) > 80
+    tab.reload().settled()
+    expect(plots).to_have_count(2)
+
+
+def test_a_copied_picture_is_pasted_and_told_its_right_class(tab, trained, pictures, server, tmp_path):
+    from PIL import Image, ImageOps
+
+    # No image of the dataset itself, whose label would be edited instead.
+    ImageOps.mirror(Image.open(pictures("sea"))).save(tmp_path / "mirrored.jpg")
+    tab.open("predict")
+    expect(tab.page.get_by_test_id("stFileUploaderDropzoneInput")).to_be_attached()
+    content = base64.b64encode((tmp_path / "mirrored.jpg").read_bytes()).decode()
+    tab.page.evaluate(PASTE, ["pasted.jpg", content])
+    tab.see("Wrong? Say what it is")
+    tab.settled()
+    tab.page.get_by_role("combobox", name="Right class").fill("glacier")
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_role("button", name="Keep it").click()
+    tab.see("Kept as glacier")
+    kept = list(server.home.glob("collections/demo/glacier/*"))
+    assert [file.read_bytes() for file in kept] == [(tmp_path / "mirrored.jpg").read_bytes()]

@@ -1,0 +1,109 @@
+"""What lies outside of a run's scenes is told apart, by a threshold that its validation images set."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from engine import judgement, model, novelty, runs
+from engine.data.datasets import dataset
+from engine.data.images import load_square
+from engine.judgement import SURE, UNKNOWN, UNSURE
+
+
+@pytest.fixture(scope="module")
+def loaded(finished_session):
+    return model.load(finished_session.home / "runs" / finished_session.run_id)
+
+
+@pytest.fixture(scope="module")
+def own_home(finished_session, tmp_path_factory):
+    """The finished run in a home of this file's own, with what tells the unknown."""
+    return shutil.copytree(finished_session.home, tmp_path_factory.mktemp("novelty") / "home")
+
+
+@pytest.fixture
+def run(finished_session, own_home, monkeypatch):
+    monkeypatch.setenv("SCENESCOPE_HOME", str(own_home))
+    return runs.run(finished_session.run_id)
+
+
+@pytest.fixture
+def measured(run, loaded):
+    return novelty.load(run) or novelty.make(run, loaded)
+
+
+def squares(data, split, count=12):
+    frame = data.catalog.frame(split)
+    return np.stack([load_square(file, 64) for file in data.catalog.files(frame)[:count]])
+
+
+def strangeness(measured, loaded, pictures):
+    features = loaded.features(pictures)
+    return measured.scores(features, loaded.energy_of(features))
+
+
+def oddities():
+    """Pictures that no camera took: stripes, a chessboard, a checkered ramp."""
+    y, x = np.mgrid[:64, :64]
+    plain = [(x // 4 + y // 4) % 2 * 255, (x // 2) % 2 * 255, (x * y) % 256, (x ^ y) * 4]
+    return np.stack([np.stack([p, 255 - p, p // 2], axis=-1) for p in plain]).astype(np.uint8)
+
+
+def test_of_the_validation_images_as_many_pass_as_was_asked_for(run, loaded, measured):
+    far = strangeness(measured, loaded, squares(dataset("scenes"), "validation", 99))
+    assert np.mean(far <= 1.01) >= novelty.ACCEPTED - 1 / len(far)
+    assert measured.stranger_than(far.max() + 1) == 1.0
+    assert measured.stranger_than(np.median(far)) == pytest.approx(0.5, abs=0.15)
+
+
+def test_a_training_image_is_its_own_nearest_neighbour(run, loaded, measured):
+    frame = dataset("scenes").catalog.frame("train")
+    ids, distances = measured.nearest(loaded.features(squares(dataset("scenes"), "train")), 1)
+    assert ids[:, 0].tolist() == frame["id"].tolist()[:12]
+    assert distances.max() < 0.01
+
+
+def test_pictures_unlike_any_scene_are_farther_off_than_scenes(run, loaded, measured):
+    scenes = strangeness(measured, loaded, squares(dataset("scenes"), "test"))
+    odd = strangeness(measured, loaded, oddities())
+    assert odd.min() > max(scenes.max(), 1)
+
+
+def test_another_model_does_not_take_it_for_its_own(run, measured):
+    assert novelty.load(run) is not None
+    newest = max((run.path / "checkpoints").glob("best-*"))
+    shutil.copytree(newest, newest.with_name("best-999999"))
+    try:
+        assert novelty.load(run) is None
+    finally:
+        shutil.rmtree(newest.with_name("best-999999"))
+
+
+def test_the_verdict_says_unknown_only_by_distance_and_unsure_only_by_probability(run, measured):
+    judge = judgement.judge([run])
+    sure, split = [0.97, 0.01, 0.01, 0.01], [0.02, 0.48, 0.48, 0.02]
+    assert judge.verdict(sure, 0.5).kind == SURE
+    assert judge.verdict(sure, 0.5).classes == (run.classes[0],)
+    assert judge.verdict(sure, 1.2).kind == UNKNOWN
+    assert judge.verdict(sure, float("nan")).kind == SURE
+    told = judgement.Judge(run.classes, 0.3, 100).verdict(split, 0.5)
+    assert (told.kind, told.classes) == (UNSURE, run.classes[1:3])
+
+
+def test_the_classes_named_hold_the_right_one_as_often_as_was_promised():
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(40):
+        logits, true = rng.normal(size=(400, 5)), rng.integers(0, 5, 400)
+        logits[np.arange(400), true] += 1.5
+        values = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        least = judgement._least(values[:200], true[:200])
+        judge = judgement.Judge(tuple("abcde"), least, 200)
+        held += ["abcde"[t] in judge.verdict(row, 0.0).classes for row, t in zip(values[200:], true[200:], strict=True)]
+    assert np.mean(held) == pytest.approx(judgement.COVERAGE, abs=0.01)
+
+
+def test_too_few_validation_images_promise_nothing():
+    assert not judgement.Judge(("a", "b"), judgement._least(np.full((48, 2), 0.5), np.zeros(48, int)), 48).promises
+    assert judgement.Judge(("a", "b"), judgement._least(np.full((49, 2), 0.5), np.zeros(49, int)), 49).promises

@@ -1,0 +1,160 @@
+"""The Predict page: what comes is answered, kept and shown again; what is wrong can be told."""
+
+import io
+import shutil
+import zipfile
+
+import pytest
+
+from engine import collection, model, novelty, runs
+from engine.batch import answers, job, store
+from engine.data.datasets import dataset
+from engine.labels import edits
+from engine.predict import predict
+
+
+@pytest.fixture(scope="module")
+def prepared(finished_session, tmp_path_factory):
+    """A home of this file's own with the finished run, a second one like it, and what tells the unknown of both."""
+    home = shutil.copytree(finished_session.home, tmp_path_factory.mktemp("predict") / "home")
+    shutil.copytree(home / "runs" / finished_session.run_id, home / "runs" / "second")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCENESCOPE_HOME", str(home))
+        for one in runs.runs():
+            novelty.make(one, model.load(one.path))
+    return home
+
+
+@pytest.fixture
+def run(prepared, finished_session, monkeypatch):
+    monkeypatch.setenv("SCENESCOPE_HOME", str(prepared))
+    return runs.run(finished_session.run_id)
+
+
+@pytest.fixture
+def scenes(write_class, tmp_path):
+    """scenes(kind, count): new pictures of a kind, as files."""
+    return lambda kind, count=1, first=6000: write_class(tmp_path / kind, kind, count, first)
+
+
+def upload(tab, *files):
+    tab.at.file_uploader[0].set_value([(name, content, "image/png") for name, content in files])
+    return tab.run()
+
+
+def zipped(**files):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def shown(tab):
+    return store.batch(tab.url("batch"))
+
+
+def test_the_answers_are_the_models_and_what_is_no_picture_is_named(tab, run, scenes):
+    files = [scenes("forest")[0].read_bytes(), scenes("sea")[0].read_bytes()]
+    tab.open("predict", run=run.id)
+    upload(tab, ("a.png", files[0]), ("no*picture*.jpg", b"plain words"), ("b.png", files[1]))
+    for one in predict(model.load(run.path), files):
+        name, probability = one.top[0]
+        assert f"**{name}** {probability:.1%}" in tab.text
+    assert r"**no\*picture\*\.jpg**: not a picture" in tab.errors
+    assert answers.missing(shown(tab), run) == []
+
+
+def test_a_reload_shows_the_same_pictures_and_deleting_them_ends_that(tab, run, scenes):
+    tab.open("predict", run=run.id)
+    upload(tab, ("IMG_1.png", scenes("sea")[0].read_bytes()))
+    before, name = tab.text, tab.url("batch")
+    again = type(tab)().open("predict", run=run.id, batch=name)
+    assert again.text == before
+    again.press("Delete these")
+    assert again.url("batch") is None
+    tab.run()
+    assert "not here any more" in tab.text.replace("\\", "")
+
+
+def test_pictures_of_the_same_name_and_of_the_same_content_are_all_answered(tab, run, scenes):
+    forest, sea = (scenes(kind)[0].read_bytes() for kind in ("forest", "sea"))
+    tab.open("predict", run=run.id)
+    upload(tab, ("IMG_1.png", forest), ("IMG_1.png", sea), ("IMG_1.png", forest))
+    made = answers.made(shown(tab), run)["probabilities"]
+    assert len(made) == 3
+    assert made[0].tolist() == made[2].tolist() != made[1].tolist()
+
+
+def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, run, scenes, wait):
+    files = {f"{kind}/{i}.png": file.read_bytes() for kind in ("forest", "sea") for i, file in enumerate(scenes(kind, 8))}
+    tab.open("predict", run=run.id)
+    upload(tab, ("scenes.zip", zipped(**files)))
+    batch = shown(tab)
+    wait(lambda: job.job(batch).work().state in ("done", "failed"))
+    tab.run()
+    assert "16 of 16 answers" in tab.text
+    assert [metric.value for metric in tab.at.metric][0] == "16"
+    assert len(tab.items("asked")) == 16
+    tab.choose("batch-classes", ["sea"])
+    found = answers.made(batch, run)
+    sea = sum(run.classes[p.argmax()] == "sea" for p in found["probabilities"])
+    assert len(tab.items("asked")) == sea
+    tab.choose("as", "table")
+    assert f"{sea} of 16 answers" in tab.text
+
+
+def test_two_runs_stand_side_by_side_with_their_mean(tab, run, scenes):
+    tab.open("predict", run=run.id, **{"with": "second"})
+    upload(tab, ("sea.png", scenes("sea")[0].read_bytes()))
+    assert "Mean of both" in tab.text
+    key = f"detail-{tab.url('batch')}-0"
+    # The second run is a copy of the first.
+    assert tab.figure(key)["data"] == tab.figure(f"{key}-{run.id}")["data"] == tab.figure(f"{key}-second")["data"]
+
+
+def test_where_it_looked_is_for_the_class_that_was_chosen(tab, run, scenes):
+    tab.open("predict", run=run.id)
+    upload(tab, ("sea.png", scenes("sea")[0].read_bytes()))
+    pane = f"pane-detail-{tab.url('batch')}-0"
+    assert "class=sea" in tab.data(pane)["over"]
+    tab.choose("cam_class", "glacier")
+    assert "class=glacier" in tab.data(pane)["over"]
+    tab.choose("opacity", 0)
+    assert tab.data(pane)["over"] == ""
+
+
+def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes):
+    tab.open("predict", run=run.id)
+    upload(tab, ("x.png", scenes("mountain", first=6100)[0].read_bytes()))
+    key = f"detail-{tab.url('batch')}-0"
+    tab.choose(f"right-{key}", "mountain")
+    tab.press("Keep it")
+    assert "Kept as mountain" in tab.text
+    told = collection.told(dataset("scenes"))
+    assert [one.class_name for one in told] == ["mountain"]
+    assert tab.items("corrections")[0]["src"].endswith(f"{told[0].content}.jpg")
+    collection.remove(dataset("scenes"), told[0].content)
+
+
+def test_an_image_of_the_dataset_itself_gets_the_label_there(tab, run):
+    tab.open("predict", run=run.id, examples="3")
+    batch, data = shown(tab), dataset("scenes")
+    assert tab.text.count("filed under") == len(batch.pictures) == 6
+    one = store.keep("one", [store.Item("x.png", batch.picture(0).file.read_bytes())])
+    tab = type(tab)().open("predict", run=run.id, batch=one.id)
+    row = data.catalog.copies(one.picture(0).content)[0]
+    other = next(name for name in run.classes if name != row.class_name)
+    tab.choose(f"right-detail-{one.id}-0", other)
+    tab.press("Keep it")
+    assert "an image of the dataset itself" in tab.text
+    assert data.catalog.get(row.id).class_name == other
+    assert collection.told(data) == []
+    edits.relabel(data, [row.id], row.class_name)
+
+
+def test_a_folder_that_is_not_there_costs_a_sentence(tab, run, tmp_path):
+    tab.open("predict", run=run.id, **{"from": "here"})
+    tab.at.text_input[0].set_value(str(tmp_path / "gone"))
+    tab.press("Look")
+    assert "There is no folder" in tab.errors

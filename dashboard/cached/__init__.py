@@ -8,7 +8,7 @@ from dashboard.cached.evaluation import answered, areas, compared, evidence, nea
 from dashboard.cached.explaining import damage_document, damaged, dynamics, examples, heatmaps, learnt, occlusion
 from dashboard.cached.loading import heavy, warm_up
 from dashboard.cached.maps import index, map_points, neighbours, newer, picked
-from dashboard.cached.models import model, warm
+from dashboard.cached.models import answers, model, warm
 from dashboard.cached.pairs import AVERAGED, along, average_look, differences
 from dashboard.cached.proofs import proof
 from dashboard.cached.runs import estimate, history, per_class, predictions, scores
@@ -18,6 +18,7 @@ __all__ = [
     "alike",
     "along",
     "answered",
+    "answers",
     "areas",
     "attention",
     "average_look",

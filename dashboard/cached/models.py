@@ -44,3 +44,13 @@ def _warm(run: Run, identity: str) -> threading.Thread:
     thread = threading.Thread(target=load, name=f"warm-{run.id}", daemon=True)
     thread.start()
     return thread
+
+
+def answers(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list:
+    """`engine.predict.predict` of the contents of files. Raises UserError."""
+    return _answers(run, checkpoint_identity(run), contents, top)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _answers(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list:
+    return heavy("engine.predict").predict(model(run), contents, top)

@@ -16,7 +16,7 @@ from engine.files import replacing
 from engine.judgement import Judge
 from engine.runs import Run
 
-_PART = 128  # pictures that a kill may cost
+_PART = 64  # pictures that a kill may cost
 _COLUMNS = {"number": "int32", "error": "str", "probabilities": "object", "novelty": "float32"}
 
 

@@ -73,13 +73,13 @@ def _found(chosen: Run, format: str, found: Mapping[str, Any]) -> None:
     )
     exact, shown = found["parity"], found["as_shown"]
     lines = [
-        f"Checked on {exact['n']:,} {found['checked_on']}.",
-        f"First answers as the model's in float32: {exact['same_top']:,} of {exact['n']:,}; probabilities within {exact['largest']:.1g}.",
+        f"Checked on {exact['n']:,} {found['checked_on']}, next to the model in float32: the same first answer on {exact['same_top']:,}, "
+        f"no probability further apart than {_apart(exact['largest'])}."
     ]
     if found["shown_in"] != "cpu-float32":
         lines.append(
-            f"The answers on these pages are in {found['shown_in'].rpartition('-')[2]}: {shown['same_top']:,} of {shown['n']:,} first "
-            f"answers are the same, probabilities within {shown['largest']:.1g}."
+            f"On these pages the model computes in {found['shown_in'].rpartition('-')[2]}, which is faster: there {shown['same_top']:,} of "
+            f"{shown['n']:,} first answers are those of float32, and probabilities differ by up to {_apart(shown['largest'])}."
         )
     if extra := found.get("extra"):
         lost = extra["accuracy_lost"]
@@ -90,6 +90,11 @@ def _found(chosen: Run, format: str, found: Mapping[str, Any]) -> None:
         ]
     for line in lines:
         st.caption(words.literal(line))
+
+
+def _apart(difference: float) -> str:
+    """A difference of probabilities as people write it: 0.000003 and not 3e-06."""
+    return f"{difference:.6f}".rstrip("0").rstrip(".") if difference < 0.01 else f"{difference:.2f}"
 
 
 def _waiting(chosen: Run, format: str) -> str:

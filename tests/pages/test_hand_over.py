@@ -2,11 +2,14 @@
 
 import shutil
 
+import torch
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from torchvision import models
 
 from dashboard.hand_over import ROUTES, file_url
 from engine.export import making, session
+from engine.export.importing import import_file
 from engine.jobs import Work
 
 
@@ -20,7 +23,7 @@ def test_a_file_is_made_in_the_background_and_its_check_is_told_before_it_is_fet
     wait(lambda: making.progress(copied, "onnx").state in ("done", "failed"))
     tab.run()
     assert making.progress(copied, "onnx").state == "done", tab.text
-    assert "First answers as the model's in float32: 28 of 28" in tab.text.replace("\\", "")
+    assert "the same first answer on 28, no probability further apart than 0" in tab.text.replace("\\", "")
     assert "Make it again" in tab.buttons
     answer = fetched(copied.id, "onnx")
     assert f'filename="{copied.id}.onnx"' in answer.headers["content-disposition"]
@@ -54,3 +57,14 @@ def test_a_run_without_a_model_says_that_there_is_none_yet_and_a_strange_address
     assert "There is no model yet" in tab.open("runs", run=copied.id).text
     for run_id, format in (("..", "onnx"), (copied.id, "exe"), (copied.id, "..%2f..%2fconfig.json")):
         assert fetched(run_id, format).status_code == 404
+
+
+def test_an_imported_run_is_at_home_on_every_page(tab, untrained, tmp_path):
+    torch.save(models.resnet18(num_classes=4).state_dict(), tmp_path / "old.pth")
+    found = import_file(tmp_path / "old.pth", "resnet18", ["sea", "forest", "mountain", "glacier"], 64).run
+    text = tab.open("runs", run=found.id).text.replace("\\", "")
+    assert "imported, not scored yet" in text
+    assert "Imported from old.pth" in tab.at.text[0].value
+    for page in ("train", "evaluate", "predict", "start"):
+        tab.open(page, run=found.id)
+        assert not tab.errors, (page, tab.errors)

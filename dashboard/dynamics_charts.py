@@ -12,6 +12,8 @@ from dashboard.palette import ACCENT, BAD, GOOD, NEUTRAL
 BINS = 10
 MOST_VARIABLE = 0.5  # the largest standard deviation of what lies between 0 and 1
 STATE_TINTS: Mapping[str, str] = {"early": GOOD, "late": "#219cd3", "forgotten": "#d67a2f", "never": "#d32865"}
+_NO_EPOCH = ("forgotten", "never")
+_LABELLED = 22  # bars that have room for their number
 _LARGEST = 30  # pixels of the fullest cell's mark
 
 
@@ -52,18 +54,30 @@ def settled_bars(summary: pd.DataFrame, epochs: int, chosen: str = "") -> go.Fig
     ]
     half = -(-epochs // 2)
     kinds = [*("early" if epoch <= half else "late" for epoch in range(1, epochs + 1)), "forgotten", "never"]
+    tops = max(counts, default=1)
+    said = [
+        f"{name if kind in _NO_EPOCH else f'epoch {name}'}: {n:,} images"
+        for name, kind, n in zip(names, kinds, counts, strict=True)
+    ]
     figure = go.Figure(
-        go.Bar(
-            x=names, y=counts, customdata=[[key] for key in keys], text=[f"{count:,}" for count in counts], textposition="outside",
-            textfont={"size": SMALL}, cliponaxis=False,
-            marker={"color": [STATE_TINTS[kind] for kind in kinds], "cornerradius": 3,
-                    "line": {"width": [3 if key == chosen else 0 for key in keys], "color": INK}},
-            hovertemplate="%{x}: %{y:,} images<extra></extra>",
-        )
+        [
+            go.Bar(
+                x=names, y=counts, text=[f"{n:,}" if len(names) <= _LABELLED else "" for n in counts], textposition="outside",
+                textfont={"size": SMALL}, cliponaxis=False, hoverinfo="skip",
+                marker={"color": [STATE_TINTS[kind] for kind in kinds], "cornerradius": 3,
+                        "line": {"width": [3 if key == chosen else 0 for key in keys], "color": INK}},
+            ),
+            # What is clicked: a bar of a few images would be too low to be hit.
+            go.Bar(
+                x=names, y=[tops] * len(names), customdata=[[key] for key in keys], text=said, textposition="none",
+                hovertemplate="%{text}<extra></extra>", marker={"color": NEUTRAL, "opacity": 0.001},
+            ),
+        ]
     )  # fmt: skip
+    figure.update_layout(barmode="overlay")
     layout(figure, 250, top=34, bottom=40)
     figure.update_xaxes(type="category", title_text="recognised for good from this epoch on", showgrid=False)
-    figure.update_yaxes(visible=False, range=[0, 1.15 * max(counts, default=1)])
+    figure.update_yaxes(visible=False, range=[0, 1.15 * tops])
     return _titled(figure, "When the images were learnt")
 
 
@@ -77,7 +91,8 @@ def cells(summary: pd.DataFrame) -> pd.DataFrame:
 def learning_map(summary: pd.DataFrame, chosen: str = "") -> go.Figure:
     """The data map (Swayamdipta et al. 2020): how sure of the truth, and how steadily, over the epochs; a click picks a cell.
 
-    A mark a cell, its area the number of images, its colour the share of epochs that recognised them. customdata: [cell-C-R].
+    A mark a cell, larger with more images (less than in proportion: one may hold nearly all), its colour the share of epochs that
+    recognised them. customdata: [cell-C-R].
     """
     found = pd.concat([cells(summary), summary[["correctness", "content"]]], axis=1)
     found = found.groupby(["column", "row"]).agg(n=("content", "size"), correctness=("correctness", "mean")).reset_index()
@@ -85,7 +100,7 @@ def learning_map(summary: pd.DataFrame, chosen: str = "") -> go.Figure:
     figure = go.Figure(
         go.Scatter(
             x=(found["column"] + 0.5) / BINS * MOST_VARIABLE, y=(found["row"] + 0.5) / BINS, mode="markers",
-            marker={"size": np.maximum(7, _LARGEST * np.sqrt(found["n"] / found["n"].max())), "symbol": "square",
+            marker={"size": _LARGEST * (found["n"] / found["n"].max()) ** 0.22, "symbol": "square",
                     "color": found["correctness"], "cmin": 0, "cmax": 1, "colorscale": [[0, BAD], [0.5, "#b9a13f"], [1, ACCENT]],
                     "opacity": 1, "line": {"width": [3 if key == chosen else 0 for key in keys], "color": INK}},
             customdata=[[key] for key in keys], cliponaxis=False,
@@ -95,12 +110,16 @@ def learning_map(summary: pd.DataFrame, chosen: str = "") -> go.Figure:
     )  # fmt: skip
     layout(figure, 330, top=34, bottom=44, right=12)
     figure.update_xaxes(
-        range=[-0.02, MOST_VARIABLE + 0.02], title_text="how much it varied (standard deviation)", gridcolor=GRID, zeroline=False
+        range=[-0.1, MOST_VARIABLE + 0.02],
+        tickvals=[0, 0.1, 0.2, 0.3, 0.4, 0.5],
+        title_text="how much it varied (standard deviation)",
+        gridcolor=GRID,
+        zeroline=False,
     )
     figure.update_yaxes(
         range=[-0.04, 1.06], tickformat=".0%", title_text="mean probability of the truth", gridcolor=GRID, zeroline=False
     )
-    for x, y, text, side in ((0.02, 0.84, "easy", "left"), (0.49, 0.55, "ambiguous", "right"), (0.02, 0.16, "hard", "left")):
+    for x, y, text, side in ((-0.09, 0.95, "easy", "left"), (0.5, 0.5, "ambiguous", "right"), (-0.09, 0.05, "hard", "left")):
         figure.add_annotation(
             x=x, y=y, text=text, showarrow=False, xanchor=side, font={"size": SMALL, "color": INK}, bgcolor=CLEAR
         )

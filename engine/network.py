@@ -175,5 +175,6 @@ def feature_count(module: nn.Module, name: str, image_size: int) -> int:
 
 
 def to_uint8_batch(squares: np.ndarray) -> torch.Tensor:
-    """(n, size, size, 3) uint8 -> (n, 3, size, size) uint8, a view."""
-    return torch.from_numpy(squares).permute(0, 3, 1, 2)
+    """(n, size, size, 3) uint8 -> (n, 3, size, size) uint8, a view; of squares that cannot be written to, or mirrored, a copy."""
+    plain = squares.flags.writeable and min(squares.strides, default=0) >= 0
+    return torch.from_numpy(squares if plain else squares.copy()).permute(0, 3, 1, 2)

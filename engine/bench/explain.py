@@ -35,7 +35,7 @@ def _pair(sample: Sample, name: str, rounds: int) -> Row:
 
     trunk = network.build(name, image_size=SIZE)
     loaded = model.new(trunk, tuple(map(str, range(6))), SIZE, compute(), seed=0)
-    squares = [np.array(load_square(Path(file), SIZE)) for file in sample.files[: 2 * rounds + 2]]
+    squares = [load_square(Path(file), SIZE) for file in sample.files[: 2 * rounds + 2]]
     turn = iter(np.resize(np.arange(len(squares)), 4 * (rounds + 1)).tolist())
     layer = trunk.module.get_submodule(network.cam_layer(trunk))
 

@@ -49,7 +49,7 @@ def evidence(
     A model that averages a picture with its mirror image has the average of both maps.
     """
     chosen, size = method(by), squares.shape[1]
-    inputs = model.inputs(np.array(squares))
+    inputs = model.inputs(squares)
     views = [inputs, inputs.flip(-1)] if model.meta.views == "flip" else [inputs]
     maps = []
     for place, view in enumerate(views):

@@ -143,6 +143,7 @@ def test_headers_and_cells_add_up_by_mouse_and_by_keyboard(tab, answers, pair):
     tab.chosen("1-1", "-1")
     wanted = answers[(answers["predicted"] == 1)]["image_id"].tolist()
     expect(tab.tiles("cell-0")).to_have_count(min(60, len(wanted)))
+    expect(tab.tiles("cell-0").first).to_have_attribute("data-id", str(wanted[0]))
     assert tab.ids("cell-0") == wanted[:60]
 
 

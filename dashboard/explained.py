@@ -163,9 +163,9 @@ def nearest_examples(run: Run, data: Dataset, row: Row, asked: Asked, true: int,
     whose = (
         "this run's own network"
         if found.by == "run"
-        else f"the dataset's index ({words.literal(found.model)}, another network than the run's)"
+        else f"the dataset's index ({words.literal(found.model)} as pretrained, not as this run trained it)"
     )
-    st.caption(f"Nearest by the cosine distance of embeddings by {whose}.")
+    st.caption(f"Nearest by the cosine distance of embeddings: those of {whose}.")
 
 
 def epochs_story(run: Run, content: str, key: str) -> bool:

@@ -11,7 +11,7 @@ from dashboard.palette import ACCENT
 
 _OTHER = "#d67a2f"
 _FILLS = {ACCENT: "rgba(17, 138, 127, 0.18)", _OTHER: "rgba(214, 122, 47, 0.18)"}
-_ROW = 170  # pixels
+_ROW = 185  # pixels
 
 
 def severity_curves(
@@ -24,7 +24,7 @@ def severity_curves(
     rows = -(-len(labels) // columns)
     titles = [f"<b>{title}</b>" if name == chosen else title for name, title in labels.items()]
     figure = make_subplots(
-        rows, columns, subplot_titles=titles, shared_yaxes="all", vertical_spacing=0.28 / rows, horizontal_spacing=0.04
+        rows, columns, subplot_titles=titles, shared_yaxes="all", vertical_spacing=0.42 / rows, horizontal_spacing=0.04
     )
     for place, name in enumerate(labels):
         for (run, frame), tint in zip(runs, (ACCENT, _OTHER), strict=False):

@@ -50,7 +50,9 @@ def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
             "when": time.strftime("%d %b %H:%M:%S", time.localtime(entry.time)),
             "decision": overview.said(entry),
             "from": entry.was or "",
-            "image": words.plain(entry.path) if entry.decides else f"{len(entry.undoes):,} entries",
+            "image": words.plain(entry.path)
+            if entry.decides
+            else f"{len(entry.undoes):,} {'entry' if len(entry.undoes) == 1 else 'entries'}",
             "because of": entry.finding.partition(":")[0].replace("_", " ") or entry.why,
         }
         for entry in reversed(entries[-_SHOWN:])

@@ -17,9 +17,9 @@ _SIDES = {"cleaned": "Cleaned test labels", "original": "Original test labels"}
 
 def did_it_help(of: Subject) -> None:
     """What was changed, the offer to train again, and what came of each proof."""
-    _changes(of)
-    _offer(of)
     pairs = started(of.data)
+    _changes(of, bool(pairs))
+    _offer(of)
     for before, after in pairs:
         with st.container(border=True, key=f"proof-{after.id}"):
             if after.status.active:
@@ -28,9 +28,12 @@ def did_it_help(of: Subject) -> None:
                 _shown(of, before, after)
 
 
-def _changes(of: Subject) -> None:
+def _changes(of: Subject, proven: bool) -> None:
     counts = pd.DataFrame(overview.counts(of.data), columns=["split", "edited", "n"])
     counts = counts[counts["edited"].isin(["relabelled", "excluded"])]
+    if not len(counts) and proven:
+        st.caption("At present no label is relabelled and no image excluded.")
+        return
     if not len(counts):
         st.info("Nothing was relabelled or excluded yet: there is nothing to prove.", icon=":material/balance:")
         return
@@ -87,25 +90,25 @@ def _shown(of: Subject, before: Run, after: Run) -> None:
         return
     st.markdown(f"**{words.literal(conclusion(found))}**")
     st.table(_table(found))
+    st.caption("Intervals and p are of these test images. Both runs have one seed; another seed moves the scores as well.")
     if st.button("Look at the run", key=f"open-{after.id}", icon=":material/target:"):
         url.set_choice("run", after.id)
         st.switch_page("../pages/evaluate.py")
 
 
 def _table(found: Proof) -> pd.DataFrame:
-    """A row a set of labels: both runs, the paired difference, what was mended and broken."""
-    rows = {title: _row(found, getattr(found, key)) for key, title in _SIDES.items()}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    """A column a set of labels: both runs, the paired difference, what was mended and broken."""
+    return pd.DataFrame({title: _side(found, getattr(found, key)) for key, title in _SIDES.items()})
 
 
-def _row(found: Proof, side: Side) -> dict[str, str]:
+def _side(found: Proof, side: Side) -> dict[str, str]:
     gain, f1, counts = side.difference.accuracy, side.difference.macro_f1, side.comparison.counts
     return {
-        "images": f"{len(side.comparison):,}",
-        f"{found.before.id}, accuracy": f"{side.difference.a['accuracy']:.1%}",
-        f"{found.after.id}, accuracy": f"{side.difference.b['accuracy']:.1%}",
-        "difference, points (95%)": f"{100 * gain.value:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})",
-        "macro F1, points (95%)": f"{100 * f1.value:+.2f} ({100 * f1.low:+.2f} to {100 * f1.high:+.2f})",
-        "mended, broken": f"{counts['fixed']:,}, {counts['broken']:,}",
+        "Images": f"{len(side.comparison):,}",
+        f"Accuracy, {words.plain(found.before.id)}": f"{side.difference.a['accuracy']:.1%}",
+        f"Accuracy, {words.plain(found.after.id)}": f"{side.difference.b['accuracy']:.1%}",
+        "Difference, points (95%)": f"{100 * gain.value:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})",
+        "Macro F1, points (95%)": f"{100 * f1.value:+.2f} ({100 * f1.low:+.2f} to {100 * f1.high:+.2f})",
+        "Mended, broken": f"{counts['fixed']:,}, {counts['broken']:,}",
         "McNemar's p": f"{side.comparison.mcnemar:.3g}",
     }

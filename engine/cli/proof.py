@@ -5,7 +5,7 @@ import argparse
 from engine.cli.output import json_flag, print_json, print_table
 from engine.data.datasets import dataset
 from engine.errors import UserError
-from engine.labels.proof import conclusion, prove
+from engine.labels.proof import conclusion, prove, test_labels, unanswered
 from engine.runs import run
 
 _LABELS = {"cleaned": "on the cleaned test labels", "original": "on the original test labels"}
@@ -20,10 +20,10 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _proof(args: argparse.Namespace) -> None:
-    from engine.labels import set_aside
-
     before = run(args.before)
     if args.after is None:
+        from engine.labels import set_aside
+
         after = set_aside.retrain(before)
         if args.json:
             print_json({"before": before.id, "after": after.id, "state": after.status.state})
@@ -35,8 +35,12 @@ def _proof(args: argparse.Namespace) -> None:
     if before.config.dataset != after.config.dataset:
         raise UserError(f"{before.id} and {after.id} are of two datasets.", "Compare runs of one dataset.")
     data = dataset(after.config.dataset)
+    labels = test_labels(data, after.labels)
     for one in (before, after):
-        set_aside.complete(one, data, after.labels)
+        if len(unanswered(one, labels)):  # torch is loaded where it is needed
+            from engine.labels import set_aside
+
+            set_aside.complete(one, data, after.labels)
     found = prove(before, after, data)
     document = found.document()
     if args.json:

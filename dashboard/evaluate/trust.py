@@ -12,6 +12,7 @@ from dashboard.evaluate import trust_charts
 from dashboard.evaluate.dots import interval_dots, score_intervals
 from dashboard.evaluate.pictures import ordered, pictures
 from dashboard.evaluate.scored import Scored
+from dashboard.explore.place import chart
 from engine.data.datasets import dataset
 from engine.errors import UserError
 from engine.evaluation import calibration, conformal, copies, coverage, ranking, tables, trust
@@ -163,7 +164,8 @@ def _sets(scored: Scored, of: Evidence, near: Copies | None) -> None:
         colour=[scored.colours[name] for name in by_class["class"]],
     )
     right.markdown("**How often they hold the truth, by class**")
-    right.plotly_chart(interval_dots(rows.drop(columns="size"), line=wanted, longest=18), config=CONFIG, key="set-classes")
+    with right:
+        chart(interval_dots(rows.drop(columns="size"), line=wanted, longest=18), "set-classes")
     st.markdown("**Images with the largest sets**")
     size = sets.sets.sum(axis=1)
     order = np.lexsort((of.confidence, -size))
@@ -178,9 +180,7 @@ def _sets(scored: Scored, of: Evidence, near: Copies | None) -> None:
 
 def _classes(scored: Scored, of: Evidence, near: Copies | None) -> None:
     table = per_class_intervals(scored.confusion, scored.classes)
-    st.plotly_chart(
-        score_intervals(table, [scored.colours[name] for name in table["class"]]), config=CONFIG, key="class-intervals"
-    )
+    chart(score_intervals(table, [scored.colours[name] for name in table["class"]]), "class-intervals")
     st.caption(
         "95% intervals: Wilson's for precision and recall, a bootstrap over images for F1. A class without images has no rate."
     )
@@ -201,7 +201,7 @@ def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
     ):
         rows = pd.DataFrame({
             "name": found["class"], "value": found[key], "low": found[f"{key}_low"], "high": found[f"{key}_high"],
-            "text": [f"{value:.3f}, n={n:,}" for value, n in zip(found[key], found["n"], strict=True)],
+            "text": [f"{value:.3f}, n={n:,}" if value == value else "undefined" for value, n in zip(found[key], found["n"], strict=True)],
             "colour": [scored.colours[one] for one in found["class"]],
         })  # fmt: skip
         column.markdown(f"**{title}**")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine import metrics
+from engine.data.columns import Columns
 from engine.errors import UserError
 from engine.evaluation import calibration, conformal, copies, coverage, tables
 from engine.evaluation.calibration import Calibration
@@ -148,7 +149,7 @@ def document(
     }
 
 
-def near_copies(of: Evidence, columns: "Columns", index: Index | None) -> Copies | None:  # noqa: F821
+def near_copies(of: Evidence, columns: Columns, index: Index | None) -> Copies | None:
     """`copies.copies` of the split's images; None for a split that is trained on."""
     return copies.copies(columns, index, of.predictions) if of.split != "train" else None
 

@@ -69,6 +69,11 @@ def test_a_slice_shows_the_images_of_its_filter_and_opens_in_explore(tab, traine
     assert Filter.from_text(tab.url("filter"))[0].ranges == wanted.ranges
 
 
+def test_too_few_images_for_a_slice_is_a_sentence(tab, trained):
+    believed(tab, trained, question="slices")
+    assert "No slice has 20 images: there are 24 in all." in tab.text.replace("\\", "")
+
+
 def test_a_table_that_is_cut_short_is_named_and_the_page_stands(tab, copied):
     file = copied.path / "predictions-test.parquet"
     table = pq.read_table(file).to_pandas()

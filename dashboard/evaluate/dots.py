@@ -34,9 +34,12 @@ def interval_dots(
         )  # fmt: skip
     limits = _reach(rows, line, difference)
     if clickable:
+        # An unseen target over each row: plotly tells no clicks of what it has nothing to say about.
+        figure.update_traces(hoverinfo="skip", hovertemplate=None, hovertext=None)
         figure.add_bar(
-            x=[limits[1] - limits[0]] * len(rows), base=limits[0], y=places, orientation="h", width=0.98, marker={"color": CLEAR},
-            customdata=[[place] for place in places], hoverinfo="skip", **_UNFADED,
+            x=[limits[1] - limits[0]] * len(rows), base=limits[0], y=places, orientation="h", width=1.0, marker={"color": CLEAR},
+            customdata=[[place] for place in places], hovertext=[_spoken(row, difference) for row in rows.itertuples()],
+            hovertemplate="%{hovertext}<extra></extra>", **_UNFADED,
         )  # fmt: skip
     if chosen is not None:
         figure.add_hrect(y0=chosen - 0.48, y1=chosen + 0.48, fillcolor=GRID, line_width=0, layer="below")

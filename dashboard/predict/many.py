@@ -40,7 +40,7 @@ def many(of: Batch, view: View) -> None:
     """Progress, scores where folders are classes, and the pictures: drawn anew every now and then while answers are made."""
     left = sum(len(of.pictures) - len(cached.made(of, run)) for run in view.runs)
     work = job.job(of).work()
-    if left and work.state == "none":
+    if left and work.state in ("none", "done"):  # done: by other runs
         job.start(of, view.runs)
         work = job.job(of).work()
     busy = work.state == "working"

@@ -14,6 +14,7 @@ from engine.runs import Run
 # How often the classes named should hold the right one. On the Intel scenes, answers that name one class were then right in 97 to 99%
 # of the cases, and no such answer had a probability below 0.8; at a coverage of 0.95 some had 0.33.
 COVERAGE = 0.98
+_ROUNDING = 1e-6
 USUAL = 0.1  # without enough validation images to promise anything
 SURE, UNSURE, UNKNOWN = "sure", "unsure", "unknown"
 
@@ -42,7 +43,7 @@ class Judge:
     @property
     def promises(self) -> bool:
         """Whether the classes named hold the right one as often as `COVERAGE` says."""
-        return _rank(self.calibrated_on) <= self.calibrated_on
+        return bool(_enough(self.calibrated_on))
 
     def novelty(self, features: np.ndarray, energies: np.ndarray) -> np.ndarray:
         """`Novelty.scores`: 0 as the median validation image, above 1 unlike nearly all; NaN where that is not known."""
@@ -52,7 +53,7 @@ class Judge:
         """Of the probabilities of the classes, (classes,), and the picture's `novelty`."""
         order = np.argsort(-np.asarray(probabilities), kind="stable")
         # The best class is always named: a set without any would tell a person nothing.
-        named = [i for place, i in enumerate(order) if place == 0 or probabilities[i] >= self.least]
+        named = [i for place, i in enumerate(order) if place == 0 or probabilities[i] >= self.least - _ROUNDING]
         kind = UNKNOWN if far > 1 else UNSURE if len(named) > 1 else SURE
         return Verdict(kind, tuple(self.classes[i] for i in named))
 
@@ -90,14 +91,13 @@ def _validation(run: Run) -> pd.DataFrame:
 
 
 def _least(probabilities: np.ndarray, true: np.ndarray) -> float:
-    """The probability that a class needs for the classes named to hold the right one with `COVERAGE`.
+    """The probability that a class needs for the classes named to hold the right one with `COVERAGE`: split conformal prediction."""
+    from engine.evaluation.conformal import threshold
 
-    Split conformal prediction with the scores 1 - p (Sadinle, Lei and Wasserman 2019, "Least ambiguous set-valued classifiers with
-    bounded error levels").
-    """
-    right = np.sort(probabilities[np.arange(len(true)), true])[::-1]
-    return float(right[_rank(len(right)) - 1]) if _rank(len(right)) <= len(right) else USUAL
+    score = threshold(1 - probabilities[np.arange(len(true)), true], COVERAGE)
+    return 1 - score if np.isfinite(score) else USUAL
 
 
-def _rank(n: int) -> int:
-    return int(np.ceil((n + 1) * COVERAGE - 1e-9))
+def _enough(n: int) -> bool:
+    """Whether n calibration images can promise `COVERAGE`."""
+    return np.ceil((n + 1) * COVERAGE - 1e-9) <= n

@@ -52,16 +52,16 @@ def _alike(run: Run, identity: str, batch: Batch, number: int, k: int, _of: Judg
     return ids[0], distances[0]
 
 
-def attention(run: Run, batch: Batch, number: int, index: int) -> np.ndarray:
-    """Where the run looked for a class in a picture: (size, size) in 0..1. Raises ImageError, UserError."""
-    return _attention(run, run.checkpoint, batch, number, index)
+def attention(run: Run, batch: Batch, number: int, index: int, by: str) -> np.ndarray:
+    """Where the run looked for a class in a picture, by a method: (size, size) in 0..1. Raises ImageError, UserError."""
+    return _attention(run, run.checkpoint, batch, number, index, by)
 
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs={Run: lambda run: run.id, Batch: lambda batch: batch.id})
-def _attention(run: Run, identity: str, batch: Batch, number: int, index: int) -> np.ndarray:
+def _attention(run: Run, identity: str, batch: Batch, number: int, index: int, by: str) -> np.ndarray:
     heavy("pytorch_grad_cam")
     square = load_square(batch.picture(number).file, model(run).meta.image_size)
-    return heavy("engine.explain.cam").heatmaps(model(run), square, (index,))[0]
+    return heavy("engine.explain.cam").heatmaps(model(run), square, (index,), by)[0]
 
 
 def _changed(file: Path) -> int:

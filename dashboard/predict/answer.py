@@ -60,7 +60,7 @@ def sentence(verdict: Verdict, judge: Judge) -> str:
 def picture_pane(of: Batch, picture: Picture, view: View, best: str, key: str) -> None:
     """The square that the network saw; beside the line, where it looked."""
     target = view.target or best
-    over = routes.looked(view.run, of, picture.number, target) if view.opacity else ""
+    over = routes.looked(view.run, of, picture.number, target, view.method) if view.opacity else ""
     compare(
         routes.seen(of, picture.number), over, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
         label=f"Where {view.run.id} looked for {target}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import url, words
+from engine.explain.methods import DEFAULT, METHODS
 from engine.runs import Run
 
 _OWN, _NONE = "", "none"
@@ -15,12 +16,13 @@ _TOPS = ("3", "5", "all")
 @dataclass(frozen=True)
 class View:
     """`runs`: one, or two that are compared. `top`: how many classes a picture shows. `opacity` 0: no map of where the run looked;
-    `target` "": each picture's own answer."""
+    `target` "": each picture's own answer; `method`: a name of `engine.explain.methods`."""
 
     runs: tuple[Run, ...]
     top: int
     opacity: float
     target: str
+    method: str
 
     @property
     def run(self) -> Run:
@@ -44,6 +46,10 @@ def controls(run: Run, others: Sequence[Run]) -> View:
             st.selectbox, "Where it looked, for", [_OWN, *run.classes], "cam_class", width=200,
             format_func=lambda name: name or "its own answer",
         )  # fmt: skip
-        opacity = st.slider("Grad-CAM opacity", 0, 100, 70, 5, format="%d%%", key="opacity", width=220)
+        method = url.choose(
+            st.selectbox, "By", list(METHODS), "cam_method", width=150, format_func=lambda name: METHODS[name].label,
+            help=METHODS[url.recall("cam_method") or DEFAULT].scale if (url.recall("cam_method") or DEFAULT) in METHODS else None,
+        )  # fmt: skip
+        opacity = st.slider("Map's opacity", 0, 100, 70, 5, format="%d%%", key="opacity", width=220)
     runs = (run, *(other for other in others if other.id == beside))
-    return View(runs, len(run.classes) if top == "all" else min(int(top), len(run.classes)), opacity / 100, target)
+    return View(runs, len(run.classes) if top == "all" else min(int(top), len(run.classes)), opacity / 100, target, method)

@@ -21,6 +21,7 @@ from engine.judgement import SURE, UNKNOWN, UNSURE
 _POLL = 2.0  # seconds
 _PAGE = 60
 _PAIRS = 6
+_HEIGHT = 600  # pixels of the table
 _ROWS = 2000  # rows that the table shows at once
 _VERDICTS = {
     SURE: "sure",
@@ -217,11 +218,12 @@ def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
     frame = pd.DataFrame({"picture": [routes.thumbnail(of, number) for number in shown["number"]]})
     frame = frame.join(shown.drop(columns=["number", "probabilities", "differ"]).reset_index(drop=True))
     frame["may_be"] = frame["may_be"].map(" or ".join)
+    frame["verdict"] = frame["verdict"].map(lambda kind: _VERDICTS.get(kind, ""))
     frame = frame.loc[:, (frame.notna() & (frame != "")).any()]
     if len(view.runs) == 1:
         frame = frame.drop(columns=view.run.id, errors="ignore")
     picked = st.dataframe(
-        frame, key=f"asked-table-{of.id}", hide_index=True, row_height=56, on_select="rerun", selection_mode="single-row",
+        frame, key=f"asked-table-{of.id}", hide_index=True, row_height=56, height=_HEIGHT, on_select="rerun", selection_mode="single-row",
         column_config={
             "picture": st.column_config.ImageColumn("Picture", width="small"), "name": "File", "true": "Folder",
             "error": "Unreadable", "predicted": "Answer", "verdict": "Verdict", "may_be": "May be",

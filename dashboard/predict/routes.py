@@ -16,6 +16,7 @@ from engine.batch.store import Batch, batch
 from engine.data.datasets import dataset
 from engine.data.images import ImageError, load_square
 from engine.errors import UserError
+from engine.explain.methods import DEFAULT, method
 from engine.runs import Run, run
 from engine.thumbnails import of_file
 
@@ -34,9 +35,9 @@ def seen(of: Batch, number: int) -> str:
     return f"/seen/{of.id}/{number}.jpg"
 
 
-def looked(run: Run, of: Batch, number: int, name: str) -> str:
-    """The same square under the map of where the run looked for a class."""
-    query = urlencode({"class": name, "of": run.checkpoint})
+def looked(run: Run, of: Batch, number: int, name: str, method: str) -> str:
+    """The same square under a method's map of where the run looked for a class."""
+    query = urlencode({"class": name, "by": method, "of": run.checkpoint})
     return f"/looked/{run.id}/{of.id}/{number}.jpg?{query}"
 
 
@@ -62,7 +63,8 @@ def _looked(request: Request) -> Response:
         name = request.query_params.get("class", "")
         if name not in one.classes:
             raise UserError(f"The run {one.id} knows no such class.")
-        heatmap = cached.attention(one, of, request.path_params["number"], one.classes.index(name))
+        by = method(request.query_params.get("by", DEFAULT)).name
+        heatmap = cached.attention(one, of, request.path_params["number"], one.classes.index(name), by)
         # Each picture shows its own strongest place in full.
         scaled = Image.fromarray(heatmap / max(float(heatmap.max()), 1e-7)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
         square = load_square(_picture(request), SIDE)

@@ -113,13 +113,15 @@ def test_two_runs_stand_side_by_side_with_their_mean(tab, run, scenes):
     assert tab.figure(key)["data"] == tab.figure(f"{key}-{run.id}")["data"] == tab.figure(f"{key}-second")["data"]
 
 
-def test_where_it_looked_is_for_the_class_that_was_chosen(tab, run, scenes):
+def test_where_it_looked_is_for_the_class_and_by_the_method_that_were_chosen(tab, run, scenes):
     tab.open("predict", run=run.id)
     upload(tab, ("sea.png", scenes("sea")[0].read_bytes()))
     pane = f"pane-detail-{tab.url('batch')}-0"
     assert "class=sea" in tab.data(pane)["over"]
     tab.choose("cam_class", "glacier")
     assert "class=glacier" in tab.data(pane)["over"]
+    tab.choose("cam_method", "layer-cam")
+    assert "by=layer-cam" in tab.data(pane)["over"]
     tab.choose("opacity", 0)
     assert tab.data(pane)["over"] == ""
 

@@ -1,5 +1,6 @@
 """Answering many pictures in the background: a process of its own, which goes on where it, or another, was ended."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -47,9 +48,10 @@ def work(of: Batch, report: Report) -> None:
         if novelty.load(one) is None:
             _prepare(one, loaded, report)
         judge = judgement.judge([one])
-        for rows in answer(of, one, loaded, judge):
-            done += len(rows)
-            report(f"answers of {one.id}", done, total)
+        with contextlib.closing(answer(of, one, loaded, judge)) as going:
+            for rows in going:
+                done += len(rows)
+                report(f"answers of {one.id}", done, total)
 
 
 def _prepare(one: Run, loaded: "Model", report: Report) -> None:  # noqa: F821

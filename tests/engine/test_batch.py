@@ -13,6 +13,7 @@ from engine.batch import answers, job, store
 from engine.batch.table import flat, labelled, table, together, write
 from engine.errors import UserError
 from engine.intake import Item
+from engine.jobs import Stopped
 from engine.judgement import judge
 from engine.predict import predict
 
@@ -177,6 +178,18 @@ def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, pa
     for batch, one in zip(asked, alone, strict=True):
         assert np.abs(said[batch.id] - one.probabilities).max() < 0.01
         batch.delete()
+
+
+def test_what_a_stopped_job_has_answered_is_kept(run, asked, monkeypatch):
+    def stop(phase, done, total):
+        if phase.startswith("answers"):
+            raise Stopped
+
+    monkeypatch.setattr(job.Job, "start", lambda self: None)
+    job.start(asked, [run])
+    with pytest.raises(Stopped):
+        job.work(asked, stop)
+    assert answers.missing(asked, run) == []
 
 
 def test_a_process_answers_in_the_background_and_goes_on_where_it_was_ended(run, loaded, asked, wait):

@@ -1,7 +1,9 @@
 """The whole way from pixels to calibrated probabilities as one module, and the files that it becomes."""
 
+import contextlib
 import copy
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +54,7 @@ def write_onnx(portable: Portable, said: Described, file: Path) -> None:
 
     example = _example(said)
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
+        with warnings.catch_warnings(), _plain_attention(), torch.inference_mode():
             warnings.simplefilter("ignore")  # the tracer's, on sizes that are fixed here
             # The exporter by tracing: the other needs two packages more, and fixes the number of pictures of some backbones.
             torch.onnx.export(
@@ -78,7 +80,7 @@ def describe(graph: "onnx.ModelProto", said: Described, file: Path) -> None:  # 
 def write_torchscript(portable: Portable, said: Described, file: Path) -> None:
     """A TorchScript file, traced, with the description among its extra files. Raises UserError."""
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
+        with warnings.catch_warnings(), _plain_attention(), torch.inference_mode():
             warnings.simplefilter("ignore")
             traced = torch.jit.trace(portable, (_example(said),), check_trace=False)
             torch.jit.save(traced, file, _extra_files={f"{KEY}.json": said.to_json()})
@@ -104,6 +106,17 @@ class Scripted:
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             return self._module(torch.from_numpy(squares)).numpy()
+
+
+@contextlib.contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Attention in operators that every format knows: torch's own shortcut for it is one that ONNX does not."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _example(said: Described) -> torch.Tensor:

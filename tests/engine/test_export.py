@@ -14,6 +14,7 @@ import torch
 from torchvision import models
 
 from engine import model, network, runs
+from engine.backbones import backbone
 from engine.data.datasets import add, dataset
 from engine.device import compute
 from engine.errors import UserError
@@ -125,14 +126,31 @@ def test_the_command_line_answers_from_a_file_as_from_the_run_and_without_torch(
             assert {top["class"]: top["probability"] for top in item["top"]} == pytest.approx(expected[item["path"]], abs=1e-3)
 
 
+def small(name, size):
+    """A transformer of torchvision, which the registry has in one large size alone, with a few layers."""
+    torch.manual_seed(0)
+    if name == "vit_b_16":
+        module = models.VisionTransformer(size, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=9)
+        torch.nn.init.normal_(module.heads.head.weight)
+    else:
+        module = models.SwinTransformer([4, 4], 12, [1, 1], [2, 2], window_size=[4, 4], num_classes=9)
+        torch.nn.init.normal_(module.head.weight)
+    return network.Trunk(backbone(name), module.eval(), 9, (0.5,) * 3, (0.5,) * 3)
+
+
 @pytest.mark.parametrize(
     ("name", "size", "views"),
-    [("timm:test_efficientnet", 64, "flip"), ("resnet18", 64, "one"), ("timm:test_vit", 160, "flip"), ("swin_t", 64, "one")],
+    [
+        ("timm:test_efficientnet", 64, "flip"),
+        ("resnet18", 64, "one"),
+        ("timm:test_vit", 160, "flip"),
+        ("swin_t", 64, "one"),
+        ("vit_b_16", 32, "flip"),
+    ],
 )
 def test_convolutions_and_transformers_answer_alike_for_any_number_of_pictures(tmp_path, name, size, views):
-    one = model.new(
-        network.build(name, "none", size), ("a", "b", "c"), size, compute("cpu", "float32"), 0, views
-    ).with_temperature(0.3)
+    trunk = small(name, size) if name in ("vit_b_16", "swin_t") else network.build(name, "none", size)
+    one = model.new(trunk, ("a", "b", "c"), size, compute("cpu", "float32"), 0, views).with_temperature(0.3)
     exact = Portable(one)
     portable.write_onnx(exact, described(one), tmp_path / "m.onnx")
     portable.write_torchscript(exact, described(one), tmp_path / "m.pt")

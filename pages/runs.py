@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard.compare import compare_two_of, compare_with
 from dashboard.header import header, need_dataset, need_run
 from dashboard.run_actions import deletion_notice, said_about
+from dashboard.run_against_run import compare_two_of, compare_with
 from dashboard.runs import best_of, compare_runs, configuration_of, filtered_runs, run_actions, table_of_runs, trash_panel
 from dashboard.touch import native_touch
 

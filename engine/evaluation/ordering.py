@@ -31,10 +31,11 @@ def confusability(matrix: np.ndarray) -> np.ndarray:
 
 
 def most_confused(matrix: np.ndarray, most: int) -> np.ndarray:
-    """The classes with the most errors, as truth or as answer, rising by index: at most `most` indices."""
-    errors = matrix - np.diag(np.diag(matrix))
-    order = np.argsort(-(errors.sum(axis=0) + errors.sum(axis=1)), kind="stable")
-    return np.sort(order[:most])
+    """The classes of the most confused pairs, rising by index: `most` indices, or all where there are fewer."""
+    both = np.triu(matrix + matrix.T, 1)
+    pairs = np.column_stack(np.unravel_index(np.argsort(-both, axis=None, kind="stable"), both.shape))
+    found = dict.fromkeys(pairs[both[tuple(pairs.T)] > 0].ravel().tolist())
+    return np.sort([*found, *(place for place in range(len(matrix)) if place not in found)][:most])
 
 
 def around(matrix: np.ndarray, classes: np.ndarray, most: int) -> np.ndarray:

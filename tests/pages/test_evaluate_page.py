@@ -167,6 +167,31 @@ def test_a_class_without_test_images_is_shown_as_one(tab, copied):
     assert counts(tab)[2].sum() == 0
 
 
+def test_of_many_classes_the_most_confused_stand_in_the_matrix_and_others_are_found(tab, copied):
+    classes = tuple(f"kind {number:02d}" for number in range(60))
+    table, rng = copied.predictions("test"), np.random.default_rng(0)
+    true = rng.integers(0, 50, len(table))
+    answers = np.eye(60)[np.where(np.arange(len(table)) < 10, (true + 1) % 50, true)] * 0.9 + 0.1 / 60
+    known = table[["image_id", "path", "content"]]
+    write_predictions(copied.path, "test", pd.concat([known, outcomes(true, answers)], axis=1), classes)
+    write_json(copied.path / "config.json", read_json(copied.path / "config.json") | {"classes": list(classes)})
+    tab.open("evaluate", dataset=copied.config.dataset, run=copied.id, split="test")
+    assert counts(tab).shape == (20, 20)
+    matrix = metrics.confusion(copied.predictions("test"), 60)
+    assert np.array_equal(counts(tab), matrix[np.ix_(tab.data("matrix")["ids"], tab.data("matrix")["ids"])])
+    assert "10 of the 10 errors" in tab.text
+    tab.choose("found-classes", [55])
+    assert tab.data("matrix")["names"] == ["kind 55"]
+    assert tab.url("classes") == "55"
+    tab.choose("found-classes", [])
+    tab.choose("shown", "all")
+    assert np.array_equal(counts(tab), matrix)
+    hostile = type(tab)().open(
+        "evaluate", dataset=copied.config.dataset, run=copied.id, split="test", classes="9" * 5000 + "_٣_-1"
+    )
+    assert counts(hostile).shape == (20, 20)
+
+
 def test_a_run_whose_dataset_is_gone_keeps_its_scores(tab, copied):
     shutil.rmtree(copied.path.parents[1] / "data" / copied.config.dataset)
     for question, said in (("errors", "with a wrong answer"), ("pairs", "The dataset of this run is gone")):

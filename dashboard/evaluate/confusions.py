@@ -64,7 +64,8 @@ def _choose_classes(classes: Sequence[str]) -> list[int] | None:
         st.segmented_control, "Classes", ["zoom", "all"], "shown", label_visibility="collapsed",
         format_func={"zoom": f"{_ZOOM} most confused", "all": f"all {len(classes)}"}.__getitem__,
     )  # fmt: skip
-    known = [int(text) for text in re.findall(r"[0-9]{1,4}(?![0-9])", url.recall(_FOUND) or "") if int(text) < len(classes)]
+    texts = (url.recall(_FOUND) or "").split("_")
+    known = [int(text) for text in texts if re.fullmatch("[0-9]{1,4}", text) and int(text) < len(classes)]
 
     def changed() -> None:
         url.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, words
-from dashboard.compare import compare
+from dashboard.beside import compare
 from dashboard.palette import class_colours
 from dashboard.predict import routes
 from dashboard.predict.controls import View

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import words
 
 _FOLDER = Path(__file__).parent
-_HTML, _CSS, _JS = ((_FOLDER / f"compare.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
+_HTML, _CSS, _JS = ((_FOLDER / f"beside.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
 
 
 def compare(picture: str, over: str, *, key: str, alt: str, label: str, opacity: float = 1.0, waiting: str = "Looking") -> None:

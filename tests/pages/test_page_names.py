@@ -43,7 +43,7 @@ def test_such_folders_are_classes(named):
     assert set(named.classes) == set(NAMES)
 
 
-@pytest.mark.parametrize("page", ["start", "explore", "augment", "train", "runs", "evaluate", "predict"])
+@pytest.mark.parametrize("page", ["start", "explore", "augment", "train", "runs", "evaluate", "clean", "predict"])
 def test_every_page_stands_and_no_name_is_markup(named, page):
     tab = Tab().open(page)
     words = tab.text + "".join(str(element.proto) for element in tab.at.image)

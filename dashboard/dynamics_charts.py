@@ -14,7 +14,7 @@ MOST_VARIABLE = 0.5  # the largest standard deviation of what lies between 0 and
 STATE_TINTS: Mapping[str, str] = {"early": GOOD, "late": "#219cd3", "forgotten": "#d67a2f", "never": "#d32865"}
 _NO_EPOCH = ("forgotten", "never")
 _LABELLED = 22  # bars that have room for their number
-_LARGEST = 30  # pixels of the fullest cell's mark
+_LARGEST = 24  # pixels of the fullest cell's mark
 
 
 def story_curve(story: pd.DataFrame) -> go.Figure:

@@ -69,7 +69,7 @@ def _said(summary: pd.DataFrame, epochs: int) -> None:
     part = {state: int(counts.get(state, 0)) for state in STATES}
     again = int((summary["forgettings"] > 0).sum())
     st.markdown(
-        f"Of **{len(summary):,} validation images** **{part['early']:,}** were learnt by epoch {-(-epochs // 2)} of {epochs}, "
+        f"Of **{len(summary):,} validation images**, **{part['early']:,}** were learnt by epoch {-(-epochs // 2)} of {epochs}, "
         f"**{part['late']:,}** later, **{part['forgotten']:,}** were recognised once and are wrong at the end, **{part['never']:,}** were "
         f"wrong in every epoch."
     )

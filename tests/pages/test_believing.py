@@ -124,12 +124,6 @@ def test_runs_without_an_image_in_common_are_said_to_be_so(tab, pair):
     assert "not scored one image in common" in tab.text.replace("\\", "")
 
 
-def test_the_report_is_made_and_offered_where_the_run_is_looked_at(tab, trained):
-    believed(tab, trained).press("Report").press("Make it")
-    assert any(label.startswith("Download (") for label in offered(tab))
-    tab.choose("report-kind", ".md").press("Make it")
-    assert any(label.startswith("Download (") and label.endswith("KB)") for label in offered(tab))
-
-
-def offered(tab: Tab) -> list[str]:
-    return [button.proto.label for button in tab.at.get("download_button")]
+def test_the_report_is_offered_where_the_run_is_looked_at(tab, trained):
+    believed(tab, trained).press("Report")
+    assert "Make it" in tab.buttons

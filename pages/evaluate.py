@@ -3,9 +3,10 @@
 import streamlit as st
 
 from dashboard import cached
-from dashboard.evaluate.questions import choose_question
+from dashboard.evaluate.questions import QUESTIONS
 from dashboard.evaluate.scored import scored, verdict
 from dashboard.header import header, need_run
+from dashboard.questions import choose_question
 from dashboard.report import report_button
 from dashboard.touch import native_touch
 
@@ -19,5 +20,5 @@ with report:
     report_button(answers.run, answers.split)
 if context.dataset is None:
     st.warning("The dataset of this run is gone: its scores stand, its pictures cannot be shown.", icon=":material/folder_off:")
-choose_question()(answers)
+choose_question(QUESTIONS, "ask")(answers)
 native_touch()

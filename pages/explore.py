@@ -8,10 +8,11 @@ from dashboard.explore.analysis import analysis_state
 from dashboard.explore.asked import Asked
 from dashboard.explore.bar import filter_bar
 from dashboard.explore.browser import browser
-from dashboard.explore.questions import choose_question
+from dashboard.explore.questions import QUESTIONS
 from dashboard.explore.states import facts_or_chips
 from dashboard.header import header, need_dataset
 from dashboard.map import within
+from dashboard.questions import choose_question
 from dashboard.touch import native_touch
 
 data = need_dataset(context := header("What is in the data?"))
@@ -20,7 +21,7 @@ asked = Asked(data, wanted, within(data, wanted), context.run, cached.colours(da
 filter_bar(data, cached.classes(data), wanted, context.run)
 facts_or_chips(asked)
 analysis_state(data)
-panel = choose_question()
+panel = choose_question(QUESTIONS, "question")
 answer, pictures = st.columns([5, 7], gap="large")
 with answer:
     panel(asked)

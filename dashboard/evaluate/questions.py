@@ -2,9 +2,6 @@
 
 from collections.abc import Callable
 
-import streamlit as st
-
-from dashboard import url
 from dashboard.evaluate.breaks import what_breaks_it
 from dashboard.evaluate.errors import what_does_it_confuse
 from dashboard.evaluate.learnt import when_did_it_learn
@@ -15,7 +12,6 @@ from dashboard.evaluate.trust import can_i_believe_it
 
 Panel = Callable[[Scored], None]
 
-# In this order, as far as they exist: errors, pairs, trust, slices, learnt, breaks.
 QUESTIONS: dict[str, tuple[str, Panel]] = {
     "errors": ("What does it confuse?", what_does_it_confuse),
     "pairs": ("Why these two?", why_these_two),
@@ -24,13 +20,3 @@ QUESTIONS: dict[str, tuple[str, Panel]] = {
     "learnt": ("When did it learn?", when_did_it_learn),
     "breaks": ("What breaks it?", what_breaks_it),
 }
-
-
-def choose_question() -> Panel:
-    """The panel of the question that is asked, kept in the URL."""
-    names = {title: key for key, (title, _) in QUESTIONS.items()}
-    asked = url.recall("question")
-    asked = asked if asked in QUESTIONS else next(iter(QUESTIONS))
-    tabs = st.tabs(list(names), default=QUESTIONS[asked][0], key=f"evaluate-tabs-{url.adopted()}", on_change="rerun")
-    opened = next((title for title, tab in zip(names, tabs, strict=True) if tab.open), QUESTIONS[asked][0])
-    return QUESTIONS[url.remember("question", names[opened])][1]

@@ -28,7 +28,7 @@ def believed(tab: Tab, of: Run, **query: str) -> Tab:
 
 
 def test_the_sceptic_is_answered_in_sentences_and_each_has_what_it_rests_on(tab, trained):
-    believed(tab, trained, question="trust")
+    believed(tab, trained, ask="trust")
     for said in (
         "The test images were scored once, at the end", "So few images say little", "None of them is a file of train",
         "embeddings have not been computed", "expected calibration error", "sure or more of",
@@ -41,20 +41,20 @@ def test_the_sceptic_is_answered_in_sentences_and_each_has_what_it_rests_on(tab,
 
 
 def test_a_coverage_that_is_asked_for_changes_the_sentence_above(tab, trained):
-    believed(tab, trained, question="trust", closer="Prediction sets").choose("coverage", "0.8")
+    believed(tab, trained, ask="trust", closer="Prediction sets").choose("coverage", "0.8")
     assert "should hold the truth in 80.0%" in tab.text.replace("\\", "")
     tab.choose("coverage", "0.99")
     assert "validation is too small for 4 of 4 classes" in tab.text.replace("\\", "")
 
 
 def test_on_validation_the_page_says_that_the_score_is_too_good(tab, trained):
-    tab.open("evaluate", dataset="scenes", run=trained.id, split="validation", question="trust", closer="Left to a person")
+    tab.open("evaluate", dataset="scenes", run=trained.id, split="validation", ask="trust", closer="Left to a person")
     assert "choices were made on them, so the score is too good" in tab.text
     assert "choose the test split" in tab.text
 
 
 def test_a_slice_shows_the_images_of_its_filter_and_opens_in_explore(tab, trained):
-    believed(tab, trained, question="slices", slice_by="class", slice_show="all")
+    believed(tab, trained, ask="slices", slice_by="class", slice_show="all")
     assert "class forest" in tab.at.get_by_key("slice").options
     shown = {item["caption"] for item in tab.items("slice-images")}
     assert shown == {tab.at.get_by_key("slice").value.partition("_")[2]}
@@ -70,7 +70,7 @@ def test_a_slice_shows_the_images_of_its_filter_and_opens_in_explore(tab, traine
 
 
 def test_too_few_images_for_a_slice_is_a_sentence(tab, trained):
-    believed(tab, trained, question="slices")
+    believed(tab, trained, ask="slices")
     assert "No slice has 20 images: there are 24 in all." in tab.text.replace("\\", "")
 
 
@@ -79,13 +79,13 @@ def test_a_table_that_is_cut_short_is_named_and_the_page_stands(tab, copied):
     table = pq.read_table(file).to_pandas()
     table["probabilities"] = [row[:2] for row in table["probabilities"]]
     write_predictions(copied.path, "test", table, copied.classes)
-    believed(tab, copied, question="trust")
+    believed(tab, copied, ask="trust")
     assert "cut short: a row has 2 probabilities for 4 classes" in tab.errors.replace("\\", "")
 
 
 def test_without_the_dataset_the_score_can_still_be_believed_or_not(tab, copied):
     shutil.rmtree(copied.path.parent.parent / "datasets" / "scenes", ignore_errors=True)
-    tab.open("evaluate", run=copied.id, split="test", question="trust")
+    tab.open("evaluate", run=copied.id, split="test", ask="trust")
     assert "This page failed" not in tab.text
 
 

@@ -28,7 +28,7 @@ def told(copied):
 
 
 def test_a_run_without_epochs_says_why_there_is_no_story(tab, trained):
-    tab.open("evaluate", question="learnt")
+    tab.open("evaluate", ask="learnt")
     assert "there are no epochs" in tab.text
     assert not tab.at.error
 
@@ -36,7 +36,7 @@ def test_a_run_without_epochs_says_why_there_is_no_story(tab, trained):
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_a_state_opens_just_its_images_and_stays_in_the_address(tab, told, split):
     run, found = told
-    tab.open("evaluate", question="learnt", split=split)
+    tab.open("evaluate", ask="learnt", split=split)
     counts = found["state"].value_counts()
     for state in ("early", "late", "forgotten", "never"):
         assert f"**{counts[state]:,}**" in tab.text
@@ -50,19 +50,19 @@ def test_a_state_opens_just_its_images_and_stays_in_the_address(tab, told, split
 
 def test_every_image_is_in_one_bar_and_in_one_square_of_the_map(tab, told):
     run, found = told
-    tab.open("evaluate", question="learnt")
+    tab.open("evaluate", ask="learnt")
     counts = [int(text.replace(",", "")) for text in tab.figure("learnt-bars")["data"][0]["text"]]
     assert sum(counts) == len(found)
     squares = [key for (key,) in tab.figure("learnt-map")["data"][0]["customdata"]]
     shown = []
     for square in squares:
-        tab = type(tab)().open("evaluate", question="learnt", learnt=square)
+        tab = type(tab)().open("evaluate", ask="learnt", learnt=square)
         shown += [item["id"] for item in tab.items("learnt-pictures")]
     assert sorted(shown) == sorted(run.predictions("validation")["image_id"])
 
 
 def test_what_was_not_measured_is_offered_with_the_time_it_takes(tab, trained):
-    tab.open("evaluate", question="breaks")
+    tab.open("evaluate", ask="breaks")
     assert "has not been measured for this run" in tab.text
     assert "asked about 24 test images" in tab.text
     assert "Measure" in tab.buttons
@@ -75,7 +75,7 @@ def test_a_measurement_that_failed_says_why_and_can_be_started_again(tab, copied
         raise UserError("The dataset is gone.", "Add it again.")
 
     job.run(fail)
-    tab.open("evaluate", question="breaks")
+    tab.open("evaluate", ask="breaks")
     assert "The measurement ended. The dataset is gone. Add it again." in tab.errors.replace("\\", "")
     assert "Measure" in tab.buttons
 
@@ -94,7 +94,7 @@ def measured(copied):
 
 
 def test_the_worst_damage_is_named_with_the_images_that_break_first_as_they_look_then(tab, measured):
-    tab.open("evaluate", question="breaks")
+    tab.open("evaluate", ask="breaks")
     answers = store.read(measured, "test")
     assert summary.sentence(answers).startswith("JPEG breaks it most")
     assert "JPEG breaks it most" in tab.text.replace("\\", "")

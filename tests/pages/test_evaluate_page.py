@@ -104,9 +104,9 @@ def test_only_the_open_question_is_computed(tab, trained, monkeypatch):
     asked = []
     panels = {key: (title, lambda scored, key=key: asked.append(key)) for key, (title, _) in questions.QUESTIONS.items()}
     monkeypatch.setattr(questions, "QUESTIONS", panels)
-    tab.open("evaluate", question="pairs")
+    tab.open("evaluate", ask="pairs")
     assert asked == ["pairs"]
-    assert tab.url("question") == "pairs"
+    assert tab.url("ask") == "pairs"
 
 
 def test_two_runs_are_laid_over_each_other_by_content(tab, copied):
@@ -160,9 +160,9 @@ def test_a_class_without_test_images_is_shown_as_one(tab, copied):
     table = copied.predictions("test")
     write_predictions(copied.path, "test", table[table["true"] != 2].reset_index(drop=True), copied.classes)
     for question in ("errors", "pairs"):
-        tab.open("evaluate", run=copied.id, split="test", question=question, cells="2-")
+        tab.open("evaluate", run=copied.id, split="test", ask=question, cells="2-")
         assert not tab.at.error
-    tab.open("evaluate", question="errors")
+    tab.open("evaluate", ask="errors")
     assert "0** images" in tab.text
     assert counts(tab)[2].sum() == 0
 
@@ -195,7 +195,7 @@ def test_of_many_classes_the_most_confused_stand_in_the_matrix_and_others_are_fo
 def test_a_run_whose_dataset_is_gone_keeps_its_scores(tab, copied):
     shutil.rmtree(copied.path.parents[1] / "data" / copied.config.dataset)
     for question, said in (("errors", "with a wrong answer"), ("pairs", "The dataset of this run is gone")):
-        again = type(tab)().open("evaluate", dataset=copied.config.dataset, run=copied.id, question=question)
+        again = type(tab)().open("evaluate", dataset=copied.config.dataset, run=copied.id, ask=question)
         assert "its pictures cannot be shown" in again.at.warning[0].value
         assert said in again.text
         assert not again.at.error
@@ -205,7 +205,7 @@ def test_a_run_whose_dataset_is_gone_keeps_its_scores(tab, copied):
 def test_a_pair_is_explained_with_its_figures(tab, trained):
     ranked = pairs.ranked(confusion(trained)).iloc[0]
     a, b = int(ranked["a"]), int(ranked["b"])
-    tab.open("evaluate", question="pairs")
+    tab.open("evaluate", ask="pairs")
     assert tab.url("between") == f"{a}-{b}"
     names = [f"**{trained.classes[place]}**" for place in (a, b)]
     assert (
@@ -223,7 +223,7 @@ def test_a_pair_is_explained_with_its_figures(tab, trained):
 
 @pytest.mark.slow
 def test_where_it_looks_on_average_is_a_click_away(tab, trained):
-    tab.open("evaluate", question="pairs")
+    tab.open("evaluate", ask="pairs")
     assert tab.pictures() == []
     tab.choose("looks", "on")
     ranked = pairs.ranked(confusion(trained)).iloc[0]

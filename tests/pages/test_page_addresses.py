@@ -9,7 +9,7 @@ HOSTILE = {
     "path": "'; DROP TABLE images; --", "sort": "NaN", "numbers": "1e999", "balance": "", "size": "XXL",
     "preset": "nope", "split_filter": "*", "cam": "maybe", "opacity": "NaN", "cam_class": "nobody", "examples": "99999999999999",
     "unknown": "%s%n", "pair": "9-9", "cells": "9-9_x_-_99999-1", "between": "<b>", "rows": "../x", "columns": "truth ", "order": "0",
-    "classes": "-1_zz_99999999", "question": "no",
+    "classes": "-1_zz_99999999", "question": "no", "ask": "no", "clean": "no",
 }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_evaluate_shows_them_letter_by_letter(named):
 
 
 def test_confused_pairs_show_them_letter_by_letter(named):
-    tab = Tab().open("evaluate", question="pairs")
+    tab = Tab().open("evaluate", ask="pairs")
     drawn = [{key: value for key, value in trace.items() if key != "customdata"} for trace in tab.figure("pairs-ranked")["data"]]
     assert "<b>bad" not in str([drawn, tab.figure("pairs-ranked")["layout"], tab.text])
 

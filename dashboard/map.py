@@ -15,11 +15,11 @@ from dashboard.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.scatter import scatter
 from dashboard.selecting import AREA, Pick, from_corners, read
 from dashboard.server import about_url
+from dashboard.work import work_bar
 from engine import mapping
 from engine.data.answers import answers
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
-from engine.jobs import Work
 from engine.projection import FEWEST
 from engine.runs import Run
 
@@ -190,21 +190,12 @@ def _work(data: Dataset) -> bool:
         if busy and now.state != "working":
             st.rerun()
         if now.state == "working":
-            _bar(data, now)
+            work_bar(now, "The map", "stop_map", mapping.job(data.name).stop)
         elif now.state == "failed" and now.updated > mapping.drawn_at(data):
             st.error(f"The map was not drawn. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
 
     progress()
     return busy
-
-
-def _bar(data: Dataset, now: Work) -> None:
-    bar, action = st.columns([4, 1], vertical_alignment="center")
-    left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
-    count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
-    bar.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"The map: {now.phase}{count}")
-    if action.button("Stop", icon=":material/stop:", key="stop_map", help="What was computed is kept."):
-        mapping.job(data.name).stop()
 
 
 def _invitation(data: Dataset, images: int) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.clean.subject import Subject
+from dashboard.work import work_bar
 from engine.audit import job
 from engine.data.datasets import Dataset
 from engine.jobs import Job, Work
@@ -73,10 +74,4 @@ def _progress(working: Job, what: str) -> None:
     now = working.work()
     if now.state != "working":
         st.rerun()
-    bar, action = st.columns([5, 1], vertical_alignment="center")
-    left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
-    count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
-    share = min(now.done / now.total, 1.0) if now.total else 0.0
-    bar.progress(share, text=f"{what}: {words.literal(now.phase)}{count}")
-    if action.button("Stop", icon=":material/stop:", key=f"stop-{what}", help="What was computed is kept."):
-        working.stop()
+    work_bar(now, what, f"stop-{what}", working.stop)

@@ -12,8 +12,9 @@ from dashboard.evaluate.scored import Scored
 from dashboard.failure import told
 from dashboard.figure import CONFIG
 from dashboard.server import damaged_url
+from dashboard.work import work_bar
 from engine.data.datasets import dataset
-from engine.jobs import Job, Work
+from engine.jobs import Job
 from engine.robustness import measuring, store, summary
 from engine.robustness.corruptions import CORRUPTIONS
 from engine.runs import Run, runs
@@ -139,21 +140,12 @@ def _work(job: Job) -> bool:
         if busy and now.state != "working":
             st.rerun()
         if now.state == "working":
-            _bar(job, now)
+            work_bar(now, "", "stop_damage", job.stop)
         elif now.state == "failed":
             st.error(f"The measurement ended. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
 
     progress()
     return busy
-
-
-def _bar(job: Job, now: Work) -> None:
-    bar, action = st.columns([5, 1], vertical_alignment="center")
-    left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
-    count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
-    bar.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"{now.phase.capitalize()}{count}")
-    if action.button("Stop", icon=":material/stop:", key="stop_damage", help="What was measured is kept."):
-        job.stop()
 
 
 def _invitation(scored: Scored) -> None:

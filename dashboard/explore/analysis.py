@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import words
+from dashboard.work import work_bar
 from engine.data import analysis
 from engine.data.datasets import Dataset
 
@@ -20,15 +21,10 @@ def _state(data: Dataset, busy: bool) -> None:
     now = analysis.progress(data.name)
     if busy and now.state != "working":
         st.rerun()
-    text, action = st.columns([6, 1], vertical_alignment="center")
     if busy:
-        left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
-        count = f": {now.done:,} of {now.total:,}{left}" if now.total else ""
-        text.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"Looking at the images: {now.phase}{count}")
-        action.button(
-            "Stop", icon=":material/stop:", key="stop-analysis", help="What is done is kept.", on_click=_stop, args=(data,)
-        )
+        work_bar(now, "Looking at the images", "stop-analysis", lambda: analysis.stop(data.name))
         return
+    text, action = st.columns([6, 1], vertical_alignment="center")
     n = data.catalog.unmeasured()
     if now.state == "failed":
         text.error(f"The images could not be measured. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
@@ -39,7 +35,3 @@ def _state(data: Dataset, busy: bool) -> None:
     if action.button("Compute", icon=":material/play_arrow:", key="start-analysis"):
         analysis.start(data.name)
         st.rerun()
-
-
-def _stop(data: Dataset) -> None:
-    analysis.stop(data.name)

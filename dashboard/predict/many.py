@@ -10,6 +10,7 @@ from dashboard.palette import class_colours
 from dashboard.predict import routes
 from dashboard.predict.controls import View
 from dashboard.predict.detail import open_detail
+from dashboard.work import work_bar
 from engine import metrics
 from engine.batch import job
 from engine.batch.store import Batch
@@ -62,15 +63,7 @@ def many(of: Batch, view: View) -> None:
 
 def _state(of: Batch, view: View, now: Work, left: int) -> None:
     if now.state == "working":
-        text, action = st.columns([6, 1], vertical_alignment="center")
-        count = f": {now.done:,} of {now.total:,}" if now.total > 1 else ""
-        eta = f", {words.duration(now.eta)} left" if now.eta is not None else ""
-        text.progress(
-            min(now.done / now.total, 1.0) if now.total else 0.0, text=f"{words.literal(now.phase).capitalize()}{count}{eta}"
-        )
-        action.button(
-            "Stop", icon=":material/stop:", key="stop-batch", help="What is answered is kept.", on_click=job.job(of).stop
-        )
+        work_bar(now, "", "stop-batch", job.job(of).stop)
         return
     if now.state == "failed":
         st.error(words.literal(f"{now.message} {now.hint}"), icon=":material/error:")

@@ -1,0 +1,18 @@
+"""How far a job in the background is, and a button that ends it: the same line on every page."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import words
+from engine.jobs import Work
+
+
+def work_bar(now: Work, what: str, key: str, stop: Callable[[], None]) -> None:
+    """`what`: begins the line, before the phase ("" where the phase says it all). What a job has done is kept when it is ended."""
+    bar, action = st.columns([6, 1], vertical_alignment="center")
+    left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
+    count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
+    said = words.literal(f"{what}: {now.phase}" if what else now.phase.capitalize())
+    bar.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"{said}{count}")
+    action.button("Stop", icon=":material/stop:", key=key, help="What is done is kept.", on_click=stop)

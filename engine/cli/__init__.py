@@ -18,10 +18,10 @@ from engine.cli import (
     maps,
     models,
     predicting,
-    prediction,
     probing,
     proof,
     runs,
+    scoring,
     training,
 )
 from engine.cli.output import print_json
@@ -30,7 +30,7 @@ from engine.errors import UserError
 # In the order of the help.
 _FAMILIES = (
     data, maps, auditing, labels, models, augmentation, training, probing,
-    runs, prediction, predicting, confusing, evaluation, proof, explaining, handing_over, bench,
+    runs, scoring, predicting, confusing, evaluation, proof, explaining, handing_over, bench,
 )  # fmt: skip
 
 

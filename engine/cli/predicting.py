@@ -68,8 +68,8 @@ def _predict(args: argparse.Namespace) -> int:
 
     if args.out:
         check_file(Path(args.out))
-    files = expand(args.paths)
     asked = [_asked(name, bool(args.cam)) for name in dict.fromkeys([args.id, *args.beside])]
+    files = expand(args.paths)
     made = [_answers(one, files) for one in asked]
     found = table(_pictures(files), together(made, asked) if len(made) > 1 else made[0], _judge(asked))
     if args.out:

@@ -87,6 +87,7 @@ def test_a_click_on_a_cell_fills_the_gallery_with_exactly_its_images(tab, answer
         tab.click_cell(*cell, across, down)
         tab.chosen("-".join(map(str, cell)))
         expect(tab.tiles("cell-0")).to_have_count(min(60, len(behind(answers, *cell))))
+        expect(tab.tiles("cell-0").first).to_have_attribute("data-id", str(behind(answers, *cell)[0]))
         assert tab.ids("cell-0") == behind(answers, *cell)[:60]
     tab.see(f"{len(behind(answers, *pair))} images of {CLASSES[true]} taken for {CLASSES[predicted]}")
     tab.page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
@@ -156,11 +157,13 @@ def test_a_mistake_is_explained_under_the_lens_and_the_arrows_walk_on(tab, answe
         if key:
             tab.page.keyboard.press(key)
         expect(lens).to_contain_text(paths[place])
-        expect(lens).to_contain_text(f"{place + 1} of {len(paths)}.")
+        expect(lens).to_contain_text(f"{place + 1} of {len(paths)}")
         for words in ("What the network saw", *(f"What speaks for {CLASSES[c]}" for c in (pair[1], pair[0]))):
             expect(lens.get_by_text(words)).to_be_visible()
-        pictures = lens.locator("img").evaluate_all("all => all.map(image => [image.src, image.naturalWidth])")
-        assert len({source for source, _ in pictures}) == 3, "the picture, and a different map for each class"
+        # The picture, and a different map for each class, which takes the picture's place once it is there.
+        tab.page.wait_for_function(
+            "new Set([...document.querySelectorAll('[role=dialog] [data-testid=stImage] img')].map(image => image.src)).size === 3"
+        )
         tab.settled()
     tab.page.wait_for_function("[...document.querySelectorAll('[role=dialog] img')].every(image => image.naturalWidth === 224)")
     tab.picture(screenshots / "lens.png")
@@ -248,7 +251,7 @@ def test_a_deletion_is_undone_with_a_click(tab, server, trained, monkeypatch):
     tab.page.get_by_role("button", name="Undo").click()
     tab.page.wait_for_url(re.compile(f"run={run.id}"))
     assert run.path.is_dir()
-    tab.page.get_by_role("button", name="Delete").click()
+    tab.settled().page.get_by_role("button", name="Delete").click()
     tab.page.wait_for_url(re.compile(f"run={trained.name}"))
 
 

@@ -213,7 +213,7 @@ def test_who_is_too_many_is_told_to_come_again_and_who_waits_too_long_is_told_so
     held = threading.Event()
 
     async def scene():
-        inference = Inference(workers=1, waiting=2, seconds=0.3)
+        inference = Inference(workers=1, waiting=2, seconds=2)
         waiting = [asyncio.create_task(inference.ask(held.wait)) for _ in range(2)]
         await asyncio.sleep(0.05)
         with pytest.raises(Refused) as full:

@@ -104,15 +104,17 @@ class Tab:
     def click_cell(self, true: int, predicted: int, across: float = 0.5, down: float = 0.5) -> None:
         """Click into the cell, `across` and `down` as shares of its width and height, once the page stands still."""
         place = self.settled().cell(true, predicted, across, down)
-        while (again := self.cell(true, predicted, across, down)) != place:
-            place = again
+        while True:
+            self.page.evaluate("new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)))")
+            before, place = place, self.cell(true, predicted, across, down)
+            if place == before:
+                break
         self.page.mouse.click(*place)
 
     def cell(self, true: int, predicted: int, across: float = 0.5, down: float = 0.5) -> tuple[float, float]:
         """The place in the window of the cell of two classes, by their numbers: where the two headers cross."""
         place = self.page.wait_for_function(
-            """async ([row, column, across, down]) => {
-              await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)))
+            """([row, column, across, down]) => {
               const root = [...document.querySelectorAll(".st-key-matrix *")].find(node => node.shadowRoot)?.shadowRoot
               const heads = [`.rows [data-class="${row}"]`, `.columns [data-class="${column}"]`].map(at => root?.querySelector(at))
               if (!heads.every(head => head?.getBoundingClientRect().height)) return false

@@ -13,6 +13,6 @@ def work_bar(now: Work, what: str, key: str, stop: Callable[[], None]) -> None:
     bar, action = st.columns([6, 1], vertical_alignment="center")
     left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
     count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
-    said = words.literal(f"{what}: {now.phase}" if what else now.phase.capitalize())
+    said = f"{what}: {words.literal(now.phase)}" if what else words.literal(now.phase.capitalize())
     bar.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"{said}{count}")
     action.button("Stop", icon=":material/stop:", key=key, help="What is done is kept.", on_click=stop)

@@ -50,8 +50,11 @@ def detail(of: Batch, said: Said, view: View) -> None:
         )
         st.markdown(f"{'' if strange else badge(verdict)} {sentence(verdict, said.judge)}")
         bars(said, view, probabilities, key)
-        _novelty(said, view)
-        _nearest(of, said, view)
+        # Places of their own: what comes into them later must not close a menu that is open below.
+        with st.container():
+            _novelty(said, view)
+        with st.container():
+            _nearest(of, said, view)
         _right_class(said, view, key)
 
 

@@ -63,9 +63,12 @@ def test_a_copied_picture_is_pasted_and_told_its_right_class(tab, trained, pictu
     ImageOps.mirror(Image.open(pictures("sea"))).save(tmp_path / "mirrored.jpg")
     tab.open("predict")
     expect(tab.page.get_by_test_id("stFileUploaderDropzoneInput")).to_be_attached()
+    # The ear for pastes is a component: it comes after the script has run.
+    tab.page.wait_for_function("document.documentElement.dataset.scenescopePaste")
     content = base64.b64encode((tmp_path / "mirrored.jpg").read_bytes()).decode()
     tab.page.evaluate(PASTE, ["pasted.jpg", content])
     tab.see("Wrong? Say what it is")
+    expect(tab.page.get_by_text("is being measured")).to_have_count(0)
     tab.settled()
     tab.page.get_by_role("combobox", name="Right class").click()
     tab.page.get_by_role("option", name="glacier").click()

@@ -10,7 +10,7 @@ import psutil
 import torch
 import torch.distributed as dist
 
-from engine.depthwise import FastDepthwise
+from engine.convolutions import FastGradients
 from engine.errors import UserError
 
 
@@ -27,12 +27,12 @@ class Compute:
 
     @contextlib.contextmanager
     def autocast(self) -> Iterator[None]:
-        """Forward passes in `dtype`; on the CPU, with gradients of depthwise convolutions that oneDNN is fast on."""
+        """Forward passes in `dtype`; on the CPU, with gradients of convolutions that oneDNN is fast on."""
         with contextlib.ExitStack() as stack:
             if self.dtype != torch.float32:
                 stack.enter_context(torch.autocast(self.device.type, dtype=self.dtype))
             if self.device.type == "cpu" and torch.is_grad_enabled():
-                stack.enter_context(FastDepthwise())
+                stack.enter_context(FastGradients())
             yield
 
     def place(self, module: torch.nn.Module) -> torch.nn.Module:

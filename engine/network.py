@@ -140,9 +140,15 @@ def cam_layer(trunk: Trunk) -> str:
 
 
 def freeze_below(module: nn.Module, share: float) -> None:
-    """Leave the last `share` of the layers with parameters trainable, and stop the others' gradients."""
+    """Leave the last `share` of the layers with parameters trainable, and stop the others' gradients.
+
+    A frozen convolution takes its BatchNorm with it: together they are one frozen convolution.
+    """
     layers = [layer for layer in module.modules() if any(True for _ in layer.parameters(recurse=False))]
-    for layer in layers[: round(len(layers) * (1 - share))]:
+    count = round(len(layers) * (1 - share))
+    if 0 < count < len(layers) and isinstance(layers[count - 1], nn.Conv2d) and isinstance(layers[count], nn.BatchNorm2d):
+        count += 1
+    for layer in layers[:count]:
         for parameter in layer.parameters(recurse=False):
             parameter.requires_grad_(False)
 

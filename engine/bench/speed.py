@@ -41,13 +41,17 @@ class Plan:
 
 
 def train(plan: Plan, model: str | None = None) -> Iterator[Row]:
-    """All layers at 224 pixels (`model`, or ResNet-50), and the tail as `balanced` trains it (`model`, or the default).
+    """All layers at 224 pixels (`model`, or ResNet-50), all but the first as `best` trains them (BatchNorm keeps its statistics),
+    and the tail as `balanced` trains it (`model`, or the default).
 
-    The reference trains all layers in both. Ours reads decoded pictures, as a run does from its second epoch on; the
+    The reference trains all layers in each. Ours reads decoded pictures, as a run does from its second epoch on; the
     rows "first epoch" count the decoding as well. The tail is a whole training by the preset again and again: the frozen
     layers run at the epochs of its draws, and what they gave is read at the others.
     """
-    yield from _train(plan, model or "resnet50", "all layers", "fast", {"method": "finetune", "image_size": TRAIN_SIZE})
+    whole = {"method": "finetune", "image_size": TRAIN_SIZE}
+    yield from _train(plan, model or "resnet50", "all layers", "fast", whole)
+    share = {"trainable": PRESETS["best"]["trainable"]}
+    yield from _train(plan, model or "resnet50", "all layers but the first", "fast", whole | share)
     yield from _train(plan, model or DEFAULT, "tail", "balanced", {"image_size": PRESETS["balanced"]["image_size"]})
 
 

@@ -45,8 +45,11 @@ class Parts:
 
 
 def parts(module: nn.Module, config: Config, compute: Compute) -> Parts | None:
-    """The two parts of a trunk whose frozen layers are marked; None where all layers learn, or where it cannot be cut."""
-    if config.trainable == 1 or config.unfreeze_epochs:
+    """The two parts of a trunk whose frozen layers are marked; None where BatchNorm learns, or where it cannot be cut.
+
+    Where nothing is frozen for the whole training up to some place, the front is empty: the back still gains by its folding.
+    """
+    if config.trainable == 1:
         return None
     traced = folding.graph(module)
     side = full_size(config)
@@ -54,16 +57,17 @@ def parts(module: nn.Module, config: Config, compute: Compute) -> Parts | None:
     was_training = module.training
     module.eval()
     try:
-        cut = folding.split(folding.fold(traced), example) if traced else None
-        if cut is None:
+        if traced is None:
             return None
-        front, back = cut
+        folded = folding.fold(traced)
+        cut = None if config.unfreeze_epochs else folding.split(folded, example)
+        front, back = cut or (nn.Identity(), folded)
         with torch.no_grad():
             activations, expected = front(example), module(example)
             agree = folding.same(back(activations), expected)
     finally:
         module.train(was_training)
-    if not agree or not any(True for _ in front.parameters()):
+    if not agree:
         return None
     fast = compute.place(folding.fast(front, compute.dtype))
     return Parts(fast, back, tuple(activations.shape[1:]), compute.dtype)
@@ -112,8 +116,10 @@ class Kept:
 
 def kept(parts: Parts | None, batches: Batches, preprocessing: Preprocessing, compute: Compute) -> Kept | None:
     """Where activations can be kept: draws that come back, of pictures that are neither mixed nor resized, in one process."""
+    if parts is None or not any(True for _ in parts.front.parameters()):
+        return None
     config = batches.config
-    if parts is None or not config.draws or config.mixing != "none" or config.initial_size or compute.world > 1:
+    if not config.draws or config.mixing != "none" or config.initial_size or compute.world > 1:
         return None
     size = torch.empty(0, dtype=parts.dtype).element_size() * int(np.prod(parts.shape))
     if size * config.draws * len(batches.images.labels) > _MOST:

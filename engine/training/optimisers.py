@@ -17,9 +17,9 @@ def optimiser(network: Classifier, config: Config) -> torch.optim.Optimizer:
     parts = groups(network, config)
     if config.optimiser == "sgd":
         # Nesterov's method without momentum is plain gradient descent, which torch wants to hear said.
-        return torch.optim.SGD(parts, lr=config.peak_lr, momentum=config.momentum, nesterov=config.momentum > 0)
+        return torch.optim.SGD(parts, lr=config.peak_lr, momentum=config.momentum, nesterov=config.momentum > 0, fused=True)
     method = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
-    return method(parts, lr=config.peak_lr)
+    return method(parts, lr=config.peak_lr, fused=True)  # one pass over each tensor instead of six
 
 
 def groups(network: Classifier, config: Config) -> list[dict[str, Any]]:

@@ -1,11 +1,11 @@
-"""Depthwise gradients by the fast route are those of the plain one."""
+"""Gradients by the fast routes are those of the plain ones."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.depthwise import FastDepthwise
+from engine.convolutions import FastGradients
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -28,7 +28,21 @@ def test_the_gradients_are_those_of_float32_to_the_precision_of_bf16(kernel, str
     x = torch.randn(4, 16, 11, 9).bfloat16().float()
     with torch.no_grad():
         conv.weight.copy_(conv.weight.bfloat16())
-    fast = gradients(conv, x, FastDepthwise())
+    fast = gradients(conv, x, FastGradients())
+    for found, expected in zip(fast, gradients(conv, x, torch.autocast("cpu", enabled=False)), strict=True):
+        assert found.shape == expected.shape
+        assert torch.allclose(found, expected, rtol=0.05, atol=0.02 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_the_gradients_of_1x1_kernels_are_those_of_float32_to_the_precision_of_bf16(bias, layout):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(16, 24, 1, bias=bias)
+    x = torch.randn(4, 16, 11, 9).bfloat16().float().contiguous(memory_format=layout)
+    with torch.no_grad():
+        conv.weight.copy_(conv.weight.bfloat16())
+    fast = gradients(conv, x, FastGradients())
     for found, expected in zip(fast, gradients(conv, x, torch.autocast("cpu", enabled=False)), strict=True):
         assert found.shape == expected.shape
         assert torch.allclose(found, expected, rtol=0.05, atol=0.02 * float(expected.abs().max()))
@@ -36,9 +50,9 @@ def test_the_gradients_are_those_of_float32_to_the_precision_of_bf16(kernel, str
 
 def test_only_depthwise_convolutions_in_bf16_that_will_be_differentiated_take_the_route(monkeypatch):
     taken = []
-    monkeypatch.setattr("engine.depthwise._Depthwise.apply", lambda x, *rest: taken.append(x) or x)
+    monkeypatch.setattr("engine.convolutions._Depthwise.apply", lambda x, *rest: taken.append(x) or x)
     x, wide, full = torch.randn(2, 8, 9, 9), torch.randn(8, 1, 5, 5), torch.randn(8, 8, 5, 5)
-    with FastDepthwise():
+    with FastGradients():
         functional.conv2d(x, wide, groups=8)
         functional.conv2d(x.bfloat16(), full.bfloat16())
         functional.conv2d(x.bfloat16(), wide.bfloat16(), groups=8, dilation=2)

@@ -110,8 +110,9 @@ def test_a_module_that_decides_by_its_input_is_left_alone():
     assert frozen.parts(module, configure("x", "balanced"), compute("cpu", "float32")) is None
 
 
-def test_training_behind_frozen_parts_is_the_plain_training(monkeypatch):
-    settings = {"trainable": 0.5, "epochs": 2, "peak_lr": 0.01}
+@pytest.mark.parametrize("changes", [{"trainable": 0.5}, {"trainable": 0.99}, {"trainable": 0.9, "unfreeze_epochs": 1}])
+def test_training_behind_frozen_parts_is_the_plain_training(monkeypatch, changes):
+    settings = {"epochs": 2, "peak_lr": 0.01, **changes}
     quick = trainer(**settings)
     monkeypatch.setattr(finetune.frozen, "parts", lambda *_: None)
     plain = trainer(**settings)
@@ -120,6 +121,13 @@ def test_training_behind_frozen_parts_is_the_plain_training(monkeypatch):
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     for name, tensor in weights(plain).items():
         assert torch.allclose(weights(quick)[name], tensor, rtol=0.02, atol=1e-3), name
+
+
+def test_a_convolution_is_frozen_with_its_norm():
+    module = network.build("resnet18", "none", 64).module
+    network.freeze_below(module, 0.97)
+    frozen_ = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    assert frozen_ == {"conv1.weight", "bn1.weight", "bn1.bias"}
 
 
 def test_kept_activations_train_as_the_draws_themselves_would(monkeypatch):

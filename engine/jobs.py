@@ -19,6 +19,8 @@ from engine.lease import Lease, is_held
 
 _INTERVAL = 0.3  # seconds between two updates of the file
 _GRACE = 20.0  # seconds that an interpreter may need to start
+_LOST = 2.0  # seconds without the lease after which a process that had begun is gone
+_STARTING = "starting"
 
 Report = Callable[[str, int, int], None]  # phase, done, total; raises Stopped where the job is to end
 
@@ -61,7 +63,7 @@ class Job:
         if is_held(self._lease):
             return
         (self.folder / "stop").unlink(missing_ok=True)
-        self._write(Work("working", "starting"))
+        self._write(Work("working", _STARTING))
         subprocess.Popen(
             [sys.executable, "-m", self.module, self.argument],
             cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -82,7 +84,8 @@ class Job:
         document = read_json(self.folder / "work.json")
         known = {key: value for key, value in document.items() if key in Work.__dataclass_fields__} if document else {}
         found = Work(**known)
-        if found.state == "working" and not self.running and time.time() - found.updated > _GRACE:
+        patience = _GRACE if found.phase == _STARTING else _LOST
+        if found.state == "working" and time.time() - found.updated > patience and not self.running:
             return replace(found, state="failed", message="The process has ended.", hint="Start it again: it goes on.")
         return found
 

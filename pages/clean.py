@@ -9,7 +9,7 @@ from dashboard.header import header, need_dataset
 from engine.audit import found
 from engine.labels.edits import known_classes
 
-context = header("Which labels are wrong?")
+context = header("Which labels are wrong?", usable=True)
 data = need_dataset(context)
 of = Subject(data, found(data), context.run, known_classes(data), cached.colours(data))
 audit_state(of)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import url, words
 from dashboard.failure import told
+from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.labels import edits, overview, steps
 from engine.labels.edits import Choice, Decision
@@ -17,6 +18,18 @@ _SAID = "clean-said"  # what was done last, to be said
 def decide(data: Dataset, decisions: Sequence[Decision], finding: str = "") -> bool:
     """Write the decisions, in a callback; whether that was done. Where not, a sentence says why and nothing has changed."""
     return bool(decisions) and told(lambda: _say("", edits.decide(data, Choice(decisions, finding))))
+
+
+def named(row: Row, name: str | None, finding: str = "") -> Decision:
+    """That the image shows `name`. Where that is its folder's class already, nothing was wrong with it."""
+    if name == row.class_name == row.original:
+        return Decision(row.id, "keep", finding=finding)
+    return Decision(row.id, "relabel", name, finding)
+
+
+def kept(row: Row, finding: str = "") -> Decision:
+    """That the image is in with the label that it has, be it its folder's or one that was decided on."""
+    return named(row, row.class_name, finding)
 
 
 def undo_buttons(data: Dataset) -> None:

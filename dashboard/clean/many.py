@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from dashboard import url, words
-from dashboard.clean.deciding import decide, undo_buttons
+from dashboard.clean.deciding import decide, kept, undo_buttons
 from dashboard.clean.kinds import choose_part, to_decide
 from dashboard.clean.subject import Subject
 from dashboard.gallery import Tile, clear_selection, gallery, selection
@@ -41,7 +41,9 @@ def _actions(of: Subject, waiting: Sequence[Finding], about: Mapping[int, Findin
     chosen = [image for image in selection(_KEY) if image in about]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="clean-actions"):
         st.caption(f"{len(chosen):,} selected" if chosen else "Select pictures", width="content")
-        for action, label in (("keep", "Keep"), ("exclude", "Exclude"), ("unsure", "Not sure")):
+        rows = of.data.catalog.rows(chosen)
+        _button(of, "Keep", "keep", [kept(rows[i], name(about[i])) for i in chosen if i in rows])
+        for action, label in (("exclude", "Exclude"), ("unsure", "Not sure")):
             _button(of, label, action, [Decision(i, action, None, name(about[i])) for i in chosen])
         suggested = [Decision(i, "relabel", about[i].suggestion, name(about[i])) for i in chosen if about[i].suggestion]
         if any(found.suggestion for found in waiting):
@@ -85,9 +87,10 @@ def _keep_first(of: Subject, sets: Sequence[Finding]) -> None:
 
 def _tile(of: Subject, row: Row, finding: Finding) -> Tile:
     label = row.class_name or "no label"
+    why = finding.reason.replace("_", " ") or f"score {finding.score:.2f}"
     return Tile(
         id=row.id, src=thumbnail_url(of.data.name, row.id, row.hash), preview=preview_url(of.data.name, row.id, row.hash),
-        caption=label, notes=[row.split or "", f"score {finding.score:.2f}"], colour=of.colours.get(row.class_name),
+        caption=label, notes=[row.split or "", why], colour=of.colours.get(row.class_name),
         badge=finding.suggestion, badge_colour=of.colours.get(finding.suggestion),
         alt=f"{label}, {'the model says ' + finding.suggestion + ', ' if finding.suggestion else ''}{row.path}",
         facts={"Finding": finding.detail, "File": row.path, "Split": row.split or ""},

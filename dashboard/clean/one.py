@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import url, words
-from dashboard.clean.deciding import decide, undo_buttons
+from dashboard.clean.deciding import decide, kept, named, undo_buttons
 from dashboard.clean.evidence import evidence, probabilities
 from dashboard.clean.kinds import choose_part, to_decide
 from dashboard.clean.picture import fetch_ahead, large
@@ -17,7 +17,7 @@ from engine.labels.queue import name
 
 _PLACE, _PUT_OFF = "clean-place", "clean-put-off-ids"
 _KEYS = 9  # choices that a digit reaches
-_SHOWN = 6  # images of a set
+_ROW, _SHOWN = 6, 12  # images of a set: beside each other, and at most
 
 
 @st.fragment
@@ -78,7 +78,7 @@ def _finished(done: int) -> None:
 
 
 def _single(of: Subject, finding: Finding, row: Row) -> None:
-    picture, words_column = st.columns([6, 5], gap="large")
+    picture, words_column = st.columns(2, gap="large")
     with picture:
         large(of.data, row)
         _about(row)
@@ -94,21 +94,27 @@ def _set(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
     st.markdown(words.literal(finding.detail))
     _honest(rows)
     shown = rows[:_SHOWN]
-    for place, (column, row) in enumerate(zip(st.columns(max(len(shown), 2)), shown, strict=False)):
-        with column:
-            large(of.data, row, height="30vh")
-            _about(row)
-            others = [Decision(other.id, "keep" if other is row else "exclude") for other in rows]
-            st.button(
-                "Keep only this", key=f"clean-only-{place}", shortcut=str(place + 1), width="stretch",
-                on_click=_answer, args=(of, finding, others),
-            )  # fmt: skip
-    if len(rows) > _SHOWN:
-        st.caption(f"And {len(rows) - _SHOWN:,} more, which follow the decision.")
+    across = min(max(len(shown), 2), _ROW)
+    for first in range(0, len(shown), across):
+        for place, column in enumerate(st.columns(across)[: len(shown) - first], first):
+            with column:
+                _one_of(of, finding, rows, place)
+    if more := len(rows) - len(shown):
+        st.caption(f"The decision holds for the other {more:,} of them too.")
     _common(of, finding, rows)
     if len({row.class_name for row in rows}) > 1:
         st.caption("Or one class for all of them")
         _classes(of, finding, rows, keys=False)
+
+
+def _one_of(of: Subject, finding: Finding, rows: Sequence[Row], place: int) -> None:
+    row = rows[place]
+    large(of.data, row, height="30vh")
+    _about(row)
+    st.button(
+        "Keep only this", key=f"clean-only-{place}", shortcut=str(place + 1) if place < _KEYS else None, width="stretch",
+        on_click=_answer, args=(of, finding, [kept(other) if other is row else Decision(other.id, "exclude") for other in rows]),
+    )  # fmt: skip
 
 
 def _classes(of: Subject, finding: Finding, rows: Sequence[Row], keys: bool = True) -> None:
@@ -122,9 +128,9 @@ def _classes(of: Subject, finding: Finding, rows: Sequence[Row], keys: bool = Tr
         for place, one in enumerate(offered):
             st.button(
                 words.literal(words.plain(one)), key=f"clean-class-{place}", shortcut=str(place + 1) if keys else None,
-                type="primary" if one == finding.suggestion else "secondary", disabled=one == now,
-                help="Its label now" if one == now else None,
-                on_click=_answer, args=(of, finding, [Decision(row.id, "relabel", one) for row in rows]),
+                type="primary" if one == finding.suggestion else "secondary",
+                help="Its label now: it is kept" if one == now else None,
+                on_click=_answer, args=(of, finding, [named(row, one) for row in rows]),
             )  # fmt: skip
     if len(of.classes) > _KEYS:
         _any_class(of, finding, rows)
@@ -135,7 +141,7 @@ def _any_class(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
 
     def changed() -> None:
         if chosen := st.session_state[key]:
-            _answer(of, finding, [Decision(row.id, "relabel", chosen) for row in rows])
+            _answer(of, finding, [named(row, chosen) for row in rows])
 
     st.selectbox(
         "Another class", of.classes, index=None, key=key, format_func=words.plain, placeholder="Another class",
@@ -146,14 +152,16 @@ def _any_class(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
 def _common(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
     """Keep, exclude, not sure: for whatever was found."""
     many = len(rows) > 1
-    said = (("keep", "Keep all" if many else "Keep", "K"), ("exclude", "Exclude all" if many else "Exclude", "X"))
-    unlabelled = all(row.class_name is None for row in rows)
+    offered = {
+        "keep": ("Keep all" if many else "Keep", "K", [kept(row) for row in rows]),
+        "exclude": ("Exclude all" if many else "Exclude", "X", [Decision(row.id, "exclude") for row in rows]),
+        "unsure": ("Not sure", "U", [Decision(row.id, "unsure") for row in rows]),
+    }
+    if all(row.class_name is None for row in rows):
+        del offered["keep"]
     with st.container(horizontal=True, gap="small", key="clean-common"):
-        for action, label, key in (*(said[1:] if unlabelled else said), ("unsure", "Not sure", "U")):
-            st.button(
-                label, key=f"clean-{action}", shortcut=key,
-                on_click=_answer, args=(of, finding, [Decision(row.id, action) for row in rows]),
-            )  # fmt: skip
+        for action, (label, key, decisions) in offered.items():
+            st.button(label, key=f"clean-{action}", shortcut=key, on_click=_answer, args=(of, finding, decisions))
 
 
 def _answer(of: Subject, finding: Finding, decisions: Sequence[Decision]) -> None:

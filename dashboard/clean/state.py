@@ -21,22 +21,31 @@ def audit_state(of: Subject) -> None:
     if now.state == "working":
         st.fragment(_progress, run_every=_POLL)(job(of.data.name), "The audit")
         return
-    if now.state == "failed" and (of.audit is None or now.updated > of.audit.document["made"]):
+    if _failed(of, now):
         st.error(f"The audit did not come to its end. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
     if of.audit is None:
         _offer(of.data, now)
+    elif _failed(of, now):
+        _button(of.data, "Go on", "primary")
 
 
 def audit_age(of: Subject) -> None:
     """When the audit was made, whether the images have changed since, and a new one."""
-    if of.audit is None or job(of.data.name).work().state == "working":
+    now = job(of.data.name).work()
+    if of.audit is None or now.state == "working":
         return
     said = f"Audit of {of.audit.document['images']:,} images, {words.ago(of.audit.document['made'])}."
     stale = " Images or labels have changed since." if of.audit.stale(of.data) else ""
     with st.container(horizontal=True, vertical_alignment="center", key="audit-age"):
         st.caption(said + stale, width="content")
-        _button(of.data, "Audit again")
+        if not _failed(of, now):
+            _button(of.data, "Audit again")
         _worth(of.data)
+
+
+def _failed(of: Subject, now: Work) -> bool:
+    """Whether the last audit failed, and none has been made since."""
+    return now.state == "failed" and (of.audit is None or now.updated > of.audit.document["made"])
 
 
 def _offer(data: Dataset, now: Work) -> None:

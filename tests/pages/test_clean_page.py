@@ -71,6 +71,20 @@ def test_what_a_person_is_not_sure_of_waits(tab, audited):
     assert "All 3 findings of this kind are decided." in tab.text
 
 
+def test_what_was_relabelled_before_stays_so_when_it_is_kept(tab, audited):
+    copy = kept.found(audited).findings("exact_duplicate")["images"].iloc[0][0]
+    edits.relabel(audited, [copy], "glacier")
+    tab.open("clean", kind="exact_duplicate").press("Keep all")
+    assert "Alike 2\\." in tab.text
+    assert audited.catalog.get(copy).class_name == "glacier"
+
+
+def test_its_own_class_keeps_an_image(tab, audited):
+    tab.open("clean", kind="label_issue").press("sea")
+    assert actions(audited) == ["keep"]
+    assert "Doubted 1\\." in tab.text
+
+
 def test_one_of_a_set_is_kept_and_a_bulk_decision_is_one_step(tab, audited):
     tab.open("clean", kind="exact_duplicate")
     tab.at.button(key="clean-only-1").click()

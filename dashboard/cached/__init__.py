@@ -1,6 +1,6 @@
 """Every cache of the dashboard: each key holds what the answer depends on, so that nothing stale is shown."""
 
-from dashboard.cached.asked import alike, attention, judge, made
+from dashboard.cached.asked import alike, attention, judge, learnt_from, made
 from dashboard.cached.augmented import drawn, each_alone, mixed, square, withstood
 from dashboard.cached.catalogs import class_counts, classes, colours, drift
 from dashboard.cached.crossings import crossed, matrix_view, similarity_order
@@ -43,6 +43,7 @@ __all__ = [
     "index",
     "judge",
     "learnt",
+    "learnt_from",
     "made",
     "map_points",
     "matrix_view",

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.cached.loading import heavy
 from dashboard.cached.models import model
 from engine import judgement, novelty
-from engine.batch import answers
+from engine.batch import answers, familiar
 from engine.batch.store import Batch
 from engine.data.images import load_square
 from engine.judgement import Judge
@@ -26,6 +26,16 @@ def made(batch: Batch, run: Run) -> pd.DataFrame:
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Run: lambda run: run.id, Batch: lambda batch: batch.id})
 def _made(batch: Batch, run: Run, stamp: tuple) -> pd.DataFrame:
     return answers.made(batch, run)
+
+
+def learnt_from(runs: tuple[Run, ...], batch: Batch) -> frozenset[int]:
+    """`engine.batch.familiar.learnt_from` of a batch, which never changes."""
+    return _learnt_from(runs, batch, tuple(run.fingerprint for run in runs))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Run: lambda run: run.id, Batch: lambda batch: batch.id})
+def _learnt_from(runs: tuple[Run, ...], batch: Batch, fingerprints: tuple) -> frozenset[int]:
+    return familiar.learnt_from(runs, batch.pictures)
 
 
 def judge(runs: tuple[Run, ...]) -> Judge:

@@ -12,7 +12,7 @@ from dashboard.predict.controls import View
 from dashboard.predict.detail import open_detail
 from dashboard.work import work_bar
 from engine import metrics
-from engine.batch import job
+from engine.batch import familiar, job
 from engine.batch.store import Batch
 from engine.batch.table import flat, labelled, table, together
 from engine.errors import UserError
@@ -55,7 +55,7 @@ def many(of: Batch, view: View) -> None:
         _state(of, view, now, left)
         found = _found(of, view)
         if len(found):
-            _scores(found, view)
+            _scores(of, found, view)
             _pictures(of, found, view, busy)
 
     pictures()
@@ -93,8 +93,8 @@ def _found(of: Batch, view: View) -> pd.DataFrame:
     return found
 
 
-def _scores(found: pd.DataFrame, view: View) -> None:
-    known = labelled(found, view.run.classes)
+def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
+    known, left_out = familiar.fair(labelled(found, view.run.classes), cached.learnt_from(view.runs, of))
     if not len(known):
         return
     scores = metrics.evaluation(known, view.run.classes)
@@ -102,6 +102,8 @@ def _scores(found: pd.DataFrame, view: View) -> None:
         st.metric("Pictures in folders of its classes", f"{scores['n']:,}", width="content")
         st.metric("Accuracy", words.estimate(scores["accuracy"], percent=True), width="content")
         st.metric("Macro F1", words.estimate(scores["macro_f1"]), width="content")
+    if told := familiar.said(left_out, len(known), " and ".join(run.id for run in view.runs)):
+        st.caption(f":material/balance: {words.literal(told)}")
     with st.expander("Which it confuses, and the scores by class"):
         pairs, bars = st.columns([2, 3], gap="large")
         for row in metrics.confused_pairs(np.array(scores["confusion"]), view.run.classes).head(_PAIRS).itertuples():

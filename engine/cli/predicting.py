@@ -71,12 +71,13 @@ def _predict(args: argparse.Namespace) -> int:
     asked = [_asked(name, bool(args.cam)) for name in dict.fromkeys([args.id, *args.beside])]
     files = expand(args.paths)
     made = [_answers(one, files) for one in asked]
-    found = table(_pictures(files), together(made, asked) if len(made) > 1 else made[0], _judge(asked))
+    pictures = _pictures(files)
+    found = table(pictures, together(made, asked) if len(made) > 1 else made[0], _judge(asked))
     if args.out:
         write(flat(found, asked[0].classes), Path(args.out))
     overlays = _write_overlays(asked[0].model, files, found, Path(args.cam)) if args.cam else {}
     document = [_document(row, str(files[row.number]), asked, made, args.top, overlays) for row in found.itertuples()]
-    scores = _scores(found, asked[0].classes)
+    scores = _scores(found, asked, pictures)
     if args.json:
         ids, notes = [one.id for one in asked], [note for one in asked for note in one.model.notes]
         print_json({"run": ids[0], "runs": ids, "notes": notes, "predictions": document, **scores})
@@ -138,12 +139,17 @@ def _top(probabilities: np.ndarray, classes: Sequence[str], top: int) -> list[di
     return [{"class": classes[i], "probability": float(probabilities[i])} for i in order]
 
 
-def _scores(found: pd.DataFrame, classes: Sequence[str]) -> dict:
-    """Scores where the images lie in folders named like the run's classes; else nothing."""
+def _scores(found: pd.DataFrame, asked: Sequence[_Asked], pictures: Sequence["Picture"]) -> dict:  # noqa: F821
+    """Scores where the images lie in folders named like the run's classes, without those that it has learnt from; else nothing."""
+    from engine.batch import familiar
     from engine.batch.table import labelled
 
-    known = labelled(found, classes)
-    return {"scores": metrics.evaluation(known, classes)} if len(known) else {}
+    learnt = familiar.learnt_from([one.run for one in asked if one.run], pictures)
+    known, left_out = familiar.fair(labelled(found, asked[0].classes), learnt)
+    if not len(known):
+        return {}
+    told = familiar.said(left_out, len(known), " and ".join(one.id for one in asked))
+    return {"scores": metrics.evaluation(known, asked[0].classes), "learnt_from": left_out, "note": told}
 
 
 def _print(document: Sequence[dict], scores: dict) -> None:
@@ -155,6 +161,8 @@ def _print(document: Sequence[dict], scores: dict) -> None:
         score = scores["scores"]
         value, low, high = (score["accuracy"][key] for key in ("value", "low", "high"))
         print(f"{score['n']:,} lie in folders of its classes: accuracy {value:.4f}  (95%: {low:.4f} to {high:.4f})")
+        if scores["note"]:
+            print(scores["note"])
 
 
 def _write_overlays(answering: "Model", files: list[Path], found: pd.DataFrame, folder: Path) -> dict[int, str]:  # noqa: F821

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from engine import metrics, model, runs
-from engine.batch import answers, job, store
+from engine.batch import answers, familiar, job, store
 from engine.batch.table import flat, labelled, table, together, write
+from engine.data.datasets import dataset
 from engine.errors import UserError
 from engine.intake import Item
 from engine.jobs import Stopped
@@ -140,6 +141,28 @@ def test_class_folders_give_scores_and_the_table_a_file(run, loaded, asked, tmp_
     assert plain.filter(like="probability of").sum(axis=1)[0] == pytest.approx(1, abs=1e-5)
     with pytest.raises(UserError, match="no kind of table"):
         write(plain, tmp_path / "answers.xls")
+
+
+def test_pictures_that_a_run_has_learnt_from_are_left_out_of_its_score(run, finished, paint):
+    images = dataset("scenes").catalog
+    trained, unseen = (images.files(images.frame(split))[0] for split in ("train", "test"))
+    uploaded = store.keep(
+        "three", [*(Item(f"sea/{f.name}", f.read_bytes()) for f in (trained, unseen)), Item("sea/new.png", png(paint("sea", 1)))]
+    )
+    filed = store.keep_folder(unseen.parent.parent)
+    everything = store.keep_folder(finished.images)
+    try:
+        assert familiar.learnt_from([run], uploaded.pictures) == {0}
+        assert familiar.learnt_from([run], filed.pictures) == frozenset()
+        learnt = familiar.learnt_from([run], everything.pictures)
+        assert {everything.picture(n).file for n in learnt} == set(images.files(images.frame("train")))
+    finally:
+        for batch in (uploaded, filed, everything):
+            batch.delete()
+    known = pd.DataFrame({"number": [0, 1, 2]})
+    assert familiar.fair(known, frozenset({0}))[0]["number"].tolist() == [1, 2]
+    assert familiar.fair(known, frozenset({0, 1, 2}))[1] == 3 == len(familiar.fair(known, frozenset({0, 1, 2}))[0])
+    assert "1 more is" in familiar.said(1, 2, run.id) and "nothing about new" in familiar.said(3, 3, run.id)
 
 
 def test_the_mean_of_two_runs_puts_their_classes_in_one_order(run):

@@ -209,7 +209,7 @@ class Config:
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fast": {"method": "linear"},
     "balanced": {
-        "method": "finetune", "image_size": 160, "trainable": 0.51, "draws": 4, "epochs": 8, "patience": 0, "schedule": "onecycle",
+        "method": "finetune", "image_size": 192, "trainable": 0.51, "draws": 4, "epochs": 8, "patience": 0, "schedule": "onecycle",
         "warmup": 0.2, "ema": 0.99, "views": "flip",
     },
     "best": {
@@ -223,7 +223,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 PRESET_HELP: Mapping[str, str] = {
     "fast": "Frozen backbone, one linear layer on its features. Minutes on a laptop.",
-    "balanced": "The second half of the network fine-tuned at 160 pixels behind frozen layers that run once a draw. Minutes on a laptop.",
+    "balanced": "The second half of the network fine-tuned at 192 pixels behind frozen layers that run once a draw. Minutes on a laptop.",
     "best": "All layers but the first, longer, asked at a larger size than trained; averaged weights, mirrored views. Under an hour on a laptop.",
     "seed": "The recipe of the project that Scenescope replaces: ResNet-50, Adam at 1e-5, up to 30 epochs. A day on a laptop.",
 }

@@ -97,7 +97,7 @@ def make(of: Run, model: "Model", report: Report = lambda phase, done, total: No
     Raises UserError where the dataset has no images to compare with, and what `report` raises.
     """
     index = _bank(of, model, report)
-    vectors, _ = _features(of, model, "validation", report)
+    vectors, _ = features_of(of, model, "validation", report)
     k = min(NEIGHBOURS, len(index))
     measured = neighbours.nearest(index, vectors, k)[1][:, -1], model.energy_of(vectors)
     scale = Scale.of(*measured)
@@ -128,12 +128,12 @@ def _bank(of: Run, model: "Model", report: Report) -> Index:  # noqa: F821
     folder = cache_dir("novelty") / name
     if (known := neighbours.load(folder)) is not None:
         return known
-    vectors, frame = _features(of, model, "train", report, set(frame["id"]))
+    vectors, frame = features_of(of, model, "train", report, set(frame["id"]))
     marks = np.array([neighbours.mark(content) for content in frame["hash"]], np.uint64)
     return neighbours.write(folder, [(frame["id"].to_numpy(np.int64), marks, vectors)], {"digest": name, "key": key})
 
 
-def _features(
+def features_of(
     of: Run,
     model: "Model",  # noqa: F821
     split: str,

@@ -15,6 +15,7 @@ from engine.errors import UserError
 WORKERS = 2  # of the plain loop's DataLoader
 EMBED_SIZE, EMBED_BATCH = 224, 64
 TRAIN_SIZE, TRAIN_BATCH = 224, 32
+TAIL_SIZE = 160
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Plan:
 
 def train(plan: Plan, model: str | None = None) -> Iterator[Row]:
     """All layers at 224 pixels (`model`, or ResNet-50), all but the first as `best` trains them (BatchNorm keeps its statistics),
-    and the tail as `balanced` trains it (`model`, or the default).
+    and the tail as `balanced` trains it, at 160 (`model`, or the default).
 
     The reference trains all layers in each. Ours reads decoded pictures, as a run does from its second epoch on; the
     rows "first epoch" count the decoding as well. The tail is a whole training by the preset again and again: the frozen
@@ -52,7 +53,7 @@ def train(plan: Plan, model: str | None = None) -> Iterator[Row]:
     yield from _train(plan, model or "resnet50", "all layers", "fast", whole)
     share = {"trainable": PRESETS["best"]["trainable"]}
     yield from _train(plan, model or "resnet50", "all layers but the first", "fast", whole | share)
-    yield from _train(plan, model or DEFAULT, "tail", "balanced", {"image_size": PRESETS["balanced"]["image_size"]})
+    yield from _train(plan, model or DEFAULT, "tail", "balanced", {"image_size": TAIL_SIZE})
 
 
 def embed(plan: Plan, model: str | None = None) -> Iterator[Row]:

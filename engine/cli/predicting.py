@@ -1,6 +1,7 @@
 """`predict` and `novelty`."""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from engine import metrics, runs
-from engine.cli.output import json_flag, print_json, progress_line
+from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.errors import UserError
 from engine.judgement import UNKNOWN, UNSURE, USUAL, Judge, judge
 from engine.runs import Run
 
+_COLUMNS = ("told from the test images", "n", "test n", "AUROC (95%)", "flagged", "test images flagged")
 _SAID = {UNKNOWN: "none of these scenes?", UNSURE: "unsure"}
 
 
@@ -31,6 +33,12 @@ def register(commands: argparse._SubParsersAction) -> None:
     predict.set_defaults(command=_predict)
     unknown = commands.add_parser("novelty", help="learn what lies outside of a run's scenes, for the verdicts of predict")
     unknown.add_argument("id")
+    unknown.add_argument(
+        "--unlike", metavar="FOLDER", help="measure how well pictures of other things are told from the test images"
+    )
+    unknown.add_argument(
+        "--left-out", action="store_true", help="measure how well a class that was left out is told from the others"
+    )
     json_flag(unknown)
     unknown.set_defaults(command=_novelty)
 
@@ -188,12 +196,39 @@ def _novelty(args: argparse.Namespace) -> None:
     from engine import model, novelty
 
     show = progress_line("looking at the images")
-    found = novelty.load(run) or novelty.make(run, model.load(run.path), lambda phase, done, total: show(done, total))
+
+    def report(phase: str, done: int, total: int) -> None:
+        show(done, total)
+
+    loaded = model.load(run.path)
+    found = novelty.load(run) or novelty.make(run, loaded, report)
     kept = {key: found.document[key] for key in ("training", "validation", "neighbours", "accepted")}
+    measured = _measured(args, run, loaded, found, report)
     if args.json:
-        print_json({"run": run.id, **kept})
-    else:
+        print_json({"run": run.id, **kept, **({"told": [dataclasses.asdict(one) for one in measured]} if measured else {})})
+        return
+    print(
+        f"{run.id}: a picture is taken for none of its scenes where it is stranger than {kept['accepted']:.0%} of "
+        f"{kept['validation']:,} validation images, compared with {kept['training']:,} training images."
+    )
+    if measured:
+        print_table(_COLUMNS, [_row(one) for one in measured])
+    if args.left_out:
         print(
-            f"{run.id}: a picture is taken for none of its scenes where it is stranger than {kept['accepted']:.0%} of "
-            f"{kept['validation']:,} validation images, compared with {kept['training']:,} training images."
+            f"Mean AUROC over the classes left out: {np.mean([one.auroc.value for one in measured if one.of in run.classes]):.3f}"
         )
+
+
+def _measured(args: argparse.Namespace, run: Run, loaded: "Model", found: "Novelty", report: "Report") -> list["Told"]:  # noqa: F821
+    if not (args.unlike or args.left_out):
+        return []
+    from engine.evaluation import unlike
+    from engine.predict import expand
+
+    told = [unlike.other_things(run, loaded, found, expand([args.unlike]), report)] if args.unlike else []
+    return told + (list(unlike.left_out(run, loaded, report)) if args.left_out else [])
+
+
+def _row(told: "Told") -> tuple[str | int, ...]:  # noqa: F821
+    area = f"{told.auroc.value:.3f} ({told.auroc.low:.3f} to {told.auroc.high:.3f})"
+    return told.of, told.n, told.test, area, f"{told.flagged.value:.1%}", f"{told.test_flagged.value:.1%}"

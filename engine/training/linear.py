@@ -72,8 +72,12 @@ class LinearProbe:
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """The winner's class probabilities of other features: (n, classes), rows sum to 1."""
+        return softmax(self.logits(features), axis=1)
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """The winner's logits of other features: (n, classes)."""
         _, weight, bias = self.best
-        return softmax(self._standardised(features) @ weight.T + bias, axis=1)
+        return self._standardised(features) @ weight.T + bias
 
     def _standardised(self, features: np.ndarray) -> np.ndarray:
         return (features - self.mean) / self.scale

@@ -4,10 +4,13 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine import judgement, model, novelty, runs
 from engine.data.datasets import dataset
 from engine.data.images import load_square
+from engine.errors import UserError
+from engine.evaluation import unlike
 from engine.judgement import SURE, UNKNOWN, UNSURE
 
 
@@ -68,6 +71,26 @@ def test_pictures_unlike_any_scene_are_farther_off_than_scenes(run, loaded, meas
     scenes = strangeness(measured, loaded, squares(dataset("scenes"), "test"))
     odd = strangeness(measured, loaded, oddities())
     assert odd.min() > max(scenes.max(), 1)
+
+
+def test_how_well_other_things_are_told_is_measured_on_the_files_that_can_be_read(run, loaded, measured, tmp_path):
+    for i, picture in enumerate(oddities()):
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    (tmp_path / "words.png").write_text("no picture")
+    files = sorted(tmp_path.iterdir())
+    told = unlike.other_things(run, loaded, measured, files, lambda *_: None)
+    assert (told.n, told.test) == (4, len(dataset("scenes").catalog.frame("test")))
+    assert told.auroc.value == told.flagged.value == 1
+    assert told.auroc.low <= told.auroc.value <= told.auroc.high
+    with pytest.raises(UserError, match="None of these"):
+        unlike.other_things(run, loaded, measured, files[-1:], lambda *_: None)
+
+
+def test_a_class_that_was_left_out_is_told_better_than_by_chance(run, loaded):
+    told = list(unlike.left_out(run, loaded, lambda *_: None))
+    assert tuple(one.of for one in told) == run.classes
+    assert {one.n + one.test for one in told} == {len(dataset("scenes").catalog.frame("test"))}
+    assert np.mean([one.auroc.value for one in told]) > 0.75
 
 
 def test_another_model_does_not_take_it_for_its_own(run, measured):

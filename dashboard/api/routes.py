@@ -1,10 +1,12 @@
 """The handlers: guard, read, infer, answer."""
 
 import functools
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -40,8 +42,7 @@ def _guarded(handler: Handler) -> Handler:
 async def _predict(request: Request) -> JSONResponse:
     asked = await body.read(request)
     began = time.perf_counter()
-    answers, classes = await SHARED.ask(lambda: _answers(asked))
-    predictions = [_prediction(name, answer) for (name, _), answer in zip(asked.images, answers, strict=True)]
+    predictions, classes = await SHARED.ask(lambda: _predictions(asked))
     found = {
         "run": asked.run,
         "classes": list(classes),
@@ -63,19 +64,29 @@ async def _openapi(request: Request) -> JSONResponse:
     return JSONResponse(document(), headers=HEADERS)
 
 
-def _answers(asked: body.Asked) -> tuple[list, tuple[str, ...]]:
+def _predictions(asked: body.Asked) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Runs in a worker thread. Raises UserError for a run that is not there, or has no model yet."""
     # The server imports this file before Streamlit's runtime is there, which the caches want.
     from dashboard import cached
 
-    model = cached.model(runs.run(asked.run))
-    return cached.heavy("engine.predict").predict(model, [content for _, content in asked.images], asked.top), model.meta.classes
+    run = runs.run(asked.run)
+    model, judge = cached.model(run), cached.judge((run,))
+    answers = cached.heavy("engine.predict").predict(model, [content for _, content in asked.images], asked.top)
+    return [_prediction(name, one, judge) for (name, _), one in zip(asked.images, answers, strict=True)], model.meta.classes
 
 
-def _prediction(name: str, answer: Any) -> dict[str, Any]:
+def _prediction(name: str, answer: Any, judge: "Judge") -> dict[str, Any]:  # noqa: F821
     if answer.error:
         return {"name": name, "error": answer.error}
-    return {"name": name, "top": [{"class": label, "probability": value} for label, value in answer.top]}
+    far = float(judge.novelty(answer.features[None], np.array([answer.energy]))[0])
+    verdict = judge.verdict(answer.probabilities, far)
+    return {
+        "name": name,
+        "top": [{"class": label, "probability": value} for label, value in answer.top],
+        "verdict": verdict.kind,
+        "may_be": list(verdict.classes),
+        "novelty": None if math.isnan(far) else round(far, 4),
+    }
 
 
 def _known() -> list[dict[str, Any]]:

@@ -84,6 +84,8 @@ def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) ->
 
 
 def _schemas() -> dict[str, Any]:
+    from engine.judgement import SURE, UNKNOWN, UNSURE  # not when the server starts, which would wait for it
+
     text, number, names = {"type": "string"}, {"type": "number"}, {"type": "array", "items": {"type": "string"}}
     reference = {name: {"$ref": f"#/components/schemas/{name}"} for name in ("Answer", "Model", "Score")}
     error = {"error": text}
@@ -93,11 +95,19 @@ def _schemas() -> dict[str, Any]:
     scores = {"n": {"type": "integer"}, "accuracy": reference["Score"], "macro_f1": reference["Score"]}
     share = {"type": "number", "minimum": 0, "maximum": 1}
     top = {"type": "array", "items": _object({"class": text, "probability": share})}
+    judged = {
+        "verdict": {"enum": [SURE, UNSURE, UNKNOWN], "description": "unknown: none of the run's scenes, as far as it can tell"},
+        "may_be": names | {"description": "the classes that it may be, the most probable first"},
+        "novelty": {
+            "type": ["number", "null"],
+            "description": "above 1: stranger than nearly all validation images; null until `novelty` or the page Predict measured the run",
+        },
+    }
     return {
         "Error": _object(error, {"hint": text}),
         "Unreadable": _object(error, {"hint": text, **predictions}),
         "Predictions": _object(predictions),
-        "Answer": {"oneOf": [_object({"name": text, "top": top}), _object({"name": text, "error": text})]},
+        "Answer": {"oneOf": [_object({"name": text, "top": top, **judged}), _object({"name": text, "error": text})]},
         "Models": _object({"models": {"type": "array", "items": reference["Model"]}}),
         "Model": _object(
             {

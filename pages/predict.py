@@ -6,12 +6,14 @@ from dashboard import cached, words
 from dashboard.header import header, need_run
 from dashboard.predict.controls import controls
 from dashboard.predict.corrections import corrections
+from dashboard.predict.detail import forget_detail
 from dashboard.predict.few import FEW, few
 from dashboard.predict.many import many
 from dashboard.predict.unknown import prepared, preparing, unprepared
 from dashboard.predict.ways_in import about, chosen, examples, ways_in
 from engine.errors import UserError
 
+forget_detail()
 context = header("What is in this picture?", usable=True)
 run = need_run(context)
 cached.warm(run)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, words
+from dashboard import cached, charts, words
 from dashboard.beside import compare
 from dashboard.palette import class_colours
 from dashboard.predict import routes
@@ -30,6 +30,15 @@ class Said:
     @property
     def error(self) -> str:
         return next((row["error"] for row in self.rows.values() if row["error"]), "")
+
+
+def kept_answers(of: Batch, number: int, view: View) -> Said:
+    """What is kept of a picture that all runs of the view have answered."""
+    rows = {}
+    for run in view.runs:
+        made = cached.made(of, run)
+        rows[run.id] = made[made["number"] == number].iloc[0]
+    return Said(of.picture(number), rows, cached.judge(view.runs))
 
 
 def verdict_of(said: Said, view: View) -> tuple[np.ndarray, Verdict]:

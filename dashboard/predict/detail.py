@@ -19,20 +19,27 @@ from engine.judgement import UNKNOWN
 from engine.labels import edits
 
 _NEAREST = 8
+_OPEN = "detail-open"
 
 
-def open_detail(of: Batch, number: int, view: View) -> None:
+def open_detail(of: Batch, said: Said, view: View) -> None:
     """The dialog on one picture."""
-    _dialog(of, number, view)
+    st.session_state[_OPEN] = True
+    _dialog(of, said, view)
 
 
-@st.dialog("This picture", width="large")
-def _dialog(of: Batch, number: int, view: View) -> None:
-    rows = {}
-    for run in view.runs:
-        made = cached.made(of, run)
-        rows[run.id] = made[made["number"] == number].iloc[0]
-    detail(of, Said(of.picture(number), rows, cached.judge(view.runs)), view)
+def detail_is_open() -> bool:
+    return _OPEN in st.session_state
+
+
+def forget_detail() -> None:
+    """For the start of a whole run of the page, which closes the dialog."""
+    st.session_state.pop(_OPEN, None)
+
+
+@st.dialog("This picture", width="large", on_dismiss=forget_detail)
+def _dialog(of: Batch, said: Said, view: View) -> None:
+    detail(of, said, view)
 
 
 def detail(of: Batch, said: Said, view: View) -> None:

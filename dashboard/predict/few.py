@@ -82,4 +82,4 @@ def _card(of: Batch, said: Said, view: View) -> None:
             help="The nearest training images, and the right class where this is wrong.",
             type="tertiary",
         ):
-            open_detail(of, said.picture.number, view)
+            open_detail(of, said, view)

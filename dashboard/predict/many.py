@@ -8,8 +8,9 @@ from dashboard import cached, charts, url, words
 from dashboard.gallery import SIZES, Tile, gallery
 from dashboard.palette import class_colours
 from dashboard.predict import routes
+from dashboard.predict.answer import kept_answers
 from dashboard.predict.controls import View
-from dashboard.predict.detail import open_detail
+from dashboard.predict.detail import detail_is_open, open_detail
 from dashboard.work import work_bar
 from engine import metrics
 from engine.batch import familiar, job
@@ -50,7 +51,7 @@ def many(of: Batch, view: View) -> None:
     @st.fragment(run_every=_POLL if busy else None)
     def pictures() -> None:
         now = job.job(of).work()
-        if busy and now.state != "working":
+        if busy and now.state != "working" and not detail_is_open():  # drawing the page anew would close it
             st.rerun()
         _state(of, view, now, left)
         found = _found(of, view)
@@ -188,7 +189,7 @@ def _gallery(of: Batch, found: pd.DataFrame, view: View) -> None:
         tiles, key="asked", size=SIZES[1], of=of.id, empty="No answers of this kind.", label=f"{len(found):,} answers"
     )
     if picked.opened is not None and not of.picture(picked.opened).reason:
-        open_detail(of, picked.opened, view)
+        open_detail(of, kept_answers(of, picked.opened, view), view)
 
 
 def _tile(of: Batch, row: "pd.core.frame.Pandas", colours: dict[str, str]) -> Tile:
@@ -232,4 +233,4 @@ def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
         number = int(shown["number"].iloc[picked.selection.rows[0]])
         if not of.picture(number).reason and st.session_state.get("asked-opened") != number:
             st.session_state["asked-opened"] = number
-            open_detail(of, number, view)
+            open_detail(of, kept_answers(of, number, view), view)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import words
+from dashboard.predict.detail import detail_is_open
 from engine import novelty
 from engine.runs import Run
 
@@ -26,7 +27,9 @@ def preparing(run: Run) -> None:
     def state() -> None:
         now = novelty.job(run).work()
         if now.state != "working":
-            st.rerun()
+            if not detail_is_open():  # drawing the page anew would close it
+                st.rerun()
+            return
         count = f", {now.done:,} of {now.total:,}" if now.total > 1 else ""
         st.caption(
             f":material/hourglass_top: What lies outside of {words.literal(run.id)}'s scenes is being measured, once ({now.phase}{count}). "

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from dashboard.predict import unknown
 from engine import collection, model, novelty, runs
 from engine.batch import answers, job, store
 from engine.data.datasets import dataset
@@ -102,6 +103,16 @@ def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, 
     assert len(tab.items("asked")) == sea
     tab.choose("as", "table")
     assert f"{sea} of 16 answers" in tab.text
+
+
+def test_a_picture_opens_in_full_while_what_tells_the_unknown_is_made(tab, run, scenes, monkeypatch):
+    monkeypatch.setattr(unknown, "prepared", lambda run: False)
+    monkeypatch.setattr(unknown, "preparing", lambda run: None)
+    tab.open("predict", run=run.id)
+    upload(tab, *((f"{kind}.png", scenes(kind)[0].read_bytes()) for kind in ("sea", "forest")))
+    assert answers.missing(shown(tab), run) == [0, 1], "answers are kept when they are final"
+    tab.press("More")
+    assert "Wrong? Say what it is" in tab.text
 
 
 def test_two_runs_stand_side_by_side_with_their_mean(tab, run, scenes):

@@ -9,7 +9,7 @@ from engine.audit import kept
 from engine.audit.findings import finding
 from engine.data.datasets import dataset
 from engine.data.filters import Filter
-from engine.labels import edits
+from engine.labels import edits, worth
 
 
 @pytest.fixture
@@ -94,6 +94,21 @@ def test_one_of_a_set_is_kept_and_a_bulk_decision_is_one_step(tab, audited):
     assert audited.catalog.count(Filter(state="excluded")) == 2
     tab.press("Undo")
     assert audited.catalog.count(Filter(state="excluded")) == 1
+
+
+def test_images_worth_a_label_are_chosen_and_join_the_training_images_with_it(tab, audited, wait):
+    tab.open("clean").press("Choose images to label")
+    wait(lambda: worth.job(audited.name).work().state == "done")
+    tab = Tab().open("clean", kind="unlabelled")
+    assert "No label yet; the model would say" in tab.text.replace("\\", "")
+    assert "Keep" not in tab.buttons
+    first = tab.url("finding")
+    tab.press("sea")
+    [entry] = edits.log(audited).entries
+    assert (entry.was, entry.to, audited.catalog.get(entry.id).split) == (None, "sea", "train")
+    assert tab.url("finding") not in (None, first)
+    tab.press("Exclude").press("Not sure")
+    assert actions(audited) == ["relabel", "exclude", "unsure"]
 
 
 def test_the_log_is_shown_and_a_version_can_be_restored(tab, audited):

@@ -19,6 +19,16 @@ def gradients(conv, x, context):
     return [out.detach().float(), x.grad.float(), conv.weight.grad, *([conv.bias.grad] if conv.bias is not None else [])]
 
 
+def compare(conv, x):
+    """The fast gradients next to those of float32, all of weights that bf16 holds."""
+    with torch.no_grad():
+        conv.weight.copy_(conv.weight.bfloat16())
+    fast = gradients(conv, x, FastGradients())
+    for found, expected in zip(fast, gradients(conv, x, torch.autocast("cpu", enabled=False)), strict=True):
+        assert found.shape == expected.shape
+        assert torch.allclose(found, expected, rtol=0.05, atol=0.02 * float(expected.abs().max()))
+
+
 @pytest.mark.parametrize("kernel", [1, 3, 4, 5, 7, (3, 5)])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("padding", [0, 2, (1, 3)])
@@ -26,12 +36,7 @@ def test_the_gradients_are_those_of_float32_to_the_precision_of_bf16(kernel, str
     torch.manual_seed(0)
     conv = nn.Conv2d(16, 16, kernel, stride, padding, groups=16)
     x = torch.randn(4, 16, 11, 9).bfloat16().float()
-    with torch.no_grad():
-        conv.weight.copy_(conv.weight.bfloat16())
-    fast = gradients(conv, x, FastGradients())
-    for found, expected in zip(fast, gradients(conv, x, torch.autocast("cpu", enabled=False)), strict=True):
-        assert found.shape == expected.shape
-        assert torch.allclose(found, expected, rtol=0.05, atol=0.02 * float(expected.abs().max()))
+    compare(conv, x)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -40,12 +45,7 @@ def test_the_gradients_of_1x1_kernels_are_those_of_float32_to_the_precision_of_b
     torch.manual_seed(0)
     conv = nn.Conv2d(16, 24, 1, bias=bias)
     x = torch.randn(4, 16, 11, 9).bfloat16().float().contiguous(memory_format=layout)
-    with torch.no_grad():
-        conv.weight.copy_(conv.weight.bfloat16())
-    fast = gradients(conv, x, FastGradients())
-    for found, expected in zip(fast, gradients(conv, x, torch.autocast("cpu", enabled=False)), strict=True):
-        assert found.shape == expected.shape
-        assert torch.allclose(found, expected, rtol=0.05, atol=0.02 * float(expected.abs().max()))
+    compare(conv, x)
 
 
 def test_only_depthwise_convolutions_in_bf16_that_will_be_differentiated_take_the_route(monkeypatch):

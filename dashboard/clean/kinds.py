@@ -39,7 +39,7 @@ def to_decide(part: Part) -> list[Finding]:
         st.caption("What is left are those of which you were not sure.")
         return list(part.unsure)
     # There from the start: a line that comes with the first one would move the picture away from under the eye.
-    only = st.toggle(f"Only the {len(part.unsure):,} of which you were not sure", key=_UNSURE, disabled=not part.unsure)
+    only = st.toggle(f"Only those of which you were not sure ({len(part.unsure):,})", key=_UNSURE, disabled=not part.unsure)
     return list(part.unsure if only and part.unsure else part.open)
 
 

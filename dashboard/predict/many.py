@@ -95,15 +95,15 @@ def _found(of: Batch, view: View) -> pd.DataFrame:
 
 
 def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
-    known, left_out = familiar.fair(labelled(found, view.run.classes), cached.learnt_from(view.runs, of))
-    if not len(known):
+    fair = familiar.fair(labelled(found, view.run.classes), cached.learnt_from(view.runs, of))
+    if not len(fair.rows):
         return
-    scores = metrics.evaluation(known, view.run.classes)
+    scores = metrics.evaluation(fair.rows, view.run.classes)
     with st.container(horizontal=True, gap="large", key="batch-scores"):
         st.metric("Pictures in folders of its classes", f"{scores['n']:,}", width="content")
         st.metric("Accuracy", words.estimate(scores["accuracy"], percent=True), width="content")
         st.metric("Macro F1", words.estimate(scores["macro_f1"]), width="content")
-    if told := familiar.said(left_out, len(known), " and ".join(run.id for run in view.runs)):
+    if told := fair.said(" and ".join(run.id for run in view.runs)):
         st.caption(f":material/balance: {words.literal(told)}")
     with st.expander("Which it confuses, and the scores by class"):
         pairs, bars = st.columns([2, 3], gap="large")

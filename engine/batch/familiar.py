@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -33,19 +34,29 @@ def learnt_from(runs: Iterable[Run], pictures: Sequence[Picture]) -> frozenset[i
     )
 
 
-def fair(known: pd.DataFrame, learnt: frozenset[int]) -> tuple[pd.DataFrame, int]:
-    """The rows of `engine.batch.table.labelled` that no run has learnt from, and how many were left out.
+@dataclass(frozen=True)
+class Fair:
+    """What may be scored: `rows` of `engine.batch.table.labelled` that no run has learnt from. `learnt`: how many pictures it has.
 
-    Where it has learnt from all of them: all of them, as there is nothing else to score.
+    `only`: there are no others, so that `rows` are these.
     """
+
+    rows: pd.DataFrame
+    learnt: int
+    only: bool
+
+    def said(self, names: str) -> str:
+        """A sentence on what was left out; "" where nothing was. `names`: the runs'."""
+        if not self.learnt:
+            return ""
+        if self.only:
+            return f"All of them are training images of {names}: the score says nothing about new pictures."
+        are = "is a training image" if self.learnt == 1 else "are training images"
+        return f"{self.learnt:,} more {are} of {names}, left out of the score."
+
+
+def fair(known: pd.DataFrame, learnt: frozenset[int]) -> Fair:
+    """The labelled pictures without those numbered `learnt`; all of them where nothing else is left."""
     seen = known["number"].isin(learnt)
-    return (known if seen.all() else known[~seen]), int(seen.sum())
-
-
-def said(left_out: int, scored: int, names: str) -> str:
-    """A sentence on what was left out of a score of `scored` pictures; "" where nothing was. `names`: the runs'."""
-    if not left_out:
-        return ""
-    if left_out == scored:
-        return f"All of them are training images of {names}: the score says nothing about new pictures."
-    return f"{left_out:,} more {'is a training image' if left_out == 1 else 'are training images'} of {names}, left out of the score."
+    only = bool(len(known) and seen.all())
+    return Fair(known if only else known[~seen], int(seen.sum()), only)

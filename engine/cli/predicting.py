@@ -153,11 +153,11 @@ def _scores(found: pd.DataFrame, asked: Sequence[_Asked], pictures: Sequence["Pi
     from engine.batch.table import labelled
 
     learnt = familiar.learnt_from([one.run for one in asked if one.run], pictures)
-    known, left_out = familiar.fair(labelled(found, asked[0].classes), learnt)
-    if not len(known):
+    fair = familiar.fair(labelled(found, asked[0].classes), learnt)
+    if not len(fair.rows):
         return {}
-    told = familiar.said(left_out, len(known), " and ".join(one.id for one in asked))
-    return {"scores": metrics.evaluation(known, asked[0].classes), "learnt_from": left_out, "note": told}
+    told = fair.said(" and ".join(one.id for one in asked))
+    return {"scores": metrics.evaluation(fair.rows, asked[0].classes), "learnt_from": fair.learnt, "note": told}
 
 
 def _print(document: Sequence[dict], scores: dict) -> None:

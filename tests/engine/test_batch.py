@@ -159,10 +159,17 @@ def test_pictures_that_a_run_has_learnt_from_are_left_out_of_its_score(run, fini
     finally:
         for batch in (uploaded, filed, everything):
             batch.delete()
-    known = pd.DataFrame({"number": [0, 1, 2]})
-    assert familiar.fair(known, frozenset({0}))[0]["number"].tolist() == [1, 2]
-    assert familiar.fair(known, frozenset({0, 1, 2}))[1] == 3 == len(familiar.fair(known, frozenset({0, 1, 2}))[0])
-    assert "1 more is" in familiar.said(1, 2, run.id) and "nothing about new" in familiar.said(3, 3, run.id)
+    known = pd.DataFrame({"number": [0, 1]})
+    half = familiar.fair(known, frozenset({0}))
+    assert (half.rows["number"].tolist(), half.learnt, half.said("x")) == (
+        [1],
+        1,
+        "1 more is a training image of x, left out of the score.",
+    )
+    every = familiar.fair(known, frozenset({0, 1, 2}))
+    assert (len(every.rows), every.learnt) == (2, 2)
+    assert "nothing about new pictures" in every.said("x")
+    assert familiar.fair(known, frozenset()).said("x") == ""
 
 
 def test_the_mean_of_two_runs_puts_their_classes_in_one_order(run):

@@ -4,8 +4,6 @@ One SQLite file a (backbone, weights, image size, arithmetic); one row an image 
 without loss in the range that networks use, so vectors are kept as float16.
 """
 
-import contextlib
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine.contents import embedding_table
 from engine.data.loading import decoded_batches
 from engine.device import Compute
 from engine.folding import inference
-from engine.home import cache_dir
 from engine.network import Preprocessing, Trunk, to_uint8_batch
 from engine.training.facts import Progress
 
@@ -37,32 +35,13 @@ class Cache:
     """Vectors by image content, for one backbone with one set of weights."""
 
     def __init__(self, key: str) -> None:
-        self.file = cache_dir("embeddings") / f"{key}.sqlite"
+        self._kept = embedding_table(key)
 
-    def get(self, contents: Sequence[str]) -> dict[str, np.ndarray]:
-        wanted = list(dict.fromkeys(contents))
-        known = {}
-        with self._connect() as connection:
-            for chunk in (wanted[i : i + 500] for i in range(0, len(wanted), 500)):
-                query = f"SELECT content, vector FROM vectors WHERE content IN ({','.join('?' * len(chunk))})"
-                known.update((content, np.frombuffer(vector, np.float16)) for content, vector in connection.execute(query, chunk))
-        return known
+    def get(self, wanted: Sequence[str]) -> dict[str, np.ndarray]:
+        return {content: np.frombuffer(vector, np.float16) for content, vector in self._kept.get(wanted)}
 
     def put(self, vectors: dict[str, np.ndarray]) -> None:
-        with self._connect() as connection:
-            rows = [(content, vector.tobytes()) for content, vector in vectors.items()]
-            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
-
-    @contextlib.contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.file, timeout=60)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("CREATE TABLE IF NOT EXISTS vectors (content TEXT PRIMARY KEY, vector BLOB NOT NULL)")
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+        self._kept.put((content, vector.tobytes()) for content, vector in vectors.items())
 
 
 def cache_key(trunk: Trunk, preprocessing: Preprocessing, compute: Compute) -> str:

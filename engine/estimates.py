@@ -12,9 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from engine.config import Config
+from engine.contents import embedding_table
 from engine.data.datasets import dataset
 from engine.files import read_json, write_json
 from engine.home import cache_dir
@@ -129,19 +128,10 @@ def _file(config: Config) -> Path:
     return cache_dir("speeds") / f"{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.json"
 
 
-def _missing(vectors: str, contents: Sequence[str]) -> int:
+def _missing(key: str, wanted: Sequence[str]) -> int:
     """How many of these contents the embedding cache does not hold."""
-    file = cache_dir("embeddings") / f"{vectors}.sqlite"
-    wanted = list(dict.fromkeys(contents))
-    if not file.is_file():
-        return len(wanted)
-    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+    kept, asked = embedding_table(key), set(wanted)
     try:
-        chunks = np.array_split(np.array(wanted), range(500, len(wanted), 500))
-        query = "SELECT COUNT(*) FROM vectors WHERE content IN ({})"
-        held = [connection.execute(query.format(",".join("?" * len(chunk))), chunk.tolist()).fetchone()[0] for chunk in chunks]
+        return len(asked - kept.known(asked)) if kept.file.is_file() else len(asked)
     except sqlite3.OperationalError:
-        return len(wanted)
-    finally:
-        connection.close()
-    return len(wanted) - sum(held)
+        return len(asked)

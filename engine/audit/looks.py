@@ -3,11 +3,9 @@
 One SQLite file in `cache/audit/`, committed as it goes: an audit that was killed goes on where it was.
 """
 
-import contextlib
 import hashlib
 import os
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from engine.contents import Contents
 from engine.data.images import ImageError, open_image, read_content
 from engine.files import content_hash
 from engine.home import cache_dir
 
 SIDE = 64  # pixels of the small grey picture, whatever the image's shape
 _CHUNK = 512  # images that a kill may cost
-_ASKED = 500  # values in one question to SQLite
 
 
 class Look(NamedTuple):
@@ -35,7 +33,7 @@ class Looks:
     """The looks of image contents, from the cache, or from another `folder`."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.file = (folder or cache_dir("audit")) / f"looks-{SIDE}.sqlite"
+        self._kept = Contents((folder or cache_dir("audit")) / f"looks-{SIDE}.sqlite", "looks", ["pixels", "small"])
 
     def complete(self, files: Sequence[Path], contents: Sequence[str], report: Callable[[int, int], None]) -> None:
         """Look at the contents that are not known yet; a file that cannot be read any more, or holds another, is passed over."""
@@ -49,35 +47,16 @@ class Looks:
                 for content, look in pool.map(_look, waiting[start : start + _CHUNK]):
                     looked += [(content, *look)] if look else []
                     report(had := had + 1, len(contents))
-                with self._connect() as connection:
-                    connection.executemany("INSERT OR REPLACE INTO looks VALUES (?, ?, ?)", looked)
+                self._kept.put(looked)
 
     def pixels(self, contents: Sequence[str]) -> dict[str, bytes]:
         """The hash of the pixels of each content that is known."""
-        return dict(self._ask("content, pixels", contents))
+        return dict(self._kept.get(contents, "pixels"))
 
     def pictures(self, contents: Sequence[str]) -> np.ndarray:
         """The small grey pictures of these contents, all of which are known: (n, SIDE, SIDE) uint8."""
-        small = dict(self._ask("content, small", contents))
+        small = dict(self._kept.get(contents, "small"))
         return _stacked([small[content] for content in contents])
-
-    def _ask(self, columns: str, contents: Sequence[str]) -> Iterator[tuple]:
-        with self._connect() as connection:
-            for start in range(0, len(contents), _ASKED):
-                asked = contents[start : start + _ASKED]
-                query = f"SELECT {columns} FROM looks WHERE content IN ({','.join('?' * len(asked))})"
-                yield from connection.execute(query, asked)
-
-    @contextlib.contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.file, timeout=60)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("CREATE TABLE IF NOT EXISTS looks (content TEXT PRIMARY KEY, pixels BLOB, small BLOB)")
-            with connection:
-                yield connection
-        finally:
-            connection.close()
 
 
 def look(image: Image.Image) -> Look:

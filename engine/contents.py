@@ -1,0 +1,54 @@
+"""What was computed of image contents, kept: a table by content hash in one SQLite file, committed as it goes."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from engine.home import cache_dir
+
+_ASKED = 500  # values in one question to SQLite
+
+
+class Contents:
+    """Rows of blobs by content: `table` with the `columns` named, in `file`. Several processes may read and write it at once."""
+
+    def __init__(self, file: Path, table: str, columns: Sequence[str]) -> None:
+        self.file, self._table, self._columns = file, table, tuple(columns)
+
+    def get(self, contents: Iterable[str], *columns: str) -> Iterator[tuple]:
+        """(content, value of each of the `columns`, or of all) of each content that is known, in no order."""
+        wanted = list(dict.fromkeys(contents))
+        chosen = ", ".join(("content", *(columns or self._columns)))
+        with self._connect() as connection:
+            for start in range(0, len(wanted), _ASKED):
+                asked = wanted[start : start + _ASKED]
+                query = f"SELECT {chosen} FROM {self._table} WHERE content IN ({','.join('?' * len(asked))})"
+                yield from connection.execute(query, asked)
+
+    def known(self, contents: Iterable[str]) -> set[str]:
+        """Those of the contents that have a row."""
+        return {content for content, *_ in self.get(contents, "1")}
+
+    def put(self, rows: Iterable[tuple]) -> None:
+        """Keep rows of (content, value of each column)."""
+        places = ", ".join("?" * (len(self._columns) + 1))
+        with self._connect() as connection:
+            connection.executemany(f"INSERT OR REPLACE INTO {self._table} VALUES ({places})", rows)
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.file, timeout=60)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            columns = ", ".join(f"{column} BLOB NOT NULL" for column in self._columns)
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (content TEXT PRIMARY KEY, {columns})")
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+
+def embedding_table(key: str) -> Contents:
+    """The cached embeddings of one backbone, with one set of weights (`engine.embeddings.cache_key`)."""
+    return Contents(cache_dir("embeddings") / f"{key}.sqlite", "vectors", ["vector"])

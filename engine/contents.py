@@ -18,6 +18,8 @@ class Contents:
 
     def get(self, contents: Iterable[str], *columns: str) -> Iterator[tuple]:
         """(content, value of each of the `columns`, or of all) of each content that is known, in no order."""
+        if not self.file.is_file():
+            return
         wanted = list(dict.fromkeys(contents))
         chosen = ", ".join(("content", *(columns or self._columns)))
         with self._connect() as connection:

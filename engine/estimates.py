@@ -130,8 +130,8 @@ def _file(config: Config) -> Path:
 
 def _missing(key: str, wanted: Sequence[str]) -> int:
     """How many of these contents the embedding cache does not hold."""
-    kept, asked = embedding_table(key), set(wanted)
+    asked = set(wanted)
     try:
-        return len(asked - kept.known(asked)) if kept.file.is_file() else len(asked)
+        return len(asked - embedding_table(key).known(asked))
     except sqlite3.OperationalError:
         return len(asked)

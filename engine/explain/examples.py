@@ -43,11 +43,8 @@ def own(model: "Model", data: Dataset) -> Own | None:  # noqa: F821
     """What the cache holds of the run's own embeddings of the training images; None where it does not hold nearly all."""
     from engine.embeddings import Cache, cache_key
 
-    cache = Cache(cache_key(model.trunk, model.preprocessing, model.compute))
-    if not cache.file.exists():
-        return None
     frame = data.catalog.frame("train")
-    known = cache.get(frame["hash"].tolist())
+    known = Cache(cache_key(model.trunk, model.preprocessing, model.compute)).get(frame["hash"].tolist())
     kept = frame[frame["hash"].isin(known)].sort_values("id")
     if not len(kept) or len(kept) < _ENOUGH * len(frame):
         return None

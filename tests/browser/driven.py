@@ -75,6 +75,12 @@ class Tab:
         """What the address carries as `key`."""
         return parse_qs(urlsplit(self.page.url).query, keep_blank_values=True).get(key, [None])[0]
 
+    def addressed(self, **wanted: str) -> None:
+        """The address carries, sooner or later, all of this."""
+        self.page.wait_for_url(
+            lambda url: wanted.items() <= {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}.items()
+        )
+
     def reload(self) -> "Tab":
         self.page.reload()
         return self

@@ -68,7 +68,7 @@ def test_a_copied_picture_is_pasted_and_told_its_right_class(tab, trained, pictu
     content = base64.b64encode((tmp_path / "mirrored.jpg").read_bytes()).decode()
     tab.page.evaluate(PASTE, ["pasted.jpg", content])
     tab.see("Wrong? Say what it is")
-    expect(tab.page.get_by_text("is being measured")).to_have_count(0)
+    expect(tab.page.get_by_text("is being measured")).to_have_count(0, timeout=120_000)
     tab.settled()
     tab.page.get_by_role("combobox", name="Right class").click()
     tab.page.get_by_role("option", name="glacier").click()

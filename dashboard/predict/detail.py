@@ -57,12 +57,10 @@ def detail(of: Batch, said: Said, view: View) -> None:
         )
         st.markdown(f"{'' if strange else badge(verdict)} {sentence(verdict, said.judge)}")
         bars(said, view, probabilities, key)
-        # Places of their own: what comes into them later must not close a menu that is open below.
-        with st.container():
-            _novelty(said, view)
-        with st.container():
-            _nearest(of, said, view)
         _right_class(said, view, key)
+        # Last: where these come later, nothing that a person is about to press moves.
+        _novelty(said, view)
+        _nearest(of, said, view)
 
 
 def _novelty(said: Said, view: View) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image
-from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, TimeoutError, expect
 
 TIMEOUT = 30_000  # ms for what a loaded two-core machine may take; nothing waits longer than it must
 LARGEST = 480_000  # bytes of a picture in the repository
@@ -70,6 +70,18 @@ class Tab:
         found = self.page.get_by_text(text).first
         expect(found).to_be_visible(timeout=within)
         return found
+
+    def pick(self, label: str, option: str) -> None:
+        """Choose in a select box. On a loaded machine a click may meet a page that is still moving: then once more."""
+        box, found = self.page.get_by_role("combobox", name=label), self.page.get_by_role("option", name=option)
+        for _ in range(5):
+            box.click()
+            try:
+                found.wait_for(timeout=TIMEOUT / 5)
+                break
+            except TimeoutError:
+                continue
+        found.click()
 
     def query(self, key: str) -> str | None:
         """What the address carries as `key`."""

@@ -60,7 +60,7 @@ def test_what_a_hidden_field_said_is_not_in_the_run(tab, start_run):
     tab.choose("balanced-method", "linear")
     tab.press("Train")
     (run,) = runs()
-    assert run.config == configure("scenes", "balanced", method="linear", image_size=160, **IDLE_WHEN_LINEAR)
+    assert run.config == configure("scenes", "balanced", method="linear", image_size=192, **IDLE_WHEN_LINEAR)
 
 
 def test_what_differs_from_the_preset_is_marked(tab, untrained):

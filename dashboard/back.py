@@ -11,12 +11,27 @@ import streamlit as st
 
 from dashboard import url
 
+_KNOWN = "back-known"  # the id of the step that was heard of last
+
 _JS = """
 // On the window: each time that it is mounted, this module may be a new one.
 const shared = (window.scenescopeBack ??= { byHand: false, page: location.pathname, search: location.search })
 
-export default function ({ setTriggerValue }) {
-  shared.went = (from, to) => setTriggerValue("went", { from, to })
+const AGAIN = 2000  // ms
+
+// Until Python has said that it knows: what is sent while the page is drawn can be lost.
+function tell() {
+  clearTimeout(shared.timer)
+  if (shared.step?.page !== location.pathname) shared.step = null
+  if (!shared.step) return
+  const app = document.querySelector("[data-testid=stApp]")
+  if (app?.dataset.testScriptState !== "running") shared.send(shared.step)
+  shared.timer = setTimeout(tell, AGAIN)
+}
+
+export default function ({ data, setTriggerValue }) {
+  shared.send = step => setTriggerValue("went", step)
+  if (shared.step && data?.known === shared.step.id) shared.step = null
   if (shared.listening) return
   shared.listening = true
 
@@ -37,7 +52,10 @@ export default function ({ setTriggerValue }) {
     Object.assign(shared, { byHand: false, page: location.pathname, search: location.search })
     if (page !== location.pathname) return
     event.stopImmediatePropagation()
-    shared.went(search, location.search)
+    // Of steps in quick succession, Python may know only where the first one began.
+    const from = [shared.step?.from, search].filter(Boolean).map(one => one.replace("?", "")).join("&")
+    shared.step = { id: String(Math.random()), page, from, to: location.search }
+    tell()
   }, { capture: true })
 }
 """
@@ -48,8 +66,10 @@ def back_and_forward() -> None:
 
     def went() -> None:
         event = st.session_state["back"].went
-        if isinstance(event, dict):
+        if isinstance(event, dict) and st.session_state.get(_KNOWN) != event.get("id"):
+            st.session_state[_KNOWN] = event.get("id")
             left, found = (dict(parse_qsl(str(event.get(end, "")).lstrip("?"), keep_blank_values=True)) for end in ("from", "to"))
             url.adopt(found, left)
 
-    st.components.v2.component("scenescope_back", js=_JS)(key="back", height=1, on_went_change=went)
+    known = {"known": st.session_state.get(_KNOWN)}
+    st.components.v2.component("scenescope_back", js=_JS)(key="back", data=known, height=1, on_went_change=went)

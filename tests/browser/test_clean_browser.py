@@ -1,6 +1,7 @@
 """Cleaning by keyboard: each key is a decision on the disk, and a tab that closes loses none."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -35,10 +36,17 @@ def actions(data):
     return [entry.action for entry in edits.log(data).entries]
 
 
-def press(tab, key):
-    """Press a key once the page listens: Streamlit binds its shortcuts after it has painted."""
-    tab.settled().page.evaluate("new Promise(done => requestIdleCallback(() => requestAnimationFrame(done)))")
-    tab.page.keyboard.press(key)
+def press(tab, data, key):
+    """Press a key until it is in the log: Streamlit binds its shortcuts some time after it has painted."""
+    before = len(actions(data))
+    for _ in range(3):
+        tab.settled().page.evaluate("new Promise(done => requestIdleCallback(() => requestAnimationFrame(done)))")
+        tab.page.keyboard.press(key)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            if len(actions(data)) > before:
+                return
+            tab.page.wait_for_timeout(50)
 
 
 def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(open_tab, doubted, wait):
@@ -48,15 +56,15 @@ def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(open_tab, doubt
     expect(picture).to_have_js_property("complete", True)
     first = picture.get_attribute("src")
     for key, number in (("2", 1), ("k", 2), ("x", 3)):  # glacier is the second class
-        press(tab, key)
+        press(tab, doubted, key)
         tab.see(f"Doubted number {number}.")
     assert actions(doubted) == ["relabel", "keep", "exclude"], "on the disk before the next finding is seen"
     tab.reload().on("clean").see("Doubted number 3.")
     for number in (2, 1, 0):
-        press(tab, "z")
+        press(tab, doubted, "z")
         tab.see(f"Doubted number {number}.")
     assert tab.page.locator("[data-testid=stHtml] img").first.get_attribute("src") == first
-    press(tab, "y")
+    press(tab, doubted, "y")
     tab.see(re.compile("Done again"))
     assert actions(doubted) == ["relabel", "keep", "exclude", "undo", "undo", "undo", "redo"]
 
@@ -64,7 +72,7 @@ def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(open_tab, doubt
 def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(open_tab, doubted):
     tab = open_tab().open("clean", "?dataset=doubted&kind=label_issue")
     tab.see("Doubted number 0.")
-    press(tab, "k")
+    press(tab, doubted, "k")
     tab.see("Doubted number 1.")
     tab.page.close()
     other = open_tab(390, 900, dark=True).open("clean", "?dataset=doubted&kind=label_issue")

@@ -70,11 +70,12 @@ def test_back_and_forward_lead_through_what_was_done(tab, demo):
     tab.page.wait_for_url(re.compile("question=look"))
     tab.settled().page.get_by_role("button", name="Clear all").click()
     tab.see("1,200 images in 6 classes")
+    shows(tab, ids(demo, Filter()))
     for text, question, shown in ((train, "look", 2), (train, "there", 2), (train, "there", 1)):
-        tab.page.go_back()
+        tab.settled().page.go_back()
         tab.addressed(filter=train.to_text(), question=question, page=str(shown))
         shows(tab, ids(demo, text, shown))
-    tab.page.go_forward()
+    tab.settled().page.go_forward()
     shows(tab, ids(demo, train, 2))
 
 

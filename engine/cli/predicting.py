@@ -200,8 +200,9 @@ def _novelty(args: argparse.Namespace) -> None:
     def report(phase: str, done: int, total: int) -> None:
         show(done, total)
 
-    loaded = model.load(run.path)
-    found = novelty.load(run) or novelty.make(run, loaded, report)
+    found = novelty.load(run)
+    loaded = model.load(run.path) if found is None or args.unlike or args.left_out else None
+    found = found or novelty.make(run, loaded, report)
     kept = {key: found.document[key] for key in ("training", "validation", "neighbours", "accepted")}
     measured = _measured(args, run, loaded, found, report)
     if args.json:

@@ -85,6 +85,7 @@ def test_back_and_forward_lead_through_what_was_done(tab, demo):
         tab.settled().page.go_back()
         tab.addressed(filter=train.to_text(), question=question, page=str(shown))
         shows(tab, ids(demo, text, shown))
+        assert (tab.query("filter"), tab.query("question"), tab.query("page")) == (train.to_text(), question, str(shown))
     tab.settled().page.go_forward()
     shows(tab, ids(demo, train, 2))
 

@@ -13,7 +13,7 @@ _DELETED = "deleted-runs"  # ids that this session deleted, the last one at the 
 
 
 def control_buttons(run: Run) -> None:
-    """Pause and stop while it runs; go on where it ended early."""
+    """Pause and stop while it runs; go on where it ended early; take what it has learnt so far."""
     status = run.status
     if status.active:
         if st.button(
@@ -35,6 +35,13 @@ def control_buttons(run: Run) -> None:
         help="Go on from the last checkpoint.",
     ):
         attempt(launcher.resume, run)
+    if launcher.can_finish(run) and st.button(
+        "Finish now",
+        icon=":material/flag:",
+        key=f"finish-{run.id}",
+        help="End the training here, and score the best epoch so far on validation and test.",
+    ):
+        attempt(launcher.finish, run)
 
 
 def more_buttons(run: Run) -> None:

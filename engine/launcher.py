@@ -22,7 +22,7 @@ from engine.files import locked, read_json, replacing, write_json
 from engine.home import PROJECT, runs_dir
 from engine.lease import Lease, holder
 from engine.pipelines import parse
-from engine.runs import PAUSE, Run
+from engine.runs import FINISH, PAUSE, Run
 
 _LOG_BYTES = 1 << 20  # of train.log that a resumed run keeps
 _RESUMABLE = "Only a stopped, failed or interrupted run can be resumed."
@@ -72,8 +72,8 @@ def create(config: Config) -> Run:
     return Run(path.name, path)
 
 
-def _launch(run: Run) -> None:
-    """Start the run's process. Of several launchers at the same moment one does; the others raise UserError."""
+def _launch(run: Run, word: str = "") -> None:
+    """Start the run's process, with the `word` in its marker. Of several launchers at once one does; the others raise UserError."""
     lease = Lease(run.path / "lease")
     try:
         if not lease.take():
@@ -82,6 +82,8 @@ def _launch(run: Run) -> None:
             raise UserError(f"The run {run.id} is finished.", _RESUMABLE)
         lease.clear()
         (run.path / "stop").unlink(missing_ok=True)
+        if word:
+            _mark(run, word)
         write_json(run.path / "status.json", {"state": "queued", "detail": "starting", "updated": time.time()})
         queue.join(run.path)
         _spawn(run, lease)
@@ -133,6 +135,26 @@ def pause(run: Run) -> None:
     _ask(run, PAUSE)
 
 
+def finish(run: Run) -> None:
+    """End the training here, or of a run that ended early where it is, and score the best epoch so far. Raises UserError."""
+    status = run.status
+    if status.state in ("evaluating", "finished"):
+        raise UserError(f"The training of {run.id} has ended: the run is {status.state}.")
+    if not can_finish(run):
+        raise UserError(f"{run.id} has no epoch yet that could be scored.", "Wait for its first epoch to end, or stop it.")
+    if status.active:
+        _mark(run, FINISH)
+    else:
+        dataset(run.config.dataset)
+        _launch(run, FINISH)
+
+
+def can_finish(run: Run) -> bool:
+    """Whether its training may end where it is: there is an epoch to score."""
+    training = run.status.state not in ("evaluating", "finished")
+    return training and run.config.method == "finetune" and bool(run.checkpoint)
+
+
 def resume(run: Run) -> None:
     """Go on from the last checkpoint; from the start where there is none."""
     status = run.status
@@ -145,9 +167,13 @@ def resume(run: Run) -> None:
 def _ask(run: Run, what: str) -> None:
     if not run.status.active:
         raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
+    _mark(run, what)
+
+
+def _mark(run: Run, word: str) -> None:
     # Whole or absent: the process reads the word as soon as the marker is there.
     with replacing(run.path / "stop", make_folder=False) as marker:
-        marker.write_text(what)
+        marker.write_text(word)
 
 
 def new_folder(preset: str, document: dict[str, Any]) -> Path:

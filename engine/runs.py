@@ -25,6 +25,7 @@ from engine.memo import unless_changed
 ACTIVE = ("queued", "preparing", "training", "evaluating")
 ENDED = ("finished", "stopped", "failed", "interrupted")
 PAUSE, PAUSED = "pause", "paused"  # the word in the `stop` marker, and the detail of a run that was stopped to go on later
+FINISH = "finish"  # the word in the `stop` marker that ends the training early, and not the run
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`runs list | show | stop | pause | resume | rename | note | tag | delete | restore | trash`."""
+"""`runs list | show | stop | pause | finish | resume | rename | note | tag | delete | restore | trash`."""
 
 import argparse
 import time
@@ -26,6 +26,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     add("show", _show, "state, scores and configuration of a run")
     add("stop", _stop, "finish the batch, save, end as stopped")
     add("pause", _pause, "the same, shown as paused: meant to be resumed")
+    add("finish", _finish, "end the training here and score the best epoch so far")
     add("resume", _resume, "go on from the last checkpoint")
     add("rename", _rename, "call the run something else; its id stays").add_argument("name", help="empty: its id again")
     add("note", _note, "write down what the run was for").add_argument("text", help="empty: no note")
@@ -87,6 +88,12 @@ def _pause(args: argparse.Namespace) -> int:
     run = runs.run(args.id)
     launcher.pause(run)
     return say(args, run, f"{run.id} will finish its batch, save and pause. Go on with: python -m engine runs resume {run.id}")
+
+
+def _finish(args: argparse.Namespace) -> int:
+    run = runs.run(args.id)
+    launcher.finish(run)
+    return say(args, run, f"{run.id} ends its training here; its best epoch is scored.")
 
 
 def _resume(args: argparse.Namespace) -> int:

@@ -101,6 +101,11 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
             saved = time.monotonic()
         if stopping:
             raise Stopped
+        if where.any_of(recorder.finish_requested() and bool(run.checkpoint)):
+            recorder.record(
+                Message(f"Ended on request after step {trainer.step} of {trainer.total_steps}: the best epoch counts.")
+            )
+            break
     return model.load(run.path, "best", where) if lead else current
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.files import read_json, sweep, write_json
+from engine.runs import FINISH
 from engine.training.facts import Fact, Message, Progress
 
 _STATUS_INTERVAL = 0.5  # seconds between two progress updates of status.json
@@ -69,7 +70,18 @@ class Recorder:
         _write_status(self.path, {**(known if isinstance(known, dict) else {}), "state": "queued", "detail": detail})
 
     def stop_requested(self) -> bool:
-        return self._ending or (self.path / "stop").exists()
+        return self._ending or self._asked() not in ("", FINISH)
+
+    def finish_requested(self) -> bool:
+        """Whether the training is to end here, and what it has learnt to be scored."""
+        return self._asked() == FINISH
+
+    def _asked(self) -> str:
+        """The word of the marker; "" where there is none."""
+        try:
+            return (self.path / "stop").read_text() or "stop"
+        except FileNotFoundError:
+            return ""
 
     def request_stop(self) -> None:
         """What SIGTERM does: the same as the marker file, for this process alone."""

@@ -82,3 +82,6 @@ class Silent:
 
     def stop_requested(self) -> bool:
         return False
+
+    def finish_requested(self) -> bool:
+        return False

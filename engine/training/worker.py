@@ -6,6 +6,7 @@ It holds the run's lease, waits for its turn, prepares, trains, evaluates; it wr
 import contextlib
 import faulthandler
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -25,6 +26,8 @@ from engine.training.record import Recorder, Stopped, last_status
 from engine.training.signals import heed
 
 _POLL = 0.5  # seconds between two looks at the queue
+_ROOM = 256 << 20  # bytes free on the disk: with less, a run that waited waits on
+_SHORT = "it is this run's turn, but the disk has less than 256 MB left: it starts as soon as there is space"
 
 
 def main(path: Path, descriptor: int | None = None) -> int:
@@ -103,8 +106,11 @@ def _remove_remains(path: Path) -> None:
 
 
 def _wait_for_turn(path: Path, recorder: Recorder) -> None:
-    """Wait, first come first served, until fewer runs than there are slots are ahead; raises Stopped where the wait is ended."""
-    slots, told = queue.slots(), -1
+    """Wait, first come first served, until fewer runs than there are slots are ahead; raises Stopped where the wait is ended.
+
+    A run that had to wait is not to fail one after the other with those before it, because the disk has run full meanwhile.
+    """
+    slots, told = queue.slots(), ""
     while True:
         if recorder.stop_requested():
             raise Stopped
@@ -112,11 +118,16 @@ def _wait_for_turn(path: Path, recorder: Recorder) -> None:
         if before is None:
             queue.join(path)
             continue
-        if len(before) < slots:
+        if len(before) >= slots:
+            said = _place(len(before) - slots)
+        elif told and shutil.disk_usage(path).free < _ROOM:
+            said = _SHORT
+        else:
             return
-        if len(before) != told:
-            told = len(before)
-            recorder.wait_in_queue(_place(told - slots))
+        if said != told:
+            told = said
+            with contextlib.suppress(OSError):  # the disk may be full to the last byte
+                recorder.wait_in_queue(said)
         time.sleep(_POLL)
 
 

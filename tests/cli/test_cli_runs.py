@@ -254,6 +254,10 @@ def test_a_detached_run_is_shown_stopped_resumed_and_deleted(engine, copy, wait)
     engine("runs", "pause", run_id, home=copy)
     wait(lambda: state() == "stopped")
     assert show()["detail"] == "paused"
+    engine("runs", "finish", run_id, home=copy)
+    wait(lambda: state() == "finished")
+    assert show()["results"]["test"]["n"] > 0
+    assert refused(engine("runs", "finish", run_id, home=copy), f"The training of {run_id} has ended: the run is finished.")
 
 
 def test_a_run_is_named_noted_tagged_deleted_and_restored(engine, copy, finished_session):

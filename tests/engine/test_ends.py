@@ -13,6 +13,7 @@ import victim
 from engine import launcher
 from engine.config import configure
 from engine.data import datasets
+from engine.errors import UserError
 from engine.history import history
 from engine.training import checkpoint
 
@@ -164,6 +165,57 @@ def test_a_disk_that_is_full_to_the_last_byte_is_a_sentence(create, start, small
     wait(lambda: steps(run)[-1] > saved.step + 1)
     sequence = [event["seq"] for event in run.events()[0]]
     assert sequence == list(range(1, len(sequence) + 1))
+
+
+def test_a_run_that_waited_does_not_start_on_a_disk_without_space(create, start, small_disk, wait):
+    first, second = create(), create()
+    for run in (first, second):
+        shutil.move(run.path, small_disk / run.id)
+        run.path.symlink_to(small_disk / run.id)
+    process = start(first)
+    wait(stepped(first))
+    start(second)
+    wait(lambda: "another run is computing" in second.status.detail)
+    launcher.stop(first)
+    ended(process, first)
+    assert "the disk has less than 256 MB left" in wait(lambda: "disk" in (said := second.status.detail) and said)
+    assert second.status.state == "queued"
+    subprocess.run(["mount", "-o", "remount,size=900m", small_disk], check=True)
+    wait(stepped(second))
+
+
+def test_a_training_that_is_finished_early_is_scored_with_its_best_epoch(create, start, wait):
+    run = create()
+    with pytest.raises(UserError, match="has no epoch yet that could be scored"):
+        launcher.finish(run)
+    process = start(run)
+    wait(lambda: run.checkpoint)
+    launcher.finish(run)
+    status = ended(process, run)
+    assert (status.state, status.progress) == ("finished", 1)
+    events = run.events()[0]
+    epochs = [event for event in events if event["kind"] == "epoch"]
+    (said,) = [event["text"] for event in events if "Ended on request" in str(event.get("text"))]
+    assert said == f"Ended on request after step {int(steps(run)[-1])} of 3000: the best epoch counts."
+    assert checkpoint.load(run.path).step == [event["step"] for event in epochs if event["best"]][-1]
+    # Rounding apart: an epoch is validated in the arithmetic of the training.
+    assert run.results["validation"]["macro_f1"]["value"] == pytest.approx(
+        max(e["validation_macro_f1"] for e in epochs), abs=0.05
+    )
+    assert run.results["test"]["n"] > 0
+    with pytest.raises(UserError, match="has ended: the run is finished"):
+        launcher.finish(run)
+
+
+def test_a_run_that_was_killed_is_scored_as_far_as_it_came(create, start, wait):
+    run = create()
+    process = start(run)
+    wait(lambda: run.checkpoint and checkpoint.generations(run.path, "last"))
+    process.kill()
+    process.join()
+    launcher.finish(run)
+    wait(lambda: run.status.state == "finished")
+    assert run.results["test"]["n"] > 0
 
 
 def test_too_little_memory_is_a_sentence_with_the_way_out(create, start, wait):

@@ -41,6 +41,12 @@ def test_a_run_is_watched_stopped_and_resumed_from_the_page(tab, start_run, wait
     wait(lambda: run.status.state == "stopped")
     assert ":material/pause_circle: paused" in tab.run().text
     assert "Resume" in tab.run().buttons
+    tab.press("Finish now")
+    wait(lambda: run.status.state == "finished")
+    tab.open("evaluate")
+    assert tab.url("run") == run.id and not tab.at.error
+    tab.open("train")
+    assert not {"Pause", "Stop", "Resume", "Finish now"} & set(tab.buttons)
 
 
 def test_a_killed_run_reads_interrupted_with_the_way_out(tab, start_run, wait):

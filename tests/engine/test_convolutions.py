@@ -41,10 +41,12 @@ def test_the_gradients_are_those_of_float32_to_the_precision_of_bf16(kernel, str
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
-def test_the_gradients_of_1x1_kernels_are_those_of_float32_to_the_precision_of_bf16(bias, layout):
+@pytest.mark.parametrize("stride", [1, 2, (1, 3)])
+@pytest.mark.parametrize("pixels", [(11, 9), (1, 1), (160, 160)])
+def test_the_gradients_of_1x1_kernels_are_those_of_float32_to_the_precision_of_bf16(bias, layout, stride, pixels):
     torch.manual_seed(0)
-    conv = nn.Conv2d(16, 24, 1, bias=bias)
-    x = torch.randn(4, 16, 11, 9).bfloat16().float().contiguous(memory_format=layout)
+    conv = nn.Conv2d(16, 24, 1, stride, bias=bias)
+    x = torch.randn(4, 16, *pixels).bfloat16().float().contiguous(memory_format=layout)
     compare(conv, x)
 
 

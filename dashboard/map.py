@@ -15,7 +15,7 @@ from dashboard.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.scatter import scatter
 from dashboard.selecting import AREA, Pick, from_corners, read
 from dashboard.server import about_url
-from dashboard.work import work_bar
+from dashboard.work import watch
 from engine import mapping
 from engine.data.answers import answers
 from engine.data.datasets import Dataset
@@ -25,7 +25,6 @@ from engine.runs import Run
 
 _STRAYS = 12
 _RATE = 90  # images/s that a laptop embeds: what is promised before anything was measured
-_POLL = 1.0  # seconds
 _SPLIT_TINTS = {"train": NEUTRAL, "validation": SCENES["sea"], "test": SCENES["buildings"], "unlabelled": ACCENT}
 
 
@@ -81,7 +80,7 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
             "This dataset is a catalog without images, made for measuring: it can have no map.", icon=":material/scatter_plot:"
         )
         return None
-    busy = _work(data)
+    busy = watch(mapping.job(data.name), "The map", "stop_map", "The map was not drawn.", since=mapping.drawn_at(data))
     of = cached.map_points(data)
     if of is None:
         if not busy:
@@ -178,24 +177,6 @@ def _note(data: Dataset, of: Points) -> str:
 
 
 # How the map comes to be
-
-
-def _work(data: Dataset) -> bool:
-    """What the background process does, or how it ended; whether it is at it."""
-    busy = mapping.job(data.name).work().state == "working"
-
-    @st.fragment(run_every=_POLL if busy else None)
-    def progress() -> None:
-        now = mapping.job(data.name).work()
-        if busy and now.state != "working":
-            st.rerun()
-        if now.state == "working":
-            work_bar(now, "The map", "stop_map", mapping.job(data.name).stop)
-        elif now.state == "failed" and now.updated > mapping.drawn_at(data):
-            st.error(f"The map was not drawn. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
-
-    progress()
-    return busy
 
 
 def _invitation(data: Dataset, images: int) -> None:

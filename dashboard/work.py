@@ -5,7 +5,30 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import words
-from engine.jobs import Work
+from engine.jobs import Job, Work
+
+_POLL = 1.0  # seconds
+
+
+def watch(job: Job, what: str, key: str, failed: str, since: float = 0.0) -> bool:
+    """What a job does, or, where it failed after `since`, the sentence `failed` and why; whether it is at work.
+
+    Looked at again every second while it works; the page is drawn anew when it ends.
+    """
+    busy = job.work().state == "working"
+
+    @st.fragment(run_every=_POLL if busy else None)
+    def progress() -> None:
+        now = job.work()
+        if busy and now.state != "working":
+            st.rerun()
+        if now.state == "working":
+            work_bar(now, what, key, job.stop)
+        elif now.state == "failed" and now.updated > since:
+            st.error(f"{failed} {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
+
+    progress()
+    return busy
 
 
 def work_bar(now: Work, what: str, key: str, stop: Callable[[], None]) -> None:

@@ -213,7 +213,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "warmup": 0.2, "ema": 0.99, "views": "flip",
     },
     "best": {
-        "method": "finetune", "image_size": 288, "train_size": 224, "trainable": 0.99, "epochs": 8, "patience": 0,
+        "method": "finetune", "image_size": 288, "train_size": 224, "trainable": 0.8, "epochs": 6, "patience": 0,
         "schedule": "onecycle", "warmup": 0.2, "layer_decay": 0.9, "ema": 0.995, "views": "flip",
     },
     "seed": {
@@ -224,7 +224,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 PRESET_HELP: Mapping[str, str] = {
     "fast": "Frozen backbone, one linear layer on its features. Minutes on a laptop.",
     "balanced": "The second half of the network fine-tuned at 192 pixels behind frozen layers that run once a draw. Minutes on a laptop.",
-    "best": "All layers but the first, longer, asked at a larger size than trained; averaged weights, mirrored views. Under an hour on a laptop.",
+    "best": "The last four fifths of the layers, asked at a larger size than trained; averaged weights, mirrored views. Half an hour on a laptop.",
     "seed": "The recipe of the project that Scenescope replaces: ResNet-50, Adam at 1e-5, up to 30 epochs. A day on a laptop.",
 }
 

@@ -12,22 +12,19 @@ from dashboard.evaluate.scored import Scored
 from dashboard.failure import told
 from dashboard.figure import CONFIG
 from dashboard.server import damaged_url
-from dashboard.work import work_bar
+from dashboard.work import watch
 from engine.data.datasets import dataset
-from engine.jobs import Job
 from engine.robustness import measuring, store, summary
 from engine.robustness.corruptions import CORRUPTIONS
 from engine.runs import Run, runs
 
-_POLL = 1.0  # seconds
 _RATE = 60  # pictures/s that a laptop asks about: what is promised before anything was measured
 _CHOICE = "damage"
 
 
 def what_breaks_it(scored: Scored) -> None:
     run, split = scored.run, scored.split
-    job = measuring.job(run, split)
-    busy = _work(job)
+    busy = watch(measuring.job(run, split), "", "stop_damage", "The measurement ended.")
     answers = cached.damaged(run, split)
     if answers is None:
         if not busy:
@@ -128,24 +125,6 @@ def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:
 
 
 # How the measurement comes to be
-
-
-def _work(job: Job) -> bool:
-    """What the background process does, or how it ended; whether it is at it."""
-    busy = job.work().state == "working"
-
-    @st.fragment(run_every=_POLL if busy else None)
-    def progress() -> None:
-        now = job.work()
-        if busy and now.state != "working":
-            st.rerun()
-        if now.state == "working":
-            work_bar(now, "", "stop_damage", job.stop)
-        elif now.state == "failed":
-            st.error(f"The measurement ended. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
-
-    progress()
-    return busy
 
 
 def _invitation(scored: Scored) -> None:

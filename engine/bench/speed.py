@@ -42,7 +42,7 @@ class Plan:
 
 
 def train(plan: Plan, model: str | None = None) -> Iterator[Row]:
-    """All layers at 224 pixels (`model`, or ResNet-50), all but the first as `best` trains them (BatchNorm keeps its statistics),
+    """All layers at 224 pixels (`model`, or ResNet-50), the share that `best` trains (BatchNorm keeps its statistics),
     and the tail as `balanced` trains it, at 160 (`model`, or the default).
 
     The reference trains all layers in each. Ours reads decoded pictures, as a run does from its second epoch on; the
@@ -51,8 +51,8 @@ def train(plan: Plan, model: str | None = None) -> Iterator[Row]:
     """
     whole = {"method": "finetune", "image_size": TRAIN_SIZE}
     yield from _train(plan, model or "resnet50", "all layers", "fast", whole)
-    share = {"trainable": PRESETS["best"]["trainable"]}
-    yield from _train(plan, model or "resnet50", "all layers but the first", "fast", whole | share)
+    share = PRESETS["best"]["trainable"]
+    yield from _train(plan, model or "resnet50", f"the last {share:.0%} of the layers", "fast", whole | {"trainable": share})
     yield from _train(plan, model or DEFAULT, "tail", "balanced", {"image_size": TAIL_SIZE})
 
 

@@ -157,6 +157,7 @@ def over_fitting(told: Told) -> Note | None:
         f"Over-fitting since epoch {epoch}: validation loss rose from {validation[lowest]:.3f} to {validation[-1]:.3f} "
         f"while training loss fell from {train[lowest]:.3f} to {train[-1]:.3f}.{still}",
         ("" if still else f"Epoch {best} is kept (macro F1 {np.nanmax(score):.3f}). ")
+        + ("" if still or told.over else "Finish now scores it. ")
         + "Stronger augmentation or more label_smoothing; more images help most.",
     )
 
@@ -230,11 +231,9 @@ def stopped_early(told: Told) -> Note | None:
     ran, best = len(told.epochs), told.history.best_epoch
     if not told.over or not 0 < ran < told.config.epochs or best is None:
         return None
-    return Note(
-        "stopped early",
-        "info",
-        f"Stopped early after epoch {ran} of {told.config.epochs}: no better macro F1 for {_epochs(ran - best)}. Epoch {best} is kept.",
-    )
+    in_vain = ran - best
+    why = f": no better macro F1 for {_epochs(in_vain)}" if 0 < told.config.patience <= in_vain else ", as it was asked to"
+    return Note("stopped early", "info", f"Stopped early after epoch {ran} of {told.config.epochs}{why}. Epoch {best} is kept.")
 
 
 def _epochs(count: int) -> str:

@@ -1,5 +1,7 @@
 """What a training shows is noticed, with its figures and a way out; an ordinary training is left in peace."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,7 +51,7 @@ def test_over_fitting_names_the_epoch_since_when_and_both_losses():
     assert note.seen == (
         "Over-fitting since epoch 3: validation loss rose from 0.380 to 0.500 while training loss fell from 0.300 to 0.100."
     )
-    assert note.way.startswith("Epoch 3 is kept (macro F1 0.850).")
+    assert note.way.startswith("Epoch 3 is kept (macro F1 0.850). Finish now scores it. Stronger")
 
 
 def test_over_fitting_that_still_helps_the_answers_says_so():
@@ -123,9 +125,14 @@ def test_waiting_for_images_and_short_memory_are_told():
 
 
 def test_early_stopping_says_which_epoch_is_kept():
-    about = told([0.9, 0.5, 0.4, 0.35, 0.3], [0.9, 0.5] + [0.51] * 3, [0.7, 0.9, 0.8, 0.8, 0.8], state="finished", epochs=30)
+    about = told(
+        [0.9, 0.5, 0.4, 0.35, 0.3], [0.9, 0.5] + [0.51] * 3, [0.7, 0.9, 0.8, 0.8, 0.8], state="finished", epochs=30, patience=3
+    )
     (note,) = notes.notes(about)
     assert note.seen == "Stopped early after epoch 5 of 30: no better macro F1 for 3 epochs. Epoch 2 is kept."
+    for patience in (0, 4):
+        (note,) = notes.notes(dataclasses.replace(about, config=dataclasses.replace(about.config, patience=patience)))
+        assert note.seen == "Stopped early after epoch 5 of 30, as it was asked to. Epoch 2 is kept."
     assert kinds(told([0.9, 0.5], state="stopped", epochs=30)) == []
 
 

@@ -34,10 +34,10 @@ def process(command: list[str], run: runs.Run) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def created() -> runs.Run:
+def created(epochs: int = 3) -> runs.Run:
     """A run on the scenes. With BatchNorm frozen there is nothing that two processes could see differently."""
     config = configure(
-        "scenes", "balanced", model=NETWORK, weights="none", image_size=32, batch_size=8, epochs=3, trainable=0.5, precision="float32",
+        "scenes", "balanced", model=NETWORK, weights="none", image_size=32, batch_size=8, epochs=epochs, trainable=0.5, precision="float32",
         peak_lr=1e-3, clip_norm=1.0, ema=0.9, balance="weights", augmentation="strong", draws=0, views="flip",
     )  # fmt: skip
     return launcher.create(config)
@@ -117,6 +117,16 @@ def test_they_stop_together_and_go_on_together_as_if_nothing_had_happened(both, 
     assert broken.status.state == "finished"
     assert losses(broken) == losses(both)
     assert broken.results == both.results
+
+
+def test_they_finish_early_together(wait):
+    run = created(epochs=1000)
+    training = process(TWO, run)
+    wait(lambda: run.checkpoint)
+    launcher.finish(run)
+    assert training.wait(100) == 0
+    assert run.status.state == "finished"
+    assert run.results["test"]["n"] > 0
 
 
 def test_a_batch_too_small_to_share_is_told():

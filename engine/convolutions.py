@@ -3,7 +3,7 @@
 oneDNN 3.12 has no fast bf16 kernel for the weight gradient of depthwise kernels more than three wide, nor for the input gradient
 at a stride: on a CPU without AMX they were 80% of a training step of EfficientNet-Lite0. A wide kernel's weight gradient is computed here
 three columns at a time, each a depthwise convolution over a shifted input; the strided input gradient in float32. The gradients of
-1x1 convolutions are matrix products, which take a fifth less time as such, at a stride on every so many pixels alone: half the time.
+1x1 convolutions are matrix products, which take a fifth less time as such; at a stride, of the pixels that the kernel meets alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +67,7 @@ class _Depthwise(torch.autograd.Function):
 
 
 class _Pointwise(torch.autograd.Function):
-    """A 1x1 convolution, a strided one as one of every so many pixels: only those are kept for the gradients."""
+    """A 1x1 convolution; of what a strided one reads, only the pixels that it meets are kept for the gradients."""
 
     @staticmethod
     def forward(

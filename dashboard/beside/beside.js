@@ -9,15 +9,16 @@ export default function ({ data, parentElement: root }) {
   }
   put(picture, data.picture)
   picture.alt = data.alt
-  picture.onerror = () => reason(picture).then(show)
-  over.hidden = !data.over
+  picture.onerror = () => explain(picture, show)
   over.style.opacity = data.opacity
-  line.hidden = divide.hidden = !data.over
+  const failed = over.dataset.failed === data.over
+  over.hidden = line.hidden = divide.hidden = !data.over || failed
   divide.setAttribute("aria-label", data.label)
   divide.oninput = () => move(stage, divide)
   move(stage, divide)
   if (!data.over) {
     over.removeAttribute("src")
+    delete over.dataset.source
     return show("")
   }
   if (over.dataset.source === data.over) return
@@ -26,8 +27,9 @@ export default function ({ data, parentElement: root }) {
   show(data.waiting)
   over.onload = () => show("")
   over.onerror = () => {
+    over.dataset.failed = data.over
     line.hidden = divide.hidden = over.hidden = true
-    reason(over).then(show)
+    explain(over, show)
   }
   over.src = data.over
 }
@@ -43,9 +45,11 @@ function put(image, source) {
   image.src = source
 }
 
-// The server says in words why a picture is not there.
-async function reason(image) {
-  const answer = await fetch(image.src).catch(() => null)
-  if (!answer) return "The server does not answer."
-  return answer.ok ? "This picture cannot be shown." : (await answer.text()).slice(0, 200)
+// The server says in words why a picture is not there. By the time it answers, another picture may have taken the place.
+async function explain(image, show) {
+  const source = image.getAttribute("src")
+  const answer = await fetch(source).catch(() => null)
+  let words = "The server does not answer."
+  if (answer) words = answer.ok ? "This picture cannot be shown." : (await answer.text()).slice(0, 200)
+  if (image.getAttribute("src") === source) show(words)
 }

@@ -56,7 +56,9 @@ function update(grid, { items, size, select, current, label, empty, ...chosen })
     if (grid.items.has(id)) continue
     tile.parentElement.remove()
     // What has not come yet would hold up the pictures that take its place.
-    tile.querySelector("img").removeAttribute("src")
+    const img = tile.querySelector("img")
+    setSrcset(img, "")
+    img.removeAttribute("src")
     grid.tiles.delete(id)
     grid.selected.delete(id)
   }
@@ -119,12 +121,13 @@ function fill(grid, tile, item, current, large) {
   if (img.dataset.src !== item.src) {
     photo.classList.remove("broken", "changed")
     img.dataset.src = item.src
+    setSrcset(img, "")
     img.src = item.src
-    img.srcset = ""
   }
   // A large tile on a dense screen has more pixels than the thumbnail.
-  const dense = large && item.preview && !photo.matches(".broken, .changed") ? `${item.src} 1x, ${item.preview} 2x` : ""
-  if (img.srcset !== dense) img.srcset = dense
+  const sources = `${item.src} 1x, ${item.preview} 2x`
+  const dense = large && item.preview && sources !== img.dataset.failed && !photo.matches(".broken, .changed")
+  setSrcset(img, dense ? sources : "")
   img.alt = spoken
   write(part(".caption"), item.caption)
   write(part(".badge span"), item.badge)
@@ -149,19 +152,28 @@ function fill(grid, tile, item, current, large) {
   tile.classList.remove("pending")
 }
 
+// Assigning `srcset` loads the picture again, even where it stays empty: in an error handler that would be a request without end.
+function setSrcset(img, sources) {
+  if (img.srcset !== sources) img.srcset = sources
+}
+
 // The server says in words why a picture is not there, and where the present one is if the file was rewritten.
 async function explain(photo, img) {
+  if (img.srcset) {
+    // The larger picture is not there: the thumbnail may be.
+    img.dataset.failed = img.srcset
+    return setSrcset(img, "")
+  }
   const source = img.dataset.src
   const asked = img.getAttribute("src")
   const missing = photo.querySelector(".missing")
   photo.classList.add("broken")
   missing.textContent = img.alt
-  img.srcset = ""
   const answer = await fetch(asked).catch(() => null)
   if (!answer || answer.ok || img.getAttribute("src") !== asked) return
   const reason = (await answer.text()).slice(0, 200)
   const now = answer.headers.get("Content-Location")
-  if (now && asked === source) {
+  if (now && now !== source && asked === source) {
     write(photo.querySelector(".stale"), reason)
     photo.classList.add("changed")
     img.src = now

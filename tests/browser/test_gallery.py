@@ -1,5 +1,6 @@
 """The grid alone in a browser, without a server: what keys, clicks, drags and fingers do, and what reruns leave alone."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -112,6 +113,8 @@ def answer(route) -> None:
         route.fulfill(status=404, body="Changed since the scan", headers={"Content-Location": "/none.jpg"})
     elif path.startswith("none"):
         route.fulfill(status=404, body="Not a picture")
+    elif path.startswith("same"):
+        route.fulfill(status=404, body="Stands elsewhere", headers={"Content-Location": "/same.jpg"})
     elif path.startswith("slow"):
         return  # for ever
     elif path.startswith("old"):
@@ -373,3 +376,27 @@ def test_a_picture_that_is_not_there_says_why_and_a_rewritten_one_shows_what_is_
         expect(grid.tile(identity).locator("img")).to_have_js_property("naturalWidth", 150)
         expect(grid.tile(identity).locator(".missing")).to_be_hidden()
         expect(grid.tile(identity).locator(".stale")).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", ["M", "L"])
+def test_a_picture_that_is_not_there_is_requested_once_and_its_reason_once(open_grid, size):
+    """Chromium loads a picture again whenever its `srcset` is assigned, in the error handler for ever."""
+    grid = open_grid(device_scale_factor=2)
+    requests: Counter[str] = Counter()
+    grid.page.on("request", lambda request: requests.update([request.url.removeprefix(SITE)]))
+    names = ("gone.jpg", "old.jpg", "words.jpg", "same.jpg", "small.svg")
+    tiles = [Tile(id=i, src=f"/{name}", preview=f"/gone-{name}") for i, name in enumerate(names)]
+    for _ in range(3):  # a rerun with the same pictures requests nothing again
+        grid.draw(tiles=tiles, size=size)
+        expect(grid.tile(0).locator(".missing")).to_have_text("The file is gone")
+        expect(grid.tile(1).locator("img")).to_have_js_property("naturalWidth", 150)
+        expect(grid.tile(3).locator(".missing")).to_have_text("Stands elsewhere")
+        expect(grid.tile(4).locator("img")).to_have_js_property("naturalWidth", 150)
+        grid.page.wait_for_timeout(500)
+    allowed = dict.fromkeys(names, 2) | {f"gone-{name}": 1 for name in names} | {"none.jpg": 2, "now.svg": 1}
+    assert {name: count for name, count in requests.items() if count > allowed[name]} == {}
+    grid.draw(tiles=[Tile(id=9, src="/9.svg")])
+    expect(grid.tile(9).locator("img")).to_have_js_property("naturalWidth", 150)
+    before = requests.total()
+    grid.page.wait_for_timeout(500)
+    assert requests.total() == before, "pictures that left the grid are not requested any more"

@@ -105,6 +105,6 @@ def forward(
         return
     module = inference(trunk.module, compute, preprocessing.size)
     for batch in decoded_batches(files, preprocessing.size, contents=contents):
-        with torch.inference_mode(), compute.autocast():
+        with torch.no_grad(), compute.autocast():
             vectors = preprocessing.pooled(module, compute.batch(preprocessing(to_uint8_batch(batch.images))))
         yield batch.indices, vectors.cpu().numpy(), batch.failures

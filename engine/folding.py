@@ -87,7 +87,7 @@ def split(module: fx.GraphModule, example: torch.Tensor) -> tuple[fx.GraphModule
     Of the places where a single tensor crosses, the one with the smallest is taken, and of about equal ones the latest.
     """
     frozen = list(_frozen(module))
-    with torch.inference_mode():
+    with torch.no_grad():
         ShapeProp(module).propagate(example)
     sizes = {node: _size(node) for node in frozen if node.op != "placeholder" and _crosses_alone(node, module)}
     if not sizes:
@@ -129,13 +129,15 @@ def inference(module: nn.Module, compute: Compute, size: int) -> Answering:
     A merged copy in the arithmetic of `compute`, made of the weights as they are now; the module itself where the copy
     would answer otherwise.
     """
-    module = compute.place(module).eval()
-    quick = compute.place(merged(module))
-    example = compute.batch(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
-    with torch.inference_mode(), torch.autocast(compute.device.type, enabled=False):
-        if not same(quick(example), module(example)):
-            return Answering(module)
-    return Answering(quick.to(compute.dtype), compute.dtype)
+    # Whoever calls from within `inference_mode` would get weights that no gradient can pass, and Grad-CAM needs one that does.
+    with torch.inference_mode(False), torch.no_grad():
+        module = compute.place(module).eval()
+        quick = compute.place(merged(module))
+        example = compute.batch(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
+        with torch.autocast(compute.device.type, enabled=False):
+            if not same(quick(example), module(example)):
+                return Answering(module)
+        return Answering(quick.to(compute.dtype), compute.dtype)
 
 
 def merged(module: nn.Module) -> nn.Module:

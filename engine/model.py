@@ -43,7 +43,8 @@ class Model:
 
     def features(self, squares: np.ndarray) -> np.ndarray:
         """(n, size, size, 3) uint8 -> (n, features) float32: the pooled features, as embeddings have them."""
-        with torch.inference_mode(), self.compute.autocast():
+        # Not `inference_mode`: what a network caches in its first pass is part of later passes, and Grad-CAM needs gradients of those.
+        with torch.no_grad(), self.compute.autocast():
             return self.preprocessing.pooled(self.answering, self.inputs(squares)).cpu().numpy()
 
     def probabilities_of(self, features: np.ndarray) -> np.ndarray:

@@ -167,7 +167,7 @@ def feature_count(module: nn.Module, name: str, image_size: int) -> int:
     """How many pooled features the module ends in. Raises UserError where it does not, or not at this size."""
     module.eval()
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             out = module(torch.zeros(1, 3, image_size, image_size))
     except (RuntimeError, AssertionError) as error:
         raise UserError(

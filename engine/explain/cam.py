@@ -4,6 +4,7 @@ The package runs the network once for each class and back through all of it, wit
 one pass serves all classes, gradients go back no further than the layer that is looked at, and a hook hears its own thread only.
 """
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -91,21 +92,36 @@ def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Fe
     def keep(module: torch.nn.Module, arguments: tuple, output: torch.Tensor) -> torch.Tensor | None:
         if threading.get_ident() != here:  # another session asks the same network
             return None
+        if not isinstance(output, torch.Tensor):  # of several resolutions at once
+            raise _no_map(model)
         kept.append(output.detach().requires_grad_(True))
         torch.set_grad_enabled(True)  # from here on, until `no_grad` ends
         return kept[-1].clone()  # what follows may work in place
 
-    handle = model.answering.module.get_submodule(cam_layer(model.trunk)).register_forward_hook(keep)
+    handle = _layer(model).register_forward_hook(keep)
     try:
         with torch.no_grad(), model.compute.autocast():
             logits = model.classifier.logits(model.answering(inputs))
             if len(kept) != 1:
-                raise UserError(f"The layer of {model.meta.backbone} that a map needs is not passed once.", "Predictions work.")
+                raise _no_map(model)
             found = [torch.autograd.grad(logits[:, index].sum(), kept[0], retain_graph=True)[0] for index in classes]
     finally:
         handle.remove()
-    grid = reshape(model)
-    return _Features(_array(grid(kept[0].detach())), [_array(grid(gradient)) for gradient in found])
+    return _Features(_array(_grid(model, kept[0].detach())), [_array(_grid(model, gradient)) for gradient in found])
+
+
+def _layer(model: Model) -> torch.nn.Module:
+    """The layer that a map is made of. Raises UserError."""
+    try:
+        return model.answering.module.get_submodule(cam_layer(model.trunk))
+    except AttributeError:
+        raise _no_map(model) from None
+
+
+def _no_map(model: Model) -> UserError:
+    return UserError(
+        f"Grad-CAM cannot show where {model.meta.backbone} looks: its features are not one map.", "Predictions work."
+    )
 
 
 def _weighed(by: str, found: _Features, classes: int) -> np.ndarray:
@@ -142,7 +158,7 @@ def _by_scores(model: Model, inputs: torch.Tensor, maps: np.ndarray, classes: Se
         scores = []
         for start in range(0, channels, _BATCH):
             masks = _masks(torch.from_numpy(grids[start : start + _BATCH]), inputs.shape[-2:]).to(inputs.device)
-            with torch.inference_mode(), model.compute.autocast():
+            with torch.no_grad(), model.compute.autocast():
                 masked = model.compute.batch(image[None] * masks)
                 scores.append(model.classifier.logits(model.answering(masked))[:, list(classes)].cpu())
             report(place * channels + min(start + _BATCH, channels), n * channels)
@@ -162,20 +178,19 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.float().cpu().numpy()
 
 
-def reshape(model: Model) -> Callable[[torch.Tensor], torch.Tensor]:
-    """How the layer's output becomes (n, channels, h, w)."""
+def _grid(model: Model, output: torch.Tensor) -> torch.Tensor:
+    """The layer's output as (n, channels, h, w). Raises UserError where its tokens do not lie in a square."""
     tokens = model.trunk.entry.tokens
-    if not tokens and hasattr(model.trunk.module, "num_prefix_tokens") and hasattr(model.trunk.module, "blocks"):
-        tokens = f"prefix{model.trunk.module.num_prefix_tokens}"
-
-    def to_map(output: torch.Tensor) -> torch.Tensor:
-        if not tokens:
-            return output
-        if tokens == "grid":
-            return output.permute(0, 3, 1, 2)
-        skipped = 1 if tokens == "class+grid" else int(tokens.removeprefix("prefix"))
-        grid = output[:, skipped:]
-        side = int(grid.shape[1] ** 0.5)
-        return grid.reshape(len(grid), side, side, -1).permute(0, 3, 1, 2)
-
-    return to_map
+    if tokens == "grid":
+        return output.permute(0, 3, 1, 2)
+    if output.ndim == 4:
+        return output
+    if output.ndim != 3:
+        raise _no_map(model)
+    # Some networks add their class token only behind these layers, whatever number they state.
+    stated = 1 if tokens == "class+grid" else getattr(model.trunk.module, "num_prefix_tokens", 0)
+    for skipped in (stated, 0):
+        side = math.isqrt(output.shape[1] - skipped)
+        if side * side == output.shape[1] - skipped:
+            return output[:, skipped:].reshape(len(output), side, side, -1).permute(0, 3, 1, 2)
+    raise _no_map(model)

@@ -11,6 +11,7 @@ from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, LayerCAM, Score
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from engine import model, network
+from engine.backbones import BACKBONES
 from engine.device import compute
 from engine.errors import UserError
 from engine.explain.averages import average_map
@@ -113,6 +114,41 @@ def test_score_cam_is_the_packages_and_tells_how_far_it_is():
 def test_an_unknown_method_is_named_with_those_there_are(built, square):
     with pytest.raises(UserError, match="no method 'grad-kam'.*grad-cam"):
         heatmaps(built, square, [0], "grad-kam")
+
+
+# One of each family that the registry has, two that timm adds, and three that cache or place their tokens in another way.
+FAMILIES = {
+    "efficientnet_lite0": 64, "resnet18": 64, "mobilenet_v3_large": 64, "efficientnet_v2_s": 64, "convnext_tiny": 64, "swin_t": 64,
+    "vit_b_16": 224, "timm:vit_tiny_patch16_224": 224, "timm:mobilenetv3_small_050": 64, "timm:levit_128s": 224,
+    "timm:cait_xxs24_224": 224, "timm:mixer_s32_224": 224,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "size"), FAMILIES.items())
+def test_a_map_can_be_made_after_a_prediction_whatever_mode_it_was_made_in(name, size):
+    """A network may prepare weights in its first pass; made in `inference_mode`, no gradient could pass them."""
+    torch.manual_seed(0)
+    trunk = network.build(name, image_size=size)
+    loaded = model.new(trunk, CLASSES, size, compute("cpu", "float32"), seed=1)
+    with torch.inference_mode():
+        assert isinstance(loaded.answering.module, torch.nn.Module)
+    loaded.probabilities(disc(size)[None])
+    maps = heatmaps(loaded, disc(size), [0, 2])
+    assert maps.shape == (2, size, size)
+    assert np.isfinite(maps).all()
+    assert maps.max() > 0
+
+
+def test_the_registry_has_no_family_that_the_maps_are_not_tried_on():
+    assert {name.rstrip("0123456789") for name in BACKBONES} <= {name.rstrip("0123456789") for name in FAMILIES}
+
+
+@pytest.mark.parametrize("name", ["timm:hrnet_w18_small", "timm:crossvit_tiny_240"])
+def test_a_network_without_one_map_says_so(name):
+    size = 240 if "240" in name else 64
+    loaded = model.new(network.build(name, image_size=size), CLASSES, size, compute("cpu", "float32"), seed=1)
+    with pytest.raises(UserError, match="Grad-CAM cannot show where"):
+        heatmaps(loaded, disc(size), [0])
 
 
 def test_the_class_token_of_a_large_vit_is_left_out_of_the_map():

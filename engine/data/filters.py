@@ -76,13 +76,13 @@ class Filter:
         yield "class", _join(self.classes)
         yield "state", self.state if self.state != "ok" else ""
         yield "edited", _join(self.edited)
-        yield "path", _escape(self.text)
+        yield "path", escape(self.text)
         for r in self.ranges:
             yield r.name, f"{_number(r.low)}-{_number(r.high)}"
-        yield "run", _escape(self.run)
+        yield "run", escape(self.run)
         yield "predicted", _join(self.predicted)
         yield "verdict", self.verdict
-        yield "selection", _escape(self.selection)
+        yield "selection", escape(self.selection)
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Self, list[str]]:
@@ -106,11 +106,11 @@ class Filter:
             "class": lambda: {"classes": _split(value)},
             "state": lambda: {"state": _one_of(value, STATES)},
             "edited": lambda: {"edited": tuple(_one_of(v, EDITS) for v in _split(value))},
-            "path": lambda: {"text": _unescape(value)},
-            "run": lambda: {"run": _unescape(value)},
+            "path": lambda: {"text": unescape(value)},
+            "run": lambda: {"run": unescape(value)},
             "predicted": lambda: {"predicted": _split(value)},
             "verdict": lambda: {"verdict": _one_of(value, VERDICTS)},
-            "selection": lambda: {"selection": _unescape(value)},
+            "selection": lambda: {"selection": unescape(value)},
         }
         if key not in readers:
             raise ValueError(key)
@@ -168,19 +168,19 @@ def _one_of(value: str, known: Iterable[str]) -> str:
 
 
 def _join(values: Iterable[str]) -> str:
-    return "-".join(map(_escape, values))
+    return "-".join(map(escape, values))
 
 
 def _split(text: str) -> tuple[str, ...]:
-    return tuple(map(_unescape, filter(None, text.split("-"))))
+    return tuple(map(unescape, filter(None, text.split("-"))))
 
 
-def _escape(value: str) -> str:
+def escape(value: str) -> str:
     """Letters and digits of ASCII stay, any other byte of the UTF-8 becomes a dot and two hexadecimal digits."""
     return re.sub(rb"[^A-Za-z0-9_]", lambda m: b".%02X" % m[0][0], value.encode("utf-8", "surrogatepass")).decode("ascii")
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
     if not re.fullmatch(r"(?:[A-Za-z0-9_]|\.[0-9A-F]{2})*", text):
         raise ValueError(text)
     return re.sub(rb"\.([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), text.encode("ascii")).decode("utf-8")

@@ -1,10 +1,12 @@
 """The form on the Train page is the configuration: a widget for every field, with its help, bounds and choices."""
 
 import dataclasses
+import re
 
 import pytest
 from tab import Tab
 
+from dashboard.train_options import from_text, to_text
 from engine import launcher
 from engine.config import PRESETS, Config, configure, fields
 from engine.idle import idle_fields
@@ -69,7 +71,7 @@ def test_what_differs_from_the_preset_is_marked(tab, untrained):
     base = configure("scenes", "balanced").epochs
     tab.choose("balanced-epochs", base + 3)
     tab.choose("balanced-seed", 3)
-    assert widget(tab, "balanced-epochs").label == f"epochs :orange-badge[balanced: {base}]"
+    assert widget(tab, "balanced-epochs").label == f"epochs (balanced: {base})"
     assert widget(tab, "balanced-epochs").value == base + 3
     assert "More options (1 changed)" in [panel.label for panel in tab.at.status]
 
@@ -83,7 +85,7 @@ def test_a_duplicate_begins_with_the_options_of_its_run(tab, start_run, wait):
     assert tab.url("like") == first.id
     assert f"The options of **{first.id}**" in tab.text
     tab.choose(f"{first.id}-epochs", 800)
-    assert widget(tab, f"{first.id}-epochs").label == f"epochs :orange-badge[{first.id}: 900]"
+    assert widget(tab, f"{first.id}-epochs").label == f"epochs ({first.id}: 900)"
     tab.press("Train")
     second = next(run for run in runs() if run.id != first.id)
     assert second.config == dataclasses.replace(first.config, epochs=800)
@@ -115,12 +117,83 @@ def test_what_the_form_says_is_what_the_run_gets(tab, start_run, wait):
     assert tab.url("run") == run.id
 
 
-def test_a_file_of_weights_that_is_not_there_gives_a_sentence_and_no_run(tab, untrained):
+def train_is_disabled(tab) -> bool:
+    (button,) = [button for button in tab.at.button if button.label == "Train"]
+    return button.disabled
+
+
+def test_a_file_of_weights_that_is_not_there_gives_a_sentence_before_train_is_pressed(tab, untrained):
     tab.open("train").choose("fast-start", "file")
+    assert "No weights file is named yet." in tab.errors.replace("\\", "")
+    assert train_is_disabled(tab)
     tab.choose("fast-weights", "/no/such/weights.pt")
-    tab.press("Train")
     assert "There is no weights file '/no/such/weights.pt'." in tab.errors.replace("\\", "")
-    assert runs() == []
+    assert train_is_disabled(tab)
+    tab.choose("fast-start", "none")
+    assert not tab.errors
+    assert not train_is_disabled(tab)
+
+
+CHANGES = {"epochs": 7, "peak_lr": 1e-05, "augmentation": "flip@0.5/crop:smallest=0.5", "optimiser": "sgd", "seed": 3}
+
+
+def test_changed_options_round_trip_through_the_address():
+    texts = {"weights": "/home/é/a b~c-d_e.pt", "model": "timm:x-1", "augmentation": "my own=flip@0.5/crop:smallest=0.35"}
+    numbers = {name: field.metadata["maximum"] for name, field in FIELDS.items() if field.metadata["maximum"] is not None}
+    numbers = {name: type(FIELDS[name].default)(value) for name, value in numbers.items()}
+    choices = {name: field.metadata["choices"][-1] for name, field in FIELDS.items() if field.metadata["choices"]}
+    for changes in ({}, CHANGES, texts, numbers, choices, {"peak_lr": 0.1 + 0.2}):
+        text = to_text(changes)
+        assert from_text(text) == (changes, [])
+        assert re.fullmatch(r"[A-Za-z0-9_.~-]*", text.replace("+", "")), text
+
+
+@pytest.mark.parametrize(
+    "part", ["epochs-0", "epochs-many", "whirl-3", "dataset-intel", "peak_lr-nan", "epochs", "weights-%", "-"]
+)
+def test_an_option_of_the_address_that_is_no_use_is_named_and_left_out(tab, untrained, part):
+    tab.open("train", preset="balanced", **{"set-balanced": f"seed-5~{part}"})
+    assert widget(tab, "balanced-seed").value == 5
+    assert repr(part) in tab.text.replace("\\", "")
+    assert tab.url("set-balanced") == "seed-5"
+
+
+def test_changed_options_survive_another_page_another_preset_and_a_new_tab(tab, untrained):
+    changes = CHANGES | {"augmentation": "light"}
+    tab.open("train", preset="balanced")
+    for name, value in changes.items():
+        tab.choose(f"balanced-{name}", value)
+    assert from_text(tab.url("set-balanced")) == (changes, [])
+    tab.open("augment").open("train")
+    assert {name: widget(tab, f"balanced-{name}").value for name in changes} == changes
+    tab.choose("preset", "best").choose("best-epochs", 9).choose("preset", "balanced")
+    assert {name: widget(tab, f"balanced-{name}").value for name in changes} == changes
+    other = Tab().open("train", **{key: tab.url(key) for key in ("preset", "set-balanced", "set-best")})
+    assert {name: widget(other, f"balanced-{name}").value for name in changes} == changes
+    assert widget(other.choose("preset", "best"), "best-epochs").value == 9
+
+
+def test_reset_to_preset_drops_the_changes_of_this_preset_alone(tab, untrained):
+    tab.open("train", preset="balanced", **{"set-balanced": "epochs-7~seed-3", "set-best": "epochs-9"})
+    tab.choose("balanced-epochs", 11).press("Reset to preset")
+    assert tab.url("set-balanced") is None
+    (epochs,) = [box for box in tab.at.number_input if box.label == "epochs"]
+    assert epochs.value == configure("scenes", "balanced").epochs
+    assert tab.url("set-best") == "epochs-9"
+
+
+def test_a_field_that_is_hidden_meanwhile_comes_back_as_it_was_left(tab, untrained):
+    tab.open("train", preset="balanced").choose("balanced-epochs", 11).choose("balanced-method", "linear")
+    assert widget(tab, "balanced-epochs") is None
+    tab.choose("balanced-method", "finetune")
+    assert widget(tab, "balanced-epochs").value == 11
+
+
+def test_the_labels_of_changed_options_hold_no_markup(tab, untrained):
+    tab.open("train", preset="balanced", **{"set-balanced": to_text(CHANGES)})
+    labels = [box.label for kind in (tab.at.number_input, tab.at.selectbox, tab.at.text_input) for box in kind]
+    assert len([label for label in labels if "(balanced: " in label]) == len(CHANGES)
+    assert not [label for label in labels if "[" in label or "\\" in label]
 
 
 @pytest.mark.parametrize("name", ["nothing-like-it", "timm:", "timm:no_such_model", "hf-hub:", "<b>"])

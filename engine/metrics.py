@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -32,9 +33,9 @@ def confusion(predictions: pd.DataFrame, classes: int) -> np.ndarray:
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
-def wilson(right: np.ndarray | int, n: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's 95% interval of the shares right / n (Wilson 1927): two arrays, NaN where n is 0."""
-    right, n, z = np.asarray(right, float), np.asarray(n, float), 1.959964
+def wilson(right: np.ndarray | int, n: np.ndarray | int, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's interval (95% unless another level is given) of the shares right / n (Wilson 1927): two arrays, NaN where n is 0."""
+    right, n, z = np.asarray(right, float), np.asarray(n, float), NormalDist().inv_cdf((1 + level) / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = right / n
         centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))

@@ -86,7 +86,7 @@ def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool) -> None:
 def _spoken(row: "pd.core.frame.Pandas", difference: bool) -> str:
     sign = "+" if difference else ""
     low, high = (f"{100 * value:{sign}.1f}" for value in (row.low, row.high))
-    tick = f"<br>expected of its classes: {row.tick:.1%}" if hasattr(row, "tick") else ""
+    tick = f"<br>expected from its class mix: {row.tick:.1%}" if hasattr(row, "tick") else ""
     more = f"<br>{plain(row.more)}" if hasattr(row, "more") else ""
     return f"{plain(row.name)}<br>{row.value:{sign}.1%} ({low} to {high}%)<br>{plain(row.text)}{tick}{more}"
 

@@ -11,6 +11,7 @@ from dashboard.evaluate.pictures import ordered, pictures
 from dashboard.evaluate.scored import Scored
 from dashboard.explore.place import chart
 from engine.data.datasets import Dataset, dataset, registered
+from engine.data.drift import effect
 from engine.errors import UserError
 from engine.evaluation import pairs
 
@@ -19,7 +20,8 @@ _DRAWN = 8  # pairs
 _LISTED = 200
 _METHOD = (
     "Effect: Cliff's delta, how much more often an image of the first group has the higher value when pairs are drawn (dotted: small, "
-    "medium and large differences), with Newcombe's 95% interval. Orange: beyond chance (Mann-Whitney, Holm's correction over all rows)."
+    "medium and large differences), with Newcombe's 95% interval, each for itself. Orange: beyond chance (Mann-Whitney, Holm's correction over "
+    "all rows). Properties with the same value in nearly all images are left out."
 )
 
 
@@ -105,7 +107,8 @@ def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[st
         st.markdown(words.literal(sentence))
     if not said:
         st.markdown(
-            "No measured property sets the mistaken images apart beyond chance: light, colour and sharpness do not explain it."
+            f"No measured property differs beyond chance between these groups. With so many images a difference of up to {pairs.unseen(found):.2f} "
+            f"({effect(pairs.unseen(found))}) can go unseen."
         )
     compared = [pair for pair in pairs.COMPARISONS if ((found["first"] == pair[0]) & (found["second"] == pair[1])).any()]
     for place, (panel, (first, second)) in enumerate(zip(st.columns(len(compared), gap="medium"), compared, strict=True)):
@@ -136,7 +139,8 @@ def _embedding(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str
     chart(on_the_line(along, names, tints, (one, other)), "pair-line")
     st.caption(
         "Where each image lies between the mean embeddings of the two classes' training images, by a network that never learned these "
-        "classes. Mistaken images near the other centre look like it; images that lie with their own class were mistaken for other reasons."
+        "classes. Mistaken images near the other centre look like that class to it. Of those near their own class this view "
+        "does not say why they were mistaken."
     )
 
 
@@ -171,6 +175,10 @@ def _looks(scored: Scored, data: Dataset, of: pairs.Groups, a: int, b: int) -> N
         columns[first].image(mean, caption=f"Mean of {n} {other} taken for {shown}", width="stretch")
         for column, picture, place in zip(columns[first + 1 :], maps, classes, strict=False):
             column.image(picture, caption=f"What speaks for {words.literal(scored.classes[place])}", width="stretch")
+    st.caption(
+        "The photos are not aligned, so an average can show a common position only. Bright bars along the borders are usually made by "
+        "the padding of the convolutions, not by what is in the photos."
+    )
 
 
 def _borderline(scored: Scored, a: int, b: int) -> None:

@@ -23,10 +23,10 @@ from engine.evaluation.slices import Answered
 _WORST, _EXPLORE = "worst", "explore"
 _SUPPORTS = (20, 50, 100)
 _METHOD = (
-    "Dark images may be wrong more often only because most of them are glaciers. So every slice is held against what its classes alone would "
-    "give (the grey stroke): the errors of each class dealt out to its images at random, which is an exact test. Tried are the quarters and the "
-    "outer tenths of every property, the folders, and all pairs of conditions with enough images; Holm's correction counts them all. A "
-    "pair of properties has to be worse than either alone explains."
+    "Dark images may be wrong more often only because most of them are glaciers. So every slice is compared with what its class mix alone "
+    "would give (the grey stroke): the errors of each class dealt out to its images at random, which is an exact test. Tried are the quarters "
+    "and the outer tenths of every property, the classes, the folders that are not just a class, and all pairs of conditions with enough "
+    "images; Holm's correction counts them all. A pair of properties has to be worse than either alone explains."
 )
 
 
@@ -81,14 +81,14 @@ def _worst(scored: Scored, support: int) -> pd.DataFrame:
         st.info(f"No slice has {support} images: there are {len(scored.predictions):,} in all.", icon=":material/straighten:")
     elif not len(sure):
         st.markdown(
-            f"**No slice is weak beyond chance**: of {found.tried:,} that were tried, none is wrong more often than its classes and the number of "
-            "tries explain. The likeliest ones, to look at:"
+            f"**No slice is weak beyond chance**: of {found.tried:,} that were tried, none stands out once its class mix and the number of tests "
+            "are accounted for. The most suspicious, to look at:"
         )
     else:
         one = len(sure) == 1
         st.markdown(
             f"**{len(sure):,} {'slice is' if one else 'slices are'} weak beyond chance**, of {found.tried:,} that were tried: wrong more often than "
-            f"{'its' if one else 'their'} classes explain."
+            f"{'its' if one else 'their'} class mix explains."
         )
     return found.frame
 
@@ -119,13 +119,17 @@ def _chart(found: pd.DataFrame, place: int) -> None:
         if points:
             url.set_choice("slice", texts[int(points[0]["customdata"][0])])
 
-    sure = found["p_holm"] < ALPHA if "p_holm" in found else pd.Series(False, index=found.index)
+    many = "p_holm" in found
+    sure = found["p_holm"] < ALPHA if many else pd.Series(False, index=found.index)
     rows = pd.DataFrame({
         "name": [words.plain(text) for text in found["words"]],
-        "value": found["error"], "low": found["low"], "high": found["high"], "tick": found["expected"],
-        "text": [f"{wrong:,} of {n:,} wrong" for wrong, n in zip(found["wrong"], found["n"], strict=True)],
+        "value": found["error"], "low": found["joint_low" if many else "low"], "high": found["joint_high" if many else "high"],
+        "tick": found["expected"], "text": [f"{wrong:,} of {n:,} wrong" for wrong, n in zip(found["wrong"], found["n"], strict=True)],
         "colour": [BAD if one else ACCENT for one in sure],
     })  # fmt: skip
+    if many:
+        alone = zip(found["low"], found["high"], strict=True)
+        rows["more"] = [f"this slice alone: {100 * low:.1f} to {100 * high:.1f}%" for low, high in alone]
     st.plotly_chart(
         interval_dots(rows, clickable=True, chosen=place, longest=46, over=True),
         config=CONFIG,
@@ -133,25 +137,36 @@ def _chart(found: pd.DataFrame, place: int) -> None:
         on_select=picked,
         selection_mode="points",
     )
-    st.caption(
-        "Share of wrong answers with its 95% interval; the grey stroke is what the classes alone would give. Red: beyond chance."
-    )
+    st.caption(_legend(many, bool(sure.any())))
     with st.expander("All numbers, and how they are found", key="slices-numbers"):
         st.caption(_METHOD)
         shown = {"words": "slice", "n": "images", "wrong": "wrong", "error": "error rate", "expected": "expected", "excess": "excess errors",
-                 "p": "p", "p_holm": "p (Holm)"}  # fmt: skip
+                 "p": "p (this slice alone)", "p_holm": "p (Holm)"}  # fmt: skip
         st.dataframe(
             found[[name for name in shown if name in found]].rename(columns=shown), hide_index=True, width="stretch",
             column_config={name: st.column_config.NumberColumn(format="%.3f") for name in ("error rate", "expected")}
             | {"excess errors": st.column_config.NumberColumn(format="%.1f")}
-            | {name: st.column_config.NumberColumn(format="%.2g") for name in ("p", "p (Holm)")},
+            | {name: st.column_config.NumberColumn(format="%.2g") for name in ("p (this slice alone)", "p (Holm)")},
         )  # fmt: skip
+
+
+def _legend(many: bool, red: bool) -> str:
+    """What the chart shows. Of the worst of many slices the interval has to allow for the choice: one slice's own would be too narrow."""
+    stroke = "the grey stroke is what is expected from its class mix."
+    if not many:
+        return f"Error rate with its 95% interval; {stroke}"
+    joint = (
+        "Error rate with an interval that is widened for all slices tried, so that with 95% all of them hold at once (Bonferroni)"
+    )
+    return f"{joint}; {stroke}{' Red: beyond chance by the exact test (Holm).' if red else ''}"
 
 
 def _pictures(scored: Scored, of: Answered, chosen: pd.Series) -> None:
     wanted = chosen["filter"]
     rows = slices.members(of, wanted)
-    said = f"{chosen['error']:.1%} wrong ({100 * chosen['low']:.1f} to {chosen['high']:.1%}), {chosen['expected']:.1%} expected of its classes"
+    alone = ", 95% interval of this slice alone" if "p_holm" in chosen else ""
+    said = f"{chosen['error']:.1%} wrong ({100 * chosen['low']:.1f} to {chosen['high']:.1%}{alone}), "
+    said += f"{chosen['expected']:.1%} expected from its class mix"
     text, link = st.columns([8, 3], vertical_alignment="center")
     text.markdown(
         f"**{words.literal(words.plain(chosen['words']))}**: {chosen['wrong']:,} of {chosen['n']:,} images, {said}.{_elsewhere(scored, wanted)}"
@@ -190,7 +205,7 @@ def _elsewhere(scored: Scored, wanted: Filter) -> str:
         return ""
     if not there["n"]:
         return f" No {other} image is in it."
-    return f" On {other}: {there['wrong']:,} of {there['n']:,}, {there['error']:.1%} wrong, {there['expected']:.1%} expected."
+    return f" On {other}: {there['wrong']:,} of {there['n']:,}, {there['error']:.1%} wrong, {there['expected']:.1%} expected from its class mix."
 
 
 _OPENED = "slice-opened"

@@ -120,7 +120,8 @@ def _slices(args: argparse.Namespace) -> None:
     if tried is not None:
         sure = len(worst.beyond_chance)
         print(
-            f"Of {tried:,} slices tried, {sure or 'none'} {'is' if sure in (0, 1) else 'are'} weak beyond chance and beyond what the classes explain."
+            f"Of {tried:,} slices tried, {sure or 'none'} {'is' if sure in (0, 1) else 'are'} weak beyond chance and beyond what the class mix "
+            "explains."
         )
     rows = [[row["words"], row["n"], row["wrong"], f"{row['error']:.1%}", f"{row['expected']:.1%}", f"{row['p']:.2g}",
              *([f"{row['p_holm']:.2g}"] if "p_holm" in row else [])] for row in found]  # fmt: skip

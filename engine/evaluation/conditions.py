@@ -61,9 +61,10 @@ def of_classes(classes: Sequence[str]) -> list[Filter]:
 
 
 def single(columns: Columns, rows: np.ndarray, paths: Iterable[str], classes: Sequence[str]) -> list[Filter]:
-    """Every condition that is tried: quarters and outer tenths of each property, folders, classes.
+    """Every condition that is tried: quarters and outer tenths of each property, classes, folders.
 
-    rows: positions of the images in the columns.
+    rows: positions of the images in the columns. Classes come before folders: of conditions with the same images the first stands for
+    both, and only a class may be paired with a property that explains all of its errors.
     """
     found = []
     for name, of in PROPERTIES.items():
@@ -71,7 +72,7 @@ def single(columns: Columns, rows: np.ndarray, paths: Iterable[str], classes: Se
         tenths = of_property(values, of, _TENTHS)
         # Between the tenths lies the middle: no slice.
         found += of_property(values, of) + ([tenths[0], tenths[-1]] if len(tenths) == 3 else [])
-    return [*found, *of_folders(paths), *of_classes(classes)]
+    return [*found, *of_classes(classes), *of_folders(paths)]
 
 
 def both(a: Filter, b: Filter) -> Filter | None:

@@ -87,11 +87,11 @@ def differences(values: pd.DataFrame, of: Groups) -> pd.DataFrame:
 
 
 def _compared(values: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """The figures of `differences` for one property; nothing where a group is too small, or all values are the same."""
+    """The figures of `differences` for one property; nothing where a group is too small, or nearly all values are the same."""
     from scipy import stats
 
     one, other = (values[places][~np.isnan(values[places])] for places in (first, second))
-    if min(len(one), len(other)) < FEWEST or np.ptp(np.concatenate([one, other])) == 0:
+    if min(len(one), len(other)) < FEWEST or _nearly_constant(one, other):
         return {}
     delta = cliffs_delta(other, one)
     p = float(stats.mannwhitneyu(one, other, alternative="two-sided").pvalue)
@@ -105,6 +105,18 @@ def _compared(values: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict
         p,
     )
     return dict(zip(_COMPARED, figures, strict=True))
+
+
+def _nearly_constant(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether so many values are the same that even the largest possible difference would be negligible.
+
+    Cliff's delta counts ties as neither higher nor lower, so its size is at most the share of pairs that are not ties. The interval
+    knows nothing of ties: around such a delta it would show an uncertainty that there is not.
+    """
+    distinct, counts = np.unique(np.concatenate([one, other]), return_counts=True)
+    usual = distinct[counts.argmax()]
+    ties = (one == usual).mean() * (other == usual).mean()
+    return bool(effect(1 - ties) == "negligible")
 
 
 def delta_interval(delta: float, m: int, n: int) -> tuple[float, float]:
@@ -125,6 +137,11 @@ def delta_interval(delta: float, m: int, n: int) -> tuple[float, float]:
     low = 0.0 if theta <= edge else brentq(beyond, 0, min(theta, 1 - edge))
     high = 1.0 if theta >= 1 - edge else brentq(beyond, max(theta, edge), 1)
     return 2 * low - 1, 2 * high - 1
+
+
+def unseen(frame: pd.DataFrame) -> float:
+    """The largest Cliff's delta that every comparison of `differences` may have missed: where two equal groups' interval ends."""
+    return max(delta_interval(0.0, *sizes)[1] for sizes in {(row.n_first, row.n_second) for row in frame.itertuples()})
 
 
 def says_something(row: "pd.core.frame.Pandas") -> bool:

@@ -25,6 +25,7 @@ from engine.neighbours import mark
 SUPPORT = 20  # images below which a slice says nothing
 BY_CLASS, BY_FOLDER = "class", "folder"
 _ALIKE = 0.7  # share of images in common from which two slices are one finding
+_A_CLASS = 0.9  # share of images in common from which a folder is a class under another name, apart from a few corrected labels
 _MOST_CONDITIONS = 400
 
 
@@ -86,12 +87,14 @@ def answered(columns: Columns, predictions: pd.DataFrame, catalog: Path | None =
 def worst(of: Answered, classes: Sequence[str], support: int = SUPPORT, most: int = 12) -> Found:
     """The slices whose errors are the least likely for their classes: single conditions and pairs.
 
-    A pair of properties has to be worse than either of them alone explains. Columns as those of `measure`, and p_holm; the smallest p
-    first. Of two that hold mostly the same images the first stands for both.
+    A pair of properties has to be worse than either of them alone explains. Columns as those of `measure`, p_holm, and joint_low and
+    joint_high: intervals that hold all true error rates at once with 95% (Bonferroni over the slices tried), since the worst of many
+    look worse than they are. The smallest p first. Of two that hold mostly the same images the first stands for both.
     """
     singles = conditions.single(of.columns, of.rows, of.frame["path"], classes)
     masks = of.matching(singles)
-    kept = [place for place in _different(masks) if support <= masks[place].sum() <= len(of.rows) - support][:_MOST_CONDITIONS]
+    usable = [place for place in _different(masks) if not (singles[place].text and _is_a_class(of, masks[place]))]
+    kept = [place for place in usable if support <= masks[place].sum() <= len(of.rows) - support][:_MOST_CONDITIONS]
     singles, masks = [singles[place] for place in kept], masks[kept]
     pairs = _pairs(singles, masks, support)
     alone = _counted(of, masks)
@@ -102,6 +105,7 @@ def worst(of: Answered, classes: Sequence[str], support: int = SUPPORT, most: in
         rows.append(_row(of, wanted, counts, () if wanted.classes else (alone[a], alone[b])))
     frame = pd.DataFrame(rows, columns=_COLUMNS)
     frame["p_holm"] = holm(frame["p"].to_numpy(float)) if len(frame) else []
+    frame["joint_low"], frame["joint_high"] = wilson(frame["wrong"], frame["n"], 1 - ALPHA / max(len(frame), 1))
     worse = frame[frame["p"] < 1].sort_values("p", kind="stable").index
     made_of = [(place, place) for place in range(len(singles))] + [(a, b) for _, a, b in pairs]
     chosen = _distinct(worse, lambda place: np.logical_and(*masks[list(made_of[place])]), most)
@@ -205,7 +209,7 @@ def _pairs(singles: Sequence[Filter], masks: np.ndarray, support: int) -> list[t
 
 
 def _different(masks: np.ndarray) -> list[int]:
-    """The conditions that hold other images than every one before: a folder may hold just one class."""
+    """The conditions that hold other images than every one before."""
     seen: dict[bytes, int] = {}
     for place, packed in enumerate(np.packbits(masks, axis=1)):
         seen.setdefault(packed.tobytes(), place)
@@ -214,8 +218,14 @@ def _different(masks: np.ndarray) -> list[int]:
 
 def _telling(of: Answered, masks: np.ndarray) -> list[int]:
     """The folders that are not just a class of images, or all of them."""
-    known = {(of.true == index).tobytes() for index in np.unique(of.true)}
-    return [place for place in _different(masks) if not masks[place].all() and masks[place].tobytes() not in known]
+    return [place for place in _different(masks) if not masks[place].all() and not _is_a_class(of, masks[place])]
+
+
+def _is_a_class(of: Answered, mask: np.ndarray) -> bool:
+    """Whether a folder holds the images of a class, and hardly any others: most datasets have one folder per class."""
+    inside, images = np.bincount(of.true[mask], minlength=len(of.counts[0])), of.counts[0]
+    union = images + mask.sum() - inside
+    return bool((inside >= _A_CLASS * union).any())
 
 
 def _distinct(order: pd.Index, images: Callable[[int], np.ndarray], most: int) -> list[int]:

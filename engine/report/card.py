@@ -68,12 +68,12 @@ def _weak(facts: Facts) -> str:
     found = facts.slices.beyond_chance.head(6)
     tried = f"{facts.slices.tried:,} slices by brightness, size, folder and the like were tried"
     if not len(found):
-        return f"{tried}; none is wrong more often than its classes and the number of tries explain."
+        return f"{tried}; none is wrong more often than its class mix and the number of tests explain."
     listed = "\n".join(
-        f"- {_plain(row.words)}: {row.wrong:,} of {row.n:,} wrong ({row.error:.1%}), where its classes alone would give {row.expected:.1%}"
+        f"- {_plain(row.words)}: {row.wrong:,} of {row.n:,} wrong ({row.error:.1%}), where {row.expected:.1%} is expected from its class mix"
         for row in found.itertuples()
     )
-    return f"{tried}. Beyond chance, and beyond what the classes explain:\n\n{listed}"
+    return f"{tried}. Beyond chance, and beyond what the class mix explains:\n\n{listed}"
 
 
 def _plain(text: str) -> str:

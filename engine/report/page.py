@@ -115,14 +115,14 @@ def _slices(facts: Facts) -> str:
     found = facts.slices
     sure = len(found.beyond_chance)
     said = (
-        f"Of {found.tried:,} slices that were tried, {sure or 'none'} {'is' if sure in (0, 1) else 'are'} wrong more often than the classes and the "
-        "number of tries explain."
+        f"Of {found.tried:,} slices that were tried, {sure or 'none'} {'is' if sure in (0, 1) else 'are'} wrong more often than the class mix and "
+        "the number of tests explain."
     )
     rows = [
         [r.words, f"{r.n:,}", f"{r.wrong:,}", f"{r.error:.1%}", f"{r.expected:.1%}", f"{r.p:.2g}", f"{r.p_holm:.2g}"]
         for r in found.frame.itertuples()
     ]
-    head = ["slice", "images", "wrong", "rate", "expected of its classes", "p", "p (Holm)"]
+    head = ["slice", "images", "wrong", "rate", "expected from its class mix", "p", "p (Holm)"]
     return f"<h2>Where is it weak?</h2><p>{said}</p>{table(head, rows, 1)}"
 
 

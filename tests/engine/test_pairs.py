@@ -91,6 +91,18 @@ def test_small_groups_are_not_compared(predictions):
     assert not len(pairs.differences(pd.DataFrame({"brightness": np.ones(600)}), of)), "one value for all says nothing"
 
 
+def test_a_property_that_is_nearly_constant_is_not_compared():
+    """150 pixels nearly everywhere: an interval of 0.2 around a delta of 0 would be the formula's, not the data's."""
+    of = pairs.Groups(np.arange(0, 200), np.arange(200, 222), np.array([], int), np.arange(300, 500))
+    height = np.full(600, 150.0)
+    height[[0, 1, 300, 301, 302]] = 113, 100, 76, 142, 149
+    varied = height.copy()
+    varied[200:205] = 100
+    result = pairs.differences(pd.DataFrame({"height": height, "width": varied, "brightness": np.linspace(0, 1, 600)}), of)
+    assert set(result.loc[result["first"] == "a_as_b", "property"]) == {"width", "brightness"}
+    assert set(result.loc[result["first"] == "a_right", "property"]) == {"brightness"}
+
+
 def test_the_interval_of_cliffs_delta_agrees_with_the_bootstrap_and_covers():
     rng = np.random.default_rng(1)
     one, other = rng.normal(0.6, 1, 60), rng.normal(0, 1, 90)
@@ -106,6 +118,12 @@ def test_the_interval_of_cliffs_delta_agrees_with_the_bootstrap_and_covers():
         low, high = pairs.delta_interval(delta(rng.normal(0.6, 1, 25), rng.normal(0, 1, 40)), 25, 40)
         held += low <= truth <= high
     assert 0.92 <= held / 400 <= 0.985
+
+
+def test_what_a_comparison_of_few_images_can_miss_is_the_interval_of_no_difference():
+    sizes = pd.DataFrame({"n_first": [200, 10], "n_second": [300, 200]})
+    assert pairs.unseen(sizes) == pytest.approx(pairs.delta_interval(0.0, 10, 200)[1])
+    assert pairs.unseen(sizes) == pytest.approx(0.34, abs=0.005)
 
 
 def test_groups_that_do_not_overlap_have_an_interval_all_the_same():

@@ -17,14 +17,14 @@ from engine.evaluation import conditions, slices
 CLASSES = ("forest", "glacier", "sea")
 
 
-def catalog(tmp_path, n=3000, seed=0):
-    """The columns of a catalog: classes of different brightness, in two folders that say nothing."""
+def catalog(tmp_path, n=3000, seed=0, folder_of=None):
+    """The columns of a catalog: classes of different brightness, in two folders that say nothing or in those of `folder_of(labels)`."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 3, n)
     properties = {name: rng.random(n).astype(np.float32) for name in PROPERTIES}
     properties["brightness"] = (0.2 * label + 0.3 * rng.random(n)).astype(np.float32)
     properties["width"] = rng.choice([150, 150, 150, 200], n).astype(np.float32)
-    folders = rng.choice(["phone", "camera"], n)
+    folders = rng.choice(["phone", "camera"], n) if folder_of is None else folder_of(label)
     arrays = {
         "id": pa.array(np.arange(1, n + 1)),
         "state": pa.array(np.full(n, STATES.index("ok"), np.int8)),
@@ -44,7 +44,7 @@ def catalog(tmp_path, n=3000, seed=0):
 def predictions(columns, wrong):
     true = columns.label.astype(np.int64)
     contents = [bytes(i.to_bytes(16, "big")).hex() for i in columns.ids.tolist()]
-    paths = [f"test/{'phone' if 'phone' in p else 'camera'}/{i}.jpg" for i, p in enumerate(columns.paths.to_pylist())]
+    paths = columns.paths.to_pylist()
     predicted = np.where(wrong, (true + 1) % 3, true)
     return pd.DataFrame({"image_id": columns.ids, "content": contents, "path": paths, "true": true, "predicted": predicted})
 
@@ -82,6 +82,41 @@ def test_a_weakness_within_the_classes_is_found_first_and_as_a_filter(columns):
     assert (slices.members(of, first["filter"])["true"] != slices.members(of, first["filter"])["predicted"]).sum() == first[
         "wrong"
     ]
+
+
+@pytest.mark.parametrize("corrected", [0, 20])
+def test_a_weakness_within_a_class_is_found_where_every_class_has_its_folder(tmp_path, corrected):
+    """A folder of a class's images must not stand for the class: held against the property alone, the pair would be explained by it.
+
+    corrected: images that lie in the folder of another class than their label's.
+    """
+    columns = catalog(
+        tmp_path, folder_of=lambda label: np.array(CLASSES)[np.where(np.arange(len(label)) < corrected, (label + 1) % 3, label)]
+    )
+    rng = np.random.default_rng(2)
+    weak = (columns.values("colourfulness") > 0.75) & (columns.label == 1)
+    frame = predictions(columns, rng.random(len(columns)) < np.where(weak, 0.25, 0.06))
+    of = slices.answered(columns, frame)
+    result = slices.worst(of, CLASSES)
+    first = result.frame.iloc[0]
+    assert first["filter"].classes == ("glacier",)
+    assert [r.name for r in first["filter"].ranges] == ["colourfulness"]
+    assert first["p_holm"] < 0.001
+    assert not any(wanted.text for wanted in result.frame["filter"]), "the folders are the classes once more"
+    without_folders = slices.answered(columns, frame.assign(path="image.jpg"))
+    assert result.tried == slices.worst(without_folders, CLASSES).tried
+    assert not len(slices.by_column(of, "folder", CLASSES))
+
+
+def test_the_interval_of_one_of_many_slices_allows_for_the_number_that_was_tried(columns):
+    wrong = np.random.default_rng(5).random(len(columns)) < 0.08
+    result = slices.worst(slices.answered(columns, predictions(columns, wrong)), CLASSES)
+    row = result.frame.iloc[0]
+    level = 1 - 0.05 / result.tried
+    exact = stats.binomtest(int(row["wrong"]), int(row["n"])).proportion_ci(level, method="wilson")
+    assert (row["joint_low"], row["joint_high"]) == pytest.approx((exact.low, exact.high))
+    assert row["joint_low"] < row["low"] < row["error"] < row["high"] < row["joint_high"]
+    assert row["low"] > row["expected"] > row["joint_low"], "alone it looks weak; among so many tries it is not"
 
 
 def test_slices_of_chance_alone_pass_the_correction_at_most_one_time_in_twenty(tmp_path):

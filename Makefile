@@ -13,7 +13,7 @@ run: install
 
 test: install-dev browser
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 measure: install-dev browser
 	$(BIN)/python tests/browser/measure.py

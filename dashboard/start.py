@@ -1,8 +1,9 @@
 """The pieces of the Start page."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import url, words
+from dashboard import cached, url, words
 from dashboard.failure import attempt
 from dashboard.gallery import Tile, gallery
 from dashboard.header import Context
@@ -100,6 +101,7 @@ def _card(data: Dataset) -> None:
     text.markdown(
         f"**{words.literal(data.name)}**{synthetic}  \n{int(counts['n'].sum()):,} images, {len(classes):,} classes: {splits}"
     )
+    _unused_files(text, data)
     if action.button("Explore", key=f"explore-{data.name}", width="stretch"):
         url.set_choice("dataset", data.name)
         st.switch_page("../pages/explore.py")
@@ -124,6 +126,17 @@ def _card(data: Dataset) -> None:
     if gallery(tiles, key=f"strip-{data.name}", size="S", label=f"Examples of {data.name}").opened is not None:
         url.set_choice("dataset", data.name)
         st.switch_page("../pages/explore.py")
+
+
+def _unused_files(place: DeltaGenerator, data: Dataset) -> None:
+    """What the folders were taken for, and how many files are not used for which reason."""
+    report = cached.unused(data)
+    lines = [words.literal(note) for note in report.notes]
+    if report.files:
+        colour = "orange" if report.loud else "gray"
+        lines.append(f":{colour}[{report.headline}]: {words.literal(report.summary)}.")
+    if lines:
+        place.caption("  \n".join(lines))
 
 
 def add_form() -> None:

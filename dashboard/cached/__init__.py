@@ -2,7 +2,7 @@
 
 from dashboard.cached.asked import alike, attention, judge, learnt_from, made
 from dashboard.cached.augmented import drawn, each_alone, mixed, square, withstood
-from dashboard.cached.catalogs import class_counts, classes, colours, drift
+from dashboard.cached.catalogs import class_counts, classes, colours, drift, unused
 from dashboard.cached.crossings import crossed, matrix_view, similarity_order
 from dashboard.cached.evaluation import answered, areas, compared, evidence, near_copies, worst_slices
 from dashboard.cached.explaining import damage_document, damaged, dynamics, examples, heatmaps, learnt, occlusion
@@ -60,6 +60,7 @@ __all__ = [
     "scores",
     "similarity_order",
     "square",
+    "unused",
     "warm",
     "warm_up",
     "withstood",

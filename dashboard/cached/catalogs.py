@@ -10,6 +10,7 @@ from dashboard.explore.counts import class_counts as count_classes
 from dashboard.palette import class_colours
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
+from engine.data.unused import UnusedReport, unused_report
 
 
 def drift(data: Dataset, a: str, b: str, by_class: bool, wanted: Filter) -> pd.DataFrame:
@@ -46,6 +47,16 @@ def classes(data: Dataset) -> tuple[str, ...]:
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Dataset: lambda data: str(data.catalog.file)})
 def _classes(data: Dataset, generation: str) -> tuple[str, ...]:
     return data.classes
+
+
+def unused(data: Dataset) -> UnusedReport:
+    """Which files of the dataset are not used, and why. Shared by all sessions."""
+    return _unused(data, data.catalog.generation())
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={Dataset: lambda data: str(data.catalog.file)})
+def _unused(data: Dataset, generation: str) -> UnusedReport:
+    return unused_report(data.catalog)
 
 
 def colours(data: Dataset) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """What a person knows before looking: how many images there are, which files are not used, what is still being computed."""
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import cached, words
@@ -11,7 +12,6 @@ from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 
 _LINE = 40  # pixels
-_LISTED = 2_000  # files in the table of problems
 
 
 def facts_or_chips(asked: Asked) -> None:
@@ -42,17 +42,21 @@ def _facts(data: Dataset) -> None:
 
 
 def _put_aside(data: Dataset) -> str:
-    n = sum(data.catalog.count(Filter(state=state)) for state in ("quarantined", "missing"))
-    return f":orange[{n:,} {'file is' if n == 1 else 'files are'} not used]." if n else ""
+    report = cached.unused(data)
+    return f":{'orange' if report.loud else 'gray'}[{report.headline}]." if report.files else ""
 
 
 def problems(data: Dataset) -> None:
-    """Files that are not used, with the reason of each."""
-    found = data.catalog.problems()
-    if not len(found):
+    """Files that are not used: how many for which reason, and the name of each; what the folders were taken for."""
+    report = cached.unused(data)
+    for note in report.notes:
+        st.caption(words.literal(note))
+    if not report.files:
         return
-    said = "file is not used" if len(found) == 1 else "files are not used"
-    with st.expander(f"{len(found):,} {said}", icon=":material/report:"):
-        if len(found) > _LISTED:
-            st.caption(f"The first {_LISTED:,} by path.")
-        st.dataframe(found[["path", "reason"]].head(_LISTED), hide_index=True, width="stretch")
+    with st.expander(report.headline, icon=":material/report:"):
+        lines = [f"- {words.literal(f'{group.sentence}. {group.hint}'.strip())}" for group in report.groups]
+        st.markdown("\n".join(lines))
+        rows = [(words.plain(item.path), item.reason, item.files) for group in report.groups for item in group.named]
+        if (named := sum(files for _, _, files in rows)) < report.files:
+            st.caption(f"The first {named:,} of them:")
+        st.dataframe(pd.DataFrame(rows, columns=["path", "reason", "files"]), hide_index=True, width="stretch")

@@ -5,7 +5,11 @@ import sys
 
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.data import analysis, datasets, removal, synthetic
+from engine.data.file_kinds import one_line
 from engine.data.layouts import HELP, SPLITS
+from engine.data.unused import unused_report
+
+_NAMED = 20  # files of a kind that are listed; --json has more
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -17,7 +21,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     add.set_defaults(command=_add)
     listing = actions.add_parser("list", help="the registered datasets")
     listing.set_defaults(command=_list)
-    show = actions.add_parser("show", help="counts, sizes and the files that were put aside")
+    show = actions.add_parser("show", help="counts, sizes and the files that are not used, with the reason")
     show.add_argument("name")
     show.set_defaults(command=_show)
     analyse = actions.add_parser("analyse", help="compute what is missing: properties, mean images, embeddings")
@@ -41,7 +45,7 @@ def _add(args: argparse.Namespace) -> None:
         print_json({**datasets.summary(dataset), "scan": vars(result)})
         return
     print(f"{dataset.name}: {result.ok:,} images in {len(dataset.classes)} classes; {result.read:,} files were read.")
-    _print_problems(dataset)
+    _print_unused(dataset)
 
 
 def _list(args: argparse.Namespace) -> None:
@@ -54,8 +58,8 @@ def _list(args: argparse.Namespace) -> None:
     if not summaries:
         print("There are no datasets yet. Add one with: python -m engine data add demo")
         return
-    rows = [[s["name"], len(s["classes"]), *s["splits"].values(), len(s["problems"]), s["source"]] for s in summaries]
-    print_table(["name", "classes", *SPLITS, "put aside", "source"], rows)
+    rows = [[s["name"], len(s["classes"]), *s["splits"].values(), s["unused"]["files"], s["source"]] for s in summaries]
+    print_table(["name", "classes", *SPLITS, "not used", "source"], rows)
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -72,7 +76,7 @@ def _show(args: argparse.Namespace) -> None:
     print_table(["class", *splits], rows)
     print()
     print_table(["width", "height", "images"], [list(row) for row in dataset.catalog.sizes().head(5).itertuples(index=False)])
-    _print_problems(dataset)
+    _print_unused(dataset)
 
 
 def _analyse(args: argparse.Namespace) -> None:
@@ -108,9 +112,18 @@ def _synthesize(args: argparse.Namespace) -> None:
     print(f"{dataset.name}: a catalog of {dataset.catalog.count():,} rows without images.")
 
 
-def _print_problems(dataset: datasets.Dataset) -> None:
-    problems = dataset.catalog.problems()
-    if len(problems):
-        print(f"\n{len(problems):,} files are not used:")
-        for row in problems.itertuples():
-            print(f"  {row.path}: {row.reason}")
+def _print_unused(dataset: datasets.Dataset) -> None:
+    """Every file that is not used, by reason; of each kind the first are named."""
+    report = unused_report(dataset.catalog)
+    for note in report.notes:
+        print(note)
+    if not report.files:
+        return
+    print(f"\n{report.headline}:")
+    for group in report.groups:
+        print(f"{group.sentence}." + (f" {group.hint}" if group.hint else ""))
+        for item in group.named[:_NAMED]:
+            print(f"  {one_line(item.path)}: {item.reason}" + (f" ({item.files:,} files)" if item.path.endswith("/") else ""))
+        named = sum(item.files for item in group.named[:_NAMED])
+        if named < group.files:
+            print(f"  and {group.files - named:,} more")

@@ -14,7 +14,7 @@ from engine.data.answers import answers
 from engine.data.columns import Columns
 from engine.data.filters import Filter
 from engine.data.properties import MEASURED
-from engine.data.sealing import seal, touch
+from engine.data.sealing import UNLEARNABLE, seal, touch
 from engine.data.view import View, view
 
 ALL = Filter()
@@ -209,8 +209,26 @@ class Catalog:
         with self.connect() as connection:
             return pd.DataFrame(connection.execute(query).fetchall(), columns=["id", "path", "state", "reason"])
 
+    def unused_rows(self, most: int) -> list[tuple[str, str, int, list[str]]]:
+        """State, reason, number and the first `most` paths of the files that are not used; without those a person excluded."""
+        counts = "SELECT state, reason, count(*) FROM images WHERE state IN ('quarantined', 'missing', 'ignored') GROUP BY state, reason"
+        paths = "SELECT path FROM images WHERE state = ? AND reason = ? ORDER BY path LIMIT ?"
+        with self.connect() as connection:
+            return [
+                (state, reason, n, [row[0] for row in connection.execute(paths, (state, reason, most))])
+                for state, reason, n in connection.execute(counts).fetchall()
+            ]
+
+    def unlearnable_classes(self) -> list[str]:
+        """The classes that have images to score by and none to learn from."""
+        query = (
+            "SELECT DISTINCT class FROM images WHERE state = 'quarantined' AND reason = ? AND class IS NOT NULL ORDER BY class"
+        )
+        with self.connect() as connection:
+            return [row[0] for row in connection.execute(query, (UNLEARNABLE,))]
+
     def classes(self) -> tuple[str, ...]:
-        """The classes that have training images, by name."""
+        """The classes that have training images, in natural order (2 before 10)."""
         return tuple(self.counts(_TRAIN)["class"])
 
     def fingerprint(self) -> str:

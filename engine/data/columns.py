@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from engine.data.class_names import in_natural_order
 from engine.data.layouts import SPLITS
 from engine.data.overlay import EDITS
 from engine.data.properties import MEASURED, PROPERTIES
@@ -29,7 +30,7 @@ _SELECT = (
     f"SELECT id, state, split, class, hash, path, edited, width, height, bytes, {', '.join(MEASURED)} FROM images ORDER BY id"
 )
 _CHUNK = 50_000
-_FORMAT = "3"
+_FORMAT = "4"
 _KEPT = 4  # catalogs whose columns a process holds
 
 
@@ -129,7 +130,8 @@ def build(catalog: Path, connect: Connect) -> Columns:
     with connect() as connection:
         connection.execute("BEGIN")  # one moment of the catalog for all queries
         generation = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0]
-        names = [row[0] for row in connection.execute("SELECT DISTINCT class FROM images WHERE class IS NOT NULL ORDER BY class")]
+        distinct = connection.execute("SELECT DISTINCT class FROM images WHERE class IS NOT NULL")
+        names = in_natural_order(row[0] for row in distinct)
         table = _read(connection, {name: i for i, name in enumerate(names)})
     metadata = {"generation": generation, "format": _FORMAT, "names": json.dumps(names)}
     table = table.replace_schema_metadata(metadata)

@@ -11,7 +11,10 @@ from typing import Any
 
 from engine.data import layouts
 from engine.data.catalog import Catalog
+from engine.data.dataset_names import is_name, name_of_folder
+from engine.data.layouts import Layout, label_table_hint
 from engine.data.scan import Progress, ScanResult, scan
+from engine.data.unused import unused_report
 from engine.errors import UserError
 from engine.files import read_json, write_json
 from engine.home import data_dir
@@ -71,7 +74,7 @@ def damaged() -> dict[str, UserError]:
 
 def registered(name: str) -> bool:
     """Whether there is a dataset of this name, be its description damaged or not."""
-    return _valid(name) and (data_dir() / name / "dataset.json").is_file()
+    return is_name(name) and (data_dir() / name / "dataset.json").is_file()
 
 
 def register(dataset: Dataset) -> None:
@@ -112,8 +115,9 @@ def check_source(source: str, name: str | None = None) -> str:
     """The name under which `source` would be registered. Raises UserError for what can be told without reading an image."""
     name = _name_for(source, name)
     if source != DEMO and not source.startswith(KAGGLE):
-        root = layouts.detect(Path(source).expanduser().resolve()).root
-        if any(known.name == name and known.root != root for known in datasets()):
+        layout = layouts.detect(Path(source).expanduser().resolve())
+        _check_trainable(layout)
+        if any(known.name == name and known.root != layout.root for known in datasets()):
             raise UserError(f"There is a dataset {name!r} already.", "Give the new one a name of its own.")
     return name
 
@@ -128,16 +132,16 @@ def add(source: str, name: str | None = None, progress: Progress = lambda done, 
     home = data_dir() / name
     known = next((d for d in datasets() if d.name == name), None)
     was_there = registered(name)
-    root = _root(source, home, progress)
-    if known and known.root != root:
+    layout = _layout(source, home, progress)
+    if known and known.root != layout.root:
         raise UserError(f"The name {name!r} is taken by {known.source}.", "Give the new dataset a name of its own with --name.")
-    layout = layouts.detect(root)
+    _check_trainable(layout)
     described = known or Dataset(name, layout.root, source, time.time(), synthetic=source == DEMO)
     _start_anew_for_another_folder(described)
     home.mkdir(parents=True, exist_ok=True)
     try:
         result = scan(described.catalog, layout, described.seed, progress)
-        _check_usable(described, result)
+        _check_usable(described, result, layout)
         register(described)
     except UserError:
         if not was_there:
@@ -168,6 +172,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "sizes": catalog.sizes().head(20).to_dict("records"),
         "fingerprint": catalog.fingerprint(),
         "labels": catalog.labels(),
+        "unused": unused_report(catalog).document(),
         "problems": catalog.problems().drop(columns="id").to_dict("records"),
     }
 
@@ -188,13 +193,12 @@ def _document(dataset: Dataset) -> dict[str, Any]:
     return {**fields, "root": str(dataset.root)}
 
 
-def _root(source: str, home: Path, progress: Progress) -> Path:
+def _layout(source: str, home: Path, progress: Progress) -> Layout:
     if source == DEMO:
-        return _demo(home / "images", progress)
+        return layouts.detect(_demo(home / "images", progress))
     if source.startswith(KAGGLE):
-        return _kaggle(source.removeprefix(KAGGLE))
-    folder = Path(source).expanduser()
-    return layouts.detect(folder.resolve()).root
+        return layouts.detect(_kaggle(source.removeprefix(KAGGLE)))
+    return layouts.detect(Path(source).expanduser().resolve())
 
 
 def _demo(folder: Path, progress: Progress) -> Path:
@@ -218,28 +222,38 @@ def _kaggle(handle: str) -> Path:
             f"Kaggle's dataset {handle} could not be downloaded ({type(error).__name__}).",
             "Check the name and the network, or download it in a browser, unpack it and add the folder.",
         ) from error
-    return layouts.detect(folder).root
+    return folder
 
 
-def _check_usable(dataset: Dataset, result: ScanResult) -> None:
+def _check_trainable(layout: Layout) -> None:
+    """Raises UserError for a folder that names its splits and has none to learn from."""
+    named = {split for _, split, _ in layout.folders if split}
+    if named and "train" not in named:
+        found = " and ".join(split for split in layouts.SPLITS if split in named)
+        raise UserError(
+            f"{str(layout.root)!r} has folders for {found}, and none for training.",
+            "Name the folder that holds the training images train, beside the others.",
+        )
+
+
+def _check_usable(dataset: Dataset, result: ScanResult, layout: Layout) -> None:
     if not result.ok:
-        put_aside = f" {result.quarantined} files could not be read." if result.quarantined else ""
-        raise UserError(f"There are no images in {str(dataset.root)!r}.{put_aside}", layouts.HELP)
+        groups = [group for group in unused_report(dataset.catalog).groups if group.loud]
+        reasons = "".join(f" {group.sentence}." for group in groups)
+        hint = next((group.hint for group in groups if group.hint), layouts.HELP)
+        raise UserError(f"There are no images in {str(dataset.root)!r}.{reasons}", hint)
     classes = dataset.classes
     if len(classes) < 2:
         only = f"only the class {classes[0]!r}" if classes else "no class"
-        raise UserError(f"{str(dataset.root)!r} holds {only}; a classifier needs at least two.", layouts.HELP)
+        hint = label_table_hint(layout.label_tables) or layouts.HELP
+        raise UserError(f"{str(dataset.root)!r} holds {only}; a classifier needs at least two.", hint)
 
 
 def _name_for(source: str, name: str | None) -> str:
     if name is None:
-        name = re.sub(r"[^a-z0-9._-]+", "-", source.rstrip("/").split("/")[-1].lower()).strip("-._") or "dataset"
-    if not _valid(name):
+        name = name_of_folder(source, {known.name: known.root for known in datasets()})
+    if not is_name(name):
         raise UserError(f"{name!r} cannot be a dataset's name.", "Use up to 64 of a-z, 0-9, dot, dash and underscore.")
     if name == DEMO and source != DEMO:
         raise UserError("The name 'demo' belongs to the demo dataset.", "Choose another with --name.")
     return name
-
-
-def _valid(name: str) -> bool:
-    return re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", name) is not None

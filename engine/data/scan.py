@@ -1,5 +1,6 @@
 """Filling the catalog: the walk over the files, the reading of those that are new or changed, and their splits."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
@@ -8,17 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.data import overlay, splits
+from engine.data import file_kinds, overlay, splits
 from engine.data.catalog import FACTS, Catalog, Row
+from engine.data.class_names import composed
 from engine.data.images import ImageError, NotAnImage, inspect, looks_like_image, read_content
 from engine.data.layouts import Found, Layout, displayable
 from engine.data.properties import MEASURED
 from engine.data.sealing import seal, take_back_unlearnable, touch
+from engine.data.unused import Tally
 from engine.files import content_hash
 
 Progress = Callable[[int, int], None]
 
 _GONE = "the file is gone"
+_UNUSED_NOW = "its folder or name is not used any more"
 _CHUNK = 512  # images whose reading a kill may cost
 _UPSERT = f"""
 INSERT INTO images ({FACTS}) SELECT {FACTS} FROM readings WHERE true ORDER BY hash
@@ -59,9 +63,13 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (displayable(os.fspath(layout.root))[0],))
         query = "SELECT path, id, bytes, mtime_ns, given, iif(edited IS NULL, class, filed), state, hash IS NOT NULL FROM images"
         known = {path: _Known(*row) for path, *row in connection.execute(query)}
-    changed, closed = [], []
+        spellings = _spellings(connection)
+    changed, closed, tally = [], [], Tally(layout)
     for item in layout.entries():
-        image = _stat(item, layout.root)
+        if item.left_out:
+            tally.add(item.left_out)
+            continue
+        image = _stat(item, layout.root, spellings)
         before = known.pop(image.path, None)
         if before is None or not _unchanged(before, image):
             changed.append(image)
@@ -70,10 +78,13 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
     read = _read(catalog, changed, layout.root, progress)
     gone = {path: row for path, row in known.items() if row.state != "missing"}
     with catalog.connect() as connection:
+        if changed or gone or tally.to_json() != catalog.meta("unused"):
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('unused', ?)", (tally.to_json(),))
+            touch(connection)
         if changed or gone:
             # Splits are given to what the folder says: an edit moves no image that it is not about.
             overlay.lift(connection)
-            _update(connection, gone, tuple(closed))
+            _update(connection, gone, tuple(closed), layout.root)
             _place(connection, layout, seed)
             overlay.lay(connection, overlay.log_of(catalog.file))
             seal(connection)
@@ -84,9 +95,17 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
     return ScanResult(read, *counts)
 
 
-def _stat(item: Found, root: Path) -> Row:
+def _spellings(connection: sqlite3.Connection) -> dict[str, str]:
+    """Classes that the catalog of an earlier version spells with decomposed accents: runs and labels go on with that spelling."""
+    query = "SELECT coalesce(filed, class) AS name, count(*) FROM images WHERE split = 'train' AND name IS NOT NULL GROUP BY name"
+    counts = dict(connection.execute(query).fetchall())
+    return {composed(name): name for name in sorted(counts, key=counts.__getitem__) if not name.isascii()}
+
+
+def _stat(item: Found, root: Path, spellings: dict[str, str]) -> Row:
     path, raw = displayable(item.path[len(os.fspath(root)) + 1 :])
     class_name = displayable(item.class_name)[0] if item.class_name is not None else None
+    class_name = spellings.get(class_name, class_name) if class_name is not None else None
     size, mtime, state, reason = 0, 0, "ok", ""
     if item.obstacle:
         state, reason = "quarantined", item.obstacle
@@ -95,8 +114,13 @@ def _stat(item: Found, root: Path) -> Row:
             status = os.stat(item.path)  # noqa: PTH116 (pathlib is slow for a million files)
             size, mtime = status.st_size, status.st_mtime_ns
         except OSError as error:
-            state, reason = "quarantined", f"cannot be read ({error.strerror})"
+            state, reason = "quarantined", _unreadable(item.path, error)
     return Row(0, path, raw, item.split, item.split, class_name, None, None, size, mtime, None, state, reason)
+
+
+def _unreadable(path: str, error: OSError) -> str:
+    reason = file_kinds.broken_link_reason(path) if error.errno == errno.ENOENT else ""
+    return reason or f"cannot be read ({error.strerror})"
 
 
 def _unchanged(before: _Known, now: Row) -> bool:
@@ -121,7 +145,7 @@ def _read(catalog: Catalog, changed: list[Row], root: Path, progress: Progress) 
                 progress(done := done + 1, len(waiting))
             with catalog.connect() as connection:
                 connection.executemany(_READING, examined)
-    return len(waiting)
+    return sum(row.state == "ok" for row in waiting)
 
 
 def _values(row: Row) -> tuple:
@@ -137,28 +161,36 @@ def _examine(row: Row, root: Path) -> Row:
     try:
         content, status = read_content(path)
         row = replace(row, bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+        if reason := file_kinds.pointer_reason(content):
+            return replace(row, state="quarantined", reason=reason)
         facts = inspect(content)
         return replace(row, hash=content_hash(content), **facts._asdict())
     except NotAnImage as error:
         # A `notes.txt` beside the photos is passed over; what is named like an image is not.
-        return replace(row, state="quarantined" if looks_like_image(path) else "ignored", reason=str(error))
+        if looks_like_image(path):
+            return replace(row, state="quarantined", reason=str(error))
+        return replace(row, state="ignored", reason=file_kinds.format_reason(path.name, content[: file_kinds.HEAD_BYTES]))
     except ImageError as error:
         return replace(row, state="quarantined", reason=str(error))
     except OSError as error:
         return replace(row, state="quarantined", reason=f"cannot be read ({error.strerror})")
 
 
-def _update(connection: sqlite3.Connection, gone: dict[str, _Known], closed: tuple[str, ...]) -> None:
+def _update(connection: sqlite3.Connection, gone: dict[str, _Known], closed: tuple[str, ...], root: Path) -> None:
     """Take over what was read, and mark the images of `gone` as missing, or as shut in where their folder is `closed`."""
     # By content, which is no order at all: whoever pages through the catalog sees all classes from the start.
     connection.execute(_UPSERT)
     connection.execute("DELETE FROM readings")
-    missing = [
-        ("its folder cannot be read" if path.startswith(closed) else _GONE, row.id) for path, row in gone.items() if row.read
-    ]
+    missing = [(_gone_reason(path, closed, root), row.id) for path, row in gone.items() if row.read]
     connection.executemany("UPDATE images SET state = 'missing', reason = ? WHERE id = ?", missing)
     # What never was a readable picture is no loss.
     connection.executemany("DELETE FROM images WHERE id = ?", [(row.id,) for row in gone.values() if not row.read])
+
+
+def _gone_reason(path: str, closed: tuple[str, ...], root: Path) -> str:
+    if path.startswith(closed):
+        return "its folder cannot be read"
+    return _UNUSED_NOW if (root / path).is_file() else _GONE
 
 
 def _place(connection: sqlite3.Connection, layout: Layout, seed: int) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import sqlite3
 
-_UNLEARNABLE = "its class has no training images"
+UNLEARNABLE = "its class has no training images"
 
 
 def touch(connection: sqlite3.Connection) -> None:
@@ -27,7 +27,7 @@ def unseal(connection: sqlite3.Connection) -> None:
 
 
 def take_back_unlearnable(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE images SET state = 'ok', reason = '' WHERE state = 'quarantined' AND reason = ?", (_UNLEARNABLE,))
+    connection.execute("UPDATE images SET state = 'ok', reason = '' WHERE state = 'quarantined' AND reason = ?", (UNLEARNABLE,))
 
 
 def put_aside_unlearnable(connection: sqlite3.Connection) -> None:
@@ -35,5 +35,5 @@ def put_aside_unlearnable(connection: sqlite3.Connection) -> None:
     connection.execute(
         "UPDATE images SET state = 'quarantined', reason = ? WHERE state = 'ok' AND split IN ('validation', 'test') "
         "AND class NOT IN (SELECT class FROM images WHERE state = 'ok' AND split = 'train')",
-        (_UNLEARNABLE,),
+        (UNLEARNABLE,),
     )

@@ -59,7 +59,7 @@ def test_a_dataset_is_added_listed_and_shown(engine, kaggle, tmp_path):
     assert said(engine("data", "list", "--json", home=home)) == [document]
     assert said(engine("data", "show", "coast", "--json", home=home)) == document
     text = engine("data", "show", "coast", home=home).stdout
-    assert "1 files are not used:" in text
+    assert "1 file is not used:" in text
     assert "seg_train/seg_train/sea/broken.jpg: not a picture, whatever its name says" in text
 
 

@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_used_is_put_aside_with_its_reason_and_the_scan_go
     assert reasons["sea/text.jpg"] == "not a picture, whatever its name says"
     assert reasons["sea/cut.png"].startswith("damaged picture (")
     assert reasons["sea/huge.png"] == "too large: 101 MB, the limit is 100 MB"
-    assert reasons["sea/dangling.png"] == "cannot be read (No such file or directory)"
+    assert reasons["sea/dangling.png"] == "a link to a file that is not there"
 
 
 def test_notes_beside_the_photos_are_ignored_and_a_photo_without_a_proper_name_is_not(plain):

@@ -1,0 +1,47 @@
+"""How names of classes compare: one spelling for accents, the order that a person expects, and names that differ only in spelling."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def composed(name: str) -> str:
+    """The name with composed accents (NFC): a Mac's zip writes them decomposed, and both are one class."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def natural_key(name: str) -> tuple:
+    """A sort key by which 2 comes before 10: runs of digits compare as numbers, everything else by code point."""
+    parts = _DIGITS.split(name)
+    return (*(int(part) if place % 2 else part for place, part in enumerate(parts)), name)
+
+
+def in_natural_order(names: Iterable[str]) -> list[str]:
+    """The names sorted by `natural_key`."""
+    return sorted(names, key=natural_key)
+
+
+def other_spelling(name: str, classes: Iterable[str]) -> str | None:
+    """The class that differs from `name` only in case, accents, spaces or punctuation; None where there is none."""
+    wanted = _letters(name)
+    return next((other for other in classes if other != name and wanted and _letters(other) == wanted), None)
+
+
+def spelling_hint(names: Iterable[str], classes: Iterable[str]) -> str:
+    """A sentence for the names that may be a class in another spelling; "" where there is none."""
+    classes = list(classes)
+    pairs = [(name, other) for name in names if (other := other_spelling(name, classes))]
+    return " ".join(f"{name!r} may be the class {other!r}: give the folder the same name." for name, other in pairs[:5])
+
+
+def spelling_among(name: str, classes: Iterable[str]) -> str:
+    """The name as `classes` spell it, where they hold it with other accents (NFC or NFD); else the name itself."""
+    wanted = composed(name)
+    return next((other for other in classes if composed(other) == wanted), name)
+
+
+def _letters(name: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(letter for letter in decomposed if letter.isalnum())

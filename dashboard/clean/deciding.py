@@ -1,10 +1,12 @@
 """Decisions by button and key: each is in the log before the page is drawn again."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from dashboard import url, words
+from dashboard.clean.subject import Subject
 from dashboard.failure import told
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
@@ -15,9 +17,36 @@ from engine.labels.entries import Entry
 _SAID = "clean-said"  # what was done last, to be said
 
 
-def decide(data: Dataset, decisions: Sequence[Decision], finding: str = "") -> bool:
-    """Write the decisions, in a callback; whether that was done. Where not, a sentence says why and nothing has changed."""
-    return bool(decisions) and told(lambda: _say("", edits.decide(data, Choice(decisions, finding))))
+def as_drawn(of: Subject) -> Subject:
+    """The subject as it is now, for a panel that is drawn: decisions made in it are about this state."""
+    return replace(of, seen=len(edits.log(of.data).entries))
+
+
+def decide(of: Subject, decisions: Sequence[Decision], finding: str = "") -> bool:
+    """Write the decisions, in a callback; whether all of them have an answer now. Where not, a sentence says why and nothing has changed.
+
+    What was decided since the panel was drawn, by another tab or by a key pressed twice, stays, and a sentence says so.
+    """
+    return bool(decisions) and told(_write, of, decisions, finding)
+
+
+def _write(of: Subject, decisions: Sequence[Decision], finding: str) -> None:
+    try:
+        entries = edits.decide(of.data, Choice(decisions, finding, seen=of.seen))
+    except edits.AlreadyDecided as error:
+        one = error.entry
+        name = words.literal(words.plain(one.path.rpartition("/")[2]))
+        st.toast(
+            f"{name} was decided already, {words.ago(one.time)}: {words.literal(words.plain(overview.said(one)))}. That stays; undo it to "
+            "decide again.",
+            icon=":material/front_hand:",
+        )  # fmt: skip
+        return
+    _say("", entries)
+    if left := len(decisions) - len(entries):
+        st.toast(
+            f"{left:,} of {len(decisions):,} images were decided meanwhile: they stay as they are.", icon=":material/front_hand:"
+        )
 
 
 def named(row: Row, name: str | None, finding: str = "") -> Decision:

@@ -1,11 +1,12 @@
 """Many findings at once: a grid to select in, and one decision for all that is selected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
 from dashboard import url, words
-from dashboard.clean.deciding import decide, kept, undo_buttons
+from dashboard.clean.deciding import as_drawn, decide, kept, undo_buttons
 from dashboard.clean.kinds import choose_part, to_decide
 from dashboard.clean.subject import Subject
 from dashboard.gallery import Tile, clear_selection, gallery, selection
@@ -15,12 +16,13 @@ from engine.data.catalog import Row
 from engine.labels.edits import Decision
 from engine.labels.queue import name
 
-_KEY, _PAGE = "clean-many", 60
+_KEY, _TO, _PAGE = "clean-many", "clean-to", 60
 
 
 @st.fragment
 def many_at_once(of: Subject) -> None:
     """The images of the open findings of one kind. A fragment: a decision draws nothing else anew."""
+    of = as_drawn(of)
     waiting = to_decide(choose_part(of))
     about = {image: found for found in reversed(waiting) for image in found.images}
     order = list(dict.fromkeys(image for found in waiting for image in found.images))
@@ -38,32 +40,58 @@ def many_at_once(of: Subject) -> None:
 
 
 def _actions(of: Subject, waiting: Sequence[Finding], about: Mapping[int, Finding]) -> None:
-    chosen = [image for image in selection(_KEY) if image in about]
+    count = len(_chosen(about))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="clean-actions"):
-        st.caption(f"{len(chosen):,} selected" if chosen else "Select pictures", width="content")
-        rows = of.data.catalog.rows(chosen)
-        _button(of, "Keep", "keep", [kept(rows[i], name(about[i])) for i in chosen if i in rows])
+        st.caption(f"{count:,} selected" if count else "Select pictures", width="content")
+        _button(of, about, "Keep", "keep", _keep)
         for action, label in (("exclude", "Exclude"), ("unsure", "Not sure")):
-            _button(of, label, action, [Decision(i, action, None, name(about[i])) for i in chosen])
-        suggested = [Decision(i, "relabel", about[i].suggestion, name(about[i])) for i in chosen if about[i].suggestion]
+            _button(of, about, label, action, partial(_act, action))
         if any(found.suggestion for found in waiting):
-            _button(of, "Relabel as the model says", "suggested", suggested)
+            any_suggested = any(about[image].suggestion for image in _chosen(about))
+            _button(of, about, "Relabel as the model says", "suggested", _suggested, not any_suggested)
         to = st.selectbox(
-            "Class", of.classes, index=None, key="clean-to", format_func=words.plain, placeholder="Relabel as",
+            "Class", of.classes, index=None, key=_TO, format_func=words.plain, placeholder="Relabel as",
             label_visibility="collapsed", width=180,
         )  # fmt: skip
-        _button(of, "Relabel", "relabel", [Decision(i, "relabel", to, name(about[i])) for i in chosen] if to else [])
+        _button(of, about, "Relabel", "relabel", _relabel, to is None)
         sets = [found for found in waiting if len(found.images) > 1]
         if sets:
             _keep_first(of, sets)
 
 
-def _button(of: Subject, label: str, key: str, decisions: Sequence[Decision]) -> None:
-    def pressed() -> None:
-        decide(of.data, decisions)
-        clear_selection(_KEY)
+def _chosen(about: Mapping[int, Finding]) -> list[int]:
+    return [image for image in selection(_KEY) if image in about]
 
-    st.button(label, key=f"clean-many-{key}", disabled=not decisions, on_click=pressed)
+
+def _button(
+    of: Subject, about: Mapping[int, Finding], label: str, key: str, make: Callable[..., list[Decision]], disabled: bool = False
+) -> None:
+    def pressed() -> None:
+        # As it is selected now: between the drawing and the press, the selection may have moved on.
+        if decide(of, make(of, about, _chosen(about))):
+            clear_selection(_KEY)
+
+    st.button(label, key=f"clean-many-{key}", disabled=disabled or not _chosen(about), on_click=pressed)
+
+
+def _keep(of: Subject, about: Mapping[int, Finding], chosen: Sequence[int]) -> list[Decision]:
+    rows = of.data.catalog.rows(chosen)
+    return [kept(rows[image], name(about[image])) for image in chosen if image in rows]
+
+
+def _act(action: str, of: Subject, about: Mapping[int, Finding], chosen: Sequence[int]) -> list[Decision]:
+    return [Decision(image, action, None, name(about[image])) for image in chosen]
+
+
+def _suggested(of: Subject, about: Mapping[int, Finding], chosen: Sequence[int]) -> list[Decision]:
+    return [
+        Decision(image, "relabel", about[image].suggestion, name(about[image])) for image in chosen if about[image].suggestion
+    ]
+
+
+def _relabel(of: Subject, about: Mapping[int, Finding], chosen: Sequence[int]) -> list[Decision]:
+    to = st.session_state.get(_TO)
+    return [Decision(image, "relabel", to, name(about[image])) for image in chosen] if to else []
 
 
 def _keep_first(of: Subject, sets: Sequence[Finding]) -> None:
@@ -82,7 +110,7 @@ def _keep_first(of: Subject, sets: Sequence[Finding]) -> None:
             f"In each of the {len(sets):,} sets the first image stays, that of the test set or else the largest; the others, {len(made):,} "
             "images, are excluded. One undo takes all of it back."
         )
-        st.button("Keep the first of each", key="clean-keep-first", type="primary", on_click=decide, args=(of.data, made))
+        st.button("Keep the first of each", key="clean-keep-first", type="primary", on_click=decide, args=(of, made))
 
 
 def _tile(of: Subject, row: Row, finding: Finding) -> Tile:

@@ -1,14 +1,19 @@
-"""One finding at a time, by keyboard: the picture large, what speaks for which label, and the decision."""
+"""One finding at a time, by keyboard: the picture large, what speaks for which label, and the decision.
+
+The buttons carry the finding's id in their keys: a press that was meant for a picture that is not asked about any more cannot
+decide the next one, which nobody has seen.
+"""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from dashboard import url, words
-from dashboard.clean.deciding import decide, kept, named, undo_buttons
+from dashboard.clean.deciding import as_drawn, decide, kept, named, undo_buttons
 from dashboard.clean.evidence import evidence, probabilities
 from dashboard.clean.kinds import choose_part, to_decide
 from dashboard.clean.picture import fetch_ahead, large
+from dashboard.clean.presses import one_press_a_drawing
 from dashboard.clean.subject import Subject
 from engine.audit import Finding
 from engine.data.catalog import Row
@@ -23,6 +28,7 @@ _ROW, _SHOWN = 6, 12  # images of a set: beside each other, and at most
 @st.fragment
 def one_by_one(of: Subject) -> None:
     """The queue. A fragment: a decision draws nothing else anew."""
+    of = as_drawn(of)
     part = choose_part(of)
     waiting = to_decide(part)
     st.session_state[_PUT_OFF] = {found.id for found in waiting} - {found.id for found in part.open}
@@ -44,6 +50,7 @@ def one_by_one(of: Subject) -> None:
         _single(of, current, there[0])
     else:
         _set(of, current, there)
+    one_press_a_drawing(min(_KEYS, len(of.classes) if len(there) == 1 else len(there)))
     ahead = waiting[place + 1 : place + 2]
     fetch_ahead(of.data, [row for found in ahead for row in of.data.catalog.rows(found.images[:_SHOWN]).values()])
 
@@ -112,7 +119,7 @@ def _one_of(of: Subject, finding: Finding, rows: Sequence[Row], place: int) -> N
     large(of.data, row, height="30vh")
     _about(row)
     st.button(
-        "Keep only this", key=f"clean-only-{place}", shortcut=str(place + 1) if place < _KEYS else None, width="stretch",
+        "Keep only this", key=f"clean-only-{place}-{finding.id}", shortcut=str(place + 1) if place < _KEYS else None, width="stretch",
         on_click=_answer, args=(of, finding, [kept(other) if other is row else Decision(other.id, "exclude") for other in rows]),
     )  # fmt: skip
 
@@ -127,7 +134,7 @@ def _classes(of: Subject, finding: Finding, rows: Sequence[Row], keys: bool = Tr
     with st.container(horizontal=True, gap="small", key="clean-classes"):
         for place, one in enumerate(offered):
             st.button(
-                words.literal(words.plain(one)), key=f"clean-class-{place}", shortcut=str(place + 1) if keys else None,
+                words.literal(words.plain(one)), key=f"clean-class-{place}-{finding.id}", shortcut=str(place + 1) if keys else None,
                 type="primary" if one == finding.suggestion else "secondary",
                 help="Its label now: it is kept" if one == now else None,
                 on_click=_answer, args=(of, finding, [named(row, one) for row in rows]),
@@ -161,12 +168,12 @@ def _common(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
         del offered["keep"]
     with st.container(horizontal=True, gap="small", key="clean-common"):
         for action, (label, key, decisions) in offered.items():
-            st.button(label, key=f"clean-{action}", shortcut=key, on_click=_answer, args=(of, finding, decisions))
+            st.button(label, key=f"clean-{action}-{finding.id}", shortcut=key, on_click=_answer, args=(of, finding, decisions))
 
 
 def _answer(of: Subject, finding: Finding, decisions: Sequence[Decision]) -> None:
     """Decide; the queue goes on with what then stands in the finding's place, or, where it stays in the queue, with the next."""
-    if decide(of.data, decisions, name(finding)) and url.recall("finding") == finding.id:
+    if decide(of, decisions, name(finding)) and url.recall("finding") == finding.id:
         stays = finding.id in st.session_state.get(_PUT_OFF, ()) and decisions[0].action == "unsure"
         st.session_state[_PLACE] = st.session_state.get(_PLACE, 0) + stays
         url.forget("finding")

@@ -10,10 +10,12 @@ from engine.runs import Run
 
 @dataclass(frozen=True)
 class Subject:
-    """The dataset with its last audit, the run of the header (for its answers and where it looks), and the colours of the classes."""
+    """The dataset with its last audit, the run of the header (for its answers and where it looks), and the colours of the classes.
+    `seen`: how many entries the label log had when the panel was drawn."""
 
     data: Dataset
     audit: Audit | None
     run: Run | None
     classes: tuple[str, ...]
     colours: Mapping[str, str]
+    seen: int = 0

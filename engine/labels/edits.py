@@ -1,7 +1,7 @@
 """Deciding about a dataset's images: each decision is on the disk, and in the catalog, when the call returns."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.data import overlay
@@ -10,7 +10,7 @@ from engine.data.datasets import Dataset
 from engine.errors import UserError
 from engine.labels.entries import Entry, myself, new_uid
 from engine.labels.log import Log
-from engine.labels.standing import decided_before, heads
+from engine.labels.standing import decided_before, effective, heads
 
 _TICK = 1e-6  # seconds between two entries: the order of time is that of the log
 _USABLE = ("ok", "excluded")
@@ -28,12 +28,22 @@ class Decision:
 
 @dataclass(frozen=True)
 class Choice:
-    """Decisions at one stroke: they are undone together. `finding`: what they answer; `why`: in the person's words."""
+    """Decisions at one stroke: they are undone together. `finding`: what they answer; `why`: in the person's words; `seen`: how many
+    entries the log had when the person looked (None: whatever is there), so that nothing is decided twice unseen."""
 
     decisions: Sequence[Decision]
     finding: str = ""
     why: str = ""
     who: str = field(default_factory=myself)
+    seen: int | None = None
+
+
+class AlreadyDecided(UserError):
+    """Somebody, or an earlier key, has decided about it since the person looked; `entry` says how."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(f"{entry.path} is decided already: it stays as it is.", "Undo that decision to make another one.")
+        self.entry = entry
 
 
 def log(data: Dataset) -> Log:
@@ -42,7 +52,11 @@ def log(data: Dataset) -> Log:
 
 
 def decide(data: Dataset, choice: Choice) -> list[Entry]:
-    """Write the decisions into the log; the entries. Raises UserError for an image that is gone and a class that is not known."""
+    """Write the decisions into the log; the entries. Raises UserError for an image that is gone and a class that is not known.
+
+    What was decided after `choice.seen` is not overwritten: its decisions are left out, and where nothing else is left, AlreadyDecided
+    is raised.
+    """
     rows = _rows(data, choice.decisions)
     classes = known_classes(data)
     for decision in choice.decisions:
@@ -51,6 +65,7 @@ def decide(data: Dataset, choice: Choice) -> list[Entry]:
     copies = {row.hash: [copy.path for copy in data.catalog.copies(row.hash) if copy.state in _USABLE] for row in rows.values()}
 
     def make(entries: Sequence[Entry]) -> list[Entry]:
+        decisions = choice.decisions if choice.seen is None else _not_decided_since(choice, entries, rows)
         standing, clock, batch = heads(entries), after(entries), new_uid()
         return [
             Entry(
@@ -58,10 +73,32 @@ def decide(data: Dataset, choice: Choice) -> list[Entry]:
                 id=row.id, was=row.class_name, to=one.to, why=choice.why, finding=one.finding or choice.finding, batch=batch,
                 replaces=decided_before(standing.get(row.hash, ()), copies[row.hash], row.path),
             )
-            for i, one in enumerate(choice.decisions) if (row := rows[one.image])
+            for i, one in enumerate(decisions) if (row := rows[one.image])
         ]  # fmt: skip
 
     return _written(data, make)
+
+
+def _not_decided_since(choice: Choice, entries: Sequence[Entry], rows: Mapping[int, Row]) -> list[Decision]:
+    """The decisions about what nobody has decided since the person looked. A finding is answered whole or not at all."""
+    earlier = {entry.uid for entry in entries[: choice.seen]}
+    recent = [entry for entry in effective(entries) if entry.decides and entry.uid not in earlier]
+    files = {(entry.content, entry.path) for entry in recent}
+    taken = {entry.finding for entry in recent if entry.finding}
+    for one in choice.decisions:
+        row = rows[one.image]
+        name = one.finding or choice.finding
+        if name and (row.hash, row.path) in files:
+            taken.add(name)
+    result = [
+        one for one in choice.decisions
+        if (one.finding or choice.finding) not in taken and (rows[one.image].hash, rows[one.image].path) not in files
+    ]  # fmt: skip
+    if choice.decisions and not result:
+        paths = {rows[one.image].path for one in choice.decisions}
+        last = next((entry for entry in reversed(recent) if entry.path in paths), recent[-1])
+        raise AlreadyDecided(last)
+    return result
 
 
 def relabel(data: Dataset, images: Iterable[int], to: str, **said: str) -> list[Entry]:

@@ -16,20 +16,32 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
+def many_doubted(server, kaggle, monkeypatch):
+    """A dataset of the server's with an audit that doubts twelve labels of sea."""
+    monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
+    yield audited("hurried", kaggle, 12)
+    removal.remove("hurried")
+
+
+@pytest.fixture
 def doubted(server, kaggle, monkeypatch):
     """A dataset of the server's with an audit that doubts four labels of sea."""
     monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
-    datasets.add(str(kaggle), "doubted")
-    data = datasets.dataset("doubted")
+    yield audited("doubted", kaggle, 4)
+    removal.remove("doubted")
+
+
+def audited(name, folder, count):
+    datasets.add(str(folder), name)
+    data = datasets.dataset(name)
     table = data.catalog.frame("train").assign(split="train")
     sea = table[table["class"] == "sea"]
-    found = [finding("label_issue", 0.9 - i / 10, sea.iloc[[i]], f"Doubted number {i}.", "glacier") for i in range(4)]
-    ids = np.sort(sea["id"].to_numpy()[:4])
+    found = [finding("label_issue", 0.9 - i / 20, sea.iloc[[i]], f"Doubted number {i}.", "glacier") for i in range(count)]
+    ids = np.sort(sea["id"].to_numpy()[:count])
     document = {"dataset": data.name, "made": 1.0, "seconds": 1.0, "fingerprint": data.catalog.fingerprint(), "images": 83,
                 "classes": list(data.classes), "model": "efficientnet_lite0"}  # fmt: skip
-    kept.keep(data, found, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (4, 1)))
-    yield data
-    removal.remove("doubted")
+    kept.keep(data, found, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (count, 1)))
+    return data
 
 
 def actions(data):
@@ -80,3 +92,46 @@ def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(open_t
     other.see("Doubted number 1.")
     assert other.width() <= 390
     assert actions(doubted) == ["keep"]
+
+
+@pytest.mark.parametrize("between", [150, 20, 600])
+def test_keys_in_a_hurry_decide_each_picture_once_at_most(open_tab, many_doubted, between):
+    tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
+    tab.see("Doubted number 0.")
+    press(tab, many_doubted, "k")
+    tab.see("Doubted number 1.")
+    for key in "2xk2xk2xk":
+        tab.page.keyboard.press(key)
+        tab.page.wait_for_timeout(between)
+    tab.page.wait_for_timeout(1500)
+    tab.settled()
+    entries = edits.log(many_doubted).entries
+    pictures = [entry.path for entry in entries]
+    assert len(set(pictures)) == len(pictures), "no picture is decided twice"
+    assert 2 <= len(pictures) <= 10
+    tab.see(f"Doubted number {len(pictures)}.")
+    tab.see(f"{len(pictures)} of 12 decided")
+
+
+def test_a_key_that_comes_before_the_next_picture_is_not_counted_and_a_line_says_so(open_tab, many_doubted):
+    tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
+    tab.see("Doubted number 0.")
+    press(tab, many_doubted, "k")
+    tab.see("Doubted number 1.")
+    tab.settled()
+    tab.page.keyboard.press("2")
+    tab.page.keyboard.press("x")
+    expect(tab.page.get_by_text("That key was not counted")).to_be_visible()
+    tab.see("Doubted number 2.")
+    assert actions(many_doubted) == ["keep", "relabel"]
+
+
+def test_the_focus_stays_on_its_button_from_picture_to_picture(open_tab, many_doubted):
+    tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
+    tab.see("Doubted number 0.")
+    tab.settled().page.get_by_role("button", name="Exclude").focus()
+    for number in (1, 2):
+        tab.page.keyboard.press("Enter")
+        tab.see(f"Doubted number {number}.")
+        expect(tab.page.get_by_role("button", name="Exclude")).to_be_focused()
+    assert actions(many_doubted) == ["exclude", "exclude"]

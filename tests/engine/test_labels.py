@@ -14,6 +14,7 @@ from engine.data.filters import Filter
 from engine.errors import UserError
 from engine.home import PROJECT
 from engine.labels import edits, merging, overview, steps
+from engine.labels.edits import Choice, Decision
 from engine.labels.entries import Entry
 from engine.labels.log import EMPTY, Log
 from engine.labels.standing import effective, heads, settle
@@ -306,6 +307,35 @@ def test_removing_a_dataset_keeps_what_was_decided(scenes):
     assert labels_of(data)[path] == ("glacier", "train")
     assert edits.log(data).version() == version
     assert steps.undo(data), "a log that has moved can still be undone step by step"
+
+
+def test_what_was_decided_since_a_person_looked_is_not_overwritten(scenes):
+    (first, _), (second, _), (third, path), *_ = of(scenes)
+    seen = len(edits.log(scenes).entries)
+    edits.decide(scenes, Choice([Decision(first, "relabel", "glacier")], "label_issue:a", seen=seen))
+    with pytest.raises(edits.AlreadyDecided) as refused:
+        edits.decide(scenes, Choice([Decision(first, "exclude")], "label_issue:a", seen=seen))
+    assert (refused.value.entry.action, refused.value.entry.to) == ("relabel", "glacier")
+    with pytest.raises(edits.AlreadyDecided):
+        edits.exclude(scenes, [first], seen=seen)
+    [entry] = edits.exclude(scenes, [first, second], seen=seen)
+    assert entry.id == second, "the others of one stroke are decided"
+    edits.exclude(scenes, [first], seen=len(edits.log(scenes).entries))
+    assert scenes.catalog.get(first).state == "excluded", "whoever saw the decision may replace it"
+    seen = len(edits.log(scenes).entries)
+    edits.exclude(scenes, [third])
+    steps.undo(scenes)
+    assert edits.keep(scenes, [third], seen=seen)[0].path == path, "what was undone is open again"
+
+
+def test_a_set_is_answered_whole_or_not_at_all(scenes):
+    (first, _), (second, _), (third, _), *_ = of(scenes)
+    pair = [Decision(second, "keep", finding="exact_duplicate:b"), Decision(third, "exclude", finding="exact_duplicate:b")]
+    edits.exclude(scenes, [second])
+    with pytest.raises(edits.AlreadyDecided):
+        edits.decide(scenes, Choice(pair, seen=0))
+    assert [entry.id for entry in edits.decide(scenes, Choice([*pair, Decision(first, "exclude")], seen=0))] == [first]
+    assert scenes.catalog.get(third).state == "ok"
 
 
 def test_an_undo_that_was_undone_undoes_nothing():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from tab import Tab
 
+from dashboard.gallery.selection import Held
 from engine.audit import kept
 from engine.audit.findings import finding
 from engine.data.datasets import dataset
@@ -87,7 +88,7 @@ def test_its_own_class_keeps_an_image(tab, audited):
 
 def test_one_of_a_set_is_kept_and_a_bulk_decision_is_one_step(tab, audited):
     tab.open("clean", kind="exact_duplicate")
-    tab.at.button(key="clean-only-1").click()
+    next(button for button in tab.at.button if button.key.startswith("clean-only-1-")).click()
     tab.run()
     assert sorted(actions(audited)) == ["exclude", "keep"]
     tab.choose("clean", "many").press("Keep the first of each")
@@ -135,3 +136,36 @@ def test_an_image_that_is_gone_gives_a_sentence_and_no_decision(tab, audited):
     tab.press("Exclude")
     assert "is not in scenes any more" in str([toast.value for toast in tab.at.toast])
     assert actions(audited) == []
+
+
+def test_of_two_tabs_the_second_is_told_that_a_finding_is_decided_and_goes_on(tab, audited):
+    other = Tab().open("clean", kind="label_issue")
+    tab.open("clean", kind="label_issue").press("glacier")
+    other.press("Exclude")
+    assert actions(audited) == ["relabel"], "nothing is overwritten"
+    assert "was decided already" in str([toast.value for toast in other.at.toast])
+    assert "Doubted 1\\." in other.text
+    other.press("Exclude")
+    assert actions(audited) == ["relabel", "exclude"]
+
+
+def test_a_bulk_decision_is_about_what_is_selected_when_it_is_pressed(tab, audited):
+    tab.open("clean", kind="label_issue", clean="many")
+    first, second, third = (item["id"] for item in tab.items("clean-many"))
+    tab.at.session_state["clean-many-selection"] = Held(of="scenes", ids=(first, second))
+    tab.run()
+    tab.at.session_state["clean-many-selection"] = Held(of="scenes", ids=(second, third))
+    tab.press("Exclude")
+    assert [entry.id for entry in edits.log(audited).entries] == [second, third]
+    assert not tab.at.session_state["clean-many-selection"].ids
+
+
+def test_a_bulk_decision_leaves_what_another_tab_decided_meanwhile(tab, audited):
+    tab.open("clean", kind="label_issue", clean="many")
+    first, second, _ = (item["id"] for item in tab.items("clean-many"))
+    tab.at.session_state["clean-many-selection"] = Held(of="scenes", ids=(first, second))
+    tab.run()
+    Tab().open("clean", kind="label_issue", clean="one").press("glacier")
+    tab.press("Exclude")
+    assert [(entry.id, entry.action) for entry in edits.log(audited).entries] == [(first, "relabel"), (second, "exclude")]
+    assert "1 of 2 images were decided meanwhile" in str([toast.value for toast in tab.at.toast])

@@ -51,6 +51,24 @@ class Contents:
             connection.close()
 
 
+def forget(contents: Sequence[str]) -> None:
+    """Remove all that caches hold of these contents: their pixels are decoded otherwise now."""
+    if not contents:
+        return
+    for folder, table in (("embeddings", "vectors"), ("audit", "looks")):
+        for file in cache_dir(folder).glob("*.sqlite"):
+            connection = sqlite3.connect(file, timeout=60)
+            # A file without this table is the cache of something else.
+            with contextlib.closing(connection), connection, contextlib.suppress(sqlite3.OperationalError):
+                connection.executemany(f"DELETE FROM {table} WHERE content = ?", [(content,) for content in contents])
+    for content in contents:
+        for thumbnail in cache_dir("thumbnails").glob(f"*/{content}-*"):
+            thumbnail.unlink(missing_ok=True)
+    # They are named by all of their contents together.
+    for pixels in cache_dir("pixels").glob("*.npy"):
+        pixels.unlink(missing_ok=True)
+
+
 def embedding_table(key: str) -> Contents:
     """The cached embeddings of one backbone, with one set of weights (`engine.embeddings.cache_key`)."""
     return Contents(cache_dir("embeddings") / f"{key}.sqlite", "vectors", ["vector"])

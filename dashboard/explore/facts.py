@@ -52,7 +52,8 @@ def card(row: Row) -> dict[str, str]:
     said |= {
         PROPERTIES[name].label.capitalize(): PROPERTIES[name].say(value) for name in measured if (value := value_of(row, name))
     }
-    return {name: value for name, value in said.items() if value} | ({"Not used": row.reason} if row.reason else {})
+    note = "Note" if row.state == "ok" else "Not used"
+    return {name: value for name, value in said.items() if value} | ({note: row.reason} if row.reason else {})
 
 
 def value_of(row: Row, name: str) -> float | None:

@@ -15,34 +15,25 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from engine.data import deep_grey, jpeg
 from engine.data.properties import measure
 
 MAX_PIXELS = 100_000_000
+MAX_DRAFTED = 400_000_000  # of a JPEG, which can be decoded at an eighth of its size
 MAX_BYTES = 100 * 1024 * 1024
-EXTENSIONS = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".ppm",
-        ".jp2",
-    ]
-)
+EXTENSIONS = frozenset((
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".ppm", ".jp2",
+))  # fmt: skip
 # What the plugins were seen to raise on damaged data (AVIF: RuntimeError).
 _DAMAGE = (
     OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError, MemoryError,
     struct.error, zlib.error,
 )  # fmt: skip
+_CUT = "damaged picture (the file ends before the picture does)"
+_DAMAGED = "damaged picture (its content cannot be decoded)"
+_EARLY_END = ("truncated", "not enough", "unexpected end", "end of file", "premature")
+_MARKS = {jpeg.MARK: "JPEG", b"\x89PNG\r\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"GIF8": "GIF"}
+_MOST_HELD = 400_000_000  # bytes that libjpeg may hold of a picture above `MAX_PIXELS`
 _LARGE = 24_000_000  # pixels of a picture that is decoded alone
 _one_large = threading.Lock()
 # MPO, the stereo and burst pictures of phones, opens as JPEG.
@@ -97,7 +88,7 @@ def _check_ordinary(status: os.stat_result) -> None:
 
 
 def open_image(source: Path | bytes | BinaryIO, at_least: int | None = None) -> Image.Image:
-    """The picture as RGB, upright (EXIF), alpha on white, 16-bit scaled to 8, first frame of an animation.
+    """The picture as RGB, upright (EXIF), alpha and colour key on white, deep greys scaled to 8 bits, first frame of an animation.
 
     `at_least` as in `load_upright`. Raises ImageError with the reason.
     """
@@ -106,26 +97,90 @@ def open_image(source: Path | bytes | BinaryIO, at_least: int | None = None) -> 
 
 
 def load_upright(source: Path | bytes | BinaryIO, at_least: int | None = None) -> Image.Image:
-    """The picture upright (EXIF), in the mode that the file has. Raises ImageError with the reason.
+    """The picture upright (EXIF), in the mode that the file has, or 8-bit grey for a deeper one. Raises ImageError with the reason.
 
     `at_least`: a JPEG may be decoded at a reduced scale whose shorter side is at least twice this many pixels
-    (much faster for photos of 12 megapixels).
+    (much faster for photos of 12 megapixels). A JPEG above `MAX_PIXELS` always comes at an eighth of its size.
     """
     content = _content(source) if isinstance(source, Path) else source
     with _said():
-        return _decoded(_open(content), at_least)
+        return _load(content if isinstance(content, bytes) else content.read(), at_least).image
 
 
-def _decoded(image: Image.Image, at_least: int | None) -> Image.Image:
-    if at_least and image.format in ("JPEG", "MPO"):
+class _Loaded(NamedTuple):
+    """An upright picture, its size before it was reduced, and what is to be said of it although it could be read."""
+
+    image: Image.Image
+    size: tuple[int, int]
+    note: str = ""
+
+
+def _load(content: bytes, at_least: int | None) -> _Loaded:
+    frame = jpeg.frame(content) if content.startswith(jpeg.MARK) else None
+    if frame and frame.obstacle():
+        raise ImageError(frame.obstacle())
+    try:
+        return _decoded(_open(content, frame), at_least)
+    except OSError as error:
+        if not frame or not _tells_of_an_early_end(error):
+            raise
+    try:
+        return _without_end(content, frame, at_least)
+    except OSError:  # in the headers of a later pass
+        raise ImageError(_CUT) from None
+
+
+def _without_end(content: bytes, frame: jpeg.Frame, at_least: int | None) -> _Loaded:
+    """A JPEG that lost its last bytes, where they held nothing of the picture. Raises ImageError where they did."""
+    ended, filled = jpeg.completed(content)
+    # An eighth shows whether a block is missing; of a progressive picture it would not show a missing pass.
+    scale = None if frame.is_progressive else 1
+    too_large = frame.is_progressive and frame.width * frame.height > _LARGE
+    if too_large or _decoded(_open(ended, frame), scale).image != _decoded(_open(filled, frame), scale).image:
+        raise ImageError(_CUT)
+    return _decoded(_open(ended, frame), at_least)._replace(note="its last bytes are missing, but nothing of the picture")
+
+
+def _decoded(image: Image.Image, at_least: int | None) -> _Loaded:
+    size, pixels = image.size, image.width * image.height
+    if pixels > MAX_PIXELS:
+        image.draft("RGB", (image.width // 8, image.height // 8))
+    elif at_least and image.format in ("JPEG", "MPO"):
         image.draft("RGB", (2 * at_least, 2 * at_least))
-    if image.width * image.height <= _LARGE:
+    if image.width * image.height <= _LARGE and pixels <= MAX_PIXELS:
         image.load()
-        return ImageOps.exif_transpose(image)
+        size = _upright(size, image)
+        return _Loaded(ImageOps.exif_transpose(_plain(image)), size)
     # Hundreds of MB each: one at a time, and made small before anything else makes a copy of it.
     with _one_large:
         image.load()
-        return ImageOps.exif_transpose(_reduced(image, at_least) if at_least else image)
+        size = _upright(size, image)
+        image = _plain(image)
+        return _Loaded(ImageOps.exif_transpose(_reduced(image, at_least) if at_least else image), size)
+
+
+def _upright(size: tuple[int, int], loaded: Image.Image) -> tuple[int, int]:
+    """The size that a file states, as the picture is seen. Pillow turns a TIFF itself, and its size when it is opened."""
+    sideways = loaded.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    return size[::-1] if sideways else size
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The picture with 8 bits per sample."""
+    return _turned_like(image, _grey(image)) if deep_grey.is_deep(image) else image
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    try:
+        return deep_grey.to_grey(image)
+    except deep_grey.NoValuesError:
+        raise ImageError("empty picture: none of its pixels has a value") from None
+
+
+def _turned_like(image: Image.Image, other: Image.Image) -> Image.Image:
+    """The other picture, with the orientation of the first."""
+    other.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return other
 
 
 def _reduced(image: Image.Image, at_least: int) -> Image.Image:
@@ -133,14 +188,18 @@ def _reduced(image: Image.Image, at_least: int) -> Image.Image:
     factor = min(image.size) // (2 * at_least)
     if factor < 2:
         return image
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    if image.mode.startswith("I;16"):
-        image = image.convert("I")
-    elif image.mode not in ("L", "RGB", "RGBA", "CMYK", "I", "F"):
-        image = image.convert("RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB")
-    image = image.reduce(factor)
-    image.getexif()[ExifTags.Base.Orientation] = orientation
-    return image
+    # The average of a colour key and a colour is neither.
+    plain = image if image.mode in ("L", "RGB", "RGBA", "CMYK") and not _has_key(image) else None
+    reduced = (plain or image.convert("RGBA" if _is_transparent(image) else "RGB")).reduce(factor)
+    return _turned_like(image, reduced)
+
+
+def _has_key(image: Image.Image) -> bool:
+    return "transparency" in image.info
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return "A" in image.getbands() or _has_key(image)
 
 
 @contextlib.contextmanager
@@ -154,8 +213,14 @@ def _said() -> Iterator[None]:
         raise
     except UnidentifiedImageError:
         raise NotAnImage("not a picture, whatever its name says") from None
+    except MemoryError:
+        raise ImageError("too large for the memory of this machine") from None
     except _DAMAGE as error:
-        raise ImageError(f"damaged picture ({_short(error)})") from None
+        raise ImageError(_CUT if _tells_of_an_early_end(error) else _DAMAGED) from None
+
+
+def _tells_of_an_early_end(error: BaseException) -> bool:
+    return isinstance(error, EOFError) or any(word in str(error).lower() for word in _EARLY_END)
 
 
 def _content(path: Path) -> bytes:
@@ -167,20 +232,29 @@ def _content(path: Path) -> bytes:
         raise ImageError(f"cannot be read ({error.strerror})") from None
 
 
-def _open(source: bytes | BinaryIO) -> Image.Image:
-    stream: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
-    if source == b"":
+def _open(content: bytes, frame: jpeg.Frame | None = None) -> Image.Image:
+    if content == b"":
         raise NotAnImage("empty file")
-    image = Image.open(stream, formats=_FORMATS)
+    try:
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    except UnidentifiedImageError:
+        if kind := next((name for mark, name in _MARKS.items() if content.startswith(mark)), ""):
+            raise ImageError(f"damaged picture, or a kind of {kind} that is not read here") from None
+        raise
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    if width * height > MAX_PIXELS and not (image.format in ("JPEG", "MPO") and frame and _can_be_drafted(frame)):
         image.close()
         raise ImageError(f"too large: {width} x {height} pixels, the limit is {MAX_PIXELS // 1_000_000} megapixels")
     return image
 
 
+def _can_be_drafted(frame: jpeg.Frame) -> bool:
+    """Whether an eighth of a large JPEG can be decoded in bounded memory."""
+    return frame.width * frame.height <= MAX_DRAFTED and frame.held_bytes <= _MOST_HELD
+
+
 class Facts(NamedTuple):
-    """What is known of a picture: its size as a person sees it, and what `properties.measure` says."""
+    """What is known of a picture: its size as a person sees it, what `properties.measure` says, and a note on its file."""
 
     width: int
     height: int
@@ -188,6 +262,7 @@ class Facts(NamedTuple):
     contrast: float
     sharpness: float
     colourfulness: float
+    reason: str = ""
 
 
 def inspect(content: bytes) -> Facts:
@@ -196,36 +271,19 @@ def inspect(content: bytes) -> Facts:
     A JPEG is decoded once, at a reduced scale: that reads every byte, so the truncated ones are found, at a fraction of the time.
     """
     with _said():
-        image = _open(content)
-        width, height = image.size
-        sideways = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-        picture = to_rgb(_decoded(image, at_least=64))
-    return Facts(*((height, width) if sideways else (width, height)), *measure(picture))
-
-
-def _short(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:80]
+        loaded = _load(content, at_least=64)
+        picture = to_rgb(loaded.image)
+    return Facts(*loaded.size, *measure(picture), loaded.note)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Alpha on white, 16 and 32 bits scaled to 8; a colour profile is not looked at (`engine.data.colour` does)."""
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith(("I", "F")):
-        return _from_deep(image)
-    if "A" in image.getbands() or "transparency" in image.info:
+    """Alpha and colour key on white, deep greys scaled to 8 bits; a colour profile is not looked at (`engine.data.colour` does)."""
+    if deep_grey.is_deep(image):
+        return _grey(image).convert("RGB")
+    if _is_transparent(image):
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return image.convert("RGB")
-
-
-def _from_deep(image: Image.Image) -> Image.Image:
-    """16- and 32-bit greyscale, scaled by what the format can hold (or by its range, where values are floats)."""
-    values = np.asarray(image).astype(np.float64)
-    if image.mode == "F" or values.max(initial=0) > 65535 or values.min(initial=0) < 0:
-        low, high = float(values.min(initial=0)), float(values.max(initial=0))
-        values = (values - low) / (high - low or 1.0) * 65535
-    return Image.fromarray((values / 257).round().astype(np.uint8)).convert("RGB")
 
 
 def square(image: Image.Image, size: int) -> np.ndarray:

@@ -32,12 +32,12 @@ def epoch_curves(epochs: pd.DataFrame, metric: str, best_epoch: int | None = Non
     figure = go.Figure([_line(epochs["epoch"], epochs[column], split, SPLITS[split]) for split, column in lines.items()])
     at = epochs.loc[epochs["epoch"] == best_epoch, f"validation_{metric}"] if f"validation_{metric}" in epochs else epochs[:0]
     if len(at.dropna()):
-        title += f", {at.iloc[0]:.3f} at the best epoch, {best_epoch}"
+        title += f", {at.iloc[0]:,.3f} at the best epoch, {best_epoch}"
         _mark(figure, best_epoch, float(at.iloc[0]))
     span = _span([epochs[column] for column in lines.values()])
     ends = {split: epochs[["epoch", column]].dropna().iloc[-1].tolist() for split, column in lines.items()}
     figure = _framed(figure, title, span, 250)
-    _name_ends(figure, [(f"{split} {y:.3f}", SPLITS[split], x, y) for split, (x, y) in ends.items()], span, 250)
+    _name_ends(figure, [(f"{split} {y:,.3f}", SPLITS[split], x, y) for split, (x, y) in ends.items()], span, 250)
     _epoch_axis(figure, max([last or 0, 2, *epochs["epoch"]]))
     return figure
 
@@ -73,9 +73,11 @@ def step_curve(
         title_font={"size": SMALL},
         tickfont={"size": SMALL},
         tickformat=",d",
-        nticks=5,
         range=[0, max(2.0, 1.01 * points["step"].max())],
+        # Whole steps: plotly would set five ticks over two of them, and write 0 1 1 2 2.
+        **({"dtick": 1} if not points["step"].max() > 5 else {"nticks": 5}),
     )
+    figure.update_yaxes(exponentformat="e")  # a learning rate is 5e-6, not 5 micro
     figure.update_layout(margin_r=_NAMES if limit else 14)
     return figure
 

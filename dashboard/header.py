@@ -1,8 +1,10 @@
 """The line that every page begins with: its question, and the dataset and the run that it talks about."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import url, words
 from engine.data.datasets import Dataset, datasets
@@ -18,11 +20,16 @@ class Context:
     runs: list[Run]
 
 
-def header(title: str, usable: bool = False, gone: bool = False) -> Context:
+def header(title: str | Callable[[Context], str], usable: bool = False, gone: bool = False) -> Context:
     """Draw the line. With `usable`, only runs that have a model can be chosen; with `gone`, also those whose dataset is gone."""
-    known = {data.name: data for data in datasets()}
     question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
-    question.title(title, anchor=False)
+    context = _context(data_column, run_column, usable, gone)
+    question.title(title if isinstance(title, str) else title(context), anchor=False)
+    return context
+
+
+def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bool, gone: bool) -> Context:
+    known = {data.name: data for data in datasets()}
     trained = [(run, run.config.dataset) for run in runs()] if known or gone else []
     lost = dict.fromkeys(of for _, of in trained if of not in known) if gone else {}
     if not known and not lost:

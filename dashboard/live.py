@@ -6,10 +6,11 @@ import psutil
 import streamlit as st
 
 from dashboard import cached, curves, words
-from dashboard.charts import CONFIG
+from dashboard.live_chart import live_chart
 from dashboard.palette import class_colours
 from dashboard.phases import progress_bars, time_spent
-from dashboard.run_actions import control_buttons
+from dashboard.run_actions import state_row
+from dashboard.run_configuration import configuration_line
 from engine import notes
 from engine.errors import UserError
 from engine.history import History, thin
@@ -17,45 +18,49 @@ from engine.metrics import confused_pairs
 from engine.notes import Told
 from engine.runs import Run, Status
 
-_POLL = 1.0  # seconds
+_POLL, _POLL_CHARTS = 1.0, 2.0  # seconds
 _NOTE_ICONS = {"info": ":material/info:", "advice": ":material/lightbulb:", "warning": ":material/warning:"}
 
 
 def run_panel(run: Run) -> None:
-    """State, progress, notes, curves and log of a run; polls while it is active, and draws the page anew when its state changes."""
+    """State, progress, notes, curves and log of a run; polls while it is active, and draws the page anew when its state changes.
+
+    Two fragments: what changes each second is quick to draw, and the charts are left alone by it.
+    """
     drawn = run.status
 
     @st.fragment(run_every=_POLL if drawn.active else None)
-    def panel() -> None:
+    def head() -> None:
         status = run.status
         if status.state != drawn.state or not run.path.is_dir():
             # The rest of the page names the state as well: header, buttons, other runs.
             st.rerun()
         story = cached.history(run)
-        _state_line(run, status)
+        state_row(run)
         _progress(status, story)
+        configuration_line(run)
         if status.state == "finished":
             st.markdown(_lesson(run, story))
         for note in notes.notes(Told(story, run.config, run.classes, status.state, psutil.virtual_memory().total)):
             st.markdown(f"{_NOTE_ICONS[note.level]} {words.literal(note.seen)} {words.literal(note.way)}".strip())
-        _curves(run, status, story)
+
+    @st.fragment(run_every=_POLL_CHARTS if drawn.active else None)
+    def charts() -> None:
+        story = cached.history(run)
+        _curves(run, drawn, story)
         _log(run, story)
 
-    panel()
+    head()
+    charts()
 
 
-def _state_line(run: Run, status: Status) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key=f"state-{run.id}"):
-        # What a finished run learnt comes in a sentence of its own.
-        detail = "" if status.state == "finished" or status.paused else words.literal(status.detail)
-        st.markdown(f"{words.badge(status)} **{run.id}** {words.literal(run.about.name)} {detail}", width="stretch")
-        control_buttons(run)
-    if status.error:
-        st.error(f"{words.literal(status.error)} {words.literal(status.hint)}", icon=":material/error:")
+def _waits(status: Status) -> bool:
+    """Whether other runs are before it in the queue: it has no progress to show."""
+    return status.state == "queued" and status.detail not in ("", "starting")
 
 
 def _progress(status: Status, story: History) -> None:
-    if status.active:
+    if status.active and not _waits(status):
         progress_bars(status, story.states)
     elif said := time_spent(story.states):
         st.caption(said)
@@ -73,22 +78,25 @@ def _lesson(run: Run, story: History) -> str:
 
 def _curves(run: Run, status: Status, story: History) -> None:
     """The charts' places are kept while a run has nothing to draw yet, so that nothing jumps when it has."""
-    if story.empty and not status.active:
+    if story.empty and (not status.active or _waits(status)):
         return
     if run.config.method == "linear":
-        st.plotly_chart(curves.candidates(story.candidates), config=CONFIG, key=f"candidates-{run.id}")
+        live_chart(curves.candidates(story.candidates), f"candidates-{run.id}", "Validation loss by regularisation strength")
         st.caption("The linear head at each strength of regularisation; the one with the lowest validation loss is chosen.")
         return
-    planned = run.config.epochs if status.active else None
+    # A run that was paused or that failed has its plan still; only what is finished is over.
+    planned = run.config.epochs if status.state != "finished" else None
     left, right = st.columns(2, gap="medium")
     for column, metric in ((left, "loss"), (right, "macro_f1")):
-        figure = curves.epoch_curves(story.epochs, metric, story.best_epoch, planned)
-        column.plotly_chart(figure, config=CONFIG, key=f"{metric}-{run.id}")
+        with column:
+            figure = curves.epoch_curves(story.epochs, metric, story.best_epoch, planned)
+            live_chart(figure, f"{metric}-{run.id}", f"{metric.replace('_', ' ')} by epoch, train and validation")
     recalls = story.recalls(run.classes)
-    if len(recalls) or status.active and not len(story.epochs):
-        st.markdown("Validation recall by class")
-        figure = curves.class_recalls(recalls, class_colours(run.classes), planned)
-        st.plotly_chart(figure, config=CONFIG, key=f"recalls-{run.id}")
+    with st.container(key=f"recalls-place-{run.id}"):
+        if len(recalls) or (status.active and not len(story.epochs)):
+            st.markdown("Validation recall by class")
+            figure = curves.class_recalls(recalls, class_colours(run.classes), planned)
+            live_chart(figure, f"recalls-{run.id}", "Validation recall of each class by epoch")
     _steps(run, story)
 
 
@@ -98,8 +106,9 @@ def _steps(run: Run, story: History) -> None:
     st.markdown(_figures(story))
     charts = {"loss": "batch loss", "learning_rate": "learning rate", "rate": "images/s"}
     for column, (field, name) in zip(st.columns(len(charts), gap="medium"), charts.items(), strict=True):
-        figure = curves.step_curve(thin(story.steps, field), name, from_zero=field != "loss")
-        column.plotly_chart(figure, config=CONFIG, key=f"step-{field}-{run.id}")
+        with column:
+            figure = curves.step_curve(thin(story.steps, field), name, from_zero=field != "loss")
+            live_chart(figure, f"step-{field}-{run.id}", f"{name} by step")
 
 
 def _figures(story: History) -> str:
@@ -108,7 +117,7 @@ def _figures(story: History) -> str:
     said = [
         f"Step **{int(last['step']):,}**",
         f"**{story.steps['rate'].tail(20).median():.1f}** images/s",
-        f"batch loss **{last['loss']:.3f}**",
+        f"batch loss **{last['loss']:,.3f}**",
         f"learning rate **{last['learning_rate']:.2g}**",
     ]
     if memory is not None:
@@ -119,6 +128,10 @@ def _figures(story: History) -> str:
 
 
 def _log(run: Run, story: History) -> None:
-    lines = [f"{m.text}" for m in story.messages.itertuples()] if len(story.messages) else []
+    """The messages of the run, then what the process printed; it prints each message as well, which is shown once."""
+    tail = run.log_tail(30)
+    printed = set(tail.splitlines())
+    lines = [text for text in story.messages["text"].astype(str) if text not in printed] if len(story.messages) else []
+    said = "\n".join([*lines, *([""] if lines else []), "train.log:", tail]).strip()
     with st.expander("Log", icon=":material/notes:", key=f"log-{run.id}"):
-        st.code("\n".join([*lines, "", "train.log:", run.log_tail(30)]).strip() or "Nothing yet.", language=None, wrap_lines=True)
+        st.code(said if tail or lines else "Nothing yet.", language=None, wrap_lines=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.back import back_and_forward
+from dashboard.scroll import scroller
 
 # A file of our own: a Material icon would be asked for at fonts.gstatic.com, at every rerun.
 _ICON = Path(__file__).parent / "icon.svg"
@@ -28,3 +29,4 @@ try:
     page.run()
 finally:  # a page that has nothing to show ends itself
     back_and_forward()
+    scroller()

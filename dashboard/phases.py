@@ -13,8 +13,8 @@ _DONE = {"preparing": "Prepared", "training": "trained", "evaluating": "evaluate
 
 
 def progress_bars(status: Status, states: pd.DataFrame) -> None:
-    """One bar a phase, each with what it does and how long it takes; states: `engine.history.History.states`."""
-    spent = durations(states)
+    """One bar per phase, each with what it does and how long it takes; states: `engine.history.History.states`."""
+    spent = durations(latest_stretch(states))
     order = list(PHASES)
     now = order.index(status.state) if status.state in order else -1
     for place, (column, phase) in enumerate(zip(st.columns(len(order), gap="medium"), order, strict=True)):
@@ -29,19 +29,26 @@ def progress_bars(status: Status, states: pd.DataFrame) -> None:
 
 
 def time_spent(states: pd.DataFrame) -> str:
-    """`Prepared in 12 s, trained in 3 min, evaluated in 5 s.`: of the phases that came to their end."""
+    """`Prepared in 12 s, trained in 3 min, evaluated in 5 s.`: all stretches of a run that was resumed together."""
     said = [f"{_DONE[phase]} in {words.duration(seconds)}" for phase, seconds in durations(states).items()]
     return f"{', '.join(said).capitalize()}." if said else ""
 
 
 def durations(states: pd.DataFrame) -> dict[str, float]:
-    """Seconds in each phase that the run has left again."""
+    """Seconds in each phase that the run has left again, the sum where it was in it several times."""
     if not len(states):
         return {}
-    spent = states["time"].shift(-1) - states["time"]
-    return {
-        state: float(seconds) for state, seconds in zip(states["state"], spent, strict=True) if state in PHASES and seconds >= 0
-    }
+    spent: dict[str, float] = {}
+    for state, seconds in zip(states["state"], states["time"].shift(-1) - states["time"], strict=True):
+        if state in PHASES and seconds >= 0:
+            spent[state] = spent.get(state, 0.0) + float(seconds)
+    return {phase: spent[phase] for phase in PHASES if phase in spent}
+
+
+def latest_stretch(states: pd.DataFrame) -> pd.DataFrame:
+    """The states since the run was started or resumed last."""
+    starts = states.index[states["state"] == "preparing"] if len(states) else []
+    return states.loc[starts[-1] :] if len(starts) else states
 
 
 def since(moment: float) -> str:

@@ -1,47 +1,87 @@
 """What a person can do to a run from a page: pause, stop, resume, copy, describe, delete and undo."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from dashboard import hand_over, url, words
-from dashboard.failure import attempt
+from dashboard import cached, hand_over, url, words
+from dashboard.failure import attempt, told
+from dashboard.scroll import scroll_to_top
 from engine import launcher, runs, trash
 from engine.about import NAME_LENGTH, NOTE_LENGTH, describe
 from engine.errors import UserError
-from engine.runs import Run
+from engine.runs import FINISH, PAUSE, Run
 
 _DELETED = "deleted-runs"  # ids that this session deleted, the last one at the end
+_SENTENCE = {
+    "stop": "saving and stopping", PAUSE: "saving and pausing", FINISH: "ending its training; the best epoch is scored next"
+}  # fmt: skip
+
+
+def state_row(run: Run) -> None:
+    """The run's state, or what it was asked for, and the buttons that change it; below it, why it failed."""
+    status = run.status
+    with st.container(horizontal=True, vertical_alignment="center", key=f"state-{run.id}"):
+        st.markdown(f"{words.run_badge(run)} **{run.id}** {words.literal(run.about.name)} {_state_text(run)}", width="stretch")
+        control_buttons(run)
+    if status.error:
+        st.error(f"{words.literal(status.error)} {words.literal(status.hint)}", icon=":material/error:")
+
+
+def _state_text(run: Run) -> str:
+    status = run.status
+    if status.state == "finished":
+        return ""  # what it learnt comes in a sentence of its own
+    if status.paused:
+        story = cached.history(run)
+        if len(story.epochs):
+            return f"after epoch {len(story.epochs):,} of {run.config.epochs:,}"
+        return f"during epoch 1 of {run.config.epochs:,}" if len(story.steps) else ""
+    return words.state_detail(status)
 
 
 def control_buttons(run: Run) -> None:
-    """Pause and stop while it runs; go on where it ended early; take what it has learnt so far."""
-    status = run.status
+    """Pause and stop while it runs; go on where it ended early; take what it has learnt so far.
+
+    What was asked for takes effect when the batch is done, after many seconds at times: until then nothing else can be asked.
+    """
+    status, waiting = run.status, bool(run.request)
     if status.active:
+        _request_button(
+            run, "Pause", ":material/pause:", launcher.pause, "Finish the batch, save, wait. Resume goes on from there."
+        )
+        _request_button(run, "Stop", ":material/stop:", launcher.stop, "Finish the batch, save, end. It can be resumed.")
+    elif status.state != "finished":
+        again = status.state == "failed" and not any((run.path / "checkpoints").glob("last-*"))
         if st.button(
-            "Pause",
-            icon=":material/pause:",
-            key=f"pause-{run.id}",
-            help="Finish the batch, save, wait. Resume goes on from there.",
+            "Try again" if again else "Resume",
+            icon=":material/play_arrow:",
+            key=f"resume-{run.id}",
+            type="primary" if status.paused else "secondary",
+            help="Start again: nothing was saved before it failed." if again else "Go on from the last checkpoint.",
         ):
-            attempt(launcher.pause, run)
-        if st.button(
-            "Stop", icon=":material/stop:", key=f"stop-{run.id}", help="Finish the batch, save, end. It can be resumed."
-        ):
-            attempt(launcher.stop, run)
-    elif status.state != "finished" and st.button(
-        "Resume",
-        icon=":material/play_arrow:",
-        key=f"resume-{run.id}",
-        type="primary" if status.paused else "secondary",
-        help="Go on from the last checkpoint.",
-    ):
-        attempt(launcher.resume, run)
-    if launcher.can_finish(run) and st.button(
-        "Finish now",
-        icon=":material/flag:",
-        key=f"finish-{run.id}",
-        help="End the training here, and score the best epoch so far on validation and test.",
-    ):
-        attempt(launcher.finish, run)
+            attempt(launcher.resume, run)
+    if launcher.can_finish(run) or (waiting and run.request == FINISH):
+        _request_button(
+            run, "Finish now", ":material/flag:", launcher.finish,
+            "End the training here, and score the best epoch so far on validation and test.",
+        )  # fmt: skip
+
+
+def _request_button(run: Run, label: str, icon: str, action: Callable[[Run], None], help: str) -> None:
+    """In a callback: the marker is there before anything is drawn, and the badge and the buttons follow in the same rerun."""
+    st.button(
+        label, icon=icon, key=f"{label.split()[0].lower()}-{run.id}", help=help, disabled=bool(run.request),
+        on_click=_request, args=(run, action),
+    )  # fmt: skip
+
+
+def _request(run: Run, action: Callable[[Run], None]) -> None:
+    if run.request:
+        return  # a second click before the first one was drawn
+    active = run.status.active
+    if told(action, run) and active:
+        st.toast(f"{run.id} is {_SENTENCE[run.request or 'stop']}.", icon=":material/hourglass_top:")
 
 
 def more_buttons(run: Run) -> None:
@@ -54,6 +94,7 @@ def more_buttons(run: Run) -> None:
     ):
         url.set_choice("like", run.id)
         url.set_choice("show", "new")
+        scroll_to_top()
         st.switch_page("../pages/train.py")
     hand_over.button(run)
     with st.popover("Name and notes", icon=":material/edit_note:"):

@@ -11,14 +11,16 @@ from dashboard import cached, curves, url, words
 from dashboard.charts import CONFIG
 from dashboard.header import Context
 from dashboard.report import report_button
-from dashboard.run_actions import control_buttons, delete, more_buttons
+from dashboard.run_actions import delete, more_buttons, state_row
+from dashboard.run_configuration import configuration_frame
 from engine import trash
-from engine.config import Config, fields
+from engine.config import fields
 from engine.files import read_json
 from engine.idle import idle_fields
 from engine.runs import ACTIVE, Run
 
 _TABLE = "runs-table"
+_POLL = 1.0  # seconds
 _ENDED = "ended early"
 _STATES = {"finished": ("finished",), "running or waiting": ACTIVE, _ENDED: ("stopped", "failed", "interrupted")}
 
@@ -156,10 +158,7 @@ def differences(selected: Sequence[Run]) -> pd.DataFrame:
 
 
 def run_actions(run: Run) -> None:
-    status = run.status
-    st.markdown(f"{words.badge(status)} {words.literal(status.detail)}")
-    if status.error:
-        st.error(f"{words.literal(status.error)} {words.literal(status.hint)}", icon=":material/error:")
+    _live_state(run)
     with st.container(horizontal=True):
         if "test" in run.results and st.button("Evaluate", icon=":material/target:", type="primary"):
             st.switch_page("../pages/evaluate.py")
@@ -168,16 +167,27 @@ def run_actions(run: Run) -> None:
         if st.button("Watch", icon=":material/model_training:"):
             url.set_choice("show", "run")
             st.switch_page("../pages/train.py")
-        control_buttons(run)
         more_buttons(run)
 
 
+def _live_state(run: Run) -> None:
+    """Looked at again while the run is active: what was asked for here is seen to happen here."""
+    drawn = run.status
+
+    @st.fragment(run_every=_POLL if drawn.active else None)
+    def state() -> None:
+        if run.status.state != drawn.state:
+            st.rerun()
+        state_row(run)
+
+    state()
+
+
 def configuration_of(run: Run) -> None:
-    config, default = run.config, Config()
-    rows = [{"field": name, "value": str(getattr(config, name)), "default": str(getattr(default, name))} for name in fields()]
     left, right = st.columns(2, gap="large")
-    left.markdown("Configuration")
-    left.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", height=320)
+    with left:
+        st.markdown(f"Configuration, from the preset **{words.literal(run.config.preset)}**")
+        configuration_frame(run)
     right.markdown("Environment")
     right.json(read_json(run.path / "environment.json", {}), expanded=1)
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboard import hand_over
+from dashboard import hand_over, live_chart
 from dashboard.api import routes as api
 from dashboard.delay import send_at_once
 from dashboard.lasting import spare_lasting_objects
@@ -184,6 +184,7 @@ ROUTES = [
     *api.ROUTES,
     *hand_over.ROUTES,
     *asked.ROUTES,
+    *live_chart.ROUTES,
 ]
 
 

@@ -39,7 +39,7 @@ def next_step(context: Context) -> None:
             url.set_choice("run", start_run(configure(context.dataset.name)).id)
             st.switch_page("../pages/train.py")
     elif context.run.status.active:
-        st.markdown(f"{words.badge(context.run.status)} **{context.run.id}** is training on **{name}**.")
+        st.markdown(f"{words.run_badge(context.run)} **{context.run.id}** is training on **{name}**.")
         st.page_link("../pages/train.py", label="Watch it", icon=":material/model_training:")
     elif "test" in context.run.results:
         score = context.run.results["test"]
@@ -176,9 +176,9 @@ def recent_runs() -> None:
     for run in found:
         text, action = st.columns([6, 1], vertical_alignment="center")
         status, results = run.status, run.results
-        said = f"macro F1 {words.estimate(results['test']['macro_f1'])}" if "test" in results else words.literal(status.detail)
+        said = f"macro F1 {words.estimate(results['test']['macro_f1'])}" if "test" in results else words.state_detail(status)
         text.markdown(
-            f"{words.badge(status)} **{run.id}** {words.literal(run.config.model)} on {words.literal(run.config.dataset)}: {said} "
+            f"{words.run_badge(run)} **{run.id}** {words.literal(run.config.model)} on {words.literal(run.config.dataset)}: {said} "
             f":gray[{words.ago(run.created)}]"
         )
         if action.button("Open", key=f"open-{run.id}", width="stretch"):

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboard import url, words
+from dashboard import train_options, url, words
 from dashboard.header import Context
+from dashboard.scroll import scroll_to_top
 from dashboard.train_probes import time_estimate
 from engine import launcher
 from engine.config import PRESETS, Config
@@ -14,36 +15,57 @@ _VIEWS = {"new": "New run", "run": "The chosen run"}
 _POLL = 2.0  # seconds
 
 
+def train_title(context: Context) -> str:
+    """The question of the page: about the run that is shown, or about the one that is to come."""
+    if context.run is None or _begins_with(context) == "new":
+        return "How should it learn?"
+    return "How is it learning?" if context.run.status.active else "How did it learn?"
+
+
+def _begins_with(context: Context) -> str:
+    """The view that the address asks for."""
+    shown = url.awaited("show")
+    if shown in _VIEWS:
+        return shown
+    return "new" if url.recall("like") or url.recall("preset") in PRESETS else "run"
+
+
 def choose_view(context: Context) -> str:
     """`new` for the form or `run` for the run of the header, in the URL; at first the run, unless the address names a preset."""
     if context.run is None:
         url.forget("show")
         return "new"
-    asked = url.recall("like") or url.recall("preset") in PRESETS
     return url.choose(
-        st.segmented_control, "View", list(_VIEWS), "show", "new" if asked else "run", format_func=_VIEWS.get,
+        st.segmented_control, "View", list(_VIEWS), "show", _begins_with(context), format_func=_VIEWS.get,
         label_visibility="collapsed",
     )  # fmt: skip
 
 
 def start_row(config: Config | None) -> None:
     """The button that starts the run, and how long it will take."""
+    problem = ""
     with st.container(horizontal=True, vertical_alignment="center", key="start-row"):
-        if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=config is None):
-            _start(config)
+        pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=config is None)
+        if pressed and config is not None:
+            try:
+                _start(config)
+            except UserError as error:
+                problem = str(error)
         if config is not None:
             time_estimate(config)
+    if problem:
+        st.error(words.literal(problem), icon=":material/error:")
 
 
 def _start(config: Config) -> None:
-    try:
-        url.set_choice("run", launcher.start(config).id)
-    except UserError as error:
-        st.error(words.literal(str(error)), icon=":material/error:")
-    else:
-        url.set_choice("show", "run")
-        url.forget("like")
-        st.rerun()
+    """Start the run and show it. Raises UserError."""
+    url.set_choice("run", launcher.start(config).id)
+    url.set_choice("show", "run")
+    if copied := url.recall("like"):
+        train_options.reset(copied)
+    url.forget("like")
+    scroll_to_top()
+    st.rerun()
 
 
 def other_runs(context: Context, shown: Run | None) -> None:
@@ -61,13 +83,14 @@ def other_runs(context: Context, shown: Run | None) -> None:
             text, action = st.columns([6, 1], vertical_alignment="center")
             share = f", {status.progress:.0%}" if status.state == "training" else ""
             text.markdown(
-                f"{words.badge(status)} **{run.id}** {words.literal(run.about.name)} {words.literal(run.config.model)} "
+                f"{words.run_badge(run)} **{run.id}** {words.literal(run.about.name)} {words.literal(run.config.model)} "
                 f"on {words.literal(run.config.dataset)} {words.literal(status.detail)}{share}"
             )
             if action.button("Watch", key=f"watch-{run.id}", width="stretch"):
                 url.set_choice("dataset", run.config.dataset)
                 url.set_choice("run", run.id)
                 url.set_choice("show", "run")
+                scroll_to_top()
                 st.rerun()
 
     under_way()

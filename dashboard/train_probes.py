@@ -3,12 +3,13 @@
 import streamlit as st
 
 from dashboard import cached, curves, words
-from dashboard.charts import CONFIG
+from dashboard.live_chart import live_chart
 from engine import probes
 from engine.config import Config
 from engine.errors import UserError
 
 _POLL = 0.7  # seconds
+_LOADING = "loading the model and some images, which takes a few seconds"
 _PARTS = {
     "load": "loading",
     "decode": "decoding",
@@ -50,7 +51,7 @@ def _poll_estimate(config: Config) -> None:
         now = probes.read("estimate", probes.identity("estimate", config))
         if not now or now["state"] != "running":
             st.rerun()
-        st.progress(min(now["progress"], 1.0), text=f"Measuring: {words.literal(now.get('detail', ''))}")
+        st.progress(min(now["progress"], 1.0), text=f"Measuring: {words.literal(now.get('detail') or _LOADING)}")
 
     measuring()
 
@@ -77,7 +78,7 @@ def learning_rate_finder(config: Config, key: str) -> None:
 def _finder(now: dict | None, name: str, config: Config, key: str) -> None:
     state = now["state"] if now else "none"
     if state == "running":
-        st.progress(min(now["progress"], 1.0), text=words.literal(now.get("detail", "")) or "starting")
+        st.progress(min(now["progress"], 1.0), text=words.literal(now.get("detail") or _LOADING))
         if st.button("Cancel", key="lr-cancel"):
             probes.cancel("lr-find", name)
     else:
@@ -90,7 +91,7 @@ def _finder(now: dict | None, name: str, config: Config, key: str) -> None:
         st.error(f"{words.literal(now['error'])} {words.literal(now['hint'])}", icon=":material/error:")
     if now and now.get("points"):
         figure = curves.learning_rates(now["points"], now.get("suggestion"), config.peak_lr)
-        st.plotly_chart(figure, config=CONFIG, key="lr-curve")
+        live_chart(figure, "lr-curve", "Batch loss by learning rate")
     if state == "finished":
         st.markdown(words.literal(now["reason"]))
         if now["suggestion"]:

@@ -56,6 +56,13 @@ def recall(key: str) -> str | None:
     return _view().get(key)
 
 
+def awaited(key: str) -> str | None:
+    """What the widget of `choose` will show when it is drawn in this run."""
+    if key in _next():
+        return _next()[key]
+    return st.session_state.get(key, _view().get(key))
+
+
 def whole(key: str) -> int | None:
     """The whole number that the URL holds as `key`; None where it holds none, or one that is no use (over nine digits)."""
     text = recall(key) or ""

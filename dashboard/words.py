@@ -4,7 +4,7 @@ import re
 import time
 import unicodedata
 
-from engine.runs import Run, Status
+from engine.runs import FINISH, PAUSE, Run, Status
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
@@ -19,6 +19,7 @@ STATE_LOOK = {
     "failed": ("red", ":material/error:"),
     "interrupted": ("red", ":material/bolt:"),
 }
+_REQUESTS = {"stop": "stopping", PAUSE: "pausing", FINISH: "finishing"}
 
 
 def literal(name: str) -> str:
@@ -44,6 +45,22 @@ def _visible(sign: str) -> str:
 def badge(status: Status) -> str:
     colour, icon = STATE_LOOK[status.word]
     return f":{colour}-badge[{icon} {status.word}]"
+
+
+def run_badge(run: Run) -> str:
+    """The run's state, or what it was asked for and is about to do."""
+    status, request = run.status, run.request
+    if request not in _REQUESTS:
+        return badge(status)
+    batches = status.state == "training" and run.config.method == "finetune"
+    return f":orange-badge[:material/hourglass_top: {_REQUESTS[request]}{' after this batch' if batches else ''}]"
+
+
+def state_detail(status: Status) -> str:
+    """What a run does, or what it did when it failed, as Markdown."""
+    if status.state in ("failed", "interrupted") and status.detail:
+        return f"during: {literal(status.detail)}"
+    return literal(status.detail)
 
 
 def duration(seconds: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.runs import Run
+from engine.runs import ACTIVE, Run
 from engine.training.facts import Candidate, Epoch, Message, Step
 
 # The columns of frames without a row.
@@ -22,7 +22,8 @@ _LISTS = ("epoch", "candidate", "message", "state")
 class History:
     """One frame a kind of event: the fields of `engine.training.facts`, and seq and time (seconds since 1970).
 
-    `states`: the states that the run entered, with their detail, since it was started or resumed last.
+    `states`: the states that the run entered, with their detail, from its first start on; where a process was killed, it reads
+    `interrupted` at the time of the last event.
     """
 
     steps: pd.DataFrame
@@ -68,6 +69,7 @@ class Story:
         self._steps = _Columns()
         self._lists: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _LISTS}
         self._history: History | None = None
+        self._last = 0.0  # when the last event was written
 
     def take(self, events: Iterable[dict[str, Any]]) -> None:
         for event in events:
@@ -78,11 +80,20 @@ class Story:
             elif kind == "resumed":
                 self._steps.cut("step", event["step"])
                 self._lists["epoch"] = [e for e in self._lists["epoch"] if e["epoch"] <= event["epoch"]]
-            elif kind == "state" and event["state"] == "preparing":
-                # The linear method has no steps to go on from: it begins anew.
-                self._lists["candidate"], self._lists["state"] = [], [event]
+            elif kind == "state":
+                self._enter(event)
             elif kind in self._lists:
                 self._lists[kind].append(event)
+            self._last = event.get("time", self._last)
+
+    def _enter(self, event: dict[str, Any]) -> None:
+        states = self._lists["state"]
+        if event["state"] == "preparing":
+            # The linear method has no steps to go on from: it begins anew.
+            self._lists["candidate"] = []
+            if states and states[-1]["state"] in ACTIVE:
+                states.append({"kind": "state", "state": "interrupted", "detail": "", "time": self._last})
+        states.append(event)
 
     def history(self) -> History:
         if self._history is None:

@@ -143,7 +143,7 @@ def finish(run: Run) -> None:
     if not can_finish(run):
         raise UserError(f"{run.id} has no epoch yet that could be scored.", "Wait for its first epoch to end, or stop it.")
     if status.active:
-        _mark(run, FINISH)
+        _ask(run, FINISH)
     else:
         dataset(run.config.dataset)
         _launch(run, FINISH)
@@ -167,7 +167,8 @@ def resume(run: Run) -> None:
 def _ask(run: Run, what: str) -> None:
     if not run.status.active:
         raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
-    _mark(run, what)
+    if run.request != what:
+        _mark(run, what)
 
 
 def _mark(run: Run, word: str) -> None:

@@ -107,6 +107,17 @@ class Run:
         return results if isinstance(results, dict) else {}
 
     @property
+    def request(self) -> str:
+        """What the running process was asked for and has not done yet: stop, PAUSE or FINISH; "" where there is nothing."""
+        try:
+            word = (self.path / "stop").read_text()
+        except OSError:
+            return ""
+        state = self.status.state
+        waiting = state in ACTIVE and not (word == FINISH and state == "evaluating")
+        return (word or "stop") if waiting else ""
+
+    @property
     def status(self) -> Status:
         """The written status; a state that claims to be active without a live process reads `interrupted`."""
         while True:

@@ -6,11 +6,12 @@ from dashboard import url
 from dashboard.header import header, need_dataset
 from dashboard.live import run_panel
 from dashboard.run_actions import deletion_notice, more_buttons, said_about
-from dashboard.train import choose_view, other_runs, start_row
+from dashboard.run_configuration import configuration_panel
+from dashboard.train import choose_view, other_runs, start_row, train_title
 from dashboard.train_form import options_form
 from dashboard.train_probes import learning_rate_finder
 
-context = header("How should it learn?")
+context = header(train_title)
 data = need_dataset(context)
 deletion_notice()
 view = choose_view(context)
@@ -21,6 +22,7 @@ if view == "run" and context.run is not None:
         if "test" in context.run.results:
             st.page_link("../pages/evaluate.py", label="See where it errs", icon=":material/target:")
         more_buttons(context.run)
+    configuration_panel(context.run)
     other_runs(context, context.run)
 else:
     config, rate_key = options_form(data, context)

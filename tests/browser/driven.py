@@ -15,7 +15,7 @@ TITLES = {
     "start": "From photos to a model you can trust",
     "explore": "What is in the data?",
     "augment": "What will the network see?",
-    "train": "How should it learn?",
+    "train": re.compile(r"How (should it learn|is it learning|did it learn)\?"),
     "runs": "What was trained?",
     "evaluate": "Where does it err?",
     "clean": "Which labels are wrong?",

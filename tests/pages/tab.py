@@ -70,8 +70,9 @@ class Tab:
         return self.data(key)["items"]
 
     def figure(self, key: str) -> dict:
-        """The plotly figure of this key, as it goes to the browser."""
-        return json.loads(self.at.get_by_key(key).proto.spec)
+        """The plotly figure of this key, as it goes to the browser: an element of Streamlit's, or a live chart."""
+        proto = self.at.get_by_key(key).proto
+        return json.loads(proto.spec if hasattr(proto, "spec") else json.loads(proto.json)["figure"])
 
     def pictures(self) -> list[str]:
         """The addresses of the pictures: named by their content."""

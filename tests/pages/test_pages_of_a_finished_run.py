@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from tab import PAGES
 
-from engine import metrics
+from dashboard.run_configuration import configuration_table
+from engine import launcher, metrics
+from engine.config import configure, fields
+from engine.idle import idle_fields
 from engine.runs import Run
 
 SPLITS = ("test", "validation")
@@ -83,8 +86,22 @@ def test_start_and_runs_tell_the_same_score(tab, trained):
     assert (row["run"], row["state"], row["test images"]) == (trained.id, "finished", 24)
     assert row["test macro F1"] == score["value"]
     assert row["best"] == "★"
-    fields = tab.at.dataframe[1].value.set_index("field")["value"]
-    assert fields.to_dict() == {name: str(value) for name, value in trained.config.to_dict().items()}
+    shown = tab.at.dataframe[1].value.set_index("option")["value"].to_dict()
+    values = trained.config.to_dict()
+    without_effect = {"dataset", "preset"} | idle_fields(values)
+    assert shown == {name: str(value) for name, value in values.items() if name not in without_effect}
+
+
+def test_a_run_shows_its_configuration_what_was_changed_first(tab, untrained):
+    run = launcher.create(configure("scenes", "balanced", seed=3, epochs=11))
+    table = configuration_table(run.config)
+    assert table.values.tolist()[:2] == [["epochs", "11", "8"], ["seed", "3", "0"]]
+    assert set(table["option"]) == set(fields()) - {"dataset", "preset"} - idle_fields(run.config.to_dict())
+    assert (table["value"] == table["preset"]).tolist() == [False] * 2 + [True] * (len(table) - 2)
+    tab.open("train", run=run.id, show="run")
+    assert "Preset **balanced** with epochs 11 (8), seed 3 (0)" in tab.text.replace("\\", "")
+    assert tab.at.dataframe[0].value.values.tolist() == table.values.tolist()
+    assert tab.open("runs").at.dataframe[1].value.values.tolist() == table.values.tolist()
 
 
 def test_train_shows_the_strengths_that_were_tried(tab, trained):

@@ -40,6 +40,8 @@ def test_a_run_is_watched_stopped_and_resumed_from_the_page(tab, start_run, wait
     tab.open("runs").press("Pause")
     wait(lambda: run.status.state == "stopped")
     assert ":material/pause_circle: paused" in tab.run().text
+    assert re.search(r"after epoch \d+ of 1,000", tab.text)
+    assert tab.open("train").figure(f"loss-{run.id}")["layout"]["xaxis"]["range"][1] == 1000.4, "the plan is still the plan"
     assert "Resume" in tab.run().buttons
     tab.press("Finish now")
     wait(lambda: run.status.state == "finished")
@@ -85,7 +87,7 @@ def test_the_first_model_is_trained_by_the_button_of_the_start_page(tab, start_r
     tab.open("start").press("Train a first model")
     (run,) = runs()
     assert run.config.preset == "fast"
-    assert tab.at.title[0].value == "How should it learn?"
+    assert tab.at.title[0].value == "How is it learning?"
     assert tab.url("run") == run.id
     launcher.stop(run)
 
@@ -102,3 +104,52 @@ def test_a_second_run_waits_and_can_be_watched(tab, start_run, wait):
     tab.press("Watch")
     assert tab.url("run") == first.id
     assert tab.at.selectbox(key="run").value == first.id
+
+
+def buttons_that_can_be_pressed(tab) -> set[str]:
+    return {button.label for button in tab.at.button if not button.disabled}
+
+
+@pytest.mark.parametrize(
+    ("label", "word"), [("Pause", "pausing after this batch"), ("Stop", "stopping after this batch"), ("Finish now", "finishing")]
+)
+def test_what_a_run_was_asked_for_is_shown_until_it_is_done(tab, start_run, wait, label, word):
+    run = start_run()
+    wait(lambda: launcher.can_finish(run))
+    process = holder(run.path / "lease")
+    process.suspend()  # in the midst of a batch that takes long
+    try:
+        tab.open("train").press(label)
+        assert word in tab.text
+        marker = (run.path / "stop").stat()
+        for one in (tab.run(), type(tab)().open("train"), type(tab)().open("runs")):
+            assert word in one.text
+            assert {"Pause", "Stop", "Finish now"}.isdisjoint(buttons_that_can_be_pressed(one))
+        launcher.pause(run) if label == "Pause" else launcher.stop(run) if label == "Stop" else launcher.finish(run)
+        assert (run.path / "stop").stat().st_mtime_ns == marker.st_mtime_ns, "asked once"
+    finally:
+        process.resume()
+    wait(lambda: run.status.state in ("stopped", "finished"))
+    assert run.request == ""
+    assert word not in tab.run().text
+
+
+def test_a_run_that_failed_before_anything_was_saved_can_be_tried_again(tab, start_run, wait, untrained):
+    broken = untrained.parent / "weights.pt"
+    broken.write_bytes(b"no weights")
+    run = start_run(weights=str(broken))
+    wait(lambda: run.status.state == "failed")
+    for page in ("train", "runs"):
+        tab.open(page)
+        assert "Try again" in tab.buttons and "Resume" not in tab.buttons
+
+
+def test_a_run_that_waits_has_no_bars_and_no_charts(tab, start_run, wait):
+    first = start_run()
+    wait(lambda: first.status.state in ("preparing", "training"))
+    second = start_run()
+    wait(lambda: second.status.state == "queued" and "another run" in second.status.detail)
+    tab.open("train", run=second.id)
+    assert not tab.at.get("progress")
+    with pytest.raises(KeyError):
+        tab.figure(f"loss-{second.id}")

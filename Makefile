@@ -1,7 +1,8 @@
 # make run    opens the dashboard        make test   runs all tests
 # make install, make browser             are their first steps alone
 # make measure   the times that a person waits for, in a real browser
-.PHONY: run test measure install install-dev browser lint clean
+# make measure-memory   what a server holds while 20 sessions walk through its pages for 30 minutes
+.PHONY: run test measure measure-memory install install-dev browser lint clean
 
 # The first interpreter from 3.11 to 3.13; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -18,6 +19,9 @@ test: install-dev browser
 measure: install-dev browser
 	$(BIN)/python tests/browser/measure.py
 	$(BIN)/python tests/browser/measure_evaluate.py
+
+measure-memory: install-dev
+	$(BIN)/python tests/http/measure_memory.py
 
 install: .venv/.installed
 

@@ -18,8 +18,11 @@ from starlette.routing import Route
 from dashboard import hand_over, live_chart
 from dashboard.api import routes as api
 from dashboard.delay import send_at_once
+from dashboard.header_limit import limit_heads
+from dashboard.housekeeping import housekeeping
 from dashboard.lasting import spare_lasting_objects
 from dashboard.predict import routes as asked
+from dashboard.unmatched import unmatched_routes
 from dashboard.words import plain
 from engine.data import adding
 from engine.data.averages import mean_image
@@ -175,7 +178,7 @@ def _mean(request: Request) -> Response:
     return Response(file.getvalue(), headers=_FOREVER, media_type="image/jpeg")
 
 
-ROUTES = [
+_OWN = [
     *(Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _picture, name=kind) for kind in _SIZES),
     Route("/about/{dataset}/{image_id:int}", _about, name="about"),
     Route("/export/{dataset}.csv", _export, name="export"),
@@ -186,6 +189,7 @@ ROUTES = [
     *asked.ROUTES,
     *live_chart.ROUTES,
 ]
+ROUTES = [*_OWN, *unmatched_routes(_OWN)]
 
 
 @contextlib.asynccontextmanager
@@ -194,6 +198,7 @@ async def lifespan(app: Any) -> AsyncIterator[dict]:
     # Every browser tab polls: one line a request would bury what matters.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     send_at_once()
+    limit_heads()
     if not any(known.name == DEMO for known in datasets()):
         try:
             adding.start(DEMO)
@@ -201,7 +206,8 @@ async def lifespan(app: Any) -> AsyncIterator[dict]:
             # A disk that cannot be written is a sentence in the server's log, and no reason not to show what there is.
             logging.getLogger(__name__).warning("%s", error)
     threading.Thread(target=_prepare_first_page, name="first-page", daemon=True).start()
-    yield {}
+    async with housekeeping():
+        yield {}
 
 
 def _prepare_first_page() -> None:

@@ -26,6 +26,7 @@ ACTIVE = ("queued", "preparing", "training", "evaluating")
 ENDED = ("finished", "stopped", "failed", "interrupted")
 PAUSE, PAUSED = "pause", "paused"  # the word in the `stop` marker, and the detail of a run that was stopped to go on later
 FINISH = "finish"  # the word in the `stop` marker that ends the training early, and not the run
+_NAME_BYTES = 200  # of a run's name: files beside and inside its folder are named after it
 
 
 @dataclass(frozen=True)
@@ -239,9 +240,11 @@ def _readable(run: Run) -> Config | None:
 
 
 def run(run_id: str) -> Run:
-    path = runs_dir() / run_id
-    if re.fullmatch(r"[\w.-]+", run_id) and (path / "config.json").is_file():
-        return Run(run_id, path)
+    # A name that no file system holds would be an OSError, not an answer.
+    valid = re.fullmatch(r"[\w.-]+", run_id) is not None and len(run_id.encode()) <= _NAME_BYTES
+    if valid and (runs_dir() / run_id / "config.json").is_file():
+        return Run(run_id, runs_dir() / run_id)
+    run_id = run_id if len(run_id) <= _NAME_BYTES else f"{run_id[:40]}…"
     raise UserError(f"There is no run {run_id!r}.", "List them with: python -m engine runs list")
 
 

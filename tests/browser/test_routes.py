@@ -66,7 +66,9 @@ def test_nothing_outside_is_served(server, image, path):
     assert b"st.App(" not in body
 
 
-def test_a_foreign_host_name_is_turned_away(server):
+def test_a_page_of_another_site_is_turned_away(server):
     request = urllib.request.Request(f"{server.url}/_stcore/host-config", headers={"Origin": "http://evil.example"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.headers.get("Access-Control-Allow-Origin") in (None, "")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert refused.value.code == 403
+    assert refused.value.headers.get("Access-Control-Allow-Origin") is None

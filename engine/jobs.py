@@ -5,22 +5,19 @@ Files in the job's folder: `work.json` (what it is doing), `lease` (held by the 
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from engine.children import start_module
 from engine.errors import UserError
 from engine.files import read_json, write_json
-from engine.home import PROJECT
 from engine.lease import Lease, is_held
 
 _INTERVAL = 0.3  # seconds between two updates of the file
-_GRACE = 20.0  # seconds that an interpreter may need to start
-_LOST = 2.0  # seconds without the lease after which a process that had begun is gone
 _STARTING = "starting"
+_DESCRIPTOR = "SCENESCOPE_JOB_LEASE"  # tells a job's process which open file is its lease
 
 Report = Callable[[str, int, int], None]  # phase, done, total; raises Stopped where the job is to end
 
@@ -60,15 +57,20 @@ class Job:
 
     def start(self) -> None:
         """Begin, or go on, in a process of its own, unless one is at it."""
-        if is_held(self._lease):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lease = Lease(self._lease)
+        if not lease.take():
             return
-        (self.folder / "stop").unlink(missing_ok=True)
-        self._write(Work("working", _STARTING))
-        subprocess.Popen(
-            [sys.executable, "-m", self.module, self.argument],
-            cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            env=dict(os.environ),
-        )  # fmt: skip
+        try:
+            (self.folder / "stop").unlink(missing_ok=True)
+            lease.clear()
+            self._write(Work("working", _STARTING))
+            # The process holds the lease from its first moment: one that ends before it does anything is seen to have ended.
+            start_module(
+                [self.module, self.argument], descriptor=lease.descriptor, environment={_DESCRIPTOR: str(lease.descriptor)}
+            )
+        finally:
+            lease.hand_over()
 
     def stop(self) -> None:
         """Ask the process to end; what it has done is kept."""
@@ -81,19 +83,20 @@ class Job:
 
     def work(self) -> Work:
         """What the process is doing, or how the last one ended."""
-        document = read_json(self.folder / "work.json")
-        known = {key: value for key, value in document.items() if key in Work.__dataclass_fields__} if document else {}
-        found = Work(**known)
-        patience = _GRACE if found.phase == _STARTING else _LOST
-        if found.state == "working" and time.time() - found.updated > patience and not self.running:
-            return replace(found, state="failed", message="The process has ended.", hint="Start it again: it goes on.")
-        return found
+        while True:
+            written = self._written()
+            if written.state != "working" or self.running:
+                return written
+            # The process may have ended well, or another may have been started, between the two looks.
+            if self._written() == written:
+                return replace(written, state="failed", message="The process has ended.", hint="Start it again: it goes on.")
 
     def run(self, body: Callable[[Report], None]) -> int:
         """Do the work in this process, unless another is at it; the exit code. SIGTERM ends it as `stop` does."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lease = Lease(self._lease)
-        if not lease.acquire():
+        descriptor = os.environ.pop(_DESCRIPTOR, None)
+        if not (descriptor and lease.adopt(int(descriptor)) or lease.acquire()):
             return 0
         recorder = _Recorder(self)
         signal.signal(signal.SIGTERM, lambda *_: self.stop())
@@ -112,6 +115,10 @@ class Job:
         finally:
             lease.release()
         return 0
+
+    def _written(self) -> Work:
+        document = read_json(self.folder / "work.json")
+        return Work(**{key: value for key, value in document.items() if key in Work.__dataclass_fields__}) if document else Work()
 
     @property
     def _lease(self) -> Path:

@@ -4,8 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +12,13 @@ from typing import Any
 import psutil
 
 from engine import queue
+from engine.children import start_module
 from engine.config import Config
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
 from engine.errors import UserError
 from engine.files import locked, read_json, replacing, write_json
-from engine.home import PROJECT, runs_dir
+from engine.home import runs_dir
 from engine.lease import Lease, holder
 from engine.pipelines import parse
 from engine.runs import FINISH, PAUSE, Run
@@ -99,11 +98,8 @@ def _spawn(run: Run, lease: Lease) -> None:
         raise ValueError("the lease is not held")
     _shorten(run.path / "train.log")
     with open(run.path / "train.log", "ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "engine.training.worker", str(run.path), str(lease.descriptor)],
-            cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            pass_fds=[lease.descriptor], env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+        arguments = ["engine.training.worker", str(run.path), str(lease.descriptor)]
+        start_module(arguments, log, lease.descriptor, {"PYTHONUNBUFFERED": "1"})
 
 
 def _shorten(log: Path) -> None:

@@ -7,18 +7,16 @@ probe found so far; it is replaced atomically. Kinds: `lr-find` (see `engine.tra
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from engine.children import start_module
 from engine.config import Config
 from engine.data.datasets import dataset
 from engine.errors import UserError
 from engine.estimates import measured_fields
 from engine.files import read_json, write_json
-from engine.home import PROJECT, cache_dir
+from engine.home import cache_dir
 from engine.lease import Lease, holder, is_held
 
 KINDS = ("lr-find", "estimate")
@@ -88,8 +86,4 @@ def file_of(kind: str, name: str) -> Path:
 
 def _spawn(kind: str, name: str, lease: Lease) -> None:
     with open(file_of(kind, name).with_suffix(".log"), "wb") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "engine.training.probe", kind, name, str(lease.descriptor)],
-            cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            pass_fds=[lease.descriptor], env=dict(os.environ),
-        )  # fmt: skip
+        start_module(["engine.training.probe", kind, name, str(lease.descriptor)], log, lease.descriptor)

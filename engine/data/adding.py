@@ -1,17 +1,16 @@
 """Adding a dataset in the background: a process of its own, whose progress stands in a file."""
 
-import os
 import sqlite3
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine.children import start_module
 from engine.data import analysis, datasets
 from engine.errors import UserError
 from engine.files import read_json, write_json
-from engine.home import PROJECT, data_dir
+from engine.home import data_dir
 from engine.lease import Lease
 
 _INTERVAL = 0.2  # seconds between two updates of the file
@@ -52,11 +51,7 @@ def _spawn(source: str, name: str, lease: Lease) -> None:
     """The process holds the lease from its first moment."""
     if lease.descriptor is None:
         raise ValueError("the lease is not held")
-    subprocess.Popen(
-        [sys.executable, "-m", "engine.data.adding", source, name, str(lease.descriptor)],
-        cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        pass_fds=[lease.descriptor], env=dict(os.environ),
-    )  # fmt: skip
+    start_module(["engine.data.adding", source, name, str(lease.descriptor)], descriptor=lease.descriptor)
 
 
 def pending() -> list[Adding]:

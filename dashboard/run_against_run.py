@@ -10,7 +10,9 @@ from dashboard.charts import CONFIG
 from dashboard.evaluate.dots import interval_dots
 from dashboard.evaluate.pictures import pictures
 from dashboard.evaluate.scored import SPLITS, Scored
-from dashboard.palette import class_colours
+from dashboard.palette import ACCENT, BAD, NEUTRAL, class_colours
+from engine import score_text
+from engine.data.drift import ALPHA
 from engine.errors import UserError
 from engine.evaluation.comparison import BROKEN, DIFFERENT, FIXED, SAME, Comparison, Difference, verdict
 from engine.runs import Run
@@ -91,12 +93,13 @@ def _limits(a: Run, b: Run, found: Comparison) -> list[str]:
 
 
 def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) -> None:
+    over = score_text.over_classes(difference.to_dict())
     rows = [
         {
             f"{split}, {n:,} images": said, names[0]: f"{difference.a[key]:.3f}", names[1]: f"{difference.b[key]:.3f}",
             "difference": f"{of.value:+.3f} ({of.low:+.3f} to {of.high:+.3f})",
         }
-        for key, said, of in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", "macro F1", difference.macro_f1))
+        for key, said, of in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", f"macro F1{over}", difference.macro_f1))
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
     st.caption(
@@ -116,12 +119,16 @@ def _by_class(found: Comparison, difference: Difference, names: tuple[str, str])
             f"{before:.3f} to {after:.3f}, {n:,} images"
             for before, after, n in zip(largest[f"{score}_a"], largest[f"{score}_b"], largest["n"], strict=True)
         ],
+        "colour": [
+            NEUTRAL if p >= ALPHA else ACCENT if value > 0 else BAD for p, value in zip(largest["p_holm"], largest[score], strict=True)
+        ],
     })  # fmt: skip
     st.plotly_chart(interval_dots(rows, difference=True, longest=18), config=CONFIG, key="compare-classes")
     missing = len(difference.by_class) - len(table)
     left_out = f" {missing:,} {'class has' if missing == 1 else 'classes have'} no image in common." if missing else ""
     st.caption(
-        f"{_SCORES[score].capitalize()} of {words.literal(names[1])} less that of {words.literal(names[0])}, with 95% intervals.{left_out}"
+        f"{_SCORES[score].capitalize()} of {words.literal(names[1])} minus that of {words.literal(names[0])}, each with its own 95% interval. "
+        f"In colour: the class differs beyond chance (McNemar's exact test, Holm's correction over the classes).{left_out}"
     )
 
 

@@ -13,7 +13,7 @@ from dashboard.header import Context
 from dashboard.report import report_button
 from dashboard.run_actions import delete, more_buttons, state_row
 from dashboard.run_configuration import configuration_frame
-from engine import trash
+from engine import score_text, trash
 from engine.config import fields
 from engine.files import read_json
 from engine.idle import idle_fields
@@ -232,7 +232,9 @@ def _row(run: Run, best: Run | None) -> dict:
         "run": run.id,
         "best": "★" if best and run.id == best.id else "",
         "test macro F1": test["macro_f1"]["value"] if test else None,
-        "95% interval": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}" if test else "",
+        "95% interval": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}{score_text.over_classes(test)}"
+        if test
+        else "",
         "validation macro F1": validation["macro_f1"]["value"] if validation else None,
         "test accuracy": test["accuracy"]["value"] if test else None,
         "test images": test["n"] if test else None,

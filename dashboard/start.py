@@ -9,6 +9,7 @@ from dashboard.gallery import Tile, gallery
 from dashboard.header import Context
 from dashboard.palette import class_colours
 from dashboard.server import thumbnail_url
+from engine import score_text
 from engine.config import configure
 from engine.data import adding
 from engine.data.datasets import INTEL, Dataset, damaged, datasets
@@ -44,7 +45,7 @@ def next_step(context: Context) -> None:
     elif "test" in context.run.results:
         score = context.run.results["test"]
         st.markdown(
-            f"**{context.run.id}** scores macro F1 **{words.estimate(score['macro_f1'])}** on {score['n']:,} test images of **{name}**."
+            f"**{context.run.id}** scores macro F1 **{score_text.macro_f1(score)}** on {score['n']:,} test images of **{name}**."
         )
         st.page_link("../pages/evaluate.py", label="See where it errs", icon=":material/target:")
     else:
@@ -176,7 +177,7 @@ def recent_runs() -> None:
     for run in found:
         text, action = st.columns([6, 1], vertical_alignment="center")
         status, results = run.status, run.results
-        said = f"macro F1 {words.estimate(results['test']['macro_f1'])}" if "test" in results else words.state_detail(status)
+        said = f"macro F1 {score_text.macro_f1(results['test'])}" if "test" in results else words.state_detail(status)
         text.markdown(
             f"{words.run_badge(run)} **{run.id}** {words.literal(run.config.model)} on {words.literal(run.config.dataset)}: {said} "
             f":gray[{words.ago(run.created)}]"

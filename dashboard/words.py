@@ -4,6 +4,7 @@ import re
 import time
 import unicodedata
 
+from engine import score_text
 from engine.runs import FINISH, PAUSE, Run, Status
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
@@ -95,7 +96,11 @@ def estimate(score: dict, percent: bool = False) -> str:
 def run_label(run: Run) -> str:
     """How a run stands in a list: name, model, score or state."""
     results, name = run.results, run.about.name
-    said = f"F1 {results['test']['macro_f1']['value']:.3f}" if "test" in results else run.status.word
+    said = (
+        f"F1 {results['test']['macro_f1']['value']:.3f}{score_text.over_classes(results['test'])}"
+        if "test" in results
+        else run.status.word
+    )
     return " · ".join([run.id, *filter(None, [name]), run.config.model, said])
 
 

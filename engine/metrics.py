@@ -54,7 +54,10 @@ def accuracy(matrix: np.ndarray) -> Estimate:
 
 
 def macro_f1(matrix: np.ndarray, seed: int = 0) -> Estimate:
-    """Mean F1 over the classes that occur (as truth or prediction), with a percentile bootstrap interval over images.
+    """Mean F1 over the classes that have images, with a percentile bootstrap interval over images.
+
+    A class without an image has no recall: its F1 of 0, where an image of another class was taken for it, would be of that one error
+    and not of the class. The error counts in the other class. Each resample is scored by the same rule.
 
     Resampling n images with replacement is a multinomial draw over the matrix's cells, so no image is touched. Without a
     single error every resample is perfect too, which says nothing: then the limits are those of the accuracy.
@@ -69,6 +72,11 @@ def macro_f1(matrix: np.ndarray, seed: int = 0) -> Estimate:
     return Estimate(float(_macro_f1(matrix[None])[0]), float(low), float(high))
 
 
+def macro_f1_classes(matrix: np.ndarray) -> dict[str, int]:
+    """Over how many classes the macro F1 is the mean: `scored`, those with images, of `all`."""
+    return {"scored": int((matrix.sum(axis=1) > 0).sum()), "all": len(matrix)}
+
+
 def bootstrap_mean(values: np.ndarray, seed: int = 0) -> Estimate:
     """The mean of (n,) values with a percentile bootstrap interval; for paired differences, give the differences."""
     if not len(values):
@@ -81,12 +89,13 @@ def bootstrap_mean(values: np.ndarray, seed: int = 0) -> Estimate:
 def per_class(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     """Columns class, precision, recall, f1, support (images of the class), predicted (times it was the answer).
 
-    A rate without a denominator is NaN: a class that was never predicted has no precision.
+    A rate without a denominator is NaN: a class that was never predicted has no precision, one without images has no recall and no F1.
     """
     right = np.diag(matrix).astype(float)
     support, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        values = {"precision": right / predicted, "recall": right / support, "f1": 2 * right / (support + predicted)}
+        values = {"precision": right / predicted, "recall": right / support}
+        values["f1"] = np.where(support > 0, 2 * right / (support + predicted), np.nan)
     return pd.DataFrame({"class": list(classes), **values, "support": support, "predicted": predicted})
 
 
@@ -102,7 +111,7 @@ def per_class_intervals(matrix: np.ndarray, classes: Sequence[str], seed: int = 
     table["precision_low"], table["precision_high"] = wilson(right, table["predicted"])
     table["recall_low"], table["recall_high"] = wilson(right, table["support"])
     table["f1_low"], table["f1_high"] = table["recall_low"], table["recall_high"]
-    for index in np.flatnonzero(wrong):
+    for index in np.flatnonzero((wrong > 0) & (table["support"] > 0)):
         draws = rng.multinomial(n, np.array([right[index], wrong[index], n - right[index] - wrong[index]]) / n, size=BOOTSTRAPS)
         total = 2 * draws[:, 0] + draws[:, 1]
         f1 = 2 * draws[:, 0][total > 0] / total[total > 0]
@@ -131,6 +140,7 @@ def evaluation(predictions: pd.DataFrame, classes: Sequence[str]) -> dict:
         "n": int(matrix.sum()),
         "accuracy": accuracy(matrix).to_dict(),
         "macro_f1": macro_f1(matrix).to_dict(),
+        "macro_f1_classes": macro_f1_classes(matrix),
         "loss": float(predictions["loss"].mean()) if len(predictions) else None,
         "small": bool(matrix.sum() < SMALL),
         "classes": list(classes),
@@ -140,8 +150,7 @@ def evaluation(predictions: pd.DataFrame, classes: Sequence[str]) -> dict:
 
 
 def _macro_f1(matrices: np.ndarray) -> np.ndarray:
-    """(k, classes, classes) -> (k,): mean of 2 right / (support + predicted) over the classes that occur."""
-    right = np.diagonal(matrices, axis1=1, axis2=2)
-    total = matrices.sum(axis=1) + matrices.sum(axis=2)
-    scores = np.divide(2 * right, total, out=np.full(right.shape, np.nan), where=total > 0)
+    """(k, classes, classes) -> (k,): mean of 2 right / (support + predicted) over the classes with support."""
+    right, support = np.diagonal(matrices, axis1=1, axis2=2), matrices.sum(axis=2)
+    scores = np.divide(2 * right, matrices.sum(axis=1) + support, out=np.full(right.shape, np.nan), where=support > 0)
     return np.nanmean(scores, axis=1)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engine import score_text
 from engine.config import Config
 from engine.history import History
 
@@ -73,9 +74,8 @@ def lesson(results: Mapping[str, Any], history: History, pairs: pd.DataFrame) ->
     split = "test" if "test" in results else "validation"
     if split not in results:
         return ""
-    score, n = results[split]["macro_f1"], results[split]["n"]
     chosen = f"; the model is that of epoch {history.best_epoch} of {len(history.epochs)}" if len(history.epochs) else ""
-    said = f"It scores macro F1 {score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}) on {n:,} {split} images{chosen}."
+    said = f"It scores macro F1 {score_text.macro_f1(results[split])} on {results[split]['n']:,} {split} images{chosen}."
     if len(pairs):
         worst = pairs.iloc[0]
         said += f" It confuses {worst['a']} and {worst['b']} most: {worst['errors']:,} of their {worst['support']:,} images."

@@ -98,7 +98,7 @@ def _described(run: runs.Run) -> dict[str, Any]:
     return {
         "id": run.id, "title": run.title, "dataset": config.dataset, "backbone": config.model, "image_size": config.image_size,
         "classes": list(run.classes), "state": run.status.state,
-        "test": {key: test[key] for key in ("n", "accuracy", "macro_f1")} if isinstance(test, dict) else None,
+        "test": {key: test.get(key) for key in ("n", "accuracy", "macro_f1", "macro_f1_classes")} if isinstance(test, dict) else None,
     }  # fmt: skip
 
 

@@ -92,7 +92,11 @@ def _schemas() -> dict[str, Any]:
     predictions = {
         "run": text, "classes": names, "predictions": {"type": "array", "items": reference["Answer"]}, "milliseconds": number,
     }  # fmt: skip
-    scores = {"n": {"type": "integer"}, "accuracy": reference["Score"], "macro_f1": reference["Score"]}
+    counts = {"scored": {"type": "integer"}, "all": {"type": "integer"}}
+    scores = {
+        "n": {"type": "integer"}, "accuracy": reference["Score"], "macro_f1": reference["Score"],
+        "macro_f1_classes": {"oneOf": [{"type": "null"}, _object(counts)], "description": "how many classes have images; null in old runs"},
+    }  # fmt: skip
     share = {"type": "number", "minimum": 0, "maximum": 1}
     top = {"type": "array", "items": _object({"class": text, "probability": share})}
     judged = {

@@ -6,6 +6,7 @@ import streamlit as st
 from dashboard import cached, url, words
 from dashboard.clean.subject import Subject
 from dashboard.failure import attempt
+from engine import score_text
 from engine.errors import UserError
 from engine.labels import overview
 from engine.labels.proof import Proof, Side, conclusion, started
@@ -108,7 +109,8 @@ def _side(found: Proof, side: Side) -> dict[str, str]:
         f"Accuracy, {words.plain(found.before.id)}": f"{side.difference.a['accuracy']:.1%}",
         f"Accuracy, {words.plain(found.after.id)}": f"{side.difference.b['accuracy']:.1%}",
         "Difference, points (95%)": f"{100 * gain.value:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})",
-        "Macro F1, points (95%)": f"{100 * f1.value:+.2f} ({100 * f1.low:+.2f} to {100 * f1.high:+.2f})",
+        "Macro F1, points (95%)": f"{100 * f1.value:+.2f} ({100 * f1.low:+.2f} to {100 * f1.high:+.2f})"
+        + score_text.over_classes(side.difference.to_dict()),
         "Mended, broken": f"{counts['fixed']:,}, {counts['broken']:,}",
         "McNemar's p": f"{side.comparison.mcnemar:.3g}",
     }

@@ -22,8 +22,9 @@ def interval_dots(
 
     rows: columns name, value, low, high (shares; NaN where there is none), text (stands at the right), and as far as
     they are there tick (a second value, drawn as a stroke), colour, and more (said on hovering). line: a value marked through all rows.
-    With `difference` the scale is centred on 0, and dots are coloured by their sign where the interval leaves 0 out. A click's point has
-    `customdata` [row]; `chosen` has a bar behind it. With `over`, names and texts stand over their bars, so that long ones fit a phone.
+    With `difference` the scale is centred on 0, and dots without a colour are coloured by their sign where the interval leaves 0 out. A
+    click's point has `customdata` [row]; `chosen` has a bar behind it. With `over`, names and texts stand over their bars, so that long ones
+    fit a phone.
     """
     figure, places = go.Figure(), list(range(len(rows)))
     _intervals(figure, rows, difference)
@@ -70,7 +71,7 @@ def _say(figure: go.Figure, texts: Iterable[str], **place: object) -> None:
 
 def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool) -> None:
     tints = rows["colour"].tolist() if "colour" in rows else [ACCENT] * len(rows)
-    if difference:
+    if difference and "colour" not in rows:
         tints = [ACCENT if low > 0 else BAD if high < 0 else NEUTRAL for low, high in zip(rows["low"], rows["high"], strict=True)]
     for place, (low, high, tint) in enumerate(zip(rows["low"], rows["high"], tints, strict=True)):
         figure.add_scatter(

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import cached, url, words
 from dashboard.palette import class_colours
+from engine import score_text
 from engine.data.datasets import dataset
 from engine.errors import UserError
 from engine.runs import Run
@@ -74,9 +75,11 @@ def verdict(of: Scored) -> None:
     wrong = document["n"] - int(np.trace(of.confusion))
     st.markdown(
         f"**{wrong:,} of {document['n']:,} {split} images** are wrong. "
-        f"Accuracy **{words.estimate(document['accuracy'], percent=True)}**, macro F1 **{words.estimate(document['macro_f1'])}**, "
+        f"Accuracy **{words.estimate(document['accuracy'], percent=True)}**, macro F1 **{score_text.macro_f1(document)}**, "
         "with 95% intervals."
     )
+    if missing := score_text.without_images(document):
+        st.caption(words.literal(missing))
     if document["small"]:
         st.caption("Few images: the intervals are wide, and differences between runs may be chance.")
     if split == "validation":

@@ -12,7 +12,7 @@ from dashboard.predict.answer import kept_answers
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail_is_open, open_detail
 from dashboard.work import work_bar
-from engine import metrics
+from engine import metrics, score_text
 from engine.batch import familiar, job
 from engine.batch.store import Batch
 from engine.batch.table import flat, labelled, table, together
@@ -102,7 +102,9 @@ def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
     with st.container(horizontal=True, gap="large", key="batch-scores"):
         st.metric("Pictures in folders of its classes", f"{scores['n']:,}", width="content")
         st.metric("Accuracy", words.estimate(scores["accuracy"], percent=True), width="content")
-        st.metric("Macro F1", words.estimate(scores["macro_f1"]), width="content")
+        st.metric("Macro F1", score_text.macro_f1(scores), width="content")
+    if missing := score_text.without_images(scores):
+        st.caption(words.literal(missing))
     if told := fair.said(" and ".join(run.id for run in view.runs)):
         st.caption(f":material/balance: {words.literal(told)}")
     with st.expander("Which it confuses, and the scores by class"):

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from engine import mapping, runs
+from engine import mapping, runs, score_text
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
@@ -161,8 +161,9 @@ def _compare(args: argparse.Namespace) -> None:
     print()
     for name, of in (("accuracy", difference.accuracy), ("macro F1", difference.macro_f1)):
         key = name.replace(" ", "_").lower()
+        over = score_text.over_classes(document["difference"]) if key == "macro_f1" else ""
         print(
-            f"{name:8}  {difference.a[key]:.4f} -> {difference.b[key]:.4f}: {of.value:+.4f} (95%: {of.low:+.4f} to {of.high:+.4f})"
+            f"{name:8}  {difference.a[key]:.4f} -> {difference.b[key]:.4f}: {of.value:+.4f} (95%: {of.low:+.4f} to {of.high:+.4f}){over}"
         )
     print()
     rows = [[row["class"], row["n"], f"{row['recall']:+.3f} ({row['recall_low']:+.3f} to {row['recall_high']:+.3f})",

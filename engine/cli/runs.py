@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from engine import launcher, runs, trash
+from engine import launcher, runs, score_text, trash
 from engine.about import describe
 from engine.cli.output import json_flag, print_json, print_table
 from engine.config import fields
@@ -58,8 +58,7 @@ def _list(args: argparse.Namespace) -> None:
 def _score(results: dict) -> str:
     if "test" not in results:
         return ""
-    score = results["test"]["macro_f1"]
-    return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}), n = {results['test']['n']:,}"
+    return f"{score_text.macro_f1(results['test'])}, n = {results['test']['n']:,}"
 
 
 def _show(args: argparse.Namespace) -> None:

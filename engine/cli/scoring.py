@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from engine import runs
+from engine import runs, score_text
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 
 
@@ -39,7 +39,10 @@ def _print_scores(document: dict) -> None:
     print(f"{document['run']} on {document['on']}: {document['n']:,} images")
     for name in ("accuracy", "macro_f1"):
         score = document[name]
-        print(f"{name.replace('_f1', ' F1'):9} {score['value']:.4f}  (95%: {score['low']:.4f} to {score['high']:.4f})")
+        over = score_text.over_classes(document) if name == "macro_f1" else ""
+        print(f"{name.replace('_f1', ' F1'):9} {score['value']:.4f}  (95%: {score['low']:.4f} to {score['high']:.4f}){over}")
+    if missing := score_text.without_images(document):
+        print(missing)
     if document["small"]:
         print("Few images: the intervals are wide, and differences between runs may be chance.")
     print()

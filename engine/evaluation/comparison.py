@@ -87,9 +87,14 @@ class Difference:
     b: dict[str, float]
     by_class: pd.DataFrame
 
+    @property
+    def macro_f1_classes(self) -> dict[str, int]:
+        """As `engine.metrics.macro_f1_classes`."""
+        return {"scored": int((self.by_class["n"] > 0).sum()), "all": len(self.by_class)}
+
     def to_dict(self) -> dict:
         plain = {"accuracy": self.accuracy.to_dict(), "macro_f1": self.macro_f1.to_dict(), "a": self.a, "b": self.b}
-        return plain | {"by_class": self.by_class.to_dict("records")}
+        return plain | {"macro_f1_classes": self.macro_f1_classes, "by_class": self.by_class.to_dict("records")}
 
 
 def difference(comparison: Comparison, seed: int = 0) -> Difference:
@@ -200,7 +205,8 @@ class _Scores:
         sides = []
         for right, predicted in zip(self.right, self.predicted, strict=True):
             hits, total = counts @ right, support + counts @ predicted
-            f1, recall = _rate(2 * hits, total), _rate(hits, support)
+            # As `engine.metrics` has it: a class without images has no F1, and is not in the macro mean.
+            f1, recall = np.where(support > 0, _rate(2 * hits, total), np.nan), _rate(hits, support)
             scores = {"accuracy": hits.sum(axis=1) / counts.sum(axis=1), "macro_f1": np.nanmean(f1, axis=1)}
             sides.append(scores | {"recall": recall, "f1": f1})
         a, b = sides

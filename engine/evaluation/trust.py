@@ -132,6 +132,7 @@ def document(
         "sentences": sentences(of, how, near, target, sets),
         "accuracy": metrics.accuracy(matrix).to_dict(),
         "macro_f1": metrics.macro_f1(matrix).to_dict(),
+        "macro_f1_classes": metrics.macro_f1_classes(matrix),
         "per_class": metrics.per_class_intervals(matrix, classes).to_dict("records"),
         "protocol": dataclasses.asdict(how),
         "temperature": of.temperature,

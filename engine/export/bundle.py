@@ -8,6 +8,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from engine import score_text
 from engine.backbones import backbone
 from engine.export.described import Described
 from engine.export.session import MODEL
@@ -52,7 +53,7 @@ def card(run: Run, said: Described, checked: Mapping[str, str]) -> str:
     """The model card as Markdown: what it is for, how well it does, and what it does not know."""
     scores = [
         f"- {split}: accuracy {r['accuracy']['value']:.3f} ({r['accuracy']['low']:.3f} to {r['accuracy']['high']:.3f}), "
-        f"macro F1 {r['macro_f1']['value']:.3f} ({r['macro_f1']['low']:.3f} to {r['macro_f1']['high']:.3f}), {r['n']:,} images"
+        f"macro F1 {score_text.macro_f1(r)}, {r['n']:,} images"
         for split in ("test", "validation")
         if isinstance(r := run.results.get(split), dict)
     ]

@@ -5,6 +5,7 @@ import time
 
 import pandas as pd
 
+from engine import score_text
 from engine.report.facts import Facts
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&])")
@@ -12,7 +13,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&])")
 
 def card(facts: Facts) -> str:
     run, document, config = facts.run, facts.document, facts.run.config
-    accuracy, f1 = document["accuracy"], document["macro_f1"]
+    accuracy = document["accuracy"]
     said = "\n".join(f"- {text}" for text in document["sentences"].values())
     rows = "\n".join(
         f"| {_plain(row['class'])} | {_rate(row, 'precision')} | {_rate(row, 'recall')} | {_rate(row, 'f1')} | {row['support']:,} |"
@@ -46,7 +47,7 @@ measured on other kinds of pictures, and no decision about people should rest on
 ## How good it is
 
 On {document["n"]:,} {facts.split} images: accuracy {accuracy["value"]:.1%} ({100 * accuracy["low"]:.1f} to {accuracy["high"]:.1%}), macro F1
-{f1["value"]:.3f} ({f1["low"]:.3f} to {f1["high"]:.3f}), with 95% intervals.
+{score_text.macro_f1(document)}, with 95% intervals.
 
 | class | precision | recall | F1 | images |
 | --- | --- | --- | --- | --- |

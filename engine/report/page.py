@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine import metrics
+from engine import metrics, score_text
 from engine.report import svg
 from engine.report.facts import Facts
 
@@ -48,7 +48,7 @@ def _sections(facts: Facts) -> Iterator[str]:
 
 
 def _head(facts: Facts) -> str:
-    accuracy, f1, run = (facts.document[name] for name in ("accuracy", "macro_f1", "run"))
+    accuracy, run = facts.document["accuracy"], facts.document["run"]
     note = f"<p>{escape(facts.run.about.note)}</p>" if facts.run.about.note else ""
     missing = f'<p class="soft">{escape(facts.missing)}</p>' if facts.missing else ""
     when = time.strftime("%d %B %Y", time.localtime(facts.made))
@@ -56,7 +56,7 @@ def _head(facts: Facts) -> str:
         f'<h1>{escape(facts.run.title)}</h1><p class="soft">{escape(run)}: {escape(facts.run.config.model)} on the dataset '
         f"{escape(facts.run.config.dataset)}, trained on {time.strftime('%d %B %Y', time.localtime(facts.run.created))}; "
         f"written by Scenescope on {when}</p>"
-        f"<p><b>Accuracy {_percent(accuracy)}, macro F1 {f1['value']:.3f} ({f1['low']:.3f} to {f1['high']:.3f})</b> on "
+        f"<p><b>Accuracy {_percent(accuracy)}, macro F1 {score_text.macro_f1(facts.document)}</b> on "
         f"{facts.document['n']:,} {facts.split} images, with 95% intervals.</p>{note}{missing}"
     )
 

@@ -8,7 +8,7 @@ from importlib import metadata
 import numpy as np
 import torch
 
-from engine import __version__, metrics, model, scoring
+from engine import __version__, metrics, model, score_text, scoring
 from engine.data.datasets import Dataset, dataset
 from engine.device import Compute, compute, enforce_determinism
 from engine.embeddings import embed
@@ -100,7 +100,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
             continue
         write_predictions(run.path, split, found, run.classes)
         scores = metrics.evaluation(found, run.classes)
-        results[split] = {key: scores[key] for key in ("n", "accuracy", "macro_f1", "loss", "small")}
+        results[split] = {key: scores[key] for key in ("n", "accuracy", "macro_f1", "macro_f1_classes", "loss", "small")}
         recorder.event({"kind": "score", "split": split, **results[split]})
     write_json(run.path / "results.json", {**results, "temperature": temperature}, durable=True, make_folder=False)
     recorder.state("finished", _sentence(results))
@@ -145,8 +145,7 @@ def _sentence(results: dict) -> str:
     split = "test" if "test" in results else "validation"
     if split not in results:
         return "finished without labelled images to score"
-    score = metrics.Estimate(**results[split]["macro_f1"])
-    return f"macro F1 {score} on {results[split]['n']:,} {split} images"
+    return f"macro F1 {score_text.macro_f1(results[split])} on {results[split]['n']:,} {split} images"
 
 
 def _write_environment(run: Run, where: Compute) -> None:

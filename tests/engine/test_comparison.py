@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics as reference
 
+from engine import metrics
 from engine.evaluation import comparison
 
 CLASSES = ("forest", "glacier", "sea")
@@ -136,3 +137,13 @@ def test_without_an_image_in_common_there_is_a_sentence():
     assert len(found) == 0
     assert found.notes == ("Their test images have not one in common: only the scores themselves can be set side by side.",)
     assert "not scored one image in common" in comparison.verdict(found, None)
+
+
+def test_macro_f1_of_a_comparison_is_over_the_classes_that_have_images():
+    """Both runs as they are scored alone: a class of which there is no image is in neither mean."""
+    truth = [0] * 5 + [1] * 5
+    a, b = table(truth, [0, 0, 0, 0, 2, 1, 1, 1, 1, 1]), table(truth, [0, 0, 0, 0, 0, 1, 1, 1, 1, 2])
+    result = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES))
+    alone = [metrics.macro_f1(metrics.confusion(one, len(CLASSES))).value for one in (a, b)]
+    assert (result.a["macro_f1"], result.b["macro_f1"]) == pytest.approx(tuple(alone))
+    assert result.to_dict()["macro_f1_classes"] == {"scored": 2, "all": len(CLASSES)}

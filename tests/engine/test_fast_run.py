@@ -71,7 +71,7 @@ def test_the_results_are_those_of_the_prediction_table(run, data, split):
     assert table["content"].tolist() == frame["hash"].tolist()
     assert [run.classes[i] for i in table["true"]] == frame["class"].tolist()
     scores = metrics.evaluation(table, run.classes)
-    assert run.results[split] == {key: scores[key] for key in ("n", "accuracy", "macro_f1", "loss", "small")}
+    assert run.results[split] == {key: scores[key] for key in ("n", "accuracy", "macro_f1", "macro_f1_classes", "loss", "small")}
     assert np.allclose(np.stack(table["probabilities"]).sum(axis=1), 1, atol=1e-5)
     scored = [event for event in run.events()[0] if event["kind"] == "score" and event["split"] == split]
     assert [event["macro_f1"] for event in scored] == [run.results[split]["macro_f1"]]

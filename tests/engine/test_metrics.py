@@ -10,7 +10,7 @@ from scipy.special import softmax
 from scipy.stats import binomtest
 from sklearn import metrics as reference
 
-from engine import metrics
+from engine import metrics, score_text
 from engine.predictions import outcomes
 
 CLASSES = ("buildings", "forest", "glacier", "sea")
@@ -106,6 +106,38 @@ def test_a_rate_without_a_denominator_is_nan_and_null():
     assert (frame.loc["forest", "recall"], frame.loc["forest", "f1"]) == (0.0, 0.0)
     assert frame.loc["sea", ["precision", "recall", "f1"]].isna().all()
     assert metrics.macro_f1(matrix).value == pytest.approx((0.8 + 0.0) / 2)
+
+
+def test_macro_f1_is_the_mean_over_the_classes_that_have_images():
+    """A folder with three of the six classes, in which 86.7% are right: answers in the other classes are errors, not classes of F1 0."""
+    matrix = np.zeros((6, 6), int)
+    matrix[0, :4] = 4, 0, 0, 1
+    matrix[1, 1], matrix[2, 2], matrix[2, 4] = 5, 4, 1
+    score = metrics.macro_f1(matrix)
+    assert metrics.accuracy(matrix).value == pytest.approx(13 / 15)
+    assert score.value == pytest.approx((8 / 9 + 1 + 8 / 9) / 3)
+    assert score.value == pytest.approx(
+        reference.f1_score(*np.repeat(np.argwhere(matrix), matrix[matrix > 0], axis=0).T, labels=[0, 1, 2], average="macro")
+    )
+    assert 0.7 < score.low < score.value < score.high <= 1
+    assert metrics.macro_f1_classes(matrix) == {"scored": 3, "all": 6}
+    by_class = metrics.per_class_intervals(matrix, list("abcdef"))
+    assert by_class["f1"].mean() == pytest.approx(score.value), "the classes of the table are those of the mean"
+    assert by_class.loc[3:, ["f1", "f1_low", "f1_high"]].isna().all(axis=None)
+    swapped = matrix[:, [0, 1, 2, 4, 3, 5]]
+    assert metrics.macro_f1(swapped).value == score.value, "whichever absent class they are taken for"
+
+
+def test_the_text_says_over_how_many_classes_and_which_are_missing():
+    frame = table([(0, 0)] * 4 + [(0, 2)] + [(1, 1)] * 5)
+    document = metrics.evaluation(frame.assign(loss=0.1), CLASSES)
+    assert document["macro_f1_classes"] == {"scored": 2, "all": 4}
+    assert score_text.macro_f1(document).startswith("0.944 (")
+    assert score_text.macro_f1(document).endswith(") over 2 of 4 classes")
+    assert score_text.without_images(document).startswith("There are no images of glacier, sea: ")
+    whole = metrics.evaluation(table([(i, i) for i in range(4)] + [(0, 1)]).assign(loss=0.1), CLASSES)
+    assert (score_text.over_classes(whole), score_text.without_images(whole)) == ("", "")
+    assert score_text.over_classes({"macro_f1": {}}) == "", "a run from before this was written down"
 
 
 def test_nothing_to_score_is_nan_and_no_warning(recwarn):

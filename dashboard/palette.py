@@ -11,6 +11,8 @@ from functools import cache
 
 import numpy as np
 
+from engine.data.class_names import in_natural_order
+
 SCENES = {
     "buildings": "#d67a2f",
     "forest": "#2c701a",
@@ -55,12 +57,13 @@ _DEUTAN = np.array(
 def class_colours(classes: Sequence[str]) -> dict[str, str]:
     """Return a hex colour for each class.
 
-    A scene class keeps its own colour in any dataset; the others take, in the order of `classes`, the scene colours that
-    nobody claimed and then the generated ones. Always pass the dataset's whole class list, never a filtered one: the
-    colour of a class follows from its place. Beyond some 250 classes colours repeat.
+    A scene class keeps its own colour in any dataset; the others take, in natural order, the scene colours that nobody
+    claimed and then the generated ones. Always pass the dataset's whole class list, never a filtered one: the colour of
+    a class follows from its place. A run of an earlier version has its classes in another order, and the same colours.
+    Beyond some 250 classes colours repeat.
     """
     names = set(classes)
-    others = [name for name in dict.fromkeys(classes) if name not in SCENES]
+    others = [name for name in in_natural_order(names) if name not in SCENES]
     free = [colour for name, colour in SCENES.items() if name not in names]
     if len(others) > len(free):
         free += _generated()

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 CHUNK = 1 << 20
+_NAME_BYTES = 255  # the longest file name of common file systems
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
+
+
+def file_name(start: str, middle: str, end: str) -> str:
+    """A file's name of three parts, whose middle is shortened where it would be longer than a file system allows."""
+    while middle and len(os.fsencode(start + middle + end)) > _NAME_BYTES:
+        middle = middle[:-1]
+    return f"{start}{middle}{end}"
 
 
 def fsync_folder(folder: Path) -> None:
@@ -43,7 +51,7 @@ def replacing(path: Path, durable: bool = False, make_folder: bool = True) -> It
     """
     if make_folder:
         path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}"
+    temporary = path.parent / file_name(".", path.name, f".{secrets.token_hex(6)}")
     try:
         yield temporary
         if durable:

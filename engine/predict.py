@@ -1,5 +1,6 @@
 """From pictures to answers."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.data.images import looks_like_image
 from engine.data.loading import Source, decoded_batches
+from engine.data.unused import Tally, UnusedReport
+from engine.data.walk import files_below
 from engine.errors import UserError
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 class Answering(Protocol):
@@ -71,15 +75,26 @@ def _said(model: Answering, squares: np.ndarray) -> tuple[Sequence, Sequence, Se
 
 
 def expand(paths: Sequence[str]) -> list[Path]:
-    """The files named, and the image files of the folders named. Raises UserError for what is not there."""
+    """The files named, and the pictures in the folders named. Raises UserError for what is not there."""
+    return expand_and_report(paths)[0]
+
+
+def expand_and_report(paths: Sequence[str]) -> tuple[list[Path], UnusedReport]:
+    """The same, with what in the folders is not used."""
     files: list[Path] = []
-    for path in map(Path, paths):
+    tally = Tally(Path())
+    for name in paths:
+        path = Path(name)
+        if _ADDRESS.match(name):
+            raise UserError(f"{name!r} is an address on the network, not a file.", "Download the picture, and name its file.")
         if not path.exists():
-            raise UserError(f"There is no file {str(path)!r}.")
-        files += sorted(p for p in path.rglob("*") if p.is_file() and looks_like_image(p)) if path.is_dir() else [path]
+            raise UserError(f"There is no file {name!r}.")
+        files += sorted(Path(item.path) for item in files_below(path) if tally.is_picture(item)) if path.is_dir() else [path]
+    report = tally.report()
     if not files:
-        raise UserError("There are no images in the folders named.", "Name image files, or folders that hold some.")
-    return files
+        summary = f" {report.summary}." if report.files else ""
+        raise UserError(f"There are no images in the folders named.{summary}", "Name image files, or folders that hold some.")
+    return files, report
 
 
 def _best(row: np.ndarray, classes: Sequence[str], top: int) -> tuple[tuple[str, float], ...]:

@@ -11,8 +11,10 @@ import pandas as pd
 
 from engine import metrics, model
 from engine.data import layouts
+from engine.data.class_names import by_composed_name, in_natural_order, spelling_hint
 from engine.data.datasets import Dataset, dataset
-from engine.data.images import looks_like_image
+from engine.data.layouts import displayable
+from engine.data.unused import Tally, UnusedReport
 from engine.embeddings import embed
 from engine.errors import UserError
 from engine.evaluation import tables
@@ -49,24 +51,43 @@ def of_split(data: Dataset, split: str, classes: tuple[str, ...]) -> LabelledIma
     return LabelledImages(frame, data.catalog.files(frame), frame["class"].map(index).to_numpy(dtype=np.int64))
 
 
-def of_folder(folder: Path, classes: tuple[str, ...]) -> tuple[LabelledImages, list[str]]:
-    """The images in the class folders of `folder` that the model knows, and the names of the other folders.
+@dataclass(frozen=True)
+class LabelledFolder:
+    """The images of a folder whose class the model knows, the names of its other class folders, and what else is not used."""
 
-    Of a folder with splits only the test images are taken.
+    images: LabelledImages
+    unknown: list[str]
+    unused: UnusedReport
+
+
+def of_folder(folder: Path, classes: tuple[str, ...]) -> LabelledFolder:
+    """The labelled images below `folder`. Of a folder with splits the test images alone, or the validation images where it has none.
+
+    Raises UserError where no image is of a class that the model knows.
     """
     layout = layouts.detect(folder)
-    found = [item for item in layout.files() if looks_like_image(item.path) and item.class_name is not None]
-    found = [item for item in found if item.split == "test"] or found
-    unknown = sorted({item.class_name for item in found} - set(classes))
-    found = [item for item in found if item.class_name in classes]
-    if not found:
+    tally = Tally(layout.root, layout.left_out, layout.notes)
+    pictures = [item for item in layout.entries() if tally.is_picture(item)]
+    labelled = [item for item in pictures if item.class_name is not None]
+    split = next((name for name in SPLITS if any(item.split == name for item in labelled)), None)
+    spelled = by_composed_name(classes)
+    names = {name: displayable(name)[0] for name in {item.class_name for item in labelled}}
+    chosen = [(item, spelled.get(names[item.class_name], names[item.class_name])) for item in labelled if item.split == split]
+    if len(chosen) < len(pictures):
+        tally.notes.append(f"Of its {len(pictures):,} images the {len(chosen):,} of {split} are scored.")
+    unknown = in_natural_order({name for _, name in chosen if name not in classes})
+    index = {name: place for place, name in enumerate(classes)}
+    chosen = [(item, name) for item, name in chosen if name in index]
+    if not chosen:
         raise UserError(
-            f"No image in {str(folder)!r} lies in a folder named like a class of this run.", f"Its classes: {', '.join(classes)}."
+            f"No image in {str(folder)!r} lies in a folder named like a class of this run.",
+            f"Its classes: {', '.join(classes)}. {spelling_hint(unknown, classes)}".strip(),
         )
-    paths = [os.path.relpath(item.path, layout.root) for item in found]
-    frame = pd.DataFrame({"id": range(len(found)), "path": paths, "hash": paths})
-    labels = np.array([classes.index(item.class_name) for item in found], dtype=np.int64)
-    return LabelledImages(frame, [Path(item.path) for item in found], labels, scanned=False), unknown
+    paths = [os.path.relpath(item.path, layout.root) for item, _ in chosen]
+    frame = pd.DataFrame({"id": range(len(chosen)), "path": paths, "hash": paths})
+    labels = np.array([index[name] for _, name in chosen], dtype=np.int64)
+    images = LabelledImages(frame, [Path(item.path) for item, _ in chosen], labels, scanned=False)
+    return LabelledFolder(images, unknown, tally.report())
 
 
 def predictions(
@@ -116,7 +137,13 @@ def _intact(run: Run, split: str) -> bool:
 def evaluate_folder(run: Run, folder: Path, report: Report = lambda progress: True) -> dict[str, Any]:
     """Scores of a run on a labelled folder that need not be registered; files that were not used are named."""
     answering = model.load(run.path)
-    images, unknown = of_folder(folder, run.classes)
-    found, unread = predictions(answering, images, report=report)
-    notes = {"unknown_classes": unknown, "unreadable": unread, "notes": list(answering.notes)}
+    labelled = of_folder(folder, run.classes)
+    found, unread = predictions(answering, labelled.images, report=report)
+    notes = {
+        "unknown_classes": labelled.unknown,
+        "hint": spelling_hint(labelled.unknown, run.classes),
+        "unreadable": unread,
+        "unused": labelled.unused.document(),
+        "notes": [*labelled.unused.notes, *answering.notes],
+    }
     return {**metrics.evaluation(found, run.classes), **notes}

@@ -10,6 +10,7 @@ from dashboard import cached, url, words
 from dashboard.evaluate.cells import Chosen, read, set_chosen
 from dashboard.evaluate.sides import Crossed
 from dashboard.matrix import confusion_matrix
+from engine.data.class_names import natural_key
 from engine.evaluation import ordering
 
 READABLE = 30  # classes that stand in the matrix without asking
@@ -48,7 +49,7 @@ def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
     unit = url.choose(
         left.segmented_control, "Numbers", list(_UNITS), "numbers", label_visibility="collapsed", format_func=names.__getitem__
     )
-    by_name = sorted(range(len(of.crossing.classes)), key=lambda place: of.crossing.classes[place].casefold())
+    by_name = sorted(range(len(of.crossing.classes)), key=lambda place: natural_key(of.crossing.classes[place].casefold()))
     kinds = [kind for kind in _ORDERS if kind != "own" or by_name != sorted(by_name)]
     with right.popover("Order, colours", icon=":material/tune:"):
         kind = url.choose(st.segmented_control, "Order", kinds, "order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP)

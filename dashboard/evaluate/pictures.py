@@ -10,6 +10,7 @@ from dashboard.evaluate.scored import Scored
 from dashboard.gallery import Tile, gallery
 from dashboard.lens import lens
 from dashboard.server import preview_url, thumbnail_url
+from engine.text_output import csv_text
 
 PAGE = 60
 SORTS = {"loss": ("loss", False), "confidence": ("confidence", False), "margin": ("margin", True)}
@@ -72,9 +73,8 @@ def _export(scored: Scored, rows: pd.DataFrame, selected: Sequence[int], key: st
 def csv(rows: pd.DataFrame, classes: Sequence[str]) -> str:
     """Rows of a prediction table as CSV: path, true, predicted, confidence, margin, loss, content."""
     named = {name: [classes[place] for place in rows[name]] for name in ("true", "predicted")}
-    return rows.assign(**named)[["path", *named, "confidence", "margin", "loss", "content"]].to_csv(
-        index=False, float_format="%.6g"
-    )
+    columns = ["path", *named, "confidence", "margin", "loss", "content"]
+    return csv_text(rows.assign(**named)[columns], float_format="%.6g")
 
 
 def usual(row: Row) -> list[str]:

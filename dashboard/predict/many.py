@@ -19,6 +19,7 @@ from engine.batch.table import flat, labelled, table, together
 from engine.errors import UserError
 from engine.jobs import Work
 from engine.judgement import SURE, UNKNOWN, UNSURE
+from engine.text_output import csv_text
 
 _POLL = 2.0  # seconds
 _PAGE = 60
@@ -175,7 +176,7 @@ def _downloads(found: pd.DataFrame, view: View) -> None:
     plain = flat(found.drop(columns="differ"), view.run.classes)
     with st.container(horizontal=True, width="content", gap="small"):
         st.download_button(
-            "CSV", lambda: plain.to_csv(index=False), "answers.csv", "text/csv", icon=":material/download:", on_click="ignore"
+            "CSV", lambda: csv_text(plain), "answers.csv", "text/csv", icon=":material/download:", on_click="ignore"
         )
         st.download_button(
             "Parquet", lambda: plain.to_parquet(index=False), "answers.parquet", icon=":material/download:", on_click="ignore"

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.data.images import EXTENSIONS, looks_like_image
+from engine.data.images import EXTENSIONS
 from engine.data.layouts import displayable
+from engine.data.walk import pictures_below
 from engine.errors import UserError
 from engine.files import content_hash, read_json, write_json
 from engine.home import home
@@ -115,10 +116,11 @@ def keep_folder(folder: Path) -> Batch:
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
         raise UserError(f"There is no folder {str(folder)!r}.", "Write its whole path, such as /home/me/photos.")
-    files = sorted(Path(at) / name for at, _, names in os.walk(folder) for name in names if looks_like_image(name))
+    files = sorted(map(Path, pictures_below(folder)))
     if not files:
         raise UserError(
-            f"There are no images in {str(folder)!r}.", "Images are known by their names: .jpg, .png, .heic and others."
+            f"There are no images in {str(folder)!r}.",
+            "Images are known by their names (.jpg, .png, .heic, ...) or their content.",
         )
     batch = _new()
     listed = [[displayable(os.path.relpath(file, folder))[0], os.fspath(file), "", ""] for file in files]

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 
 from engine.batch.store import Picture
+from engine.data.class_names import by_composed_name, composed
 from engine.data.layouts import displayable
 from engine.errors import UserError
 from engine.files import replacing
 from engine.judgement import Judge, aligned
 from engine.predictions import outcomes
 from engine.runs import Run
+from engine.text_output import csv_text
 
 FORMATS = (".csv", ".parquet")
 
@@ -23,12 +25,12 @@ def table(pictures: Sequence[Picture], made: pd.DataFrame, judge: Judge) -> pd.D
     Columns number, name, true ("" where the folder is no class), error, predicted, confidence, verdict, may_be (classes, a tuple),
     novelty (above 1: unlike nearly all that was learnt from), probabilities. Where there is an error, predicted and verdict are "", numbers NaN.
     """
-    rows = []
+    rows, spelled = [], by_composed_name(judge.classes)
     for number, error, probabilities, far in made[["number", "error", "probabilities", "novelty"]].itertuples(index=False):
         picture = pictures[number]
         # A name that is no UTF-8 cannot stand in a table.
         name, _ = displayable(picture.name)
-        true = picture.class_name if picture.class_name in judge.classes else ""
+        true = spelled.get(composed(picture.class_name), "")
         if error:
             rows.append((number, name, true, error, "", np.nan, "", (), np.nan, None))
             continue
@@ -80,7 +82,7 @@ def write(found: pd.DataFrame, file: Path) -> None:
     check_file(file)
     with replacing(file) as temporary:
         if file.suffix.lower() == ".csv":
-            found.to_csv(temporary, index=False)
+            temporary.write_text(csv_text(found), encoding="utf-8", errors="surrogateescape", newline="")
         else:
             found.to_parquet(temporary, index=False)
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.data import datasets, layouts
-from engine.data.images import ImageError, looks_like_image, open_image
+from engine.data.class_names import in_natural_order
+from engine.data.file_kinds import holds_picture
+from engine.data.images import ImageError, open_image
 from engine.errors import UserError
 
 
@@ -33,9 +35,9 @@ def of_dataset(name: str, count: int) -> Sample:
 def of_folder(folder: Path, count: int) -> Sample:
     """Up to `count` pictures of a folder that need not be registered, spread evenly over it."""
     layout = layouts.detect(folder.expanduser().resolve())
-    found = [item for item in layout.files() if item.class_name is not None and looks_like_image(item.path)]
+    found = [item for item in layout.files() if item.class_name is not None and holds_picture(item.path)]
     found = [item for item in (found[i] for i in _spread(len(found), count)) if _opens(Path(item.path))]
-    names = sorted({item.class_name for item in found})
+    names = in_natural_order({item.class_name for item in found})
     if not found:
         raise UserError(f"There are no images in {str(folder)!r}.", layouts.HELP)
     return Sample(str(folder), [item.path for item in found], [names.index(item.class_name) for item in found])

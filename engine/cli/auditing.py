@@ -6,6 +6,7 @@ from typing import Any
 from engine import audit
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.data.datasets import dataset
+from engine.text_output import one_line
 
 _SHOWN = 3  # findings of a kind
 
@@ -41,8 +42,8 @@ def _audit(args: argparse.Namespace) -> None:
     for kind in (kind for kind, count in counts.items() if count):
         print(f"\n{audit.KINDS[kind].title}, the worst first:")
         for found in made.findings(kind).head(_SHOWN).itertuples():
-            print(f"  {found.score:.3f}  {found.detail}")
-            print("".join(f"         {path}\n" for path in found.paths), end="")
+            print(one_line(f"  {found.score:.3f}  {found.detail}"))
+            print("".join(f"         {one_line(path)}\n" for path in found.paths), end="")
     print(f"\nDecide on them on the page Clean; all of them: python -m engine audit --dataset {data.name} --kept --json")
 
 

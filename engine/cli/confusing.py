@@ -6,6 +6,7 @@ import numpy as np
 
 from engine import mapping, runs
 from engine.cli.output import json_flag, print_json, print_table
+from engine.data.class_names import natural_key
 from engine.data.datasets import dataset, registered
 from engine.data.filters import Filter
 from engine.errors import UserError
@@ -54,7 +55,9 @@ def _confusion(args: argparse.Namespace) -> None:
 def _order(matrix: np.ndarray, classes: tuple[str, ...], by: str) -> np.ndarray:
     if by == "similarity":
         return ordering.by_similarity(matrix)
-    return np.array(sorted(range(len(classes)), key=lambda place: classes[place].casefold() if by == "name" else place), int)
+    return np.array(
+        sorted(range(len(classes)), key=lambda place: natural_key(classes[place].casefold()) if by == "name" else place), int
+    )
 
 
 def _pairs(args: argparse.Namespace) -> None:

@@ -3,13 +3,10 @@
 import argparse
 import sys
 
-from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
 from engine.data import analysis, datasets, removal, synthetic
-from engine.data.file_kinds import one_line
 from engine.data.layouts import HELP, SPLITS
 from engine.data.unused import unused_report
-
-_NAMED = 20  # files of a kind that are listed; --json has more
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -113,17 +110,4 @@ def _synthesize(args: argparse.Namespace) -> None:
 
 
 def _print_unused(dataset: datasets.Dataset) -> None:
-    """Every file that is not used, by reason; of each kind the first are named."""
-    report = unused_report(dataset.catalog)
-    for note in report.notes:
-        print(note)
-    if not report.files:
-        return
-    print(f"\n{report.headline}:")
-    for group in report.groups:
-        print(f"{group.sentence}." + (f" {group.hint}" if group.hint else ""))
-        for item in group.named[:_NAMED]:
-            print(f"  {one_line(item.path)}: {item.reason}" + (f" ({item.files:,} files)" if item.path.endswith("/") else ""))
-        named = sum(item.files for item in group.named[:_NAMED])
-        if named < group.files:
-            print(f"  and {group.files - named:,} more")
+    print_unused(unused_report(dataset.catalog))

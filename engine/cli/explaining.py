@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from engine import runs
-from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
 from engine.errors import UserError
 from engine.explain.methods import DEFAULT, METHODS
+from engine.files import file_name
 from engine.robustness import measuring, store, summary
 from engine.robustness.corruptions import CORRUPTIONS
 from engine.runs import Run
+from engine.text_output import one_line
 
 _SPLITS = ("test", "validation")
 
@@ -43,9 +45,9 @@ def _explain(args: argparse.Namespace) -> int:
     wanted = [_class(run, name) for name in args.classes or ()]
     from engine import model
     from engine.data.images import ImageError
-    from engine.predict import expand
+    from engine.predict import expand_and_report
 
-    files, folder = expand(args.images), Path(args.out)
+    (files, unused), folder = expand_and_report(args.images), Path(args.out)
     answering = model.load(run.path)
     folder.mkdir(parents=True, exist_ok=True)
     show, said = progress_line("explaining"), []
@@ -57,13 +59,23 @@ def _explain(args: argparse.Namespace) -> int:
             continue
         pictures = found.pop("pictures")
         # The number keeps images of one name, from several folders, apart.
-        found["files"] = {name: _save(folder / f"{number:04d}-{file.stem}-{name}.png", one) for name, one in pictures.items()}
+        names = {name: file_name(f"{number:04d}-", file.stem, f"-{name}.png") for name in pictures}
+        found["files"] = {name: _save(folder / names[name], one) for name, one in pictures.items()}
         said.append({"path": str(file), **found})
         show(number + 1, len(files))
     if args.json:
-        print_json({"run": run.id, "method": args.method, "scale": METHODS[args.method].scale, "images": said})
+        print_json(
+            {
+                "run": run.id,
+                "method": args.method,
+                "scale": METHODS[args.method].scale,
+                "images": said,
+                "unused": unused.document(),
+            }
+        )
     else:
         _print_explained(args.method, said)
+        print_unused(unused)
     return 2 if any("error" in item for item in said) else 0
 
 
@@ -104,14 +116,14 @@ def _save(file: Path, picture: Any) -> str:
 def _print_explained(method: str, said: list[dict]) -> None:
     for item in said:
         if "error" in item:
-            print(f"{item['path']}: {item['error']}")
+            print(one_line(f"{item['path']}: {item['error']}"))
             continue
-        print(f"{item['path']}: {item['answer']} {item['probability']:.1%}")
+        print(one_line(f"{item['path']}: {item['answer']} {item['probability']:.1%}"))
         for one in item["classes"]:
-            print(f"  {one['class']} {one['probability']:.1%}: strongest place {one['strongest']:.2f} of the scale")
+            print(f"  {one_line(one['class'])} {one['probability']:.1%}: strongest place {one['strongest']:.2f} of the scale")
         if hidden := item.get("occlusion"):
             print(f"  {_hidden(hidden)}")
-        print("  " + ", ".join(item["files"].values()))
+        print("  " + one_line(", ".join(item["files"].values())))
     print(f"\n{METHODS[method].label}: {METHODS[method].scale}")
 
 

@@ -10,6 +10,7 @@ from engine.cli.output import json_flag, print_json, print_table
 from engine.data.datasets import dataset
 from engine.labels import edits, merging, overview, steps
 from engine.labels.entries import DECISIONS
+from engine.text_output import one_line
 
 _HELP = {
     "relabel": "give images another class (--to)",
@@ -82,7 +83,7 @@ def _show(args: argparse.Namespace) -> None:
     print(f"{data.name}: {document['entries']:,} entries, version {document['version']}.\n")
     print_table(["split", "decided", "images"], [[row["split"] or "-", row["edited"], row["n"]] for row in document["edited"]])
     for conflict in overview.conflicts(data):
-        print(f"{conflict.path}: {conflict.words}.")
+        print(one_line(f"{conflict.path}: {conflict.words}."))
     for sentence in document["damaged"]:
         print(sentence, file=sys.stderr)
 
@@ -134,7 +135,7 @@ def _import(args: argparse.Namespace) -> None:
     _tell(args, f"{merged.added:,} entries came in; {merged.known:,} were here already.", **vars(merged))
     if not args.json:
         for conflict in overview.conflicts(data):
-            print(f"{conflict.path}: {conflict.words}.")
+            print(one_line(f"{conflict.path}: {conflict.words}."))
 
 
 def _restore(args: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 from engine.errors import UserError
+from engine.text_output import csv_cell, one_line
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -62,7 +63,8 @@ def _write_points(data: Dataset, drawn: "Map", file: Path) -> None:  # noqa: F82
         writer.writerow(["id", "path", "class", "split", "x", "y"])
         for image, (x, y) in zip(drawn.ids.tolist(), drawn.xy.tolist(), strict=True):
             if image in rows:
-                writer.writerow([image, rows[image].path, rows[image].class_name, rows[image].split, x, y])
+                row = rows[image]
+                writer.writerow([image, csv_cell(row.path), csv_cell(row.class_name), row.split, x, y])
 
 
 def _similar(args: argparse.Namespace) -> None:
@@ -84,6 +86,6 @@ def _similar(args: argparse.Namespace) -> None:
     if args.json:
         print_json({"id": row.id, "path": row.path, "class": row.class_name, "similar": near})
         return
-    print(f"{row.path} ({row.class_name or 'no class'})\n")
+    print(one_line(f"{row.path} ({row.class_name or 'no class'})"), end="\n\n")
     shown = [[f"{at['distance']:.4f}", at["class"] or "-", at["split"], at["path"], "copy" if at["copy"] else ""] for at in near]
     print_table(["distance", "class", "split", "image", ""], shown)

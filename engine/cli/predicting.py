@@ -10,10 +10,14 @@ import numpy as np
 import pandas as pd
 
 from engine import metrics, runs
-from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
+from engine.data.file_kinds import format_reason, is_archive, read_head
+from engine.data.images import looks_like_image
 from engine.errors import UserError
+from engine.files import file_name
 from engine.judgement import UNKNOWN, UNSURE, USUAL, Judge, judge
 from engine.runs import Run
+from engine.text_output import one_line
 
 _COLUMNS = ("told from the test images", "n", "test n", "AUROC (95%)", "flagged", "test images flagged")
 _SAID = {UNKNOWN: "none of these scenes?", UNSURE: "unsure"}
@@ -72,12 +76,12 @@ def _predict(args: argparse.Namespace) -> int:
     if args.top < 1:
         raise UserError(f"--top is {args.top}.", "Ask for at least one class.")
     from engine.batch.table import check_file, flat, table, together, write
-    from engine.predict import expand
+    from engine.predict import expand_and_report
 
     if args.out:
         check_file(Path(args.out))
     asked = [_asked(name, bool(args.cam)) for name in dict.fromkeys([args.id, *args.beside])]
-    files = expand(args.paths)
+    files, unused = expand_and_report(args.paths)
     made = [_answers(one, files) for one in asked]
     pictures = _pictures(files)
     found = table(pictures, together(made, asked) if len(made) > 1 else made[0], _judge(asked))
@@ -88,9 +92,10 @@ def _predict(args: argparse.Namespace) -> int:
     scores = _scores(found, asked, pictures)
     if args.json:
         ids, notes = [one.id for one in asked], [note for one in asked for note in one.model.notes]
-        print_json({"run": ids[0], "runs": ids, "notes": notes, "predictions": document, **scores})
+        print_json({"run": ids[0], "runs": ids, "notes": notes, "predictions": document, "unused": unused.document(), **scores})
     else:
         _print(document, scores)
+        print_unused(unused)
     return 2 if (found["error"] != "").any() else 0
 
 
@@ -128,7 +133,7 @@ def _document(
     overlays: dict[int, str],
 ) -> dict:
     if row.error:
-        return {"path": path, "error": row.error}
+        return {"path": path, "error": _reason(path, row.error)}
     found = {
         "path": path,
         "top": _top(row.probabilities, asked[0].classes, top),
@@ -140,6 +145,14 @@ def _document(
         rows = zip(asked, made, strict=True)
         found["by_run"] = {run.id: _top(one["probabilities"][row.Index], run.classes, top) for run, one in rows}
     return found | ({"cam": overlays[row.number]} if row.number in overlays else {})
+
+
+def _reason(path: str, error: str) -> str:
+    """Why a file has no answer: for one that does not claim to be a picture, what it is."""
+    if looks_like_image(path):
+        return error
+    reason = format_reason(path, read_head(path))
+    return f"{reason}: unpack it, and name the folder" if is_archive(path) else reason
 
 
 def _top(probabilities: np.ndarray, classes: Sequence[str], top: int) -> list[dict]:
@@ -164,7 +177,7 @@ def _print(document: Sequence[dict], scores: dict) -> None:
     for item in document:
         said = item.get("error") or ", ".join(f"{t['class']} {t['probability']:.1%}" for t in item["top"])
         doubt = f"  ({_SAID[item['verdict']]})" if item.get("verdict") in _SAID else ""
-        print(f"{item['path']}: {said}{doubt}")
+        print(one_line(f"{item['path']}: {said}{doubt}"))
     if scores:
         score = scores["scores"]
         value, low, high = (score["accuracy"][key] for key in ("value", "low", "high"))
@@ -185,7 +198,7 @@ def _write_overlays(answering: "Model", files: list[Path], found: pd.DataFrame, 
         square = load_square(files[row.number], answering.meta.image_size)
         picture = overlay(square, heatmaps(answering, square, [answering.meta.classes.index(row.predicted)])[0])
         # The number keeps images of one name, from several folders, apart.
-        path = folder / f"{row.number:04d}-{files[row.number].stem}-grad-cam.png"
+        path = folder / file_name(f"{row.number:04d}-", files[row.number].stem, "-grad-cam.png")
         Image.fromarray(picture).save(path)
         written[row.number] = str(path)
     return written

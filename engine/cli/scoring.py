@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 
 from engine import runs, score_text
-from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
+from engine.data.unused import UnusedReport
+from engine.text_output import one_line
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -53,9 +55,12 @@ def _print_scores(document: dict) -> None:
         ["", *document["classes"]], [[c, *row] for c, row in zip(document["classes"], document["confusion"], strict=True)]
     )
     for path, reason in document.get("unreadable", {}).items():
-        print(f"Left out: {path} ({reason})")
+        print(one_line(f"Left out: {path} ({reason})"))
     if document.get("unknown_classes"):
-        print(f"Folders that are no class of this run were left out: {', '.join(document['unknown_classes'])}")
+        unknown = ", ".join(document["unknown_classes"])
+        print(one_line(f"Folders that are no class of this run were left out: {unknown}. {document['hint']}".strip()))
+    if "unused" in document:
+        print_unused(UnusedReport.from_document(document["unused"]))
 
 
 def _rate(value: float | None) -> str:

@@ -15,7 +15,7 @@ def composed(name: str) -> str:
 def natural_key(name: str) -> tuple:
     """A sort key by which 2 comes before 10: runs of digits compare as numbers, everything else by code point."""
     parts = _DIGITS.split(name)
-    return (*(int(part) if place % 2 else part for place, part in enumerate(parts)), name)
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(parts)), name
 
 
 def in_natural_order(names: Iterable[str]) -> list[str]:
@@ -36,10 +36,9 @@ def spelling_hint(names: Iterable[str], classes: Iterable[str]) -> str:
     return " ".join(f"{name!r} may be the class {other!r}: give the folder the same name." for name, other in pairs[:5])
 
 
-def spelling_among(name: str, classes: Iterable[str]) -> str:
-    """The name as `classes` spell it, where they hold it with other accents (NFC or NFD); else the name itself."""
-    wanted = composed(name)
-    return next((other for other in classes if composed(other) == wanted), name)
+def by_composed_name(classes: Iterable[str]) -> dict[str, str]:
+    """Each class by its composed name: folders and uploads are compared with these, whatever the accents of either."""
+    return {composed(name): name for name in classes}
 
 
 def _letters(name: str) -> str:

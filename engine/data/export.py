@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from engine.data.catalog import Catalog, Row
 from engine.data.filters import Filter
 from engine.data.properties import MEASURED
+from engine.text_output import csv_cell, csv_quoting
 
 COLUMNS = ("path", "class", "split", "state", "width", "height", "bytes", *MEASURED, "content")
 _BATCH = 2_000
@@ -23,10 +24,20 @@ def csv_rows(catalog: Catalog, wanted: Filter, by: str = "id", descending: bool 
 
 def _values(row: Row) -> tuple:
     measured = (None if (value := getattr(row, name)) is None else f"{value:.6g}" for name in MEASURED)
-    return (row.path, row.class_name, row.split, row.state, row.width, row.height, row.bytes, *measured, row.hash)
+    return (
+        csv_cell(row.path),
+        csv_cell(row.class_name),
+        row.split,
+        row.state,
+        row.width,
+        row.height,
+        row.bytes,
+        *measured,
+        row.hash,
+    )
 
 
 def _lines(rows: list[tuple]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n", quoting=csv_quoting(cell for row in rows for cell in row)).writerows(rows)
     return text.getvalue()

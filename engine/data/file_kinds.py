@@ -51,9 +51,6 @@ _TABLE_WORD = re.compile(
 _LFS = b"version https://git-lfs.github.com/spec/"
 _ANNEX = b"/annex/objects/"
 
-# Control characters, line and paragraph separators, and what turns the direction of a line.
-_TURNS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
 _SIGNATURES = (
     b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ",
 )  # fmt: skip
@@ -154,8 +151,3 @@ def has_signature(head: bytes) -> bool:
     if head[4:8] == b"ftyp":
         return head[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"heim", b"hevc")
     return head[:2] == b"BM" and len(head) > 26 and head[6:10] == b"\0\0\0\0" or re.match(rb"P[1-6]\s", head) is not None
-
-
-def one_line(text: str) -> str:
-    """The text without what would break or turn a line: such characters are written as escapes."""
-    return text if text.isprintable() else _TURNS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

@@ -66,7 +66,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
         known = {path: _Known(*row) for path, *row in connection.execute(query)}
         spellings = _spellings(connection)
         outdated = decoder.is_outdated(connection)
-    changed, closed, tally = [], [], Tally(layout)
+    changed, closed, tally = [], [], Tally(layout.root, layout.left_out, layout.notes)
     for item in layout.entries():
         if item.left_out:
             tally.add(item.left_out)

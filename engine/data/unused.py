@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.data import file_kinds, walk
 from engine.data.class_names import spelling_hint
-from engine.data.layouts import Layout, displayable
+from engine.data.layouts import Found, displayable
 from engine.data.sealing import UNLEARNABLE
 
 if TYPE_CHECKING:
@@ -121,6 +121,16 @@ class UnusedReport:
         """The reasons in one line, the weightiest first."""
         return "; ".join(group.sentence for group in self.groups)
 
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "UnusedReport":
+        """What `document` wrote."""
+        groups = [
+            UnusedGroup(entry["kind"], entry["files"], tuple(UnusedFile(**item) for item in entry["named"]), entry["hint"])
+            for entry in document["groups"]
+            if entry["kind"] in _KINDS
+        ]
+        return cls(tuple(groups), tuple(document["notes"]))
+
     def document(self) -> dict[str, Any]:
         groups = [{"kind": group.kind, "sentence": group.sentence, **asdict(group)} for group in self.groups]
         return {"files": self.files, "notes": list(self.notes), "groups": groups}
@@ -134,13 +144,25 @@ def _counted(item: UnusedFile) -> str:
 class Tally:
     """Counts what a walk leaves out, and keeps the first names of each kind."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._root = layout.root
-        self._notes = layout.notes
+    def __init__(self, root: Path, left_out: Iterable[walk.LeftOut] = (), notes: Sequence[str] = ()) -> None:
+        self._root = root
+        self.notes = list(notes)
         self._files: dict[str, int] = {}
         self._named: dict[str, list[UnusedFile]] = {}
-        for item in layout.left_out:
+        for item in left_out:
             self.add(item)
+
+    def is_picture(self, item: walk.Entry | Found) -> bool:
+        """Whether an entry of a walk is a picture by its name or first bytes; what is not is counted."""
+        if item.left_out or item.obstacle:
+            kind = walk.BACKUP if item.obstacle == file_kinds.BACKUP_COPY else "damaged"
+            self.add(item.left_out or walk.LeftOut(item.path, kind, item.obstacle))
+            return False
+        if file_kinds.holds_picture(item.path):
+            return True
+        reason = file_kinds.format_reason(os.path.basename(item.path), file_kinds.read_head(item.path))  # noqa: PTH119
+        self.add(walk.LeftOut(item.path, walk.kind_of_format(reason), reason))
+        return False
 
     def add(self, item: walk.LeftOut) -> None:
         if not item.files:
@@ -152,8 +174,9 @@ class Tally:
             named.append(UnusedFile(displayable(path)[0], item.reason, item.files, item.images))
 
     def report(self) -> UnusedReport:
-        groups = [UnusedGroup(kind, n, tuple(self._named[kind])) for kind, n in self._files.items()]
-        return UnusedReport(tuple(groups), self._notes)
+        kinds = [kind for kind in _KINDS if kind in self._files]
+        groups = [UnusedGroup(kind, self._files[kind], tuple(self._named[kind]), _KINDS[kind][2]) for kind in kinds]
+        return UnusedReport(tuple(groups), tuple(self.notes))
 
     def to_json(self) -> str:
         return json.dumps({"format": _FORMAT, **self.report().document()})
@@ -174,18 +197,6 @@ def unused_report(catalog: "Catalog") -> UnusedReport:
         if kind in counts
     ]
     return UnusedReport(tuple(_hinted(group, catalog) for group in groups), stored.notes)
-
-
-def collect(layout: Layout, others: Iterable[UnusedFile] = ()) -> UnusedReport:
-    """The same for a folder that has no catalog: what the layout leaves out, and `others` that could not be used."""
-    tally = Tally(layout)
-    for item in layout.entries():
-        if item.left_out:
-            tally.add(item.left_out)
-        elif item.obstacle:
-            kind = walk.BACKUP if item.obstacle == file_kinds.BACKUP_COPY else "damaged"
-            tally.add(walk.LeftOut(item.path, kind, item.obstacle))
-    return tally.report()
 
 
 def _hinted(group: UnusedGroup, catalog: "Catalog") -> UnusedGroup:
@@ -212,11 +223,4 @@ def _kind(state: str, reason: str) -> str:
 def _stored(text: str | None) -> UnusedReport:
     """What a scan wrote down; nothing where it was another version's."""
     document = json.loads(text) if text else {}
-    if document.get("format") != _FORMAT:
-        return UnusedReport()
-    groups = [
-        UnusedGroup(entry["kind"], entry["files"], tuple(UnusedFile(**item) for item in entry["named"]))
-        for entry in document["groups"]
-        if entry["kind"] in _KINDS
-    ]
-    return UnusedReport(tuple(groups), tuple(document["notes"]))
+    return UnusedReport.from_document(document) if document.get("format") == _FORMAT else UnusedReport()

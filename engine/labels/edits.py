@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.data import overlay
 from engine.data.catalog import Row
+from engine.data.class_names import in_natural_order
 from engine.data.datasets import Dataset
 from engine.errors import UserError
 from engine.labels.entries import Entry, myself, new_uid
@@ -129,7 +130,7 @@ def keep_one(data: Dataset, kept: int, images: Iterable[int], **said: str) -> li
 def known_classes(data: Dataset) -> tuple[str, ...]:
     """The classes that a label can be: those of the folder, by name."""
     with data.catalog.connect() as connection:
-        return tuple(sorted(overlay.classes(connection)))
+        return tuple(in_natural_order(overlay.classes(connection)))
 
 
 def reverse(data: Dataset, action: str, choose: Callable[[Sequence[Entry]], Sequence[Entry]], why: str = "") -> list[Entry]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from engine.evaluation.tables import probabilities
 from engine.report.facts import Facts
+from engine.text_output import csv_text
 
 
 def frames(facts: Facts) -> dict[str, pd.DataFrame]:
@@ -43,7 +44,7 @@ def files(facts: Facts) -> Iterator[tuple[str, bytes]]:
         content = io.BytesIO()
         frame.to_parquet(content, index=False)
         yield f"tables/{name}.parquet", content.getvalue()
-        yield f"tables/{name}.csv", frame.to_csv(index=False).encode("utf-8", "surrogateescape")
+        yield f"tables/{name}.csv", csv_text(frame).encode("utf-8", "surrogateescape")
 
 
 def name_of(run_id: str, split: str, kind: str) -> str:

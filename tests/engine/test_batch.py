@@ -2,6 +2,7 @@
 
 import io
 import threading
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from engine.data.datasets import dataset
 from engine.errors import UserError
 from engine.intake import Item
 from engine.jobs import Stopped
-from engine.judgement import judge
+from engine.judgement import USUAL, Judge, judge
 from engine.predict import predict
 
 
@@ -104,6 +105,16 @@ def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run,
         else:
             assert np.abs(row.probabilities - one.probabilities).max() < 0.01
     assert kept["error"][3] == "not a picture, whatever its name says"
+
+
+@pytest.mark.parametrize("known", ["NFC", "NFD"])
+@pytest.mark.parametrize("named", ["NFC", "NFD"])
+def test_a_folder_is_its_class_whatever_the_form_of_its_accents(known, named, tmp_path):
+    name = "for\N{LATIN SMALL LETTER E WITH CIRCUMFLEX}t"
+    known, named = unicodedata.normalize(known, name), unicodedata.normalize(named, name)
+    pictures = [store.Picture(0, f"{named}/a.jpg", tmp_path / "a.jpg")]
+    made = pd.DataFrame([[0, "damaged", None, np.nan]], columns=["number", "error", "probabilities", "novelty"])
+    assert table(pictures, made, Judge((known, "mer"), USUAL, 0))["true"].tolist() == [known]
 
 
 def test_what_is_answered_is_not_answered_again(run, loaded, asked):

@@ -161,8 +161,9 @@ def test_validation_and_test_without_train_are_refused_to_learn_from_and_taken_t
     fill(tmp_path / "set" / "test", ("forest", "sea"), 3, first=100)
     with pytest.raises(UserError, match="has folders for validation and test, and none for training"):
         datasets.add(str(tmp_path / "set"))
-    images, unknown = of_folder(tmp_path / "set", ("forest", "sea"))
-    assert (sorted(images.frame["path"].str.split("/").str[0].unique()), len(images.files), unknown) == (["test"], 6, [])
+    labelled = of_folder(tmp_path / "set", ("forest", "sea"))
+    assert (set(labelled.images.frame["path"].str.split("/").str[0]), len(labelled.images.files)) == ({"test"}, 6)
+    assert labelled.unused.notes == ("Of its 10 images the 6 of test are scored.",)
 
 
 def test_composed_and_decomposed_accents_are_one_class(tmp_path, write_class):

@@ -6,7 +6,7 @@ import pytest
 
 from engine.data import datasets
 from engine.data.catalog import Catalog
-from engine.data.file_kinds import holds_picture, is_backup, is_label_table, one_line
+from engine.data.file_kinds import holds_picture, is_backup, is_label_table
 from engine.data.layouts import detect
 from engine.data.scan import scan
 from engine.data.unused import unused_report
@@ -193,8 +193,3 @@ def test_pictures_without_an_extension_are_known_by_their_first_bytes(plain, pai
     (plain / "words").write_text("BM or P5, says the text")
     assert not holds_picture(plain / "words")
     assert not holds_picture(plain / "nowhere")
-
-
-def test_a_line_stays_one_line():
-    assert one_line("a\nb\r\N{RIGHT-TO-LEFT OVERRIDE}c\x1b[31m") == "a\\nb\\r\\u202ec\\x1b[31m"
-    assert one_line("naïve 海 👩‍🚀.jpg") == "naïve 海 👩‍🚀.jpg"

@@ -1,0 +1,42 @@
+"""Text that leaves the program: a line stays one line, and no cell of a CSV is a formula."""
+
+import csv
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Control characters, line and paragraph separators, and what turns the direction of a line.
+_TURNS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# What a spreadsheet takes for the start of a formula (OWASP, "CSV injection"), behind apostrophes that were there before.
+_FORMULA = re.compile("'*[=+\\-@\t\r\n]")
+
+
+def one_line(text: str) -> str:
+    """The text without what would break or turn a line: such characters are written as escapes."""
+    return text if text.isprintable() else _TURNS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def csv_cell(value: Any) -> Any:
+    """The value for a CSV: text that a spreadsheet would take for a formula gets an apostrophe, which `from_csv_cell` takes away."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def from_csv_cell(text: str) -> str:
+    """The text that `csv_cell` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def csv_text(frame: "pd.DataFrame", **options: Any) -> str:
+    """A table as CSV without its index; names and cells as `csv_cell` has them. `options`: of `DataFrame.to_csv`."""
+    texts = frame.select_dtypes(exclude="number").columns
+    safe = frame.assign(**{name: frame[name].map(csv_cell) for name in texts}).rename(columns=csv_cell)
+    cells = [*safe.columns, *(cell for name in safe.select_dtypes(exclude="number") for cell in safe[name])]
+    return safe.to_csv(index=False, quoting=csv_quoting(cells), **options)
+
+
+def csv_quoting(cells: Iterable[Any]) -> Literal[0, 2]:
+    """How lines that end in a line feed are quoted: Python's writer leaves a lone carriage return bare, which readers take for an end."""
+    return csv.QUOTE_NONNUMERIC if any(isinstance(cell, str) and "\r" in cell for cell in cells) else csv.QUOTE_MINIMAL

@@ -1,0 +1,110 @@
+"""`predict`, `explain` and `evaluate --data` on files as people have them: long names, no extensions, other spellings, no splits."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.text_output import from_csv_cell
+
+
+def said(done):
+    """The one JSON document that a command prints."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def ask(engine, finished_session):
+    """ask(command, *arguments): the command on the session's run."""
+
+    def call(command, *arguments):
+        return engine(command, finished_session.run_id, *arguments, home=finished_session.home)
+
+    return call
+
+
+def test_names_of_250_bytes_get_answers_and_overlays_under_shorter_names(ask, paint, tmp_path):
+    folder = tmp_path / "long"
+    folder.mkdir()
+    for number, stem in enumerate(("x" * 246, "\N{CJK UNIFIED IDEOGRAPH-6D77}" * 80)):
+        paint("sea", 9000 + number).save(folder / f"{stem}.jpg")
+    predicted = said(ask("predict", folder, "--cam", tmp_path / "cam", "--json"))["predictions"]
+    explained = said(ask("explain", folder, "--out", tmp_path / "maps", "--json"))["images"]
+    overlays = [item["cam"] for item in predicted] + [file for item in explained for file in item["files"].values()]
+    assert (len(predicted), len(explained), len(set(overlays))) == (2, 2, 6)
+    assert all(Path(file).is_file() and len(os.fsencode(Path(file).name)) <= 255 for file in overlays)
+
+
+def test_pictures_without_an_extension_are_answered_and_scored_and_what_is_no_picture_is_named(ask, paint, tmp_path):
+    for kind in ("forest", "sea"):
+        (tmp_path / "bare" / kind).mkdir(parents=True)
+        for number in range(3):
+            paint(kind, 9100 + number).save(tmp_path / "bare" / kind / f"{number}", format="JPEG")
+    paint("sea", 9200).save(tmp_path / "bare" / "sea" / "3.jpg")
+    (tmp_path / "bare" / "sea" / "notes").write_text("words")
+    (tmp_path / "bare" / "sea" / ".DS_Store").write_text("words")
+    predicted = said(ask("predict", tmp_path / "bare", "--json"))
+    scored = said(ask("evaluate", "--data", tmp_path / "bare", "--json"))
+    assert (len(predicted["predictions"]), predicted["scores"]["n"], scored["n"]) == (7, 7, 7)
+    for document in (predicted, scored):
+        assert {group["kind"]: group["files"] for group in document["unused"]["groups"]} == {"format": 1, "system": 1}
+    shown = ask("evaluate", "--data", tmp_path / "bare").stdout
+    assert "2 files are not used:" in shown and "sea/notes: not a picture" in shown
+
+
+def test_validation_and_test_without_train_are_scored_on_test(ask, write_class, tmp_path):
+    for kind in ("forest", "sea"):
+        write_class(tmp_path / "set" / "val" / kind, kind, 2, first=9300)
+        write_class(tmp_path / "set" / "test" / kind, kind, 3, first=9310)
+    assert said(ask("evaluate", "--data", tmp_path / "set", "--json"))["n"] == 6
+    assert "Of its 10 images the 6 of test are scored." in ask("evaluate", "--data", tmp_path / "set").stdout
+
+
+def test_a_folder_in_another_spelling_is_hinted_at(ask, write_class, tmp_path):
+    write_class(tmp_path / "loud" / "FOREST", "forest", 2, first=9400)
+    done = ask("evaluate", "--data", tmp_path / "loud")
+    assert done.returncode == 2
+    assert "'FOREST' may be the class 'forest': give the folder the same name." in done.stderr
+    write_class(tmp_path / "loud" / "sea", "sea", 2, first=9410)
+    done = ask("evaluate", "--data", tmp_path / "loud")
+    assert "'FOREST' may be the class 'forest': give the folder the same name." in done.stdout
+
+
+def test_a_name_is_one_line_and_no_formula_and_reads_back_from_the_table(ask, paint, tmp_path):
+    folder, names = tmp_path / "odd", ['=HYPERLINK("http:a","b").jpg', "line\nbreak.jpg", '-,"q".jpg']
+    folder.mkdir()
+    for number, name in enumerate(names):
+        paint("sea", 9500 + number).save(folder / name)
+    done = ask("predict", folder, "--out", tmp_path / "table.csv")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
+    rows = list(csv.reader(io.StringIO((tmp_path / "table.csv").read_text(), newline="")))
+    assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "-", "@")]
+    assert {Path(from_csv_cell(row[0])).name for row in rows[1:]} == set(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("https://example.com/a.jpg", "'https://example.com/a.jpg' is an address on the network, not a file."),
+        ("nowhere.jpg", "There is no file 'nowhere.jpg'."),
+    ],
+)
+def test_what_is_no_file_gets_a_sentence(ask, name, sentence):
+    done = ask("predict", name)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, sentence)
+
+
+def test_an_archive_says_unpack_it_and_the_others_are_answered(ask, paint, tmp_path):
+    paint("sea", 9600).save(tmp_path / "a.jpg")
+    (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 and more")
+    (tmp_path / "c.dcm").write_bytes(bytes(128) + b"DICM")
+    done = ask("predict", tmp_path / "a.jpg", tmp_path / "b.zip", tmp_path / "c.dcm", "--json")
+    found = json.loads(done.stdout)["predictions"]
+    assert done.returncode == 2
+    assert [item.get("error") for item in found] == [
+        None, "an archive, not a picture: unpack it, and name the folder", "DICOM is not read",
+    ]  # fmt: skip

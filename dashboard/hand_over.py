@@ -19,9 +19,14 @@ from engine.runs import Run, run
 _POLL = 1.0  # seconds
 
 
-def button(chosen: Run) -> None:
-    """The popover of a run's actions; it says why where there is no model yet."""
-    with st.popover("Hand over", icon=":material/ios_share:", help="The model as a file for another program."):
+def panel(chosen: Run) -> None:
+    """The panel of a run's actions; it says why where there is no model yet.
+
+    Part of the page, and no popover: its button would fall below the edge of a low window, where nothing scrolls to it.
+    """
+    with st.expander(
+        "Hand over: the model as a file for another program", icon=":material/ios_share:", key=f"hand-over-panel-{chosen.id}"
+    ):
         if any((chosen.path / "checkpoints").glob("best-[0-9]*")):
             _dialog(chosen)
         else:

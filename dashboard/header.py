@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import url, words
+from dashboard.pending import wait_for_dataset
 from engine.data.datasets import Dataset, datasets
 from engine.runs import Run, runs
 
@@ -29,6 +30,7 @@ def header(title: str | Callable[[Context], str], usable: bool = False, gone: bo
 
 
 def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bool, gone: bool) -> Context:
+    """The dataset and the run that are chosen; a picker for each."""
     known = {data.name: data for data in datasets()}
     trained = [(run, run.config.dataset) for run in runs()] if known or gone else []
     lost = dict.fromkeys(of for _, of in trained if of not in known) if gone else {}
@@ -51,11 +53,7 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bo
 def need_dataset(context: Context) -> Dataset:
     """The dataset, or an explanation of what to do and the end of the page."""
     if context.dataset is None:
-        st.info(
-            "There is no dataset yet. The demo dataset is being painted, or add a folder of photos.",
-            icon=":material/folder_open:",
-        )
-        st.page_link("../pages/start.py", label="Go to Start", icon=":material/flag:")
+        wait_for_dataset()
         st.stop()
     return context.dataset
 

@@ -30,7 +30,7 @@ def state_row(run: Run) -> None:
 
 def _state_text(run: Run) -> str:
     status = run.status
-    if status.state == "finished":
+    if status.state == "finished" and run.results:
         return ""  # what it learnt comes in a sentence of its own
     if status.paused:
         story = cached.history(run)
@@ -85,7 +85,7 @@ def _request(run: Run, action: Callable[[Run], None]) -> None:
 
 
 def more_buttons(run: Run) -> None:
-    """Copy, hand over, describe, delete."""
+    """Copy, delete; `more_panels` has what needs more room."""
     if st.button(
         "Duplicate",
         icon=":material/content_copy:",
@@ -96,9 +96,6 @@ def more_buttons(run: Run) -> None:
         url.set_choice("show", "new")
         scroll_to_top()
         st.switch_page("../pages/train.py")
-    hand_over.button(run)
-    with st.popover("Name and notes", icon=":material/edit_note:"):
-        _describe(run)
     if not run.status.active and st.button(
         "Delete",
         icon=":material/delete:",
@@ -106,6 +103,13 @@ def more_buttons(run: Run) -> None:
         help=f"Into the trash: it can be undone for {trash.DAYS:g} days.",
     ):
         delete([run])
+
+
+def more_panels(run: Run) -> None:
+    """Hand over, describe."""
+    hand_over.panel(run)
+    with st.expander("Name and notes", icon=":material/edit_note:", key=f"describe-panel-{run.id}"):
+        _describe(run)
 
 
 def said_about(run: Run) -> None:

@@ -86,9 +86,11 @@ def _limits(a: Run, b: Run, found: Comparison) -> list[str]:
     """What the comparison cannot know."""
     notes = list(found.notes)
     if a.config.dataset != b.config.dataset:
-        notes.append("The runs learnt from different datasets.")
+        notes.append("The runs were trained on different datasets.")
+    elif a.labels != b.labels:
+        notes.append("The labels were edited between the runs: they were trained on different versions of them.")
     elif a.fingerprint != b.fingerprint:
-        notes.append("The dataset has changed between the runs: they learnt from different images.")
+        notes.append("The images of the dataset have changed between the runs: they were trained on different images.")
     return notes
 
 

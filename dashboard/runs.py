@@ -9,49 +9,17 @@ import streamlit as st
 
 from dashboard import cached, curves, url, words
 from dashboard.charts import CONFIG
-from dashboard.header import Context
 from dashboard.report import report_button
-from dashboard.run_actions import delete, more_buttons, state_row
+from dashboard.run_actions import delete, more_buttons, more_panels, state_row
 from dashboard.run_configuration import configuration_frame
 from engine import score_text, trash
 from engine.config import fields
 from engine.files import read_json
 from engine.idle import idle_fields
-from engine.runs import ACTIVE, Run
+from engine.runs import Run
 
 _TABLE = "runs-table"
 _POLL = 1.0  # seconds
-_ENDED = "ended early"
-_STATES = {"finished": ("finished",), "running or waiting": ACTIVE, _ENDED: ("stopped", "failed", "interrupted")}
-
-
-def filtered_runs(context: Context) -> list[Run]:
-    """The dataset's runs that the filters above the table leave, newest first."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = st.text_input(
-            "Search", key="runs-text", placeholder="id, name, note, epochs=8", icon=":material/search:", type="search", live=True,
-            label_visibility="collapsed",
-        )  # fmt: skip
-        chosen = [st.session_state.get(f"runs-{what}") or [] for what in ("state", "model", "tag")]
-        number = sum(map(bool, chosen))
-        with st.popover(f"Filter ({number})" if number else "Filter", icon=":material/filter_alt:", key="runs-filter"):
-            states = st.pills("State", list(_STATES), selection_mode="multi", key="runs-state")
-            models = st.multiselect(
-                "Model", sorted({run.config.model for run in context.runs}), key="runs-model", placeholder="any"
-            )
-            known = sorted({tag for run in context.runs for tag in run.about.tags})
-            tags = st.multiselect(
-                "Tag", known, key="runs-tag", placeholder="any" if known else "no run has tags", disabled=not known
-            )
-    allowed = {name for group in states for name in _STATES[group]}
-    return [
-        run
-        for run in context.runs
-        if (not states or run.status.state in allowed)
-        and (not models or run.config.model in models)
-        and set(tags) <= set(run.about.tags)
-        and _matches(run, wanted)
-    ]
 
 
 def table_of_runs(found: Sequence[Run], best: Run | None) -> list[Run]:
@@ -68,8 +36,11 @@ def table_of_runs(found: Sequence[Run], best: Run | None) -> list[Run]:
     if not found:
         st.info("No run matches.", icon=":material/filter_alt_off:")
         return []
+    # Between the filters and the table: the table's own toolbar opens above it, and would lie over their buttons.
+    st.caption(_table_caption(found, best))
+    rows = pd.DataFrame([_row(run, best) for run in found])
     event = st.dataframe(
-        pd.DataFrame([_row(run, best) for run in found]),
+        rows.drop(columns=[name for name in ("name", "tags") if not rows[name].str.len().any()]),
         hide_index=True,
         width="stretch",
         height=min(35 * (len(found) + 1) + 3, 423),
@@ -77,31 +48,41 @@ def table_of_runs(found: Sequence[Run], best: Run | None) -> list[Run]:
         selection_mode="multi-row",
         key=key,
         placeholder="",
-        column_config={
-            "run": st.column_config.TextColumn(pinned=True, width=96),
-            "best": st.column_config.TextColumn("★", width=34, help="the best by validation"),
-            "test macro F1": st.column_config.NumberColumn(
-                "test F1", format="%.3f", width=66, help="macro F1, scored once a run"
-            ),
-            "95% interval": st.column_config.TextColumn("95%", width=104, help="interval of the macro F1 on test"),
-            "validation macro F1": st.column_config.NumberColumn(
-                "valid. F1", format="%.3f", width=76, help="macro F1 on validation: runs are chosen by this"
-            ),
-            "test accuracy": st.column_config.NumberColumn("accuracy", format="%.3f", width=80, help="on test"),
-            "name": st.column_config.TextColumn(width=150),
-            "tags": st.column_config.ListColumn(width=150),
-            "started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
-        },
+        column_config=_columns(),
     )
-    said = f"{len(found):,} {'run' if len(found) == 1 else 'runs'}. A click on a heading sorts; the boxes on the left select several."
-    if best:
-        score = best.results["validation"]["macro_f1"]
-        said += (
-            f" ★ is the best by validation ({words.literal(best.id)}, macro F1 {score['value']:.3f}); "
-            "never by test, which would make its score too good."
-        )
-    st.caption(said)
     return [found[row] for row in event.selection.rows if row < len(found)]
+
+
+def _table_caption(found: Sequence[Run], best: Run | None) -> str:
+    said = f"{len(found):,} {'run' if len(found) == 1 else 'runs'}. A click on a heading sorts; the boxes on the left select several."
+    if best is None:
+        return said
+    score = best.results["validation"]["macro_f1"]
+    return (
+        f"{said} ★ is the best by validation ({words.literal(best.id)}, macro F1 {score['value']:.3f}); "
+        "never by test, which would make its score too good."
+    )
+
+
+def _columns() -> dict[str, object]:
+    zone = words.viewer_zone()
+    return {
+        "run": st.column_config.TextColumn(pinned=True, width=96),
+        "best": st.column_config.TextColumn("★", width=34, help="the best by validation"),
+        "test macro F1": st.column_config.NumberColumn("test F1", format="%.3f", width=66, help="macro F1, scored once per run"),
+        "95% interval": st.column_config.TextColumn("95%", width=104, help="interval of the macro F1 on test"),
+        "validation macro F1": st.column_config.NumberColumn(
+            "valid. F1", format="%.3f", width=76, help="macro F1 on validation: runs are chosen by this"
+        ),
+        "test accuracy": st.column_config.NumberColumn("accuracy", format="%.3f", width=80, help="on test"),
+        "test images": st.column_config.NumberColumn(format="localized"),
+        "name": st.column_config.TextColumn(width=150),
+        "tags": st.column_config.ListColumn(width=150),
+        "started": st.column_config.DatetimeColumn(
+            f"started ({words.zone_name(zone)})", format="D MMM YYYY, HH:mm", timezone=zone, width=190,
+            help=f"In the time zone of your browser, {zone}",
+        ),
+    }  # fmt: skip
 
 
 def best_of(runs: Sequence[Run]) -> Run | None:
@@ -112,12 +93,6 @@ def best_of(runs: Sequence[Run]) -> Run | None:
 
 def compare_runs(selected: Sequence[Run]) -> None:
     """Several runs: their learning curves in one chart, and what their configurations differ in."""
-    st.subheader(f"{len(selected)} runs", anchor=False)
-    with st.container(horizontal=True):
-        if all(not run.status.active for run in selected) and st.button(
-            f"Delete {len(selected)} runs", icon=":material/delete:", help=f"Into the trash, for {trash.DAYS:g} days."
-        ):
-            delete(list(selected))
     drawn = list(selected)[: curves.MOST_RUNS]
     if len(selected) > len(drawn):
         st.caption(f"The chart shows the first {len(drawn)}.")
@@ -129,7 +104,7 @@ def compare_runs(selected: Sequence[Run]) -> None:
         for name, story in stories.items()
         if len(story.candidates)
     }
-    if learnt or linear:
+    if learnt:  # runs without epochs alone would be two flat lines
         st.plotly_chart(curves.overlay(learnt, linear), config=CONFIG, key="overlay")
     st.markdown("What differs")
     table = differences(selected)
@@ -137,6 +112,10 @@ def compare_runs(selected: Sequence[Run]) -> None:
         st.dataframe(table, hide_index=True, width="stretch")
     else:
         st.caption("Their configurations are the same.")
+    if all(not run.status.active for run in selected) and st.button(
+        f"Delete {len(selected)} runs", icon=":material/delete:", help=f"Into the trash, for {trash.DAYS:g} days."
+    ):
+        delete(list(selected))
 
 
 def differences(selected: Sequence[Run]) -> pd.DataFrame:
@@ -168,6 +147,7 @@ def run_actions(run: Run) -> None:
             url.set_choice("show", "run")
             st.switch_page("../pages/train.py")
         more_buttons(run)
+    more_panels(run)
 
 
 def _live_state(run: Run) -> None:
@@ -216,15 +196,6 @@ def trash_panel() -> None:
                     st.rerun()
 
 
-def _matches(run: Run, text: str) -> bool:
-    """Whether every word of the search is in what is said of the run, or in an option (`epochs=8`)."""
-    if not text.strip():
-        return True
-    options = " ".join(f"{name}={value}" for name, value in run.config.to_dict().items())
-    said = f"{run.id} {run.about.name} {run.about.note} {' '.join(run.about.tags)} {options}".lower()
-    return all(word in said for word in text.lower().split())
-
-
 def _row(run: Run, best: Run | None) -> dict:
     results, config, about, status = run.results, run.config, run.about, run.status
     test, validation = results.get("test"), results.get("validation")
@@ -244,5 +215,5 @@ def _row(run: Run, best: Run | None) -> dict:
         "method": config.method,
         "preset": config.preset,
         "tags": list(about.tags),
-        "started": pd.Timestamp(run.created, unit="s", tz="UTC").tz_convert(None),
+        "started": pd.Timestamp(run.created, unit="s", tz="UTC"),
     }

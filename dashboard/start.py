@@ -4,10 +4,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import cached, url, words
-from dashboard.failure import attempt
 from dashboard.gallery import Tile, gallery
 from dashboard.header import Context
 from dashboard.palette import class_colours
+from dashboard.pending import await_dataset
 from dashboard.server import thumbnail_url
 from engine import score_text
 from engine.config import configure
@@ -51,38 +51,6 @@ def next_step(context: Context) -> None:
     else:
         st.markdown(f"{words.badge(context.run.status)} **{context.run.id}** has not been scored.")
         st.page_link("../pages/train.py", label="Look at it", icon=":material/model_training:")
-
-
-def pending_datasets() -> None:
-    """Progress of datasets on their way in; polls only while there are any."""
-    waiting = any(item.state == "adding" for item in adding.pending())
-
-    @st.fragment(run_every=0.7 if waiting else None)
-    def progress() -> None:
-        now = adding.pending()
-        if waiting and not any(item.state == "adding" for item in now):
-            st.rerun()
-        for item in now:
-            if item.state == "failed":
-                _failed(item)
-                continue
-            share = item.done / item.total if item.total else 0.0
-            count = f"{item.done:,} of {item.total:,} images" if item.total else "starting"
-            st.progress(min(share, 1.0), text=f"Adding **{words.literal(item.name)}**: {count}")
-
-    progress()
-
-
-def _failed(item: adding.Adding) -> None:
-    text, again, action = st.columns([6, 1, 1], vertical_alignment="center")
-    text.error(
-        f"**{words.literal(item.name)}** was not added. {words.literal(f'{item.message} {item.hint}')}", icon=":material/error:"
-    )
-    if again.button("Try again", key=f"again-{item.name}"):
-        attempt(adding.start, item.source, item.name)
-    if action.button("Dismiss", key=f"dismiss-{item.name}"):
-        adding.dismiss(item.name)
-        st.rerun()
 
 
 def dataset_cards() -> None:
@@ -161,7 +129,7 @@ def _add(source: str, name: str) -> None:
         st.error("Name a folder that holds class folders.", icon=":material/error:")
         return
     try:
-        url.set_choice("dataset", adding.start(source, name or None))
+        await_dataset(adding.start(source, name or None))
     except UserError as error:
         st.error(words.literal(str(error)), icon=":material/error:")
     else:

@@ -3,6 +3,10 @@
 import re
 import time
 import unicodedata
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import streamlit as st
 
 from engine import score_text
 from engine.runs import FINISH, PAUSE, Run, Status
@@ -83,6 +87,22 @@ def ago(moment: float) -> str:
         if elapsed < 86_400
         else time.strftime("%d %b %Y", time.localtime(moment))
     )
+
+
+def viewer_zone() -> str:
+    """The time zone of the person's browser, such as Europe/Berlin; UTC where it is not known."""
+    zone = st.context.timezone
+    try:
+        ZoneInfo(zone or "")
+    except (ValueError, KeyError, OSError):
+        return "UTC"
+    return str(zone)
+
+
+def zone_name(zone: str) -> str:
+    """`CET`, or the offset where the zone has no such name."""
+    name = datetime.now(ZoneInfo(zone)).tzname() or zone
+    return name if name[0].isalpha() else f"UTC{name}"
 
 
 def estimate(score: dict, percent: bool = False) -> str:

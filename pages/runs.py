@@ -5,7 +5,8 @@ import streamlit as st
 from dashboard.header import header, need_dataset, need_run
 from dashboard.run_actions import deletion_notice, said_about
 from dashboard.run_against_run import compare_two_of, compare_with
-from dashboard.runs import best_of, compare_runs, configuration_of, filtered_runs, run_actions, table_of_runs, trash_panel
+from dashboard.runs import best_of, compare_runs, configuration_of, run_actions, table_of_runs, trash_panel
+from dashboard.runs_filter import filtered_runs
 from dashboard.touch import native_touch
 
 context = header("What was trained?")
@@ -16,8 +17,9 @@ if context.run is None:
 run = need_run(context)
 selected = table_of_runs(filtered_runs(context), best_of(context.runs))
 if len(selected) > 1:
-    compare_runs(selected)
+    st.subheader(f"{len(selected)} runs", anchor=False)
     compare_two_of(selected, run)
+    compare_runs(selected)
 else:
     st.subheader(run.id, anchor=False)
     said_about(run)

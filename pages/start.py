@@ -3,13 +3,15 @@
 import streamlit as st
 
 from dashboard.header import header
-from dashboard.start import add_form, dataset_cards, next_step, pending_datasets, recent_runs
+from dashboard.pending import pending_datasets, welcome_added_datasets
+from dashboard.start import add_form, dataset_cards, next_step, recent_runs
 
+welcome_added_datasets()
 context = header("From photos to a model you can trust")
 next_step(context)
 st.subheader("Datasets", anchor=False)
-pending_datasets()
 dataset_cards()
+pending_datasets()  # where the form is that started it
 add_form()
 st.subheader("Last runs", anchor=False)
 recent_runs()

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import url
 from dashboard.header import header, need_dataset
 from dashboard.live import run_panel
-from dashboard.run_actions import deletion_notice, more_buttons, said_about
+from dashboard.run_actions import deletion_notice, more_buttons, more_panels, said_about
 from dashboard.run_configuration import configuration_panel
 from dashboard.train import choose_view, other_runs, start_row, train_title
 from dashboard.train_form import options_form
@@ -22,6 +22,7 @@ if view == "run" and context.run is not None:
         if "test" in context.run.results:
             st.page_link("../pages/evaluate.py", label="See where it errs", icon=":material/target:")
         more_buttons(context.run)
+    more_panels(context.run)
     configuration_panel(context.run)
     other_runs(context, context.run)
 else:

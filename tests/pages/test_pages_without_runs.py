@@ -3,6 +3,9 @@
 import pytest
 from tab import PAGES
 
+from engine.data import adding
+from engine.data.adding import Adding
+from engine.data.datasets import datasets
 from engine.runs import runs
 
 
@@ -46,3 +49,36 @@ def test_opening_every_page_starts_nothing(tab, untrained):
     for page in PAGES:
         tab.open(page)
     assert runs() == []
+
+
+def added(tab, source, name, wait) -> None:
+    """Fill in the form and press Add; until the dataset is there."""
+    tab.at.text_input[0].set_value(str(source))
+    tab.at.text_input[1].set_value(name)
+    tab.press("Add")
+    wait(lambda: not adding.pending() and name in [data.name for data in datasets()])
+
+
+def test_a_dataset_that_was_added_is_confirmed_and_chosen(tab, untrained, wait):
+    (untrained / "seg_train" / "seg_train" / "sea" / "broken.jpg").write_bytes(b"no picture")
+    added(tab.open("start"), untrained, "mine", wait)
+    tab.run()
+    assert [toast.value for toast in tab.at.toast] == ["mine: 83 images added, 1 file skipped"]
+    assert (tab.url("dataset"), tab.at.selectbox(key="dataset").value) == ("mine", "mine")
+    assert "**mine** has no model yet." in tab.text
+    assert not tab.run().at.toast, "once"
+
+
+def test_the_first_dataset_is_confirmed_too(tab, home, kaggle, wait):
+    added(tab.open("start"), kaggle, "first", wait)
+    tab.run()
+    assert [toast.value for toast in tab.at.toast] == ["first: 83 images added"]
+    assert tab.url("dataset") == "first"
+
+
+def test_a_page_without_a_dataset_shows_how_far_the_demo_is_and_goes_on(tab, home, monkeypatch):
+    under_way = [Adding("demo", "demo", done=50, total=1200)]
+    monkeypatch.setattr(adding, "pending", lambda: under_way)
+    tab.open("explore")
+    assert "The demo dataset is being created: this page goes on by itself" in tab.text
+    assert [bar.proto.text for bar in tab.at.get("progress")] == ["Adding **demo**: 50 of 1,200 images"]

@@ -1,10 +1,13 @@
 """The list of runs: found, named, compared, deleted and taken back; and what a form shows of measurements before a training."""
 
+import json
 import time
 
 import pytest
 from tab import Tab
 
+from dashboard import words
+from dashboard.run_against_run import _limits
 from dashboard.runs import best_of, differences
 from engine import launcher, probes, runs, trash
 from engine.about import about, describe
@@ -52,20 +55,70 @@ def test_the_best_run_is_that_of_validation_and_never_of_test(tab, three):
 def test_runs_are_found_by_words_options_state_and_tag(tab, three):
     describe(three[0].path, name="the cold one", note="half the rate", tags=["paper"])
     assert listed(tab.open("runs")) == [run.id for run in reversed(three)]
-    for words, found in (
+    for text, found in (
         ("cold", three[:1]),
         ("image_size=96", three[1:2]),
         ("seed=3 fast", three[2:]),
         ("RATE half", three[:1]),
     ):
-        tab.choose("runs-text", words)
-        assert listed(tab) == [run.id for run in found], words
+        tab.choose("runs-text", text)
+        assert listed(tab) == [run.id for run in found], text
     tab.choose("runs-text", "nothing like it")
     assert "No run matches." in tab.text
-    tab.choose("runs-text", "").choose("runs-state", ["ended early"])
-    assert listed(tab) == [three[2].id]
-    tab.choose("runs-state", []).choose("runs-tag", ["paper"])
-    assert listed(tab) == [three[0].id]
+    assert tab.url("find") == "nothing like it"
+    tab.choose("runs-text", "")
+    assert tab.url("find") is None
+
+
+@pytest.mark.parametrize(
+    ("address", "numbers"),
+    [
+        ({"run_state": "ended.20early"}, [2]),
+        ({"run_state": "finished-ended.20early"}, [2, 1, 0]),
+        ({"run_tag": "paper.20and.2Dpen"}, [0]),
+        ({"run_model": "efficientnet_lite0", "find": "seed=2"}, [1]),
+        ({"run_model": "no.2Esuch", "run_state": "%%"}, [2, 1, 0]),
+    ],
+)
+def test_the_filter_and_the_search_are_read_from_the_address_and_stay(tab, three, address, numbers):
+    describe(three[0].path, tags=["paper and-pen"])
+    wanted = [three[number].id for number in numbers]
+    assert listed(tab.open("runs", **address)) == wanted
+    assert listed(tab.open("explore").open("runs")) == wanted
+    assert listed(Tab().open("runs", **{key: tab.url(key) for key in address if tab.url(key)})) == wanted
+
+
+def test_started_is_in_the_zone_of_the_browser_which_it_names(tab, three, monkeypatch):
+    monkeypatch.setattr(words, "viewer_zone", lambda: "America/Los_Angeles")
+    columns = json.loads(tab.open("runs").at.dataframe[0].proto.columns)
+    assert columns["started"]["label"] in ("started (PST)", "started (PDT)")
+    assert columns["started"]["type_config"]["timezone"] == "America/Los_Angeles"
+    assert columns["test images"]["type_config"]["format"] == "localized"
+    started = tab.at.dataframe[0].value["started"]
+    assert started.dt.tz is not None
+    assert started.iloc[-1].timestamp() == pytest.approx(three[0].created, abs=0.01)
+
+
+def test_a_column_that_no_run_fills_takes_no_room(tab, three):
+    assert not {"name", "tags"} & set(tab.open("runs").at.dataframe[0].value)
+    describe(three[0].path, tags=["paper"])
+    shown = set(tab.run().at.dataframe[0].value)
+    assert "tags" in shown and "name" not in shown
+
+
+def test_runs_whose_labels_alone_differ_are_not_said_to_differ_in_their_images(three):
+    document = three[1].path / "config.json"
+    write_json(document, {**read_json(document), "labels": "3-abc", "fingerprint": "other"})
+    (said,) = _limits(three[0], three[1], _NoNotes())
+    assert said == "The labels were edited between the runs: they were trained on different versions of them."
+    write_json(document, {**read_json(document), "labels": three[0].labels})
+    (said,) = _limits(three[0], three[1], _NoNotes())
+    assert said == "The images of the dataset have changed between the runs: they were trained on different images."
+    assert _limits(three[0], three[2], _NoNotes()) == []
+
+
+class _NoNotes:
+    notes = ()
 
 
 def test_a_name_and_tags_are_given_on_the_page_and_shown_letter_by_letter(tab, three):

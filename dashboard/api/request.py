@@ -1,10 +1,13 @@
 """Reading the body of a request, and not more of it than is allowed."""
 
+import re
+from collections.abc import Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
@@ -12,7 +15,8 @@ from dashboard.api.refused import Refused
 
 IMAGES = 32
 IMAGE_BYTES, REQUEST_BYTES = 25 << 20, 100 << 20
-TOP = 3
+TOP, TOP_MAXIMUM = 3, 1000
+FIELDS = ("run", "images", "top")
 _FIELDS = 8
 
 
@@ -40,9 +44,21 @@ async def read(request: Request) -> Asked:
         if not isinstance(run, str) or not run:
             raise Refused(422, "The field run is missing.", "GET /api/models lists the runs.")
         top = _top(form.get("top", request.query_params.get("top", str(TOP))))
+        _check_names([*form, *request.query_params])
         return Asked(run, top, tuple([(_short(part.filename), await part.read()) for part in uploads]))
     finally:
         await form.close()
+
+
+class _Parser(MultiPartParser):
+    """Takes the field images for a file where a program sends no file name with it, which a form need not have."""
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        _, options = parse_options_header(part.content_disposition)
+        if options.get(b"name") == b"images" and b"filename" not in options:
+            part.content_disposition = (part.content_disposition or b"") + b'; filename="unnamed"'
+        super().on_headers_finished()
 
 
 async def _form(request: Request) -> FormData:
@@ -60,12 +76,13 @@ async def _form(request: Request) -> FormData:
     if request.headers.get("content-length", "0").isdecimal() and int(request.headers.get("content-length", "0")) > REQUEST_BYTES:
         raise _too_large()
     try:
-        return await Request(request.scope, receive).form(max_files=IMAGES, max_fields=_FIELDS, max_part_size=1 << 16)
-    except (HTTPException, MultiPartException) as error:
-        said = getattr(error, "detail", None) or getattr(error, "message", "")
-        if str(said).startswith("Too many files"):
+        async with aclosing(Request(request.scope, receive).stream()) as stream:
+            parser = _Parser(request.headers, stream, max_files=IMAGES, max_fields=_FIELDS, max_part_size=1 << 16)
+            return await parser.parse()
+    except MultiPartException as error:
+        if error.message.startswith("Too many files"):
             raise Refused(413, f"Too many images: the limit is {IMAGES} a request.") from None
-        raise Refused(400, f"The body is no multipart form ({str(said)[:100]}).") from None
+        raise Refused(400, f"The body is no multipart form ({error.message[:100]}).") from None
     except ClientDisconnect:
         raise Refused(400, "The body ended early.") from None
 
@@ -74,10 +91,16 @@ def _too_large() -> Refused:
     return Refused(413, f"The request is too large: the limit is {REQUEST_BYTES >> 20} MB.", headers={"Connection": "close"})
 
 
+def _check_names(names: Iterable[str]) -> None:
+    """A field that is not read would be a wish that nobody hears."""
+    if unknown := next((name for name in names if name not in FIELDS), None):
+        raise Refused(422, f"There is no field {_short(unknown)!r}.", f"The fields are: {', '.join(FIELDS)}.")
+
+
 def _top(text: object) -> int:
-    if isinstance(text, str) and text.isdecimal() and len(text) < 6 and int(text) >= 1:
+    if isinstance(text, str) and re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) and 1 <= int(text) <= TOP_MAXIMUM:
         return int(text)
-    raise Refused(422, "top is no whole number from 1 on.")
+    raise Refused(422, f"top is no whole number from 1 to {TOP_MAXIMUM:,}.")
 
 
 def _short(name: str | None) -> str:

@@ -19,6 +19,8 @@ from dashboard.api.schema import document
 from engine import runs
 from engine.errors import UserError
 
+_DIGITS = 6  # of a probability: a network in bfloat16 has three that mean something
+
 Handler = Callable[[Request], Awaitable[JSONResponse]]
 
 
@@ -82,7 +84,7 @@ def _prediction(name: str, answer: Any, judge: "Judge") -> dict[str, Any]:  # no
     verdict = judge.verdict(answer.probabilities, far)
     return {
         "name": name,
-        "top": [{"class": label, "probability": value} for label, value in answer.top],
+        "top": [{"class": label, "probability": round(value, _DIGITS)} for label, value in answer.top],
         "verdict": verdict.kind,
         "may_be": list(verdict.classes),
         "novelty": None if math.isnan(far) else round(far, 4),

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from dashboard.api.request import IMAGE_BYTES, IMAGES, REQUEST_BYTES, TOP
+from dashboard.api.request import IMAGE_BYTES, IMAGES, REQUEST_BYTES, TOP, TOP_MAXIMUM
 from engine import __version__
 
+_PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/heic", "image/avif")
 _REFUSALS = {
     "400": "The body is no multipart form.",
     "401": "The token is missing or wrong.",
@@ -37,8 +38,13 @@ def document() -> dict[str, Any]:
 
 def _predict() -> dict[str, Any]:
     limits = f"up to {IMAGES} files of {IMAGE_BYTES >> 20} MB, {REQUEST_BYTES >> 20} MB in all"
+    run = {"type": "string", "minLength": 1, "description": "the id of a run, as GET /api/models lists them"}
+    top = {
+        "type": "integer", "minimum": 1, "maximum": TOP_MAXIMUM, "default": TOP,
+        "description": "how many classes per image, the most probable first; a run with fewer classes gives them all",
+    }  # fmt: skip
     fields = {
-        "run": {"type": "string", "description": "the id of a run"},
+        "run": run,
         "images": {
             "type": "array",
             "items": {"type": "string", "format": "binary"},
@@ -46,16 +52,19 @@ def _predict() -> dict[str, Any]:
             "maxItems": IMAGES,
             "description": limits,
         },
-        "top": {"type": "integer", "minimum": 1, "default": TOP, "description": "how many classes an image"},
+        "top": top,
     }
+    form = {"type": "object", "properties": fields, "required": ["run", "images"], "additionalProperties": False}
     return {
         "operationId": "predict",
         "summary": "Classify images",
+        "parameters": [
+            _parameter("run", run, "In place of the form's field, where a caller can set the address alone. The form's wins."),
+            _parameter("top", top, "In place of the form's field. The form's wins."),
+        ],
         "requestBody": {
             "required": True,
-            "content": {
-                "multipart/form-data": {"schema": {"type": "object", "properties": fields, "required": ["run", "images"]}}
-            },
+            "content": {"multipart/form-data": {"schema": form, "encoding": {"images": {"contentType": ", ".join(_PICTURES)}}}},
         },
         "responses": {
             "200": _json("An answer for each image, in order; one that cannot be read has an error instead.", "Predictions"),
@@ -63,6 +72,10 @@ def _predict() -> dict[str, Any]:
             **{status: _json(text, "Error") for status, text in _REFUSALS.items()},
         },
     }
+
+
+def _parameter(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
 
 
 def _get(summary: str, schema: str, refusals: tuple[str, ...]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_several_images_are_answered_in_order_and_what_is_no_picture_says_so(ask
     *answers, last = found.json()["predictions"]
     expected = predict(cached.model(runs.run(finished.run_id)), [content for _, content in images], 2)
     assert [[(one["class"], one["probability"]) for one in answer["top"]] for answer in answers] == [
-        list(e.top) for e in expected
+        [(label, round(value, 6)) for label, value in e.top] for e in expected
     ]
     assert [answer["may_be"][0] for answer in answers] == [answer["top"][0]["class"] for answer in answers]
     assert {answer["verdict"] for answer in answers} <= {"sure", "unsure", "unknown"}
@@ -119,6 +119,10 @@ def twin(finished):
         ({}, 1, 422, "run is missing"),
         ({"run": "fast-1", "top": "many"}, 1, 422, "top is no whole number"),
         ({"run": "fast-1", "top": "0"}, 1, 422, "top is no whole number"),
+        ({"run": "fast-1", "top": "1001"}, 1, 422, "top is no whole number"),
+        ({"run": "fast-1", "top": "٣"}, 1, 422, "top is no whole number"),
+        ({"run": "fast-1", "tpo": "3"}, 1, 422, "no field 'tpo'"),
+        ({"run": "a" * 300}, 1, 404, "There is no run"),
         ({"run": "fast-1"}, 0, 422, "no file in the field images"),
         ({"run": "fast-1"}, 33, 413, "limit is 32 a request"),
     ],
@@ -128,6 +132,19 @@ def test_a_wrong_field_has_its_status_and_a_sentence(ask, finished, images, fiel
     found = ask.post("/api/predict", data=fields, files=parts)
     assert (found.status_code, said in found.json()["error"]) == (status, True), found.json()
     assert holds(found, "Error")
+
+
+def test_run_and_top_may_stand_in_the_address_and_a_file_needs_no_name(ask, finished, images):
+    part = b'--x\r\nContent-Disposition: form-data; name="images"\r\n\r\n' + images[0][1] + b"\r\n--x--\r\n"
+    found = ask.post(f"/api/predict?run={finished.run_id}&top=1000", headers=FORM, content=part)
+    assert found.status_code == 200, found.text
+    assert holds(found, "Predictions")
+    (answer,) = found.json()["predictions"]
+    assert (answer["name"], len(answer["top"])) == ("unnamed", 4)
+    wrong = ask.post(f"/api/predict?rum={finished.run_id}", headers=FORM, content=part)
+    assert wrong.status_code == 422
+    unknown = ask.post(f"/api/predict?run={finished.run_id}&rum=1", headers=FORM, content=part)
+    assert (unknown.status_code, unknown.json()["error"]) == (422, "There is no field 'rum'.")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from dashboard.run_actions import delete, more_buttons, more_panels, state_row
 from dashboard.run_configuration import configuration_frame
 from engine import score_text, trash
 from engine.config import fields
+from engine.evaluation import best_run
+from engine.evaluation.best_run import Ranking
 from engine.files import read_json
 from engine.idle import idle_fields
 from engine.runs import Run
@@ -22,7 +24,7 @@ _TABLE = "runs-table"
 _POLL = 1.0  # seconds
 
 
-def table_of_runs(found: Sequence[Run], best: Run | None) -> list[Run]:
+def table_of_runs(found: Sequence[Run], ranking: Ranking) -> list[Run]:
     """A row a run, the scores first; what is selected. One that is clicked becomes the run that the page talks about."""
 
     # A selection is row numbers: over other runs it begins anew, or "delete" would mean others than were ticked.
@@ -37,8 +39,8 @@ def table_of_runs(found: Sequence[Run], best: Run | None) -> list[Run]:
         st.info("No run matches.", icon=":material/filter_alt_off:")
         return []
     # Between the filters and the table: the table's own toolbar opens above it, and would lie over their buttons.
-    st.caption(_table_caption(found, best))
-    rows = pd.DataFrame([_row(run, best) for run in found])
+    st.caption(_table_caption(found, ranking))
+    rows = pd.DataFrame([_row(run, ranking) for run in found])
     event = st.dataframe(
         rows.drop(columns=[name for name in ("name", "tags") if not rows[name].str.len().any()]),
         hide_index=True,
@@ -53,22 +55,16 @@ def table_of_runs(found: Sequence[Run], best: Run | None) -> list[Run]:
     return [found[row] for row in event.selection.rows if row < len(found)]
 
 
-def _table_caption(found: Sequence[Run], best: Run | None) -> str:
-    said = f"{len(found):,} {'run' if len(found) == 1 else 'runs'}. A click on a heading sorts; the boxes on the left select several."
-    if best is None:
-        return said
-    score = best.results["validation"]["macro_f1"]
-    return (
-        f"{said} ★ is the best by validation ({words.literal(best.id)}, macro F1 {score['value']:.3f}); "
-        "never by test, which would make its score too good."
-    )
+def _table_caption(found: Sequence[Run], ranking: Ranking) -> str:
+    count = f"{len(found):,} {'run' if len(found) == 1 else 'runs'}. A click on a heading sorts; the boxes on the left select several."
+    return " ".join(filter(None, [count, words.literal(best_run.sentence(ranking))]))
 
 
 def _columns() -> dict[str, object]:
     zone = words.viewer_zone()
     return {
         "run": st.column_config.TextColumn(pinned=True, width=96),
-        "best": st.column_config.TextColumn("★", width=34, help="the best by validation"),
+        "best": st.column_config.TextColumn("★", width=34, help="★ the best by validation; ☆ not distinguishable from it by a paired test"),
         "test macro F1": st.column_config.NumberColumn("test F1", format="%.3f", width=66, help="macro F1, scored once per run"),
         "95% interval": st.column_config.TextColumn("95%", width=104, help="interval of the macro F1 on test"),
         "validation macro F1": st.column_config.NumberColumn(
@@ -83,12 +79,6 @@ def _columns() -> dict[str, object]:
             help=f"In the time zone of your browser, {zone}",
         ),
     }  # fmt: skip
-
-
-def best_of(runs: Sequence[Run]) -> Run | None:
-    """The finished run with the highest macro F1 on validation; the earlier one of equals."""
-    scored = [(run.results["validation"]["macro_f1"]["value"], -run.created, run) for run in runs if "validation" in run.results]
-    return max(scored, key=lambda entry: entry[:2])[2] if scored else None
 
 
 def compare_runs(selected: Sequence[Run]) -> None:
@@ -196,12 +186,12 @@ def trash_panel() -> None:
                     st.rerun()
 
 
-def _row(run: Run, best: Run | None) -> dict:
+def _row(run: Run, ranking: Ranking) -> dict:
     results, config, about, status = run.results, run.config, run.about, run.status
     test, validation = results.get("test"), results.get("validation")
     return {
         "run": run.id,
-        "best": "★" if best and run.id == best.id else "",
+        "best": {"best": "★", "tied": "☆"}.get(ranking.mark(run), ""),
         "test macro F1": test["macro_f1"]["value"] if test else None,
         "95% interval": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}{score_text.over_classes(test)}"
         if test

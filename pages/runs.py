@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from dashboard import cached
 from dashboard.header import header, need_dataset, need_run
 from dashboard.run_actions import deletion_notice, said_about
 from dashboard.run_against_run import compare_two_of, compare_with
-from dashboard.runs import best_of, compare_runs, configuration_of, run_actions, table_of_runs, trash_panel
+from dashboard.runs import compare_runs, configuration_of, run_actions, table_of_runs, trash_panel
 from dashboard.runs_filter import filtered_runs
 from dashboard.touch import native_touch
 
@@ -15,7 +16,7 @@ deletion_notice()
 if context.run is None:
     trash_panel()
 run = need_run(context)
-selected = table_of_runs(filtered_runs(context), best_of(context.runs))
+selected = table_of_runs(filtered_runs(context), cached.ranking(context.runs))
 if len(selected) > 1:
     st.subheader(f"{len(selected)} runs", anchor=False)
     compare_two_of(selected, run)

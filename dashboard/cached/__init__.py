@@ -11,7 +11,7 @@ from dashboard.cached.maps import index, map_points, neighbours, newer, picked
 from dashboard.cached.models import answers, model, warm
 from dashboard.cached.pairs import AVERAGED, along, average_look, differences
 from dashboard.cached.proofs import proof
-from dashboard.cached.runs import estimate, history, per_class, predictions, scores
+from dashboard.cached.runs import estimate, history, per_class, predictions, ranking, scores
 
 __all__ = [
     "AVERAGED",
@@ -57,6 +57,7 @@ __all__ = [
     "picked",
     "predictions",
     "proof",
+    "ranking",
     "scores",
     "similarity_order",
     "square",

@@ -1,11 +1,15 @@
 """What runs have written, read once for all sessions."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from dashboard.cached.loading import heavy
 from engine.config import Config
 from engine.estimates import Speeds, document, known_speeds
+from engine.evaluation import best_run
+from engine.evaluation.best_run import Ranking
 from engine.evaluation.tables import checked
 from engine.history import History, Reader
 from engine.runs import Run
@@ -36,6 +40,21 @@ def scores(run: Run, split: str) -> dict:
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
 def _scores(run: Run, split: str, changed: int) -> dict:
     return heavy("engine.metrics").evaluation(_predictions(run, split, changed), run.classes)
+
+
+def ranking(runs: Sequence[Run]) -> Ranking:
+    """`engine.evaluation.best_run.rank` of a dataset's runs: computed again when one of them is scored, deleted or restored."""
+    return _ranking(tuple(runs), tuple((run.id, _result_stamp(run), written(run, "validation")) for run in runs))
+
+
+def _result_stamp(run: Run) -> int:
+    file = run.path / "results.json"
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: str(run.path)})
+def _ranking(runs: tuple[Run, ...], stamps: tuple[tuple[str, int, int], ...]) -> Ranking:
+    return best_run.rank(runs)
 
 
 def per_class(run: Run, split: str) -> pd.DataFrame:

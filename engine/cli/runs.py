@@ -7,6 +7,7 @@ from engine import launcher, runs, score_text, trash
 from engine.about import describe
 from engine.cli.output import json_flag, print_json, print_table
 from engine.config import fields
+from engine.evaluation import best_run
 from engine.runs import Run
 
 
@@ -41,7 +42,11 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
-    summaries = [runs.summary(run) for run in runs.runs()]
+    every = runs.runs()
+    rankings = {
+        name: best_run.rank([run for run in every if run.config.dataset == name]) for name in {r.config.dataset for r in every}
+    }
+    summaries = [{**runs.summary(run), **_standing(run, rankings[run.config.dataset])} for run in every]
     if args.json:
         print_json(summaries)
         return
@@ -53,6 +58,14 @@ def _list(args: argparse.Namespace) -> None:
         for s in summaries
     ]
     print_table(["id", "name", "dataset", "model", "preset", "state", "test macro F1 (95%)", "tags"], rows)
+    for name, ranking in sorted(rankings.items()):
+        if len(ranking.ranked) + len(ranking.other) > 1:
+            print(f"{name}: {best_run.sentence(ranking)}")
+
+
+def _standing(run: Run, ranking: best_run.Ranking) -> dict[str, bool]:
+    """Whether the run is the best of its dataset by validation, or not distinguishable from that one."""
+    return {"best_by_validation": ranking.mark(run) == "best", "not_distinguishable_from_best": ranking.mark(run) == "tied"}
 
 
 def _score(results: dict) -> str:

@@ -45,7 +45,9 @@ def test_train_waits_shows_its_progress_and_prints_the_summary(finished_session)
 
 def test_runs_are_listed_and_shown(engine, finished_session):
     home, summary = finished_session.home, said(finished_session.train)
-    assert said(engine("runs", "list", "--json", home=home)) == [summary]
+    assert said(engine("runs", "list", "--json", home=home)) == [
+        {**summary, "best_by_validation": True, "not_distinguishable_from_best": False}
+    ]
     assert said(engine("runs", "show", summary["id"], "--json", home=home)) == summary
     text = engine("runs", "show", summary["id"], home=home).stdout
     score = summary["results"]["test"]["macro_f1"]

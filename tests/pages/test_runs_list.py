@@ -8,10 +8,11 @@ from tab import Tab
 
 from dashboard import words
 from dashboard.run_against_run import _limits
-from dashboard.runs import best_of, differences
+from dashboard.runs import differences
 from engine import launcher, probes, runs, trash
 from engine.about import about, describe
 from engine.config import configure
+from engine.evaluation import best_run
 from engine.files import read_json, write_json
 from engine.runs import Run
 
@@ -47,9 +48,10 @@ def listed(tab: Tab) -> list[str]:
 def test_the_best_run_is_that_of_validation_and_never_of_test(tab, three):
     table = tab.open("runs").at.dataframe[0].value.set_index("run")
     assert table["best"].to_dict() == {three[2].id: "", three[1].id: "★", three[0].id: ""}
-    assert best_of(three) == three[1]
-    assert f"({three[1].id}, macro F1 0.900); never by test".replace("-", "\\-") in tab.text
-    assert best_of(three[2:]) is None
+    assert best_run.rank(three).best == three[1]
+    said = tab.text.replace("\\", "")
+    assert f"The best by validation is {three[1].id} (macro F1 0.900); it is never chosen by test" in said
+    assert best_run.rank(three[2:]).best is None
 
 
 def test_runs_are_found_by_words_options_state_and_tag(tab, three):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from engine import metrics, model
 from engine.data import layouts
-from engine.data.class_names import by_composed_name, in_natural_order, spelling_hint
+from engine.data.class_names import by_composed_name, composed, in_natural_order, spelling_hint
 from engine.data.datasets import Dataset, dataset
 from engine.data.layouts import displayable
 from engine.data.unused import Tally, UnusedReport
@@ -45,8 +45,9 @@ def of_split(data: Dataset, split: str, classes: tuple[str, ...]) -> LabelledIma
     They are in the order of their contents: what a run learns is a function of the data's fingerprint, not of when and
     under which names the files were scanned.
     """
-    frame = data.catalog.frame(split)
-    frame = frame[frame["class"].isin(classes)].sort_values(["hash", "class", "path"], ignore_index=True)
+    frame, spelled = data.catalog.frame(split), by_composed_name(classes)
+    frame = frame.assign(**{"class": [spelled.get(composed(name or "")) for name in frame["class"]]})
+    frame = frame[frame["class"].notna()].sort_values(["hash", "class", "path"], ignore_index=True)
     index = {name: i for i, name in enumerate(classes)}
     return LabelledImages(frame, data.catalog.files(frame), frame["class"].map(index).to_numpy(dtype=np.int64))
 

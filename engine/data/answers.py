@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from engine import runs
+from engine.data.class_names import composed
 from engine.data.columns import Columns
 from engine.data.layouts import SPLITS
 from engine.errors import UserError
@@ -49,7 +50,8 @@ def answers(run_id: str, columns: Columns) -> Answers | None:
 
 def _aligned(run: runs.Run, columns: Columns) -> Answers:
     predicted = np.full(len(columns), -1, np.int32)
-    codes = np.array([columns.codes.get(name, -1) for name in run.classes], np.int32)
+    known = {composed(name): code for name, code in columns.codes.items()}
+    codes = np.array([known.get(composed(name), -1) for name in run.classes], np.int32)
     for split in filter(run.has_predictions, SPLITS):
         try:
             table = read_predictions(run.path, split, ["image_id", "content", "predicted"])

@@ -26,6 +26,7 @@ _BINS = frozenset({"#recycle", "$recycle.bin", ".trash", ".trashes"})
 _BACKUP = re.compile(
     r"(?P<original>.+?)(_original|_exiftool_tmp|~|\.~\d+~|\.bak|\.bkp|\.backup|\.orig|\.old|\.sav|\.save)", re.IGNORECASE
 )
+_BACKUP_ENDS = ("_original", "_exiftool_tmp", "~", ".bak", ".bkp", ".backup", ".orig", ".old", ".sav", ".save")
 
 # Formats that hold pictures and are not read, by extension and in words.
 _NOT_READ = {
@@ -68,7 +69,7 @@ def is_system(name: str) -> bool:
 
 def is_backup(name: str, beside: Collection[str]) -> bool:
     """Whether this is a copy that an editor left of a picture `beside` it. Without its original it is the picture itself."""
-    match = _BACKUP.fullmatch(name)
+    match = _BACKUP.fullmatch(name) if name.lower().endswith(_BACKUP_ENDS) else None
     if match is None:
         return False
     original = match["original"]

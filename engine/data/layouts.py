@@ -20,6 +20,11 @@ _ALIASES = {
 }
 # Names that mean a split to some people only: taken for one where nothing else can be meant.
 _MAYBE = {"dev": ("validation",), "eval": ("test", "validation"), "evaluation": ("test", "validation"), "holdout": ("test",)}
+# Folders that lie beside the splits of many datasets and hold pictures of no class.
+_NO_CLASS_NAMES = frozenset(
+    ("images", "img", "imgs", "pictures", "photos", "data", "raw", "docs", "samples", "sample", "sample_images", "examples", "figures",
+     "plots", "output", "outputs", "results", "assets", "screenshots")
+)  # fmt: skip
 HELP = (
     "Accepted are: <class>/*.jpg; train|val|test/<class>/*.jpg; "
     "or Kaggle's seg_train/seg_train/<class>/*.jpg with seg_test and seg_pred beside it."
@@ -152,7 +157,7 @@ def _holds_classes(folder: Path) -> bool:
 
 def _outweigh(others: list[Path], training: list[Path]) -> bool:
     """Whether two or more folders that hold pictures stand beside `train`, with no fewer of them: then all are classes."""
-    counts = [n for folder in others if (n := walk.contents(folder).images)]
+    counts = [n for folder in others if _plain(folder.name) not in _NO_CLASS_NAMES and (n := walk.contents(folder).images)]
     return len(counts) > 1 and sum(counts) >= sum(walk.count_below(folder)[1] for folder in training)
 
 
@@ -188,7 +193,7 @@ def _class_folders(root: Path, folder: Path, split: str) -> Layout:
     if split == "unlabelled":
         return Layout(root, ((inner, split, None),), left_out)
     if split != "train" and not inside.folders and walk.holds_pictures(inner, inside.files):
-        note = f"{os.path.relpath(inner, root)}/ holds pictures and no class folders: they are taken as unlabelled."
+        note = f"{os.path.relpath(inner, root)}/ holds pictures and no class folders; its images are taken as unlabelled."
         return Layout(root, ((inner, "unlabelled", None),), left_out, (note,))
     beside = walk.unused_files(inner, inside.files, _NO_CLASS)
     folders = tuple((sub, split, composed(sub.name)) for sub in inside.folders)

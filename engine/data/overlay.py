@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.data.class_names import by_composed_name, composed
 from engine.data.sealing import put_aside_unlearnable, take_back_unlearnable, touch, unseal
 from engine.labels.entries import Entry
 from engine.labels.log import EMPTY, Log
@@ -89,7 +90,7 @@ def _lay(connection: sqlite3.Connection, entries: Sequence[Entry], version: str,
     """With `contents`, over the rows of these alone."""
     standing = heads(entries)
     take_back_unlearnable(connection)
-    known = classes(connection)
+    known = by_composed_name(classes(connection))
     for content in standing if contents is None else contents:
         connection.execute(f"{_LIFT} AND hash = ?", (content,))
         _lay_one(connection, [_File(*row) for row in connection.execute(_ROWS, (content,))], standing.get(content, ()), known)
@@ -112,20 +113,23 @@ def _touched(entries: Sequence[Entry], position: int) -> set[str]:
     return found
 
 
-def _lay_one(connection: sqlite3.Connection, files: list[_File], decided: Sequence[Entry], known: set[str]) -> None:
+def _lay_one(connection: sqlite3.Connection, files: list[_File], decided: Sequence[Entry], known: Mapping[str, str]) -> None:
     standings: Mapping[str, Standing] = settle(decided, [file.path for file in files])
     for file in files:
         if standing := standings.get(file.path):
             connection.execute(_SET, (*_said(file, standing, known), file.id))
 
 
-def _said(file: _File, standing: Standing, known: set[str]) -> tuple:
+def _said(file: _File, standing: Standing, known: Mapping[str, str]) -> tuple:
     """What `_SET` takes: class, split, state, reason, filed, edited."""
     name, split = standing.relabelled, file.split
-    if name is not None and name not in known:  # a class of another time of this dataset: nothing to learn or to score by
+    if (
+        name is not None and composed(name) not in known
+    ):  # a class of another time of this dataset: nothing to learn or to score by
         return file.filed, split, "ok", "", file.filed, "unsure"
     if standing.excluded:
         return file.filed, split, "excluded", f"excluded by {standing.winner.who}", file.filed, "excluded"
+    name = None if name is None else known[composed(name)]
     if name is not None and file.given == "unlabelled":
         split = "train"
     return name or file.filed, split, "ok", "", file.filed, _NAMES[standing.winner.action]

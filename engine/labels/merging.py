@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.data.class_names import by_composed_name, composed
 from engine.data.datasets import Dataset
 from engine.errors import UserError
 from engine.files import replacing
@@ -84,8 +85,8 @@ def _read(file: Path) -> tuple[list[Entry], list[str]]:
 
 
 def _with_known_classes(data: Dataset, entries: list[Entry]) -> tuple[list[Entry], list[str]]:
-    classes = edits.known_classes(data)
-    foreign = [entry for entry in entries if entry.action == "relabel" and entry.to not in classes]
+    classes = by_composed_name(edits.known_classes(data))
+    foreign = [entry for entry in entries if entry.action == "relabel" and composed(entry.to) not in classes]
     if not foreign:
         return entries, []
     names = ", ".join(sorted({repr(entry.to) for entry in foreign})[:5])

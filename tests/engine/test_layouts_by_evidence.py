@@ -61,6 +61,15 @@ def test_a_class_called_train_with_folders_inside_loses_no_other_class(tmp_path,
     assert counts(added(tmp_path / "deep"))[:2] == (18, ("bus", "car", "train"))
 
 
+def test_pictures_of_no_class_beside_train_make_no_class_of_it(tmp_path, fill, write_class):
+    fill(tmp_path / "set" / "train", ("cat", "dog"), 4)
+    for place, name in enumerate(("images", "docs")):
+        write_class(tmp_path / "set" / name, "glacier", 5, first=100 * (place + 1))
+    data = added(tmp_path / "set")
+    assert counts(data)[:2] == (8, ("cat", "dog"))
+    assert groups(data)["folder"][0] == 10
+
+
 def test_a_class_called_test_under_splits_leaves_a_test_split(tmp_path, fill):
     fill(tmp_path / "lab" / "train", ("fail", "pass", "test"), 5)
     fill(tmp_path / "lab" / "test", ("fail", "pass", "test"), 2, first=100)

@@ -1,16 +1,19 @@
 """Classes stand in natural order; runs and catalogs of an earlier version, in another order or spelling, go on as they are."""
 
+import json
 import unicodedata
 
 import numpy as np
 import pytest
 
-from engine.data import datasets
+from engine.data import datasets, overlay
 from engine.data.class_names import composed, in_natural_order, other_spelling, spelling_hint
 from engine.data.filters import Filter
 from engine.files import read_json, write_json
+from engine.labels.entries import Entry
 from engine.predictions import table, write_predictions
 from engine.runs import runs
+from engine.scoring import of_split
 
 
 @pytest.fixture
@@ -96,3 +99,20 @@ def test_names_that_differ_in_spelling_alone():
     ]  # fmt: skip
     assert spelling_hint(["forest", "tree"], classes) == "'forest' may be the class 'Forest': give the folder the same name."
     assert spelling_hint(["tree"], classes) == ""
+
+
+def test_a_run_and_labels_of_another_form_of_accents_are_aligned_with_a_catalog_that_was_made_anew(home, tmp_path, write_class):
+    name = "for\N{LATIN SMALL LETTER E WITH CIRCUMFLEX}t"
+    decomposed = unicodedata.normalize("NFD", name)
+    for folder, kind in ((decomposed, "forest"), ("mer", "sea")):
+        write_class(tmp_path / "new" / folder, kind, 8)
+    data, _ = datasets.add(str(tmp_path / "new"))
+    classes = (decomposed, "mer")
+    images = of_split(data, "test", classes)
+    assert (data.classes, sorted(set(images.labels))) == ((name, "mer"), [0, 1])
+    row = next(row for row in data.catalog.page(size=100) if row.class_name == "mer")
+    old = Entry(
+        uid="a", time=1.0, who="ann", action="relabel", content=row.hash, path=row.path, id=row.id, was="mer", to=decomposed
+    )
+    overlay.log_of(data.catalog.file).file.write_text(json.dumps(old.document()) + "\n")
+    assert data.catalog.get(row.id).class_name == name

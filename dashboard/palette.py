@@ -29,6 +29,7 @@ GOOD = "#118a7f"
 BAD = "#d1571f"
 
 POOL_SIZE = 256
+_SORTED = 10_000  # classes
 
 _LMS = np.array(
     [
@@ -63,7 +64,9 @@ def class_colours(classes: Sequence[str]) -> dict[str, str]:
     Beyond some 250 classes colours repeat.
     """
     names = set(classes)
-    others = [name for name in in_natural_order(names) if name not in SCENES]
+    # Sorting very many takes a second, and their colours repeat anyway.
+    ordered = in_natural_order(names) if len(names) <= _SORTED else dict.fromkeys(classes)
+    others = [name for name in ordered if name not in SCENES]
     free = [colour for name, colour in SCENES.items() if name not in names]
     if len(others) > len(free):
         free += _generated()

@@ -73,6 +73,11 @@ def test_the_same_list_gives_the_same_colours_and_a_longer_one_keeps_them():
     assert class_colours(["a", "b", "c", "d"]) | short == class_colours(["a", "b", "c", "d"])
 
 
+def test_a_run_whose_classes_are_in_another_order_has_the_colours_of_its_dataset():
+    numbers = [str(i) for i in range(1, 13)]
+    assert class_colours(sorted(numbers)) == class_colours(numbers)
+
+
 def test_no_classes_and_repeated_classes():
     assert class_colours([]) == {}
     assert len(class_colours(["a", "a", "b"])) == 2

@@ -8,15 +8,13 @@ from dashboard.gallery import Tile, gallery
 from dashboard.palette import class_colours
 from dashboard.predict.answer import Said, badge, bars, picture_pane, sentence, verdict_of
 from dashboard.predict.controls import View
+from dashboard.predict.right_class import right_class
 from dashboard.server import preview_url, thumbnail_url
-from engine import collection
 from engine.batch.store import Batch
-from engine.collection import OfDataset
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import dataset
 from engine.data.images import ImageError
 from engine.errors import UserError
 from engine.judgement import UNKNOWN
-from engine.labels import edits
 
 _NEAREST = 8
 _OPEN = "detail-open"
@@ -57,7 +55,7 @@ def detail(of: Batch, said: Said, view: View) -> None:
         )
         st.markdown(f"{'' if strange else badge(verdict)} {sentence(verdict, said.judge)}")
         bars(said, view, probabilities, key)
-        _right_class(said, view, key)
+        right_class(said, view.run, key)
         # Last: where these come later, nothing that a person is about to press moves.
         _novelty(said, view)
         _nearest(of, said, view)
@@ -94,57 +92,3 @@ def _nearest(of: Batch, said: Said, view: View) -> None:
         for image, distance in zip(ids.tolist(), distances, strict=True) if (row := rows.get(image)) is not None
     ]  # fmt: skip
     gallery(tiles, key=f"nearest-{of.id}-{said.picture.number}", size="S", of=data.name, label="The nearest training images")
-
-
-def _right_class(said: Said, view: View, key: str) -> None:
-    """Where the answer is wrong: the right class, kept for retraining."""
-    try:
-        data = dataset(view.run.config.dataset)
-    except UserError:
-        return
-    known = _known(data, said)
-    st.markdown("Wrong? Say what it is")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = list(data.classes)
-        start = known or said.picture.class_name
-        name = st.selectbox(
-            "Right class", names, names.index(start) if start in names else None, key=f"right-{key}", label_visibility="collapsed",
-            placeholder="The right class", width=220,
-        )  # fmt: skip
-        st.button(
-            "Keep it", icon=":material/add_task:", key=f"tell-{key}", disabled=name is None or name == known,
-            on_click=_tell, args=(data, said, name, key),
-        )  # fmt: skip
-    if reason := st.session_state.pop(f"untold-{key}", None):
-        st.warning(words.literal(reason), icon=":material/info:")
-    if told := st.session_state.pop(f"told-{key}", None):
-        st.caption(f":material/check: {told}")
-    elif known:
-        st.caption(f":material/check: Kept as {words.literal(known)}. The list of all corrections is at the end of the page.")
-
-
-def _known(data: Dataset, said: Said) -> str:
-    """The class that the picture was told before; "" where it was not."""
-    content = said.picture.content
-    return next((one.class_name for one in collection.told(data) if content and one.content == content), "")
-
-
-def _tell(data: Dataset, said: Said, name: str, key: str) -> None:
-    """Keep the picture under its right class; an image of the dataset itself gets the label there."""
-    try:
-        collection.tell(data, said.picture.file, name)
-    except OfDataset as found:
-        _relabel(data, found, name, key)
-    except UserError as error:
-        st.session_state[f"untold-{key}"] = str(error)
-
-
-def _relabel(data: Dataset, found: OfDataset, name: str, key: str) -> None:
-    try:
-        edits.relabel(data, [found.image_id], name, why="told on the Predict page")
-    except UserError as error:
-        st.session_state[f"untold-{key}"] = str(error)
-    else:
-        st.session_state[f"told-{key}"] = (
-            f"This is an image of the dataset itself: its label there is {words.literal(name)} now. The Clean page lists it, and undoes it."
-        )

@@ -1,12 +1,13 @@
 """Undo, redo and restore: entries of their own that name what they reverse, so that nothing is ever lost."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from engine.data.datasets import Dataset
 from engine.errors import UserError
 from engine.labels import edits
 from engine.labels.entries import Entry
+from engine.labels.standing import effective
 
 
 @dataclass
@@ -57,6 +58,15 @@ def restore(data: Dataset, version: str) -> int:
 
     fresh = edits.reverse(data, "restore", choose, why=f"back to version {version}")
     return len(fresh[0].undoes) if fresh else 0
+
+
+def take_back(data: Dataset, uids: Collection[str], why: str) -> bool:
+    """Undo just these entries, whatever was decided after them, as a step of its own; whether any of them held still."""
+
+    def choose(entries: Sequence[Entry]) -> list[Entry]:
+        return [entry for entry in effective(entries) if entry.uid in uids]
+
+    return bool(edits.reverse(data, "restore", choose, why=why))
 
 
 def possible(data: Dataset) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from engine import collection
 from engine.collection import OfDataset
 from engine.data import datasets
 from engine.errors import UserError
+from engine.labels import edits
 
 
 @pytest.fixture
@@ -32,6 +33,9 @@ def test_the_images_of_the_dataset_itself_are_not_taken(data, kaggle):
     with pytest.raises(OfDataset, match="test image of the dataset, filed under sea") as caught:
         collection.tell(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
     assert data.catalog.get(caught.value.image_id).path.endswith("sea/500.png")
+    edits.exclude(data, [caught.value.image_id])
+    with pytest.raises(OfDataset, match="test image"):
+        collection.tell(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
     assert collection.told(data) == []
 
 

@@ -10,7 +10,7 @@ from dashboard.predict import unknown
 from engine import collection, model, novelty, runs
 from engine.batch import answers, job, store
 from engine.data.datasets import dataset
-from engine.labels import edits
+from engine.labels import edits, steps
 from engine.predict import predict
 
 
@@ -150,7 +150,7 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     collection.remove(dataset("scenes"), told[0].content)
 
 
-def test_an_image_of_the_dataset_itself_gets_the_label_there(tab, run):
+def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_undone_on_the_spot(tab, run):
     tab.open("predict", run=run.id, examples="3")
     batch, data = shown(tab), dataset("scenes")
     assert tab.text.count("filed under") == len(batch.pictures) == 6
@@ -158,12 +158,35 @@ def test_an_image_of_the_dataset_itself_gets_the_label_there(tab, run):
     tab = type(tab)().open("predict", run=run.id, batch=one.id)
     row = data.catalog.copies(one.picture(0).content)[0]
     other = next(name for name in run.classes if name != row.class_name)
-    tab.choose(f"right-detail-{one.id}-0", other)
-    tab.press("Keep it")
-    assert "an image of the dataset itself" in tab.text
+    before = len(edits.log(data).entries)
+    tab.choose(f"right-detail-{one.id}-0", other).press("Keep it")
+    assert "favour the model" in tab.text, "a test label: Clean's own warning"
+    assert (data.catalog.get(row.id).class_name, len(edits.log(data).entries)) == (row.class_name, before), "nothing unasked"
+    tab.press(f"Leave it {row.class_name}")
+    assert "favour the model" not in tab.text
+    tab.press("Keep it").press(f"Change its label to {other}")
     assert data.catalog.get(row.id).class_name == other
     assert collection.told(data) == []
-    edits.relabel(data, [row.id], row.class_name)
+    edits.exclude(data, [data.catalog.frame("train")["id"].iloc[0]])
+    tab.press("Undo")
+    assert f"Its label is {row.class_name} again" in tab.text
+    assert data.catalog.get(row.id).class_name == row.class_name
+    assert edits.log(data).entries[-1].action == "restore", "what was decided after it holds still"
+    steps.undo(data)
+    assert data.catalog.get(row.id).class_name == other
+    steps.restore(data, edits.log(data).version(before))
+
+
+def test_the_way_leads_from_a_changed_label_to_clean(tab, run):
+    data = dataset("scenes")
+    row = data.catalog.get(int(data.catalog.frame("test")["id"].iloc[0]))
+    other = next(name for name in run.classes if name != row.class_name)
+    one = store.keep("one", [store.Item("x.png", row.file(data.root).read_bytes())])
+    tab.open("predict", run=run.id, batch=one.id)
+    tab.choose(f"right-detail-{one.id}-0", other).press("Keep it").press(f"Change its label to {other}")
+    tab.press("See it on Clean")
+    assert tab.url("clean") == "decided"
+    steps.undo(data)
 
 
 def test_a_folder_that_is_not_there_costs_a_sentence(tab, run, tmp_path):

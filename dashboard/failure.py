@@ -6,6 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.words import literal
+from engine.disk import disk_error
 from engine.errors import UserError
 
 _LOG = logging.getLogger("scenescope")
@@ -13,7 +14,9 @@ _LOG = logging.getLogger("scenescope")
 
 def show(error: Exception) -> bool:
     """Streamlit's handler for errors that a page did not catch; True: it has been shown."""
-    if isinstance(error, UserError):
+    problem = error if isinstance(error, UserError) else disk_error(error)
+    if problem is not None:
+        error = problem
         st.error(f"{literal(error.message)} {literal(error.hint)}", icon=":material/error:")
     else:
         _LOG.error("A page failed.", exc_info=error)

@@ -21,6 +21,7 @@ STATE_LOOK = {
     "finished": ("green", ":material/check_circle:"),
     "stopped": ("orange", ":material/stop_circle:"),
     "paused": ("orange", ":material/pause_circle:"),
+    "waiting": ("orange", ":material/hard_drive:"),
     "failed": ("red", ":material/error:"),
     "interrupted": ("red", ":material/bolt:"),
 }

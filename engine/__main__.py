@@ -1,5 +1,6 @@
 """`python -m engine COMMAND`: everything that the pages can do."""
 
+import os
 import sys
 
 from engine.cli import main
@@ -7,4 +8,11 @@ from engine.cli import main
 if __name__ == "__main__":
     # A file name that is no UTF-8 is printed all the same; in JSON it is an escape that names the same file.
     sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(main())
+    code = main()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # It has been told; the interpreter would try once more at its end, and complain in its own words.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = code or 2
+    sys.exit(code)

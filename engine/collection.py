@@ -5,14 +5,14 @@ a copy of a test image must not be trained on.
 """
 
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.data.datasets import Dataset
 from engine.data.images import EXTENSIONS, ImageError, open_image, read_content
 from engine.errors import UserError
-from engine.files import content_hash, replacing
+from engine.files import content_hash, link, remove_folder, write_bytes
+from engine.files import remove as remove_file
 from engine.home import home
 
 _SPLITS = {"train": "train", "validation": "val", "test": "test"}
@@ -66,11 +66,10 @@ def tell(data: Dataset, file: Path, class_name: str) -> Told:
         raise OfDataset(row.id, row.split or "", row.class_name or "no class", row.path)
     extension = file.suffix.lower()
     place = folder(data) / class_name / f"{name}{extension if extension in EXTENSIONS else '.jpg'}"
-    with replacing(place, durable=True) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(place, content, durable=True)
     for old in told(data):
         if old.content == name and old.file != place:
-            old.file.unlink(missing_ok=True)
+            remove_file(old.file)
     return find(data, name)
 
 
@@ -93,7 +92,7 @@ def find(data: Dataset, content: str) -> Told:
 
 def remove(data: Dataset, content: str) -> None:
     """Take a picture out of the collection."""
-    find(data, content).file.unlink(missing_ok=True)
+    remove_file(find(data, content).file)
 
 
 def join(data: Dataset) -> tuple[Path, str]:
@@ -106,16 +105,11 @@ def join(data: Dataset) -> tuple[Path, str]:
     if not collected:
         raise UserError("No picture has been told its right class yet.", "Open one on the Predict page, and say what it shows.")
     place = home() / "collections" / ".joined" / data.name
-    shutil.rmtree(place, ignore_errors=True)
+    remove_folder(place)
     for split, name in _SPLITS.items():
         frame = data.catalog.frame(split)
         for number, class_name, file in zip(frame["id"], frame["class"], data.catalog.files(frame), strict=True):
-            _link(file, place / name / class_name / f"{number}-{file.name}")
+            link(file, place / name / class_name / f"{number}-{file.name}")
     for one in collected:
-        _link(one.file, place / "train" / one.class_name / f"told-{one.file.name}")
+        link(one.file, place / "train" / one.class_name / f"told-{one.file.name}")
     return place, f"{data.name}{JOINED}"
-
-
-def _link(file: Path, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(file)

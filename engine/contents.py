@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from engine.database import errors_of, open_for_reading, writing
+from engine.errors import DiskError
 from engine.home import cache_dir
 
 _ASKED = 500  # values in one question to SQLite
@@ -22,7 +24,10 @@ class Contents:
             return
         wanted = list(dict.fromkeys(contents))
         chosen = ", ".join(("content", *(columns or self._columns)))
-        with self._connect() as connection:
+        connection = open_for_reading(self.file)
+        with contextlib.closing(connection), errors_of(self.file):
+            if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (self._table,)).fetchone():
+                return
             for start in range(0, len(wanted), _ASKED):
                 asked = wanted[start : start + _ASKED]
                 query = f"SELECT {chosen} FROM {self._table} WHERE content IN ({','.join('?' * len(asked))})"
@@ -32,23 +37,20 @@ class Contents:
         """Those of the contents that have a row."""
         return {content for content, *_ in self.get(contents, "1")}
 
-    def put(self, rows: Iterable[tuple]) -> None:
-        """Keep rows of (content, value of each column)."""
+    def put(self, rows: Iterable[tuple]) -> bool:
+        """Keep rows of (content, value of each column); whether the disk has taken them."""
         places = ", ".join("?" * (len(self._columns) + 1))
-        with self._connect() as connection:
-            connection.executemany(f"INSERT OR REPLACE INTO {self._table} VALUES ({places})", rows)
-
-    @contextlib.contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.file, timeout=60)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            columns = ", ".join(f"{column} BLOB NOT NULL" for column in self._columns)
-            connection.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (content TEXT PRIMARY KEY, {columns})")
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+            with writing(self.file, self._prepare) as connection:
+                connection.executemany(f"INSERT OR REPLACE INTO {self._table} VALUES ({places})", rows)
+        except DiskError:
+            return False
+        return True
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        columns = ", ".join(f"{column} BLOB NOT NULL" for column in self._columns)
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (content TEXT PRIMARY KEY, {columns})")
 
 
 def forget(contents: Sequence[str]) -> None:

@@ -4,7 +4,6 @@
 epoch: an epoch that is trained again after a kill overwrites itself, and a torn last epoch is not read.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import UserError
-from engine.files import read_json, write_json
+from engine.files import read_json, write_at, write_json
 
 STATES = {
     "early": "recognised from the first half of the training on",
@@ -52,13 +51,7 @@ def write_epoch(run_path: Path, epoch: int, predictions: pd.DataFrame) -> None:
     records["probability"] = probabilities[np.arange(len(records)), predictions["true"]]
     records["predicted"] = predictions["predicted"]
     file = run_path / "dynamics.bin"
-    file.touch()
-    with open(file, "r+b") as out:
-        out.truncate((epoch - 1) * records.nbytes)
-        out.seek(0, os.SEEK_END)
-        out.write(records.tobytes())
-        out.flush()
-        os.fsync(out.fileno())
+    write_at(file, min((epoch - 1) * records.nbytes, file.stat().st_size if file.exists() else 0), records.tobytes())
 
 
 def read(run_path: Path) -> Dynamics:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from engine.config import Config
 from engine.contents import embedding_table
 from engine.data.datasets import dataset
+from engine.errors import UserError
 from engine.files import read_json, write_json
 from engine.home import cache_dir
 from engine.pixels import is_decoded
@@ -133,5 +133,5 @@ def _missing(key: str, wanted: Sequence[str]) -> int:
     asked = set(wanted)
     try:
         return len(asked - embedding_table(key).known(asked))
-    except sqlite3.OperationalError:
+    except UserError:  # it cannot be read: all of them have to be computed
         return len(asked)

@@ -19,7 +19,5 @@ def runs_dir() -> Path:
 
 
 def cache_dir(kind: str) -> Path:
-    """The folder of one kind of cache (`thumbnails`, `embeddings`, `pixels`), made where it is missing."""
-    folder = home() / "cache" / kind
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """The folder of one kind of cache (`thumbnails`, `embeddings`, `pixels`); whoever writes into it makes it."""
+    return home() / "cache" / kind

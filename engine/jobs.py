@@ -3,6 +3,7 @@
 Files in the job's folder: `work.json` (what it is doing), `lease` (held by the live process), `stop` (a request to end).
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -11,8 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from engine.children import start_module
-from engine.errors import UserError
-from engine.files import read_json, write_json
+from engine.disk import disk_error
+from engine.errors import DiskError, UserError
+from engine.files import create_folder, overwrite_json, read_json, remove, touch, write_json
 from engine.lease import Lease, is_held
 
 _INTERVAL = 0.3  # seconds between two updates of the file
@@ -57,12 +59,12 @@ class Job:
 
     def start(self) -> None:
         """Begin, or go on, in a process of its own, unless one is at it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        create_folder(self.folder)
         lease = Lease(self._lease)
         if not lease.take():
             return
         try:
-            (self.folder / "stop").unlink(missing_ok=True)
+            remove(self.folder / "stop")
             lease.clear()
             self._write(Work("working", _STARTING))
             # The process holds the lease from its first moment: one that ends before it does anything is seen to have ended.
@@ -74,8 +76,8 @@ class Job:
 
     def stop(self) -> None:
         """Ask the process to end; what it has done is kept."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "stop").touch()
+        create_folder(self.folder)
+        touch(self.folder / "stop")
 
     @property
     def running(self) -> bool:
@@ -93,25 +95,25 @@ class Job:
 
     def run(self, body: Callable[[Report], None]) -> int:
         """Do the work in this process, unless another is at it; the exit code. SIGTERM ends it as `stop` does."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        create_folder(self.folder)
         lease = Lease(self._lease)
         descriptor = os.environ.pop(_DESCRIPTOR, None)
         if not (descriptor and lease.adopt(int(descriptor)) or lease.acquire()):
             return 0
         recorder = _Recorder(self)
-        signal.signal(signal.SIGTERM, lambda *_: self.stop())
+        signal.signal(signal.SIGTERM, lambda *_: recorder.end())
         try:
             body(recorder)
         except Stopped:
-            self._write(Work("stopped"))
-        except UserError as error:
-            self._write(Work("failed", message=error.message, hint=error.hint))
-            return 2
+            self._write_last(Work("stopped"))
         except Exception as error:
-            self._write(Work("failed", message=f"Unexpected {type(error).__name__}: {error}"))
+            if (problem := error if isinstance(error, UserError) else disk_error(error)) is not None:
+                self._write_last(Work("failed", message=problem.message, hint=problem.hint))
+                return 2
+            self._write_last(Work("failed", message=f"Unexpected {type(error).__name__}: {error}"))
             raise
         else:
-            self._write(Work("done"))
+            self._write_last(Work("done"))
         finally:
             lease.release()
         return 0
@@ -127,6 +129,11 @@ class Job:
     def _write(self, work: Work) -> None:
         write_json(self.folder / "work.json", asdict(replace(work, updated=time.time())))
 
+    def _write_last(self, work: Work) -> None:
+        """How it ended, as far as the disk lets it: the work itself is done, or has said what is wrong."""
+        with contextlib.suppress(DiskError):
+            overwrite_json(self.folder / "work.json", asdict(replace(work, updated=time.time())))
+
 
 class _Recorder:
     """Writes the progress into the file, not more often than a page looks."""
@@ -134,9 +141,14 @@ class _Recorder:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._work = Work()
+        self._ending = False
+
+    def end(self) -> None:
+        """What the file `stop` does, for this process alone, and on any disk."""
+        self._ending = True
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        if (self._job.folder / "stop").exists():
+        if self._ending or (self._job.folder / "stop").exists():
             raise Stopped
         now = time.time()
         if phase != self._work.phase:
@@ -145,4 +157,5 @@ class _Recorder:
             self._work = replace(self._work, done=done, total=total, updated=now)
         else:
             return
-        self._job._write(self._work)
+        with contextlib.suppress(DiskError):  # progress that cannot be told is no reason to end
+            self._job._write(self._work)

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from engine.files import replacing, trim_folder
+from engine.files import trim_folder, write_bytes
 
 T = TypeVar("T")
 
@@ -45,8 +45,8 @@ class Kept:
 
     def put(self, key: str, content: bytes) -> None:
         """Keep it if that is possible: a full or read-only disk costs time, not the picture."""
-        with contextlib.suppress(OSError), replacing(self._file(key)) as temporary:
-            temporary.write_bytes(content)
+        with contextlib.suppress(OSError):
+            write_bytes(self._file(key), content)
         with self._lock:
             self._added += len(content)
             if self._added > self.limit // _SLACK and not (self._tidying and self._tidying.is_alive()):

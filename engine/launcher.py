@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import time
 from dataclasses import replace
@@ -16,8 +15,19 @@ from engine.children import start_module
 from engine.config import Config
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
-from engine.errors import UserError
-from engine.files import locked, read_json, replacing, write_json
+from engine.errors import DiskError, UserError
+from engine.files import (
+    create_folder,
+    locked,
+    open_to_append,
+    read_json,
+    remove,
+    remove_folder,
+    touch,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from engine.home import runs_dir
 from engine.lease import Lease, holder
 from engine.pipelines import parse
@@ -62,12 +72,7 @@ def create(config: Config) -> Run:
         "fingerprint": data.catalog.fingerprint(),
         "labels": data.catalog.labels(),
     }
-    try:
-        path = new_folder(config.preset, document)
-    except OSError as error:
-        raise UserError(
-            f"A run cannot be written into {str(runs_dir())!r}: {error.strerror}.", "Free space, or mend the rights."
-        ) from error
+    path = new_folder(config.preset, document)
     return Run(path.name, path)
 
 
@@ -80,14 +85,15 @@ def _launch(run: Run, word: str = "") -> None:
         if run.status.state == "finished":
             raise UserError(f"The run {run.id} is finished.", _RESUMABLE)
         lease.clear()
-        (run.path / "stop").unlink(missing_ok=True)
+        remove(run.path / "stop")
         if word:
             _mark(run, word)
         write_json(run.path / "status.json", {"state": "queued", "detail": "starting", "updated": time.time()})
         queue.join(run.path)
         _spawn(run, lease)
-    except OSError as error:
-        raise UserError(f"The run {run.id} cannot be started: {error.strerror}.", "Mend that, then resume the run.") from error
+    except DiskError as error:
+        message = f"The run {run.id} cannot be started. {error.message}"
+        raise DiskError(message, f"{error.hint} Then resume the run.", error.errno, error.strerror, error.filename) from error
     finally:
         lease.hand_over()
 
@@ -97,7 +103,7 @@ def _spawn(run: Run, lease: Lease) -> None:
     if lease.descriptor is None:
         raise ValueError("the lease is not held")
     _shorten(run.path / "train.log")
-    with open(run.path / "train.log", "ab") as log:
+    with open_to_append(run.path / "train.log") as log:
         arguments = ["engine.training.worker", str(run.path), str(lease.descriptor)]
         start_module(arguments, log, lease.descriptor, {"PYTHONUNBUFFERED": "1"})
 
@@ -105,9 +111,9 @@ def _spawn(run: Run, lease: Lease) -> None:
 def _shorten(log: Path) -> None:
     """Keep the end of a log that has grown large: however often a run is resumed, what it prints stays bounded."""
     if log.is_file() and log.stat().st_size > 2 * _LOG_BYTES:
-        with open(log, "rb") as file, replacing(log) as temporary:
+        with open(log, "rb") as file:
             file.seek(-_LOG_BYTES, os.SEEK_END)
-            temporary.write_bytes(file.read())
+            write_bytes(log, file.read())
 
 
 def stop(run: Run) -> None:
@@ -169,25 +175,23 @@ def _ask(run: Run, what: str) -> None:
 
 def _mark(run: Run, word: str) -> None:
     # Whole or absent: the process reads the word as soon as the marker is there.
-    with replacing(run.path / "stop", make_folder=False) as marker:
-        marker.write_text(word)
+    write_text(run.path / "stop", word, make_folder=False)
 
 
 def new_folder(preset: str, document: dict[str, Any]) -> Path:
     """`runs/<preset>-<number>` with its config.json; the number is above every one that was given: a name never comes back."""
-    folder = runs_dir()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = create_folder(runs_dir())
     with locked(folder / ".lock"):
         last = read_json(folder / ".last-number")
         given = [last if isinstance(last, int) else 0, *(_number(path.name) for path in folder.iterdir())]
         path = folder / f"{preset}-{max(given) + 1}"
-        path.mkdir()
         write_json(folder / ".last-number", max(given) + 1)
+        create_folder(path, fresh=True)
     try:
-        (path / "lease").touch()
+        touch(path / "lease")
         write_json(path / "config.json", document, durable=True)
     except OSError:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
         raise
     return path
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from engine.files import errors_of
+
 _ATTEMPTS = 20
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -36,7 +38,8 @@ class Lease:
     def take(self) -> bool:
         """Take the lock if it is free; what the last holder signed stays."""
         for _ in range(_ATTEMPTS):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            with errors_of(self.path):
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_file(descriptor, self.path):
@@ -67,7 +70,8 @@ class Lease:
     def clear(self) -> None:
         """Strike out the signature."""
         if self.descriptor is not None:
-            os.ftruncate(self.descriptor, 0)
+            with errors_of(self.path):
+                os.ftruncate(self.descriptor, 0)
 
     def release(self) -> None:
         """An orderly end: an empty file tells it from the end of a process that had no time for that."""
@@ -101,7 +105,7 @@ def is_held(path: Path) -> bool:
             return False
     except BlockingIOError:
         return True
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # there is none, or it cannot be looked at
         return False
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import UserError
-from engine.files import fsync_file, read_json, replacing, write_json
+from engine.files import fsync_file, read_json, remove, replacing, write_json
 
 _BLOCK = 4096  # rows a product: 20 MB at 1,280 features
 _ATTEMPTS = 3
@@ -182,8 +182,8 @@ def write(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> In
     # Written last: what it names is whole.
     write_json(folder / _DOCUMENT, {**document, "images": kept.shape[1], "features": features}, durable=True)
     for old in (file for file in folder.glob("*.f32") if file.stem != digest):
-        old.unlink(missing_ok=True)
-        old.with_suffix(".ids.npy").unlink(missing_ok=True)
+        remove(old)
+        remove(old.with_suffix(".ids.npy"))
     return _opened(folder, read_json(folder / _DOCUMENT))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
-from engine.files import write_json
+from engine.files import remove, write_json
 from engine.home import home
 from engine.transforms import TRANSFORMS, Transform
 
@@ -162,7 +162,7 @@ def delete(name: str) -> None:
     """Forget a saved pipeline. Runs keep theirs: a run's configuration holds the steps."""
     if name not in saved_names():
         raise UserError(f"There is no saved pipeline {name!r}.", f"Saved: {', '.join(saved_names()) or 'none'}.")
-    _file(name).unlink(missing_ok=True)
+    remove(_file(name))
 
 
 def saved_names() -> list[str]:

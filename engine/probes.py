@@ -15,7 +15,7 @@ from engine.config import Config
 from engine.data.datasets import dataset
 from engine.errors import UserError
 from engine.estimates import measured_fields
-from engine.files import read_json, write_json
+from engine.files import create_folder, open_to_append, read_json, remove, write_json
 from engine.home import cache_dir
 from engine.lease import Lease, holder, is_held
 
@@ -46,6 +46,7 @@ def start(kind: str, config: Config) -> str:
     """Start the probe's process, unless it runs already; its id. Raises UserError for a configuration that cannot be measured."""
     check(kind, config)
     name = identity(kind, config)
+    create_folder(cache_dir(kind))
     lease = Lease(file_of(kind, name).with_suffix(".lease"))
     if lease.take():
         try:
@@ -85,5 +86,6 @@ def file_of(kind: str, name: str) -> Path:
 
 
 def _spawn(kind: str, name: str, lease: Lease) -> None:
-    with open(file_of(kind, name).with_suffix(".log"), "wb") as log:
+    remove(file_of(kind, name).with_suffix(".log"))
+    with open_to_append(file_of(kind, name).with_suffix(".log")) as log:
         start_module(["engine.training.probe", kind, name, str(lease.descriptor)], log, lease.descriptor)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import UserError
-from engine.files import read_json, replacing, write_json
+from engine.files import read_json, remove, write_bytes, write_json
 from engine.neighbours import Index, apart, graph, nearest
 
 LIMIT = 30_000  # points: what a browser draws and drags smoothly
@@ -153,12 +153,11 @@ def make(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: 
     }
     content = io.BytesIO()
     np.savez(content, ids=index.ids[rows], marks=index.marks[rows], xy=xy, near=near)
-    with replacing(folder / f"map-{version}.npz") as temporary:
-        temporary.write_bytes(content.getvalue())
+    write_bytes(folder / f"map-{version}.npz", content.getvalue())
     write_json(folder / _DOCUMENT, document, durable=True)
     for old in folder.glob("map-*.npz"):
         if old.name != f"map-{version}.npz":
-            old.unlink(missing_ok=True)
+            remove(old)
     return Map(index.ids[rows], index.marks[rows], xy, near, document)
 
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.files import locked
+from engine.files import create_folder, locked, remove, touch
 from engine.lease import is_held
 
 SLOTS = "SCENESCOPE_SLOTS"
@@ -26,21 +26,21 @@ def slots() -> int:
 def join(run_path: Path) -> None:
     """Queue up behind everybody. The caller holds the run's lease, or its ticket counts for nothing."""
     folder = _folder(run_path)
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     with locked(folder / ".lock"):
         tickets = _tickets(folder)
         # Of runs that are dead, and this run's own from an earlier life: swept here alone, where nobody can queue up meanwhile.
         for number, run_id in tickets:
             if run_id == run_path.name or not is_held(run_path.parent / run_id / "lease"):
-                (folder / _name(number, run_id)).unlink(missing_ok=True)
+                remove(folder / _name(number, run_id))
         last = max((number for number, _ in tickets), default=0)
-        (folder / _name(last + 1, run_path.name)).touch()
+        touch(folder / _name(last + 1, run_path.name))
 
 
 def leave(run_path: Path) -> None:
     for number, run_id in _tickets(_folder(run_path)):
         if run_id == run_path.name:
-            (_folder(run_path) / _name(number, run_id)).unlink(missing_ok=True)
+            remove(_folder(run_path) / _name(number, run_id))
 
 
 def ahead(run_path: Path) -> list[str] | None:

@@ -40,6 +40,7 @@ class Status:
     error: str = ""
     hint: str = ""
     updated: float = 0.0
+    waiting: bool = False  # for room on a full disk, as `detail` says; it goes on by itself
 
     @property
     def active(self) -> bool:
@@ -48,7 +49,7 @@ class Status:
     @property
     def word(self) -> str:
         """The state as people read it."""
-        return PAUSED if self.paused else self.state
+        return PAUSED if self.paused else "waiting" if self.waiting and self.active else self.state
 
     @property
     def paused(self) -> bool:
@@ -259,6 +260,7 @@ def summary(run: Run) -> dict[str, Any]:
         "created": run.created,
         "state": status.state,
         "detail": status.detail,
+        "waiting": status.waiting and status.active,
         "progress": round(status.progress, 4),
         "eta": status.eta,
         "error": status.error,

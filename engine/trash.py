@@ -1,12 +1,11 @@
 """Deleting runs so that it can be undone: `runs/.trash/<id>/` until it is emptied, by command or after a month."""
 
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.files import read_json, write_json
+from engine.files import create_folder, move, read_json, remove, remove_folder, write_json
 from engine.home import runs_dir
 from engine.lease import Lease
 from engine.runs import Run, run
@@ -43,8 +42,8 @@ def delete(condemned: Run) -> None:
         write_json(condemned.path / _NOTE, {"time": time.time()})
         target = _folder() / condemned.id
         # Ids never come back, but a directory can be put back by hand.
-        shutil.rmtree(target, ignore_errors=True)
-        condemned.path.rename(target)
+        remove_folder(target)
+        move(condemned.path, create_folder(_folder()) / condemned.id)
     finally:
         lease.hand_over()
     empty(DAYS)
@@ -58,14 +57,14 @@ def restore(run_id: str) -> Run:
     target = runs_dir() / run_id
     if target.exists():
         raise UserError(f"There is a run {run_id!r} already.", "Delete that one first.")
-    found.path.rename(target)
-    (target / _NOTE).unlink(missing_ok=True)
+    move(found.path, target)
+    remove(target / _NOTE)
     return run(run_id)
 
 
 def deleted() -> list[Deleted]:
     """What the trash holds, the last deleted first."""
-    found = [_entry(path) for path in _folder().iterdir() if path.is_dir()]
+    found = [_entry(path) for path in _folder().iterdir() if path.is_dir()] if _folder().is_dir() else []
     return sorted(found, key=lambda entry: entry.when, reverse=True)
 
 
@@ -74,14 +73,12 @@ def empty(older_than_days: float = 0.0) -> list[str]:
     limit = time.time() - 86_400 * older_than_days
     gone = [entry for entry in deleted() if entry.when <= limit]
     for entry in gone:
-        shutil.rmtree(entry.path, ignore_errors=True)
+        remove_folder(entry.path)
     return [entry.id for entry in gone]
 
 
 def _folder() -> Path:
-    folder = runs_dir() / ".trash"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return runs_dir() / ".trash"
 
 
 def _entry(path: Path) -> Deleted:

@@ -1,8 +1,6 @@
 """What was decided: the log, its conflicts, and its travels."""
 
-import tempfile
 import time
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -79,10 +77,7 @@ def _import(of: Subject) -> None:
         return
 
     def merge() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "uploaded.jsonl"
-            file.write_bytes(given.getvalue())
-            merged = merging.merge(of.data, file)
+        merged = merging.merge_content(of.data, given.name, given.getvalue())
         st.toast(f"{merged.added:,} entries came in, {merged.known:,} were here already.", icon=":material/upload:")
         for sentence in merged.left_out[:3]:
             st.toast(words.literal(sentence), icon=":material/report:")

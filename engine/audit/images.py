@@ -15,7 +15,7 @@ _QUERY = f"SELECT {', '.join(_COLUMNS)} FROM images WHERE state = 'ok' ORDER BY 
 
 def audited(data: Dataset) -> pd.DataFrame:
     """Every readable image, by id: columns id, path, raw, class, split, hash, width, height, bytes and the measured properties."""
-    with data.catalog.connect() as connection:
+    with data.catalog.reading() as connection:
         table = pd.DataFrame(connection.execute(_QUERY).fetchall(), columns=list(_COLUMNS))
     return table.astype(dict.fromkeys(MEASURED, float))
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from engine.audit.findings import KINDS, Finding, frame, from_document
 from engine.data.datasets import Dataset
-from engine.files import read_json, replacing, write_json
+from engine.files import read_json, remove, replacing, write_json
 from engine.home import data_dir
 from engine.jobs import Job
 from engine.memo import unless_changed
@@ -112,7 +112,7 @@ def keep(
     # Removed after the document that named them: a reader in between finds none, and no wrong one.
     for old in at.glob("probabilities-*.npz"):
         if old.stem != values:
-            old.unlink(missing_ok=True)
+            remove(old)
     return _read(at / _DOCUMENT)
 
 

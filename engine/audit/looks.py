@@ -34,6 +34,7 @@ class Looks:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._kept = Contents((folder or cache_dir("audit")) / f"looks-{SIDE}.sqlite", "looks", ["pixels", "small"])
+        self._held: dict[str, tuple[bytes, bytes]] = {}  # what a disk without room has not taken
 
     def complete(self, files: Sequence[Path], contents: Sequence[str], report: Callable[[int, int], None]) -> None:
         """Look at the contents that are not known yet; a file that cannot be read any more, or holds another, is passed over."""
@@ -47,15 +48,17 @@ class Looks:
                 for content, look in pool.map(_look, waiting[start : start + _CHUNK]):
                     looked += [(content, *look)] if look else []
                     report(had := had + 1, len(contents))
-                self._kept.put(looked)
+                if not self._kept.put(looked):
+                    self._held.update((content, look) for content, *look in looked)
 
     def pixels(self, contents: Sequence[str]) -> dict[str, bytes]:
         """The hash of the pixels of each content that is known."""
-        return dict(self._kept.get(contents, "pixels"))
+        held = {content: self._held[content][0] for content in contents if content in self._held}
+        return dict(self._kept.get(contents, "pixels")) | held
 
     def pictures(self, contents: Sequence[str]) -> np.ndarray:
         """The small grey pictures of these contents, all of which are known: (n, SIDE, SIDE) uint8."""
-        small = dict(self._kept.get(contents, "small"))
+        small = dict(self._kept.get(contents, "small")) | {content: look[1] for content, look in self._held.items()}
         return _stacked([small[content] for content in contents])
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.batch.store import Batch
-from engine.files import replacing
+from engine.files import create_folder, replacing
 from engine.judgement import Judge
 from engine.runs import Run
 
@@ -90,8 +90,8 @@ def rows(numbers: list[int], answers: list["Answer"], judge: Judge) -> pd.DataFr
 def _write(batch: Batch, run: Run, rows: pd.DataFrame) -> None:
     # A batch that was deleted meanwhile stays deleted.
     folder = _folder(batch, run)
-    folder.parent.mkdir(exist_ok=True)
-    folder.mkdir(exist_ok=True)
+    create_folder(folder.parent, parents=False)
+    create_folder(folder, parents=False)
     table = pa.Table.from_pandas(rows, preserve_index=False)
     with replacing(folder / f"{rows['number'].iloc[0]:06d}-{len(rows)}.parquet", make_folder=False) as temporary:
         pq.write_table(table, temporary, compression="zstd")

@@ -7,7 +7,6 @@ that came with a picture is text and no place. The pictures of a folder on this 
 import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from engine.data.images import EXTENSIONS
 from engine.data.layouts import displayable
 from engine.data.walk import pictures_below
 from engine.errors import UserError
-from engine.files import content_hash, read_json, write_json
+from engine.files import content_hash, create_folder, read_json, remove, remove_folder, write_bytes, write_json
 from engine.home import home
 from engine.intake import Item, class_of
 from engine.memo import unless_changed
@@ -76,8 +75,8 @@ class Batch:
 
     def delete(self) -> None:
         """Remove the answers and what was uploaded; a folder of the person's own is not touched."""
-        (self.path / _DOCUMENT).unlink(missing_ok=True)
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove(self.path / _DOCUMENT)
+        remove_folder(self.path)
 
     @property
     def _description(self) -> "_Description":
@@ -96,18 +95,18 @@ def keep(title: str, uploads: Iterable[Item]) -> Batch:
     batch = _new()
     listed = []
     try:
-        (batch.path / "files").mkdir()
+        create_folder(batch.path / "files")
         for number, (name, content, reason) in enumerate(uploads):
             extension = os.path.splitext(name)[1].lower()  # noqa: PTH122 - text, and no path
             kept = f"files/{number:06d}{extension if extension in EXTENSIONS else ''}"
             if not reason:
-                (batch.path / kept).write_bytes(content)
+                write_bytes(batch.path / kept, content)
             listed.append([name, kept, "" if reason else content_hash(content), reason])
         if not listed:
             raise UserError("There are no pictures in what was given.", "Choose image files, a folder or a zip of them.")
         return _finish(batch, title, listed)
     except BaseException:
-        batch.delete()
+        remove_folder(batch.path)
         raise
 
 
@@ -124,7 +123,11 @@ def keep_folder(folder: Path) -> Batch:
         )
     batch = _new()
     listed = [[displayable(os.path.relpath(file, folder))[0], os.fspath(file), "", ""] for file in files]
-    return _finish(batch, displayable(os.fspath(folder))[0], listed)
+    try:
+        return _finish(batch, displayable(os.fspath(folder))[0], listed)
+    except BaseException:
+        remove_folder(batch.path)
+        raise
 
 
 def batch(batch_id: str) -> Batch:
@@ -162,7 +165,7 @@ def _new() -> Batch:
     _make_room()
     identity = secrets.token_hex(8)
     path = _folder() / identity
-    path.mkdir(parents=True)
+    create_folder(path, fresh=True)
     return Batch(identity, path)
 
 

@@ -1,6 +1,7 @@
 """The command line. Results go to standard output, progress and errors to standard error; a user's mistake exits with 2."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,7 @@ from engine.cli import (
     training,
 )
 from engine.cli.output import print_json
+from engine.disk import disk_error
 from engine.errors import UserError
 
 # In the order of the help.
@@ -37,17 +39,29 @@ _FAMILIES = (
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
-        return args.command(args) or 0
+        code = args.command(args) or 0
+        sys.stdout.flush()
+        return code
     except UserError as error:
-        print("\n".join(filter(None, [error.message, error.hint])), file=sys.stderr)
-        if getattr(args, "json", False):
-            print_json({"error": error.message, "hint": error.hint})
-        return 2
+        return _refuse(args, error)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        # Of a library that writes by itself: a download, or the standard output on a full disk.
+        if (problem := disk_error(error)) is None:
+            raise
+        return _refuse(args, problem)
+
+
+def _refuse(args: argparse.Namespace, error: UserError) -> int:
+    with contextlib.suppress(OSError):  # the output's disk may be the one that is full
+        print("\n".join(filter(None, [error.message, error.hint])), file=sys.stderr)
+        if getattr(args, "json", False):
+            print_json({"error": error.message, "hint": error.hint})
+    return 2
 
 
 def parser() -> argparse.ArgumentParser:

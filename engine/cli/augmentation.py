@@ -6,7 +6,7 @@ from pathlib import Path
 from engine import pipelines, runs
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.errors import UserError
-from engine.files import file_name
+from engine.files import create_folder, file_name, replacing
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -74,10 +74,11 @@ def _augment(args: argparse.Namespace) -> None:
         raise UserError(f"{args.image} cannot be read: {error}.") from error
     drawn = draws(torch.from_numpy(square.copy()).permute(2, 0, 1), described, args.draws, args.seed)
     folder = Path(args.out).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     files = [folder / file_name("", source.stem, f"-{number:04d}.png") for number in range(args.draws)]
     for file, image in zip(files, drawn, strict=True):
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file)
+        with replacing(file) as temporary:
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(temporary, "PNG")
     document = {"image": str(source), "pipeline": described.to_document(), "seed": args.seed, "files": [str(f) for f in files]}
     print_json(document) if args.json else print(f"{args.draws} draws of {described.recipe} are in {folder}.")
 

@@ -8,7 +8,7 @@ from engine import runs
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
 from engine.errors import UserError
 from engine.explain.methods import DEFAULT, METHODS
-from engine.files import file_name
+from engine.files import create_folder, file_name, replacing
 from engine.robustness import measuring, store, summary
 from engine.robustness.corruptions import CORRUPTIONS
 from engine.runs import Run
@@ -49,7 +49,7 @@ def _explain(args: argparse.Namespace) -> int:
 
     (files, unused), folder = expand_and_report(args.images), Path(args.out)
     answering = model.load(run.path)
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     show, said = progress_line("explaining"), []
     for number, file in enumerate(files):
         try:
@@ -109,7 +109,8 @@ def _explained(answering: "Model", file: Path, wanted: list[int], method: str, f
 def _save(file: Path, picture: Any) -> str:
     from PIL import Image
 
-    Image.fromarray(picture).save(file)
+    with replacing(file) as temporary:
+        Image.fromarray(picture).save(temporary, "PNG")
     return str(file)
 
 

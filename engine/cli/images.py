@@ -7,7 +7,7 @@ from engine.errors import UserError
 
 def image_of(data: Dataset, said: str) -> Row:
     """The image by its path in the dataset, or by its id."""
-    with data.catalog.connect() as connection:
+    with data.catalog.reading() as connection:
         known = connection.execute("SELECT id FROM images WHERE path = ?", (said,)).fetchone()
     image = known[0] if known else int(said) if said.isdecimal() and len(said) < 19 else 0
     row = data.catalog.get(image)

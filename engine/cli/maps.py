@@ -11,6 +11,7 @@ from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 from engine.errors import UserError
+from engine.files import replacing
 from engine.text_output import csv_cell, one_line
 
 
@@ -58,7 +59,7 @@ def _map(args: argparse.Namespace) -> None:
 
 def _write_points(data: Dataset, drawn: "Map", file: Path) -> None:  # noqa: F821
     rows = data.catalog.rows(drawn.ids.tolist())
-    with open(file, "w", newline="", encoding="utf-8") as sink:
+    with replacing(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as sink:
         writer = csv.writer(sink)
         writer.writerow(["id", "path", "class", "split", "x", "y"])
         for image, (x, y) in zip(drawn.ids.tolist(), drawn.xy.tolist(), strict=True):

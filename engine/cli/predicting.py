@@ -191,15 +191,17 @@ def _write_overlays(answering: "Model", files: list[Path], found: pd.DataFrame, 
 
     from engine.data.images import load_square
     from engine.explain.cam import heatmaps, overlay
+    from engine.files import create_folder, replacing
 
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     written = {}
     for row in found[found["error"] == ""].itertuples():
         square = load_square(files[row.number], answering.meta.image_size)
         picture = overlay(square, heatmaps(answering, square, [answering.meta.classes.index(row.predicted)])[0])
         # The number keeps images of one name, from several folders, apart.
         path = folder / file_name(f"{row.number:04d}-", files[row.number].stem, "-grad-cam.png")
-        Image.fromarray(picture).save(path)
+        with replacing(path) as temporary:
+            Image.fromarray(picture).save(temporary, "PNG")
         written[row.number] = str(path)
     return written
 

@@ -54,7 +54,7 @@ def _list(args: argparse.Namespace) -> None:
         print("There are no runs yet. Start one with: python -m engine train --dataset demo")
         return
     rows = [
-        [s["id"], s["name"], s["dataset"], s["model"], s["preset"], s["state"], _score(s["results"]), ", ".join(s["tags"])]
+        [s["id"], s["name"], s["dataset"], s["model"], s["preset"], _state(s), _score(s["results"]), ", ".join(s["tags"])]
         for s in summaries
     ]
     print_table(["id", "name", "dataset", "model", "preset", "state", "test macro F1 (95%)", "tags"], rows)
@@ -66,6 +66,10 @@ def _list(args: argparse.Namespace) -> None:
 def _standing(run: Run, ranking: best_run.Ranking) -> dict[str, bool]:
     """Whether the run is the best of its dataset by validation, or not distinguishable from that one."""
     return {"best_by_validation": ranking.mark(run) == "best", "not_distinguishable_from_best": ranking.mark(run) == "tied"}
+
+
+def _state(summary: dict) -> str:
+    return "waiting" if summary["waiting"] else summary["state"]
 
 
 def _score(results: dict) -> str:
@@ -81,7 +85,7 @@ def _show(args: argparse.Namespace) -> None:
         print_json(summary)
         return
     called = f" ({summary['name']})" if summary["name"] else ""
-    print(f"{run.id}{called}: {summary['state']} {summary['detail']}")
+    print(f"{run.id}{called}: {run.status.word} {summary['detail']}")
     score = _score(summary["results"])
     said = [summary["error"], summary["hint"], score and f"test macro F1 {score}", summary["note"], ", ".join(summary["tags"])]
     for text in filter(None, said):

@@ -77,7 +77,7 @@ def _heed_interruptions(run: Run) -> list[int]:
 
 def _follow(args: argparse.Namespace, run: Run) -> int:
     """Show the run's progress until it ends: 0 where it finished, 2 where it did not."""
-    offset, shown = 0, ""
+    offset, shown, waited = 0, "", ""
     while True:
         status = run.status
         events, offset = run.events(offset)
@@ -86,6 +86,9 @@ def _follow(args: argparse.Namespace, run: Run) -> int:
                 print(_line(event), file=sys.stderr)
         eta = f", {status.eta:.0f} s left" if status.eta else ""
         line = f"{status.state}: {status.detail} {status.progress:.0%}{eta}"
+        if status.waiting and status.detail != waited:
+            waited = status.detail
+            print(f"\nWaiting: {waited} {status.hint}", file=sys.stderr, flush=True)
         if sys.stderr.isatty() and status.active and line != shown:
             print(f"\r{line}    ", end="", file=sys.stderr, flush=True)
             shown = line

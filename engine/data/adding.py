@@ -1,6 +1,6 @@
 """Adding a dataset in the background: a process of its own, whose progress stands in a file."""
 
-import sqlite3
+import contextlib
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -8,13 +8,12 @@ from pathlib import Path
 
 from engine.children import start_module
 from engine.data import analysis, datasets
-from engine.errors import UserError
-from engine.files import read_json, write_json
+from engine.errors import DiskError, UserError
+from engine.files import create_folder, overwrite_json, read_json, remove, write_json
 from engine.home import data_dir
 from engine.lease import Lease
 
 _INTERVAL = 0.2  # seconds between two updates of the file
-_MEND = "Free some space, or mend the rights; then add it again."
 
 
 @dataclass(frozen=True)
@@ -34,17 +33,19 @@ class Adding:
 def start(source: str, name: str | None = None) -> str:
     """Add the dataset in a process of its own; its name. Raises UserError for what can be told at once."""
     name = datasets.check_source(source, name)
-    try:
-        lease = Lease(datasets.lease(name))
-        if lease.take():
-            try:
-                _write(Adding(name, source))
-                _spawn(source, name, lease)
-            finally:
-                lease.hand_over()
-    except OSError as error:
-        raise UserError(f"{name!r} cannot be added: {error.strerror} ({error.filename}).", _MEND) from error
+    lease = Lease(_made_lease(name))
+    if lease.take():
+        try:
+            _write(Adding(name, source))
+            _spawn(source, name, lease)
+        finally:
+            lease.hand_over()
     return name
+
+
+def _made_lease(name: str) -> Path:
+    create_folder(datasets.lease(name).parent)
+    return datasets.lease(name)
 
 
 def _spawn(source: str, name: str, lease: Lease) -> None:
@@ -60,7 +61,7 @@ def pending() -> list[Adding]:
 
 
 def dismiss(name: str) -> None:
-    _file(name).unlink(missing_ok=True)
+    remove(_file(name))
 
 
 def _judged(file: Path) -> Adding | None:
@@ -85,7 +86,7 @@ def _read(file: Path) -> Adding | None:
 
 def main(source: str, name: str, descriptor: int | None = None) -> int:
     """Add the dataset; `descriptor`: of the lease, where the process that started this one has taken it."""
-    lease = Lease(datasets.lease(name))
+    lease = Lease(_made_lease(name))
     if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
         return 0
     last = 0.0
@@ -94,28 +95,28 @@ def main(source: str, name: str, descriptor: int | None = None) -> int:
         nonlocal last
         if time.monotonic() - last > _INTERVAL:
             last = time.monotonic()
-            _write(Adding(name, source, done=done, total=total))
+            with contextlib.suppress(DiskError):  # the catalog may find room where this does not: it is only told
+                _write(Adding(name, source, done=done, total=total))
 
     try:
         datasets.add(source, name, progress)
         dismiss(name)
     except UserError as error:
         return _fail(name, source, error.message, error.hint)
-    except (OSError, sqlite3.OperationalError) as error:
-        where = f" ({error.filename})" if getattr(error, "filename", None) else ""
-        return _fail(name, source, f"{getattr(error, 'strerror', None) or error}{where}.", _MEND)
     except Exception as error:
         _fail(name, source, f"Unexpected {type(error).__name__}: {error}", "")
         raise
     finally:
-        datasets.lease(name).unlink(missing_ok=True)
+        with contextlib.suppress(DiskError):
+            remove(datasets.lease(name))
         lease.release()
     # The dataset is there; what follows only spares a page its waiting.
     return analysis.job(name).run(lambda report: analysis.analyse(datasets.dataset(name), report))
 
 
 def _fail(name: str, source: str, message: str, hint: str) -> int:
-    _write(Adding(name, source, "failed", message=message, hint=hint))
+    with contextlib.suppress(DiskError):
+        overwrite_json(_file(name), asdict(Adding(name, source, "failed", message=message, hint=hint)) | {"updated": time.time()})
     return 2
 
 

@@ -1,5 +1,6 @@
 """The mean image of a class: what its pictures have in common, position by position."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.loading import decoded_batches
+from engine.errors import DiskError
 from engine.files import replacing
 from engine.home import cache_dir
 
@@ -61,6 +63,6 @@ def _kept(file: Path, images: list[Path]) -> tuple[np.ndarray, int] | None:
         return None
     image = (total / n).round().astype(np.uint8)
     if n == len(images):  # one that cannot be read may be mended
-        with replacing(file) as temporary, open(temporary, "wb") as sink:
+        with contextlib.suppress(DiskError), replacing(file, needed=image.nbytes) as temporary, open(temporary, "wb") as sink:
             np.savez(sink, image=image, n=n)
     return image, n

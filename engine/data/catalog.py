@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from engine import database
 from engine.data import columns, overlay, selections
 from engine.data.answers import answers
 from engine.data.columns import Columns
 from engine.data.filters import Filter
 from engine.data.properties import MEASURED
-from engine.data.sealing import UNLEARNABLE, seal, touch
+from engine.data.sealing import UNLEARNABLE, digest_of, seal, touch
 from engine.data.view import View, view
+from engine.errors import DiskError
 
 ALL = Filter()
 _TRAIN = Filter(splits=("train",))
@@ -99,31 +101,52 @@ class Catalog:
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.file, timeout=30)
+        """A transaction that may write; the catalog is made where it is missing. Raises DiskError where it cannot be written."""
+        with database.writing(self.file, self._bring_up) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for queries, on any disk. Raises UserError where the catalog is missing or damaged."""
+        connection = database.open_for_reading(self.file)
         try:
-            connection.execute("PRAGMA synchronous=NORMAL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] < len(_ADDITIONS):
-                _migrate(connection)
-            overlay.catch_up(connection, self.file)
-            with connection:
+            with database.errors_of(self.file):
+                if _is_old(connection) or overlay.is_behind(connection, self.file):
+                    connection.close()
+                    connection = self._brought_up()
                 yield connection
         finally:
             connection.close()
 
+    def _brought_up(self) -> sqlite3.Connection:
+        """With what an earlier version's catalog lacks and what was decided since: in the file, or in memory where that is not to be."""
+        try:
+            with self.connect():
+                pass
+            return database.open_for_reading(self.file)
+        except DiskError:
+            version = overlay.log_of(self.file).version()
+            return database.memory_copy(self.file, self._bring_up, version)
+
+    def _bring_up(self, connection: sqlite3.Connection) -> None:
+        if _is_old(connection):
+            _migrate(connection)
+        overlay.catch_up(connection, self.file)
+
     def get(self, image_id: int) -> Row | None:
-        with self.connect() as connection:
+        with self.reading() as connection:
             found = connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (image_id,)).fetchone()
         return Row(*found) if found else None
 
     def rows(self, ids: Sequence[int]) -> dict[int, Row]:
         """The rows of these ids, those that exist."""
-        with self.connect() as connection:
+        with self.reading() as connection:
             found = (connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (int(i),)).fetchone() for i in ids)
             return {row[0]: Row(*row) for row in found if row}
 
     def copies(self, content: str) -> list[Row]:
         """The rows whose file has this content hash, by id."""
-        with self.connect() as connection:
+        with self.reading() as connection:
             found = connection.execute(f"SELECT {COLUMNS} FROM images WHERE hash = ? ORDER BY id", (content,))
             return [Row(*row) for row in found]
 
@@ -133,7 +156,7 @@ class Catalog:
 
     def columns(self) -> Columns:
         """The catalog's numbers as arrays, as they are now."""
-        return columns.load(self.file, self.generation(), self.connect)
+        return columns.load(self.file, self.generation(), self.reading)
 
     def view(self, wanted: Filter = ALL) -> View:
         """The images that match: their number, counts, histograms, pages of ids. Milliseconds at a million images."""
@@ -179,24 +202,24 @@ class Catalog:
 
     def unmeasured(self) -> int:
         """How many readable images have no properties: those of an earlier version's catalog, until `engine.data.analysis` ran."""
-        with self.connect() as connection:
+        with self.reading() as connection:
             return connection.execute(f"SELECT count(*) FROM {_UNMEASURED}").fetchone()[0]
 
     def unmeasured_rows(self, after: int, limit: int) -> list[Row]:
         """The first of them with an id above `after`."""
         query = f"SELECT {COLUMNS} FROM {_UNMEASURED} AND id > ? ORDER BY id LIMIT ?"
-        with self.connect() as connection:
+        with self.reading() as connection:
             return [Row(*row) for row in connection.execute(query, (after, limit))]
 
     def meta(self, key: str) -> str | None:
-        with self.connect() as connection:
+        with self.reading() as connection:
             row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
     def frame(self, split: str) -> pd.DataFrame:
         """The readable images of one split, by id: columns id, path, class, hash (and raw, for `Row.file`)."""
         query = "SELECT id, path, raw, class, hash FROM images WHERE state = 'ok' AND split = ? ORDER BY id"
-        with self.connect() as connection:
+        with self.reading() as connection:
             return pd.DataFrame(connection.execute(query, (split,)).fetchall(), columns=["id", "path", "raw", "class", "hash"])
 
     def files(self, frame: pd.DataFrame) -> list[Path]:
@@ -206,14 +229,14 @@ class Catalog:
     def problems(self) -> pd.DataFrame:
         """Files that are not used, with the reason: columns id, path, state, reason."""
         query = "SELECT id, path, state, reason FROM images WHERE state IN ('quarantined', 'missing') ORDER BY path"
-        with self.connect() as connection:
+        with self.reading() as connection:
             return pd.DataFrame(connection.execute(query).fetchall(), columns=["id", "path", "state", "reason"])
 
     def unused_rows(self, most: int) -> list[tuple[str, str, int, list[str]]]:
         """State, reason, number and the first `most` paths of the files that are not used; without those a person excluded."""
         counts = "SELECT state, reason, count(*) FROM images WHERE state IN ('quarantined', 'missing', 'ignored') GROUP BY state, reason"
         paths = "SELECT path FROM images WHERE state = ? AND reason = ? ORDER BY path LIMIT ?"
-        with self.connect() as connection:
+        with self.reading() as connection:
             return [
                 (state, reason, n, [row[0] for row in connection.execute(paths, (state, reason, most))])
                 for state, reason, n in connection.execute(counts).fetchall()
@@ -224,7 +247,7 @@ class Catalog:
         query = (
             "SELECT DISTINCT class FROM images WHERE state = 'quarantined' AND reason = ? AND class IS NOT NULL ORDER BY class"
         )
-        with self.connect() as connection:
+        with self.reading() as connection:
             return [row[0] for row in connection.execute(query, (UNLEARNABLE,))]
 
     def classes(self) -> tuple[str, ...]:
@@ -235,15 +258,23 @@ class Catalog:
         """A hash over the content, class and split of every image in use, whatever the files' order or place."""
         known = self.meta("fingerprint")
         if known is None and self.meta("labels"):
-            with self.connect() as connection:
-                connection.execute("BEGIN IMMEDIATE")
-                return seal(connection)
+            try:
+                with self.connect() as connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return seal(connection)
+            except DiskError:
+                with self.reading() as connection:
+                    return digest_of(connection)
         return known or ""
 
     def labels(self) -> str:
         """The version of the label log that the rows say (`engine.labels`)."""
-        with self.connect() as connection:
+        with self.reading() as connection:
             return overlay.laid(connection)
+
+
+def _is_old(connection: sqlite3.Connection) -> bool:
+    return connection.execute("PRAGMA user_version").fetchone()[0] < len(_ADDITIONS)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -21,6 +21,7 @@ from engine.data.class_names import in_natural_order
 from engine.data.layouts import SPLITS
 from engine.data.overlay import EDITS
 from engine.data.properties import MEASURED, PROPERTIES
+from engine.errors import DiskError
 from engine.files import replacing
 
 Connect = Callable[[], AbstractContextManager[sqlite3.Connection]]
@@ -40,9 +41,7 @@ class Columns:
     -1 is none.
     """
 
-    def __init__(self, file: Path) -> None:
-        with pa.memory_map(str(file)) as source:
-            table = pa.ipc.open_file(source).read_all()
+    def __init__(self, table: pa.Table) -> None:
         metadata = table.schema.metadata or {}
         self.generation = metadata[b"generation"].decode()
         self.format = metadata[b"format"].decode()
@@ -119,14 +118,14 @@ def load(catalog: Path, generation: str, connect: Connect) -> Columns:
 
 def _opened(catalog: Path, generation: str) -> Columns | None:
     with contextlib.suppress(OSError, pa.ArrowInvalid, KeyError, ValueError):
-        found = Columns(_file(catalog))
+        found = Columns(_mapped(_file(catalog)))
         if found.generation == generation and found.format == _FORMAT:
             return found
     return None
 
 
 def build(catalog: Path, connect: Connect) -> Columns:
-    """Write the columns of `catalog` as it is now, whole or not at all, and open them."""
+    """Write the columns of `catalog` as it is now, whole or not at all, and open them; on a disk that cannot be written, in memory."""
     with connect() as connection:
         connection.execute("BEGIN")  # one moment of the catalog for all queries
         generation = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0]
@@ -135,13 +134,21 @@ def build(catalog: Path, connect: Connect) -> Columns:
         table = _read(connection, {name: i for i, name in enumerate(names)})
     metadata = {"generation": generation, "format": _FORMAT, "names": json.dumps(names)}
     table = table.replace_schema_metadata(metadata)
-    with (
-        replacing(_file(catalog)) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, table.schema) as file,
-    ):
-        file.write_table(table)
-    return Columns(_file(catalog))
+    try:
+        with (
+            replacing(_file(catalog), needed=table.nbytes) as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, table.schema) as file,
+        ):
+            file.write_table(table)
+    except DiskError:  # they are read all the same, and take memory
+        return Columns(table)
+    return Columns(_mapped(_file(catalog)))
+
+
+def _mapped(file: Path) -> pa.Table:
+    with pa.memory_map(str(file)) as source:
+        return pa.ipc.open_file(source).read_all()
 
 
 def _file(catalog: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from engine.data.layouts import Layout, label_table_hint
 from engine.data.scan import Progress, ScanResult, scan
 from engine.data.unused import unused_report
 from engine.errors import UserError
-from engine.files import read_json, write_json
+from engine.files import create_folder, read_json, remove, remove_folder, write_json
 from engine.home import data_dir
 from engine.lease import is_held
 
@@ -87,9 +86,7 @@ def is_being_added(name: str) -> bool:
 
 def lease(name: str) -> Path:
     """The lock of the process that adds this dataset."""
-    folder = data_dir() / ".adding"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name}.lease"
+    return data_dir() / ".adding" / f"{name}.lease"
 
 
 def _found() -> Iterator[tuple[str, Dataset | UserError]]:
@@ -138,14 +135,14 @@ def add(source: str, name: str | None = None, progress: Progress = lambda done, 
     _check_trainable(layout)
     described = known or Dataset(name, layout.root, source, time.time(), synthetic=source == DEMO)
     _start_anew_for_another_folder(described)
-    home.mkdir(parents=True, exist_ok=True)
+    create_folder(home)
     try:
         result = scan(described.catalog, layout, described.seed, progress)
         _check_usable(described, result, layout)
         register(described)
     except UserError:
         if not was_there:
-            shutil.rmtree(home, ignore_errors=True)
+            remove_folder(home)
         raise
     return described, result
 
@@ -155,7 +152,7 @@ def _start_anew_for_another_folder(described: Dataset) -> None:
     file = described.catalog.file
     if file.is_file() and described.catalog.meta("root") not in (None, described.place):
         for part in file.parent.glob("catalog.*"):
-            part.unlink()
+            remove(part)
 
 
 def summary(dataset: Dataset) -> dict[str, Any]:
@@ -205,7 +202,6 @@ def _demo(folder: Path, progress: Progress) -> Path:
     if not folder.is_dir():
         from engine.demo import write_demo
 
-        folder.parent.mkdir(parents=True, exist_ok=True)
         write_demo(folder, progress=progress)
     return folder.resolve()
 

@@ -41,21 +41,29 @@ def log_of(catalog: Path) -> Log:
     return Log(catalog.with_name("labels.jsonl"))
 
 
-def catch_up(connection: sqlite3.Connection, catalog: Path) -> None:
-    """Lay over the catalog what came into the log since; one look at the file where there is nothing new."""
+def is_behind(connection: sqlite3.Connection, catalog: Path) -> bool:
+    """Whether something came into the log that the rows do not say yet; one look at the file where there is nothing new."""
     log = log_of(catalog)
     stamp = log.stamp()
     if _seen.get(catalog) == stamp:
-        return
+        return False
     if laid(connection) != log.version():
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            _bring_up(connection, log)
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
+        return True
     _seen[catalog] = stamp
+    return False
+
+
+def catch_up(connection: sqlite3.Connection, catalog: Path) -> None:
+    """Lay over the catalog what came into the log since."""
+    if not is_behind(connection, catalog):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _bring_up(connection, log_of(catalog))
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
 
 
 def laid(connection: sqlite3.Connection) -> str:

@@ -5,7 +5,6 @@ Its label log is kept: nothing else could make it again.
 
 import os
 import secrets
-import shutil
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from engine.data import analysis
 from engine.data.datasets import KAGGLE, Dataset, dataset, is_being_added, registered
 from engine.data.overlay import log_of
 from engine.errors import UserError
+from engine.files import move, remove_folder, write_bytes
 from engine.home import cache_dir, data_dir
 from engine.labels import worth
 
@@ -32,9 +32,9 @@ def remove(name: str) -> Dataset | None:
     _keep_decisions(name)
     # Gone for everybody in one step; what a crash leaves of it is never listed.
     condemned = data_dir() / f".removed-{name}-{secrets.token_hex(4)}"
-    os.replace(data_dir() / name, condemned)
+    move(data_dir() / name, condemned)
     for folder in (condemned, cache_dir("maps") / name, *_fetched(known)):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
     return known
 
 
@@ -47,8 +47,7 @@ def _keep_decisions(name: str) -> None:
     """Hours of a person's work do not go with a catalog that a scan makes again."""
     log = log_of(data_dir() / name / "catalog.sqlite").file
     if log.is_file() and log.stat().st_size:
-        (data_dir() / ".labels").mkdir(exist_ok=True)
-        shutil.copy2(log, data_dir() / ".labels" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
+        write_bytes(data_dir() / ".labels" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl", log.read_bytes(), durable=True)
 
 
 def _is_damaged(name: str) -> bool:

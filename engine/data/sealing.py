@@ -13,11 +13,17 @@ def touch(connection: sqlite3.Connection) -> None:
 
 
 def seal(connection: sqlite3.Connection) -> str:
-    """Write and return the fingerprint: a hash over the content, class and split of every image in use."""
+    """Write and return the fingerprint."""
+    digest = digest_of(connection)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (digest,))
+    return digest
+
+
+def digest_of(connection: sqlite3.Connection) -> str:
+    """A hash over the content, class and split of every image in use."""
     digest = hashlib.blake2b(digest_size=16)
     for row in connection.execute("SELECT hash, class, split FROM images WHERE state = 'ok' ORDER BY hash, class, split, path"):
         digest.update(repr(row).encode("utf-8", "backslashreplace"))
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (digest.hexdigest(),))
     return digest.hexdigest()
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.errors import DiskError
 from engine.files import replacing, trim_folder
 
 _MAXIMUM = 64 << 20  # bytes of selections a catalog: the least recently used go
+_HELD = 16  # selections in memory
+_held: dict[Path, np.ndarray] = {}
 
 
 def keep(catalog: Path, ids: Iterable[int]) -> str:
@@ -18,10 +21,20 @@ def keep(catalog: Path, ids: Iterable[int]) -> str:
     word = hashlib.blake2b(chosen.tobytes(), digest_size=8).hexdigest()
     file = _file(catalog, word)
     if not file.is_file():
-        with replacing(file) as temporary, open(temporary, "wb") as sink:
-            np.save(sink, chosen)
-        trim_folder(file.parent, _MAXIMUM)
+        try:
+            with replacing(file, needed=chosen.nbytes) as temporary, open(temporary, "wb") as sink:
+                np.save(sink, chosen)
+            trim_folder(file.parent, _MAXIMUM)
+        except DiskError:
+            _remember(file, chosen)
     return word
+
+
+def _remember(file: Path, chosen: np.ndarray) -> None:
+    """Keep it in this process, where the disk cannot: until the server ends, and as long as there are few."""
+    _held[file] = chosen
+    while len(_held) > _HELD:
+        _held.pop(next(iter(_held)))
 
 
 def read(catalog: Path, word: str) -> np.ndarray | None:
@@ -29,7 +42,7 @@ def read(catalog: Path, word: str) -> np.ndarray | None:
     try:
         return np.load(_file(catalog, word)) if re.fullmatch(r"[0-9a-f]{16}", word) else None
     except (OSError, ValueError, EOFError):
-        return None
+        return _held.get(_file(catalog, word))
 
 
 def _file(catalog: Path, word: str) -> Path:

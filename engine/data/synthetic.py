@@ -31,7 +31,6 @@ def synthesize(name: str, rows: int, classes: int = 6, seed: int = 0) -> Dataset
 
 def fill(catalog: Catalog, rows: int, classes: int, seed: int = 0) -> None:
     """Put made-up rows into an empty catalog; the same seed gives the same rows."""
-    catalog.file.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     tones = rng.uniform(0.2, 0.8, classes)
     with catalog.connect() as connection:

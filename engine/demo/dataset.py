@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.demo.scenes import CLASSES, paint
+from engine.files import create_folder, errors_of, move, temporary_folder
 
 Job = tuple[Path, str, int]  # the file, its class, its seed
 QUALITY = 88
@@ -27,15 +25,10 @@ def write_demo(
     one that is there already is replaced. `progress(done, total)` is called after each image.
     """
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        jobs = list(_jobs(draft, seed, train, test, unlabelled))
+    with temporary_folder(folder.parent, f".{folder.name}-") as draft:
+        jobs = list(_jobs(draft / "whole", seed, train, test, unlabelled))
         _write(jobs, progress)
-        draft.chmod(0o755)
         _replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return len(jobs)
 
 
@@ -57,7 +50,7 @@ def _jobs(root: Path, seed: int, train: int, test: int, unlabelled: int) -> Iter
 
 def _write(jobs: list[Job], progress: Callable[[int, int], None] | None) -> None:
     for folder in {path.parent for path, _, _ in jobs}:
-        folder.mkdir(parents=True, exist_ok=True)
+        create_folder(folder)
     pool = ThreadPoolExecutor(max_workers=2)
     try:
         for done, _ in enumerate(pool.map(_save, jobs), start=1):
@@ -69,15 +62,12 @@ def _write(jobs: list[Job], progress: Callable[[int, int], None] | None) -> None
 
 def _save(job: Job) -> None:
     path, kind, seed = job
-    paint(kind, seed).save(path, quality=QUALITY)
+    with errors_of(path):
+        paint(kind, seed).save(path, quality=QUALITY)
 
 
 def _replace(draft: Path, folder: Path) -> None:
-    """Put `draft` where `folder` is; the old content goes only once the new one stands."""
-    if not folder.exists():
-        os.replace(draft, folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    os.replace(folder, old / folder.name)
-    os.replace(draft, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    """Put what is whole in `draft` where `folder` is; the old content goes with the draft, once the new one stands."""
+    if folder.exists():
+        move(folder, draft / "old")
+    move(draft / "whole", folder)

@@ -1,7 +1,6 @@
 """`export`: a run's model as a file of one format, which is there only if it was found to answer as the model does."""
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from engine.export.formats import check
 from engine.export.parity import TOLERANCE, Parity, accuracy_cost, compare
 from engine.export.portable import Portable
 from engine.export.samples import Sample
-from engine.files import replacing
+from engine.files import move, replacing, temporary_folder
 from engine.model import Model
 from engine.runs import Run
 
@@ -71,9 +70,8 @@ def export(run: Run, format: str, file: Path, report: Report = lambda phase, don
     report("reading images", 0, 1)
     images = samples.for_checking(run, said.image_size)
     expected = _answers(exact, images.squares, report, "asking the model")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".handing-over-") as folder:
-        made, extra = _WRITERS[format](run, exact, said, Path(folder), report)
+    with temporary_folder(file.parent, ".handing-over-") as folder:
+        made, extra = _WRITERS[format](run, exact, said, folder, report)
         found = _answers(_opened(made, format), images.squares, report, "asking the file")
         parity = compare(found, expected)
         if format != "int8" and not parity.same:
@@ -82,10 +80,10 @@ def export(run: Run, format: str, file: Path, report: Report = lambda phase, don
                 "It was not kept. Another format may fit this backbone.",
             )
         if format == "bundle":
-            made = bundle.pack(run, said, made, shown, {"parity": str(parity), "on": images.what}, Path(folder))
+            made = bundle.pack(run, said, made, shown, {"parity": str(parity), "on": images.what}, folder)
         size = made.stat().st_size
         with replacing(file, durable=True) as temporary:
-            made.rename(temporary)
+            move(made, temporary)
     as_shown = compare(_answers(shown, images.squares, report, "asking the model as the pages do"), expected)
     return Handed(run.id, format, str(file), size, images.what, parity, as_shown, shown.compute.name, extra)
 

@@ -1,7 +1,6 @@
 """A bundle, or a state-dict file with the name of its architecture, becomes a run."""
 
 import json
-import shutil
 import time
 import zipfile
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from engine.config import configure
 from engine.data.datasets import dataset, datasets
 from engine.errors import UserError
 from engine.export.bundle import META, WEIGHTS
-from engine.files import write_json
+from engine.files import remove_folder, write_json
 from engine.launcher import new_folder
 from engine.network import Classifier
 from engine.runs import Run
@@ -75,7 +74,7 @@ def import_file(
         status = {"state": "finished", "detail": "imported, not scored yet", "progress": 1.0, "updated": time.time()}
         write_json(path / "status.json", status, durable=True)
     except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
         raise
     uncalibrated = "" if file.suffix.lower() == ".zip" else "The file knows no temperature: its probabilities are not calibrated."
     return Imported(Run(path.name, path), tuple(filter(None, (said, uncalibrated))))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.export.formats import FORMATS, check
-from engine.files import read_json, write_json
+from engine.files import read_json, remove, write_json
 from engine.home import runs_dir
 from engine.jobs import Job, Report, Work
 from engine.runs import Run, run
@@ -48,7 +48,7 @@ def make(made: Run, format: str, report: Report) -> None:
     from engine.export.handover import export
 
     folder, model = job(made.id, format).folder, _newest(made)
-    (folder / _RESULT).unlink(missing_ok=True)
+    remove(folder / _RESULT)
     handed = export(made, format, file(made, format), report)
     write_json(folder / _RESULT, {**handed.to_dict(), "model": model})
 

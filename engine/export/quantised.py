@@ -2,13 +2,13 @@
 
 import contextlib
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from engine.export.described import INPUT, Described
+from engine.files import temporary_folder
 
 CALIBRATION = 128  # pictures whose activations set the ranges
 _BATCH = 8
@@ -27,8 +27,8 @@ def write_int8(source: Path, said: Described, squares: np.ndarray, file: Path) -
 
     from engine.export.portable import describe
 
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder, _quiet():
-        prepared, written = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
+    with temporary_folder(file.parent) as folder, _quiet():
+        prepared, written = folder / "prepared.onnx", folder / "int8.onnx"
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         kept = _kept_exact([(node.name, node.op_type) for node in onnx.load(prepared).graph.node])
         q.quantize_static(

@@ -129,7 +129,7 @@ def keep_one(data: Dataset, kept: int, images: Iterable[int], **said: str) -> li
 
 def known_classes(data: Dataset) -> tuple[str, ...]:
     """The classes that a label can be: those of the folder, by name."""
-    with data.catalog.connect() as connection:
+    with data.catalog.reading() as connection:
         return tuple(in_natural_order(overlay.classes(connection)))
 
 

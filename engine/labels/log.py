@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.errors import UserError
-from engine.files import fsync_folder, locked
+from engine.errors import DiskError, UserError
+from engine.files import locked, write_at
 from engine.labels.entries import Damaged, Entry, parse
 
 EMPTY = "0-00000000"  # the version of a log without entries
@@ -82,30 +82,17 @@ class Log:
                 fresh = list(make(tuple(known.entries)))
                 if fresh:
                     text = "".join(f"{entry.line(known.lines + i)}\n" for i, entry in enumerate(fresh, 1))
-                    self._write(known.offset, text.encode("ascii"))
-        except OSError as error:
-            raise UserError(
-                f"The decision was not kept: {error.strerror} ({self.file}).",
-                "Free space, or mend the rights; then decide again.",
+                    # In the place of a torn line.
+                    write_at(self.file, known.offset, text.encode("ascii"))
+        except DiskError as error:
+            raise DiskError(
+                f"The decision was not saved. {error.message}",
+                f"{error.hint} Then decide again.",
+                error.errno,
+                error.strerror,
+                str(self.file),
             ) from error
         return fresh
-
-    def _write(self, end: int, text: bytes) -> None:
-        """Put `text` at byte `end`, in the place of a torn line, whole and on the disk, or not at all."""
-        is_new = not self.file.exists()
-        with open(os.open(self.file, os.O_WRONLY | os.O_CREAT, 0o644), "wb", buffering=0) as file:
-            file.truncate(end)
-            file.seek(end)
-            try:
-                written = 0
-                while written < len(text):
-                    written += file.write(text[written:])
-                os.fsync(file.fileno())
-            except OSError:
-                file.truncate(end)
-                raise
-        if is_new:
-            fsync_folder(self.file.parent)
 
     def _read(self) -> _Read:
         with _lock:

@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.data.class_names import by_composed_name, composed
 from engine.data.datasets import Dataset
 from engine.errors import UserError
-from engine.files import replacing
+from engine.files import write_text
 from engine.labels import edits
 from engine.labels.entries import Damaged, Entry, parse
 from engine.labels.overview import conflicts
@@ -28,8 +28,7 @@ class Merged:
 def export(data: Dataset, file: Path) -> int:
     """Write the log to `file`; its entries. What was damaged here does not travel."""
     entries = edits.log(data).entries
-    with replacing(file, durable=True, make_folder=False) as temporary:
-        temporary.write_text(export_text(data), encoding="ascii")
+    write_text(file, export_text(data), durable=True, make_folder=False)
     return len(entries)
 
 
@@ -40,13 +39,18 @@ def export_text(data: Dataset) -> str:
 
 def merge(data: Dataset, file: Path) -> Merged:
     """Take the entries of an exported log in; the same log twice changes nothing. Raises UserError."""
-    entries, left_out = _read(file)
+    return merge_content(data, file.name, _content(file))
+
+
+def merge_content(data: Dataset, name: str, content: bytes) -> Merged:
+    """The same for a log that is no file here; `name` is what it is called."""
+    entries, left_out = _read(name, content)
     entries, unknown = _with_known_classes(data, entries)
     images = {entry.content for entry in entries if entry.decides}
     absent = sum(not data.catalog.copies(content) for content in images)
     if images and absent == len(images):
         raise UserError(
-            f"None of the {len(images):,} images that {file.name} decides about is in {data.name}.",
+            f"None of the {len(images):,} images that {name} decides about is in {data.name}.",
             "The log is of another dataset: name that one with --dataset, or scan this one again.",
         )
     known = 0
@@ -63,23 +67,26 @@ def merge(data: Dataset, file: Path) -> Merged:
     return Merged(added, known, absent, len(conflicts(data)), (*left_out, *unknown))
 
 
-def _read(file: Path) -> tuple[list[Entry], list[str]]:
-    """The entries of a file, and a sentence for each line that is none. Raises UserError where nothing in it is one."""
+def _content(file: Path) -> bytes:
     try:
         if file.stat().st_size > _LARGEST:
             raise UserError(f"{file.name} has more than {_LARGEST >> 20} MB: that is no label log.", "Name the exported file.")
-        lines = file.read_bytes().splitlines()
+        return file.read_bytes()
     except OSError as error:
         raise UserError(f"{str(file)!r} cannot be read: {error.strerror}.", "Name the exported file.") from error
+
+
+def _read(name: str, content: bytes) -> tuple[list[Entry], list[str]]:
+    """The entries of a log, and a sentence for each line that is none. Raises UserError where nothing in it is one."""
     entries, damaged = [], []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(content.splitlines(), 1):
         try:
             entries.append(parse(line))
         except Damaged as error:
-            damaged.append(f"Line {number:,} of {file.name} was left out: {error}.")
+            damaged.append(f"Line {number:,} of {name} was left out: {error}.")
     if damaged and not entries:
         raise UserError(
-            f"{file.name} is no label log: {damaged[0]}", "Export one with: python -m engine labels export --dataset N --out FILE"
+            f"{name} is no label log: {damaged[0]}", "Export one with: python -m engine labels export --dataset N --out FILE"
         )
     return entries, damaged
 

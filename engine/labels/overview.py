@@ -47,7 +47,7 @@ def conflicts(data: Dataset) -> list[Conflict]:
 def counts(data: Dataset) -> list[dict[str, Any]]:
     """How many images were edited: a row a split and kind of edit, of those that there are."""
     query = "SELECT split, edited, count(*) FROM images WHERE edited IS NOT NULL AND state IN ('ok', 'excluded') GROUP BY 1, 2"
-    with data.catalog.connect() as connection:
+    with data.catalog.reading() as connection:
         rows = connection.execute(query).fetchall()
     return [{"split": split, "edited": edit, "n": n} for split, edit, n in sorted(rows, key=lambda row: EDITS.index(row[1]))]
 

@@ -99,7 +99,7 @@ def test_labels(data: Dataset, version: str) -> pd.DataFrame:
         "SELECT id, path, raw, hash, iif(edited IS NULL, class, filed) FROM images "
         "WHERE split = 'test' AND state IN ('ok', 'excluded') ORDER BY hash, path"
     )
-    with data.catalog.connect() as connection:
+    with data.catalog.reading() as connection:
         frame = pd.DataFrame(connection.execute(query).fetchall(), columns=["id", "path", "raw", "hash", "original"])
     cleaned, suspected = frame["original"].tolist(), [False] * len(frame)
     decided = heads(log.entries[:position])

@@ -124,5 +124,5 @@ def _now(data: Dataset) -> dict[int, _Now]:
         "SELECT id, iif(state IN ('ok', 'excluded'), edited, 'gone'), class FROM images "
         "WHERE edited IS NOT NULL OR state IN ('quarantined', 'missing')"
     )
-    with data.catalog.connect() as connection:
+    with data.catalog.reading() as connection:
         return {row[0]: _Now(*row[1:]) for row in connection.execute(query)}

@@ -22,7 +22,7 @@ def job(name: str) -> Job:
 def any_unlabelled(data: Dataset) -> bool:
     """Whether there are images that wait for a label."""
     query = "SELECT 1 FROM images WHERE state = 'ok' AND split = 'unlabelled' AND class IS NULL LIMIT 1"
-    with data.catalog.connect() as connection:
+    with data.catalog.reading() as connection:
         return connection.execute(query).fetchone() is not None
 
 

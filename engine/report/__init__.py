@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.files import replacing
+from engine.files import write_bytes
 from engine.report import tables
 from engine.report.card import card
 from engine.report.facts import Facts, Report, gather
@@ -48,6 +48,5 @@ def write(run: Run, file: Path, split: str = "test", report: Report = lambda don
     content = render(run, file.suffix.lower(), split, report)
     if not file.absolute().parent.is_dir():
         raise UserError(f"There is no folder {str(file.absolute().parent)!r}.", "Make it first, or name another file.")
-    with replacing(file) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(file, content)
     return file

@@ -5,14 +5,13 @@ The answers follow that order, image by image, each under all conditions at once
 a smaller sample of everything, and a larger one goes on where it ended. No torch: the pages read.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from engine.files import read_json, write_json
+from engine.files import read_json, remove, write_at, write_json
 from engine.robustness.corruptions import CORRUPTIONS, SEVERITIES
 from engine.runs import Run
 
@@ -71,7 +70,7 @@ def plan(run: Run, split: str, predictions: pd.DataFrame, identity: str, size: i
     }  # fmt: skip
     place = folder(run, split)
     if read_json(place / "plan.json") != wanted:
-        (place / "answers.bin").unlink(missing_ok=True)
+        remove(place / "answers.bin")
         write_json(place / "plan.json", wanted, durable=True)
     return wanted
 
@@ -88,13 +87,7 @@ def append(run: Run, split: str, after: int, probability: np.ndarray, predicted:
     records["probability"] = probability
     records["predicted"] = np.where(np.isnan(probability), _UNREAD, predicted)
     file = folder(run, split) / "answers.bin"
-    file.touch()
-    with open(file, "r+b") as out:
-        out.truncate(after * len(CONDITIONS) * _RECORD.itemsize)
-        out.seek(0, os.SEEK_END)
-        out.write(records.tobytes())
-        out.flush()
-        os.fsync(out.fileno())
+    write_at(file, after * len(CONDITIONS) * _RECORD.itemsize, records.tobytes())
 
 
 def read(run: Run, split: str) -> Answers | None:

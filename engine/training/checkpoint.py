@@ -9,21 +9,27 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
-import re
 import secrets
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from engine.errors import UserError
-from engine.files import fsync_file, fsync_folder, read_json, sha256, write_json
+from engine.files import (
+    create_folder,
+    errors_of,
+    fsync_file,
+    fsync_folder,
+    json_text,
+    read_json,
+    remove_folder,
+    sha256,
+    write_json,
+)
 
 KEEP = 2
 
@@ -60,31 +66,44 @@ def save(
     run_path: Path, kind: str, step: int, meta: Meta, model: Mapping[str, torch.Tensor], training: Mapping[str, Any] | None = None
 ) -> Path:
     """Write checkpoint `kind` (`best` or `last`) of `step`; a newer generation of the same step replaces the older."""
-    parent = run_path / "checkpoints"
-    parent.mkdir(exist_ok=True)
+    parent = create_folder(run_path / "checkpoints", parents=False)
     for unfinished in parent.glob(".saving-*"):
         # Of a process that was killed: one process writes, and it is this one.
-        shutil.rmtree(unfinished, ignore_errors=True)
+        remove_folder(unfinished)
     if (run_path / "events.jsonl").exists():
         # Who goes on from this checkpoint has no steps before it to tell again.
         fsync_file(run_path / "events.jsonl")
     temporary = parent / f".saving-{kind}-{secrets.token_hex(4)}"
-    temporary.mkdir()
+    target = parent / f"{kind}-{_next_generation(parent, kind):06d}"
     try:
-        _write_tensors(temporary / "model.safetensors", model)
-        write_json(temporary / "meta.json", dataclasses.asdict(meta))
-        if training is not None:
-            _write_training(temporary / "training.pt", training)
-        _seal(temporary, step)
-        target = parent / f"{kind}-{_next_generation(parent, kind):06d}"
-        temporary.rename(target)
+        with errors_of(target, _size_of([model, training or {}]), temporary):
+            temporary.mkdir()
+            save_file(
+                {name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}, temporary / "model.safetensors"
+            )
+            (temporary / "meta.json").write_text(json_text(dataclasses.asdict(meta)), encoding="utf-8")
+            if training is not None:
+                # Unbuffered: torch's own archive would tell of a full disk in words without a number.
+                with open(temporary / "training.pt", "wb", buffering=0) as stream:
+                    torch.save(dict(training), stream)
+            _seal(temporary, step)
+            temporary.rename(target)
         fsync_folder(parent)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_folder(temporary)
         raise
     for old in generations(run_path, kind)[KEEP:]:
-        shutil.rmtree(old, ignore_errors=True)
+        remove_folder(old)
     return target
+
+
+def _size_of(value: Any) -> int:
+    """Bytes of all tensors in a state, however deep they lie: about what its file takes."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() * value.element_size()
+    if isinstance(value, Mapping):
+        value = value.values()
+    return sum(map(_size_of, value)) if not isinstance(value, str | bytes) and isinstance(value, Iterable) else 0
 
 
 def load(run_path: Path, kind: str = "best") -> Checkpoint:
@@ -119,27 +138,6 @@ def identity(run_path: Path, kind: str = "best") -> str:
     newest = generations(run_path, kind)
     manifest = read_json(newest[0] / "manifest.json", {}) if newest else {}
     return f"{newest[0].name}:{manifest.get('files', {})}" if newest else ""
-
-
-def _write_tensors(file: Path, model: Mapping[str, torch.Tensor]) -> None:
-    try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}, file)
-    except SafetensorError as error:
-        # The system's error, of which safetensors passes on the text alone.
-        if number := re.search(r"os error (\d+)", str(error)):
-            raise OSError(int(number[1]), os.strerror(int(number[1])), str(file)) from error
-        raise
-
-
-def _write_training(file: Path, training: Mapping[str, Any]) -> None:
-    with open(file, "wb", buffering=0) as stream:
-        try:
-            torch.save(dict(training), stream)
-        except RuntimeError as error:
-            # torch closes its archive after a failed write, fails at that as well, and raises the second error.
-            if isinstance(error.__context__, OSError):
-                raise OSError(error.__context__.errno, error.__context__.strerror, str(file)) from error
-            raise
 
 
 def _seal(folder: Path, step: int) -> None:

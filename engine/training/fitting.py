@@ -57,7 +57,7 @@ def _train_linear(run: Run, recorder: Recorder, where: Compute, train: LabelledI
         if recorder.stop_requested():
             raise Stopped
     probe.head(fresh.classifier)
-    checkpoint.save(run.path, "best", 1, fresh.meta, fresh.classifier.state_dict())
+    recorder.patiently(checkpoint.save, run.path, "best", 1, fresh.meta, fresh.classifier.state_dict())
     recorder.record(Message(f"Chose C on {int(second.sum())} validation images; the backbone {config.model} stayed as it was."))
     return fresh
 
@@ -83,21 +83,22 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
         recorder.event({"kind": "resumed", "step": 0, "epoch": 0})
     lead, saved = where.rank == 0, time.monotonic()
     if lead:
-        dynamics.begin(run.path, images[1].contents, images[1].labels)
+        recorder.patiently(dynamics.begin, run.path, images[1].contents, images[1].labels)
     recorder.state("training", "first steps")
     for fact in trainer.fit():
         recorder.record(fact)
         if isinstance(fact, Epoch) and lead:
-            dynamics.write_epoch(run.path, fact.epoch, trainer.validated)
+            recorder.patiently(dynamics.write_epoch, run.path, fact.epoch, trainer.validated)
         if isinstance(fact, Step):
             detail = f"epoch {fact.epoch} of {config.epochs}"
             recorder.record(Progress(detail, fact.step, trainer.total_steps, fact.rate))
         if isinstance(fact, Epoch) and fact.best and lead:
-            checkpoint.save(run.path, "best", fact.step, current.meta, trainer.answering.state_dict())
+            recorder.patiently(checkpoint.save, run.path, "best", fact.step, current.meta, trainer.answering.state_dict())
         stopping = where.any_of(recorder.stop_requested())
         if lead and (isinstance(fact, Epoch) or stopping or time.monotonic() - saved > _SAVE_SECONDS):
             state = {**trainer.state(), "images": learnt_from}
-            checkpoint.save(run.path, "last", trainer.step, current.meta, current.classifier.state_dict(), state)
+            weights = current.classifier.state_dict()
+            recorder.patiently(checkpoint.save, run.path, "last", trainer.step, current.meta, weights, state)
             saved = time.monotonic()
         if stopping:
             raise Stopped
@@ -130,7 +131,7 @@ def _take_head(fresh: Model, fit: Fit) -> str:
 
 
 def _images(images: LabelledImages, size: int, recorder: Recorder) -> Images:
-    pixels = decoded(images.files, images.frame["hash"].tolist(), size, reporter(recorder))
+    pixels = recorder.patiently(decoded, images.files, images.frame["hash"].tolist(), size, reporter(recorder))
     if pixels is None:
         raise Stopped
     left_out.tell(recorder, pixels.failures, images.frame["path"].tolist())

@@ -3,7 +3,6 @@
 What is kept depends on the configuration alone, so that a training that goes on after an interruption computes it again.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from torch import nn
 from engine import folding
 from engine.config import Config
 from engine.device import Compute
+from engine.errors import DiskError
+from engine.files import create_folder, errors_of, reserve_open
 from engine.home import cache_dir
 from engine.network import Preprocessing
 from engine.training.batches import Batch, Batches
@@ -124,15 +125,17 @@ def kept(parts: Parts | None, batches: Batches, preprocessing: Preprocessing, co
     size = torch.empty(0, dtype=parts.dtype).element_size() * int(np.prod(parts.shape))
     if size * config.draws * len(batches.images.labels) > _MOST:
         return None
-    return Kept(parts, batches, preprocessing, compute)
+    try:
+        return Kept(parts, batches, preprocessing, compute)
+    except DiskError:  # computed at each step again: slower, and the same
+        return None
 
 
 def _anonymous_map(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     """Memory backed by a file without a name: the system may write it out, and it is gone when the process is."""
-    with tempfile.TemporaryFile(dir=cache_dir("activations")) as file:
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)  # a full disk is an error here, and would be a crash later
+    folder, size = create_folder(cache_dir("activations")), int(np.prod(shape)) * np.dtype(dtype).itemsize
+    with errors_of(folder, size), tempfile.TemporaryFile(dir=folder) as file:
+        reserve_open(file.fileno(), size)  # a full disk is an error here, and would be a crash later
         return np.memmap(file, dtype=dtype, mode="r+" if size else "w+", shape=shape)
 
 

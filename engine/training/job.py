@@ -45,7 +45,7 @@ def train(run: Run, recorder: Recorder) -> tuple[Model, LabelledImages, Labelled
         with where.leader_first():
             data = _unchanged_dataset(run, recorder)
         if where.rank == 0:
-            _write_environment(run, where)
+            recorder.patiently(_write_environment, run, where)
         training, validation, test = _images(run, data, recorder)
         return fit(run, recorder, where, training, validation), validation, test
     finally:
@@ -84,7 +84,8 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
         raise UserError("No validation image can be read any more.", "Put the files back, then resume the run.")
     temperature = model.fit_temperature(trained.logits_of(features.vectors[read]), validation.labels[read])
     calibrated = trained.with_temperature(temperature)
-    checkpoint.save(run.path, "best", checkpoint.load(run.path).step, calibrated.meta, calibrated.classifier.state_dict())
+    step = checkpoint.load(run.path).step
+    recorder.patiently(checkpoint.save, run.path, "best", step, calibrated.meta, calibrated.classifier.state_dict())
     results = {}
     for split, images in (("validation", validation), ("test", test)):
         if not len(images.labels):
@@ -98,11 +99,12 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
         if not len(found):
             recorder.record(Message(f"No {split} image can be read: the run has no {split} score.", "warning"))
             continue
-        write_predictions(run.path, split, found, run.classes)
+        recorder.patiently(write_predictions, run.path, split, found, run.classes)
         scores = metrics.evaluation(found, run.classes)
         results[split] = {key: scores[key] for key in ("n", "accuracy", "macro_f1", "macro_f1_classes", "loss", "small")}
         recorder.event({"kind": "score", "split": split, **results[split]})
-    write_json(run.path / "results.json", {**results, "temperature": temperature}, durable=True, make_folder=False)
+    document = {**results, "temperature": temperature}
+    recorder.patiently(write_json, run.path / "results.json", document, durable=True, make_folder=False)
     recorder.state("finished", _sentence(results))
 
 
@@ -124,7 +126,7 @@ def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
             f"The images of {data.name} have changed since this run began to learn from them{_by_hand(run, data)}.",
             "Start a new run with the same configuration; what this one has learnt can still be evaluated.",
         )
-    _adopt(run, data)
+    recorder.patiently(_adopt, run, data)
     recorder.record(Message("The dataset has changed while the run waited; it learns from the new state.", "warning"))
     return data
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import estimates, probes
 from engine.config import Config, from_dict
-from engine.errors import UserError
+from engine.errors import DiskError, UserError
 from engine.lease import Lease
 from engine.training.facts import Progress
 from engine.training.failure import explain
@@ -26,7 +26,8 @@ def run(kind: str, name: str, config: Config, tell: Report = lambda progress: Tr
         paper.write(state="finished", progress=1.0, **(_find if kind == "lr-find" else _estimate)(config, paper, tell))
     except Exception as error:
         message, hint = explain(error)
-        paper.write(state="failed", error=message, hint=hint)
+        with contextlib.suppress(DiskError):
+            paper.write(state="failed", error=message, hint=hint)
         raise
     return probes.read(kind, name) or {}
 
@@ -43,7 +44,8 @@ class _Paper:
     def now_and_then(self, progress: float, **document: Any) -> None:
         if time.monotonic() - self._last > _INTERVAL:
             self._last = time.monotonic()
-            self.write(state="running", progress=progress, **document)
+            with contextlib.suppress(DiskError):  # progress that cannot be told is no reason to end
+                self.write(state="running", progress=progress, **document)
 
 
 def _find(config: Config, paper: _Paper, tell: Report) -> dict[str, Any]:
@@ -63,7 +65,8 @@ def _estimate(config: Config, paper: _Paper, tell: Report) -> dict[str, Any]:
     from engine.training.estimate import measure
 
     def report(progress: Progress) -> bool:
-        paper.write(state="running", progress=progress.done / progress.total, detail=progress.detail)
+        with contextlib.suppress(DiskError):
+            paper.write(state="running", progress=progress.done / progress.total, detail=progress.detail)
         return tell(progress)
 
     speeds = measure(config, report)

@@ -1,17 +1,26 @@
 """The writing side of a run directory: events, status, stop marker. One process writes, everybody else reads."""
 
 import contextlib
+import errno
 import json
-import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from engine.files import read_json, sweep, write_json
+from engine.disk import FULL, disk_error, free_bytes
+from engine.errors import DiskError
+from engine.files import append_line, cut, open_for_lines, overwrite_json, read_json, sweep, write_json
 from engine.runs import FINISH
 from engine.training.facts import Fact, Message, Progress
 
+T = TypeVar("T")
+
 _STATUS_INTERVAL = 0.5  # seconds between two progress updates of status.json
+_LOOK = 0.5  # seconds between two looks at the room on a full disk
+_RETRY = 5.0  # seconds after which a write is tried again where the disk does not say how much room there is
+_ROOM = 1 << 20  # bytes that must be free beside what a write takes, before it is tried again
+_GOES_ON = "Free some space: the run goes on by itself."
 
 
 class Stopped(Exception):
@@ -31,6 +40,7 @@ class Recorder:
         self._total = 0
         self._last_status = 0.0
         self._ending = False
+        self._waiting_since = 0.0
 
     def record(self, fact: Fact) -> None:
         if isinstance(fact, Progress):
@@ -38,31 +48,77 @@ class Recorder:
             return
         self.event(fact.to_event())
         if isinstance(fact, Message):
-            print(fact.text, flush=True)  # noqa: T201 - train.log is this process's standard output
+            with contextlib.suppress(OSError):  # the log's disk may be full
+                print(fact.text, flush=True)  # noqa: T201 - train.log is this process's standard output
 
     def event(self, event: dict[str, Any]) -> None:
-        self._events.append(event)
+        self.patiently(self._events.append, event)
 
     def state(self, state: str, detail: str = "", **more: Any) -> None:
         """Enter a state: written to both files at once."""
         self._state, self._began, self._first_done = state, time.monotonic(), None
         self.event({"kind": "state", "state": state, "detail": detail})
         progress = 1.0 if state == "finished" else 0.0
-        _write_status(
-            self.path,
-            {"state": state, "detail": detail, "progress": progress, "updated": time.time(), **more},
-            durable=True,
-        )
+        document = {"state": state, "detail": detail, "progress": progress, "updated": time.time(), **more}
+        self.patiently(_write_status, self.path, document, durable=True)
 
-    def last_word(self, state: str, error: str, hint: str) -> None:
+    def last_word(self, state: str, error: str = "", hint: str = "", **more: Any) -> None:
         """Enter the state in which the process ends, as far as the disk lets it: the status counts more than the event."""
-        document = {"state": state, "error": error, "hint": hint}
+        document = {"state": state, "error": error, "hint": hint, **more}
+        if error:
+            message = f"{error} {hint}".strip()
+            with contextlib.suppress(OSError):
+                print(message, flush=True)  # noqa: T201 - train.log
+            with contextlib.suppress(OSError):
+                self._events.append(Message(message, "error").to_event())
         with contextlib.suppress(OSError):
-            self.record(Message(f"{error} {hint}".strip(), "error"))
-        with contextlib.suppress(OSError):
-            self.event({"kind": "state", "detail": "", **document})
+            self._events.append({"kind": "state", "detail": "", **document})
         with contextlib.suppress(OSError):
             last_status(self.path, document)
+
+    def patiently(self, action: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """What `action` gives. Where the disk is full, the run waits until there is room, says so meanwhile, and tries again.
+
+        Raises Stopped where the run is asked to end while it waits.
+        """
+        while True:
+            try:
+                result = action(*arguments, **named)
+            except Exception as error:
+                problem = disk_error(error, self.path)
+                if problem is None or problem.errno not in FULL:
+                    raise
+                self._wait_for_room(problem)
+                continue
+            if self._waiting_since:
+                self._tell_going_on()
+            return result
+
+    def _wait_for_room(self, problem: DiskError) -> None:
+        if not self._waiting_since:
+            self._waiting_since = time.time()
+            document = {"state": self._state, "detail": problem.message, "hint": _GOES_ON, "waiting": True}
+            with contextlib.suppress(OSError):
+                last_status(self.path, document)
+        end = time.monotonic() + _RETRY
+        while True:
+            if self.stop_requested():
+                raise Stopped
+            time.sleep(_LOOK)
+            # A quota says nothing of the room on the disk: it is tried now and then.
+            if time.monotonic() > end and problem.errno != errno.ENOSPC:
+                return
+            if problem.errno == errno.ENOSPC and free_bytes(problem.filename or self.path) > problem.needed + _ROOM:
+                return
+
+    def _tell_going_on(self) -> None:
+        seconds, self._waiting_since = time.time() - self._waiting_since, 0.0
+        self.record(Message(f"The disk was full; the run waited {_time_text(seconds)} for room and goes on.", "warning"))
+        # Until the next progress says where it is.
+        known = read_json(self.path / "status.json")
+        if isinstance(known, dict):
+            with contextlib.suppress(OSError):
+                _write_status(self.path, {**known, "detail": "", "hint": "", "waiting": False, "state": self._state})
 
     def wait_in_queue(self, detail: str) -> None:
         """Say why the run waits. `updated` stays the time of queueing: the order of the queue goes by it."""
@@ -98,53 +154,34 @@ class Recorder:
         self._last_status = now
         elapsed, done = now - self._began, fact.done - self._first_done
         eta = elapsed / done * (fact.total - fact.done) if done else None
-        _write_status(
-            self.path,
-            {
-                "state": self._state,
-                "detail": fact.detail,
-                "progress": fact.done / max(fact.total, 1),
-                "eta": eta,
-                "updated": time.time(),
-            },
-        )
+        progress = fact.done / max(fact.total, 1)
+        document = {"state": self._state, "detail": fact.detail, "progress": progress, "eta": eta, "updated": time.time()}
+        self.patiently(_write_status, self.path, document)
 
 
 class EventLog:
     """`events.jsonl`: whole lines, one an event, with a rising `seq`. A line that does not fit on the disk is not begun."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._seq = _mend(path)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = open_for_lines(path)
 
     def append(self, event: dict[str, Any]) -> None:
         line = json.dumps({"seq": self._seq + 1, "time": round(time.time(), 3), **event}) + "\n"
-        size = os.fstat(self._descriptor).st_size
-        rest = line.encode()
-        try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except OSError:
-            os.ftruncate(self._descriptor, size)
-            raise
+        append_line(self._descriptor, self._path, line.encode())
         self._seq += 1
+
+
+def _time_text(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def last_status(path: Path, document: dict[str, Any]) -> None:
     """Replace status.json, or write over it where the disk has no room for a second file."""
     known = read_json(path / "status.json")
-    whole = {**(known if isinstance(known, dict) else {}), "eta": None, "updated": time.time(), **document}
-    try:
-        _write_status(path, whole, durable=True)
-    except OSError:
-        file = path / "status.json"
-        text = json.dumps(whole, ensure_ascii=False).encode()
-        # Blanks to the old length, in one call: no reader finds the end of the old text behind the new.
-        descriptor = os.open(file, os.O_WRONLY)
-        try:
-            os.pwrite(descriptor, text.ljust(os.fstat(descriptor).st_size), 0)
-        finally:
-            os.close(descriptor)
+    whole = {**(known if isinstance(known, dict) else {}), "eta": None, "waiting": False, "updated": time.time(), **document}
+    overwrite_json(path / "status.json", whole, durable=True)
 
 
 def _write_status(path: Path, document: dict[str, Any], durable: bool = False) -> None:
@@ -156,12 +193,10 @@ def _mend(path: Path) -> int:
     """Cut a torn last line that a killed writer left; the highest `seq`."""
     if not path.exists():
         return 0
-    with open(path, "r+b") as file:
-        text = file.read()
-        whole = text[: text.rfind(b"\n") + 1]
-        if len(whole) < len(text):
-            file.truncate(len(whole))
-            os.fsync(file.fileno())
+    text = path.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
+    if len(whole) < len(text):
+        cut(path, len(whole))
     return next((seq for line in reversed(whole.splitlines()) if (seq := _seq(line)) is not None), 0)
 
 

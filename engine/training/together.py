@@ -8,6 +8,7 @@ import contextlib
 import datetime
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,9 @@ class Silent:
 
     def state(self, state: str, detail: str = "", **more: Any) -> None:
         pass
+
+    def patiently(self, action: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        return action(*arguments, **named)
 
     def stop_requested(self) -> bool:
         return False

@@ -17,7 +17,7 @@ import psutil
 from engine import queue
 from engine.errors import UserError
 from engine.fate import STARTED
-from engine.files import read_json
+from engine.files import read_json, remove
 from engine.lease import Lease
 from engine.runs import PAUSE, PAUSED, Run
 from engine.training import together
@@ -27,6 +27,7 @@ from engine.training.signals import heed
 
 _POLL = 0.5  # seconds between two looks at the queue
 _ROOM = 256 << 20  # bytes free on the disk: with less, a run that waited waits on
+_UNSAVED = "It ended while the disk was full: what it had learnt since its last checkpoint is not saved."
 _SHORT = "it is this run's turn, but the disk has less than 256 MB left: it starts as soon as there is space"
 
 
@@ -38,7 +39,7 @@ def main(path: Path, descriptor: int | None = None) -> int:
     if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
         return 0  # another process runs this run already, or it was deleted
     if together.size() > 1:
-        (path / "stop").unlink(missing_ok=True)  # no launcher took away what ended it last time
+        remove(path / "stop")  # no launcher took away what ended it last time
     try:
         return _guarded(path)
     finally:
@@ -51,7 +52,8 @@ def main(path: Path, descriptor: int | None = None) -> int:
 def _guarded(path: Path) -> int:
     recorder = None
     try:
-        print(f"{STARTED}{time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}", flush=True)  # noqa: T201 - train.log
+        with contextlib.suppress(OSError):  # the log's disk may be full
+            print(f"{STARTED}{time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}", flush=True)  # noqa: T201 - train.log
         faulthandler.enable()
         recorder = Recorder(path)
         heed(first=recorder.request_stop, second=lambda: _end_at_once(path))
@@ -69,9 +71,9 @@ def _guarded(path: Path) -> int:
 
 def _say_stopped(path: Path, recorder: Recorder | None) -> None:
     known = read_json(path / "status.json")
-    progress = known.get("progress", 0.0) if isinstance(known, dict) else 0.0
+    waited = isinstance(known, dict) and known.get("waiting")
     if recorder:
-        recorder.state("stopped", _reason(path), progress=progress)
+        recorder.last_word("stopped", hint=_UNSAVED if waited else "", detail=_reason(path))
 
 
 def _reason(path: Path) -> str:
@@ -100,7 +102,7 @@ def _fail(path: Path, recorder: Recorder | None, error: Exception) -> int:
 def _remove_remains(path: Path) -> None:
     """What this process wrote while the directory was being deleted; a directory that holds anything else is left alone."""
     with contextlib.suppress(OSError):
-        (path / "status.json").unlink(missing_ok=True)
+        remove(path / "status.json")
         for folder in (path / "checkpoints", path):
             folder.rmdir()
 
@@ -116,7 +118,7 @@ def _wait_for_turn(path: Path, recorder: Recorder) -> None:
             raise Stopped
         before = queue.ahead(path)
         if before is None:
-            queue.join(path)
+            recorder.patiently(queue.join, path)
             continue
         if len(before) >= slots:
             said = _place(len(before) - slots)

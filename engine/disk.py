@@ -124,20 +124,21 @@ def size_text(size: int) -> str:
 
 
 def _explained(number: int, name: str, needed: int) -> DiskError:
-    shown = repr(name) if name else "the output"
+    shown = repr(name) if name else "The output"
     message, hint = _sentences(number, name, shown, needed)
     return DiskError(message, hint, number, os.strerror(number), name, needed)
 
 
 def _sentences(number: int, name: str, shown: str, needed: int) -> tuple[str, str]:
     away = _ELSEWHERE if not name or Path(name).absolute().is_relative_to(home()) else _ANOTHER_FILE
+    disk = f"The disk that holds {shown}" if name else "The disk"
     if number in FULL:
         room = f"{size_text(free_bytes(name or os.curdir))} are free"
         room = f"{size_text(needed)} are needed, {room}" if needed else room
         what = "is full" if number == errno.ENOSPC else "has no room left for this account (quota)"
-        return f"The disk that holds {shown} {what}: {room}.", f"Free some space, {away}"
+        return f"{disk} {what}: {room}.", f"Free some space, {away}"
     if number == errno.EROFS:
-        return f"The disk that holds {shown} is read-only.", f"Make it writable, {away}"
+        return f"{disk} is read-only.", f"Make it writable, {away}"
     if number in _FORBIDDEN:
         return f"{shown} may not be written: no permission.", f"Fix the permissions of the folder, {away}"
     if number in _GONE:

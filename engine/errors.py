@@ -26,3 +26,8 @@ class DiskError(UserError, OSError):
     def __init__(self, message: str, hint: str = "", number: int = 0, reason: str = "", file: str = "", needed: int = 0) -> None:
         super().__init__(message, hint)
         self.errno, self.strerror, self.filename, self.needed = number, reason, file, needed
+
+    def in_context(self, sentence: str, then: str = "") -> "DiskError":
+        """The same with what was being done in front, and what to do afterwards behind."""
+        hint = f"{self.hint} {then}".strip()
+        return DiskError(f"{sentence} {self.message}", hint, self.errno, self.strerror, self.filename, self.needed)

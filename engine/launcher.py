@@ -72,7 +72,10 @@ def create(config: Config) -> Run:
         "fingerprint": data.catalog.fingerprint(),
         "labels": data.catalog.labels(),
     }
-    path = new_folder(config.preset, document)
+    try:
+        path = new_folder(config.preset, document)
+    except DiskError as error:
+        raise error.in_context(f"A run cannot be written into {str(runs_dir())!r}.") from error
     return Run(path.name, path)
 
 
@@ -92,8 +95,7 @@ def _launch(run: Run, word: str = "") -> None:
         queue.join(run.path)
         _spawn(run, lease)
     except DiskError as error:
-        message = f"The run {run.id} cannot be started. {error.message}"
-        raise DiskError(message, f"{error.hint} Then resume the run.", error.errno, error.strerror, error.filename) from error
+        raise error.in_context(f"The run {run.id} cannot be started.", "Then resume the run.") from error
     finally:
         lease.hand_over()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.demo.scenes import CLASSES, paint
+from engine.errors import DiskError
 from engine.files import create_folder, errors_of, move, temporary_folder
 
 Job = tuple[Path, str, int]  # the file, its class, its seed
@@ -68,6 +69,12 @@ def _save(job: Job) -> None:
 
 def _replace(draft: Path, folder: Path) -> None:
     """Put what is whole in `draft` where `folder` is; the old content goes with the draft, once the new one stands."""
-    if folder.exists():
-        move(folder, draft / "old")
-    move(draft / "whole", folder)
+    if not folder.exists():
+        move(draft / "whole", folder)
+        return
+    move(folder, draft / "old")
+    try:
+        move(draft / "whole", folder)
+    except DiskError:
+        move(draft / "old", folder)
+        raise

@@ -85,13 +85,7 @@ class Log:
                     # In the place of a torn line.
                     write_at(self.file, known.offset, text.encode("ascii"))
         except DiskError as error:
-            raise DiskError(
-                f"The decision was not saved. {error.message}",
-                f"{error.hint} Then decide again.",
-                error.errno,
-                error.strerror,
-                str(self.file),
-            ) from error
+            raise error.in_context("The decision was not saved.", "Then decide again.") from error
         return fresh
 
     def _read(self) -> _Read:

@@ -142,7 +142,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_a_disk_that_is_full_to_the_last_byte_is_a_sentence(create, start, small_disk, wait):
+def test_on_a_full_disk_a_training_waits_says_so_and_goes_on_when_there_is_room(create, start, small_disk, wait):
     run = create()
     elsewhere = small_disk / run.id
     shutil.move(run.path, elsewhere)
@@ -156,13 +156,17 @@ def test_a_disk_that_is_full_to_the_last_byte_is_a_sentence(create, start, small
                 while True:
                     filler.write(bytes(size))
     psutil.Process(process.pid).resume()
-    status = ended(process, run)
-    assert (status.state, status.error[:18]) == ("failed", "The disk is full (")
-    assert status.hint == "Free some space, then resume: the run goes on from its last checkpoint."
-    saved = checkpoint.load(run.path, "last")
+    status = wait(lambda: run.status.waiting and run.status)
+    assert (status.state, status.word) == ("training", "waiting")
+    assert status.detail.startswith("The disk that holds ")
+    assert " is full: " in status.detail
+    assert status.hint == "Free some space: the run goes on by itself."
+    saved, step = checkpoint.load(run.path, "last"), steps(run)[-1]
+    assert saved.notes == ()
     (small_disk / "filler").unlink()
-    start(run)
-    wait(lambda: steps(run)[-1] > saved.step + 1)
+    wait(lambda: steps(run)[-1] > step + 1)
+    assert run.status.word == "training"
+    assert [event for event in run.events()[0] if "waited" in str(event.get("text"))]
     sequence = [event["seq"] for event in run.events()[0]]
     assert sequence == list(range(1, len(sequence) + 1))
 

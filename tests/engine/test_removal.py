@@ -10,7 +10,7 @@ from engine.data import datasets
 from engine.data.datasets import add, damaged, dataset
 from engine.data.removal import remove
 from engine.errors import UserError
-from engine.files import write_json
+from engine.files import create_folder, write_json
 from engine.launcher import create
 from engine.lease import Lease
 
@@ -45,6 +45,7 @@ def test_a_dataset_on_which_a_run_trains_or_that_is_being_added_is_kept(home, ka
     with pytest.raises(UserError, match=r"fast-1 is training on 'scenes'\. Stop it first: python -m engine runs stop fast-1"):
         remove("scenes")
     lease.release()
+    create_folder(datasets.lease("scenes").parent)
     adding = Lease(datasets.lease("scenes"))
     assert adding.acquire()
     with pytest.raises(UserError, match="is being added"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.database import errors_of, open_for_reading, writing
 from engine.errors import DiskError
+from engine.files import remove
 from engine.home import cache_dir
 
 _ASKED = 500  # values in one question to SQLite
@@ -59,16 +60,16 @@ def forget(contents: Sequence[str]) -> None:
         return
     for folder, table in (("embeddings", "vectors"), ("audit", "looks")):
         for file in cache_dir(folder).glob("*.sqlite"):
-            connection = sqlite3.connect(file, timeout=60)
-            # A file without this table is the cache of something else.
-            with contextlib.closing(connection), connection, contextlib.suppress(sqlite3.OperationalError):
-                connection.executemany(f"DELETE FROM {table} WHERE content = ?", [(content,) for content in contents])
+            with writing(file) as connection:
+                # A file without this table is the cache of something else.
+                if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone():
+                    connection.executemany(f"DELETE FROM {table} WHERE content = ?", [(content,) for content in contents])
     for content in contents:
         for thumbnail in cache_dir("thumbnails").glob(f"*/{content}-*"):
-            thumbnail.unlink(missing_ok=True)
+            remove(thumbnail)
     # They are named by all of their contents together.
     for pixels in cache_dir("pixels").glob("*.npy"):
-        pixels.unlink(missing_ok=True)
+        remove(pixels)
 
 
 def embedding_table(key: str) -> Contents:

@@ -17,16 +17,16 @@ _JS = """
 // On the window: each time that it is mounted, this module may be a new one.
 const shared = (window.scenescopeBack ??= { byHand: false, page: location.pathname, search: location.search })
 
-const AGAIN = 2000  // ms
+const AGAIN = 500, LOOK = 50  // ms
 
 // Until Python has said that it knows: what is sent while the page is drawn can be lost.
 function tell() {
   clearTimeout(shared.timer)
   if (shared.step?.page !== location.pathname) shared.step = null
   if (!shared.step) return
-  const app = document.querySelector("[data-testid=stApp]")
-  if (app?.dataset.testScriptState !== "running") shared.send(shared.step)
-  shared.timer = setTimeout(tell, AGAIN)
+  const running = document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "running"
+  if (!running) shared.send(shared.step)
+  shared.timer = setTimeout(tell, running ? LOOK : AGAIN)
 }
 
 export default function ({ data, setTriggerValue }) {

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import url
 from dashboard.back import back_and_forward
 from dashboard.scroll import scroller
 
@@ -25,6 +26,7 @@ page = st.navigation(
     ],
     position="top",
 )
+url.arrive(page.url_path)
 try:
     page.run()
 finally:  # a page that has nothing to show ends itself

@@ -5,14 +5,22 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import url
+from dashboard import url, widgets
 
 
 def choose_question(questions: Mapping[str, tuple[str, Callable[..., Any]]], key: str) -> Callable[..., Any]:
-    """The panel of the question that is asked, kept in the URL as `key`, a page's own. `questions`: name -> (title, panel)."""
+    """The panel of the question that the URL holds as `key`, a page's own. `questions`: name -> (title, panel).
+
+    The tabs have no `default`: one that follows the choice makes Streamlit reset them, which swallows every second click.
+    """
     names = {title: name for name, (title, _) in questions.items()}
-    asked = url.recall(key)
-    asked = asked if asked in questions else next(iter(questions))
-    tabs = st.tabs(list(names), default=questions[asked][0], key=f"{key}-tabs-{url.adopted()}", on_change="rerun")
-    opened = next((title for title, tab in zip(names, tabs, strict=True) if tab.open), questions[asked][0])
-    return questions[url.remember(key, names[opened])][1]
+    recalled = url.recall(key)
+    name = recalled if recalled in questions else next(iter(questions))
+    tabs = f"{key}-tabs"
+
+    def changed() -> None:
+        url.remember(key, names[st.session_state[tabs]])
+
+    widgets.show(tabs, questions[name][0])
+    st.tabs(list(names), key=tabs, on_change=changed)
+    return questions[url.remember(key, name)][1]

@@ -10,10 +10,13 @@ from typing import Any
 
 import streamlit as st
 
-_NEXT = "next-view"
+from dashboard.widgets import VISIT, show
+
 _ADOPTED = "adopted-views"
 _PAGES, _TURNER = 7, 344  # pages that a turner shows, and the pixels that these and its arrows take
-_VIEW = "view"  # what was chosen last, by URL parameter; it outlives the widgets of a page that one has left
+_PAGE = "page-now"
+_SEEN = "addresses-seen"  # page -> the parameters that its address ever had
+_VIEW = "view"  # what is chosen, by URL parameter: the truth, which widgets show and change; it outlives them
 
 
 def choose(
@@ -23,14 +26,24 @@ def choose(
 
     A value that is no option (an old address, another dataset) gives way to `default`, or to the first option.
     """
-    waiting = _next()
-    wanted = waiting.pop(key) if key in waiting else st.session_state.get(key, _view().get(key))
+    choice = choice_of(options, key, default)
+
+    def changed() -> None:
+        # Segmented controls can be clicked empty: what was chosen stays chosen.
+        picked = st.session_state[key]
+        remember(key, picked if picked in options else choice)
+
+    say = settings.get("format_func", str)
+    show(key, choice, [say(option) for option in options])
+    widget(label, options, key=key, on_change=changed, **settings)
+    return choice
+
+
+def choice_of(options: Sequence[str], key: str, default: str | None = None) -> str:
+    """What `choose` would return, without its widget: for one in a panel that is closed."""
+    recalled = recall(key)
     fallback = default if default in options else options[0]
-    # Assigned at each run: on another page the widget of the same key is a new one, and would begin with its own default.
-    st.session_state[key] = wanted if wanted in options else fallback
-    chosen = widget(label, options, key=key, **settings)
-    # Segmented controls can be clicked empty.
-    return remember(key, chosen if chosen in options else fallback)
+    return remember(key, recalled if recalled in options else fallback)
 
 
 def remember(key: str, value: str) -> str:
@@ -42,8 +55,7 @@ def remember(key: str, value: str) -> str:
 
 
 def set_choice(key: str, value: str) -> None:
-    """Choose for the person, in a callback or before a rerun: the widget shows it when it is drawn next."""
-    _next()[key] = value
+    """Choose for the person, in a callback or before a rerun: the page that is drawn next shows it and writes it into the URL."""
     _view()[key] = value
 
 
@@ -80,20 +92,33 @@ def turn(pages: int, of: str, key: str = "page") -> int:
     if pages <= 1:
         forget(key)
         return 1
-    name = f"{key}-{of}-{adopted()}"
     same = before[0] == of or before[1] != adopted()
-    wanted = st.session_state.get(name, (whole(key) or 1) if same else 1)
+    number = min(max(whole(key) or 1, 1), pages) if same else 1
+    turner = f"{key}-turner"
+
+    def changed() -> None:
+        remember(key, str(st.session_state[turner]))
+
+    show(turner, number)
     # In a row, it would measure the place that it takes and hide pages for which there is room.
-    start = min(max(wanted, 1), pages)
-    return int(remember(key, str(st.pagination(pages, default=start, max_visible_pages=_PAGES, key=name, width=_TURNER))))
+    st.pagination(pages, max_visible_pages=_PAGES, key=turner, width=_TURNER, on_change=changed)
+    return int(remember(key, str(number)))
+
+
+def arrive(page: str) -> None:
+    """Begin a page, before it draws anything. An address that the browser's Back or a link brings is the view of the page."""
+    seen: dict[str, set[str]] = st.session_state.setdefault(_SEEN, {})
+    if page != st.session_state.get(_PAGE):
+        if _PAGE in st.session_state and len(st.query_params):
+            adopt(st.query_params.to_dict(), dict.fromkeys(seen.get(page, ()), ""))
+        st.session_state[_PAGE] = page
+        st.session_state[VISIT] = st.session_state.get(VISIT, 0) + 1
+    seen.setdefault(page, set()).update(st.query_params)
 
 
 def adopt(found: Mapping[str, str], left: Mapping[str, str]) -> None:
     """Show the view of an address that the person went back to, in a callback. What neither address speaks of stays as it is."""
     view = _view()
-    for key in {*found, *left}:
-        if view.get(key) != found.get(key):
-            _next()[key] = found.get(key)
     for key in left:
         view.pop(key, None)
     view.update(found)
@@ -103,11 +128,6 @@ def adopt(found: Mapping[str, str], left: Mapping[str, str]) -> None:
 def adopted() -> int:
     """How many addresses the person went back to: part of the key of a widget that only a new key brings to another value."""
     return st.session_state.get(_ADOPTED, 0)
-
-
-def _next() -> dict[str, str | None]:
-    """Choices that wait for their widget: one that is on the page already cannot be changed any more."""
-    return st.session_state.setdefault(_NEXT, {})
 
 
 def _view() -> dict[str, str]:

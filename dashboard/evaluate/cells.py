@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import url, words
+from dashboard.widgets import show
 
 CELLS = "cells"  # of the address
 _BOX = "cell-box"
@@ -111,7 +112,7 @@ def cell_box(now: Chosen, matrix: np.ndarray, classes: Sequence[str]) -> None:
 
     texts = [part.to_text() for part in now.parts]
     offered = dict.fromkeys([*texts, *_offers(matrix)])
-    st.session_state[_BOX] = texts
+    show(_BOX, texts, list(offered))
     st.multiselect(
         "Chosen cells", list(offered), key=_BOX, on_change=changed, label_visibility="collapsed",
         format_func=lambda text: said(read([text], len(classes)).parts[0], classes),

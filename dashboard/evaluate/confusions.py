@@ -10,6 +10,7 @@ from dashboard import cached, url, words
 from dashboard.evaluate.cells import Chosen, read, set_chosen
 from dashboard.evaluate.sides import Crossed
 from dashboard.matrix import confusion_matrix
+from dashboard.widgets import popover, show
 from engine.data.class_names import natural_key
 from engine.evaluation import ordering
 
@@ -20,6 +21,7 @@ _FOUND = "classes"  # of the address
 _UNITS = {"count": "count", "true": "row", "predicted": "column"}
 _ORDERS = {"name": "by name", "own": "as the run has them", "similar": "by similarity"}
 _ORDER_HELP = "By similarity, classes that are taken for each other stand together."
+_COLOURS = ("log", "linear")
 _LOG_HELP = "Colours by the logarithm: a single error shows beside a hundred. Without it, twice the errors are twice the colour."
 
 
@@ -51,9 +53,12 @@ def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
     )
     by_name = sorted(range(len(of.crossing.classes)), key=lambda place: natural_key(of.crossing.classes[place].casefold()))
     kinds = [kind for kind in _ORDERS if kind != "own" or by_name != sorted(by_name)]
-    with right.popover("Order, colours", icon=":material/tune:"):
-        kind = url.choose(st.segmented_control, "Order", kinds, "order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP)
-        log = url.choose(st.segmented_control, "Colours", ["log", "linear"], "colours", help=_LOG_HELP) == "log"
+    kind, log = url.choice_of(kinds, "order"), url.choice_of(_COLOURS, "colours") == "log"
+    panel = popover("Order, colours", "matrix-panel", right, icon=":material/tune:")
+    if panel.open:
+        with panel:
+            url.choose(st.segmented_control, "Order", kinds, "order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP)
+            url.choose(st.segmented_control, "Colours", _COLOURS, "colours", help=_LOG_HELP)
     own = np.arange(len(by_name))
     order = {"name": np.array(by_name, int), "own": own}.get(kind)
     return _UNITS[unit], cached.similarity_order(of.matrix) if order is None else order, log
@@ -71,7 +76,7 @@ def _choose_classes(classes: Sequence[str]) -> list[int] | None:
     def changed() -> None:
         url.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))
 
-    st.session_state["found-classes"] = known
+    show("found-classes", known)
     found = st.multiselect(
         "Find classes", range(len(classes)), key="found-classes", on_change=changed, label_visibility="collapsed",
         format_func=lambda place: words.plain(classes[place]),

@@ -12,6 +12,7 @@ from dashboard.evaluate.confusions import confusions
 from dashboard.evaluate.pictures import Row, choose_order, ordered, pictures, usual
 from dashboard.evaluate.scored import Scored
 from dashboard.evaluate.sides import Crossed, choose_sides, tell
+from dashboard.widgets import show
 from engine.metrics import confused_pairs
 
 _PAIRS = 6
@@ -62,7 +63,7 @@ def _pair_pills(of: Crossed) -> None:
         set_chosen(Chosen((part, part.opposite)) if part else Chosen())
 
     now = chosen(classes).to_text()
-    st.session_state["pair"] = now if now in labels else None
+    show("pair", now if now in labels else None, list(labels.values()))
     st.pills("Most confused", list(labels), format_func=lambda pair: words.literal(labels[pair]), key="pair", on_change=pick)
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import cached, url, words
 from dashboard.evaluate.scored import Scored, of_run
 from dashboard.matrix import Axes
+from dashboard.widgets import popover
 from engine.errors import UserError
 from engine.evaluation.crossing import Crossing
 from engine.runs import Run, runs
@@ -47,16 +48,21 @@ def choose_sides(scored: Scored) -> Crossed:
     labels = {TRUTH: "truth", THIS: f"this run, {scored.run.id}"} | {
         run_id: words.run_label(run) for run_id, run in others.items()
     }
-    with st.popover(
-        "Rows and columns", icon=":material/compare_arrows:", help="Lay another run beside this one, or beside the truth"
-    ):
-        rows = url.choose(st.selectbox, "Rows", list(labels), "rows", TRUTH, format_func=labels.__getitem__)
-        rest = [side for side in labels if side != rows]
-        columns = url.choose(st.selectbox, "Columns", rest, "columns", THIS, format_func=labels.__getitem__)
-        if not others:
-            st.caption(
-                f"A second run on {words.literal(scored.run.config.dataset)} that was scored on {scored.split} can stand here as well."
-            )
+    rows = url.choice_of(list(labels), "rows", TRUTH)
+    rest = [side for side in labels if side != rows]
+    columns = url.choice_of(rest, "columns", THIS)
+    panel = popover(
+        "Rows and columns", "sides-panel", icon=":material/compare_arrows:",
+        help="Lay another run beside this one, or beside the truth",
+    )  # fmt: skip
+    if panel.open:
+        with panel:
+            url.choose(st.selectbox, "Rows", list(labels), "rows", TRUTH, format_func=labels.__getitem__)
+            url.choose(st.selectbox, "Columns", rest, "columns", THIS, format_func=labels.__getitem__)
+            if not others:
+                st.caption(
+                    f"A second run on {words.literal(scored.run.config.dataset)} that was scored on {scored.split} can stand here as well."
+                )
     if (rows, columns) == (TRUTH, THIS):
         return crossed(scored, rows, columns, others)
     try:

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import words
 from dashboard.explore import conditions
 from dashboard.explore.ranges import property_ranges
+from dashboard.widgets import popover, show
 from engine.data.datasets import Dataset
 from engine.data.filters import VERDICTS, Filter
 from engine.data.layouts import SPLITS
@@ -25,13 +26,16 @@ def filter_bar(data: Dataset, classes: Sequence[str], wanted: Filter, run: Run |
     present = data.catalog.counts(Filter(state=wanted.state))["split"].unique()
     splits = [split for split in SPLITS if split in present]
     with st.container(horizontal=True, vertical_alignment="top", gap="small", key="filter-bar"):
-        with st.popover("Class", icon=":material/label:", key="filter-class-panel"):
-            _class_panel(classes, wanted)
-        with st.popover("Split", icon=":material/call_split:", key="filter-split-panel"):
-            _names("Split", splits, wanted.splits, "splits")
-        # Histograms of every property: drawn where they are looked at.
-        more = st.popover("More", icon=":material/tune:", key="filter-more", on_change="rerun")
+        of_class = popover("Class", "filter-class-panel", icon=":material/label:")
+        of_split = popover("Split", "filter-split-panel", icon=":material/call_split:")
+        more = popover("More", "filter-more", icon=":material/tune:")
         _text(wanted)
+    if of_class.open:
+        with of_class:
+            _class_panel(classes, wanted)
+    if of_split.open:
+        with of_split:
+            _names("Split", splits, wanted.splits, "splits")
     if more.open:
         with more:
             property_ranges(data, wanted)
@@ -65,7 +69,7 @@ def _names(label: str, options: Sequence[str], chosen: Sequence[str], field: str
         others = [name for name in getattr(conditions.current(), field) if name not in known]
         conditions.change(**{field: (*others, *st.session_state[key])})
 
-    st.session_state[key] = [name for name in chosen if name in known]
+    show(key, [name for name in chosen if name in known], options)
     settings = {"key": key, "on_change": changed, "label_visibility": "collapsed"}
     if len(options) <= PILLS_UP_TO:
         st.pills(label, options, selection_mode="multi", format_func=lambda name: words.literal(words.plain(name)), **settings)
@@ -74,7 +78,9 @@ def _names(label: str, options: Sequence[str], chosen: Sequence[str], field: str
 
 
 def _text(wanted: Filter) -> None:
-    st.session_state["filter-text"] = wanted.text
+    # Letters that are being typed stay: a space at the end is no other condition.
+    if st.session_state.get("filter-text", "").strip() != wanted.text or "filter-text" not in st.session_state:
+        show("filter-text", wanted.text)
     st.text_input(
         "Text in the path", key="filter-text", type="search", live="400ms", placeholder="Text in the path", max_chars=200,
         icon=":material/search:", label_visibility="collapsed", width=_TEXT,
@@ -93,11 +99,11 @@ def _answers(wanted: Filter, run: Run | None) -> None:
         names, said = tuple(st.session_state["filter-predicted"]), st.session_state["filter-verdict"] or ""
         conditions.change(run=run.id if names or said else "", predicted=names, verdict=said)
 
-    st.session_state["filter-verdict"] = wanted.verdict or None
+    show("filter-verdict", wanted.verdict or None)
     verdict.pills("Right or wrong", list(VERDICTS), key="filter-verdict", on_change=change, label_visibility="collapsed")
     # A run of very many classes: the chosen ones, and what can be seen of the rest.
     options = list(dict.fromkeys([*wanted.predicted, *run.classes[:LISTED_UP_TO]]))
-    st.session_state["filter-predicted"] = list(wanted.predicted)
+    show("filter-predicted", list(wanted.predicted), options)
     predicted.multiselect(
         "Predicted class", options, key="filter-predicted", format_func=words.plain, placeholder="Predicted as any class",
         label_visibility="collapsed", on_change=change,
@@ -105,7 +111,7 @@ def _answers(wanted: Filter, run: Run | None) -> None:
 
 
 def _state(wanted: Filter) -> None:
-    st.session_state["filter-state"] = wanted.state
+    show("filter-state", wanted.state)
     st.segmented_control(
         "Files", list(_STATES), key="filter-state", format_func=_STATES.__getitem__,
         on_change=lambda: conditions.change(state=st.session_state["filter-state"] or "ok"),
@@ -114,7 +120,7 @@ def _state(wanted: Filter) -> None:
 
 def _decided(wanted: Filter) -> None:
     """What people decided on the page Clean."""
-    st.session_state["filter-edited"] = [edit for edit in wanted.edited if edit in _EDITS]
+    show("filter-edited", [edit for edit in wanted.edited if edit in _EDITS])
     st.pills(
         "Decided by hand", list(_EDITS), selection_mode="multi", key="filter-edited", format_func=_EDITS.__getitem__,
         on_change=lambda: conditions.change(edited=tuple(st.session_state["filter-edited"])),

@@ -11,6 +11,7 @@ from dashboard.explore.facts import LINES, tile
 from dashboard.explore.nothing import nothing_matches
 from dashboard.explore.selected import selected_images
 from dashboard.gallery import NOTES, SIZES, gallery
+from dashboard.widgets import popover, show
 from engine.data.properties import PROPERTIES
 
 PAGE = 60
@@ -82,10 +83,12 @@ def _lines() -> tuple[str, ...]:
         chosen = st.session_state[key][-NOTES:]
         url.remember("captions", "-".join(chosen) or "none")
 
-    with st.popover("Captions", icon=":material/label:"):
-        st.session_state[key] = wanted
-        st.pills(
-            f"Under each picture, up to {NOTES}", list(LINES), selection_mode="multi", key=key, format_func=LINES.__getitem__,
-            on_change=changed,
-        )  # fmt: skip
+    panel = popover("Captions", "captions-panel", icon=":material/label:")
+    if panel.open:
+        with panel:
+            show(key, wanted)
+            st.pills(
+                f"Under each picture, up to {NOTES}", list(LINES), selection_mode="multi", key=key, format_func=LINES.__getitem__,
+                on_change=changed,
+            )  # fmt: skip
     return tuple(wanted)

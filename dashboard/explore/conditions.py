@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import url, words
 from dashboard.selecting import AREA
+from dashboard.widgets import show
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.runs import Run
@@ -123,7 +124,7 @@ def chip_row(wanted: Filter) -> None:
         if gone:
             put(found[min(gone)].without)
 
-    st.session_state["filter-chips"] = list(range(len(found)))
+    show("filter-chips", list(range(len(found))), labels)
     st.pills(
         "Conditions: a click removes one", list(range(len(found))), selection_mode="multi", format_func=labels.__getitem__,
         key="filter-chips", on_change=removed, label_visibility="collapsed",

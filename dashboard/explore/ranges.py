@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.explore import conditions
 from dashboard.explore.histogram import histogram_svg
+from dashboard.widgets import show
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.properties import MEASURED, PROPERTIES, Property
@@ -44,7 +45,7 @@ def _range(of: Property, bins: pd.DataFrame, wanted: Filter) -> None:
     st.markdown(of.label.capitalize(), help=of.help)
     st.image(histogram_svg(counts, low, high), width="stretch")
     key = f"filter-{of.name}"
-    st.session_state[key] = (low, high)
+    show(key, (low, high), [of.say(edge) for edge in edges])
     st.select_slider(
         of.label, range(len(edges)), (0, last), key=key, format_func=lambda place: of.say(edges[place]), on_change=_changed,
         args=(of.name, key, edges), label_visibility="collapsed",

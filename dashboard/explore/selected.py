@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.explore import conditions
 from dashboard.gallery import clear_selection, selection
 from dashboard.server import export_url
+from dashboard.widgets import popover
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 
@@ -17,9 +18,7 @@ def selected_images(data: Dataset, wanted: Filter, by: str, descending: bool, ke
     """A menu for the selection of the gallery `key`, or for all images that match where nothing is selected."""
     chosen = selection(key)
     label = f"{len(chosen):,} selected" if chosen else "Export"
-    menu = st.popover(
-        label, icon=":material/check_circle:" if chosen else ":material/download:", key="selected", on_change="rerun"
-    )
+    menu = popover(label, "selected", icon=":material/check_circle:" if chosen else ":material/download:")
     if not menu.open:
         return
     with menu:

@@ -14,6 +14,7 @@ from dashboard import url, words
 from dashboard.gallery import Tile, gallery
 from dashboard.predict.clipboard import take_pasted
 from dashboard.server import thumbnail_url
+from dashboard.widgets import expander
 from engine import intake
 from engine.batch import job, store
 from engine.batch.store import Batch
@@ -51,8 +52,10 @@ def ways_in(has_some: bool) -> None:
     if not has_some:
         _draw()
         return
-    with st.expander("Other pictures", icon=":material/add_photo_alternate:", key="other-pictures"):
-        _draw()
+    panel = expander("Other pictures", "other-pictures", icon=":material/add_photo_alternate:")
+    if panel.open:
+        with panel:
+            _draw()
 
 
 def _draw() -> None:

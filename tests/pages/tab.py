@@ -14,14 +14,18 @@ class Tab:
 
     def __init__(self) -> None:
         self.at = AppTest.from_file(_MAIN, default_timeout=60)
+        self.panels: set[str] = set()  # keys of those that are open
 
     def open(self, page: str, /, **query: str) -> "Tab":
         """The page, at its address with these parameters."""
+        self.at.query_params.clear()  # as the browser does on the way to another page
         self.at.query_params.update(query)
         self.at.switch_page(f"../pages/{page}.py")
         return self.run()
 
     def run(self) -> "Tab":
+        for key in self.panels:  # AppTest knows no popovers: it would close them
+            self.at.session_state[key] = True
         self.at.run()
         assert not self.at.exception, [element.value for element in self.at.exception]
         assert "This page failed" not in self.text
@@ -36,6 +40,11 @@ class Tab:
     def choose(self, key: str, value: object) -> "Tab":
         """Set the widget of this key."""
         self.at.get_by_key(key).set_value(value)
+        return self.run()
+
+    def open_panel(self, key: str) -> "Tab":
+        """Open the popover or the expander of this key: its content is drawn only then."""
+        self.panels.add(key)
         return self.run()
 
     @property

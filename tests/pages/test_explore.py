@@ -65,14 +65,14 @@ def columns(tab: Tab) -> tuple[list, list]:
 
 
 def test_each_widget_of_the_bar_writes_the_filter_into_the_address(scenes):
-    tab = look()
+    tab = look().open_panel("filter-class-panel").open_panel("filter-split-panel")
     tab.choose("filter-classes", ["sea", "forest"])
     tab.choose("filter-splits", ["train"])
     tab.choose("filter-text", " 00 ")
     wanted = Filter(classes=("sea", "forest"), splits=("train",), text="00")
     assert tab.url("filter") == wanted.to_text()
     assert shown(tab) == [row.id for row in scenes.catalog.page(wanted)]
-    again = Tab().open("explore", filter=tab.url("filter"))
+    again = Tab().open("explore", filter=tab.url("filter")).open_panel("filter-class-panel")
     assert (again.text, shown(again)) == (tab.text, shown(tab))
     assert again.at.get_by_key("filter-classes").value == ["sea", "forest"]
 
@@ -127,7 +127,7 @@ def test_pages_begin_anew_with_another_filter_and_stand_in_the_address(scenes):
     tab = look(page="2")
     every = scenes.catalog.page(size=100)
     assert shown(tab) == [row.id for row in every[60:]]
-    tab.choose("filter-splits", ["train"])
+    tab.open_panel("filter-split-panel").choose("filter-splits", ["train"])
     assert tab.url("page") is None
     assert len(shown(tab)) == 52
 
@@ -144,7 +144,7 @@ def test_captions_are_chosen_and_stand_in_the_address(scenes):
     tab = look(captions="brightness-split")
     first = scenes.catalog.page(size=1)[0]
     assert tab.items("explore")[0]["notes"] == [f"brightness {first.brightness:.2f}".rstrip("0"), first.split]
-    tab.choose("caption-lines", [])
+    tab.open_panel("captions-panel").choose("caption-lines", [])
     assert tab.url("captions") == "none"
     assert tab.items("explore")[0]["notes"] == []
 
@@ -197,7 +197,7 @@ def test_of_very_many_classes_the_largest_the_smallest_and_the_chosen_are_drawn(
 
 def test_very_many_classes_are_searched(home):
     synthesize("many", rows=3000, classes=500)
-    tab = look(dataset="many")
+    tab = look(dataset="many").open_panel("filter-class-panel")
     tab.at.get_by_key("class-search").set_value("CLASS_0041")
     tab.run()
     assert tab.at.get_by_key("filter-classes").options == [f"class\\_0041{i}" for i in range(10)]

@@ -75,7 +75,7 @@ def test_a_choice_survives_pages_that_do_not_show_it(trained):
     sea = trained.classes.index("sea")
     tab = Tab().open("evaluate")
     tab.choose("cell-box", [f"{sea}-{sea}"])
-    tab.open("explore").choose("filter-splits", ["test"])
+    tab.open("explore").open_panel("filter-split-panel").choose("filter-splits", ["test"])
     tab.open("augment").choose("pipeline-choice", "strong")
     tab.open("evaluate")
     assert tab.url("cells") == f"{sea}-{sea}"

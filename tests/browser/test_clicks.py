@@ -1,0 +1,112 @@
+"""Nothing that a person clicks is swallowed, and nothing that was undone comes back: seen only where widgets are real."""
+
+import pytest
+from driven import TITLES, Tab
+from playwright.sync_api import expect
+
+from engine.data.datasets import Dataset, dataset
+from engine.data.filters import Filter
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def demo(server, monkeypatch, wait) -> Dataset:
+    """The demo dataset, once it has been painted."""
+    wait((server.home / "data" / "demo" / "dataset.json").is_file, 300)
+    monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
+    return dataset("demo")
+
+
+def in_panel(tab: Tab, panel: str, option: str) -> None:
+    """Open a panel, click an option in it, and close the panel again."""
+    tab.settled().page.get_by_role("button", name=panel, exact=False).first.click()
+    body = tab.page.get_by_test_id("stPopoverBody")
+    body.get_by_text(option, exact=True).first.click()
+    tab.settled().page.keyboard.press("Escape")
+    expect(body).to_have_count(0)
+    tab.settled()
+
+
+def click_elsewhere(tab: Tab) -> None:
+    """A click on something that has nothing to do with the filter; the page is drawn anew."""
+    for kind in ("proportions", "counts"):
+        tab.settled().page.get_by_text(kind, exact=True).click()
+        tab.addressed(balance=kind)
+    tab.settled()
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "names"),
+    [
+        ("explore", "question", ["How does it look?", "What is there?", "How does it look?", "Do train and test differ?"]),
+        ("evaluate", "ask", ["Why these two?", "Can I believe it?", "What does it confuse?", "Where is it weak?"]),
+    ],
+)
+def test_each_click_on_a_question_opens_it(tab, demo, trained, page, key, names):
+    tab.open(page, "?dataset=demo")
+    for name in names:
+        tab.page.get_by_role("tab", name=name).click()
+        tab.page.wait_for_function(
+            "name => document.querySelector('[role=tab][aria-selected=true]')?.innerText.trim() === name", arg=name
+        )
+        tab.settled()
+        expect(tab.page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+    before = tab.query(key)
+    tab.page.get_by_role("tab", name=names[-1]).press("ArrowLeft")
+    tab.page.wait_for_url(lambda url: f"{key}={before}" not in url)
+    tab.settled()
+    assert tab.state("document.activeElement.getAttribute('role')") == "tab"
+    tab.page.go_back()
+    tab.addressed(**{key: before})
+    expect(tab.page.get_by_role("tab", name=names[-1])).to_have_attribute("aria-selected", "true")
+
+
+def test_a_condition_that_was_cleared_does_not_come_back(tab, demo):
+    tab.open("explore", "?dataset=demo")
+    in_panel(tab, "Class", "sea")
+    in_panel(tab, "Split", "test")
+    tab.addressed(filter=Filter(classes=("sea",), splits=("test",)).to_text())
+    tab.settled().page.get_by_role("button", name="Clear all").click()
+    tab.see("1,200 images in 6 classes")
+    click_elsewhere(tab)
+    assert tab.query("filter") is None
+    tab.see("1,200 images in 6 classes")
+
+
+def test_a_condition_that_was_set_elsewhere_stays_after_its_panel_was_open(tab, demo):
+    tab.open("explore", "?dataset=demo")
+    in_panel(tab, "Class", "sea")
+    in_panel(tab, "Class", "sea")
+    tab.see("1,200 images in 6 classes")
+    tab.page.go_back()
+    tab.addressed(filter="class_sea")
+    tab.see(f"{demo.catalog.count(Filter(classes=('sea',))):,} of 1,200 images match")
+    click_elsewhere(tab)
+    assert tab.query("filter") == "class_sea"
+    tab.page.get_by_test_id("stMain").get_by_role("button", name="sea").click()
+    tab.see("1,200 images in 6 classes")
+    click_elsewhere(tab)
+    assert tab.query("filter") is None
+
+
+def test_captions_that_were_changed_stay(tab, demo):
+    tab.open("explore", "?dataset=demo")
+    in_panel(tab, "Captions", "Split")
+    tab.addressed(captions="file-split")
+    tab.page.go_back()
+    tab.page.wait_for_url(lambda url: "captions=file-split" not in url)
+    expect(tab.tiles("explore").first).not_to_contain_text("train")
+    click_elsewhere(tab)
+    assert tab.query("captions") != "file-split"
+
+
+def test_another_page_and_back_is_the_view_of_the_address(tab, demo):
+    tab.open("explore", "?dataset=demo&filter=class_sea&balance=proportions")
+    tab.see(f"{demo.catalog.count(Filter(classes=('sea',))):,} of 1,200 images match")
+    tab.go("runs")
+    tab.page.wait_for_timeout(1000)  # the address of the page is whole
+    tab.settled().page.go_back()
+    expect(tab.page.locator("h1")).to_have_text(TITLES["explore"])
+    tab.addressed(filter="class_sea", balance="proportions")
+    tab.see(f"{demo.catalog.count(Filter(classes=('sea',))):,} of 1,200 images match")

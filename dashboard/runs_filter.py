@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import url
 from dashboard.header import Context
+from dashboard.widgets import popover
 from engine.data.filters import escape, unescape
 from engine.runs import ACTIVE, Run
 
@@ -22,9 +23,7 @@ def filtered_runs(context: Context) -> list[Run]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = _search()
         # What is in it is drawn while it is open alone: a widget of a closed panel would bring back its old value.
-        panel = st.popover(
-            f"Filter ({number})" if number else "Filter", icon=":material/filter_alt:", key="runs-filter", on_change="rerun"
-        )
+        panel = popover(f"Filter ({number})" if number else "Filter", "runs-filter", icon=":material/filter_alt:")
     if panel.open:
         with panel:
             _pick(st.pills, "State", "state", list(_STATES), states, selection_mode="multi")

@@ -70,9 +70,7 @@ def recall(key: str) -> str | None:
 
 def awaited(key: str) -> str | None:
     """What the widget of `choose` will show when it is drawn in this run."""
-    if key in _next():
-        return _next()[key]
-    return st.session_state.get(key, _view().get(key))
+    return recall(key)
 
 
 def whole(key: str) -> int | None:

@@ -12,7 +12,7 @@ from engine.errors import UserError
 from engine.runs import Run, runs
 
 _VIEWS = {"new": "New run", "run": "The chosen run"}
-_POLL = 2.0  # seconds
+_POLL = 1.0  # seconds
 
 
 def train_title(context: Context) -> str:

@@ -12,7 +12,7 @@ from engine.labels import overview
 from engine.labels.proof import Proof, Side, conclusion, started
 from engine.runs import Run
 
-_POLL = 2.0  # seconds
+_POLL = 1.0  # seconds
 _SIDES = {"cleaned": "Cleaned test labels", "original": "Original test labels"}
 
 

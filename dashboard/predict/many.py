@@ -21,7 +21,7 @@ from engine.jobs import Work
 from engine.judgement import SURE, UNKNOWN, UNSURE
 from engine.text_output import csv_text
 
-_POLL = 2.0  # seconds
+_POLL = 1.5  # seconds: an end is seen within two
 _PAGE = 60
 _PAIRS = 6
 _HEIGHT = 600  # pixels of the table

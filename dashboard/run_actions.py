@@ -30,7 +30,7 @@ def state_row(run: Run) -> None:
 
 def _state_text(run: Run) -> str:
     status = run.status
-    if status.state == "finished" and run.results:
+    if status.state == "finished" and "test" in run.results:
         return ""  # what it learnt comes in a sentence of its own
     if status.paused:
         story = cached.history(run)

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.figure import CLEAR, GRID, SMALL, layout, subtitles
+from dashboard.figure import CLEAR, GRID, INK, SMALL, layout, subtitles
 from dashboard.palette import ACCENT, BAD, NEUTRAL
 
 _COLUMNS = 4
@@ -20,13 +20,19 @@ def confidence_curves(labels: Sequence[str], measured: Sequence[pd.DataFrame]) -
     """
     columns = min(_COLUMNS, len(labels))
     rows = -(-len(labels) // columns)
-    figure = make_subplots(rows, columns, subplot_titles=list(labels), shared_yaxes="all", vertical_spacing=0.32 / rows)
+    figure = make_subplots(
+        rows, columns, subplot_titles=list(labels), shared_yaxes="all", vertical_spacing=0.32 / rows, x_title="strength",
+        y_title="confidence in the true class",
+    )  # fmt: skip
+    axis_titles = figure.layout.annotations[-2:]
     for place, frame in enumerate(measured):
         row, column = place // columns + 1, place % columns + 1
         for trace in _curve(frame):
             figure.add_trace(trace, row=row, col=column)
-    layout(figure, _HEIGHT * rows + 40, top=32, bottom=36)
+    layout(figure, _HEIGHT * rows + 56, top=32, bottom=52, left=34)
     subtitles(figure)
+    for title in axis_titles:
+        title.update(font={"size": SMALL, "color": INK})
     figure.update_xaxes(
         type="log", tickvals=[0.5, 1, 2, 4], ticktext=["½×", "yours", "2×", "4×"], range=[-0.4, 0.7], showgrid=False, tickfont={"size": SMALL}
     )  # fmt: skip

@@ -12,8 +12,9 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import url, words
+from dashboard import train_options, url, words
 from dashboard.failure import told
+from dashboard.scroll import scroll_to_top
 from engine import pipelines
 from engine.errors import UserError
 from engine.pipelines import BUILT_IN, HELP, Pipeline, Step
@@ -22,6 +23,7 @@ from engine.transforms import TRANSFORMS
 _KEY = "pipeline"
 _DEFAULT = "standard"
 _OWN = "your changes"
+_PRESET = "balanced"  # the quickest one that trains on augmented images
 _CHOICE = "pipeline-choice"
 
 
@@ -30,7 +32,7 @@ def chosen_pipeline() -> Pipeline:
     pipeline = _from_url()
     _chooser(pipeline)
     for place, step in enumerate(pipeline.steps):
-        with st.container(border=True):
+        with st.container(border=True, key=f"step-card-{_generation()}-{place}"):
             _step(pipeline, place, step)
     if not pipeline.steps:
         st.caption("No steps: the network sees the pictures as they are.")
@@ -80,9 +82,9 @@ def _chooser(pipeline: Pipeline) -> None:
 
     # Assigned at each run: a change of a step makes it another pipeline's name.
     st.session_state[_CHOICE] = current
-    st.selectbox("Pipeline", options, key=_CHOICE, on_change=choose, help="Built in, or kept by you.")
-    if current in BUILT_IN:
-        st.caption(HELP[current])
+    st.selectbox("Pipeline", options, key=_CHOICE, on_change=choose, help="Built in, or saved by you.")
+    # Always a line: without it the sliders below would move up, be mounted anew, and lose the keyboard's focus.
+    st.caption(HELP.get(current, "Saved by you." if current in names else "Custom: not saved under a name."))
 
 
 def _same(pipeline: Pipeline) -> bool:
@@ -160,13 +162,19 @@ def _move(pipeline: Pipeline, place: int, base: str) -> None:
     st.button("Remove", icon=":material/delete:", key=f"{base}-remove", on_click=remove)
 
 
+def usual_step(name: str) -> Step:
+    """A step as people mostly want it when they add it: at times, and mild; a crop each time, since it varies by itself."""
+    often = {"crop": 1.0, "greyscale": 0.1}.get(name, 0.5)
+    return Step(name, often, {"low": 0.8, "high": 1.25} if name == "gamma" else {})
+
+
 def _add(pipeline: Pipeline) -> None:
     key = f"add-step-{_generation()}-{len(pipeline.steps)}"
 
     def add() -> None:
         name = st.session_state[key]
         if name:
-            told(lambda: _change(_named((*pipeline.steps, Step(name)), pipeline.name), anew=True))
+            told(lambda: _change(_named((*pipeline.steps, usual_step(name)), pipeline.name), anew=True))
 
     st.selectbox(
         "Add a transform", list(TRANSFORMS), None, lambda name: TRANSFORMS[name].label, key=key, on_change=add,
@@ -175,23 +183,35 @@ def _add(pipeline: Pipeline) -> None:
 
 
 def _keep(pipeline: Pipeline) -> None:
-    with st.popover("Save or share", icon=":material/save:", width="stretch", key="keep-pipeline"):
+    if st.button("Train with this pipeline", icon=":material/model_training:", width="stretch", key="train-with-pipeline"):
+        train_options.remember(_PRESET, train_options.recall(_PRESET)[0] | {"augmentation": pipeline.text})
+        url.set_choice("preset", _PRESET)
+        url.set_choice("show", "new")
+        url.forget("like")
+        scroll_to_top()
+        st.switch_page("../pages/train.py")
+    with st.expander("Save or share", icon=":material/save:", key=f"keep-pipeline-{_generation()}"):
         name = st.text_input("Name", pipeline.name if pipeline.name not in BUILT_IN else "", key=f"save-name-{_generation()}")
-        if st.button("Save", type="primary", key="save-pipeline", help="Train then offers it."):
-            _then_redraw(lambda: _save(pipeline, name.strip()))
+        if st.button("Save", type="primary", key="save-pipeline", help="You can then choose it in Train."):
+            _try(lambda: _save(pipeline, name.strip()))
         if pipeline.name in pipelines.saved_names() and st.button("Delete the saved one", icon=":material/delete:"):
-            _then_redraw(lambda: _delete(pipeline))
+            _try(lambda: _delete(pipeline))
         st.download_button(
             "Download as a file", json.dumps(pipeline.to_document(), indent=1), f"{pipeline.name or 'pipeline'}.json",
             "application/json", icon=":material/download:",
         )  # fmt: skip
         file = st.file_uploader("Read a file", ["json"], key=f"read-pipeline-{_generation()}")
         if file:
-            _then_redraw(lambda: _read(file.name, file.getvalue()))
+            _try(lambda: _read(file.name, file.getvalue()))
 
 
-def _then_redraw(action: Callable[[], None]) -> None:
-    if told(action):
+def _try(action: Callable[[], None]) -> None:
+    """Do it and draw the page again; where it cannot be done, say why here, at the field."""
+    try:
+        action()
+    except UserError as error:
+        st.error(words.literal(str(error)), icon=":material/error:")
+    else:
         st.rerun()
 
 
@@ -199,7 +219,7 @@ def _save(pipeline: Pipeline, name: str) -> None:
     named = replace(pipeline, name=name)
     pipelines.save(named)
     _change(named, anew=True)
-    st.toast(f"Saved as {words.literal(name)}. Train offers it now.", icon=":material/check:")
+    st.toast(f"Saved as {words.literal(name)}. You can now choose it in Train.", icon=":material/check:")
 
 
 def _delete(pipeline: Pipeline) -> None:

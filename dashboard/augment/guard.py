@@ -1,6 +1,7 @@
-"""What a run withstands of the pipeline: measured on validation images, said where it hurts."""
+"""What a run withstands of the pipeline: measured on validation images when asked for, said where it hurts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
@@ -10,56 +11,133 @@ from dashboard.augment.charts import confidence_curves
 from dashboard.failure import told
 from dashboard.figure import CONFIG
 from engine.data.datasets import Dataset
-from engine.pipelines import Pipeline, Step
+from engine.pipelines import Pipeline, Step, parse
 from engine.runs import Run
+from engine.withstand import FACTORS
+
+_REQUEST, _RESULT = "withstand-request", "withstand-result"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: a run, on a dataset, with the steps of a pipeline."""
+
+    run: str
+    dataset: str
+    recipe: str
+
+    @property
+    def steps(self) -> list[Step]:
+        return [step for step in parse(self.recipe).steps if step.probability]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement: rows of `engine.withstand.withstood`, a frame per step."""
+
+    subject: Subject
+    frames: Sequence[pd.DataFrame]
 
 
 def guard_rails(run: Run | None, data: Dataset, pipeline: Pipeline) -> None:
     """How the run's confidence in the true class falls under each step, once the person has asked for it."""
     st.subheader("What does a model withstand?", anchor=False)
-    steps = [step for step in pipeline.steps if step.probability]
     if run is None:
         st.caption("Train a model first: it then says which of these steps take away what it knows a picture by.")
         return
-    if not steps:
+    subject = Subject(run.id, data.name, pipeline.recipe)
+    if not subject.steps:
         st.caption("There is no step to measure.")
         return
     st.caption(
         f"How sure **{words.literal(run.id)}** is of the true class of validation images when a step is done to them, at half, once, "
         "twice and four times its strength. Where even the model loses sight of the class, the label's evidence may be gone."
     )
-    if st.button("Measure", icon=":material/shield:", type="primary", key="measure-withstand"):
-        st.session_state["withstand-asked"] = run.id
-    if st.session_state.get("withstand-asked") != run.id:
-        return
-    measured: list[pd.DataFrame] = []
-    if told(lambda: measured.extend(_measured(run, data, steps))):
-        _said(run, steps, measured)
-        st.plotly_chart(confidence_curves([step.kind.label for step in steps], measured), config=CONFIG, key="withstand")
+    request: Subject | None = st.session_state.get(_REQUEST)
+    result: Measured | None = st.session_state.get(_RESULT)
+    if result and (result.subject.run, result.subject.dataset) != (run.id, data.name):
+        result = None
+    button = st.empty()
+    if request and (request.run, request.dataset) == (run.id, data.name):
+        button.button("Cancel", icon=":material/close:", key="cancel-withstand", on_click=_cancel)
+        result = _measure(run, data, request) or result
+    button.button(
+        "Measure again" if result else "Measure", icon=":material/shield:", type="primary", key="measure-withstand",
+        on_click=_ask, args=(subject,),
+    )  # fmt: skip
+    if result:
+        if result.subject.recipe != subject.recipe:
+            st.markdown(
+                ":orange-badge[:material/history: outdated] The pipeline has changed since this was measured: Measure again."
+            )
+        _verdicts(run, result)
 
 
-def _measured(run: Run, data: Dataset, steps: Sequence[Step]) -> list[pd.DataFrame]:
-    place, found = st.empty(), []
-    for number, step in enumerate(steps):
-        place.progress(number / len(steps), text=f"Measuring {step.kind.label.lower()}, {number + 1} of {len(steps)}")
-        certain = Pipeline((Step(step.transform, 1.0, step.values),))
-        found.append(cached.withstood(run, data, certain.recipe))
+def _ask(subject: Subject) -> None:
+    st.session_state[_REQUEST] = subject
+
+
+def _cancel() -> None:
+    st.session_state.pop(_REQUEST, None)
+
+
+def _measure(run: Run, data: Dataset, request: Subject) -> Measured | None:
+    """Measure what was asked for. A click elsewhere meanwhile begins this anew, for the same pipeline; what is known is cached."""
+    place, frames, steps = st.empty(), [], request.steps
+
+    def measure() -> None:
+        for number, step in enumerate(steps):
+            place.progress(number / len(steps), text=f"Measuring {step.kind.label.lower()}, {number + 1} of {len(steps)}")
+            frames.append(cached.withstood(run, data, Pipeline((Step(step.transform, 1.0, step.values),)).recipe))
+
+    done = told(measure)
+    _cancel()
     place.empty()
-    return found
+    if not done:
+        return None
+    st.session_state[_RESULT] = Measured(request, frames)
+    return st.session_state[_RESULT]
 
 
-def _said(run: Run, steps: Sequence[Step], measured: Sequence[pd.DataFrame]) -> None:
-    """A warning with its figures for each step that hurts; the steps that do no harm in one line."""
+def _verdicts(run: Run, result: Measured) -> None:
+    """A warning with its figures for each step that hurts; the others in a line each, by what was found; then the curves."""
     verdict = cached.heavy("engine.withstand").verdict
-    verdicts = [verdict(rows) for rows in measured]
-    for step, rows, said in zip(steps, measured, verdicts, strict=True):
+    steps, frames = result.subject.steps, result.frames
+    verdicts = [verdict(rows) for rows in frames]
+    for step, rows, said in zip(steps, frames, verdicts, strict=True):
         if said == "hurts":
             st.warning(_warning(run, step, rows), icon=":material/warning:")
-    fine = [step.kind.label for step, said in zip(steps, verdicts, strict=True) if said == "withstood"]
-    if fine:
-        st.success(f"Withstood at every strength tried: {', '.join(fine)}. These could be stronger.", icon=":material/check:")
-    elif "hurts" not in verdicts:
-        st.info("No step hurts at its own strength.", icon=":material/info:")
+    for text in _lines(steps, verdicts):
+        st.success(text, icon=":material/check:")
+    st.plotly_chart(confidence_curves([step.kind.label for step in steps], frames), config=CONFIG, key="withstand")
+    limits = _limits(steps, frames)
+    st.caption(
+        "The dotted line is the confidence without the step; the band is a 95% interval." + (f" {limits}" if limits else "")
+    )
+
+
+def _lines(steps: Sequence[Step], verdicts: Sequence[str]) -> list[str]:
+    """What is harmless, and how harmless: a step without a strength, such as a flip, cannot be made stronger."""
+    by_verdict = {
+        "No loss at any strength tried; these could be stronger": [
+            step for step, said in zip(steps, verdicts, strict=True) if said == "withstood" and step.values
+        ],
+        "No loss": [step for step, said in zip(steps, verdicts, strict=True) if said == "withstood" and not step.values],
+        "No loss to speak of at its own strength": [step for step, said in zip(steps, verdicts, strict=True) if said == ""],
+    }
+    return [f"{text}: {', '.join(step.kind.label for step in some)}." for text, some in by_verdict.items() if some]
+
+
+def _limits(steps: Sequence[Step], frames: Sequence[pd.DataFrame]) -> str:
+    """Which strengths were not measured, since the step ends before them."""
+    said = []
+    for step, rows in zip(steps, frames, strict=True):
+        missing = [f"{factor:g}×" for factor in FACTORS if factor not in set(rows["factor"])]
+        if step.values and missing:
+            said.append(f"{step.kind.label} has no {' and no '.join(missing)}: it is at its limit before.")
+        elif not step.values:
+            said.append(f"{step.kind.label} has no strength to vary.")
+    return " ".join(said)
 
 
 def _warning(run: Run, step: Step, rows: pd.DataFrame) -> str:

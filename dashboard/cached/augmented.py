@@ -54,10 +54,17 @@ def mixed(
     torch, mixing = heavy("torch"), heavy("engine.training.mixing")
     images = torch.from_numpy(drawn(contents, _squares, recipe, seed)).permute(0, 3, 1, 2).float()
     config = Config(method="finetune", mixing=kind, mixing_alpha=alpha)
+    mix, targets, n = mixing.mixer(config, classes), torch.tensor(labels), len(labels)
+    mixed, shares = [], []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        images, shares = mixing.mixer(config, classes)(images, torch.tensor(labels))
-    return images.round().byte().permute(0, 2, 3, 1).numpy(), shares.numpy()
+        # A pair at a time: training draws one share per batch, and a sheet of eight pictures with the same share shows nothing.
+        for place in range(n):
+            pair = [place, (place + 1) % n]
+            image, share = mix(images[pair], targets[pair])
+            mixed.append(image[0])
+            shares.append(share[0])
+    return torch.stack(mixed).round().byte().permute(0, 2, 3, 1).numpy(), torch.stack(shares).numpy()
 
 
 def withstood(run: Run, data: Dataset, recipe: str) -> pd.DataFrame:

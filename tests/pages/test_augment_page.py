@@ -1,11 +1,16 @@
 """Augment: what is edited is what is drawn, in the address, kept and measured."""
 
 import json
+import re
 
+import pytest
 from tab import Tab
 
+from dashboard import cached
+from dashboard.augment.editor import usual_step
 from engine import pipelines
 from engine.pipelines import Pipeline, Step, parse
+from engine.transforms import TRANSFORMS
 
 
 def edited(tab: Tab) -> Pipeline:
@@ -112,6 +117,70 @@ def test_a_step_that_takes_the_evidence_away_is_warned_of_with_its_figures(tab, 
     assert "95% interval" in said
     curves = json.dumps(tab.figure("withstand"))
     assert "Pixel dropout" in curves and "Greyscale" in curves
+
+
+def test_a_flip_is_not_said_to_be_able_to_be_stronger(tab, trained):
+    tab.open("augment", px="96", pipeline="flip@0.5/colour:brightness=0.01,contrast=0.01,saturation=0.01,hue=0").press("Measure")
+    said = "\n".join(success.value for success in tab.at.success)
+    stronger = [line for line in said.splitlines() if "could be stronger" in line]
+    assert not any("flip" in line for line in stronger)
+    assert "Horizontal flip has no strength to vary." in tab.text
+    titles = [note["text"] for note in tab.figure("withstand")["layout"]["annotations"]]
+    assert {"strength", "confidence in the true class"} <= set(titles)
+
+
+def test_strengths_beyond_the_limit_of_a_step_are_named(tab, trained):
+    tab.open("augment", px="96", pipeline="crop:smallest=0.5").press("Measure")
+    assert "Random crop has no 4×: it is at its limit before." in tab.text
+
+
+def test_a_change_after_measuring_marks_the_result_outdated_and_measures_nothing(tab, trained, monkeypatch):
+    tab.open("augment", px="96", pipeline="blur:sigma=0.02").press("Measure")
+    assert "outdated" not in tab.text
+    figure = tab.figure("withstand")
+    monkeypatch.setattr(cached, "withstood", lambda *_: pytest.fail("measured without being asked"))
+    tab.choose("step-0-0-blur-sigma", 0.03)
+    assert "outdated" in tab.text
+    assert tab.figure("withstand") == figure
+    assert "Measure again" in tab.buttons
+    tab.choose("step-0-0-blur-sigma", 0.02)
+    assert "outdated" not in tab.text, "it is the pipeline that was measured again"
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_step_that_is_added_is_mild(name):
+    step = usual_step(name)
+    assert step.probability <= 0.5 or name == "crop"
+    if name == "gamma":
+        assert step.values["low"] < 1 < step.values["high"]
+
+
+def test_each_mixture_has_a_share_of_its_own(tab, untrained):
+    tab.open("augment", px="96", pipeline="none", seed="0").choose("mixtures", True)
+    shares = {tuple(sorted(re.findall(r"\d+%", caption.value))) for caption in tab.at.caption if " · " in caption.value}
+    assert len(shares) > 2, shares
+
+
+def test_a_bad_name_is_refused_at_the_field(tab, untrained):
+    tab.open("augment", px="96", pipeline="flip@0.5/blur").choose("save-name-0", "My aug!")
+    tab.press("Save")
+    assert "My aug!" in tab.errors.replace("\\", "")
+    assert not tab.at.toast
+    assert pipelines.saved_names() == []
+
+
+def test_a_tuned_pipeline_is_trained_with_by_a_click(tab, untrained):
+    tab.open("augment", px="96", pipeline="flip@0.5/blur:sigma=0.02").press("Train with this pipeline")
+    assert (tab.url("preset"), tab.at.title[0].value) == ("balanced", "How should it learn?")
+    assert tab.at.get_by_key("balanced-augmentation").value == "flip@0.5/blur:sigma=0.02"
+
+
+def test_a_pipeline_that_is_changed_keeps_the_number_of_elements_above_its_sliders(tab, untrained):
+    """An element less would mount the slider anew in the browser, in the midst of a series of arrow keys."""
+    tab.open("augment", px="96", pipeline="standard")
+    before = len(tab.at.caption)
+    tab.choose("step-0-0-crop-smallest", 0.3)
+    assert len(tab.at.caption) == before
 
 
 def test_measuring_changes_no_file_of_the_run(trained):

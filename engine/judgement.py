@@ -32,13 +32,15 @@ class Judge:
     """Judges answers by what was measured on validation images: those of a run, or the mean of several runs' answers.
 
     `least`: the probability that a class needs to be named, from `calibrated_on` validation images; where these are too few
-    (`promises` is false), one that is usual.
+    (`promises` is false), one that is usual. `decides`: whether a `novelty` above 1 means that it is none of the classes; not where too few
+    validation images set that limit (`engine.novelty.FEWEST`).
     """
 
     classes: tuple[str, ...]
     least: float
     calibrated_on: int
     unknown: Novelty | None = None
+    decides: bool = True
 
     @property
     def promises(self) -> bool:
@@ -46,15 +48,15 @@ class Judge:
         return bool(_enough(self.calibrated_on))
 
     def novelty(self, features: np.ndarray, energies: np.ndarray) -> np.ndarray:
-        """`Novelty.scores`: 0 as the median validation image, above 1 unlike nearly all; NaN where that is not known."""
-        return self.unknown.scores(features, energies) if self.unknown else np.full(len(features), np.nan)
+        """`Novelty.scores`: 0 as the median validation image, above 1 unlike nearly all; NaN where that cannot be known."""
+        return self.unknown.scores(features, energies) if self.unknown and self.decides else np.full(len(features), np.nan)
 
     def verdict(self, probabilities: Sequence[float], far: float) -> Verdict:
         """Of the probabilities of the classes, (classes,), and the picture's `novelty`."""
         order = np.argsort(-np.asarray(probabilities), kind="stable")
         # The best class is always named: a set without any would tell a person nothing.
         named = [i for place, i in enumerate(order) if place == 0 or probabilities[i] >= self.least - _ROUNDING]
-        kind = UNKNOWN if far > 1 else UNSURE if len(named) > 1 else SURE
+        kind = UNKNOWN if far > 1 and self.decides else UNSURE if len(named) > 1 else SURE
         return Verdict(kind, tuple(self.classes[i] for i in named))
 
 
@@ -72,7 +74,10 @@ def judge(runs: Sequence[Run]) -> Judge:
         else None
     )
     least = _least(mean, tables[0].loc[keys, "true"].to_numpy()) if keys else USUAL
-    return Judge(runs[0].classes, least, len(keys), novelty.load(runs[0]) if len(runs) == 1 else None)
+    measured = [novelty.load(run) for run in runs]
+    # The mean of several novelties is as good as the one from the fewest images.
+    decides = all(one.decides for one in measured if one)
+    return Judge(runs[0].classes, least, len(keys), measured[0] if len(runs) == 1 else None, decides)
 
 
 def aligned(probabilities: np.ndarray, run: Run, like: Run) -> np.ndarray:

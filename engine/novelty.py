@@ -8,6 +8,7 @@ features, which runs with the same ones share.
 """
 
 import hashlib
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,8 @@ from engine.runs import Run, run
 from engine.training.facts import Progress
 
 ACCEPTED = 0.95  # of the validation images
+# Validation images that a limit takes: of n images like the others, the farthest one is passed by one in n + 1, which is 5% from 19 on.
+FEWEST = math.ceil(ACCEPTED / (1 - ACCEPTED) - 1e-9)
 NEIGHBOURS = 10
 _BANK = 20_000  # training images that are compared with; of more, as many drawn by chance
 
@@ -62,6 +65,21 @@ class Novelty:
 
     index: Index
     document: dict[str, Any]
+
+    @property
+    def decides(self) -> bool:
+        """Whether there were enough validation images for a limit that `ACCEPTED` of other images like them keep."""
+        return self.document["validation"] >= FEWEST
+
+    @property
+    def reason(self) -> str:
+        """Why nothing can be said of what lies outside; empty where something can."""
+        if self.decides:
+            return ""
+        return (
+            f"Whether a picture is one of these scenes at all cannot be judged: this takes at least {FEWEST} validation images, and this run "
+            f"has {self.document['validation']}."
+        )
 
     def scores(self, features: np.ndarray, energies: np.ndarray) -> np.ndarray:
         """(n, features) and (n,) as `Model` gives them -> (n,): 0 as the median validation image, above 1 unlike nearly all."""

@@ -16,7 +16,7 @@ _UNFADED = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"o
 
 def interval_dots(
     rows: pd.DataFrame, *, line: float | None = None, longest: int = 34, clickable: bool = False, chosen: int | None = None,
-    difference: bool = False, right: int = 132, over: bool = False,
+    difference: bool = False, right: int = 132, over: bool = False, percent: bool = True,
 ) -> go.Figure:  # fmt: skip
     """Return a dot with a bar over its 95% interval a row, the first on top.
 
@@ -24,10 +24,10 @@ def interval_dots(
     they are there tick (a second value, drawn as a stroke), colour, and more (said on hovering). line: a value marked through all rows.
     With `difference` the scale is centred on 0, and dots without a colour are coloured by their sign where the interval leaves 0 out. A
     click's point has `customdata` [row]; `chosen` has a bar behind it. With `over`, names and texts stand over their bars, so that long ones
-    fit a phone.
+    fit a phone. Without `percent` the values are scores such as an area, 0.997, and not shares.
     """
     figure, places = go.Figure(), list(range(len(rows)))
-    _intervals(figure, rows, difference)
+    _intervals(figure, rows, difference, percent)
     if "tick" in rows:
         figure.add_scatter(
             x=rows["tick"], y=places, mode="markers", hoverinfo="skip",
@@ -39,7 +39,7 @@ def interval_dots(
         figure.update_traces(hoverinfo="skip", hovertemplate=None, hovertext=None)
         figure.add_bar(
             x=[limits[1] - limits[0]] * len(rows), base=limits[0], y=places, orientation="h", width=1.0, marker={"color": CLEAR},
-            customdata=[[place] for place in places], hovertext=[_spoken(row, difference) for row in rows.itertuples()],
+            customdata=[[place] for place in places], hovertext=[_spoken(row, difference, percent) for row in rows.itertuples()],
             hovertemplate="%{hovertext}<extra></extra>", **_UNFADED,
         )  # fmt: skip
     if chosen is not None:
@@ -54,7 +54,12 @@ def interval_dots(
         _say(figure, rows["text"], x=1, xanchor="left", xshift=8)
         row_axis(figure, list(rows["name"]), longest)
     figure.update_xaxes(
-        range=limits, tickformat="+.0%" if difference else ".0%", nticks=5, gridcolor=GRID, zeroline=difference, ticks=""
+        range=limits,
+        tickformat="+.0%" if difference else ".0%" if percent else ".2~f",
+        nticks=5,
+        gridcolor=GRID,
+        zeroline=difference,
+        ticks="",
     )
     figure.update_xaxes(zerolinecolor=NEUTRAL)
     layout(figure, (_TALL_ROW if over else ROW) * len(rows) + 44, bottom=28, right=8 if over else right)
@@ -69,7 +74,7 @@ def _say(figure: go.Figure, texts: Iterable[str], **place: object) -> None:
         figure.add_annotation(y=row, xref="paper", yref="y", text=plain(text), showarrow=False, font={"size": SMALL}, **place)
 
 
-def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool) -> None:
+def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool, percent: bool) -> None:
     tints = rows["colour"].tolist() if "colour" in rows else [ACCENT] * len(rows)
     if difference and "colour" not in rows:
         tints = [ACCENT if low > 0 else BAD if high < 0 else NEUTRAL for low, high in zip(rows["low"], rows["high"], strict=True)]
@@ -79,12 +84,14 @@ def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool) -> None:
         )
     figure.add_scatter(
         x=rows["value"], y=list(range(len(rows))), mode="markers", marker={"size": 11, "color": tints, "opacity": 1},
-        hovertext=[_spoken(row, difference) for row in rows.itertuples()], hovertemplate="%{hovertext}<extra></extra>",
+        hovertext=[_spoken(row, difference, percent) for row in rows.itertuples()], hovertemplate="%{hovertext}<extra></extra>",
         customdata=[[place] for place in range(len(rows))], **_UNFADED,
     )  # fmt: skip
 
 
-def _spoken(row: "pd.core.frame.Pandas", difference: bool) -> str:
+def _spoken(row: "pd.core.frame.Pandas", difference: bool, percent: bool) -> str:
+    if not percent:
+        return f"{plain(row.name)}<br>{row.value:.3f} ({row.low:.3f} to {row.high:.3f})<br>{plain(row.text)}"
     sign = "+" if difference else ""
     low, high = (f"{100 * value:{sign}.1f}" for value in (row.low, row.high))
     tick = f"<br>expected from its class mix: {row.tick:.1%}" if hasattr(row, "tick") else ""

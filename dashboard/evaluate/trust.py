@@ -91,7 +91,8 @@ def _calibration(scored: Scored, of: Evidence, near: Copies | None) -> None:
     left.dataframe(figures.loc[list(shown)].rename(index=shown).astype(float).round(4), width="stretch")
     left.caption(
         f"The temperature {of.temperature:.2f} was fitted on validation, the cross-entropy its goal; hollow dots are the answers without it. "
-        "Bars are 95% intervals (Wilson). ECE by chance: what 95% of perfectly calibrated models with these confidences stay below."
+        f"Bars are 95% intervals (Wilson); bins of fewer than {trust_charts.FEW} images are small dots without a line. "
+        "ECE by chance: what 95% of perfectly calibrated models with these confidences stay below."
     )
 
 
@@ -205,7 +206,7 @@ def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
             "colour": [scored.colours[one] for one in found["class"]],
         })  # fmt: skip
         column.markdown(f"**{title}**")
-        column.plotly_chart(interval_dots(rows, longest=18, right=104), config=CONFIG, key=f"areas-{key}")
+        column.plotly_chart(interval_dots(rows, longest=18, right=104, percent=False), config=CONFIG, key=f"areas-{key}")
     st.caption(
         "Each class against all others, by its probability; intervals by a bootstrap over images. Dotted: what chance would give."
     )

@@ -8,6 +8,8 @@ from plotly.subplots import make_subplots
 from dashboard.figure import GRID, SMALL, layout, plain
 from dashboard.palette import ACCENT, NEUTRAL
 
+FEW = 10  # images of a bin below which Wilson's interval of its accuracy is some 50 points wide: a dot alone, and no line
+
 
 def reliability_diagram(after: pd.DataFrame, before: pd.DataFrame) -> go.Figure:
     """Return accuracy against confidence a bin, with Wilson's intervals, and below it how many images each bin holds.
@@ -24,11 +26,23 @@ def reliability_diagram(after: pd.DataFrame, before: pd.DataFrame) -> go.Figure:
         hovertemplate="before the temperature: %{x:.1%} sure, %{y:.1%} right, %{customdata[0]:,} images<extra></extra>", row=1, col=1,
     )  # fmt: skip
     figure.add_scatter(
-        x=after["confidence"], y=after["accuracy"], mode="markers+lines", line={"color": ACCENT, "width": 1},
-        marker={"size": 10, "color": ACCENT}, error_y=_error(after), customdata=_limits(after),
+        x=after["confidence"], y=after["accuracy"], mode="markers", marker={"size": [10 if n >= FEW else 6 for n in after["n"]], "color": ACCENT},
+        error_y=_error(after), customdata=_limits(after),
         hovertemplate="%{x:.1%} sure, %{y:.1%} right (%{customdata[1]:.1%} to %{customdata[2]:.1%}), "
         "%{customdata[0]:,} images<extra></extra>", row=1, col=1,
     )  # fmt: skip
+    # No line through bins of a few images: one picture's 0% or 100% would look like a curve.
+    joined = after["accuracy"].where(after["n"] >= FEW)
+    figure.add_scatter(
+        x=after["confidence"],
+        y=joined,
+        mode="lines",
+        line={"color": ACCENT, "width": 1},
+        connectgaps=False,
+        hoverinfo="skip",
+        row=1,
+        col=1,
+    )
     figure.add_bar(
         x=(after["low"] + after["high"]) / 2, y=after["n"], width=(after["high"] - after["low"]) * 0.92, marker={"color": ACCENT, "opacity": 0.6},
         text=[f"{n:,}" for n in after["n"]], textposition="outside", textfont={"size": SMALL}, textangle=0, cliponaxis=False,

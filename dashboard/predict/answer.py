@@ -61,7 +61,11 @@ def sentence(verdict: Verdict, judge: Judge) -> str:
     if verdict.kind == UNKNOWN:
         return f"Unlike nearly everything that it was trained on: perhaps none of these scenes. If it is one, then {either}."
     if verdict.kind == UNSURE:
-        promise = f": what is named so holds the right class in {COVERAGE:.0%} of the cases" if judge.promises else ""
+        promise = (
+            f": for pictures like the training ones, what is named holds the right class in {COVERAGE:.0%} of the cases"
+            if judge.promises
+            else ""
+        )
         return f"It is {either}{promise}."
     return ""
 

@@ -63,7 +63,7 @@ def detail(of: Batch, said: Said, view: View) -> None:
 
 def _novelty(said: Said, view: View) -> None:
     judge, far = cached.judge((view.run,)), float(said.rows[view.run.id]["novelty"])
-    if judge.unknown is None or pd.isna(far):
+    if judge.unknown is None or not judge.decides or pd.isna(far):
         return
     share = judge.unknown.stranger_than(far)
     than = "any" if share >= 1 else f"{share:.0%}"

@@ -41,8 +41,10 @@ def preparing(run: Run) -> None:
 
 def unprepared(run: Run) -> None:
     """Why it cannot be had, where that is so."""
-    now = novelty.job(run).work()
-    if now.state in ("failed", "stopped") and novelty.load(run) is None:
+    now, measured = novelty.job(run).work(), novelty.load(run)
+    if measured is not None and measured.reason:
+        st.caption(f":material/info: {words.literal(run.id)}: {words.literal(measured.reason)}")
+    if now.state in ("failed", "stopped") and measured is None:
         left, right = st.columns([6, 1], vertical_alignment="center")
         left.caption(words.literal(f"Whether a picture is one of these scenes at all cannot be told: {now.message} {now.hint}"))
         if right.button("Try again", key="novelty-again"):

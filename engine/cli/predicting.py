@@ -96,6 +96,9 @@ def _predict(args: argparse.Namespace) -> int:
     else:
         _print(document, scores)
         print_unused(unused)
+        for one in asked:
+            if one.judge.unknown and one.judge.unknown.reason:
+                print(f"{one.id}: {one.judge.unknown.reason}")
     return 2 if (found["error"] != "").any() else 0
 
 
@@ -218,15 +221,16 @@ def _novelty(args: argparse.Namespace) -> None:
     found = novelty.load(run)
     loaded = model.load(run.path) if found is None or args.unlike or args.left_out else None
     found = found or novelty.make(run, loaded, report)
-    kept = {key: found.document[key] for key in ("training", "validation", "neighbours", "accepted")}
+    kept = {key: found.document[key] for key in ("training", "validation", "neighbours", "accepted")} | {"decides": found.decides}
     measured = _measured(args, run, loaded, found, report)
     if args.json:
         print_json({"run": run.id, **kept, **({"told": [dataclasses.asdict(one) for one in measured]} if measured else {})})
         return
-    print(
-        f"{run.id}: a picture is taken for none of its scenes where it is stranger than {kept['accepted']:.0%} of "
-        f"{kept['validation']:,} validation images, compared with {kept['training']:,} training images."
+    limit = (
+        f"a picture is taken for none of its scenes where it is more unusual than {kept['accepted']:.0%} of {kept['validation']:,} validation "
+        f"images, compared with {kept['training']:,} training images."
     )
+    print(f"{run.id}: {found.reason or limit}")
     if measured:
         print_table(_COLUMNS, [_row(one) for one in measured])
     if args.left_out:

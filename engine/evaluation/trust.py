@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,10 @@ from engine.evaluation.calibration import Calibration
 from engine.evaluation.conformal import Conformal
 from engine.evaluation.copies import Copies
 from engine.evaluation.coverage import Kept
+from engine.memo import unless_changed
 from engine.metrics import Estimate
 from engine.neighbours import Index
+from engine.predictions import read_predictions
 from engine.runs import Run, runs
 
 TARGETS = (0.9, 0.95, 0.98, 0.99, 0.995)
@@ -82,7 +85,7 @@ def evidence(run: Run, split: str = "test") -> Evidence:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How the score came about: `test_scored` times the run was scored on test, `on_test` runs of the same images that were."""
+    """How the score came about: `test_scored` times the run was scored on test, `on_test` runs that were scored on any of the same images."""
 
     test_scored: int
     on_test: int
@@ -93,7 +96,10 @@ class Protocol:
 def protocol(of: Evidence) -> Protocol:
     run = of.run
     events, _ = run.events()
-    others = [other for other in runs(run.config.dataset) if "test" in other.results and other.fingerprint == run.fingerprint]
+    mine = tested(run)
+    others = [
+        other for other in runs(run.config.dataset) if "test" in other.results and (other.id == run.id or mine & tested(other))
+    ]
     counted = run.results.get(of.split, {}).get("n", len(of.predictions))
     return Protocol(
         test_scored=sum(event.get("kind") == "score" and event.get("split") == "test" for event in events),
@@ -101,6 +107,19 @@ def protocol(of: Evidence) -> Protocol:
         validation=run.results.get("validation", {}).get("n", 0),
         missing=max(0, int(counted) - len(of.predictions)),
     )
+
+
+def tested(run: Run) -> frozenset[str]:
+    """The contents of the images on which the run was scored on test: labels that are corrected or images that are excluded do not make
+    them new ones. Empty where its answers cannot be read."""
+    return unless_changed(run.path, "predictions-test.parquet", _contents)
+
+
+def _contents(file: Path) -> frozenset[str]:
+    try:
+        return frozenset(read_predictions(file.parent, "test", ["content"])["content"])
+    except UserError:
+        return frozenset()
 
 
 def sentences(of: Evidence, how: Protocol, near: Copies | None, target: float, sets: Conformal | None) -> dict[str, str]:
@@ -183,10 +202,13 @@ def _protocol(of: Evidence, how: Protocol) -> str:
         return f"These are {of.split} images: choices were made on them, so the score is too good. The test split tells.{missing}"
     once = {0: "No record says how often test was scored", 1: "The test images were scored once, at the end"}
     said = once.get(how.test_scored, f"The run was scored on test {how.test_scored} times, after it was stopped and resumed")
-    said += f"; epoch, temperature and thresholds were chosen on {how.validation:,} validation images." if how.validation else "."
+    chosen = "the regularisation strength C" if of.run.config.method == "linear" else "the epoch"
+    said += (
+        f"; {chosen}, temperature and thresholds were chosen on {how.validation:,} validation images." if how.validation else "."
+    )
     if how.on_test > 1:
         said += (
-            f" {how.on_test:,} runs were scored on these test images: the best of them by test is partly the luckiest."
+            f" {how.on_test:,} runs were scored on these test images, or on some of them: picking the best test score rewards luck."
             " Choose by validation."
         )
     return said + missing
@@ -206,9 +228,11 @@ def _copies(of: Evidence, near: Copies | None) -> str:
     found = copies.without(near, of.right, copies.NEAR)
     if not found.left_out:
         return f"{files}, and none is nearly one (cosine distance up to {copies.NEAR:g})."
+    after, before = _share(found.accuracy), f"{score.value:.1%}"
+    effect = f"accuracy stays at {after}" if after.startswith(f"{before} ") else f"accuracy is {after} instead of {before}"
     return (
         f"{files}; {found.left_out:,} {'is' if found.left_out == 1 else 'are'} at least nearly a training image (cosine distance up to "
-        f"{copies.NEAR:g}). Without {'it' if found.left_out == 1 else 'them'} accuracy is {_share(found.accuracy)} instead of {score.value:.1%}."
+        f"{copies.NEAR:g}). Without {'it' if found.left_out == 1 else 'them'} {effect}."
     )
 
 
@@ -248,7 +272,8 @@ def _sets(sets: Conformal | None) -> str:
     if sets is None:
         return ""
     one = float((sets.sets.sum(axis=1) == 1).mean())
-    said = f"Sets of classes that should hold the truth in {sets.wanted:.1%} held it in {_share(sets.coverage)}"
+    said = f"Sets of classes that should hold the truth in {sets.wanted:.1%} for pictures like those of validation "
+    said += f"held it in {_share(sets.coverage)}"
     if sets.unlimited:
         return (
             f"{said}; validation is too small for {sets.unlimited:,} of {len(sets.thresholds):,} classes, which are in every set."

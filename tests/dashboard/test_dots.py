@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 from dashboard.evaluate.dots import interval_dots, score_intervals
+from dashboard.evaluate.trust_charts import reliability_diagram
+from engine.evaluation.calibration import reliability
 from engine.metrics import per_class_intervals
 
 ROWS = pd.DataFrame(
@@ -35,6 +37,26 @@ def test_differences_are_coloured_by_their_sign_where_the_interval_leaves_out_no
     dots = [trace for trace in figure.data if trace.mode == "markers"][0]
     assert len(set(dots.marker.color)) == 3
     assert figure.layout.xaxis.range[0] == -figure.layout.xaxis.range[1]
+
+
+def test_an_area_under_a_curve_is_a_score_and_not_a_percentage():
+    rows = pd.DataFrame({"name": ["sea"], "value": [0.997], "low": [0.99], "high": [0.999], "text": ["0.997, n=40"]})
+    figure = interval_dots(rows, percent=False)
+    assert figure.layout.xaxis.tickformat == ".2~f"
+    dots = [trace for trace in figure.data if trace.mode == "markers"][0]
+    assert dots.hovertext == ("sea<br>0.997 (0.990 to 0.999)<br>0.997, n=40",)
+
+
+def test_no_line_of_a_reliability_diagram_goes_through_a_bin_of_a_few_images():
+    """Bins of 1, 5 and 4 images: a line from a bin's 0% would look like a curve."""
+    bins = reliability(np.repeat([0.3, 0.4, 0.5, 0.75, 0.95], [1, 5, 4, 40, 200]), np.arange(250) > 0)
+    figure = reliability_diagram(bins, bins)
+    drawn = list(figure.select_traces({"type": "scatter"}))
+    (line,) = [trace for trace in drawn if trace.mode == "lines" and len(trace.x) == len(bins)]
+    assert np.isnan(np.array(line.y, float)).tolist() == (bins["n"] < 10).tolist()
+    assert not any(trace.mode == "markers+lines" for trace in drawn)
+    (counts,) = [trace for trace in figure.data if trace.type == "bar"]
+    assert list(counts.text) == [f"{n:,}" for n in bins["n"]]
 
 
 def test_a_class_without_images_has_no_dot():

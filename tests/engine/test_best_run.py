@@ -3,35 +3,10 @@
 import json
 
 import numpy as np
+from scored import TRUE, N, scored_run
 
-from engine import metrics
 from engine.cli import main
 from engine.evaluation import best_run
-from engine.files import write_json
-from engine.home import runs_dir
-from engine.predictions import outcomes, write_predictions
-from engine.runs import Run
-
-CLASSES = ("forest", "glacier", "sea")
-N = 300
-TRUE = np.arange(N) % 3
-
-
-def scored_run(name: str, created: float, wrong: range, true: np.ndarray = TRUE, fingerprint: str = "a") -> Run:
-    """A finished run whose validation answers are wrong on the images `wrong`, on these labels."""
-    path = runs_dir() / name
-    path.mkdir(parents=True)
-    config = {"config": {"dataset": "scenes"}, "created": created, "classes": CLASSES, "fingerprint": fingerprint}
-    write_json(path / "config.json", config)
-    answers = np.where(np.isin(np.arange(N), list(wrong)), (TRUE + 1) % 3, TRUE)
-    table = outcomes(true, 0.8 * np.eye(3)[answers] + 0.2 / 3)
-    table.insert(0, "image_id", np.arange(N))
-    table.insert(1, "path", [f"{i}.jpg" for i in range(N)])
-    table.insert(2, "content", [f"{i:032x}" for i in range(N)])
-    write_predictions(path, "validation", table, CLASSES)
-    write_json(path / "results.json", {"validation": metrics.evaluation(table, CLASSES)})
-    write_json(path / "status.json", {"state": "finished", "updated": created})
-    return Run(name, path)
 
 
 def test_a_lead_of_a_few_images_is_said_to_be_indistinguishable(home, capsys):

@@ -12,6 +12,7 @@ from engine.data.images import load_square
 from engine.errors import UserError
 from engine.evaluation import unlike
 from engine.judgement import SURE, UNKNOWN, UNSURE
+from engine.novelty import Novelty
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,28 @@ def test_another_model_does_not_take_it_for_its_own(run, measured):
         shutil.rmtree(newest.with_name("best-999999"))
 
 
-def test_the_verdict_says_unknown_only_by_distance_and_unsure_only_by_probability(run, measured):
+def test_few_validation_images_set_no_limit_and_the_reason_is_said(run, loaded, measured):
+    """The farthest of six validation images is passed by one in seven of others like them: more than the 5% that are promised."""
+    assert novelty.FEWEST == 19
+    assert measured.document["validation"] == 4
+    judge = judgement.judge([run])
+    assert not judge.decides
+    assert judge.verdict([0.97, 0.01, 0.01, 0.01], 40.0).kind == SURE, "as stored before there was a minimum"
+    assert np.isnan(judge.novelty(*features_and_energies(loaded, oddities()))).all()
+    assert "at least 19 validation images, and this run has 4" in measured.reason
+    assert judge.unknown is not None, "the nearest training images need no limit"
+    assert not judgement.judge([run, run]).decides, "nor does the mean of two such runs"
+    enough = Novelty(measured.index, {**measured.document, "validation": 19})
+    assert (enough.decides, enough.reason) == (True, "")
+
+
+def features_and_energies(loaded, pictures):
+    features = loaded.features(pictures)
+    return features, loaded.energy_of(features)
+
+
+def test_the_verdict_says_unknown_only_by_distance_and_unsure_only_by_probability(run, measured, monkeypatch):
+    monkeypatch.setattr(novelty, "FEWEST", 4)
     judge = judgement.judge([run])
     sure, split = [0.97, 0.01, 0.01, 0.01], [0.02, 0.48, 0.48, 0.02]
     assert judge.verdict(sure, 0.5).kind == SURE

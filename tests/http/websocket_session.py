@@ -99,6 +99,10 @@ class Session:
                 message.auto_rerun.interval,
                 time.monotonic() + message.auto_rerun.interval,
             )
+        elif kind == "new_session" and not message.new_session.fragment_ids_this_run:
+            # The whole page is drawn anew, as a fragment may wish: the fragments of before are gone.
+            self._timers.clear()
+            self._changes.clear()
         elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
         return kind or ""

@@ -245,6 +245,7 @@ def test_a_rewritten_file_that_is_no_picture_says_why(tmp_path):
 def test_a_picture_is_given_although_the_disk_takes_nothing(tmp_path, monkeypatch):
     row = write(tmp_path / "a.png", fields(), "PNG")
     blocked = cache_dir("thumbnails").parent
+    blocked.mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr(thumbnails, "cache_dir", lambda kind: blocked / "file")
     (blocked / "file").write_text("in the way of a folder")
     assert seen(jpeg(row, tmp_path)).size == (320, 213)

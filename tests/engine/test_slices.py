@@ -36,9 +36,7 @@ def catalog(tmp_path, n=3000, seed=0, folder_of=None):
         **{name: pa.array(values) for name, values in properties.items()},
     }
     table = pa.table(arrays).replace_schema_metadata({"generation": "1", "format": "2", "names": '["forest", "glacier", "sea"]'})
-    with pa.OSFile(str(tmp_path / "columns.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as file:
-        file.write_table(table)
-    return Columns(tmp_path / "columns.arrow")
+    return Columns(table)
 
 
 def predictions(columns, wrong):

@@ -1,8 +1,9 @@
 # make run    opens the dashboard        make test   runs all tests
 # make install, make browser             are their first steps alone
+# make monkey    300 random clicks, keys and steps back on every page in a real browser
 # make measure   the times that a person waits for, in a real browser
 # make measure-memory   what a server holds while 20 sessions walk through its pages for 30 minutes
-.PHONY: run test measure measure-memory install install-dev browser lint clean
+.PHONY: run test monkey measure measure-memory install install-dev browser lint clean
 
 # The first interpreter from 3.11 to 3.13; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -15,6 +16,9 @@ run: install
 test: install-dev browser
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+monkey: install-dev browser
+	SCENESCOPE_MONKEY_STEPS=300 $(BIN)/python -m pytest tests/browser/test_monkey.py
 
 measure: install-dev browser
 	$(BIN)/python tests/browser/measure.py

@@ -1,0 +1,214 @@
+"""What a page must show for an address, from the files alone: no session, no widget. The monkey walk holds the browser to it.
+
+`expected(page, query)` gives what must be seen, by name; `observed(tab, names)` what is seen under the same names.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
+
+import pandas as pd
+from driven import Tab
+
+from dashboard.clean.questions import QUESTIONS as CLEAN
+from dashboard.evaluate.cells import read as read_cells
+from dashboard.evaluate.pictures import PAGE as CELL_PAGE
+from dashboard.evaluate.pictures import SORTS
+from dashboard.evaluate.questions import QUESTIONS as EVALUATE
+from dashboard.explore.browser import _ORDERS as ORDERS
+from dashboard.explore.browser import PAGE
+from dashboard.explore.conditions import chips
+from dashboard.explore.questions import QUESTIONS as EXPLORE
+from dashboard.train_options import from_text
+from engine import pipelines
+from engine.audit import found as audit_of
+from engine.config import configure, fields
+from engine.data.datasets import dataset
+from engine.data.filters import Filter
+from engine.labels import worth
+from engine.labels.queue import queue
+from engine.runs import run as load_run
+
+Shown = dict[str, object]  # name of a thing on the page -> what it shows
+Query = Mapping[str, str]
+
+_READ = """names => {
+  const all = []
+  const walk = root => { for (const e of root.querySelectorAll("*")) { all.push(e); if (e.shadowRoot) walk(e.shadowRoot) } }
+  walk(document.querySelector("[data-testid=stMain]"))
+  const main = all.filter(e => !e.closest("[role=dialog]"))
+  const text = e => {
+    const copy = e.cloneNode(true)
+    copy.querySelectorAll("[data-testid=stIconMaterial], [role=img], svg").forEach(icon => icon.remove())
+    return copy.textContent.trim()
+  }
+  const group = label => main.find(e => e.matches("[role=radiogroup], [role=group], [data-testid=stButtonGroup] > div")
+    && e.getAttribute("aria-label") === label)
+  const read = {
+    tab: () => { const tab = main.find(e => e.matches("[role=tab][aria-selected=true]")); return tab ? text(tab) : null },
+    radio: label => { const one = group(label)?.querySelector("[aria-checked=true]"); return one ? text(one) : null },
+    select: label => {
+      const box = main.find(e => e.matches("input[role=combobox]") && e.getAttribute("aria-label") === label)
+      return box && box === document.activeElement ? "(being edited)" : box?.value ?? null
+    },
+    input: label => main.find(e => e.matches("input") && e.getAttribute("aria-label") === label)?.value ?? null,
+    chips: label => { const row = group(label); return row ? [...row.querySelectorAll("button")].map(text) : [] },
+    tiles: key => main.filter(e => e.matches(".tile") && e.getRootNode().host?.closest(`.st-key-${key}`) || e.matches(`.st-key-${key} .tile`))
+      .map(e => Number(e.dataset.id)),
+    toggles: () => main.filter(e => e.matches("[data-testid=stCheckbox]") && e.querySelector("[role=switch]"))
+      .map(e => [text(e.querySelector("[data-testid=stWidgetLabel]") ?? e), e.querySelector("[role=switch]").checked]),
+    says: pattern => document.querySelector("[data-testid=stMain]").innerText.match(new RegExp(pattern))?.[0] ?? null,
+    picture: () => {
+      const image = main.find(e => e.matches("img[src*='/image/']") && e.getBoundingClientRect().width > 40)
+      return image ? Number(image.getAttribute("src").match(/\\/image\\/[^/]+\\/(\\d+)/)?.[1]) : null
+    },
+  }
+  return names.map(name => { const [kind, ...label] = name.split(":"); return read[kind](label.join(":")) })
+}"""
+
+
+def query_of(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+
+
+def page_of(url: str) -> str:
+    return urlsplit(url).path.strip("/") or "start"
+
+
+def observed(tab: Tab, names: Sequence[str]) -> Shown:
+    """What the page shows under these names."""
+    return dict(zip(names, tab.page.evaluate(_READ, list(names)), strict=True))
+
+
+def expected(page: str, query: Query) -> Shown:
+    """What the page must show for the parts of the address that it has written; names as `observed` reads them."""
+    shown: Shown = {"select:Dataset": query["dataset"]} if "dataset" in query else {}
+    pages = {"explore": _explore, "evaluate": _evaluate, "clean": _clean, "train": _train, "augment": _augment, "runs": _runs,
+             "predict": _predict}  # fmt: skip
+    if page in pages and "dataset" in query:
+        shown |= dict(pages[page](query))
+    return shown
+
+
+def _explore(query: Query) -> Iterator[tuple[str, object]]:
+    data = dataset(query["dataset"])
+    wanted, _ = Filter.from_text(query.get("filter", ""))
+    if wanted.run and "run" in query:
+        wanted = replace(wanted, run=query["run"])
+    yield "tab:", EXPLORE[query.get("question", "there")][0]
+    if "question" in query and query["question"] == "there" and "balance" in query:
+        yield "radio:Classes by split", query["balance"]
+    yield "select:Sort by", ORDERS[query.get("order", "mixed")]
+    yield "radio:Size", query.get("size", "M")
+    if "area" in query:
+        return
+    n = data.catalog.count(wanted)
+    if wanted == Filter():
+        yield rf"says:{n:,} images in {len(data.classes):,} classes", f"{n:,} images in {len(data.classes):,} classes"
+    else:
+        sentence = f"{n:,} of {data.catalog.count(Filter(state=wanted.state)):,} images match"
+        yield r"says:[\d,]+ of [\d,]+ images match", sentence
+    yield "chips:Conditions: a click removes one", [chip.label for chip in chips(wanted)]
+    by = query.get("order", "mixed")
+    order = "id" if by == "mixed" else by.removesuffix("-")
+    page = int(query.get("page", 1))
+    yield "tiles:explore", data.catalog.view(wanted).page(page, PAGE, order, by.endswith("-")).tolist() if n else []
+
+
+def _evaluate(query: Query) -> Iterator[tuple[str, object]]:
+    yield "tab:", EVALUATE[query.get("ask", "errors")][0]
+    if "split" in query:
+        yield "radio:Split", query["split"]
+    if query.get("ask", "errors") != "errors" or query.get("rows", "truth") != "truth" or query.get("columns", "this") != "this":
+        return
+    run = load_run(query["run"])
+    table, classes = run.predictions(query.get("split", "test")), len(run.classes)
+    chosen = read_cells(query.get("cells", "").split("_"), classes)
+    for place, direction in enumerate(chosen.directions):
+        mask = direction.mask(classes)
+        rows = table[mask[table["true"], table["predicted"]]]
+        page = int(query.get("page" if place == 0 else "page_back", 1))
+        yield f"tiles:cell-{place}", _page(rows, query.get("sort", "loss"), page)
+
+
+def _page(rows: pd.DataFrame, order: str, page: int) -> list[int]:
+    column, ascending = SORTS[order]
+    rows = rows.sort_values(column, ascending=ascending, kind="stable")
+    return rows["image_id"].iloc[(page - 1) * CELL_PAGE : page * CELL_PAGE].tolist()
+
+
+def _clean(query: Query) -> Iterator[tuple[str, object]]:
+    question = query.get("clean", "one")
+    yield "radio:Question", CLEAN[question][0]
+    if question != "one" or "finding" not in query:
+        return
+    data = dataset(query["dataset"])
+    audit = audit_of(data)
+    part = queue(data, [*(audit.all if audit else ()), *worth.chosen(data)]).parts[query["kind"]]
+    current = next((finding for finding in part.open if finding.id == query["finding"]), None)
+    if current is None:
+        return  # one of those that were put off
+    place = [finding.id for finding in part.open].index(current.id)
+    yield r"says:[\d,]+ of [\d,]+(?=\s+Previous|\n)", f"{place + 1:,} of {len(part.open):,}"
+    yield "picture:", current.images[0]
+
+
+def _train(query: Query) -> Iterator[tuple[str, object]]:
+    if query.get("show") == "run" or "preset" not in query or "like" in query:
+        return
+    preset = query["preset"]
+    yield "radio:Preset", preset
+    base = configure(query["dataset"], preset)
+    changes, _ = from_text(query.get(f"set-{preset}", ""))
+    for name in ("epochs", "image_size", "batch_size"):
+        if configure(query["dataset"], preset, **changes).method != "finetune" and name != "image_size":
+            continue
+        value, before = changes.get(name, getattr(base, name)), getattr(base, name)
+        label = name.replace("_", " ") + (f" ({preset}: {before})" if value != before else "")
+        if fields()[name].metadata["group"] != "Data":
+            yield f"input:{label}", str(value)
+
+
+def _augment(query: Query) -> Iterator[tuple[str, object]]:
+    if "pipeline" not in query:
+        return
+    steps = pipelines.parse(query["pipeline"]).steps
+    yield "toggles:", [[step.kind.label, step.probability > 0] for step in steps]
+    if "seed" in query:
+        yield r"says:draws, seed \d+", f"draws, seed {query['seed']}"
+
+
+def _runs(query: Query) -> Iterator[tuple[str, object]]:
+    yield "input:Search", query.get("find", "")
+
+
+def _predict(query: Query) -> Iterator[tuple[str, object]]:
+    if "top" in query and "batch" in query:
+        yield "select:Classes", query["top"] if query["top"] == "all" else f"top {query['top']}"
+
+
+def difference(page: str, query: Query, seen: Shown, wanted: Shown) -> str:
+    """What does not agree, in words; empty where all does."""
+    lines = [
+        f"  {name}: shows {_short(seen[name])}, must show {_short(value)}"
+        for name, value in wanted.items()
+        if not _same(name, seen[name], value)
+    ]
+    return "\n".join([f"{page} {dict(query)}", *lines]) if lines else ""
+
+
+def _same(name: str, seen: object, value: object) -> bool:
+    if seen == "(being edited)":  # letters in a select box that were not chosen yet
+        return True
+    if name == "toggles:":  # the page has other switches besides the steps'
+        rest = iter(seen)
+        return all(step in rest for step in value)
+    if name.startswith("input:") and isinstance(seen, str) and re.fullmatch(r"[\d,.]+", seen):
+        return seen.replace(",", "") == value
+    return seen == value
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 200 else f"{text[:200]}..."

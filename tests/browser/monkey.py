@@ -89,14 +89,14 @@ class Monkey:
         self.tab.page.on("response", self._answered)
 
     def walk(self, steps: int) -> None:
-        self._agree()
+        self._agree(self.tab.page.url)
         for number in range(steps):
             self.requests.clear()
             before = self.tab.page.url
             done = self._one_step()
             self.journal.append(f"{number}: {done}")
-            self._stay(before)
-            self._agree()
+            self.tab.page.wait_for_timeout(150)
+            self._agree(before)
             self._took_effect()
             self._no_loop()
             assert not self.complaints, self._told("\n".join(self.complaints))
@@ -162,18 +162,19 @@ class Monkey:
 
     def _stay(self, before: str) -> None:
         """Links and Back may lead to another page: return to the one that is walked on."""
-        self.tab.page.wait_for_timeout(150)
         if page_of(self.tab.page.url) != self.page or not self.tab.page.url.startswith(self.tab.url):
             self.journal.append(f"   left for {self.tab.page.url}: opened {before}")
             self.tab.page.goto(before)
             self.tab.page.wait_for_selector("h1")
+            self.clicked = None
 
-    def _agree(self) -> None:
+    def _agree(self, before: str) -> None:
         """Wait until the page stands still and shows what its address says."""
         until, problem = time.monotonic() + SETTLE, "the page did not come to rest"
         while time.monotonic() < until:
             if not self._still():
                 continue
+            self._stay(before)
             url = self.tab.page.url
             query = query_of(url)
             wanted = expected(self.page, query)

@@ -30,7 +30,7 @@ class Session:
     def __init__(self, socket: ClientConnection, seed: int) -> None:
         self._socket = socket
         self._random = random.Random(seed)
-        self._page, self._query = "", ""
+        self._page, self._query, self._page_hash = "", "", ""
         self._widgets: dict[str, WidgetState] = {}
         self._changes: dict[str, Change] = {}
         self._timers: dict[str, tuple[float, float]] = {}  # fragment -> interval, when it is due
@@ -78,6 +78,8 @@ class Session:
         state.context_info.url = f"http://localhost/{self._page}"
         if fragment:
             state.fragment_id, state.is_auto_rerun = fragment, True
+            # Without it a fragment that draws the whole page anew would draw the first page.
+            state.page_script_hash = self._page_hash
         else:
             self._timers.clear()
             self._changes.clear()
@@ -99,6 +101,8 @@ class Session:
                 message.auto_rerun.interval,
                 time.monotonic() + message.auto_rerun.interval,
             )
+        elif kind == "navigation":
+            self._page_hash = message.navigation.page_script_hash
         elif kind == "new_session" and not message.new_session.fragment_ids_this_run:
             # The whole page is drawn anew, as a fragment may wish: the fragments of before are gone.
             self._timers.clear()

@@ -150,8 +150,9 @@ def _strays(of: Points, seen: np.ndarray) -> None:
         return f"{words.plain(names[own])} among {words.plain(names[around])}: {n:,}"
 
     def choose() -> None:
-        option = st.session_state["map_strays"]
-        _select(Pick(of.drawn.version, among=found[option][:2]) if option else None)
+        # The browser may send an option of a list that has changed meanwhile; Streamlit then gives its label.
+        pair = found.get(st.session_state["map_strays"])
+        _select(Pick(of.drawn.version, among=pair[:2]) if pair else None)
 
     st.session_state["map_strays"] = now if now in found else ""
     st.selectbox(

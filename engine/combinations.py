@@ -19,6 +19,8 @@ _GRADIENT_DESCENT: Mapping[str, Any] = {
     "accumulate": 1,
 }
 
+_TWO_PIXELS = 64  # pixels of an image of which two by two are left after five halvings
+
 
 def check_together(config: "Config") -> None:
     """Raises UserError that names two fields that contradict each other."""
@@ -34,6 +36,17 @@ def check_together(config: "Config") -> None:
     if config.accumulate > config.batch_size:
         raise UserError(
             f"accumulate={config.accumulate} cannot divide batch_size={config.batch_size} images.", "Set accumulate lower."
+        )
+    _check_single_images(config)
+
+
+def _check_single_images(config: "Config") -> None:
+    """BatchNorm has no variance of one value: one image, whose last feature map is a single pixel (backbones halve the side five times)."""
+    smallest = min(size for size in (config.image_size, config.train_size, config.initial_size) if size)
+    if config.method == "finetune" and config.batch_size == 1 and smallest < _TWO_PIXELS:
+        raise UserError(
+            f"batch_size=1 cannot train on images of {smallest} pixels: too little is left of one image for BatchNorm.",
+            f"Set batch_size to 2 or more, or images of at least {_TWO_PIXELS} pixels.",
         )
 
 

@@ -102,6 +102,8 @@ def test_a_number_field_names_what_is_no_number(value):
         ({"train_size": 160}, ("train_size=160", "method=linear")),
         ({"method": "finetune", "initial_size": 8}, ("initial_size=8", "image_size=224")),
         ({"method": "finetune", "accumulate": 64}, ("accumulate=64", "batch_size=32")),
+        ({"method": "finetune", "batch_size": 1, "image_size": 32}, ("batch_size=1", "32 pixels")),
+        ({"method": "finetune", "batch_size": 1, "initial_size": 48}, ("batch_size=1", "48 pixels")),
     ],
 )
 def test_fields_that_contradict_each_other_are_both_named(changes, named):

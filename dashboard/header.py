@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import url, words
+from dashboard import gone_link, url, words
 from dashboard.pending import wait_for_dataset
 from engine.data.datasets import Dataset, datasets
 from engine.runs import Run, runs
@@ -26,6 +26,7 @@ def header(title: str | Callable[[Context], str], usable: bool = False, gone: bo
     question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
     context = _context(data_column, run_column, usable, gone)
     question.title(title if isinstance(title, str) else title(context), anchor=False)
+    gone_link.notices()
     return context
 
 
@@ -37,8 +38,10 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bo
     if not known and not lost:
         return Context(None, None, [])
     latest = next((of for _, of in trained if of in known), None)
+    options = [*known, *lost]
+    gone_link.note("dataset", options, latest)
     name = url.choose(
-        data_column.selectbox, "Dataset", [*known, *lost], "dataset", latest,
+        data_column.selectbox, "Dataset", options, "dataset", latest,
         format_func=lambda of: of if of in known else f"{of} (gone)",
     )  # fmt: skip
     found = [run for run, of in trained if of == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
@@ -46,6 +49,7 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bo
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
         return Context(known.get(name), None, [])
     labels = {run.id: words.run_label(run) for run in found}
+    gone_link.note("run", list(labels), None, name)
     chosen = url.choose(run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id))
     return Context(known.get(name), next(run for run in found if run.id == chosen), found)
 

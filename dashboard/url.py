@@ -73,6 +73,11 @@ def awaited(key: str) -> str | None:
     return recall(key)
 
 
+def view() -> dict[str, str]:
+    """All that is chosen, as a copy."""
+    return dict(_view())
+
+
 def whole(key: str) -> int | None:
     """The whole number that the URL holds as `key`; None where it holds none, or one that is no use (over nine digits)."""
     text = recall(key) or ""

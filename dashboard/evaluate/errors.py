@@ -12,6 +12,7 @@ from dashboard.evaluate.confusions import confusions
 from dashboard.evaluate.pictures import Row, choose_order, ordered, pictures, usual
 from dashboard.evaluate.scored import Scored
 from dashboard.evaluate.sides import Crossed, choose_sides, tell
+from dashboard.page_part import page_part
 from dashboard.widgets import show
 from engine.metrics import confused_pairs
 
@@ -25,7 +26,22 @@ def what_does_it_confuse(scored: Scored) -> None:
     _class_scores(scored)
 
 
-@st.fragment
+@page_part(
+    "cells",
+    "page",
+    "page_back",
+    "sort",
+    "numbers",
+    "order",
+    "colours",
+    "shown",
+    "classes",
+    "rows",
+    "columns",
+    "true",
+    "predicted",
+    "both",
+)
 def _matrix_and_gallery(scored: Scored) -> None:
     """A part of its own: a click in the matrix runs this and nothing else."""
     top, aside = st.columns([9, 2], vertical_alignment="bottom")

@@ -10,6 +10,7 @@ from dashboard.evaluate.pair_charts import both_ways, effects, on_the_line
 from dashboard.evaluate.pictures import ordered, pictures
 from dashboard.evaluate.scored import Scored
 from dashboard.explore.place import chart
+from dashboard.page_part import page_part
 from engine.data.datasets import Dataset, dataset, registered
 from engine.data.drift import effect
 from engine.errors import UserError
@@ -25,7 +26,7 @@ _METHOD = (
 )
 
 
-@st.fragment
+@page_part("between", "page", "page_back", "page_between", "looks")
 def why_these_two(scored: Scored) -> None:
     ranked = pairs.ranked(scored.confusion)
     if not len(ranked):

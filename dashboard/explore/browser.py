@@ -11,6 +11,7 @@ from dashboard.explore.facts import LINES, tile
 from dashboard.explore.nothing import nothing_matches
 from dashboard.explore.selected import selected_images
 from dashboard.gallery import NOTES, SIZES, gallery
+from dashboard.page_part import page_part
 from dashboard.widgets import popover, show
 from engine.data.properties import PROPERTIES
 
@@ -32,7 +33,7 @@ class Order:
     descending: bool = False
 
 
-@st.fragment
+@page_part("page", "order", "size", "captions", "nearest_of")
 def browser(asked: Asked) -> None:
     """The gallery with its controls. A fragment: turning a page draws nothing else anew."""
     data, wanted = asked.data, asked.within

@@ -9,16 +9,20 @@ import stat
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-from engine.data.images import looks_like_image
+from engine.data.file_kinds import HEAD_BYTES, format_reason, has_signature
+from engine.data.file_kinds import is_archive as is_archive_name
+from engine.data.images import file_too_large, looks_like_image
 from engine.files import CHUNK
+from engine.zip_names import member_names
 
-_ENCRYPTED, _UTF8 = 0x1, 0x800  # flags of a member
+_ENCRYPTED = 0x1  # a flag of a member
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_OTHER_METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 _MEMBER = b"PK\x01\x02"
-_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar", ".bz2", ".xz")
 _NOISE = frozenset({"__macosx", "thumbs.db", "desktop.ini", ".ds_store"})
 _LONGEST_NAME = 1_000
 _DAMAGED = "damaged in the archive"
@@ -101,10 +105,13 @@ def _single(name: str, stream: BinaryIO, limits: Limits) -> Item:
     shown = cleaned(name) or _printable(name)[-60:] or "unnamed"
     stream.seek(0)
     content = stream.read(limits.picture_bytes + 1)
+    head = content[:HEAD_BYTES]
+    if is_archive_name(shown):
+        return Item(shown, reason="an archive of a kind that is not read: unpack it, or pack it as a .zip")
+    if not (looks_like_image(shown) or has_signature(head)):
+        return Item(shown, reason=format_reason(shown, head) if content else "empty file")
     if len(content) > limits.picture_bytes:
-        return Item(shown, reason=f"too large: the limit is {limits.picture_bytes >> 20} MB a picture")
-    if shown.lower().endswith(_ARCHIVES):
-        return Item(shown, reason="no archive that is read here: make it a .zip")
+        return Item(shown, reason=file_too_large(stream.seek(0, io.SEEK_END), limits.picture_bytes))
     return Item(shown, content)
 
 
@@ -114,8 +121,11 @@ def _members(archive: str, stream: BinaryIO, limits: Limits) -> Iterator[Item]:
         size = _checked_size(stream, limits)
         with zipfile.ZipFile(stream) as opened:
             budget = min(limits.total_bytes, max(limits.small, limits.growth * size))
-            for member in opened.infolist():
-                item = _member(opened, member, limits, budget)
+            members = opened.infolist()
+            if reason := _other_methods(members):
+                yield Item(archive, reason=reason)
+            for member, name in zip(members, member_names(members), strict=True):
+                item = None if member.compress_type not in _METHODS else _member(opened, member, name, limits, budget)
                 if item:
                     yield item
                 if item and (item.content or item.reason.startswith(_DAMAGED)):
@@ -139,21 +149,34 @@ def _checked_size(stream: BinaryIO, limits: Limits) -> int:
     return size
 
 
-def _member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, limits: Limits, budget: int) -> Item | None:
+def _other_methods(members: Sequence[zipfile.ZipInfo]) -> str:
+    """A sentence on the files that are compressed in a way that is not read; "" where there are none."""
+    others = [member.compress_type for member in members if member.compress_type not in _METHODS and not member.is_dir()]
+    if not others:
+        return ""
+    names = " and ".join(sorted({_OTHER_METHODS.get(one, f"method {one}") for one in others}))
+    files = "file is" if len(others) == 1 else "files are"
+    return f"{len(others):,} {files} compressed with {names}, which is not read: pack the archive again with the usual Deflate"
+
+
+def _member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: str, limits: Limits, budget: int) -> Item | None:
     """The member as an item; None for folders and for what systems leave in archives unasked. Raises _Stop."""
-    name = cleaned(_decoded(member))
+    name = cleaned(path)
     parts = (name or "").lower().split("/")
     if member.is_dir() or not _NOISE.isdisjoint(parts) or parts[-1].startswith("._"):
         return None
     if name is None:
-        return Item(_printable(_decoded(member))[-60:], reason="its path leads out of the archive")
+        return Item(_printable(path)[-60:], reason="its path leads out of the archive")
     if reason := _refused(name, member, limits):
         return Item(name, reason=reason)
     if member.file_size > budget:
         raise _Stop("it unpacks to far more than its own size: the rest of it is left out")
     try:
         with opened.open(member) as file:
-            return Item(name, file.read(limits.picture_bytes))
+            head = file.read(HEAD_BYTES)
+            if not (looks_like_image(name) or has_signature(head)):
+                return Item(name, reason="not a picture")
+            return Item(name, head + file.read(limits.picture_bytes - len(head)))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         return Item(name, reason=f"{_DAMAGED} ({str(error)[:80] or type(error).__name__})")
 
@@ -161,22 +184,12 @@ def _member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, limits: Limits, bu
 def _refused(name: str, member: zipfile.ZipInfo, limits: Limits) -> str:
     if stat.S_ISLNK(member.external_attr >> 16):
         return "a link, not a picture"
-    if name.lower().endswith(_ARCHIVES):
+    if is_archive_name(name):
         return "an archive in an archive: unpack it first"
-    if not looks_like_image(name):
+    if "." in name.rpartition("/")[2] and not looks_like_image(name):
         return "not a picture by its name"
     if member.flag_bits & _ENCRYPTED:
         return "locked with a password"
     if member.file_size > limits.picture_bytes:
-        return f"too large: the limit is {limits.picture_bytes >> 20} MB a picture"
+        return file_too_large(member.file_size, limits.picture_bytes)
     return ""
-
-
-def _decoded(member: zipfile.ZipInfo) -> str:
-    """The member's path: many systems write UTF-8 without the flag that says so."""
-    if member.flag_bits & _UTF8:
-        return member.filename
-    try:
-        return member.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return member.filename

@@ -12,9 +12,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from dashboard.api.refused import Refused
+from engine.data.images import file_too_large
+from engine.intake import Limits
 
 IMAGES = 32
-IMAGE_BYTES, REQUEST_BYTES = 25 << 20, 100 << 20
+IMAGE_BYTES, REQUEST_BYTES = Limits().picture_bytes, 100 << 20
 TOP, TOP_MAXIMUM = 3, 1000
 FIELDS = ("run", "images", "top")
 _FIELDS = 8
@@ -39,7 +41,7 @@ async def read(request: Request) -> Asked:
         if not uploads:
             raise Refused(422, "There is no file in the field images.", "Send one to 32: -F images=@photo.jpg")
         if large := next((part for part in uploads if (part.size or 0) > IMAGE_BYTES), None):
-            raise Refused(413, f"{_short(large.filename)} is too large: the limit is {IMAGE_BYTES >> 20} MB an image.")
+            raise Refused(413, f"{_short(large.filename)}: {file_too_large(large.size or 0, IMAGE_BYTES)}.")
         run = form.get("run") or request.query_params.get("run")
         if not isinstance(run, str) or not run:
             raise Refused(422, "The field run is missing.", "GET /api/models lists the runs.")

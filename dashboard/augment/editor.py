@@ -200,7 +200,7 @@ def _keep(pipeline: Pipeline) -> None:
             "Download as a file", json.dumps(pipeline.to_document(), indent=1), f"{pipeline.name or 'pipeline'}.json",
             "application/json", icon=":material/download:",
         )  # fmt: skip
-        file = st.file_uploader("Read a file", ["json"], key=f"read-pipeline-{_generation()}")
+        file = st.file_uploader("Read a file", ["json"], key=f"read-pipeline-{_generation()}", max_upload_size=1)
         if file:
             _try(lambda: _read(file.name, file.getvalue()))
 

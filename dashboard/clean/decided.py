@@ -13,6 +13,7 @@ from engine.labels import edits, merging, overview, steps
 from engine.labels.entries import Entry
 
 _SHOWN = 200
+_LOG_MB = 100  # some 250,000 decisions
 
 
 def what_was_decided(of: Subject) -> None:
@@ -72,7 +73,9 @@ def _conflicts(of: Subject) -> None:
 
 
 def _import(of: Subject) -> None:
-    given = st.file_uploader("A log that was exported here or elsewhere", type=["jsonl"], key="clean-import")
+    given = st.file_uploader(
+        "A log that was exported here or elsewhere", type=["jsonl"], key="clean-import", max_upload_size=_LOG_MB
+    )
     if given is None or not st.button("Merge it", key="clean-merge", type="primary"):
         return
 

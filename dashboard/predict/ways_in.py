@@ -69,8 +69,8 @@ def _draw() -> None:
         _on_this_machine()
     else:
         key = _key(way)
-        # Extensions and not MIME types: Streamlit skips its own check where any MIME type is named.
-        kinds = sorted(EXTENSIONS) if way == "folder" else [*sorted(EXTENSIONS), ".zip"]
+        # A folder may hold videos, which need not be uploaded. Of files, whatever is no picture is named with its reason.
+        kinds = sorted(EXTENSIONS) if way == "folder" else None
         st.file_uploader(
             "Pictures", kinds, accept_multiple_files="directory" if way == "folder" else True, key=key,
             on_change=_uploaded, args=(key,), label_visibility="collapsed", max_upload_size=_ZIP_MB,
@@ -78,7 +78,8 @@ def _draw() -> None:
         if way == "files":
             take_pasted()
             st.caption(
-                "Pictures and zip archives of any number, up to 25 MB a picture. A copied picture can be pasted with Ctrl+V."
+                f"Any number of pictures, up to {intake.Limits().picture_bytes >> 20} MB each, and zip archives of them, up to "
+                f"{_ZIP_MB >> 10} GB each. A copied picture can be pasted with Ctrl+V."
             )
         else:
             st.caption("With folders named like the classes, the answers are scored at once.")

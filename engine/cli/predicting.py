@@ -26,7 +26,7 @@ _SAID = {UNKNOWN: "none of these scenes?", UNSURE: "unsure"}
 def register(commands: argparse._SubParsersAction) -> None:
     predict = commands.add_parser("predict", help="classify images")
     predict.add_argument("id", help="a run, or an .onnx file or bundle that export wrote")
-    predict.add_argument("paths", nargs="+", metavar="PATH", help="image files, or folders of them")
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="image files, folders or zip archives of them")
     predict.add_argument(
         "--with", dest="beside", metavar="ID", action="append", default=[], help="another run: the mean of all answers"
     )
@@ -75,6 +75,7 @@ def _asked(name: str, with_cam: bool) -> _Asked:
 def _predict(args: argparse.Namespace) -> int:
     if args.top < 1:
         raise UserError(f"--top is {args.top}.", "Ask for at least one class.")
+    from engine.batch.opened import opened
     from engine.batch.table import check_file, flat, table, together, write
     from engine.predict import expand_and_report
 
@@ -82,13 +83,13 @@ def _predict(args: argparse.Namespace) -> int:
         check_file(Path(args.out))
     asked = [_asked(name, bool(args.cam)) for name in dict.fromkeys([args.id, *args.beside])]
     files, unused = expand_and_report(args.paths)
-    made = [_answers(one, files) for one in asked]
-    pictures = _pictures(files)
-    found = table(pictures, together(made, asked) if len(made) > 1 else made[0], _judge(asked))
-    if args.out:
-        write(flat(found, asked[0].classes), Path(args.out))
-    overlays = _write_overlays(asked[0].model, files, found, Path(args.cam)) if args.cam else {}
-    document = [_document(row, str(files[row.number]), asked, made, args.top, overlays) for row in found.itertuples()]
+    with opened(files) as pictures:
+        made = [_answers(one, pictures) for one in asked]
+        found = table(pictures, together(made, asked) if len(made) > 1 else made[0], _judge(asked))
+        if args.out:
+            write(flat(found, asked[0].classes), Path(args.out))
+        overlays = _write_overlays(asked[0].model, pictures, found, Path(args.cam)) if args.cam else {}
+    document = [_document(row, pictures[row.number], asked, made, args.top, overlays) for row in found.itertuples()]
     scores = _scores(found, asked, pictures)
     if args.json:
         ids, notes = [one.id for one in asked], [note for one in asked for note in one.model.notes]
@@ -107,38 +108,36 @@ def _judge(asked: Sequence[_Asked]) -> Judge:
     return asked[0].judge if len(asked) == 1 else judge(known) if len(known) == len(asked) else Judge(asked[0].classes, USUAL, 0)
 
 
-def _answers(asked: _Asked, files: Sequence[Path]) -> pd.DataFrame:
+def _answers(asked: _Asked, pictures: Sequence["Picture"]) -> pd.DataFrame:  # noqa: F821
     """The answers as rows of `engine.batch.answers.made`. The squares are not kept: there may be many."""
     from engine.batch.answers import rows
-    from engine.predict import answers
+    from engine.predict import Answer, answers
 
     show = progress_line(f"predicting with {asked.id}")
-    found, done = [], 0
-    for some in answers(asked.model, files):
-        found.append(rows([one.source for one in some], some, asked.judge))
+    left_out = [picture for picture in pictures if picture.reason]
+    read = [picture for picture in pictures if not picture.reason]
+    result, done = [], 0
+    if left_out:
+        result.append(rows([one.number for one in left_out], [Answer(0, error=one.reason) for one in left_out], asked.judge))
+    for some in answers(asked.model, [one.file for one in read]):
+        result.append(rows([read[one.source].number for one in some], some, asked.judge))
         done += len(some)
-        show(done, len(files))
-    return pd.concat(found, ignore_index=True)
-
-
-def _pictures(files: Sequence[Path]) -> list["Picture"]:  # noqa: F821
-    from engine.batch.store import Picture
-
-    return [Picture(number, str(file), file) for number, file in enumerate(files)]
+        show(done, len(read))
+    return pd.concat(result, ignore_index=True).sort_values("number", ignore_index=True)
 
 
 def _document(
     row: "pd.core.frame.Pandas",
-    path: str,
+    picture: "Picture",  # noqa: F821
     asked: Sequence[_Asked],
     made: Sequence[pd.DataFrame],
     top: int,
     overlays: dict[int, str],
 ) -> dict:
     if row.error:
-        return {"path": path, "error": _reason(path, row.error)}
+        return {"path": picture.name, "error": _reason(picture, row.error)}
     found = {
-        "path": path,
+        "path": picture.name,
         "top": _top(row.probabilities, asked[0].classes, top),
         "verdict": row.verdict,
         "may_be": list(row.may_be),
@@ -150,12 +149,12 @@ def _document(
     return found | ({"cam": overlays[row.number]} if row.number in overlays else {})
 
 
-def _reason(path: str, error: str) -> str:
+def _reason(picture: "Picture", error: str) -> str:  # noqa: F821
     """Why a file has no answer: for one that does not claim to be a picture, what it is."""
-    if looks_like_image(path):
+    if picture.reason or looks_like_image(picture.name):
         return error
-    reason = format_reason(path, read_head(path))
-    return f"{reason}: unpack it, and name the folder" if is_archive(path) else reason
+    reason = format_reason(picture.name, read_head(picture.file))
+    return f"{reason}: unpack it, and name the folder" if is_archive(picture.name) else reason
 
 
 def _top(probabilities: np.ndarray, classes: Sequence[str], top: int) -> list[dict]:
@@ -189,7 +188,12 @@ def _print(document: Sequence[dict], scores: dict) -> None:
             print(scores["note"])
 
 
-def _write_overlays(answering: "Model", files: list[Path], found: pd.DataFrame, folder: Path) -> dict[int, str]:  # noqa: F821
+def _write_overlays(
+    answering: "Model",  # noqa: F821
+    pictures: Sequence["Picture"],  # noqa: F821
+    found: pd.DataFrame,
+    folder: Path,
+) -> dict[int, str]:
     from PIL import Image
 
     from engine.data.images import load_square
@@ -199,10 +203,10 @@ def _write_overlays(answering: "Model", files: list[Path], found: pd.DataFrame, 
     create_folder(folder)
     written = {}
     for row in found[found["error"] == ""].itertuples():
-        square = load_square(files[row.number], answering.meta.image_size)
+        square = load_square(pictures[row.number].file, answering.meta.image_size)
         picture = overlay(square, heatmaps(answering, square, [answering.meta.classes.index(row.predicted)])[0])
         # The number keeps images of one name, from several folders, apart.
-        path = folder / file_name(f"{row.number:04d}-", files[row.number].stem, "-grad-cam.png")
+        path = folder / file_name(f"{row.number:04d}-", Path(pictures[row.number].name).stem, "-grad-cam.png")
         with replacing(path) as temporary:
             Image.fromarray(picture).save(temporary, "PNG")
         written[row.number] = str(path)

@@ -60,6 +60,11 @@ class NotAnImage(ImageError):
     """The content is no picture in any format that is read here."""
 
 
+def file_too_large(size: int, limit: int) -> str:
+    """The one sentence for a picture's file of more bytes than are taken, wherever it comes from; the file's name goes before it."""
+    return f"too large: {size / 2**20:.1f} MB, the limit is {limit / 2**20:g} MB per picture"
+
+
 def looks_like_image(path: Path | str) -> bool:
     """Whether the name claims to be a picture."""
     return os.path.splitext(path)[1].lower() in EXTENSIONS  # noqa: PTH122 (a million names a scan)
@@ -78,7 +83,7 @@ def read_content(path: Path) -> tuple[bytes, os.stat_result]:
         _check_ordinary(status)
         content = file.read(MAX_BYTES + 1)
     if max(len(content), status.st_size) > MAX_BYTES:
-        raise ImageError(f"too large: {max(len(content), status.st_size) / 2**20:.0f} MB, the limit is {MAX_BYTES >> 20} MB")
+        raise ImageError(file_too_large(max(len(content), status.st_size), MAX_BYTES))
     return content, status
 
 

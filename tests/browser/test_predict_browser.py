@@ -1,6 +1,8 @@
 """Predict in a browser: pictures dropped and pasted, the line between picture and map, a wrong answer told its class."""
 
 import base64
+import random
+import zipfile
 
 import pytest
 from playwright.sync_api import expect
@@ -76,3 +78,25 @@ def test_a_copied_picture_is_pasted_and_told_its_right_class(tab, trained, pictu
     tab.see("Kept as glacier")
     kept = list(server.home.glob("collections/demo/glacier/*"))
     assert [file.read_bytes() for file in kept] == [(tmp_path / "mirrored.jpg").read_bytes()]
+
+
+def test_a_zip_above_the_old_limit_is_answered_and_a_file_that_is_too_large_is_named(tab, trained, pictures, tmp_path):
+    content = pictures("sea").read_bytes()
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w", zipfile.ZIP_STORED) as archive:
+        for number in range(14):
+            archive.writestr(f"sea/{number}.jpg", content + random.Random(number).randbytes(2_100_000))
+    (tmp_path / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(27 << 20))
+    (tmp_path / "notes.tar.gz").write_bytes(b"\x1f\x8b\x08 no pictures")
+    tab.open("predict")
+    upload(tab, tmp_path / "photos.zip", tmp_path / "large.png", tmp_path / "notes.tar.gz")
+    tab.see("16 of 16 answers", within=120_000)
+    tab.settled()
+    expect(tab.tiles("asked")).to_have_count(16)
+    main = tab.page.get_by_test_id("stMain")
+    expect(main).not_to_contain_text("AxiosError")
+    shown = " ".join(tab.tiles("asked").all_inner_texts())
+    assert "too large: 27.0 MB, the limit is 25 MB per picture" in shown
+    assert "an archive of a kind that is not read" in shown
+    refused = [complaint for complaint in tab.complaints if "/asked/" in complaint]
+    assert len(refused) <= 4, "a tile without a picture asks for it once, and for the reason once"
+    tab.complaints[:] = [complaint for complaint in tab.complaints if complaint not in refused]

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,28 @@ def test_an_archive_says_unpack_it_and_the_others_are_answered(ask, paint, tmp_p
     assert [item.get("error") for item in found] == [
         None, "an archive, not a picture: unpack it, and name the folder", "DICOM is not read",
     ]  # fmt: skip
+
+
+def test_a_zip_is_answered_as_the_page_does_and_what_of_it_is_not_taken_is_named(ask, paint, tmp_path):
+    file = tmp_path / "photos.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        for kind in ("forest", "sea"):
+            for number in range(2):
+                stream = io.BytesIO()
+                paint(kind, 9300 + number).save(stream, "PNG")
+                archive.writestr(f"{kind}/{number}.png", stream.getvalue())
+                (tmp_path / f"{kind}-{number}.png").write_bytes(stream.getvalue())
+        archive.writestr("sea/notes.txt", "words")
+    done = ask("predict", tmp_path / "sea-0.png", file, "--cam", tmp_path / "cam", "--json")
+    assert done.returncode == 2, "one of the files has no answer"
+    document = json.loads(done.stdout)
+    by_path = {Path(item["path"]).relative_to(tmp_path).as_posix(): item for item in document["predictions"]}
+    assert list(by_path) == [
+        "sea-0.png",
+        *(f"photos.zip/{kind}/{n}.png" for kind in ("forest", "sea") for n in range(2)),
+        "photos.zip/sea/notes.txt",
+    ]
+    assert by_path["photos.zip/sea/notes.txt"]["error"] == "not a picture by its name"
+    assert by_path["photos.zip/sea/0.png"]["top"] == by_path["sea-0.png"]["top"]
+    assert document["scores"]["n"] == 4
+    assert len(list((tmp_path / "cam").iterdir())) == 5

@@ -13,6 +13,7 @@ from pathlib import Path
 import hostile
 import pytest
 
+from engine.data import images
 from engine.data.images import ImageError, load_square
 from engine.home import PROJECT
 from engine.intake import Limits, class_of, cleaned, pictures
@@ -143,7 +144,7 @@ def test_folders_of_an_archive_are_kept_as_class_names_and_what_systems_add_is_p
 def test_a_folder_that_was_uploaded_keeps_its_paths_and_a_path_that_leads_out_is_no_place():
     items = list(pictures([("holiday/sea/a.jpg", b"1"), ("../../etc/b.jpg", b"2"), ("b.tar.gz", b"\x1f\x8b")]))
     assert [(item.name, item.class_name) for item in items[:2]] == [("holiday/sea/a.jpg", "sea"), ("../../etc/b.jpg", "etc")]
-    assert items[2].reason == "no archive that is read here: make it a .zip"
+    assert items[2].reason == "an archive of a kind that is not read: unpack it, or pack it as a .zip"
 
 
 @pytest.mark.parametrize(
@@ -171,5 +172,57 @@ def test_each_limit_is_named_where_it_is_met_and_what_came_before_is_kept():
     assert outcomes(three, small=2500, growth=0)[-1] == (
         "upload.zip", "it unpacks to far more than its own size: the rest of it is left out",
     )  # fmt: skip
-    assert [reason for _, reason in outcomes(three, picture_bytes=999)] == ["too large: the limit is 0 MB a picture"] * 3
-    assert outcomes(bytes(26 << 20), "wide.jpg") == [("wide.jpg", "too large: the limit is 25 MB a picture")]
+    assert [reason for _, reason in outcomes(three, picture_bytes=999)] == [
+        f"too large: 0.0 MB, the limit is {999 / 2**20:g} MB per picture"
+    ] * 3
+
+
+def test_a_file_that_is_too_large_gets_one_sentence_wherever_it_comes_from(tmp_path, monkeypatch):
+    sentence = "too large: 26.0 MB, the limit is 25 MB per picture"
+    large = bytes(26 << 20)
+    assert outcomes(large, "wide.jpg") == [("wide.jpg", sentence)]
+    assert outcomes(hostile.archive(("sea/wide.jpg", large), ("a.bin", os.urandom(2 << 20)))) == [
+        ("sea/wide.jpg", sentence), ("a.bin", "not a picture by its name"),
+    ]  # fmt: skip
+    (tmp_path / "wide.jpg").write_bytes(large)
+    monkeypatch.setattr(images, "MAX_BYTES", 25 << 20)
+    with pytest.raises(ImageError, match=f"^{sentence}$"):
+        load_square(tmp_path / "wide.jpg", 32)
+
+
+def zipped_as(name, content):
+    """A zip with one member whose name is these bytes, without the flag for UTF-8."""
+    stand_in = "~" * len(name)
+    return hostile.archive((zipfile.ZipInfo(stand_in), content)).replace(stand_in.encode(), name)
+
+
+@pytest.mark.parametrize(
+    ("path", "encoding"),
+    [("\u6d77/\u5199\u771f1.jpg", "cp932"), ("\u6d77/\u30ab\u30e1\u30e9 2.jpg", "cp932"), ("gl\u00e9tscher/a.jpg", "utf-8"),
+     ("\u6d77/a.jpg", "utf-8"), ("Gr\u00f6\u00dfe/M\u00fcller.jpg", "cp437"), ("for\u00eat/b.jpg", "cp437"), ("ch\u00e2teau/\u00e2ge.jpg", "cp437"),
+     ("sea/c.jpg", "ascii")],
+)  # fmt: skip
+def test_names_in_an_archive_are_read_in_the_writing_of_their_system(path, encoding):
+    [item] = pictures([("upload.zip", zipped_as(path.encode(encoding), b"1"))])
+    assert (item.name, item.reason) == (path, "")
+
+
+def test_a_compression_that_is_not_read_is_one_sentence_and_the_others_are_read():
+    content = bytearray(hostile.archive(*((f"sea/{i}.jpg", b"1") for i in range(3))))
+    for mark, place in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        at = content.find(mark)
+        for _ in range(2):
+            content[at + place : at + place + 2] = b"\x09\0"
+            at = content.find(mark, at + 4)
+    assert outcomes(bytes(content)) == [
+        ("upload.zip", "2 files are compressed with Deflate64, which is not read: pack the archive again with the usual Deflate"),
+        ("sea/2.jpg", ""),
+    ]
+
+
+def test_files_without_an_extension_are_told_by_their_first_bytes():
+    picture = b"\xff\xd8\xff\xe0" + bytes(20)
+    assert outcomes(hostile.archive(("sea/1", picture), ("LICENSE", b"words"))) == [("sea/1", ""), ("LICENSE", "not a picture")]
+    assert outcomes(picture, "pasted") == [("pasted", "")]
+    assert outcomes(b"words", "notes.txt") == [("notes.txt", "not a picture")]
+    assert outcomes(b"", "nothing") == [("nothing", "empty file")]

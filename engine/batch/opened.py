@@ -1,0 +1,40 @@
+"""Files that are named on the command line as pictures: those of a zip among them, unpacked for as long as they are needed."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine import intake
+from engine.batch.store import Picture
+from engine.data.file_kinds import read_head
+from engine.data.images import looks_like_image
+from engine.files import content_hash
+
+
+@contextmanager
+def opened(files: Sequence[Path]) -> Iterator[list[Picture]]:
+    """The pictures, in order. What an archive holds is named `photos.zip/class/file.jpg`; what of it is not taken has a reason."""
+    with tempfile.TemporaryDirectory(prefix="scenescope-") as folder:
+        result: list[Picture] = []
+        for file in files:
+            if _is_zip(file):
+                result += _members(file, Path(folder), len(result))
+            else:
+                result.append(Picture(len(result), str(file), file))
+        yield result
+
+
+def _is_zip(file: Path) -> bool:
+    return not looks_like_image(file) and (file.suffix.lower() == ".zip" or read_head(file).startswith(b"PK\x03\x04"))
+
+
+def _members(archive: Path, folder: Path, first: int) -> Iterator[Picture]:
+    with archive.open("rb") as stream:
+        for number, item in enumerate(intake.pictures([(archive.name, stream)]), first):
+            # Under its number: a name in an archive is text and no place.
+            file = folder / f"{number:06d}"
+            name = str(archive) if item.name == archive.name else f"{archive}/{item.name}"
+            if not item.reason:
+                file.write_bytes(item.content)
+            yield Picture(number, name, file, "" if item.reason else content_hash(item.content), item.reason)

@@ -9,17 +9,17 @@ from engine import intake
 from engine.batch.store import Picture
 from engine.data.file_kinds import read_head
 from engine.data.images import looks_like_image
-from engine.files import content_hash
+from engine.files import content_hash, temporary_folder, write_bytes
 
 
 @contextmanager
 def opened(files: Sequence[Path]) -> Iterator[list[Picture]]:
     """The pictures, in order. What an archive holds is named `photos.zip/class/file.jpg`; what of it is not taken has a reason."""
-    with tempfile.TemporaryDirectory(prefix="scenescope-") as folder:
+    with temporary_folder(Path(tempfile.gettempdir()), "scenescope-") as folder:
         result: list[Picture] = []
         for file in files:
             if _is_zip(file):
-                result += _members(file, Path(folder), len(result))
+                result += _members(file, folder, len(result))
             else:
                 result.append(Picture(len(result), str(file), file))
         yield result
@@ -36,5 +36,5 @@ def _members(archive: Path, folder: Path, first: int) -> Iterator[Picture]:
             file = folder / f"{number:06d}"
             name = str(archive) if item.name == archive.name else f"{archive}/{item.name}"
             if not item.reason:
-                file.write_bytes(item.content)
+                write_bytes(file, item.content, make_folder=False)
             yield Picture(number, name, file, "" if item.reason else content_hash(item.content), item.reason)

@@ -103,11 +103,13 @@ def test_an_archive_says_unpack_it_and_the_others_are_answered(ask, paint, tmp_p
     paint("sea", 9600).save(tmp_path / "a.jpg")
     (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 and more")
     (tmp_path / "c.dcm").write_bytes(bytes(128) + b"DICM")
-    done = ask("predict", tmp_path / "a.jpg", tmp_path / "b.zip", tmp_path / "c.dcm", "--json")
+    (tmp_path / "d.tar.gz").write_bytes(b"\x1f\x8b and more")
+    done = ask("predict", *(tmp_path / name for name in ("a.jpg", "b.zip", "c.dcm", "d.tar.gz")), "--json")
     found = json.loads(done.stdout)["predictions"]
     assert done.returncode == 2
     assert [item.get("error") for item in found] == [
-        None, "an archive, not a picture: unpack it, and name the folder", "DICOM is not read",
+        None, "damaged archive: it cannot be opened", "DICOM is not read",
+        "an archive, not a picture: unpack it, and name the folder",
     ]  # fmt: skip
 
 

@@ -50,7 +50,12 @@ export default function ({ data, setTriggerValue }) {
   window.addEventListener("popstate", event => {
     const { page, search } = shared
     Object.assign(shared, { byHand: false, page: location.pathname, search: location.search })
-    if (page !== location.pathname) return
+    if (page !== location.pathname) {
+      // Streamlit opens the page with the address of the one that was left (1.64): its own is told once it is drawn.
+      shared.step = { id: String(Math.random()), page: location.pathname, from: null, to: location.search }
+      shared.timer = setTimeout(tell, AGAIN)
+      return
+    }
     event.stopImmediatePropagation()
     // Of steps in quick succession, Python may know only where the first one began.
     const from = [shared.step?.from, search].filter(Boolean).map(one => one.replace("?", "")).join("&")
@@ -61,6 +66,14 @@ export default function ({ data, setTriggerValue }) {
 """
 
 
+def _parameters(search: object) -> dict[str, str]:
+    return dict(parse_qsl(str(search or "").lstrip("?"), keep_blank_values=True))
+
+
+def _page_of(event: dict) -> str:
+    return str(event.get("page", "")).rpartition("/")[2]
+
+
 def back_and_forward() -> None:
     """Listen to the browser's buttons. It shows nothing."""
 
@@ -68,8 +81,9 @@ def back_and_forward() -> None:
         event = st.session_state["back"].went
         if isinstance(event, dict) and st.session_state.get(_KNOWN) != event.get("id"):
             st.session_state[_KNOWN] = event.get("id")
-            left, found = (dict(parse_qsl(str(event.get(end, "")).lstrip("?"), keep_blank_values=True)) for end in ("from", "to"))
-            url.adopt(found, left)
+            address = _parameters(event.get("to"))
+            left = url.seen_on(_page_of(event)) if event.get("from") is None else _parameters(event["from"])
+            url.adopt(address, left)
 
     known = {"known": st.session_state.get(_KNOWN)}
     st.components.v2.component("scenescope_back", js=_JS)(key="back", data=known, height=1, on_went_change=went)

@@ -124,8 +124,19 @@ def adopt(found: Mapping[str, str], left: Mapping[str, str]) -> None:
     view = _view()
     for key in left:
         view.pop(key, None)
+        # Streamlit does not know where the browser went back to, and would write what it knows at the next change (1.64).
+        if key not in found:
+            st.query_params.pop(key, None)
     view.update(found)
+    for key, value in found.items():
+        if st.query_params.get(key) != value:
+            st.query_params[key] = value
     st.session_state[_ADOPTED] = adopted() + 1
+
+
+def seen_on(page: str) -> dict[str, str]:
+    """The parameters that the address of a page ever had in this session, without values."""
+    return dict.fromkeys(st.session_state.get(_SEEN, {}).get(page, ()), "")
 
 
 def adopted() -> int:

@@ -3,6 +3,7 @@
 No torch here: the pages list the models. `engine.network` builds them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,16 +54,44 @@ _ENTRIES = (
 )
 BACKBONES: Mapping[str, Backbone] = {entry.name: entry for entry in _ENTRIES}
 _PREFIXES = ("timm:", "hf-hub:")
+_TIMM_NAME = re.compile(r"[A-Za-z0-9_]{1,100}(\.[A-Za-z0-9_\-]{1,100})?")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9_][\w.\-]{0,95}(@[\w.\-]{1,100})?", re.ASCII)
 
 
 def backbone(name: str) -> Backbone:
     """The entry for a registered name, `timm:NAME` or `hf-hub:OWNER/NAME` (the two are described by timm when built)."""
     for prefix in _PREFIXES:
         if name.startswith(prefix) and name != prefix:
-            return Backbone(name, prefix[:-1], name.removeprefix(prefix), 0.0)
+            return _described_by_timm(name, prefix[:-1], name.removeprefix(prefix))
     if name not in BACKBONES:
-        raise UserError(f"There is no model {name!r}.", f"Choose one of: {', '.join(BACKBONES)}, timm:NAME, hf-hub:OWNER/NAME.")
+        raise UserError(
+            f"There is no model {name[:100]!r}.", f"Choose one of: {', '.join(BACKBONES)}, timm:NAME, hf-hub:OWNER/NAME."
+        )
     return BACKBONES[name]
+
+
+def _described_by_timm(name: str, builder: str, source: str) -> Backbone:
+    """The entry of a model that timm builds. Raises UserError for a name that would make timm look elsewhere."""
+    # timm takes "hf_hub:" and "local-dir:" within its own names, and fetches or opens what they say.
+    if builder == "timm" and not _TIMM_NAME.fullmatch(source):
+        raise UserError(f"timm has no model {source[:100]!r}.", "Its names: python -c 'import timm; print(timm.list_models())'")
+    if builder == "hf-hub" and not _HUB_NAME.fullmatch(source):
+        raise UserError(f"{name[:100]!r} is not the name of a Hugging Face model.", "Write hf-hub:OWNER/NAME.")
+    return Backbone(name, builder, source, 0.0)
+
+
+def stored(name: object) -> Backbone:
+    """The entry for the name in a file that may come from elsewhere. Raises UserError for one that is not registered, here or in timm.
+
+    Nothing that a file says makes this program reach for the network: `hf-hub:` is for names that a person types.
+    """
+    if not isinstance(name, str) or name.startswith("hf-hub:"):
+        raise UserError(
+            f"The model was saved as {str(name)[:100]!r}, which cannot be built from a file.",
+            "A file may name a registered model or timm:NAME.",
+        )
+    check_name(name)
+    return backbone(name)
 
 
 def check_name(name: str) -> None:
@@ -75,8 +104,6 @@ def check_name(name: str) -> None:
             raise UserError(
                 f"timm has no model {entry.source!r}.", "Its names: python -c 'import timm; print(timm.list_models())'"
             )
-    if entry.builder == "hf-hub" and entry.source.count("/") != 1:
-        raise UserError(f"{name!r} is no Hugging Face model.", "Write hf-hub:OWNER/NAME.")
 
 
 def check_weights(weights: str, model: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from engine import queue
+from engine import hub_names, queue
 from engine.children import start_module
 from engine.config import Config
 from engine.data.datasets import Dataset, dataset
@@ -37,9 +37,12 @@ _LOG_BYTES = 1 << 20  # of train.log that a resumed run keeps
 _RESUMABLE = "Only a stopped, failed or interrupted run can be resumed."
 
 
-def start(config: Config) -> Run:
-    """Create the run directory and start its process. Raises UserError before anything is written."""
-    run = create(config)
+def start(config: Config, typed: bool = True) -> Run:
+    """Create the run directory and start its process. Raises UserError before anything is written.
+
+    `typed`: a person has typed or confirmed the configuration; it was not taken from a run, which may come from elsewhere.
+    """
+    run = create(config, typed)
     _launch(run)
     return run
 
@@ -60,8 +63,11 @@ def check(config: Config) -> Dataset:
     return data
 
 
-def create(config: Config) -> Run:
+def create(config: Config, typed: bool = True) -> Run:
     data = check(config)
+    if typed:
+        hub_names.remember(config.model)
+    hub_names.check(config.model)
     queue.slots()
     # The steps go with the run: a pipeline that was saved under a name may change or go.
     config = replace(config, augmentation=parse(config.augmentation).text)

@@ -10,11 +10,14 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax
 
 from engine import network
+from engine.backbones import stored
 from engine.device import Compute, compute
+from engine.errors import UserError
 from engine.folding import Answering, inference
 from engine.network import Classifier, Preprocessing, Trunk, to_uint8_batch
 from engine.training import checkpoint
 from engine.training.checkpoint import Meta
+from engine.transfer import check_finite
 
 _PRIOR_WIDTH = 0.5  # of the logarithm of a temperature
 
@@ -85,11 +88,28 @@ def load(run_path: Path, kind: str = "best", where: Compute | None = None) -> Mo
 
 
 def from_checkpoint(saved: checkpoint.Checkpoint, where: Compute) -> Model:
+    """The model of a checkpoint, whose run may have been copied here from elsewhere. Raises UserError for one that does not fit."""
+    entry = stored(saved.meta.backbone)
+    check_finite(saved.model, "the checkpoint")
+    if entry.builder == "timm":
+        _check_room(saved)
     trunk = network.build(saved.meta.backbone, image_size=saved.meta.image_size)
     classifier = Classifier(trunk.module, trunk.features, len(saved.meta.classes))
-    classifier.load_state_dict(saved.model)
+    try:
+        classifier.load_state_dict(saved.model)
+    except RuntimeError:
+        raise UserError(f"The checkpoint's weights do not fit {saved.meta.backbone}.", "Copy the whole run again.") from None
     where.place(classifier).eval()
     return Model(saved.meta, classifier, trunk, where, saved.notes)
+
+
+def _check_room(saved: checkpoint.Checkpoint) -> None:
+    """Raises UserError for a network of another size than the weights: timm has some that take gigabytes to build."""
+    outline = network.outline(saved.meta.backbone, saved.meta.image_size)
+    if any(name.startswith("trunk.") and name.removeprefix("trunk.") not in outline.shapes for name in saved.model) or (
+        sum(tensor.numel() for tensor in saved.model.values()) < outline.values
+    ):
+        raise UserError(f"The checkpoint's weights do not fit {saved.meta.backbone}.", "Copy the whole run again.")
 
 
 def fit_temperature(logits: np.ndarray, true: np.ndarray) -> float:

@@ -1,7 +1,8 @@
 """Building networks: a backbone as feature extractor, and one linear head on top."""
 
 import hashlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,12 +107,35 @@ def _whole(entry: Backbone, pretrained: bool, notify: Notify = lambda text: None
     return from_wheel(entry, pretrained) if entry.builder == "wheel" else from_timm(entry, pretrained, notify)
 
 
-def head_names(name: str) -> list[str]:
-    """The tensors of the classification layer that the backbone comes with: what a whole model's file calls its head."""
+@dataclass(frozen=True)
+class Outline:
+    """A backbone without its numbers: the pooled features that it ends in, the shapes of its tensors, and its own head's names."""
+
+    features: int
+    shapes: Mapping[str, tuple[int, ...]]
+    head: tuple[str, ...]
+
+    @property
+    def values(self) -> int:
+        """How many numbers the backbone holds."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+
+def outline(name: str, image_size: int = 224) -> Outline:
+    """What `build` would build, without taking its memory: a file's claims are compared with this first. Raises UserError."""
+    try:
+        with torch.device("meta"):
+            return _outline(name, image_size)
+    except (NotImplementedError, RuntimeError, UserError):
+        return _outline(name, image_size)  # a few networks compute with numbers while they are built
+
+
+def _outline(name: str, image_size: int) -> Outline:
     module = _whole(backbone(name), pretrained=False)
     whole = list(module.state_dict())
     _drop_classifier(module)
-    return [tensor for tensor in whole if tensor not in module.state_dict()]
+    shapes = {tensor: tuple(value.shape) for tensor, value in module.state_dict().items()}
+    return Outline(feature_count(module, name, image_size), shapes, tuple(tensor for tensor in whole if tensor not in shapes))
 
 
 def _transferred(module: nn.Module, weights: str, head: list[str], notify: Notify) -> Fit:
@@ -169,14 +193,13 @@ def feature_count(module: nn.Module, name: str, image_size: int) -> int:
     try:
         with torch.no_grad():
             out = module(torch.zeros(1, 3, image_size, image_size))
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise UserError(
-            f"{name} cannot work at {image_size} pixels: {str(error).splitlines()[0]}", "Set another image_size."
+            f"{name} cannot work at {image_size} pixels: {(str(error).splitlines() or ['it does not say why'])[0][:200]}",
+            "Set another image_size.",
         ) from error
-    if out.ndim != 2:
-        raise UserError(
-            f"{name} does not end in pooled features (its output is {tuple(out.shape)}).", "Choose a classification model."
-        )
+    if not isinstance(out, torch.Tensor) or out.ndim != 2:
+        raise UserError(f"{name} does not end in pooled features.", "Choose a classification model.")
     return out.shape[1]
 
 

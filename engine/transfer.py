@@ -1,6 +1,7 @@
 """Starting from weights that were trained before: a state-dict file, or a run, with a report of what fitted."""
 
 import itertools
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,18 @@ import torch
 from torch import nn
 
 from engine.errors import UserError
+from engine.safetensors_header import header
+from engine.sandbox import check_ordinary
 
 RUN = "run:"
+LARGEST = 8 << 30  # bytes of a file of weights
 _WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights")
 # What trainers put before a name: DataParallel, torch.compile, and classes that hold a backbone.
 _PREFIXES = ("", "module.", "_orig_mod.", "model.", "backbone.", "trunk.", "encoder.", "net.")
+_TYPES = frozenset((
+    torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8,
+    torch.bool,
+))  # fmt: skip
 _SHOWN = 3
 _LEAST = 0.5  # of the tensors: with fewer, it is another model's file
 
@@ -88,27 +96,64 @@ def load_state(
 
 def read_state(file: Path) -> Mapping[str, torch.Tensor]:
     """The tensors of a safetensors file, or of a pickle that is read with `weights_only`. Raises UserError for anything else."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
+    if not file.exists():
+        raise UserError(f"There is no weights file {str(file)!r}.")
+    check_ordinary(file, LARGEST)
     try:
-        state = load_file(file) if file.suffix == ".safetensors" else torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"There is no weights file {str(file)!r}.") from None
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise _not_a_state(file) from error
-    except Exception as error:
-        # pickle.UnpicklingError is what weights_only raises for anything that is not plain tensors.
-        if type(error).__name__ != "UnpicklingError":
-            raise
+        state = _tensors(file)
+    except MemoryError:
+        raise
+    except Exception as error:  # a broken pickle may raise anything at all
         raise _not_a_state(file) from error
     for wrapper in _WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
             break
-    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if (
+        not isinstance(state, dict)
+        or not state
+        or not all(isinstance(name, str) and _is_plain(value) for name, value in state.items())
+    ):
         raise _not_a_state(file)
+    check_finite(state, repr(str(file)))
     return state
+
+
+def _tensors(file: Path) -> object:
+    """What the file holds. Raises whatever its reader does."""
+    from safetensors.torch import load_file
+
+    if file.suffix.lower() == ".safetensors":
+        header(file)
+        return load_file(file)
+    if zipfile.is_zipfile(file):
+        check_growth(file)
+    return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def check_growth(file: Path) -> None:
+    """Raises ValueError for an archive that unpacks to more than it is: torch never packs its tensors."""
+    with zipfile.ZipFile(file) as opened:
+        if sum(member.file_size for member in opened.infolist()) > file.stat().st_size:
+            raise ValueError("the archive unpacks to more than its own size")
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a dense tensor on the CPU that holds all its values, not one value shown a billion times."""
+    return (
+        isinstance(value, torch.Tensor) and value.layout is torch.strided and value.device.type == "cpu" and value.dtype in _TYPES
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+    )  # fmt: skip
+
+
+def check_finite(state: Mapping[str, torch.Tensor], source: str) -> None:
+    """Raises UserError where a weight is not a number, or infinite."""
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise UserError(
+                f"The weights in {source} are not all numbers: {name[:100]!r} holds NaN or infinity.",
+                "Take a checkpoint from before the training diverged.",
+            )
 
 
 def _unprefixed(state: Mapping[str, torch.Tensor], wanted: Sequence[str]) -> Mapping[str, torch.Tensor]:

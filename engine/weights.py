@@ -71,7 +71,10 @@ def from_timm(entry: Backbone, pretrained: bool, notify: Notify) -> nn.Module:
         notify(f"Fetching {entry.name}: from the local cache, or from its publisher.")
     if entry.builder == "hf-hub" or pretrained:
         return _reached(entry, lambda: timm.create_model(name, pretrained=pretrained))
-    return timm.create_model(name, pretrained=False)
+    try:
+        return timm.create_model(name, pretrained=False)
+    except RuntimeError as error:
+        raise UserError(f"{entry.name} cannot be built: {str(error).splitlines()[0][:200]}", "Check the name.") from error
 
 
 def _reached(entry: Backbone, fetch: Callable[[], nn.Module]) -> nn.Module:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from engine import runs
+from engine import hub_names, runs
 from engine.backbones import DEFAULT
 from engine.config import PRESET_HELP, PRESETS, Config, configure, fields, from_dict, parse_settings
 from engine.idle import without_idle
@@ -22,7 +22,10 @@ def configuration_arguments(parser: argparse.ArgumentParser, preset: str) -> Non
 def configuration(args: argparse.Namespace) -> Config:
     changes = parse_settings(args.set) | ({"model": args.model} if args.model else {})
     if getattr(args, "like", None):
-        return from_dict(without_idle(runs.run(args.like).config.to_dict() | {"dataset": args.dataset} | changes))
+        before = runs.run(args.like).config
+        if "model" not in changes:
+            hub_names.check(before.model)
+        return from_dict(without_idle(before.to_dict() | {"dataset": args.dataset} | changes))
     return configure(args.dataset, args.preset, **changes)
 
 

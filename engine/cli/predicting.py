@@ -64,7 +64,7 @@ def _asked(name: str, with_cam: bool) -> _Asked:
     if session.is_model_file(name):
         if with_cam:
             raise UserError("Grad-CAM needs gradients, which a file that was handed over has not.", "Name the run instead.")
-        loaded = session.load(Path(name))
+        loaded = session.load_from_elsewhere(Path(name))
         return _Asked(name, tuple(loaded.meta.classes), loaded, Judge(tuple(loaded.meta.classes), USUAL, 0))
     run = runs.run(name)
     from engine import model

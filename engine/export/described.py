@@ -44,10 +44,19 @@ def from_json(text: str, source: str) -> Described:
         known = {f.name: document[f.name] for f in dataclasses.fields(Described) if f.name in document}
         known = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
         found = Described(**known)
-        if not all(isinstance(name, str) for name in found.classes) or not 1 <= int(found.image_size) <= 4096:
-            raise ValueError
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise UserError(
-            f"{source} does not say how it is to be used.", "Take a file that `python -m engine export` wrote."
-        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        found = None
+    if found is None or not _is_usable(found):
+        raise UserError(f"{source} does not say how it is to be used.", "Take a file that `python -m engine export` wrote.")
     return found
+
+
+def _is_usable(said: Described) -> bool:
+    """Whether each value is of its kind: a text is a sequence of letters too, and a number may be infinite."""
+    names = said.classes
+    return (
+        isinstance(names, tuple) and len(names) >= 1 and all(isinstance(name, str) and len(name) <= 1_000 for name in names)
+        and type(said.image_size) is int and 1 <= said.image_size <= 4096
+        and all(isinstance(text, str) for text in (said.views, said.backbone, said.precision))
+        and isinstance(said.provenance, Mapping)
+    )  # fmt: skip

@@ -10,12 +10,14 @@ import dataclasses
 import hashlib
 import json
 import secrets
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from engine.errors import UserError
@@ -30,8 +32,11 @@ from engine.files import (
     sha256,
     write_json,
 )
+from engine.safetensors_header import header
 
 KEEP = 2
+_LONGEST_NAME = 1_000
+_MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,46 @@ class Checkpoint:
     training: dict[str, Any] | None
     step: int
     notes: tuple[str, ...] = ()
+
+
+def checked_meta(document: object) -> Meta:
+    """The Meta of a document, which may come from anywhere. Raises UserError for values that no model has."""
+    try:
+        meta = Meta(**{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()})
+    except (TypeError, AttributeError):
+        raise UserError("The description of the model is incomplete.", "Export it again.") from None
+    if not isinstance(meta.backbone, str) or len(meta.backbone) > _LONGEST_NAME:
+        raise UserError("The model does not name its backbone.", "Export it again.")
+    wrong = {
+        "classes": not _are_names(meta.classes),
+        "image size": not (type(meta.image_size) is int and 32 <= meta.image_size <= 1024),
+        "mean": not _are_three(meta.mean),
+        "std": not (_are_three(meta.std) and all(value > 0 for value in meta.std)),
+        "temperature": not (_is_number(meta.temperature) and 1e-3 < meta.temperature < 1e3),
+        "views": meta.views not in ("one", "flip"),
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise UserError(
+                f"The {name} of the model cannot be used.", "Classes need different names; sizes are 32 to 1024 pixels."
+            )
+    return meta
+
+
+def _are_names(classes: object) -> bool:
+    return (
+        isinstance(classes, tuple) and 2 <= len(classes) <= _MOST_CLASSES
+        and all(isinstance(name, str) and name.strip() and len(name) <= _LONGEST_NAME for name in classes)
+        and len(set(classes)) == len(classes)
+    )  # fmt: skip
+
+
+def _are_three(values: object) -> bool:
+    return isinstance(values, tuple) and len(values) == 3 and all(_is_number(value) and abs(value) < 1e3 for value in values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def save(
@@ -114,8 +159,13 @@ def load(run_path: Path, kind: str = "best") -> Checkpoint:
         for folder in folders:
             damage = _damage(folder)
             if not damage:
-                with contextlib.suppress(FileNotFoundError):
-                    return _read(folder, tuple(notes))
+                try:
+                    with contextlib.suppress(FileNotFoundError):
+                        return _read(folder, tuple(notes))
+                except UserError as error:
+                    damage = error.message.removesuffix(".")
+                except (OSError, ValueError, LookupError, RuntimeError, zipfile.BadZipFile, SafetensorError):  # of a copied run
+                    damage = "its files are not those of a checkpoint"
             notes.append(f"Checkpoint {folder.name} is damaged ({damage}); an earlier one is used.")
         # A run that trains may have removed them one after the other, each for a newer one, while they were read.
         if folders == generations(run_path, kind):
@@ -158,6 +208,8 @@ def _damage(folder: Path) -> str:
     manifest = read_json(folder / "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("sha256") != _digest(manifest.get("step"), manifest.get("files")):
         return "its manifest is missing or damaged"
+    if not isinstance(manifest["step"], int) or not _is_list_of_files(manifest["files"]):
+        return "its manifest is not one"
     for name, said in manifest["files"].items():
         file = folder / name
         if not file.is_file():
@@ -169,12 +221,29 @@ def _damage(folder: Path) -> str:
     return ""
 
 
+def _is_list_of_files(files: object) -> bool:
+    return isinstance(files, dict) and all(
+        Path(name).name == name and isinstance(said, dict) and said.keys() >= {"sha256", "size"} for name, said in files.items()
+    )
+
+
 def _read(folder: Path, notes: tuple[str, ...]) -> Checkpoint:
-    document = read_json(folder / "meta.json")
-    meta = Meta(**{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()})
-    state = folder / "training.pt"
-    training = torch.load(state, map_location="cpu", weights_only=True) if state.is_file() else None
-    return Checkpoint(meta, load_file(folder / "model.safetensors"), training, read_json(folder / "manifest.json")["step"], notes)
+    meta = checked_meta(read_json(folder / "meta.json"))
+    state, weights = folder / "training.pt", folder / "model.safetensors"
+    header(weights)
+    training = _read_training(state) if state.is_file() else None
+    return Checkpoint(meta, load_file(weights), training, int(read_json(folder / "manifest.json")["step"]), notes)
+
+
+def _read_training(file: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(file) as opened:
+        # torch does not pack its tensors: what grows was not written by it.
+        if sum(member.file_size for member in opened.infolist()) > file.stat().st_size:
+            raise UserError("its training state unpacks to more than its own size")
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # a broken pickle may raise anything at all
+        raise UserError("its training state cannot be read") from error
 
 
 def _next_generation(parent: Path, kind: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from engine import dynamics, model, network
+from engine import dynamics, hub_names, model, network
 from engine.device import Compute
 from engine.embeddings import embed
 from engine.model import Model
@@ -112,6 +112,7 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
 
 def _fresh_model(run: Run, recorder: Recorder, where: Compute) -> Model:
     config = run.config
+    hub_names.check(config.model)
     torch.manual_seed(config.seed)
     trunk = network.build(config.model, config.weights, config.image_size, notify=lambda text: recorder.record(Message(text)))
     fresh = model.new(trunk, run.classes, config.image_size, where, config.seed, config.views)

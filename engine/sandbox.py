@@ -66,7 +66,8 @@ def check_ordinary(file: Path, most_bytes: int) -> None:
 
 def _is_hollow(file: Path, status: os.stat_result) -> bool:
     """Whether the disk holds less than half of a large file: read, it would take all of its size."""
-    if status.st_size < _SMALL or stored_bytes(file) >= status.st_size / 2:
+    blocks = getattr(status, "st_blocks", None)  # Windows does not say
+    if blocks is None or status.st_size < _SMALL or blocks * 512 >= status.st_size / 2:
         return False
     if not hasattr(os, "SEEK_HOLE"):
         return True

@@ -1,6 +1,5 @@
 """A bundle, or a state-dict file with the name of its architecture, becomes a run. No torch here until the file was checked."""
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from engine.backbones import backbone
 from engine.config import configure
 from engine.data.datasets import dataset, datasets
 from engine.errors import UserError
-from engine.files import remove_folder, write_json
+from engine.files import remove_folder, temporary_folder, write_json
 from engine.home import cache_dir
 from engine.launcher import new_folder
 from engine.runs import Run
@@ -45,16 +44,16 @@ def import_file(
     """
     sandbox.check_ordinary(file, _LARGEST)
     is_bundle = file.suffix.lower() == ".zip"
-    with tempfile.TemporaryDirectory(dir=cache_dir("imports")) as folder:
+    with temporary_folder(cache_dir("imports")) as folder:
         if is_bundle:
             function, arguments = "read_bundle", {}
         else:
             said = _said(model_name, tuple(classes), image_size, tuple(mean), tuple(std))
             function, arguments = "read_weights", {"said": said}
-        arguments |= {"file": str(file.absolute()), "folder": folder}
+        arguments |= {"file": str(file.absolute()), "folder": str(folder)}
         limits = sandbox.Limits().for_file(file)
         result = sandbox.call(f"engine.export.reading:{function}", arguments, file, limits)
-        run = _become_run(file, result["meta"], Path(folder), dataset_name, result["report"])
+        run = _become_run(file, result["meta"], folder, dataset_name, result["report"])
     uncalibrated = "" if is_bundle else "The file knows no temperature: its probabilities are not calibrated."
     return Imported(run, tuple(filter(None, (result["report"], uncalibrated))))
 

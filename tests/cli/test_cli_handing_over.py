@@ -16,7 +16,7 @@ def test_mistakes_are_told_in_a_sentence(finished_session, engine, tmp_path):
     for arguments, reason in (
         (("export", "no-run"), "There is no run"),
         (("export", run, "--out", tmp_path), "is a folder"),
-        (("import", tmp_path / "none.pth", "--model", "resnet18", "--classes", "a,b"), "no weights file"),
+        (("import", tmp_path / "none.pth", "--model", "resnet18", "--classes", "a,b"), "There is no file"),
         (("import", tmp_path / "none.pth", "--mean", "grey"), "--mean is 'grey'"),
         (("predict", tmp_path / "none.onnx", __file__), "There is no file"),
     ):

@@ -148,10 +148,11 @@ def test_archives_that_grow_and_files_of_holes_are_refused_before_they_are_read(
         read_state(packed)
 
 
+@pytest.mark.parametrize("start", [b"", b"PK"])
 @pytest.mark.parametrize("name", ["m.onnx", "m.zip", "m.pth", "m.safetensors"])
-def test_a_file_of_holes_is_refused_before_it_is_read(tmp_path, monkeypatch, name):
+def test_a_file_of_holes_is_refused_before_it_is_read(tmp_path, monkeypatch, name, start):
     holes = tmp_path / name
-    holes.write_bytes(b"PK")
+    holes.write_bytes(start)
     os.truncate(holes, (1 << 31) - 1)
     monkeypatch.setattr("subprocess.Popen", lambda *arguments, **options: pytest.fail("a process was started for it"))
     is_graph = name in ("m.onnx", "m.zip")

@@ -22,6 +22,8 @@ def in_panel(tab: Tab, panel: str, option: str) -> None:
     """Open a panel, click an option in it, and close the panel again."""
     tab.settled().page.get_by_role("button", name=panel, exact=False).first.click()
     body = tab.page.get_by_test_id("stPopoverBody")
+    expect(body.get_by_text(option, exact=True).first).to_be_visible()
+    tab.settled()
     body.get_by_text(option, exact=True).first.click()
     tab.settled().page.keyboard.press("Escape")
     expect(body).to_have_count(0)

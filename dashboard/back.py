@@ -70,10 +70,6 @@ def _parameters(search: object) -> dict[str, str]:
     return dict(parse_qsl(str(search or "").lstrip("?"), keep_blank_values=True))
 
 
-def _page_of(event: dict) -> str:
-    return str(event.get("page", "")).rpartition("/")[2]
-
-
 def back_and_forward() -> None:
     """Listen to the browser's buttons. It shows nothing."""
 
@@ -82,8 +78,10 @@ def back_and_forward() -> None:
         if isinstance(event, dict) and st.session_state.get(_KNOWN) != event.get("id"):
             st.session_state[_KNOWN] = event.get("id")
             address = _parameters(event.get("to"))
-            left = url.seen_on(_page_of(event)) if event.get("from") is None else _parameters(event["from"])
-            url.adopt(address, left)
+            if event.get("from") is None:
+                url.return_to(str(event.get("page", "")).rpartition("/")[2], address)
+            else:
+                url.adopt(address, _parameters(event["from"]))
 
     known = {"known": st.session_state.get(_KNOWN)}
     st.components.v2.component("scenescope_back", js=_JS)(key="back", data=known, height=1, on_went_change=went)

@@ -113,9 +113,8 @@ def arrive(page: str) -> None:
     seen: dict[str, set[str]] = st.session_state.setdefault(_SEEN, {})
     if page != st.session_state.get(_PAGE):
         if _PAGE in st.session_state and len(st.query_params):
-            adopt(st.query_params.to_dict(), dict.fromkeys(seen.get(page, ()), ""))
-        st.session_state[_PAGE] = page
-        st.session_state[VISIT] = st.session_state.get(VISIT, 0) + 1
+            adopt(st.query_params.to_dict(), seen_on(page))
+        _visit(page)
     seen.setdefault(page, set()).update(st.query_params)
 
 
@@ -132,6 +131,18 @@ def adopt(found: Mapping[str, str], left: Mapping[str, str]) -> None:
         if st.query_params.get(key) != value:
             st.query_params[key] = value
     st.session_state[_ADOPTED] = adopted() + 1
+
+
+def return_to(page: str, address: Mapping[str, str]) -> None:
+    """Show another page as the address says that the browser's Back led to, in a callback: `arrive` then finds it shown."""
+    adopt(address, seen_on(page))
+    if page != st.session_state.get(_PAGE):
+        _visit(page)
+
+
+def _visit(page: str) -> None:
+    st.session_state[_PAGE] = page
+    st.session_state[VISIT] = st.session_state.get(VISIT, 0) + 1
 
 
 def seen_on(page: str) -> dict[str, str]:

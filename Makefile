@@ -15,7 +15,8 @@ run: install
 
 test: install-dev browser
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser
 
 monkey: install-dev browser
 	SCENESCOPE_MONKEY_STEPS=300 $(BIN)/python -m pytest tests/browser/test_monkey.py

@@ -36,13 +36,6 @@ def _write_class(folder: Path, kind: str, count: int, first: int = 0) -> list[Pa
     return files
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Parallel workers take whole files, so that module fixtures are made once; one of them takes all browser tests, for one server."""
-    for item in items:
-        browser = item.path.parent.name == "browser"
-        item.add_marker(pytest.mark.xdist_group("browser" if browser else str(item.path)))
-
-
 @pytest.fixture(autouse=True)
 def _main_module_stays() -> Iterator[None]:
     """AppTest leaves its script as `__main__`, which a test's child process would then try to run."""

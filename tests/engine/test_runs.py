@@ -181,7 +181,7 @@ def test_a_run_without_its_configuration_is_told(run):
         ({"dataset": "holidays"}, "There is no dataset 'holidays'"),
         ({"model": "resnet9000"}, "There is no model 'resnet9000'"),
         ({"model": "timm:no_such_net"}, "timm has no model 'no_such_net'"),
-        ({"model": "hf-hub:justaname"}, "is no Hugging Face model"),
+        ({"model": "hf-hub:justaname"}, "is not the name of a Hugging Face model"),
         ({"weights": "/nowhere/w.pth"}, "There is no weights file '/nowhere/w.pth'"),
     ],
 )

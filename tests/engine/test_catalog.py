@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_used_is_put_aside_with_its_reason_and_the_scan_go
     assert reasons["sea/empty.jpg"] in ("empty file", "not a picture, whatever its name says")
     assert reasons["sea/text.jpg"] == "not a picture, whatever its name says"
     assert reasons["sea/cut.png"].startswith("damaged picture (")
-    assert reasons["sea/huge.png"] == "too large: 101 MB, the limit is 100 MB"
+    assert reasons["sea/huge.png"] == "too large: 101.0 MB, the limit is 100 MB per picture"
     assert reasons["sea/dangling.png"] == "a link to a file that is not there"
 
 

@@ -4,7 +4,7 @@ A run's configuration may come from elsewhere. That it names `hf-hub:OWNER/NAME`
 """
 
 from engine.errors import UserError
-from engine.files import locked, read_json, write_json
+from engine.files import create_folder, locked, read_json, write_json
 from engine.home import home
 
 _PREFIX = "hf-hub:"
@@ -14,7 +14,7 @@ def remember(model: str) -> None:
     """Note a name that a person typed or confirmed; other kinds of model need no note."""
     if not model.startswith(_PREFIX) or model in _known():
         return
-    home().mkdir(parents=True, exist_ok=True)
+    create_folder(home())
     with locked(home() / ".hub_models.lock"):
         write_json(home() / "hub_models.json", sorted({*_known(), model}))
 

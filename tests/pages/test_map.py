@@ -13,6 +13,7 @@ from engine.data.catalog import touch
 from engine.data.datasets import add, dataset
 from engine.data.filters import Filter
 from engine.jobs import Work
+from engine.lease import Lease
 from engine.projection import inside
 
 
@@ -104,9 +105,12 @@ def test_similar_images_without_embeddings_are_offered(few):
 
 
 def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
-    job = Work("working", "computing embeddings", 4, 12, began=1.0, updated=3.0)
-    mapping.job(few.name)._write(job)
+    job = mapping.job(few.name)
+    job._write(Work("working", "computing embeddings", 4, 12, began=1.0, updated=3.0))
+    process = Lease(job.folder / "lease")
+    assert process.acquire()
     seen = Seen()
+    process.release()
     (bar,) = seen.at.get("progress")
     assert bar.proto.value == 33
     assert bar.proto.text.startswith("The map: computing embeddings: 4 of 12")

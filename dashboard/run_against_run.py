@@ -13,6 +13,7 @@ from dashboard.evaluate.scored import SPLITS, Scored
 from dashboard.palette import ACCENT, BAD, NEUTRAL, class_colours
 from engine import score_text
 from engine.data.drift import ALPHA
+from engine.data_changes import change_between
 from engine.errors import UserError
 from engine.evaluation.comparison import BROKEN, DIFFERENT, FIXED, SAME, Comparison, Difference, verdict
 from engine.runs import Run
@@ -84,14 +85,8 @@ def _splits(run: Run) -> list[str]:
 
 def _limits(a: Run, b: Run, found: Comparison) -> list[str]:
     """What the comparison cannot know."""
-    notes = list(found.notes)
-    if a.config.dataset != b.config.dataset:
-        notes.append("The runs were trained on different datasets.")
-    elif a.labels != b.labels:
-        notes.append("The labels were edited between the runs: they were trained on different versions of them.")
-    elif a.fingerprint != b.fingerprint:
-        notes.append("The images of the dataset have changed between the runs: they were trained on different images.")
-    return notes
+    change = change_between(a, b)
+    return [*found.notes, change] if change else list(found.notes)
 
 
 def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) -> None:

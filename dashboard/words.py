@@ -80,14 +80,21 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(moment: float) -> str:
+    """How long ago, or the date in the time zone of the person's browser."""
     elapsed = time.time() - moment
-    return (
-        "just now"
-        if elapsed < 60
-        else f"{duration(elapsed)} ago"
-        if elapsed < 86_400
-        else time.strftime("%d %b %Y", time.localtime(moment))
-    )
+    if elapsed < 60:
+        return "just now"
+    return f"{duration(elapsed)} ago" if elapsed < 86_400 else _at(moment).strftime("%d %b %Y").removeprefix("0")
+
+
+def clock(moment: float) -> str:
+    """`29 Nov 2026, 09:31:17 CET`: a moment in the time zone of the person's browser, which it names."""
+    at = _at(moment)
+    return f"{at.strftime('%d %b %Y, %H:%M:%S').removeprefix('0')} {zone_name(viewer_zone(), at)}"
+
+
+def _at(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, ZoneInfo(viewer_zone()))
 
 
 def viewer_zone() -> str:
@@ -100,9 +107,9 @@ def viewer_zone() -> str:
     return str(zone)
 
 
-def zone_name(zone: str) -> str:
-    """`CET`, or the offset where the zone has no such name."""
-    name = datetime.now(ZoneInfo(zone)).tzname() or zone
+def zone_name(zone: str, at: datetime | None = None) -> str:
+    """`CET`, or the offset where the zone has no such name; `at`: of this moment, where it is not of now."""
+    name = (at or datetime.now(ZoneInfo(zone))).tzname() or zone
     return name if name[0].isalpha() else f"UTC{name}"
 
 

@@ -15,6 +15,7 @@ from engine.children import start_module
 from engine.config import Config
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
+from engine.data_changes import images_of
 from engine.errors import DiskError, UserError
 from engine.files import (
     create_folder,
@@ -77,6 +78,7 @@ def create(config: Config, typed: bool = True) -> Run:
         "classes": data.classes,
         "fingerprint": data.catalog.fingerprint(),
         "labels": data.catalog.labels(),
+        "images": images_of(data),
     }
     try:
         path = new_folder(config.preset, document)

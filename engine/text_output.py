@@ -2,6 +2,7 @@
 
 import csv
 import re
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,16 @@ _FORMULA = re.compile("'*[=+\\-@\t\r\n]")
 def one_line(text: str) -> str:
     """The text without what would break or turn a line: such characters are written as escapes."""
     return text if text.isprintable() else _TURNS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def utc(moment: float) -> str:
+    """`2026-11-29 09:31:17 UTC`: a time that files and the command line say; a page says it in the zone of its reader."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
+
+
+def utc_date(moment: float) -> str:
+    """`29 November 2026` in UTC, for documents that travel."""
+    return time.strftime("%d %B %Y", time.gmtime(moment)).removeprefix("0")
 
 
 def csv_cell(value: Any) -> Any:

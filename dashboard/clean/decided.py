@@ -1,7 +1,5 @@
 """What was decided: the log, its conflicts, and its travels."""
 
-import time
-
 import pandas as pd
 import streamlit as st
 
@@ -46,7 +44,7 @@ def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
     """The newest first. A dataframe shows every text letter by letter."""
     rows = [
         {
-            "when": time.strftime("%d %b %H:%M:%S", time.localtime(entry.time)),
+            "when": words.clock(entry.time),
             "decision": overview.said(entry),
             "from": entry.was or "",
             "image": words.plain(entry.path)

@@ -7,6 +7,7 @@ from engine import mapping, runs, score_text
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
+from engine.data_changes import change_between
 from engine.errors import UserError
 from engine.evaluation import comparison, conformal, slices, tables, trust
 from engine.runs import Run
@@ -144,18 +145,19 @@ def _compare(args: argparse.Namespace) -> None:
     found = comparison.compare(tables.scored(a, args.split), tables.scored(b, args.split), a.classes, b.classes, (a.id, b.id))
     difference = comparison.difference(found) if len(found) else None
     said = comparison.verdict(found, difference, (a.id, b.id))
+    notes = [*found.notes, *filter(None, [change_between(a, b)])]
     columns = ["path", "true", "answer_a", "answer_b", "confidence_a", "confidence_b"]
     images = {
         fate: found.of(fate)[columns].to_dict("records") for fate in (comparison.FIXED, comparison.BROKEN, comparison.DIFFERENT)
     }
     document = {
-        "a": a.id, "b": b.id, "split": args.split, "images": len(found), "verdict": said, "notes": list(found.notes), "counts": found.counts,
+        "a": a.id, "b": b.id, "split": args.split, "images": len(found), "verdict": said, "notes": notes, "counts": found.counts,
         "mcnemar_p": found.mcnemar, "difference": difference.to_dict() if difference else None, **images,
     }  # fmt: skip
     if args.json:
         print_json(document)
         return
-    print("\n".join([said, *found.notes]))
+    print("\n".join([said, *notes]))
     if difference is None:
         return
     print()

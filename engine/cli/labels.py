@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from engine.cli.images import image_of
@@ -10,7 +9,7 @@ from engine.cli.output import json_flag, print_json, print_table
 from engine.data.datasets import dataset
 from engine.labels import edits, merging, overview, steps
 from engine.labels.entries import DECISIONS
-from engine.text_output import one_line
+from engine.text_output import one_line, utc
 
 _HELP = {
     "relabel": "give images another class (--to)",
@@ -110,7 +109,7 @@ def _log(args: argparse.Namespace) -> None:
             {"version": version, **entry.document()} for version, entry in rows]})  # fmt: skip
         return
     print_table(["version", "when", "what", "from", "image", "why"], [
-        [version, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time)), overview.said(entry), entry.was or "-",
+        [version, utc(entry.time), overview.said(entry), entry.was or "-",
          entry.path or f"{len(entry.undoes)} entries", entry.why] for version, entry in rows])  # fmt: skip
     for sentence in log.damaged:
         print(sentence, file=sys.stderr)

@@ -1,7 +1,6 @@
 """`runs list | show | stop | pause | finish | resume | rename | note | tag | delete | restore | trash`."""
 
 import argparse
-import time
 
 from engine import launcher, runs, score_text, trash
 from engine.about import describe
@@ -9,6 +8,7 @@ from engine.cli.output import json_flag, print_json, print_table
 from engine.config import fields
 from engine.evaluation import best_run
 from engine.runs import Run
+from engine.text_output import utc
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -160,7 +160,7 @@ def _trash(args: argparse.Namespace) -> None:
     if args.json:
         print_json([{"id": entry.id, "deleted": entry.when, "bytes": entry.size} for entry in held])
     elif held:
-        rows = [[e.id, time.strftime("%Y-%m-%d %H:%M", time.localtime(e.when)), f"{e.size / 1e6:.1f}"] for e in held]
+        rows = [[e.id, utc(e.when), f"{e.size / 1e6:.1f}"] for e in held]
         print_table(["id", "deleted", "MB"], rows)
     else:
         print("The trash is empty.")

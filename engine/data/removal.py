@@ -47,7 +47,11 @@ def _keep_decisions(name: str) -> None:
     """Hours of a person's work do not go with a catalog that a scan makes again."""
     log = log_of(data_dir() / name / "catalog.sqlite").file
     if log.is_file() and log.stat().st_size:
-        write_bytes(data_dir() / ".labels" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl", log.read_bytes(), durable=True)
+        write_bytes(
+            data_dir() / ".labels" / f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.jsonl",
+            log.read_bytes(),
+            durable=True,
+        )
 
 
 def _is_damaged(name: str) -> bool:

@@ -3,6 +3,9 @@
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Iterable
+
+from engine.data.class_names import by_composed_name, composed
 
 UNLEARNABLE = "its class has no training images"
 
@@ -21,8 +24,31 @@ def seal(connection: sqlite3.Connection) -> str:
 
 def digest_of(connection: sqlite3.Connection) -> str:
     """A hash over the content, class and split of every image in use."""
+    return _digest(
+        connection.execute("SELECT hash, class, split FROM images WHERE state = 'ok' ORDER BY hash, class, split, path")
+    )
+
+
+def digest_as_spelled(connection: sqlite3.Connection, classes: Iterable[str]) -> str:
+    """The hash that the same images had where the accents of the class names were written as in `classes`."""
+    spelled = by_composed_name(classes)
+    rows = connection.execute("SELECT hash, class, split FROM images WHERE state = 'ok'").fetchall()
+    renamed = [(content, name and spelled.get(composed(name), name), split) for content, name, split in rows]
+    return _digest(
+        sorted(renamed, key=lambda row: tuple(("" if part is None else part).encode("utf-8", "backslashreplace") for part in row))
+    )
+
+
+def digest_of_images(connection: sqlite3.Connection) -> str:
+    """A hash over the content and split of every image, the excluded ones among them: what an edit of labels leaves as it is."""
+    return _digest(
+        connection.execute("SELECT hash, split FROM images WHERE state IN ('ok', 'excluded') ORDER BY hash, split, path")
+    )
+
+
+def _digest(rows: Iterable[tuple]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for row in connection.execute("SELECT hash, class, split FROM images WHERE state = 'ok' ORDER BY hash, class, split, path"):
+    for row in rows:
         digest.update(repr(row).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()
 

@@ -1,12 +1,12 @@
 """The model card in Markdown: what a person who is handed the model should know (Mitchell et al. 2019, "Model cards for model reporting")."""
 
 import re
-import time
 
 import pandas as pd
 
 from engine import score_text
 from engine.report.facts import Facts
+from engine.text_output import utc_date
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&])")
 
@@ -31,7 +31,7 @@ def card(facts: Facts) -> str:
 
 - Network: `{config.model}`, {"a linear head on the frozen network" if config.method == "linear" else "fine-tuned"}, at {config.image_size} pixels
 - Classes: {", ".join(map(_plain, facts.classes))}
-- Trained on {time.strftime("%d %B %Y", time.localtime(run.created))} with Scenescope (run `{run.id}`, preset `{config.preset}`; {settings})
+- Trained on {utc_date(run.created)} with Scenescope (run `{run.id}`, preset `{config.preset}`; {settings})
 - Probabilities are calibrated by a temperature of {document["temperature"]:.3f}, fitted on validation
 
 ## What it is for

@@ -1,6 +1,5 @@
 """The report as one HTML file: no script, nothing from elsewhere, every name escaped."""
 
-import time
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 from engine import metrics, score_text
 from engine.report import svg
 from engine.report.facts import Facts
+from engine.text_output import utc_date
 
 _CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -51,11 +51,10 @@ def _head(facts: Facts) -> str:
     accuracy, run = facts.document["accuracy"], facts.document["run"]
     note = f"<p>{escape(facts.run.about.note)}</p>" if facts.run.about.note else ""
     missing = f'<p class="soft">{escape(facts.missing)}</p>' if facts.missing else ""
-    when = time.strftime("%d %B %Y", time.localtime(facts.made))
     return (
         f'<h1>{escape(facts.run.title)}</h1><p class="soft">{escape(run)}: {escape(facts.run.config.model)} on the dataset '
-        f"{escape(facts.run.config.dataset)}, trained on {time.strftime('%d %B %Y', time.localtime(facts.run.created))}; "
-        f"written by Scenescope on {when}</p>"
+        f"{escape(facts.run.config.dataset)}, trained on {utc_date(facts.run.created)}; "
+        f"written by Scenescope on {utc_date(facts.made)}</p>"
         f"<p><b>Accuracy {_percent(accuracy)}, macro F1 {score_text.macro_f1(facts.document)}</b> on "
         f"{facts.document['n']:,} {facts.split} images, with 95% intervals.</p>{note}{missing}"
     )

@@ -9,7 +9,10 @@ import numpy as np
 import torch
 
 from engine import __version__, metrics, model, score_text, scoring
+from engine.data import sealing
+from engine.data.class_names import composed
 from engine.data.datasets import Dataset, dataset
+from engine.data_changes import images_of
 from engine.device import Compute, compute, enforce_determinism
 from engine.embeddings import embed
 from engine.errors import UserError
@@ -59,7 +62,7 @@ def _images(run: Run, data: Dataset, recorder: Recorder) -> tuple[LabelledImages
     """
     while True:
         found = tuple(scoring.of_split(data, split, run.classes) for split in ("train", "validation", "test"))
-        if data.catalog.fingerprint() == run.fingerprint:
+        if _is_as_at_the_start(run, data):
             return found
         data = _unchanged_dataset(run, recorder)
 
@@ -116,10 +119,9 @@ def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
     data = dataset(run.config.dataset)
     if not data.root.is_dir():
         recorder.record(Message(f"The folder {str(data.root)!r} is not there: only what is cached can be used.", "warning"))
-    fingerprint = data.catalog.fingerprint()
-    if fingerprint == run.fingerprint:
+    if _is_as_at_the_start(run, data):
         return data
-    if set(data.classes) != set(run.classes):
+    if set(map(composed, data.classes)) != set(map(composed, run.classes)):
         raise UserError(f"The classes of {data.name} have changed since this run was created.", "Start a new run.")
     if checkpoint.generations(run.path, "last"):
         raise UserError(
@@ -131,6 +133,16 @@ def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
     return data
 
 
+def _is_as_at_the_start(run: Run, data: Dataset) -> bool:
+    """Whether the dataset holds the images, labels and splits that it held when the run was made; accents may be written otherwise."""
+    if data.catalog.fingerprint() == run.fingerprint:
+        return True
+    if set(data.classes) == set(run.classes):
+        return False
+    with data.catalog.reading() as connection:
+        return sealing.digest_as_spelled(connection, run.classes) == run.fingerprint
+
+
 def _by_hand(run: Run, data: Dataset) -> str:
     now = data.catalog.labels()
     return "" if now == run.labels else f" (label edits: version {now} instead of {run.labels})"
@@ -138,7 +150,7 @@ def _by_hand(run: Run, data: Dataset) -> str:
 
 def _adopt(run: Run, data: Dataset) -> None:
     """The configuration says what reproduces the run."""
-    now = {"fingerprint": data.catalog.fingerprint(), "labels": data.catalog.labels()}
+    now = {"fingerprint": data.catalog.fingerprint(), "labels": data.catalog.labels(), "images": images_of(data)}
     document = read_json(run.path / "config.json")
     write_json(run.path / "config.json", {**document, **now}, durable=True, make_folder=False)
 

@@ -20,6 +20,7 @@ from engine.fate import STARTED
 from engine.files import read_json, remove
 from engine.lease import Lease
 from engine.runs import PAUSE, PAUSED, Run
+from engine.text_output import utc
 from engine.training import together
 from engine.training.failure import explain
 from engine.training.record import Recorder, Stopped, last_status
@@ -53,7 +54,7 @@ def _guarded(path: Path) -> int:
     recorder = None
     try:
         with contextlib.suppress(OSError):  # the log's disk may be full
-            print(f"{STARTED}{time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}", flush=True)  # noqa: T201 - train.log
+            print(f"{STARTED}{utc(time.time())}, process {os.getpid()}", flush=True)  # noqa: T201 - train.log
         faulthandler.enable()
         recorder = Recorder(path)
         heed(first=recorder.request_stop, second=lambda: _end_at_once(path))

@@ -1,13 +1,15 @@
 """A dataset that changes under a run: what it has learnt stays what it says, and every image that is not used is named."""
 
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
 
 from engine import launcher
 from engine.config import configure
-from engine.data import datasets
+from engine.data import datasets, removal
+from engine.data_changes import change_between
 from engine.embeddings import Cache
 from engine.errors import UserError
 from engine.files import content_hash
@@ -48,6 +50,46 @@ def images_of(scenes, kind):
 
 def one_to_learn_from(scenes, kind="sea"):
     return next(scenes / path for path in datasets.dataset("scenes").catalog.frame("train")["path"] if f"/{kind}/" in path)
+
+
+def test_a_run_goes_on_where_the_accents_of_a_class_are_written_otherwise(home, tmp_path, write_class, monkeypatch):
+    name = "for\N{LATIN SMALL LETTER E WITH CIRCUMFLEX}t"
+    decomposed, folder = unicodedata.normalize("NFD", name), tmp_path / "scenes"
+    for class_folder, kind in ((decomposed, "forest"), ("mer", "sea")):
+        write_class(folder / class_folder, kind, 10)
+    with monkeypatch.context() as patch:  # as catalogs were made before names were composed
+        patch.setattr("engine.data.layouts.composed", lambda text: text)
+        datasets.add(str(folder))
+    run = carried_out(created("balanced"))
+    assert run.classes == (decomposed, "mer")
+    removal.remove("scenes")
+    data, _ = datasets.add(str(folder))
+    assert data.classes == (name, "mer")
+    assert data.catalog.fingerprint() != run.fingerprint
+    execute(run, Recorder(run.path))
+    assert (run.status.state, run.classes, run.results["test"]["n"]) == ("finished", (decomposed, "mer"), 4)
+    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    with pytest.raises(UserError, match="have changed since this run began"):
+        execute(run, Recorder(run.path))
+
+
+def test_an_edit_of_labels_changes_the_labels_of_a_run_and_not_its_images(scenes, write_class):
+    first, data = created(), datasets.dataset("scenes")
+    edits.relabel(data, data.catalog.frame("train")["id"].tolist()[:1], "sea")
+    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    second = created()
+    assert (
+        change_between(first, second)
+        == "The labels were edited between the runs: they were trained on different versions of them."
+    )
+    assert change_between(second, second) == ""
+    write_class(scenes.joinpath(*TRAIN, "sea"), "sea", 2, first=8000)
+    datasets.add(str(scenes))
+    third = created()
+    assert change_between(second, third) == (
+        "The images of the dataset have changed between the runs: they were trained on different images."
+    )
+    assert change_between(first, third) == "Both the images and the labels of the dataset have changed between the runs."
 
 
 def test_a_run_does_not_go_on_with_other_images_or_labels_than_it_learnt_from(scenes, write_class):

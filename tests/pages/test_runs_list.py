@@ -116,6 +116,9 @@ def test_runs_whose_labels_alone_differ_are_not_said_to_differ_in_their_images(t
     write_json(document, {**read_json(document), "labels": three[0].labels})
     (said,) = _limits(three[0], three[1], _NoNotes())
     assert said == "The images of the dataset have changed between the runs: they were trained on different images."
+    write_json(document, {**read_json(document), "labels": "3-abc", "images": "other"})
+    (said,) = _limits(three[0], three[1], _NoNotes())
+    assert said == "Both the images and the labels of the dataset have changed between the runs."
     assert _limits(three[0], three[2], _NoNotes()) == []
 
 

@@ -1,13 +1,16 @@
 """`python -m engine COMMAND`: everything that the pages can do."""
 
+import codecs
 import os
 import sys
 
 from engine.cli import main
+from engine.number_text import for_terminal
 
 if __name__ == "__main__":
     # A file name that is no UTF-8 is printed all the same; in JSON it is an escape that names the same file.
-    sys.stdout.reconfigure(errors="backslashreplace")
+    codecs.register_error("terminal", for_terminal)
+    sys.stdout.reconfigure(errors="terminal")
     code = main()
     try:
         sys.stdout.flush()

@@ -1,0 +1,70 @@
+"""Numbers as text for people: one function per kind, so that the same number reads the same everywhere.
+
+Negative numbers have the minus sign (U+2212), as the axes of charts have it. A terminal that does not know the sign gets a hyphen.
+"""
+
+from collections.abc import Sequence
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def count(number: int) -> str:
+    """`1,294`."""
+    return _minus(f"{number:,}")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """`92.4%` of a share such as 0.924; `undefined` where there is none."""
+    return f"{decimal(100 * share, digits)}%" if share == share else "undefined"
+
+
+def percent_range(low: float, high: float, digits: int = 1) -> str:
+    """`90.9 to 93.7%`."""
+    return f"{decimal(100 * low, digits)} to {percent(high, digits)}"
+
+
+def percent_estimate(value: float, low: float, high: float, digits: int = 1) -> str:
+    """`92.4% (90.9 to 93.7%)`: a share with its interval."""
+    return f"{percent(value, digits)} ({percent_range(low, high, digits)})"
+
+
+def decimal(number: float, digits: int = 3) -> str:
+    """`0.925`, `−0.3`; what rounds to zero has no sign."""
+    text = f"{number:.{digits}f}"
+    return text.removeprefix("-") if _is_zero(text) else _minus(text)
+
+
+def signed(number: float, digits: int = 3) -> str:
+    """A difference: `+0.012`, `−0.012`, and `0.000` without a sign."""
+    text = f"{number:+.{digits}f}"
+    return text[1:] if _is_zero(text) else _minus(text)
+
+
+def signed_estimate(value: float, low: float, high: float, digits: int = 3) -> str:
+    """`−0.003 (−0.013 to +0.007)`: a difference with its interval."""
+    return f"{signed(value, digits)} ({signed(low, digits)} to {signed(high, digits)})"
+
+
+def signed_percent(share: float, digits: int = 1) -> str:
+    """A difference of shares, for axes and labels: `+5%`, `−5%`, `0%`."""
+    return f"{signed(100 * share, digits)}%"
+
+
+def for_terminal(error: UnicodeError) -> tuple[str | bytes, int]:
+    """An error handler of `codecs`: a hyphen for the minus sign, the escape of any other character that the encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing: Sequence[str] = error.object[error.start : error.end]
+    return "".join("-" if sign == MINUS else _escape(sign) for sign in missing), error.end
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _is_zero(text: str) -> bool:
+    return not text.strip("+-0.")
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", MINUS)

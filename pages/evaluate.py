@@ -3,8 +3,9 @@
 import streamlit as st
 
 from dashboard import cached
+from dashboard.evaluate.headline import headline
 from dashboard.evaluate.questions import QUESTIONS
-from dashboard.evaluate.scored import scored, verdict
+from dashboard.evaluate.scored import scored
 from dashboard.header import header, need_run
 from dashboard.questions import choose_question
 from dashboard.report import report_button
@@ -15,7 +16,7 @@ answers = scored(need_run(context))
 cached.warm_up()
 said, report = st.columns([8, 1], vertical_alignment="center")
 with said:
-    verdict(answers)
+    headline(answers)
 with report:
     report_button(answers.run, answers.split)
 if context.dataset is None:

@@ -104,8 +104,11 @@ def set_chosen(to: Chosen) -> None:
         url.forget(CELLS)
 
 
-def cell_box(now: Chosen, matrix: np.ndarray, classes: Sequence[str]) -> None:
-    """What is chosen, each part with its cross, and a list to search for more: all that the matrix does, without a pointer."""
+def cell_box(now: Chosen, matrix: np.ndarray, classes: Sequence[str], off_diagonal: str = "errors") -> None:
+    """What is chosen, each part with its cross, and a list to search for more: all that the matrix does, without a pointer.
+
+    `off_diagonal`: what the images beside the diagonal are called, which are meant where nothing is chosen.
+    """
 
     def changed() -> None:
         set_chosen(read(st.session_state[_BOX], len(classes)))
@@ -116,7 +119,7 @@ def cell_box(now: Chosen, matrix: np.ndarray, classes: Sequence[str]) -> None:
     st.multiselect(
         "Chosen cells", list(offered), key=_BOX, on_change=changed, label_visibility="collapsed",
         format_func=lambda text: said(read([text], len(classes)).parts[0], classes),
-        placeholder="All errors. Choose cells in the matrix, or type a class",
+        placeholder=f"All {off_diagonal}. Choose cells in the matrix, or type a class",
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """The confusion matrix with what governs it: numbers, order, colours, and which of many classes stand in it."""
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -28,19 +27,25 @@ _LOG_HELP = "Colours by the logarithm: a single error shows beside a hundred. Wi
 def confusions(of: Crossed, chosen: Chosen) -> None:
     """Draw the matrix; a click, a tap or a key there changes what is chosen before the gallery is drawn."""
     classes = of.crossing.classes
-    found = _choose_classes(classes) if len(classes) > READABLE else None
+    found = _choose_classes(of) if len(classes) > READABLE else None
     place = st.container()
     unit, order, log = _settings(of)
     shown = _shown(of.matrix, order, found)
     with place:
         if len(shown) < len(classes):
-            _say_what_is_left_out(of.matrix, shown)
+            _say_what_is_left_out(of, shown)
         confusion_matrix(
             cached.matrix_view(of.matrix, classes, tuple(shown.tolist()), unit, log), of.axes, key="matrix",
             selected=[part.to_text() for part in chosen.parts], dark=st.context.theme.type == "dark",
-            label=f"Confusion matrix of {len(shown)} classes, {len(of.crossing):,} images",
+            label=f"{_name(of)} of {len(shown)} classes, {len(of.crossing):,} images",
             on_select=lambda cells: set_chosen(read(cells, len(classes))),
         )  # fmt: skip
+
+
+def _name(of: Crossed) -> str:
+    if of.other is None:
+        return "Confusion matrix" if of.own else f"Confusion matrix of {of.scored.run.id}: matrix"
+    return f"Answers of {of.scored.run.id} against those of {of.other[0].run.id}: matrix"
 
 
 def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
@@ -64,11 +69,17 @@ def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
     return _UNITS[unit], cached.similarity_order(of.matrix) if order is None else order, log
 
 
-def _choose_classes(classes: Sequence[str]) -> list[int] | None:
+def _choose_classes(of: Crossed) -> list[int] | None:
     """The classes that are searched for, by number; empty for the most confused, None for all."""
+    classes = of.crossing.classes
+    zoomed, others = (
+        ("most confused", "that they are confused with")
+        if of.other is None
+        else ("with most disagreements", "that the runs say instead")
+    )
     zoom = url.choose(
         st.segmented_control, "Classes", ["zoom", "all"], "shown", label_visibility="collapsed",
-        format_func={"zoom": f"{_ZOOM} most confused", "all": f"all {len(classes)}"}.__getitem__,
+        format_func={"zoom": f"{_ZOOM} {zoomed}", "all": f"all {len(classes)}"}.__getitem__,
     )  # fmt: skip
     texts = (url.recall(_FOUND) or "").split("_")
     known = [int(text) for text in texts if re.fullmatch("[0-9]{1,4}", text) and int(text) < len(classes)]
@@ -80,7 +91,7 @@ def _choose_classes(classes: Sequence[str]) -> list[int] | None:
     found = st.multiselect(
         "Find classes", range(len(classes)), key="found-classes", on_change=changed, label_visibility="collapsed",
         format_func=lambda place: words.plain(classes[place]),
-        placeholder="Find classes, and those that they are confused with",
+        placeholder=f"Find classes, and those {others}",
     )  # fmt: skip
     return found or ([] if zoom == "zoom" else None)
 
@@ -93,7 +104,7 @@ def _shown(matrix: np.ndarray, order: np.ndarray, found: list[int] | None) -> np
     return order[np.isin(order, kept)]
 
 
-def _say_what_is_left_out(matrix: np.ndarray, shown: np.ndarray) -> None:
-    part = matrix[np.ix_(shown, shown)]
-    inside, errors = int(part.sum() - np.trace(part)), int(matrix.sum() - np.trace(matrix))
-    st.caption(f"{len(shown)} of {len(matrix)} classes, which hold {inside:,} of the {errors:,} errors.")
+def _say_what_is_left_out(of: Crossed, shown: np.ndarray) -> None:
+    part = of.matrix[np.ix_(shown, shown)]
+    inside, total = int(part.sum() - np.trace(part)), int(of.matrix.sum() - np.trace(of.matrix))
+    st.caption(f"{len(shown)} of {len(of.matrix)} classes, which hold {inside:,} of the {total:,} {of.off_diagonal}.")

@@ -9,12 +9,13 @@ import streamlit as st
 from dashboard import cached, charts, words
 from dashboard.evaluate.cells import Chosen, Part, cell_box, chosen, set_chosen
 from dashboard.evaluate.confusions import confusions
-from dashboard.evaluate.pictures import Row, choose_order, ordered, pictures, usual
+from dashboard.evaluate.pictures import Row, choose_order, ordered, pictures
 from dashboard.evaluate.scored import Scored
-from dashboard.evaluate.sides import Crossed, choose_sides, tell
+from dashboard.evaluate.sides import Crossed, choose_sides, matrix_of, tell
 from dashboard.page_part import page_part
 from dashboard.widgets import show
 from engine.metrics import confused_pairs
+from engine.number_text import percent
 
 _PAIRS = 6
 _SCORES_UP_TO = 40  # classes whose scores are drawn; more are a table
@@ -22,8 +23,11 @@ _SCORES_UP_TO = 40  # classes whose scores are drawn; more are a table
 
 def what_does_it_confuse(scored: Scored) -> None:
     _matrix_and_gallery(scored)
-    st.subheader("Class by class", anchor=False)
-    _class_scores(scored)
+    shown = matrix_of(scored)[0].scores
+    for place, of in enumerate(shown):
+        own = len(shown) == 1 and of.run.id == scored.run.id
+        st.subheader("Class by class" if own else f"Class by class: {words.literal(of.run.id)}", anchor=False)
+        _class_scores(of, "class-scores" if place == 0 else f"class-scores-{place}")
 
 
 @page_part(
@@ -36,14 +40,12 @@ def what_does_it_confuse(scored: Scored) -> None:
     "colours",
     "shown",
     "classes",
-    "rows",
-    "columns",
     "true",
     "predicted",
     "both",
 )
 def _matrix_and_gallery(scored: Scored) -> None:
-    """A part of its own: a click in the matrix runs this and nothing else."""
+    """A part of its own: a click in the matrix runs this and nothing else. Other rows or columns change the page's headline, too."""
     top, aside = st.columns([9, 2], vertical_alignment="bottom")
     with aside:
         of = choose_sides(scored)
@@ -58,7 +60,7 @@ def _matrix_and_gallery(scored: Scored) -> None:
     with right:
         box, sort = st.columns([5, 3])
         with box:
-            cell_box(now, of.matrix, classes)
+            cell_box(now, of.matrix, classes, of.off_diagonal)
         with sort:
             order = choose_order()
         _gallery(of, now, order)
@@ -80,7 +82,8 @@ def _pair_pills(of: Crossed) -> None:
 
     now = chosen(classes).to_text()
     show("pair", now if now in labels else None, list(labels.values()))
-    st.pills("Most confused", list(labels), format_func=lambda pair: words.literal(labels[pair]), key="pair", on_change=pick)
+    label = "Most confused" if of.other is None else "Most often disagreed"
+    st.pills(label, list(labels), format_func=lambda pair: words.literal(labels[pair]), key="pair", on_change=pick)
 
 
 def _gallery(of: Crossed, now: Chosen, order: str) -> None:
@@ -99,7 +102,7 @@ def _gallery(of: Crossed, now: Chosen, order: str) -> None:
 
 
 def _notes(of: Crossed) -> Callable[[Row], Sequence[str]] | None:
-    """Where two runs are compared, a picture also says what the other one answers."""
+    """Where two runs are compared, a picture says what each of them answers."""
     if of.other is None:
         return None
     other, places = of.other
@@ -107,35 +110,54 @@ def _notes(of: Crossed) -> Callable[[Row], Sequence[str]] | None:
     theirs[of.rows_of] = places
 
     def notes(row: Row) -> Sequence[str]:
-        answer = other.predictions.iloc[theirs[row.Index]]
-        return [*usual(row), f"{other.run.id}: {other.classes[answer['predicted']]}, {answer['confidence']:.0%} sure"]
+        second = other.predictions.iloc[theirs[row.Index]]
+        return [
+            _answer(of.scored, row.predicted, row.confidence),
+            _answer(other, second["predicted"], second["confidence"]),
+        ]
 
     return notes
+
+
+def _answer(of: Scored, predicted: int, confidence: float) -> str:
+    return f"{of.run.id}: {of.classes[predicted]}, {percent(confidence, 0)} sure"
 
 
 def _title(found: pd.DataFrame, direction: Chosen, of: Crossed) -> str:
     n, classes = len(found), of.crossing.classes
     images = f"**{n:,}** image{'' if n == 1 else 's'}"
     if not direction:
-        return f"{images} with a wrong answer" if of.other is None else f"{images} on which the two runs differ"
-    wrong = int((found["true"] != found["predicted"]).sum())
+        return f"{images} {_all_off_diagonal(of)}"
     if len(direction.parts) > 1:
-        return f"{images} in {len(direction.parts)} parts of the matrix, **{wrong:,}** of them wrong"
+        return f"{images} in {len(direction.parts)} parts of the matrix, {_of_them(found, of)}"
     part = direction.parts[0]
     row, column = (None if place is None else f"**{words.literal(classes[place])}**" for place in (part.row, part.column))
     if row and column:
         before, between, after = of.axes.same if part.row == part.column else of.axes.other
         middle = f"{before}{row}{between}{'' if part.row == part.column else column}{after}"
-        return f"{images}: {middle}" if of.other or of.axes.rows != "↓ true" else f"{images} of {middle}"
+        return f"{images} of {middle}" if of.other is None and of.true_rows else f"{images}: {middle}"
     kind = of.axes.of[0 if row else 1]
-    return f"{images}: {kind} {row or column}, **{wrong:,}** of them wrong"
+    return f"{images}{'' if kind.startswith('that ') else ':'} {kind} {row or column}, {_of_them(found, of)}"
 
 
-def _class_scores(scored: Scored) -> None:
+def _all_off_diagonal(of: Crossed) -> str:
+    if of.other is not None:
+        return "on which the two runs differ"
+    return "with a wrong answer" if of.own else f"with a wrong answer of {words.literal(of.scored.run.id)}"
+
+
+def _of_them(found: pd.DataFrame, of: Crossed) -> str:
+    """How many of the images are beside the diagonal: wrong answers, or those on which two runs differ."""
+    if of.other is None:
+        return f"**{int((found['true'] != found['predicted']).sum()):,}** of them wrong"
+    return f"on **{of.differing(found):,}** of them the two runs differ"
+
+
+def _class_scores(scored: Scored, key: str) -> None:
     table = cached.per_class(scored.run, scored.split)
     if len(table) <= _SCORES_UP_TO:
-        st.plotly_chart(charts.score_bars(table, scored.colours), config=charts.CONFIG, key="class-scores")
+        st.plotly_chart(charts.score_bars(table, scored.colours), config=charts.CONFIG, key=key)
         return
     figures = {name: st.column_config.NumberColumn(format="%.3f") for name in ("precision", "recall", "f1")}
     shown = table.sort_values("f1", kind="stable").assign(**{"class": table["class"].map(words.plain)})
-    st.dataframe(shown, hide_index=True, width="stretch", column_config=figures, key="class-scores")
+    st.dataframe(shown, hide_index=True, width="stretch", column_config=figures, key=key)

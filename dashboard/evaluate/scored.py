@@ -69,12 +69,13 @@ def choose_split(run: Run) -> str:
     )
 
 
-def verdict(of: Scored) -> None:
-    """The first thing that the page answers."""
+def verdict(of: Scored, named: bool = False) -> None:
+    """How often the run is wrong, and what limits the figure. `named`: begins with the run's name, where it is not the page's."""
     document, split = of.document, of.split
     wrong = document["n"] - int(np.trace(of.confusion))
+    whose = f"**{words.literal(of.run.id)}**: " if named else ""
     st.markdown(
-        f"**{wrong:,} of {document['n']:,} {split} images** are wrong. "
+        f"{whose}**{wrong:,} of {document['n']:,} {split} images** are wrong. "
         f"Accuracy **{words.estimate(document['accuracy'], percent=True)}**, macro F1 **{score_text.macro_f1(document)}**, "
         "with 95% intervals."
     )

@@ -11,7 +11,7 @@ function measure(board) {
   board.width = width
   const { n, frame, data } = board
   const pen = board.canvas.getContext("2d")
-  pen.font = `13px ${getComputedStyle(frame).fontFamily}`
+  pen.font = `bold 13px ${getComputedStyle(frame).fontFamily}` // a chosen name is bold
   const longest = Math.min(LONGEST, width * 0.24, Math.max(24, ...data.names.map(name => pen.measureText(name).width + 2)))
   const axes = Math.max(...data.axes.map(text => pen.measureText(text).width))
   const named = (width - longest * 1.75) / n >= NAMED
@@ -92,14 +92,14 @@ function ramp(colours) {
 function numbers(board, pen, style) {
   const { n, cell, counts, data } = board
   const digits = Math.max(...counts).toLocaleString("en").length
-  const size = Math.min(14, Math.max(9, (cell - 6) / (0.56 * Math.max(digits, data.unit === "count" ? 1 : 4))))
+  const size = Math.min(14, Math.max(9, (cell - 6) / (0.56 * Math.max(digits, data.unit === "count" ? 1 : 5))))
   pen.font = `${size}px ${getComputedStyle(board.frame).fontFamily}`
   pen.textAlign = "center"
   pen.textBaseline = "middle"
   pen.fillStyle = style.getPropertyValue("--st-text-color")
   for (let i = 0; i < n * n; i++) {
     if (!counts[i]) continue
-    const text = data.unit === "count" ? counts[i].toLocaleString("en") : (100 * rate(board, i, data.unit)).toFixed(1)
+    const text = data.unit === "count" ? counts[i].toLocaleString("en") : `${(100 * rate(board, i, data.unit)).toFixed(1)}%`
     pen.fillText(text, ((i % n) + 0.5) * cell, (Math.floor(i / n) + 0.5) * cell + 1)
   }
 }

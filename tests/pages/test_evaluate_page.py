@@ -120,9 +120,41 @@ def test_two_runs_are_laid_over_each_other_by_content(tab, copied):
     assert f"{len(table) - 3} images are in both" in tab.text
     assert "on which the two runs differ" in tab.text
     assert ids(tab) == set(table["image_id"][3:])
-    assert tab.items("cell-0")[0]["notes"][1].startswith(f"{other.id}: ")
+    first, second = tab.items("cell-0")[0]["notes"]
+    assert (first.partition(":")[0], second.partition(":")[0]) == (copied.id, other.id)
     again = type(tab)().open("evaluate", run=copied.id, rows="truth", columns=other.id)
     assert np.array_equal(counts(again), confusion(other)), "the truth against the other run"
+
+
+def test_where_the_matrix_shows_two_runs_the_page_speaks_of_both(tab, copied):
+    other, n = other_run(copied, "fast-77"), len(copied.predictions("test"))
+    tab.open("evaluate", run=copied.id, rows="this", columns=other.id)
+    text = tab.text.replace("\\", "")
+    assert f"{copied.id} and {other.id} disagree on {n} of {n} test images" in text
+    assert "are wrong" not in text
+    assert "Class by class: fast-1" in text
+    assert "Class by class: fast-77" in text
+    assert tab.at.pills(key="pair").label == "Most often disagreed"
+    assert tab.at.multiselect(key="cell-box").placeholder.startswith("All disagreements.")
+    tab.choose("cell-box", ["0-"])
+    inside = int((copied.predictions("test")["predicted"] == 0).sum())
+    assert f"on **{inside}** of them the two runs differ" in tab.text
+
+
+def test_where_the_matrix_shows_another_run_the_page_speaks_of_that_one(tab, copied):
+    other = other_run(copied, "fast-77")
+    matrix = confusion(other)
+    wrong, n = matrix.sum() - np.trace(matrix), matrix.sum()
+    tab.open("evaluate", run=copied.id, rows="truth", columns=other.id)
+    text = tab.text.replace("\\", "")
+    assert f"fast-77**: **{wrong} of {n} test images** are wrong" in text
+    assert tab.data("matrix")["axes"] == ["↓ true", "predicted by fast-77 →"]
+    assert f"**{wrong}** images with a wrong answer of fast-77" in text
+    assert "Class by class: fast-77" in text
+    recalls = metrics.per_class(matrix, other.classes)["recall"]
+    assert all(f"{value:.3f}" in str(tab.figure("class-scores")) for value in recalls), "the chart is of the other run"
+    elsewhere = type(tab)().open("evaluate", run=copied.id, ask="trust", columns=other.id)
+    assert "fast-77**: " not in elsewhere.text.replace("\\", ""), "the other questions are about the run of the page"
 
 
 def test_runs_with_other_classes_meet_by_name_and_say_so(tab, copied):

@@ -1,0 +1,41 @@
+"""The first thing that the page answers, about the runs whose answers the open question shows."""
+
+import streamlit as st
+
+from dashboard import url, words
+from dashboard.evaluate.questions import QUESTIONS
+from dashboard.evaluate.scored import Scored, verdict
+from dashboard.evaluate.sides import Crossed, matrix_of
+from engine import score_text
+
+_ASK, _MATRIX = "ask", "errors"  # of the address; the question that shows the matrix
+
+
+def headline(scored: Scored) -> None:
+    """The verdict on the run; where the matrix shows another run, on that one, and where it shows two, how often they differ."""
+    if _question() != _MATRIX:
+        verdict(scored)
+        return
+    matrix, _ = matrix_of(scored)
+    if matrix.other is None:
+        verdict(matrix.scored, named=not matrix.own)
+    else:
+        _two_runs(matrix, matrix.other[0])
+
+
+def _question() -> str:
+    recalled = url.recall(_ASK)
+    return recalled if recalled in QUESTIONS else next(iter(QUESTIONS))
+
+
+def _two_runs(matrix: Crossed, other: Scored) -> None:
+    names = [words.literal(of.run.id) for of in matrix.scores]
+    crossing = matrix.crossing
+    differing = int((crossing.rows != crossing.columns).sum())
+    accuracies = " and ".join(f"**{words.estimate(of.document['accuracy'], percent=True)}**" for of in matrix.scores)
+    scores = " and ".join(f"**{score_text.macro_f1(of.document)}**" for of in matrix.scores)
+    whole = all(size == len(crossing) for size in crossing.sizes)
+    st.markdown(
+        f"**{names[0]} and {names[1]} disagree on {differing:,} of {len(crossing):,} {other.split} images**. Accuracy {accuracies}, "
+        f"macro F1 {scores}, with 95% intervals{'' if whole else ', each on all of its own images'}."
+    )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from driven import Tab
+from grid import Grid, mount_grid
 from playwright.sync_api import Browser, sync_playwright
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -165,3 +166,22 @@ def _end_processes_of(home: Path) -> None:
         if process := holder(lease):
             process.kill()
             process.wait(10)
+
+
+@pytest.fixture
+def open_grid(browser: Browser) -> Iterator[Callable[..., Grid]]:
+    contexts = []
+
+    def open(**settings: object) -> Grid:
+        contexts.append(browser.new_context(**{"viewport": {"width": 900, "height": 700}} | settings))
+        return mount_grid(contexts[-1].new_page())
+
+    yield open
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def grid(open_grid) -> Grid:
+    """Twelve tiles, five in a row."""
+    return open_grid().draw()

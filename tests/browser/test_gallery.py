@@ -1,128 +1,14 @@
 """The grid alone in a browser, without a server: what keys, clicks, drags and fingers do, and what reruns leave alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from grid import FOCUSED, SITE
+from playwright.sync_api import expect
 
-from dashboard import gallery as face
 from dashboard.gallery import Tile
 
 pytestmark = pytest.mark.browser
-
-SITE = "http://gallery.test/"
-PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="100"><rect width="150" height="100" fill="teal"/></svg>'
-PAGE = """<!doctype html><meta name=viewport content="width=device-width">
-<body style="margin:20px"><div id=host style="width:860px;max-width:100%"></div><div style="height:2000px"></div>"""
-MOUNT = """async ([html, css, js]) => {
-  const root = document.querySelector("#host").attachShadow({mode: "open"})
-  root.innerHTML = `<div><div>${html}</div><style>${css}</style></div>`
-  const module = await import(URL.createObjectURL(new Blob([js], {type: "text/javascript"})))
-  const tell = name => (key, value) => window.said.push([name, key, value])
-  window.said = []
-  window.draw = data => module.default({data, parentElement: root, setStateValue: tell("state"), setTriggerValue: tell("event")})
-}"""
-FOCUSED = "document.querySelector('#host').shadowRoot.activeElement?.dataset.id ?? null"
-
-
-class Grid:
-    """The component on a page of its own; `draw` is a rerun, `said` what it told the server."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.tiles = page.locator(".tile")
-
-    def draw(self, count: int = 12, tiles: list[Tile] | None = None, **data: object) -> "Grid":
-        tiles = tiles or [
-            Tile(id=i, src=f"/{i}.svg", caption=f"picture {i}", facts={"Size": "150 × 100 px"}) for i in range(count)
-        ]
-        plain = {
-            "size": "M",
-            "select": "many",
-            "selected": [],
-            "elsewhere": 0,
-            "revision": 0,
-            "current": None,
-            "label": "all",
-            "empty": "",
-        }
-        self.page.evaluate("data => draw(data)", {"items": [face._item(tile) for tile in tiles], **plain, **data})
-        return self
-
-    @property
-    def opened(self) -> list[int]:
-        return [value for kind, _, value in self.page.evaluate("said") if kind == "event"]
-
-    @property
-    def reports(self) -> list[dict]:
-        return [value for kind, _, value in self.page.evaluate("said") if kind == "state"]
-
-    @property
-    def selected(self) -> list[int]:
-        """What the page shows as selected."""
-        chosen = "tiles => tiles.filter(t => t.getAttribute('aria-selected') === 'true').map(t => Number(t.dataset.id))"
-        return self.tiles.evaluate_all(chosen)
-
-    @property
-    def focused(self) -> int | None:
-        found = self.page.evaluate(FOCUSED)
-        return None if found is None else int(found)
-
-    def tile(self, identity: int):
-        return self.page.locator(f".tile[data-id='{identity}']")
-
-    def press(self, *keys: str) -> "Grid":
-        for key in keys:
-            self.page.keyboard.press(key)
-        return self
-
-    def centre(self, identity: int) -> tuple[float, float]:
-        box = self.tile(identity).locator(".photo").bounding_box()
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-@pytest.fixture
-def open_grid(browser: Browser) -> Iterator[Callable[..., Grid]]:
-    contexts = []
-
-    def open(**settings: object) -> Grid:
-        contexts.append(browser.new_context(**{"viewport": {"width": 900, "height": 700}} | settings))
-        page = contexts[-1].new_page()
-        page.route(f"{SITE}**", answer)
-        page.goto(SITE)
-        page.evaluate(MOUNT, [face._HTML, face._CSS, face._JS])
-        return Grid(page)
-
-    yield open
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture
-def grid(open_grid) -> Grid:
-    """Twelve tiles, five in a row."""
-    return open_grid().draw()
-
-
-def answer(route) -> None:
-    path = route.request.url.removeprefix(SITE)
-    if path.startswith("gone"):
-        route.fulfill(status=404, content_type="text/plain", body="The file is gone")
-    elif path.startswith("words"):
-        route.fulfill(status=404, body="Changed since the scan", headers={"Content-Location": "/none.jpg"})
-    elif path.startswith("none"):
-        route.fulfill(status=404, body="Not a picture")
-    elif path.startswith("same"):
-        route.fulfill(status=404, body="Stands elsewhere", headers={"Content-Location": "/same.jpg"})
-    elif path.startswith("slow"):
-        return  # for ever
-    elif path.startswith("old"):
-        route.fulfill(status=404, body="Changed since the scan", headers={"Content-Location": "/now.svg"})
-    elif path.endswith(".svg"):
-        route.fulfill(content_type="image/svg+xml", body=PICTURE)
-    else:
-        route.fulfill(content_type="text/html", body=PAGE)
 
 
 def test_keys_walk_and_enter_opens(grid):

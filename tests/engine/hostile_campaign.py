@@ -25,6 +25,7 @@ if __name__ == "__main__":
 
 import hostile
 import hostile_models
+import hostile_parts
 
 SECONDS, MEGABYTES = 10.0, 500
 _REFUSED, _READ, _ENDED, _FAILED = "refused", "read", "ended by its limits", "FAILED"
@@ -110,9 +111,9 @@ def try_model(file: hostile_models.HostileModel) -> str:
 
 def _said() -> dict:
     return {
-        "backbone": hostile_models.BACKBONE,
-        "classes": hostile_models.CLASSES,
-        "image_size": hostile_models.SIZE,
+        "backbone": hostile_parts.BACKBONE,
+        "classes": hostile_parts.CLASSES,
+        "image_size": hostile_parts.SIZE,
         "mean": (),
         "std": (),
     }
@@ -150,7 +151,7 @@ def try_command(file: hostile_models.HostileModel) -> str:
     command = [
         "import",
         str(file.path),
-        *(["--model", hostile_models.BACKBONE, "--classes", "a,b,c", "--size", "64"] * (file.kind == "weights")),
+        *(["--model", hostile_parts.BACKBONE, "--classes", "a,b,c", "--size", "64"] * (file.kind == "weights")),
     ]
     if file.kind == "onnx":
         command = ["predict", str(file.path), __file__]

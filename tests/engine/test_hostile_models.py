@@ -9,7 +9,9 @@ import random
 import zipfile
 
 import hostile_campaign
+import hostile_graphs
 import hostile_models
+import hostile_parts
 import numpy as np
 import pytest
 import torch
@@ -27,20 +29,20 @@ from engine.transfer import check_finite, read_state
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-TERABYTE = hostile_models.TensorProto(name="w", data_type=1, dims=[1 << 40])
+TERABYTE = hostile_graphs.TensorProto(name="w", data_type=1, dims=[1 << 40])
 
 
 def graph_file(folder, **changes):
     file = folder / "model.onnx"
-    file.write_bytes(hostile_models.graph(**changes))
+    file.write_bytes(hostile_graphs.graph(**changes))
     return file
 
 
 def meta(**changes):
-    return {**hostile_models.META, "temperature": 1.0, "views": "one", **changes}
+    return {**hostile_parts.META, "temperature": 1.0, "views": "one", **changes}
 
 
-@pytest.mark.parametrize("name", hostile_models.ELSEWHERE)
+@pytest.mark.parametrize("name", hostile_parts.ELSEWHERE)
 def test_a_file_cannot_name_a_model_that_is_fetched_or_lies_elsewhere(name, monkeypatch):
     monkeypatch.setattr("socket.getaddrinfo", lambda *arguments, **options: pytest.fail("it reached for the network"))
     with pytest.raises(UserError):
@@ -63,7 +65,7 @@ def test_a_run_fetches_only_what_was_named_here(home):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [pair for pair in hostile_models.WRONG_META if pair[0] not in ("backbone", "surprise")]
+    ("field", "value"), [pair for pair in hostile_parts.WRONG_META if pair[0] not in ("backbone", "surprise")]
 )
 def test_a_meta_that_no_model_has_is_refused(field, value):
     if (field, type(value)) == ("classes", list) and len(value) == 50_000:
@@ -81,7 +83,7 @@ def test_a_meta_that_is_none_is_refused(document):
 def test_a_header_must_agree_with_its_file(tmp_path):
     file = tmp_path / "a.safetensors"
     good = {"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}
-    file.write_bytes(hostile_models.tensors(good, bytes(16)))
+    file.write_bytes(hostile_parts.tensors(good, bytes(16)))
     assert header(file)["a"].shape == (4,)
     for number, (name, content) in enumerate(hostile_models._safetensors(random.Random(0))):
         if (
@@ -104,8 +106,8 @@ def test_a_header_must_agree_with_its_file(tmp_path):
         ({"said": meta(image_size=float("inf"))}, "does not say how it is to be used"),
         ({"said": meta(classes="abc")}, "does not say how it is to be used"),
         ({"said": "[" * 100_000}, "does not say how it is to be used"),
-        ({"output": hostile_models.helper.make_tensor_value_info("probabilities", 1, [])}, "."),
-        ({"nodes": hostile_models._adding("w"), "initializers": (TERABYTE,)}, "no ONNX model"),
+        ({"output": hostile_graphs.helper.make_tensor_value_info("probabilities", 1, [])}, "."),
+        ({"nodes": hostile_graphs.adding("w"), "initializers": (TERABYTE,)}, "no ONNX model"),
     ],
     ids=["infinite size", "classes are a text", "deep", "scalar output", "a terabyte"],
 )  # fmt: skip
@@ -120,7 +122,7 @@ def test_an_honest_graph_is_read_and_answers(tmp_path):
 
 
 def test_a_graph_that_never_ends_or_asks_for_a_terabyte_is_ended_in_the_sandbox(tmp_path):
-    costly = dict(hostile_models._costly_graphs())
+    costly = dict(hostile_graphs.costly_graphs())
     for name in ("for ever", "huge Expand"):
         file = tmp_path / "costly.onnx"
         file.write_bytes(costly[name])
@@ -130,7 +132,7 @@ def test_a_graph_that_never_ends_or_asks_for_a_terabyte_is_ended_in_the_sandbox(
 
 
 def test_archives_that_grow_and_files_of_holes_are_refused_before_they_are_read(tmp_path):
-    for name, content in hostile_models._onnx_bundles():
+    for name, content in hostile_graphs.bundles():
         file = tmp_path / "bundle.zip"
         file.write_bytes(content)
         with pytest.raises(UserError):
@@ -143,7 +145,7 @@ def test_archives_that_grow_and_files_of_holes_are_refused_before_they_are_read(
         with pytest.raises(UserError, match="2,048.0 GB, and the limit is 8 GB"):
             read()
     packed = tmp_path / "packed.pth"
-    packed.write_bytes(hostile_models.zipped(("archive/data.pkl", bytes(9 << 20)), compression=zipfile.ZIP_DEFLATED))
+    packed.write_bytes(hostile_parts.zipped(("archive/data.pkl", bytes(9 << 20)), compression=zipfile.ZIP_DEFLATED))
     with pytest.raises(UserError, match="no state dict"):
         read_state(packed)
 
@@ -170,7 +172,7 @@ def test_a_large_file_without_holes_is_ordinary(tmp_path):
 
 
 def test_a_fault_of_the_program_is_not_taken_for_a_damaged_checkpoint(tmp_path, monkeypatch):
-    checkpoint.save(tmp_path, "best", 1, checkpoint.checked_meta(meta()), hostile_models.honest_state())
+    checkpoint.save(tmp_path, "best", 1, checkpoint.checked_meta(meta()), hostile_parts.honest_state())
 
     def fail(*arguments):
         raise NameError("of ours")
@@ -226,7 +228,7 @@ def test_copied_runs_with_hostile_checkpoints_are_refused_in_a_sentence(tmp_path
 
 def test_a_network_of_gigabytes_is_compared_before_it_is_built(tmp_path, monkeypatch):
     document = meta(backbone="timm:vit_giant_patch14_224", image_size=224)
-    folder = checkpoint.save(tmp_path, "best", 1, checkpoint.checked_meta(document), hostile_models.honest_state())
+    folder = checkpoint.save(tmp_path, "best", 1, checkpoint.checked_meta(document), hostile_parts.honest_state())
     assert json.loads((folder / "meta.json").read_text())["backbone"] == "timm:vit_giant_patch14_224"
     monkeypatch.setattr("engine.network.build", lambda *arguments, **options: pytest.fail("it was built"))
     with pytest.raises(UserError, match="do not fit timm:vit_giant_patch14_224"):
@@ -240,7 +242,7 @@ def test_the_outline_is_that_of_the_network(name):
     assert dict(said.shapes) == {key: tuple(value.shape) for key, value in trunk.module.state_dict().items()}
 
 
-HONEST = hostile_models.bundle(), hostile_models._saved(hostile_models.honest_state())
+HONEST = hostile_parts.bundle(), hostile_parts.saved(hostile_parts.honest_state())
 
 
 def test_what_is_honest_is_read(tmp_path):
@@ -256,9 +258,9 @@ def test_what_is_honest_is_read(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [hostile_models.bundle({**hostile_models.META, "backbone": name}) for name in (*hostile_models.GIANTS[:1], "timm:hf_hub:evil/x")]
-    + [hostile_models.bundle(weights=bytes(40 << 20), compression=zipfile.ZIP_DEFLATED), b"PK\3\4 not a zip"]
-    + [hostile_models.bundle(weights=hostile_models.pack(state)) for _, state in hostile_models._bad_numbers()],
+    [hostile_parts.bundle({**hostile_parts.META, "backbone": name}) for name in (*hostile_parts.GIANTS[:1], "timm:hf_hub:evil/x")]
+    + [hostile_parts.bundle(weights=bytes(40 << 20), compression=zipfile.ZIP_DEFLATED), b"PK\3\4 not a zip"]
+    + [hostile_parts.bundle(weights=hostile_parts.pack(state)) for _, state in hostile_parts.bad_numbers()],
     ids=["giant", "hub", "bomb", "not a zip", "nan", "infinity", "overflow", "variance"],
 )  # fmt: skip
 def test_a_hostile_bundle_is_refused_within_its_limits(tmp_path, content):

@@ -3,6 +3,7 @@
     python tests/faults/campaign.py                      all commands, all errors: about an hour
     python tests/faults/campaign.py --only audit         the commands whose label contains this
     python tests/faults/campaign.py --errors ENOSPC --sample 12 --mode onwards
+    python tests/faults/campaign.py --kinds 3            up to three calls of each kind (call and file): some minutes a command
 
 A process that has loaded everything is forked for each fault; `faults.c`, put before libc, makes the call fail. After each fault the home
 is compared with what it was, and the command is run again without one: it must then do its work.
@@ -11,15 +12,17 @@ is compared with what it was, and the command is run again without one: it must 
 import argparse
 import ctypes
 import errno
+import gc
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,12 +37,15 @@ _CLEANS = ("unlink", "unlinkat", "rmdir", "ftruncate", "ftruncate64", "truncate"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one run of a command ended. `count`: the calls that changed a file; `failed`: the one that was made to fail."""
+    """How one run of a command ended. `count`: the calls that changed a file; `failed`: the one that was made to fail;
+    `calls`: each call and its file, where none was.
+    """
 
     code: int
     output: str
     count: int
     failed: str
+    calls: tuple[str, ...] = ()
 
 
 @dataclass
@@ -66,6 +72,9 @@ def main() -> int:
     parser.add_argument("--errors", nargs="+", default=list(ERRORS))
     parser.add_argument("--mode", choices=("once", "onwards"), default="once", help="one call fails, or all from it on")
     parser.add_argument("--sample", type=int, default=0, help="so many faults a command and error, drawn by seed (0: all)")
+    parser.add_argument(
+        "--kinds", type=int, default=0, help="so many calls of each kind: the first, the last, others by seed (0: all)"
+    )
     parser.add_argument("--share", default="1/1", help="part of the commands, such as 1/2 and 2/2, for two processes at once")
     args = parser.parse_args()
     if "faults.so" not in os.environ.get("LD_PRELOAD", ""):
@@ -89,6 +98,8 @@ def campaign(args: argparse.Namespace) -> int:
     place = Path(tempfile.mkdtemp(prefix="scenescope-campaign-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
     try:
         made = template.make(place)
+        gc.collect()
+        gc.freeze()  # a collection in a forked process would copy the pages of everything that is loaded
         part, parts = map(int, args.share.split("/"))
         tally = Tally()
         for number, command in enumerate(c for c in COMMANDS if args.only in c.label):
@@ -111,9 +122,11 @@ def _command(command: "Command", made: "Template", args: argparse.Namespace, tal
             tally.problems.append(f"{command.label} fails without a fault ({plain.code}): {plain.output[-600:]}")
             return
         tally.calls[command.label] = max(plain.count, tally.calls.get(command.label, 0))
-        places = range(1, plain.count + 1)
+        places: Sequence[int] = range(1, plain.count + 1)
+        if args.kinds:
+            places = _of_each_kind(plain.calls, args.kinds, random.Random(command.label))
         if args.sample:
-            places = sorted(random.Random(command.label).sample(places, min(args.sample, plain.count)))
+            places = sorted(random.Random(command.label).sample(places, min(args.sample, len(places))))
         for at in places:
             outcome = made.run(command, at, error, args.mode)
             tally.faults += 1
@@ -124,6 +137,16 @@ def _command(command: "Command", made: "Template", args: argparse.Namespace, tal
         f"{tally.calls[command.label]:4} calls  {time.monotonic() - began:5.0f} s  {len(tally.problems):3} problems  {command.label}",
         flush=True,
     )
+
+
+def _of_each_kind(calls: Sequence[str], most: int, rng: random.Random) -> list[int]:
+    """The numbers of up to `most` calls of each kind. Files are of one kind whose names differ in digits and random letters."""
+    kinds: dict[str, list[int]] = {}
+    for number, call in enumerate(calls, 1):
+        kinds.setdefault(re.sub(r"[0-9a-f]{8,}|\btmp\w{8}|(?<=\.)\w{8}\b|\d+", "*", call), []).append(number)
+    ends = [{numbers[0], numbers[-1]} if most > 1 else {numbers[0]} for numbers in kinds.values()]
+    between = [rng.sample(numbers[1:-1], min(max(0, most - 2), len(numbers[1:-1]))) for numbers in kinds.values()]
+    return sorted(set().union(*ends, *between))
 
 
 def forked(home: Path, body: Callable[[], int], at: int, error: str, mode: str, output: Path) -> Outcome:
@@ -137,8 +160,10 @@ def forked(home: Path, body: Callable[[], int], at: int, error: str, mode: str, 
     told = _read_all(here, child)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    count, failed = (told.split(" ", 1) + [""])[:2] if told else ("0", "")
-    return Outcome(code, output.read_text(errors="replace"), int(count), failed)
+    *calls, end = told.splitlines() or [""]
+    count, _, failed = (end or "0").partition(" ")
+    calls = [line.split(" ", 1)[1] for line in sorted(calls, key=lambda line: int(line.split(" ", 1)[0]))]
+    return Outcome(code, output.read_text(errors="replace"), int(count), failed, tuple(calls))
 
 
 def _run_child(home: Path, body: Callable[[], int], at: int, error: str, mode: str, output: Path, told: int) -> None:
@@ -151,6 +176,8 @@ def _run_child(home: Path, body: Callable[[], int], at: int, error: str, mode: s
         os.chdir(PROJECT)
         library = ctypes.CDLL(None)
         library.fault_last.restype = ctypes.c_char_p
+        if not at:
+            library.fault_trace(told)
         library.fault_arm(str(home).encode(), ctypes.c_long(at), getattr(errno, error), int(mode == "onwards"))
         try:
             code = body()

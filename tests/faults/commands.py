@@ -100,6 +100,7 @@ def _queue(home: Path, images: Path) -> None:
     queue.leave(home / "runs" / "fast-1")
 
 
+_FINE_TUNING = "--preset balanced --model timm:mobilenetv3_small_050 --set weights=none --set image_size=32"
 COMMANDS = (
     cli("data add {images} --name scenes", label="data add (again)"),
     cli("data add {images} --name fresh", label="data add (new)"),
@@ -119,8 +120,8 @@ COMMANDS = (
     cli("augment {images}/../strange.png --draws 2 --size 32 --out {home}/drawn"),
     cli("train --dataset scenes --prepare --set image_size=32"),
     cli("train --dataset scenes --detach --set image_size=32"),
-    cli("train --dataset scenes --preset balanced --model resnet18 --set weights=none --set image_size=32 --dry-run", label="train --dry-run"),
-    cli("lr-find --dataset scenes --preset balanced --model resnet18 --set weights=none --set image_size=32"),
+    cli(f"train --dataset scenes {_FINE_TUNING} --dry-run", label="train --dry-run"),
+    cli(f"lr-find --dataset scenes {_FINE_TUNING}", label="lr-find"),
     cli("runs rename fast-1 other"),
     cli("runs note fast-1 words"),
     cli("runs tag fast-1 one two"),

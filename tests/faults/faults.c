@@ -13,22 +13,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 static char root[PATH_MAX], last[64];
+static __thread char place[PATH_MAX * 2];
 static long count, fails_at;
-static int number, onwards, armed, torn = -1;
+static int number, onwards, armed, torn = -1, trace = -1;
 
 void fault_arm(const char *folder, long at, int error, int all_later) {
     strncpy(root, folder, sizeof root - 1);
     count = 0; fails_at = at; number = error; onwards = all_later; torn = -1; last[0] = 0; armed = 1;
 }
-void fault_disarm(void) { armed = 0; }
+/* Each call that counts is written to this descriptor: "name path". */
+void fault_trace(int fd) { trace = fd; }
+void fault_disarm(void) { armed = 0; trace = -1; }
 long fault_count(void) { return count; }
 const char *fault_last(void) { return last; }
 
-static int below(const char *path) { return strncmp(path, root, strlen(root)) == 0; }
+static int below(const char *path) {
+    if (strncmp(path, root, strlen(root))) return 0;
+    strncpy(place, path, sizeof place - 1);
+    return 1;
+}
 
 static int counts_path(int folder, const char *path) {
     char whole[PATH_MAX * 2], link[64];
@@ -41,7 +49,9 @@ static int counts_path(int folder, const char *path) {
         if (n < 0) return 0;
         whole[n] = 0;
     }
-    return below(whole);
+    if (!below(whole)) return 0;
+    snprintf(place, sizeof place, "%.*s/%s", (int)(sizeof place / 2 - 2), whole, path);
+    return 1;
 }
 
 static int counts_fd(int fd) {
@@ -58,6 +68,11 @@ static int counts_fd(int fd) {
 static int fails(const char *name, int removes) {
     if (removes && number == ENOSPC) return 0;
     long now = __sync_add_and_fetch(&count, 1);
+    if (trace >= 0) {
+        char line[PATH_MAX * 2 + 80];
+        int size = snprintf(line, sizeof line, "%ld %s %s\n", now, name, place);
+        syscall(SYS_write, trace, line, size);
+    }
     if (!fails_at || !(now == fails_at || (onwards && now > fails_at))) return 0;
     strncpy(last, name, sizeof last - 1);
     errno = number;

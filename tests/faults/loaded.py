@@ -2,6 +2,7 @@
 
 import onnx
 import onnxruntime
+import timm
 import torch
 
 import engine.batch.store

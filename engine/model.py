@@ -105,10 +105,9 @@ def from_checkpoint(saved: checkpoint.Checkpoint, where: Compute) -> Model:
 
 def _check_room(saved: checkpoint.Checkpoint) -> None:
     """Raises UserError for a network of another size than the weights: timm has some that take gigabytes to build."""
-    outline = network.outline(saved.meta.backbone, saved.meta.image_size)
-    if any(name.startswith("trunk.") and name.removeprefix("trunk.") not in outline.shapes for name in saved.model) or (
-        sum(tensor.numel() for tensor in saved.model.values()) < outline.values
-    ):
+    values = sum(tensor.numel() for tensor in saved.model.values())
+    outline = network.outline(saved.meta.backbone, saved.meta.image_size, values)
+    if any(name.startswith("trunk.") and name.removeprefix("trunk.") not in outline.shapes for name in saved.model):
         raise UserError(f"The checkpoint's weights do not fit {saved.meta.backbone}.", "Copy the whole run again.")
 
 

@@ -121,20 +121,35 @@ class Outline:
         return sum(math.prod(shape) for shape in self.shapes.values())
 
 
-def outline(name: str, image_size: int = 224) -> Outline:
-    """What `build` would build, without taking its memory: a file's claims are compared with this first. Raises UserError."""
+def outline(name: str, image_size: int = 224, most_values: float = math.inf) -> Outline:
+    """What `build` would build, without taking its memory: a file's claims are compared with this first.
+
+    Raises UserError, also for a backbone of more than `most_values` numbers: those of the file that names it.
+    """
     try:
         with torch.device("meta"):
-            return _outline(name, image_size)
-    except (NotImplementedError, RuntimeError, UserError):
-        return _outline(name, image_size)  # a few networks compute with numbers while they are built
+            return _outline(name, image_size, most_values)
+    except TooManyValues:
+        raise
+    except (NotImplementedError, RuntimeError, UserError):  # a few networks compute with numbers while they are built or asked
+        return _outline(name, image_size, most_values)
 
 
-def _outline(name: str, image_size: int) -> Outline:
+class TooManyValues(UserError):
+    """A backbone is larger than the file that names it."""
+
+
+def _outline(name: str, image_size: int, most_values: float) -> Outline:
     module = _whole(backbone(name), pretrained=False)
     whole = list(module.state_dict())
     _drop_classifier(module)
     shapes = {tensor: tuple(value.shape) for tensor, value in module.state_dict().items()}
+    values = sum(map(math.prod, shapes.values()))
+    if values > most_values:
+        raise TooManyValues(
+            f"The weights do not fit {name}: it has {values / 1e6:,.1f} million parameters, more than they hold.",
+            "Choose the model that they were saved from.",
+        )
     return Outline(feature_count(module, name, image_size), shapes, tuple(tensor for tensor in whole if tensor not in shapes))
 
 

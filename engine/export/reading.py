@@ -4,6 +4,7 @@ Sizes are compared before anything of that size is made: a zip's directory, a he
 """
 
 import json
+import math
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -40,7 +41,8 @@ def read_bundle(file: str, folder: str) -> dict[str, Any]:
         entries = header(weights)
     except HeaderError as error:
         raise UserError(f"The weights in {file!r} cannot be read: {error}.", _WRITE) from None
-    outline = network.outline(stored(meta.backbone).name, meta.image_size)
+    values = sum(math.prod(entry.shape) for entry in entries.values())
+    outline = network.outline(stored(meta.backbone).name, meta.image_size, values)
     _check_fit(entries, outline, meta, file)
     state = load_file(weights)
     check_finite(state, repr(file))
@@ -52,9 +54,8 @@ def read_weights(file: str, folder: str, said: dict[str, Any]) -> dict[str, Any]
     """The same of a state-dict file. `said`: what the caller knows of the model, as a document of `Meta`."""
     entry = backbone(said["backbone"])
     meta = checked_meta({**said, "mean": said["mean"] or entry.mean, "std": said["std"] or entry.std})
-    outline = network.outline(meta.backbone, meta.image_size)
+    outline = network.outline(meta.backbone, meta.image_size, Path(file).stat().st_size / _LEAST_WIDTH)
     tensors = read_state(Path(file))
-    _check_room(Path(file), outline, meta.backbone)
     trunk = network.build(meta.backbone, "none", meta.image_size)
     fit = load_state(trunk.module, tensors, Path(file).name, outline.head)
     head = fit.head_for(meta.classes)
@@ -98,15 +99,6 @@ def _check_fit(entries: Mapping[str, Entry], outline: Outline, meta: Meta, file:
         raise UserError(f"The weights in {file!r} do not fit {meta.backbone} ({', '.join(wrong[:3]) or 'too many'}).", _WRITE)
     if not all(entry.type in _TYPES for entry in entries.values()):
         raise UserError(f"The weights in {file!r} are of a type that is not trained here.", _WRITE)
-
-
-def _check_room(file: Path, outline: Outline, name: str) -> None:
-    """Raises UserError where the file is too small for half of the backbone, which is then not built."""
-    if file.stat().st_size < _LEAST_WIDTH * outline.values:
-        raise UserError(
-            f"{name} has {outline.values / 1e6:,.1f} million parameters, and {str(file)!r} has {file.stat().st_size / 1e6:,.1f} MB.",
-            "Choose the model that it was saved from.",
-        )
 
 
 def _load_head(classifier: Classifier, head: Mapping[str, torch.Tensor], file: str) -> None:

@@ -168,6 +168,7 @@ def main() -> int:
     args = options.parse_args()
     import onnxruntime  # noqa: E401, F401
 
+    import engine.data.images
     import engine.export.reading
     import engine.export.session
     import engine.model  # noqa: F401 (loaded once, for all)

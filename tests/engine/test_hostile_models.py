@@ -235,6 +235,21 @@ def test_a_network_of_gigabytes_is_compared_before_it_is_built(tmp_path, monkeyp
         model.load(tmp_path)
 
 
+@pytest.mark.parametrize("name", hostile_parts.GIANTS)
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_a_network_of_gigabytes_that_cannot_take_its_size_is_not_built_to_learn_so(tmp_path, kind, name):
+    """At 64 pixels some refuse to work; whether they do is not asked of a network that the file cannot hold."""
+    if kind == "run":
+        checkpoint.save(tmp_path, "best", 1, checkpoint.checked_meta(meta(backbone=name)), hostile_parts.honest_state())
+    else:
+        tmp_path = tmp_path / "a.zip"
+        tmp_path.write_bytes(hostile_parts.bundle({**hostile_parts.META, "backbone": name}))
+    outcome = hostile_campaign.attempt(lambda: hostile_campaign.try_model(hostile_models.HostileModel("", kind, tmp_path)))
+    assert outcome.state == "refused"
+    assert f"do not fit {name}" in outcome.sentence
+    assert outcome.megabytes < hostile_campaign.MEGABYTES
+
+
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0", "vit_b_16", "timm:levit_128s"])
 def test_the_outline_is_that_of_the_network(name):
     said, trunk = network.outline(name, 224), network.build(name, image_size=224)

@@ -13,6 +13,19 @@ def count(number: int) -> str:
     return _minus(f"{number:,}")
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 image`, `1,294 images`. `many`: the plural where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def probability(share: float, digits: int = 0) -> str:
+    """`84%` of what no model is wholly sure of: never `0%` nor `100%` unless it is exactly that, but `<1%` and `>99%`."""
+    step, text = 10.0**-digits, percent(share, digits)
+    if 0 < share < 1 and text == percent(0.0, digits):
+        return f"<{decimal(step, digits)}%"
+    return f">{decimal(100 - step, digits)}%" if 0 < share < 1 and text == percent(1.0, digits) else text
+
+
 def percent(share: float, digits: int = 1) -> str:
     """`92.4%` of a share such as 0.924; `undefined` where there is none."""
     return f"{decimal(100 * share, digits)}%" if share == share else "undefined"
@@ -43,6 +56,16 @@ def signed(number: float, digits: int = 3) -> str:
 def signed_estimate(value: float, low: float, high: float, digits: int = 3) -> str:
     """`−0.003 (−0.013 to +0.007)`: a difference with its interval."""
     return f"{signed(value, digits)} ({signed(low, digits)} to {signed(high, digits)})"
+
+
+def points(difference: float, digits: int = 1) -> str:
+    """A difference of two shares in percentage points, without the unit: `+0.3`."""
+    return signed(100 * difference, digits)
+
+
+def points_estimate(value: float, low: float, high: float, digits: int = 1) -> str:
+    """`−0.3 (−1.3 to +0.7)`: such a difference with its interval."""
+    return signed_estimate(100 * value, 100 * low, 100 * high, digits)
 
 
 def signed_percent(share: float, digits: int = 1) -> str:

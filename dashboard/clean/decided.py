@@ -42,10 +42,13 @@ def what_was_decided(of: Subject) -> None:
 
 def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
     """The newest first. A dataframe shows every text letter by letter."""
+    states = overview.states(entries)
     rows = [
         {
             "when": words.clock(entry.time),
-            "decision": overview.said(entry),
+            "decision": words.plain(overview.decision(entry)),
+            "state": states[entry.uid],
+            "by": words.plain(entry.who),
             "from": entry.was or "",
             "image": words.plain(entry.path)
             if entry.decides

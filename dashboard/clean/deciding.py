@@ -95,5 +95,5 @@ def _say(word: str, entries: Sequence[Entry]) -> None:
         st.session_state[_SAID] = ""
         return
     first, more = entries[0], f" and {len(entries) - 1:,} more" if len(entries) > 1 else ""
-    what = f"{first.path.rpartition('/')[2]} {overview.said(first).rpartition(' (')[0]}{more}" if first.decides else first.why
+    what = f"{first.path.rpartition('/')[2]} {overview.decision(first)}{more}" if first.decides else first.why
     st.session_state[_SAID] = f"{word}: {words.literal(words.plain(what))}" if word else words.literal(words.plain(what))

@@ -11,6 +11,7 @@ from dashboard.clean.subject import Subject
 from engine.data.catalog import Row
 from engine.data.images import ImageError, load_square
 from engine.errors import UserError
+from engine.number_text import probability
 from engine.runs import Run
 
 _NEAREST, _TOP = 8, 5
@@ -26,25 +27,31 @@ def evidence(of: Subject, row: Row) -> None:
     found = probabilities(of, row)
     if found:
         st.caption("Probabilities of a model that was trained without this image")
-        st.html(_bars(found, of.colours))
+        st.html(_bars(found, of.colours, row.class_name))
     _neighbours(of, row)
-    if of.run is not None and st.toggle(f"Where {words.literal(of.run.id)} looks", key="clean-cam", help="Grad-CAM of this run"):
+    looks = "Grad-CAM of the run in the header. The label was doubted by another model, the audit's, which was trained without this image."
+    if of.run is not None and st.toggle(f"Where {words.literal(of.run.id)} looks", key="clean-cam", help=looks):
         cached.warm_up()
         _looks(of, of.run, row)
 
 
-def _bars(found: Mapping[str, float], colours: Mapping[str, str]) -> str:
-    """The largest probabilities as bars of plain HTML: a chart would take longer to draw than the decision to make."""
+def _bars(found: Mapping[str, float], colours: Mapping[str, str], label: str | None) -> str:
+    """The largest probabilities as bars of plain HTML, that of the present label among them and marked.
+
+    A chart would take longer to draw than the decision to make.
+    """
+    ranked = sorted(found.items(), key=lambda pair: -pair[1])
     lines = []
-    for name, share in sorted(found.items(), key=lambda pair: -pair[1])[:_TOP]:
+    for name, share in [*ranked[:_TOP], *(pair for pair in ranked[_TOP:] if pair[0] == label)]:
+        shown = f"<b>{html.escape(words.plain(name))}</b> (label)" if name == label else html.escape(words.plain(name))
         colour = html.escape(colours.get(name, "#888888"), quote=True)
         lines.append(
             '<div style="display:grid;grid-template-columns:7.5rem 1fr 3rem;gap:8px;align-items:center;line-height:1.5">'
-            f'<span style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{html.escape(words.plain(name))}</span>'
+            f'<span style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{shown}</span>'
             f'<span style="height:10px;border-radius:5px;background:{colour};width:{max(1.0, 100 * share):.1f}%"></span>'
-            f'<span style="text-align:right;font-variant-numeric:tabular-nums">{share:.0%}</span></div>'
+            f'<span style="text-align:right;font-variant-numeric:tabular-nums">{probability(share)}</span></div>'
         )
-    return f'<div style="min-height:{1.5 * _TOP:.1f}rem">{"".join(lines)}</div>'
+    return f'<div style="min-height:{1.5 * min(len(ranked), _TOP + 1):.1f}rem">{"".join(lines)}</div>'
 
 
 def _neighbours(of: Subject, row: Row) -> None:
@@ -72,4 +79,4 @@ def _looks(of: Subject, run: Run, row: Row) -> None:
         return
     for column, (_, name, share), heat in zip(st.columns(2), best, maps, strict=False):
         picture = cached.heavy("engine.explain.cam").overlay(square, heat, 0.6)
-        column.image(picture, caption=f"What speaks for {words.literal(name)}, {share:.0%}", width="stretch")
+        column.image(picture, caption=f"What speaks for {words.literal(name)}, {probability(share)}", width="stretch")

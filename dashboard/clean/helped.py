@@ -10,6 +10,7 @@ from engine import score_text
 from engine.errors import UserError
 from engine.labels import overview
 from engine.labels.proof import Proof, Side, conclusion, started
+from engine.number_text import percent, points_estimate
 from engine.runs import Run
 
 _POLL = 1.0  # seconds
@@ -42,8 +43,8 @@ def _changes(of: Subject, proven: bool) -> None:
     st.markdown(f"By now {', '.join(said)}. Version **{of.data.catalog.labels()}** of the labels.")
     if (counts["split"] == "test").any():
         st.caption(
-            ":material/balance: Test labels were changed, too. Where a model's own suspicion chose them, a better score on them is "
-            "partly the goalposts moving: so both sets of labels are scored below."
+            ":material/balance: Test labels are among them. Where a model's own suspicion chose them, a better score on them is "
+            "partly the goalposts moving: so a proof scores both runs on both sets of labels."
         )
 
 
@@ -90,6 +91,10 @@ def _shown(of: Subject, before: Run, after: Run) -> None:
         st.error(words.literal(str(error)), icon=":material/error:")
         return
     st.markdown(f"**{words.literal(conclusion(found))}**")
+    if (now := of.data.catalog.labels()) != found.version:
+        st.caption(
+            f":material/history: The labels were edited since: they are at version {now}. Train again to see what those edits change."
+        )
     st.table(_table(found))
     st.caption("Intervals and p are of these test images. Both runs have one seed; another seed moves the scores as well.")
     if st.button("Look at the run", key=f"open-{after.id}", icon=":material/target:"):
@@ -106,10 +111,10 @@ def _side(found: Proof, side: Side) -> dict[str, str]:
     gain, f1, counts = side.difference.accuracy, side.difference.macro_f1, side.comparison.counts
     return {
         "Images": f"{len(side.comparison):,}",
-        f"Accuracy, {words.plain(found.before.id)}": f"{side.difference.a['accuracy']:.1%}",
-        f"Accuracy, {words.plain(found.after.id)}": f"{side.difference.b['accuracy']:.1%}",
-        "Difference, points (95%)": f"{100 * gain.value:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})",
-        "Macro F1, points (95%)": f"{100 * f1.value:+.2f} ({100 * f1.low:+.2f} to {100 * f1.high:+.2f})"
+        f"Accuracy, {words.plain(found.before.id)}": percent(side.difference.a["accuracy"]),
+        f"Accuracy, {words.plain(found.after.id)}": percent(side.difference.b["accuracy"]),
+        "Difference, points (95%)": points_estimate(gain.value, gain.low, gain.high, 2),
+        "Macro F1, points (95%)": points_estimate(f1.value, f1.low, f1.high, 2)
         + score_text.over_classes(side.difference.to_dict()),
         "Mended, broken": f"{counts['fixed']:,}, {counts['broken']:,}",
         "McNemar's p": f"{side.comparison.mcnemar:.3g}",

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import url, words
 from dashboard.clean.deciding import as_drawn, decide, kept, undo_buttons
 from dashboard.clean.kinds import choose_part, to_decide
+from dashboard.clean.measures import measure
 from dashboard.clean.subject import Subject
 from dashboard.gallery import Tile, clear_selection, gallery, selection
 from dashboard.server import preview_url, thumbnail_url
@@ -24,6 +25,7 @@ def many_at_once(of: Subject) -> None:
     """The images of the open findings of one kind. A fragment: a decision draws nothing else anew."""
     of = as_drawn(of)
     waiting = to_decide(choose_part(of))
+    numbers = {found.id: number for number, found in enumerate(waiting, start=1)}
     about = {image: found for found in reversed(waiting) for image in found.images}
     order = list(dict.fromkeys(image for found in waiting for image in found.images))
     undo_buttons(of.data)
@@ -31,7 +33,7 @@ def many_at_once(of: Subject) -> None:
     number = url.turn(max(1, -(-len(order) // _PAGE)), f"{of.data.name}-{waiting[0].kind if waiting else ''}", "page")
     shown = order[(number - 1) * _PAGE : number * _PAGE]
     rows = of.data.catalog.rows(shown)
-    tiles = [_tile(of, rows[image], about[image]) for image in shown if image in rows]
+    tiles = [_tile(of, rows[image], about[image], numbers[about[image].id]) for image in shown if image in rows]
     opened = gallery(tiles, key=_KEY, select="many", of=of.data.name, empty="Nothing of this kind is open.").opened
     if opened is not None:
         url.set_choice("clean", "one")
@@ -113,13 +115,15 @@ def _keep_first(of: Subject, sets: Sequence[Finding]) -> None:
         st.button("Keep the first of each", key="clean-keep-first", type="primary", on_click=decide, args=(of, made))
 
 
-def _tile(of: Subject, row: Row, finding: Finding) -> Tile:
-    label = row.class_name or "no label"
-    why = finding.reason.replace("_", " ") or f"score {finding.score:.2f}"
+def _tile(of: Subject, row: Row, finding: Finding, number: int) -> Tile:
+    """`number`: of the finding among those that are shown. The images of a set are marked with it, and with their split."""
+    label, is_set = row.class_name or "no label", len(finding.images) > 1
+    badge = (row.split or "no split") if is_set else finding.suggestion
+    where = f"set {number:,}, {finding.images.index(row.id) + 1:,} of {len(finding.images):,}" if is_set else row.split or ""
     return Tile(
         id=row.id, src=thumbnail_url(of.data.name, row.id, row.hash), preview=preview_url(of.data.name, row.id, row.hash),
-        caption=label, notes=[row.split or "", why], colour=of.colours.get(row.class_name),
-        badge=finding.suggestion, badge_colour=of.colours.get(finding.suggestion),
-        alt=f"{label}, {'the model says ' + finding.suggestion + ', ' if finding.suggestion else ''}{row.path}",
+        caption=label, notes=[where, measure(of, finding, row)], colour=of.colours.get(row.class_name),
+        badge=badge, badge_colour=of.colours.get(finding.suggestion),
+        alt=f"{label}, {f'{where}, ' if is_set else ''}{f'the model says {finding.suggestion}, ' if finding.suggestion else ''}{row.path}",
         facts={"Finding": finding.detail, "File": row.path, "Split": row.split or ""},
     )  # fmt: skip

@@ -136,7 +136,7 @@ def _classes(of: Subject, finding: Finding, rows: Sequence[Row], keys: bool = Tr
             st.button(
                 words.literal(words.plain(one)), key=f"clean-class-{place}-{finding.id}", shortcut=str(place + 1) if keys else None,
                 type="primary" if one == finding.suggestion else "secondary",
-                help="Its label now: it is kept" if one == now else None,
+                help="Its label now: it is kept" if one == now else None, icon=":material/label:" if one == now else None,
                 on_click=_answer, args=(of, finding, [named(row, one) for row in rows]),
             )  # fmt: skip
     if len(of.classes) > _KEYS:

@@ -21,10 +21,10 @@ QUESTIONS: dict[str, tuple[str, Panel]] = {
 }
 
 
-def choose_question() -> tuple[str, Panel]:
-    """The key and the panel of the question that is asked, kept in the URL as `clean`."""
+def choose_question(any_findings: bool) -> tuple[str, Panel]:
+    """The key and the panel of the question that is asked, kept in the URL as `clean`; without findings there is nothing to go through."""
     key = url.choose(
-        st.segmented_control, "Question", list(QUESTIONS), "clean", label_visibility="collapsed",
+        st.segmented_control, "Question", list(QUESTIONS) if any_findings else ["decided", "helped"], "clean", label_visibility="collapsed",
         format_func=lambda one: QUESTIONS[one][0],
     )  # fmt: skip
     return key, QUESTIONS[key][1]

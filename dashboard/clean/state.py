@@ -2,22 +2,25 @@
 
 import streamlit as st
 
-from dashboard import words
+from dashboard import url, words
 from dashboard.clean.subject import Subject
+from dashboard.scroll import scroll_to_top
 from dashboard.work import work_bar
 from engine.audit import job
 from engine.data.datasets import Dataset
 from engine.jobs import Job, Work
 from engine.labels import worth
+from engine.labels.queue import TO_LABEL
+from engine.number_text import counted
 
 _POLL = 1.0  # seconds
+_CHOOSING = "clean-choosing"  # the dataset for which the person asked for images to label
 
 
 def audit_state(of: Subject) -> None:
     """What the audit does, or what could be done about it; nothing where it is there and fits the images."""
     now = job(of.data.name).work()
-    if worth.job(of.data.name).work().state == "working":
-        st.fragment(_progress, run_every=_POLL)(worth.job(of.data.name), "What is worth labelling")
+    _show_choice(of.data)
     if now.state == "working":
         st.fragment(_progress, run_every=_POLL)(job(of.data.name), "The audit")
         return
@@ -61,22 +64,41 @@ def _offer(data: Dataset, now: Work) -> None:
 def _button(data: Dataset, label: str, kind: str = "secondary") -> None:
     if st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_pictures):
         job(data.name).start()
+        scroll_to_top()  # the progress is there, and this may be the button at the end of the page
         st.rerun()
 
 
 def _worth(data: Dataset) -> None:
     """The offer to choose among the images without a label; where that failed, why."""
     now = worth.job(data.name).work()
-    if now.state == "working" or not worth.any_unlabelled(data):
+    if now.state == "working":
+        st.fragment(_progress, run_every=_POLL)(worth.job(data.name), "What is worth labelling")
+        return
+    if not worth.any_unlabelled(data):
         return
     if st.button(
         "Choose images to label", icon=":material/new_label:", key="start-worth",
         help=f"The {worth.CHOSEN} images without a label of which the model is unsure and that differ from each other",
     ):  # fmt: skip
         worth.job(data.name).start()
+        st.session_state[_CHOOSING] = data.name
         st.rerun()
     if now.state == "failed":
         st.caption(words.literal(f"{now.message} {now.hint}"), width="content")
+
+
+def _show_choice(data: Dataset) -> None:
+    """Once the images that the person asked for are chosen: go to them, as they stand far above the button."""
+    work = worth.job(data.name).work()
+    if st.session_state.get(_CHOOSING) != data.name or work.state == "working":
+        return
+    del st.session_state[_CHOOSING]
+    if work.state == "done":
+        url.set_choice("clean", "one")
+        url.set_choice("kind", TO_LABEL)
+        url.forget("finding")
+        scroll_to_top()
+        st.toast(f"{counted(len(worth.chosen(data)), 'image')} to label: decide on them here.", icon=":material/new_label:")
 
 
 def _progress(working: Job, what: str) -> None:

@@ -38,9 +38,7 @@ def near_sets(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness
     for of in _sets(table, near):
         if len(np.unique(exact[of.index])) > 1:
             alike = float(likeness[of.index].min())
-            yield finding(
-                "near_duplicate", alike, of, f"{len(of)} images show the same picture; they are {_percent(alike)} alike."
-            )
+            yield finding("near_duplicate", alike, of, f"{len(of)} images show the same picture; {_correlation(alike)}.")
 
 
 def leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
@@ -50,8 +48,12 @@ def leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np
         places = [split for split in _JUDGED if (of["split"] == split).any()]
         if len(places) > 1:
             alike = _alike(of, "split", exact, likeness)
-            kind = "The same picture stands" if alike == 1 else f"Pictures that are {_percent(alike)} alike stand"
-            yield finding("leak", alike, of, f"{kind} in {_listed(places)}.")
+            detail = (
+                f"The same picture is in {_listed(places)}."
+                if alike == 1
+                else (f"Nearly the same picture is in {_listed(places)}; {_correlation(alike)}.")
+            )
+            yield finding("leak", alike, of, detail)
 
 
 def conflicts(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
@@ -61,13 +63,17 @@ def conflicts(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness
         classes = sorted(of["class"].unique())
         if len(classes) > 1:
             alike = _alike(of, "class", exact, likeness)
-            kind = "The same picture is" if alike == 1 else f"Pictures that are {_percent(alike)} alike are"
-            yield finding("label_conflict", alike, of, f"{kind} labelled {_listed(classes)}.")
+            detail = (
+                f"The same picture is labelled {_listed(classes)}."
+                if alike == 1
+                else (f"Nearly the same picture is labelled {_listed(classes)}; {_correlation(alike)}.")
+            )
+            yield finding("label_conflict", alike, of, detail)
 
 
-def _percent(alike: float) -> str:
-    """Only what has the same pixels is said to be wholly alike."""
-    return f"{min(alike, 0.99):.0%}"
+def _correlation(alike: float) -> str:
+    """By which measure pictures are alike (`engine.audit.alignment`). Only what has the same pixels is said to be identical."""
+    return f"laid over each other, their fine structure correlates at {min(alike, 0.99):.2f} (1: identical)"
 
 
 def _alike(of: pd.DataFrame, told_by: str, exact: np.ndarray, likeness: np.ndarray) -> float:

@@ -22,6 +22,7 @@ from engine.audit.quality import poor
 from engine.data.datasets import Dataset
 from engine.errors import UserError
 from engine.jobs import Report
+from engine.number_text import probability
 
 
 def make(data: Dataset, report: Report = lambda phase, done, total: None, looks: Looks | None = None) -> Audit:
@@ -102,5 +103,6 @@ def _label_issues(table: pd.DataFrame, classes: list[str], labels: np.ndarray, p
     for row in np.flatnonzero(confident.suspects(labels, probabilities)):
         best, of = int(probabilities[row].argmax()), table.iloc[[row]]
         given, other = probabilities[row, labels[row]], probabilities[row, best]
-        detail = f"Labelled {classes[labels[row]]} ({given:.0%}); a model trained without it says {classes[best]} ({other:.0%})."
+        detail = f"Labelled {classes[labels[row]]} ({probability(given)}); a model trained without it says "
+        detail += f"{classes[best]} ({probability(other)})."
         yield finding("label_issue", scores[row], of, detail, suggestion=classes[best])

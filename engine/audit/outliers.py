@@ -28,5 +28,9 @@ def outliers(table: pd.DataFrame, vectors: np.ndarray) -> Iterator[Finding]:
         usual = float(np.median(far))
         limit = usual + _UNUSUAL * _MAD * float(np.median(np.abs(far - usual)))
         for place in np.flatnonzero((far > limit) & (far > 1e-6)):
-            detail = f"Unlike the others of {class_name}: {far[place] / max(usual, 1e-6):.1f} times as far from them as is usual."
+            detail = (
+                f"Unlike the others of {class_name}: the {k}th most similar image of the class is "
+                f"{far[place] / max(usual, 1e-6):.1f} times as far away as it is for the median image of the class "
+                "(cosine distance of embeddings)."
+            )
             yield finding("outlier", 1 - usual / far[place], table.iloc[[of[place]]], detail)

@@ -6,6 +6,7 @@ from typing import Any
 from engine import audit
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.data.datasets import dataset
+from engine.number_text import probability
 from engine.text_output import one_line
 
 _SHOWN = 3  # findings of a kind
@@ -60,7 +61,7 @@ def _choose(args: argparse.Namespace) -> None:
         print_json({"dataset": data.name, "count": len(chosen), "images": chosen.to_dict("records")})
         return
     print(f"{data.name}: the {len(chosen)} images most worth a label, the first the most.\n")
-    rows = [[f"{at.probability:.0%}", at.predicted, at.path] for at in chosen.itertuples()]
+    rows = [[probability(at.probability), at.predicted, at.path] for at in chosen.itertuples()]
     print_table(["likely", "class", "image"], rows)
 
 

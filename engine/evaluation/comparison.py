@@ -12,6 +12,7 @@ import pandas as pd
 
 from engine.data.drift import ALPHA, holm
 from engine.metrics import BOOTSTRAPS, LEVEL, Estimate
+from engine.number_text import points
 
 BOTH_RIGHT, FIXED, BROKEN, SAME, DIFFERENT = "both right", "fixed", "broken", "both wrong, alike", "both wrong, differently"
 FATES = (FIXED, BROKEN, DIFFERENT, SAME, BOTH_RIGHT)
@@ -124,15 +125,18 @@ def verdict(comparison: Comparison, found: Difference, of: tuple[str, str] = ("A
     if not len(comparison):
         return f"{of[0]} and {of[1]} have not scored one image in common: there is nothing to compare image by image."
     fixed, broken = comparison.counts[FIXED], comparison.counts[BROKEN]
-    points = f"{100 * found.accuracy.value:+.1f} points ({100 * found.accuracy.low:+.1f} to {100 * found.accuracy.high:+.1f})"
     if fixed + broken == 0:
         return f"{of[1]} is right and wrong on the same images as {of[0]}: no difference on {len(comparison):,} images."
-    said = f"{of[1]} fixes {fixed:,} of {of[0]}'s errors and breaks {broken:,}: {points} of accuracy"
+    said = f"{of[1]} fixes {fixed:,} of {of[0]}'s errors and breaks {broken:,}: {_points(found.accuracy)} of accuracy"
     p = comparison.mcnemar
     if p < ALPHA:
         better = of[1] if fixed > broken else of[0]
         return f"{said}. {better} is better, and not by chance on these images (p = {_p(p)})."
     return f"{said}, which may be chance (p = {_p(p)})."
+
+
+def _points(gain: Estimate) -> str:
+    return f"{points(gain.value)} points ({points(gain.low)} to {points(gain.high)})"
 
 
 def _p(p: float) -> str:

@@ -1,5 +1,6 @@
 """What the label log of a dataset amounts to: counts, conflicts, and what stands about one image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ from engine.data.datasets import Dataset
 from engine.data.overlay import EDITS
 from engine.labels import edits
 from engine.labels.entries import Entry
-from engine.labels.standing import Standing, heads, settle
+from engine.labels.standing import Standing, effective, heads, settle
 
 _USABLE = ("ok", "excluded")
 
@@ -29,8 +30,26 @@ class Conflict:
 
 def said(entry: Entry) -> str:
     """A decision as people say it; names in it are untrusted text."""
-    what = {"relabel": f"as {entry.to}", "exclude": "out", "keep": "kept", "unsure": "not sure"}.get(entry.action, entry.action)
-    return f"{what} ({entry.who})"
+    return f"{decision(entry)} ({entry.who})"
+
+
+def decision(entry: Entry) -> str:
+    """What was decided, without who did."""
+    what = {"relabel": f"relabelled as {entry.to}", "exclude": "excluded", "keep": "kept", "unsure": "not sure"}
+    return what.get(entry.action, entry.action)
+
+
+HOLDS, UNDONE, REPLACED = "holds", "undone", "replaced by a later decision"
+
+
+def states(entries: Sequence[Entry]) -> dict[str, str]:
+    """By the entry's uid, whether it still says something: HOLDS, UNDONE or REPLACED."""
+    effective_uids = {entry.uid for entry in effective(entries)}
+    latest = {entry.uid for decided in heads(entries).values() for entry in decided}
+    return {
+        entry.uid: UNDONE if entry.uid not in effective_uids else HOLDS if not entry.decides or entry.uid in latest else REPLACED
+        for entry in entries
+    }
 
 
 def conflicts(data: Dataset) -> list[Conflict]:

@@ -21,6 +21,7 @@ from engine.labels import edits
 from engine.labels.entries import Entry
 from engine.labels.standing import heads, settle
 from engine.metrics import Estimate, bootstrap_mean
+from engine.number_text import counted, percent, points, points_estimate
 from engine.predictions import read_predictions, table
 from engine.runs import Run, run, runs
 
@@ -148,13 +149,17 @@ def conclusion(proof: Proof) -> str:
     elif better:
         said = "Cleaning helped: with the same test labels for both runs, the one on cleaned labels is better, and not by chance."
     else:
-        said = f"These {len(new.comparison):,} test images show no difference that chance could not make."
+        gain = new.difference.accuracy
+        said = (
+            f"No measurable difference on {counted(len(new.comparison), 'test image')}: accuracy changes by "
+            f"{points_estimate(gain.value, gain.low, gain.high)} points (95% interval), and a difference within it cannot be told from chance."
+        )
     if not proof.goalposts:
-        return f"{said} No test label was changed, so nothing but the training differs."
+        return f"{said} In version {proof.version} of the labels, with which both were scored, no test label was changed: the training alone differs."
     start, end = old.difference.a["accuracy"], new.difference.b["accuracy"]
     moved = (
-        f"Of the {100 * (end - start):+.1f} points from {start:.1%} (before, original labels) to {end:.1%} (after, cleaned labels), the new "
-        f"test labels alone make {100 * proof.moved.value:+.1f}: that is moved goalposts."
+        f"Of the {points(end - start)} points from {percent(start)} (before, original labels) to {percent(end)} (after, cleaned labels), the "
+        f"new test labels alone make {points(proof.moved.value)}: that is moved goalposts."
     )
     by = (
         f" {proof.suspected:,} of the changed test labels were doubted by a model first, which favours models of its kind."

@@ -9,6 +9,7 @@ from engine.files import read_json, write_json
 from engine.home import data_dir
 from engine.jobs import Job, Report
 from engine.labels.queue import TO_LABEL
+from engine.number_text import probability
 
 CHOSEN = 100  # images that are asked for at a time
 _DOCUMENT = "choice.json"
@@ -49,7 +50,7 @@ def chosen(data: Dataset) -> list[Finding]:
 
 
 def _asked(image: dict, score: float) -> Finding:
-    guess = f"No label yet; the model would say {image['predicted']} ({image['probability']:.0%})."
+    guess = f"No label yet; the model would say {image['predicted']} ({probability(image['probability'])})."
     return Finding(
         str(image["content"])[:16], TO_LABEL, score, (image["id"],), (image["path"],), (None,), ("unlabelled",), guess,
         image["predicted"],

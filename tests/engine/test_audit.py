@@ -194,3 +194,17 @@ def test_the_command_line_prints_the_whole_audit(planted, found, engine):
     assert {"kind", "score", "images", "classes", "splits", "detail"} <= set(said["findings"][0])
     text = engine("audit", "--dataset", "scenes", "--kept", home=planted / "home").stdout
     assert "leaked.png" in text
+
+
+def test_what_is_found_says_by_which_measure(found):
+    """A correlation and a distance, both named; no bare share "alike" and no "as is usual"."""
+    near = found.findings("near_duplicate")
+    assert len(near) and near["detail"].str.contains(r"their fine structure correlates at 0\.\d\d \(1: identical\)").all()
+    for row in near.itertuples():
+        assert f"{min(row.score, 0.99):.2f}" in row.detail
+    outliers = found.findings("outlier")
+    assert len(outliers)
+    for row in outliers.itertuples():
+        assert f"is {1 / (1 - row.score):.1f} times as far away as it is for the median image of the class" in row.detail
+        assert "10th most similar image of the class" in row.detail
+    assert all(word not in " ".join(one.detail for one in found.all) for word in ("% alike", "as is usual"))

@@ -258,7 +258,7 @@ def test_merging_is_the_same_either_way_and_twice_is_once(two, tmp_path, monkeyp
     assert labels_of(his)[path] == ("forest", "train"), "the later decision holds"
     assert merging.merge(his, tmp_path / "hers.jsonl").added == 0
     [conflict] = overview.conflicts(his)
-    assert conflict.words == "as forest (ann) holds, as the later one, over as glacier (bob)"
+    assert conflict.words == "relabelled as forest (ann) holds, as the later one, over relabelled as glacier (bob)"
     edits.relabel(his, [image], "glacier")
     assert overview.conflicts(his) == [], "a decision that knows of both settles it"
 

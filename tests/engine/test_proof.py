@@ -10,6 +10,7 @@ from engine.data.datasets import dataset
 from engine.errors import UserError
 from engine.labels import edits, proof, set_aside
 from engine.labels.log import EMPTY
+from engine.number_text import points_estimate
 from engine.runs import run
 from engine.training.job import execute
 from engine.training.record import Recorder
@@ -76,7 +77,11 @@ def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decide
     found = proof.prove(before, after, data)
     assert not found.goalposts
     assert len(found.cleaned.comparison) == len(before.predictions("test"))
-    assert "No test label was changed" in proof.conclusion(found)
+    said = proof.conclusion(found)
+    assert f"In version {after.labels} of the labels" in said and "no test label was changed" in said
+    gain = found.cleaned.difference.accuracy
+    assert gain.low < 0 < gain.high
+    assert f"24 test images: accuracy changes by {points_estimate(gain.value, gain.low, gain.high)} points (95% interval)" in said
 
 
 def test_a_proof_on_the_same_labels_or_without_a_score_is_refused_in_a_sentence(before):

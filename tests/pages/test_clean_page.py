@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 from tab import Tab
 
+from dashboard.clean.evidence import _bars
+from dashboard.clean.measures import measure
+from dashboard.clean.subject import Subject
 from dashboard.gallery.selection import Held
 from engine.audit import kept
 from engine.audit.findings import finding
@@ -32,10 +35,55 @@ def actions(data):
     return [entry.action for entry in edits.log(data).entries]
 
 
-def test_before_an_audit_the_page_offers_one(tab, untrained):
+def test_before_an_audit_the_page_offers_one_and_no_question_about_its_findings(tab, untrained):
     tab.open("clean")
     assert "nothing is changed by it" in tab.text
     assert "Start the audit" in tab.buttons
+    assert not tab.at.get("button_group")
+    data = dataset("scenes")
+    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    assert tab.open("clean").at.button_group[0].options == ["What was decided?", "Did it help?"]
+
+
+def test_the_images_of_a_set_are_marked_with_it_and_with_their_splits(tab, audited):
+    items = tab.open("clean", kind="exact_duplicate", clean="many").items("clean-many")
+    assert [item["notes"] for item in items] == [
+        ["set 1, 1 of 2", "same pixels"], ["set 1, 2 of 2", "same pixels"], ["set 2, 1 of 2", "same pixels"], ["set 2, 2 of 2", "same pixels"],
+    ]  # fmt: skip
+    assert [item["badge"] for item in items] == ["train"] * 4
+    rows = audited.catalog.rows([item["id"] for item in items])
+    assert [rows[item["id"]].split for item in items] == ["train"] * 4
+
+
+def test_a_doubted_label_says_both_probabilities_and_no_bare_score(tab, audited):
+    items = tab.open("clean", kind="label_issue", clean="many").items("clean-many")
+    assert [item["notes"] for item in items] == [["train", "glacier 70%, sea 10%"]] * 3
+    assert "score" not in str(items)
+
+
+def test_an_outlier_says_its_distance(audited):
+    found = finding("outlier", 1 - 1 / 4.2, audited.catalog.frame("train").assign(split="train").iloc[[0]], "Far.")
+    subject = Subject(audited, kept.found(audited), None, audited.classes, {})
+    assert measure(subject, found, audited.catalog.rows(found.images)[found.images[0]]) == "4.2 times the median distance"
+
+
+def test_the_bars_have_the_present_label_however_improbable():
+    shares = {"a": 0.5, "b": 0.2, "c": 0.1, "d": 0.1, "e": 0.0996, "f": 0.0004}
+    bars = _bars(shares, {}, "f")
+    assert "<b>f</b> (label)" in bars and "<1%" in bars
+    others = _bars(shares, {}, "b")
+    assert ("<b>b</b> (label)" in others, "<b>a</b>" in others, ">f<" in others) == (True, False, False)
+
+
+def test_entries_that_do_not_hold_any_more_are_told_apart(tab, audited):
+    tab.open("clean", kind="label_issue").press("glacier").press("Exclude").press("Undo")
+    image = edits.log(audited).entries[0].id
+    edits.relabel(audited, [image], "forest")
+    table = Tab().open("clean", clean="decided").at.dataframe[0].value
+    assert table[["decision", "state"]].to_numpy().tolist() == [
+        ["relabelled as forest", "holds"], ["undo", "holds"], ["excluded", "undone"], ["relabelled as glacier", "replaced by a later decision"],
+    ]  # fmt: skip
+    assert table["when"].str.endswith(" UTC").all()
 
 
 def test_a_decision_is_in_the_log_and_leads_to_the_next_finding_in_every_tab(tab, audited):
@@ -98,9 +146,11 @@ def test_one_of_a_set_is_kept_and_a_bulk_decision_is_one_step(tab, audited):
 
 
 def test_images_worth_a_label_are_chosen_and_join_the_training_images_with_it(tab, audited, wait):
-    tab.open("clean").press("Choose images to label")
+    tab.open("clean", clean="many").press("Choose images to label")
     wait(lambda: worth.job(audited.name).work().state == "done")
-    tab = Tab().open("clean", kind="unlabelled")
+    tab.run()
+    assert (tab.url("clean"), tab.url("kind")) == ("one", "unlabelled"), "the page goes to what was asked for"
+    assert "3 images to label" in str([toast.value for toast in tab.at.toast])
     assert "No label yet; the model would say" in tab.text.replace("\\", "")
     assert "Keep" not in tab.buttons
     first = tab.url("finding")

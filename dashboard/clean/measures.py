@@ -1,0 +1,27 @@
+"""How far a finding goes, in a few words under a small picture: each kind by its own measure."""
+
+from dashboard.clean.evidence import probabilities
+from dashboard.clean.subject import Subject
+from engine.audit import Finding
+from engine.data.catalog import Row
+from engine.number_text import probability
+
+
+def measure(of: Subject, finding: Finding, row: Row) -> str:
+    """Such as `blurred`, `glacier 97%, sea 1%`, `same pixels`; empty where the finding has no measure."""
+    if finding.reason:
+        return finding.reason.replace("_", " ")
+    if finding.kind == "label_issue":
+        return _doubt(of, finding, row)
+    if finding.kind == "outlier":
+        return f"{1 / max(1 - finding.score, 1e-6):.1f} times the median distance"
+    if len(finding.images) > 1:
+        return "same pixels" if finding.score == 1 else f"structure correlates at {min(finding.score, 0.99):.2f}"
+    return ""
+
+
+def _doubt(of: Subject, finding: Finding, row: Row) -> str:
+    """The probabilities of the class that the audit's model says and of the label."""
+    found = probabilities(of, row)
+    names = dict.fromkeys(name for name in (finding.suggestion, row.class_name) if name in found)
+    return ", ".join(f"{name} {probability(found[name])}" for name in names)

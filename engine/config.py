@@ -248,7 +248,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
         if name not in fields():
             raise UserError(f"There is no field {name!r}.", f"Choose one of: {', '.join(fields())}.")
     config = Config(**{name: _checked(name, value) for name, value in values.items()})
-    check_together(config)
+    check_together(config.to_dict())
     return config
 
 

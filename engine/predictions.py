@@ -64,5 +64,15 @@ def read_predictions(run_path: Path, split: str, columns: Sequence[str] | None =
         ) from error
 
 
+def read_classes(run_path: Path, split: str) -> tuple[str, ...]:
+    """The class names that `predicted` and `probabilities` of the split's table refer to, in their order.
+
+    Raises OSError or pa.ArrowInvalid where the table is missing or damaged.
+    """
+    metadata = pq.read_schema(_file(run_path, split)).metadata or {}
+    names = metadata.get(b"classes", b"").decode()
+    return tuple(names.split("\0")) if names else ()
+
+
 def _file(run_path: Path, split: str) -> Path:
     return run_path / f"predictions-{split}.parquet"

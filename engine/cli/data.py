@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from engine import mapping
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
 from engine.data import analysis, datasets, removal, synthetic
 from engine.data.layouts import HELP, SPLITS
@@ -82,7 +83,8 @@ def _analyse(args: argparse.Namespace) -> None:
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
-    measured = analysis.analyse(dataset, report, embeddings=True)
+    measured = analysis.analyse(dataset, report)
+    mapping.make(dataset, report)
     if args.json:
         print_json({"name": dataset.name, "measured": measured, "images": dataset.catalog.count()})
         return

@@ -44,8 +44,8 @@ def due(data: Dataset) -> bool:
     return data.catalog.unmeasured() > 0 and data.catalog.meta("analysed") != data.catalog.generation()
 
 
-def analyse(data: Dataset, report: Report = lambda phase, done, total: None, embeddings: bool = False) -> int:
-    """Find out what is missing of a dataset: properties, mean images and, where asked, embeddings and the map made of them.
+def analyse(data: Dataset, report: Report = lambda phase, done, total: None) -> int:
+    """Measure what a dataset lacks: the properties of its images and the mean image of each class.
 
     How many images were measured; what is known already is not computed again. Raises UserError.
     """
@@ -55,10 +55,6 @@ def analyse(data: Dataset, report: Report = lambda phase, done, total: None, emb
         )
     measured = _measure(data.catalog, report)
     averages.prepare(data, lambda done, total: report("mean images", done, total))
-    if embeddings:
-        from engine import mapping
-
-        mapping.make(data, report)
     return measured
 
 

@@ -1,19 +1,22 @@
 """What a run answered about the images of a catalog, aligned with the catalog's columns."""
 
+import re
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from engine import runs
 from engine.data.class_names import composed
 from engine.data.columns import Columns
 from engine.data.layouts import SPLITS
 from engine.errors import UserError
-from engine.predictions import read_predictions
+from engine.home import runs_dir
+from engine.predictions import read_classes, read_predictions
 
 _KEPT = 4
+_NAME_BYTES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,30 +35,30 @@ def answers(run_id: str, columns: Columns) -> Answers | None:
 
     An answer counts for the content that was scored: an image that was rewritten since has none.
     """
-    try:
-        run = runs.run(run_id)
-    except UserError:
+    # Other texts come from addresses: they may lead out of the folder of the runs, or be longer than a file system allows.
+    if not re.fullmatch(r"[\w.-]+", run_id) or len(run_id.encode()) > _NAME_BYTES:
         return None
-    files = [file for split in SPLITS if (file := run.path / f"predictions-{split}.parquet").is_file()]
-    key = (columns, run_id, tuple((file.name, file.stat().st_mtime_ns) for file in files))
+    folder = runs_dir() / run_id
+    files = {split: file for split in SPLITS if (file := folder / f"predictions-{split}.parquet").is_file()}
+    key = (columns, folder, tuple((split, file.stat().st_mtime_ns) for split, file in files.items()))
     if not files:
         return None
     with _lock:
         if key not in _held:
             while len(_held) >= _KEPT:
                 _held.pop(next(iter(_held)))
-            _held[key] = _aligned(run, columns)
+            _held[key] = _aligned(folder, list(files), columns)
         return _held[key]
 
 
-def _aligned(run: runs.Run, columns: Columns) -> Answers:
+def _aligned(folder: Path, splits: list[str], columns: Columns) -> Answers:
     predicted = np.full(len(columns), -1, np.int32)
     known = {composed(name): code for name, code in columns.codes.items()}
-    codes = np.array([known.get(composed(name), -1) for name in run.classes], np.int32)
-    for split in filter(run.has_predictions, SPLITS):
+    for split in splits:
         try:
-            table = read_predictions(run.path, split, ["image_id", "content", "predicted"])
-        except (UserError, pa.ArrowInvalid):
+            table = read_predictions(folder, split, ["image_id", "content", "predicted"])
+            codes = np.array([known.get(composed(name), -1) for name in read_classes(folder, split)], np.int32)
+        except (UserError, OSError, pa.ArrowInvalid):
             continue
         ids = table["image_id"].to_numpy()
         positions = np.minimum(np.searchsorted(columns.ids, ids), max(len(columns) - 1, 0))

@@ -4,16 +4,10 @@ Each takes its share of every batch; gradients are added up, so the step is that
 process of rank 0 writes the run directory, the others compute and are silent.
 """
 
-import contextlib
 import datetime
 import os
-import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-from engine.errors import UserError
-from engine.runs import Run
 
 _joined = False
 _PATIENCE = datetime.timedelta(days=7)  # rank 0 may wait in the queue, or decode a million images
@@ -52,21 +46,6 @@ def leave() -> None:
 
     if dist.is_initialized():
         dist.destroy_process_group()
-
-
-def follow(path: Path) -> int:
-    """The whole life of a process of another rank than 0: compute its share, and leave every decision to rank 0."""
-    for ignored in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ignored, signal.SIG_IGN)
-    run = Run(path.name, path)
-    if run.config.method == "finetune":
-        from engine.training.job import train
-        from engine.training.record import Stopped
-
-        # Both are rank 0's to tell.
-        with contextlib.suppress(Stopped, UserError):
-            train(run, Silent())
-    return 0
 
 
 class Silent:

@@ -7,6 +7,7 @@ import contextlib
 import faulthandler
 import os
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -35,7 +36,7 @@ _SHORT = "it is this run's turn, but the disk has less than 256 MB left: it star
 def main(path: Path, descriptor: int | None = None) -> int:
     """Run to the end, whatever it is; 1 where it was an error that no one foresaw. `descriptor`: of the lease, if it is held."""
     if not together.leads():
-        return together.follow(path)
+        return _follow(path)
     lease = Lease(path / "lease")
     if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
         return 0  # another process runs this run already, or it was deleted
@@ -48,6 +49,20 @@ def main(path: Path, descriptor: int | None = None) -> int:
         with contextlib.suppress(OSError):
             queue.leave(path)
             lease.release()
+
+
+def _follow(path: Path) -> int:
+    """The whole life of a process of another rank than 0: compute its share, and leave every decision to rank 0."""
+    for ignored in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ignored, signal.SIG_IGN)
+    run = Run(path.name, path)
+    if run.config.method == "finetune":
+        from engine.training.job import train
+
+        # Both are rank 0's to report.
+        with contextlib.suppress(Stopped, UserError):
+            train(run, together.Silent())
+    return 0
 
 
 def _guarded(path: Path) -> int:

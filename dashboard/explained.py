@@ -14,8 +14,8 @@ from dashboard import cached, words
 from dashboard.dynamics_charts import story_curve
 from dashboard.figure import CONFIG
 from dashboard.gallery import Tile, gallery
+from dashboard.image_urls import preview_url, thumbnail_url
 from dashboard.palette import class_colours
-from dashboard.server import preview_url, thumbnail_url
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.errors import UserError

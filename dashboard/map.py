@@ -10,11 +10,11 @@ import numpy as np
 import streamlit as st
 
 from dashboard import cached, url, words
+from dashboard.image_urls import about_url
 from dashboard.map_points import Colouring, Points, by_class, by_split, by_verdict
 from dashboard.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.scatter import scatter
 from dashboard.selecting import AREA, Pick, from_corners, read
-from dashboard.server import about_url
 from dashboard.work import watch
 from engine import mapping
 from engine.data.answers import answers

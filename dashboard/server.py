@@ -8,7 +8,6 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from PIL import Image
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from dashboard.api import routes as api
 from dashboard.delay import send_at_once
 from dashboard.header_limit import limit_heads
 from dashboard.housekeeping import housekeeping
+from dashboard.image_urls import thumbnail_url
 from dashboard.lasting import spare_lasting_objects
 from dashboard.predict import routes as asked
 from dashboard.unmatched import unmatched_routes
@@ -41,38 +41,6 @@ _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-T
 _ONCE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _NOW = "now"  # in place of a hash: whatever the file holds
 _SIZES = {"thumb": THUMBNAIL, "preview": PREVIEW, "image": FULL}
-
-
-def thumbnail_url(dataset_name: str, image_id: int, content: str | None) -> str:
-    return f"/thumb/{dataset_name}/{image_id}/{content}.jpg"
-
-
-def preview_url(dataset_name: str, image_id: int, content: str | None) -> str:
-    return f"/preview/{dataset_name}/{image_id}/{content}.jpg"
-
-
-def about_url(dataset_name: str) -> str:
-    """The address that tells about an image of the dataset, its id to be added."""
-    return f"/about/{dataset_name}"
-
-
-def image_url(dataset_name: str, image_id: int, content: str | None) -> str:
-    return f"/image/{dataset_name}/{image_id}/{content}.jpg"
-
-
-def damaged_url(dataset_name: str, image_id: int, content: str, damage: str, severity: int, size: int) -> str:
-    """Where an image is as `engine.robustness` shows it to a network of this input size, with a damage of this severity."""
-    return f"/damaged/{dataset_name}/{image_id}/{content}/{damage}-{severity}-{size}.jpg"
-
-
-def mean_url(dataset_name: str, number: int, generation: str) -> str:
-    """Where the mean image of a class is, by the class's number in the catalog's columns."""
-    return f"/mean/{dataset_name}/{generation}/{number}.jpg"
-
-
-def export_url(dataset_name: str, filter_text: str, by: str = "id", descending: bool = False) -> str:
-    query = urlencode({"filter": filter_text, "by": by, "descending": int(descending)})
-    return f"/export/{dataset_name}.csv?{query}"
 
 
 def _picture(request: Request) -> Response:

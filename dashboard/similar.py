@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import cached, url, words
 from dashboard.gallery import Tile, gallery
-from dashboard.server import preview_url, thumbnail_url
+from dashboard.image_urls import preview_url, thumbnail_url
 from engine import mapping
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset

@@ -6,9 +6,9 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import cached, url, words
 from dashboard.gallery import Tile, gallery
 from dashboard.header import Context
+from dashboard.image_urls import thumbnail_url
 from dashboard.palette import class_colours
 from dashboard.pending import await_dataset
-from dashboard.server import thumbnail_url
 from engine import score_text
 from engine.config import configure
 from engine.data import adding

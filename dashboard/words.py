@@ -25,6 +25,7 @@ STATE_LOOK = {
     "failed": ("red", ":material/error:"),
     "interrupted": ("red", ":material/bolt:"),
 }
+TEST_LABELS = "Test labels that are changed where a model doubts them favour the model; the proof scores both runs on the original labels too."
 _REQUESTS = {"stop": "stopping", PAUSE: "pausing", FINISH: "finishing"}
 
 

@@ -14,7 +14,6 @@ from engine.labels import edits, overview, steps
 from engine.labels.edits import Choice, Decision
 from engine.labels.entries import Entry
 
-TEST_LABELS = "Test labels that are changed where a model doubts them favour the model; the proof scores both runs on the original labels too."
 _SAID = "clean-said"  # what was done last, to be said
 
 

@@ -11,7 +11,7 @@ from dashboard.clean.kinds import choose_part, to_decide
 from dashboard.clean.measures import measure
 from dashboard.clean.subject import Subject
 from dashboard.gallery import Tile, clear_selection, gallery, selection
-from dashboard.server import preview_url, thumbnail_url
+from dashboard.image_urls import preview_url, thumbnail_url
 from engine.audit import Finding
 from engine.data.catalog import Row
 from engine.labels.edits import Decision

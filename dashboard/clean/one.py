@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import url, words
-from dashboard.clean.deciding import TEST_LABELS, as_drawn, decide, kept, named, undo_buttons
+from dashboard.clean.deciding import as_drawn, decide, kept, named, undo_buttons
 from dashboard.clean.evidence import evidence, probabilities
 from dashboard.clean.kinds import choose_part, to_decide
 from dashboard.clean.picture import fetch_ahead, large
@@ -189,4 +189,4 @@ def _about(row: Row) -> None:
 
 def _honest(rows: Sequence[Row]) -> None:
     if any(row.split == "test" for row in rows):
-        st.caption(f":material/balance: A test image. {TEST_LABELS}")
+        st.caption(f":material/balance: A test image. {words.TEST_LABELS}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import words
-from dashboard.server import image_url, thumbnail_url
+from dashboard.image_urls import image_url, thumbnail_url
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 

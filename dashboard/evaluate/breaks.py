@@ -11,7 +11,7 @@ from dashboard.evaluate.pictures import Row, pictures
 from dashboard.evaluate.scored import Scored
 from dashboard.failure import told
 from dashboard.figure import CONFIG
-from dashboard.server import damaged_url
+from dashboard.image_urls import damaged_url
 from dashboard.work import watch
 from engine.data.datasets import dataset
 from engine.robustness import measuring, store, summary

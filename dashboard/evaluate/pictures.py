@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import url
 from dashboard.evaluate.scored import Scored
 from dashboard.gallery import Tile, gallery
+from dashboard.image_urls import preview_url, thumbnail_url
 from dashboard.lens import lens
-from dashboard.server import preview_url, thumbnail_url
 from engine.text_output import csv_text
 
 PAGE = 60

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import words
 from dashboard.explore.facts import standing, value_of
 from dashboard.explore.histogram import histogram_svg
-from dashboard.server import image_url
+from dashboard.image_urls import image_url
 from dashboard.similar import similar
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset

@@ -6,7 +6,7 @@ import numpy as np
 
 from dashboard import words
 from dashboard.gallery import Tile
-from dashboard.server import preview_url, thumbnail_url
+from dashboard.image_urls import preview_url, thumbnail_url
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.properties import PROPERTIES

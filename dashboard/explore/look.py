@@ -9,7 +9,7 @@ from dashboard.explore.counts import LARGEST, SMALLEST
 from dashboard.explore.place import chart
 from dashboard.explore.spreads import RIDGES_UP_TO, intervals, ridges
 from dashboard.gallery import Tile, gallery
-from dashboard.server import mean_url
+from dashboard.image_urls import mean_url
 from engine.data.averages import SAMPLE
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.explore import conditions
 from dashboard.gallery import clear_selection, selection
-from dashboard.server import export_url
+from dashboard.image_urls import export_url
 from dashboard.widgets import popover
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter

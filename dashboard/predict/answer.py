@@ -9,8 +9,8 @@ import streamlit as st
 
 from dashboard import cached, charts, words
 from dashboard.beside import compare
+from dashboard.image_urls import heatmap_url, network_input_url
 from dashboard.palette import class_colours
-from dashboard.predict import routes
 from dashboard.predict.controls import View
 from engine.batch.store import Batch, Picture
 from engine.batch.table import together
@@ -73,9 +73,9 @@ def sentence(verdict: Verdict, judge: Judge) -> str:
 def picture_pane(of: Batch, picture: Picture, view: View, best: str, key: str) -> None:
     """The square that the network saw; beside the line, where it looked."""
     target = view.target or best
-    over = routes.looked(view.run, of, picture.number, target, view.method) if view.opacity else ""
+    over = heatmap_url(view.run, of, picture.number, target, view.method) if view.opacity else ""
     compare(
-        routes.seen(of, picture.number), over, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
+        network_input_url(of, picture.number), over, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
         label=f"Where {view.run.id} looked for {target}",
     )  # fmt: skip
 

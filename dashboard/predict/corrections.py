@@ -4,8 +4,8 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.gallery import Tile, clear_selection, gallery, selection
+from dashboard.image_urls import correction_url
 from dashboard.palette import class_colours
-from dashboard.predict import routes
 from engine import collection
 from engine.data import adding, datasets
 from engine.data.datasets import Dataset
@@ -26,7 +26,7 @@ def corrections(data: Dataset) -> None:
     ):
         tiles = [
             Tile(
-                id=place, src=routes.collected(data.name, one.content), caption=one.class_name, notes=[words.ago(one.when)],
+                id=place, src=correction_url(data.name, one.content), caption=one.class_name, notes=[words.ago(one.when)],
                 colour=colours.get(one.class_name), alt=f"Kept as {one.class_name}",
             )
             for place, one in enumerate(told[:_SHOWN])

@@ -5,11 +5,11 @@ import streamlit as st
 
 from dashboard import cached, words
 from dashboard.gallery import Tile, gallery
+from dashboard.image_urls import preview_url, thumbnail_url
 from dashboard.palette import class_colours
 from dashboard.predict.answer import Said, badge, bars, picture_pane, sentence, verdict_of
 from dashboard.predict.controls import View
 from dashboard.predict.right_class import right_class
-from dashboard.server import preview_url, thumbnail_url
 from engine.batch.store import Batch
 from engine.data.datasets import dataset
 from engine.data.images import ImageError

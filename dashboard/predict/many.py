@@ -6,8 +6,8 @@ import streamlit as st
 
 from dashboard import cached, charts, url, words
 from dashboard.gallery import SIZES, Tile, gallery
+from dashboard.image_urls import batch_thumbnail_url
 from dashboard.palette import class_colours
-from dashboard.predict import routes
 from dashboard.predict.answer import kept_answers
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail_is_open, open_detail
@@ -199,12 +199,12 @@ def _tile(of: Batch, row: "pd.core.frame.Pandas", colours: dict[str, str]) -> Ti
     name = row.name.rpartition("/")[2]
     if row.error:
         return Tile(
-            id=row.number, src=routes.thumbnail(of, row.number), caption=name, notes=[row.error], alt=f"{name}: {row.error}"
+            id=row.number, src=batch_thumbnail_url(of, row.number), caption=name, notes=[row.error], alt=f"{name}: {row.error}"
         )
     wrong = row.true and row.true != row.predicted
     said = "" if row.verdict == SURE else " or ".join(row.may_be) if row.verdict == UNSURE else "none of these scenes?"
     return Tile(
-        id=row.number, src=routes.thumbnail(of, row.number), caption=f"{row.predicted} {row.confidence:.0%}",
+        id=row.number, src=batch_thumbnail_url(of, row.number), caption=f"{row.predicted} {row.confidence:.0%}",
         notes=[note for note in (said, f"filed under {row.true}" if wrong else "", name) if note],
         facts={"file": row.name, "answer": row.predicted, "sure": f"{row.confidence:.1%}"},
         colour=colours.get(row.predicted), badge="wrong" if wrong else None,
@@ -214,7 +214,7 @@ def _tile(of: Batch, row: "pd.core.frame.Pandas", colours: dict[str, str]) -> Ti
 
 def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
     shown = found.head(_ROWS)
-    frame = pd.DataFrame({"picture": [routes.thumbnail(of, number) for number in shown["number"]]})
+    frame = pd.DataFrame({"picture": [batch_thumbnail_url(of, number) for number in shown["number"]]})
     frame = frame.join(shown.drop(columns=["number", "probabilities", "differ"]).reset_index(drop=True))
     frame["may_be"] = frame["may_be"].map(" or ".join)
     frame["verdict"] = frame["verdict"].map(lambda kind: _VERDICTS.get(kind, ""))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import url, words
-from dashboard.clean.deciding import TEST_LABELS
 from dashboard.predict.answer import Said
 from engine import collection
 from engine.collection import OfDataset
@@ -98,7 +97,7 @@ def _tell(data: Dataset, said: Said, name: str, key: str) -> None:
 def _ask(data: Dataset, question: _Question, key: str) -> None:
     path, before, after = (words.literal(words.plain(text)) for text in (question.path, question.before, question.after))
     kind = f"{question.split} image" if question.split else "image"
-    honest = f" {TEST_LABELS}" if question.split == "test" else ""
+    honest = f" {words.TEST_LABELS}" if question.split == "test" else ""
     st.warning(
         f"This picture is a {kind} of the dataset {words.literal(data.name)}: {path}, labelled {before}. Its label would be changed "
         f"there.{honest}",

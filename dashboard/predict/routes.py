@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlencode
 
 import numpy as np
 from PIL import Image
@@ -12,37 +11,18 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from engine import collection
-from engine.batch.store import Batch, batch
+from engine.batch.store import batch
 from engine.data.datasets import dataset
 from engine.data.images import ImageError, load_square
 from engine.errors import UserError
 from engine.explain.methods import DEFAULT, method
-from engine.runs import Run, run
+from engine.runs import run
 from engine.thumbnails import of_file
 
 SIDE = 480  # pixels of the square that a person sees
 # A batch's pictures do not change; those of a folder of the person's own may, which an hour may pass over.
 _AN_HOUR = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
 _ONCE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-
-
-def thumbnail(of: Batch, number: int) -> str:
-    return f"/asked/{of.id}/{number}.jpg"
-
-
-def seen(of: Batch, number: int) -> str:
-    """The square of a picture that a network is shown, larger."""
-    return f"/seen/{of.id}/{number}.jpg"
-
-
-def looked(run: Run, of: Batch, number: int, name: str, method: str) -> str:
-    """The same square under a method's map of where the run looked for a class."""
-    query = urlencode({"class": name, "by": method, "of": run.checkpoint})
-    return f"/looked/{run.id}/{of.id}/{number}.jpg?{query}"
-
-
-def collected(dataset_name: str, content: str) -> str:
-    return f"/collected/{dataset_name}/{content}.jpg"
 
 
 def _asked(request: Request) -> Response:

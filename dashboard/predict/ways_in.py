@@ -12,8 +12,8 @@ import streamlit as st
 
 from dashboard import url, words
 from dashboard.gallery import Tile, gallery
+from dashboard.image_urls import thumbnail_url
 from dashboard.predict.clipboard import take_pasted
-from dashboard.server import thumbnail_url
 from dashboard.widgets import expander
 from engine import intake
 from engine.batch import job, store

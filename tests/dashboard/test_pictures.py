@@ -8,7 +8,8 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dashboard.server import ROUTES, image_url, preview_url, thumbnail_url
+from dashboard.image_urls import image_url, preview_url, thumbnail_url
+from dashboard.server import ROUTES
 from engine.data import datasets
 
 URLS = {"thumb": thumbnail_url, "preview": preview_url, "image": image_url}

@@ -1,4 +1,4 @@
-"""Pieces that explain one answer: heatmaps side by side, the smallest cover, the nearest training images, the story of the epochs.
+"""Pieces that explain one answer: the smallest cover, the nearest training images, the story of the epochs.
 
 Each draws what is quick at once and what takes longer when it is called for; the lens and other pages place them.
 """
@@ -15,18 +15,18 @@ from dashboard.dynamics_charts import story_curve
 from dashboard.figure import CONFIG
 from dashboard.gallery import Tile, gallery
 from dashboard.image_urls import preview_url, thumbnail_url
+from dashboard.interrupt import let_clicks_through
 from dashboard.palette import class_colours
+from dashboard.picture import picture
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.errors import UserError
 from engine.explain import examples as nearest
-from engine.explain.methods import DEFAULT, METHODS, Method
+from engine.number_text import percent
 from engine.runs import Run
 
-ANSWER, OTHER = -1, -2  # what is looked for, whichever image it is: the answer; the truth, or the second where they agree
 _FILLS = {"blur": "blurred", "mean": "its mean colour"}
-_KEPT = "explained-choices"
-_VISIBLE = 0.02  # of the scale: a map below that is dark all over
+_CHOICES = "explained-choices"
 
 
 @dataclass(frozen=True)
@@ -41,107 +41,68 @@ class Asked:
     other_is_true: bool = True
 
 
-def heatmap_pair(asked: Asked, key: str) -> Callable[[], None]:
-    """Draw the picture and the places of its two maps, with what to look for above them; what is returned fills the maps in."""
-    method, classes = st.columns(3, gap="small"), []
-    with method[0]:
-        by = METHODS[_kept(f"{key}-method", "Method", list(METHODS), DEFAULT, lambda name: METHODS[name].label)]
-    for place, (column, default) in enumerate(zip(method[1:], (ANSWER, OTHER), strict=True)):
-        with column:
-            # A single map would stand there twice.
-            label = f"Look for, {'left' if place == 0 else 'right'}"
-            options = [ANSWER, OTHER, *range(len(asked.run.classes))]
-            chosen = _kept(f"{key}-class-{place}", label, options, default, lambda one: _said(asked, one), not by.by_class)
-            classes.append(_index(asked, chosen))
-    pictures = st.columns(3, gap="small")
-    pictures[0].image(asked.square, caption="What the network saw", width="stretch")
-    captions = [f"What speaks for {words.literal(asked.run.classes[index])}" for index in classes]
-    if not by.by_class:
-        captions = ["Where it sees something, whatever the class", "The same: this method knows no classes"]
-    places = [column.empty() for column in pictures[1:]]
-    opacity = _legend(by, key)
-    bar = st.empty()
-    this, known = (asked.run.id, asked.content, by.name, tuple(classes)), st.session_state.setdefault(f"{key}-known", set())
-
-    def told(done: int, total: int) -> None:
-        if by.forwards:
-            bar.progress(done / total, text=f"{by.label}: {done:,} of {total:,} passes of the network")
-
-    def finish() -> None:
-        try:
-            maps = cached.heatmaps(asked.run, asked.content, asked.square, tuple(classes), by.name, told)
-        except UserError as error:
-            bar.caption(words.literal(str(error)))
-            return
-        bar.empty()
-        overlay = cached.heavy("engine.explain.cam").overlay
-        for place, heat, caption in zip(places, maps, captions, strict=True):
-            said = caption if heat.max() > _VISIBLE else caption.replace("What speaks", "Next to nothing speaks")
-            place.image(overlay(asked.square, heat, opacity), caption=said, width="stretch")
-        known.add(this)
-
-    if this in known:
-        finish()  # at hand: the plain picture would flash
-        return _nothing
-    # The picture itself keeps the place until its map is there.
-    for place, caption in zip(places, captions, strict=True):
-        place.image(asked.square, caption=caption, width="stretch")
-    wanted = not by.forwards or bar.button(
-        f"Compute {by.label}", key=f"{key}-dear", icon=":material/hourglass_top:",
-        help="It asks the network once for every channel of its features: some seconds to minutes.",
-    )  # fmt: skip
-    return finish if wanted else _nothing
-
-
-def _nothing() -> None:
-    """All is drawn."""
-
-
-def _legend(by: Method, key: str) -> float:
-    """What the colours mean, and how strongly they are laid on: 0 to 1."""
-    text, slider = st.columns([3, 1], vertical_alignment="center", gap="medium")
-    text.caption(f"**Dark to bright**: {by.scale} ({by.source})")
-    st.session_state.setdefault(f"{key}-opacity", _choices().get(f"{key}-opacity", 0.6))
-    _choices()[f"{key}-opacity"] = slider.slider("Opacity", 0.0, 1.0, step=0.1, key=f"{key}-opacity")
-    return _choices()[f"{key}-opacity"]
-
-
 def smallest_cover(asked: Asked, key: str) -> None:
-    """Behind a button: the smallest square that, covered, changes the answer; what was tried."""
-    done = st.session_state.setdefault(f"{key}-covered", set())
+    """Behind a button: the smallest square that, covered, changes the answer; what was tried. A click elsewhere ends the search."""
+    request = f"{key}-cover-request"
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-cover"):
-        asked_for = st.button("Find the smallest cover that changes the answer", key=f"{key}-find", icon=":material/select:")
-        fill = _kept(f"{key}-fill", "Covered by", list(_FILLS), "blur", _FILLS.__getitem__, width=170)
+        button = st.empty()
+        fill = lasting_choice(f"{key}-fill", "Covered by", list(_FILLS), "blur", _FILLS.__getitem__, width=170)
     this = (asked.run.id, asked.content, fill)
-    if asked_for:
-        done.add(this)
-    if this not in done:
-        return
+
+    def begin() -> None:
+        st.session_state[request] = this
+
+    def end() -> None:
+        st.session_state.pop(request, None)
+
+    def offer() -> None:
+        label = "Find the smallest cover that changes the answer"
+        button.button(label, key=f"{key}-find", icon=":material/select:", on_click=begin)
+
+    if st.session_state.get(request) != this:
+        end()  # a request for another picture ends here
+    known = cached.has_occlusion(asked.run, asked.content, asked.square, fill)
+    if not known and request in st.session_state:
+        button.button("Stop", key=f"{key}-find-stop", icon=":material/stop:", on_click=end)
+        known = _search(asked, fill)
+        end()
+    offer()
+    if known:
+        _smallest(asked, cached.occlusion(asked.run, asked.content, asked.square, fill))
+
+
+def _search(asked: Asked, fill: str) -> bool:
+    """Try the covers, with a bar that says how many; whether that is possible of this run."""
     bar = st.empty()
 
-    def tell(n: int, total: int) -> None:
+    def report(n: int, total: int) -> None:
+        let_clicks_through()
         bar.progress(n / total, text=f"{n:,} of up to {total:,} covers tried")
 
     try:
-        found = cached.occlusion(asked.run, asked.content, asked.square, fill, tell)
+        cached.occlusion(asked.run, asked.content, asked.square, fill, report)
     except UserError as error:
         bar.caption(words.literal(str(error)))
-        return
+        return False
     bar.empty()
-    sides, size = f"{found.sides[0]} to {max(found.sides)}", len(asked.square)
-    if found.box is None:
-        st.markdown(f"No square of {sides} of {size} pixels changes the answer: {found.tried:,} covers were tried.")
+    return True
+
+
+def _smallest(asked: Asked, result: "Occlusion") -> None:  # noqa: F821
+    sides, size = f"{result.sides[0]} to {max(result.sides)}", len(asked.square)
+    if result.box is None:
+        st.markdown(f"No square of {sides} of {size} pixels changes the answer: {result.tried:,} covers were tried.")
         return
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
-    left.image(_framed(found.covered, found.box), caption="The smallest cover that was found", width="stretch")
-    _, _, side = found.box
+    picture(_framed(result.covered, result.box), "The smallest cover that was found", left)
+    _, _, side = result.box
     right.markdown(
-        f"Covered by {side} of {size} pixels a side, **{words.literal(asked.run.classes[found.answer])}** becomes "
-        f"**{words.literal(asked.run.classes[found.becomes])}**, {found.probability:.1%} sure."
+        f"Covered by {side} of {size} pixels a side, **{words.literal(asked.run.classes[result.answer])}** becomes "
+        f"**{words.literal(asked.run.classes[result.becomes])}**, {percent(result.probability)} sure."
     )
     right.caption(
-        f"{found.tried:,} covers of {min(found.sides)} to {max(found.sides)} pixels were tried, half a side apart. A smaller one between "
-        "them may do as well. The cover itself is something that the network has not learnt from."
+        f"{result.tried:,} covers of {min(result.sides)} to {max(result.sides)} pixels were tried, half a side apart. A smaller one between "
+        "them may do as well. The cover itself is something that the network was not trained on."
     )
 
 
@@ -203,28 +164,31 @@ def _framed(picture: np.ndarray, box: Sequence[int]) -> np.ndarray:
     return framed
 
 
-def _kept(
-    key: str, label: str, options: Sequence, default: object, say: Callable, disabled: bool = False, width: int | str = "stretch"
+def lasting_choice(
+    key: str,
+    label: str,
+    options: Sequence,
+    default: object,
+    say: Callable,
+    disabled_because: str | None = None,
+    width: int | str = "stretch",
 ) -> object:
-    """A list whose choice stays from picture to picture, although what it says changes."""
-    wanted = st.session_state.get(f"{key}-list", _choices().get(key, default))
+    """A list whose choice stays from picture to picture, although what it says changes. `disabled_because`: why it cannot be used."""
+    wanted = st.session_state.get(f"{key}-list", choices().get(key, default))
     st.session_state[f"{key}-list"] = wanted if wanted in options else default
-    chosen = st.selectbox(label, options, format_func=say, key=f"{key}-list", disabled=disabled, width=width)
-    _choices()[key] = chosen
+    chosen = st.selectbox(
+        label,
+        options,
+        format_func=say,
+        key=f"{key}-list",
+        disabled=disabled_because is not None,
+        help=disabled_because,
+        width=width,
+    )
+    choices()[key] = chosen
     return chosen
 
 
-def _choices() -> dict:
-    return st.session_state.setdefault(_KEPT, {})
-
-
-def _said(asked: Asked, one: int) -> str:
-    if one == ANSWER:
-        return f"Its answer: {words.plain(asked.run.classes[asked.answer])}"
-    if one == OTHER:
-        return f"{'The truth' if asked.other_is_true else 'The second'}: {words.plain(asked.run.classes[asked.other])}"
-    return words.plain(asked.run.classes[one])
-
-
-def _index(asked: Asked, one: int) -> int:
-    return {ANSWER: asked.answer, OTHER: asked.other}.get(one, one)
+def choices() -> dict:
+    """What was chosen under the lens in this session, by key."""
+    return st.session_state.setdefault(_CHOICES, {})

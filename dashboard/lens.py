@@ -5,8 +5,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cached, charts, words
-from dashboard.explained import Asked, epochs_story, heatmap_pair, nearest_examples, smallest_cover
+from dashboard.explained import Asked, epochs_story, nearest_examples, smallest_cover
+from dashboard.heatmap_pair import heatmap_pair
 from dashboard.palette import class_colours
+from dashboard.walk import walk
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset, dataset
 from engine.data.images import ImageError, load_square, read_content
@@ -48,12 +50,12 @@ def _dialog(run: Run, found: pd.DataFrame) -> None:
 def _heading(run: Run, row: pd.Series, place: int, count: int) -> None:
     true, predicted = (words.literal(run.classes[row[name]]) for name in ("true", "predicted"))
     verdict = "recognised" if true == predicted else f"taken for **{predicted}**"
-    text, before, after = st.columns([6, 1.2, 1.2], vertical_alignment="center")
+    text, ways = st.columns([6, 2.6], vertical_alignment="center")
     text.markdown(
         f"**{true}** {verdict}, {row['confidence']:.1%} sure :gray[{place + 1:,} of {count:,}]  \n:gray[{words.literal(row['path'])}]"
     )
-    before.button("Previous", on_click=_move, args=(-1,), disabled=place == 0, width="stretch", shortcut="Left")
-    after.button("Next", on_click=_move, args=(1,), disabled=place == count - 1, width="stretch", shortcut="Right")
+    with ways:
+        walk("lens-walk", place, count, _move)
 
 
 def _picture(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:
@@ -93,5 +95,5 @@ def _figures(run: Run, row: pd.Series) -> None:
             st.caption("What it was taken for in each epoch is kept of validation images only.")
 
 
-def _move(step: int) -> None:
-    st.session_state[_PLACE] += step
+def _move(to: int) -> None:
+    st.session_state[_PLACE] = to

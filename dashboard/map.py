@@ -147,7 +147,8 @@ def _strays(of: Points, seen: np.ndarray) -> None:
         if not option:
             return "none selected"
         own, around, n = found[option]
-        return f"{words.plain(names[own])} among {words.plain(names[around])}: {n:,}"
+        # The number first: it is what would be cut off where the list is narrow.
+        return f"{n:,}: {words.plain(names[own])} among {words.plain(names[around])}"
 
     def choose() -> None:
         # The browser may send an option of a list that has changed meanwhile; Streamlit then gives its label.

@@ -16,6 +16,7 @@ from engine.data.drift import ALPHA
 from engine.data_changes import change_between
 from engine.errors import UserError
 from engine.evaluation.comparison import BROKEN, DIFFERENT, FIXED, SAME, Comparison, Difference, verdict
+from engine.number_text import signed_estimate
 from engine.runs import Run
 
 _AGAINST = "against"
@@ -94,7 +95,7 @@ def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) 
     rows = [
         {
             f"{split}, {n:,} images": said, names[0]: f"{difference.a[key]:.3f}", names[1]: f"{difference.b[key]:.3f}",
-            "difference": f"{of.value:+.3f} ({of.low:+.3f} to {of.high:+.3f})",
+            "difference": signed_estimate(of.value, of.low, of.high),
         }
         for key, said, of in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", f"macro F1{over}", difference.macro_f1))
     ]  # fmt: skip

@@ -33,9 +33,10 @@ def watch(job: Job, what: str, key: str, failed: str, since: float = 0.0) -> boo
 
 def work_bar(now: Work, what: str, key: str, stop: Callable[[], None]) -> None:
     """`what`: begins the line, before the phase ("" where the phase says it all). What a job has done is kept when it is ended."""
-    bar, action = st.columns([6, 1], vertical_alignment="center")
     left = f", {words.duration(now.eta)} left" if now.eta is not None else ""
     count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
     said = f"{what}: {words.literal(now.phase)}" if what else words.literal(now.phase.capitalize())
-    bar.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"{said}{count}")
-    action.button("Stop", icon=":material/stop:", key=key, help="What is done is kept.", on_click=stop)
+    # Not in columns, where half a page leaves the button too little room for its label.
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-row"):
+        st.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"{said}{count}")
+        st.button("Stop", icon=":material/stop:", key=key, help="What is done is kept.", on_click=stop)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +11,9 @@ from dashboard import cached, words
 from dashboard.augment.charts import confidence_curves
 from dashboard.failure import told
 from dashboard.figure import CONFIG
+from dashboard.interrupt import let_clicks_through
 from engine.data.datasets import Dataset
+from engine.number_text import signed
 from engine.pipelines import Pipeline, Step, parse
 from engine.runs import Run
 from engine.withstand import FACTORS
@@ -85,10 +88,15 @@ def _measure(run: Run, data: Dataset, request: Subject) -> Measured | None:
     """Measure what was asked for. A click elsewhere meanwhile begins this anew, for the same pipeline; what is known is cached."""
     place, frames, steps = st.empty(), [], request.steps
 
+    def show(number: int) -> None:
+        let_clicks_through()
+        place.progress(number / len(steps), text=f"Measuring {steps[number].kind.label.lower()}, {number + 1} of {len(steps)}")
+
     def measure() -> None:
         for number, step in enumerate(steps):
-            place.progress(number / len(steps), text=f"Measuring {step.kind.label.lower()}, {number + 1} of {len(steps)}")
-            frames.append(cached.withstood(run, data, Pipeline((Step(step.transform, 1.0, step.values),)).recipe))
+            show(number)
+            recipe = Pipeline((Step(step.transform, 1.0, step.values),)).recipe
+            frames.append(cached.withstood(run, data, recipe, partial(show, number)))
 
     done = told(measure)
     _cancel()
@@ -148,6 +156,6 @@ def _warning(run: Run, step: Step, rows: pd.DataFrame) -> str:
     way_out = " At half the strength it does not." if len(milder) else ""
     return (
         f"**{step.kind.label}**{f' ({strengths})' if strengths else ''} takes away what the model knows a picture by: its confidence "
-        f"in the true class falls from {own['plain']:.2f} to {own['confidence']:.2f} ({-own['drop']:+.2f}, 95% interval "
-        f"{-own['high']:+.2f} to {-own['low']:+.2f}, n = {int(own['n'])}), most for {worst} ({-own['worst_drop']:+.2f}).{way_out}"
+        f"in the true class falls from {own['plain']:.2f} to {own['confidence']:.2f} ({signed(-own['drop'], 2)}, 95% interval "
+        f"{signed(-own['high'], 2)} to {signed(-own['low'], 2)}, n = {int(own['n'])}), most for {worst} ({signed(-own['worst_drop'], 2)}).{way_out}"
     )

@@ -5,7 +5,17 @@ from dashboard.cached.augmented import drawn, each_alone, mixed, square, withsto
 from dashboard.cached.catalogs import class_counts, classes, colours, drift, unused
 from dashboard.cached.crossings import crossed, matrix_view, similarity_order
 from dashboard.cached.evaluation import answered, areas, compared, evidence, near_copies, worst_slices
-from dashboard.cached.explaining import damage_document, damaged, dynamics, examples, heatmaps, learnt, occlusion
+from dashboard.cached.explaining import (
+    damage_document,
+    damaged,
+    dynamics,
+    examples,
+    has_heatmaps,
+    has_occlusion,
+    heatmaps,
+    learnt,
+    occlusion,
+)
 from dashboard.cached.loading import heavy, warm_up
 from dashboard.cached.maps import index, map_points, neighbours, newer, picked
 from dashboard.cached.models import answers, model, warm
@@ -37,6 +47,8 @@ __all__ = [
     "estimate",
     "evidence",
     "examples",
+    "has_heatmaps",
+    "has_occlusion",
     "heatmaps",
     "heavy",
     "history",

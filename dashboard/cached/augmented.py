@@ -1,5 +1,6 @@
 """Pictures as augmentation makes them, and what a model says of them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.cached.loading import heavy
+from dashboard.cached.memory import remembered
 from dashboard.cached.models import checkpoint_identity, model
 from engine.config import Config
 from engine.data.datasets import Dataset, dataset
@@ -67,15 +69,18 @@ def mixed(
     return torch.stack(mixed).round().byte().permute(0, 2, 3, 1).numpy(), torch.stack(shares).numpy()
 
 
-def withstood(run: Run, data: Dataset, recipe: str) -> pd.DataFrame:
-    """`engine.withstand.withstood` of one step on validation images of the dataset. Raises UserError."""
-    return _withstood(run, checkpoint_identity(run), data.name, data.catalog.fingerprint(), recipe)
+def withstood(run: Run, data: Dataset, recipe: str, report: Callable[[], None]) -> pd.DataFrame:
+    """`engine.withstand.withstood` of one step on validation images of the dataset; `report` hears of each row. Raises UserError."""
+    identity, fingerprint = checkpoint_identity(run), data.catalog.fingerprint()
 
+    def computed() -> pd.DataFrame:
+        pictures, rows = _validation_sample(run, identity, data.name, fingerprint), []
+        for row in heavy("engine.withstand").withstood(model(run), pictures, parse(recipe).steps):
+            rows.append(row)
+            report()
+        return pd.DataFrame(rows)
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Run: lambda run: run.id})
-def _withstood(run: Run, identity: str, dataset_name: str, fingerprint: str, recipe: str) -> pd.DataFrame:
-    pictures = _validation_sample(run, identity, dataset_name, fingerprint)
-    return pd.DataFrame(heavy("engine.withstand").withstood(model(run), pictures, parse(recipe).steps))
+    return remembered(("withstood", run.id, identity, data.name, fingerprint, recipe), computed)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Run: lambda run: run.id})

@@ -1,9 +1,6 @@
 """Why a model answers as it does, computed once for all sessions."""
 
-import contextlib
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +8,7 @@ import streamlit as st
 
 from dashboard.cached.loading import heavy
 from dashboard.cached.maps import index
+from dashboard.cached.memory import memory, remembered
 from dashboard.cached.models import checkpoint_identity, model
 from engine import dynamics as stories
 from engine.data.catalog import Row
@@ -22,7 +20,6 @@ from engine.robustness import store
 from engine.runs import Run
 
 Report = Callable[[int, int], None]
-_MOST = 256  # heatmaps and covers that are kept: 200 KB each
 
 
 def _silent(done: int, total: int) -> None:
@@ -41,38 +38,34 @@ def heatmaps(
         heavy("pytorch_grad_cam")
         return heavy("engine.explain.cam").heatmaps(model(run), square, classes, by, report)
 
-    return _remembered(("heatmaps", run.id, checkpoint_identity(run), content, square.shape, classes, by), computed)
+    return remembered(_heatmaps_key(run, content, square, classes, by), computed)
 
 
-def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Report) -> "Occlusion":  # noqa: F821
+def has_heatmaps(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str = DEFAULT) -> bool:
+    """Whether `heatmaps` would answer at once."""
+    return _heatmaps_key(run, content, square, classes, by) in memory()
+
+
+def _heatmaps_key(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str) -> tuple:
+    return "heatmaps", run.id, checkpoint_identity(run), content, square.shape, classes, by
+
+
+def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Report = _silent) -> "Occlusion":  # noqa: F821
     """`engine.explain.occlusion.smallest` of a picture that `content` names."""
 
     def computed() -> "Occlusion":  # noqa: F821
         return heavy("engine.explain.occlusion").smallest(model(run), square, fill, report)
 
-    return _remembered(("occlusion", run.id, checkpoint_identity(run), content, square.shape, fill), computed)
+    return remembered(_occlusion_key(run, content, square, fill), computed)
 
 
-@st.cache_resource(show_spinner=False)
-def _memory() -> OrderedDict[tuple, Any]:
-    return OrderedDict()
+def has_occlusion(run: Run, content: str, square: np.ndarray, fill: str) -> bool:
+    """Whether `occlusion` would answer at once."""
+    return _occlusion_key(run, content, square, fill) in memory()
 
 
-def _remembered(key: tuple, compute: Callable[[], Any]) -> Any:
-    """What was computed for this key, for all sessions; the least recently used goes.
-
-    Streamlit's own caches would play the progress bar back, which is drawn outside of them, and refuse to.
-    """
-    kept = _memory()
-    if key in kept:
-        with contextlib.suppress(KeyError):  # another session may be putting it out
-            kept.move_to_end(key)
-            return kept[key]
-    found = kept[key] = compute()
-    while len(kept) > _MOST:
-        with contextlib.suppress(KeyError):
-            kept.popitem(last=False)
-    return found
+def _occlusion_key(run: Run, content: str, square: np.ndarray, fill: str) -> tuple:
+    return "occlusion", run.id, checkpoint_identity(run), content, square.shape, fill
 
 
 def examples(run: Run, data: Dataset, row: Row, square: np.ndarray) -> nearest.Examples | None:

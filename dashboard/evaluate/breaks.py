@@ -14,6 +14,7 @@ from dashboard.figure import CONFIG
 from dashboard.image_urls import damaged_url
 from dashboard.work import watch
 from engine.data.datasets import dataset
+from engine.number_text import decimal, percent, signed
 from engine.robustness import measuring, store, summary
 from engine.robustness.corruptions import CORRUPTIONS
 from engine.runs import Run, runs
@@ -44,7 +45,7 @@ def what_breaks_it(scored: Scored) -> None:
     with right:
         chosen = url.choose(
             st.selectbox, "Images that break under", ranked, _CHOICE, chosen,
-            format_func=lambda name: f"{CORRUPTIONS[name].label}: {-100 * losses[name]:+.1f} points of accuracy",
+            format_func=lambda name: f"{CORRUPTIONS[name].label}: {signed(-100 * losses[name], 1)} points of accuracy",
         )  # fmt: skip
         _gallery(scored, answers, chosen)
 
@@ -53,8 +54,8 @@ def _said(document: dict, answers: store.Answers) -> None:
     error, more = document["mean_corruption_error"], document["relative_error"]
     st.markdown(f"**{words.literal(document['sentence'])}**")
     st.markdown(
-        f"Mean corruption error **{words.estimate(error, percent=True)}**: that is **{100 * more['value']:.1f} points** "
-        f"({100 * more['low']:.1f} to {100 * more['high']:.1f}) more than on the same images as they are."
+        f"Mean corruption error **{words.estimate(error, percent=True)}**: that is **{decimal(100 * more['value'], 1)} points** "
+        f"({decimal(100 * more['low'], 1)} to {decimal(100 * more['high'], 1)}) more than on the same images as they are."
     )
     whole = "all" if answers.measured >= answers.images else "a fair sample of"
     left_out = f" {answers.unread:,} could not be read as they were scored, and are left out." if answers.unread else ""
@@ -113,7 +114,7 @@ def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:
         return [
             f"breaks at severity {row.severity}",
             f"taken for {scored.classes[row.becomes]}",
-            f"truth {row.clean:.0%} to {row.broken:.0%}",
+            f"truth {percent(row.clean, 0)} to {percent(row.broken, 0)}",
         ]
 
     def source(row: Row) -> str:

@@ -9,6 +9,8 @@ from plotly.subplots import make_subplots
 
 from dashboard.figure import CLEAR, GRID, INK, SMALL, layout, plain, row_axis, short, subtitles
 from dashboard.palette import ACCENT, BAD, NEUTRAL
+from engine import number_text
+from engine.number_text import decimal, percent_estimate, signed_estimate, signed_percent
 
 ROW, _TALL_ROW = 34, 48
 _UNFADED = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
@@ -53,15 +55,8 @@ def interval_dots(
     else:
         _say(figure, rows["text"], x=1, xanchor="left", xshift=8)
         row_axis(figure, list(rows["name"]), longest)
-    figure.update_xaxes(
-        range=limits,
-        tickformat="+.0%" if difference else ".0%" if percent else ".2~f",
-        nticks=5,
-        gridcolor=GRID,
-        zeroline=difference,
-        ticks="",
-    )
-    figure.update_xaxes(zerolinecolor=NEUTRAL)
+    ticks = _difference_ticks(limits[1]) if difference else {"tickformat": ".0%" if percent else ".2~f", "nticks": 5}
+    figure.update_xaxes(range=limits, gridcolor=GRID, zeroline=difference, zerolinecolor=NEUTRAL, ticks="", **ticks)
     layout(figure, (_TALL_ROW if over else ROW) * len(rows) + 44, bottom=28, right=8 if over else right)
     if clickable:
         figure.update_layout(clickmode="event+select")
@@ -91,12 +86,21 @@ def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool, percent:
 
 def _spoken(row: "pd.core.frame.Pandas", difference: bool, percent: bool) -> str:
     if not percent:
-        return f"{plain(row.name)}<br>{row.value:.3f} ({row.low:.3f} to {row.high:.3f})<br>{plain(row.text)}"
-    sign = "+" if difference else ""
-    low, high = (f"{100 * value:{sign}.1f}" for value in (row.low, row.high))
-    tick = f"<br>expected from its class mix: {row.tick:.1%}" if hasattr(row, "tick") else ""
+        return f"{plain(row.name)}<br>{decimal(row.value)} ({decimal(row.low)} to {decimal(row.high)})<br>{plain(row.text)}"
+    tick = f"<br>expected from its class mix: {number_text.percent(row.tick)}" if hasattr(row, "tick") else ""
     more = f"<br>{plain(row.more)}" if hasattr(row, "more") else ""
-    return f"{plain(row.name)}<br>{row.value:{sign}.1%} ({low} to {high}%)<br>{plain(row.text)}{tick}{more}"
+    figures = percent_estimate(row.value, row.low, row.high)
+    if difference:
+        figures = f"{signed_estimate(100 * row.value, 100 * row.low, 100 * row.high, 1)} points"
+    return f"{plain(row.name)}<br>{figures}<br>{plain(row.text)}{tick}{more}"
+
+
+def _difference_ticks(reach: float) -> dict[str, list]:
+    """Ticks on either side of 0, which has no sign. `reach`: the end of the axis, in shares."""
+    steps = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+    step = next((step for step in steps if reach / step < 3), 0.5)
+    ticks = [place * step for place in range(-2, 3) if abs(place * step) <= reach]
+    return {"tickvals": ticks, "ticktext": [signed_percent(tick, 0 if step >= 0.01 else 1) for tick in ticks]}
 
 
 def _reach(rows: pd.DataFrame, line: float | None, difference: bool) -> list[float]:

@@ -10,6 +10,7 @@ from dashboard.figure import GRID, SMALL, layout, plain, row_axis, short
 from dashboard.palette import BAD, NEUTRAL
 from engine.data.drift import ALPHA
 from engine.data.properties import PROPERTIES
+from engine.number_text import signed
 
 _ROW = 30  # pixels
 _SMALL, _MEDIUM, _LARGE = 0.147, 0.33, 0.474  # of Cliff's delta: Romano et al. 2006
@@ -108,7 +109,8 @@ def _spoken(row: "pd.core.frame.Pandas") -> str:
     of = PROPERTIES[row.property]
     return (
         f"{of.label}: median {of.say(row.median_first)} (n={row.n_first:,}) against {of.say(row.median_second)} (n={row.n_second:,})"
-        f"<br>Cliff's delta {row.delta:+.2f} (95% interval {row.low:+.2f} to {row.high:+.2f}), {row.effect}<br>p = {row.p_holm:.2g} (Holm)"
+        f"<br>Cliff's delta {signed(row.delta, 2)} (95% interval {signed(row.low, 2)} to {signed(row.high, 2)}), "
+        f"{row.effect}<br>p = {row.p_holm:.2g} (Holm)"
     )
 
 

@@ -10,6 +10,7 @@ from dashboard.evaluate.scored import Scored
 from dashboard.gallery import Tile, gallery
 from dashboard.image_urls import preview_url, thumbnail_url
 from dashboard.lens import lens
+from dashboard.paging import page_count, page_slice
 from engine.text_output import csv_text
 
 PAGE = 60
@@ -49,8 +50,8 @@ def pictures(
     another picture than the image itself, which stays in the hover card.
     """
     what = f"{scored.run.id}-{scored.split}-{of}"
-    number = url.turn(max(1, -(-len(rows) // most)), what, page)
-    shown = rows.iloc[(number - 1) * most : number * most]
+    number = url.turn(page_count(len(rows), most), what, page)
+    shown = rows.iloc[page_slice(number, len(rows), most)]
     tiles = [_tile(scored, row, notes or usual, source) for row in shown.itertuples()]
     picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, of=what, empty=empty)
     if tiles:

@@ -145,7 +145,7 @@ def crossed(scored: Scored, rows: str, columns: str, others: Mapping[str, Run]) 
 def _against_truth(answers: Scored, scored: Scored, true_rows: bool) -> Axes:
     """The axes of a run against the truth; another run than the page's is named wherever its answers are spoken of."""
     own = answers.run.id == scored.run.id
-    predicted, by = ("predicted", "") if own else (f"predicted by {answers.run.id}", f" by {answers.run.id}")
+    predicted, by = ("predicted", "") if own else (answers.run.id, f" by {answers.run.id}")
     whose = "answers" if own else f"that {answers.run.id} calls"
     same = ("", f" recognised{by}", "")
     if true_rows:

@@ -19,6 +19,7 @@ from engine.data.properties import PROPERTIES
 from engine.errors import UserError
 from engine.evaluation import slices
 from engine.evaluation.slices import Answered
+from engine.number_text import percent, percent_range, signed
 
 _WORST, _EXPLORE = "worst", "explore"
 _SUPPORTS = (20, 50, 100)
@@ -129,7 +130,7 @@ def _chart(found: pd.DataFrame, place: int) -> None:
     })  # fmt: skip
     if many:
         alone = zip(found["low"], found["high"], strict=True)
-        rows["more"] = [f"this slice alone: {100 * low:.1f} to {100 * high:.1f}%" for low, high in alone]
+        rows["more"] = [f"this slice alone: {percent_range(low, high)}" for low, high in alone]
     st.plotly_chart(
         interval_dots(rows, clickable=True, chosen=place, longest=46, over=True),
         config=CONFIG,
@@ -142,12 +143,15 @@ def _chart(found: pd.DataFrame, place: int) -> None:
         st.caption(_METHOD)
         shown = {"words": "slice", "n": "images", "wrong": "wrong", "error": "error rate", "expected": "expected", "excess": "excess errors",
                  "p": "p (this slice alone)", "p_holm": "p (Holm)"}  # fmt: skip
+        table = found[[name for name in shown if name in found]].rename(columns=shown)
+        # Streamlit's own formats would write a negative number with a hyphen; columns still sort by value.
+        formats = {
+            "images": "{:,}".format, "wrong": "{:,}".format, "error rate": percent, "expected": percent,
+            "excess errors": lambda number: signed(number, 1), "p (this slice alone)": "{:.2g}".format, "p (Holm)": "{:.2g}".format,
+        }  # fmt: skip
         st.dataframe(
-            found[[name for name in shown if name in found]].rename(columns=shown), hide_index=True, width="stretch",
-            column_config={name: st.column_config.NumberColumn(format="%.3f") for name in ("error rate", "expected")}
-            | {"excess errors": st.column_config.NumberColumn(format="%.1f")}
-            | {name: st.column_config.NumberColumn(format="%.2g") for name in ("p (this slice alone)", "p (Holm)")},
-        )  # fmt: skip
+            table.style.format({name: say for name, say in formats.items() if name in table}), hide_index=True, width="stretch"
+        )
 
 
 def _legend(many: bool, red: bool) -> str:
@@ -165,8 +169,8 @@ def _pictures(scored: Scored, of: Answered, chosen: pd.Series) -> None:
     wanted = chosen["filter"]
     rows = slices.members(of, wanted)
     alone = ", 95% interval of this slice alone" if "p_holm" in chosen else ""
-    said = f"{chosen['error']:.1%} wrong ({100 * chosen['low']:.1f} to {chosen['high']:.1%}{alone}), "
-    said += f"{chosen['expected']:.1%} expected from its class mix"
+    interval = percent_range(chosen["low"], chosen["high"])
+    said = f"{percent(chosen['error'])} wrong ({interval}{alone}), {percent(chosen['expected'])} expected from its class mix"
     text, link = st.columns([8, 3], vertical_alignment="center")
     text.markdown(
         f"**{words.literal(words.plain(chosen['words']))}**: {chosen['wrong']:,} of {chosen['n']:,} images, {said}.{_elsewhere(scored, wanted)}"
@@ -205,7 +209,8 @@ def _elsewhere(scored: Scored, wanted: Filter) -> str:
         return ""
     if not there["n"]:
         return f" No {other} image is in it."
-    return f" On {other}: {there['wrong']:,} of {there['n']:,}, {there['error']:.1%} wrong, {there['expected']:.1%} expected from its class mix."
+    rates = f"{percent(there['error'])} wrong, {percent(there['expected'])} expected from its class mix"
+    return f" On {other}: {there['wrong']:,} of {there['n']:,}, {rates}."
 
 
 _OPENED = "slice-opened"

@@ -6,14 +6,16 @@ import streamlit as st
 
 from dashboard import url
 from dashboard.explore.asked import Asked
-from dashboard.explore.detail import open_detail, to_open
+from dashboard.explore.detail import open_detail
 from dashboard.explore.facts import LINES, tile
 from dashboard.explore.nothing import nothing_matches
 from dashboard.explore.selected import selected_images
 from dashboard.gallery import NOTES, SIZES, gallery
 from dashboard.page_part import page_part
+from dashboard.paging import page_count, page_slice
 from dashboard.widgets import popover, show
 from engine.data.properties import PROPERTIES
+from engine.data.view import View
 
 PAGE = 60
 KEY = "explore"
@@ -47,23 +49,34 @@ def browser(asked: Asked) -> None:
     if not len(view):
         nothing_matches(asked)
         return
-    ids = view.page(number, PAGE, order.by, order.descending).tolist()
+    ids = page_ids(view, number, order)
     rows = data.catalog.rows(ids)
-    first = (number - 1) * PAGE + 1
+    first = page_slice(number, len(view), PAGE).start + 1
     picked = gallery(
         [tile(data, rows[image], asked.colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
         of=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
     )  # fmt: skip
-    if (opened := to_open(picked.opened)) is not None:
-        open_detail(data, wanted, order.by, order.descending, opened, asked.colours)
+    if picked.opened is not None:
+        open_detail(data, wanted, order.by, order.descending, picked.opened, asked.colours)
+
+
+def page_ids(view: View, number: int, order: Order) -> list[int]:
+    """The images on a page, in their order."""
+    place = page_slice(number, len(view), PAGE)
+    ids = view.page(number, PAGE, order.by, order.descending).tolist()
+    if place.stop > place.start + PAGE:  # the last page takes the few that are left over
+        ids += view.page(number + 1, PAGE, order.by, order.descending).tolist()
+    return ids
 
 
 def _turner(n: int, of: str) -> int:
     """The page, and which of the images are on it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="turner"):
-        number = url.turn(-(-n // PAGE), of)
-        if n > PAGE:
-            st.caption(f"{(number - 1) * PAGE + 1:,} to {min(number * PAGE, n):,} of {n:,}", width="content")
+        pages = page_count(n, PAGE)
+        number = url.turn(pages, of)
+        if pages > 1:
+            place = page_slice(number, n, PAGE)
+            st.caption(f"{place.start + 1:,} to {place.stop:,} of {n:,}", width="content")
     return number
 
 

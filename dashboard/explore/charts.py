@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from dashboard.figure import CLEAR, GRID, SMALL, layout, plain, row_axis, short, subtitles
 from dashboard.palette import ACCENT, NEUTRAL
 from engine.data.layouts import SPLITS
+from engine.number_text import percent
 
 NAMED_SIZES = 3
 _FAINT = 0.28
@@ -37,8 +38,9 @@ def class_bars(counts: pd.DataFrame, splits: pd.DataFrame, colours: Mapping[str,
     top = max((table.to_numpy().max(initial=0) for table in shares), default=0)
     for column, split in enumerate(splits, start=1):
         values = [table[split] for table in (shares if share else (every, left))]
-        reach = 1.55 * max(top if share else every[split].max(), 1e-9)
-        texts = _bar_texts(left[split], shares[1][split] if share else None)
+        texts = _share_texts(shares[1][split]) if share else _count_texts(left[split], every[split])
+        # The longest bar stands beside its own label.
+        reach = (1.3 + 0.05 * max(map(len, texts), default=5)) * max(top if share else every[split].max(), 1e-9)
         traces = _row_bars(names, split, values, texts, [colours.get(name, NEUTRAL) for name in names], reach)
         _say(
             traces[-1],
@@ -129,11 +131,13 @@ def _table(counts: pd.DataFrame, column: str, names: Sequence[str], splits: Sequ
 def _row_bars(
     names: Sequence[str], split: str, values: Sequence[pd.Series], texts: list[str], tints: list[str], reach: float
 ) -> list[go.Bar]:
-    """Return the faint bars of all, the solid ones of what matches, and the unseen targets that hear clicks."""
+    """Return the faint bars of all, the solid ones of what matches, their labels, and the unseen targets that hear clicks."""
     places, (every, left) = list(range(len(names))), values
     common = {"y": places, "orientation": "h", "width": 0.62}
-    faint = go.Bar(
-        **common, x=list(every), marker={"color": tints, "opacity": _FAINT, "cornerradius": 3}, text=texts,
+    faint = go.Bar(**common, x=list(every), marker={"color": tints, "opacity": _FAINT, "cornerradius": 3}, hoverinfo="skip")
+    # Behind the longer of the two: as a share of what matches, the solid bar may be longer than the faint one.
+    labels = go.Bar(
+        **common, x=[max(pair) for pair in zip(every, left, strict=True)], marker={"color": CLEAR, "line": {"width": 0}}, text=texts,
         textposition="outside", textfont={"size": SMALL}, cliponaxis=False, hoverinfo="skip",
     )  # fmt: skip
     solid = go.Bar(**common, x=list(left), marker={"color": tints, "cornerradius": 3}, hoverinfo="skip")
@@ -144,21 +148,26 @@ def _row_bars(
         # A selection must not fade the rest: what is chosen shows in what matches.
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
-    return [faint, solid, target]
+    return [faint, labels, solid, target]
 
 
 def _say(trace: go.Bar, sentences: list[str]) -> None:
     trace.update(hovertext=sentences, hovertemplate="%{hovertext}<extra></extra>")
 
 
-def _bar_texts(left: pd.Series, shares: pd.Series | None) -> list[str]:
-    return [f"{n:,}" for n in left] if shares is None else [f"{100 * share:.1f}%" for share in shares]
+def _count_texts(left: pd.Series, every: pd.Series) -> list[str]:
+    """Return what matches; where nothing does, of how many: the eye would read the faint bar beside a bare 0."""
+    return [f"{some:,}" if some or not n else f"0 of {n:,}" for some, n in zip(left, every, strict=True)]
+
+
+def _share_texts(shares: pd.Series) -> list[str]:
+    return [percent(share) for share in shares]
 
 
 def _sentence(name: str, split: str, some: int, n: int, total: int) -> str:
     """Return what a row says: "sea, train: 12 of 1,404 images match (16.0% of train)"."""
     said = images(n) if some == n else f"{some:,} of {images(n)} match"
-    return f"{plain(name)}, {split}: {said} ({100 * n / max(total, 1):.1f}% of {split})"
+    return f"{plain(name)}, {split}: {said} ({percent(n / max(total, 1))} of {split})"
 
 
 def _of(some: int, n: int) -> str:

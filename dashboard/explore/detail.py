@@ -1,7 +1,7 @@
 """One image in detail: the whole picture, its facts and where they lie in its class, copies of it; arrow keys walk on."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import streamlit as st
@@ -11,36 +11,31 @@ from dashboard.explore.facts import standing, value_of
 from dashboard.explore.histogram import histogram_svg
 from dashboard.image_urls import image_url
 from dashboard.similar import similar
+from dashboard.walk import walk
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
 
 _IMAGE = "detail-image"
-_NEXT = "detail-next"
 _BINS = 36
 _COLUMNS = 2
 
 
-def open_next(image: int) -> None:
-    """Open the image when the page is drawn next: a dialog cannot open another."""
-    st.session_state[_NEXT] = image
+def open_detail(
+    data: Dataset, wanted: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str],
+    on_close: Callable[[], None] | None = None,
+) -> None:  # fmt: skip
+    """Open the dialog on an image; the arrow keys walk through what the filter leaves, in the gallery's order.
 
-
-def to_open(opened: int | None) -> int | None:
-    """The image that was opened in this rerun, or was waiting to be."""
-    waiting = st.session_state.pop(_NEXT, None)
-    return opened if opened is not None else waiting
-
-
-def open_detail(data: Dataset, wanted: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str]) -> None:
-    """Open the dialog on an image; the arrow keys walk through what the filter leaves, in the gallery's order."""
+    `on_close`: is called when the person closes it, before the page is drawn anew.
+    """
     st.session_state[_IMAGE] = image
-    _dialog(data, wanted, by, descending, colours)
+    dialog = st.dialog("Image", width="large", on_dismiss=on_close or "ignore")
+    dialog(_detail)(data, wanted, by, descending, colours)
 
 
-@st.dialog("Image", width="large")
-def _dialog(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
+def _detail(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
     row = data.catalog.get(st.session_state[_IMAGE])
     if row is None:
         st.info("This image is not in the catalog any more.", icon=":material/hide_image:")
@@ -64,18 +59,17 @@ def _walk(data: Dataset, wanted: Filter, by: str, descending: bool, row: Row) ->
     """The image's place among those that match, and the ways to its neighbours."""
     view = data.catalog.view(wanted)
     place = view.place(row.id, by, descending)
-    text, before, after = st.columns([6, 1.2, 1.2], vertical_alignment="center")
+    text, ways = st.columns([6, 2.6], vertical_alignment="center")
     name = words.literal(words.plain(row.class_name or "unlabelled"))
     text.markdown(
         f"**{name}** in {row.split or 'no split'}" + ("" if place is None else f" :gray[{place + 1:,} of {len(view):,}]")
     )
 
-    def move(step: int) -> None:
-        st.session_state[_IMAGE] = int(view.page(place + step + 1, 1, by, descending)[0])
+    def move(to: int) -> None:
+        st.session_state[_IMAGE] = int(view.page(to + 1, 1, by, descending)[0])
 
-    first, last = place in (None, 0), place in (None, len(view) - 1)
-    before.button("Previous", on_click=move, args=(-1,), disabled=first, width="stretch", shortcut="Left", key="detail-before")
-    after.button("Next", on_click=move, args=(1,), disabled=last, width="stretch", shortcut="Right", key="detail-after")
+    with ways:
+        walk("detail-walk", place, len(view), move)
 
 
 def _picture(data: Dataset, row: Row) -> None:

@@ -1,6 +1,6 @@
 """Do train and test differ? Each property of one split against another, by a test and by the size of the difference."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -16,6 +16,7 @@ from engine.data.drift import ALPHA
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 from engine.data.properties import PROPERTIES
+from engine.number_text import MINUS, decimal
 
 _BINS = 40
 _COLUMNS = {
@@ -48,7 +49,7 @@ def do_splits_differ(asked: Asked) -> None:
     if inside:
         chart(drift_grid(found, b), "drift-grid", _pick_cell)
         st.caption(
-            f"Cliff's delta where a difference matters: + higher in {b}, - lower. The strongest on top, of the largest classes."
+            f"Cliff's delta where a difference matters: + higher in {b}, {MINUS} lower. The strongest on top, of the largest classes."
         )
     else:
         chart(drift_dots(found, a, b), "drift", _pick_property)
@@ -106,15 +107,18 @@ def _numbers(found: pd.DataFrame, a: str, b: str) -> None:
         names = {name: title.format(a=a, b=b) for name, title in _COLUMNS.items()}
         inside = {"class": "class"} if found["class"].any() else {}
         table = found.assign(property=[PROPERTIES[name].label for name in found["property"]])
-        st.dataframe(
-            table[[*inside, *names]].rename(columns=names), hide_index=True, width="stretch", column_config=_formats(names)
-        )
+        shown = table[[*inside, *names]].rename(columns=names)
+        st.dataframe(shown.style.format(_formats(names)), hide_index=True, width="stretch")
         st.caption(_METHOD)
 
 
-def _formats(names: dict[str, str]) -> dict[str, object]:
-    figures = {"delta": "%.3f", "ks": "%.3f", "p_holm": "%.2g", "median_a": "%.4g", "median_b": "%.4g"}
-    return {names[name]: st.column_config.NumberColumn(format=how) for name, how in figures.items()}
+def _formats(names: dict[str, str]) -> dict[str, Callable[[float], str]]:
+    """How each column reads. Not by Streamlit's own formats, which write a negative number with a hyphen; columns still sort by value."""
+    figures: dict[str, Callable[[float], str]] = {
+        "n_a": "{:,}".format, "n_b": "{:,}".format, "median_a": "{:,.4g}".format, "median_b": "{:,.4g}".format, "delta": decimal,
+        "ks": decimal, "p_holm": "{:.2g}".format,
+    }  # fmt: skip
+    return {names[name]: say for name, say in figures.items()}
 
 
 def _pick_property(clicked: Sequence[str]) -> None:

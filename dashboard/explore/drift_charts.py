@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from dashboard.figure import GRID, INK, SMALL, layout, plain, row_axis
 from dashboard.palette import ACCENT, BAD, NEUTRAL
 from engine.data.properties import PROPERTIES, Property
+from engine.number_text import signed
 
 # Cliff's delta: Romano et al. 2006, as `engine.data.drift` words it.
 _NEGLIGIBLE = 0.147
@@ -141,7 +142,7 @@ def _bands(figure: go.Figure, reach: float) -> None:
 
 
 def _cell(value: float) -> str:
-    return "" if np.isnan(value) or abs(value) < _NEGLIGIBLE else f"{value:+.2f}"
+    return "" if np.isnan(value) or abs(value) < _NEGLIGIBLE else signed(value, 2)
 
 
 def _spoken(row: "pd.core.frame.Pandas", a: str, b: str) -> str:

@@ -1,8 +1,10 @@
 """How does it look? A property's distribution in each class, and the mean image of each class."""
 
+import time
+
 import streamlit as st
 
-from dashboard import url
+from dashboard import url, words
 from dashboard.explore import conditions
 from dashboard.explore.asked import Asked
 from dashboard.explore.counts import LARGEST, SMALLEST
@@ -10,7 +12,7 @@ from dashboard.explore.place import chart
 from dashboard.explore.spreads import RIDGES_UP_TO, intervals, ridges
 from dashboard.gallery import Tile, gallery
 from dashboard.image_urls import mean_url
-from engine.data.averages import SAMPLE
+from engine.data.averages import SAMPLE, is_made
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.properties import MEASURED, PROPERTIES
@@ -18,6 +20,9 @@ from engine.data.properties import MEASURED, PROPERTIES
 _BINS = 48
 _FIRST = 12  # mean images; each of the others is asked for
 _MEANS = "means-shown"
+_MADE = "means-made"
+_POLL = 1.0  # seconds
+_LONGEST = 300.0  # seconds
 
 
 def how_does_it_look(asked: Asked) -> None:
@@ -64,6 +69,7 @@ def mean_images(asked: Asked) -> None:
     shown = counts.head(most)
     numbers = asked.data.catalog.columns().codes
     tiles = [_mean_tile(asked, name, numbers[name], n) for name, n in zip(shown["class"], shown["n"], strict=True)]
+    _say_how_far(asked.data, list(shown["class"]))
     gallery(
         tiles, key="means", size="M", label="Mean image of each class", on_open=lambda number: _pick_number(asked.data, number)
     )
@@ -71,6 +77,30 @@ def mean_images(asked: Asked) -> None:
         st.button(
             f"Show more of {len(counts):,}", key="more-means", on_click=lambda: st.session_state.update({_MEANS: most + _FIRST})
         )
+
+
+def _say_how_far(data: Dataset, names: list[str]) -> None:
+    """While mean images are being made, how many there are and how long the others take; looked at every second until all are there."""
+    place = (data.name, data.catalog.generation(), len(names))
+    if st.session_state.get(_MADE) == place:
+        return
+    began, before = time.monotonic(), sum(is_made(data, name) for name in names)
+    if before == len(names):
+        st.session_state[_MADE] = place
+        return
+
+    @st.fragment(run_every=_POLL)
+    def progress() -> None:
+        made = sum(is_made(data, name) for name in names)
+        # Pictures that cannot be read leave a class without a mean image that is kept: then this ends by itself.
+        if made == len(names) or time.monotonic() - began > _LONGEST:
+            st.session_state[_MADE] = place
+            st.rerun()
+        spent = time.monotonic() - began
+        left = f", about {words.duration(spent / (made - before) * (len(names) - made))} left" if made > before else ""
+        st.progress(made / len(names), text=f"Computing the mean images: {made:,} of {len(names):,}{left}")
+
+    progress()
 
 
 def _mean_tile(asked: Asked, name: str, number: int, n: int) -> Tile:

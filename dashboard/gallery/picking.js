@@ -179,7 +179,10 @@ function drag(grid, down) {
   })
   on("pointerup", () => {
     finish()
-    if (boxes) report(grid)
+    if (!boxes) return
+    report(grid)
+    // A rectangle that began in a gap leaves the focus elsewhere, and Escape would not be heard here.
+    if (!grid.root.activeElement) tilesOf(grid).find(tile => tile.tabIndex === 0)?.focus({ preventScroll: true })
   })
   on("pointercancel", () => {
     finish()

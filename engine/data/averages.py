@@ -2,12 +2,13 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.loading import decoded_batches
@@ -32,15 +33,29 @@ class MeanImage:
 
 def mean_image(data: Dataset, class_name: str, splits: tuple[str, ...] = ("train",)) -> MeanImage | None:
     """The mean image of a class, from the cache or from up to SAMPLE images drawn by seed; None where none can be read."""
+    rows, total = _sample(data, class_name, splits)
+    kept = _kept(_file(rows), [row.file(data.root) for row in rows])
+    return MeanImage(*kept, total) if kept else None
+
+
+def is_made(data: Dataset, class_name: str, splits: tuple[str, ...] = ("train",)) -> bool:
+    """Whether `mean_image` would answer at once."""
+    return _file(_sample(data, class_name, splits)[0]).is_file()
+
+
+def _sample(data: Dataset, class_name: str, splits: tuple[str, ...]) -> tuple[list[Row], int]:
+    """The images that are averaged, and how many the class has."""
     ids = data.catalog.view(Filter(splits, (class_name,))).ids()
     if len(ids) > SAMPLE:
         chosen = np.sort(np.random.default_rng(_SEED).choice(ids, SAMPLE, replace=False))
     else:
         chosen = ids
-    rows = list(data.catalog.rows(chosen.tolist()).values())
+    return list(data.catalog.rows(chosen.tolist()).values()), len(ids)
+
+
+def _file(rows: Sequence[Row]) -> Path:
     key = hashlib.blake2b("\n".join([str(SIZE), *sorted(row.hash for row in rows)]).encode(), digest_size=12).hexdigest()
-    kept = _kept(cache_dir("averages") / f"{key}.npz", [row.file(data.root) for row in rows])
-    return MeanImage(*kept, len(ids)) if kept else None
+    return cache_dir("averages") / f"{key}.npz"
 
 
 def prepare(data: Dataset, progress: Callable[[int, int], None] = lambda done, total: None) -> None:

@@ -20,6 +20,7 @@ from engine.evaluation.coverage import Kept
 from engine.memo import unless_changed
 from engine.metrics import Estimate
 from engine.neighbours import Index
+from engine.number_text import percent_estimate
 from engine.predictions import read_predictions
 from engine.runs import Run, runs
 
@@ -282,4 +283,4 @@ def _sets(sets: Conformal | None) -> str:
 
 
 def _share(score: Estimate) -> str:
-    return f"{score.value:.1%} ({100 * score.low:.1f} to {score.high:.1%})"
+    return percent_estimate(score.value, score.low, score.high)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from engine import metrics, score_text
+from engine.number_text import percent_estimate
 from engine.report import svg
 from engine.report.facts import Facts
 from engine.text_output import utc_date
@@ -61,7 +62,7 @@ def _head(facts: Facts) -> str:
 
 
 def _percent(score: dict) -> str:
-    return f"{score['value']:.1%} ({100 * score['low']:.1f} to {score['high']:.1%})"
+    return percent_estimate(score["value"], score["low"], score["high"])
 
 
 def _confusions(facts: Facts) -> str:

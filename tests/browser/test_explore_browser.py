@@ -131,3 +131,63 @@ def test_the_table_of_what_matches_is_a_file(tab, demo):
     lines = answer.text().splitlines()
     assert lines[0].startswith("path,class,split,state,width,height,bytes,brightness")
     assert [line.split(",")[0] for line in lines[1:]] == [row.path for row in demo.catalog.page(wanted, by="path")]
+
+
+def test_quick_presses_of_an_arrow_key_all_count(tab, demo):
+    tab.open("explore", "?filter=split_test")
+    tab.tiles("explore").first.click()
+    dialog = tab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 of 240")
+    for _ in range(7):
+        tab.page.keyboard.press("ArrowRight")
+    expect(dialog).to_contain_text("8 of 240")
+    for _ in range(20):
+        tab.page.keyboard.press("ArrowLeft")
+    expect(dialog).to_contain_text("1 of 240")
+    expect(dialog.get_by_role("button", name="Previous")).to_be_disabled()
+
+
+def test_sixteen_at_random_are_walked_among_themselves_and_come_back(tab, demo):
+    tab.open("explore", "?dataset=demo")
+    tab.page.get_by_role("button", name="16 at random").click()
+    expect(tab.tiles("sixteen-grid")).to_have_count(16)
+    drawn = tab.ids("sixteen-grid")
+    dialog = tab.page.get_by_role("dialog")
+    box = dialog.bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 900, "all sixteen are seen at once"
+    tab.tiles("sixteen-grid").nth(3).click()
+    expect(dialog).to_contain_text("4 of 16")
+    tab.settled().page.keyboard.press("ArrowRight")
+    expect(dialog).to_contain_text("5 of 16")
+    expect(dialog).to_contain_text(demo.catalog.get(drawn[4]).path)
+    tab.settled().page.keyboard.press("Escape")
+    expect(tab.tiles("sixteen-grid")).to_have_count(16)
+    assert tab.ids("sixteen-grid") == drawn
+    tab.settled().page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", ["What is alike?", "Do train and test differ?"])
+def test_on_a_phone_the_open_question_is_in_sight(open_tab, demo, name):
+    question = {"What is alike?": "alike", "Do train and test differ?": "differ"}[name]
+    tab = open_tab(width=390, height=844, touch=True)
+    tab.open("explore", f"?dataset=demo&question={question}")
+    tab.page.wait_for_function(
+        "() => { const tab = document.querySelector('[role=tab][aria-selected=true]').getBoundingClientRect(); "
+        "return tab.left >= 0 && tab.right <= innerWidth }"
+    )
+    assert tab.width() <= 390
+
+
+def test_escape_ends_a_selection_whose_rectangle_began_in_a_gap(tab, demo):
+    tab.open("explore", "?dataset=demo")
+    tab.painted("explore")
+    second = tab.tiles("explore").nth(1).bounding_box()
+    tab.page.mouse.move(second["x"] - 5, second["y"] + 40)
+    tab.page.mouse.down()
+    for across in (30, 80):
+        tab.page.mouse.move(second["x"] + across, second["y"] + 60)
+    tab.page.mouse.up()
+    expect(tab.page.get_by_role("button", name="1 selected")).to_be_visible()
+    tab.settled().page.keyboard.press("Escape")
+    expect(tab.page.get_by_role("button", name="1 selected")).to_have_count(0)

@@ -17,9 +17,10 @@ from dashboard.evaluate.pictures import PAGE as CELL_PAGE
 from dashboard.evaluate.pictures import SORTS
 from dashboard.evaluate.questions import QUESTIONS as EVALUATE
 from dashboard.explore.browser import _ORDERS as ORDERS
-from dashboard.explore.browser import PAGE
+from dashboard.explore.browser import Order, page_ids
 from dashboard.explore.conditions import chips
 from dashboard.explore.questions import QUESTIONS as EXPLORE
+from dashboard.paging import page_slice
 from dashboard.train_options import from_text
 from engine import pipelines
 from engine.audit import found as audit_of
@@ -111,9 +112,8 @@ def _explore(query: Query) -> Iterator[tuple[str, object]]:
         yield r"says:[\d,]+ of [\d,]+ images match", sentence
     yield "chips:Conditions: a click removes one", [chip.label for chip in chips(wanted)]
     by = query.get("order", "mixed")
-    order = "id" if by == "mixed" else by.removesuffix("-")
-    page = int(query.get("page", 1))
-    yield "tiles:explore", data.catalog.view(wanted).page(page, PAGE, order, by.endswith("-")).tolist() if n else []
+    order = Order("id" if by == "mixed" else by.removesuffix("-"), by.endswith("-"))
+    yield "tiles:explore", page_ids(data.catalog.view(wanted), int(query.get("page", 1)), order) if n else []
 
 
 def _evaluate(query: Query) -> Iterator[tuple[str, object]]:
@@ -135,7 +135,7 @@ def _evaluate(query: Query) -> Iterator[tuple[str, object]]:
 def _page(rows: pd.DataFrame, order: str, page: int) -> list[int]:
     column, ascending = SORTS[order]
     rows = rows.sort_values(column, ascending=ascending, kind="stable")
-    return rows["image_id"].iloc[(page - 1) * CELL_PAGE : page * CELL_PAGE].tolist()
+    return rows["image_id"].iloc[page_slice(page, len(rows), CELL_PAGE)].tolist()
 
 
 def _clean(query: Query) -> Iterator[tuple[str, object]]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from dashboard.evaluate.dots import interval_dots, score_intervals
 from dashboard.evaluate.trust_charts import reliability_diagram
@@ -37,6 +38,22 @@ def test_differences_are_coloured_by_their_sign_where_the_interval_leaves_out_no
     dots = [trace for trace in figure.data if trace.mode == "markers"][0]
     assert len(set(dots.marker.color)) == 3
     assert figure.layout.xaxis.range[0] == -figure.layout.xaxis.range[1]
+    assert figure.layout.xaxis.ticktext == ("−20%", "0%", "+20%"), "zero has no sign, a negative number has the minus sign"
+    assert dots.hovertext[1] == "b<br>−10.0 (−20.0 to −5.0) points<br>"
+
+
+@pytest.mark.parametrize(
+    ("reach", "texts"),
+    [
+        (0.012, ["−1.0%", "−0.5%", "0.0%", "+0.5%", "+1.0%"]), (0.05, ["−4%", "−2%", "0%", "+2%", "+4%"]),
+        (1.0, ["−100%", "−50%", "0%", "+50%", "+100%"]),
+    ],
+)  # fmt: skip
+def test_a_difference_s_axis_has_signs_on_both_sides_and_none_in_the_middle(reach, texts):
+    rows = pd.DataFrame({"name": ["a"], "value": [0.0], "low": [-reach / 1.06], "high": [reach / 1.06], "text": ""})
+    axis = interval_dots(rows, difference=True).layout.xaxis
+    assert list(axis.ticktext) == texts
+    assert axis.tickvals[len(texts) // 2] == 0
 
 
 def test_an_area_under_a_curve_is_a_score_and_not_a_percentage():

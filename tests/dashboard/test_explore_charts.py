@@ -25,39 +25,42 @@ def splits(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def panels(figure):
-    """For each split: all images, those that match, and the click targets."""
-    return [figure.data[i : i + 3] for i in range(0, len(figure.data), 3)]
+    """For each split: all images, the labels, those that match, and the click targets."""
+    return [figure.data[i : i + 4] for i in range(0, len(figure.data), 4)]
 
 
 def test_class_bars_have_a_column_a_split_in_the_usual_order():
     train, test = panels(class_bars(counts(), splits(counts()), SCENES))
-    assert [list(bars.x) for bars in train[:2]] == [[30, 10, 0], [30, 2, 0]]
-    assert [list(bars.x) for bars in test[:2]] == [[4, 0, 1], [4, 0, 0]]
-    assert train[0].text == ("30", "2", "0")
-    assert list(train[1].marker.color) == [SCENES["sea"], SCENES["forest"], NEUTRAL]
+    assert [list(bars.x) for bars in train[:3:2]] == [[30, 10, 0], [30, 2, 0]]
+    assert [list(bars.x) for bars in test[:3:2]] == [[4, 0, 1], [4, 0, 0]]
+    assert train[1].text == ("30", "2", "0")
+    assert test[1].text == ("4", "0", "0 of 1"), "beside the faint bar of all, a bare 0 would be read as its length"
+    assert list(train[2].marker.color) == [SCENES["sea"], SCENES["forest"], NEUTRAL]
     titles = [note.text for note in class_bars(counts(), splits(counts()), SCENES).layout.annotations]
     assert titles == ["train<br>32 of 40", "test<br>4 of 5"]
 
 
 def test_class_shares_are_of_what_matches_in_their_split():
     train, test = panels(class_bars(counts(), splits(counts()), SCENES, share=True))
-    assert train[0].text == ("93.8%", "6.2%", "0.0%")
-    assert test[0].text == ("100.0%", "0.0%", "0.0%")
+    assert train[1].text == ("93.8%", "6.2%", "0.0%")
+    assert test[1].text == ("100.0%", "0.0%", "0.0%")
+    for faint, label, solid, _ in (train, test):
+        assert all(end == max(pair) for end, *pair in zip(label.x, faint.x, solid.x, strict=True)), "no bar covers its label"
 
 
 def test_where_not_all_classes_are_drawn_a_column_still_says_what_its_split_holds():
     every = pd.DataFrame({"split": ["train", "test"], "n": [400, 50], "matching": [320, 40]})
     figure = class_bars(counts(), every, SCENES, share=True)
     assert [note.text for note in figure.layout.annotations] == ["train<br>320 of 400", "test<br>40 of 50"]
-    assert panels(figure)[0][0].text == ("9.4%", "0.6%", "0.0%")
+    assert panels(figure)[0][1].text == ("9.4%", "0.6%", "0.0%")
 
 
 def test_a_click_anywhere_in_a_row_means_its_class_and_split():
     figure = class_bars(counts(), splits(counts()), SCENES)
-    for _, _, target in panels(figure):
+    for *_, target in panels(figure):
         assert len(set(target.x)) == 1 and target.width == 1.0
-    assert list(panels(figure)[1][2].customdata) == [["sea", "test"], ["forest", "test"], ["tram", "test"]]
-    assert panels(figure)[0][2].hovertext[1] == "forest, train: 2 of 10 images match (25.0% of train)"
+    assert list(panels(figure)[1][3].customdata) == [["sea", "test"], ["forest", "test"], ["tram", "test"]]
+    assert panels(figure)[0][3].hovertext[1] == "forest, train: 2 of 10 images match (25.0% of train)"
 
 
 def test_two_long_names_that_look_alike_keep_rows_of_their_own():

@@ -148,7 +148,7 @@ def test_where_the_matrix_shows_another_run_the_page_speaks_of_that_one(tab, cop
     tab.open("evaluate", run=copied.id, rows="truth", columns=other.id)
     text = tab.text.replace("\\", "")
     assert f"fast-77**: **{wrong} of {n} test images** are wrong" in text
-    assert tab.data("matrix")["axes"] == ["↓ true", "predicted by fast-77 →"]
+    assert tab.data("matrix")["axes"] == ["↓ true", "fast-77 →"]
     assert f"**{wrong}** images with a wrong answer of fast-77" in text
     assert "Class by class: fast-77" in text
     recalls = metrics.per_class(matrix, other.classes)["recall"]

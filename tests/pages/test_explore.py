@@ -61,7 +61,7 @@ def test_charts_and_gallery_follow_the_filter_of_the_address(scenes):
 def columns(tab: Tab) -> tuple[list, list]:
     """The bars of what matches, and the targets, a column each."""
     traces = tab.figure("counts")["data"]
-    return traces[1::3], traces[2::3]
+    return traces[2::4], traces[3::4]
 
 
 def test_each_widget_of_the_bar_writes_the_filter_into_the_address(scenes):
@@ -188,7 +188,7 @@ def test_of_very_many_classes_the_largest_the_smallest_and_the_chosen_are_drawn(
     chosen = data.classes[250]
     tab = look(Filter(classes=(chosen,)), dataset="many")
     totals = data.catalog.counts().groupby("class")["n"].sum()
-    drawn = [name for name, _ in tab.figure("counts")["data"][2]["customdata"]]
+    drawn = [name for name, _ in tab.figure("counts")["data"][3]["customdata"]]
     assert drawn[0] == chosen and len(drawn) == len(set(drawn)) <= 41
     assert totals[drawn[1]] == totals.max() and totals[drawn[-1]] == totals.min()
     assert f"{500 - len(drawn)} between them are not drawn." in tab.text

@@ -1,20 +1,25 @@
 """The lens on one image, drawn by itself: what it shows, and what it says where the picture is not what was scored."""
 
+import re
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import cached
 from engine.data.datasets import dataset
 from engine.data.images import load_square
 from engine.explain.cam import heatmaps
 from engine.model import load
 
 _SCRIPT = """
+import streamlit as st
 from dashboard.lens import lens
 from engine.runs import run
 
 found = run({run_id!r})
-lens(found, found.predictions("test"), {place})
+lens(found, found.predictions("test"), st.session_state.get("place", {place}))
 """
 
 
@@ -25,8 +30,19 @@ def opened(run, place=0):
     return at
 
 
+@dataclass(frozen=True)
+class Picture:
+    url: str
+    caption: str
+    faint: bool
+
+
 def pictures(at):
-    return [image for element in at.get("imgs") or at.image for image in element.proto.imgs]
+    """The pictures of the dialog with their captions, as they stand in the page."""
+    bodies = [element.proto.body for element in at.get("html") if element.proto.body.startswith("<figure")]
+    found = [re.search(r'<img src="([^"]+)" alt="([^"]*)".*<figcaption[^>]*>(.*)</figcaption>', body) for body in bodies]
+    assert all(match[2] == match[3] for match in found)
+    return [Picture(match[1], match[3], "opacity:0.25" in body) for match, body in zip(found, bodies, strict=True)]
 
 
 def seen(run, row):
@@ -61,15 +77,45 @@ def test_another_class_and_a_method_without_classes_can_be_chosen(trained):
     at.selectbox(key="lens-class-1-list").set_value(other).run()
     assert pictures(at)[2].caption.endswith(f"speaks for {trained.classes[other]}")
     at.selectbox(key="lens-method-list").set_value("eigen-cam").run()
-    assert pictures(at)[1].url == pictures(at)[2].url
-    assert "whatever the class" in words(at)
+    assert [image.caption for image in pictures(at)] == ["What the network saw", "Where it sees something, whatever the class"]
+    for place in (0, 1):
+        assert at.selectbox(key=f"lens-class-{place}-list").disabled
+        assert at.selectbox(key=f"lens-class-{place}-list").help == "EigenCAM has one map for all classes."
+    at.selectbox(key="lens-method-list").set_value("grad-cam").run()
+    assert len(pictures(at)) == 3
+    assert not at.selectbox(key="lens-class-1-list").disabled
 
 
-def test_a_dear_method_waits_for_a_click(trained):
+def test_a_map_that_takes_long_waits_for_a_click_and_says_that_it_is_not_computed(trained):
     at = opened(trained)
     at.selectbox(key="lens-method-list").set_value("score-cam").run()
-    assert pictures(at)[0].url == pictures(at)[1].url
-    assert any(button.label == "Compute ScoreCAM" for button in at.button)
+    waiting = pictures(at)[1:]
+    assert all(image.faint and image.caption.endswith(": not computed yet") for image in waiting)
+    next(button for button in at.button if button.label == "Compute ScoreCAM").click().run()
+    assert all("speaks for" in image.caption and not image.faint for image in pictures(at)[1:])
+    assert not any(button.label in ("Compute ScoreCAM", "Stop") for button in at.button)
+    at.selectbox(key="lens-method-list").set_value("grad-cam").run()
+    at.selectbox(key="lens-method-list").set_value("score-cam").run()
+    assert all("speaks for" in image.caption for image in pictures(at)[1:]), "what is computed is shown at once"
+
+
+def test_a_request_for_one_picture_is_none_for_the_next(trained, monkeypatch):
+    # As when the person goes on while it computes: the maps of the first picture are not there yet.
+    computed = []
+    monkeypatch.setattr(cached, "has_heatmaps", lambda *given: False)
+    monkeypatch.setattr(cached, "heatmaps", lambda run, content, square, classes, by, report: computed.append((content, by)) or
+                        np.zeros((len(classes), *square.shape[:2])))  # fmt: skip
+    at = opened(trained)
+    at.selectbox(key="lens-method-list").set_value("score-cam").run()
+    next(button for button in at.button if button.label == "Compute ScoreCAM").click().run()
+    first = trained.predictions("test").iloc[0]["content"]
+    assert computed[-1] == (first, "score-cam")
+    asked = len(computed)
+    for place in (1, 0):
+        at.session_state["place"] = place
+        at.run()
+        assert any(button.label == "Compute ScoreCAM" for button in at.button)
+    assert len(computed) == asked
 
 
 def test_the_smallest_cover_comes_with_what_was_tried(trained):

@@ -174,7 +174,7 @@ def test_images_among_another_class_are_selected_from_a_list(data):
     own, around, n = map_points.points(mapping.drawn(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
     seen = Seen()
     box = seen.at.get_by_key("map_strays")
-    assert box.options[:2] == ["none selected", f"{names[own]} among {names[around]}: {n}"]
+    assert box.options[:2] == ["none selected", f"{n}: {names[own]} among {names[around]}"]
     box.set_value(f"{own}_{around}")
     seen.run()
     assert f"{n} on the map" in seen.buttons

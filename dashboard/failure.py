@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import NoReturn
 
 import streamlit as st
 
@@ -10,6 +11,15 @@ from engine.disk import disk_error
 from engine.errors import UserError
 
 _LOG = logging.getLogger("scenescope")
+
+
+class EndOfPage(Exception):
+    """A page has nothing more to show, and has said why."""
+
+
+def end_page() -> NoReturn:
+    """End the page here. After `st.stop()` nothing could be drawn any more, and the address would stay behind."""
+    raise EndOfPage
 
 
 def show(error: Exception) -> bool:

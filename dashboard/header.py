@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import gone_link, url, words
+from dashboard.failure import end_page
 from dashboard.pending import wait_for_dataset
 from engine.data.datasets import Dataset, datasets
 from engine.runs import Run, runs
@@ -58,7 +59,7 @@ def need_dataset(context: Context) -> Dataset:
     """The dataset, or an explanation of what to do and the end of the page."""
     if context.dataset is None:
         wait_for_dataset()
-        st.stop()
+        end_page()
     return context.dataset
 
 
@@ -70,5 +71,5 @@ def need_run(context: Context) -> Run:
         st.page_link(
             "../pages/train.py", label="Train one: the preset fast takes a minute or two", icon=":material/model_training:"
         )
-        st.stop()
+        end_page()
     return context.run

@@ -4,31 +4,38 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import url
-from dashboard.back import back_and_forward
+from dashboard import back
+from dashboard.failure import EndOfPage
 from dashboard.scroll import scroller
+from dashboard.tab_focus import keep_tab_focus
 
 # A file of our own: a Material icon would be asked for at fonts.gstatic.com, at every rerun.
 _ICON = Path(__file__).parent / "icon.svg"
 
 st.set_page_config(page_title="Scenescope", page_icon=str(_ICON), layout="wide")
 
-page = st.navigation(
-    [
-        st.Page("../pages/start.py", title="Start", icon=":material/flag:", default=True),
-        st.Page("../pages/explore.py", title="Explore", icon=":material/grid_view:"),
-        st.Page("../pages/augment.py", title="Augment", icon=":material/auto_fix_high:"),
-        st.Page("../pages/train.py", title="Train", icon=":material/model_training:"),
-        st.Page("../pages/runs.py", title="Runs", icon=":material/list_alt:"),
-        st.Page("../pages/evaluate.py", title="Evaluate", icon=":material/target:"),
-        st.Page("../pages/clean.py", title="Clean", icon=":material/cleaning_services:"),
-        st.Page("../pages/predict.py", title="Predict", icon=":material/image_search:"),
-    ],
-    position="top",
-)
-url.arrive(page.url_path)
+pages = [
+    st.Page("../pages/start.py", title="Start", icon=":material/flag:", default=True),
+    st.Page("../pages/explore.py", title="Explore", icon=":material/grid_view:"),
+    st.Page("../pages/augment.py", title="Augment", icon=":material/auto_fix_high:"),
+    st.Page("../pages/train.py", title="Train", icon=":material/model_training:"),
+    st.Page("../pages/runs.py", title="Runs", icon=":material/list_alt:"),
+    st.Page("../pages/evaluate.py", title="Evaluate", icon=":material/target:"),
+    st.Page("../pages/clean.py", title="Clean", icon=":material/cleaning_services:"),
+    st.Page("../pages/predict.py", title="Predict", icon=":material/image_search:"),
+]
+page = st.navigation(pages, position="top")
+back.follow(page, pages)
+body, foot = st.container(), st.container(gap=None)
+with foot:
+    back.listen()
 try:
-    page.run()
-finally:  # a page that has nothing to show ends itself
-    back_and_forward()
-    scroller()
+    with body:
+        page.run()
+except EndOfPage:
+    pass
+finally:
+    with foot:
+        back.write_address("end")
+        scroller()
+        keep_tab_focus()

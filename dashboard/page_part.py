@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import url
+from dashboard import back, url
 
 
 def page_part(*own: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -18,7 +18,8 @@ def page_part(*own: str) -> Callable[[Callable[..., None]], Callable[..., None]]
     """
 
     def decorate(draw: Callable[..., None]) -> Callable[..., None]:
-        drawn = f"page-part-{draw.__module__}-{draw.__qualname__}"
+        name = f"{draw.__module__}-{draw.__qualname__}".replace(".", "-")
+        drawn, with_page = f"page-part-{name}", f"page-part-{name}-with-page"
 
         def shared() -> dict[str, str]:
             return {key: value for key, value in url.view().items() if key not in own}
@@ -29,10 +30,12 @@ def page_part(*own: str) -> Callable[[Callable[..., None]], Callable[..., None]]
             if st.session_state.get(drawn) != shared():
                 st.rerun()
             draw(*arguments)
+            back.write_address(name, whole=st.session_state.pop(with_page, False))
 
         @wraps(draw)
         def whole(*arguments: Any) -> None:
             st.session_state[drawn] = shared()
+            st.session_state[with_page] = True
             part(*arguments)
 
         return whole

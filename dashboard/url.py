@@ -15,7 +15,8 @@ from dashboard.widgets import VISIT, show
 _ADOPTED = "adopted-views"
 _PAGES, _TURNER = 7, 344  # pages that a turner shows, and the pixels that these and its arrows take
 _PAGE = "page-now"
-_SEEN = "addresses-seen"  # page -> the parameters that its address ever had
+_ADDRESS = "address"  # what the page's address holds, by parameter; `back` writes it into the browser
+_LEFT = "addresses-left"  # page -> the parameters of the address under which it was left
 _VIEW = "view"  # what is chosen, by URL parameter: the truth, which widgets show and change; it outlives them
 
 
@@ -49,8 +50,7 @@ def choice_of(options: Sequence[str], key: str, default: str | None = None) -> s
 def remember(key: str, value: str) -> str:
     """Write a choice into the URL; the value."""
     _view()[key] = value
-    if st.query_params.get(key) != value:
-        st.query_params[key] = value
+    _address()[key] = value
     return value
 
 
@@ -61,7 +61,7 @@ def set_choice(key: str, value: str) -> None:
 
 def forget(key: str) -> None:
     _view().pop(key, None)
-    st.query_params.pop(key, None)
+    _address().pop(key, None)
 
 
 def recall(key: str) -> str | None:
@@ -108,46 +108,57 @@ def turn(pages: int, of: str, key: str = "page") -> int:
     return int(remember(key, str(number)))
 
 
-def arrive(page: str) -> None:
-    """Begin a page, before it draws anything. An address that the browser's Back or a link brings is the view of the page."""
-    seen: dict[str, set[str]] = st.session_state.setdefault(_SEEN, {})
-    if page != st.session_state.get(_PAGE):
-        if _PAGE in st.session_state and len(st.query_params):
-            adopt(st.query_params.to_dict(), seen_on(page))
-        _visit(page)
-    seen.setdefault(page, set()).update(st.query_params)
+def page() -> str | None:
+    """The URL path of the page that the person is on; None before the first one is drawn."""
+    return st.session_state.get(_PAGE)
+
+
+def address() -> dict[str, str]:
+    """What the page's address holds, as a copy."""
+    return dict(_address())
+
+
+def arrive(path: str) -> None:
+    """Begin a page, before it draws anything. The address that a link brings is the view of the page."""
+    if path == page():
+        return
+    linked = st.query_params.to_dict()
+    if page() is None:
+        st.session_state[_ADDRESS] = linked
+        _visit(path)
+    elif linked:
+        return_to(path, linked)
+    else:
+        _visit(path)
+
+
+def return_to(path: str, found: Mapping[str, str]) -> None:
+    """Show a page as the address says that the browser's Back led to. One that was left before it had an address is shown as it is."""
+    left = _address() if path == page() else dict.fromkeys(st.session_state.get(_LEFT, {}).get(path, ()), "")
+    if path != page():
+        _visit(path)
+    if found:
+        adopt(found, left)
 
 
 def adopt(found: Mapping[str, str], left: Mapping[str, str]) -> None:
-    """Show the view of an address that the person went back to, in a callback. What neither address speaks of stays as it is."""
+    """Show the view of an address that the person went back to. What neither address speaks of stays as it is."""
     view = _view()
     for key in left:
         view.pop(key, None)
-        # Streamlit does not know where the browser went back to, and would write what it knows at the next change (1.64).
-        if key not in found:
-            st.query_params.pop(key, None)
     view.update(found)
-    for key, value in found.items():
-        if st.query_params.get(key) != value:
-            st.query_params[key] = value
+    st.session_state[_ADDRESS] = dict(found)
     st.session_state[_ADOPTED] = adopted() + 1
 
 
-def return_to(page: str, address: Mapping[str, str]) -> None:
-    """Show another page as the address says that the browser's Back led to, in a callback: `arrive` then finds it shown."""
-    adopt(address, seen_on(page))
-    if page != st.session_state.get(_PAGE):
-        _visit(page)
-
-
-def _visit(page: str) -> None:
-    st.session_state[_PAGE] = page
+def _visit(path: str) -> None:
+    """The address of another page begins with what it had when it was left, as it is chosen now."""
+    left: dict[str, tuple[str, ...]] = st.session_state.setdefault(_LEFT, {})
+    if page() is not None:
+        left[page()] = tuple(_address())
+        st.session_state[_ADDRESS] = {key: _view()[key] for key in left.get(path, ()) if key in _view()}
+    st.session_state[_PAGE] = path
     st.session_state[VISIT] = st.session_state.get(VISIT, 0) + 1
-
-
-def seen_on(page: str) -> dict[str, str]:
-    """The parameters that the address of a page ever had in this session, without values."""
-    return dict.fromkeys(st.session_state.get(_SEEN, {}).get(page, ()), "")
 
 
 def adopted() -> int:
@@ -159,3 +170,9 @@ def _view() -> dict[str, str]:
     if _VIEW not in st.session_state:
         st.session_state[_VIEW] = st.query_params.to_dict()
     return st.session_state[_VIEW]
+
+
+def _address() -> dict[str, str]:
+    if _ADDRESS not in st.session_state:
+        st.session_state[_ADDRESS] = st.query_params.to_dict()
+    return st.session_state[_ADDRESS]

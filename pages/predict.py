@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import cached, words
+from dashboard.failure import end_page
 from dashboard.header import header, need_run
 from dashboard.predict.controls import controls
 from dashboard.predict.corrections import corrections
@@ -22,8 +23,8 @@ ways_in(batch is not None)
 if batch is None:
     examples(context.dataset)
     corrections(context.dataset)
-    st.stop()
-view = controls(run, context.runs, in_grid=len(batch.pictures) > FEW)
+    end_page()
+view = controls(run, context.runs)
 about(batch)
 settled = sum(not prepared(one) for one in view.runs) == 0  # each is asked: the first one starts its process
 try:

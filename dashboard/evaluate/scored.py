@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cached, url, words
+from dashboard.failure import end_page
 from dashboard.palette import class_colours
 from engine import score_text
 from engine.data.datasets import dataset
@@ -48,7 +49,7 @@ def scored(run: Run) -> Scored:
         return of_run(run, split)
     except UserError as error:
         st.error(words.literal(str(error)), icon=":material/error:")
-        st.stop()
+        end_page()
 
 
 def of_run(run: Run, split: str) -> Scored:
@@ -61,7 +62,7 @@ def choose_split(run: Run) -> str:
     if not usable:
         st.info(f"The run {run.id} has not been scored: it is {run.status.state}.", icon=":material/hourglass_empty:")
         st.page_link("../pages/train.py", label="Look at it", icon=":material/model_training:")
-        st.stop()
+        end_page()
     return (
         usable[0]
         if len(usable) == 1

@@ -7,10 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cached, words
-from dashboard.predict.answer import Said, bars, headline, picture_pane, sentence, verdict_of
+from dashboard.predict.answer import Said, badge, bars, picture_pane, sentence, verdict_of
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail, open_detail
-from dashboard.predict.unused import report_unused
 from engine.batch.answers import answer
 from engine.batch.store import Batch
 from engine.runs import Run
@@ -23,18 +22,15 @@ def few(of: Batch, view: View, settled: bool) -> None:
     """The cards, each as soon as its answer is made; files that cannot be read are named. `settled`: answers are final."""
     shown = sum(not picture.reason for picture in of.pictures)
     places = _places(shown) if shown > 1 else None
-    report, errors = st.empty(), []
+    errors = st.container()
     for said in _said(of, view, settled):
         if said.error:
-            errors.append((said.picture.name, said.error))
-            report_unused(of, errors, report)  # at once: the next answer may take a while
+            errors.error(f"**{words.literal(said.picture.name)}**: {words.literal(said.error)}.", icon=":material/broken_image:")
         elif places is None:
             detail(of, said, view)
         else:
             with next(places):
                 _card(of, said, view)
-    if not errors:
-        report_unused(of, errors, report)
 
 
 def _places(count: int) -> Iterator:
@@ -73,7 +69,7 @@ def _card(of: Batch, said: Said, view: View) -> None:
     probabilities, verdict = verdict_of(said, view)
     best, key = verdict.classes[0], f"answer-{of.id}-{said.picture.number}"
     picture_pane(of, said.picture, view, best, f"pane-{key}")
-    st.markdown(headline(verdict, probabilities))
+    st.markdown(f"**{words.literal(best)}** {probabilities.max():.1%} {badge(verdict)}")
     if told := sentence(verdict, said.judge):
         st.caption(told)
     bars(said, view, probabilities, key)

@@ -1,7 +1,7 @@
 """Nothing that a person clicks is swallowed, and nothing that was undone comes back: seen only where widgets are real."""
 
 import pytest
-from driven import Tab
+from driven import TITLES, Tab
 from playwright.sync_api import expect
 
 from engine.data.datasets import Dataset, dataset
@@ -54,6 +54,51 @@ def test_each_click_on_a_question_opens_it(tab, demo, trained, page, key, names)
         )
         tab.settled()
         expect(tab.page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "names"),
+    [
+        ("explore", "question", {"there": "What is there?", "look": "How does it look?", "differ": "Do train and test differ?"}),
+        ("evaluate", "ask", {"errors": "What does it confuse?", "pairs": "Why these two?", "trust": "Can I believe it?"}),
+    ],
+)
+def test_arrow_keys_walk_through_the_questions_and_back_steps_through_them_again(tab, demo, trained, page, key, names):
+    tab.open(page, "?dataset=demo")
+    questions = list(names)
+    tab.addressed(**{key: questions[0]})  # the page listens to keys
+    tab.page.get_by_role("tab", name=names[questions[0]]).focus()
+
+    def shown(question: str) -> None:
+        tab.addressed(**{key: question})
+        expect(tab.settled().page.get_by_role("tab", name=names[question])).to_have_attribute("aria-selected", "true")
+
+    for arrow, question in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowLeft", 0)):
+        tab.page.keyboard.press(arrow)
+        shown(questions[question])
+        expect(tab.page.get_by_role("tab", name=names[questions[question]])).to_be_focused()
+    for question in (1, 2, 1, 0):
+        tab.page.go_back()
+        shown(questions[question])
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at once", "after a reload"])
+def test_another_page_and_back_is_the_view_of_the_address(tab, demo, again):
+    sea = Filter(classes=("sea",))
+    tab.open("explore", "?dataset=demo&balance=proportions")
+    in_panel(tab, "Class", "sea")
+    tab.addressed(filter=sea.to_text())
+    tab.go("runs").addressed(dataset="demo")
+    if again:
+        tab.settled().reload().on("runs")
+    tab.page.go_back()
+    expect(tab.page.locator("h1")).to_have_text(TITLES["explore"])
+    tab.settled().addressed(filter=sea.to_text(), balance="proportions")
+    tab.see(f"{demo.catalog.count(sea):,} of 1,200 images match")
+    expect(tab.page.get_by_test_id("stMain").get_by_role("button", name="sea").first).to_be_visible()
+    assert tab.ids("explore") == demo.catalog.view(sea).page(1, 60, "id", False).tolist()
+    tab.page.go_forward()
+    expect(tab.page.locator("h1")).to_have_text(TITLES["runs"])
 
 
 def test_a_condition_that_was_cleared_does_not_come_back(tab, demo):

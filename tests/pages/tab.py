@@ -67,8 +67,7 @@ class Tab:
         return [element.proto.label for element in self.at.get("page_link")]
 
     def url(self, key: str) -> str | None:
-        value = self.at.query_params.get(key)
-        return value[0] if isinstance(value, list) else value
+        return self.at.session_state["address"].get(key)
 
     def data(self, key: str) -> dict:
         """What the component of this key is given."""

@@ -67,8 +67,7 @@ class Seen:
 
     @property
     def area(self) -> str | None:
-        value = self.at.query_params.get("area")
-        return value[0] if isinstance(value, list) else value
+        return self.at.session_state["address"].get("area")
 
 
 @pytest.fixture

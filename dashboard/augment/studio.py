@@ -9,12 +9,15 @@ from dashboard.augment.editor import another_pipeline, chosen_pipeline
 from dashboard.augment.guard import guard_rails
 from dashboard.augment.mixtures import mixtures
 from dashboard.augment.sheets import Chosen, choose_pictures, draws, normalisation_note, steps_alone
+from dashboard.page_part import page_part
 from engine.data.datasets import Dataset
 from engine.pipelines import Pipeline
 from engine.runs import Run
 
 
-@st.fragment
+@page_part(
+    "pipeline", "compare", "seed", "image", "kind", "px", "draws_of", "grid", "mixing",
+)  # fmt: skip
 def studio(data: Dataset, run: Run | None) -> None:
     """A fragment: a change draws nothing else anew, and the grid, which is what the person watches, first."""
     sheet, controls = st.columns([7, 3], gap="large")

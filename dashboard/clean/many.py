@@ -12,6 +12,7 @@ from dashboard.clean.measures import measure
 from dashboard.clean.subject import Subject
 from dashboard.gallery import Tile, clear_selection, gallery, selection
 from dashboard.image_urls import preview_url, thumbnail_url
+from dashboard.page_part import page_part
 from engine.audit import Finding
 from engine.data.catalog import Row
 from engine.labels.edits import Decision
@@ -20,7 +21,7 @@ from engine.labels.queue import name
 _KEY, _TO, _PAGE = "clean-many", "clean-to", 60
 
 
-@st.fragment
+@page_part("kind", "page")
 def many_at_once(of: Subject) -> None:
     """The images of the open findings of one kind. A fragment: a decision draws nothing else anew."""
     of = as_drawn(of)

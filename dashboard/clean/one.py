@@ -15,6 +15,7 @@ from dashboard.clean.kinds import choose_part, to_decide
 from dashboard.clean.picture import fetch_ahead, large
 from dashboard.clean.presses import one_press_a_drawing
 from dashboard.clean.subject import Subject
+from dashboard.page_part import page_part
 from engine.audit import Finding
 from engine.data.catalog import Row
 from engine.labels.edits import Decision
@@ -25,7 +26,7 @@ _KEYS = 9  # choices that a digit reaches
 _ROW, _SHOWN = 6, 12  # images of a set: beside each other, and at most
 
 
-@st.fragment
+@page_part("kind", "finding")
 def one_by_one(of: Subject) -> None:
     """The queue. A fragment: a decision draws nothing else anew."""
     of = as_drawn(of)

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import cached, charts, url, words
 from dashboard.gallery import SIZES, Tile, gallery
 from dashboard.image_urls import batch_thumbnail_url
+from dashboard.page_part import page_part
 from dashboard.palette import class_colours
 from dashboard.predict.answer import kept_answers
 from dashboard.predict.controls import View
@@ -49,7 +50,7 @@ def many(of: Batch, view: View) -> None:
         work = job.job(of).work()
     busy = work.state == "working"
 
-    @st.fragment(run_every=_POLL if busy else None)
+    @page_part("as", "order_asked", "page", every=_POLL if busy else None)
     def pictures() -> None:
         now = job.job(of).work()
         if busy and now.state != "working" and not detail_is_open():  # drawing the page anew would close it

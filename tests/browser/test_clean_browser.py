@@ -113,6 +113,42 @@ def test_keys_in_a_hurry_decide_each_picture_once_at_most(open_tab, many_doubted
     tab.see(f"{len(pictures)} of 12 decided")
 
 
+# What each key was pressed at: the picture in sight when the browser heard it, before anything else did.
+HEARD = """
+window.heard = []
+addEventListener("keydown", event => {
+  const picture = document.querySelector("[data-testid=stMain] [data-testid=stHtml] img")
+  heard.push([event.key, Number(picture?.getAttribute("src").match(/[/](\\d+)/)?.[1])])
+}, true)
+"""
+MEANT = {"2": "relabel", "x": "exclude", "k": "keep"}
+
+
+@pytest.mark.parametrize("between", [500, 150])
+def test_each_decision_is_about_the_picture_that_was_in_sight_when_its_key_was_pressed(open_tab, many_doubted, between):
+    tab = open_tab()
+    tab.page.add_init_script(HEARD)
+    tab.open("clean", "?dataset=hurried&kind=label_issue").see("Doubted number 0.")
+    press(tab, many_doubted, "k")
+    tab.see("Doubted number 1.")
+    for key in "2xk2xk2xk":
+        tab.page.keyboard.press(key)
+        tab.page.wait_for_timeout(between)
+    tab.page.wait_for_timeout(1500)
+    tab.settled()
+    decided = [(entry.action, entry.id) for entry in edits.log(many_doubted).entries]
+    heard = [(MEANT[key], image) for key, image in tab.state("heard")]
+    assert len(decided) >= 3
+    assert [pair for pair in heard if pair in decided] and set(decided) <= set(heard)
+    images = [image for _, image in decided]
+    assert images == sorted(set(images), key=[image for _, image in heard].index), (
+        "in the order in which they were in sight, each once"
+    )
+    for action, image in decided:
+        row = many_doubted.catalog.get(image)
+        assert (row.state == "excluded", row.class_name) == (action == "exclude", "glacier" if action == "relabel" else "sea")
+
+
 def test_a_key_that_comes_before_the_next_picture_is_not_counted_and_a_line_says_so(open_tab, many_doubted):
     tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
     tab.see("Doubted number 0.")

@@ -1,5 +1,7 @@
 """The proof: a run again on the cleaned labels, and both under both sets of test labels."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -21,7 +23,7 @@ def did_it_help(of: Subject) -> None:
     """What was changed, the offer to train again, and what came of each proof."""
     pairs = started(of.data)
     _changes(of, bool(pairs))
-    _offer(of)
+    _offer(of, pairs)
     for before, after in pairs:
         with st.container(border=True, key=f"proof-{after.id}"):
             if after.status.active:
@@ -48,7 +50,7 @@ def _changes(of: Subject, proven: bool) -> None:
         )
 
 
-def _offer(of: Subject) -> None:
+def _offer(of: Subject, pairs: Sequence[tuple[Run, Run]]) -> None:
     if of.run is None:
         st.info("A proof needs a run from before: train one first.", icon=":material/model_training:")
         st.page_link("../pages/train.py", label="Train one", icon=":material/model_training:")
@@ -57,8 +59,15 @@ def _offer(of: Subject) -> None:
     if not run.has_predictions("test"):
         st.caption(f"{words.literal(run.id)} has no test score yet: choose a finished run above.")
         return
-    if of.data.catalog.fingerprint() == run.fingerprint:
+    now = of.data.catalog.fingerprint()
+    if now == run.fingerprint:
         st.caption(f"{words.literal(run.id)} has learnt from these very labels: choose a run from before above.")
+        return
+    again = [
+        after.id for before, after in pairs if before.id == run.id and after.fingerprint == now and after.status.state != "failed"
+    ]
+    if again:
+        st.caption(f"{words.literal(run.id)} was trained again on these very labels: {words.literal(again[0])}, below.")
         return
     if st.button(
         f"Train {words.literal(run.id)} again on the cleaned labels", icon=":material/model_training:", type="primary",
@@ -91,9 +100,10 @@ def _shown(of: Subject, before: Run, after: Run) -> None:
         st.error(words.literal(str(error)), icon=":material/error:")
         return
     st.markdown(f"**{words.literal(conclusion(found))}**")
-    if (now := of.data.catalog.labels()) != found.version:
+    if of.data.catalog.fingerprint() != after.fingerprint:
         st.caption(
-            f":material/history: The labels were edited since: they are at version {now}. Train again to see what those edits change."
+            f":material/history: This is of version {found.version} of the labels, which were edited since (now {of.data.catalog.labels()}). "
+            "Train again to see what those edits change."
         )
     st.table(_table(found))
     st.caption("Intervals and p are of these test images. Both runs have one seed; another seed moves the scores as well.")

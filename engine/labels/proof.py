@@ -157,9 +157,11 @@ def conclusion(proof: Proof) -> str:
     if not proof.goalposts:
         return f"{said} In version {proof.version} of the labels, with which both were scored, no test label was changed: the training alone differs."
     start, end = old.difference.a["accuracy"], new.difference.b["accuracy"]
+    by_labels = points(proof.moved.value)
+    share = "make no difference" if by_labels == points(0.0) else f"make {by_labels}: that is moved goalposts"
     moved = (
         f"Of the {points(end - start)} points from {percent(start)} (before, original labels) to {percent(end)} (after, cleaned labels), the "
-        f"new test labels alone make {points(proof.moved.value)}: that is moved goalposts."
+        f"new test labels alone {share}."
     )
     by = (
         f" {proof.suspected:,} of the changed test labels were doubted by a model first, which favours models of its kind."

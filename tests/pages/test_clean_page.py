@@ -1,5 +1,7 @@
 """The page Clean: each decision is in the log at once, can be undone, and leads to the next finding."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from engine.audit import kept
 from engine.audit.findings import finding
 from engine.data.datasets import dataset
 from engine.data.filters import Filter
+from engine.files import read_json, write_json
 from engine.labels import edits, worth
 
 
@@ -177,6 +180,24 @@ def test_the_proof_is_offered_once_a_label_is_another(tab, copied):
     assert "1 test image excluded" in tab.text
     assert "the goalposts moving" in tab.text
     assert f"Train {copied.id.replace('-', chr(92) + '-')} again on the cleaned labels" in tab.buttons
+
+
+def test_a_proof_says_of_which_labels_it_is_and_is_not_offered_twice(tab, copied):
+    data, name = dataset("scenes"), copied.id.replace("-", "\\-")
+    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    after = shutil.copytree(copied.path, copied.path.parent / "again")
+    now = {"fingerprint": data.catalog.fingerprint(), "labels": edits.log(data).version()}
+    write_json(after / "config.json", {**read_json(after / "config.json"), **now})
+    write_json(after / "proof.json", {"before": copied.id})
+    tab.open("clean", run=copied.id, clean="helped")
+    assert "24 test images: accuracy changes by 0.0 (0.0 to 0.0) points" in tab.text.replace("\\", "")
+    assert f"{name} was trained again on these very labels: again, below." in tab.text
+    assert "which were edited since" not in tab.text
+    edits.keep(data, data.catalog.frame("train")["id"].tolist()[:1])
+    assert "which were edited since" not in tab.run().text, "a label that is kept changes no label"
+    edits.exclude(data, data.catalog.frame("test")["id"].tolist()[:1])
+    assert f"This is of version {now['labels']} of the labels, which were edited since" in tab.run().text
+    assert f"Train {name} again on the cleaned labels" in tab.buttons
 
 
 def test_an_image_that_is_gone_gives_a_sentence_and_no_decision(tab, audited):

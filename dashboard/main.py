@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import back
 from dashboard.failure import EndOfPage
+from dashboard.lost_home import stop_where_lost
 from dashboard.scroll import scroller
 from dashboard.tab_focus import keep_tab_focus
 
@@ -31,6 +32,7 @@ with foot:
     back.listen()
 try:
     with body:
+        stop_where_lost()
         page.run()
 except EndOfPage:
     pass

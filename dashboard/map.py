@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import cached, url, words
+from dashboard.failure import attempt
 from dashboard.image_urls import about_url
 from dashboard.map_points import Colouring, Points, by_class, by_split, by_verdict
 from dashboard.palette import ACCENT, NEUTRAL, SCENES
@@ -213,5 +214,4 @@ def _staleness(data: Dataset, of: Points, busy: bool) -> None:
 
 def _start_button(data: Dataset, label: str) -> None:
     if st.button(label, icon=":material/scatter_plot:", key="draw_map"):
-        mapping.job(data.name).start()
-        st.rerun()
+        attempt(mapping.job(data.name).start)

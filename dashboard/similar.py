@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cached, url, words
+from dashboard.failure import attempt
 from dashboard.gallery import Tile, gallery
 from dashboard.image_urls import preview_url, thumbnail_url
 from engine import mapping
@@ -106,5 +107,4 @@ def _no_embeddings(data: Dataset) -> None:
         return
     st.caption("Similar images are found by what a network sees in them. That has not been computed for this dataset yet.")
     if st.button("Compute it", icon=":material/scatter_plot:", key="similar_start"):
-        mapping.job(data.name).start()
-        st.rerun()
+        attempt(mapping.job(data.name).start)

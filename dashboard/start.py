@@ -37,8 +37,7 @@ def next_step(context: Context) -> None:
     if context.run is None:
         st.markdown(f"**{name}** has no model yet. The preset *fast* trains one in a minute or two, on this computer.")
         if st.button("Train a first model", type="primary", icon=":material/play_arrow:"):
-            url.set_choice("run", start_run(configure(context.dataset.name)).id)
-            st.switch_page("../pages/train.py")
+            _train_first(context.dataset)
     elif context.run.status.active:
         st.markdown(f"{words.run_badge(context.run)} **{context.run.id}** is training on **{name}**.")
         st.page_link("../pages/train.py", label="Watch it", icon=":material/model_training:")
@@ -51,6 +50,16 @@ def next_step(context: Context) -> None:
     else:
         st.markdown(f"{words.badge(context.run.status)} **{context.run.id}** has not been scored.")
         st.page_link("../pages/train.py", label="Look at it", icon=":material/model_training:")
+
+
+def _train_first(data: Dataset) -> None:
+    try:
+        run = start_run(configure(data.name))
+    except UserError as error:
+        st.error(words.literal(str(error)), icon=":material/error:")
+        return
+    url.set_choice("run", run.id)
+    st.switch_page("../pages/train.py")
 
 
 def dataset_cards() -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import url, words
 from dashboard.clean.subject import Subject
+from dashboard.failure import told
 from dashboard.scroll import scroll_to_top
 from dashboard.work import work_bar
 from engine.audit import job
@@ -63,9 +64,9 @@ def _offer(data: Dataset, now: Work) -> None:
 
 def _button(data: Dataset, label: str, kind: str = "secondary") -> None:
     if st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_pictures):
-        job(data.name).start()
-        scroll_to_top()  # the progress is there, and this may be the button at the end of the page
-        st.rerun()
+        if told(job(data.name).start):
+            scroll_to_top()  # the progress is there, and this may be the button at the end of the page
+            st.rerun()
 
 
 def _worth(data: Dataset) -> None:
@@ -80,9 +81,9 @@ def _worth(data: Dataset) -> None:
         "Choose images to label", icon=":material/new_label:", key="start-worth",
         help=f"The {worth.CHOSEN} images without a label of which the model is unsure and that differ from each other",
     ):  # fmt: skip
-        worth.job(data.name).start()
-        st.session_state[_CHOOSING] = data.name
-        st.rerun()
+        if told(worth.job(data.name).start):
+            st.session_state[_CHOOSING] = data.name
+            st.rerun()
     if now.state == "failed":
         st.caption(words.literal(f"{now.message} {now.hint}"), width="content")
 

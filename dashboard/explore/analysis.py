@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import words
+from dashboard.failure import attempt
 from dashboard.work import work_bar
 from engine.data import analysis
 from engine.data.datasets import Dataset
@@ -33,5 +34,4 @@ def _state(data: Dataset, busy: bool) -> None:
             f"Of {n:,} images brightness, contrast, sharpness and colourfulness are not known yet: no range or order finds them."
         )
     if action.button("Compute", icon=":material/play_arrow:", key="start-analysis"):
-        analysis.start(data.name)
-        st.rerun()
+        attempt(analysis.start, data.name)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import words
+from dashboard.failure import attempt
 from dashboard.gallery import Tile, clear_selection, gallery, selection
 from dashboard.image_urls import correction_url
 from dashboard.palette import class_colours
@@ -48,10 +49,12 @@ def corrections(data: Dataset) -> None:
 
 
 def _take_back(data: Dataset, told: list[collection.Told]) -> None:
-    for one in told:
-        collection.remove(data, one.content)
-    clear_selection(_KEY)
-    st.rerun()
+    def take_back() -> None:
+        for one in told:
+            collection.remove(data, one.content)
+        clear_selection(_KEY)
+
+    attempt(take_back)
 
 
 def _join(data: Dataset) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cached, charts, url, words
+from dashboard.failure import attempt
 from dashboard.gallery import SIZES, Tile, gallery
 from dashboard.image_urls import batch_thumbnail_url
 from dashboard.page_part import page_part
@@ -46,7 +47,10 @@ def many(of: Batch, view: View) -> None:
     left = sum(len(of.pictures) - len(cached.made(of, run)) for run in view.runs)
     work = job.job(of).work()
     if left and work.state in ("none", "done"):  # done: by other runs
-        job.start(of, view.runs)
+        try:
+            job.start(of, view.runs)
+        except UserError as error:  # what was answered before is still shown
+            st.error(words.literal(str(error)), icon=":material/error:")
         work = job.job(of).work()
     busy = work.state == "working"
 
@@ -74,8 +78,7 @@ def _state(of: Batch, view: View, now: Work, left: int) -> None:
         text, action = st.columns([6, 1], vertical_alignment="center")
         text.caption(f"{left:,} answers are missing still.")
         if action.button("Go on", icon=":material/play_arrow:", key="start-batch"):
-            job.start(of, view.runs)
-            st.rerun()
+            attempt(job.start, of, view.runs)
 
 
 def _found(of: Batch, view: View) -> pd.DataFrame:

@@ -3,11 +3,14 @@
 import streamlit as st
 
 from dashboard import words
+from dashboard.failure import attempt
 from dashboard.predict.detail import detail_is_open
 from engine import novelty
+from engine.errors import UserError
 from engine.runs import Run
 
 _POLL = 1.0  # seconds
+_UNAVAILABLE = "Whether a picture is one of these scenes at all cannot be told"
 
 
 def prepared(run: Run) -> bool:
@@ -16,7 +19,11 @@ def prepared(run: Run) -> bool:
         return True
     state = novelty.job(run).work().state
     if state in ("none", "done"):  # done for an earlier checkpoint, or its files are gone
-        novelty.job(run).start()
+        try:
+            novelty.job(run).start()
+        except UserError as error:
+            st.caption(words.literal(f"{_UNAVAILABLE}: {error}"))
+            return True
     return state in ("failed", "stopped")
 
 
@@ -46,7 +53,6 @@ def unprepared(run: Run) -> None:
         st.caption(f":material/info: {words.literal(run.id)}: {words.literal(measured.reason)}")
     if now.state in ("failed", "stopped") and measured is None:
         left, right = st.columns([6, 1], vertical_alignment="center")
-        left.caption(words.literal(f"Whether a picture is one of these scenes at all cannot be told: {now.message} {now.hint}"))
+        left.caption(words.literal(f"{_UNAVAILABLE}: {now.message} {now.hint}"))
         if right.button("Try again", key="novelty-again"):
-            novelty.job(run).start()
-            st.rerun()
+            attempt(novelty.job(run).start)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from dashboard import url, words
+from dashboard.failure import attempt
 from dashboard.gallery import Tile, gallery
 from dashboard.image_urls import thumbnail_url
 from dashboard.predict.clipboard import take_pasted
@@ -176,8 +177,7 @@ def _look_at(data: Dataset, rows: list[Row]) -> None:
     """Make a batch of the dataset's own images, under the classes that they are filed under, and draw the page with it."""
     names = [f"{row.class_name}/{row.path.rpartition('/')[2]}" for row in rows]
     contents = [row.file(data.root).read_bytes() for row in rows]
-    _show(store.keep(f"Test images of {data.name}", map(intake.Item, names, contents)))
-    st.rerun()
+    attempt(lambda: _show(store.keep(f"Test images of {data.name}", map(intake.Item, names, contents))))
 
 
 def about(of: Batch) -> None:
@@ -192,6 +192,9 @@ def about(of: Batch) -> None:
             type="tertiary",
             help="Not what lies in a folder of yours.",
         ):
-            job.delete(of)
-            url.forget(BATCH)
-            st.rerun()
+            attempt(_delete, of)
+
+
+def _delete(batch: Batch) -> None:
+    job.delete(batch)
+    url.forget(BATCH)

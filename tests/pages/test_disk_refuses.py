@@ -1,0 +1,68 @@
+"""A disk that takes nothing more: a button that would write says so, and the page shows what it showed before."""
+
+import errno
+
+import pytest
+
+from dashboard.predict import unknown
+from dashboard.words import literal
+from engine import jobs, judgement, model
+from engine.batch import answers, store
+from engine.errors import DiskError
+from engine.intake import Item
+
+FULL = DiskError("The disk that holds 'x' is full: 0 bytes are free.", "Free some space.", errno.ENOSPC)
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """From now on no job can be started: its folder takes no file."""
+
+    def refuse(*arguments, **options):
+        raise FULL
+
+    return lambda: monkeypatch.setattr(jobs, "create_folder", refuse)
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "button"),
+    [
+        ("explore", {"question": "alike"}, "Draw the map"),
+        ("clean", {}, "Start the audit"),
+    ],
+)
+def test_work_that_cannot_be_started_leaves_the_page_as_it_was(tab, untrained, full, page, query, button):
+    before = tab.open(page, dataset="scenes", **query).text
+    full()
+    tab.press(button)
+    assert [toast.value for toast in tab.at.toast] == [literal(str(FULL))]
+    assert tab.text == before
+
+
+def test_examples_that_cannot_be_stored_are_a_sentence(tab, trained, monkeypatch):
+    def refuse(*arguments, **options):
+        raise FULL
+
+    tab.open("predict", run=trained.id)
+    before = tab.text
+    monkeypatch.setattr(store, "keep", refuse)
+    tab.press("Try six")
+    assert "is full" in tab.at.toast[0].value
+    assert tab.text == before
+
+
+@pytest.mark.parametrize("count", [2, 14])
+def test_answers_are_shown_where_nothing_can_be_written(tab, copied, full, write_class, tmp_path, count):
+    """Neither what tells the unknown nor the rest of the answers can be prepared."""
+    files = write_class(tmp_path / "sea", "sea", count, 6000)
+    batch = store.keep("pictures", [Item(file.name, file.read_bytes(), "") for file in files])
+    if count > 12:
+        rows = answers.answer(batch, copied, model.load(copied.path), judgement.judge((copied,)), at_once=5)
+        next(rows)
+        rows.close()
+    full()
+    tab.open("predict", run=copied.id, batch=batch.id)
+    assert f"{unknown._UNAVAILABLE}: The disk that holds 'x' is full" in tab.text.replace("\\", "")
+    if count > 12:
+        assert "The disk that holds 'x' is full" in tab.errors
+    assert ("5 of 5 answers" if count > 12 else "**sea**") in tab.text

@@ -12,6 +12,7 @@ from dashboard.predict.controls import View
 from dashboard.predict.detail import detail, open_detail
 from engine.batch.answers import answer
 from engine.batch.store import Batch
+from engine.errors import DiskError
 from engine.runs import Run
 
 FEW = 12
@@ -57,7 +58,11 @@ def _rows(of: Batch, run: Run, keep: bool) -> Iterator[dict[int, pd.Series]]:
     made = cached.made(of, run)
     yield _by_number(made)
     if len(made) < len(of.pictures):
-        with contextlib.closing(answer(of, run, cached.model(run), cached.judge((run,)), at_once=1, keep=keep)) as fresh:
+        # What the disk does not take is answered again at the next look.
+        with (
+            contextlib.suppress(DiskError),
+            contextlib.closing(answer(of, run, cached.model(run), cached.judge((run,)), at_once=1, keep=keep)) as fresh,
+        ):
             yield from map(_by_number, fresh)
 
 

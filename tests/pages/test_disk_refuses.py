@@ -16,12 +16,16 @@ FULL = DiskError("The disk that holds 'x' is full: 0 bytes are free.", "Free som
 
 @pytest.fixture
 def full(monkeypatch):
-    """From now on no job can be started: its folder takes no file."""
+    """full(): from now on no job can be started and no answer stored: their folders take no file."""
 
     def refuse(*arguments, **options):
         raise FULL
 
-    return lambda: monkeypatch.setattr(jobs, "create_folder", refuse)
+    def fill() -> None:
+        for module in (jobs, answers):
+            monkeypatch.setattr(module, "create_folder", refuse)
+
+    return fill
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,5 @@ def test_answers_are_shown_where_nothing_can_be_written(tab, copied, full, write
     full()
     tab.open("predict", run=copied.id, batch=batch.id)
     assert f"{unknown._UNAVAILABLE}: The disk that holds 'x' is full" in tab.text.replace("\\", "")
-    if count > 12:
-        assert "The disk that holds 'x' is full" in tab.errors
+    assert ("The disk that holds 'x' is full" in tab.errors) == (count > 12)
     assert ("5 of 5 answers" if count > 12 else "**sea**") in tab.text

@@ -63,10 +63,10 @@ def _offer(data: Dataset, now: Work) -> None:
 
 
 def _button(data: Dataset, label: str, kind: str = "secondary") -> None:
-    if st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_pictures):
-        if told(job(data.name).start):
-            scroll_to_top()  # the progress is there, and this may be the button at the end of the page
-            st.rerun()
+    pressed = st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_pictures)
+    if pressed and told(job(data.name).start):
+        scroll_to_top()  # the progress is there, and this may be the button at the end of the page
+        st.rerun()
 
 
 def _worth(data: Dataset) -> None:
@@ -77,13 +77,13 @@ def _worth(data: Dataset) -> None:
         return
     if not worth.any_unlabelled(data):
         return
-    if st.button(
+    pressed = st.button(
         "Choose images to label", icon=":material/new_label:", key="start-worth",
         help=f"The {worth.CHOSEN} images without a label of which the model is unsure and that differ from each other",
-    ):  # fmt: skip
-        if told(worth.job(data.name).start):
-            st.session_state[_CHOOSING] = data.name
-            st.rerun()
+    )  # fmt: skip
+    if pressed and told(worth.job(data.name).start):
+        st.session_state[_CHOOSING] = data.name
+        st.rerun()
     if now.state == "failed":
         st.caption(words.literal(f"{now.message} {now.hint}"), width="content")
 

@@ -47,7 +47,9 @@ function hear(message) {
   shared.step = null
   const to = address(message)
   if (to.pathname === location.pathname && to.search === location.search) return
-  if (shared.byHand || to.pathname !== location.pathname) shared.push({}, "", to)
+  // From one open image to the next: Back closes it.
+  const walk = [new URLSearchParams(location.search), to.searchParams].every(one => one.has("open"))
+  if (to.pathname !== location.pathname || (shared.byHand && !walk)) shared.push({}, "", to)
   else history.replaceState(history.state, "", to)
   shared.byHand = false
 }

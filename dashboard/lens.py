@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cached, charts, words
+from dashboard import back, cached, charts, words
 from dashboard.explained import Asked, epochs_story, nearest_examples, smallest_cover
 from dashboard.heatmap_pair import heatmap_pair
+from dashboard.open_image import close_image, write_open_image
 from dashboard.palette import class_colours
 from dashboard.walk import walk
 from engine.data.catalog import Row
@@ -20,14 +21,25 @@ _PLACE = "lens-place"
 _TOP = 6
 
 
-def lens(run: Run, found: pd.DataFrame, place: int) -> None:
-    """Open the dialog on row `place` of `found` (rows of a prediction table); the buttons and arrow keys walk through the rest."""
+def lens(run: Run, found: pd.DataFrame, place: int, gallery: str | None = None) -> None:
+    """Open the dialog on row `place` of `found` (rows of a prediction table); the buttons and arrow keys walk through the rest.
+
+    `gallery`: under whose name the address holds the image.
+    """
     st.session_state[_PLACE] = place
-    _dialog(run, found)
+    _dialog(run, found, gallery)
 
 
-@st.dialog("Under the lens", width="large")
-def _dialog(run: Run, found: pd.DataFrame) -> None:
+@st.dialog("Under the lens", width="large", on_dismiss=close_image)
+def _dialog(run: Run, found: pd.DataFrame, gallery: str | None) -> None:
+    row = found.iloc[min(st.session_state[_PLACE], len(found) - 1)]
+    if gallery:
+        write_open_image(gallery, int(row["image_id"]), row["content"])
+        back.write_address("lens")
+    _image(run, found)
+
+
+def _image(run: Run, found: pd.DataFrame) -> None:
     place = min(st.session_state[_PLACE], len(found) - 1)
     row = found.iloc[place]
     _heading(run, row, place, len(found))

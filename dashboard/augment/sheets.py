@@ -42,7 +42,7 @@ def choose_pictures(data: Dataset) -> Chosen | None:
     # Begins with the class that Explore shows, and keeps its own: looking here filters nothing there.
     known = list(data.classes)
     first, second, third, fourth = st.columns([3, 2, 4, 4], vertical_alignment="bottom")
-    name = url.choose(first.selectbox, "Class", known, "kind", (url.recall("class") or "").split(",")[0])
+    name = url.choose(first.selectbox, "Class", known, "class_drawn", (url.recall("class") or "").split(",")[0])
     size = int(url.choose(second.selectbox, "Image size", SIZES, "px", "224", format_func=lambda px: f"{px} px"))
     kinds = {"one": "One picture", "class": "Its class"}
     of = url.choose(third.segmented_control, "Draws of", list(kinds), "draws_of", format_func=kinds.get)

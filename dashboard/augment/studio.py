@@ -16,7 +16,7 @@ from engine.runs import Run
 
 
 @page_part(
-    "pipeline", "compare", "seed", "image", "kind", "px", "draws_of", "grid", "mixing",
+    "pipeline", "compare", "seed", "image", "class_drawn", "px", "draws_of", "grid", "mixing",
 )  # fmt: skip
 def studio(data: Dataset, run: Run | None) -> None:
     """A fragment: a change draws nothing else anew, and the grid, which is what the person watches, first."""

@@ -21,7 +21,7 @@ from engine.labels.queue import name
 _KEY, _TO, _PAGE = "clean-many", "clean-to", 60
 
 
-@page_part("kind", "page")
+@page_part("kind", "findings_page")
 def many_at_once(of: Subject) -> None:
     """The images of the open findings of one kind. A fragment: a decision draws nothing else anew."""
     of = as_drawn(of)
@@ -31,7 +31,7 @@ def many_at_once(of: Subject) -> None:
     order = list(dict.fromkeys(image for found in waiting for image in found.images))
     undo_buttons(of.data)
     _actions(of, waiting, about)
-    number = url.turn(max(1, -(-len(order) // _PAGE)), f"{of.data.name}-{waiting[0].kind if waiting else ''}", "page")
+    number = url.turn(max(1, -(-len(order) // _PAGE)), f"{of.data.name}-{waiting[0].kind if waiting else ''}", "findings_page")
     shown = order[(number - 1) * _PAGE : number * _PAGE]
     rows = of.data.catalog.rows(shown)
     tiles = [_tile(of, rows[image], about[image], numbers[about[image].id]) for image in shown if image in rows]

@@ -58,11 +58,11 @@ def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
     )
     by_name = sorted(range(len(of.crossing.classes)), key=lambda place: natural_key(of.crossing.classes[place].casefold()))
     kinds = [kind for kind in _ORDERS if kind != "own" or by_name != sorted(by_name)]
-    kind, log = url.choice_of(kinds, "order"), url.choice_of(_COLOURS, "colours") == "log"
+    kind, log = url.choice_of(kinds, "matrix_order"), url.choice_of(_COLOURS, "colours") == "log"
     panel = popover("Order, colours", "matrix-panel", right, icon=":material/tune:")
     if panel.open:
         with panel:
-            url.choose(st.segmented_control, "Order", kinds, "order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP)
+            url.choose(st.segmented_control, "Order", kinds, "matrix_order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP)
             url.choose(st.segmented_control, "Colours", _COLOURS, "colours", help=_LOG_HELP)
     own = np.arange(len(by_name))
     order = {"name": np.array(by_name, int), "own": own}.get(kind)

@@ -32,17 +32,18 @@ def what_does_it_confuse(scored: Scored) -> None:
 
 @page_part(
     "cells",
-    "page",
+    "cell_page",
     "page_back",
     "sort",
     "numbers",
-    "order",
+    "matrix_order",
     "colours",
     "shown",
     "classes",
     "true",
     "predicted",
     "both",
+    "open",
 )
 def _matrix_and_gallery(scored: Scored) -> None:
     """A part of its own: a click in the matrix runs this and nothing else. Other rows or columns change the page's headline, too."""
@@ -96,7 +97,7 @@ def _gallery(of: Crossed, now: Chosen, order: str) -> None:
             st.markdown(_title(found, direction, of))
             pictures(
                 of.scored, found, f"cell-{place}", of=f"{of.key}-{direction.to_text()}-{order}",
-                page="page" if place == 0 else "page_back",  # the second direction turns its own pages
+                page="cell_page" if place == 0 else "page_back",  # the second direction turns its own pages
                 size="S" if len(directions) > 1 else "M", empty="No image is in this cell.", notes=_notes(of),
             )  # fmt: skip
 

@@ -26,7 +26,7 @@ _METHOD = (
 )
 
 
-@page_part("between", "page", "page_back", "page_between", "looks")
+@page_part("between", "cell_page", "page_back", "page_between", "looks", "open")
 def why_these_two(scored: Scored) -> None:
     ranked = pairs.ranked(scored.confusion)
     if not len(ranked):
@@ -84,7 +84,7 @@ def _both_directions(scored: Scored, row: pd.Series, of: pairs.Groups) -> None:
             st.markdown(f"**{count:,} of {images:,}** {names[0]} taken for {names[1]}{rate}")
             pictures(
                 scored, ordered(found, "loss"), f"direction-{place}", of=f"{row['a']}-{row['b']}", size="S", most=12,
-                page=("page", "page_back")[place], empty="No image went this way.",
+                page=("cell_page", "page_back")[place], empty="No image went this way.",
             )  # fmt: skip
 
 

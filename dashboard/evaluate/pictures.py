@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import url
+from dashboard import open_image, url
 from dashboard.evaluate.scored import Scored
 from dashboard.gallery import Tile, gallery
 from dashboard.image_urls import preview_url, thumbnail_url
@@ -36,7 +36,7 @@ def pictures(
     key: str,
     *,
     of: str = "",
-    page: str = "page",
+    page: str = "cell_page",
     size: str = "M",
     most: int = PAGE,
     empty: str = "No image is here.",
@@ -57,7 +57,22 @@ def pictures(
     if tiles:
         _export(scored, rows, picked.selected, key)
     if picked.opened is not None:
-        lens(scored.run, rows.reset_index(drop=True), rows["image_id"].tolist().index(picked.opened))
+        content = rows["content"].iloc[rows["image_id"].tolist().index(picked.opened)]
+        open_image.write_open_image(key, picked.opened, content)
+    if (place := _open_place(rows, key)) is not None:
+        lens(scored.run, rows.reset_index(drop=True), place, key)
+
+
+def _open_place(rows: pd.DataFrame, key: str) -> int | None:
+    """Which of the rows the address says is open; one that is not among them any more is taken out of it."""
+    held = open_image.read_open_image(key)
+    if held is None:
+        return None
+    for place, (image, content) in enumerate(zip(rows["image_id"], rows["content"], strict=True)):
+        if image == held[0] and open_image.is_content(content, held[1]):
+            return place
+    open_image.close_image()
+    return None
 
 
 def _export(scored: Scored, rows: pd.DataFrame, selected: Sequence[int], key: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import streamlit as st
 
-from dashboard import words
+from dashboard import back, words
 from dashboard.explore.facts import standing, value_of
 from dashboard.explore.histogram import histogram_svg
 from dashboard.image_urls import image_url
+from dashboard.open_image import close_image, write_open_image
 from dashboard.similar import similar
 from dashboard.walk import walk
 from engine.data.catalog import Row
@@ -24,15 +25,23 @@ _COLUMNS = 2
 
 def open_detail(
     data: Dataset, wanted: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str],
-    on_close: Callable[[], None] | None = None,
+    on_close: Callable[[], None] | None = None, gallery: str | None = None,
 ) -> None:  # fmt: skip
     """Open the dialog on an image; the arrow keys walk through what the filter leaves, in the gallery's order.
 
-    `on_close`: is called when the person closes it, before the page is drawn anew.
+    `on_close`: is called when the person closes it, before the page is drawn anew. `gallery`: under whose name the address holds it.
     """
     st.session_state[_IMAGE] = image
-    dialog = st.dialog("Image", width="large", on_dismiss=on_close or "ignore")
-    dialog(_detail)(data, wanted, by, descending, colours)
+    dialog = st.dialog("Image", width="large", on_dismiss=on_close or (close_image if gallery else "ignore"))
+    dialog(_dialog)(data, wanted, by, descending, colours, gallery)
+
+
+def _dialog(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str], gallery: str | None) -> None:
+    _detail(data, wanted, by, descending, colours)
+    row = data.catalog.get(st.session_state[_IMAGE])
+    if gallery and row is not None:
+        write_open_image(gallery, row.id, row.hash)
+    back.write_address("detail")
 
 
 def _detail(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:

@@ -54,7 +54,7 @@ def many(of: Batch, view: View) -> None:
         work = job.job(of).work()
     busy = work.state == "working"
 
-    @page_part("as", "order_asked", "page", every=_POLL if busy else None)
+    @page_part("as", "order_asked", "answers_page", every=_POLL if busy else None)
     def pictures() -> None:
         now = job.job(of).work()
         if busy and now.state != "working" and not detail_is_open():  # drawing the page anew would close it
@@ -188,7 +188,7 @@ def _downloads(found: pd.DataFrame, view: View) -> None:
 
 
 def _gallery(of: Batch, found: pd.DataFrame, view: View) -> None:
-    number = url.turn(-(-len(found) // _PAGE), f"{of.id}-{len(found)}")
+    number = url.turn(-(-len(found) // _PAGE), f"{of.id}-{len(found)}", "answers_page")
     colours = class_colours(view.run.classes)
     page = found.iloc[(number - 1) * _PAGE : number * _PAGE]
     tiles = [_tile(of, row, colours) for row in page.itertuples()]

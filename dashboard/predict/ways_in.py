@@ -138,7 +138,7 @@ def _key(way: str) -> str:
 
 def _show(found: Batch) -> None:
     url.remember(BATCH, found.id)
-    for key in ("picture", "page"):
+    for key in ("picture", "answers_page"):
         url.forget(key)
 
 

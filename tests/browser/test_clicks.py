@@ -1,5 +1,8 @@
 """Nothing that a person clicks is swallowed, and nothing that was undone comes back: seen only where widgets are real."""
 
+import json
+import re
+
 import pytest
 from driven import TITLES, Tab
 from playwright.sync_api import expect
@@ -138,3 +141,67 @@ def test_captions_that_were_changed_stay(tab, demo):
     expect(tab.tiles("explore").first).not_to_contain_text("train")
     click_elsewhere(tab)
     assert tab.query("captions") != "file-split"
+
+
+def shows(tab: Tab, expected: list[int]) -> None:
+    """The gallery holds exactly these, sooner or later."""
+    tab.page.wait_for_function(
+        """expected => {
+          const host = [...document.querySelectorAll(".st-key-explore *")].find(node => node.shadowRoot)
+          const root = host?.shadowRoot ?? document.querySelector(".st-key-explore")
+          return root && JSON.stringify([...root.querySelectorAll(".tile")].map(tile => Number(tile.dataset.id))) === expected
+        }""",
+        arg=json.dumps(expected, separators=(",", ":")),
+    )
+
+
+def test_only_the_selected_pictures_are_shown_everywhere_after_the_click(tab, demo):
+    tab.open("explore", "?dataset=demo&order=path")
+    first = demo.catalog.view(Filter()).page(1, 60, "path", False).tolist()
+    shows(tab, first)
+    for tile in (0, 2):
+        tab.tiles("explore").nth(tile).click(modifiers=["Control"])
+    tab.settled().page.get_by_role("button", name="2 selected").click()
+    tab.page.get_by_role("button", name="Show only these").click()
+    tab.see("2 of 1,200 images match")
+    shows(tab, [first[0], first[2]])
+    assert tab.query("filter")
+    tab.page.go_back()
+    tab.see("1,200 images in 6 classes")
+    shows(tab, first)
+
+
+def test_a_condition_that_leaves_nothing_is_dropped_everywhere_after_the_click(tab, demo):
+    sea, empty = Filter(classes=("sea",)), Filter(classes=("sea",), text="nowhere")
+    tab.open("explore", f"?dataset=demo&filter={empty.to_text()}")
+    tab.see("0 of 1,200 images match")
+    tab.page.get_by_role("button", name=re.compile("Drop .*nowhere")).click()
+    tab.addressed(filter=sea.to_text())
+    tab.see(f"{demo.catalog.count(sea):,} of 1,200 images match")
+    shows(tab, demo.catalog.view(sea).page(1, 60, "id", False).tolist())
+
+
+@pytest.mark.parametrize(("page", "gallery", "query"), [("explore", "explore", ""), ("evaluate", "cell-0", "&sort=margin")])
+def test_back_closes_the_image_that_is_open_and_a_link_opens_it_again(open_tab, demo, trained, page, gallery, query):
+    tab = open_tab().open(page, f"?dataset=demo{query}")
+    tab.addressed(dataset="demo")
+    tab.tiles(gallery).first.click()
+    dialog = tab.page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    tab.page.wait_for_url(lambda url: "open=" in url)
+    one = tab.query("open")
+    tab.settled().page.keyboard.press("ArrowRight")
+    tab.page.wait_for_url(lambda url: "open=" in url and one not in url)
+    heading = dialog.get_by_text(re.compile(r"2 of [\d,]+")).first
+    expect(heading).to_be_visible()
+    link = tab.settled().page.url
+    tab.page.go_back()
+    expect(dialog).to_have_count(0)
+    assert tab.settled().query("open") is None
+    assert tab.page.url.split("?")[0].endswith(page)
+    other = open_tab()
+    other.page.goto(link)
+    expect(other.page.get_by_role("dialog").get_by_text(re.compile(r"2 of [\d,]+")).first).to_be_visible()
+    other.settled().page.keyboard.press("Escape")
+    expect(other.page.get_by_role("dialog")).to_have_count(0)
+    other.page.wait_for_url(lambda url: "open=" not in url)

@@ -128,7 +128,7 @@ def _evaluate(query: Query) -> Iterator[tuple[str, object]]:
     for place, direction in enumerate(chosen.directions):
         mask = direction.mask(classes)
         rows = table[mask[table["true"], table["predicted"]]]
-        page = int(query.get("page" if place == 0 else "page_back", 1))
+        page = int(query.get("cell_page" if place == 0 else "page_back", 1))
         yield f"tiles:cell-{place}", _page(rows, query.get("sort", "loss"), page)
 
 

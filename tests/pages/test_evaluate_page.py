@@ -51,7 +51,7 @@ def test_the_matrix_holds_the_counts(tab, trained):
 
 
 def test_an_order_by_similarity_moves_rows_and_columns_alike(tab, trained):
-    tab.open("evaluate", order="similar")
+    tab.open("evaluate", matrix_order="similar")
     order = tab.data("matrix")["ids"]
     assert sorted(order) == [0, 1, 2, 3]
     assert np.array_equal(counts(tab), confusion(trained)[np.ix_(order, order)])

@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 
 from dashboard.figure import CONFIG, GRID, SMALL, class_axis, layout, plain, subtitles
 from dashboard.palette import NEUTRAL
+from engine.number_text import probability
 
 __all__ = [
     "CONFIG",
@@ -62,7 +63,7 @@ def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure
 
 def probability_bars(names: Sequence[str], values: Sequence[float], colours: Mapping[str, str]) -> go.Figure:
     """Return a compact bar for each class, the given order from the top, labelled in percent. values: 0 to 1."""
-    texts = [f"{100 * value:.1f}%" for value in values]
+    texts = [probability(value) for value in values]
     bars = _bars(names, values, texts, [colours.get(name, NEUTRAL) for name in names])
     bars.hovertemplate = "%{y}: %{text}<extra></extra>"
     figure = go.Figure(bars)

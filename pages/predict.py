@@ -24,7 +24,7 @@ if batch is None:
     examples(context.dataset)
     corrections(context.dataset)
     end_page()
-view = controls(run, context.runs)
+view = controls(run, context.runs, in_grid=len(batch.pictures) > FEW)
 about(batch)
 settled = sum(not prepared(one) for one in view.runs) == 0  # each is asked: the first one starts its process
 try:

@@ -15,6 +15,7 @@ from dashboard.predict.controls import View
 from engine.batch.store import Batch, Picture
 from engine.batch.table import together
 from engine.judgement import COVERAGE, SURE, UNKNOWN, UNSURE, Judge, Verdict, aligned
+from engine.number_text import percent, probability
 
 _LOOK = {SURE: ("green", ":material/check_circle:"), UNSURE: ("orange", ":material/help:"), UNKNOWN: ("red", ":material/block:")}
 
@@ -54,15 +55,24 @@ def badge(verdict: Verdict) -> str:
     return f":{colour}-badge[{icon} {name}]"
 
 
+def headline(verdict: Verdict, probabilities: np.ndarray) -> str:
+    """The verdict and the most probable class: where it is perhaps none of them, that comes first and the class after it."""
+    best = f"{words.literal(verdict.classes[0])} {probability(float(probabilities.max()))}"
+    return f"{badge(verdict)} :gray[closest: {best}]" if verdict.kind == UNKNOWN else f"**{best}** {badge(verdict)}"
+
+
 def sentence(verdict: Verdict, judge: Judge) -> str:
     """What the verdict means, in words."""
     names = [f"**{words.literal(name)}**" for name in verdict.classes]
     either = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
     if verdict.kind == UNKNOWN:
-        return f"Unlike nearly everything that it was trained on: perhaps none of these scenes. If it is one, then {either}."
+        return (
+            f"Unlike nearly everything that it was trained on: perhaps none of these scenes, or one that is blurred or enlarged. If it is one, "
+            f"then {either}."
+        )
     if verdict.kind == UNSURE:
         promise = (
-            f": for pictures like the training ones, what is named holds the right class in {COVERAGE:.0%} of the cases"
+            f": for pictures like the training ones, what is named holds the right class in {percent(COVERAGE, 0)} of the cases"
             if judge.promises
             else ""
         )
@@ -78,6 +88,8 @@ def picture_pane(of: Batch, picture: Picture, view: View, best: str, key: str) -
         network_input_url(of, picture.number), over, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
         label=f"Where {view.run.id} looked for {target}",
     )  # fmt: skip
+    if over and len(view.runs) > 1:
+        st.caption(f"The map is that of {words.literal(view.run.id)}, the run in the header.")
 
 
 def bars(said: Said, view: View, probabilities: np.ndarray, key: str) -> None:

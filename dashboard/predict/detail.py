@@ -8,13 +8,14 @@ from dashboard.gallery import Tile, gallery
 from dashboard.image_urls import preview_url, thumbnail_url
 from dashboard.palette import class_colours
 from dashboard.predict.answer import Said, badge, bars, picture_pane, sentence, verdict_of
-from dashboard.predict.controls import View
+from dashboard.predict.controls import View, map_controls
 from dashboard.predict.right_class import right_class
 from engine.batch.store import Batch
 from engine.data.datasets import dataset
 from engine.data.images import ImageError
 from engine.errors import UserError
 from engine.judgement import UNKNOWN
+from engine.number_text import percent, probability
 
 _NEAREST = 8
 _OPEN = "detail-open"
@@ -37,7 +38,7 @@ def forget_detail() -> None:
 
 @st.dialog("This picture", width="large", on_dismiss=forget_detail)
 def _dialog(of: Batch, said: Said, view: View) -> None:
-    detail(of, said, view)
+    detail(of, said, map_controls(view) if view.in_grid else view)
 
 
 def detail(of: Batch, said: Said, view: View) -> None:
@@ -51,7 +52,10 @@ def detail(of: Batch, said: Said, view: View) -> None:
     with right:
         strange = verdict.kind == UNKNOWN
         st.subheader(
-            "None of these scenes?" if strange else f"{words.literal(verdict.classes[0])} {probabilities.max():.1%}", anchor=False
+            "None of these scenes?"
+            if strange
+            else f"{words.literal(verdict.classes[0])} {probability(float(probabilities.max()))}",
+            anchor=False,
         )
         st.markdown(f"{'' if strange else badge(verdict)} {sentence(verdict, said.judge)}")
         bars(said, view, probabilities, key)
@@ -66,7 +70,7 @@ def _novelty(said: Said, view: View) -> None:
     if judge.unknown is None or not judge.decides or pd.isna(far):
         return
     share = judge.unknown.stranger_than(far)
-    than = "any" if share >= 1 else f"{share:.0%}"
+    than = "any" if share >= 1 else percent(share, 0)
     st.caption(f"Stranger to the network than {than} of its validation images.")
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cached, words
-from dashboard.predict.answer import Said, badge, bars, picture_pane, sentence, verdict_of
+from dashboard.predict.answer import Said, bars, headline, picture_pane, sentence, verdict_of
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail, open_detail
+from dashboard.predict.unused import report_unused
 from engine.batch.answers import answer
 from engine.batch.store import Batch
 from engine.errors import DiskError
@@ -23,15 +24,18 @@ def few(of: Batch, view: View, settled: bool) -> None:
     """The cards, each as soon as its answer is made; files that cannot be read are named. `settled`: answers are final."""
     shown = sum(not picture.reason for picture in of.pictures)
     places = _places(shown) if shown > 1 else None
-    errors = st.container()
+    report, errors = st.empty(), []
     for said in _said(of, view, settled):
         if said.error:
-            errors.error(f"**{words.literal(said.picture.name)}**: {words.literal(said.error)}.", icon=":material/broken_image:")
+            errors.append((said.picture.name, said.error))
+            report_unused(of, errors, report)  # at once: the next answer may take a while
         elif places is None:
             detail(of, said, view)
         else:
             with next(places):
                 _card(of, said, view)
+    if not errors:
+        report_unused(of, errors, report)
 
 
 def _places(count: int) -> Iterator:
@@ -74,7 +78,7 @@ def _card(of: Batch, said: Said, view: View) -> None:
     probabilities, verdict = verdict_of(said, view)
     best, key = verdict.classes[0], f"answer-{of.id}-{said.picture.number}"
     picture_pane(of, said.picture, view, best, f"pane-{key}")
-    st.markdown(f"**{words.literal(best)}** {probabilities.max():.1%} {badge(verdict)}")
+    st.markdown(headline(verdict, probabilities))
     if told := sentence(verdict, said.judge):
         st.caption(told)
     bars(said, view, probabilities, key)

@@ -13,6 +13,7 @@ from dashboard.palette import class_colours
 from dashboard.predict.answer import kept_answers
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail_is_open, open_detail
+from dashboard.predict.unused import report_unused
 from dashboard.work import work_bar
 from engine import metrics, score_text
 from engine.batch import familiar, job
@@ -21,6 +22,7 @@ from engine.batch.table import flat, labelled, table, together
 from engine.errors import UserError
 from engine.jobs import Work
 from engine.judgement import SURE, UNKNOWN, UNSURE
+from engine.number_text import counted, probability
 from engine.text_output import csv_text
 
 _POLL = 1.5  # seconds: an end is seen within two
@@ -32,7 +34,6 @@ _VERDICTS = {
     SURE: "sure",
     UNSURE: "unsure",
     UNKNOWN: "none of these scenes?",
-    "error": "unreadable",
     "wrong": "wrong",
     "differ": "the runs differ",
 }
@@ -62,6 +63,8 @@ def many(of: Batch, view: View) -> None:
         _state(of, view, now, left)
         found = _found(of, view)
         if len(found):
+            unreadable = found[found["error"] != ""]
+            report_unused(of, zip(unreadable["name"], unreadable["error"], strict=True))
             _scores(of, found, view)
             _pictures(of, found, view, busy)
 
@@ -143,21 +146,32 @@ def _pictures(of: Batch, found: pd.DataFrame, view: View, busy: bool) -> None:
             width=180,
             label_visibility="collapsed",
         )
-    left = _sorted(_filtered(found, classes, kinds), order)
+    answered = found[found["error"] == ""]
+    left = _sorted(_filtered(answered, classes, kinds), order)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(
-            f"{len(left):,} of {len(found):,} answers" + (f", {len(of.pictures):,} pictures" if busy else ""), width="content"
-        )
-        _downloads(left, view)
+            f"{len(left):,} of {counted(len(answered), 'answer')}" + (f", {counted(len(of.pictures), 'file')}" if busy else "")
+            + _verdicts(left), width="content",
+        )  # fmt: skip
+        # The files name what could not be answered as well, unless a part of the answers was chosen.
+        _downloads(left if classes or kinds else _sorted(found, order), view)
     if way == "table":
         _table(of, left, view)
     else:
         _gallery(of, left, view)
 
 
+def _verdicts(found: pd.DataFrame) -> str:
+    """`: 12 sure, 1 unsure`, as far as there are any."""
+    counts = found["verdict"].value_counts()
+    listed = [f"{counts[kind]:,} {_VERDICTS[kind]}" for kind in (SURE, UNSURE, UNKNOWN) if kind in counts]
+    return f": {', '.join(listed)}" if listed else ""
+
+
 def _kinds(found: pd.DataFrame) -> list[str]:
     """Those that occur."""
-    there = set(found["verdict"]) | ({"error"} if (found["error"] != "").any() else set())
+    found = found[found["error"] == ""]
+    there = set(found["verdict"])
     wrong = (found["true"] != "") & (found["predicted"] != found["true"])
     return [k for k in _VERDICTS if k in there or (k == "wrong" and wrong.any()) or (k == "differ" and found["differ"].any())]
 
@@ -166,8 +180,8 @@ def _filtered(found: pd.DataFrame, classes: list[str], kinds: list[str]) -> pd.D
     if classes:
         found = found[found["predicted"].isin(classes)]
     if kinds:
-        wrong = (found["true"] != "") & (found["predicted"] != found["true"]) & (found["error"] == "")
-        masks = {"error": found["error"] != "", "wrong": wrong, "differ": found["differ"]}
+        wrong = (found["true"] != "") & (found["predicted"] != found["true"])
+        masks = {"wrong": wrong, "differ": found["differ"]}
         found = found[np.any([masks.get(kind, found["verdict"] == kind) for kind in kinds], axis=0)]
     return found
 
@@ -201,18 +215,16 @@ def _gallery(of: Batch, found: pd.DataFrame, view: View) -> None:
 
 def _tile(of: Batch, row: "pd.core.frame.Pandas", colours: dict[str, str]) -> Tile:
     name = row.name.rpartition("/")[2]
-    if row.error:
-        return Tile(
-            id=row.number, src=batch_thumbnail_url(of, row.number), caption=name, notes=[row.error], alt=f"{name}: {row.error}"
-        )
     wrong = row.true and row.true != row.predicted
-    said = "" if row.verdict == SURE else " or ".join(row.may_be) if row.verdict == UNSURE else "none of these scenes?"
+    answer = f"{row.predicted} {probability(row.confidence)}"
+    unknown = row.verdict == UNKNOWN
+    said = f"closest: {answer}" if unknown else " or ".join(row.may_be) if row.verdict == UNSURE else ""
     return Tile(
-        id=row.number, src=batch_thumbnail_url(of, row.number), caption=f"{row.predicted} {row.confidence:.0%}",
+        id=row.number, src=batch_thumbnail_url(of, row.number), caption=_VERDICTS[UNKNOWN] if unknown else answer,
         notes=[note for note in (said, f"filed under {row.true}" if wrong else "", name) if note],
-        facts={"file": row.name, "answer": row.predicted, "sure": f"{row.confidence:.1%}"},
+        facts={"file": row.name, "answer": row.predicted, "sure": probability(row.confidence)},
         colour=colours.get(row.predicted), badge="wrong" if wrong else None,
-        alt=f"{row.predicted}, {row.confidence:.0%}, {row.verdict}, {name}",
+        alt=f"{row.predicted}, {probability(row.confidence)}, {row.verdict}, {name}",
     )  # fmt: skip
 
 
@@ -221,6 +233,8 @@ def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
     frame = pd.DataFrame({"picture": [batch_thumbnail_url(of, number) for number in shown["number"]]})
     frame = frame.join(shown.drop(columns=["number", "probabilities", "differ"]).reset_index(drop=True))
     frame["may_be"] = frame["may_be"].map(" or ".join)
+    # Whole percents, as everywhere on the page; what is not wholly sure is not shown as if it were.
+    frame["confidence"] = [min(round(100 * share), 99 if share < 1 else 100) for share in frame["confidence"]]
     frame["verdict"] = frame["verdict"].map(lambda kind: _VERDICTS.get(kind, ""))
     frame = frame.loc[:, (frame.notna() & (frame != "")).any()]
     if len(view.runs) == 1:
@@ -229,8 +243,8 @@ def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
         frame, key=f"asked-table-{of.id}", hide_index=True, row_height=56, height=_HEIGHT, on_select="rerun", selection_mode="single-row",
         column_config={
             "picture": st.column_config.ImageColumn("Picture", width="small"), "name": "File", "true": "Folder",
-            "error": "Unreadable", "predicted": "Answer", "verdict": "Verdict", "may_be": "May be",
-            "confidence": st.column_config.ProgressColumn("Sure", format="percent", min_value=0, max_value=1),
+            "predicted": "Answer", "verdict": "Verdict", "may_be": "May be",
+            "confidence": st.column_config.ProgressColumn("Sure", format="%d%%", min_value=0, max_value=100),
             "novelty": st.column_config.NumberColumn("Strangeness", format="%.2f", help="Above 1: stranger than 95% of the validation images."),
         },
     )  # fmt: skip

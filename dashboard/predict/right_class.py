@@ -64,7 +64,15 @@ def right_class(said: Said, run: Run, key: str) -> None:
     elif isinstance(state, str):
         st.caption(f":material/check: {state}")
     elif known:
-        st.caption(f":material/check: Kept as {words.literal(known)}. The list of all corrections is at the end of the page.")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(
+                f":material/check: Kept as {words.literal(known)}. The list of all corrections is at the end of the page.",
+                width="content",
+            )
+            st.button(
+                "Undo", key=f"untell-{key}", icon=":material/undo:", type="tertiary", on_click=_untell, args=(data, said, key),
+                help="Take this correction out of the collection.",
+            )  # fmt: skip
 
 
 def _known(data: Dataset, said: Said) -> str:
@@ -92,6 +100,15 @@ def _tell(data: Dataset, said: Said, name: str, key: str) -> None:
         st.session_state[_state(key)] = _Question(own.image_id, own.path, own.split, own.class_name, name, seen)
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
+
+
+def _untell(data: Dataset, said: Said, key: str) -> None:
+    """Take the correction back, wherever it was made."""
+    try:
+        collection.remove(data, said.picture.content)
+    except UserError as error:
+        st.session_state[f"untold-{key}"] = str(error)
+    st.session_state.pop(f"right-{key}", None)
 
 
 def _ask(data: Dataset, question: _Question, key: str) -> None:

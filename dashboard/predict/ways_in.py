@@ -23,6 +23,7 @@ from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.images import EXTENSIONS
 from engine.errors import UserError
+from engine.number_text import counted
 
 BATCH = "batch"
 _ZIP_MB = 1024
@@ -108,7 +109,7 @@ def _on_this_machine() -> None:
 
 def _uploaded(key: str) -> None:
     files = st.session_state[key] or []
-    title = files[0].name.partition("/")[0] if len(files) == 1 or key.startswith("folder") else f"{len(files):,} files"
+    title = files[0].name.partition("/")[0] if len(files) == 1 or key.startswith("folder") else counted(len(files), "file")
     _keep(title, [(file.name, file) for file in files])
 
 
@@ -183,8 +184,9 @@ def _look_at(data: Dataset, rows: list[Row]) -> None:
 def about(of: Batch) -> None:
     """What is looked at, and the way to be rid of it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="about-batch"):
-        n = len(of.pictures)
-        st.caption(f"{words.literal(of.title)}: {n:,} picture{'s' if n > 1 else ''}, {words.ago(of.created)}", width="content")
+        files = counted(len(of.pictures), "file")  # whether each is a picture, only the answers tell
+        title = of.title if of.title == files else f"{of.title}: {files}"
+        st.caption(f"{words.literal(title)}, {words.ago(of.created)}", width="content")
         if st.button(
             "Delete these",
             icon=":material/delete:",

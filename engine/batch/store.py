@@ -15,7 +15,8 @@ from typing import Any
 
 from engine.data.images import EXTENSIONS
 from engine.data.layouts import displayable
-from engine.data.walk import pictures_below
+from engine.data.unused import Tally, UnusedReport
+from engine.data.walk import files_below
 from engine.errors import UserError
 from engine.files import content_hash, create_folder, read_json, remove, remove_folder, write_bytes, write_json
 from engine.home import home
@@ -67,6 +68,11 @@ class Batch:
         """All of them, in their order; shared: change nothing of it."""
         return self._description.pictures
 
+    @property
+    def unused(self) -> UnusedReport:
+        """What else the folder holds, of which nothing was asked; empty for uploads, whose pictures say it themselves."""
+        return self._description.unused
+
     def picture(self, number: int) -> Picture:
         """Raises UserError where there is none of this number."""
         if not 0 <= number < len(self.pictures):
@@ -88,6 +94,7 @@ class _Description:
     title: str
     created: float
     pictures: tuple[Picture, ...]
+    unused: UnusedReport
 
 
 def keep(title: str, uploads: Iterable[Item]) -> Batch:
@@ -115,7 +122,8 @@ def keep_folder(folder: Path) -> Batch:
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
         raise UserError(f"There is no folder {str(folder)!r}.", "Write its whole path, such as /home/me/photos.")
-    files = sorted(map(Path, pictures_below(folder)))
+    tally = Tally(folder)
+    files = sorted(Path(entry.path) for entry in files_below(folder) if tally.is_picture(entry))
     if not files:
         raise UserError(
             f"There are no images in {str(folder)!r}.",
@@ -124,7 +132,7 @@ def keep_folder(folder: Path) -> Batch:
     batch = _new()
     listed = [[displayable(os.path.relpath(file, folder))[0], os.fspath(file), "", ""] for file in files]
     try:
-        return _finish(batch, displayable(os.fspath(folder))[0], listed)
+        return _finish(batch, displayable(os.fspath(folder))[0], listed, tally.report())
     except BaseException:
         remove_folder(batch.path)
         raise
@@ -169,8 +177,9 @@ def _new() -> Batch:
     return Batch(identity, path)
 
 
-def _finish(batch: Batch, title: str, listed: list[list[str]]) -> Batch:
-    write_json(batch.path / _DOCUMENT, {"title": title, "created": time.time(), "pictures": listed}, durable=True)
+def _finish(batch: Batch, title: str, listed: list[list[str]], unused: UnusedReport | None = None) -> Batch:
+    document = {"title": title, "created": time.time(), "pictures": listed, "unused": (unused or UnusedReport()).document()}
+    write_json(batch.path / _DOCUMENT, document, durable=True)
     return batch
 
 
@@ -191,6 +200,7 @@ def _described(file: Path) -> _Description:
             Picture(number, name, file.parent / kept, content, reason)
             for number, (name, kept, content, reason) in enumerate(document["pictures"])
         )
-        return _Description(document["title"], float(document["created"]), tuple(pictures))
+        unused = UnusedReport.from_document(document["unused"]) if "unused" in document else UnusedReport()
+        return _Description(document["title"], float(document["created"]), tuple(pictures), unused)
     except (TypeError, KeyError, ValueError):
         raise UserError("The list of these pictures is damaged.", "Delete them, and add them again.") from None

@@ -93,15 +93,6 @@ def _pruned(base: str, folders: list[str]) -> Iterator[Entry]:
             yield Entry(path, "a link to a folder, which is not followed here")
 
 
-def pictures_below(folder: Path) -> Iterator[str]:
-    """The files of a folder that are pictures by their names or their first bytes."""
-    return (
-        entry.path
-        for entry in files_below(folder)
-        if not (entry.obstacle or entry.left_out) and file_kinds.holds_picture(entry.path)
-    )
-
-
 def holds_pictures(folder: Path, files: list[str]) -> bool:
     """Whether some of a folder's own files are pictures: by name, or the first few by what they hold."""
     return any(map(looks_like_image, files)) or any(file_kinds.holds_picture(folder / name) for name in files[:_SNIFFED])

@@ -12,7 +12,7 @@ import pandas as pd
 
 from engine.data.drift import ALPHA, holm
 from engine.metrics import BOOTSTRAPS, LEVEL, Estimate
-from engine.number_text import points
+from engine.number_text import counted, points
 
 BOTH_RIGHT, FIXED, BROKEN, SAME, DIFFERENT = "both right", "fixed", "broken", "both wrong, alike", "both wrong, differently"
 FATES = (FIXED, BROKEN, DIFFERENT, SAME, BOTH_RIGHT)
@@ -179,9 +179,11 @@ def _notes(
         notes.append(f"The runs do not know the same classes: {named} only one of them. Answers are compared by name.")
     for name, count in zip(of, missing, strict=True):
         if count and n:
-            notes.append(f"{count:,} images that only {name} has scored are left out.")
+            notes.append(f"{counted(count, 'image')} that only {name} has scored {'is' if count == 1 else 'are'} left out.")
     if relabelled:
-        notes.append(f"{relabelled:,} images have another true class in each run, and are left out.")
+        notes.append(
+            f"{counted(relabelled, 'image has', 'images have')} another true class in each run, and {'is' if relabelled == 1 else 'are'} left out."
+        )
     if not n:
         notes.append("Their test images have not one in common: only the scores themselves can be set side by side.")
     return notes

@@ -41,4 +41,4 @@ def test_scores_are_labelled_with_their_support():
 
 def test_probabilities_are_percentages_in_the_given_order():
     (bars,) = charts.probability_bars(["glacier", "sea"], [0.713, 0.0149], SCENES).data
-    assert list(bars.y) == ["glacier", "sea"] and bars.text == ("71.3%", "1.5%")
+    assert list(bars.y) == ["glacier", "sea"] and bars.text == ("71%", "1%")

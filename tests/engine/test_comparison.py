@@ -119,7 +119,7 @@ def test_other_classes_and_other_images_are_said_and_the_rest_is_compared():
     assert found.counts[comparison.BOTH_RIGHT] == len(found) == 3
     assert set(found.classes) == {*CLASSES, "street"}
     assert "do not know the same classes: street only one of them" in found.notes[0]
-    assert found.notes[1] == "1 images that only fast-1 has scored are left out."
+    assert found.notes[1] == "1 image that only fast-1 has scored is left out."
     difference = comparison.difference(found)
     assert difference.accuracy.value == 0
     assert np.isnan(difference.by_class.set_index("class").loc["street", "recall"])

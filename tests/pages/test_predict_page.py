@@ -1,16 +1,22 @@
 """The Predict page: what comes is answered, kept and shown again; what is wrong can be told."""
 
 import io
+import re
 import shutil
 import zipfile
 
+import numpy as np
 import pytest
 
 from dashboard.predict import unknown
+from dashboard.predict.answer import headline
+from dashboard.predict.unused import sentence
 from engine import collection, model, novelty, runs
 from engine.batch import answers, job, store
 from engine.data.datasets import dataset
+from engine.judgement import SURE, UNKNOWN, UNSURE, Verdict
 from engine.labels import edits, steps
+from engine.number_text import probability as percent
 from engine.predict import predict
 
 
@@ -61,8 +67,11 @@ def test_the_answers_are_the_models_and_what_is_no_picture_is_named(tab, run, sc
     upload(tab, ("a.png", files[0]), ("no*picture*.jpg", b"plain words"), ("b.png", files[1]))
     for one in predict(model.load(run.path), files):
         name, probability = one.top[0]
-        assert f"**{name}** {probability:.1%}" in tab.text
-    assert r"**no\*picture\*\.jpg**: not a picture" in tab.errors
+        assert f"**{name} {percent(probability)}**" in tab.text
+    assert [box.value.replace("\\", "") for box in tab.at.warning] == [
+        "1 file is not used. no*picture*.jpg: not a picture, whatever its name says."
+    ]
+    assert "3 files, " in tab.text and "3 pictures" not in tab.text
     assert answers.missing(shown(tab), run) == []
 
 
@@ -147,7 +156,11 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     told = collection.told(dataset("scenes"))
     assert [one.class_name for one in told] == ["mountain"]
     assert tab.items("corrections")[0]["src"].endswith(f"{told[0].content}.jpg")
-    collection.remove(dataset("scenes"), told[0].content)
+    again = type(tab)().open("predict", run=run.id, batch=tab.url("batch"))
+    assert "Kept as mountain" in again.text
+    again.press("Undo")
+    assert collection.told(dataset("scenes")) == []
+    assert "Kept as" not in again.text and "Corrections for" not in again.text
 
 
 def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_undone_on_the_spot(tab, run):
@@ -194,3 +207,61 @@ def test_a_folder_that_is_not_there_costs_a_sentence(tab, run, tmp_path):
     tab.at.text_input[0].set_value(str(tmp_path / "gone"))
     tab.press("Look")
     assert "There is no folder" in tab.errors
+
+
+def test_what_of_many_files_is_not_used_is_counted_and_named_and_asked_for_no_picture(tab, run, scenes, wait):
+    files = {f"{i}.png": file.read_bytes() for i, file in enumerate(scenes("sea", 13))}
+    tab.open("predict", run=run.id)
+    upload(tab, ("photos.zip", zipped(**files, **{"words.jpg": b"plain words", "none.png": b""})))
+    batch = shown(tab)
+    wait(lambda: job.job(batch).work().state in ("done", "failed"))
+    tab.run()
+    assert "photos.zip: 15 files" in tab.text.replace("\\", "") and "13 of 13 answers" in tab.text
+    [box] = tab.at.warning
+    assert "2 files are not used" in box.value and "words" in box.value and "none" in box.value
+    assert len(tab.items("asked")) == 13, "a picture that cannot be shown is not asked for"
+    assert not {"top", "cam_class", "cam_method", "opacity"} & {box.key for box in [*tab.at.selectbox, *tab.at.slider]}, (
+        "no dead controls"
+    )
+    shown_answers = sum(
+        int(count) for count in re.findall(r"(\d+) (?:sure|unsure|none of)", tab.text.partition("13 of 13 answers")[2])
+    )
+    assert shown_answers == 13
+
+
+def test_a_folder_names_what_it_holds_besides_pictures(tab, run, scenes, tmp_path):
+    folder = scenes("sea", 2)[0].parent
+    (folder / "notes.txt").write_text("words")
+    (folder / "old.psd").write_bytes(b"8BPS")
+    batch = store.keep_folder(folder)
+    assert [picture.name for picture in batch.pictures] == ["6000.png", "6001.png"]
+    assert batch.unused.files == 2
+    tab.open("predict", run=run.id, batch=batch.id)
+    [box] = tab.at.warning
+    said = box.value.replace("\\", "")
+    assert said.startswith("2 files are not used.") and "notes.txt" in said and "old.psd" in said
+
+
+def test_the_map_says_whose_it_is_where_two_runs_answer(tab, run, scenes):
+    tab.open("predict", run=run.id, **{"with": "second"})
+    upload(tab, ("sea.png", scenes("sea")[0].read_bytes()))
+    name = run.id.replace("-", "\\-")
+    assert f"The map is that of {name}, the run in the header." in tab.text
+    tab.choose("with", "none")
+    assert "The map is that of" not in tab.text
+
+
+def test_what_is_perhaps_none_of_the_scenes_is_said_before_the_class():
+    probabilities = np.array([0.77, 0.23])
+    assert headline(Verdict(UNKNOWN, ("sea",)), probabilities) == (
+        ":red-badge[:material/block: none of these scenes?] :gray[closest: sea 77%]"
+    )
+    assert headline(Verdict(SURE, ("sea",)), np.array([0.9996, 0.0004])).startswith("**sea >99%** ")
+    assert headline(Verdict(UNSURE, ("sea", "forest")), probabilities).startswith("**sea 77%** ")
+
+
+def test_a_reason_names_three_files_and_counts_the_rest():
+    rows = [(f"a/{n}.txt", "not a picture") for n in range(5)] + [("b.png", "empty file")]
+    assert (
+        sentence(rows, 2) == "8 files are not used. 0.txt, 1.txt, 2.txt and 2 more: not a picture; b.png: empty file; and 2 more."
+    )

@@ -1,0 +1,45 @@
+"""The files of a batch that are not used: how many, each by its name and reason, in one place above the answers."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import words
+from engine.batch.store import Batch
+from engine.number_text import counted
+
+_NAMED = 3  # files that are named per reason before the table names all
+
+
+def report_unused(of: Batch, errors: Iterable[tuple[str, str]], place: DeltaGenerator | None = None) -> None:
+    """`errors`: the names of files of the batch that cannot be answered, with the reasons; what a folder holds besides is added."""
+    rows = [*errors, *((item.path, item.reason) for group in of.unused.groups for item in group.named)]
+    if not rows and not of.unused.files:
+        return
+    counts = of.unused.files - sum(len(group.named) for group in of.unused.groups)
+    with (place or st).container():
+        st.warning(words.literal(sentence(rows, counts)), icon=":material/report:")
+        if len(rows) > len({reason for _, reason in rows}) * _NAMED:
+            with st.expander("The names of all files that are not used"):
+                table = pd.DataFrame(
+                    [(words.plain(name), words.plain(reason)) for name, reason in rows], columns=["file", "reason"]
+                )
+                st.dataframe(table, hide_index=True, width="stretch")
+
+
+def sentence(rows: Sequence[tuple[str, str]], unnamed: int = 0) -> str:
+    """`3 files are not used. a.png: empty file; b.txt, c.txt: not a picture.` `unnamed`: files beyond those of `rows`."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for name, reason in rows:
+        by_reason[reason].append(words.plain(name.rpartition("/")[2] or name))
+    count = len(rows) + unnamed
+    reasons = "; ".join(f"{_names(names)}: {words.plain(reason)}" for reason, names in by_reason.items())
+    return f"{counted(count, 'file is', 'files are')} not used. {reasons}{f'; and {unnamed:,} more' if unnamed else ''}."
+
+
+def _names(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

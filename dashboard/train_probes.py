@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import cached, curves, words
 from dashboard.live_chart import live_chart
+from dashboard.widgets import at_first
 from engine import probes
 from engine.config import Config
 from engine.errors import UserError
@@ -63,7 +64,8 @@ def learning_rate_finder(config: Config, key: str) -> None:
     name = probes.identity("lr-find", config)
     drawn = probes.read("lr-find", name)
     running = bool(drawn and drawn["state"] == "running")
-    with st.expander("Find a learning rate", icon=":material/search_insights:", expanded=bool(drawn), key="lr-finder"):
+    expanded = at_first("lr-finder", bool(drawn))
+    with st.expander("Find a learning rate", icon=":material/search_insights:", expanded=expanded, key="lr-finder"):
 
         @st.fragment(run_every=_POLL if running else None)
         def panel() -> None:

@@ -32,6 +32,11 @@ def show(key: str, value: object, labels: Sequence[str] = ()) -> None:
     shown[key] = face
 
 
+def at_first(key: str, value: object) -> Any:
+    """What `value` was when `key` was asked for first in this session: for a `default` or `expanded`, which Streamlit resets when it moves."""
+    return st.session_state.setdefault(f"{key}-at-first", value)
+
+
 def popover(label: str, key: str, place: DeltaGenerator | None = None, **settings: Any) -> Panel:
     """A popover whose content is drawn only while it is open: `if (panel := popover(...)).open:`, then `with panel:`.
 

@@ -49,7 +49,12 @@ def interval_dots(
     if line is not None:
         figure.add_vline(x=line, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
     if over:
-        _say(figure, rows["name"].map(lambda name: short(name, longest)), x=0, xanchor="left", yshift=15)
+        for place, name in enumerate(rows["name"]):
+            lines = _lines(name, longest)
+            figure.add_annotation(
+                y=place, xref="paper", yref="y", text="<br>".join(map(plain, lines)), showarrow=False, font={"size": SMALL}, x=0,
+                xanchor="left", align="left", yshift=15 if len(lines) == 1 else 22,
+            )  # fmt: skip
         _say(figure, rows["text"], x=1, xanchor="right", yshift=15)
         figure.update_yaxes(range=[len(rows) - 0.5, -0.5], visible=False)
     else:
@@ -61,6 +66,14 @@ def interval_dots(
     if clickable:
         figure.update_layout(clickmode="event+select")
     return figure
+
+
+def _lines(name: str, longest: int) -> list[str]:
+    """A name in one or two lines, broken between its conditions; only where these are too long themselves is anything cut."""
+    if len(name) <= longest:
+        return [name]
+    head, _, tail = name.rpartition(", ")
+    return [short(f"{head},", longest), short(tail, longest)] if head else [short(name, longest)]
 
 
 def _say(figure: go.Figure, texts: Iterable[str], **place: object) -> None:

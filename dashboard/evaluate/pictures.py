@@ -52,7 +52,7 @@ def pictures(
     what = f"{scored.run.id}-{scored.split}-{of}"
     number = url.turn(page_count(len(rows), most), what, page)
     shown = rows.iloc[page_slice(number, len(rows), most)]
-    tiles = [_tile(scored, row, notes or usual, source) for row in shown.itertuples()]
+    tiles = [picture_tile(scored, row, notes or usual, source) for row in shown.itertuples()]
     picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, of=what, empty=empty)
     if tiles:
         _export(scored, rows, picked.selected, key)
@@ -98,7 +98,10 @@ def usual(row: Row) -> list[str]:
     return [f"{row.confidence:.0%} sure, loss {row.loss:.2f}"]
 
 
-def _tile(scored: Scored, row: Row, notes: Callable[[Row], Sequence[str]], source: Callable[[Row], str] | None) -> Tile:
+def picture_tile(
+    scored: Scored, row: Row, notes: Callable[[Row], Sequence[str]], source: Callable[[Row], str] | None = None
+) -> Tile:
+    """The image of a row of the prediction table in a grid; arguments as those of `pictures`."""
     true, predicted = scored.classes[row.true], scored.classes[row.predicted]
     dataset, wrong = scored.run.config.dataset, row.true != row.predicted
     return Tile(

@@ -132,7 +132,7 @@ def _chart(found: pd.DataFrame, place: int) -> None:
         alone = zip(found["low"], found["high"], strict=True)
         rows["more"] = [f"this slice alone: {percent_range(low, high)}" for low, high in alone]
     st.plotly_chart(
-        interval_dots(rows, clickable=True, chosen=place, longest=46, over=True),
+        interval_dots(rows, clickable=True, chosen=place, longest=40, over=True),
         config=CONFIG,
         key="slices-chart",
         on_select=picked,

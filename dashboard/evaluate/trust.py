@@ -10,12 +10,13 @@ from dashboard import cached, url, words
 from dashboard.charts import CONFIG
 from dashboard.evaluate import trust_charts
 from dashboard.evaluate.dots import interval_dots, score_intervals
+from dashboard.evaluate.near_copies import near_copies
 from dashboard.evaluate.pictures import ordered, pictures
 from dashboard.evaluate.scored import Scored
 from dashboard.explore.place import chart
 from engine.data.datasets import dataset
 from engine.errors import UserError
-from engine.evaluation import calibration, conformal, copies, coverage, ranking, tables, trust
+from engine.evaluation import calibration, conformal, coverage, ranking, tables, trust
 from engine.evaluation.copies import Copies
 from engine.evaluation.trust import TARGETS, Evidence
 from engine.metrics import per_class_intervals
@@ -212,35 +213,6 @@ def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
     )
 
 
-def _copied(scored: Scored, of: Evidence, near: Copies | None) -> None:
-    if near is None:
-        st.info("Copies are looked for in the catalog of the dataset, which is not there.", icon=":material/folder_off:")
-        return
-    if not near.known:
-        st.info(
-            "Near-copies are found by embeddings, which this dataset has not: draw its map on the Explore page (What is alike?). "
-            "Copies of files are counted either way.", icon=":material/scatter_plot:",
-        )  # fmt: skip
-    distances = (0.0, *copies.DISTANCES) if near.known else (0.0,)
-    found = [copies.without(near, of.right, distance) for distance in distances]
-    rows = pd.DataFrame({
-        "name": ["all images", *("without copies of files" if not w.distance else f"without those nearer than {w.distance:g}" for w in found)],
-        "value": [of.right.mean(), *(w.accuracy.value for w in found)],
-        "low": [scored.document["accuracy"]["low"], *(w.accuracy.low for w in found)],
-        "high": [scored.document["accuracy"]["high"], *(w.accuracy.high for w in found)],
-        "text": [f"{len(of.right):,} images", *(f"{w.left_out:,} left out, {w.wrong:,} wrong" for w in found)],
-    })  # fmt: skip
-    st.plotly_chart(interval_dots(rows, over=True), config=CONFIG, key="copies-chart")
-    st.caption("Accuracy without the images that are near a training image, by cosine distance of the embeddings.")
-    chosen = np.flatnonzero(near.within(copies.DISTANCES[-1]))
-    chosen = chosen[np.argsort(np.where(near.exact, -1, near.distance)[chosen], kind="stable")]
-    apart = dict(zip(of.predictions["image_id"].iloc[chosen].tolist(), near.distance[chosen].tolist(), strict=True))
-    pictures(
-        scored, of.predictions.iloc[chosen], "copies", of="copies", size="S", empty="No image is so near a training image.",
-        notes=lambda row: [f"{apart[row.image_id]:.3f} from train" if apart[row.image_id] == apart[row.image_id] else "the same file"],
-    )  # fmt: skip
-
-
 _CLOSER: dict[str, Callable[[Scored, Evidence, Copies | None], None]] = {
     "Calibration": _calibration,
     "Sure and wrong": _sure,
@@ -248,5 +220,5 @@ _CLOSER: dict[str, Callable[[Scored, Evidence, Copies | None], None]] = {
     "Prediction sets": _sets,
     "Class by class": _classes,
     "ROC and precision": _curves,
-    "Near-copies": _copied,
+    "Near-copies": near_copies,
 }

@@ -19,11 +19,13 @@ class Copies:
     """How near each scored image is to a training image.
 
     `exact`: (n,) bool, the same file is in train. `distance`: (n,) float32, the cosine distance of the embeddings to the nearest training
-    image; NaN where it is not known, everywhere if the dataset's embeddings have not been computed.
+    image; NaN where it is not known, everywhere if the dataset's embeddings have not been computed. `twin`: (n,) int64, the id of that
+    training image, or of the copy; -1 where none is known.
     """
 
     exact: np.ndarray
     distance: np.ndarray
+    twin: np.ndarray
 
     @property
     def known(self) -> int:
@@ -39,26 +41,40 @@ def copies(columns: Columns, index: Index | None, predictions: pd.DataFrame) -> 
     """The scored images against the training images of the catalog as it is now."""
     train = (columns.split == SPLITS.index("train")) & (columns.state == STATES.index("ok"))
     marks = np.array([mark(content) for content in predictions["content"]], np.uint64)
-    exact = np.isin(marks, columns.marks(np.flatnonzero(train)))
-    distance = np.full(len(predictions), np.nan, np.float32)
+    places = np.flatnonzero(train)
+    same_file = (
+        pd.Series(columns.ids[places], index=columns.marks(places))
+        .groupby(level=0)
+        .first()
+        .reindex(marks)
+        .fillna(-1)
+        .to_numpy(np.int64)
+    )
+    exact, distance, twin = same_file >= 0, np.full(len(predictions), np.nan, np.float32), same_file.copy()
     if index is not None and len(index):
         ids = predictions["image_id"].to_numpy()
         rows = np.minimum(np.searchsorted(index.ids, ids), len(index) - 1)
         known = (index.ids[rows] == ids) & (index.marks[rows] == marks)
-        distance[known] = _to_nearest(index, rows[known], np.isin(index.ids, columns.ids[train]))
-    return Copies(exact, distance)
+        distance[known], nearest = _nearest(index, rows[known], np.isin(index.ids, columns.ids[train]))
+        twin[known] = np.where(exact[known], same_file[known], nearest)
+    return Copies(exact, distance, twin)
 
 
-def _to_nearest(index: Index, rows: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """(len(rows),): the distance of each row to the nearest other one that is allowed."""
-    asked, nearest = np.asarray(index.vectors(rows)), np.full(len(rows), np.nan, np.float32)
+def _nearest(index: Index, rows: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distance of each row to the nearest other one that is allowed (NaN without any), and the id of that one (-1): (len(rows),) each."""
+    vectors, places = np.asarray(index.vectors(rows)), np.arange(len(rows))
+    distance, ids = np.full(len(rows), np.inf, np.float32), np.full(len(rows), -1, np.int64)
     for start, block in index.blocks():
         these = np.flatnonzero(allowed[start : start + len(block)])
-        if len(these):
-            apart = 1 - asked @ block[these].T
-            apart[rows[:, None] == start + these] = np.inf
-            nearest = np.fmin(nearest, apart.min(axis=1))
-    return np.where(np.isfinite(nearest), np.maximum(nearest, 0), np.nan)
+        if not len(these):
+            continue
+        apart = 1 - vectors @ block[these].T
+        apart[rows[:, None] == start + these] = np.inf
+        best = apart.argmin(axis=1)
+        nearer = apart[places, best] < distance
+        distance[nearer] = apart[places, best][nearer]
+        ids[nearer] = index.ids[start + these[best]][nearer]
+    return np.where(np.isfinite(distance), np.maximum(distance, 0), np.nan), ids
 
 
 @dataclass(frozen=True)

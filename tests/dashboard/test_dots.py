@@ -56,6 +56,20 @@ def test_a_difference_s_axis_has_signs_on_both_sides_and_none_in_the_middle(reac
     assert axis.tickvals[len(texts) // 2] == 0
 
 
+def test_a_long_name_over_its_bar_is_broken_between_its_conditions_and_not_cut():
+    rows = pd.DataFrame(
+        {
+            "name": ["file size up to 12 KB, sharpness 1,195 to 2,210", "class sea"],
+            "value": 0.2,
+            "low": 0.1,
+            "high": 0.3,
+            "text": "",
+        }
+    )
+    names = [note.text for note in interval_dots(rows, over=True, longest=40).layout.annotations if note.xanchor == "left"]
+    assert names == ["file size up to 12 KB,<br>sharpness 1,195 to 2,210", "class sea"]
+
+
 def test_an_area_under_a_curve_is_a_score_and_not_a_percentage():
     rows = pd.DataFrame({"name": ["sea"], "value": [0.997], "low": [0.99], "high": [0.999], "text": ["0.997, n=40"]})
     figure = interval_dots(rows, percent=False)

@@ -53,12 +53,12 @@ def test_what_was_chosen_on_validation_is_what_this_kind_of_run_chooses(home, me
 
 def test_an_accuracy_that_stays_is_not_said_to_change(home):
     of = trust.evidence(run_on_test("fast-1", 1.0, range(23)))
-    near = Copies(np.zeros(len(TRUE), bool), np.where(np.arange(len(TRUE)) == 299, 0.03, 0.5))
+    near = Copies(np.zeros(len(TRUE), bool), np.where(np.arange(len(TRUE)) == 299, 0.03, 0.5), np.full(len(TRUE), -1))
     assert (
         "Without it accuracy stays at 92.3% (88.7 to 94.8%)."
         in trust.sentences(of, trust.protocol(of), near, 0.95, None)["copies"]
     )
-    worse = Copies(near.exact, np.where(np.arange(len(TRUE)) >= 200, 0.03, 0.5))
+    worse = Copies(near.exact, np.where(np.arange(len(TRUE)) >= 200, 0.03, 0.5), near.twin)
     assert (
         "accuracy is 88.5% (83.3 to 92.2%) instead of 92.3%."
         in trust.sentences(of, trust.protocol(of), worse, 0.95, None)["copies"]

@@ -1,0 +1,108 @@
+"""Has it seen the test images? The score without copies and near-copies of training images, and each of them beside its twin."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import url
+from dashboard.charts import CONFIG
+from dashboard.evaluate.dots import interval_dots
+from dashboard.evaluate.pictures import Row, picture_tile
+from dashboard.evaluate.scored import Scored
+from dashboard.gallery import Tile, gallery
+from dashboard.image_urls import preview_url, thumbnail_url
+from dashboard.lens import lens
+from dashboard.paging import page_count, page_slice
+from engine.data.catalog import Row as CatalogRow
+from engine.data.datasets import Dataset, dataset
+from engine.evaluation import copies
+from engine.evaluation.copies import Copies
+from engine.evaluation.trust import Evidence
+from engine.text_output import csv_text
+
+_PAIRS = 12  # on a page
+_COLUMNS = 4
+_EMBEDDING = "of a network trained on ImageNet: 0 for the same picture, about 0.7 for two at random"
+
+
+def near_copies(scored: Scored, of: Evidence, near: Copies | None) -> None:
+    if near is None:
+        st.info("Copies are looked for in the catalog of the dataset, which is not there.", icon=":material/folder_off:")
+        return
+    if not near.known:
+        st.info(
+            "Near-copies are found by embeddings, which this dataset has not: draw its map on the Explore page (What is alike?). "
+            "Copies of files are counted either way.", icon=":material/scatter_plot:",
+        )  # fmt: skip
+    distances = (0.0, *copies.DISTANCES) if near.known else (0.0,)
+    found = [copies.without(near, of.right, distance) for distance in distances]
+    rows = pd.DataFrame({
+        "name": ["all images", *("without copies of files" if not w.distance else f"without those nearer than {w.distance:g}" for w in found)],
+        "value": [of.right.mean(), *(w.accuracy.value for w in found)],
+        "low": [scored.document["accuracy"]["low"], *(w.accuracy.low for w in found)],
+        "high": [scored.document["accuracy"]["high"], *(w.accuracy.high for w in found)],
+        "text": [f"{len(of.right):,} images", *(f"{w.left_out:,} left out, {w.wrong:,} wrong" for w in found)],
+    })  # fmt: skip
+    st.plotly_chart(interval_dots(rows, over=True), config=CONFIG, key="copies-chart")
+    st.caption(
+        f"Accuracy without the images that are near a training image, by cosine distance of the embeddings ({_EMBEDDING})."
+    )
+    _pairs(scored, of, near)
+
+
+def _pairs(scored: Scored, of: Evidence, near: Copies) -> None:
+    """Each image beside the training image that is nearest to it, the nearest pairs first: a person sees whether they are the same."""
+    chosen = np.flatnonzero(near.within(copies.DISTANCES[-1]))
+    chosen = chosen[np.argsort(np.where(near.exact, -1, near.distance)[chosen], kind="stable")]
+    if not len(chosen):
+        st.caption("No image is so near a training image.")
+        return
+    data = dataset(scored.run.config.dataset)
+    rows = of.predictions.iloc[chosen].assign(
+        distance=near.distance[chosen], twin=near.twin[chosen], same_file=near.exact[chosen]
+    )
+    number = url.turn(page_count(len(rows), _PAIRS), f"{scored.run.id}-{scored.split}-copies", "copies_page")
+    shown = rows.iloc[page_slice(number, len(rows), _PAIRS)]
+    twins = data.catalog.rows([int(twin) for twin in shown["twin"] if twin >= 0])
+    for start in range(0, len(shown), _COLUMNS):
+        # Row by row: on a phone, columns that are filled one after the other would lose the order.
+        for place, column in enumerate(st.columns(_COLUMNS, gap="small")):
+            if start + place < len(shown):
+                with column.container(border=True):
+                    row = next(shown.iloc[start + place : start + place + 1].itertuples())
+                    _pair(scored, data, row, twins.get(int(row.twin)), start + place)
+    lines = rows.assign(train=[_path(data, int(twin)) for twin in rows["twin"]])
+    st.download_button(
+        f"Table of {len(lines):,} as CSV", lambda: _csv(lines, scored.classes), f"{scored.run.id}-{scored.split}-copies.csv",
+        "text/csv", key="copies-csv", type="tertiary", icon=":material/table:", on_click="ignore",
+    )  # fmt: skip
+
+
+def _pair(scored: Scored, data: Dataset, row: Row, twin: CatalogRow | None, place: int) -> None:
+    picked = gallery(
+        [picture_tile(scored, row, lambda row: [scored.split])] + ([_twin_tile(scored, data, twin)] if twin is not None else []),
+        key=f"copies-{place}", size="S", of=f"copies-{row.image_id}", label=f"{row.path} and the nearest training image",
+    )  # fmt: skip
+    st.caption("the same file" if row.same_file else f"cosine distance {row.distance:.3f}")
+    if picked.opened == row.image_id:
+        lens(scored.run, scored.predictions[scored.predictions["image_id"] == row.image_id].reset_index(drop=True), 0)
+
+
+def _twin_tile(scored: Scored, data: Dataset, twin: CatalogRow) -> Tile:
+    name = twin.class_name or "unlabelled"
+    return Tile(
+        id=twin.id, src=thumbnail_url(data.name, twin.id, twin.hash), preview=preview_url(data.name, twin.id, twin.hash), caption=name,
+        notes=["train"], colour=scored.colours.get(name), alt=f"Training image: {name}, {twin.path}", facts={"File": twin.path},
+    )  # fmt: skip
+
+
+def _path(data: Dataset, image_id: int) -> str:
+    row = data.catalog.get(image_id) if image_id >= 0 else None
+    return row.path if row is not None else ""
+
+
+def _csv(rows: pd.DataFrame, classes: Sequence[str]) -> str:
+    named = rows.assign(true=[classes[place] for place in rows["true"]])
+    return csv_text(named[["path", "true", "train", "distance", "same_file"]], float_format="%.6g")

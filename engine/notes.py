@@ -116,7 +116,7 @@ def diverged(told: Told) -> Note | None:
     return Note(
         "diverged",
         "warning",
-        f"The learning rate is too high: the training loss rose from {lowest[-1]:.2f} near step {at:,} to {smooth[-1]:.2f}.",
+        f"The learning rate is too high: the training loss rose from {lowest[-1]:,.2f} near step {at:,} to {smooth[-1]:,.2f}.",
         f"Stop, and duplicate with peak_lr={told.config.peak_lr / 5:.1g}; a longer warmup helps as well.",
     )
 
@@ -129,7 +129,7 @@ def learns_nothing(told: Told) -> Note | None:
     return Note(
         "learns nothing",
         "warning",
-        f"After {_epochs(len(epochs))} the training loss is {epochs['train_loss'].iloc[-1]:.2f}; "
+        f"After {_epochs(len(epochs))} the training loss is {epochs['train_loss'].iloc[-1]:,.2f}; "
         f"guessing among {len(told.classes)} classes gives {guessing:.2f}.",
         "Find a learning rate with the finder, start from pretrained weights, or look at the labels.",
     )
@@ -154,8 +154,8 @@ def over_fitting(told: Told) -> Note | None:
     return Note(
         "over-fitting",
         "advice",
-        f"Over-fitting since epoch {epoch}: validation loss rose from {validation[lowest]:.3f} to {validation[-1]:.3f} "
-        f"while training loss fell from {train[lowest]:.3f} to {train[-1]:.3f}.{still}",
+        f"Over-fitting since epoch {epoch}: validation loss rose from {validation[lowest]:,.3f} to {validation[-1]:,.3f} "
+        f"while training loss fell from {train[lowest]:,.3f} to {train[-1]:,.3f}.{still}",
         ("" if still else f"Epoch {best} is kept (macro F1 {np.nanmax(score):.3f}). ")
         + ("" if still or told.over else "Finish now scores it. ")
         + "Stronger augmentation or more label_smoothing; more images help most.",
@@ -192,7 +192,7 @@ def still_improving(told: Told) -> Note | None:
         return Note(
             "learning rate too low",
             "advice",
-            f"It learns slowly: training loss fell from {train[0]:.2f} to {train[-1]:.2f} only in {_epochs(len(train))}.",
+            f"It learns slowly: training loss fell from {train[0]:,.2f} to {train[-1]:,.2f} only in {_epochs(len(train))}.",
             f"Duplicate with peak_lr={told.config.peak_lr * 5:.1g}, or let the finder suggest one.",
         )
     return Note(

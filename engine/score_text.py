@@ -23,6 +23,17 @@ def macro_f1(scores: Mapping[str, Any]) -> str:
     return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}){over_classes(scores)}"
 
 
+def repeated(copies: int) -> str:
+    """That the same image counts more than once, as a sentence; empty where none does. `copies`: images whose content came before."""
+    if not copies:
+        return ""
+    one = copies == 1
+    return (
+        f"{copies:,} {'image is a copy' if one else 'images are copies'} of {'another' if one else 'others'} here: each copy counts in the scores, "
+        "and makes the intervals a little too narrow."
+    )
+
+
 def without_images(scores: Mapping[str, Any]) -> str:
     """Which classes of an evaluation had no image, as a sentence; empty where each had one. Class names stand as they are."""
     missing = [row["class"] for row in scores["per_class"] if not row["support"]]

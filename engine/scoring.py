@@ -1,7 +1,7 @@
 """Scoring a model on labelled images: a split of its dataset, or any folder of class folders."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from engine.data.unused import Tally, UnusedReport
 from engine.embeddings import embed
 from engine.errors import UserError
 from engine.evaluation import tables
+from engine.files import content_hash
 from engine.predictions import table, write_predictions
 from engine.runs import Run
 from engine.training.facts import Progress
@@ -123,7 +124,8 @@ def evaluate_split(run: Run, split: str, report: Report = lambda progress: True)
         images = of_split(dataset(run.config.dataset), split, run.classes)
         found, _ = predictions(answering, images, run.config.method == "linear", report)
         write_predictions(run.path, split, found, run.classes)
-    return metrics.evaluation(run.predictions(split), run.classes)
+    result = run.predictions(split)
+    return {**metrics.evaluation(result, run.classes), "copies": int(result["content"].duplicated().sum())}
 
 
 def _intact(run: Run, split: str) -> bool:
@@ -135,15 +137,26 @@ def _intact(run: Run, split: str) -> bool:
     return True
 
 
+def repeated_files(files: Sequence[Path]) -> int:
+    """How many of the files have the same content as one before them. Only files of the same size are read."""
+    by_size: dict[int, list[Path]] = {}
+    for file in files:
+        by_size.setdefault(file.stat().st_size, []).append(file)
+    return sum(len(same) - len({content_hash(file.read_bytes()) for file in same}) for same in by_size.values() if len(same) > 1)
+
+
 def evaluate_folder(run: Run, folder: Path, report: Report = lambda progress: True) -> dict[str, Any]:
     """Scores of a run on a labelled folder that need not be registered; files that were not used are named."""
     answering = model.load(run.path)
     labelled = of_folder(folder, run.classes)
     found, unread = predictions(answering, labelled.images, report=report)
+    paths = labelled.images.frame["path"]
+    readable = [file for file, path in zip(labelled.images.files, paths, strict=True) if path not in unread]
     notes = {
         "unknown_classes": labelled.unknown,
         "hint": spelling_hint(labelled.unknown, run.classes),
         "unreadable": unread,
+        "copies": repeated_files(readable),
         "unused": labelled.unused.document(),
         "notes": [*labelled.unused.notes, *answering.notes],
     }

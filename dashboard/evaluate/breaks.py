@@ -21,14 +21,19 @@ from engine.runs import Run, runs
 
 _RATE = 60  # pictures/s that a laptop asks about: what is promised before anything was measured
 _CHOICE = "damage"
+_POLL = 5.0  # seconds
 
 
 def what_breaks_it(scored: Scored) -> None:
     run, split = scored.run, scored.split
     busy = watch(measuring.job(run, split), "", "stop_damage", "The measurement ended.")
     answers = cached.damaged(run, split)
+    if busy:
+        _redraw_when_there_is_more(scored, answers.measured if answers is not None else 0)
     if answers is None:
-        if not busy:
+        if busy:
+            st.caption(f"First results are shown once {measuring.BATCH} images have been measured under every kind of damage.")
+        else:
             _invitation(scored)
         return
     document = cached.damage_document(run, split)
@@ -48,6 +53,18 @@ def what_breaks_it(scored: Scored) -> None:
             format_func=lambda name: f"{CORRUPTIONS[name].label}: {signed(-100 * losses[name], 1)} points of accuracy",
         )  # fmt: skip
         _gallery(scored, answers, chosen)
+
+
+def _redraw_when_there_is_more(scored: Scored, drawn: int) -> None:
+    """While it is being measured: what is known so far is shown, and shown anew with each part. `drawn`: images in what is shown."""
+
+    @st.fragment(run_every=_POLL)
+    def look() -> None:
+        answers = cached.damaged(scored.run, scored.split)
+        if answers is not None and answers.measured > drawn:
+            st.rerun()
+
+    look()
 
 
 def _said(document: dict, answers: store.Answers) -> None:

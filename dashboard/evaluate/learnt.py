@@ -10,6 +10,7 @@ from dashboard.dynamics_charts import BINS, cells, learning_map, settled_bars
 from dashboard.evaluate.pictures import Row, pictures
 from dashboard.evaluate.scored import Scored
 from dashboard.figure import CONFIG
+from dashboard.scroll import scroll_to_top
 from engine.dynamics import STATES
 from engine.errors import UserError
 
@@ -48,6 +49,12 @@ def _no_story(scored: Scored) -> None:
             "Runs with the method finetune (presets balanced and best) keep this story.",
             icon=":material/timeline:",
         )
+        if st.button("Train with the preset balanced", icon=":material/model_training:", key="learnt-train"):
+            url.set_choice("preset", "balanced")
+            url.set_choice("show", "new")
+            url.forget("like")
+            scroll_to_top()
+            st.switch_page("../pages/train.py")
     else:
         st.info("This run kept no predictions of its epochs, or has not ended its first one.", icon=":material/timeline:")
 

@@ -82,6 +82,8 @@ def verdict(of: Scored, named: bool = False) -> None:
     )
     if missing := score_text.without_images(document):
         st.caption(words.literal(missing))
+    if copies := score_text.repeated(int(of.predictions["content"].duplicated().sum())):
+        st.caption(copies)
     if document["small"]:
         st.caption("Few images: the intervals are wide, and differences between runs may be chance.")
     if split == "validation":

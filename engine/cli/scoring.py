@@ -45,6 +45,8 @@ def _print_scores(document: dict) -> None:
         print(f"{name.replace('_f1', ' F1'):9} {score['value']:.4f}  (95%: {score['low']:.4f} to {score['high']:.4f}){over}")
     if missing := score_text.without_images(document):
         print(missing)
+    if copies := score_text.repeated(document.get("copies", 0)):
+        print(copies)
     if document["small"]:
         print("Few images: the intervals are wide, and differences between runs may be chance.")
     print()

@@ -16,7 +16,7 @@ from engine.robustness.corruptions import corrupt
 from engine.runs import Run, run
 
 SAMPLE = 300  # images: some minutes on a laptop, and intervals of about three points
-_BATCH = 32  # images a time, each under all conditions: what a kill may cost
+BATCH = 32  # images a time, each under all conditions: what a kill may cost
 _WORKERS = 2
 
 
@@ -49,7 +49,7 @@ def measure(of: Run, split: str, count: int, report: Report = lambda phase, done
     count, done = min(count, len(predictions)), store.measured(of, split)
     total = count * len(store.CONDITIONS)
     while done < count:
-        end = min(done + _BATCH, count)
+        end = min(done + BATCH, count)
         contents = planned["contents"][done:end]
         squares, read = _squares([files[content] for content in contents], contents, reachable, answering.meta.image_size)
         labels = np.array(planned["true"][done:end])
@@ -108,7 +108,7 @@ def _squares(files: list[Path], contents: list[str], reachable: set[str], size: 
     read = np.zeros(len(files), bool)
     known = [place for place, content in enumerate(contents) if content in reachable]
     squares = [np.empty((0, size, size, 3), np.uint8)]
-    for batch in decoded_batches([files[place] for place in known], size, _BATCH, [contents[place] for place in known]):
+    for batch in decoded_batches([files[place] for place in known], size, BATCH, [contents[place] for place in known]):
         read[[known[place] for place in batch.indices]] = True
         squares.append(batch.images)
     return np.concatenate(squares), read

@@ -57,6 +57,20 @@ def test_pictures_without_an_extension_are_answered_and_scored_and_what_is_no_pi
     assert "2 files are not used:" in shown and "sea/notes: not a picture" in shown
 
 
+def test_the_same_file_twice_counts_twice_and_that_is_said(ask, paint, tmp_path):
+    for kind in ("forest", "sea"):
+        (tmp_path / "twice" / kind).mkdir(parents=True)
+        for number in range(2):
+            paint(kind, 9300 + number).save(tmp_path / "twice" / kind / f"{number}.png")
+    (tmp_path / "twice" / "sea" / "again.png").write_bytes((tmp_path / "twice" / "sea" / "0.png").read_bytes())
+    document = said(ask("evaluate", "--data", tmp_path / "twice", "--json"))
+    assert (document["n"], document["copies"]) == (5, 1)
+    sentence = "1 image is a copy of another here: each copy counts in the scores"
+    assert sentence in ask("evaluate", "--data", tmp_path / "twice").stdout
+    (tmp_path / "twice" / "sea" / "again.png").unlink()
+    assert sentence not in ask("evaluate", "--data", tmp_path / "twice").stdout
+
+
 def test_validation_and_test_without_train_are_scored_on_test(ask, write_class, tmp_path):
     for kind in ("forest", "sea"):
         write_class(tmp_path / "set" / "val" / kind, kind, 2, first=9300)

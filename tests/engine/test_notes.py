@@ -91,6 +91,8 @@ def test_no_better_than_guessing_is_told():
     assert note.kind == "learns nothing"
     assert "After 2 epochs the training loss is 1.38; guessing among 4 classes gives 1.39." in note.seen
     assert kinds(told([1.39, 1.38], [1.4, 1.39], [0.1, 0.1], mixing="mixup")) == []
+    (large,) = notes.notes(told([15_800.2, 15_731.54], [18.0, 18.1], [0.1, 0.1]))
+    assert "the training loss is 15,731.54; guessing" in large.seen
 
 
 def test_a_class_that_is_not_found_is_named():

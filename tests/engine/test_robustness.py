@@ -104,7 +104,7 @@ def test_the_answers_are_the_models_own_to_the_damaged_pictures(scored):
 
 
 def test_a_stopped_measurement_goes_on_where_it_was_and_ends_as_one_that_was_not(scored, monkeypatch):
-    monkeypatch.setattr(measuring, "_BATCH", 4)
+    monkeypatch.setattr(measuring, "BATCH", 4)
     calls = []
 
     def stop_in_the_second_batch(phase, done, total):

@@ -31,6 +31,8 @@ def test_a_run_without_epochs_says_why_there_is_no_story(tab, trained):
     tab.open("evaluate", ask="learnt")
     assert "there are no epochs" in tab.text
     assert not tab.at.error
+    tab.press("Train with the preset balanced")
+    assert (tab.url("preset"), tab.url("show")) == ("balanced", "new")
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])

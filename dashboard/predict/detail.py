@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import cached, words
+from dashboard import back, cached, words
 from dashboard.gallery import Tile, gallery
 from dashboard.image_urls import preview_url, thumbnail_url
 from dashboard.palette import class_colours
@@ -39,6 +39,8 @@ def forget_detail() -> None:
 @st.dialog("This picture", width="large", on_dismiss=forget_detail)
 def _dialog(of: Batch, said: Said, view: View) -> None:
     detail(of, said, map_controls(view) if view.in_grid else view)
+    if view.in_grid:
+        back.write_address("predict-dialog")
 
 
 def detail(of: Batch, said: Said, view: View) -> None:

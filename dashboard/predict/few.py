@@ -24,9 +24,12 @@ def few(of: Batch, view: View, settled: bool) -> None:
     """The cards, each as soon as its answer is made; files that cannot be read are named. `settled`: answers are final."""
     shown = sum(not picture.reason for picture in of.pictures)
     places = _places(shown) if shown > 1 else None
-    report, errors = st.empty(), []
+    report, errors = st.empty(), [(picture.name, picture.reason) for picture in of.pictures if picture.reason]
+    report_unused(of, errors, report)
     for said in _said(of, view, settled):
         if said.error:
+            if said.picture.reason:
+                continue
             errors.append((said.picture.name, said.error))
             report_unused(of, errors, report)  # at once: the next answer may take a while
         elif places is None:
@@ -34,8 +37,6 @@ def few(of: Batch, view: View, settled: bool) -> None:
         else:
             with next(places):
                 _card(of, said, view)
-    if not errors:
-        report_unused(of, errors, report)
 
 
 def _places(count: int) -> Iterator:

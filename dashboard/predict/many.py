@@ -55,7 +55,7 @@ def many(of: Batch, view: View) -> None:
         work = job.job(of).work()
     busy = work.state == "working"
 
-    @page_part("as", "order_asked", "answers_page", every=_POLL if busy else None)
+    @page_part("as", "order_asked", "answers_page", "top", "cam_class", "cam_method", every=_POLL if busy else None)
     def pictures() -> None:
         now = job.job(of).work()
         if busy and now.state != "working" and not detail_is_open():  # drawing the page anew would close it

@@ -30,10 +30,12 @@ def synthesize(name: str, rows: int, classes: int = 6, seed: int = 0) -> Dataset
 
 
 def fill(catalog: Catalog, rows: int, classes: int, seed: int = 0) -> None:
-    """Put made-up rows into an empty catalog; the same seed gives the same rows."""
+    """Put made-up rows into a catalog, in place of its own; the same seed gives the same rows."""
     rng = np.random.default_rng(seed)
     tones = rng.uniform(0.2, 0.8, classes)
     with catalog.connect() as connection:
+        # A dataset that could not be registered, on a full disk, leaves its catalog behind.
+        connection.execute("DELETE FROM images")
         for start in range(0, rows, _CHUNK):
             connection.executemany(_INSERT, _rows(rng, range(start, min(start + _CHUNK, rows)), tones))
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (f"synthetic-{rows}-{classes}-{seed}",))

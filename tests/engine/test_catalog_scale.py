@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from engine.bench.catalog import measure
-from engine.data import columns
+from engine.data import columns, synthetic
 from engine.data.catalog import _UNMEASURED, COLUMNS
 from engine.data.datasets import add, dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 from engine.data.properties import PROPERTIES
 from engine.data.synthetic import synthesize
-from engine.errors import UserError
+from engine.errors import DiskError, UserError
 from engine.launcher import create
 
 ROWS, CLASSES = 5000, 700
@@ -60,6 +60,16 @@ def test_a_made_up_catalog_has_what_was_asked_and_says_that_it_has_no_pictures(b
 def test_sizes_that_make_no_sense_get_a_sentence(home, rows, classes):
     with pytest.raises(UserError, match="at least two classes"):
         synthesize("odd", rows, classes)
+
+
+def test_a_catalog_that_could_not_be_registered_is_made_anew(home, monkeypatch):
+    def refuse(data):
+        raise DiskError("The disk is full.")
+
+    with monkeypatch.context() as patch, pytest.raises(DiskError):
+        patch.setattr(synthetic, "register", refuse)
+        synthesize("half", 40)
+    assert synthesize("half", 30).catalog.count() == 30
 
 
 def test_histograms_and_quantiles_are_those_of_the_values(big):

@@ -1,5 +1,6 @@
 """Page configuration and navigation."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -31,11 +32,9 @@ body, foot = st.container(), st.container(gap=None)
 with foot:
     back.listen()
 try:
-    with body:
+    with body, suppress(EndOfPage):
         stop_where_lost()
         page.run()
-except EndOfPage:
-    pass
 finally:
     with foot:
         back.write_address("end")

@@ -108,7 +108,7 @@ def _untell(data: Dataset, said: Said, key: str) -> None:
         collection.remove(data, said.picture.content)
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
-    st.session_state.pop(f"right-{key}", None)
+    st.session_state[f"right-{key}"] = None  # a key that is only forgotten leaves the old choice in the browser
 
 
 def _ask(data: Dataset, question: _Question, key: str) -> None:

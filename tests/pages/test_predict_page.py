@@ -161,6 +161,9 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     again.press("Undo")
     assert collection.told(dataset("scenes")) == []
     assert "Kept as" not in again.text and "Corrections for" not in again.text
+    again.choose(f"right-{key}", "mountain").press("Keep it")
+    assert [one.class_name for one in collection.told(dataset("scenes"))] == ["mountain"], "the same class once more"
+    again.press("Undo")
 
 
 def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_undone_on_the_spot(tab, run):

@@ -24,7 +24,7 @@ from dashboard import url
 
 _KEY = "back"
 _ANSWERED = "back-answered"  # the id of the last step that was answered
-_STEP = "back-step"  # to another page: it is made once the page that runs now is known
+_STEP = "back-step"  # the one to answer, once the page that runs now is known
 _SENT = "back-sent"  # what was sent last
 
 _JS = """
@@ -111,8 +111,8 @@ def listen() -> None:
 
     def went() -> None:
         step = st.session_state[_KEY].step
-        if isinstance(step, dict) and step["id"] != st.session_state.get(_ANSWERED):
-            st.session_state[_STEP] = step
+        if isinstance(step, dict) and {"id", "path", "search"} <= step.keys() and step["id"] != st.session_state.get(_ANSWERED):
+            st.session_state[_STEP] = {name: str(step[name]) for name in ("id", "path", "search")}
 
     _draw(_KEY, _message(), listens=True, on_step_change=went)
 

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import back, cached, charts, words
 from dashboard.explained import Asked, epochs_story, nearest_examples, smallest_cover
 from dashboard.heatmap_pair import heatmap_pair
-from dashboard.open_image import close_image, write_open_image
+from dashboard.open_image import begins, close_image
 from dashboard.palette import class_colours
 from dashboard.walk import walk
 from engine.data.catalog import Row
@@ -21,28 +21,23 @@ _PLACE = "lens-place"
 _TOP = 6
 
 
-def lens(run: Run, found: pd.DataFrame, place: int, gallery: str | None = None) -> None:
-    """Open the dialog on row `place` of `found` (rows of a prediction table); the buttons and arrow keys walk through the rest.
-
-    `gallery`: under whose name the address holds the image.
-    """
-    st.session_state[_PLACE] = place
-    _dialog(run, found, gallery)
+def lens(run: Run, found: pd.DataFrame, place: int) -> None:
+    """Open the dialog on row `place` of `found` (rows of a prediction table); the buttons and arrow keys walk through the rest."""
+    if begins("lens"):
+        st.session_state[_PLACE] = place
+    _dialog(run, found)
 
 
 @st.dialog("Under the lens", width="large", on_dismiss=close_image)
-def _dialog(run: Run, found: pd.DataFrame, gallery: str | None) -> None:
-    row = found.iloc[min(st.session_state[_PLACE], len(found) - 1)]
-    if gallery:
-        write_open_image(gallery, int(row["image_id"]), row["content"])
-        back.write_address("lens")
+def _dialog(run: Run, found: pd.DataFrame) -> None:
+    back.write_address("lens")
     _image(run, found)
 
 
 def _image(run: Run, found: pd.DataFrame) -> None:
     place = min(st.session_state[_PLACE], len(found) - 1)
     row = found.iloc[place]
-    _heading(run, row, place, len(found))
+    _heading(run, found, place)
     try:
         picture = _picture(run, row)
     except (UserError, ImageError) as error:
@@ -59,7 +54,12 @@ def _image(run: Run, found: pd.DataFrame) -> None:
     smallest_cover(asked, "lens")
 
 
-def _heading(run: Run, row: pd.Series, place: int, count: int) -> None:
+def _heading(run: Run, found: pd.DataFrame, place: int) -> None:
+    row, count = found.iloc[place], len(found)
+
+    def move(to: int) -> None:
+        st.session_state[_PLACE] = to
+
     true, predicted = (words.literal(run.classes[row[name]]) for name in ("true", "predicted"))
     verdict = "recognised" if true == predicted else f"taken for **{predicted}**"
     text, ways = st.columns([6, 2.6], vertical_alignment="center")
@@ -67,7 +67,7 @@ def _heading(run: Run, row: pd.Series, place: int, count: int) -> None:
         f"**{true}** {verdict}, {row['confidence']:.1%} sure :gray[{place + 1:,} of {count:,}]  \n:gray[{words.literal(row['path'])}]"
     )
     with ways:
-        walk("lens-walk", place, count, _move)
+        walk("lens-walk", place, count, move)
 
 
 def _picture(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:
@@ -105,7 +105,3 @@ def _figures(run: Run, row: pd.Series) -> None:
     with right:
         if not epochs_story(run, row["content"], "lens-story") and cached.dynamics(run) is not None:
             st.caption("What it was taken for in each epoch is kept of validation images only.")
-
-
-def _move(to: int) -> None:
-    st.session_state[_PLACE] = to

@@ -5,15 +5,19 @@ open=explore.123-3f2a9c01      the gallery that it was opened from, its number, 
 
 import re
 
+import streamlit as st
+
 from dashboard import url
 
 KEY = "open"  # of the address; back.py walks from image to image within one entry of the history
 _HASH = 8
+_BEGAN = "open-image-began"
 _TEXT = re.compile(r"([a-z0-9-]{1,40})\.([0-9]{1,9})-([0-9a-f]{8})")
 
 
 def write_open_image(gallery: str, image: int, content: str | None) -> None:
     """Write into the address that an image of this gallery is open."""
+    st.session_state.pop(_BEGAN, None)
     url.remember(KEY, f"{gallery}.{image}-{(content or '').ljust(_HASH, '0')[:_HASH]}")
 
 
@@ -28,6 +32,14 @@ def is_content(content: str | None, beginning: str) -> bool:
     return (content or "").ljust(_HASH, "0").startswith(beginning)
 
 
+def begins(text: str) -> bool:
+    """Whether an image is opened, rather than drawn again while the person has walked on from it."""
+    before = st.session_state.get(_BEGAN)
+    st.session_state[_BEGAN] = (text, url.recall(KEY))
+    return url.recall(KEY) is None or before != st.session_state[_BEGAN]
+
+
 def close_image() -> None:
     """No image is open: for a dialog that the person closed."""
     url.forget(KEY)
+    st.session_state.pop(_BEGAN, None)

@@ -60,7 +60,7 @@ def pictures(
         content = rows["content"].iloc[rows["image_id"].tolist().index(picked.opened)]
         open_image.write_open_image(key, picked.opened, content)
     if (place := _open_place(rows, key)) is not None:
-        lens(scored.run, rows.reset_index(drop=True), place, key)
+        lens(scored.run, rows.reset_index(drop=True), place)
 
 
 def _open_place(rows: pd.DataFrame, key: str) -> int | None:

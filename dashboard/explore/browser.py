@@ -60,7 +60,7 @@ def browser(asked: Asked) -> None:
     if picked.opened is not None and picked.opened in rows:
         open_image.write_open_image(KEY, picked.opened, rows[picked.opened].hash)
     if (image := _open_image(data)) is not None:
-        open_detail(data, wanted, order.by, order.descending, image, asked.colours, gallery=KEY)
+        open_detail(data, wanted, order.by, order.descending, image, asked.colours, in_address=True)
 
 
 def _open_image(data: Dataset) -> int | None:

@@ -10,7 +10,7 @@ from dashboard import back, words
 from dashboard.explore.facts import standing, value_of
 from dashboard.explore.histogram import histogram_svg
 from dashboard.image_urls import image_url
-from dashboard.open_image import close_image, write_open_image
+from dashboard.open_image import begins, close_image
 from dashboard.similar import similar
 from dashboard.walk import walk
 from engine.data.catalog import Row
@@ -25,22 +25,20 @@ _COLUMNS = 2
 
 def open_detail(
     data: Dataset, wanted: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str],
-    on_close: Callable[[], None] | None = None, gallery: str | None = None,
+    on_close: Callable[[], None] | None = None, in_address: bool = False,
 ) -> None:  # fmt: skip
     """Open the dialog on an image; the arrow keys walk through what the filter leaves, in the gallery's order.
 
-    `on_close`: is called when the person closes it, before the page is drawn anew. `gallery`: under whose name the address holds it.
+    `on_close`: is called when the person closes it, before the page is drawn anew. `in_address`: it is in the address.
     """
-    st.session_state[_IMAGE] = image
-    dialog = st.dialog("Image", width="large", on_dismiss=on_close or (close_image if gallery else "ignore"))
-    dialog(_dialog)(data, wanted, by, descending, colours, gallery)
+    if not in_address or begins("detail"):
+        st.session_state[_IMAGE] = image
+    dialog = st.dialog("Image", width="large", on_dismiss=on_close or (close_image if in_address else "ignore"))
+    dialog(_dialog)(data, wanted, by, descending, colours)
 
 
-def _dialog(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str], gallery: str | None) -> None:
+def _dialog(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
     _detail(data, wanted, by, descending, colours)
-    row = data.catalog.get(st.session_state[_IMAGE])
-    if gallery and row is not None:
-        write_open_image(gallery, row.id, row.hash)
     back.write_address("detail")
 
 

@@ -1,5 +1,6 @@
 """A monkey: seeded random clicks, keys and steps back on one page, after each of which the page must show what its address says."""
 
+import contextlib
 import random
 import re
 import time
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from driven import Tab
-from playwright.sync_api import Request, Response
+from playwright.sync_api import Error, Request, Response
 from view_of_address import difference, expected, observed, page_of, query_of
 
 KEYS = (
@@ -156,7 +157,8 @@ class Monkey:
     def _history(self) -> str:
         before = self.tab.page.url
         direction = self.random.choice(("back", "back", "forward"))
-        self.tab.page.evaluate(f"history.{direction}()")
+        with contextlib.suppress(Error):  # beyond the first page: the script that asked for it is gone with its document
+            self.tab.page.evaluate(f"history.{direction}()")
         self.tab.page.wait_for_timeout(300)
         return direction if self.tab.page.url != before else f"{direction} (nowhere)"
 
@@ -205,6 +207,8 @@ class Monkey:
     def _still(self) -> bool:
         """The script has ended, and the address stays as it is for a moment."""
         before = self.tab.page.url
+        if not before.startswith(self.tab.url):  # back beyond the first page: `_stay` returns
+            return True
         states = []
         for _ in range(2):
             states.append(self.tab.page.evaluate("document.querySelector('[data-testid=stApp]')?.dataset.testScriptState"))

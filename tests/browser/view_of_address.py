@@ -145,7 +145,9 @@ def _clean(query: Query) -> Iterator[tuple[str, object]]:
         return
     data = dataset(query["dataset"])
     audit = audit_of(data)
-    part = queue(data, [*(audit.all if audit else ()), *worth.chosen(data)]).parts[query["kind"]]
+    part = queue(data, [*(audit.all if audit else ()), *worth.chosen(data)]).parts.get(query["kind"])
+    if part is None:
+        return  # another dataset, with nothing of this kind
     current = next((finding for finding in part.open if finding.id == query["finding"]), None)
     if current is None:
         return  # one of those that were put off

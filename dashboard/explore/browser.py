@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import open_image, url
+from dashboard import url
 from dashboard.explore.asked import Asked
 from dashboard.explore.detail import open_detail
 from dashboard.explore.facts import LINES, tile
@@ -14,7 +14,6 @@ from dashboard.gallery import NOTES, SIZES, gallery
 from dashboard.page_part import page_part
 from dashboard.paging import page_count, page_slice
 from dashboard.widgets import popover, show
-from engine.data.datasets import Dataset
 from engine.data.properties import PROPERTIES
 from engine.data.view import View
 
@@ -36,7 +35,7 @@ class Order:
     descending: bool = False
 
 
-@page_part("page", "order", "size", "captions", "nearest_of", open_image.KEY)
+@page_part("page", "order", "size", "captions", "nearest_of")
 def browser(asked: Asked) -> None:
     """The gallery with its controls. A fragment: turning a page draws nothing else anew."""
     data, wanted = asked.data, asked.within
@@ -57,22 +56,8 @@ def browser(asked: Asked) -> None:
         [tile(data, rows[image], asked.colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
         of=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
     )  # fmt: skip
-    if picked.opened is not None and picked.opened in rows:
-        open_image.write_open_image(KEY, picked.opened, rows[picked.opened].hash)
-    if (image := _open_image(data)) is not None:
-        open_detail(data, wanted, order.by, order.descending, image, asked.colours, in_address=True)
-
-
-def _open_image(data: Dataset) -> int | None:
-    """The image that the address says is open; one that is not in the catalog any more is taken out of it."""
-    held = open_image.read_open_image(KEY)
-    if held is None:
-        return None
-    row = data.catalog.get(held[0])
-    if row is None or not open_image.is_content(row.hash, held[1]):
-        open_image.close_image()
-        return None
-    return row.id
+    if picked.opened is not None:
+        open_detail(data, wanted, order.by, order.descending, picked.opened, asked.colours)
 
 
 def page_ids(view: View, number: int, order: Order) -> list[int]:

@@ -1,6 +1,6 @@
 """Scenescope's engine: all that works without a browser. It never imports the dashboard."""
 
-from engine.machine import tune
+from engine.core.process_memory import tune
 
 __version__ = "0.1.0"
 

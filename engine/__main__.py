@@ -5,7 +5,7 @@ import os
 import sys
 
 from engine.cli import main
-from engine.number_text import for_terminal
+from engine.core.number_text import for_terminal
 
 if __name__ == "__main__":
     # A file name that is no UTF-8 is printed all the same; in JSON it is an escape that names the same file.

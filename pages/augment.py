@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard.augment.studio import studio
-from dashboard.header import header, need_dataset
+from dashboard.augment.workspace import studio
+from dashboard.components.page_header import header, need_dataset
 
 context = header("What will the network see?", usable=True)
 data = need_dataset(context)

@@ -2,18 +2,18 @@
 
 import streamlit as st
 
-from dashboard import cached
+from dashboard import cache
+from dashboard.app.tabs import choose_question
+from dashboard.components.page_header import header, need_run
+from dashboard.components.plotly_touch import native_touch
+from dashboard.components.report_export import report_button
+from dashboard.components.scored import scored
 from dashboard.evaluate.headline import headline
-from dashboard.evaluate.questions import QUESTIONS
-from dashboard.evaluate.scored import scored
-from dashboard.header import header, need_run
-from dashboard.questions import choose_question
-from dashboard.report import report_button
-from dashboard.touch import native_touch
+from dashboard.evaluate.tabs import QUESTIONS
 
 context = header("Where does it err?", usable=True, gone=True)
 answers = scored(need_run(context))
-cached.warm_up()
+cache.warm_up()
 said, report = st.columns([8, 1], vertical_alignment="center")
 with said:
     headline(answers)

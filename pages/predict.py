@@ -2,22 +2,23 @@
 
 import streamlit as st
 
-from dashboard import cached, words
-from dashboard.failure import end_page
-from dashboard.header import header, need_run
+from dashboard import cache
+from dashboard.app import formatting
+from dashboard.app.error_page import end_page
+from dashboard.components.page_header import header, need_run
+from dashboard.predict.cards import FEW, few
 from dashboard.predict.controls import controls
 from dashboard.predict.corrections import corrections
 from dashboard.predict.detail import forget_detail
-from dashboard.predict.few import FEW, few
-from dashboard.predict.many import many
-from dashboard.predict.unknown import prepared, preparing, unprepared
-from dashboard.predict.ways_in import about, chosen, examples, ways_in
-from engine.errors import UserError
+from dashboard.predict.ood_status import prepared, preparing, unprepared
+from dashboard.predict.table import many
+from dashboard.predict.uploads import about, chosen, examples, ways_in
+from engine.core.errors import UserError
 
 forget_detail()
 context = header("What is in this picture?", usable=True)
 run = need_run(context)
-cached.warm(run)
+cache.warm(run)
 batch = chosen()
 ways_in(batch is not None)
 if batch is None:
@@ -33,7 +34,7 @@ try:
     else:
         few(batch, view, settled)
 except UserError as error:
-    st.error(words.literal(str(error)), icon=":material/error:")
+    st.error(formatting.literal(str(error)), icon=":material/error:")
 for one in view.runs:
     if settled:
         unprepared(one)

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard.header import header
-from dashboard.pending import pending_datasets, welcome_added_datasets
-from dashboard.start import add_form, dataset_cards, next_step, recent_runs
+from dashboard.components.page_header import header
+from dashboard.components.pending_datasets import pending_datasets, welcome_added_datasets
+from dashboard.start.sections import add_form, dataset_cards, next_step, recent_runs
 
 welcome_added_datasets()
 context = header("From photos to a model you can trust")

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from dashboard import url
-from dashboard.header import header, need_dataset
-from dashboard.live import run_panel
-from dashboard.run_actions import deletion_notice, more_buttons, more_panels, said_about
-from dashboard.run_configuration import configuration_panel
-from dashboard.train import choose_view, other_runs, start_row, train_title
-from dashboard.train_form import options_form
-from dashboard.train_probes import learning_rate_finder
+from dashboard.app import url_state
+from dashboard.components.page_header import header, need_dataset
+from dashboard.components.run_actions import deletion_notice, more_buttons, more_panels, said_about
+from dashboard.components.run_configuration import configuration_panel
+from dashboard.train.form import options_form
+from dashboard.train.live_run import run_panel
+from dashboard.train.probes import learning_rate_finder
+from dashboard.train.sections import choose_view, other_runs, start_row, train_title
 
 context = header(train_title)
 data = need_dataset(context)
@@ -31,4 +31,4 @@ else:
     if config is not None:
         learning_rate_finder(config, rate_key)
     other_runs(context, None)
-url.remember("dataset", data.name)
+url_state.remember("dataset", data.name)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from engine.cli import parser
-from engine.config import PRESET_HELP, PRESETS, fields
+from engine.runs.config import PRESET_HELP, PRESETS, fields
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

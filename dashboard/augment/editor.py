@@ -12,13 +12,13 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import train_options, url, words
-from dashboard.failure import told
-from dashboard.scroll import scroll_to_top
-from engine import pipelines
-from engine.errors import UserError
-from engine.pipelines import BUILT_IN, HELP, Pipeline, Step
-from engine.transforms import TRANSFORMS
+from dashboard.app import formatting, train_options, url_state
+from dashboard.app.error_page import told
+from dashboard.app.scroll import scroll_to_top
+from engine.core.errors import UserError
+from engine.runs import pipelines
+from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, Step
+from engine.runs.transforms import TRANSFORMS
 
 _KEY = "pipeline"
 _DEFAULT = "standard"
@@ -44,24 +44,24 @@ def chosen_pipeline() -> Pipeline:
 def another_pipeline() -> Pipeline | None:
     """One to compare with, where the person wants that."""
     names = [*BUILT_IN, *pipelines.saved_names()]
-    name = url.choose(st.selectbox, "Compare with", ["", *names], "compare", format_func=lambda name: name or "nothing")
+    name = url_state.choose(st.selectbox, "Compare with", ["", *names], "compare", format_func=lambda name: name or "nothing")
     return pipelines.parse(name) if name else None
 
 
 def _from_url() -> Pipeline:
-    text = url.recall(_KEY) or _DEFAULT
+    text = url_state.recall(_KEY) or _DEFAULT
     try:
         pipeline = pipelines.parse(text)
     except UserError as error:
-        st.warning(words.literal(f"{error} The pipeline {_DEFAULT} is shown."), icon=":material/warning:")
+        st.warning(formatting.literal(f"{error} The pipeline {_DEFAULT} is shown."), icon=":material/warning:")
         pipeline = BUILT_IN[_DEFAULT]
-    url.remember(_KEY, pipeline.text)
+    url_state.remember(_KEY, pipeline.text)
     return pipeline
 
 
 def _change(pipeline: Pipeline, anew: bool = False) -> None:
     """Make this the page's pipeline; `anew` where the widgets do not say it already."""
-    url.remember(_KEY, pipeline.text)
+    url_state.remember(_KEY, pipeline.text)
     if anew:
         st.session_state["pipeline-generation"] = _generation() + 1
 
@@ -185,9 +185,9 @@ def _add(pipeline: Pipeline) -> None:
 def _keep(pipeline: Pipeline) -> None:
     if st.button("Train with this pipeline", icon=":material/model_training:", width="stretch", key="train-with-pipeline"):
         train_options.remember(_PRESET, train_options.recall(_PRESET)[0] | {"augmentation": pipeline.text})
-        url.set_choice("preset", _PRESET)
-        url.set_choice("show", "new")
-        url.forget("like")
+        url_state.set_choice("preset", _PRESET)
+        url_state.set_choice("show", "new")
+        url_state.forget("like")
         scroll_to_top()
         st.switch_page("../pages/train.py")
     with st.expander("Save or share", icon=":material/save:", key=f"keep-pipeline-{_generation()}"):
@@ -210,7 +210,7 @@ def _try(action: Callable[[], None]) -> None:
     try:
         action()
     except UserError as error:
-        st.error(words.literal(str(error)), icon=":material/error:")
+        st.error(formatting.literal(str(error)), icon=":material/error:")
     else:
         st.rerun()
 
@@ -219,7 +219,7 @@ def _save(pipeline: Pipeline, name: str) -> None:
     named = replace(pipeline, name=name)
     pipelines.save(named)
     _change(named, anew=True)
-    st.toast(f"Saved as {words.literal(name)}. You can now choose it in Train.", icon=":material/check:")
+    st.toast(f"Saved as {formatting.literal(name)}. You can now choose it in Train.", icon=":material/check:")
 
 
 def _delete(pipeline: Pipeline) -> None:

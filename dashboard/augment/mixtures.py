@@ -3,12 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from dashboard import cached, url, words
+from dashboard import cache
+from dashboard.app import formatting, url_state
 from dashboard.augment.sheets import Chosen, encoded, square_of
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
-from engine.pipelines import Pipeline
+from engine.runs.pipelines import Pipeline
 
 _HELP = {"mixup": "MixUp blends two pictures and their labels.", "cutmix": "CutMix pastes a part of one picture into another."}
 _COUNT = 8
@@ -20,7 +21,7 @@ def mixtures(data: Dataset, chosen: Chosen, pipeline: Pipeline, seed: int) -> No
         return
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     names = {"mixup": "MixUp", "cutmix": "CutMix"}
-    kind = url.choose(left.segmented_control, "Kind", list(names), "mixing", format_func=names.get)
+    kind = url_state.choose(left.segmented_control, "Kind", list(names), "mixing", format_func=names.get)
     alpha = right.slider(
         "alpha: near 0 one picture dominates, at 1 any share is as likely", 0.05, 2.0, 0.4, 0.05, key="mixing-alpha"
     )
@@ -32,7 +33,7 @@ def mixtures(data: Dataset, chosen: Chosen, pipeline: Pipeline, seed: int) -> No
     rows, squares = [row for row, _ in found], np.stack([square for _, square in found])
     labels = tuple(data.classes.index(row.class_name) for row in rows)
     contents = tuple(row.hash for row in rows)
-    images, shares = cached.mixed(contents, squares, labels, len(data.classes), pipeline.recipe, kind, alpha, seed)
+    images, shares = cache.mixed(contents, squares, labels, len(data.classes), pipeline.recipe, kind, alpha, seed)
     _show(images, shares, data.classes)
 
 
@@ -49,4 +50,4 @@ def _show(images: np.ndarray, shares: np.ndarray, classes: tuple[str, ...]) -> N
         for column, place in zip(st.columns(4), range(start, min(start + 4, len(images))), strict=False):
             column.image(encoded([images[place]], 1), width="stretch")
             order = [i for i in np.argsort(-shares[place]) if shares[place][i] > 0.005]
-            column.caption(" · ".join(f"{words.literal(classes[i])} {shares[place][i]:.0%}" for i in order))
+            column.caption(" · ".join(f"{formatting.literal(classes[i])} {shares[place][i]:.0%}" for i in order))

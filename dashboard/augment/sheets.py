@@ -8,13 +8,14 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageColor
 
-from dashboard import cached, url, words
-from engine.backbones import DEFAULT, backbone
+from dashboard import cache
+from dashboard.app import formatting, url_state
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
+from engine.data.decoding import ImageError
 from engine.data.filters import Filter
-from engine.data.images import ImageError
-from engine.pipelines import Pipeline
+from engine.models.registry import DEFAULT, backbone
+from engine.runs.pipelines import Pipeline
 
 SIZES = ["96", "128", "160", "192", "224", "256"]
 _DRAWS = {"3 × 3": 3, "4 × 4": 4, "6 × 6": 6}
@@ -42,14 +43,14 @@ def choose_pictures(data: Dataset) -> Chosen | None:
     # Begins with the class that Explore shows, and keeps its own: looking here filters nothing there.
     known = list(data.classes)
     first, second, third, fourth = st.columns([3, 2, 4, 4], vertical_alignment="bottom")
-    name = url.choose(first.selectbox, "Class", known, "class_drawn", (url.recall("class") or "").split(",")[0])
-    size = int(url.choose(second.selectbox, "Image size", SIZES, "px", "224", format_func=lambda px: f"{px} px"))
+    name = url_state.choose(first.selectbox, "Class", known, "class_drawn", (url_state.recall("class") or "").split(",")[0])
+    size = int(url_state.choose(second.selectbox, "Image size", SIZES, "px", "224", format_func=lambda px: f"{px} px"))
     kinds = {"one": "One picture", "class": "Its class"}
-    of = url.choose(third.segmented_control, "Draws of", list(kinds), "draws_of", format_func=kinds.get)
-    columns = _DRAWS[url.choose(fourth.segmented_control, "Grid", list(_DRAWS), "grid", "4 × 4")]
+    of = url_state.choose(third.segmented_control, "Draws of", list(kinds), "draws_of", format_func=kinds.get)
+    columns = _DRAWS[url_state.choose(fourth.segmented_control, "Grid", list(_DRAWS), "grid", "4 × 4")]
     pool = data.catalog.page(Filter(splits=("train",), classes=(name,)), size=_POOL)
-    number = (url.whole("image") or 0) % max(len(pool), 1)
-    url.remember("image", str(number))
+    number = (url_state.whole("image") or 0) % max(len(pool), 1)
+    url_state.remember("image", str(number))
     count = columns * columns
     rows = [pool[number]] * count if of == "one" else [pool[(number + i) % len(pool)] for i in range(count)]
     readable = [(row, square) for row in rows if (square := square_of(data, row, size)) is not None]
@@ -61,9 +62,11 @@ def choose_pictures(data: Dataset) -> Chosen | None:
 def square_of(data: Dataset, row: Row, size: int) -> np.ndarray | None:
     """What the network sees of the picture: (size, size, 3) uint8. None, said, where it cannot be read."""
     try:
-        return cached.square(str(row.file(data.root)), row.hash, size)
+        return cache.square(str(row.file(data.root)), row.hash, size)
     except (ImageError, OSError) as error:
-        st.error(f"{words.literal(row.path)} cannot be shown: {words.literal(str(error))}.", icon=":material/broken_image:")
+        st.error(
+            f"{formatting.literal(row.path)} cannot be shown: {formatting.literal(str(error))}.", icon=":material/broken_image:"
+        )
         return None
 
 
@@ -71,16 +74,18 @@ def steps_alone(chosen: Chosen, pipeline: Pipeline, seed: int, normalised: bool)
     """The original, then each step by itself, done for certain."""
     row, square = chosen.rows[0], chosen.squares[0]
     on = Pipeline(tuple(step for step in pipeline.steps if step.probability))
-    alone = cached.each_alone(row.hash, square, on.recipe, seed)
+    alone = cache.each_alone(row.hash, square, on.recipe, seed)
     shown = [(square, "Original"), *zip(alone, (step.kind.label for step in on.steps), strict=True)]
     with st.container(horizontal=True, gap="small"):
         for image, label in shown:
             st.image(encoded([_seen(image, normalised)], 1), caption=label, width=_THUMB)
-    st.caption(f"{words.literal(row.class_name)}, {words.pixels(row.width, row.height)}, {words.literal(row.path)}")
+    st.caption(
+        f"{formatting.literal(row.class_name)}, {formatting.pixels(row.width, row.height)}, {formatting.literal(row.path)}"
+    )
 
 
 def draws(chosen: Chosen, pipeline: Pipeline, seed: int, normalised: bool, title: str) -> None:
-    drawn = cached.drawn(chosen.contents, chosen.squares, pipeline.recipe, seed)
+    drawn = cache.drawn(chosen.contents, chosen.squares, pipeline.recipe, seed)
     st.image(encoded([_seen(image, normalised) for image in drawn], chosen.columns), caption=title, width="stretch")
 
 
@@ -91,7 +96,7 @@ def normalisation_note(model: str = DEFAULT) -> str:
     high = ", ".join(f"{(1 - mean) / std:.2f}" for mean, std in zip(entry.mean, entry.std, strict=True))
     numbers = [", ".join(f"{value:g}" for value in values) for values in (entry.mean, entry.std)]
     return (
-        f"{words.literal(model)} subtracts {numbers[0]} from red, green and blue (of 0 to 1) and divides by {numbers[1]}: "
+        f"{formatting.literal(model)} subtracts {numbers[0]} from red, green and blue (of 0 to 1) and divides by {numbers[1]}: "
         f"black becomes {low}, white {high}. Shown here with {_SPAN:g} standard deviations on either side of grey."
     )
 

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard import cached, words
+from dashboard import cache
+from dashboard.app import formatting
+from dashboard.clean.context import Subject
 from dashboard.clean.picture import strip
-from dashboard.clean.subject import Subject
+from engine.core.errors import UserError
+from engine.core.number_text import probability
 from engine.data.catalog import Row
-from engine.data.images import ImageError, load_square
-from engine.errors import UserError
-from engine.number_text import probability
-from engine.runs import Run
+from engine.data.decoding import ImageError, load_square
+from engine.runs.run import Run
 
 _NEAREST, _TOP = 8, 5
 
@@ -30,8 +31,8 @@ def evidence(of: Subject, row: Row) -> None:
         st.html(_bars(found, of.colours, row.class_name))
     _neighbours(of, row)
     looks = "Grad-CAM of the run in the header. The label was doubted by another model, the audit's, which was trained without this image."
-    if of.run is not None and st.toggle(f"Where {words.literal(of.run.id)} looks", key="clean-cam", help=looks):
-        cached.warm_up()
+    if of.run is not None and st.toggle(f"Where {formatting.literal(of.run.id)} looks", key="clean-cam", help=looks):
+        cache.warm_up()
         _looks(of, of.run, row)
 
 
@@ -43,7 +44,7 @@ def _bars(found: Mapping[str, float], colours: Mapping[str, str], label: str | N
     ranked = sorted(found.items(), key=lambda pair: -pair[1])
     lines = []
     for name, share in [*ranked[:_TOP], *(pair for pair in ranked[_TOP:] if pair[0] == label)]:
-        shown = f"<b>{html.escape(words.plain(name))}</b> (label)" if name == label else html.escape(words.plain(name))
+        shown = f"<b>{html.escape(formatting.plain(name))}</b> (label)" if name == label else html.escape(formatting.plain(name))
         colour = html.escape(colours.get(name, "#888888"), quote=True)
         lines.append(
             '<div style="display:grid;grid-template-columns:7.5rem 1fr 3rem;gap:8px;align-items:center;line-height:1.5">'
@@ -55,13 +56,13 @@ def _bars(found: Mapping[str, float], colours: Mapping[str, str], label: str | N
 
 
 def _neighbours(of: Subject, row: Row) -> None:
-    index = cached.index(of.data)
+    index = cache.index(of.data)
     if index is None:
         return
     try:
-        found = cached.neighbours(of.data, index, row.id, _NEAREST)
+        found = cache.neighbours(of.data, index, row.id, _NEAREST)
     except UserError as error:
-        st.caption(words.literal(str(error)))
+        st.caption(formatting.literal(str(error)))
         return
     rows = of.data.catalog.rows(found["id"].tolist())
     st.caption("The images most like it, with their labels")
@@ -71,12 +72,12 @@ def _neighbours(of: Subject, row: Row) -> None:
 def _looks(of: Subject, run: Run, row: Row) -> None:
     try:
         square = load_square(row.file(of.data.root), run.config.image_size)
-        [answer] = cached.answers(run, (row.file(of.data.root).read_bytes(),), 2)
+        [answer] = cache.answers(run, (row.file(of.data.root).read_bytes(),), 2)
         best = [(run.classes.index(name), name, share) for name, share in answer.top]
-        maps = cached.heatmaps(run, row.hash, square, tuple(place for place, _, _ in best))
+        maps = cache.heatmaps(run, row.hash, square, tuple(place for place, _, _ in best))
     except (UserError, ImageError, OSError) as error:
-        st.caption(words.literal(str(error)))
+        st.caption(formatting.literal(str(error)))
         return
     for column, (_, name, share), heat in zip(st.columns(2), best, maps, strict=False):
-        picture = cached.heavy("engine.explain.cam").overlay(square, heat, 0.6)
-        column.image(picture, caption=f"What speaks for {words.literal(name)}, {probability(share)}", width="stretch")
+        picture = cache.heavy("engine.inference.explain.cam").overlay(square, heat, 0.6)
+        column.image(picture, caption=f"What speaks for {formatting.literal(name)}, {probability(share)}", width="stretch")

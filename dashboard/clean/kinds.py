@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from dashboard import url, words
-from dashboard.clean.subject import Subject
-from engine.audit import KINDS, Finding
-from engine.labels import worth
-from engine.labels.queue import TO_LABEL, Part, Queue, queue
+from dashboard.app import formatting, url_state
+from dashboard.clean.context import Subject
+from engine.curation import KINDS, Finding, acquisition
+from engine.curation.review_queue import TO_LABEL, Part, Queue, queue
 
 _TITLES = {TO_LABEL: "Worth labelling"}
 _UNSURE = "clean-put-off"
@@ -14,7 +13,7 @@ _UNSURE = "clean-put-off"
 
 def findings(of: Subject) -> list[Finding]:
     """What can be decided: the audit's findings, and the images that are worth a label."""
-    return [*(of.audit.all if of.audit is not None else ()), *worth.chosen(of.data)]
+    return [*(of.audit.all if of.audit is not None else ()), *acquisition.chosen(of.data)]
 
 
 def choose_part(of: Subject) -> Part:
@@ -24,7 +23,7 @@ def choose_part(of: Subject) -> Part:
     if not kinds:
         return Part()
     first = next((kind for kind in kinds if found.parts[kind].open), kinds[0])
-    kind = url.choose(
+    kind = url_state.choose(
         st.segmented_control, "Kind of finding", kinds, "kind", first, label_visibility="collapsed",
         format_func=lambda one: f"{_title(one)} **{len(found.parts[one].open):,}**",
     )  # fmt: skip
@@ -52,6 +51,6 @@ def _progress(found: Queue, part: Part, kind: str) -> None:
     help_text = KINDS[kind].help if kind in KINDS else "Images without a label from which the model would learn most"
     done = part.done + len(part.unsure)
     left = found.seconds_left(len(part.open))
-    pace = f", about {words.duration(left)} left at your pace" if left and part.open else ""
+    pace = f", about {formatting.duration(left)} left at your pace" if left and part.open else ""
     share = done / part.total if part.total else 1.0
     st.progress(share, text=f"{done:,} of {part.total:,} decided{pace}. :gray[{help_text}.]")

@@ -1,10 +1,10 @@
 """How far a finding goes, in a few words under a small picture: each kind by its own measure."""
 
+from dashboard.clean.context import Subject
 from dashboard.clean.evidence import probabilities
-from dashboard.clean.subject import Subject
-from engine.audit import Finding
+from engine.core.number_text import probability
+from engine.curation import Finding
 from engine.data.catalog import Row
-from engine.number_text import probability
 
 
 def measure(of: Subject, finding: Finding, row: Row) -> str:

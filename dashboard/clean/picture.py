@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import words
-from dashboard.image_urls import image_url, thumbnail_url
+from dashboard.app import formatting
+from dashboard.app.image_urls import image_url, thumbnail_url
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 
@@ -20,7 +20,7 @@ def large(data: Dataset, row: Row, height: str = "52vh") -> None:
             "The file is gone since the scan. Add the dataset again to bring the catalog up to date.", icon=":material/report:"
         )
         return
-    spoken = html.escape(words.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
+    spoken = html.escape(formatting.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
     source = html.escape(image_url(data.name, row.id, row.hash), quote=True)
     ratio = (row.width or 1) / (row.height or 1)
     st.html(
@@ -42,10 +42,10 @@ def strip(data: Dataset, rows: Sequence[tuple[Row, str]]) -> None:
     cells = []
     for row, line in rows:
         source = html.escape(thumbnail_url(data.name, row.id, row.hash), quote=True)
-        spoken = html.escape(words.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
+        spoken = html.escape(formatting.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
         cells.append(
             f'<figure style="margin:0;flex:0 0 96px"><img src="{source}" alt="{spoken}" title="{spoken}" width="96" height="96" '
             'style="display:block;width:96px;height:96px;object-fit:cover;border-radius:6px">'
-            f'<figcaption style="font-size:0.8rem;overflow-wrap:anywhere">{html.escape(words.plain(line))}</figcaption></figure>'
+            f'<figcaption style="font-size:0.8rem;overflow-wrap:anywhere">{html.escape(formatting.plain(line))}</figcaption></figure>'
         )
     st.html(f'<div style="display:flex;gap:8px;flex-wrap:wrap;min-height:132px">{"".join(cells)}</div>')

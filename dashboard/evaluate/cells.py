@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from dashboard import url, words
-from dashboard.widgets import show
+from dashboard.app import formatting, url_state
+from dashboard.app.widgets import show
 
 CELLS = "cells"  # of the address
 _BOX = "cell-box"
@@ -81,27 +81,27 @@ def read(texts: Iterable[str], classes: int) -> Chosen:
 
 def chosen(classes: Sequence[str]) -> Chosen:
     """What the address holds now. Older addresses name a cell by its classes: true=, predicted=, both=."""
-    if (url.recall("true") or url.recall("predicted")) and not url.recall(CELLS):
-        places = [list(classes).index(name) if name in classes else None for name in map(url.recall, ("true", "predicted"))]
+    if (url_state.recall("true") or url_state.recall("predicted")) and not url_state.recall(CELLS):
+        places = [list(classes).index(name) if name in classes else None for name in map(url_state.recall, ("true", "predicted"))]
         part = Part(*places)
-        parts = [part, part.opposite] if url.recall("both") == "1" else [part]
+        parts = [part, part.opposite] if url_state.recall("both") == "1" else [part]
         set_chosen(read([part.to_text() for part in parts], len(classes)))
     for old in ("true", "predicted", "both"):
-        url.forget(old)
-    found = read((url.recall(CELLS) or "").split("_"), len(classes))
+        url_state.forget(old)
+    found = read((url_state.recall(CELLS) or "").split("_"), len(classes))
     if found:
-        url.remember(CELLS, found.to_text())
+        url_state.remember(CELLS, found.to_text())
     else:
-        url.forget(CELLS)
+        url_state.forget(CELLS)
     return found
 
 
 def set_chosen(to: Chosen) -> None:
     """Choose, in a callback or before `chosen` is asked."""
     if to:
-        url.remember(CELLS, to.to_text())
+        url_state.remember(CELLS, to.to_text())
     else:
-        url.forget(CELLS)
+        url_state.forget(CELLS)
 
 
 def cell_box(now: Chosen, matrix: np.ndarray, classes: Sequence[str], off_diagonal: str = "errors") -> None:
@@ -124,7 +124,7 @@ def cell_box(now: Chosen, matrix: np.ndarray, classes: Sequence[str], off_diagon
 
 
 def said(part: Part, classes: Sequence[str]) -> str:
-    names = ("any" if place is None else words.plain(classes[place]) for place in (part.row, part.column))
+    names = ("any" if place is None else formatting.plain(classes[place]) for place in (part.row, part.column))
     return " → ".join(names)
 
 

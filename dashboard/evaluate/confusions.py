@@ -5,13 +5,14 @@ import re
 import numpy as np
 import streamlit as st
 
-from dashboard import cached, url, words
+from dashboard import cache
+from dashboard.app import formatting, url_state
+from dashboard.app.widgets import popover, show
+from dashboard.components.matrix import confusion_matrix
 from dashboard.evaluate.cells import Chosen, read, set_chosen
-from dashboard.evaluate.sides import Crossed
-from dashboard.matrix import confusion_matrix
-from dashboard.widgets import popover, show
+from dashboard.evaluate.comparison import Crossed
 from engine.data.class_names import natural_key
-from engine.evaluation import ordering
+from engine.evaluation import class_ordering
 
 READABLE = 30  # classes that stand in the matrix without asking
 _ZOOM = 20  # classes that a zoomed matrix shows
@@ -35,7 +36,7 @@ def confusions(of: Crossed, chosen: Chosen) -> None:
         if len(shown) < len(classes):
             _say_what_is_left_out(of, shown)
         confusion_matrix(
-            cached.matrix_view(of.matrix, classes, tuple(shown.tolist()), unit, log), of.axes, key="matrix",
+            cache.matrix_view(of.matrix, classes, tuple(shown.tolist()), unit, log), of.axes, key="matrix",
             selected=[part.to_text() for part in chosen.parts], dark=st.context.theme.type == "dark",
             label=f"{_name(of)} of {len(shown)} classes, {len(of.crossing):,} images",
             on_select=lambda cells: set_chosen(read(cells, len(classes))),
@@ -53,20 +54,22 @@ def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
     rows, columns = (axis.strip("↓→ ") for axis in (of.axes.rows, of.axes.columns))
     names = {"count": "count", "true": f"% of {rows}", "predicted": f"% of {columns}"}
     left, right = st.columns([3, 2])
-    unit = url.choose(
+    unit = url_state.choose(
         left.segmented_control, "Numbers", list(_UNITS), "numbers", label_visibility="collapsed", format_func=names.__getitem__
     )
     by_name = sorted(range(len(of.crossing.classes)), key=lambda place: natural_key(of.crossing.classes[place].casefold()))
     kinds = [kind for kind in _ORDERS if kind != "own" or by_name != sorted(by_name)]
-    kind, log = url.choice_of(kinds, "matrix_order"), url.choice_of(_COLOURS, "colours") == "log"
+    kind, log = url_state.choice_of(kinds, "matrix_order"), url_state.choice_of(_COLOURS, "colours") == "log"
     panel = popover("Order, colours", "matrix-panel", right, icon=":material/tune:")
     if panel.open:
         with panel:
-            url.choose(st.segmented_control, "Order", kinds, "matrix_order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP)
-            url.choose(st.segmented_control, "Colours", _COLOURS, "colours", help=_LOG_HELP)
+            url_state.choose(
+                st.segmented_control, "Order", kinds, "matrix_order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP
+            )
+            url_state.choose(st.segmented_control, "Colours", _COLOURS, "colours", help=_LOG_HELP)
     own = np.arange(len(by_name))
     order = {"name": np.array(by_name, int), "own": own}.get(kind)
-    return _UNITS[unit], cached.similarity_order(of.matrix) if order is None else order, log
+    return _UNITS[unit], cache.similarity_order(of.matrix) if order is None else order, log
 
 
 def _choose_classes(of: Crossed) -> list[int] | None:
@@ -77,20 +80,20 @@ def _choose_classes(of: Crossed) -> list[int] | None:
         if of.other is None
         else ("with most disagreements", "that the runs say instead")
     )
-    zoom = url.choose(
+    zoom = url_state.choose(
         st.segmented_control, "Classes", ["zoom", "all"], "shown", label_visibility="collapsed",
         format_func={"zoom": f"{_ZOOM} {zoomed}", "all": f"all {len(classes)}"}.__getitem__,
     )  # fmt: skip
-    texts = (url.recall(_FOUND) or "").split("_")
+    texts = (url_state.recall(_FOUND) or "").split("_")
     known = [int(text) for text in texts if re.fullmatch("[0-9]{1,4}", text) and int(text) < len(classes)]
 
     def changed() -> None:
-        url.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))
+        url_state.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))
 
     show("found-classes", known)
     found = st.multiselect(
         "Find classes", range(len(classes)), key="found-classes", on_change=changed, label_visibility="collapsed",
-        format_func=lambda place: words.plain(classes[place]),
+        format_func=lambda place: formatting.plain(classes[place]),
         placeholder=f"Find classes, and those {others}",
     )  # fmt: skip
     return found or ([] if zoom == "zoom" else None)
@@ -100,7 +103,7 @@ def _shown(matrix: np.ndarray, order: np.ndarray, found: list[int] | None) -> np
     """The classes that stand in the matrix, in their order."""
     if found is None:
         return order
-    kept = ordering.around(matrix, np.array(found), _ZOOM) if found else ordering.most_confused(matrix, _ZOOM)
+    kept = class_ordering.around(matrix, np.array(found), _ZOOM) if found else class_ordering.most_confused(matrix, _ZOOM)
     return order[np.isin(order, kept)]
 
 

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from dashboard import url, words
-from dashboard.evaluate.questions import QUESTIONS
-from dashboard.evaluate.scored import Scored, verdict
-from dashboard.evaluate.sides import Crossed, matrix_of
-from engine import score_text
+from dashboard.app import formatting, url_state
+from dashboard.components.scored import Scored, verdict
+from dashboard.evaluate.comparison import Crossed, matrix_of
+from dashboard.evaluate.tabs import QUESTIONS
+from engine.runs import score_text
 
 _ASK, _MATRIX = "ask", "errors"  # of the address; the question that shows the matrix
 
@@ -24,15 +24,15 @@ def headline(scored: Scored) -> None:
 
 
 def _question() -> str:
-    recalled = url.recall(_ASK)
+    recalled = url_state.recall(_ASK)
     return recalled if recalled in QUESTIONS else next(iter(QUESTIONS))
 
 
 def _two_runs(matrix: Crossed, other: Scored) -> None:
-    names = [words.literal(of.run.id) for of in matrix.scores]
+    names = [formatting.literal(of.run.id) for of in matrix.scores]
     crossing = matrix.crossing
     differing = int((crossing.rows != crossing.columns).sum())
-    accuracies = " and ".join(f"**{words.estimate(of.document['accuracy'], percent=True)}**" for of in matrix.scores)
+    accuracies = " and ".join(f"**{formatting.estimate(of.document['accuracy'], percent=True)}**" for of in matrix.scores)
     scores = " and ".join(f"**{score_text.macro_f1(of.document)}**" for of in matrix.scores)
     whole = all(size == len(crossing) for size in crossing.sizes)
     st.markdown(

@@ -6,21 +6,21 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import url
-from dashboard.charts import CONFIG
-from dashboard.evaluate.dots import interval_dots
-from dashboard.evaluate.pictures import Row, picture_tile
-from dashboard.evaluate.scored import Scored
-from dashboard.gallery import Tile, gallery
-from dashboard.image_urls import preview_url, thumbnail_url
-from dashboard.lens import lens
-from dashboard.paging import page_count, page_slice
+from dashboard.app import url_state
+from dashboard.app.image_urls import preview_url, thumbnail_url
+from dashboard.app.paging import page_count, page_slice
+from dashboard.charts.dot_plot import interval_dots
+from dashboard.charts.scores import CONFIG
+from dashboard.components.gallery import Tile, gallery
+from dashboard.components.image_dialog import lens
+from dashboard.components.scored import Scored
+from dashboard.components.scored_gallery import Row, picture_tile
+from engine.core.text_output import csv_text
 from engine.data.catalog import Row as CatalogRow
 from engine.data.datasets import Dataset, dataset
-from engine.evaluation import copies
-from engine.evaluation.copies import Copies
+from engine.evaluation import near_copies as copies
+from engine.evaluation.near_copies import Copies
 from engine.evaluation.trust import Evidence
-from engine.text_output import csv_text
 
 _PAIRS = 12  # on a page
 _COLUMNS = 4
@@ -63,7 +63,7 @@ def _pairs(scored: Scored, of: Evidence, near: Copies) -> None:
     rows = of.predictions.iloc[chosen].assign(
         distance=near.distance[chosen], twin=near.twin[chosen], same_file=near.exact[chosen]
     )
-    number = url.turn(page_count(len(rows), _PAIRS), f"{scored.run.id}-{scored.split}-copies", "copies_page")
+    number = url_state.turn(page_count(len(rows), _PAIRS), f"{scored.run.id}-{scored.split}-copies", "copies_page")
     shown = rows.iloc[page_slice(number, len(rows), _PAIRS)]
     twins = data.catalog.rows([int(twin) for twin in shown["twin"] if twin >= 0])
     for start in range(0, len(shown), _COLUMNS):

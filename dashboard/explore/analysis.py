@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard import words
-from dashboard.failure import attempt
-from dashboard.work import work_bar
+from dashboard.app import formatting
+from dashboard.app.error_page import attempt
+from dashboard.components.job_panel import work_bar
 from engine.data import analysis
 from engine.data.datasets import Dataset
 
@@ -28,7 +28,9 @@ def _state(data: Dataset, busy: bool) -> None:
     text, action = st.columns([6, 1], vertical_alignment="center")
     n = data.catalog.unmeasured()
     if now.state == "failed":
-        text.error(f"The images could not be measured. {words.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
+        text.error(
+            f"The images could not be measured. {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:"
+        )
     else:
         text.caption(
             f"Of {n:,} images brightness, contrast, sharpness and colourfulness are not known yet: no range or order finds them."

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import streamlit as st
 
-from dashboard import back, words
+from dashboard.app import browser_history, formatting
+from dashboard.app.image_urls import image_url
+from dashboard.app.open_image import begins, close_image
+from dashboard.charts.histogram import histogram_svg
+from dashboard.components.similar import similar
+from dashboard.components.walk import walk
 from dashboard.explore.facts import standing, value_of
-from dashboard.explore.histogram import histogram_svg
-from dashboard.image_urls import image_url
-from dashboard.open_image import begins, close_image
-from dashboard.similar import similar
-from dashboard.walk import walk
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -39,7 +39,7 @@ def open_detail(
 
 def _dialog(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
     _detail(data, wanted, by, descending, colours)
-    back.write_address("detail")
+    browser_history.write_address("detail")
 
 
 def _detail(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
@@ -67,7 +67,7 @@ def _walk(data: Dataset, wanted: Filter, by: str, descending: bool, row: Row) ->
     view = data.catalog.view(wanted)
     place = view.place(row.id, by, descending)
     text, ways = st.columns([6, 2.6], vertical_alignment="center")
-    name = words.literal(words.plain(row.class_name or "unlabelled"))
+    name = formatting.literal(formatting.plain(row.class_name or "unlabelled"))
     text.markdown(
         f"**{name}** in {row.split or 'no split'}" + ("" if place is None else f" :gray[{place + 1:,} of {len(view):,}]")
     )
@@ -82,13 +82,13 @@ def _walk(data: Dataset, wanted: Filter, by: str, descending: bool, row: Row) ->
 def _picture(data: Dataset, row: Row) -> None:
     """The whole picture, its place kept before it has loaded; or why it cannot be shown."""
     if row.state not in ("ok", "excluded"):
-        st.warning(f"Not used: {words.literal(row.reason)}.", icon=":material/report:")
+        st.warning(f"Not used: {formatting.literal(row.reason)}.", icon=":material/report:")
         return
     if not row.file(data.root).is_file():
         st.warning(
             "The file is gone since the scan. Add the dataset again to bring the catalog up to date.", icon=":material/report:"
         )
-    spoken = html.escape(words.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
+    spoken = html.escape(formatting.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
     source = html.escape(image_url(data.name, row.id, row.hash), quote=True)
     st.html(
         f'<img src="{source}" alt="{spoken}" width="{row.width}" height="{row.height}" style="display:block;width:100%;'
@@ -97,23 +97,23 @@ def _picture(data: Dataset, row: Row) -> None:
 
 
 def _words(data: Dataset, row: Row) -> None:
-    st.markdown(f"{words.pixels(row.width, row.height)}, {PROPERTIES['bytes'].say(row.bytes)}")
-    st.code(words.plain(row.path), language=None, wrap_lines=True)
+    st.markdown(f"{formatting.pixels(row.width, row.height)}, {PROPERTIES['bytes'].say(row.bytes)}")
+    st.code(formatting.plain(row.path), language=None, wrap_lines=True)
     if row.edited:
-        filed = words.literal(words.plain(row.original or "unlabelled"))
-        st.markdown(f":material/edit: Decided by hand: {words.literal(row.edited)}. Its folder says {filed}.")
+        filed = formatting.literal(formatting.plain(row.original or "unlabelled"))
+        st.markdown(f":material/edit: Decided by hand: {formatting.literal(row.edited)}. Its folder says {filed}.")
     copies = data.catalog.copies(row.hash) if row.hash else []
     for other in (copy for copy in copies if copy.id != row.id):
         st.markdown(
-            f":material/content_copy: The same file is also {words.literal(words.plain(other.class_name or 'unlabelled'))} in "
-            f"{other.split}: {words.literal(words.plain(other.path))}"
+            f":material/content_copy: The same file is also {formatting.literal(formatting.plain(other.class_name or 'unlabelled'))} in "
+            f"{other.split}: {formatting.literal(formatting.plain(other.path))}"
         )
 
 
 def _properties(data: Dataset, row: Row) -> None:
     """Each property with the histogram of the image's class, and the image's own place in it."""
     peers = data.catalog.view(Filter(classes=(row.class_name,)) if row.class_name else Filter())
-    whose = words.literal(words.plain(row.class_name)) if row.class_name else "all images"
+    whose = formatting.literal(formatting.plain(row.class_name)) if row.class_name else "all images"
     said = [
         (name, value, standing(peers.values(name), name, value))
         for name in PROPERTIES

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dashboard import words
-from dashboard.gallery import Tile
-from dashboard.image_urls import preview_url, thumbnail_url
+from dashboard.app import formatting
+from dashboard.app.image_urls import preview_url, thumbnail_url
+from dashboard.components.gallery import Tile
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.properties import PROPERTIES
@@ -47,7 +47,11 @@ def line(row: Row, of: str) -> str:
 
 def card(row: Row) -> dict[str, str]:
     """What the hover card says."""
-    said = {"Split": row.split or "none", "Size": words.pixels(row.width, row.height), "File": PROPERTIES["bytes"].say(row.bytes)}
+    said = {
+        "Split": row.split or "none",
+        "Size": formatting.pixels(row.width, row.height),
+        "File": PROPERTIES["bytes"].say(row.bytes),
+    }
     measured = ("brightness", "contrast", "sharpness", "colourfulness")
     said |= {
         PROPERTIES[name].label.capitalize(): PROPERTIES[name].say(value) for name in measured if (value := value_of(row, name))

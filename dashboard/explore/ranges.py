@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.explore import conditions
-from dashboard.explore.histogram import histogram_svg
-from dashboard.widgets import show
+from dashboard.app import filter_state
+from dashboard.app.widgets import show
+from dashboard.charts.histogram import histogram_svg
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.properties import MEASURED, PROPERTIES, Property
@@ -54,8 +54,8 @@ def _range(of: Property, bins: pd.DataFrame, wanted: Filter) -> None:
 
 def _changed(name: str, key: str, edges: Sequence[float]) -> None:
     low, high = st.session_state[key]
-    conditions.put(
-        conditions.current().with_range(name, edges[low] if low else None, edges[high] if high < len(edges) - 1 else None)
+    filter_state.put(
+        filter_state.current().with_range(name, edges[low] if low else None, edges[high] if high < len(edges) - 1 else None)
     )
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.explore import conditions
-from dashboard.gallery import clear_selection, selection
-from dashboard.image_urls import export_url
-from dashboard.widgets import popover
+from dashboard.app import filter_state
+from dashboard.app.image_urls import export_url
+from dashboard.app.widgets import popover
+from dashboard.components.gallery import clear_selection, selection
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 
@@ -42,5 +42,5 @@ def selected_images(data: Dataset, wanted: Filter, by: str, descending: bool, ke
 
 
 def _show_only(only: Filter, key: str) -> None:
-    conditions.put(replace(conditions.current(), selection=only.selection))
+    filter_state.put(replace(filter_state.current(), selection=only.selection))
     clear_selection(key)

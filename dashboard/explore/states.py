@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import cached, words
-from dashboard.explore import conditions
-from dashboard.explore.asked import Asked
-from dashboard.map import chip as map_chip
+from dashboard import cache
+from dashboard.app import filter_state, formatting
+from dashboard.components.map import chip as map_chip
+from dashboard.explore.query import Asked
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
@@ -24,7 +24,7 @@ def facts_or_chips(asked: Asked) -> None:
             n, total = catalog.count(asked.within), catalog.count(Filter(state=asked.wanted.state))
             st.markdown(f"**{n:,}** of {total:,} images match", width="content")
             map_chip(asked.data)
-            conditions.chip_row(asked.wanted)
+            filter_state.chip_row(asked.wanted)
         # Words are lower than chips: nothing below may move when the first chip comes.
         st.container(height=_LINE, width=1, border=False)
 
@@ -32,9 +32,9 @@ def facts_or_chips(asked: Asked) -> None:
 def _facts(data: Dataset) -> None:
     counts = data.catalog.counts()
     splits = counts.groupby("split")["n"].sum()
-    origin = f":gray-badge[{data.origin}]" if data.synthetic else f":gray[{words.literal(data.place)}]"
+    origin = f":gray-badge[{data.origin}]" if data.synthetic else f":gray[{formatting.literal(data.place)}]"
     st.markdown(
-        f"**{int(counts['n'].sum()):,} images** in **{len(cached.classes(data)):,} classes**: "
+        f"**{int(counts['n'].sum()):,} images** in **{len(cache.classes(data)):,} classes**: "
         + ", ".join(f"{splits[split]:,} {split}" for split in SPLITS if split in splits)
         + f". {_put_aside(data)} {origin}",
         width="content",
@@ -42,21 +42,21 @@ def _facts(data: Dataset) -> None:
 
 
 def _put_aside(data: Dataset) -> str:
-    report = cached.unused(data)
+    report = cache.unused(data)
     return f":{'orange' if report.loud else 'gray'}[{report.headline}]." if report.files else ""
 
 
 def problems(data: Dataset) -> None:
     """Files that are not used: how many for which reason, and the name of each; what the folders were taken for."""
-    report = cached.unused(data)
+    report = cache.unused(data)
     for note in report.notes:
-        st.caption(words.literal(note))
+        st.caption(formatting.literal(note))
     if not report.files:
         return
     with st.expander(report.headline, icon=":material/report:"):
-        lines = [f"- {words.literal(f'{group.sentence}. {group.hint}'.strip())}" for group in report.groups]
+        lines = [f"- {formatting.literal(f'{group.sentence}. {group.hint}'.strip())}" for group in report.groups]
         st.markdown("\n".join(lines))
-        rows = [(words.plain(item.path), item.reason, item.files) for group in report.groups for item in group.named]
+        rows = [(formatting.plain(item.path), item.reason, item.files) for group in report.groups for item in group.named]
         if (named := sum(files for _, _, files in rows)) < report.files:
             st.caption(f"The first {named:,} of them:")
         st.dataframe(pd.DataFrame(rows, columns=["path", "reason", "files"]), hide_index=True, width="stretch")

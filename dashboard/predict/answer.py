@@ -7,22 +7,24 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import cached, charts, words
-from dashboard.beside import compare
-from dashboard.image_urls import heatmap_url, network_input_url
-from dashboard.palette import class_colours
+from dashboard import cache
+from dashboard.app import formatting
+from dashboard.app.image_urls import heatmap_url, network_input_url
+from dashboard.charts import scores
+from dashboard.charts.palette import class_colours
+from dashboard.components.compare_slider import compare
 from dashboard.predict.controls import View
-from engine.batch.store import Batch, Picture
-from engine.batch.table import together
-from engine.judgement import COVERAGE, SURE, UNKNOWN, UNSURE, Judge, Verdict, aligned
-from engine.number_text import percent, probability
+from engine.core.number_text import percent, probability
+from engine.inference.batch.store import Batch, Picture
+from engine.inference.batch.table import together
+from engine.inference.verdict import COVERAGE, SURE, UNKNOWN, UNSURE, Judge, Verdict, aligned
 
 _LOOK = {SURE: ("green", ":material/check_circle:"), UNSURE: ("orange", ":material/help:"), UNKNOWN: ("red", ":material/block:")}
 
 
 @dataclass(frozen=True)
 class Said:
-    """What the runs of a view say of one picture: a row of `engine.batch.answers.made` each, and the judge of their mean."""
+    """What the runs of a view say of one picture: a row of `engine.inference.batch.answers.made` each, and the judge of their mean."""
 
     picture: Picture
     rows: Mapping[str, pd.Series]
@@ -37,9 +39,9 @@ def kept_answers(of: Batch, number: int, view: View) -> Said:
     """What is kept of a picture that all runs of the view have answered."""
     rows = {}
     for run in view.runs:
-        made = cached.made(of, run)
+        made = cache.made(of, run)
         rows[run.id] = made[made["number"] == number].iloc[0]
-    return Said(of.picture(number), rows, cached.judge(view.runs))
+    return Said(of.picture(number), rows, cache.judge(view.runs))
 
 
 def verdict_of(said: Said, view: View) -> tuple[np.ndarray, Verdict]:
@@ -57,13 +59,13 @@ def badge(verdict: Verdict) -> str:
 
 def headline(verdict: Verdict, probabilities: np.ndarray) -> str:
     """The verdict and the most probable class: where it is perhaps none of them, that comes first and the class after it."""
-    best = f"{words.literal(verdict.classes[0])} {probability(float(probabilities.max()))}"
+    best = f"{formatting.literal(verdict.classes[0])} {probability(float(probabilities.max()))}"
     return f"{badge(verdict)} :gray[closest: {best}]" if verdict.kind == UNKNOWN else f"**{best}** {badge(verdict)}"
 
 
 def sentence(verdict: Verdict, judge: Judge) -> str:
     """What the verdict means, in words."""
-    names = [f"**{words.literal(name)}**" for name in verdict.classes]
+    names = [f"**{formatting.literal(name)}**" for name in verdict.classes]
     either = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
     if verdict.kind == UNKNOWN:
         return (
@@ -89,7 +91,7 @@ def picture_pane(of: Batch, picture: Picture, view: View, best: str, key: str) -
         label=f"Where {view.run.id} looked for {target}",
     )  # fmt: skip
     if over and len(view.runs) > 1:
-        st.caption(f"The map is that of {words.literal(view.run.id)}, the run in the header.")
+        st.caption(f"The map is that of {formatting.literal(view.run.id)}, the run in the header.")
 
 
 def bars(said: Said, view: View, probabilities: np.ndarray, key: str) -> None:
@@ -98,7 +100,7 @@ def bars(said: Said, view: View, probabilities: np.ndarray, key: str) -> None:
     if len(view.runs) > 1:
         for run in view.runs:
             values = aligned(np.asarray(said.rows[run.id]["probabilities"])[None], run, view.run)[0]
-            st.caption(f"{run.id} {words.literal(run.about.name)}")
+            st.caption(f"{run.id} {formatting.literal(run.about.name)}")
             _bars(classes, values, view.top, colours, f"{key}-{run.id}")
         st.caption("Mean of both")
     _bars(classes, probabilities, view.top, colours, key)
@@ -106,5 +108,5 @@ def bars(said: Said, view: View, probabilities: np.ndarray, key: str) -> None:
 
 def _bars(classes: np.ndarray, values: Sequence[float], top: int, colours: Mapping[str, str], key: str) -> None:
     order = np.argsort(-np.asarray(values), kind="stable")[:top]
-    figure = charts.probability_bars(list(classes[order]), [float(values[i]) for i in order], colours)
-    st.plotly_chart(figure, config=charts.CONFIG, key=key)
+    figure = scores.probability_bars(list(classes[order]), [float(values[i]) for i in order], colours)
+    st.plotly_chart(figure, config=scores.CONFIG, key=key)

@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from dashboard import words
-from dashboard.failure import attempt
-from dashboard.gallery import Tile, clear_selection, gallery, selection
-from dashboard.image_urls import correction_url
-from dashboard.palette import class_colours
-from engine import collection
+from dashboard.app import formatting
+from dashboard.app.error_page import attempt
+from dashboard.app.image_urls import correction_url
+from dashboard.charts.palette import class_colours
+from dashboard.components.gallery import Tile, clear_selection, gallery, selection
+from engine.core.errors import UserError
 from engine.data import adding, datasets
 from engine.data.datasets import Dataset
-from engine.errors import UserError
+from engine.inference import corrections as collection
 
 _KEY = "corrections"
 _SHOWN = 60
@@ -23,11 +23,11 @@ def corrections(data: Dataset) -> None:
         return
     colours = class_colours(data.classes)
     with st.expander(
-        f"Corrections for {words.literal(data.name)}: {len(told):,}", icon=":material/rule:", key="corrections-list"
+        f"Corrections for {formatting.literal(data.name)}: {len(told):,}", icon=":material/rule:", key="corrections-list"
     ):
         tiles = [
             Tile(
-                id=place, src=correction_url(data.name, one.content), caption=one.class_name, notes=[words.ago(one.when)],
+                id=place, src=correction_url(data.name, one.content), caption=one.class_name, notes=[formatting.ago(one.when)],
                 colour=colours.get(one.class_name), alt=f"Kept as {one.class_name}",
             )
             for place, one in enumerate(told[:_SHOWN])
@@ -43,7 +43,7 @@ def corrections(data: Dataset) -> None:
                 _join(data)
         more = f" The newest {_SHOWN} are shown." if len(told) > _SHOWN else ""
         st.caption(
-            f"They lie in `{collection.folder(data)}`, a folder a class.{more} The dataset {words.literal(data.name)}{collection.JOINED} has "
+            f"They lie in `{collection.folder(data)}`, a folder a class.{more} The dataset {formatting.literal(data.name)}{collection.JOINED} has "
             "them among its training images, and the very validation and test images of this one: scores can be compared."
         )
 
@@ -63,8 +63,8 @@ def _join(data: Dataset) -> None:
         known = next((one for one in datasets.datasets() if one.name == name), None)
         adding.start(str(place), name)
     except UserError as error:
-        st.error(words.literal(str(error)), icon=":material/error:")
+        st.error(formatting.literal(str(error)), icon=":material/error:")
         return
     again = "is being scanned again" if known else "is being made"
-    st.success(f"**{words.literal(name)}** {again}; it is on the Start page in a moment.", icon=":material/check:")
+    st.success(f"**{formatting.literal(name)}** {again}; it is on the Start page in a moment.", icon=":material/check:")
     st.page_link("../pages/train.py", label="Train on it", icon=":material/model_training:")

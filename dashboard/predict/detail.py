@@ -3,19 +3,20 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import back, cached, words
-from dashboard.gallery import Tile, gallery
-from dashboard.image_urls import preview_url, thumbnail_url
-from dashboard.palette import class_colours
+from dashboard import cache
+from dashboard.app import browser_history, formatting
+from dashboard.app.image_urls import preview_url, thumbnail_url
+from dashboard.charts.palette import class_colours
+from dashboard.components.gallery import Tile, gallery
 from dashboard.predict.answer import Said, badge, bars, picture_pane, sentence, verdict_of
 from dashboard.predict.controls import View, map_controls
-from dashboard.predict.right_class import right_class
-from engine.batch.store import Batch
+from dashboard.predict.correction import right_class
+from engine.core.errors import UserError
+from engine.core.number_text import percent, probability
 from engine.data.datasets import dataset
-from engine.data.images import ImageError
-from engine.errors import UserError
-from engine.judgement import UNKNOWN
-from engine.number_text import percent, probability
+from engine.data.decoding import ImageError
+from engine.inference.batch.store import Batch
+from engine.inference.verdict import UNKNOWN
 
 _NEAREST = 8
 _OPEN = "detail-open"
@@ -40,7 +41,7 @@ def forget_detail() -> None:
 def _dialog(of: Batch, said: Said, view: View) -> None:
     detail(of, said, map_controls(view) if view.in_grid else view)
     if view.in_grid:
-        back.write_address("predict-dialog")
+        browser_history.write_address("predict-dialog")
 
 
 def detail(of: Batch, said: Said, view: View) -> None:
@@ -50,13 +51,13 @@ def detail(of: Batch, said: Said, view: View) -> None:
     left, right = st.columns([5, 6], gap="large")
     with left:
         picture_pane(of, picture, view, verdict.classes[0], f"pane-{key}")
-        st.caption(f"{words.literal(picture.name)}. The square that the network saw; drag the line, or use the arrow keys.")
+        st.caption(f"{formatting.literal(picture.name)}. The square that the network saw; drag the line, or use the arrow keys.")
     with right:
         strange = verdict.kind == UNKNOWN
         st.subheader(
             "None of these scenes?"
             if strange
-            else f"{words.literal(verdict.classes[0])} {probability(float(probabilities.max()))}",
+            else f"{formatting.literal(verdict.classes[0])} {probability(float(probabilities.max()))}",
             anchor=False,
         )
         st.markdown(f"{'' if strange else badge(verdict)} {sentence(verdict, said.judge)}")
@@ -68,7 +69,7 @@ def detail(of: Batch, said: Said, view: View) -> None:
 
 
 def _novelty(said: Said, view: View) -> None:
-    judge, far = cached.judge((view.run,)), float(said.rows[view.run.id]["novelty"])
+    judge, far = cache.judge((view.run,)), float(said.rows[view.run.id]["novelty"])
     if judge.unknown is None or not judge.decides or pd.isna(far):
         return
     share = judge.unknown.stranger_than(far)
@@ -77,14 +78,14 @@ def _novelty(said: Said, view: View) -> None:
 
 
 def _nearest(of: Batch, said: Said, view: View) -> None:
-    judge = cached.judge((view.run,))
+    judge = cache.judge((view.run,))
     if judge.unknown is None:
         return
     try:
         data = dataset(view.run.config.dataset)
-        ids, distances = cached.alike(view.run, judge, of, said.picture.number, _NEAREST)
+        ids, distances = cache.alike(view.run, judge, of, said.picture.number, _NEAREST)
     except (UserError, ImageError) as error:
-        st.caption(words.literal(str(error)))
+        st.caption(formatting.literal(str(error)))
         return
     st.markdown("The training images nearest to it, as the network sees them")
     rows, colours = data.catalog.rows(ids.tolist()), class_colours(view.run.classes)

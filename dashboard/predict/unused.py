@@ -7,9 +7,9 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import words
-from engine.batch.store import Batch
-from engine.number_text import counted
+from dashboard.app import formatting
+from engine.core.number_text import counted
+from engine.inference.batch.store import Batch
 
 _NAMED = 3  # files that are named per reason before the table names all
 
@@ -21,11 +21,11 @@ def report_unused(of: Batch, errors: Iterable[tuple[str, str]], place: DeltaGene
         return
     counts = of.unused.files - sum(len(group.named) for group in of.unused.groups)
     with (place or st).container():
-        st.warning(words.literal(sentence(rows, counts)), icon=":material/report:")
+        st.warning(formatting.literal(sentence(rows, counts)), icon=":material/report:")
         if len(rows) > len({reason for _, reason in rows}) * _NAMED:
             with st.expander("The names of all files that are not used"):
                 table = pd.DataFrame(
-                    [(words.plain(name), words.plain(reason)) for name, reason in rows], columns=["file", "reason"]
+                    [(formatting.plain(name), formatting.plain(reason)) for name, reason in rows], columns=["file", "reason"]
                 )
                 st.dataframe(table, hide_index=True, width="stretch")
 
@@ -34,9 +34,9 @@ def sentence(rows: Sequence[tuple[str, str]], unnamed: int = 0) -> str:
     """`3 files are not used. a.png: empty file; b.txt, c.txt: not a picture.` `unnamed`: files beyond those of `rows`."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for name, reason in rows:
-        by_reason[reason].append(words.plain(name.rpartition("/")[2] or name))
+        by_reason[reason].append(formatting.plain(name.rpartition("/")[2] or name))
     count = len(rows) + unnamed
-    reasons = "; ".join(f"{_names(names)}: {words.plain(reason)}" for reason, names in by_reason.items())
+    reasons = "; ".join(f"{_names(names)}: {formatting.plain(reason)}" for reason, names in by_reason.items())
     return f"{counted(count, 'file is', 'files are')} not used. {reasons}{f'; and {unnamed:,} more' if unnamed else ''}."
 
 

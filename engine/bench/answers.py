@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from engine.backbones import backbone
 from engine.bench.rounds import ROUNDS, Row, alternate
 from engine.bench.side import OURS, REFERENCE, Side
 from engine.bench.speed import Plan
+from engine.models.registry import backbone
 
 SIZE = 224
 MODELS = ("efficientnet_lite0", "resnet50")

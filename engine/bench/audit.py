@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from engine import mapping, neighbours
-from engine.audit import Audit, confident, duplicates, making, near
-from engine.audit.folds import out_of_fold
-from engine.audit.images import audited, file_of, labelled
-from engine.audit.looks import Looks, look, pictures
+from engine.curation import Audit, confident_learning, duplicates, job, near
+from engine.curation.cross_validation import out_of_fold
+from engine.curation.images import audited, file_of, labelled
+from engine.curation.perceptual_hash import Looks, look, pictures
 from engine.data.datasets import Dataset
-from engine.data.images import open_image
+from engine.data.decoding import open_image
+from engine.embeddings import dataset_index, neighbours
 
 FLIPPED, COPIES = 0.03, 200
 _SLIGHT = 0.06  # of a side: the most that a crop takes from it
@@ -57,10 +57,10 @@ class Figures:
 
 def measure(data: Dataset, seed: int = 0) -> Figures:
     """Audit the dataset, then again with planted faults, which are never written to it."""
-    index = mapping.embedded(data)
+    index = dataset_index.embedded(data)
     with tempfile.TemporaryDirectory(prefix="scenescope-bench-") as folder:
         looks, began, busy = Looks(Path(folder)), time.monotonic(), time.process_time()
-        audit = making.make(data, looks=looks)
+        audit = job.make(data, looks=looks)
         seconds, processor = time.monotonic() - began, time.process_time() - busy
         table = audited(data)
         exact = _groups(table, audit, "exact_duplicate")
@@ -100,7 +100,9 @@ def _flips(table: pd.DataFrame, groups: np.ndarray, index: neighbours.Index, see
     wrong = np.isin(np.arange(len(labels)), flipped)
     vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[rows]))
     probabilities = out_of_fold(vectors, labels, groups[rows], len(classes))
-    ours = _ranking(wrong, confident.suspicion(labels, probabilities), confident.suspects(labels, probabilities))
+    ours = _ranking(
+        wrong, confident_learning.suspicion(labels, probabilities), confident_learning.suspects(labels, probabilities)
+    )
     return ours, _by_cleanlab(wrong, labels, probabilities), len(flipped)
 
 
@@ -167,11 +169,11 @@ def edited(image: Image.Image, number: int, rng: np.random.Generator) -> bytes:
 
 def _embedded(files: list[bytes]) -> np.ndarray:
     """The files' embeddings by the model of the index: (n, features) of unit length."""
-    from engine import network
-    from engine.device import compute
-    from engine.embeddings import forward
+    from engine.embeddings.extract import forward
+    from engine.models import network
+    from engine.models.device import compute
 
-    trunk = network.build(mapping.DEFAULT, "pretrained", mapping.IMAGE_SIZE)
-    preprocessing = network.Preprocessing(mapping.IMAGE_SIZE, trunk.mean, trunk.std)
+    trunk = network.build(dataset_index.DEFAULT, "pretrained", dataset_index.IMAGE_SIZE)
+    preprocessing = network.Preprocessing(dataset_index.IMAGE_SIZE, trunk.mean, trunk.std)
     found = [vectors for _, vectors, _ in forward(files, trunk, preprocessing, compute())]
     return neighbours.unit(np.concatenate(found).astype(np.float16))

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
+from engine.core.paths import PROJECT
 from engine.data.catalog import Catalog
 from engine.data.datasets import dataset
 from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
-from engine.home import PROJECT
 
 REPEATS = 50
 _NAME = "bench"

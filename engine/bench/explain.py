@@ -28,10 +28,10 @@ def _pair(sample: Sample, name: str, rounds: int) -> Row:
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    from engine import model, network
-    from engine.data.images import load_square
-    from engine.device import compute
-    from engine.explain import cam
+    from engine.data.decoding import load_square
+    from engine.inference.explain import cam
+    from engine.models import model, network
+    from engine.models.device import compute
 
     trunk = network.build(name, image_size=SIZE)
     loaded = model.new(trunk, tuple(map(str, range(6))), SIZE, compute(), seed=0)

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine import model, network
-from engine.backbones import backbone
 from engine.bench.reference import serve
-from engine.config import configure
-from engine.device import compute
-from engine.embeddings import forward
-from engine.explain.cam import heatmaps
-from engine.network import Preprocessing
-from engine.pixels import decoded
-from engine.predict import predict
-from engine.training.facts import Step
+from engine.embeddings.extract import forward
+from engine.inference.explain.cam import heatmaps
+from engine.inference.predict import predict
+from engine.models import model, network
+from engine.models.device import compute
+from engine.models.network import Preprocessing
+from engine.models.pixels import decoded
+from engine.models.registry import backbone
+from engine.runs.config import configure
+from engine.runs.events import Step
 from engine.training.finetune import FineTuning, Images
 
 _LONG = 1000  # times the sample: more than any measurement sees

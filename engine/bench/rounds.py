@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.metrics import BOOTSTRAPS, LEVEL
+from engine.evaluation.metrics import BOOTSTRAPS, LEVEL
 
 ROUNDS = 6
 Measure = Callable[[], float]

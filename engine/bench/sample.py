@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.core.errors import UserError
 from engine.data import datasets, layouts
 from engine.data.class_names import in_natural_order
+from engine.data.decoding import ImageError, open_image
 from engine.data.file_kinds import holds_picture
-from engine.data.images import ImageError, open_image
-from engine.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from engine.errors import UserError
-from engine.home import PROJECT
+from engine.core.errors import UserError
+from engine.core.paths import PROJECT
 
 REFERENCE = [str(Path(__file__).with_name("reference.py"))]
 OURS = ["-m", "engine.bench.ours"]
@@ -29,7 +29,7 @@ class Side:
         self._errors = tempfile.TemporaryFile("w+")
         environment = {**os.environ, "SCENESCOPE_HOME": self._home.name}
         if program is REFERENCE:
-            # What `engine.machine.tune` set for this process: a plain loop does not have it.
+            # What `engine.core.process_memory.tune` set for this process: a plain loop does not have it.
             environment.pop("OMP_WAIT_POLICY", None)
         self._process = subprocess.Popen(
             [sys.executable, *program], cwd=PROJECT, env=environment, text=True,

@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from engine.backbones import DEFAULT, backbone
 from engine.bench.rounds import ROUNDS, Row, alternate
 from engine.bench.sample import Sample
 from engine.bench.side import OURS, REFERENCE, Side
-from engine.config import PRESETS
-from engine.errors import UserError
+from engine.core.errors import UserError
+from engine.models.registry import DEFAULT, backbone
+from engine.runs.config import PRESETS
 
 WORKERS = 2  # of the plain loop's DataLoader
 EMBED_SIZE, EMBED_BATCH = 224, 64

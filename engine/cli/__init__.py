@@ -26,8 +26,8 @@ from engine.cli import (
     training,
 )
 from engine.cli.output import print_json
-from engine.disk import disk_error
-from engine.errors import UserError
+from engine.core.disk import disk_error
+from engine.core.errors import UserError
 
 # In the order of the help.
 _FAMILIES = (

@@ -3,11 +3,11 @@
 import argparse
 from typing import Any
 
-from engine import audit
+from engine import curation
 from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.core.number_text import probability
+from engine.core.text_output import one_line
 from engine.data.datasets import dataset
-from engine.number_text import probability
-from engine.text_output import one_line
 
 _SHOWN = 3  # findings of a kind
 
@@ -26,22 +26,22 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _audit(args: argparse.Namespace) -> None:
-    from engine.audit import making
+    from engine.curation import job
 
     data, lines = dataset(args.dataset), {}
 
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
-    made = (audit.found(data) if args.kept else None) or making.make(data, report)
+    made = (curation.found(data) if args.kept else None) or job.make(data, report)
     if args.json:
         print_json(document(made))
         return
     print(f"{data.name}: {made.document['images']:,} images were looked at in {made.document['seconds']:.0f} s.\n")
     counts = made.counts()
-    print_table(["findings", "kind", ""], [[counts[kind], kind, audit.KINDS[kind].help] for kind in audit.KINDS])
+    print_table(["findings", "kind", ""], [[counts[kind], kind, curation.KINDS[kind].help] for kind in curation.KINDS])
     for kind in (kind for kind, count in counts.items() if count):
-        print(f"\n{audit.KINDS[kind].title}, the worst first:")
+        print(f"\n{curation.KINDS[kind].title}, the worst first:")
         for found in made.findings(kind).head(_SHOWN).itertuples():
             print(one_line(f"  {found.score:.3f}  {found.detail}"))
             print("".join(f"         {one_line(path)}\n" for path in found.paths), end="")
@@ -49,7 +49,7 @@ def _audit(args: argparse.Namespace) -> None:
 
 
 def _choose(args: argparse.Namespace) -> None:
-    from engine.audit.choice import worth_labelling
+    from engine.curation.active_learning import worth_labelling
 
     data, lines = dataset(args.dataset), {}
 
@@ -65,7 +65,7 @@ def _choose(args: argparse.Namespace) -> None:
     print_table(["likely", "class", "image"], rows)
 
 
-def document(made: audit.Audit) -> dict[str, Any]:
+def document(made: curation.Audit) -> dict[str, Any]:
     """The audit as one JSON document."""
     said = {key: value for key, value in made.document.items() if key not in ("format", "probabilities")}
     return {**said, "counts": made.counts(), "findings": [found.document() for found in made.all]}

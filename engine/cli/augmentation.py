@@ -3,10 +3,11 @@
 import argparse
 from pathlib import Path
 
-from engine import pipelines, runs
 from engine.cli.output import json_flag, print_json, print_table, progress_line
-from engine.errors import UserError
-from engine.files import create_folder, file_name, replacing
+from engine.core.errors import UserError
+from engine.core.files import create_folder, file_name, replacing
+from engine.runs import pipelines
+from engine.runs.run import load_run
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -62,8 +63,8 @@ def _augment(args: argparse.Namespace) -> None:
     import torch
     from PIL import Image
 
-    from engine.augment import draws
-    from engine.data.images import ImageError, load_square
+    from engine.data.decoding import ImageError, load_square
+    from engine.models.augment import draws
 
     source = Path(args.image).expanduser()
     if not source.is_file():
@@ -84,23 +85,25 @@ def _augment(args: argparse.Namespace) -> None:
 
 
 def _withstand(args: argparse.Namespace) -> None:
-    run, described = runs.run(args.id), _named(args.pipeline)
+    run, described = load_run(args.id), _named(args.pipeline)
     import pandas as pd
 
-    from engine import model, scoring, withstand
     from engine.data.datasets import dataset
+    from engine.evaluation import scoring
+    from engine.evaluation.robustness import augmentation_robustness
+    from engine.models import model
 
     answering = model.load(run.path)
     images = scoring.of_split(dataset(run.config.dataset), "validation", run.classes)
-    pictures = withstand.sample(images, answering.meta.image_size)
+    pictures = augmentation_robustness.sample(images, answering.meta.image_size)
     if not len(pictures.labels):
         raise UserError(f"The dataset {run.config.dataset} has no validation images that can be read.")
     show, rows = progress_line("measuring"), []
-    for row in withstand.withstood(answering, pictures, described.steps):
+    for row in augmentation_robustness.withstood(answering, pictures, described.steps):
         rows.append({**row, "worst": run.classes[row["worst"]]})
-        show(len(rows), withstand.grades(described.steps))
+        show(len(rows), augmentation_robustness.grades(described.steps))
     frame = pd.DataFrame(rows)
-    verdicts = [withstand.verdict(part) for _, part in frame.groupby("step")] if rows else []
+    verdicts = [augmentation_robustness.verdict(part) for _, part in frame.groupby("step")] if rows else []
     steps = [
         {"step": step.text, "verdict": said, "strengths": [row for row in rows if row["step"] == place]}
         for place, (step, said) in enumerate(zip(described.steps, verdicts, strict=True))

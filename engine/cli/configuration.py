@@ -2,10 +2,11 @@
 
 import argparse
 
-from engine import hub_names, runs
-from engine.backbones import DEFAULT
-from engine.config import PRESET_HELP, PRESETS, Config, configure, fields, from_dict, parse_settings
-from engine.idle import without_idle
+from engine.models import hub_names
+from engine.models.registry import DEFAULT
+from engine.runs.config import PRESET_HELP, PRESETS, Config, configure, fields, from_dict, parse_settings
+from engine.runs.inactive_fields import without_idle
+from engine.runs.run import load_run
 
 
 def configuration_arguments(parser: argparse.ArgumentParser, preset: str) -> None:
@@ -22,7 +23,7 @@ def configuration_arguments(parser: argparse.ArgumentParser, preset: str) -> Non
 def configuration(args: argparse.Namespace) -> Config:
     changes = parse_settings(args.set) | ({"model": args.model} if args.model else {})
     if getattr(args, "like", None):
-        before = runs.run(args.like).config
+        before = load_run(args.like).config
         if "model" not in changes:
             hub_names.check(before.model)
         return from_dict(without_idle(before.to_dict() | {"dataset": args.dataset} | changes))

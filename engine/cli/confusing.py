@@ -4,17 +4,17 @@ import argparse
 
 import numpy as np
 
-from engine import mapping, runs
 from engine.cli.output import json_flag, print_json, print_table
+from engine.core.errors import UserError
 from engine.data.class_names import natural_key
 from engine.data.datasets import dataset, registered
 from engine.data.filters import Filter
-from engine.errors import UserError
-from engine.evaluation import ordering, pairs
-from engine.evaluation.crossing import Side, crossing
+from engine.embeddings import dataset_index
+from engine.evaluation import class_ordering, class_pairs
+from engine.evaluation.cross_confusion import Side, crossing
+from engine.evaluation.metrics import confusion
 from engine.evaluation.tables import scored
-from engine.metrics import confusion
-from engine.runs import Run
+from engine.runs.run import Run, load_run
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -33,8 +33,8 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _confusion(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
-    table, other = scored(run, args.split), runs.run(args.other) if args.other else None
+    run = load_run(args.id)
+    table, other = scored(run, args.split), load_run(args.other) if args.other else None
     rows = Side(table, run.classes, truth=other is None)
     found = crossing(rows, Side(scored(other, args.split), other.classes) if other else Side(table, run.classes))
     order = _order(found.matrix, found.classes, args.order)
@@ -54,27 +54,27 @@ def _confusion(args: argparse.Namespace) -> None:
 
 def _order(matrix: np.ndarray, classes: tuple[str, ...], by: str) -> np.ndarray:
     if by == "similarity":
-        return ordering.by_similarity(matrix)
+        return class_ordering.by_similarity(matrix)
     return np.array(
         sorted(range(len(classes)), key=lambda place: natural_key(classes[place].casefold()) if by == "name" else place), int
     )
 
 
 def _pairs(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     table = scored(run, args.split)
-    ranked = pairs.ranked(confusion(table, len(run.classes)))
+    ranked = class_pairs.ranked(confusion(table, len(run.classes)))
     named = ranked.assign(**{side: [run.classes[place] for place in ranked[side]] for side in "ab"})
     if not args.classes:
         document = {"run": run.id, "split": args.split, "pairs": named.to_dict("records")}
         print_json(document) if args.json else _print_ranked(document["pairs"])
         return
     a, b = _two(run, args.classes)
-    of = pairs.groups(table, a, b)
+    of = class_pairs.groups(table, a, b)
     document = {
         "run": run.id, "split": args.split, "a": run.classes[a], "b": run.classes[b],
         **{name: len(places) for name, places in of.named().items()},
-        "between": pairs.borderline(table, a, b)["image_id"].tolist(), **_apart(run, table, a, b, of),
+        "between": class_pairs.borderline(table, a, b)["image_id"].tolist(), **_apart(run, table, a, b, of),
     }  # fmt: skip
     if args.json:
         print_json(document)
@@ -103,15 +103,15 @@ def _two(run: Run, names: list[str]) -> tuple[int, int]:
     return first, second
 
 
-def _apart(run: Run, table: "pd.DataFrame", a: int, b: int, of: pairs.Groups) -> dict:  # noqa: F821
+def _apart(run: Run, table: "pd.DataFrame", a: int, b: int, of: class_pairs.Groups) -> dict:  # noqa: F821
     """Differences in the catalog's properties, and the median place between the two classes' centres; null without the dataset."""
     if not registered(run.config.dataset):
         return {"differences": [], "along": None}
     data = dataset(run.config.dataset)
-    found = pairs.differences(pairs.known_properties(data.catalog.columns(), table), of)
-    index = mapping.index(data)
+    found = class_pairs.differences(class_pairs.known_properties(data.catalog.columns(), table), of)
+    index = dataset_index.index(data)
     centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))
-    along = None if index is None else pairs.along(index, table, centres, of)
+    along = None if index is None else class_pairs.along(index, table, centres, of)
     middles = along and {
         name: {"n": len(values), "median": float(np.median(values))} for name, values in along.items() if len(values)
     }

@@ -3,11 +3,12 @@
 import argparse
 import sys
 
-from engine import mapping
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
-from engine.data import analysis, datasets, removal, synthetic
+from engine.curation import removal
+from engine.data import analysis, datasets, synthetic
 from engine.data.layouts import HELP, SPLITS
-from engine.data.unused import unused_report
+from engine.data.unused_files import unused_report
+from engine.embeddings import dataset_index
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -84,7 +85,7 @@ def _analyse(args: argparse.Namespace) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
     measured = analysis.analyse(dataset, report)
-    mapping.make(dataset, report)
+    dataset_index.make(dataset, report)
     if args.json:
         print_json({"name": dataset.name, "measured": measured, "images": dataset.catalog.count()})
         return

@@ -3,14 +3,15 @@
 import argparse
 from pathlib import Path
 
-from engine import mapping, runs, score_text
 from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.core.errors import UserError
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
-from engine.data_changes import change_between
-from engine.errors import UserError
+from engine.embeddings import dataset_index
 from engine.evaluation import comparison, conformal, slices, tables, trust
-from engine.runs import Run
+from engine.runs import score_text
+from engine.runs.data_changes import change_between
+from engine.runs.run import Run, load_run
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -61,11 +62,11 @@ def _dataset(run: Run) -> Dataset | None:
 
 
 def _trust(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     if args.accuracy is not None and not 0 < args.accuracy < 1:
         raise UserError(f"--accuracy is {args.accuracy:g}.", "Give a share between 0 and 1, such as 0.98.")
     of, data = trust.evidence(run, args.split), _dataset(run)
-    near = trust.near_copies(of, data.catalog.columns(), mapping.index(data)) if data else None
+    near = trust.near_copies(of, data.catalog.columns(), dataset_index.index(data)) if data else None
     document = trust.document(of, near, args.accuracy, args.coverage, args.sets)
     if args.json:
         print_json(document)
@@ -87,7 +88,7 @@ def _interval(row: dict, name: str) -> str:
 
 
 def _slices(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     if args.by and args.filter:
         raise UserError("--by and --filter ask for different things.", "Give one of them.")
     if args.support < 1:
@@ -141,7 +142,7 @@ def _filter(data: Dataset, text: str) -> Filter:
 
 
 def _compare(args: argparse.Namespace) -> None:
-    a, b = runs.run(args.a), runs.run(args.b)
+    a, b = load_run(args.a), load_run(args.b)
     found = comparison.compare(tables.scored(a, args.split), tables.scored(b, args.split), a.classes, b.classes, (a.id, b.id))
     difference = comparison.difference(found) if len(found) else None
     said = comparison.verdict(found, difference, (a.id, b.id))
@@ -175,8 +176,8 @@ def _compare(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
-    from engine.report import write
+    from engine.export.report import write
 
-    run = runs.run(args.id)
+    run = load_run(args.id)
     written = write(run, Path(args.out), args.split, progress_line("writing"))
     print_json({"run": run.id, "file": str(written), "bytes": written.stat().st_size}) if args.json else print(written)

@@ -4,15 +4,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from engine import runs
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
-from engine.errors import UserError
-from engine.explain.methods import DEFAULT, METHODS
-from engine.files import create_folder, file_name, replacing
-from engine.robustness import measuring, store, summary
-from engine.robustness.corruptions import CORRUPTIONS
-from engine.runs import Run
-from engine.text_output import one_line
+from engine.core.errors import UserError
+from engine.core.files import create_folder, file_name, replacing
+from engine.core.text_output import one_line
+from engine.evaluation.robustness import measuring, store, summary
+from engine.evaluation.robustness.corruptions import CORRUPTIONS
+from engine.inference.explain.methods import DEFAULT, METHODS
+from engine.runs.run import Run, load_run
 
 _SPLITS = ("test", "validation")
 
@@ -40,12 +39,12 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     METHODS.get(args.method) or _no_method(args.method)
     wanted = [_class(run, name) for name in args.classes or ()]
-    from engine import model
-    from engine.data.images import ImageError
-    from engine.predict import expand_and_report
+    from engine.data.decoding import ImageError
+    from engine.inference.predict import expand_and_report
+    from engine.models import model
 
     (files, unused), folder = expand_and_report(args.images), Path(args.out)
     answering = model.load(run.path)
@@ -81,8 +80,8 @@ def _explain(args: argparse.Namespace) -> int:
 
 def _explained(answering: "Model", file: Path, wanted: list[int], method: str, fill: str | None) -> dict[str, Any]:  # noqa: F821
     """What is said of one image; `pictures`: name -> (size, size, 3) uint8."""
-    from engine.data.images import load_square
-    from engine.explain import cam, occlusion
+    from engine.data.decoding import load_square
+    from engine.inference.explain import cam, occlusion
 
     names, square = answering.meta.classes, load_square(file, answering.meta.image_size)
     probabilities = answering.probabilities(square[None])[0]
@@ -145,13 +144,13 @@ def _class(run: Run, name: str) -> int:
 
 
 def _no_method(name: str) -> None:
-    from engine.explain.methods import method
+    from engine.inference.explain.methods import method
 
     method(name)
 
 
 def _robustness(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     count = _count(args.images)
     if count is None:
         count = len(run.predictions(args.split))

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from engine import runs
 from engine.cli.output import json_flag, print_json, progress_line
-from engine.errors import UserError
+from engine.core.errors import UserError
 from engine.export.formats import FORMATS
+from engine.runs.run import load_run, summary
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -29,11 +29,11 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     file = args.out or Path(f"{run.id}{FORMATS[args.format].suffix}")
     if file.is_dir():
         raise UserError(f"{str(file)!r} is a folder.", "Name a file.")
-    from engine.export.handover import export
+    from engine.export.export import export
 
     lines = {}
 
@@ -66,7 +66,7 @@ def _import(args: argparse.Namespace) -> None:
         args.file, args.model, classes, args.size, args.dataset, _three("mean", args.mean), _three("std", args.std)
     )
     if args.json:
-        print_json({**runs.summary(found.run), "report": list(found.report)})
+        print_json({**summary(found.run), "report": list(found.report)})
         return
     print(found.run.id)
     print("\n".join(found.report))

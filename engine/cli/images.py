@@ -1,8 +1,8 @@
 """How the commands name an image."""
 
+from engine.core.errors import UserError
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
-from engine.errors import UserError
 
 
 def image_of(data: Dataset, said: str) -> Row:

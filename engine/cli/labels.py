@@ -6,10 +6,10 @@ from pathlib import Path
 
 from engine.cli.images import image_of
 from engine.cli.output import json_flag, print_json, print_table
+from engine.core.text_output import one_line, utc
 from engine.data.datasets import dataset
-from engine.labels import edits, merging, overview, steps
-from engine.labels.entries import DECISIONS
-from engine.text_output import one_line, utc
+from engine.data.labels import edits, merging, overview, undo
+from engine.data.labels.label_edit import DECISIONS
 
 _HELP = {
     "relabel": "give images another class (--to)",
@@ -88,13 +88,13 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _undo(args: argparse.Namespace) -> None:
-    undone = steps.undo(dataset(args.dataset))
+    undone = undo.undo(dataset(args.dataset))
     said = f"Undone: {overview.said(undone[0])}." if undone else "There is nothing to undo."
     _tell(args, said, undone=[entry.document() for entry in undone])
 
 
 def _redo(args: argparse.Namespace) -> None:
-    again = steps.redo(dataset(args.dataset))
+    again = undo.redo(dataset(args.dataset))
     said = f"Done again: {overview.said(again[0])}." if again else "There is nothing to redo."
     _tell(args, said, redone=[entry.document() for entry in again])
 
@@ -138,5 +138,5 @@ def _import(args: argparse.Namespace) -> None:
 
 
 def _restore(args: argparse.Namespace) -> None:
-    undone = steps.restore(dataset(args.dataset), args.version)
+    undone = undo.restore(dataset(args.dataset), args.version)
     _tell(args, f"{undone:,} later entries are undone.", undone=undone)

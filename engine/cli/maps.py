@@ -4,15 +4,15 @@ import argparse
 import csv
 from pathlib import Path
 
-from engine import mapping, neighbours
 from engine.cli.images import image_of
 from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.core.errors import UserError
+from engine.core.files import replacing
+from engine.core.text_output import csv_cell, one_line
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
-from engine.errors import UserError
-from engine.files import replacing
-from engine.text_output import csv_cell, one_line
+from engine.embeddings import dataset_index, neighbours
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -36,8 +36,8 @@ def _map(args: argparse.Namespace) -> None:
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
-    drawn = mapping.make(data, report)
-    found = mapping.index(data)
+    drawn = dataset_index.make(data, report)
+    found = dataset_index.index(data)
     if args.out:
         _write_points(data, drawn, Path(args.out))
     document = {
@@ -72,7 +72,7 @@ def _similar(args: argparse.Namespace) -> None:
     data = dataset(args.dataset)
     if args.top < 1:
         raise UserError(f"--top is {args.top}.", "Ask for at least one image.")
-    index = mapping.index(data)
+    index = dataset_index.index(data)
     if index is None:
         raise UserError(f"The embeddings of {data.name} have not been computed.", f"Run: python -m engine map {data.name}")
     row = image_of(data, args.image)

@@ -3,8 +3,8 @@
 import argparse
 import dataclasses
 
-from engine.backbones import BACKBONES, DEFAULT
 from engine.cli.output import json_flag, print_json, print_table
+from engine.models.registry import BACKBONES, DEFAULT
 
 
 def register(commands: argparse._SubParsersAction) -> None:

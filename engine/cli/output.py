@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.text_output import one_line
+from engine.core.text_output import one_line
 
 if TYPE_CHECKING:
-    from engine.data.unused import UnusedReport
+    from engine.data.unused_files import UnusedReport
 
 _NAMED = 20  # files of a kind that are listed; --json has more
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine import metrics, runs
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
+from engine.core.errors import UserError
+from engine.core.files import file_name
+from engine.core.text_output import one_line
+from engine.data.decoding import looks_like_image
 from engine.data.file_kinds import format_reason, is_archive, read_head
-from engine.data.images import looks_like_image
-from engine.errors import UserError
-from engine.files import file_name
-from engine.judgement import UNKNOWN, UNSURE, USUAL, Judge, judge
-from engine.runs import Run
-from engine.text_output import one_line
+from engine.evaluation import metrics
+from engine.inference.verdict import UNKNOWN, UNSURE, USUAL, Judge, judge
+from engine.runs.run import Run, load_run
 
 _COLUMNS = ("told from the test images", "n", "test n", "AUROC (95%)", "flagged", "test images flagged")
 _SAID = {UNKNOWN: "none of these scenes?", UNSURE: "unsure"}
@@ -66,8 +66,8 @@ def _asked(name: str, with_cam: bool) -> _Asked:
             raise UserError("Grad-CAM needs gradients, which a file that was handed over has not.", "Name the run instead.")
         loaded = session.load_from_elsewhere(Path(name))
         return _Asked(name, tuple(loaded.meta.classes), loaded, Judge(tuple(loaded.meta.classes), USUAL, 0))
-    run = runs.run(name)
-    from engine import model
+    run = load_run(name)
+    from engine.models import model
 
     return _Asked(run.id, run.classes, model.load(run.path), judge([run]), run)
 
@@ -75,9 +75,9 @@ def _asked(name: str, with_cam: bool) -> _Asked:
 def _predict(args: argparse.Namespace) -> int:
     if args.top < 1:
         raise UserError(f"--top is {args.top}.", "Ask for at least one class.")
-    from engine.batch.opened import opened
-    from engine.batch.table import check_file, flat, table, together, write
-    from engine.predict import expand_and_report
+    from engine.inference.batch.opened import opened
+    from engine.inference.batch.table import check_file, flat, table, together, write
+    from engine.inference.predict import expand_and_report
 
     if args.out:
         check_file(Path(args.out))
@@ -109,9 +109,9 @@ def _judge(asked: Sequence[_Asked]) -> Judge:
 
 
 def _answers(asked: _Asked, pictures: Sequence["Picture"]) -> pd.DataFrame:  # noqa: F821
-    """The answers as rows of `engine.batch.answers.made`. The squares are not kept: there may be many."""
-    from engine.batch.answers import rows
-    from engine.predict import Answer, answers
+    """The answers as rows of `engine.inference.batch.answers.made`. The squares are not kept: there may be many."""
+    from engine.inference.batch.answers import rows
+    from engine.inference.predict import Answer, answers
 
     show = progress_line(f"predicting with {asked.id}")
     left_out = [picture for picture in pictures if picture.reason]
@@ -164,11 +164,11 @@ def _top(probabilities: np.ndarray, classes: Sequence[str], top: int) -> list[di
 
 def _scores(found: pd.DataFrame, asked: Sequence[_Asked], pictures: Sequence["Picture"]) -> dict:  # noqa: F821
     """Scores where the images lie in folders named like the run's classes, without those that it has learnt from; else nothing."""
-    from engine.batch import familiar
-    from engine.batch.table import labelled
+    from engine.inference.batch import seen_in_training
+    from engine.inference.batch.table import labelled
 
-    learnt = familiar.learnt_from([one.run for one in asked if one.run], pictures)
-    fair = familiar.fair(labelled(found, asked[0].classes), learnt)
+    learnt = seen_in_training.learnt_from([one.run for one in asked if one.run], pictures)
+    fair = seen_in_training.fair(labelled(found, asked[0].classes), learnt)
     if not len(fair.rows):
         return {}
     told = fair.said(" and ".join(one.id for one in asked))
@@ -196,9 +196,9 @@ def _write_overlays(
 ) -> dict[int, str]:
     from PIL import Image
 
-    from engine.data.images import load_square
-    from engine.explain.cam import heatmaps, overlay
-    from engine.files import create_folder, replacing
+    from engine.core.files import create_folder, replacing
+    from engine.data.decoding import load_square
+    from engine.inference.explain.cam import heatmaps, overlay
 
     create_folder(folder)
     written = {}
@@ -214,17 +214,18 @@ def _write_overlays(
 
 
 def _novelty(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
-    from engine import model, novelty
+    run = load_run(args.id)
+    from engine.inference import ood
+    from engine.models import model
 
     show = progress_line("looking at the images")
 
     def report(phase: str, done: int, total: int) -> None:
         show(done, total)
 
-    found = novelty.load(run)
+    found = ood.load(run)
     loaded = model.load(run.path) if found is None or args.unlike or args.left_out else None
-    found = found or novelty.make(run, loaded, report)
+    found = found or ood.make(run, loaded, report)
     kept = {key: found.document[key] for key in ("training", "validation", "neighbours", "accepted")} | {"decides": found.decides}
     measured = _measured(args, run, loaded, found, report)
     if args.json:
@@ -246,11 +247,11 @@ def _novelty(args: argparse.Namespace) -> None:
 def _measured(args: argparse.Namespace, run: Run, loaded: "Model", found: "Novelty", report: "Report") -> list["Told"]:  # noqa: F821
     if not (args.unlike or args.left_out):
         return []
-    from engine.evaluation import unlike
-    from engine.predict import expand
+    from engine.inference import ood_evaluation
+    from engine.inference.predict import expand
 
-    told = [unlike.other_things(run, loaded, found, expand([args.unlike]), report)] if args.unlike else []
-    return told + (list(unlike.left_out(run, loaded, report)) if args.left_out else [])
+    told = [ood_evaluation.other_things(run, loaded, found, expand([args.unlike]), report)] if args.unlike else []
+    return told + (list(ood_evaluation.left_out(run, loaded, report)) if args.left_out else [])
 
 
 def _row(told: "Told") -> tuple[str | int, ...]:  # noqa: F821

@@ -3,11 +3,11 @@
 import argparse
 from typing import Any
 
-from engine import launcher, probes
 from engine.cli.configuration import configuration, configuration_arguments
 from engine.cli.output import json_flag, print_json, print_table, progress_line
-from engine.config import Config
-from engine.training.facts import Progress
+from engine.runs.config import Config
+from engine.runs.events import Progress
+from engine.training import launcher, probes
 
 _SHOWN = 18  # points of the curve in the terminal
 
@@ -46,7 +46,7 @@ def _lr_find(args: argparse.Namespace) -> int:
 
 def _measured(kind: str, config: Config, label: str) -> dict[str, Any]:
     """The probe's answer, measured in this process; its file is the one that the pages read."""
-    from engine.training.probe import run
+    from engine.training.probe_job import run
 
     launcher.check(config)
     probes.check(kind, config)

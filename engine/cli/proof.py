@@ -3,10 +3,10 @@
 import argparse
 
 from engine.cli.output import json_flag, print_json, print_table
+from engine.core.errors import UserError
+from engine.curation.retraining_effect import conclusion, prove, test_labels, unanswered
 from engine.data.datasets import dataset
-from engine.errors import UserError
-from engine.labels.proof import conclusion, prove, test_labels, unanswered
-from engine.runs import run
+from engine.runs.run import load_run
 
 _LABELS = {"cleaned": "on the cleaned test labels", "original": "on the original test labels"}
 
@@ -20,27 +20,27 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _proof(args: argparse.Namespace) -> None:
-    before = run(args.before)
+    before = load_run(args.before)
     if args.after is None:
-        from engine.labels import set_aside
+        from engine.curation import fair_holdout
 
-        after = set_aside.retrain(before)
+        after = fair_holdout.retrain(before)
         if args.json:
             print_json({"before": before.id, "after": after.id, "state": after.status.state})
             return
         print(f"{after.id} learns from the labels of version {after.labels}; when it has finished:")
         print(f"python -m engine proof --before {before.id} --after {after.id}")
         return
-    after = run(args.after)
+    after = load_run(args.after)
     if before.config.dataset != after.config.dataset:
         raise UserError(f"{before.id} and {after.id} are of two datasets.", "Compare runs of one dataset.")
     data = dataset(after.config.dataset)
     labels = test_labels(data, after.labels)
     for one in (before, after):
         if len(unanswered(one, labels)):  # torch is loaded where it is needed
-            from engine.labels import set_aside
+            from engine.curation import fair_holdout
 
-            set_aside.complete(one, data, after.labels)
+            fair_holdout.complete(one, data, after.labels)
     found = prove(before, after, data)
     document = found.document()
     if args.json:

@@ -2,13 +2,15 @@
 
 import argparse
 
-from engine import launcher, runs, score_text, trash
-from engine.about import describe
 from engine.cli.output import json_flag, print_json, print_table
-from engine.config import fields
+from engine.core.text_output import utc
 from engine.evaluation import best_run
-from engine.runs import Run
-from engine.text_output import utc
+from engine.runs import run as runs
+from engine.runs import score_text, trash
+from engine.runs.config import fields
+from engine.runs.metadata import describe
+from engine.runs.run import Run, list_runs, load_run
+from engine.training import launcher
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -42,7 +44,7 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
-    every = runs.runs()
+    every = list_runs()
     rankings = {
         name: best_run.rank([run for run in every if run.config.dataset == name]) for name in {r.config.dataset for r in every}
     }
@@ -79,7 +81,7 @@ def _score(results: dict) -> str:
 
 
 def _show(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     summary = runs.summary(run)
     if args.json:
         print_json(summary)
@@ -95,50 +97,50 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _stop(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     launcher.stop(run)
     return say(args, run, f"{run.id} will finish its batch, save and stop.")
 
 
 def _pause(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     launcher.pause(run)
     return say(args, run, f"{run.id} will finish its batch, save and pause. Go on with: python -m engine runs resume {run.id}")
 
 
 def _finish(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     launcher.finish(run)
     return say(args, run, f"{run.id} ends its training here; its best epoch is scored.")
 
 
 def _resume(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     launcher.resume(run)
     return say(args, run, f"{run.id} goes on in the background.")
 
 
 def _rename(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     describe(run.path, name=args.name)
     return say(args, run, f"{run.id} is called {run.title}.")
 
 
 def _note(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     describe(run.path, note=args.text)
     return say(args, run, f"The note of {run.id} was {'written' if run.about.note else 'removed'}.")
 
 
 def _tag(args: argparse.Namespace) -> int:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     kept = [tag for tag in run.about.tags if not (args.remove and tag in args.tags)]
     describe(run.path, tags=kept if args.remove else [*kept, *args.tags])
     return say(args, run, f"{run.id} has the tags: {', '.join(run.about.tags) or 'none'}.")
 
 
 def _delete(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
+    run = load_run(args.id)
     trash.delete(run)
     if args.json:
         print_json({"id": run.id, "deleted": True})

@@ -3,10 +3,11 @@
 import argparse
 from pathlib import Path
 
-from engine import runs, score_text
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
-from engine.data.unused import UnusedReport
-from engine.text_output import one_line
+from engine.core.text_output import one_line
+from engine.data.unused_files import UnusedReport
+from engine.runs import score_text
+from engine.runs.run import load_run
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -20,8 +21,8 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    run = runs.run(args.id)
-    from engine import scoring
+    run = load_run(args.id)
+    from engine.evaluation import scoring
 
     show = progress_line("scoring")
 

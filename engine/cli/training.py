@@ -6,13 +6,13 @@ import signal
 import sys
 import time
 
-from engine import launcher
 from engine.cli.configuration import configuration, configuration_arguments, fields_help
 from engine.cli.output import json_flag
 from engine.cli.probing import dry_run
 from engine.cli.runs import say
-from engine.errors import UserError
-from engine.runs import Run
+from engine.core.errors import UserError
+from engine.runs.run import Run
+from engine.training import launcher
 
 _POLL = 0.3
 

@@ -6,12 +6,12 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.children import start_module
+from engine.core.children import start_module
+from engine.core.errors import DiskError, UserError
+from engine.core.files import create_folder, overwrite_json, read_json, remove, write_json
+from engine.core.lease import Lease
+from engine.core.paths import data_dir
 from engine.data import analysis, datasets
-from engine.errors import DiskError, UserError
-from engine.files import create_folder, overwrite_json, read_json, remove, write_json
-from engine.home import data_dir
-from engine.lease import Lease
 
 _INTERVAL = 0.2  # seconds between two updates of the file
 

@@ -8,15 +8,15 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from engine.data import averages
+from engine.core.errors import UserError
+from engine.core.files import content_hash
+from engine.core.jobs import Job, Report, Work
+from engine.core.paths import data_dir
+from engine.data import mean_images
 from engine.data.catalog import Catalog, Row, touch
 from engine.data.datasets import Dataset, dataset
-from engine.data.images import ImageError, inspect, read_content
+from engine.data.decoding import ImageError, inspect, read_content
 from engine.data.properties import MEASURED
-from engine.errors import UserError
-from engine.files import content_hash
-from engine.home import data_dir
-from engine.jobs import Job, Report, Work
 
 _CHUNK = 256  # images whose properties a kill may cost
 _UPDATE = f"UPDATE images SET {', '.join(f'{name} = ?' for name in MEASURED)} WHERE id = ? AND hash = ?"
@@ -54,7 +54,7 @@ def analyse(data: Dataset, report: Report = lambda phase, done, total: None) -> 
             f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to analyse."
         )
     measured = _measure(data.catalog, report)
-    averages.prepare(data, lambda done, total: report("mean images", done, total))
+    mean_images.prepare(data, lambda done, total: report("mean images", done, total))
     return measured
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from engine.core.errors import UserError
+from engine.core.paths import runs_dir
 from engine.data.class_names import composed
 from engine.data.columns import Columns
 from engine.data.layouts import SPLITS
-from engine.errors import UserError
-from engine.home import runs_dir
-from engine.predictions import read_classes, read_predictions
+from engine.data.predictions import read_classes, read_predictions
 
 _KEPT = 4
 _NAME_BYTES = 200

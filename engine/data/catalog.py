@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine import database
+from engine.core import database
+from engine.core.errors import DiskError
 from engine.data import columns, overlay, selections
 from engine.data.answers import answers
 from engine.data.columns import Columns
 from engine.data.filters import Filter
+from engine.data.fingerprint import UNLEARNABLE, digest_of, seal, touch
 from engine.data.properties import MEASURED
-from engine.data.sealing import UNLEARNABLE, digest_of, seal, touch
 from engine.data.view import View, view
-from engine.errors import DiskError
 
 ALL = Filter()
 _TRAIN = Filter(splits=("train",))
@@ -268,7 +268,7 @@ class Catalog:
         return known or ""
 
     def labels(self) -> str:
-        """The version of the label log that the rows say (`engine.labels`)."""
+        """The version of the label log that the rows say (`engine.data.labels`)."""
         with self.reading() as connection:
             return overlay.laid(connection)
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from engine.core.errors import DiskError
+from engine.core.files import replacing
 from engine.data.class_names import in_natural_order
 from engine.data.layouts import SPLITS
 from engine.data.overlay import EDITS
 from engine.data.properties import MEASURED, PROPERTIES
-from engine.errors import DiskError
-from engine.files import replacing
 
 Connect = Callable[[], AbstractContextManager[sqlite3.Connection]]
 

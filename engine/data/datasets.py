@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.core.errors import UserError
+from engine.core.files import create_folder, read_json, remove, remove_folder, write_json
+from engine.core.lease import is_held
+from engine.core.paths import data_dir
 from engine.data import layouts
 from engine.data.catalog import Catalog
 from engine.data.dataset_names import is_name, name_of_folder
 from engine.data.layouts import Layout, label_table_hint
 from engine.data.scan import Progress, ScanResult, scan
-from engine.data.unused import unused_report
-from engine.errors import UserError
-from engine.files import create_folder, read_json, remove, remove_folder, write_json
-from engine.home import data_dir
-from engine.lease import is_held
+from engine.data.unused_files import unused_report
 
 DEMO = "demo"
 SPLIT_SEED = 0
@@ -200,7 +200,7 @@ def _layout(source: str, home: Path, progress: Progress) -> Layout:
 
 def _demo(folder: Path, progress: Progress) -> Path:
     if not folder.is_dir():
-        from engine.demo import write_demo
+        from engine.data.demo import write_demo
 
         write_demo(folder, progress=progress)
     return folder.resolve()

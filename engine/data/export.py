@@ -4,10 +4,10 @@ import csv
 import io
 from collections.abc import Iterator
 
+from engine.core.text_output import csv_cell, csv_quoting
 from engine.data.catalog import Catalog, Row
 from engine.data.filters import Filter
 from engine.data.properties import MEASURED
-from engine.text_output import csv_cell, csv_quoting
 
 COLUMNS = ("path", "class", "split", "state", "width", "height", "bytes", *MEASURED, "content")
 _BATCH = 2_000

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from engine.data.images import looks_like_image
+from engine.data.decoding import looks_like_image
 
 HEAD_BYTES = 4096
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from engine.core.errors import UserError
 from engine.data import file_kinds, walk
 from engine.data.class_names import composed
 from engine.data.walk import LeftOut
-from engine.errors import UserError
 
 SPLITS = ("train", "validation", "test", "unlabelled")
 _ALIASES = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.data.images import ImageError, load_square
-from engine.files import content_hash
+from engine.core.files import content_hash
+from engine.data.decoding import ImageError, load_square
 
 Source = Path | bytes
 _AHEAD = 2

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.data.class_names import by_composed_name, composed
-from engine.data.sealing import put_aside_unlearnable, take_back_unlearnable, touch, unseal
-from engine.labels.entries import Entry
-from engine.labels.log import EMPTY, Log
-from engine.labels.standing import Standing, heads, settle
+from engine.data.fingerprint import put_aside_unlearnable, take_back_unlearnable, touch, unseal
+from engine.data.labels.label_edit import Entry
+from engine.data.labels.label_log import EMPTY, Log
+from engine.data.labels.label_state import Standing, heads, settle
 
 EDITS = ("relabelled", "excluded", "kept", "unsure")
 _NAMES = {"relabel": "relabelled", "exclude": "excluded", "keep": "kept", "unsure": "unsure"}

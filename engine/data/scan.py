@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.contents import forget
-from engine.data import decoder, file_kinds, overlay, splits
+from engine.core.content_cache import forget
+from engine.core.files import content_hash
+from engine.data import decoder_version, file_kinds, overlay, splits
 from engine.data.catalog import FACTS, Catalog, Row
 from engine.data.class_names import composed
-from engine.data.images import ImageError, NotAnImage, inspect, looks_like_image, read_content
+from engine.data.decoding import ImageError, NotAnImage, inspect, looks_like_image, read_content
+from engine.data.fingerprint import seal, take_back_unlearnable, touch
 from engine.data.layouts import Found, Layout, displayable
 from engine.data.properties import MEASURED
-from engine.data.sealing import seal, take_back_unlearnable, touch
-from engine.data.unused import Tally
-from engine.files import content_hash
+from engine.data.unused_files import Tally
 
 Progress = Callable[[int, int], None]
 
@@ -65,7 +65,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
         query = "SELECT path, id, bytes, mtime_ns, given, iif(edited IS NULL, class, filed), state, hash IS NOT NULL FROM images"
         known = {path: _Known(*row) for path, *row in connection.execute(query)}
         spellings = _spellings(connection)
-        outdated = decoder.is_outdated(connection)
+        outdated = decoder_version.is_outdated(connection)
     changed, closed, tally = [], [], Tally(layout.root, layout.left_out, layout.notes)
     for item in layout.entries():
         if item.left_out:
@@ -73,7 +73,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
             continue
         image = _stat(item, layout.root, spellings)
         before = known.pop(image.path, None)
-        if before is None or not _unchanged(before, image) or (outdated and decoder.may_differ(image.path, before.read)):
+        if before is None or not _unchanged(before, image) or (outdated and decoder_version.may_differ(image.path, before.read)):
             changed.append(image)
         if item.obstacle:
             closed.append(f"{image.path}/")
@@ -92,7 +92,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
             seal(connection)
             touch(connection)
         if outdated:
-            decoder.note_version(connection)
+            decoder_version.note_version(connection)
         states = dict(connection.execute("SELECT state, count(*) FROM images GROUP BY state").fetchall())
     catalog.columns()
     counts = (states.get(state, 0) for state in ("ok", "quarantined", "missing", "ignored"))
@@ -183,7 +183,7 @@ def _examine(row: Row, root: Path) -> Row:
 def _update(connection: sqlite3.Connection, gone: dict[str, _Known], closed: tuple[str, ...], root: Path) -> None:
     """Take over what was read, and mark the images of `gone` as missing, or as shut in where their folder is `closed`."""
     # By content, which is no order at all: whoever pages through the catalog sees all classes from the start.
-    forget(decoder.changed_contents(connection))
+    forget(decoder_version.changed_contents(connection))
     connection.execute(_UPSERT)
     connection.execute("DELETE FROM readings")
     missing = [(_gone_reason(path, closed, root), row.id) for path, row in gone.items() if row.read]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import DiskError
-from engine.files import replacing, trim_folder
+from engine.core.errors import DiskError
+from engine.core.files import replacing, trim_folder
 
 _MAXIMUM = 64 << 20  # bytes of selections a catalog: the least recently used go
 _HELD = 16  # selections in memory

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine.core.errors import UserError
+from engine.core.paths import data_dir
 from engine.data.catalog import FACTS, Catalog, touch
 from engine.data.datasets import CATALOG_ONLY, Dataset, register, registered
 from engine.data.layouts import SPLITS
-from engine.errors import UserError
-from engine.home import data_dir
 
 _CHUNK = 20_000
 _SHARES = (0.70, 0.10, 0.17, 0.03)  # of SPLITS

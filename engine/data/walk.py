@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.core.errors import UserError
 from engine.data import file_kinds
-from engine.data.images import looks_like_image
-from engine.errors import UserError
+from engine.data.decoding import looks_like_image
 
 # Why something is left out.
 FOLDER, LOOSE, TABLE, UNREAD, FORMAT = "folder", "loose", "table", "unread", "format"

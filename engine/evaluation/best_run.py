@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.core.errors import UserError
+from engine.core.file_cache import unless_changed
 from engine.data.drift import ALPHA, holm
-from engine.errors import UserError
+from engine.data.predictions import read_predictions
 from engine.evaluation.comparison import compare
 from engine.evaluation.tables import scored
-from engine.memo import unless_changed
-from engine.predictions import read_predictions
-from engine.runs import Run
+from engine.runs.run import Run
 
 _VALIDATION = "predictions-validation.parquet"
 _MOST_COMPARED = 10  # of the next best: each costs a read of its answers

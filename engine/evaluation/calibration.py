@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from engine.data.predictions import EPSILON
+from engine.evaluation.metrics import wilson
 from engine.evaluation.tables import probabilities, uncalibrated
-from engine.metrics import wilson
-from engine.predictions import EPSILON
 
 BINS = 15
 _DRAWS = 400

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from engine.core.number_text import counted, points
 from engine.data.drift import ALPHA, holm
-from engine.metrics import BOOTSTRAPS, LEVEL, Estimate
-from engine.number_text import counted, points
+from engine.evaluation.metrics import BOOTSTRAPS, LEVEL, Estimate
 
 BOTH_RIGHT, FIXED, BROKEN, SAME, DIFFERENT = "both right", "fixed", "broken", "both wrong, alike", "both wrong, differently"
 FATES = (FIXED, BROKEN, DIFFERENT, SAME, BOTH_RIGHT)
@@ -90,7 +90,7 @@ class Difference:
 
     @property
     def macro_f1_classes(self) -> dict[str, int]:
-        """As `engine.metrics.macro_f1_classes`."""
+        """As `engine.evaluation.metrics.macro_f1_classes`."""
         return {"scored": int((self.by_class["n"] > 0).sum()), "all": len(self.by_class)}
 
     def to_dict(self) -> dict:
@@ -211,7 +211,7 @@ class _Scores:
         sides = []
         for right, predicted in zip(self.right, self.predicted, strict=True):
             hits, total = counts @ right, support + counts @ predicted
-            # As `engine.metrics` has it: a class without images has no F1, and is not in the macro mean.
+            # As `engine.evaluation.metrics` has it: a class without images has no F1, and is not in the macro mean.
             f1, recall = np.where(support > 0, _rate(2 * hits, total), np.nan), _rate(hits, support)
             scores = {"accuracy": hits.sum(axis=1) / counts.sum(axis=1), "macro_f1": np.nanmean(f1, axis=1)}
             sides.append(scores | {"recall": recall, "f1": f1})

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from engine.errors import UserError
-from engine.metrics import LEVEL, Estimate, proportion, wilson
+from engine.core.errors import UserError
+from engine.evaluation.metrics import LEVEL, Estimate, proportion, wilson
 
 LOWEST, HIGHEST = 0.5, 0.999
 LAC, CLASSWISE = "lac", "classwise"

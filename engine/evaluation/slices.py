@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from engine.core.errors import UserError
 from engine.data.columns import Columns
 from engine.data.drift import ALPHA, holm
 from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
-from engine.errors import UserError
+from engine.embeddings.neighbours import mark
 from engine.evaluation import conditions
-from engine.metrics import wilson
-from engine.neighbours import mark
+from engine.evaluation.metrics import wilson
 
 SUPPORT = 20  # images below which a slice says nothing
 BY_CLASS, BY_FOLDER = "class", "folder"

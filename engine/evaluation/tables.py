@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from engine.errors import UserError
-from engine.predictions import EPSILON
-from engine.runs import Run
+from engine.core.errors import UserError
+from engine.data.predictions import EPSILON
+from engine.runs.run import Run
 
 
 def scored(run: Run, split: str) -> pd.DataFrame:

@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine import metrics
+from engine.core.errors import UserError
+from engine.core.file_cache import unless_changed
+from engine.core.number_text import percent_estimate
 from engine.data.columns import Columns
-from engine.errors import UserError
-from engine.evaluation import calibration, conformal, copies, coverage, tables
+from engine.data.predictions import read_predictions
+from engine.embeddings.neighbours import Index
+from engine.evaluation import calibration, conformal, metrics, selective, tables
+from engine.evaluation import near_copies as copies
 from engine.evaluation.calibration import Calibration
 from engine.evaluation.conformal import Conformal
-from engine.evaluation.copies import Copies
-from engine.evaluation.coverage import Kept
-from engine.memo import unless_changed
-from engine.metrics import Estimate
-from engine.neighbours import Index
-from engine.number_text import percent_estimate
-from engine.predictions import read_predictions
-from engine.runs import Run, runs
+from engine.evaluation.metrics import Estimate
+from engine.evaluation.near_copies import Copies
+from engine.evaluation.selective import Kept
+from engine.runs.run import Run, list_runs
 
 TARGETS = (0.9, 0.95, 0.98, 0.99, 0.995)
 SURE = 0.9
@@ -61,8 +61,8 @@ class Evidence:
         """What the threshold that reaches the target on validation does here; None where none reaches it."""
         if self.validation is None:
             return None
-        limit = coverage.threshold_for(self.validation["confidence"].to_numpy(), tables.right(self.validation), target)
-        return coverage.kept(self.confidence, self.right, limit) if limit is not None else None
+        limit = selective.threshold_for(self.validation["confidence"].to_numpy(), tables.right(self.validation), target)
+        return selective.kept(self.confidence, self.right, limit) if limit is not None else None
 
     def sets(self, wanted: float, method: str = conformal.LAC) -> Conformal | None:
         """Prediction sets with thresholds from validation, measured here. Raises UserError for a coverage that there is not."""
@@ -99,7 +99,9 @@ def protocol(of: Evidence) -> Protocol:
     events, _ = run.events()
     mine = tested(run)
     others = [
-        other for other in runs(run.config.dataset) if "test" in other.results and (other.id == run.id or mine & tested(other))
+        other
+        for other in list_runs(run.config.dataset)
+        if "test" in other.results and (other.id == run.id or mine & tested(other))
     ]
     counted = run.results.get(of.split, {}).get("n", len(of.predictions))
     return Protocol(
@@ -160,8 +162,8 @@ def document(
         "reliability": reliability.to_dict("records"),
         "sure_and_wrong": calibration.sure_and_wrong(of.predictions).to_dict("records"),
         "risk_coverage": {
-            "aurc": coverage.aurc(of.confidence, of.right),
-            "aurc_best": coverage.best_aurc(float(1 - of.right.mean()), len(of.right)),
+            "aurc": selective.aurc(of.confidence, of.right),
+            "aurc_best": selective.best_aurc(float(1 - of.right.mean()), len(of.right)),
             "target": target,
             "left_to_a_person": kept.to_dict() if kept else None,
         },

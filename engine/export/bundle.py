@@ -8,12 +8,12 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from engine import score_text
-from engine.backbones import backbone
-from engine.export.described import Described
+from engine.export.description import Described
 from engine.export.session import MODEL
-from engine.model import Model
-from engine.runs import Run
+from engine.models.model import Model
+from engine.models.registry import backbone
+from engine.runs import score_text
+from engine.runs.run import Run
 
 WEIGHTS, META = "weights.safetensors", "meta.json"
 _EXAMPLE = Path(__file__).with_name("example.py")

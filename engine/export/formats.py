@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.errors import UserError
+from engine.core.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import sandbox
-from engine.about import NOTE_LENGTH, describe
-from engine.backbones import backbone
-from engine.config import configure
+from engine.core import sandbox
+from engine.core.errors import UserError
+from engine.core.files import remove_folder, temporary_folder, write_json
+from engine.core.paths import cache_dir
 from engine.data.datasets import dataset, datasets
-from engine.errors import UserError
-from engine.files import remove_folder, temporary_folder, write_json
-from engine.home import cache_dir
-from engine.launcher import new_folder
-from engine.runs import Run
+from engine.models.registry import backbone
+from engine.runs.config import configure
+from engine.runs.metadata import NOTE_LENGTH, describe
+from engine.runs.run import Run
+from engine.training.launcher import new_folder
 
 _LARGEST = 8 << 30  # bytes
 
@@ -73,7 +73,7 @@ def _become_run(file: Path, document: dict[str, Any], folder: Path, dataset_name
     from safetensors.torch import load_file
 
     from engine.export.bundle import WEIGHTS
-    from engine.training import checkpoint
+    from engine.runs import checkpoint
 
     meta = checkpoint.checked_meta(document)
     config = configure(

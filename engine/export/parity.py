@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from engine.metrics import Estimate, bootstrap_mean
+from engine.evaluation.metrics import Estimate, bootstrap_mean
 
 TOLERANCE = 1e-3  # of a probability, between the file and the model in float32
 

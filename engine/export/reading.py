@@ -1,4 +1,4 @@
-"""Reading a model file that may come from anywhere, into files that are safe to load. Called in a sandbox (`engine.sandbox`).
+"""Reading a model file that may come from anywhere, into files that are safe to load. Called in a sandbox (`engine.core.sandbox`).
 
 Sizes are compared before anything of that size is made: a zip's directory, a header and a graph are cheap to read.
 """
@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine import network
-from engine.backbones import backbone, stored
-from engine.errors import UserError
+from engine.core.errors import UserError
+from engine.core.safetensors_header import Entry, HeaderError, header
 from engine.export.bundle import META, WEIGHTS
 from engine.export.session import check_probabilities
-from engine.network import Classifier, Outline, Preprocessing
-from engine.safetensors_header import Entry, HeaderError, header
-from engine.training.checkpoint import Meta, checked_meta
-from engine.transfer import check_finite, load_state, read_state
+from engine.models import network
+from engine.models.network import Classifier, Outline, Preprocessing
+from engine.models.registry import backbone, stored
+from engine.models.transfer import check_finite, load_state, read_state
+from engine.runs.checkpoint import Meta, checked_meta
 
 _WRITE = "Write one: python -m engine export ID --format bundle"
 _LARGEST_META = 1 << 20  # bytes

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import sandbox
-from engine.errors import UserError
-from engine.export.described import INPUT, KEY, OUTPUT, Described, from_json
+from engine.core import sandbox
+from engine.core.errors import UserError
+from engine.export.description import INPUT, KEY, OUTPUT, Described, from_json
 
 MODEL = "model.onnx"  # in a bundle
 _LARGEST, _LARGEST_FILE = 2 << 30, 8 << 30  # bytes: of a graph (protobuf allows no more), of a bundle
@@ -21,7 +21,7 @@ _GROWTH = 1.2  # a bundle holds the graph as it is; other programs pack it, and 
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """What `engine.predict.predict` needs of a model, from a file. Threads may share it."""
+    """What `engine.inference.predict.predict` needs of a model, from a file. Threads may share it."""
 
     meta: Described
     session: Any

@@ -19,11 +19,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional
 
-from engine.augment import augment, draw_seeds, one_thread, pipeline
-from engine.config import Config
-from engine.errors import UserError
-from engine.network import to_uint8_batch
-from engine.training.curriculum import image_size
+from engine.core.errors import UserError
+from engine.models.augment import augment, draw_seeds, one_thread, pipeline
+from engine.models.network import to_uint8_batch
+from engine.runs.config import Config
+from engine.training.progressive import image_size
 from engine.training.sampling import order
 
 _PR_SET_PDEATHSIG = 1

@@ -2,8 +2,8 @@
 
 import errno
 
-from engine.disk import disk_error
-from engine.errors import DiskError, UserError
+from engine.core.disk import disk_error
+from engine.core.errors import DiskError, UserError
 
 _MEMORY = (
     "out of memory",

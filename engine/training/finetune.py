@@ -10,15 +10,15 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
-from engine.config import Config
-from engine.device import Compute
-from engine.metrics import accuracy, confusion, macro_f1, per_class
-from engine.network import Classifier, Preprocessing, feature_count, freeze_below
-from engine.predictions import outcomes
-from engine.training import averaging, diverged, frozen, mixing, optimisers, schedules
+from engine.data.predictions import outcomes
+from engine.evaluation.metrics import accuracy, confusion, macro_f1, per_class
+from engine.models.device import Compute
+from engine.models.network import Classifier, Preprocessing, feature_count, freeze_below
+from engine.runs.config import Config
+from engine.runs.events import Epoch, Progress, Step
+from engine.training import activation_cache, divergence, ema, mixing, optimisers, schedules
 from engine.training.batches import Batches, Images
-from engine.training.curriculum import trained_share
-from engine.training.facts import Epoch, Progress, Step
+from engine.training.progressive import trained_share
 from engine.training.sampling import class_weights
 
 _VALIDATION_BATCH = 64
@@ -30,7 +30,7 @@ class FineTuning:
     All randomness of a step is a function of the seed and the step's number, and every counter is advanced before its
     fact is yielded: `state()` after any fact is enough to go on as if nothing had happened. `answering` is the network that
     is validated and worth saving as the best: the moving average where there is one. `validated` is the prediction table
-    of the last validation: columns true, predicted, probabilities, loss, ... of `engine.predictions.outcomes`.
+    of the last validation: columns true, predicted, probabilities, loss, ... of `engine.data.predictions.outcomes`.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class FineTuning:
         self.classes = classifier.head.out_features
         freeze_below(classifier.trunk, config.trainable)
         self.network = compute.place(classifier)
-        self.parts = frozen.parts(self.network.trunk, config, compute)
-        self.kept = frozen.kept(self.parts, self.batches, preprocessing, compute)
+        self.parts = activation_cache.parts(self.network.trunk, config, compute)
+        self.kept = activation_cache.kept(self.parts, self.batches, preprocessing, compute)
         self.optimizer = optimisers.optimiser(self.network, config)
-        self.average = averaging.moving_average(self.network, config.ema)
+        self.average = ema.moving_average(self.network, config.ema)
         self.plateau = schedules.Plateau()
         self.scaler = compute.scaler()
         self.criterion = self._criterion(train.labels)
@@ -155,7 +155,7 @@ class FineTuning:
         self.scaler.unscale_(self.optimizer)
         parameters = [p for p in self.network.parameters() if p.grad is not None]
         norm = float(nn.utils.clip_grad_norm_(parameters, self.config.clip_norm or float("inf")))
-        diverged.check(loss, norm, self.step + 1, rate, self.scaler)
+        divergence.check(loss, norm, self.step + 1, rate, self.scaler)
         optimisers.set_rate(self.optimizer, rate)
         self.scaler.step(self.optimizer)
         self.scaler.update()

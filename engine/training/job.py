@@ -8,24 +8,27 @@ from importlib import metadata
 import numpy as np
 import torch
 
-from engine import __version__, metrics, model, score_text, scoring
-from engine.data import sealing
+from engine import __version__
+from engine.core.errors import UserError
+from engine.core.files import read_json, write_json
+from engine.core.paths import PROJECT
+from engine.data import fingerprint
 from engine.data.class_names import composed
 from engine.data.datasets import Dataset, dataset
-from engine.data_changes import images_of
-from engine.device import Compute, compute, enforce_determinism
-from engine.embeddings import embed
-from engine.errors import UserError
-from engine.files import read_json, write_json
-from engine.home import PROJECT
-from engine.model import Model
-from engine.predictions import write_predictions
-from engine.runs import Run
-from engine.scoring import LabelledImages
-from engine.training import checkpoint, left_out, together
-from engine.training.facts import Message
-from engine.training.fitting import fit, reporter
-from engine.training.record import Recorder, Stopped
+from engine.data.predictions import write_predictions
+from engine.embeddings.extract import embed
+from engine.evaluation import metrics, scoring
+from engine.evaluation.scoring import LabelledImages
+from engine.models import model
+from engine.models.device import Compute, compute, enforce_determinism
+from engine.models.model import Model
+from engine.runs import checkpoint, score_text
+from engine.runs.data_changes import images_of
+from engine.runs.events import Message
+from engine.runs.run import Run
+from engine.training import distributed, unreadable
+from engine.training.fit import fit, reporter
+from engine.training.recorder import Recorder, Stopped
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "pillow", "streamlit")
 
@@ -42,7 +45,7 @@ def train(run: Run, recorder: Recorder) -> tuple[Model, LabelledImages, Labelled
     if config.determinism == "enforced":
         enforce_determinism()
     if config.method == "finetune":
-        together.join()
+        distributed.join()
     try:
         where = compute(config.device, config.precision)
         with where.leader_first():
@@ -52,7 +55,7 @@ def train(run: Run, recorder: Recorder) -> tuple[Model, LabelledImages, Labelled
         training, validation, test = _images(run, data, recorder)
         return fit(run, recorder, where, training, validation), validation, test
     finally:
-        together.leave()
+        distributed.leave()
 
 
 def _images(run: Run, data: Dataset, recorder: Recorder) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
@@ -98,7 +101,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
             found, unread = scoring.predictions(calibrated, images, frozen, report)
         except InterruptedError:
             raise Stopped from None
-        left_out.tell(recorder, dict(enumerate(unread.values())), list(unread))
+        unreadable.tell(recorder, dict(enumerate(unread.values())), list(unread))
         if not len(found):
             recorder.record(Message(f"No {split} image can be read: the run has no {split} score.", "warning"))
             continue
@@ -140,7 +143,7 @@ def _is_as_at_the_start(run: Run, data: Dataset) -> bool:
     if set(data.classes) == set(run.classes):
         return False
     with data.catalog.reading() as connection:
-        return sealing.digest_as_spelled(connection, run.classes) == run.fingerprint
+        return fingerprint.digest_as_spelled(connection, run.classes) == run.fingerprint
 
 
 def _by_hand(run: Run, data: Dataset) -> str:

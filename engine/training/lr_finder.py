@@ -11,14 +11,15 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 
-from engine import model, network, scoring
-from engine.config import Config
+from engine.core.errors import UserError
 from engine.data.datasets import dataset
 from engine.data.loading import decoded_batches
-from engine.device import compute
-from engine.errors import UserError
+from engine.evaluation import scoring
+from engine.models import model, network
+from engine.models.device import compute
+from engine.runs.config import Config
+from engine.runs.events import Progress, Step
 from engine.training.batches import Images
-from engine.training.facts import Progress, Step
 from engine.training.finetune import FineTuning
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 90

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torchvision.transforms import v2
 
-from engine.config import Config
+from engine.runs.config import Config
 
 Mixer = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.config import Config
-from engine.network import Classifier
+from engine.models.network import Classifier
+from engine.runs.config import Config
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.config import Config
+from engine.runs.config import Config
 
 
 def order(labels: np.ndarray, config: Config, epoch: int) -> np.ndarray:

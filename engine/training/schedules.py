@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.config import Config
+from engine.runs.config import Config
 
 _ONE_CYCLE_START, _ONE_CYCLE_END = 1 / 25, 1 / 250_000
 

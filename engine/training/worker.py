@@ -15,16 +15,16 @@ from pathlib import Path
 
 import psutil
 
-from engine import queue
-from engine.errors import UserError
-from engine.fate import STARTED
-from engine.files import read_json, remove
-from engine.lease import Lease
-from engine.runs import PAUSE, PAUSED, Run
-from engine.text_output import utc
-from engine.training import together
+from engine.core.errors import UserError
+from engine.core.files import read_json, remove
+from engine.core.lease import Lease
+from engine.core.text_output import utc
+from engine.runs import queue
+from engine.runs.exit_cause import STARTED
+from engine.runs.run import PAUSE, PAUSED, Run
+from engine.training import distributed
 from engine.training.failure import explain
-from engine.training.record import Recorder, Stopped, last_status
+from engine.training.recorder import Recorder, Stopped, last_status
 from engine.training.signals import heed
 
 _POLL = 0.5  # seconds between two looks at the queue
@@ -35,12 +35,12 @@ _SHORT = "it is this run's turn, but the disk has less than 256 MB left: it star
 
 def main(path: Path, descriptor: int | None = None) -> int:
     """Run to the end, whatever it is; 1 where it was an error that no one foresaw. `descriptor`: of the lease, if it is held."""
-    if not together.leads():
+    if not distributed.leads():
         return _follow(path)
     lease = Lease(path / "lease")
     if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
         return 0  # another process runs this run already, or it was deleted
-    if together.size() > 1:
+    if distributed.size() > 1:
         remove(path / "stop")  # no launcher took away what ended it last time
     try:
         return _guarded(path)
@@ -61,7 +61,7 @@ def _follow(path: Path) -> int:
 
         # Both are rank 0's to report.
         with contextlib.suppress(Stopped, UserError):
-            train(run, together.Silent())
+            train(run, distributed.Silent())
     return 0
 
 
@@ -177,7 +177,7 @@ def _end_children() -> None:
 if __name__ == "__main__":
     code = main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
     # The others wait for a process that will not come: torchrun ends them where this one fails.
-    code = code or int(not together.met())
+    code = code or int(not distributed.met())
     # A log on a full disk cannot be flushed; the threads of the numerical libraries have nothing left to do.
     with contextlib.suppress(OSError):
         sys.stdout.flush()

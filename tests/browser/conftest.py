@@ -160,7 +160,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _end_processes_of(home: Path) -> None:
     """Runs and imports outlive the server: each is in a session of its own, and holds a lease in this home."""
-    from engine.lease import holder
+    from engine.core.lease import holder
 
     for lease in [*home.glob("runs/*/lease"), *home.glob("data/.adding/*.lease")]:
         if process := holder(lease):

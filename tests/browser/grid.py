@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Page
 
-from dashboard import gallery as face
-from dashboard.gallery import Tile
+from dashboard.components import gallery as face
+from dashboard.components.gallery import Tile
 
 SITE = "http://gallery.test/"
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="100"><rect width="150" height="100" fill="teal"/></svg>'

@@ -63,11 +63,11 @@ def main() -> None:
 
 def made(home: Path, rows: int, classes: int) -> str:
     """The address of a run that has answered so many images: a dataset of its own, each picture under many paths."""
-    from engine.config import configure
+    from engine.core.files import write_json
     from engine.data.catalog import FACTS, touch
     from engine.data.datasets import Dataset, dataset, register
-    from engine.files import write_json
-    from engine.predictions import table, write_predictions
+    from engine.data.predictions import table, write_predictions
+    from engine.runs.config import configure
 
     demo, name = dataset("demo"), f"many-{rows}-{classes}"
     data = Dataset(name, home / "many", demo.source, time.time(), synthetic=True)

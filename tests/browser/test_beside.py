@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from dashboard import beside as face
+from dashboard.components import compare_slider as face
 
 pytestmark = pytest.mark.browser
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from engine.audit import kept
-from engine.audit.findings import finding
-from engine.data import datasets, removal
-from engine.labels import edits
+from engine.curation import removal, store
+from engine.curation.findings import finding
+from engine.data import datasets
+from engine.data.labels import edits
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +40,7 @@ def audited(name, folder, count):
     ids = np.sort(sea["id"].to_numpy()[:count])
     document = {"dataset": data.name, "made": 1.0, "seconds": 1.0, "fingerprint": data.catalog.fingerprint(), "images": 83,
                 "classes": list(data.classes), "model": "efficientnet_lite0"}  # fmt: skip
-    kept.keep(data, found, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (count, 1)))
+    store.keep(data, found, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (count, 1)))
     return data
 
 

@@ -6,7 +6,7 @@ import pytest
 from grid import FOCUSED, SITE
 from playwright.sync_api import expect
 
-from dashboard.gallery import Tile
+from dashboard.components.gallery import Tile
 
 pytestmark = pytest.mark.browser
 

@@ -11,9 +11,10 @@ import pytest
 from driven import Tab
 from playwright.sync_api import expect
 
-from engine import launcher, metrics
-from engine.config import configure
-from engine.predictions import read_predictions
+from engine.data.predictions import read_predictions
+from engine.evaluation import metrics
+from engine.runs.config import configure
+from engine.training import launcher
 
 pytestmark = pytest.mark.browser
 

@@ -5,9 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from engine import launcher, runs
-from engine.config import configure
-from engine.lease import holder
+from engine.core.lease import holder
+from engine.runs.config import configure
+from engine.runs.run import list_runs, load_run
+from engine.training import launcher
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +42,7 @@ def run(server, trained, monkeypatch):
     if process := holder(run.path / "lease"):
         process.kill()
         process.wait(10)
-    runs_left = [one for one in runs.runs() if one.id == run.id]
+    runs_left = [one for one in list_runs() if one.id == run.id]
     assert runs_left == [run]
 
 
@@ -122,7 +123,7 @@ def test_train_and_duplicate_show_the_top_of_what_they_bring(tab, server, traine
     tab.see("How is it learning?")
     tab.page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
     new = server.runs()[before]
-    launcher.stop(runs.run(new.name))
+    launcher.stop(load_run(new.name))
 
 
 def test_options_stay_through_reload_another_page_and_a_new_tab(tab, open_tab, trained):

@@ -11,25 +11,25 @@ from urllib.parse import parse_qsl, urlsplit
 import pandas as pd
 from driven import Tab
 
-from dashboard.clean.questions import QUESTIONS as CLEAN
+from dashboard.app.filter_state import chips
+from dashboard.app.paging import page_slice
+from dashboard.app.train_options import from_text
+from dashboard.clean.tabs import QUESTIONS as CLEAN
+from dashboard.components.scored_gallery import PAGE as CELL_PAGE
+from dashboard.components.scored_gallery import SORTS
 from dashboard.evaluate.cells import read as read_cells
-from dashboard.evaluate.pictures import PAGE as CELL_PAGE
-from dashboard.evaluate.pictures import SORTS
-from dashboard.evaluate.questions import QUESTIONS as EVALUATE
-from dashboard.explore.browser import _ORDERS as ORDERS
-from dashboard.explore.browser import Order, page_ids
-from dashboard.explore.conditions import chips
-from dashboard.explore.questions import QUESTIONS as EXPLORE
-from dashboard.paging import page_slice
-from dashboard.train_options import from_text
-from engine import pipelines
-from engine.audit import found as audit_of
-from engine.config import configure, fields
+from dashboard.evaluate.tabs import QUESTIONS as EVALUATE
+from dashboard.explore.gallery import _ORDERS as ORDERS
+from dashboard.explore.gallery import Order, page_ids
+from dashboard.explore.tabs import QUESTIONS as EXPLORE
+from engine.curation import acquisition
+from engine.curation import found as audit_of
+from engine.curation.review_queue import queue
 from engine.data.datasets import dataset
 from engine.data.filters import Filter
-from engine.labels import worth
-from engine.labels.queue import queue
-from engine.runs import run as load_run
+from engine.runs import pipelines
+from engine.runs.config import configure, fields
+from engine.runs.run import load_run
 
 Shown = dict[str, object]  # name of a thing on the page -> what it shows
 Query = Mapping[str, str]
@@ -145,7 +145,7 @@ def _clean(query: Query) -> Iterator[tuple[str, object]]:
         return
     data = dataset(query["dataset"])
     audit = audit_of(data)
-    part = queue(data, [*(audit.all if audit else ()), *worth.chosen(data)]).parts.get(query["kind"])
+    part = queue(data, [*(audit.all if audit else ()), *acquisition.chosen(data)]).parts.get(query["kind"])
     if part is None:
         return  # another dataset, with nothing of this kind
     current = next((finding for finding in part.open if finding.id == query["finding"]), None)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.augment import draws
 from engine.cli import main
-from engine.data.images import load_square
+from engine.data.decoding import load_square
+from engine.models.augment import draws
 
 
 @pytest.fixture

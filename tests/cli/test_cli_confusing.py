@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 
-from engine import metrics
-from engine.runs import run
+from engine.evaluation import metrics
+from engine.runs.run import load_run
 
 
 def test_the_matrix_in_an_order_and_against_another_run(engine, finished_session, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(finished_session.home))
-    own = run(finished_session.run_id)
+    own = load_run(finished_session.run_id)
     expected = metrics.confusion(own.predictions("test"), len(own.classes))
     done = engine("confusion", own.id, "--order", "similarity", "--json", home=finished_session.home)
     document = json.loads(done.stdout)
@@ -22,7 +22,7 @@ def test_the_matrix_in_an_order_and_against_another_run(engine, finished_session
 
 def test_pairs_are_ranked_and_one_is_explained(engine, finished_session, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(finished_session.home))
-    own = run(finished_session.run_id)
+    own = load_run(finished_session.run_id)
     ranked = json.loads(engine("pairs", own.id, "--json", home=finished_session.home).stdout)["pairs"]
     expected = metrics.confused_pairs(metrics.confusion(own.predictions("test"), len(own.classes)), own.classes)
     assert [(row["a"], row["b"], row["errors"]) for row in ranked] == list(

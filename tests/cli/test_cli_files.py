@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.text_output import from_csv_cell
+from engine.core.text_output import from_csv_cell
 
 
 def said(done):

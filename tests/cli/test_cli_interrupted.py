@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from engine.home import PROJECT
+from engine.core.paths import PROJECT
 
 pytestmark = pytest.mark.slow
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}

@@ -34,28 +34,28 @@ def _worker(name: str) -> Callable[[Path, Path], object]:
 
 
 def _batch(home: Path, images: Path) -> None:
-    from engine.batch import store
-    from engine.intake import Item
+    from engine.data.uploads import Item
+    from engine.inference.batch import store
 
     files = sorted(images.rglob("*.png"))[:3]
     store.keep("three pictures", [Item(file.name, file.read_bytes(), "") for file in files])
 
 
 def _batch_folder(home: Path, images: Path) -> None:
-    from engine.batch import store
+    from engine.inference.batch import store
 
     store.keep_folder(images)
 
 
 def _correct(home: Path, images: Path) -> None:
-    from engine import collection
     from engine.data.datasets import dataset
+    from engine.inference import corrections
 
     data = dataset("scenes")
-    one = collection.tell(data, images.parent / "strange.png", "sea")
-    collection.join(data)
-    collection.tell(data, images.parent / "strange.png", "forest")
-    collection.remove(data, one.content)
+    one = corrections.tell(data, images.parent / "strange.png", "sea")
+    corrections.join(data)
+    corrections.tell(data, images.parent / "strange.png", "forest")
+    corrections.remove(data, one.content)
 
 
 def _select(home: Path, images: Path) -> None:
@@ -75,9 +75,9 @@ def _look(home: Path, images: Path) -> None:
     """What a page reads: thumbnails, mean images, columns; all are answered, whatever the disk takes."""
     from PIL import Image
 
-    from engine.data.averages import mean_image
     from engine.data.datasets import dataset
-    from engine.thumbnails import jpeg
+    from engine.data.mean_images import mean_image
+    from engine.data.thumbnails import jpeg
 
     data = dataset("scenes")
     assert len(data.catalog.view()) > 20
@@ -88,13 +88,13 @@ def _look(home: Path, images: Path) -> None:
 
 
 def _demo(home: Path, images: Path) -> None:
-    from engine.demo import write_demo
+    from engine.data.demo import write_demo
 
     write_demo(home / "data" / "demo" / "images", train=2, test=1, unlabelled=1)
 
 
 def _queue(home: Path, images: Path) -> None:
-    from engine import queue
+    from engine.runs import queue
 
     queue.join(home / "runs" / "fast-1")
     queue.leave(home / "runs" / "fast-1")

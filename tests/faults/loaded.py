@@ -5,27 +5,27 @@ import onnxruntime
 import timm
 import torch
 
-import engine.batch.store
 import engine.cli
-import engine.collection
-import engine.data.averages
+import engine.data.demo
 import engine.data.export
-import engine.demo
-import engine.embeddings
+import engine.data.mean_images
+import engine.data.thumbnails
+import engine.embeddings.dataset_index
+import engine.embeddings.extract
 import engine.evaluation.comparison
-import engine.explain.cam
+import engine.evaluation.robustness.measuring
+import engine.evaluation.scoring
 import engine.export.importing
-import engine.export.making
-import engine.mapping
-import engine.novelty
-import engine.predict
-import engine.robustness.measuring
-import engine.scoring
-import engine.thumbnails
-import engine.training.estimate
+import engine.export.job
+import engine.inference.batch.store
+import engine.inference.corrections
+import engine.inference.explain.cam
+import engine.inference.ood
+import engine.inference.predict
 import engine.training.job
 import engine.training.lr_finder
-import engine.training.probe
+import engine.training.measure_speed
+import engine.training.probe_job
 import engine.training.worker
 
 torch.set_num_threads(1)

@@ -50,14 +50,14 @@ class Template:
         return forked(self.work, lambda: self._call(command), at, error, mode, self.work.parent / "output")
 
     def _call(self, command: Command) -> int:
-        import engine.launcher as launcher
+        import engine.training.launcher as launcher
         from engine.cli import main
-        from engine.errors import UserError
-        from engine.training import record, worker
+        from engine.core.errors import UserError
+        from engine.training import recorder, worker
 
         launcher._spawn = _spawn_nothing
         worker.os._exit = os._exit
-        record._LOOK = record._RETRY = 0.01
+        recorder._LOOK = recorder._RETRY = 0.01
         if command.call is not None:
             try:
                 result = command.call(self.work, self.images)
@@ -128,7 +128,7 @@ def _damage(file: Path, outcome: Outcome) -> str:
 def _read(file: Path) -> None:
     kind = file.suffix
     if file.name.startswith("manifest"):
-        from engine.training.checkpoint import _damage as damage_of
+        from engine.runs.checkpoint import _damage as damage_of
 
         assert not damage_of(file.parent), damage_of(file.parent)
     if kind == ".json":

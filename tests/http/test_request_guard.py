@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dashboard.request_guard import host_name, is_allowed
+from dashboard.http.request_guard import host_name, is_allowed
 
 SECRET = b"nobody may read this"
 UPGRADE = (

@@ -9,11 +9,11 @@ import streamlit as st
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from tab import Tab
 
-from dashboard.failure import show
-from engine import launcher
-from engine.config import configure
+from dashboard.app.error_page import show
 from engine.data import datasets
-from engine.runs import Run, run, runs
+from engine.runs.config import configure
+from engine.runs.run import Run, list_runs, load_run
+from engine.training import launcher
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def tab() -> Tab:
 @pytest.fixture
 def trained(finished) -> Run:
     """The session's finished run on four kinds of scene. Shared: read it, change nothing."""
-    return run(finished.run_id)
+    return load_run(finished.run_id)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def copied(finished_session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     shutil.copytree(finished_session.home, tmp_path / "home")
     monkeypatch.setenv("SCENESCOPE_HOME", str(tmp_path / "home"))
     st.cache_resource.clear()
-    return run(finished_session.run_id)
+    return load_run(finished_session.run_id)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def start_run(untrained: Path, wait: Callable[..., object]) -> Iterator[Callable
         return launcher.start(configure("scenes", "balanced", **{"image_size": 32, "epochs": 1000, "patience": 0} | changes))
 
     yield start
-    for one in runs():
+    for one in list_runs():
         if one.status.active:
             launcher.stop(one)
-    wait(lambda: not any(one.status.active for one in runs()))
+    wait(lambda: not any(one.status.active for one in list_runs()))

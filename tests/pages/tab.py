@@ -6,7 +6,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 PAGES = ("start", "explore", "augment", "train", "runs", "evaluate", "clean", "predict")
-_MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
+_MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "app" / "main.py"
 
 
 class Tab:
@@ -20,7 +20,7 @@ class Tab:
         """The page, at its address with these parameters."""
         self.at.query_params.clear()  # as the browser does on the way to another page
         self.at.query_params.update(query)
-        self.at.switch_page(f"../pages/{page}.py")
+        self.at.switch_page(f"../../pages/{page}.py")
         return self.run()
 
     def run(self) -> "Tab":

@@ -6,11 +6,11 @@ import re
 import pytest
 from tab import Tab
 
-from dashboard import cached
+from dashboard import cache
 from dashboard.augment.editor import usual_step
-from engine import pipelines
-from engine.pipelines import Pipeline, Step, parse
-from engine.transforms import TRANSFORMS
+from engine.runs import pipelines
+from engine.runs.pipelines import Pipeline, Step, parse
+from engine.runs.transforms import TRANSFORMS
 
 
 def edited(tab: Tab) -> Pipeline:
@@ -138,7 +138,7 @@ def test_a_change_after_measuring_marks_the_result_outdated_and_measures_nothing
     tab.open("augment", px="96", pipeline="blur:sigma=0.02").press("Measure")
     assert "outdated" not in tab.text
     figure = tab.figure("withstand")
-    monkeypatch.setattr(cached, "withstood", lambda *_: pytest.fail("measured without being asked"))
+    monkeypatch.setattr(cache, "withstood", lambda *_: pytest.fail("measured without being asked"))
     tab.choose("step-0-0-blur-sigma", 0.03)
     assert "outdated" in tab.text
     assert tab.figure("withstand") == figure

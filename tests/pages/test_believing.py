@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 from tab import Tab
 
+from engine.core.files import read_json, write_json
 from engine.data.filters import Filter
-from engine.files import read_json, write_json
-from engine.predictions import read_predictions, write_predictions
-from engine.runs import Run, run
+from engine.data.predictions import read_predictions, write_predictions
+from engine.runs.run import Run, load_run
 
 CLOSER = [
     "Sure and wrong",
@@ -99,7 +99,7 @@ def pair(copied) -> tuple[Run, Run]:
     wrong = table.index[table["true"] != table["predicted"]][0]
     table.loc[wrong, "predicted"] = table.loc[wrong, "true"]
     write_predictions(again, "test", table, copied.classes)
-    return copied, run("fast-2")
+    return copied, load_run("fast-2")
 
 
 def test_two_runs_are_compared_by_verdict_classes_and_images(tab, pair):

@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 from tab import Tab
 
+from dashboard.clean.context import Subject
 from dashboard.clean.evidence import _bars
 from dashboard.clean.measures import measure
-from dashboard.clean.subject import Subject
-from dashboard.gallery.selection import Held
-from engine.audit import kept
-from engine.audit.findings import finding
+from dashboard.components.gallery.selection import Held
+from engine.core.files import read_json, write_json
+from engine.curation import acquisition, store
+from engine.curation.findings import finding
 from engine.data.datasets import dataset
 from engine.data.filters import Filter
-from engine.files import read_json, write_json
-from engine.labels import edits, worth
+from engine.data.labels import edits
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def audited(untrained):
     ids = np.sort(sea["id"].to_numpy()[:3])
     document = {"dataset": "scenes", "made": 1.0, "seconds": 1.0, "fingerprint": data.catalog.fingerprint(), "images": 83,
                 "classes": list(data.classes), "model": "efficientnet_lite0"}  # fmt: skip
-    kept.keep(data, found, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (3, 1)))
+    store.keep(data, found, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (3, 1)))
     return data
 
 
@@ -66,7 +66,7 @@ def test_a_doubted_label_says_both_probabilities_and_no_bare_score(tab, audited)
 
 def test_an_outlier_says_its_distance(audited):
     found = finding("outlier", 1 - 1 / 4.2, audited.catalog.frame("train").assign(split="train").iloc[[0]], "Far.")
-    subject = Subject(audited, kept.found(audited), None, audited.classes, {})
+    subject = Subject(audited, store.found(audited), None, audited.classes, {})
     assert measure(subject, found, audited.catalog.rows(found.images)[found.images[0]]) == "4.2 times the median distance"
 
 
@@ -124,7 +124,7 @@ def test_what_a_person_is_not_sure_of_waits(tab, audited):
 
 
 def test_what_was_relabelled_before_stays_so_when_it_is_kept(tab, audited):
-    copy = kept.found(audited).findings("exact_duplicate")["images"].iloc[0][0]
+    copy = store.found(audited).findings("exact_duplicate")["images"].iloc[0][0]
     edits.relabel(audited, [copy], "glacier")
     tab.open("clean", kind="exact_duplicate").press("Keep all")
     assert "Alike 2\\." in tab.text
@@ -150,7 +150,7 @@ def test_one_of_a_set_is_kept_and_a_bulk_decision_is_one_step(tab, audited):
 
 def test_images_worth_a_label_are_chosen_and_join_the_training_images_with_it(tab, audited, wait):
     tab.open("clean", clean="many").press("Choose images to label")
-    wait(lambda: worth.job(audited.name).work().state == "done")
+    wait(lambda: acquisition.job(audited.name).work().state == "done")
     tab.run()
     assert (tab.url("clean"), tab.url("kind")) == ("one", "unlabelled"), "the page goes to what was asked for"
     assert "3 images to label" in str([toast.value for toast in tab.at.toast])

@@ -4,12 +4,14 @@ import errno
 
 import pytest
 
-from dashboard.predict import unknown
-from dashboard.words import literal
-from engine import jobs, judgement, model
-from engine.batch import answers, store
-from engine.errors import DiskError
-from engine.intake import Item
+from dashboard.app.formatting import literal
+from dashboard.predict import ood_status
+from engine.core import jobs
+from engine.core.errors import DiskError
+from engine.data.uploads import Item
+from engine.inference import verdict
+from engine.inference.batch import answers, store
+from engine.models import model
 
 FULL = DiskError("The disk that holds 'x' is full: 0 bytes are free.", "Free some space.", errno.ENOSPC)
 
@@ -61,11 +63,11 @@ def test_answers_are_shown_where_nothing_can_be_written(tab, copied, full, write
     files = write_class(tmp_path / "sea", "sea", count, 6000)
     batch = store.keep("pictures", [Item(file.name, file.read_bytes(), "") for file in files])
     if count > 12:
-        rows = answers.answer(batch, copied, model.load(copied.path), judgement.judge((copied,)), at_once=5)
+        rows = answers.answer(batch, copied, model.load(copied.path), verdict.judge((copied,)), at_once=5)
         next(rows)
         rows.close()
     full()
     tab.open("predict", run=copied.id, batch=batch.id)
-    assert f"{unknown._UNAVAILABLE}: The disk that holds 'x' is full" in tab.text.replace("\\", "")
+    assert f"{ood_status._UNAVAILABLE}: The disk that holds 'x' is full" in tab.text.replace("\\", "")
     assert ("The disk that holds 'x' is full" in tab.errors) == (count > 12)
     assert ("5 of 5 answers" if count > 12 else "**sea") in tab.text

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from engine import dynamics
-from engine.errors import UserError
-from engine.robustness import measuring, store, summary
-from engine.robustness.corruptions import CORRUPTIONS
-from engine.training.checkpoint import identity
+from engine.core.errors import UserError
+from engine.evaluation import dynamics
+from engine.evaluation.robustness import measuring, store, summary
+from engine.evaluation.robustness.corruptions import CORRUPTIONS
+from engine.runs.checkpoint import identity
 
 _EPOCHS = 4
 # What a validation image was taken for in each epoch: right (1) or wrong (0).

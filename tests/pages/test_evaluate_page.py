@@ -9,13 +9,12 @@ import pandas as pd
 import pytest
 from test_pages_of_a_finished_run import a_confusion, behind
 
-from dashboard.evaluate import questions
-from dashboard.evaluate.pictures import csv
-from engine import metrics
-from engine.evaluation import pairs
-from engine.files import read_json, write_json
-from engine.predictions import outcomes, write_predictions
-from engine.runs import Run, run
+from dashboard.components.scored_gallery import csv
+from dashboard.evaluate import tabs
+from engine.core.files import read_json, write_json
+from engine.data.predictions import outcomes, write_predictions
+from engine.evaluation import class_pairs, metrics
+from engine.runs.run import Run, load_run
 
 
 def counts(tab) -> np.ndarray:
@@ -41,7 +40,7 @@ def other_run(of: Run, name: str, shift: int = 1, classes: tuple[str, ...] = (),
     write_predictions(path, "test", pd.concat([known, outcomes(table["true"].to_numpy(), wanted)], axis=1), classes or of.classes)
     document = read_json(path / "config.json")
     write_json(path / "config.json", document | ({"classes": list(classes)} if classes else {}))
-    return run(name)
+    return load_run(name)
 
 
 def test_the_matrix_holds_the_counts(tab, trained):
@@ -102,8 +101,8 @@ def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
 
 def test_only_the_open_question_is_computed(tab, trained, monkeypatch):
     asked = []
-    panels = {key: (title, lambda scored, key=key: asked.append(key)) for key, (title, _) in questions.QUESTIONS.items()}
-    monkeypatch.setattr(questions, "QUESTIONS", panels)
+    panels = {key: (title, lambda scored, key=key: asked.append(key)) for key, (title, _) in tabs.QUESTIONS.items()}
+    monkeypatch.setattr(tabs, "QUESTIONS", panels)
     tab.open("evaluate", ask="pairs")
     assert asked == ["pairs"]
     assert tab.url("ask") == "pairs"
@@ -235,7 +234,7 @@ def test_a_run_whose_dataset_is_gone_keeps_its_scores(tab, copied):
 
 
 def test_a_pair_is_explained_with_its_figures(tab, trained):
-    ranked = pairs.ranked(confusion(trained)).iloc[0]
+    ranked = class_pairs.ranked(confusion(trained)).iloc[0]
     a, b = int(ranked["a"]), int(ranked["b"])
     tab.open("evaluate", ask="pairs")
     assert tab.url("between") == f"{a}-{b}"
@@ -245,10 +244,10 @@ def test_a_pair_is_explained_with_its_figures(tab, trained):
         in tab.text
     )
     table = trained.predictions("test")
-    of = pairs.groups(table, a, b)
+    of = class_pairs.groups(table, a, b)
     for key, places in (("direction-0", of.a_as_b), ("direction-1", of.b_as_a)):
         assert ids(tab, key) == set(table.iloc[places]["image_id"])
-    between = pairs.borderline(table, a, b)
+    between = class_pairs.borderline(table, a, b)
     assert [item["id"] for item in tab.items("borderline")] == between["image_id"].tolist()
     assert "once this dataset's map has been drawn" in tab.text
 
@@ -258,5 +257,5 @@ def test_where_it_looks_on_average_is_a_click_away(tab, trained):
     tab.open("evaluate", ask="pairs")
     assert tab.pictures() == []
     tab.choose("looks", "on")
-    ranked = pairs.ranked(confusion(trained)).iloc[0]
+    ranked = class_pairs.ranked(confusion(trained)).iloc[0]
     assert len(tab.pictures()) == 3 * (int(ranked["a_as_b"] > 0) + int(ranked["b_as_a"] > 0))

@@ -9,8 +9,8 @@ from engine.data import datasets
 from engine.data.catalog import touch
 from engine.data.datasets import Dataset, dataset
 from engine.data.filters import Filter
+from engine.data.predictions import read_predictions
 from engine.data.synthetic import synthesize
-from engine.predictions import read_predictions
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from tab import Tab
 
-from engine import trash
+from engine.runs import trash
 
 
 def said(warning) -> str:
@@ -24,8 +24,8 @@ def test_a_link_to_a_run_that_does_not_exist_says_what_is_shown(copied, page):
 
 
 def test_a_link_to_a_run_in_the_trash_offers_the_trash(copied):
-    from engine import launcher
-    from engine.config import configure
+    from engine.runs.config import configure
+    from engine.training import launcher
 
     other = launcher.create(configure("scenes"))
     trash.delete(other)

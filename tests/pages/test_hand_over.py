@@ -7,10 +7,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from torchvision import models
 
-from dashboard.hand_over import ROUTES, file_url
-from engine.export import making, session
+from dashboard.components.model_export import ROUTES, file_url
+from engine.core.jobs import Work
+from engine.export import job as making
+from engine.export import session
 from engine.export.importing import import_file
-from engine.jobs import Work
 
 
 def fetched(run_id, format):

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cached
+from dashboard import cache
 from engine.data.datasets import dataset
-from engine.data.images import load_square
-from engine.explain.cam import heatmaps
-from engine.model import load
+from engine.data.decoding import load_square
+from engine.inference.explain.cam import heatmaps
+from engine.models.model import load
 
 _SCRIPT = """
 import streamlit as st
-from dashboard.lens import lens
-from engine.runs import run
+from dashboard.components.image_dialog import lens
+from engine.runs.run import run
 
 found = run({run_id!r})
 lens(found, found.predictions("test"), st.session_state.get("place", {place}))
@@ -102,8 +102,8 @@ def test_a_map_that_takes_long_waits_for_a_click_and_says_that_it_is_not_compute
 def test_a_request_for_one_picture_is_none_for_the_next(trained, monkeypatch):
     # As when the person goes on while it computes: the maps of the first picture are not there yet.
     computed = []
-    monkeypatch.setattr(cached, "has_heatmaps", lambda *given: False)
-    monkeypatch.setattr(cached, "heatmaps", lambda run, content, square, classes, by, report: computed.append((content, by)) or
+    monkeypatch.setattr(cache, "has_heatmaps", lambda *given: False)
+    monkeypatch.setattr(cache, "heatmaps", lambda run, content, square, classes, by, report: computed.append((content, by)) or
                         np.zeros((len(classes), *square.shape[:2])))  # fmt: skip
     at = opened(trained)
     at.selectbox(key="lens-method-list").set_value("score-cam").run()

@@ -3,7 +3,7 @@
 import pytest
 from tab import PAGES
 
-from engine.home import home as home_folder
+from engine.core.paths import home as home_folder
 
 
 @pytest.mark.parametrize("page", PAGES)

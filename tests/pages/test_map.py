@@ -7,33 +7,34 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import map_points, selecting
-from engine import mapping, projection
+from dashboard.app import map_selection
+from dashboard.charts import map_points
+from engine.core.jobs import Work
+from engine.core.lease import Lease
 from engine.data.catalog import touch
 from engine.data.datasets import add, dataset
 from engine.data.filters import Filter
-from engine.jobs import Work
-from engine.lease import Lease
-from engine.projection import inside
+from engine.embeddings import dataset_index, projection
+from engine.embeddings.projection import inside
 
 
 def page():
     """What Explore does with the map: its filter narrowed, the chip, the map, a count; with `open`, images like one."""
     import streamlit as st
 
-    from dashboard.map import chip, embedding_map, within
-    from dashboard.palette import class_colours
-    from dashboard.similar import similar
+    from dashboard.charts.palette import class_colours
+    from dashboard.components.map import chip, embedding_map, within
+    from dashboard.components.similar import similar
     from engine.data.datasets import datasets
     from engine.data.filters import Filter
-    from engine.runs import runs
+    from engine.runs.run import list_runs
 
     data = datasets()[0]
     wanted = Filter.from_text(st.query_params.get("filter", ""))[0]
     colours = class_colours(data.classes)
     chip(data)
     found = within(data, wanted)
-    embedding_map(data, wanted, colours, next(iter(runs()), None))
+    embedding_map(data, wanted, colours, next(iter(list_runs()), None))
     st.markdown(f"{data.catalog.count(found)} match")
     if "open" in st.query_params:
         similar(data, data.catalog.get(int(st.query_params["open"])), colours)
@@ -86,7 +87,7 @@ def few(write_class, tmp_path, home):
 def square(drawn, share=0.5):
     """A pick of the map's left part."""
     x = float(np.quantile(drawn.xy[:, 0], share))
-    return selecting.from_corners(drawn.version, [(-1, -1), (x, -1), (x, 1001), (-1, 1001)])
+    return map_selection.from_corners(drawn.version, [(-1, -1), (x, -1), (x, 1001), (-1, 1001)])
 
 
 def test_a_dataset_without_a_map_is_offered_one(few):
@@ -104,7 +105,7 @@ def test_similar_images_without_embeddings_are_offered(few):
 
 
 def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
-    job = mapping.job(few.name)
+    job = dataset_index.job(few.name)
     job._write(Work("working", "computing embeddings", 4, 12, began=1.0, updated=3.0))
     process = Lease(job.folder / "lease")
     assert process.acquire()
@@ -118,7 +119,7 @@ def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
 
 
 def test_a_map_that_failed_says_why_and_goes_on(few):
-    mapping.job(few.name)._write(Work("failed", message="The disk is <b>full</b>.", hint="Make room."))
+    dataset_index.job(few.name)._write(Work("failed", message="The disk is <b>full</b>.", hint="Make room."))
     seen = Seen()
     assert "The map was not drawn." in seen.at.error[0].value
     assert r"\<b\>full" in seen.at.error[0].value, "a message is text"
@@ -143,7 +144,7 @@ def test_the_map_shows_every_image_with_the_classes_named(data):
 
 
 def test_an_area_in_the_address_selects_exactly_what_lies_in_it(data):
-    drawn = mapping.drawn(data)
+    drawn = dataset_index.drawn(data)
     pick = square(drawn)
     held = inside(drawn.xy, pick.corners)
     seen = Seen(area=pick.to_text())
@@ -170,7 +171,7 @@ def test_an_area_in_the_address_selects_exactly_what_lies_in_it(data):
 
 def test_images_among_another_class_are_selected_from_a_list(data):
     names = data.catalog.columns().names
-    own, around, n = map_points.points(mapping.drawn(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
+    own, around, n = map_points.points(dataset_index.drawn(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
     seen = Seen()
     box = seen.at.get_by_key("map_strays")
     assert box.options[:2] == ["none selected", f"{n}: {names[own]} among {names[around]}"]
@@ -201,7 +202,7 @@ def test_the_map_is_coloured_by_split_and_by_a_runs_answers(data):
 def test_a_map_of_a_sample_says_so(mapped_session, tmp_path, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(shutil.copytree(mapped_session.home, tmp_path / "home")))
     data = dataset("scenes")
-    projection.make(mapping.folder(data), mapping.index(data), limit=40)
+    projection.make(dataset_index.folder(data), dataset_index.index(data), limit=40)
     seen = Seen()
     assert "An even sample of 40 of 83 images is drawn, and only these can be selected here." in seen.text
     assert "83 match" in seen.text
@@ -235,9 +236,9 @@ def test_similar_images_have_distances_and_other_classes_are_marked(data):
 
 
 def test_a_pick_reads_back_as_it_was_written():
-    pick = selecting.from_corners("0a1b2c3d", [(0.04, 999.96), (-12.3, 4), (500.55, 20)])
+    pick = map_selection.from_corners("0a1b2c3d", [(0.04, 999.96), (-12.3, 4), (500.55, 20)])
     assert pick.corners.tolist() == [[0.0, 1000.0], [-12.3, 4.0], [500.6, 20.0]] or pick.corners[2, 0] in (500.5, 500.6)
-    assert selecting.read(pick.to_text()).to_text() == pick.to_text()
-    assert selecting.from_corners("0a1b2c3d", [(1, 2), (3, 4)]) is None
-    assert selecting.from_corners("0a1b2c3d", [(1, float("nan"))] * 3) is None
-    assert selecting.read(selecting.Pick("0a1b2c3d", among=(3, 2)).to_text()).among == (3, 2)
+    assert map_selection.read(pick.to_text()).to_text() == pick.to_text()
+    assert map_selection.from_corners("0a1b2c3d", [(1, 2), (3, 4)]) is None
+    assert map_selection.from_corners("0a1b2c3d", [(1, float("nan"))] * 3) is None
+    assert map_selection.read(map_selection.Pick("0a1b2c3d", among=(3, 2)).to_text()).among == (3, 2)

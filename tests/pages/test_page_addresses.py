@@ -50,9 +50,9 @@ def test_an_address_leads_to_its_view(trained):
 
 
 def test_the_dataset_and_the_run_stay_chosen_from_page_to_page(copied, kaggle):
-    from engine import launcher
-    from engine.config import configure
     from engine.data import datasets
+    from engine.runs.config import configure
+    from engine.training import launcher
 
     datasets.add(str(kaggle), "second")
     other = launcher.create(configure("scenes"))

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from tab import Tab
 
-from dashboard.words import plain
-from engine import launcher
-from engine.config import configure
+from dashboard.app.formatting import plain
 from engine.data import datasets
 from engine.data.filters import Filter
-from engine.predictions import outcomes, write_predictions
-from engine.runs import Run
+from engine.data.predictions import outcomes, write_predictions
+from engine.runs.config import configure
+from engine.runs.run import Run
+from engine.training import launcher
 
 NAMES = ("**bold** :red[x]", "<b>bad & $x$", "two\nlines", "[link](http:x) ~~gone~~")
 

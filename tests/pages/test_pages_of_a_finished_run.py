@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from tab import PAGES
 
-from dashboard.run_configuration import configuration_table
-from engine import launcher, metrics
-from engine.config import configure, fields
-from engine.idle import idle_fields
-from engine.runs import Run
+from dashboard.components.run_configuration import configuration_table
+from engine.evaluation import metrics
+from engine.runs.config import configure, fields
+from engine.runs.inactive_fields import idle_fields
+from engine.runs.run import Run
+from engine.training import launcher
 
 SPLITS = ("test", "validation")
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from engine import launcher
-from engine.lease import holder
+from engine.core.lease import holder
+from engine.training import launcher
 
 pytestmark = pytest.mark.slow
 
@@ -82,10 +82,10 @@ def test_a_failed_run_says_why(tab, start_run, wait, untrained):
 
 
 def test_the_first_model_is_trained_by_the_button_of_the_start_page(tab, start_run, wait):
-    from engine.runs import runs
+    from engine.runs.run import list_runs
 
     tab.open("start").press("Train a first model")
-    (run,) = runs()
+    (run,) = list_runs()
     assert run.config.preset == "fast"
     assert tab.at.title[0].value == "How is it learning?"
     assert tab.url("run") == run.id

@@ -6,7 +6,7 @@ from tab import PAGES
 from engine.data import adding
 from engine.data.adding import Adding
 from engine.data.datasets import datasets
-from engine.runs import runs
+from engine.runs.run import list_runs
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -48,7 +48,7 @@ def test_adding_a_folder_that_is_not_there_gives_a_sentence(tab, home):
 def test_opening_every_page_starts_nothing(tab, untrained):
     for page in PAGES:
         tab.open(page)
-    assert runs() == []
+    assert list_runs() == []
 
 
 def added(tab, source, name, wait) -> None:

@@ -8,16 +8,18 @@ import zipfile
 import numpy as np
 import pytest
 
-from dashboard.predict import unknown
+from dashboard.predict import ood_status
 from dashboard.predict.answer import headline
 from dashboard.predict.unused import sentence
-from engine import collection, model, novelty, runs
-from engine.batch import answers, job, store
+from engine.core.number_text import probability as percent
 from engine.data.datasets import dataset
-from engine.judgement import SURE, UNKNOWN, UNSURE, Verdict
-from engine.labels import edits, steps
-from engine.number_text import probability as percent
-from engine.predict import predict
+from engine.data.labels import edits, undo
+from engine.inference import corrections, ood
+from engine.inference.batch import answers, job, store
+from engine.inference.predict import predict
+from engine.inference.verdict import SURE, UNKNOWN, UNSURE, Verdict
+from engine.models import model
+from engine.runs.run import list_runs, load_run
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +29,15 @@ def prepared(finished_session, tmp_path_factory):
     shutil.copytree(home / "runs" / finished_session.run_id, home / "runs" / "second")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENESCOPE_HOME", str(home))
-        for one in runs.runs():
-            novelty.make(one, model.load(one.path))
+        for one in list_runs():
+            ood.make(one, model.load(one.path))
     return home
 
 
 @pytest.fixture
 def run(prepared, finished_session, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(prepared))
-    return runs.run(finished_session.run_id)
+    return load_run(finished_session.run_id)
 
 
 @pytest.fixture
@@ -115,8 +117,8 @@ def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, 
 
 
 def test_a_picture_opens_in_full_while_what_tells_the_unknown_is_made(tab, run, scenes, monkeypatch):
-    monkeypatch.setattr(unknown, "prepared", lambda run: False)
-    monkeypatch.setattr(unknown, "preparing", lambda run: None)
+    monkeypatch.setattr(ood_status, "prepared", lambda run: False)
+    monkeypatch.setattr(ood_status, "preparing", lambda run: None)
     tab.open("predict", run=run.id)
     upload(tab, *((f"{kind}.png", scenes(kind)[0].read_bytes()) for kind in ("sea", "forest")))
     assert answers.missing(shown(tab), run) == [0, 1], "answers are kept when they are final"
@@ -153,16 +155,16 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     tab.choose(f"right-{key}", "mountain")
     tab.press("Keep it")
     assert "Kept as mountain" in tab.text
-    told = collection.told(dataset("scenes"))
+    told = corrections.told(dataset("scenes"))
     assert [one.class_name for one in told] == ["mountain"]
     assert tab.items("corrections")[0]["src"].endswith(f"{told[0].content}.jpg")
     again = type(tab)().open("predict", run=run.id, batch=tab.url("batch"))
     assert "Kept as mountain" in again.text
     again.press("Undo")
-    assert collection.told(dataset("scenes")) == []
+    assert corrections.told(dataset("scenes")) == []
     assert "Kept as" not in again.text and "Corrections for" not in again.text
     again.choose(f"right-{key}", "mountain").press("Keep it")
-    assert [one.class_name for one in collection.told(dataset("scenes"))] == ["mountain"], "the same class once more"
+    assert [one.class_name for one in corrections.told(dataset("scenes"))] == ["mountain"], "the same class once more"
     again.press("Undo")
 
 
@@ -182,15 +184,15 @@ def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_un
     assert "favour the model" not in tab.text
     tab.press("Keep it").press(f"Change its label to {other}")
     assert data.catalog.get(row.id).class_name == other
-    assert collection.told(data) == []
+    assert corrections.told(data) == []
     edits.exclude(data, [data.catalog.frame("train")["id"].iloc[0]])
     tab.press("Undo")
     assert f"Its label is {row.class_name} again" in tab.text
     assert data.catalog.get(row.id).class_name == row.class_name
     assert edits.log(data).entries[-1].action == "restore", "what was decided after it holds still"
-    steps.undo(data)
+    undo.undo(data)
     assert data.catalog.get(row.id).class_name == other
-    steps.restore(data, edits.log(data).version(before))
+    undo.restore(data, edits.log(data).version(before))
 
 
 def test_the_way_leads_from_a_changed_label_to_clean(tab, run):
@@ -202,7 +204,7 @@ def test_the_way_leads_from_a_changed_label_to_clean(tab, run):
     tab.choose(f"right-detail-{one.id}-0", other).press("Keep it").press(f"Change its label to {other}")
     tab.press("See it on Clean")
     assert tab.url("clean") == "decided"
-    steps.undo(data)
+    undo.undo(data)
 
 
 def test_a_folder_that_is_not_there_costs_a_sentence(tab, run, tmp_path):

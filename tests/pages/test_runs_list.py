@@ -6,15 +6,16 @@ import time
 import pytest
 from tab import Tab
 
-from dashboard import words
-from dashboard.run_against_run import _limits
-from dashboard.runs import differences
-from engine import launcher, probes, runs, trash
-from engine.about import about, describe
-from engine.config import configure
+from dashboard.app import formatting
+from dashboard.runs.comparison import _limits
+from dashboard.runs.table import differences
+from engine.core.files import read_json, write_json
 from engine.evaluation import best_run
-from engine.files import read_json, write_json
-from engine.runs import Run
+from engine.runs import trash
+from engine.runs.config import configure
+from engine.runs.metadata import about, describe
+from engine.runs.run import Run, list_runs
+from engine.training import launcher, probes
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_the_filter_and_the_search_are_read_from_the_address_and_stay(tab, three
 
 
 def test_started_is_in_the_zone_of_the_browser_which_it_names(tab, three, monkeypatch):
-    monkeypatch.setattr(words, "viewer_zone", lambda: "America/Los_Angeles")
+    monkeypatch.setattr(formatting, "viewer_zone", lambda: "America/Los_Angeles")
     columns = json.loads(tab.open("runs").at.dataframe[0].proto.columns)
     assert columns["started"]["label"] in ("started (PST)", "started (PDT)")
     assert columns["started"]["type_config"]["timezone"] == "America/Los_Angeles"
@@ -138,11 +139,11 @@ def test_a_name_and_tags_are_given_on_the_page_and_shown_letter_by_letter(tab, t
 
 def test_a_deleted_run_comes_back_with_one_click(tab, three):
     tab.open("runs", run=three[1].id).press("Delete")
-    assert three[1] not in runs.runs()
+    assert three[1] not in list_runs()
     assert f"Deleted **{three[1].id}**." in tab.text.replace("\\", "")
     assert tab.url("run") != three[1].id
     tab.open("train").press("Undo")
-    assert three[1] in runs.runs()
+    assert three[1] in list_runs()
     assert tab.url("run") == three[1].id
     assert trash.deleted() == []
 
@@ -151,7 +152,7 @@ def test_the_trash_gives_back_what_another_session_deleted(tab, three):
     trash.delete(three[0])
     tab.open("runs").choose("trash-restore", [three[0].id])
     tab.press("Restore")
-    assert three[0] in runs.runs()
+    assert three[0] in list_runs()
 
 
 def test_runs_differ_in_nothing_but_what_was_changed(three):

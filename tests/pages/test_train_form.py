@@ -6,11 +6,11 @@ import re
 import pytest
 from tab import Tab
 
-from dashboard.train_options import from_text, to_text
-from engine import launcher
-from engine.config import PRESETS, Config, configure, fields
-from engine.idle import idle_fields
-from engine.runs import runs
+from dashboard.app.train_options import from_text, to_text
+from engine.runs.config import PRESETS, Config, configure, fields
+from engine.runs.inactive_fields import idle_fields
+from engine.runs.run import list_runs
+from engine.training import launcher
 
 OWN_WIDGETS = {"model", "weights"}
 FIELDS = {name: f for name, f in fields().items() if f.metadata["group"] != "Data" and name not in OWN_WIDGETS}
@@ -61,7 +61,7 @@ def test_what_a_hidden_field_said_is_not_in_the_run(tab, start_run):
     tab.choose("balanced-ema", 0.99)
     tab.choose("balanced-method", "linear")
     tab.press("Train")
-    (run,) = runs()
+    (run,) = list_runs()
     assert run.config == configure("scenes", "balanced", method="linear", image_size=192, **IDLE_WHEN_LINEAR)
 
 
@@ -87,7 +87,7 @@ def test_a_duplicate_begins_with_the_options_of_its_run(tab, start_run, wait):
     tab.choose(f"{first.id}-epochs", 800)
     assert widget(tab, f"{first.id}-epochs").label == f"epochs ({first.id}: 900)"
     tab.press("Train")
-    second = next(run for run in runs() if run.id != first.id)
+    second = next(run for run in list_runs() if run.id != first.id)
     assert second.config == dataclasses.replace(first.config, epochs=800)
     assert (tab.url("run"), tab.url("like"), tab.url("show")) == (second.id, None, "run")
 
@@ -95,7 +95,7 @@ def test_a_duplicate_begins_with_the_options_of_its_run(tab, start_run, wait):
 def test_a_run_can_start_from_the_model_of_another(tab, copied):
     tab.open("train", show="new", preset="balanced").choose("balanced-start", "run")
     tab.press("Train")
-    run = runs()[0]
+    run = list_runs()[0]
     assert run.config.weights == f"run:{copied.id}"
     launcher.stop(run)
 
@@ -112,7 +112,7 @@ def test_what_the_form_says_is_what_the_run_gets(tab, start_run, wait):
     for name, value in changes.items():
         tab.choose(f"balanced-{name}", value)
     tab.press("Train")
-    (run,) = runs()
+    (run,) = list_runs()
     assert run.config == configure("scenes", "balanced", **changes)
     assert tab.url("run") == run.id
 
@@ -207,11 +207,11 @@ def test_a_model_that_does_not_exist_gives_a_sentence_and_no_run(tab, untrained,
     tab.run()
     tab.press("Train")
     assert tab.errors
-    assert runs() == []
+    assert list_runs() == []
 
 
 def test_a_number_outside_its_bounds_gives_a_sentence(tab, untrained, monkeypatch):
     tab.open("train", preset="balanced")
     tab.at.number_input(key="balanced-epochs").set_value(5000)
     Tab.run(tab)
-    assert runs() == []
+    assert list_runs() == []

@@ -1,0 +1,1 @@
+"""What every page is built on: URL state, formatting, tabs, the error page, browser history."""

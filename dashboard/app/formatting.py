@@ -1,0 +1,137 @@
+"""Numbers and names as people read them."""
+
+import re
+import time
+import unicodedata
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from engine.runs import score_text
+from engine.runs.run import FINISH, PAUSE, Run, Status
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+
+STATE_LOOK = {
+    "queued": ("gray", ":material/schedule:"),
+    "preparing": ("blue", ":material/hourglass_top:"),
+    "training": ("blue", ":material/model_training:"),
+    "evaluating": ("blue", ":material/target:"),
+    "finished": ("green", ":material/check_circle:"),
+    "stopped": ("orange", ":material/stop_circle:"),
+    "paused": ("orange", ":material/pause_circle:"),
+    "waiting": ("orange", ":material/hard_drive:"),
+    "failed": ("red", ":material/error:"),
+    "interrupted": ("red", ":material/bolt:"),
+}
+TEST_LABELS = "Test labels that are changed where a model doubts them favour the model; the proof scores both runs on the original labels too."
+_REQUESTS = {"stop": "stopping", PAUSE: "pausing", FINISH: "finishing"}
+
+
+def literal(name: str) -> str:
+    """An untrusted name for Markdown: every character stands for itself, on one line."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
+
+
+def plain(name: str) -> str:
+    """An untrusted name as one line of text. Signs that cannot be seen, direction marks among them, are written out.
+
+    Such a sign could turn the letters after it round, or make two names look the same. The joiners of Persian and of emoji
+    stay as they are.
+    """
+    line = " ".join(str(name).split())
+    return line if line.isprintable() else "".join(map(_visible, line))
+
+
+def _visible(sign: str) -> str:
+    hidden = unicodedata.category(sign) in ("Cc", "Cf") and sign not in "\u200c\u200d"
+    return sign.encode("unicode_escape").decode() if hidden else sign
+
+
+def badge(status: Status) -> str:
+    colour, icon = STATE_LOOK[status.word]
+    return f":{colour}-badge[{icon} {status.word}]"
+
+
+def run_badge(run: Run) -> str:
+    """The run's state, or what it was asked for and is about to do."""
+    status, request = run.status, run.request
+    if request not in _REQUESTS:
+        return badge(status)
+    batches = status.state == "training" and run.config.method == "finetune"
+    return f":orange-badge[:material/hourglass_top: {_REQUESTS[request]}{' after this batch' if batches else ''}]"
+
+
+def state_detail(status: Status) -> str:
+    """What a run does, or what it did when it failed, as Markdown."""
+    if status.state in ("failed", "interrupted") and status.detail:
+        return f"during: {literal(status.detail)}"
+    return literal(status.detail)
+
+
+def duration(seconds: float | None) -> str:
+    """`40 s`, `3 min`, `2 h 5 min`; empty where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(moment: float) -> str:
+    """How long ago, or the date in the time zone of the person's browser."""
+    elapsed = time.time() - moment
+    if elapsed < 60:
+        return "just now"
+    return f"{duration(elapsed)} ago" if elapsed < 86_400 else _at(moment).strftime("%d %b %Y").removeprefix("0")
+
+
+def clock(moment: float) -> str:
+    """`29 Nov 2026, 09:31:17 CET`: a moment in the time zone of the person's browser, which it names."""
+    at = _at(moment)
+    return f"{at.strftime('%d %b %Y, %H:%M:%S').removeprefix('0')} {zone_name(viewer_zone(), at)}"
+
+
+def _at(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, ZoneInfo(viewer_zone()))
+
+
+def viewer_zone() -> str:
+    """The time zone of the person's browser, such as Europe/Berlin; UTC where it is not known."""
+    zone = st.context.timezone
+    try:
+        ZoneInfo(zone or "")
+    except (ValueError, KeyError, OSError):
+        return "UTC"
+    return str(zone)
+
+
+def zone_name(zone: str, at: datetime | None = None) -> str:
+    """`CET`, or the offset where the zone has no such name; `at`: of this moment, where it is not of now."""
+    name = (at or datetime.now(ZoneInfo(zone))).tzname() or zone
+    return name if name[0].isalpha() else f"UTC{name}"
+
+
+def estimate(score: dict, percent: bool = False) -> str:
+    """A score with its interval: `0.929 (0.915 to 0.943)` or `92.9% (91.4 to 94.2%)`."""
+    value, low, high = (score[key] for key in ("value", "low", "high"))
+    if percent:
+        return f"{value:.1%} ({100 * low:.1f} to {high:.1%})"
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def run_label(run: Run) -> str:
+    """How a run stands in a list: name, model, score or state."""
+    results, name = run.results, run.about.name
+    said = (
+        f"F1 {results['test']['macro_f1']['value']:.3f}{score_text.over_classes(results['test'])}"
+        if "test" in results
+        else run.status.word
+    )
+    return " · ".join([run.id, *filter(None, [name]), run.config.model, said])
+
+
+def pixels(width: int | None, height: int | None) -> str:
+    return f"{width:,} × {height:,} px" if width and height else ""

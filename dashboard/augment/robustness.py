@@ -1,0 +1,162 @@
+"""What a run withstands of the pipeline: measured on validation images when asked for, said where it hurts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting
+from dashboard.app.error_page import told
+from dashboard.app.interrupt import let_clicks_through
+from dashboard.charts.augmentation import confidence_curves
+from dashboard.charts.figure import CONFIG
+from engine.core.number_text import signed
+from engine.data.datasets import Dataset
+from engine.evaluation.robustness.augmentation_robustness import FACTORS
+from engine.runs.pipelines import Pipeline, Step, parse
+from engine.runs.run import Run
+
+_REQUEST, _RESULT = "withstand-request", "withstand-result"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: a run, on a dataset, with the steps of a pipeline."""
+
+    run: str
+    dataset: str
+    recipe: str
+
+    @property
+    def steps(self) -> list[Step]:
+        return [step for step in parse(self.recipe).steps if step.probability]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement: rows of `engine.evaluation.robustness.augmentation_robustness.withstood`, a frame per step."""
+
+    subject: Subject
+    frames: Sequence[pd.DataFrame]
+
+
+def guard_rails(run: Run | None, data: Dataset, pipeline: Pipeline) -> None:
+    """How the run's confidence in the true class falls under each step, once the person has asked for it."""
+    st.subheader("What does a model withstand?", anchor=False)
+    if run is None:
+        st.caption("Train a model first: it then says which of these steps take away what it knows a picture by.")
+        return
+    subject = Subject(run.id, data.name, pipeline.recipe)
+    if not subject.steps:
+        st.caption("There is no step to measure.")
+        return
+    st.caption(
+        f"How sure **{formatting.literal(run.id)}** is of the true class of validation images when a step is done to them, at half, once, "
+        "twice and four times its strength. Where even the model loses sight of the class, the label's evidence may be gone."
+    )
+    request: Subject | None = st.session_state.get(_REQUEST)
+    result: Measured | None = st.session_state.get(_RESULT)
+    if result and (result.subject.run, result.subject.dataset) != (run.id, data.name):
+        result = None
+    button = st.empty()
+    if request and (request.run, request.dataset) == (run.id, data.name):
+        button.button("Cancel", icon=":material/close:", key="cancel-withstand", on_click=_cancel)
+        result = _measure(run, data, request) or result
+    button.button(
+        "Measure again" if result else "Measure", icon=":material/shield:", type="primary", key="measure-withstand",
+        on_click=_ask, args=(subject,),
+    )  # fmt: skip
+    if result:
+        if result.subject.recipe != subject.recipe:
+            st.markdown(
+                ":orange-badge[:material/history: outdated] The pipeline has changed since this was measured: Measure again."
+            )
+        _verdicts(run, result)
+
+
+def _ask(subject: Subject) -> None:
+    st.session_state[_REQUEST] = subject
+
+
+def _cancel() -> None:
+    st.session_state.pop(_REQUEST, None)
+
+
+def _measure(run: Run, data: Dataset, request: Subject) -> Measured | None:
+    """Measure what was asked for. A click elsewhere meanwhile begins this anew, for the same pipeline; what is known is cached."""
+    place, frames, steps = st.empty(), [], request.steps
+
+    def show(number: int) -> None:
+        let_clicks_through()
+        place.progress(number / len(steps), text=f"Measuring {steps[number].kind.label.lower()}, {number + 1} of {len(steps)}")
+
+    def measure() -> None:
+        for number, step in enumerate(steps):
+            show(number)
+            recipe = Pipeline((Step(step.transform, 1.0, step.values),)).recipe
+            frames.append(cache.withstood(run, data, recipe, partial(show, number)))
+
+    done = told(measure)
+    _cancel()
+    place.empty()
+    if not done:
+        return None
+    st.session_state[_RESULT] = Measured(request, frames)
+    return st.session_state[_RESULT]
+
+
+def _verdicts(run: Run, result: Measured) -> None:
+    """A warning with its figures for each step that hurts; the others in a line each, by what was found; then the curves."""
+    verdict = cache.heavy("engine.evaluation.robustness.augmentation_robustness").verdict
+    steps, frames = result.subject.steps, result.frames
+    verdicts = [verdict(rows) for rows in frames]
+    for step, rows, said in zip(steps, frames, verdicts, strict=True):
+        if said == "hurts":
+            st.warning(_warning(run, step, rows), icon=":material/warning:")
+    for text in _lines(steps, verdicts):
+        st.success(text, icon=":material/check:")
+    st.plotly_chart(confidence_curves([step.kind.label for step in steps], frames), config=CONFIG, key="withstand")
+    limits = _limits(steps, frames)
+    st.caption(
+        "The dotted line is the confidence without the step; the band is a 95% interval." + (f" {limits}" if limits else "")
+    )
+
+
+def _lines(steps: Sequence[Step], verdicts: Sequence[str]) -> list[str]:
+    """What is harmless, and how harmless: a step without a strength, such as a flip, cannot be made stronger."""
+    by_verdict = {
+        "No loss at any strength tried; these could be stronger": [
+            step for step, said in zip(steps, verdicts, strict=True) if said == "withstood" and step.values
+        ],
+        "No loss": [step for step, said in zip(steps, verdicts, strict=True) if said == "withstood" and not step.values],
+        "No loss to speak of at its own strength": [step for step, said in zip(steps, verdicts, strict=True) if said == ""],
+    }
+    return [f"{text}: {', '.join(step.kind.label for step in some)}." for text, some in by_verdict.items() if some]
+
+
+def _limits(steps: Sequence[Step], frames: Sequence[pd.DataFrame]) -> str:
+    """Which strengths were not measured, since the step ends before them."""
+    said = []
+    for step, rows in zip(steps, frames, strict=True):
+        missing = [f"{factor:g}×" for factor in FACTORS if factor not in set(rows["factor"])]
+        if step.values and missing:
+            said.append(f"{step.kind.label} has no {' and no '.join(missing)}: it is at its limit before.")
+        elif not step.values:
+            said.append(f"{step.kind.label} has no strength to vary.")
+    return " ".join(said)
+
+
+def _warning(run: Run, step: Step, rows: pd.DataFrame) -> str:
+    own = rows[rows["factor"] == 1.0].iloc[0]
+    strengths = ", ".join(f"{step.kind.strengths[name].label} {value:g}" for name, value in step.values.items())
+    worst = formatting.literal(run.classes[int(own["worst"])])
+    milder = rows[(rows["factor"] < 1.0) & ~rows["hurts"]]
+    way_out = " At half the strength it does not." if len(milder) else ""
+    return (
+        f"**{step.kind.label}**{f' ({strengths})' if strengths else ''} takes away what the model knows a picture by: its confidence "
+        f"in the true class falls from {own['plain']:.2f} to {own['confidence']:.2f} ({signed(-own['drop'], 2)}, 95% interval "
+        f"{signed(-own['high'], 2)} to {signed(-own['low'], 2)}, n = {int(own['n'])}), most for {worst} ({signed(-own['worst_drop'], 2)}).{way_out}"
+    )

@@ -1,0 +1,91 @@
+"""Pictures as augmentation makes them, and what a model says of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.cache.late_imports import heavy
+from dashboard.cache.memory import remembered
+from dashboard.cache.models import checkpoint_identity, model
+from engine.data.datasets import Dataset, dataset
+from engine.data.decoding import load_square
+from engine.runs.config import Config
+from engine.runs.pipelines import parse
+from engine.runs.run import Run
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def square(file: str, content: str, size: int) -> np.ndarray:
+    """What the network sees of a picture: (size, size, 3) uint8. `content` names what is in the file. Raises ImageError."""
+    return load_square(Path(file), size)
+
+
+# Sixteen pictures of 224 pixels are 2.4 MB: 77 MB in all, as for what is mixed.
+@st.cache_data(max_entries=32, show_spinner=False)
+def drawn(contents: tuple[str, ...], _squares: np.ndarray, recipe: str, seed: int) -> np.ndarray:
+    """One draw of a pipeline on each picture: (n, size, size, 3) uint8, for squares of the same shape."""
+    torch, augment = heavy("torch"), heavy("engine.models.augment")
+    images = torch.from_numpy(_squares).permute(0, 3, 1, 2).contiguous()
+    drawn = augment.seeded(images, augment.pipeline(recipe, images.shape[-1]), seed)
+    return drawn.permute(0, 2, 3, 1).numpy()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def each_alone(content: str, _square: np.ndarray, recipe: str, seed: int) -> np.ndarray:
+    """One draw of each step of a pipeline by itself: (steps, size, size, 3) uint8."""
+    torch, augment = heavy("torch"), heavy("engine.models.augment")
+    image = torch.from_numpy(_square.copy()).permute(2, 0, 1).contiguous()
+    return augment.alone(image, parse(recipe), seed).permute(0, 2, 3, 1).numpy()
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def mixed(
+    contents: tuple[str, ...],
+    _squares: np.ndarray,
+    labels: tuple[int, ...],
+    classes: int,
+    recipe: str,
+    kind: str,
+    alpha: float,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures after a pipeline and a mixing, (n, size, size, 3) uint8, and the shares of their classes, (n, classes)."""
+    torch, mixing = heavy("torch"), heavy("engine.training.mixing")
+    images = torch.from_numpy(drawn(contents, _squares, recipe, seed)).permute(0, 3, 1, 2).float()
+    config = Config(method="finetune", mixing=kind, mixing_alpha=alpha)
+    mix, targets, n = mixing.mixer(config, classes), torch.tensor(labels), len(labels)
+    mixed, shares = [], []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        # A pair at a time: training draws one share per batch, and a sheet of eight pictures with the same share shows nothing.
+        for place in range(n):
+            pair = [place, (place + 1) % n]
+            image, share = mix(images[pair], targets[pair])
+            mixed.append(image[0])
+            shares.append(share[0])
+    return torch.stack(mixed).round().byte().permute(0, 2, 3, 1).numpy(), torch.stack(shares).numpy()
+
+
+def withstood(run: Run, data: Dataset, recipe: str, report: Callable[[], None]) -> pd.DataFrame:
+    """What a model withstands of one step on validation images of the dataset; `report` hears of each row. Raises UserError."""
+    identity, fingerprint = checkpoint_identity(run), data.catalog.fingerprint()
+
+    def computed() -> pd.DataFrame:
+        pictures, rows = _validation_sample(run, identity, data.name, fingerprint), []
+        for row in heavy("engine.evaluation.robustness.augmentation_robustness").withstood(
+            model(run), pictures, parse(recipe).steps
+        ):
+            rows.append(row)
+            report()
+        return pd.DataFrame(rows)
+
+    return remembered(("withstood", run.id, identity, data.name, fingerprint, recipe), computed)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "Sample":  # noqa: F821
+    images = heavy("engine.evaluation.scoring").of_split(dataset(dataset_name), "validation", run.classes)
+    return heavy("engine.evaluation.robustness.augmentation_robustness").sample(images, model(run).meta.image_size)

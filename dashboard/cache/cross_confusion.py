@@ -1,0 +1,39 @@
+"""Matrices of a run against the truth or another run, made once for all sessions."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard.cache.runs import predictions, written
+from dashboard.charts.matrix_view import Unit, view
+from engine.evaluation import class_ordering
+from engine.evaluation.cross_confusion import Crossing, Side, crossing
+from engine.runs.run import Run
+
+_NAMES = {Run: lambda run: str(run.path)}
+
+
+def crossed(rows: Run, columns: Run, split: str, true_rows: bool, true_columns: bool) -> tuple[Crossing, np.ndarray]:
+    """`engine.evaluation.cross_confusion` of two runs' answers (or the truth in their tables), and its matrix. Raises UserError."""
+    return _crossed(rows, columns, split, true_rows, true_columns, written(rows, split), written(columns, split))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_NAMES)
+def _crossed(
+    rows: Run, columns: Run, split: str, true_rows: bool, true_columns: bool, changed: int, others_changed: int
+) -> tuple[Crossing, np.ndarray]:
+    first = predictions(rows, split)
+    second = first if rows.path == columns.path else predictions(columns, split)
+    found = crossing(Side(first, rows.classes, true_rows), Side(second, columns.classes, true_columns))
+    return found, found.matrix
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def similarity_order(matrix: np.ndarray) -> np.ndarray:
+    """`ordering.by_similarity`."""
+    return class_ordering.by_similarity(matrix)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def matrix_view(matrix: np.ndarray, classes: tuple[str, ...], shown: tuple[int, ...], unit: Unit, log: bool) -> dict:
+    """`dashboard.charts.matrix_view`."""
+    return view(matrix, classes, np.array(shown, int), unit, log)

@@ -1,0 +1,195 @@
+"""What is there: charts of classes by split and of image sizes. DataFrame in, plotly figure out; no Streamlit here.
+
+A bar or a dot carries `customdata` and an unseen target over its whole row, so that a click means the class however short
+its bar is. What the filter leaves is solid, over a faint bar of all.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard.charts.figure import CLEAR, GRID, SMALL, layout, plain, row_axis, short, subtitles
+from dashboard.charts.palette import ACCENT, NEUTRAL
+from engine.core.number_text import percent
+from engine.data.layouts import SPLITS
+
+NAMED_SIZES = 3
+_FAINT = 0.28
+
+
+def class_bars(counts: pd.DataFrame, splits: pd.DataFrame, colours: Mapping[str, str], share: bool = False) -> go.Figure:
+    """Return bars of images a class, one column a split, each labelled; the classes in the order in which they come.
+
+    counts: columns class, split, n, matching (of the n, those that the filter leaves). splits: columns split, n, matching, which
+    are more than the sums of `counts` where not all classes are drawn. Counts have a scale of their own in
+    each column (the label tells the number); with `share` a bar is the class's proportion of its split, on one scale, so that
+    columns compare. A click's point has `customdata` [class, split].
+    """
+    names = list(dict.fromkeys(counts["class"]))
+    totals = splits.set_index("split")
+    splits = [split for split in SPLITS if split in totals.index]
+    every, left = (_table(counts, column, names, splits) for column in ("n", "matching"))
+    titles = [f"{split}<br>{_of(*totals.loc[split, ['matching', 'n']])}" for split in splits]
+    figure = make_subplots(1, max(1, len(splits)), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=titles or None)
+    shares = [table / totals.loc[splits, name].clip(lower=1) for name, table in (("n", every), ("matching", left))]
+    top = max((table.to_numpy().max(initial=0) for table in shares), default=0)
+    for column, split in enumerate(splits, start=1):
+        values = [table[split] for table in (shares if share else (every, left))]
+        texts = _share_texts(shares[1][split]) if share else _count_texts(left[split], every[split])
+        # The longest bar stands beside its own label.
+        reach = (1.3 + 0.05 * max(map(len, texts), default=5)) * max(top if share else every[split].max(), 1e-9)
+        traces = _row_bars(names, split, values, texts, [colours.get(name, NEUTRAL) for name in names], reach)
+        _say(
+            traces[-1],
+            [_sentence(name, split, left.at[name, split], every.at[name, split], totals.at[split, "n"]) for name in names],
+        )
+        figure.add_traces(traces, rows=1, cols=column)
+        figure.update_xaxes(visible=False, range=[0, reach], row=1, col=column)
+    row_axis(figure, names)
+    subtitles(figure)
+    layout(figure, row_height(len(names)) * len(names) + 58, top=50)
+    figure.update_layout(barmode="overlay", clickmode="event+select")
+    return figure
+
+
+def row_height(rows: int) -> int:
+    """Return how high a row of a chart with so many rows is, in pixels."""
+    return 30 if rows <= 10 else 24 if rows <= 24 else 19
+
+
+def class_pie(totals: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
+    """Return the classes' shares of the images that match as a pie.
+
+    totals: columns class, matching, others (for the row that stands for the rest: how many classes that are).
+    """
+    names = [f"{n:,} others" if n else name for name, n in zip(totals["class"], totals["others"], strict=True)]
+    tints = [NEUTRAL if n else colours.get(name, NEUTRAL) for name, n in zip(totals["class"], totals["others"], strict=True)]
+    pie = go.Pie(
+        labels=list(range(len(names))),
+        text=[plain(short(name, 18)) for name in names],
+        values=totals["matching"].tolist(),
+        marker={"colors": tints},
+        sort=False,
+        direction="clockwise",
+        texttemplate="%{text}<br>%{value:,} (%{percent:.1%})",
+        textposition="outside",
+        textfont={"size": SMALL},
+        hovertemplate="%{text}: %{value:,} images (%{percent:.1%})<extra></extra>",
+    )
+    return layout(go.Figure(pie), 340, top=40, bottom=40, left=40, right=40)
+
+
+def size_scatter(sizes: pd.DataFrame) -> go.Figure:
+    """Return image sizes as dots whose area is the number of images, the commonest three labelled.
+
+    sizes: columns width, height (pixels), n (images), a row a size. A click's point has `customdata` [width, height].
+    """
+    sizes = sizes.sort_values("n", ascending=False)
+    names = [f"{row.width:,} × {row.height:,}" for row in sizes.itertuples()]
+    texts = [f"{name}  {images(n)}" for name, n in zip(names, sizes["n"], strict=True)]
+    dots = go.Scatter(
+        x=sizes["width"],
+        y=sizes["height"],
+        mode="markers+text",
+        marker={
+            "size": sizes["n"],
+            "sizemode": "area",
+            "sizeref": 2 * sizes["n"].max() / 44**2,
+            "sizemin": 5,
+            "color": ACCENT,
+            "opacity": 0.55,
+        },
+        text=[text if place < NAMED_SIZES else "" for place, text in enumerate(texts)],
+        textposition=_beside(sizes),
+        textfont={"size": SMALL},
+        cliponaxis=False,
+        customdata=sizes[["width", "height"]].to_numpy().tolist(),
+        hovertext=texts,
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    figure = go.Figure(dots)
+    figure.update_xaxes(title="width, px", **_pixels(sizes["width"]))
+    figure.update_yaxes(title="height, px", **_pixels(sizes["height"]))
+    figure.update_layout(clickmode="event+select")
+    return layout(figure, 320, bottom=44, left=60, right=16)
+
+
+def images(n: int) -> str:
+    """Return a number of images in words: "1 image", "8,741 images"."""
+    return "1 image" if n == 1 else f"{n:,} images"
+
+
+def _table(counts: pd.DataFrame, column: str, names: Sequence[str], splits: Sequence[str]) -> pd.DataFrame:
+    """Return a column of counts as a table, a row a class, a column a split."""
+    table = counts.pivot_table(index="class", columns="split", values=column, aggfunc="sum", fill_value=0)
+    return table.reindex(index=names, columns=splits, fill_value=0)
+
+
+def _row_bars(
+    names: Sequence[str], split: str, values: Sequence[pd.Series], texts: list[str], tints: list[str], reach: float
+) -> list[go.Bar]:
+    """Return the faint bars of all, the solid ones of what matches, their labels, and the unseen targets that hear clicks."""
+    places, (every, left) = list(range(len(names))), values
+    common = {"y": places, "orientation": "h", "width": 0.62}
+    faint = go.Bar(**common, x=list(every), marker={"color": tints, "opacity": _FAINT, "cornerradius": 3}, hoverinfo="skip")
+    # Behind the longer of the two: as a share of what matches, the solid bar may be longer than the faint one.
+    labels = go.Bar(
+        **common, x=[max(pair) for pair in zip(every, left, strict=True)], marker={"color": CLEAR, "line": {"width": 0}}, text=texts,
+        textposition="outside", textfont={"size": SMALL}, cliponaxis=False, hoverinfo="skip",
+    )  # fmt: skip
+    solid = go.Bar(**common, x=list(left), marker={"color": tints, "cornerradius": 3}, hoverinfo="skip")
+    target = go.Bar(
+        **(common | {"width": 1.0}), x=[reach] * len(names), marker={"color": CLEAR, "line": {"width": 0}},
+        # A list: as a numpy array it crosses as packed bytes, and every click then reports the first row.
+        customdata=[[name, split] for name in names],
+        # A selection must not fade the rest: what is chosen shows in what matches.
+        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+    )  # fmt: skip
+    return [faint, labels, solid, target]
+
+
+def _say(trace: go.Bar, sentences: list[str]) -> None:
+    trace.update(hovertext=sentences, hovertemplate="%{hovertext}<extra></extra>")
+
+
+def _count_texts(left: pd.Series, every: pd.Series) -> list[str]:
+    """Return what matches; where nothing does, of how many: the eye would read the faint bar beside a bare 0."""
+    return [f"{some:,}" if some or not n else f"0 of {n:,}" for some, n in zip(left, every, strict=True)]
+
+
+def _share_texts(shares: pd.Series) -> list[str]:
+    return [percent(share) for share in shares]
+
+
+def _sentence(name: str, split: str, some: int, n: int, total: int) -> str:
+    """Return what a row says: "sea, train: 12 of 1,404 images match (16.0% of train)"."""
+    said = images(n) if some == n else f"{some:,} of {images(n)} match"
+    return f"{plain(name)}, {split}: {said} ({percent(n / max(total, 1))} of {split})"
+
+
+def _of(some: int, n: int) -> str:
+    return images(n) if some == n else f"{some:,} of {n:,}"
+
+
+def _pixels(values: pd.Series) -> dict:
+    """Return axis settings for a size in pixels: logarithmic once sizes differ widely."""
+    low, high = values.min(), values.max()
+    base = {"gridcolor": GRID, "zeroline": False}
+    if high > 8 * low:
+        ticks = [step * 10**power for power in range(6) for step in (1, 2, 5) if low / 1.6 <= step * 10**power <= high * 1.6]
+        span = [np.log10(low / 1.6), np.log10(high * 1.6)]
+        return base | {"type": "log", "range": span, "tickvals": ticks, "ticktext": [f"{tick:,}" for tick in ticks]}
+    pad = max(0.2 * (high - low), 0.15 * high)
+    return base | {"range": [max(0, low - pad), high + pad], "tickformat": ",d", "nticks": 6}
+
+
+def _beside(sizes: pd.DataFrame) -> list[str]:
+    """Return where each dot's label has room: on the inner side, and clear of the commonest size's own label."""
+    middle = (sizes["width"].min() + sizes["width"].max()) / 2
+    commonest = sizes["height"].iloc[0] if len(sizes) else 0
+    heights = ["top" if height >= commonest else "bottom" for height in sizes["height"]]
+    sides = ["left" if width > middle else "right" for width in sizes["width"]]
+    return [f"{height} {side}" for height, side in zip(["middle", *heights[1:]], sides, strict=False)]

@@ -1,0 +1,157 @@
+"""A rate with its interval in each row: slices, classes, differences between runs. DataFrame in, figure out; no Streamlit here."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, layout, plain, row_axis, short, subtitles
+from dashboard.charts.palette import ACCENT, BAD, NEUTRAL
+from engine.core import number_text
+from engine.core.number_text import decimal, percent_estimate, signed_estimate, signed_percent
+
+ROW, _TALL_ROW = 34, 48
+_UNFADED = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
+
+
+def interval_dots(
+    rows: pd.DataFrame, *, line: float | None = None, longest: int = 34, clickable: bool = False, chosen: int | None = None,
+    difference: bool = False, right: int = 132, over: bool = False, percent: bool = True,
+) -> go.Figure:  # fmt: skip
+    """Return a dot with a bar over its 95% interval a row, the first on top.
+
+    rows: columns name, value, low, high (shares; NaN where there is none), text (stands at the right), and as far as
+    they are there tick (a second value, drawn as a stroke), colour, and more (said on hovering). line: a value marked through all rows.
+    With `difference` the scale is centred on 0, and dots without a colour are coloured by their sign where the interval leaves 0 out. A
+    click's point has `customdata` [row]; `chosen` has a bar behind it. With `over`, names and texts stand over their bars, so that long ones
+    fit a phone. Without `percent` the values are scores such as an area, 0.997, and not shares.
+    """
+    figure, places = go.Figure(), list(range(len(rows)))
+    _intervals(figure, rows, difference, percent)
+    if "tick" in rows:
+        figure.add_scatter(
+            x=rows["tick"], y=places, mode="markers", hoverinfo="skip",
+            marker={"symbol": "line-ns", "size": 11, "line": {"width": 2, "color": NEUTRAL}},
+        )  # fmt: skip
+    limits = _reach(rows, line, difference)
+    if clickable:
+        # An unseen target over each row: plotly tells no clicks of what it has nothing to say about.
+        figure.update_traces(hoverinfo="skip", hovertemplate=None, hovertext=None)
+        figure.add_bar(
+            x=[limits[1] - limits[0]] * len(rows), base=limits[0], y=places, orientation="h", width=1.0, marker={"color": CLEAR},
+            customdata=[[place] for place in places], hovertext=[_spoken(row, difference, percent) for row in rows.itertuples()],
+            hovertemplate="%{hovertext}<extra></extra>", **_UNFADED,
+        )  # fmt: skip
+    if chosen is not None:
+        figure.add_hrect(y0=chosen - 0.48, y1=chosen + 0.48, fillcolor=GRID, line_width=0, layer="below")
+    if line is not None:
+        figure.add_vline(x=line, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
+    if over:
+        for place, name in enumerate(rows["name"]):
+            lines = _lines(name, longest)
+            figure.add_annotation(
+                y=place, xref="paper", yref="y", text="<br>".join(map(plain, lines)), showarrow=False, font={"size": SMALL}, x=0,
+                xanchor="left", align="left", yshift=15 if len(lines) == 1 else 22,
+            )  # fmt: skip
+        _say(figure, rows["text"], x=1, xanchor="right", yshift=15)
+        figure.update_yaxes(range=[len(rows) - 0.5, -0.5], visible=False)
+    else:
+        _say(figure, rows["text"], x=1, xanchor="left", xshift=8)
+        row_axis(figure, list(rows["name"]), longest)
+    ticks = _difference_ticks(limits[1]) if difference else {"tickformat": ".0%" if percent else ".2~f", "nticks": 5}
+    figure.update_xaxes(range=limits, gridcolor=GRID, zeroline=difference, zerolinecolor=NEUTRAL, ticks="", **ticks)
+    layout(figure, (_TALL_ROW if over else ROW) * len(rows) + 44, bottom=28, right=8 if over else right)
+    if clickable:
+        figure.update_layout(clickmode="event+select")
+    return figure
+
+
+def _lines(name: str, longest: int) -> list[str]:
+    """A name in one or two lines, broken between its conditions; only where these are too long themselves is anything cut."""
+    if len(name) <= longest:
+        return [name]
+    head, _, tail = name.rpartition(", ")
+    return [short(f"{head},", longest), short(tail, longest)] if head else [short(name, longest)]
+
+
+def _say(figure: go.Figure, texts: Iterable[str], **place: object) -> None:
+    """A small text in each row."""
+    for row, text in enumerate(texts):
+        figure.add_annotation(y=row, xref="paper", yref="y", text=plain(text), showarrow=False, font={"size": SMALL}, **place)
+
+
+def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool, percent: bool) -> None:
+    tints = rows["colour"].tolist() if "colour" in rows else [ACCENT] * len(rows)
+    if difference and "colour" not in rows:
+        tints = [ACCENT if low > 0 else BAD if high < 0 else NEUTRAL for low, high in zip(rows["low"], rows["high"], strict=True)]
+    for place, (low, high, tint) in enumerate(zip(rows["low"], rows["high"], tints, strict=True)):
+        figure.add_scatter(
+            x=[low, high], y=[place, place], mode="lines", line={"color": tint, "width": 4}, opacity=0.45, hoverinfo="skip"
+        )
+    figure.add_scatter(
+        x=rows["value"], y=list(range(len(rows))), mode="markers", marker={"size": 11, "color": tints, "opacity": 1},
+        hovertext=[_spoken(row, difference, percent) for row in rows.itertuples()], hovertemplate="%{hovertext}<extra></extra>",
+        customdata=[[place] for place in range(len(rows))], **_UNFADED,
+    )  # fmt: skip
+
+
+def _spoken(row: "pd.core.frame.Pandas", difference: bool, percent: bool) -> str:
+    if not percent:
+        return f"{plain(row.name)}<br>{decimal(row.value)} ({decimal(row.low)} to {decimal(row.high)})<br>{plain(row.text)}"
+    tick = f"<br>expected from its class mix: {number_text.percent(row.tick)}" if hasattr(row, "tick") else ""
+    more = f"<br>{plain(row.more)}" if hasattr(row, "more") else ""
+    figures = percent_estimate(row.value, row.low, row.high)
+    if difference:
+        figures = f"{signed_estimate(100 * row.value, 100 * row.low, 100 * row.high, 1)} points"
+    return f"{plain(row.name)}<br>{figures}<br>{plain(row.text)}{tick}{more}"
+
+
+def _difference_ticks(reach: float) -> dict[str, list]:
+    """Ticks on either side of 0, which has no sign. `reach`: the end of the axis, in shares."""
+    steps = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+    step = next((step for step in steps if reach / step < 3), 0.5)
+    ticks = [place * step for place in range(-2, 3) if abs(place * step) <= reach]
+    return {"tickvals": ticks, "ticktext": [signed_percent(tick, 0 if step >= 0.01 else 1) for tick in ticks]}
+
+
+def _reach(rows: pd.DataFrame, line: float | None, difference: bool) -> list[float]:
+    values = rows[["value", "low", "high"]].to_numpy(float).ravel()
+    values = np.append(values, [] if line is None else line)
+    low, high = (np.nanmin(values, initial=1.0), np.nanmax(values, initial=-1.0)) if np.isfinite(values).any() else (0.0, 1.0)
+    if difference:
+        reach = max(abs(low), abs(high), 0.01) * 1.06
+        return [-reach, reach]
+    room = max(0.04 * (high - low), 0.004)
+    return [max(low - room, -0.01), min(high + room, 1.01)]
+
+
+def score_intervals(scores: pd.DataFrame, colours: Sequence[str]) -> go.Figure:
+    """Return precision, recall and F1 a class with their 95% intervals, on one scale; the counts beside the name.
+
+    scores: `engine.evaluation.metrics.per_class_intervals`; colours: one a row.
+    """
+    names = {"precision": "precision", "recall": "recall", "f1": "F1"}
+    labels = [f"{plain(row['class'])}  <span style='font-size:11px'>n={row.support:,}</span>" for _, row in scores.iterrows()]
+    figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=list(names.values()))
+    lowest = np.nanmin(scores[[f"{name}_low" for name in names]].to_numpy(float), initial=1.0)
+    for column, (name, said) in enumerate(names.items(), start=1):
+        values, low, high = (scores[key].astype(float) for key in (name, f"{name}_low", f"{name}_high"))
+        dots = go.Scatter(
+            x=values, y=labels, mode="markers+text", marker={"size": 10, "color": list(colours)}, textposition="top center",
+            text=["" if pd.isna(value) else f"{value:.3f}" for value in values], textfont={"size": SMALL}, cliponaxis=False,
+            error_x={"type": "data", "symmetric": False, "array": high - values, "arrayminus": values - low, "thickness": 2, "width": 0,
+                     "color": NEUTRAL},
+            customdata=np.stack([low, high], axis=1).tolist(),
+            hovertemplate=f"{said} %{{x:.3f}} (%{{customdata[0]:.3f}} to %{{customdata[1]:.3f}})<extra></extra>",
+        )  # fmt: skip
+        figure.add_trace(dots, row=1, col=column)
+        figure.update_xaxes(range=[max(0.0, lowest - 0.02), 1.01], tickformat=".2f", nticks=3, gridcolor=GRID, row=1, col=column)
+    figure.update_yaxes(
+        type="category", categoryorder="array", categoryarray=labels, tickvals=labels, range=[len(labels) - 0.5, -0.7],
+        showgrid=False, zeroline=False, ticks="", ticklabelstandoff=6,
+    )  # fmt: skip
+    subtitles(figure)
+    figure.update_layout(font_color=INK)
+    return layout(figure, 46 * len(scores) + 66, top=32, bottom=28)

@@ -1,0 +1,88 @@
+"""DataFrame in, plotly figure out: no Streamlit here.
+
+The figures carry no text colour and no background, so that `st.plotly_chart(figure, theme="streamlit", config=CONFIG)`
+gives both themes theirs; lines and bars keep to colours that show on either. Labels stand at the data instead of in a
+legend. Nothing zooms or pans: a finger on a chart scrolls the page.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard.charts.figure import CONFIG, GRID, SMALL, class_axis, layout, plain, subtitles
+from dashboard.charts.palette import NEUTRAL
+from engine.core.number_text import probability
+
+__all__ = [
+    "CONFIG",
+    "probability_bars",
+    "score_bars",
+]
+
+METRICS = {"precision": "precision", "recall": "recall", "f1": "F1"}
+
+
+def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
+    """Return precision, recall and F1 a class as labelled dots on one scale, with the support beside the name.
+
+    per_class: columns class, precision, recall, f1 (0 to 1, or NaN where it is not defined), support (images).
+    """
+    labels = [f"{plain(row['class'])}  <span style='font-size:11px'>n={row.support:,}</span>" for _, row in per_class.iterrows()]
+    lowest = np.nanmin(per_class[list(METRICS)].to_numpy(float), initial=1.0)
+    floor = min(0.9, np.floor(10 * lowest - 0.1) / 10)
+    figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=list(METRICS.values()))
+    tints = [colours.get(name, NEUTRAL) for name in per_class["class"]]
+    for column, (metric, name) in enumerate(METRICS.items(), start=1):
+        stems = go.Bar(
+            x=per_class[metric] - floor, y=labels, base=floor, orientation="h", width=0.08,
+            marker={"color": tints, "opacity": 0.45}, hoverinfo="skip",
+        )  # fmt: skip
+        dots = go.Scatter(
+            x=per_class[metric],
+            y=labels,
+            mode="markers+text",
+            marker={"size": 12, "color": tints, "opacity": 1},
+            text=[f"{value:.3f}" if pd.notna(value) else "" for value in per_class[metric]],
+            textposition="middle right",
+            textfont={"size": SMALL},
+            cliponaxis=False,
+            customdata=[[plain(name), count] for name, count in zip(per_class["class"], per_class["support"], strict=True)],
+            hovertemplate=f"%{{customdata[0]}}: {name} %{{x:.3f}}, %{{customdata[1]:,}} images<extra></extra>",
+        )
+        figure.add_traces([stems, dots], rows=1, cols=column)
+        # The label of a perfect score still needs its place.
+        figure.update_xaxes(range=[floor - 0.04 * (1 - floor), 1 + 0.9 * (1 - floor)], row=1, col=column)
+    figure.update_xaxes(tickvals=[floor, 1], tickformat=".1f", gridcolor=GRID, zeroline=False)
+    class_axis(figure, labels)
+    subtitles(figure)
+    return layout(figure, 34 * len(per_class) + 70, top=30, bottom=28)
+
+
+def probability_bars(names: Sequence[str], values: Sequence[float], colours: Mapping[str, str]) -> go.Figure:
+    """Return a compact bar for each class, the given order from the top, labelled in percent. values: 0 to 1."""
+    texts = [probability(value) for value in values]
+    bars = _bars(names, values, texts, [colours.get(name, NEUTRAL) for name in names])
+    bars.hovertemplate = "%{y}: %{text}<extra></extra>"
+    figure = go.Figure(bars)
+    # One scale whatever the answer: a bar's length says how sure.
+    figure.update_xaxes(visible=False, range=[0, 1.22])
+    class_axis(figure, [plain(name) for name in names])
+    return layout(figure, 30 * len(names) + 8)
+
+
+def _bars(names: Sequence[str], values: Sequence[float], texts: list[str], colours: list[str]) -> go.Bar:
+    """Return horizontal bars with their label just outside."""
+    return go.Bar(
+        x=list(values),
+        y=[plain(name) for name in names],
+        orientation="h",
+        text=texts,
+        textposition="outside",
+        textfont={"size": SMALL},
+        cliponaxis=False,
+        marker={"color": colours, "line": {"width": 0}, "cornerradius": 3},
+        width=0.62,
+    )

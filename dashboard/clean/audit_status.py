@@ -1,0 +1,108 @@
+"""The audit: an offer where there is none, a bar while it works, a word where it is out of date."""
+
+import streamlit as st
+
+from dashboard.app import formatting, url_state
+from dashboard.app.error_page import told
+from dashboard.app.scroll import scroll_to_top
+from dashboard.clean.context import Subject
+from dashboard.components.job_panel import work_bar
+from engine.core.jobs import Job, Work
+from engine.core.number_text import counted
+from engine.curation import acquisition, job
+from engine.curation.review_queue import TO_LABEL
+from engine.data.datasets import Dataset
+
+_POLL = 1.0  # seconds
+_CHOOSING = "clean-choosing"  # the dataset for which the person asked for images to label
+
+
+def audit_state(of: Subject) -> None:
+    """What the audit does, or what could be done about it; nothing where it is there and fits the images."""
+    now = job(of.data.name).work()
+    _show_choice(of.data)
+    if now.state == "working":
+        st.fragment(_progress, run_every=_POLL)(job(of.data.name), "The audit")
+        return
+    if _failed(of, now):
+        st.error(f"The audit did not come to its end. {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
+    if of.audit is None:
+        _offer(of.data, now)
+    elif _failed(of, now):
+        _button(of.data, "Go on", "primary")
+
+
+def audit_age(of: Subject) -> None:
+    """When the audit was made, whether the images have changed since, and a new one."""
+    now = job(of.data.name).work()
+    if of.audit is None or now.state == "working":
+        return
+    said = f"Audit of {of.audit.document['images']:,} images, {formatting.ago(of.audit.document['made'])}."
+    stale = " Images or labels have changed since." if of.audit.stale(of.data) else ""
+    with st.container(horizontal=True, vertical_alignment="center", key="audit-age"):
+        st.caption(said + stale, width="content")
+        if not _failed(of, now):
+            _button(of.data, "Audit again")
+        _worth(of.data)
+
+
+def _failed(of: Subject, now: Work) -> bool:
+    """Whether the last audit failed, and none has been made since."""
+    return now.state == "failed" and (of.audit is None or now.updated > of.audit.document["made"])
+
+
+def _offer(data: Dataset, now: Work) -> None:
+    begun = " What was computed is kept." if now.state in ("stopped", "failed") else ""
+    st.info(
+        "The audit looks for copies, the same picture in two splits, labels that a model trained without the image doubts, "
+        f"outliers and poor pictures. It runs in the background; nothing is changed by it.{begun}",
+        icon=":material/troubleshoot:",
+    )
+    _button(data, "Go on" if begun else "Start the audit", "primary")
+
+
+def _button(data: Dataset, label: str, kind: str = "secondary") -> None:
+    pressed = st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_pictures)
+    if pressed and told(job(data.name).start):
+        scroll_to_top()  # the progress is there, and this may be the button at the end of the page
+        st.rerun()
+
+
+def _worth(data: Dataset) -> None:
+    """The offer to choose among the images without a label; where that failed, why."""
+    now = acquisition.job(data.name).work()
+    if now.state == "working":
+        st.fragment(_progress, run_every=_POLL)(acquisition.job(data.name), "What is worth labelling")
+        return
+    if not acquisition.any_unlabelled(data):
+        return
+    pressed = st.button(
+        "Choose images to label", icon=":material/new_label:", key="start-worth",
+        help=f"The {acquisition.CHOSEN} images without a label of which the model is unsure and that differ from each other",
+    )  # fmt: skip
+    if pressed and told(acquisition.job(data.name).start):
+        st.session_state[_CHOOSING] = data.name
+        st.rerun()
+    if now.state == "failed":
+        st.caption(formatting.literal(f"{now.message} {now.hint}"), width="content")
+
+
+def _show_choice(data: Dataset) -> None:
+    """Once the images that the person asked for are chosen: go to them, as they stand far above the button."""
+    work = acquisition.job(data.name).work()
+    if st.session_state.get(_CHOOSING) != data.name or work.state == "working":
+        return
+    del st.session_state[_CHOOSING]
+    if work.state == "done":
+        url_state.set_choice("clean", "one")
+        url_state.set_choice("kind", TO_LABEL)
+        url_state.forget("finding")
+        scroll_to_top()
+        st.toast(f"{counted(len(acquisition.chosen(data)), 'image')} to label: decide on them here.", icon=":material/new_label:")
+
+
+def _progress(working: Job, what: str) -> None:
+    now = working.work()
+    if now.state != "working":
+        st.rerun()
+    work_bar(now, what, f"stop-{what}", working.stop)

@@ -1,0 +1,21 @@
+"""What every panel of the page is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.curation import Audit
+from engine.data.datasets import Dataset
+from engine.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The dataset with its last audit, the run of the header (for its answers and where it looks), and the colours of the classes.
+    `seen`: how many entries the label log had when the panel was drawn."""
+
+    data: Dataset
+    audit: Audit | None
+    run: Run | None
+    classes: tuple[str, ...]
+    colours: Mapping[str, str]
+    seen: int = 0

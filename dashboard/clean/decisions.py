@@ -1,0 +1,109 @@
+"""What was decided: the log, its conflicts, and its travels."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.app import formatting
+from dashboard.app.error_page import attempt, told
+from dashboard.clean.context import Subject
+from dashboard.clean.decide import undo_buttons
+from engine.data.labels import edits, merging, overview, undo
+from engine.data.labels.label_edit import Entry
+
+_SHOWN = 200
+_LOG_MB = 100  # some 250,000 decisions
+
+
+def what_was_decided(of: Subject) -> None:
+    """The last decisions, undo, conflicts, export, import, and going back to a version."""
+    log = edits.log(of.data)
+    entries = log.entries
+    for sentence in log.damaged[:5]:
+        st.warning(formatting.literal(sentence), icon=":material/report:")
+    undo_buttons(of.data)
+    _conflicts(of)
+    if entries:
+        st.dataframe(_table(entries), hide_index=True, width="stretch", key="clean-log")
+        if len(entries) > _SHOWN:
+            st.caption(f"The last {_SHOWN:,} of {len(entries):,} entries; the exported log has all.")
+    else:
+        st.info("Nothing was decided yet.", icon=":material/edit_note:")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="clean-travel"):
+        st.download_button(
+            "Export the log", lambda: merging.export_text(of.data), f"{of.data.name}-labels.jsonl", "application/jsonl",
+            icon=":material/download:", disabled=not entries, on_click="ignore",
+        )  # fmt: skip
+        with st.popover("Import a log", icon=":material/upload:"):
+            _import(of)
+        if entries:
+            with st.popover("Go back to a version", icon=":material/history:"):
+                _restore(of, entries)
+
+
+def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
+    """The newest first. A dataframe shows every text letter by letter."""
+    states = overview.states(entries)
+    rows = [
+        {
+            "when": formatting.clock(entry.time),
+            "decision": formatting.plain(overview.decision(entry)),
+            "state": states[entry.uid],
+            "by": formatting.plain(entry.who),
+            "from": entry.was or "",
+            "image": formatting.plain(entry.path)
+            if entry.decides
+            else f"{len(entry.undoes):,} {'entry' if len(entry.undoes) == 1 else 'entries'}",
+            "because of": entry.finding.partition(":")[0].replace("_", " ") or entry.why,
+        }
+        for entry in reversed(entries[-_SHOWN:])
+    ]
+    return pd.DataFrame(rows)
+
+
+def _conflicts(of: Subject) -> None:
+    found = overview.conflicts(of.data)
+    if not found:
+        return
+    st.warning(
+        f"About {len(found):,} {'image' if len(found) == 1 else 'images'} people decided differently without knowing of each other. "
+        "The later decision holds; decide again to settle it.",
+        icon=":material/call_split:",
+    )
+    for one in found[:20]:
+        st.markdown(f"- {formatting.literal(formatting.plain(one.path))}: {formatting.literal(formatting.plain(one.words))}")
+
+
+def _import(of: Subject) -> None:
+    given = st.file_uploader(
+        "A log that was exported here or elsewhere", type=["jsonl"], key="clean-import", max_upload_size=_LOG_MB
+    )
+    if given is None or not st.button("Merge it", key="clean-merge", type="primary"):
+        return
+
+    def merge() -> None:
+        merged = merging.merge_content(of.data, given.name, given.getvalue())
+        st.toast(f"{merged.added:,} entries came in, {merged.known:,} were here already.", icon=":material/upload:")
+        for sentence in merged.left_out[:3]:
+            st.toast(formatting.literal(sentence), icon=":material/report:")
+
+    if told(merge):
+        st.rerun()
+
+
+def _restore(of: Subject, entries: tuple[Entry, ...]) -> None:
+    log = edits.log(of.data)
+    # Between the decisions of one stroke there is no version to go back to.
+    first = max(0, len(entries) - _SHOWN)
+    steps_begin = [
+        i for i in range(first, len(entries)) if not i or not entries[i].batch or entries[i].batch != entries[i - 1].batch
+    ]
+    known = {log.version(i): i for i in reversed(steps_begin)}
+
+    def say(version: str) -> str:
+        n = known[version]
+        return f"{version}: before {formatting.plain(overview.said(entries[n]))}, {formatting.ago(entries[n].time)}"
+
+    chosen = st.selectbox("The labels as they were at", list(known), format_func=say, key="clean-version")
+    st.caption("What came after is undone by a new entry: nothing is lost, and it can be undone.")
+    if st.button("Go back", key="clean-restore", type="primary"):
+        attempt(undo.restore, of.data, chosen)

@@ -1,0 +1,1 @@
+"""Components and panels that several pages share."""

@@ -1,0 +1,22 @@
+"""How a chart stands on the page."""
+
+from collections.abc import Callable
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard.charts.figure import CONFIG
+
+TALL = 560  # pixels; a taller chart scrolls in its place
+
+
+def chart(figure: go.Figure, key: str, on_select: Callable[[list], None] | None = None) -> None:
+    """Draw a figure; `on_select` hears the `customdata` of the point that is clicked, before the page is drawn anew."""
+
+    def picked() -> None:
+        points = st.session_state[key].selection.points
+        if points and on_select is not None:
+            on_select(points[0]["customdata"])
+
+    with st.container(height=TALL if figure.layout.height > TALL else "content", border=False):
+        st.plotly_chart(figure, config=CONFIG, key=key, on_select=picked if on_select else "ignore", selection_mode="points")

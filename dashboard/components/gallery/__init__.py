@@ -1,0 +1,132 @@
+"""The clickable image grid: one component for every page that shows photographs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from dashboard.app import formatting
+from dashboard.components.gallery.selection import begin, clear_selection, hear, held, selection, set_selection
+
+__all__ = ["NOTES", "SIZES", "Picked", "Tile", "clear_selection", "gallery", "selection", "set_selection"]
+
+SIZES = ("S", "M", "L")
+NOTES = 3  # lines under the caption that are shown
+
+_FOLDER = Path(__file__).parent
+
+
+def _joined(*names: str) -> str:
+    """Files as one text: an inline component is one module and one sheet."""
+    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
+
+
+_HTML = _joined("gallery.html")
+_CSS = _joined("gallery.css", "card.css")
+_JS = _joined("gallery.js", "keys.js", "picking.js", "card.js")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One picture of a grid. Every text may hold a name of unknown origin: it is shown letter by letter, on one line."""
+
+    id: int  # its own in the grid
+    src: str  # URL path of the thumbnail
+    caption: str = ""
+    notes: Sequence[str] = ()  # quieter lines under the caption, up to NOTES
+    facts: Mapping[str, str] = field(default_factory=dict)  # what the hover card says: name -> value
+    preview: str | None = None  # URL path of a larger picture for the hover card
+    colour: str | None = None  # of the class: the frame
+    badge: str | None = None  # a chip on the picture, such as the predicted class
+    badge_colour: str | None = None
+    alt: str | None = None  # class, file, verdict: read aloud, and shown where the picture cannot be
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What the person did: `opened` in this rerun (a click, a tap or Enter), and all that is `selected`, in order of choice."""
+
+    opened: int | None = None
+    selected: tuple[int, ...] = ()
+
+
+def gallery(
+    tiles: Sequence[Tile],
+    *,
+    key: str,
+    size: str = "M",
+    select: Literal["one", "many"] | None = None,
+    of: str = "",
+    current: int | None = None,
+    empty: str = "No images here.",
+    label: str | None = None,
+    on_open: Callable[[int], None] | None = None,
+    on_select: Callable[[tuple[int, ...]], None] | None = None,
+) -> Picked:
+    """Draw the tiles; what was opened in this rerun, and what is selected.
+
+    `select`: with "many", Ctrl or Cmd and a click, Shift and a click, a dragged rectangle, Space, Ctrl+A and a long press
+    select, Escape clears, and the selection stays while pages are turned; with "one", a click selects instead of opening.
+    `of` names what is selected from, such as the dataset: another begins with nothing selected. `selection`,
+    `set_selection` and `clear_selection` read and change it from outside. `current` marks the tile that another part of the
+    page shows. `on_open` and `on_select` hear before the script reruns, early enough to change what stands above the grid.
+    `label` names the list for a screen reader. Not inside `st.form`: Streamlit drops a component's clicks there.
+    """
+    ids = [tile.id for tile in tiles]
+    if len(set(ids)) < len(ids):
+        raise ValueError("Two gallery tiles share an id.")
+    if size not in SIZES:
+        raise ValueError(f"There is no gallery size {size!r}. Choose one of: {', '.join(SIZES)}.")
+    shown = frozenset(ids)
+    begin(key, of)
+
+    def opened() -> None:
+        image = _known(st.session_state[key].opened, shown)
+        if on_open is not None and image is not None:
+            on_open(image)
+
+    def selected() -> None:
+        report = st.session_state[key].selected
+        if select and hear(key, report, shown, select == "one") and on_select is not None:
+            on_select(selection(key))
+
+    # Registered at each call, which is free while nothing differs: every runtime (and every AppTest) has its own registry,
+    # and this module is imported once for all of them.
+    mount = st.components.v2.component("scenescope_gallery", html=_HTML, css=_CSS, js=_JS)
+    chosen = held(key)
+    data = {
+        "items": [_item(tile) for tile in tiles],
+        "size": size,
+        "select": select or "",
+        "selected": [image for image in chosen.ids if image in shown] if select else [],
+        "elsewhere": sum(image not in shown for image in chosen.ids) if select else 0,
+        "revision": chosen.revision,
+        "current": current,
+        "label": formatting.plain(label or f"{len(ids)} images"),
+        "empty": empty,
+    }
+    heard = mount(key=key, data=data, on_opened_change=opened, on_selected_change=selected)
+    if select:
+        # A session that begins anew (the server was started again) learns here what the open tab still shows.
+        hear(key, heard.selected, shown, select == "one")
+    return Picked(_known(heard.opened, shown), selection(key) if select else ())
+
+
+def _item(tile: Tile) -> dict[str, Any]:
+    """What the browser needs of a tile; absent fields stay away."""
+    texts = {name: getattr(tile, name) for name in ("caption", "badge", "alt")}
+    settings = {name: getattr(tile, name) for name in ("src", "preview", "colour", "badge_colour")}
+    return {
+        "id": tile.id,
+        **{name: value for name, value in settings.items() if value},
+        **{name: formatting.plain(text) for name, text in texts.items() if text},
+        "notes": [formatting.plain(note) for note in tile.notes[:NOTES]],
+        "facts": [[formatting.plain(name), formatting.plain(value)] for name, value in tile.facts.items()],
+    }
+
+
+def _known(image: object, shown: frozenset[int]) -> int | None:
+    """The id if it is one of these images: the browser's word is not taken for it."""
+    return image if isinstance(image, int) and image in shown else None

@@ -1,0 +1,77 @@
+"""The line that every page begins with: its question, and the dataset and the run that it talks about."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.app import formatting, gone_link, url_state
+from dashboard.app.error_page import end_page
+from dashboard.components.pending_datasets import wait_for_dataset
+from engine.data.datasets import Dataset, datasets
+from engine.runs.run import Run, list_runs
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the page talks about; `runs` are the dataset's, newest first. A run may outlive its dataset."""
+
+    dataset: Dataset | None
+    run: Run | None
+    runs: list[Run]
+
+
+def header(title: str | Callable[[Context], str], usable: bool = False, gone: bool = False) -> Context:
+    """Draw the line. With `usable`, only runs that have a model can be chosen; with `gone`, also those whose dataset is gone."""
+    question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
+    context = _context(data_column, run_column, usable, gone)
+    question.title(title if isinstance(title, str) else title(context), anchor=False)
+    gone_link.notices()
+    return context
+
+
+def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bool, gone: bool) -> Context:
+    """The dataset and the run that are chosen; a picker for each."""
+    known = {data.name: data for data in datasets()}
+    trained = [(run, run.config.dataset) for run in list_runs()] if known or gone else []
+    lost = dict.fromkeys(of for _, of in trained if of not in known) if gone else {}
+    if not known and not lost:
+        return Context(None, None, [])
+    latest = next((of for _, of in trained if of in known), None)
+    options = [*known, *lost]
+    gone_link.note("dataset", options, latest)
+    name = url_state.choose(
+        data_column.selectbox, "Dataset", options, "dataset", latest,
+        format_func=lambda of: of if of in known else f"{of} (gone)",
+    )  # fmt: skip
+    found = [run for run, of in trained if of == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
+    if not found:
+        run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
+        return Context(known.get(name), None, [])
+    labels = {run.id: formatting.run_label(run) for run in found}
+    gone_link.note("run", list(labels), None, name)
+    chosen = url_state.choose(
+        run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id)
+    )
+    return Context(known.get(name), next(run for run in found if run.id == chosen), found)
+
+
+def need_dataset(context: Context) -> Dataset:
+    """The dataset, or an explanation of what to do and the end of the page."""
+    if context.dataset is None:
+        wait_for_dataset()
+        end_page()
+    return context.dataset
+
+
+def need_run(context: Context) -> Run:
+    """The run, or an explanation of what to do and the end of the page."""
+    if context.run is None:
+        need_dataset(context)
+        st.info("No model has been trained on this dataset yet.", icon=":material/model_training:")
+        st.page_link(
+            "../pages/train.py", label="Train one: the preset fast takes a minute or two", icon=":material/model_training:"
+        )
+        end_page()
+    return context.run

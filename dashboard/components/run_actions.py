@@ -1,0 +1,192 @@
+"""What a person can do to a run from a page: pause, stop, resume, copy, describe, delete and undo."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting, url_state
+from dashboard.app.error_page import attempt, told
+from dashboard.app.scroll import scroll_to_top
+from dashboard.components import model_export
+from engine.core.errors import UserError
+from engine.runs import trash
+from engine.runs.metadata import NAME_LENGTH, NOTE_LENGTH, describe
+from engine.runs.run import FINISH, PAUSE, Run, list_runs
+from engine.training import launcher
+
+_DELETED = "deleted-runs"  # ids that this session deleted, the last one at the end
+_SENTENCE = {
+    "stop": "saving and stopping", PAUSE: "saving and pausing", FINISH: "ending its training; the best epoch is scored next"
+}  # fmt: skip
+
+
+def state_row(run: Run) -> None:
+    """The run's state, or what it was asked for, and the buttons that change it; below it, why it failed."""
+    status = run.status
+    with st.container(horizontal=True, vertical_alignment="center", key=f"state-{run.id}"):
+        st.markdown(
+            f"{formatting.run_badge(run)} **{run.id}** {formatting.literal(run.about.name)} {_state_text(run)}", width="stretch"
+        )
+        control_buttons(run)
+    if status.error:
+        st.error(f"{formatting.literal(status.error)} {formatting.literal(status.hint)}", icon=":material/error:")
+
+
+def _state_text(run: Run) -> str:
+    status = run.status
+    if status.state == "finished" and "test" in run.results:
+        return ""  # what it learnt comes in a sentence of its own
+    if status.paused:
+        story = cache.history(run)
+        if len(story.epochs):
+            return f"after epoch {len(story.epochs):,} of {run.config.epochs:,}"
+        return f"during epoch 1 of {run.config.epochs:,}" if len(story.steps) else ""
+    return formatting.state_detail(status)
+
+
+def control_buttons(run: Run) -> None:
+    """Pause and stop while it runs; go on where it ended early; take what it has learnt so far.
+
+    What was asked for takes effect when the batch is done, after many seconds at times: until then nothing else can be asked.
+    """
+    status, waiting = run.status, bool(run.request)
+    if status.active:
+        _request_button(
+            run, "Pause", ":material/pause:", launcher.pause, "Finish the batch, save, wait. Resume goes on from there."
+        )
+        _request_button(run, "Stop", ":material/stop:", launcher.stop, "Finish the batch, save, end. It can be resumed.")
+    elif status.state != "finished":
+        again = status.state == "failed" and not any((run.path / "checkpoints").glob("last-*"))
+        if st.button(
+            "Try again" if again else "Resume",
+            icon=":material/play_arrow:",
+            key=f"resume-{run.id}",
+            type="primary" if status.paused else "secondary",
+            help="Start again: nothing was saved before it failed." if again else "Go on from the last checkpoint.",
+        ):
+            attempt(launcher.resume, run)
+    if launcher.can_finish(run) or (waiting and run.request == FINISH):
+        _request_button(
+            run, "Finish now", ":material/flag:", launcher.finish,
+            "End the training here, and score the best epoch so far on validation and test.",
+        )  # fmt: skip
+
+
+def _request_button(run: Run, label: str, icon: str, action: Callable[[Run], None], help: str) -> None:
+    """In a callback: the marker is there before anything is drawn, and the badge and the buttons follow in the same rerun."""
+    st.button(
+        label, icon=icon, key=f"{label.split()[0].lower()}-{run.id}", help=help, disabled=bool(run.request),
+        on_click=_request, args=(run, action),
+    )  # fmt: skip
+
+
+def _request(run: Run, action: Callable[[Run], None]) -> None:
+    if run.request:
+        return  # a second click before the first one was drawn
+    active = run.status.active
+    if told(action, run) and active:
+        st.toast(f"{run.id} is {_SENTENCE[run.request or 'stop']}.", icon=":material/hourglass_top:")
+
+
+def more_buttons(run: Run) -> None:
+    """Copy, delete; `more_panels` has what needs more room."""
+    if st.button(
+        "Duplicate",
+        icon=":material/content_copy:",
+        key=f"copy-{run.id}",
+        help="The form with this run's options, to change some.",
+    ):
+        url_state.set_choice("like", run.id)
+        url_state.set_choice("show", "new")
+        scroll_to_top()
+        st.switch_page("../pages/train.py")
+    if not run.status.active and st.button(
+        "Delete",
+        icon=":material/delete:",
+        key=f"delete-{run.id}",
+        help=f"Into the trash: it can be undone for {trash.DAYS:g} days.",
+    ):
+        delete([run])
+
+
+def more_panels(run: Run) -> None:
+    """Hand over, describe."""
+    model_export.panel(run)
+    with st.expander("Name and notes", icon=":material/edit_note:", key=f"describe-panel-{run.id}"):
+        _describe(run)
+
+
+def said_about(run: Run) -> None:
+    """The run's name, tags and note, letter by letter."""
+    about = run.about
+    tags = " ".join(f":gray-badge[{formatting.literal(tag)}]" for tag in about.tags)
+    name = f"**{formatting.literal(about.name)}**" if about.name else ""
+    if name or tags:
+        st.markdown(f"{name} {tags}")
+    if about.note:
+        # Plain text: a note may hold anything, and its lines are its own.
+        st.text(about.note)
+
+
+def delete(condemned: list[Run]) -> None:
+    """Delete runs and draw the page again, with the way back on top; where one cannot be deleted, say why."""
+    try:
+        for run in condemned:
+            trash.delete(run)
+            st.session_state.setdefault(_DELETED, []).append(run.id)
+    except UserError as error:
+        st.toast(formatting.literal(str(error)), icon=":material/error:")
+        return
+    url_state.forget("run")
+    st.rerun()
+
+
+def deletion_notice() -> None:
+    """What this session deleted, until it is undone or dismissed. Place it near the top of a page."""
+    gone = st.session_state.get(_DELETED, [])
+    if not gone:
+        return
+    names = ", ".join(f"**{formatting.literal(run_id)}**" for run_id in gone[-3:])
+    more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+    with st.container(horizontal=True, vertical_alignment="center", key="deletion-notice"):
+        st.markdown(f":material/delete: Deleted {names}{more}.", width="content")
+        if st.button("Undo", icon=":material/undo:", key="undo-deletion"):
+            _undo(gone)
+        if st.button("Dismiss", key="dismiss-deletion", type="tertiary"):
+            st.session_state[_DELETED] = []
+            st.rerun()
+
+
+def _undo(gone: list[str]) -> None:
+    try:
+        for run_id in list(gone):
+            trash.restore(run_id)
+            gone.remove(run_id)
+            url_state.set_choice("run", run_id)
+    except UserError as error:
+        gone.clear()
+        st.toast(formatting.literal(str(error)), icon=":material/error:")
+    else:
+        st.rerun()
+
+
+def _describe(run: Run) -> None:
+    about = run.about
+    known = sorted({tag for other in list_runs(run.config.dataset) for tag in other.about.tags} | set(about.tags))
+    with st.form(f"describe-{run.id}", border=False):
+        name = st.text_input(
+            "Name", about.name, max_chars=NAME_LENGTH, placeholder=run.id, help="The id stays; it is in the address."
+        )
+        tags = st.multiselect(
+            "Tags", known, list(about.tags), accept_new_options=True, placeholder="Choose, or type a new one and press Enter"
+        )
+        note = st.text_area("Note", about.note, max_chars=NOTE_LENGTH, placeholder="What was tried, and what came of it")
+        if not st.form_submit_button("Save", type="primary"):
+            return
+    try:
+        describe(run.path, name=name, tags=tags, note=note)
+    except UserError as error:
+        st.error(formatting.literal(str(error)), icon=":material/error:")
+    else:
+        st.rerun()

@@ -1,0 +1,105 @@
+"""What every panel of the page is given: a run on a split, its scores and its answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting, url_state
+from dashboard.app.error_page import end_page
+from dashboard.charts.palette import class_colours
+from engine.core.errors import UserError
+from engine.data.datasets import dataset
+from engine.runs import score_text
+from engine.runs.run import Run
+
+SPLITS = ("test", "validation")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A run's answers on a split. Shared by all sessions: read, never changed.
+
+    `document`: `engine.evaluation.metrics.evaluation`; `predictions`: the prediction table; `colours`: a class's colour, as everywhere.
+    """
+
+    run: Run
+    split: str
+    document: dict
+    predictions: pd.DataFrame
+    colours: Mapping[str, str]
+
+    @cached_property  # the run looks at its file each time
+    def classes(self) -> tuple[str, ...]:
+        return self.run.classes
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """(classes, classes) counts: rows true, columns predicted."""
+        return np.array(self.document["confusion"])
+
+
+def scored(run: Run) -> Scored:
+    """The run on the split that is chosen, or what is wrong with it and the end of the page."""
+    split = choose_split(run)
+    try:
+        return of_run(run, split)
+    except UserError as error:
+        st.error(formatting.literal(str(error)), icon=":material/error:")
+        end_page()
+
+
+def of_run(run: Run, split: str) -> Scored:
+    """The run on a split. Raises UserError where its table is missing or damaged."""
+    return Scored(run, split, cache.scores(run, split), cache.predictions(run, split), class_colours(run.classes))
+
+
+def choose_split(run: Run) -> str:
+    usable = [split for split in SPLITS if run.has_predictions(split)]
+    if not usable:
+        st.info(f"The run {run.id} has not been scored: it is {run.status.state}.", icon=":material/hourglass_empty:")
+        st.page_link("../pages/train.py", label="Look at it", icon=":material/model_training:")
+        end_page()
+    return (
+        usable[0]
+        if len(usable) == 1
+        else url_state.choose(st.segmented_control, "Split", usable, "split", label_visibility="collapsed")
+    )
+
+
+def verdict(of: Scored, named: bool = False) -> None:
+    """How often the run is wrong, and what limits the figure. `named`: begins with the run's name, where it is not the page's."""
+    document, split = of.document, of.split
+    wrong = document["n"] - int(np.trace(of.confusion))
+    whose = f"**{formatting.literal(of.run.id)}**: " if named else ""
+    st.markdown(
+        f"{whose}**{wrong:,} of {document['n']:,} {split} images** are wrong. "
+        f"Accuracy **{formatting.estimate(document['accuracy'], percent=True)}**, macro F1 **{score_text.macro_f1(document)}**, "
+        "with 95% intervals."
+    )
+    if missing := score_text.without_images(document):
+        st.caption(formatting.literal(missing))
+    if copies := score_text.repeated(int(of.predictions["content"].duplicated().sum())):
+        st.caption(copies)
+    if document["small"]:
+        st.caption("Few images: the intervals are wide, and differences between runs may be chance.")
+    if split == "validation":
+        st.caption("Choices were made on these images, so the scores are a little too good. The test split tells.")
+    _said_of_labels(of.run)
+
+
+def _said_of_labels(run: Run) -> None:
+    """Where labels were edited since the run was scored: that these scores are of the labels before."""
+    try:
+        catalog = dataset(run.config.dataset).catalog
+    except UserError:
+        return
+    if catalog.labels() != run.labels and catalog.fingerprint() != run.fingerprint:
+        st.caption(
+            f"Scored on version {run.labels} of the labels; since then they were edited ({catalog.labels()}). The page Clean compares "
+            "runs under both."
+        )

@@ -1,0 +1,199 @@
+"""Why these two? Two classes that are taken for each other: both directions, what sets the mistaken images apart, the closest calls."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting, url_state
+from dashboard.app.page_part import page_part
+from dashboard.charts.class_pairs import both_ways, effects, on_the_line
+from dashboard.components.click_target import chart
+from dashboard.components.scored import Scored
+from dashboard.components.scored_gallery import ordered, pictures
+from engine.core.errors import UserError
+from engine.data.datasets import Dataset, dataset, registered
+from engine.data.drift import effect
+from engine.evaluation import class_pairs
+
+BETWEEN = "between"  # of the address: two class numbers
+_DRAWN = 8  # pairs
+_LISTED = 200
+_METHOD = (
+    "Effect: Cliff's delta, how much more often an image of the first group has the higher value when pairs are drawn (dotted: small, "
+    "medium and large differences), with Newcombe's 95% interval, each for itself. Orange: beyond chance (Mann-Whitney, Holm's correction over "
+    "all rows). Properties with the same value in nearly all images are left out."
+)
+
+
+@page_part("between", "cell_page", "page_back", "page_between", "looks", "open")
+def why_these_two(scored: Scored) -> None:
+    ranked = class_pairs.ranked(scored.confusion)
+    if not len(ranked):
+        st.success("No image was taken for another class.", icon=":material/check_circle:")
+        return
+    row = _choose_pair(scored, ranked)
+    a, b = int(row["a"]), int(row["b"])
+    of = class_pairs.groups(scored.predictions, a, b)
+    _both_directions(scored, row, of)
+    data = dataset(scored.run.config.dataset) if registered(scored.run.config.dataset) else None
+    names = _names(scored, a, b)
+    st.subheader("What sets them apart", anchor=False)
+    if data is None:
+        st.info("The dataset of this run is gone: its properties and pictures cannot be shown.", icon=":material/folder_off:")
+    else:
+        _properties(scored, data, a, b, names)
+        _embedding(scored, data, a, b, names)
+        _looks(scored, data, of, a, b)
+    _borderline(scored, a, b)
+
+
+def _choose_pair(scored: Scored, ranked: pd.DataFrame) -> pd.Series:
+    """One pair of the ranking, by the chart or by a list that can be searched."""
+    classes = scored.classes
+    keys = [f"{a}-{b}" for a, b in zip(ranked["a"], ranked["b"], strict=True)]
+    labels = {
+        key: f"{formatting.plain(classes[row.a])} ⇄ {formatting.plain(classes[row.b])}: {row.errors:,}"
+        for key, row in zip(keys, ranked.itertuples(), strict=True)
+    }
+
+    def pick(clicked: Sequence[int]) -> None:
+        if isinstance(clicked[0], int) and clicked[0] < len(keys):
+            url_state.set_choice(BETWEEN, keys[clicked[0]])
+
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        chosen = url_state.choose(
+            st.selectbox, "Pair, by the number of errors", keys[:_LISTED], BETWEEN, format_func=labels.__getitem__
+        )
+        st.caption(f"{len(ranked):,} of {len(classes) * (len(classes) - 1) // 2:,} pairs of classes were confused at all.")
+    place = keys.index(chosen)
+    with right:
+        chart(both_ways(ranked.head(_DRAWN), classes, scored.colours, place), "pairs-ranked", pick)
+        st.caption("Share of a class's images that went to the other, with 95% intervals. A click on a bar looks at that pair.")
+    return ranked.iloc[place]
+
+
+def _both_directions(scored: Scored, row: pd.Series, of: class_pairs.Groups) -> None:
+    for place, (panel, true, other) in enumerate(zip(st.columns(2, gap="large"), "ab", "ba", strict=True)):
+        found = scored.predictions.iloc[of.a_as_b if true == "a" else of.b_as_a]
+        count, images = int(row[f"{true}_as_{other}"]), int(row[f"{true}_images"])
+        names = [f"**{formatting.literal(scored.classes[int(row[side])])}**" for side in (true, other)]
+        with panel:
+            rate = f": {row[f'{true}_rate']:.1%} ({100 * row[f'{true}_low']:.1f} to {row[f'{true}_high']:.1%})" if images else ""
+            st.markdown(f"**{count:,} of {images:,}** {names[0]} taken for {names[1]}{rate}")
+            pictures(
+                scored, ordered(found, "loss"), f"direction-{place}", of=f"{row['a']}-{row['b']}", size="S", most=12,
+                page=("cell_page", "page_back")[place], empty="No image went this way.",
+            )  # fmt: skip
+
+
+def _names(scored: Scored, a: int, b: int) -> dict[str, str]:
+    one, other = (formatting.plain(scored.classes[place]) for place in (a, b))
+    return {
+        "a_right": f"{one} recognised", "a_as_b": f"{one} taken for {other}",
+        "b_as_a": f"{other} taken for {one}", "b_right": f"{other} recognised",
+    }  # fmt: skip
+
+
+def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
+    found = cache.differences(scored.run, scored.split, data, a, b)
+    if not len(found):
+        st.caption(
+            f"Too few images for a comparison of properties: each group needs {class_pairs.FEWEST} that the catalog has measured."
+        )
+        return
+    said = class_pairs.sentences(found, names)
+    for sentence in said:
+        st.markdown(formatting.literal(sentence))
+    if not said:
+        st.markdown(
+            f"No measured property differs beyond chance between these groups. "
+            f"With so many images a difference of up to {class_pairs.unseen(found):.2f} "
+            f"({effect(class_pairs.unseen(found))}) can go unseen."
+        )
+    compared = [pair for pair in class_pairs.COMPARISONS if ((found["first"] == pair[0]) & (found["second"] == pair[1])).any()]
+    for place, (panel, (first, second)) in enumerate(zip(st.columns(len(compared), gap="medium"), compared, strict=True)):
+        with panel:
+            st.markdown(formatting.literal(f"{names[first]} against {names[second]}"))
+            chart(effects(found[(found["first"] == first) & (found["second"] == second)]), f"pair-effects-{place}")
+    st.caption(_METHOD)
+
+
+def _embedding(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
+    along = cache.along(scored.run, scored.split, data, a, b)
+    if along is None:
+        st.caption("How near the images lie in the embedding is shown once this dataset's map has been drawn.")
+        st.page_link("../pages/explore.py", label="Draw the map: What is alike?", icon=":material/scatter_plot:")
+        return
+    if not along or not any(map(len, along.values())):
+        st.caption(
+            "The images of these classes have no embedding of their present content. Draw the map anew on the page Explore."
+        )
+        return
+    one, other = (scored.classes[place] for place in (a, b))
+    tints = {
+        "a_right": scored.colours[one],
+        "a_as_b": scored.colours[one],
+        "b_as_a": scored.colours[other],
+        "b_right": scored.colours[other],
+    }
+    chart(on_the_line(along, names, tints, (one, other)), "pair-line")
+    st.caption(
+        "Where each image lies between the mean embeddings of the two classes' training images, by a network that never learned these "
+        "classes. Mistaken images near the other centre look like that class to it. Of those near their own class this view "
+        "does not say why they were mistaken."
+    )
+
+
+def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int) -> None:
+    """Mean pictures and mean Grad-CAM of both directions, on request: some seconds of work."""
+    if not data.has_pictures or not (len(of.a_as_b) or len(of.b_as_a)):
+        return
+    wanted = url_state.choose(
+        st.segmented_control, "Average Grad-CAM", ["off", "on"], "looks", format_func="Average Grad-CAM {}".format,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if wanted == "off":
+        st.caption(f"Where the network looks in the mistaken images on average, over up to {cache.AVERAGED} of each direction.")
+        return
+    columns = st.columns(6)
+    for first, places, classes in ((0, of.a_as_b, (b, a)), (3, of.b_as_a, (a, b))):
+        worst = ordered(scored.predictions.iloc[places], "loss").head(cache.AVERAGED)
+        if not len(worst):
+            continue
+        try:
+            with columns[first], st.spinner("Looking where it looked"):
+                mean, maps, n = cache.average_look(
+                    scored.run, data, tuple(worst["content"]), tuple(worst["image_id"].tolist()), classes
+                )
+        except UserError as error:
+            columns[first].error(formatting.literal(str(error)), icon=":material/error:")
+            continue
+        if mean is None:
+            columns[first].caption("The pictures have changed or are gone.")
+            continue
+        shown, other = (formatting.literal(scored.classes[place]) for place in classes)
+        columns[first].image(mean, caption=f"Mean of {n} {other} taken for {shown}", width="stretch")
+        for column, picture, place in zip(columns[first + 1 :], maps, classes, strict=False):
+            column.image(picture, caption=f"What speaks for {formatting.literal(scored.classes[place])}", width="stretch")
+    st.caption(
+        "The photos are not aligned, so an average can show a common position only. Bright bars along the borders are usually made by "
+        "the padding of the convolutions, not by what is in the photos."
+    )
+
+
+def _borderline(scored: Scored, a: int, b: int) -> None:
+    st.subheader("The images between", anchor=False)
+    found = class_pairs.borderline(scored.predictions, a, b)
+    wrong = int((found["true"] != found["predicted"]).sum())
+    one, other = (formatting.literal(scored.classes[place]) for place in (a, b))
+    st.markdown(
+        f"**{len(found):,}** images of {one} and {other} were a choice between just these two, **{wrong:,}** of them wrong. "
+        "The closest calls first."
+    )
+    pictures(
+        scored, found, "borderline", of=f"{a}-{b}", page="page_between", most=24, empty="No image lies between these two.",
+        notes=lambda row: [f"margin {row.margin:.1%}"],
+    )  # fmt: skip

@@ -1,0 +1,154 @@
+"""When did it learn? Each validation image's story over the epochs: learnt early or late, forgotten, never; a click opens its pictures."""
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting, url_state
+from dashboard.app.scroll import scroll_to_top
+from dashboard.charts.dynamics import BINS, cells, learning_map, settled_bars
+from dashboard.charts.figure import CONFIG
+from dashboard.components.scored import Scored
+from dashboard.components.scored_gallery import Row, pictures
+from engine.core.errors import UserError
+from engine.evaluation.dynamics import STATES
+
+_CHOICE = "learnt"
+_LABELS = {"never": "Never learnt", "forgotten": "Forgotten", "late": "Learnt late", "early": "Learnt early"}
+
+
+def when_did_it_learn(scored: Scored) -> None:
+    summary = cache.learnt(scored.run)
+    if summary is None or not len(summary):
+        _no_story(scored)
+        return
+    validation = _on_validation(scored)
+    if validation is None:
+        return
+    epochs = int(cache.dynamics(scored.run).predicted.shape[0])
+    counts = summary["state"].value_counts()
+    _said(summary, epochs)
+    chosen = _choose(counts, epochs)
+    left, right = st.columns([5, 7], gap="large")
+    with left:
+        _chart("learnt-bars", settled_bars(summary, epochs, chosen))
+        _chart("learnt-map", learning_map(summary, chosen))
+        st.caption(
+            "A square is a group of images; the larger, the more. Images at the lower left were taken for another class all along: often "
+            "wrong labels. Those at the right the model kept changing its mind about (Swayamdipta et al. 2020)."
+        )
+    with right:
+        _gallery(validation, summary, chosen, epochs)
+
+
+def _no_story(scored: Scored) -> None:
+    if scored.run.config.method == "linear":
+        st.info(
+            "This run fitted a linear head in one go: there are no epochs in which it could have learnt one image before another. "
+            "Runs with the method finetune (presets balanced and best) keep this story.",
+            icon=":material/timeline:",
+        )
+        if st.button("Train with the preset balanced", icon=":material/model_training:", key="learnt-train"):
+            url_state.set_choice("preset", "balanced")
+            url_state.set_choice("show", "new")
+            url_state.forget("like")
+            scroll_to_top()
+            st.switch_page("../pages/train.py")
+    else:
+        st.info("This run kept no predictions of its epochs, or has not ended its first one.", icon=":material/timeline:")
+
+
+def _on_validation(scored: Scored) -> Scored | None:
+    """The run's answers on the validation images, of which alone the epochs' predictions are kept; None where they cannot be read."""
+    if scored.split == "validation":
+        return scored
+    try:
+        document, predictions = cache.scores(scored.run, "validation"), cache.predictions(scored.run, "validation")
+    except UserError as error:
+        st.info(formatting.literal(str(error)), icon=":material/hourglass_empty:")
+        return None
+    return replace(scored, split="validation", document=document, predictions=predictions)
+
+
+def _said(summary: pd.DataFrame, epochs: int) -> None:
+    counts = summary["state"].value_counts()
+    part = {state: int(counts.get(state, 0)) for state in STATES}
+    again = int((summary["forgettings"] > 0).sum())
+    st.markdown(
+        f"Of **{len(summary):,} validation images**, **{part['early']:,}** were learnt by epoch {-(-epochs // 2)} of {epochs}, "
+        f"**{part['late']:,}** later, **{part['forgotten']:,}** were recognised once and are wrong at the end, **{part['never']:,}** were "
+        f"wrong in every epoch."
+    )
+    st.caption(
+        f"{again:,} images were recognised in one epoch and not in the next, at least once (Toneva et al. 2019). Training never sees these "
+        "images; the epochs' predictions are kept of the validation split alone."
+    )
+
+
+def _choose(counts: pd.Series, epochs: int) -> str:
+    """What is looked at: a state, `epoch-N` or `cell-C-R`, kept in the URL; the charts set it as well."""
+    there = [state for state in _LABELS if counts.get(state, 0)]
+    valid = {
+        *there,
+        *(f"epoch-{epoch}" for epoch in range(1, epochs + 1)),
+        *(f"cell-{c}-{r}" for c in range(BINS) for r in range(BINS)),
+    }
+    chosen = url_state.recall(_CHOICE)
+    chosen = chosen if chosen in valid else there[0]
+    st.session_state["learnt-state"] = chosen if chosen in there else None
+
+    def pick() -> None:
+        if st.session_state["learnt-state"]:
+            url_state.set_choice(_CHOICE, st.session_state["learnt-state"])
+
+    st.pills(
+        "Look at", there, key="learnt-state", on_change=pick, label_visibility="collapsed",
+        format_func=lambda state: f"{_LABELS[state]}: {int(counts[state]):,}",
+    )  # fmt: skip
+    return url_state.remember(_CHOICE, chosen)
+
+
+def _chart(key: str, figure: "go.Figure") -> None:  # noqa: F821
+    def picked() -> None:
+        points = st.session_state[key].selection.points
+        if points:
+            url_state.set_choice(_CHOICE, str(points[0]["customdata"][0]))
+
+    st.plotly_chart(figure, key=key, on_select=picked, selection_mode="points", config=CONFIG)
+
+
+def _gallery(validation: Scored, summary: pd.DataFrame, chosen: str, epochs: int) -> None:
+    found = summary[_within(summary, chosen)].drop_duplicates("content")
+    columns = ["content", "state", "settled", "forgettings", "confidence", "variability", "correctness"]
+    story = found[columns].rename(columns={"confidence": "sure", "variability": "varied"})
+    rows = validation.predictions.merge(story, on="content").sort_values("sure", kind="stable")
+    st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(chosen)}, those it was least sure of first")
+
+    def notes(row: Row) -> list[str]:
+        return [f"recognised in {round(row.correctness * epochs)} of {epochs} epochs", f"truth {row.sure:.0%} on average"]
+
+    pictures(
+        validation, rows, "learnt-pictures", of=f"learnt-{chosen}", page="learnt_page", notes=notes, empty="No image is here."
+    )
+
+
+def _within(summary: pd.DataFrame, chosen: str) -> pd.Series:
+    if chosen in STATES:
+        return summary["state"] == chosen
+    kind, *numbers = chosen.split("-")
+    if kind == "epoch":
+        return summary["settled"] == int(numbers[0])
+    at = cells(summary)
+    return (at["column"] == int(numbers[0])) & (at["row"] == int(numbers[1]))
+
+
+def _title(chosen: str) -> str:
+    if chosen in STATES:
+        return STATES[chosen]
+    kind, *numbers = chosen.split("-")
+    if kind == "epoch":
+        return f"recognised for good from epoch {numbers[0]} on"
+    low = int(numbers[1]) / BINS
+    return f"the truth held {low:.0%} to {low + 1 / BINS:.0%} on average, in this square of the map"

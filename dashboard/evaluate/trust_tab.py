@@ -1,0 +1,225 @@
+"""Can I believe it? The answers in sentences, then what each rests on."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting, url_state
+from dashboard.charts import trust as trust_charts
+from dashboard.charts.dot_plot import interval_dots, score_intervals
+from dashboard.charts.scores import CONFIG
+from dashboard.components.click_target import chart
+from dashboard.components.scored import Scored
+from dashboard.components.scored_gallery import ordered, pictures
+from dashboard.evaluate.near_copies import near_copies
+from engine.core.errors import UserError
+from engine.data.datasets import dataset
+from engine.evaluation import calibration, conformal, roc, selective, tables, trust
+from engine.evaluation.metrics import per_class_intervals
+from engine.evaluation.near_copies import Copies
+from engine.evaluation.trust import TARGETS, Evidence
+
+_ASKED = {
+    "interval": "Where does the interval come from?",
+    "protocol": "Was test used to choose?",
+    "copies": "Has it seen the test images?",
+    "sure": "How often is it sure and wrong?",
+    "calibration": "Does its confidence mean what it says?",
+    "person": "And if it may leave images to a person?",
+    "sets": "And if it may name several classes?",
+}
+_COVERAGES = (0.8, 0.9, 0.95, 0.98, 0.99)
+_LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
+_MOST_CLASSES = 24  # with their curves' areas at once; more are asked for one at a time
+_NO_VALIDATION = (
+    "A threshold is chosen on validation and measured on test: choose the test split of a run that has answers on both."
+)
+
+
+def can_i_believe_it(scored: Scored) -> None:
+    try:
+        of = cache.evidence(scored.run, scored.split)
+    except UserError as error:
+        st.error(f"{formatting.literal(error.message)} {formatting.literal(error.hint)}", icon=":material/error:")
+        return
+    near = _near(scored)
+    target, wanted, method = _asked_for(of)
+    said = trust.sentences(of, trust.protocol(of), near, target, of.sets(wanted, method))
+    for topic, text in said.items():
+        question, answer = st.columns([3, 9], gap="xsmall")
+        question.markdown(f"**{_ASKED[topic]}**")
+        answer.markdown(formatting.literal(text))
+    st.subheader("Look closer", anchor=False)
+    chosen = url_state.choose(st.segmented_control, "Look closer", list(_CLOSER), "closer", label_visibility="collapsed")
+    _CLOSER[chosen](scored, of, near)
+
+
+def _near(scored: Scored) -> Copies | None:
+    """None where the dataset is gone: then nothing can be said of copies."""
+    try:
+        return cache.near_copies(scored.run, scored.split, dataset(scored.run.config.dataset))
+    except UserError as error:
+        st.caption(f":material/info: {formatting.literal(str(error))} Copies of training images were not looked for.")
+        return None
+
+
+def _asked_for(of: Evidence) -> tuple[float, float, str]:
+    """The accuracy, the coverage and the kind of sets that were asked for further down: the sentences above speak of the same."""
+
+    def asked(key: str, options: dict, fallback: object) -> object:
+        return options.get(st.session_state.get(key) or url_state.recall(key) or "", fallback)
+
+    target = asked("target", {f"{value:g}": value for value in TARGETS}, of.target)
+    wanted = asked("coverage", {f"{value:g}": value for value in _COVERAGES}, trust.COVERAGE)
+    return target, wanted, asked("sets_of", {name: name for name in conformal.METHODS}, conformal.LAC)
+
+
+def _calibration(scored: Scored, of: Evidence, near: Copies | None) -> None:
+    right, left = st.columns([7, 5], gap="large")
+    equal = url_state.choose(
+        left.segmented_control, "Bins", ["width", "images"], "bins", format_func={"width": "equal width", "images": "equal numbers"}.__getitem__
+    ) == "images"  # fmt: skip
+    before = tables.uncalibrated(tables.probabilities(of.predictions), of.temperature).max(axis=1)
+    diagrams = [calibration.reliability(confidence, of.right, equal_mass=equal) for confidence in (of.confidence, before)]
+    right.plotly_chart(trust_charts.reliability_diagram(*diagrams), config=CONFIG, key="reliability")
+    figures = pd.DataFrame({name: found.to_dict() for name, found in of.calibration.items()})[["before", "after"]]
+    shown = {
+        "confidence": "mean confidence", "accuracy": "accuracy", "ece": "ECE, equal width", "ece_mass": "ECE, equal numbers",
+        "chance": "ECE by chance, up to", "brier": "Brier score", "loss": "cross-entropy",
+    }  # fmt: skip
+    left.dataframe(figures.loc[list(shown)].rename(index=shown).astype(float).round(4), width="stretch")
+    left.caption(
+        f"The temperature {of.temperature:.2f} was fitted on validation, the cross-entropy its goal; hollow dots are the answers without it. "
+        f"Bars are 95% intervals (Wilson); bins of fewer than {trust_charts.FEW} images are small dots without a line. "
+        "ECE by chance: what 95% of perfectly calibrated models with these confidences stay below."
+    )
+
+
+def _sure(scored: Scored, of: Evidence, near: Copies | None) -> None:
+    found = calibration.sure_and_wrong(of.predictions, _LEVELS)
+    level = float(url_state.choose(
+        st.segmented_control, "At least this sure", [f"{value:g}" for value in _LEVELS], "level", "0.9",
+        format_func=lambda text: f"{float(text):.0%}",
+    ))  # fmt: skip
+    rows = found.rename(columns={"rate": "value"}).assign(
+        name=[f"{value:.0%} sure or more" for value in found["level"]],
+        text=[f"{wrong:,} of {n:,} wrong" for wrong, n in zip(found["wrong"], found["n"], strict=True)],
+    )
+    st.plotly_chart(interval_dots(rows), config=CONFIG, key="sure-chart")
+    wrong = of.predictions[~of.right & (of.confidence >= level)]
+    st.markdown(f"**{len(wrong):,}** {'is' if len(wrong) == 1 else 'are'} wrong although {level:.0%} sure or more")
+    pictures(scored, ordered(wrong, "confidence"), "sure", of=f"sure-{level}", empty="It is never so sure and wrong.")
+
+
+def _person(scored: Scored, of: Evidence, near: Copies | None) -> None:
+    if of.validation is None:
+        st.info(_NO_VALIDATION, icon=":material/call_split:")
+        return
+    target = float(url_state.choose(
+        st.segmented_control, "Right in", [f"{value:g}" for value in TARGETS], "target", f"{of.target:g}",
+        format_func=lambda text: f"{float(text):.1%}",
+    ))  # fmt: skip
+    curves = {scored.split: selective.risk_coverage(of.confidence, of.right)}
+    curves["validation"] = selective.risk_coverage(of.validation["confidence"].to_numpy(), tables.right(of.validation))
+    kept = of.left_to_a_person(target)
+    point = (kept.coverage, kept.accuracy.value) if kept and kept.kept else None
+    st.plotly_chart(trust_charts.accuracy_by_coverage(curves, point, target), config=CONFIG, key="coverage-chart")
+    area, best = selective.aurc(of.confidence, of.right), selective.best_aurc(1 - float(of.right.mean()), len(of.right))
+    st.caption(
+        f"Area under the risk-coverage curve {area:.4f}: the error rate averaged over all coverages; {best:.4f} if every error were less sure "
+        f"than every right answer, {1 - of.right.mean():.4f} if confidence said nothing. The dot is the threshold chosen on validation."
+    )
+    if kept is not None:
+        left = of.predictions[of.confidence < kept.threshold]
+        st.markdown(f"**{len(left):,}** images left to a person, the least certain first")
+        pictures(scored, left.sort_values("confidence", kind="stable"), "person", of=f"person-{target}", size="S")
+
+
+def _sets(scored: Scored, of: Evidence, near: Copies | None) -> None:
+    if of.validation is None:
+        st.info(_NO_VALIDATION, icon=":material/call_split:")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = float(url_state.choose(
+            st.segmented_control, "Sets hold the truth in", [f"{value:g}" for value in _COVERAGES], "coverage", f"{trust.COVERAGE:g}",
+            format_func=lambda text: f"{float(text):.0%}",
+        ))  # fmt: skip
+        method = url_state.choose(
+            st.segmented_control, "Thresholds", list(conformal.METHODS), "sets_of", format_func=conformal.METHODS.__getitem__
+        )
+    sets = of.sets(wanted, method)
+    left, right = st.columns([6, 6], gap="large")
+    left.markdown("**How many classes a set has**")
+    left.plotly_chart(trust_charts.set_sizes(sets.sizes()), config=CONFIG, key="set-sizes")
+    if sets.expected:
+        left.caption(
+            f"Two samples of {sets.calibrated_on:,} validation and {len(sets.true):,} {scored.split} images from one source measure between "
+            f"{sets.expected[0]:.1%} and {sets.expected[1]:.1%} in 95 of 100 cases. The checkpoint and the temperature were chosen on the same "
+            "validation images, so a little less may come out."
+        )
+    by_class = sets.by_class(scored.classes)
+    by_class = by_class[by_class["n"] > 0]
+    rows = by_class.rename(columns={"class": "name", "coverage": "value"}).assign(
+        text=[f"{size:.2f} classes, n={n:,}" for size, n in zip(by_class["size"], by_class["n"], strict=True)],
+        colour=[scored.colours[name] for name in by_class["class"]],
+    )
+    right.markdown("**How often they hold the truth, by class**")
+    with right:
+        chart(interval_dots(rows.drop(columns="size"), line=wanted, longest=18), "set-classes")
+    st.markdown("**Images with the largest sets**")
+    size = sets.sets.sum(axis=1)
+    order = np.lexsort((of.confidence, -size))
+    found = of.predictions.iloc[order[size[order] > 1]]
+    names = {
+        int(image): " or ".join(np.array(scored.classes, object)[row])
+        for image, row in zip(of.predictions["image_id"], sets.sets, strict=True)
+    }
+    pictures(scored, found, "sets", of=f"sets-{wanted}-{method}", size="S", empty="Every set is a single class.",
+             notes=lambda row: [names[row.image_id]])  # fmt: skip
+
+
+def _classes(scored: Scored, of: Evidence, near: Copies | None) -> None:
+    table = per_class_intervals(scored.confusion, scored.classes)
+    chart(score_intervals(table, [scored.colours[name] for name in table["class"]]), "class-intervals")
+    st.caption(
+        "95% intervals: Wilson's for precision and recall, a bootstrap over images for F1. A class without images has no rate."
+    )
+
+
+def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
+    present = [name for index, name in enumerate(scored.classes) if (of.predictions["true"] == index).any()]
+    name = url_state.choose(st.selectbox, "Class", present, "curve_of", format_func=formatting.plain)
+    index = scored.classes.index(name)
+    positive = (of.predictions["true"] == index).to_numpy()
+    points = roc.thinned(roc.curve(tables.probabilities(of.predictions)[:, index], positive))
+    figure = trust_charts.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
+    st.plotly_chart(figure, config=CONFIG, key="curves")
+    shown = present if len(present) <= _MOST_CLASSES else [name]
+    found = cache.areas(scored.run, scored.split, tuple(shown))
+    for column, key, title in zip(
+        st.columns(2, gap="large"), ("auc", "ap"), ("Area under the ROC curve", "Average precision"), strict=True
+    ):
+        rows = pd.DataFrame({
+            "name": found["class"], "value": found[key], "low": found[f"{key}_low"], "high": found[f"{key}_high"],
+            "text": [f"{value:.3f}, n={n:,}" if value == value else "undefined" for value, n in zip(found[key], found["n"], strict=True)],
+            "colour": [scored.colours[one] for one in found["class"]],
+        })  # fmt: skip
+        column.markdown(f"**{title}**")
+        column.plotly_chart(interval_dots(rows, longest=18, right=104, percent=False), config=CONFIG, key=f"areas-{key}")
+    st.caption(
+        "Each class against all others, by its probability; intervals by a bootstrap over images. Dotted: what chance would give."
+    )
+
+
+_CLOSER: dict[str, Callable[[Scored, Evidence, Copies | None], None]] = {
+    "Calibration": _calibration,
+    "Sure and wrong": _sure,
+    "Left to a person": _person,
+    "Prediction sets": _sets,
+    "Class by class": _classes,
+    "ROC and precision": _curves,
+    "Near-copies": near_copies,
+}

@@ -1,0 +1,29 @@
+"""When nothing matches: which condition to drop, and what that would leave."""
+
+import streamlit as st
+
+from dashboard.app import filter_state, formatting
+from dashboard.charts.dataset import images
+from dashboard.components.map import within
+from dashboard.explore.query import Asked
+
+_OFFERED = 4
+
+
+def nothing_matches(asked: Asked) -> None:
+    """Say so, and offer to drop each condition whose absence would leave images, the most images first."""
+    data, chips = asked.data, filter_state.chips(asked.wanted)
+    left = sorted(((data.catalog.count(within(data, chip.without)), chip) for chip in chips), key=lambda pair: -pair[0])
+    helpful = [(n, chip) for n, chip in left if n][:_OFFERED]
+    with st.container(border=True, key="nothing-matches"):
+        said = "No image meets all of these conditions." if len(chips) > 1 else "No image meets this condition."
+        if not chips:
+            said = "There are no images here."
+        st.markdown(said if helpful or not chips else f"{said} Dropping one of them is not enough.")
+        for place, (n, chip) in enumerate(helpful):
+            st.button(
+                f"Drop “{formatting.literal(chip.label)}”: {images(n)}", key=f"drop-{place}", on_click=filter_state.put,
+                args=(chip.without,), icon=":material/filter_alt_off:",
+            )  # fmt: skip
+        if chips and not helpful:
+            st.button("Clear all conditions", on_click=filter_state.clear, key="drop-all")

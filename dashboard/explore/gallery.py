@@ -1,0 +1,108 @@
+"""The pictures of the Explore page: what the filter leaves, sorted, captioned, paged; what is selected; one in detail."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.app import url_state
+from dashboard.app.page_part import page_part
+from dashboard.app.paging import page_count, page_slice
+from dashboard.app.widgets import popover, show
+from dashboard.components.gallery import NOTES, SIZES, gallery
+from dashboard.explore.detail import open_detail
+from dashboard.explore.empty import nothing_matches
+from dashboard.explore.facts import LINES, tile
+from dashboard.explore.query import Asked
+from dashboard.explore.selected import selected_images
+from engine.data.properties import PROPERTIES
+from engine.data.view import View
+
+PAGE = 60
+KEY = "explore"
+_MIXED = "mixed"
+_ORDERS = {_MIXED: "Mixed order", "path": "Path, A to Z", "path-": "Path, Z to A"} | {
+    f"{name}{sign}": f"{of.label.capitalize()}, {first} first"
+    for name, of in PROPERTIES.items()
+    for sign, first in (("", "low"), ("-", "high"))
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of the gallery, as `View.page` takes it."""
+
+    by: str = "id"
+    descending: bool = False
+
+
+@page_part("page", "order", "size", "captions", "nearest_of")
+def browser(asked: Asked) -> None:
+    """The gallery with its controls. A fragment: turning a page draws nothing else anew."""
+    data, wanted = asked.data, asked.within
+    view = data.catalog.view(wanted)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="gallery-controls"):
+        order, lines, size = _order(), _lines(), url_state.choose(
+            st.segmented_control, "Size", list(SIZES), "size", "M", label_visibility="collapsed"
+        )  # fmt: skip
+        selected_images(data, wanted, order.by, order.descending, KEY)
+    number = _turner(len(view), f"{data.name}-{wanted.to_text()}-{order.by}-{order.descending}")
+    if not len(view):
+        nothing_matches(asked)
+        return
+    ids = page_ids(view, number, order)
+    rows = data.catalog.rows(ids)
+    first = page_slice(number, len(view), PAGE).start + 1
+    picked = gallery(
+        [tile(data, rows[image], asked.colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
+        of=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
+    )  # fmt: skip
+    if picked.opened is not None:
+        open_detail(data, wanted, order.by, order.descending, picked.opened, asked.colours)
+
+
+def page_ids(view: View, number: int, order: Order) -> list[int]:
+    """The images on a page, in their order."""
+    place = page_slice(number, len(view), PAGE)
+    ids = view.page(number, PAGE, order.by, order.descending).tolist()
+    if place.stop > place.start + PAGE:  # the last page takes the few that are left over
+        ids += view.page(number + 1, PAGE, order.by, order.descending).tolist()
+    return ids
+
+
+def _turner(n: int, of: str) -> int:
+    """The page, and which of the images are on it."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="turner"):
+        pages = page_count(n, PAGE)
+        number = url_state.turn(pages, of)
+        if pages > 1:
+            place = page_slice(number, n, PAGE)
+            st.caption(f"{place.start + 1:,} to {place.stop:,} of {n:,}", width="content")
+    return number
+
+
+def _order() -> Order:
+    chosen = url_state.choose(
+        st.selectbox, "Sort by", list(_ORDERS), "order", _MIXED, format_func=_ORDERS.__getitem__, width=230,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return Order("id" if chosen == _MIXED else chosen.removesuffix("-"), chosen.endswith("-"))
+
+
+def _lines() -> tuple[str, ...]:
+    """What stands under each picture beside its class, kept in the URL."""
+    wanted = [name for name in (url_state.recall("captions") or "file").split("-") if name in LINES][:NOTES]
+    key = "caption-lines"
+
+    def changed() -> None:
+        chosen = st.session_state[key][-NOTES:]
+        url_state.remember("captions", "-".join(chosen) or "none")
+
+    panel = popover("Captions", "captions-panel", icon=":material/label:")
+    if panel.open:
+        with panel:
+            show(key, wanted)
+            st.pills(
+                f"Under each picture, up to {NOTES}", list(LINES), selection_mode="multi", key=key, format_func=LINES.__getitem__,
+                on_change=changed,
+            )  # fmt: skip
+    return tuple(wanted)

@@ -1,0 +1,169 @@
+"""Where an answer is wrong: the right class, kept for retraining. A label of the dataset itself is changed only after a question."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.app import formatting, url_state
+from dashboard.predict.answer import Said
+from engine.core.errors import UserError
+from engine.data.datasets import Dataset, dataset
+from engine.data.labels import edits, undo
+from engine.data.labels.edits import Choice, Decision
+from engine.inference import corrections
+from engine.inference.corrections import OfDataset
+from engine.runs.run import Run
+
+
+@dataclass(frozen=True)
+class _Question:
+    """Whether an image of the dataset, in `split` under the class `before`, is to be labelled `after`; `seen`: of the label log."""
+
+    image: int
+    path: str
+    split: str
+    before: str
+    after: str
+    seen: int
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What was changed: the entries of the label log."""
+
+    question: _Question
+    uids: frozenset[str]
+
+
+def right_class(said: Said, run: Run, key: str) -> None:
+    """The list of classes, and what came of a choice."""
+    try:
+        data = dataset(run.config.dataset)
+    except UserError:
+        return
+    known = _known(data, said)
+    st.markdown("Wrong? Say what it is")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = list(data.classes)
+        start = known or said.picture.class_name
+        name = st.selectbox(
+            "Right class", names, names.index(start) if start in names else None, key=f"right-{key}", label_visibility="collapsed",
+            placeholder="The right class", width=220,
+        )  # fmt: skip
+        st.button(
+            "Keep it", icon=":material/add_task:", key=f"tell-{key}", disabled=name is None or name == known,
+            on_click=_tell, args=(data, said, name, key),
+        )  # fmt: skip
+    if reason := st.session_state.pop(f"untold-{key}", None):
+        st.warning(formatting.literal(reason), icon=":material/info:")
+    state = st.session_state.get(_state(key))
+    if isinstance(state, _Question):
+        _ask(data, state, key)
+    elif isinstance(state, _Change):
+        _changed(data, state, key)
+    elif isinstance(state, str):
+        st.caption(f":material/check: {state}")
+    elif known:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(
+                f":material/check: Kept as {formatting.literal(known)}. The list of all corrections is at the end of the page.",
+                width="content",
+            )
+            st.button(
+                "Undo", key=f"untell-{key}", icon=":material/undo:", type="tertiary", on_click=_untell, args=(data, said, key),
+                help="Take this correction out of the collection.",
+            )  # fmt: skip
+
+
+def _known(data: Dataset, said: Said) -> str:
+    """The class that the picture was told before; "" where it was not."""
+    content = said.picture.content
+    return next((one.class_name for one in corrections.told(data) if content and one.content == content), "")
+
+
+def _state(key: str) -> str:
+    return f"right-class-{key}"
+
+
+def _tell(data: Dataset, said: Said, name: str, key: str) -> None:
+    """Keep the picture under its right class; about an image of the dataset itself, ask first."""
+    st.session_state.pop(_state(key), None)
+    try:
+        corrections.tell(data, said.picture.file, name)
+    except OfDataset as own:
+        if own.class_name == name:
+            st.session_state[_state(key)] = (
+                f"This is an image of the dataset itself, and {formatting.literal(name)} is its label already."
+            )
+            return
+        seen = len(edits.log(data).entries)
+        st.session_state[_state(key)] = _Question(own.image_id, own.path, own.split, own.class_name, name, seen)
+    except UserError as error:
+        st.session_state[f"untold-{key}"] = str(error)
+
+
+def _untell(data: Dataset, said: Said, key: str) -> None:
+    """Take the correction back, wherever it was made."""
+    try:
+        corrections.remove(data, said.picture.content)
+    except UserError as error:
+        st.session_state[f"untold-{key}"] = str(error)
+    st.session_state[f"right-{key}"] = None  # a key that is only forgotten leaves the old choice in the browser
+
+
+def _ask(data: Dataset, question: _Question, key: str) -> None:
+    path, before, after = (
+        formatting.literal(formatting.plain(text)) for text in (question.path, question.before, question.after)
+    )
+    kind = f"{question.split} image" if question.split else "image"
+    honest = f" {formatting.TEST_LABELS}" if question.split == "test" else ""
+    st.warning(
+        f"This picture is a {kind} of the dataset {formatting.literal(data.name)}: {path}, labelled {before}. Its label would be changed "
+        f"there.{honest}",
+        icon=":material/balance:",
+    )
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            f"Change its label to {after}",
+            key=f"change-{key}",
+            icon=":material/edit:",
+            on_click=_change,
+            args=(data, question, key),
+        )
+        st.button(f"Leave it {before}", key=f"leave-{key}", type="tertiary", on_click=_forget, args=(key,))
+
+
+def _change(data: Dataset, question: _Question, key: str) -> None:
+    decision = Decision(question.image, "relabel", question.after)
+    try:
+        entries = edits.decide(data, Choice([decision], why="told on the Predict page", seen=question.seen))
+    except UserError as error:
+        st.session_state[f"untold-{key}"] = str(error)
+        _forget(key)
+    else:
+        st.session_state[_state(key)] = _Change(question, frozenset(entry.uid for entry in entries))
+
+
+def _changed(data: Dataset, change: _Change, key: str) -> None:
+    question = change.question
+    name, after = (formatting.literal(formatting.plain(text)) for text in (question.path.rpartition("/")[2], question.after))
+    st.caption(f":material/check: The label of {name} in {formatting.literal(data.name)} is {after} now.")
+    with st.container(horizontal=True, gap="small"):
+        st.button("Undo", key=f"undo-{key}", icon=":material/undo:", on_click=_undo, args=(data, change, key))
+        if st.button("See it on Clean", key=f"clean-{key}", icon=":material/cleaning_services:", type="tertiary"):
+            url_state.set_choice("clean", "decided")
+            st.switch_page("../pages/clean.py")
+
+
+def _undo(data: Dataset, change: _Change, key: str) -> None:
+    before = formatting.literal(formatting.plain(change.question.before))
+    try:
+        undone = undo.take_back(data, change.uids, "taken back on the Predict page")
+    except UserError as error:
+        st.session_state[f"untold-{key}"] = str(error)
+        return
+    st.session_state[_state(key)] = f"Its label is {before} again." if undone else "It was undone already."
+
+
+def _forget(key: str) -> None:
+    st.session_state.pop(_state(key), None)

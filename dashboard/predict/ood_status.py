@@ -1,0 +1,58 @@
+"""What tells the unknown, while it is being prepared for a run."""
+
+import streamlit as st
+
+from dashboard.app import formatting
+from dashboard.app.error_page import attempt
+from dashboard.predict.detail import detail_is_open
+from engine.core.errors import UserError
+from engine.inference import ood
+from engine.runs.run import Run
+
+_POLL = 1.0  # seconds
+_UNAVAILABLE = "Whether a picture is one of these scenes at all cannot be told"
+
+
+def prepared(run: Run) -> bool:
+    """Whether there is nothing to wait for: it is there, or it cannot be had. Otherwise a process is at it from now on."""
+    if ood.load(run) is not None:
+        return True
+    state = ood.job(run).work().state
+    if state in ("none", "done"):  # done for an earlier checkpoint, or its files are gone
+        try:
+            ood.job(run).start()
+        except UserError as error:
+            st.caption(formatting.literal(f"{_UNAVAILABLE}: {error}"))
+            return True
+    return state in ("failed", "stopped")
+
+
+def preparing(run: Run) -> None:
+    """How far it is; draws the page anew when it is there."""
+
+    @st.fragment(run_every=_POLL)
+    def state() -> None:
+        now = ood.job(run).work()
+        if now.state != "working":
+            if not detail_is_open():  # drawing the page anew would close it
+                st.rerun()
+            return
+        count = f", {now.done:,} of {now.total:,}" if now.total > 1 else ""
+        st.caption(
+            f":material/hourglass_top: What lies outside of {formatting.literal(run.id)}'s scenes is being measured, once ({now.phase}{count}). "
+            "The answers are here already."
+        )
+
+    state()
+
+
+def unprepared(run: Run) -> None:
+    """Why it cannot be had, where that is so."""
+    now, measured = ood.job(run).work(), ood.load(run)
+    if measured is not None and measured.reason:
+        st.caption(f":material/info: {formatting.literal(run.id)}: {formatting.literal(measured.reason)}")
+    if now.state in ("failed", "stopped") and measured is None:
+        left, right = st.columns([6, 1], vertical_alignment="center")
+        left.caption(formatting.literal(f"{_UNAVAILABLE}: {now.message} {now.hint}"))
+        if right.button("Try again", key="novelty-again"):
+            attempt(ood.job(run).start)

@@ -1,0 +1,153 @@
+"""Two runs side by side: whether they differ, in which classes, and the images that one mends and the other breaks."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting, url_state
+from dashboard.charts.dot_plot import interval_dots
+from dashboard.charts.palette import ACCENT, BAD, NEUTRAL, class_colours
+from dashboard.charts.scores import CONFIG
+from dashboard.components.scored import SPLITS, Scored
+from dashboard.components.scored_gallery import pictures
+from engine.core.errors import UserError
+from engine.core.number_text import signed_estimate
+from engine.data.drift import ALPHA
+from engine.evaluation.comparison import BROKEN, DIFFERENT, FIXED, SAME, Comparison, Difference, verdict
+from engine.runs import score_text
+from engine.runs.data_changes import change_between
+from engine.runs.run import Run
+
+_AGAINST = "against"
+_SCORES = {"recall": "recall", "f1": "F1"}
+_MOST_CLASSES = 30
+
+
+def compare_with(run: Run, others: Sequence[Run]) -> None:
+    """Offer another run to compare this one with, kept in the URL; the comparison, once it is chosen."""
+    known = {"": "no other run"} | {
+        other.id: formatting.run_label(other) for other in others if other.id != run.id and _splits(other)
+    }
+    if len(known) < 2 or not _splits(run):
+        return
+    chosen = url_state.choose(st.selectbox, "Compare with", list(known), _AGAINST, "", format_func=known.get, width=420)
+    if chosen:
+        two_runs(next(other for other in others if other.id == chosen), run)
+
+
+def compare_two_of(selected: Sequence[Run], current: Run) -> None:
+    """Choose A and B of several runs, then compare them. B is the run that the page talks about, where it is among them."""
+    usable = sorted((run for run in selected if _splits(run)), key=lambda run: run.created)
+    if len(usable) < 2:
+        st.info("Two runs that have been scored can be compared image by image.", icon=":material/compare_arrows:")
+        return
+    ids = {run.id: run for run in usable}
+    second = current.id if current.id in ids and current.id != usable[0].id else usable[-1].id
+    if len(usable) == 2:
+        a, b = usable
+    else:
+        labels = {run.id: formatting.run_label(run) for run in usable}
+        left, right = st.columns(2)
+        a = ids[url_state.choose(left.selectbox, "A: compare with", list(ids), _AGAINST, usable[0].id, format_func=labels.get)]
+        rest = [run_id for run_id in ids if run_id != a.id]
+        b = ids[url_state.choose(right.selectbox, "B", rest, "compare_b", second, format_func=labels.get)]
+    url_state.remember(_AGAINST, a.id)
+    two_runs(a, b)
+
+
+def two_runs(a: Run, b: Run) -> None:
+    """The verdict first, then the differences by class, then the images."""
+    common = [split for split in _splits(b) if split in _splits(a)]
+    if not common:
+        st.info(
+            "The two runs have not been scored on the same split: only their scores can be compared.",
+            icon=":material/call_split:",
+        )
+        return
+    split = common[0]
+    try:
+        found, difference = cache.compared(a, b, split)
+    except UserError as error:
+        st.error(f"{formatting.literal(error.message)} {formatting.literal(error.hint)}", icon=":material/error:")
+        return
+    names = (formatting.plain(a.title), formatting.plain(b.title)) if a.title != b.title else (a.id, b.id)
+    st.markdown(f"**{formatting.literal(verdict(found, difference, names))}**")
+    for note in _limits(a, b, found):
+        st.caption(f":material/info: {formatting.literal(formatting.plain(note))}")
+    if difference is None:
+        return
+    _scores(difference, names, split, len(found))
+    _by_class(found, difference, names)
+    _images(found, Scored(b, split, cache.scores(b, split), cache.predictions(b, split), class_colours(b.classes)), names)
+
+
+def _splits(run: Run) -> list[str]:
+    return [split for split in SPLITS if run.has_predictions(split)]
+
+
+def _limits(a: Run, b: Run, found: Comparison) -> list[str]:
+    """What the comparison cannot know."""
+    change = change_between(a, b)
+    return [*found.notes, change] if change else list(found.notes)
+
+
+def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) -> None:
+    over = score_text.over_classes(difference.to_dict())
+    rows = [
+        {
+            f"{split}, {n:,} images": said, names[0]: f"{difference.a[key]:.3f}", names[1]: f"{difference.b[key]:.3f}",
+            "difference": signed_estimate(of.value, of.low, of.high),
+        }
+        for key, said, of in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", f"macro F1{over}", difference.macro_f1))
+    ]  # fmt: skip
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+    st.caption(
+        "95% intervals of the difference, paired: both runs on the same resampled images. The verdict's p is McNemar's exact test. Neither knows "
+        "how much another seed would change."
+    )
+
+
+def _by_class(found: Comparison, difference: Difference, names: tuple[str, str]) -> None:
+    score = url_state.choose(st.segmented_control, "By class", list(_SCORES), "compare_by", format_func=_SCORES.__getitem__)
+    table = difference.by_class[difference.by_class[score].notna()]
+    largest = table.reindex(table[score].abs().sort_values(ascending=False, kind="stable").index).head(_MOST_CLASSES)
+    rows = pd.DataFrame({
+        "name": largest["class"].map(formatting.plain), "value": largest[score], "low": largest[f"{score}_low"], "high": largest[f"{score}_high"],
+        "text": [f"fixed {fixed:,}, broken {broken:,}" for fixed, broken in zip(largest[FIXED], largest[BROKEN], strict=True)],
+        "more": [
+            f"{before:.3f} to {after:.3f}, {n:,} images"
+            for before, after, n in zip(largest[f"{score}_a"], largest[f"{score}_b"], largest["n"], strict=True)
+        ],
+        "colour": [
+            NEUTRAL if p >= ALPHA else ACCENT if value > 0 else BAD for p, value in zip(largest["p_holm"], largest[score], strict=True)
+        ],
+    })  # fmt: skip
+    st.plotly_chart(interval_dots(rows, difference=True, longest=18), config=CONFIG, key="compare-classes")
+    missing = len(difference.by_class) - len(table)
+    left_out = f" {missing:,} {'class has' if missing == 1 else 'classes have'} no image in common." if missing else ""
+    st.caption(
+        f"{_SCORES[score].capitalize()} of {formatting.literal(names[1])} minus that of "
+        f"{formatting.literal(names[0])}, each with its own 95% interval. "
+        f"In colour: the class differs beyond chance (McNemar's exact test, Holm's correction over the classes).{left_out}"
+    )
+
+
+def _images(found: Comparison, scored: Scored, names: tuple[str, str]) -> None:
+    labels = {FIXED: "fixed", BROKEN: "broken", DIFFERENT: "both wrong, differently", SAME: "both wrong, alike"}
+    fate = url_state.choose(
+        st.segmented_control, "Images", list(labels), "fate", format_func=lambda one: f"{labels[one]}: {found.counts[one]:,}"
+    )
+    rows = found.of(fate).sort_values("confidence_b" if fate != FIXED else "confidence_a", ascending=False, kind="stable")
+    answers = {
+        int(row.image_id_b): [
+            f"{names[0]}: {row.answer_a}, {row.confidence_a:.0%}",
+            f"{names[1]}: {row.answer_b}, {row.confidence_b:.0%}",
+        ]
+        for row in rows.itertuples()
+    }
+    pictures(
+        scored, scored.predictions.iloc[rows["row_b"]], "compared", of=f"{names}-{fate}", empty="No image is among these.",
+        notes=lambda row: answers[row.image_id],
+    )  # fmt: skip

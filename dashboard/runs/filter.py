@@ -1,0 +1,93 @@
+"""Which runs the table on Runs shows: a search and a few choices, kept in the address."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from dashboard.app import url_state
+from dashboard.app.widgets import popover
+from dashboard.components.page_header import Context
+from engine.data.filters import escape, unescape
+from engine.runs.run import ACTIVE, Run
+
+_SEARCH = "find"
+_STATES = {"finished": ("finished",), "running or waiting": ACTIVE, "ended early": ("stopped", "failed", "interrupted")}
+
+
+def filtered_runs(context: Context) -> list[Run]:
+    """The dataset's runs that the filters above the table leave, newest first."""
+    models = sorted({run.config.model for run in context.runs})
+    tags = sorted({tag for run in context.runs for tag in run.about.tags})
+    states, chosen_models, chosen_tags = _recall("state", list(_STATES)), _recall("model", models), _recall("tag", tags)
+    number = sum(map(bool, (states, chosen_models, chosen_tags)))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = _search()
+        # What is in it is drawn while it is open alone: a widget of a closed panel would bring back its old value.
+        panel = popover(f"Filter ({number})" if number else "Filter", "runs-filter", icon=":material/filter_alt:")
+    if panel.open:
+        with panel:
+            _pick(st.pills, "State", "state", list(_STATES), states, selection_mode="multi")
+            _pick(st.multiselect, "Model", "model", models, chosen_models, placeholder="any")
+            hint = "any" if tags else "no run has tags"
+            _pick(st.multiselect, "Tag", "tag", tags, chosen_tags, placeholder=hint, disabled=not tags)
+    allowed = {name for group in states for name in _STATES[group]}
+    return [
+        run
+        for run in context.runs
+        if (not states or run.status.state in allowed)
+        and (not chosen_models or run.config.model in chosen_models)
+        and set(chosen_tags) <= set(run.about.tags)
+        and _matches(run, text)
+    ]
+
+
+def _search() -> str:
+    key = f"runs-text-{url_state.adopted()}" if url_state.adopted() else "runs-text"
+    text = st.text_input(
+        "Search", url_state.recall(_SEARCH) or "", key=key, placeholder="id, name, note, epochs=8", icon=":material/search:",
+        type="search", live=True, label_visibility="collapsed",
+    )  # fmt: skip
+    if text.strip():
+        url_state.remember(_SEARCH, text)
+    else:
+        url_state.forget(_SEARCH)
+    return text
+
+
+def _pick(
+    widget: Callable[..., object], label: str, name: str, options: Sequence[str], chosen: Sequence[str], **settings: object
+) -> None:
+    key = f"runs-{name}"
+
+    def changed() -> None:
+        _store(name, st.session_state[key])
+
+    st.session_state[key] = list(chosen)
+    widget(label, options, key=key, on_change=changed, **settings)
+
+
+def _recall(name: str, known: Sequence[str]) -> list[str]:
+    """What the address holds of these; anything else gives way."""
+    try:
+        wanted = [unescape(part) for part in (url_state.recall(f"run_{name}") or "").split("-") if part]
+    except (ValueError, UnicodeError):
+        wanted = []
+    chosen = [one for one in wanted if one in known]
+    _store(name, chosen)
+    return chosen
+
+
+def _store(name: str, chosen: Sequence[str]) -> None:
+    if chosen:
+        url_state.remember(f"run_{name}", "-".join(map(escape, chosen)))
+    else:
+        url_state.forget(f"run_{name}")
+
+
+def _matches(run: Run, text: str) -> bool:
+    """Whether every word of the search is in what is said of the run, or in an option (`epochs=8`)."""
+    if not text.strip():
+        return True
+    options = " ".join(f"{name}={value}" for name, value in run.config.to_dict().items())
+    said = f"{run.id} {run.about.name} {run.about.note} {' '.join(run.about.tags)} {options}".lower()
+    return all(word in said for word in text.lower().split())

@@ -1,0 +1,211 @@
+"""The pieces of the Runs page."""
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting, url_state
+from dashboard.charts import training_curves
+from dashboard.charts.scores import CONFIG
+from dashboard.components.report_export import report_button
+from dashboard.components.run_actions import delete, more_buttons, more_panels, state_row
+from dashboard.components.run_configuration import configuration_frame
+from engine.core.files import read_json
+from engine.evaluation import best_run
+from engine.evaluation.best_run import Ranking
+from engine.runs import score_text, trash
+from engine.runs.config import fields
+from engine.runs.inactive_fields import idle_fields
+from engine.runs.run import Run
+
+_TABLE = "runs-table"
+_POLL = 1.0  # seconds
+
+
+def table_of_runs(found: Sequence[Run], ranking: Ranking) -> list[Run]:
+    """A row a run, the scores first; what is selected. One that is clicked becomes the run that the page talks about."""
+
+    # A selection is row numbers: over other runs it begins anew, or "delete" would mean others than were ticked.
+    key = f"{_TABLE}-{zlib.crc32(' '.join(run.id for run in found).encode()):08x}"
+
+    def choose() -> None:
+        rows = st.session_state[key].selection.rows
+        if len(rows) == 1 and rows[0] < len(found):
+            url_state.set_choice("run", found[rows[0]].id)
+
+    if not found:
+        st.info("No run matches.", icon=":material/filter_alt_off:")
+        return []
+    # Between the filters and the table: the table's own toolbar opens above it, and would lie over their buttons.
+    st.caption(_table_caption(found, ranking))
+    rows = pd.DataFrame([_row(run, ranking) for run in found])
+    event = st.dataframe(
+        rows.drop(columns=[name for name in ("name", "tags") if not rows[name].str.len().any()]),
+        hide_index=True,
+        width="stretch",
+        height=min(35 * (len(found) + 1) + 3, 423),
+        on_select=choose,
+        selection_mode="multi-row",
+        key=key,
+        placeholder="",
+        column_config=_columns(),
+    )
+    return [found[row] for row in event.selection.rows if row < len(found)]
+
+
+def _table_caption(found: Sequence[Run], ranking: Ranking) -> str:
+    count = f"{len(found):,} {'run' if len(found) == 1 else 'runs'}. A click on a heading sorts; the boxes on the left select several."
+    return " ".join(filter(None, [count, formatting.literal(best_run.sentence(ranking))]))
+
+
+def _columns() -> dict[str, object]:
+    zone = formatting.viewer_zone()
+    return {
+        "run": st.column_config.TextColumn(pinned=True, width=96),
+        "best": st.column_config.TextColumn("★", width=34, help="★ the best by validation; ☆ not distinguishable from it by a paired test"),
+        "test macro F1": st.column_config.NumberColumn("test F1", format="%.3f", width=66, help="macro F1, scored once per run"),
+        "95% interval": st.column_config.TextColumn("95%", width=104, help="interval of the macro F1 on test"),
+        "validation macro F1": st.column_config.NumberColumn(
+            "valid. F1", format="%.3f", width=76, help="macro F1 on validation: runs are chosen by this"
+        ),
+        "test accuracy": st.column_config.NumberColumn("accuracy", format="%.3f", width=80, help="on test"),
+        "test images": st.column_config.NumberColumn(format="localized"),
+        "name": st.column_config.TextColumn(width=150),
+        "tags": st.column_config.ListColumn(width=150),
+        "started": st.column_config.DatetimeColumn(
+            f"started ({formatting.zone_name(zone)})", format="D MMM YYYY, HH:mm", timezone=zone, width=190,
+            help=f"In the time zone of your browser, {zone}",
+        ),
+    }  # fmt: skip
+
+
+def compare_runs(selected: Sequence[Run]) -> None:
+    """Several runs: their learning curves in one chart, and what their configurations differ in."""
+    drawn = list(selected)[: training_curves.MOST_RUNS]
+    if len(selected) > len(drawn):
+        st.caption(f"The chart shows the first {len(drawn)}.")
+    called = Counter(run.title for run in drawn)
+    stories = {run.title if called[run.title] == 1 else run.id: cache.history(run) for run in drawn}
+    learnt = {name: story.epochs for name, story in stories.items() if len(story.epochs)}
+    linear = {
+        name: float(story.candidates.loc[story.candidates["validation_loss"].idxmin(), "validation_macro_f1"])
+        for name, story in stories.items()
+        if len(story.candidates)
+    }
+    if learnt:  # runs without epochs alone would be two flat lines
+        st.plotly_chart(training_curves.overlay(learnt, linear), config=CONFIG, key="overlay")
+    st.markdown("What differs")
+    table = differences(selected)
+    if len(table):
+        st.dataframe(table, hide_index=True, width="stretch")
+    else:
+        st.caption("Their configurations are the same.")
+    if all(not run.status.active for run in selected) and st.button(
+        f"Delete {len(selected)} runs", icon=":material/delete:", help=f"Into the trash, for {trash.DAYS:g} days."
+    ):
+        delete(list(selected))
+
+
+def differences(selected: Sequence[Run]) -> pd.DataFrame:
+    """A row a field in which the configurations differ: the field, and a column a run. Empty where they are the same.
+
+    A field that does nothing in a run (see `engine.runs.inactive_fields`) is blank there.
+    """
+    configs = {run.id: run.config.to_dict() for run in selected}
+    said = {
+        run_id: {name: "" if name in idle_fields(values) else str(value) for name, value in values.items()}
+        for run_id, values in configs.items()
+    }
+    rows = [
+        {"field": name} | {run_id: values[name] for run_id, values in said.items()}
+        for name in fields()
+        if len({values[name] for values in said.values()}) > 1
+    ]
+    return pd.DataFrame(rows)
+
+
+def run_actions(run: Run) -> None:
+    _live_state(run)
+    with st.container(horizontal=True):
+        if "test" in run.results and st.button("Evaluate", icon=":material/target:", type="primary"):
+            st.switch_page("../pages/evaluate.py")
+        if "test" in run.results and run.has_predictions("test"):
+            report_button(run, "test", key=f"report-{run.id}")
+        if st.button("Watch", icon=":material/model_training:"):
+            url_state.set_choice("show", "run")
+            st.switch_page("../pages/train.py")
+        more_buttons(run)
+    more_panels(run)
+
+
+def _live_state(run: Run) -> None:
+    """Looked at again while the run is active: what was asked for here is seen to happen here."""
+    drawn = run.status
+
+    @st.fragment(run_every=_POLL if drawn.active else None)
+    def state() -> None:
+        if run.status.state != drawn.state:
+            st.rerun()
+        state_row(run)
+
+    state()
+
+
+def configuration_of(run: Run) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(f"Configuration, from the preset **{formatting.literal(run.config.preset)}**")
+        configuration_frame(run)
+    right.markdown("Environment")
+    right.json(read_json(run.path / "environment.json", {}), expanded=1)
+
+
+def trash_panel() -> None:
+    """What was deleted and can come back; nothing where the trash is empty."""
+    held = trash.deleted()
+    if not held:
+        return
+    with st.expander(f"Trash: {len(held)} {'run' if len(held) == 1 else 'runs'}", icon=":material/delete:", key="trash"):
+        st.caption(f"Deleted runs stay for {trash.DAYS:g} days, then the next deletion removes them for good.")
+        left, right = st.columns([3, 2], vertical_alignment="bottom")
+        chosen = left.multiselect(
+            "Restore", [entry.id for entry in held], key="trash-restore", placeholder="choose runs",
+            format_func=lambda run_id: f"{run_id}, deleted {formatting.ago(next(e.when for e in held if e.id == run_id))}",
+        )  # fmt: skip
+        with right.container(horizontal=True):
+            if st.button("Restore", icon=":material/undo:", disabled=not chosen, key="restore"):
+                for run_id in chosen:
+                    url_state.set_choice("run", trash.restore(run_id).id)
+                st.rerun()
+            with st.popover("Empty the trash"):
+                st.markdown(f"**{len(held)}** {'run' if len(held) == 1 else 'runs'} would be removed for good.")
+                if st.button("Remove for good", type="primary", key="empty-trash"):
+                    trash.empty()
+                    st.rerun()
+
+
+def _row(run: Run, ranking: Ranking) -> dict:
+    results, config, about, status = run.results, run.config, run.about, run.status
+    test, validation = results.get("test"), results.get("validation")
+    return {
+        "run": run.id,
+        "best": {"best": "★", "tied": "☆"}.get(ranking.mark(run), ""),
+        "test macro F1": test["macro_f1"]["value"] if test else None,
+        "95% interval": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}{score_text.over_classes(test)}"
+        if test
+        else "",
+        "validation macro F1": validation["macro_f1"]["value"] if validation else None,
+        "test accuracy": test["accuracy"]["value"] if test else None,
+        "test images": test["n"] if test else None,
+        "state": status.word,
+        "name": about.name,
+        "model": config.model,
+        "method": config.method,
+        "preset": config.preset,
+        "tags": list(about.tags),
+        "started": pd.Timestamp(run.created, unit="s", tz="UTC"),
+    }

@@ -1,0 +1,141 @@
+"""A run while it runs, and what it looks like when it is over: read from its files alone."""
+
+import numpy as np
+import pandas as pd
+import psutil
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting
+from dashboard.charts import training_curves
+from dashboard.charts.palette import class_colours
+from dashboard.components.live_chart import live_chart
+from dashboard.components.run_actions import state_row
+from dashboard.components.run_configuration import configuration_line
+from dashboard.train.phases import progress_bars, time_spent
+from engine.core.errors import UserError
+from engine.evaluation.metrics import confused_pairs
+from engine.runs import diagnostics
+from engine.runs.diagnostics import Told
+from engine.runs.history import History, thin
+from engine.runs.run import Run, Status
+
+_POLL, _POLL_CHARTS = 1.0, 2.0  # seconds
+_NOTE_ICONS = {"info": ":material/info:", "advice": ":material/lightbulb:", "warning": ":material/warning:"}
+
+
+def run_panel(run: Run) -> None:
+    """State, progress, notes, curves and log of a run; polls while it is active, and draws the page anew when its state changes.
+
+    Two fragments: what changes each second is quick to draw, and the charts are left alone by it.
+    """
+    drawn = run.status
+
+    @st.fragment(run_every=_POLL if drawn.active else None)
+    def head() -> None:
+        status = run.status
+        if status.state != drawn.state or not run.path.is_dir():
+            # The rest of the page names the state as well: header, buttons, other runs.
+            st.rerun()
+        story = cache.history(run)
+        state_row(run)
+        _progress(status, story)
+        configuration_line(run)
+        if status.state == "finished":
+            st.markdown(_lesson(run, story))
+        for note in diagnostics.notes(Told(story, run.config, run.classes, status.state, psutil.virtual_memory().total)):
+            st.markdown(f"{_NOTE_ICONS[note.level]} {formatting.literal(note.seen)} {formatting.literal(note.way)}".strip())
+
+    @st.fragment(run_every=_POLL_CHARTS if drawn.active else None)
+    def charts() -> None:
+        story = cache.history(run)
+        _curves(run, drawn, story)
+        _log(run, story)
+
+    head()
+    charts()
+
+
+def _waits(status: Status) -> bool:
+    """Whether other runs are before it in the queue: it has no progress to show."""
+    return status.state == "queued" and status.detail not in ("", "starting")
+
+
+def _progress(status: Status, story: History) -> None:
+    if status.active and not _waits(status):
+        progress_bars(status, story.states)
+    elif said := time_spent(story.states):
+        st.caption(said)
+
+
+def _lesson(run: Run, story: History) -> str:
+    results = run.results
+    try:
+        scored = cache.scores(run, "test" if "test" in results else "validation")
+        pairs = confused_pairs(np.array(scored["confusion"]), run.classes)
+    except UserError:
+        pairs = pd.DataFrame()
+    return formatting.literal(diagnostics.lesson(results, story, pairs))
+
+
+def _curves(run: Run, status: Status, story: History) -> None:
+    """The charts' places are kept while a run has nothing to draw yet, so that nothing jumps when it has."""
+    if story.empty and (not status.active or _waits(status)):
+        return
+    if run.config.method == "linear":
+        live_chart(
+            training_curves.candidates(story.candidates), f"candidates-{run.id}", "Validation loss by regularisation strength"
+        )
+        st.caption("The linear head at each strength of regularisation; the one with the lowest validation loss is chosen.")
+        return
+    # A run that was paused or that failed has its plan still; only what is finished is over.
+    planned = run.config.epochs if status.state != "finished" else None
+    left, right = st.columns(2, gap="medium")
+    for column, metric in ((left, "loss"), (right, "macro_f1")):
+        with column:
+            figure = training_curves.epoch_curves(story.epochs, metric, story.best_epoch, planned)
+            live_chart(figure, f"{metric}-{run.id}", f"{metric.replace('_', ' ')} by epoch, train and validation")
+    recalls = story.recalls(run.classes)
+    with st.container(key=f"recalls-place-{run.id}"):
+        if len(recalls) or (status.active and not len(story.epochs)):
+            st.markdown("Validation recall by class")
+            figure = training_curves.class_recalls(recalls, class_colours(run.classes), planned)
+            live_chart(figure, f"recalls-{run.id}", "Validation recall of each class by epoch")
+    _steps(run, story)
+
+
+def _steps(run: Run, story: History) -> None:
+    if not len(story.steps):
+        return
+    st.markdown(_figures(story))
+    charts = {"loss": "batch loss", "learning_rate": "learning rate", "rate": "images/s"}
+    for column, (field, name) in zip(st.columns(len(charts), gap="medium"), charts.items(), strict=True):
+        with column:
+            figure = training_curves.step_curve(thin(story.steps, field), name, from_zero=field != "loss")
+            live_chart(figure, f"step-{field}-{run.id}", f"{name} by step")
+
+
+def _figures(story: History) -> str:
+    """Where the training is, in numbers."""
+    last, memory, waiting = story.steps.iloc[-1], story.latest("memory"), story.latest("waiting")
+    said = [
+        f"Step **{int(last['step']):,}**",
+        f"**{story.steps['rate'].tail(20).median():.1f}** images/s",
+        f"batch loss **{last['loss']:,.3f}**",
+        f"learning rate **{last['learning_rate']:.2g}**",
+    ]
+    if memory is not None:
+        said.append(f"memory **{memory / 1e9:.1f}** of {psutil.virtual_memory().total / 1e9:.0f} GB")
+    if waiting is not None:
+        said.append(f"**{waiting:.0%}** of the time waiting for images, the rest computing")
+    return ", ".join(said)
+
+
+def _log(run: Run, story: History) -> None:
+    """The messages of the run, then what the process printed; it prints each message as well, which is shown once."""
+    tail = run.log_tail(30)
+    printed = set(tail.splitlines())
+    lines = [text for text in story.messages["text"].astype(str) if text not in printed] if len(story.messages) else []
+    said = "\n".join([*lines, *([""] if lines else []), "train.log:", tail]).strip()
+    with st.expander("Log", icon=":material/notes:", key=f"log-{run.id}"):
+        st.code(said if tail or lines else "Nothing yet.", language=None, wrap_lines=True)

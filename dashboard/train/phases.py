@@ -1,0 +1,55 @@
+"""How far a run is: a bar for each phase while it runs, a line once it is over."""
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.app import formatting
+from engine.runs.run import Status
+
+PHASES = {"preparing": "Prepare", "training": "Train", "evaluating": "Evaluate"}
+_DONE = {"preparing": "Prepared", "training": "trained", "evaluating": "evaluated"}
+
+
+def progress_bars(status: Status, states: pd.DataFrame) -> None:
+    """One bar per phase, each with what it does and how long it takes; states: `engine.runs.history.History.states`."""
+    spent = durations(latest_stretch(states))
+    order = list(PHASES)
+    now = order.index(status.state) if status.state in order else -1
+    for place, (column, phase) in enumerate(zip(st.columns(len(order), gap="medium"), order, strict=True)):
+        if place < now:
+            column.progress(1.0, text=f"{PHASES[phase]}: done in {formatting.duration(spent.get(phase))}")
+        elif place > now:
+            column.progress(0.0, text=f"{PHASES[phase]}: to come")
+        else:
+            share = min(max(status.progress, 0.0), 1.0)
+            left = f"{formatting.duration(status.eta)} left" if status.eta else "working out the time left"
+            column.progress(share, text=f"{PHASES[phase]}: {formatting.literal(status.detail)}, {left}")
+
+
+def time_spent(states: pd.DataFrame) -> str:
+    """`Prepared in 12 s, trained in 3 min, evaluated in 5 s.`: all stretches of a run that was resumed together."""
+    said = [f"{_DONE[phase]} in {formatting.duration(seconds)}" for phase, seconds in durations(states).items()]
+    return f"{', '.join(said).capitalize()}." if said else ""
+
+
+def durations(states: pd.DataFrame) -> dict[str, float]:
+    """Seconds in each phase that the run has left again, the sum where it was in it several times."""
+    if not len(states):
+        return {}
+    spent: dict[str, float] = {}
+    for state, seconds in zip(states["state"], states["time"].shift(-1) - states["time"], strict=True):
+        if state in PHASES and seconds >= 0:
+            spent[state] = spent.get(state, 0.0) + float(seconds)
+    return {phase: spent[phase] for phase in PHASES if phase in spent}
+
+
+def latest_stretch(states: pd.DataFrame) -> pd.DataFrame:
+    """The states since the run was started or resumed last."""
+    starts = states.index[states["state"] == "preparing"] if len(states) else []
+    return states.loc[starts[-1] :] if len(starts) else states
+
+
+def since(moment: float) -> str:
+    return formatting.duration(max(0.0, time.time() - moment))

@@ -1,0 +1,123 @@
+"""Short measurements before a training: how long it will take, and which learning rate suits it."""
+
+import streamlit as st
+
+from dashboard import cache
+from dashboard.app import formatting
+from dashboard.app.widgets import at_first
+from dashboard.charts import training_curves
+from dashboard.components.live_chart import live_chart
+from engine.core.errors import UserError
+from engine.runs.config import Config
+from engine.training import probes
+
+_POLL = 0.7  # seconds
+_LOADING = "loading the model and some images, which takes a few seconds"
+_PARTS = {
+    "load": "loading",
+    "decode": "decoding",
+    "embed": "embedding",
+    "train": "training",
+    "validate": "validating",
+    "test": "scoring",
+}
+
+
+def time_estimate(config: Config) -> None:
+    """How long the training will take on this machine: at once where its speed is known, else after a short probe."""
+    found = cache.estimate(config)
+    if found:
+        parts = [
+            f"{_PARTS.get(part['name'], part['name'])} {formatting.duration(part['seconds'])}"
+            for part in found["phases"]
+            if part["seconds"] >= 1
+        ]
+        st.markdown(
+            f":material/timer: About **{formatting.duration(found['seconds'])}** on this machine: {', '.join(parts)}.",
+            width="content",
+        )
+        return
+    probe = probes.read("estimate", probes.identity("estimate", config))
+    if probe and probe["state"] == "running":
+        _poll_estimate(config)
+        return
+    if st.button(
+        "How long?", icon=":material/timer:", help="Measures this configuration on some of your images, for a few seconds."
+    ):
+        _start("estimate", config)
+    if probe and probe["state"] == "failed":
+        st.markdown(f":material/error: {formatting.literal(probe['error'])} {formatting.literal(probe['hint'])}", width="content")
+
+
+def _poll_estimate(config: Config) -> None:
+    @st.fragment(run_every=_POLL)
+    def measuring() -> None:
+        now = probes.read("estimate", probes.identity("estimate", config))
+        if not now or now["state"] != "running":
+            st.rerun()
+        st.progress(min(now["progress"], 1.0), text=f"Measuring: {formatting.literal(now.get('detail') or _LOADING)}")
+
+    measuring()
+
+
+def learning_rate_finder(config: Config, key: str) -> None:
+    """The range test of this configuration, its curve and its suggestion; `key`: the widget of peak_lr, to be set by a click."""
+    if config.method != "finetune":
+        return
+    name = probes.identity("lr-find", config)
+    drawn = probes.read("lr-find", name)
+    running = bool(drawn and drawn["state"] == "running")
+    expanded = at_first("lr-finder", bool(drawn))
+    with st.expander("Find a learning rate", icon=":material/search_insights:", expanded=expanded, key="lr-finder"):
+
+        @st.fragment(run_every=_POLL if running else None)
+        def panel() -> None:
+            now = probes.read("lr-find", name)
+            if running and (not now or now["state"] != "running"):
+                st.rerun()
+            _finder(now, name, config, key)
+
+        panel()
+
+
+def _finder(now: dict | None, name: str, config: Config, key: str) -> None:
+    state = now["state"] if now else "none"
+    if state == "running":
+        st.progress(min(now["progress"], 1.0), text=formatting.literal(now.get("detail") or _LOADING))
+        if st.button("Cancel", key="lr-cancel"):
+            probes.cancel("lr-find", name)
+    else:
+        st.caption(
+            "Trains some 90 steps at a rising learning rate and looks where the loss falls fastest. Some seconds to minutes."
+        )
+        if st.button("Measure again" if now else "Find one", icon=":material/search_insights:", key="lr-start"):
+            _start("lr-find", config)
+    if state == "failed":
+        st.error(f"{formatting.literal(now['error'])} {formatting.literal(now['hint'])}", icon=":material/error:")
+    if now and now.get("points"):
+        figure = training_curves.learning_rates(now["points"], now.get("suggestion"), config.peak_lr)
+        live_chart(figure, "lr-curve", "Batch loss by learning rate")
+    if state == "finished":
+        st.markdown(formatting.literal(now["reason"]))
+        if now["suggestion"]:
+            rate = float(f"{now['suggestion']:.2g}")
+            used = st.button(
+                f"Use {rate:g}", type="primary", icon=":material/check:", key="lr-use", on_click=_use, args=(key, rate),
+                disabled=rate == config.peak_lr,
+            )  # fmt: skip
+            if used:
+                # The click runs this panel alone; the form has to show the rate.
+                st.rerun()
+
+
+def _use(key: str, rate: float) -> None:
+    st.session_state[key] = rate
+
+
+def _start(kind: str, config: Config) -> None:
+    try:
+        probes.start(kind, config)
+    except UserError as error:
+        st.error(formatting.literal(str(error)), icon=":material/error:")
+    else:
+        st.rerun()

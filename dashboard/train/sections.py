@@ -1,0 +1,100 @@
+"""The pieces of the Train page besides the form: what it shows, the start, and the other runs."""
+
+import streamlit as st
+
+from dashboard.app import formatting, train_options, url_state
+from dashboard.app.scroll import scroll_to_top
+from dashboard.components.page_header import Context
+from dashboard.train.probes import time_estimate
+from engine.core.errors import UserError
+from engine.runs.config import PRESETS, Config
+from engine.runs.run import Run, list_runs
+from engine.training import launcher
+
+_VIEWS = {"new": "New run", "run": "The chosen run"}
+_POLL = 1.0  # seconds
+
+
+def train_title(context: Context) -> str:
+    """The question of the page: about the run that is shown, or about the one that is to come."""
+    if context.run is None or _begins_with(context) == "new":
+        return "How should it learn?"
+    return "How is it learning?" if context.run.status.active else "How did it learn?"
+
+
+def _begins_with(context: Context) -> str:
+    """The view that the address asks for."""
+    shown = url_state.awaited("show")
+    if shown in _VIEWS:
+        return shown
+    return "new" if url_state.recall("like") or url_state.recall("preset") in PRESETS else "run"
+
+
+def choose_view(context: Context) -> str:
+    """`new` for the form or `run` for the run of the header, in the URL; at first the run, unless the address names a preset."""
+    if context.run is None:
+        url_state.forget("show")
+        return "new"
+    return url_state.choose(
+        st.segmented_control, "View", list(_VIEWS), "show", _begins_with(context), format_func=_VIEWS.get,
+        label_visibility="collapsed",
+    )  # fmt: skip
+
+
+def start_row(config: Config | None) -> None:
+    """The button that starts the run, and how long it will take."""
+    problem = ""
+    with st.container(horizontal=True, vertical_alignment="center", key="start-row"):
+        pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=config is None)
+        if pressed and config is not None:
+            try:
+                _start(config)
+            except UserError as error:
+                problem = str(error)
+        if config is not None:
+            time_estimate(config)
+    if problem:
+        st.error(formatting.literal(problem), icon=":material/error:")
+
+
+def _start(config: Config) -> None:
+    """Start the run and show it. Raises UserError."""
+    url_state.set_choice("run", launcher.start(config).id)
+    url_state.set_choice("show", "run")
+    if copied := url_state.recall("like"):
+        train_options.reset(copied)
+    url_state.forget("like")
+    scroll_to_top()
+    st.rerun()
+
+
+def other_runs(context: Context, shown: Run | None) -> None:
+    """The runs that are computing or waiting, besides the one that is shown; polls only while there are any."""
+    if not any(run.status.active for run in _others(shown)):
+        return
+
+    @st.fragment(run_every=_POLL)
+    def under_way() -> None:
+        active = [(run, status) for run in _others(shown) if (status := run.status).active]
+        if not active:
+            st.rerun()
+        st.subheader("Also under way", anchor=False)
+        for run, status in active:
+            text, action = st.columns([6, 1], vertical_alignment="center")
+            share = f", {status.progress:.0%}" if status.state == "training" else ""
+            text.markdown(
+                f"{formatting.run_badge(run)} **{run.id}** {formatting.literal(run.about.name)} {formatting.literal(run.config.model)} "
+                f"on {formatting.literal(run.config.dataset)} {formatting.literal(status.detail)}{share}"
+            )
+            if action.button("Watch", key=f"watch-{run.id}", width="stretch"):
+                url_state.set_choice("dataset", run.config.dataset)
+                url_state.set_choice("run", run.id)
+                url_state.set_choice("show", "run")
+                scroll_to_top()
+                st.rerun()
+
+    under_way()
+
+
+def _others(shown: Run | None) -> list[Run]:
+    return [run for run in list_runs() if shown is None or run.id != shown.id]

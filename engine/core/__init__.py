@@ -1,0 +1,1 @@
+"""Nothing about images: paths, files, errors, locks, jobs, caches, configuration fields."""

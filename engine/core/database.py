@@ -1,0 +1,181 @@
+"""The one place that opens SQLite files: for reading on any disk, a full or a read-only one too; for writing with errors in words.
+
+A database in WAL mode needs files beside it (`-wal`, `-shm`) even to be read. Where they cannot be made, it is opened as a file that
+nobody changes; with changes still in its `-wal`, as a copy in memory into which those have been taken over.
+"""
+
+import contextlib
+import os
+import sqlite3
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from engine.core.disk import database_error
+from engine.core.errors import UserError
+from engine.core.files import create_folder
+
+_PATIENCE = 30.0  # seconds that another process's transaction is waited for
+_COPIES = 4  # databases that a process holds in memory
+_ATTEMPTS = 5
+_WAL_HEADER, _FRAME_HEADER = 32, 24
+
+Prepare = Callable[[sqlite3.Connection], None]
+
+
+@contextlib.contextmanager
+def errors_of(file: Path) -> Iterator[None]:
+    """SQLite's errors about its file as DiskErrors; a mistake in a query stays what it is."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if explained := database_error(error, file):
+            raise explained from error
+        raise
+
+
+@contextlib.contextmanager
+def writing(file: Path, prepare: Prepare = lambda connection: None) -> Iterator[sqlite3.Connection]:
+    """A transaction, committed when the block ends well and rolled back otherwise. `prepare` is called before it begins."""
+    create_folder(file.parent)
+    with errors_of(file):
+        connection = sqlite3.connect(file, timeout=_PATIENCE)
+        try:
+            connection.execute("PRAGMA synchronous=NORMAL")
+            prepare(connection)
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+
+def open_for_reading(file: Path) -> sqlite3.Connection:
+    """A connection for queries. Raises UserError where the file is missing, DiskError where it cannot be read."""
+    with errors_of(file):
+        try:
+            return _connect(file, "mode=rw")
+        except sqlite3.OperationalError as error:
+            if not file.is_file():
+                raise UserError(f"The file {str(file)!r} is missing.", "Was its disk removed? Otherwise make it again.") from None
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+        # No writer can be at it where not even the lock table can be made.
+        return memory_copy(file) if _has_log(file) else _connect(file, "immutable=1")
+
+
+def _connect(file: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"file:{quote(os.fsencode(file))}?{mode}", timeout=_PATIENCE, uri=True)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _log_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}-wal")
+
+
+def _has_log(file: Path) -> bool:
+    try:
+        return _log_of(file).stat().st_size > _WAL_HEADER
+    except OSError:
+        return False
+
+
+_held: dict[tuple[Path, object], tuple[tuple, sqlite3.Connection, str]] = {}  # by file and version
+_lock = threading.Lock()
+_number = 0
+
+
+def memory_copy(file: Path, prepare: Prepare = lambda connection: None, version: object = None) -> sqlite3.Connection:
+    """A connection to a copy in memory that `prepare` has changed; made once per state of the file and `version`."""
+    global _number
+    with _lock, errors_of(file):
+        stamp, key = _stamp(file), (file, version)
+        known = _held.pop(key, None)
+        if known is None or known[0] != stamp:
+            _number += 1
+            address = f"file:copy-{os.getpid()}-{_number}?mode=memory&cache=shared"
+            known = (stamp, _copied(file, address, prepare), address)
+        _held[key] = known
+        while len(_held) > _COPIES:
+            _held.pop(next(iter(_held)))
+        # The content lives as long as one connection to it does.
+        return sqlite3.connect(known[2], timeout=_PATIENCE, uri=True)
+
+
+def _copied(file: Path, address: str, prepare: Prepare) -> sqlite3.Connection:
+    anchor = sqlite3.connect(address, uri=True, check_same_thread=False)
+    source = sqlite3.connect(":memory:")
+    try:
+        source.deserialize(_content(file))
+        source.backup(anchor)
+        prepare(anchor)
+        anchor.commit()
+    except BaseException:
+        anchor.close()
+        raise
+    finally:
+        source.close()
+    return anchor
+
+
+def _stamp(file: Path) -> tuple:
+    return (*_state(file), *_state(_log_of(file)))
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return 0, 0, 0
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _content(file: Path) -> bytes:
+    """The database as it would be read through SQLite, with what is committed in its `-wal`, as one that needs none."""
+    for _ in range(_ATTEMPTS):
+        before = _stamp(file)
+        pages = bytearray(file.read_bytes())
+        log = _log_of(file).read_bytes() if _has_log(file) else b""
+        if _stamp(file) == before:  # nobody moved a page from one to the other in between
+            break
+    apply_log(pages, log)
+    pages[18:20] = b"\x01\x01"  # the header's format: not WAL
+    return bytes(pages)
+
+
+def apply_log(pages: bytearray, log: bytes) -> None:
+    """Put the pages of the log's committed transactions in their places; the file format is documented at sqlite.org/walformat."""
+    if len(log) <= _WAL_HEADER:
+        return
+    magic, _, page_size, _, salt1, salt2, sum1, sum2 = struct.unpack(">8I", log[:_WAL_HEADER])
+    order = ">" if magic & 1 else "<"
+    if magic & ~1 != 0x377F0682 or _checksum(log[: _WAL_HEADER - 8], order, 0, 0) != (sum1, sum2):
+        return
+    waiting: dict[int, bytes] = {}
+    for start in range(_WAL_HEADER, len(log) - page_size - _FRAME_HEADER + 1, page_size + _FRAME_HEADER):
+        number, size, first, second, *sums = struct.unpack(">6I", log[start : start + _FRAME_HEADER])
+        page = log[start + _FRAME_HEADER : start + _FRAME_HEADER + page_size]
+        sum1, sum2 = _checksum(log[start : start + 8] + page, order, sum1, sum2)
+        if (first, second) != (salt1, salt2) or (sum1, sum2) != tuple(sums):
+            return  # of an earlier round of the log, or torn
+        waiting[number] = page
+        if size:  # a commit, and the pages that the database has after it
+            pages += bytes(max(0, size * page_size - len(pages)))
+            for each, content in waiting.items():
+                pages[(each - 1) * page_size : each * page_size] = content
+            del pages[size * page_size :]
+            waiting = {}
+
+
+def _checksum(content: bytes, order: str, sum1: int, sum2: int) -> tuple[int, int]:
+    words = struct.unpack(f"{order}{len(content) // 4}I", content)
+    for first, second in zip(words[::2], words[1::2], strict=True):
+        sum1 = (sum1 + first + sum2) & 0xFFFFFFFF
+        sum2 = (sum2 + second + sum1) & 0xFFFFFFFF
+    return sum1, sum2

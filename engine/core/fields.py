@@ -1,0 +1,45 @@
+"""Fields of a configuration that know what a person needs to set them, and refuse what cannot be."""
+
+import dataclasses
+from typing import Any
+
+from engine.core.errors import UserError
+
+_KINDS = {int: "whole number", float: "number", str: "text"}
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    group: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A configuration field with what a person needs to set it: help with the unit, bounds or choices, and its group in the form."""
+    metadata = {"help": help, "group": group, "minimum": minimum, "maximum": maximum, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def checked(field: dataclasses.Field, value: Any) -> Any:
+    """The value in the type of the field's default, from itself or from text. Raises UserError that names the field and what it takes."""
+    kind = type(field.default)
+    try:
+        value = kind(value) if isinstance(value, str) or kind is float else value
+    except (ValueError, TypeError):
+        raise _no_such_kind(field, kind, value) from None
+    if type(value) is not kind:
+        raise _no_such_kind(field, kind, value)
+    choices, low, high = (field.metadata[key] for key in ("choices", "minimum", "maximum"))
+    if choices and value not in choices:
+        raise UserError(f"{field.name} cannot be {value!r}.", f"Choose one of: {', '.join(choices)}.")
+    if kind is not str and not ((low is None or value >= low) and (high is None or value <= high)):
+        raise UserError(
+            f"{field.name} is {value}, outside its bounds.", f"It goes from {low:g} to {high:g}: {field.metadata['help']}."
+        )
+    return value
+
+
+def _no_such_kind(field: dataclasses.Field, kind: type, value: Any) -> UserError:
+    return UserError(f"{field.name} is {value!r}, which is no {_KINDS[kind]}.", f"{field.name}: {field.metadata['help']}.")

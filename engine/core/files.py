@@ -1,0 +1,296 @@
+"""The one place that writes files: whole or absent, and with a sentence where the disk does not take them (`engine.core.disk`).
+
+What belongs to SQLite is in `engine.core.database`. A test walks the code for writes that go past these two.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from engine.core.disk import disk_error
+
+CHUNK = 1 << 20
+_NAME_BYTES = 255  # the longest file name of common file systems
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
+
+
+def file_name(start: str, middle: str, end: str) -> str:
+    """A file's name of three parts, whose middle is shortened where it would be longer than a file system allows."""
+    while middle and len(os.fsencode(start + middle + end)) > _NAME_BYTES:
+        middle = middle[:-1]
+    return f"{start}{middle}{end}"
+
+
+@contextlib.contextmanager
+def errors_of(path: Path, needed: int = 0, temporary: Path | None = None) -> Iterator[None]:
+    """The disk's errors in the block as DiskErrors that name `path`: the name of the `temporary` one says nothing to anybody.
+
+    `needed`: bytes that are to be written, where that is known.
+    """
+    try:
+        yield
+    except Exception as error:
+        inside = getattr(error, "filename", None)
+        strange = isinstance(inside, str | bytes | Path) and not _is_of(Path(os.fsdecode(inside)), path, temporary)
+        explained = disk_error(error, Path(os.fsdecode(inside)) if strange else path, needed)
+        if explained is None or explained is error:
+            raise
+        raise explained from error
+
+
+def _is_of(inside: Path, path: Path, temporary: Path | None) -> bool:
+    """Whether a failure about the file `inside` is one of writing `path`."""
+    return inside in (path, path.parent, temporary) or (temporary is not None and temporary in inside.parents)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` survive a power cut."""
+    with errors_of(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def fsync_file(path: Path) -> None:
+    with errors_of(path), open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep every other process out of the block that locks the same file; waits for its turn."""
+    with errors_of(path):
+        file = open(path, "w")
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def create_folder(folder: Path, parents: bool = True, fresh: bool = False) -> Path:
+    """Make the folder where it is missing; with `fresh` it must be. Without `parents`, one whose parent was deleted is not made."""
+    with errors_of(folder):
+        folder.mkdir(parents=parents, exist_ok=not fresh)
+    return folder
+
+
+@contextlib.contextmanager
+def replacing(path: Path, durable: bool = False, make_folder: bool = True, needed: int = 0) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place when the block ends well, and is removed otherwise.
+
+    With `durable` the content and the rename are on the disk when the block returns. Without `make_folder` a folder that
+    was deleted stays deleted. Raises DiskError, with the `needed` bytes where they are known.
+    """
+    if make_folder:
+        create_folder(path.parent)
+    temporary = path.parent / file_name(".", path.name, f".{secrets.token_hex(6)}")
+    with errors_of(path, needed, temporary):
+        try:
+            yield temporary
+            if durable:
+                fsync_file(temporary)
+            os.replace(temporary, path)
+        finally:
+            # On a disk that has become read-only it stays, and `sweep` takes it later.
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        if durable:
+            fsync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path, prefix: str = ".making-") -> Iterator[Path]:
+    """A folder on the disk of `parent`, gone with the block."""
+    create_folder(parent)
+    with errors_of(parent):
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    try:
+        with errors_of(parent, temporary=folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_bytes(path: Path, content: bytes, durable: bool = False, make_folder: bool = True) -> None:
+    with replacing(path, durable, make_folder, len(content)) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str, durable: bool = False, make_folder: bool = True) -> None:
+    write_bytes(path, text.encode("utf-8"), durable, make_folder)
+
+
+def write_json(path: Path, document: Any, durable: bool = False, make_folder: bool = True) -> None:
+    write_text(path, json_text(document), durable, make_folder)
+
+
+def json_text(document: Any) -> str:
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # of a file name that is no UTF-8
+        return json.dumps(document, indent=1)
+    return text
+
+
+def overwrite_json(path: Path, document: Any, durable: bool = False) -> None:
+    """Replace a small document, or write over it in place where the disk has no room for a second file. Raises DiskError."""
+    try:
+        write_json(path, document, durable, make_folder=False)
+    except OSError:
+        text = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        with errors_of(path, len(text)):
+            # Blanks to the old length, in one call: no reader finds the end of the old text behind the new.
+            descriptor = os.open(path, os.O_WRONLY)
+            try:
+                os.pwrite(descriptor, text.ljust(os.fstat(descriptor).st_size), 0)
+            finally:
+                os.close(descriptor)
+
+
+def write_at(path: Path, offset: int, content: bytes) -> None:
+    """Put `content` at byte `offset`, in the place of all that is behind it, whole and on the disk. Where it does not fit, the
+    file ends at `offset`."""
+    is_new = not path.exists()
+    with errors_of(path, len(content)):
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644), "wb", buffering=0) as file:
+            file.truncate(offset)
+            file.seek(offset)
+            try:
+                written = 0
+                while written < len(content):
+                    written += file.write(content[written:])
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(offset)
+                raise
+        if is_new:
+            fsync_folder(path.parent)
+
+
+def open_for_lines(path: Path) -> int:
+    """The descriptor of a file that only grows, for `append_line`."""
+    with errors_of(path):
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def append_line(descriptor: int, path: Path, line: bytes) -> None:
+    """Write a line at the end of an open file, whole or not at all."""
+    with errors_of(path, len(line)):
+        size = os.fstat(descriptor).st_size
+        try:
+            rest = line
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+
+
+def cut(path: Path, size: int) -> None:
+    """Cut the file at `size` bytes, on the disk."""
+    with errors_of(path), open(path, "r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+
+
+def open_to_append(path: Path) -> IO[bytes]:
+    """A log for a process's output."""
+    with errors_of(path):
+        return open(path, "ab")
+
+
+def reserve(path: Path, size: int) -> None:
+    """Take the room of the whole file at once: on a full disk, a write into a map without blocks kills the process (SIGBUS)."""
+    with errors_of(path, size), open(path, "ab") as file:
+        reserve_open(file.fileno(), size)
+
+
+def reserve_open(descriptor: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        os.posix_fallocate(descriptor, 0, size)
+
+
+def touch(path: Path) -> None:
+    with errors_of(path):
+        path.touch()
+
+
+def remove(path: Path) -> None:
+    """Remove the file, if it is there."""
+    with errors_of(path):
+        path.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove the folder with all that can be removed of it; what cannot be is left."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename within one disk, in one step; a file at `target` gives way."""
+    with errors_of(target, temporary=source):
+        os.replace(source, target)
+
+
+def link(target: Path, place: Path) -> None:
+    """A symbolic link at `place`, in a folder that is made where it is missing."""
+    create_folder(place.parent)
+    with errors_of(place):
+        place.symlink_to(target)
+
+
+def sweep(folder: Path, older_than: float = 3600.0) -> None:
+    """Remove the temporary files that killed writers left in `folder`, once they are `older_than` seconds old."""
+    with contextlib.suppress(OSError):  # a disk that cannot be written keeps them
+        for file in folder.iterdir():
+            if _TEMPORARY.fullmatch(file.name) and time.time() - file.stat().st_mtime > older_than:
+                file.unlink(missing_ok=True)
+
+
+def read_json(path: Path, default: Any = None) -> Any:
+    """The document, or `default` where the file is missing or is not JSON (a reader never trips over a torn file)."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return default
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def content_hash(content: bytes) -> str:
+    """How the catalog names what a file holds: BLAKE2b of 16 bytes, as hex."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def trim_folder(folder: Path, maximum_bytes: int) -> None:
+    """Remove the least recently used files of a cache until it holds at most `maximum_bytes`."""
+    entries = []
+    for file in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # another process tidies up as well
+            status = file.stat()
+            if stat.S_ISREG(status.st_mode):
+                entries.append((status.st_atime, status.st_size, file))
+    excess = sum(size for _, size, _ in entries) - maximum_bytes
+    for _, size, file in sorted(entries, key=lambda entry: entry[0]):
+        if excess <= 0:
+            return
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+            excess -= size

@@ -1,0 +1,10 @@
+"""The job's process: `python -m engine.curation NAME`; see `engine.curation.job`."""
+
+import sys
+
+from engine.curation.job import make
+from engine.curation.store import job
+from engine.data.datasets import dataset
+
+if __name__ == "__main__":
+    sys.exit(job(sys.argv[1]).run(lambda report: make(dataset(sys.argv[1]), report)))

@@ -1,0 +1,76 @@
+"""Active choice: the images without a label whose labels would teach the most."""
+
+import numpy as np
+import pandas as pd
+
+from engine.core.errors import UserError
+from engine.core.jobs import Report
+from engine.curation.cross_validation import fitted
+from engine.curation.images import audited, labelled
+from engine.data.datasets import Dataset
+from engine.embeddings import dataset_index
+
+_SEED = 0
+COLUMNS = ("id", "path", "predicted", "probability", "margin")
+
+
+def worth_labelling(data: Dataset, n: int, report: Report = lambda phase, done, total: None) -> pd.DataFrame:
+    """Up to n images of the unlabelled split, the first the most worth: columns COLUMNS.
+
+    `predicted` and its `probability` come from logistic regression on the training images' embeddings; `margin`: how far the
+    probability is above the second class's. Raises UserError where nothing is left to label.
+    """
+    if n < 1:
+        raise UserError(f"{n} images cannot be chosen.", "Ask for at least one.")
+    if not data.has_pictures:
+        raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to label.")
+    table = audited(data)
+    if not (table["split"] == "unlabelled").any():
+        raise UserError(
+            f"{data.name} has no images without a label.", "Put them into a folder seg_pred or unlabelled beside the others."
+        )
+    index = dataset_index.embedded(data, report)
+    table = table[np.isin(table["id"], index.ids)]
+    pool = table[(table["split"] == "unlabelled") & ~labelled(table)].drop_duplicates("hash")
+    teach = table[(table["split"] == "train") & labelled(table)]
+    classes = sorted(teach["class"].unique())
+    report("choosing", 0, n)
+    vectors = index.vectors(np.searchsorted(index.ids, pool["id"]))
+    labels = pd.Categorical(teach["class"], classes).codes.astype(int)
+    probabilities = fitted(index.vectors(np.searchsorted(index.ids, teach["id"])), labels, len(classes)).probabilities(vectors)
+    chosen = diverse(vectors, probabilities, n)
+    report("choosing", n, n)
+    best = np.sort(probabilities[chosen], axis=1)
+    return pd.DataFrame(
+        {
+            "id": pool["id"].to_numpy()[chosen], "path": pool["path"].to_numpy()[chosen],
+            "predicted": np.array(classes, dtype=object)[probabilities[chosen].argmax(axis=1)],
+            "probability": best[:, -1], "margin": best[:, -1] - best[:, -2],
+        }
+    )  # fmt: skip
+
+
+def diverse(vectors: np.ndarray, probabilities: np.ndarray, n: int, seed: int = _SEED) -> np.ndarray:
+    """Rows of up to n images that the model is unsure of and that differ from each other, in the order of choice: (n,) int.
+
+    `vectors`: (images, features), `probabilities`: (images, classes). BADGE: the gradients that the images would give the last
+    layer were their predicted class right, spread out by k-means++ seeding. Ash et al., "Deep Batch Active Learning by Diverse,
+    Uncertain Gradient Lower Bounds", ICLR 2020. The gradient is the outer product of two vectors, which is never formed.
+    """
+    rng, rows = np.random.default_rng(seed), np.arange(len(vectors))
+    errors = np.asarray(probabilities, np.float64).copy()
+    errors[rows, errors.argmax(axis=1)] -= 1
+    lengths = (errors**2).sum(axis=1) * (vectors.astype(np.float64) ** 2).sum(axis=1)
+    chosen = [int(lengths.argmax())] if len(rows) else []
+    away = np.full(len(rows), np.inf)
+    while chosen and len(chosen) < min(n, len(rows)):
+        last = chosen[-1]
+        products = (errors @ errors[last]) * (vectors @ vectors[last])
+        away = np.minimum(away, np.maximum(lengths + lengths[last] - 2 * products, 0))
+        away[chosen] = 0
+        total = away.sum()
+        if total <= 0:  # all that are left are sure, or copies of what was chosen
+            left = np.setdiff1d(rows, chosen)
+            return np.array([*chosen, *left[np.argsort(-lengths[left], kind="stable")]][:n])
+        chosen.append(int(rng.choice(rows, p=away / total)))
+    return np.array(chosen[:n], int)

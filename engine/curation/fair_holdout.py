@@ -1,0 +1,44 @@
+"""Answering test images that a run did not score, and starting the second run of a proof. Brings torch: imported late by pages."""
+
+import numpy as np
+import pandas as pd
+
+from engine.core.errors import UserError
+from engine.core.files import write_json
+from engine.curation.retraining_effect import MARK, SET_ASIDE, test_labels, unanswered
+from engine.data.datasets import Dataset, dataset
+from engine.data.predictions import read_predictions, write_predictions
+from engine.evaluation import scoring
+from engine.models import model
+from engine.runs.metadata import describe
+from engine.runs.run import Run
+from engine.training import launcher
+
+
+def retrain(before: Run) -> Run:
+    """Start a run with the configuration of `before` on the labels as they are now. Raises UserError where they are the same."""
+    data = dataset(before.config.dataset)
+    if not before.has_predictions("test"):
+        raise UserError(f"The run {before.id} has no test score: it is {before.status.word}.", "Choose a finished run.")
+    if data.catalog.fingerprint() == before.fingerprint:
+        raise UserError(f"The run {before.id} has learnt from these very labels.", "Decide about some findings first.")
+    after = launcher.start(before.config, typed=False)
+    write_json(after.path / MARK, {"before": before.id}, make_folder=False)
+    describe(after.path, name=f"{before.title[:60]}, cleaned")
+    return after
+
+
+def complete(of: Run, data: Dataset, version: str) -> int:
+    """Let the run answer the test images that it has not scored; how many there were. Raises UserError."""
+    missing = unanswered(of, test_labels(data, version))
+    missing = missing[missing["original"].isin(of.classes)].drop_duplicates("hash").reset_index(drop=True)
+    if not len(missing):
+        return 0
+    index = {name: i for i, name in enumerate(of.classes)}
+    labels = missing["original"].map(index).to_numpy(np.int64)
+    images = scoring.LabelledImages(missing, data.catalog.files(missing), labels)
+    found, _ = scoring.predictions(model.load(of.path), images, of.config.method == "linear")
+    if of.has_predictions(SET_ASIDE):
+        found = pd.concat([read_predictions(of.path, SET_ASIDE), found]).drop_duplicates("content")
+    write_predictions(of.path, SET_ASIDE, found, of.classes)
+    return len(missing)

@@ -1,0 +1,108 @@
+"""Making an audit: a job in the background, or the command line.
+
+Embeddings and looks are cached by content as they are computed, so that an audit that was ended goes on where it was.
+"""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from engine.core.errors import UserError
+from engine.core.jobs import Report
+from engine.core.number_text import probability
+from engine.curation import confident_learning, duplicates, store
+from engine.curation.cross_validation import out_of_fold
+from engine.curation.findings import Finding, finding
+from engine.curation.images import audited, file_of, labelled
+from engine.curation.near import pairs
+from engine.curation.outliers import outliers
+from engine.curation.perceptual_hash import Looks
+from engine.curation.quality import poor
+from engine.curation.store import Audit
+from engine.data.datasets import Dataset
+from engine.embeddings import dataset_index, neighbours
+
+
+def make(data: Dataset, report: Report = lambda phase, done, total: None, looks: Looks | None = None) -> Audit:
+    """Audit the dataset and keep what is found. `looks`: where those are cached. Raises UserError, and what `report` raises."""
+    if not data.has_pictures:
+        raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to audit.")
+    began, fingerprint = time.time(), data.catalog.fingerprint()
+    table = audited(data)
+    index = dataset_index.embedded(data, report)
+    report("looking at the images", 0, len(table))
+    looks = looks or Looks()
+    files = [file_of(data.root, raw, path) for raw, path in zip(table["raw"], table["path"], strict=True)]
+    looks.complete(files, table["hash"].tolist(), lambda done, total: report("looking at the images", done, total))
+    exact = _exact(table, looks)
+    near, likeness = _near(table, exact, looks, index, report)
+    findings = [
+        *duplicates.exact_sets(table, exact),
+        *duplicates.near_sets(table, exact, near, likeness),
+        *duplicates.leaks(table, exact, near, likeness),
+        *duplicates.conflicts(table, exact, near, likeness),
+    ]
+    ids, classes, labels, probabilities = _judged(table, index, near, report)
+    judged = table[table["id"].isin(ids)]
+    findings += _label_issues(judged, classes, labels, probabilities)
+    report("looking for outliers", 0, 1)
+    findings += outliers(judged, index.vectors(np.searchsorted(index.ids, ids)))
+    findings += poor(table)
+    document = {
+        "dataset": data.name, "made": began, "seconds": round(time.time() - began, 2), "fingerprint": fingerprint,
+        "images": len(table), "classes": classes, "model": index.document["model"],
+    }  # fmt: skip
+    return store.keep(data, findings, document, ids, probabilities)
+
+
+def _exact(table: pd.DataFrame, looks: Looks) -> np.ndarray:
+    """The group of each image's pixels; an image that cannot be read any more is alone with the copies of its file."""
+    pixels = looks.pixels(table["hash"].tolist())
+    return duplicates.same_pixels([pixels.get(content, content) for content in table["hash"]])
+
+
+def _near(
+    table: pd.DataFrame, exact: np.ndarray, looks: Looks, index: neighbours.Index, report: Report
+) -> tuple[np.ndarray, np.ndarray]:
+    """The group of each image's picture, and how alike it is to the one of its group that it is most alike: (n,) each."""
+    firsts = np.unique(exact, return_index=True)[1]
+    contents, read = table["hash"].iloc[firsts], looks.pixels(table["hash"].iloc[firsts].tolist())
+    firsts = firsts[contents.isin(list(read)).to_numpy() & table["id"].iloc[firsts].isin(index.ids).to_numpy()]
+    pictures = looks.pictures(table["hash"].iloc[firsts].tolist())
+    vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[firsts]))
+    found, alike = pairs(pictures, vectors, lambda done, total: report("comparing pictures", done, total))
+    likeness = np.zeros(len(table))
+    np.maximum.at(likeness, firsts[found].ravel(), np.repeat(alike, 2))
+    best = np.zeros(exact.max(initial=-1) + 1)
+    np.maximum.at(best, exact, likeness)
+    return duplicates.joined(exact, firsts[found]), best[exact]
+
+
+def _judged(
+    table: pd.DataFrame, index: neighbours.Index, groups: np.ndarray, report: Report
+) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
+    """The labelled images that can be judged: ids (n,), the class names, labels (n,) into them, probabilities (n, classes)."""
+    judged = labelled(table) & np.isin(table["id"], index.ids)
+    # A model that never saw another image of the class can say nothing about it.
+    pictures = pd.Series(groups).where(judged).groupby(table["class"]).transform("nunique")
+    judged &= (pictures > 1).to_numpy()
+    ids = table["id"].to_numpy()[judged]
+    classes = sorted(table["class"][judged].unique())
+    labels = pd.Categorical(table["class"][judged], classes).codes.astype(int)
+    vectors = index.vectors(np.searchsorted(index.ids, ids))
+    probabilities = out_of_fold(
+        vectors, labels, groups[judged], len(classes), lambda done, total: report("judging the labels", done, total)
+    )
+    return ids, classes, labels, probabilities
+
+
+def _label_issues(table: pd.DataFrame, classes: list[str], labels: np.ndarray, probabilities: np.ndarray) -> Iterator[Finding]:
+    scores = confident_learning.suspicion(labels, probabilities)
+    for row in np.flatnonzero(confident_learning.suspects(labels, probabilities)):
+        best, of = int(probabilities[row].argmax()), table.iloc[[row]]
+        given, other = probabilities[row, labels[row]], probabilities[row, best]
+        detail = f"Labelled {classes[labels[row]]} ({probability(given)}); a model trained without it says "
+        detail += f"{classes[best]} ({probability(other)})."
+        yield finding("label_issue", scores[row], of, detail, suggestion=classes[best])

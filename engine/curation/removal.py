@@ -1,0 +1,82 @@
+"""Removing a dataset: its registration, its catalog and the images that we made or fetched; never a folder of the user's.
+
+Its label log is kept: nothing else could make it again.
+"""
+
+import os
+import secrets
+import time
+from pathlib import Path
+
+from engine import curation
+from engine.core.errors import UserError
+from engine.core.files import move, remove_folder, write_bytes
+from engine.core.paths import cache_dir, data_dir
+from engine.curation import acquisition
+from engine.data import analysis
+from engine.data.datasets import KAGGLE, Dataset, dataset, is_being_added, registered
+from engine.data.overlay import log_of
+from engine.embeddings import dataset_index
+from engine.runs.run import list_runs
+
+_PATIENCE = 15.0  # seconds that a job may need to end
+
+
+def remove(name: str) -> Dataset | None:
+    """Remove the dataset; what it was, None where its description was damaged. Raises UserError while it is in use."""
+    known = None if registered(name) and _is_damaged(name) else dataset(name)
+    busy = [run.id for run in list_runs(name) if run.status.active]
+    if busy:
+        raise UserError(f"{', '.join(busy)} is training on {name!r}.", f"Stop it first: python -m engine runs stop {busy[0]}")
+    if is_being_added(name):
+        raise UserError(f"The dataset {name!r} is being added.", "Wait until that has ended.")
+    _end_jobs(name)
+    _keep_decisions(name)
+    # Gone for everybody in one step; what a crash leaves of it is never listed.
+    condemned = data_dir() / f".removed-{name}-{secrets.token_hex(4)}"
+    move(data_dir() / name, condemned)
+    for folder in (condemned, cache_dir("maps") / name, *_fetched(known)):
+        remove_folder(folder)
+    return known
+
+
+def kept_decisions(name: str) -> list[Path]:
+    """The label logs of removed datasets of this name, oldest first: `labels import` brings one back."""
+    return sorted((data_dir() / ".labels").glob(f"{name}-????????-??????.jsonl"))
+
+
+def _keep_decisions(name: str) -> None:
+    """Hours of a person's work do not go with a catalog that a scan makes again."""
+    log = log_of(data_dir() / name / "catalog.sqlite").file
+    if log.is_file() and log.stat().st_size:
+        write_bytes(
+            data_dir() / ".labels" / f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.jsonl",
+            log.read_bytes(),
+            durable=True,
+        )
+
+
+def _is_damaged(name: str) -> bool:
+    try:
+        return dataset(name) is None
+    except UserError:
+        return True
+
+
+def _end_jobs(name: str) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    for job in (analysis.job(name), dataset_index.job(name), curation.job(name), acquisition.job(name)):
+        while job.running:
+            job.stop()
+            if time.monotonic() > deadline:
+                raise UserError(f"The dataset {name!r} is being analysed.", "Try again in a minute.")
+            time.sleep(0.1)
+
+
+def _fetched(known: Dataset | None) -> list[Path]:
+    """The copy that kagglehub keeps of a dataset of Kaggle's."""
+    if known is None or not known.source.startswith(KAGGLE):
+        return []
+    cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
+    copy = (cache / "datasets" / known.source.removeprefix(KAGGLE)).resolve()
+    return [copy] if known.root.resolve().is_relative_to(copy) else []

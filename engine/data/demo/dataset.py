@@ -1,0 +1,80 @@
+"""The demo dataset on disk: Kaggle's layout of the Intel scenes, made without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from engine.core.errors import DiskError
+from engine.core.files import create_folder, errors_of, move, temporary_folder
+from engine.data.demo.scenes import CLASSES, paint
+
+Job = tuple[Path, str, int]  # the file, its class, its seed
+QUALITY = 88
+
+
+def write_demo(
+    folder: Path, seed: int = 0, progress: Callable[[int, int], None] | None = None,
+    *, train: int = 150, test: int = 40, unlabelled: int = 60,
+) -> int:  # fmt: skip
+    """Write the dataset and return its number of images; the same seed (0 or more) gives the same bytes.
+
+    `train` and `test` count the images of a class, `unlabelled` all of them. The folder appears at the end, complete;
+    one that is there already is replaced. `progress(done, total)` is called after each image.
+    """
+    folder = Path(folder)
+    with temporary_folder(folder.parent, f".{folder.name}-") as draft:
+        jobs = list(_jobs(draft / "whole", seed, train, test, unlabelled))
+        _write(jobs, progress)
+        _replace(draft, folder)
+    return len(jobs)
+
+
+def _jobs(root: Path, seed: int, train: int, test: int, unlabelled: int) -> Iterator[Job]:
+    """Every image to paint, under shuffled numbers that say nothing of the class."""
+    rng = np.random.default_rng(seed)
+    labelled = [
+        (f"seg_{split}/seg_{split}/{kind}", kind)
+        for split, count in (("train", train), ("test", test))
+        for kind in CLASSES
+        for _ in range(count)
+    ]
+    hidden = [("seg_pred/seg_pred", CLASSES[pick]) for pick in rng.integers(len(CLASSES), size=unlabelled)]
+    places = labelled + hidden
+    numbers = rng.permutation(len(places)) + 1
+    for (place, kind), number in zip(places, numbers, strict=True):
+        yield root / place / f"{number}.jpg", kind, int(seed * 1_000_003 + number)
+
+
+def _write(jobs: list[Job], progress: Callable[[int, int], None] | None) -> None:
+    for folder in {path.parent for path, _, _ in jobs}:
+        create_folder(folder)
+    pool = ThreadPoolExecutor(max_workers=2)
+    try:
+        for done, _ in enumerate(pool.map(_save, jobs), start=1):
+            if progress:
+                progress(done, len(jobs))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _save(job: Job) -> None:
+    path, kind, seed = job
+    with errors_of(path):
+        paint(kind, seed).save(path, quality=QUALITY)
+
+
+def _replace(draft: Path, folder: Path) -> None:
+    """Put what is whole in `draft` where `folder` is; the old content goes with the draft, once the new one stands."""
+    if not folder.exists():
+        move(draft / "whole", folder)
+        return
+    move(folder, draft / "old")
+    try:
+        move(draft / "whole", folder)
+    except DiskError:
+        move(draft / "old", folder)
+        raise

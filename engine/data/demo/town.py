@@ -1,0 +1,162 @@
+"""Streets and buildings: one ray caster over boxes for both classes, which differ in where the eye looks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.data.demo.brush import COLUMNS, ROWS, SIZE, Array, Rng, between, colour, jitter, look, mix, nearest, ramp, tile
+from engine.data.demo.facade import Box, facades, stripe, styles
+from engine.data.demo.light import Light, haze, sky
+
+HOURS = {"noon": 4, "clear": 4, "hazy": 3, "golden": 3, "sunset": 1, "overcast": 4, "storm": 0.7, "dusk": 1.6}
+
+
+@dataclass(frozen=True)
+class Eye:
+    """A pinhole camera in metres: x to the right, y up, z along the street; angles in radians."""
+
+    x: float
+    y: float
+    z: float
+    yaw: float
+    pitch: float
+    view: float
+
+    def rays(self) -> tuple[Array, Array, Array]:
+        """The direction of each pixel's ray, three (SIZE, SIZE) fields with forward length 1."""
+        right, up = (COLUMNS / SIZE - 0.5) * self.view, (0.5 - ROWS / SIZE) * self.view
+        sin, cos = math.sin(self.pitch), math.cos(self.pitch)
+        forward, high = cos - up * sin, sin + up * cos
+        turn, face = math.sin(self.yaw), math.cos(self.yaw)
+        return right * face + forward * turn, high + np.zeros_like(right), forward * face - right * turn
+
+    def project(self, x: float, y: float, z: float) -> tuple[float, float] | None:
+        """The canvas position of a point, None when it is not in front of the eye."""
+        dx, dy, dz = x - self.x, y - self.y, z - self.z
+        aside = dx * math.cos(self.yaw) - dz * math.sin(self.yaw)
+        ahead = dx * math.sin(self.yaw) + dz * math.cos(self.yaw)
+        depth = ahead * math.cos(self.pitch) + dy * math.sin(self.pitch)
+        high = dy * math.cos(self.pitch) - ahead * math.sin(self.pitch)
+        if depth < 0.3:
+            return None
+        return (0.5 + aside / depth / self.view) * SIZE, (0.5 - high / depth / self.view) * SIZE
+
+    @property
+    def horizon(self) -> float:
+        """The row of the horizon."""
+        return (0.5 + math.tan(self.pitch) / self.view) * SIZE
+
+
+@dataclass(frozen=True)
+class Street:
+    """The ground: a road along z, pavements beside it; without a road the ground is a square."""
+
+    half_road: float
+    pavement: float
+    wet: float
+    marks: bool
+    lawn: bool = False
+
+
+def render(rng: Rng, light: Light, eye: Eye, boxes: list[Box], street: Street, homely: bool = False) -> Array:
+    """A canvas of the boxes and the street under the sky; `homely` boxes have neither shops nor glass walls."""
+    ray = eye.rays()
+    distance, which, side = _cast(eye, boxes, ray)
+    ground_at = np.where(ray[1] < -1e-4, -eye.y / np.minimum(ray[1], -1e-4), np.inf).astype(np.float32)
+    is_ground = ground_at < distance
+    near = np.minimum(np.where(is_ground, ground_at, distance), 2000).astype(np.float32)
+    canvas = sky(rng, light, min(max(eye.horizon, SIZE * 0.3), SIZE * 2.0))
+    air = between(rng, 0.03, 0.3) * (2 if light.mood == "hazy" else 1)
+    for part in (is_ground, (which >= 0) & ~is_ground):
+        seen = [field[part][None] for field in ray]  # (1, n): colours are (3, 1, 1), so a colour for each is (3, 1, n)
+        far = near[part][None]
+        x, y, z = (start + field * far for start, field in zip((eye.x, eye.y, eye.z), seen, strict=True))
+        if part is is_ground:
+            paint = _ground(rng, light, street, x, z, far)
+        else:
+            paint = facades(
+                rng, light, styles(rng, boxes, homely), (x, y, z), (seen[0], seen[1], seen[2]), far, which[part], side[part][None]
+            )
+        canvas[:, part] = haze(paint, far / 100, light, air)[:, 0]
+    return canvas
+
+
+def _cast(eye: Eye, boxes: list[Box], ray: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    """(distance, index of the box or -1, whether the face looks along x) for each pixel: the slab test."""
+    slow = [1 / np.where(np.abs(part) < 1e-5, np.float32(1e-5), part) for part in ray]
+    best = np.full((SIZE, SIZE), np.inf, np.float32)
+    which = np.full((SIZE, SIZE), -1, np.int32)
+    side = np.zeros((SIZE, SIZE), bool)
+    for number, box in enumerate(boxes):
+        window = _window(eye, box)
+        if window is None:
+            continue
+        enter, leave, from_side = _slabs(eye, box, [part[window] for part in slow])
+        hit = (enter > 0.05) & (enter < leave) & (enter < best[window])
+        np.copyto(best[window], enter, where=hit)
+        np.copyto(which[window], number, where=hit)
+        np.copyto(side[window], from_side, where=hit)
+    return best, which, side
+
+
+def _window(eye: Eye, box: Box) -> tuple[slice, slice] | None:
+    """The part of the canvas that a box can cover: all of it when it reaches behind the eye, None when it lies there."""
+    x0, x1, height, z0, z1 = box
+    corners = [eye.project(x, y, z) for x in (x0, x1) for y in (0, height) for z in (z0, z1)]
+    if not any(corners):
+        return None
+    if not all(corners):
+        return slice(None), slice(None)
+    columns, rows = zip(*(corner for corner in corners if corner), strict=True)
+    return slice(max(int(min(rows)) - 1, 0), max(int(max(rows)) + 2, 0)), slice(
+        max(int(min(columns)) - 1, 0), max(int(max(columns)) + 2, 0)
+    )
+
+
+def _slabs(eye: Eye, box: Box, slow: list[Array]) -> tuple[Array, Array, Array]:
+    """Where each ray enters and leaves a box, and whether it enters through a face that looks along x."""
+    x0, x1, height, z0, z1 = box
+    ax, bx = (x0 - eye.x) * slow[0], (x1 - eye.x) * slow[0]
+    az, bz = (z0 - eye.z) * slow[2], (z1 - eye.z) * slow[2]
+    ay, by = -eye.y * slow[1], (height - eye.y) * slow[1]
+    in_x, in_z = np.minimum(ax, bx), np.minimum(az, bz)
+    enter = np.maximum(np.maximum(in_x, in_z), np.minimum(ay, by))
+    leave = np.minimum(np.minimum(np.maximum(ax, bx), np.maximum(az, bz)), np.maximum(ay, by))
+    return enter, leave, in_x > in_z
+
+
+def _ground(rng: Rng, light: Light, street: Street, x: Array, z: Array, near: Array) -> Array:
+    """Asphalt with its marks, kerbs, paving, and sunlight that falls across all of it."""
+    grit = nearest(tile("grit"), x / 6, z / 6) - 0.5
+    stains = look(tile("rough"), x / 40, z / 120) - 0.5
+    grey = jitter(
+        rng, (colour(96, 96, 98), colour(126, 122, 118), colour(78, 78, 82), colour(140, 124, 108))[rng.integers(4)], 0.08
+    )
+    road = grey * (1 + 0.25 * grit * np.exp(-near / 30) + 0.6 * stains)
+    foot = near * 1.5 / SIZE
+    if street.marks:
+        road = mix(road, colour(226, 222, 208), _marks(rng, street, x, z, foot) * (0.75 + 0.5 * stains))
+    joints = 1 - stripe(x / 0.9, 0.94, foot) * stripe(z / 0.9, 0.94, foot * 4)
+    slab = jitter(rng, colour(164, 158, 150), 0.1) * (1 + 0.2 * grit + 0.4 * stains) * (1 - 0.25 * joints)
+    if street.lawn:
+        blades = nearest(tile("leaves"), x / 7, z / 7)
+        slab = jitter(rng, colour(96, 118, 58), 0.15) * (0.6 + 0.7 * blades + 0.5 * stains)
+    kerb = np.abs(np.abs(x) - street.half_road)
+    floor = mix(road, slab, ramp(np.abs(x) - street.half_road, 0, 0.05 + 0.02 * foot))
+    floor = mix(floor, colour(196, 192, 186), ramp(-kerb, -0.2, -0.1) * 0.7)
+    edge = street.half_road * between(rng, -1.5, 1.5) + 5 * (look(tile("rough"), np.floor(z / 11) * 0.13, np.float32(0.7)) - 0.5)
+    lit = 0.1 + 0.75 * ramp(x - edge, -0.3, 0.3)
+    shone = floor * light.shine(lit)
+    return mix(shone, light.horizon, street.wet * ramp(stains, -0.1, 0.2) * np.clip(near / 40, 0.1, 0.7))
+
+
+def _marks(rng: Rng, street: Street, x: Array, z: Array, foot: Array) -> Array:
+    dashed = between(rng, 3, 5)
+    middle = ramp(-np.abs(x), -0.13 - foot * 0.3, -0.08) * ((z % (dashed * 2) < dashed) if rng.random() < 0.7 else 1)
+    edges = ramp(-np.abs(np.abs(x) - street.half_road + 0.6), -0.12 - foot * 0.3, -0.07) * (rng.random() < 0.5)
+    start = between(rng, 5, 22)
+    zebra = stripe(x / 1.1, 0.5, foot) * ((z > start) & (z < start + 3.2)) * (rng.random() < 0.4)
+    return np.clip(middle + edges + zebra, 0, 1)

@@ -1,0 +1,83 @@
+"""The mean image of a class: what its pictures have in common, position by position."""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.core.errors import DiskError
+from engine.core.files import replacing
+from engine.core.paths import cache_dir
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset
+from engine.data.filters import Filter
+from engine.data.loading import decoded_batches
+
+SIZE = 96  # pixels
+SAMPLE = 500  # images a class: the mean of more looks the same
+_SEED = 0
+_PREPARED = 30  # classes whose mean images are made ahead
+
+
+@dataclass(frozen=True)
+class MeanImage:
+    """`image`: (SIZE, SIZE, 3) uint8, the mean over `n` central squares, out of `of` images that the class has."""
+
+    image: np.ndarray
+    n: int
+    of: int
+
+
+def mean_image(data: Dataset, class_name: str, splits: tuple[str, ...] = ("train",)) -> MeanImage | None:
+    """The mean image of a class, from the cache or from up to SAMPLE images drawn by seed; None where none can be read."""
+    rows, total = _sample(data, class_name, splits)
+    kept = _kept(_file(rows), [row.file(data.root) for row in rows])
+    return MeanImage(*kept, total) if kept else None
+
+
+def is_made(data: Dataset, class_name: str, splits: tuple[str, ...] = ("train",)) -> bool:
+    """Whether `mean_image` would answer at once."""
+    return _file(_sample(data, class_name, splits)[0]).is_file()
+
+
+def _sample(data: Dataset, class_name: str, splits: tuple[str, ...]) -> tuple[list[Row], int]:
+    """The images that are averaged, and how many the class has."""
+    ids = data.catalog.view(Filter(splits, (class_name,))).ids()
+    if len(ids) > SAMPLE:
+        chosen = np.sort(np.random.default_rng(_SEED).choice(ids, SAMPLE, replace=False))
+    else:
+        chosen = ids
+    return list(data.catalog.rows(chosen.tolist()).values()), len(ids)
+
+
+def _file(rows: Sequence[Row]) -> Path:
+    key = hashlib.blake2b("\n".join([str(SIZE), *sorted(row.hash for row in rows)]).encode(), digest_size=12).hexdigest()
+    return cache_dir("averages") / f"{key}.npz"
+
+
+def prepare(data: Dataset, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+    """Make the mean images of the first classes, so that a page has them at once."""
+    classes = data.classes[:_PREPARED]
+    for done, class_name in enumerate(classes):
+        progress(done, len(classes))
+        mean_image(data, class_name)
+
+
+def _kept(file: Path, images: list[Path]) -> tuple[np.ndarray, int] | None:
+    if file.is_file():
+        with np.load(file) as known:
+            return known["image"], int(known["n"])
+    total, n = np.zeros((SIZE, SIZE, 3)), 0
+    for batch in decoded_batches(images, SIZE):
+        total += batch.images.sum(axis=0, dtype=np.float64)
+        n += len(batch.images)
+    if not n:
+        return None
+    image = (total / n).round().astype(np.uint8)
+    if n == len(images):  # one that cannot be read may be mended
+        with contextlib.suppress(DiskError), replacing(file, needed=image.nbytes) as temporary, open(temporary, "wb") as sink:
+            np.savez(sink, image=image, n=n)
+    return image, n

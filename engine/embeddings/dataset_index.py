@@ -1,0 +1,133 @@
+"""The map of a dataset: embeddings of its images, the index of neighbours, the projection, each kept until its images change.
+
+Everything lies in `cache/maps/<dataset>/`. Reading it needs no torch; making it does, in a job in the background. Embeddings
+are cached by content as they are computed, so that a job that was ended goes on where it was.
+"""
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from engine.core.errors import UserError
+from engine.core.jobs import Job, Report, Stopped
+from engine.core.paths import cache_dir
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset, dataset
+from engine.embeddings import neighbours, projection
+from engine.models.registry import DEFAULT
+from engine.runs.events import Progress
+
+IMAGE_SIZE = 224  # the one of the preset `fast`: a run and the map share their embeddings
+_CHUNK = 2048  # images whose embeddings are in memory at once
+
+
+def folder(data: Dataset) -> Path:
+    """Where a dataset's index and map are kept."""
+    return cache_dir("maps") / data.name
+
+
+def job(name: str) -> Job:
+    """The process that makes a dataset's map in the background."""
+    return Job(cache_dir("maps") / name, "engine.embeddings.dataset_index", name)
+
+
+def index(data: Dataset) -> neighbours.Index | None:
+    """The dataset's embeddings; None where they have not been computed. They may be older than the catalog: see `newer`."""
+    return neighbours.load(folder(data))
+
+
+def drawn(data: Dataset) -> projection.Map | None:
+    """The dataset's map; None where it has not been made."""
+    return projection.load(folder(data))
+
+
+def drawn_at(data: Dataset) -> float:
+    """When the map was drawn, in seconds since the epoch; 0 where it has not been."""
+    file = folder(data) / "map.json"
+    return file.stat().st_mtime if file.exists() else 0.0
+
+
+def newer(data: Dataset, found: neighbours.Index) -> int:
+    """How many readable images of the catalog came, or were rewritten, since the index was made."""
+    now = data.catalog.view()
+    missing = len(now) - int(alike(now.ids(), now.marks(), found.ids, found.marks).sum())
+    # Those that could not be read then are no news.
+    return max(0, missing - (found.document["asked"] - len(found)))
+
+
+def alike(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, contents: np.ndarray) -> np.ndarray:
+    """Which of `ids`, with their `marks`, are among the `known` (rising) with the same `contents`: (n,) bool."""
+    if not len(known):
+        return np.zeros(len(ids), bool)
+    places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return (known[places] == ids) & (contents[places] == marks)
+
+
+def make(data: Dataset, report: Report = lambda phase, done, total: None) -> projection.Map:
+    """The dataset's index and map, from what is cached already. Raises UserError, and what `report` raises."""
+    if not data.has_pictures:
+        raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It can have no map.")
+    found = embedded(data, report)
+    if not len(found):
+        raise UserError(f"No image of {data.name} could be read.", "Scan the dataset again: python -m engine data add SOURCE")
+    return projection.make(folder(data), found, report=report)
+
+
+def embedded(data: Dataset, report: Report = lambda phase, done, total: None) -> neighbours.Index:
+    """The index of the catalog as it is now; at once where it is kept already. Raises what `report` raises."""
+    report("loading the model", 0, 1)
+    from engine.embeddings.extract import Embeddings, cache_key, embed
+    from engine.models import network
+    from engine.models.device import compute
+
+    where = compute()
+    trunk = network.build(DEFAULT, "pretrained", IMAGE_SIZE)
+    preprocessing = network.Preprocessing(IMAGE_SIZE, trunk.mean, trunk.std)
+    key = cache_key(trunk, preprocessing, where)
+    now = data.catalog.view()
+    digest = hashlib.blake2b(key.encode() + now.ids().tobytes() + now.marks().tobytes(), digest_size=8).hexdigest()
+    known = index(data)
+    if known is not None and known.document["digest"] == digest:
+        return known
+    document = {"digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "made": time.time(), "asked": len(now)}
+
+    def of_rows(rows: list[Row], tell: Callable[[Progress], bool]) -> Embeddings | None:
+        files, contents = [row.file(data.root) for row in rows], [row.hash for row in rows]
+        return embed(files, contents, trunk, preprocessing, where, tell)
+
+    return neighbours.write(folder(data), _blocks(data, now.ids(), of_rows, report), document)
+
+
+def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: Report) -> Iterator[neighbours.Block]:
+    """The embeddings of these images, some at a time, by id; those that cannot be read any more are left out."""
+    for start in range(0, len(ids), _CHUNK):
+        rows = [row for row in data.catalog.rows(ids[start : start + _CHUNK]).values() if row.hash]
+        end = min(start + _CHUNK, len(ids))
+
+        stopped = []
+
+        def tell(progress: Progress, end: int = end, stopped: list = stopped) -> bool:
+            try:
+                # What the cache holds of these rows is done already.
+                report("computing embeddings", end - progress.total + progress.done, len(ids))
+            except Stopped as error:
+                stopped.append(error)
+            # Told to end, `embed` puts into the cache what it has.
+            return not stopped
+
+        found = embedded(rows, tell)
+        if stopped:
+            raise stopped[0]
+        report("computing embeddings", end, len(ids))
+        read = ~np.isnan(found.vectors).any(axis=1)
+        marks = np.array([neighbours.mark(row.hash) for row in rows], np.uint64)
+        yield np.array([row.id for row in rows], np.int64)[read], marks[read], found.vectors[read]
+
+
+if __name__ == "__main__":
+    of = dataset(sys.argv[1])
+    sys.exit(job(of.name).run(lambda report: make(of, report)))

@@ -1,0 +1,215 @@
+"""The map: embeddings laid out in the plane by t-SNE, so that images which the network finds alike lie together.
+
+t-SNE (van der Maaten and Hinton, 2008) by openTSNE (Poličar, Stražar and Zupan, 2024), whose interpolated gradient (Linderman
+et al., 2019) makes its time linear in the images. It keeps neighbourhoods; how far apart groups lie, and how large they are,
+says little. No torch here, and openTSNE is imported by the process that makes a map: the pages only read it.
+"""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.core.errors import UserError
+from engine.core.files import read_json, remove, write_bytes, write_json
+from engine.embeddings.neighbours import Index, apart, graph, nearest
+
+LIMIT = 30_000  # points: what a browser draws and drags smoothly
+FEWEST = 10
+SPAN = 1000  # the longer side of the map
+STEPS = 64  # to a unit: coordinates are whole numbers of these
+NEAR = 10  # neighbours that are kept for each point
+_PERPLEXITY = 30
+_PHASES = ((250, 12.0, 0.5), (500, 1.0, 0.8))  # iterations, exaggeration, momentum: the method's usual ones
+_EVERY = 10
+_DOCUMENT = "map.json"
+_FORMAT = 1  # of the files: others are as good as none
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Map:
+    """Points of the plane, a row an image.
+
+    `ids`: (n,) int64 of the catalog, ascending; `marks`: (n,) uint64, their contents (see `engine.embeddings.neighbours.mark`). `xy`:
+    (n, 2) float32, from 0 to SPAN. `near`: (n, k) int32, the rows of each point's nearest by embedding (not on the map),
+    nearest first. `document`: `of`, how many images the n stand for, `kept`, the share of nearest neighbours that the map
+    keeps, `apart`, the median distance of two images, `seed`, `digest` (of what it was made from), `index` (the index's digest), `version`.
+    """
+
+    ids: np.ndarray
+    marks: np.ndarray
+    xy: np.ndarray
+    near: np.ndarray
+    document: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def version(self) -> str:
+        """A name of these very coordinates: an area that was drawn on them fits no others."""
+        return self.document["version"]
+
+
+def sample(marks: np.ndarray, limit: int = LIMIT) -> np.ndarray:
+    """Rows of an even sample of at most `limit` images, ascending.
+
+    Chosen by the hash of their content, so that the same images stay when others come or go. marks: (n,) uint64.
+    """
+    if len(marks) <= limit:
+        return np.arange(len(marks))
+    return np.sort(np.argsort(marks, kind="stable")[:limit])
+
+
+def project(
+    vectors: np.ndarray, seed: int = 0, report: Report = lambda phase, done, total: None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (n, 2) float32 from 0 to SPAN, and the nearest rows of each (n, NEAR) int32.
+
+    vectors: (n, features) float32 of unit length. The same vectors and seed give the same coordinates. Raises UserError
+    for fewer than FEWEST images.
+    """
+    if len(vectors) < FEWEST:
+        raise UserError(f"A map needs at least {FEWEST} images; there are {len(vectors)}.", "Add more images to the dataset.")
+    perplexity = min(_PERPLEXITY, (len(vectors) - 1) // 3)
+    rows, distances = graph(vectors, 3 * perplexity, lambda done, total: report("finding neighbours", done, total))
+    # Between unit vectors the squared Euclidean distance is twice the cosine distance.
+    plane = _tsne(vectors, rows, np.sqrt(2 * distances), perplexity, seed, report)
+    return _fitted(plane), rows[:, :NEAR]
+
+
+def _tsne(vectors: np.ndarray, rows: np.ndarray, distances: np.ndarray, perplexity: int, seed: int, report: Report) -> np.ndarray:
+    from openTSNE import TSNEEmbedding, affinity, initialization
+    from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+    total, before = sum(iterations for iterations, _, _ in _PHASES), 0
+
+    def tell(iteration: int, error: float, embedding: np.ndarray) -> None:
+        report("drawing the map", min(before + iteration, total), total)
+
+    embedding = TSNEEmbedding(
+        initialization.pca(vectors, random_state=seed),
+        affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(rows, distances), n_jobs=1),
+        # One thread: sums in another order would draw another map.
+        n_jobs=1,
+        random_state=seed,
+    )
+    for iterations, exaggeration, momentum in _PHASES:
+        embedding = embedding.optimize(
+            iterations, exaggeration=exaggeration, momentum=momentum, callbacks=tell, callbacks_every_iters=_EVERY
+        )
+        before += iterations
+    return np.asarray(embedding)
+
+
+def _fitted(plane: np.ndarray) -> np.ndarray:
+    """The coordinates from 0 to SPAN along the longer side, which lies across, as a screen does; the shorter one is centred."""
+    plane = plane - plane.mean(axis=0)
+    _, _, axes = np.linalg.svd(plane, full_matrices=False)
+    plane = plane @ axes.T
+    low, high = plane.min(axis=0), plane.max(axis=0)
+    scale = SPAN / max(float((high - low).max()), 1e-9)
+    fitted = ((plane - (low + high) / 2) * scale + SPAN / 2).clip(0, SPAN)
+    # Steps that 16 bits hold: the browser has the very same numbers, and so the same answer to what an area holds.
+    return (np.round(fitted * STEPS) / STEPS).astype(np.float32)
+
+
+def kept(xy: np.ndarray, near: np.ndarray) -> float:
+    """The share of each point's nearest by embedding that are among as many nearest on the map, averaged: 0 to 1."""
+    from scipy.spatial import cKDTree
+
+    k = near.shape[1]
+    _, around = cKDTree(xy).query(xy, k + 1)
+    return float(
+        np.mean([len(set(a) & set(b) - {i}) for i, (a, b) in enumerate(zip(around.tolist(), near.tolist(), strict=True))]) / k
+    )
+
+
+def make(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: Report = lambda phase, done, total: None) -> Map:
+    """Draw the map of an index and keep it in `folder`; at once where the same one is there already."""
+    rows = sample(index.marks, limit)
+    digest = hashlib.blake2b(f"{index.digest} {seed} {limit} {_PERPLEXITY} {_PHASES}".encode(), digest_size=8).hexdigest()
+    known = load(folder)
+    if known is not None and known.document["digest"] == digest:
+        return known
+    xy, near = project(index.vectors(rows), seed, report)
+    version = hashlib.blake2b(xy.tobytes(), digest_size=4).hexdigest()
+    document = {
+        "format": _FORMAT,
+        "digest": digest,
+        "index": index.digest,
+        "version": version,
+        "seed": seed,
+        "of": len(index),
+        "kept": round(kept(xy, near), 3),
+        "apart": round(apart(index), 3),
+    }
+    content = io.BytesIO()
+    np.savez(content, ids=index.ids[rows], marks=index.marks[rows], xy=xy, near=near)
+    write_bytes(folder / f"map-{version}.npz", content.getvalue())
+    write_json(folder / _DOCUMENT, document, durable=True)
+    for old in folder.glob("map-*.npz"):
+        if old.name != f"map-{version}.npz":
+            remove(old)
+    return Map(index.ids[rows], index.marks[rows], xy, near, document)
+
+
+def load(folder: Path) -> Map | None:
+    """The map kept in `folder`; None where there is none, or it is damaged."""
+    document = read_json(folder / _DOCUMENT)
+    if not isinstance(document, dict) or document.get("format") != _FORMAT:
+        return None
+    try:
+        with np.load(folder / f"map-{document['version']}.npz") as arrays:
+            return Map(arrays["ids"], arrays["marks"], arrays["xy"], arrays["near"], document)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def inside(xy: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    """Which points lie within a closed polygon, by the even-odd rule: (n,) bool.
+
+    xy: (n, 2); polygon: (corners, 2), the last joined to the first; fewer than three corners hold nothing.
+    """
+    held = np.zeros(len(xy), bool)
+    if len(polygon) < 3:
+        return held
+    x, y = xy[:, 0].astype(float), xy[:, 1].astype(float)
+    for (ax, ay), (bx, by) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        crosses = (ay > y) != (by > y)
+        if ay != by:
+            held ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
+    return held
+
+
+def company(labels: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The commonest label among each point's nearest: (n,) of the labels' type; the nearest's own where two are as common.
+
+    labels: (n,) small whole numbers, -1 for none, which do not count; -1 comes back where none of the nearest has one.
+    """
+    around = labels[near]
+    found, most = np.full(len(labels), -1, labels.dtype), np.zeros(len(labels), int)
+    for place in range(near.shape[1]):
+        candidate = around[:, place]
+        votes = (around == candidate[:, None]).sum(axis=1)
+        better = (votes > most) & (candidate >= 0)
+        found[better], most[better] = candidate[better], votes[better]
+    return found
+
+
+def place(drawn: Map, index: Index, vectors: np.ndarray) -> np.ndarray:
+    """Where images that are not drawn would lie: (m, 2) float32, between their nearest drawn ones, weighted by closeness.
+
+    vectors: (m, features). Cheap and good enough to show an upload; the map itself does not move.
+    """
+    ids, distances = nearest(index, vectors, NEAR, among=drawn.ids)
+    points = drawn.xy[np.searchsorted(drawn.ids, ids)]
+    weights = 1 / (distances + 1e-3)[:, :, None] ** 2
+    return ((points * weights).sum(axis=1) / weights.sum(axis=1)).astype(np.float32)

@@ -1,0 +1,52 @@
+"""A run's evaluation as one file: the report (.html), the model card (.md), or both with the tables (.zip)."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.core.errors import UserError
+from engine.core.files import write_bytes
+from engine.export.report import tables
+from engine.export.report.card import card
+from engine.export.report.facts import Facts, Report, gather
+from engine.export.report.page import page
+from engine.export.report.tables import name_of
+from engine.runs.run import Run
+
+__all__ = ["KINDS", "name_of", "render", "write"]
+
+
+def _zip(facts: Facts) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("report.html", page(facts))
+        archive.writestr("model-card.md", card(facts))
+        for name, table in tables.files(facts):
+            archive.writestr(name, table)
+    return content.getvalue()
+
+
+KINDS: dict[str, Callable[[Facts], bytes]] = {
+    ".html": lambda facts: page(facts).encode("utf-8", "replace"),
+    ".md": lambda facts: card(facts).encode("utf-8", "replace"),
+    ".zip": _zip,
+}
+
+
+def render(run: Run, kind: str, split: str = "test", report: Report = lambda done, total: None) -> bytes:
+    """The file's content. `kind`: its ending, of KINDS. Raises UserError."""
+    if kind not in KINDS:
+        raise UserError(
+            f"A report cannot be written as {kind or 'a file without an ending'}.", f"End the name in one of: {', '.join(KINDS)}."
+        )
+    return KINDS[kind](gather(run, split, report))
+
+
+def write(run: Run, file: Path, split: str = "test", report: Report = lambda done, total: None) -> Path:
+    """Write it whole or not at all; the file. Raises UserError."""
+    content = render(run, file.suffix.lower(), split, report)
+    if not file.absolute().parent.is_dir():
+        raise UserError(f"There is no folder {str(file.absolute().parent)!r}.", "Make it first, or name another file.")
+    write_bytes(file, content)
+    return file

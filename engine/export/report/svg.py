@@ -1,0 +1,78 @@
+"""Charts as small pieces of SVG for a page without scripts: the page's style gives them the colours of both themes."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+_WIDTH = 560
+
+
+def matrix(counts: np.ndarray, classes: Sequence[str]) -> str:
+    """A confusion matrix as a table: rows true, columns predicted; errors are tinted by their share of the row."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in classes)
+    body = ""
+    for i, name in enumerate(classes):
+        cells = "".join(
+            f'<td class="{"right" if i == j else "wrong"}" style="--share:{shares[i, j]:.3f}">{counts[i, j]:,}</td>'
+            for j in range(len(classes))
+        )
+        body += f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
+    return f'<div class="wide"><table class="matrix"><tr><td></td>{head}</tr>{body}</table></div>'
+
+
+def reliability(bins: pd.DataFrame) -> str:
+    """Accuracy against confidence a bin. bins: `engine.evaluation.calibration.reliability`."""
+    points = [(row.confidence, row.accuracy, row.accuracy_low, row.accuracy_high, row.n) for row in bins.itertuples()]
+    parts = _axes("how sure it is", "how often right") + [f'<line class="rule" {_ends((0, 0), (1, 1))}/>']
+    for x, y, low, high, n in points:
+        parts.append(f'<line class="span" {_ends((x, low), (x, high))}/>')
+        parts.append(f'<circle class="dot" cx="{_x(x):.1f}" cy="{_y(y):.1f}" r="5"><title>{n:,} images</title></circle>')
+    return _svg(_WIDTH, 330, parts)
+
+
+def coverage(curve: pd.DataFrame) -> str:
+    """Accuracy of what is kept against its share. curve: `engine.evaluation.selective.risk_coverage`."""
+    floor = max(0.0, float(curve.loc[curve["coverage"] > 0.02, "accuracy"].min()) - 0.02)
+    shown = curve.iloc[np.unique(np.linspace(0, len(curve) - 1, 200).astype(int))]
+    line = " ".join(
+        f"{_x(row.coverage):.1f},{_y((max(row.accuracy, floor) - floor) / (1 - floor)):.1f}" for row in shown.itertuples()
+    )
+    return _svg(
+        _WIDTH, 330, [*_axes("images that it answers", "of these right", floor), f'<polyline class="curve" points="{line}"/>']
+    )
+
+
+def _axes(across: str, up: str, floor: float = 0.0) -> list[str]:
+    parts = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        parts += [
+            _text(_x(share), 296, f"{share:.0%}", "middle", "small"),
+            f'<line class="grid" {_ends((0, share), (1, share))}/>',
+        ]
+        parts.append(
+            _text(_x(0) - 8, _y(share) + 4, f"{100 * (floor + share * (1 - floor)):.{0 if floor == 0 else 1}f}%", "end", "small")
+        )
+    return [*parts, _text(_x(0.5), 320, across, "middle"), _text(_x(0), 14, up, "start")]
+
+
+def _x(share: float) -> float:
+    return 56 + share * (_WIDTH - 76)
+
+
+def _y(share: float) -> float:
+    return 278 - share * 252
+
+
+def _ends(a: tuple[float, float], b: tuple[float, float]) -> str:
+    return f'x1="{_x(a[0]):.1f}" y1="{_y(a[1]):.1f}" x2="{_x(b[0]):.1f}" y2="{_y(b[1]):.1f}"'
+
+
+def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(str(text))}</text>'
+
+
+def _svg(width: int, height: int, parts: Sequence[str]) -> str:
+    return f'<svg role="img" viewBox="0 0 {width} {height}" style="max-width:{width}px">{"".join(parts)}</svg>'

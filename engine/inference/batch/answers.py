@@ -1,0 +1,110 @@
+"""The answers of a run to a batch, in parts that are written as they are made: what is there is not made again.
+
+`answers/<run>-<checkpoint>/<first picture>.parquet`: columns number, error, probabilities (a list a row, float32), novelty.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.core.files import create_folder, replacing
+from engine.inference.batch.store import Batch
+from engine.inference.verdict import Judge
+from engine.runs.run import Run
+
+_PART = 64  # pictures that a kill may cost
+_COLUMNS = {"number": "int32", "error": "str", "probabilities": "object", "novelty": "float32"}
+
+
+def made(batch: Batch, run: Run) -> pd.DataFrame:
+    """What has been answered so far, in the order of the pictures: columns number, error, probabilities, novelty.
+
+    `probabilities`: None where there is an error. `novelty`: NaN where the run has no measure of it.
+    """
+    parts = [part for file in sorted(_folder(batch, run).glob("*.parquet")) if (part := _part(file)) is not None]
+    if not parts:
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})
+    return pd.concat(parts, ignore_index=True).drop_duplicates("number").sort_values("number", ignore_index=True)
+
+
+def stamp(batch: Batch, run: Run) -> tuple[str, ...]:
+    """What changes whenever `made` does."""
+    folder = _folder(batch, run)
+    return (folder.name, *sorted(f"{file.name}{file.stat().st_mtime_ns}" for file in folder.glob("*.parquet")))
+
+
+def missing(batch: Batch, run: Run) -> list[int]:
+    """The numbers of the pictures that the run has not answered yet."""
+    return sorted({picture.number for picture in batch.pictures} - set(made(batch, run)["number"].tolist()))
+
+
+def answer(
+    batch: Batch,
+    run: Run,
+    model: "Model",  # noqa: F821
+    judge: Judge,
+    at_once: int = 32,
+    keep: bool = True,
+) -> Iterator[pd.DataFrame]:
+    """Answer what is missing, `at_once` pictures at a time: the rows of `made` as they are made, kept where `keep`.
+
+    Whoever stops listening ends it.
+    """
+    from engine.inference.predict import Answer, answers
+
+    wanted = [batch.pictures[number] for number in missing(batch, run)]
+    left_out = [picture for picture in wanted if picture.reason]
+    wanted = [picture for picture in wanted if not picture.reason]
+    waiting = [rows([picture.number for picture in left_out], [Answer(0, error=picture.reason) for picture in left_out], judge)]
+    try:
+        if left_out:
+            yield waiting[0]
+        for some in answers(model, [picture.file for picture in wanted], batch_size=at_once) if wanted else ():
+            waiting.append(rows([wanted[one.source].number for one in some], some, judge))
+            yield waiting[-1]
+            if keep and sum(map(len, waiting)) >= _PART:
+                _write(batch, run, pd.concat(waiting))
+                waiting = []
+    finally:
+        if keep and sum(map(len, waiting)):
+            _write(batch, run, pd.concat(waiting))
+
+
+def rows(numbers: list[int], answers: list["Answer"], judge: Judge) -> pd.DataFrame:  # noqa: F821
+    """Answers to the pictures of these numbers as rows of `made`."""
+    read = [one for one in answers if one.features is not None]
+    scores = iter(judge.novelty(np.stack([one.features for one in read]), np.array([one.energy for one in read])) if read else ())
+    novelty = [np.nan if one.features is None else float(next(scores)) for one in answers]
+    columns = {
+        "error": [one.error for one in answers],
+        "probabilities": [one.probabilities for one in answers],
+        "novelty": novelty,
+    }
+    return pd.DataFrame({"number": numbers, **columns}).astype(_COLUMNS)
+
+
+def _write(batch: Batch, run: Run, rows: pd.DataFrame) -> None:
+    # A batch that was deleted meanwhile stays deleted.
+    folder = _folder(batch, run)
+    create_folder(folder.parent, parents=False)
+    create_folder(folder, parents=False)
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    with replacing(folder / f"{rows['number'].iloc[0]:06d}-{len(rows)}.parquet", make_folder=False) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _part(file: Path) -> pd.DataFrame | None:
+    """None for a part that a killed machine left damaged: its pictures are answered again."""
+    try:
+        return pq.read_table(file).to_pandas()
+    except (pa.ArrowInvalid, OSError):
+        return None
+
+
+def _folder(batch: Batch, run: Run) -> Path:
+    """By the run and its checkpoint: another model's answers are not taken for its own."""
+    return batch.path / "answers" / f"{run.id}-{run.checkpoint}"

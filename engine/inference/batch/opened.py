@@ -1,0 +1,40 @@
+"""Files that are named on the command line as pictures: those of a zip among them, unpacked for as long as they are needed."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.core.files import content_hash, temporary_folder, write_bytes
+from engine.data import uploads
+from engine.data.decoding import looks_like_image
+from engine.data.file_kinds import read_head
+from engine.inference.batch.store import Picture
+
+
+@contextmanager
+def opened(files: Sequence[Path]) -> Iterator[list[Picture]]:
+    """The pictures, in order. What an archive holds is named `photos.zip/class/file.jpg`; what of it is not taken has a reason."""
+    with temporary_folder(Path(tempfile.gettempdir()), "scenescope-") as folder:
+        result: list[Picture] = []
+        for file in files:
+            if _is_zip(file):
+                result += _members(file, folder, len(result))
+            else:
+                result.append(Picture(len(result), str(file), file))
+        yield result
+
+
+def _is_zip(file: Path) -> bool:
+    return not looks_like_image(file) and (file.suffix.lower() == ".zip" or read_head(file).startswith(b"PK\x03\x04"))
+
+
+def _members(archive: Path, folder: Path, first: int) -> Iterator[Picture]:
+    with archive.open("rb") as stream:
+        for number, item in enumerate(uploads.pictures([(archive.name, stream)]), first):
+            # Under its number: a name in an archive is text and no place.
+            file = folder / f"{number:06d}"
+            name = str(archive) if item.name == archive.name else f"{archive}/{item.name}"
+            if not item.reason:
+                write_bytes(file, item.content, make_folder=False)
+            yield Picture(number, name, file, "" if item.reason else content_hash(item.content), item.reason)

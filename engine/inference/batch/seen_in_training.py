@@ -1,0 +1,62 @@
+"""Which pictures a run has learnt from: a score on them says little about new ones."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from engine.core.errors import UserError
+from engine.data.datasets import dataset
+from engine.inference.batch.store import Picture
+from engine.runs.run import Run
+
+
+def learnt_from(runs: Iterable[Run], pictures: Sequence[Picture]) -> frozenset[int]:
+    """The numbers of the pictures that are training images of any of the runs.
+
+    Uploads are told by their content, files by where they lie: those in a dataset's folder are its images.
+    """
+    contents: set[str] = set()
+    places: set[str] = set()
+    for name in {run.config.dataset for run in runs}:
+        try:
+            catalog = dataset(name).catalog
+        except UserError:
+            continue
+        frame = catalog.frame("train")
+        contents |= set(frame["hash"])
+        places |= {os.path.realpath(file) for file in catalog.files(frame)}
+    return frozenset(
+        picture.number
+        for picture in pictures
+        if (picture.content in contents if picture.content else os.path.realpath(picture.file) in places)
+    )
+
+
+@dataclass(frozen=True)
+class Fair:
+    """What may be scored: `rows` of `engine.inference.batch.table.labelled` that no run has learnt from. `learnt`: how many pictures it has.
+
+    `only`: there are no others, so that `rows` are these.
+    """
+
+    rows: pd.DataFrame
+    learnt: int
+    only: bool
+
+    def said(self, names: str) -> str:
+        """A sentence on what was left out; "" where nothing was. `names`: the runs'."""
+        if not self.learnt:
+            return ""
+        if self.only:
+            return f"All of them are training images of {names}: the score says nothing about new pictures."
+        are = "is a training image" if self.learnt == 1 else "are training images"
+        return f"{self.learnt:,} more {are} of {names}, left out of the score."
+
+
+def fair(known: pd.DataFrame, learnt: frozenset[int]) -> Fair:
+    """The labelled pictures without those numbered `learnt`; all of them where nothing else is left."""
+    seen = known["number"].isin(learnt)
+    only = bool(len(known) and seen.all())
+    return Fair(known if only else known[~seen], int(seen.sum()), only)

@@ -1,0 +1,115 @@
+"""Pictures whose right class a person has told: kept for retraining in `collections/<dataset>/<class>/`, a dataset's own layout.
+
+A picture is kept once, by its content. The images of the dataset itself are not taken: their labels are mended where they stand, and
+a copy of a test image must not be trained on.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.core.errors import UserError
+from engine.core.files import content_hash, link, remove_folder, write_bytes
+from engine.core.files import remove as remove_file
+from engine.core.paths import home
+from engine.data.datasets import Dataset
+from engine.data.decoding import EXTENSIONS, ImageError, open_image, read_content
+
+_SPLITS = {"train": "train", "validation": "val", "test": "test"}
+_WEIGHT = {"test": 0, "validation": 1, "train": 2}
+JOINED = "-corrected"  # the end of the name of a dataset that a collection has joined
+
+
+@dataclass(frozen=True)
+class Told:
+    """A picture of the collection. `content` names what is in the file."""
+
+    content: str
+    class_name: str
+    file: Path
+    when: float
+
+
+class OfDataset(UserError):
+    """The picture is one of the dataset's own images: `image_id` in its catalog, in a split, under a class, at a path."""
+
+    def __init__(self, image_id: int, split: str, class_name: str, path: str) -> None:
+        super().__init__(
+            f"This picture is a {split} image of the dataset, filed under {class_name}.",
+            "Its label is mended in the dataset itself.",
+        )
+        self.image_id, self.split, self.class_name, self.path = image_id, split, class_name, path
+
+
+def folder(data: Dataset) -> Path:
+    """Where the dataset's collection is; it may not be there yet."""
+    return home() / "collections" / data.name
+
+
+def tell(data: Dataset, file: Path, class_name: str) -> Told:
+    """Keep a copy of the picture in `file` under its right class; under another one than before, it moves there.
+
+    Raises UserError for a class that the dataset has not, or a file that is no picture; OfDataset for its own images.
+    """
+    if class_name not in data.classes:
+        raise UserError(f"{data.name} has no class {class_name!r}.", f"Its classes: {', '.join(data.classes)}.")
+    try:
+        content = read_content(file)[0]
+        open_image(content, at_least=64)
+    except (ImageError, OSError) as error:
+        raise UserError(f"The picture cannot be kept: {error}.") from error
+    name = content_hash(content)
+    own = [row for row in data.catalog.copies(name) if row.state in ("ok", "excluded")]
+    if own:
+        # A label holds for every copy: the one in the test set is what a person must know of.
+        row = min(own, key=lambda one: _WEIGHT.get(one.split or "", len(_WEIGHT)))
+        raise OfDataset(row.id, row.split or "", row.class_name or "no class", row.path)
+    extension = file.suffix.lower()
+    place = folder(data) / class_name / f"{name}{extension if extension in EXTENSIONS else '.jpg'}"
+    write_bytes(place, content, durable=True)
+    for old in told(data):
+        if old.content == name and old.file != place:
+            remove_file(old.file)
+    return find(data, name)
+
+
+def told(data: Dataset) -> list[Told]:
+    """The collection, the newest first."""
+    found = []
+    for file in folder(data).glob("*/*"):
+        if re.fullmatch(r"[0-9a-f]{32}\.\w+", file.name):
+            found.append(Told(file.stem, file.parent.name, file, file.stat().st_mtime))
+    return sorted(found, key=lambda one: (one.when, one.content), reverse=True)
+
+
+def find(data: Dataset, content: str) -> Told:
+    """Raises UserError where the collection has no such picture."""
+    for one in told(data):
+        if one.content == content:
+            return one
+    raise UserError("There is no such picture among the corrections.")
+
+
+def remove(data: Dataset, content: str) -> None:
+    """Take a picture out of the collection."""
+    remove_file(find(data, content).file)
+
+
+def join(data: Dataset) -> tuple[Path, str]:
+    """A folder of links that is the dataset with its collection among the training images, and a name for it: to be added.
+
+    Validation and test hold the very images of the dataset, so that the scores of both can be compared. Raises UserError where there is
+    nothing to join.
+    """
+    collected = told(data)
+    if not collected:
+        raise UserError("No picture has been told its right class yet.", "Open one on the Predict page, and say what it shows.")
+    place = home() / "collections" / ".joined" / data.name
+    remove_folder(place)
+    for split, name in _SPLITS.items():
+        frame = data.catalog.frame(split)
+        for number, class_name, file in zip(frame["id"], frame["class"], data.catalog.files(frame), strict=True):
+            link(file, place / name / class_name / f"{number}-{file.name}")
+    for one in collected:
+        link(one.file, place / "train" / one.class_name / f"told-{one.file.name}")
+    return place, f"{data.name}{JOINED}"

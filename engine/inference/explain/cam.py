@@ -1,0 +1,196 @@
+"""Class activation maps: where the network looked for a class, by the grad-cam package's formulas on one pass of the network.
+
+The package runs the network once for each class and back through all of it, with hooks that two sessions would share. Here
+one pass serves all classes, gradients go back no further than the layer that is looked at, and a hook hears its own thread only.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from engine.core.errors import UserError
+from engine.inference.explain.methods import DEFAULT, method
+from engine.models.model import Model
+from engine.models.network import cam_layer
+
+Report = Callable[[int, int], None]
+_BATCH = 32
+_SILENT: Report = lambda done, total: None  # noqa: E731
+# Anchors of a dark-to-bright colour scale whose lightness rises evenly, so that it reads in grey too.
+_SCALE = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Features:
+    """The layer that is looked at, of n inputs. `maps`: (n, channels, h, w); `gradients`: those of each class's logits."""
+
+    maps: np.ndarray
+    gradients: list[np.ndarray]
+
+
+def heatmaps(model: Model, square: np.ndarray, classes: Sequence[int], by: str = DEFAULT, report: Report = _SILENT) -> np.ndarray:
+    """One map for each class index, all on one scale: (len(classes), size, size) float32 in 0..1; 1 is the highest of all.
+
+    `square`: (size, size, 3) uint8, as `engine.data.decoding.square` makes it. `by`: a name of `METHODS`. `report` hears of the
+    passes done. Raises UserError where the network has no such layer.
+    """
+    return on_one_scale(evidence(model, square[None], classes, by, report)[0])
+
+
+def evidence(
+    model: Model, squares: np.ndarray, classes: Sequence[int], by: str = DEFAULT, report: Report = _SILENT
+) -> np.ndarray:
+    """The maps in the method's own unit, which two classes and two pictures share: (n, len(classes), size, size) float32, >= 0.
+
+    A model that averages a picture with its mirror image has the average of both maps.
+    """
+    chosen, size = method(by), squares.shape[1]
+    inputs = model.inputs(squares)
+    views = [inputs, inputs.flip(-1)] if model.meta.views == "flip" else [inputs]
+    maps = []
+    for place, view in enumerate(views):
+        found = _features(model, view, classes if chosen.by_class and not chosen.forwards else ())
+
+        def told(done: int, total: int, place: int = place) -> None:
+            report(place * total + done, len(views) * total)
+
+        grids = _by_scores(model, view, found.maps, classes, told) if chosen.forwards else _weighed(by, found, len(classes))
+        maps.append(grids[..., ::-1] if place else grids)
+    grid = torch.from_numpy(np.maximum(np.mean(maps, axis=0), 0).astype(np.float32))
+    return functional.interpolate(grid, (size, size), mode="bilinear").numpy()
+
+
+def on_one_scale(maps: np.ndarray) -> np.ndarray:
+    """Maps of any shape, as shares of the highest value among them all."""
+    return maps / max(float(maps.max(initial=0)), 1e-12)
+
+
+def overlay(square: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+    """The picture (size, size, 3) uint8 under the coloured map: the same shape. What the map does not mark stays visible."""
+    alpha = opacity * (0.25 + 0.75 * heatmap.clip(0, 1))[..., None]
+    return (square * (1 - alpha) + coloured(heatmap) * alpha).round().astype(np.uint8)
+
+
+def coloured(heatmap: np.ndarray) -> np.ndarray:
+    """The scale's colours of values in 0..1: the shape of the values with RGB (0 to 255, float32) as last axis."""
+    positions = heatmap.clip(0, 1) * (len(_SCALE) - 1)
+    low = np.floor(positions).astype(int).clip(0, len(_SCALE) - 2)
+    share = (positions - low)[..., None]
+    return _SCALE[low] * (1 - share) + _SCALE[low + 1] * share
+
+
+def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Features:
+    """One pass of the network that answers, and the gradients of some classes' logits at its layer."""
+    kept: list[torch.Tensor] = []
+    here = threading.get_ident()
+
+    def keep(module: torch.nn.Module, arguments: tuple, output: torch.Tensor) -> torch.Tensor | None:
+        if threading.get_ident() != here:  # another session asks the same network
+            return None
+        if not isinstance(output, torch.Tensor):  # of several resolutions at once
+            raise _no_map(model)
+        kept.append(output.detach().requires_grad_(True))
+        torch.set_grad_enabled(True)  # from here on, until `no_grad` ends
+        return kept[-1].clone()  # what follows may work in place
+
+    handle = _layer(model).register_forward_hook(keep)
+    try:
+        with torch.no_grad(), model.compute.autocast():
+            logits = model.classifier.logits(model.answering(inputs))
+            if len(kept) != 1:
+                raise _no_map(model)
+            found = [torch.autograd.grad(logits[:, index].sum(), kept[0], retain_graph=True)[0] for index in classes]
+    finally:
+        handle.remove()
+    return _Features(_array(_grid(model, kept[0].detach())), [_array(_grid(model, gradient)) for gradient in found])
+
+
+def _layer(model: Model) -> torch.nn.Module:
+    """The layer that a map is made of. Raises UserError."""
+    try:
+        return model.answering.module.get_submodule(cam_layer(model.trunk))
+    except AttributeError:
+        raise _no_map(model) from None
+
+
+def _no_map(model: Model) -> UserError:
+    return UserError(
+        f"Grad-CAM cannot show where {model.meta.backbone} looks: its features are not one map.", "Predictions work."
+    )
+
+
+def _weighed(by: str, found: _Features, classes: int) -> np.ndarray:
+    """(n, classes, h, w) by the package's formula; a method that knows no classes gives its one map to each."""
+    from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, LayerCAM
+
+    if by == "eigen-cam":
+        return np.repeat(_main_pattern(found.maps)[:, None], classes, axis=1)
+    formula = {"grad-cam": GradCAM, "grad-cam++": GradCAMPlusPlus, "layer-cam": LayerCAM}[by]
+    # Without target layers it hangs no hooks: only its arithmetic is asked.
+    package = formula(torch.nn.Linear(1, 1), [])
+    return np.stack([package.get_cam_image(None, None, None, found.maps, each, False) for each in found.gradients], axis=1)
+
+
+def _main_pattern(maps: np.ndarray) -> np.ndarray:
+    """The projection of features (n, channels, h, w) on their first principal component: (n, h, w).
+
+    As the package's `get_2d_projection_with_sign_correction`, which computes all components: 300 times as long.
+    """
+    patterns = []
+    for channels in maps:
+        places = channels.reshape(len(channels), -1).T
+        places = places - places.mean(axis=0)
+        projected = places @ np.linalg.svd(places, full_matrices=False)[2][0]
+        projected = -projected if abs(projected.min()) > abs(projected.max()) else projected
+        patterns.append(projected.reshape(channels.shape[1:]))
+    return np.stack(patterns)
+
+
+def _by_scores(model: Model, inputs: torch.Tensor, maps: np.ndarray, classes: Sequence[int], report: Report) -> np.ndarray:
+    """ScoreCAM, as the package computes it, in large batches and for all classes at once: (n, classes, h, w)."""
+    found, (n, channels) = [], maps.shape[:2]
+    for place, (image, grids) in enumerate(zip(inputs, maps, strict=True)):
+        scores = []
+        for start in range(0, channels, _BATCH):
+            masks = _masks(torch.from_numpy(grids[start : start + _BATCH]), inputs.shape[-2:]).to(inputs.device)
+            with torch.no_grad(), model.compute.autocast():
+                masked = model.compute.batch(image[None] * masks)
+                scores.append(model.classifier.logits(model.answering(masked))[:, list(classes)].cpu())
+            report(place * channels + min(start + _BATCH, channels), n * channels)
+        weights = torch.cat(scores).softmax(dim=0).numpy()
+        found.append(np.einsum("kc,khw->chw", weights, grids))
+    return np.stack(found)
+
+
+def _masks(grids: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Channels (k, h, w) as masks (k, 1, height, width), each from 0 to 1."""
+    large = functional.interpolate(grids[:, None], tuple(size), mode="bilinear", align_corners=True)
+    low, high = large.amin(dim=(2, 3), keepdim=True), large.amax(dim=(2, 3), keepdim=True)
+    return (large - low) / (high - low + 1e-8)
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()
+
+
+def _grid(model: Model, output: torch.Tensor) -> torch.Tensor:
+    """The layer's output as (n, channels, h, w). Raises UserError where its tokens do not lie in a square."""
+    tokens = model.trunk.entry.tokens
+    if tokens == "grid":
+        return output.permute(0, 3, 1, 2)
+    if output.ndim == 4:
+        return output
+    if output.ndim != 3:
+        raise _no_map(model)
+    # Some networks add their class token only behind these layers, whatever number they state.
+    stated = 1 if tokens == "class+grid" else getattr(model.trunk.module, "num_prefix_tokens", 0)
+    for skipped in (stated, 0):
+        side = math.isqrt(output.shape[1] - skipped)
+        if side * side == output.shape[1] - skipped:
+            return output[:, skipped:].reshape(len(output), side, side, -1).permute(0, 3, 1, 2)
+    raise _no_map(model)

@@ -1,0 +1,112 @@
+"""Explained by examples: the training images nearest to a picture, with their labels.
+
+No torch at module level: the pages ask. Nearest means by the cosine distance of embeddings: those of the run's own network where
+they are kept (a run of method linear, whose network is the pretrained one), else those of the dataset's index, which another network
+made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.core.errors import UserError
+from engine.data.catalog import Row
+from engine.data.datasets import Dataset
+from engine.data.filters import Filter
+from engine.embeddings import dataset_index, neighbours
+
+SHOWN = 8
+_ENOUGH = 0.99  # of the training images, with an embedding of the run's own network
+_TRAIN = Filter(splits=("train",))
+
+
+@dataclass(frozen=True)
+class Own:
+    """Embeddings of training images by the run's own network: `ids` (n,), `vectors` (n, features) of unit length."""
+
+    ids: np.ndarray
+    vectors: np.ndarray
+
+
+@dataclass(frozen=True)
+class Examples:
+    """`nearest`: columns id, distance, label, path, content, copy (the same file), nearest first. `by`: "run" or "dataset"."""
+
+    nearest: pd.DataFrame
+    by: str
+    model: str
+
+
+def own(model: "Model", data: Dataset) -> Own | None:  # noqa: F821
+    """What the cache holds of the run's own embeddings of the training images; None where it does not hold nearly all."""
+    from engine.embeddings.extract import Cache, cache_key
+
+    frame = data.catalog.frame("train")
+    known = Cache(cache_key(model.trunk, model.preprocessing, model.compute)).get(frame["hash"].tolist())
+    kept = frame[frame["hash"].isin(known)].sort_values("id")
+    if not len(kept) or len(kept) < _ENOUGH * len(frame):
+        return None
+    return Own(kept["id"].to_numpy(np.int64), neighbours.unit(np.stack([known[content] for content in kept["hash"]])))
+
+
+def by_run(model: "Model", data: Dataset, known: Own, square: np.ndarray, content: str, k: int = SHOWN) -> Examples:  # noqa: F821
+    """The training images nearest to a picture (size, size, 3) uint8 to the run's own network."""
+    vector = neighbours.unit(model.features(square[None]))[0]
+    distances = np.clip(1 - known.vectors @ vector, 0, 2)
+    order = np.lexsort((known.ids, distances))[: 2 * k]
+    found = pd.DataFrame({"id": known.ids[order], "distance": distances[order]})
+    return Examples(_described(data, found, content, k), "run", model.meta.backbone)
+
+
+def by_dataset(data: Dataset, index: neighbours.Index, image_id: int, content: str, k: int = SHOWN) -> Examples:
+    """The training images nearest to an image of the dataset by its index. Raises UserError where it is not in the index."""
+    found = neighbours.neighbours(index, image_id, 2 * k, data.catalog.view(_TRAIN).ids())
+    return Examples(_described(data, found, content, k), "dataset", index.document["model"])
+
+
+def find(
+    model: "Model",  # noqa: F821
+    data: Dataset,
+    row: Row,
+    square: np.ndarray,
+    k: int = SHOWN,
+) -> Examples:
+    """The training images nearest to an image of the dataset, by the run's own network where it can be told, else by the index.
+
+    Raises UserError where neither is kept.
+    """
+    known = own(model, data)
+    if known is not None:
+        return by_run(model, data, known, square, row.hash, k)
+    index = dataset_index.index(data)
+    if index is None:
+        raise UserError(
+            f"The embeddings of {data.name} have not been computed.",
+            f"Draw its map on the page Explore, or: python -m engine map {data.name}",
+        )
+    return by_dataset(data, index, row.id, row.hash, k)
+
+
+def verdict(true: str, answer: str, labels: Sequence[str]) -> str:
+    """What the nearest labels say of the truth and of the answer, in one sentence; empty without neighbours."""
+    if not labels:
+        return ""
+    own, taken = labels.count(true), labels.count(answer)
+    if true == answer:
+        return f"{own} of the {len(labels)} nearest training images are {true}."
+    return f"Of the {len(labels)} nearest training images, {answer}: {taken}, {true}: {own}."
+
+
+def _described(data: Dataset, found: pd.DataFrame, content: str, k: int) -> pd.DataFrame:
+    """The first k that the catalog still knows, with what it says of them."""
+    rows = data.catalog.rows(found["id"].tolist())
+    found = found[found["id"].isin(rows)].head(k).reset_index(drop=True)
+    of = [rows[image] for image in found["id"]]
+    return found.assign(
+        label=[row.class_name or "" for row in of],
+        path=[row.path for row in of],
+        content=[row.hash for row in of],
+        copy=[row.hash == content for row in of],
+    )

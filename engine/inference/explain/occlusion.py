@@ -1,0 +1,133 @@
+"""The smallest part of a picture that decides: the smallest square which, covered, changes the model's answer."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from engine.core.errors import UserError
+from engine.models.model import Model
+
+FILLS = ("blur", "mean")
+SHARES = (1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # of the picture's side, tried in turn
+_STEPS = 2  # places a patch's own side
+_BATCH = 32
+_BLUR = 1 / 10  # of the side: what is under it cannot be told any more
+
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """What was tried, and the smallest square that changed the answer.
+
+    `answer`: the class index without a cover. `tried`: covered pictures that were asked. `sides`: the patches' sides in
+    pixels. `box`: (left, top, side) in pixels, None where no patch changed the answer; then `covered` is None as well, else
+    the picture (size, size, 3) uint8 with its cover. `becomes`: the class index of the new answer, with its `probability`.
+    """
+
+    answer: int
+    fill: str
+    tried: int
+    sides: tuple[int, ...]
+    box: tuple[int, int, int] | None = None
+    covered: np.ndarray | None = None
+    becomes: int = -1
+    probability: float = 0.0
+
+
+def smallest(model: Model, square: np.ndarray, fill: str = "blur", report: Report = lambda done, total: None) -> Occlusion:
+    """Cover ever larger squares, at places half a square apart, until one changes the answer; then make that one smaller.
+
+    `square`: (size, size, 3) uint8. `fill`: what covers, "blur" (the picture itself, blurred beyond recognition) or "mean" (its
+    mean colour). A smaller square at a place between those tried may do as well: this is an upper bound. `report` hears of the
+    covered pictures asked, of those of all sizes. Raises UserError for another fill.
+    """
+    cover, size = _cover(square, fill), len(square)
+    answer = int(model.probabilities(square[None])[0].argmax())
+    sides = [max(1, round(size * share)) for share in SHARES]
+    total, tried = sum(len(list(_places(size, side))) for side in sides), 0
+    for number, side in enumerate(sides):
+        boxes = [(left, top, side) for left, top in _places(size, side)]
+        found = _first_change(model, square, cover, boxes, answer, lambda done, before=tried: report(before + done, total))
+        tried += len(boxes)
+        if found is not None:
+            least = sides[number - 1] if number else 0
+            box, row, more = _shrunk(model, square, cover, found, answer, least)
+            report(total, total)
+            seen = (*sides[: number + 1], box[2]) if box[2] != side else tuple(sides[: number + 1])
+            return Occlusion(
+                answer, fill, tried + more, seen, box, _covered(square, cover, [box])[0], int(row.argmax()), float(row.max())
+            )
+    return Occlusion(answer, fill, tried, tuple(sides))
+
+
+def _first_change(
+    model: Model,
+    square: np.ndarray,
+    cover: np.ndarray,
+    boxes: list[tuple[int, int, int]],
+    answer: int,
+    report: Callable[[int], None],
+) -> tuple[int, int, int] | None:
+    """Of the boxes that change the answer, the one that takes most of its probability."""
+    rows = []
+    for start in range(0, len(boxes), _BATCH):
+        rows.append(model.probabilities(_covered(square, cover, boxes[start : start + _BATCH])))
+        report(min(start + _BATCH, len(boxes)))
+    rows = np.concatenate(rows)
+    changed = np.flatnonzero(rows.argmax(axis=1) != answer)
+    return boxes[changed[rows[changed, answer].argmin()]] if len(changed) else None
+
+
+def _shrunk(
+    model: Model, square: np.ndarray, cover: np.ndarray, box: tuple[int, int, int], answer: int, least: int
+) -> tuple[tuple[int, int, int], np.ndarray, int]:
+    """The smallest box about this one's centre, above `least`, that changes the answer too; its answers; how many were tried.
+
+    The sides between are halved as in a search, five places about the centre each.
+    """
+    good, row, tried = box, model.probabilities(_covered(square, cover, [box]))[0], 0
+    while good[2] - least > 2:
+        side = (good[2] + least) // 2
+        boxes = _about(good, side, len(square))
+        rows = model.probabilities(_covered(square, cover, boxes))
+        tried += len(boxes)
+        best = int(rows[:, answer].argmin())
+        if rows[best].argmax() != answer:
+            good, row = boxes[best], rows[best]
+        else:
+            least = side
+    return good, row, tried
+
+
+def _about(box: tuple[int, int, int], side: int, size: int) -> list[tuple[int, int, int]]:
+    """Boxes of `side` within the box: in its middle and in its corners."""
+    left, top, before = box
+    spare = before - side
+    offsets = [(spare // 2, spare // 2), (0, 0), (spare, 0), (0, spare), (spare, spare)]
+    return [(min(left + x, size - side), min(top + y, size - side), side) for x, y in offsets]
+
+
+def _places(size: int, side: int) -> Iterator[tuple[int, int]]:
+    """Left and top of patches half their side apart, the last at the picture's edge."""
+    starts = np.unique(np.linspace(0, size - side, 1 + int(np.ceil((size - side) / max(1, side // _STEPS)))).round().astype(int))
+    yield from ((int(left), int(top)) for top in starts for left in starts)
+
+
+def _covered(square: np.ndarray, cover: np.ndarray, boxes: list[tuple[int, int, int]]) -> np.ndarray:
+    """The picture once for each box, with that box of it covered: (n, size, size, 3) uint8."""
+    pictures = np.repeat(square[None], len(boxes), axis=0)
+    for picture, (left, top, side) in zip(pictures, boxes, strict=True):
+        part = np.s_[top : top + side, left : left + side]
+        picture[part] = cover[part]
+    return pictures
+
+
+def _cover(square: np.ndarray, fill: str) -> np.ndarray:
+    if fill not in FILLS:
+        raise UserError(f"There is no cover {fill!r}.", f"Choose one of: {', '.join(FILLS)}.")
+    if fill == "mean":
+        return np.broadcast_to(square.mean(axis=(0, 1)).round().astype(np.uint8), square.shape)
+    return np.asarray(Image.fromarray(square).filter(ImageFilter.GaussianBlur(len(square) * _BLUR)))

@@ -1,0 +1,207 @@
+"""How unlike what a run has learnt from a picture is: far from its training images, and nothing that the head is sure of.
+
+The sum of two scores, each in standard deviations of the validation images, the second where it is above their mean: the cosine
+distance to the k-th nearest training image as the run sees them (Sun, Ming, Zhu and Li 2022, "Out-of-distribution detection with deep
+nearest neighbors"), and the energy of the logits (Liu, Wang, Owens and Li 2020, "Energy-based out-of-distribution detection"). 95% of the
+validation images pass. All of it follows from the run and its dataset, and lies in `cache/novelty/`: a document a run, and the
+features, which runs with the same ones share.
+"""
+
+import hashlib
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from engine.core.errors import UserError
+from engine.core.files import read_json, write_json
+from engine.core.jobs import Job, Report, Stopped
+from engine.core.paths import cache_dir
+from engine.data.datasets import dataset
+from engine.embeddings import neighbours
+from engine.embeddings.neighbours import Index
+from engine.runs.events import Progress
+from engine.runs.run import Run, load_run
+
+ACCEPTED = 0.95  # of the validation images
+# Validation images that a limit takes: of n images like the others, the farthest one is passed by one in n + 1, which is 5% from 19 on.
+FEWEST = math.ceil(ACCEPTED / (1 - ACCEPTED) - 1e-9)
+NEIGHBOURS = 10
+_BANK = 20_000  # training images that are compared with; of more, as many drawn by chance
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the scores of n validation images, (n,) distances and energies, make of others."""
+
+    means: tuple[float, float]
+    deviations: tuple[float, float]
+    median: float
+    limit: float
+
+    @classmethod
+    def of(cls, distances: np.ndarray, energies: np.ndarray) -> Self:
+        both = np.stack([distances, energies])
+        means, deviations = both.mean(axis=1), both.std(axis=1) + 1e-9
+        plain = cls(tuple(means.tolist()), tuple(deviations.tolist()), 0.0, 1.0)
+        median, limit = np.quantile(plain(distances, energies), [0.5, ACCEPTED])
+        # Where all are alike, the limit is that of any other picture.
+        return replace(plain, median=float(median), limit=float(max(limit, median + 1e-6)))
+
+    def __call__(self, distances: np.ndarray, energies: np.ndarray) -> np.ndarray:
+        """(n,), (n,) -> (n,): 0 is the median validation image, 1 the limit that `ACCEPTED` of them keep."""
+        far, vague = (np.stack([distances, energies]) - np.array(self.means)[:, None]) / np.array(self.deviations)[:, None]
+        # A head may be surer than ever of what lies far from all that it knows: that is no excuse.
+        return (far + np.maximum(vague, 0) - self.median) / (self.limit - self.median)
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """What tells the unknown for one run. `document`: accepted, neighbours, training, validation (numbers of images), scale, ranks."""
+
+    index: Index
+    document: dict[str, Any]
+
+    @property
+    def decides(self) -> bool:
+        """Whether there were enough validation images for a limit that `ACCEPTED` of other images like them keep."""
+        return self.document["validation"] >= FEWEST
+
+    @property
+    def reason(self) -> str:
+        """Why nothing can be said of what lies outside; empty where something can."""
+        if self.decides:
+            return ""
+        return (
+            f"Whether a picture is one of these scenes at all cannot be judged: this takes at least {FEWEST} validation images, and this run "
+            f"has {self.document['validation']}."
+        )
+
+    def scores(self, features: np.ndarray, energies: np.ndarray) -> np.ndarray:
+        """(n, features) and (n,) as `Model` gives them -> (n,): 0 as the median validation image, above 1 unlike nearly all."""
+        distances = self.nearest(features, self.document["neighbours"])[1][:, -1]
+        return Scale(**self.document["scale"])(distances, energies)
+
+    def nearest(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The training images nearest to each picture: ids of the catalog (n, k) and cosine distances (n, k), ascending."""
+        return neighbours.nearest(self.index, features, k)
+
+    def stranger_than(self, score: float) -> float:
+        """The share of the validation images that are less strange."""
+        return min(1.0, float(np.searchsorted(self.document["ranks"], score)) / (len(self.document["ranks"]) - 1))
+
+
+def file(of: Run) -> Path:
+    """Where the run's document is kept."""
+    return cache_dir("novelty") / f"{of.id}.json"
+
+
+def load(of: Run) -> Novelty | None:
+    """What was kept for the run's model; None where it has not been computed for it, or a part of it is gone."""
+    document = read_json(file(of))
+    if not isinstance(document, dict) or document.get("checkpoint") != of.checkpoint:
+        return None
+    index = neighbours.load(cache_dir("novelty") / document["index"])
+    return Novelty(index, document) if index is not None else None
+
+
+def make(of: Run, model: "Model", report: Report = lambda phase, done, total: None) -> Novelty:  # noqa: F821
+    """Compute it, from cached features where there are some, and keep it with the run.
+
+    Raises UserError where the dataset has no images to compare with, and what `report` raises.
+    """
+    index = _bank(of, model, report)
+    vectors, _ = features_of(of, model, "validation", report)
+    k = min(NEIGHBOURS, len(index))
+    measured = neighbours.nearest(index, vectors, k)[1][:, -1], model.energy_of(vectors)
+    scale = Scale.of(*measured)
+    document = {
+        "accepted": ACCEPTED, "neighbours": k, "training": len(index), "validation": len(vectors), "scale": asdict(scale),
+        "ranks": np.quantile(scale(*measured), np.linspace(0, 1, 101)).tolist(),
+        "checkpoint": of.checkpoint, "index": index.file.parent.name,
+    }  # fmt: skip
+    write_json(file(of), document)
+    return Novelty(index, document)
+
+
+def job(of: Run) -> Job:
+    """The process that computes it in the background."""
+    return Job(cache_dir("novelty") / f"job-{of.id}", "engine.inference.ood", of.id)
+
+
+def _bank(of: Run, model: "Model", report: Report) -> Index:  # noqa: F821
+    """The features of the run's training images on the disk; as they are where they were kept before."""
+    from engine.embeddings.extract import cache_key
+
+    images = _images(of, "train")
+    chosen = np.random.default_rng(0).permutation(len(images.frame))[:_BANK]
+    frame = images.frame.iloc[chosen].sort_values("id")
+    key = cache_key(model.trunk, model.preprocessing, model.compute)
+    made_of = "\n".join([key, *(f"{row.id} {row.hash}" for row in frame.itertuples())])
+    name = hashlib.blake2b(made_of.encode(), digest_size=10).hexdigest()
+    folder = cache_dir("novelty") / name
+    if (known := neighbours.load(folder)) is not None:
+        return known
+    vectors, frame = features_of(of, model, "train", report, set(frame["id"]))
+    marks = np.array([neighbours.mark(content) for content in frame["hash"]], np.uint64)
+    return neighbours.write(folder, [(frame["id"].to_numpy(np.int64), marks, vectors)], {"digest": name, "key": key})
+
+
+def features_of(
+    of: Run,
+    model: "Model",  # noqa: F821
+    split: str,
+    report: Report,
+    ids: set[int] | None = None,
+) -> tuple[np.ndarray, "pd.DataFrame"]:  # noqa: F821
+    """Features of the readable images of a split (those of `ids`), by id, and their rows. Raises UserError where there are none."""
+    from engine.embeddings.extract import embed
+
+    images = _images(of, split)
+    files = dict(zip(images.frame["id"], images.files, strict=True))
+    frame = images.frame if ids is None else images.frame[images.frame["id"].isin(ids)]
+    frame = frame.sort_values("id", ignore_index=True)
+    tell, stopped = _teller(report, f"looking at {split} images")
+    how = (model.trunk, model.preprocessing, model.compute)
+    found = embed([files[i] for i in frame["id"]], frame["hash"].tolist(), *how, tell)
+    if found is None:
+        raise stopped[0]
+    read = ~np.isnan(found.vectors).any(axis=1)
+    if not read.any():
+        raise UserError(f"No {split} image of {of.config.dataset} can be read.", "Put the files back, then ask again.")
+    return found.vectors[read], frame[read]
+
+
+def _images(of: Run, split: str) -> "LabelledImages":  # noqa: F821
+    from engine.evaluation import scoring
+
+    return scoring.of_split(dataset(of.config.dataset), split, of.classes)
+
+
+def _teller(report: Report, phase: str) -> tuple[Callable[[Progress], bool], list[Stopped]]:
+    """`embed` asks whether to go on, where `report` raises: told to end, it keeps what it has."""
+    stopped: list[Stopped] = []
+
+    def tell(progress: Progress) -> bool:
+        try:
+            report(phase, progress.done, progress.total)
+        except Stopped as error:
+            stopped.append(error)
+        return not stopped
+
+    return tell, stopped
+
+
+def _compute(run_id: str, report: Report) -> None:
+    from engine.models import model
+
+    report("loading the model", 0, 1)
+    make(load_run(run_id), model.load(load_run(run_id).path), report)
+
+
+if __name__ == "__main__":
+    sys.exit(job(load_run(sys.argv[1])).run(lambda report: _compute(sys.argv[1], report)))

@@ -1,0 +1,1 @@
+"""Networks: the registry of backbones, pretrained weights, devices, augmentation, fused kernels."""

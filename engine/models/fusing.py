@@ -1,0 +1,216 @@
+"""A backbone as a graph: BatchNorm folded into convolutions, a frozen front apart from the trained back.
+
+The parts share their parameters with the module that they were made of: training the back trains the module.
+"""
+
+import copy
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
+
+from engine.models.device import Compute
+
+_TOLERANCE = 1e-3  # of the largest value
+_WORTH = 1.5  # a later cut may keep this many times the smallest activation: it saves computing at every step
+
+
+class Folded(nn.Module):
+    """A convolution and its BatchNorm in evaluation mode as one convolution: two passes over the activations less.
+
+    Gradients reach the weights of both, as if they had run one after the other.
+    """
+
+    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.conv, self.norm = conv, norm
+        after = (norm.drop, norm.act) if _brings_activation(norm) else ()
+        self.after = nn.Sequential(*(layer for layer in after if not isinstance(layer, nn.Identity)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight, bias = self.merged()
+        return self.after(torch.func.functional_call(self.conv, {"weight": weight, "bias": bias}, (x,)))
+
+    def merged(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The weight and the bias of the one convolution, computed in float32."""
+        norm, bias = self.norm, self.conv.bias
+        with torch.autocast(norm.weight.device.type, enabled=False):
+            scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+            shift = norm.running_mean if bias is None else norm.running_mean - bias
+            return self.conv.weight * scale.view(-1, 1, 1, 1), norm.bias - shift * scale
+
+
+class _Tracer(fx.Tracer):
+    """Looks into every module down to the layers; what has no parameters stays a module, and knows train from eval."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        layer = isinstance(m, nn.Conv2d | nn.BatchNorm2d) or not any(True for _ in m.parameters())
+        return layer or super().is_leaf_module(m, module_qualified_name)
+
+
+def graph(trunk: nn.Module) -> fx.GraphModule | None:
+    """The module as a graph of layers; None where its code decides by its input, or by train and eval, what to do."""
+    was_training = trunk.training
+    try:
+        found = [_Tracer().trace(trunk.train(mode)) for mode in (True, False)]
+    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError):
+        return None
+    finally:
+        trunk.train(was_training)
+    first, second = (str(traced) for traced in found)
+    return fx.GraphModule(trunk, found[0]) if first == second else None
+
+
+def fold(module: fx.GraphModule) -> fx.GraphModule:
+    """The graph with each BatchNorm that follows a convolution folded into it; for use while BatchNorm is in evaluation mode."""
+    layers, new = dict(module.named_modules()), copy.deepcopy(module.graph)
+    replaced: dict[str, nn.Module] = {}
+    for node in list(new.nodes):
+        source = node.args[0] if node.args else None
+        if not (node.op == "call_module" and isinstance(source, fx.Node) and source.op == "call_module"):
+            continue
+        if isinstance(layers[source.target], nn.Conv2d) and _is_plain_norm(layers[node.target]) and len(source.users) == 1:
+            replaced[source.target] = Folded(layers[source.target], layers[node.target])
+            node.replace_all_uses_with(source)
+            new.erase_node(node)
+    root = {node.target: replaced.get(node.target) or layers[node.target] for node in new.nodes if node.op == "call_module"}
+    attributes = {node.target: _attribute(module, node.target) for node in new.nodes if node.op == "get_attr"}
+    return fx.GraphModule({**root, **attributes}, new)
+
+
+def split(module: fx.GraphModule, example: torch.Tensor) -> tuple[fx.GraphModule, fx.GraphModule] | None:
+    """(front, back) of the graph with back(front(x)) = module(x), where all that front holds is frozen; None without such a place.
+
+    Of the places where a single tensor crosses, the one with the smallest is taken, and of about equal ones the latest.
+    """
+    frozen = list(_frozen(module))
+    with torch.no_grad():
+        ShapeProp(module).propagate(example)
+    sizes = {node: _size(node) for node in frozen if node.op != "placeholder" and _crosses_alone(node, module)}
+    if not sizes:
+        return None
+    least = min(sizes.values())
+    last = [node for node, size in sizes.items() if size <= _WORTH * least][-1]
+    return _part(module, None, last), _part(module, last, None)
+
+
+def fast(front: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """A copy of a folded part for inference in `dtype`: weights merged and cast once."""
+    copied = copy.deepcopy(front).eval().requires_grad_(False)
+    for name, module in list(copied.named_modules()):
+        if isinstance(module, Folded):
+            copied.set_submodule(name, _merge(module))
+    return copied.to(dtype)
+
+
+def _merge(layers: Folded) -> nn.Sequential:
+    """The convolution with the merged weights, and what comes after it."""
+    layers.conv.weight, layers.conv.bias = (nn.Parameter(tensor, requires_grad=False) for tensor in layers.merged())
+    return nn.Sequential(layers.conv, layers.after)
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A module that answers normalised images. `dtype`: the arithmetic of its weights; None: that of autocast."""
+
+    module: nn.Module
+    dtype: torch.dtype | None = None
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.module(inputs if self.dtype is None else inputs.to(self.dtype))
+
+
+def inference(module: nn.Module, compute: Compute, size: int) -> Answering:
+    """What answers as the module in evaluation mode does, for normalised images of about `size` pixels, and soonest.
+
+    A merged copy in the arithmetic of `compute`, made of the weights as they are now; the module itself where the copy
+    would answer otherwise.
+    """
+    # Whoever calls from within `inference_mode` would get weights that no gradient can pass, and Grad-CAM needs one that does.
+    with torch.inference_mode(False), torch.no_grad():
+        module = compute.place(module).eval()
+        quick = compute.place(merged(module))
+        example = compute.batch(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
+        with torch.autocast(compute.device.type, enabled=False):
+            if not same(quick(example), module(example)):
+                return Answering(module)
+        return Answering(quick.to(compute.dtype), compute.dtype)
+
+
+def merged(module: nn.Module) -> nn.Module:
+    """A copy of the module with each BatchNorm that stands right behind a convolution merged into it.
+
+    By the order in which a module names its layers, which is nearly always that of its `forward`, and is to be checked by
+    the answers. Tracing would be sure, but replaces `nn.Module.__call__` for all threads of a server.
+    """
+    copied = copy.deepcopy(module).eval().requires_grad_(False)
+    for parent in list(copied.modules()):
+        for (_, conv), (name, norm) in itertools.pairwise(parent.named_children()):
+            if isinstance(conv, nn.Conv2d) and _is_plain_norm(norm) and norm.num_features == conv.out_channels:
+                setattr(parent, name, _merge(Folded(conv, norm))[1])
+    return copied
+
+
+def same(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Whether they agree to what another order of float32 sums may change; not where one is NaN."""
+    return bool((found - expected).abs().max() <= _TOLERANCE * expected.abs().max())
+
+
+def _is_plain_norm(layer: nn.Module) -> bool:
+    known = type(layer) is nn.BatchNorm2d or _brings_activation(layer)
+    return known and layer.affine and layer.track_running_stats
+
+
+def _brings_activation(layer: nn.Module) -> bool:
+    """Whether it is timm's BatchNorm with an activation; timm is not imported for it, which takes seconds."""
+    return isinstance(layer, nn.BatchNorm2d) and type(layer).__name__ == "BatchNormAct2d"
+
+
+def _attribute(module: nn.Module, target: str) -> object:
+    parent, _, leaf = target.rpartition(".")
+    return getattr(module.get_submodule(parent), leaf)
+
+
+def _frozen(module: fx.GraphModule) -> Iterator[fx.Node]:
+    """The nodes before the first that holds something trainable."""
+    for node in module.graph.nodes:
+        owned: list[torch.Tensor] = []
+        if node.op == "call_module":
+            owned = list(module.get_submodule(node.target).parameters())
+        elif node.op == "get_attr":
+            found = _attribute(module, node.target)
+            owned = [found] if isinstance(found, torch.Tensor) else []
+        if any(tensor.requires_grad for tensor in owned) or node.op == "output":
+            return
+        yield node
+
+
+def _crosses_alone(node: fx.Node, module: fx.GraphModule) -> bool:
+    """Whether the value of `node` is all that the nodes after it need of those up to it."""
+    nodes = list(module.graph.nodes)
+    place = nodes.index(node)
+    before, after = set(nodes[: place + 1]), set(nodes[place + 1 :])
+    needed = {source for source in before if any(user in after for user in source.users)}
+    return needed == {node} and "tensor_meta" in node.meta
+
+
+def _size(node: fx.Node) -> int:
+    return node.meta["tensor_meta"].shape[1:].numel()
+
+
+def _part(module: fx.GraphModule, first: fx.Node | None, last: fx.Node | None) -> fx.GraphModule:
+    """The nodes after `first` (None: from the start) up to `last` (None: to the end) as a graph of its own."""
+    part, known = fx.Graph(), {}
+    nodes = list(module.graph.nodes)
+    begin = 0 if first is None else nodes.index(first) + 1
+    end = len(nodes) if last is None else nodes.index(last) + 1
+    if first is not None:
+        known[first] = part.placeholder("x")
+    for node in nodes[begin:end]:
+        known[node] = part.node_copy(node, lambda source: known[source])
+    if last is not None:
+        part.output(known[last])
+    return fx.GraphModule(module, part)

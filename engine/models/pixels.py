@@ -1,0 +1,84 @@
+"""Decoded images on disk: each picture is decoded once, and training reads squares from a memory map."""
+
+import contextlib
+import hashlib
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.core.errors import DiskError
+from engine.core.files import replacing, reserve, trim_folder
+from engine.core.paths import cache_dir
+from engine.data.loading import decoded_batches
+from engine.runs.events import Progress
+
+_CACHE_BYTES = 12 * 2**30
+_MEMORY_BYTES = 2**30  # what a disk without room does not take is kept in memory up to here
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """`images`: (n, size, size, 3) uint8, a row an input; rows of the unreadable (index -> reason) are black."""
+
+    images: np.ndarray
+    failures: dict[int, str]
+
+
+def is_decoded(contents: Sequence[str], size: int) -> bool:
+    """Whether just these images are there at `size`."""
+    return _file(contents, size).is_file()
+
+
+def decoded(
+    files: Sequence[Path], contents: Sequence[str], size: int, report: Callable[[Progress], bool] = lambda progress: True
+) -> Pixels | None:
+    """The images at `size`, from the cache where just these were decoded before; None where `report` says not to go on."""
+    file = _file(contents, size)
+    if file.is_file():
+        with contextlib.suppress(OSError):  # a disk that cannot be written
+            os.utime(file)
+        return Pixels(np.load(file, mmap_mode="r"), {})
+    trim_folder(file.parent, _CACHE_BYTES)
+    shape = (len(files), size, size, 3)
+    try:
+        with replacing(file, needed=math.prod(shape)) as temporary:
+            images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            reserve(temporary, temporary.stat().st_size)
+            failures = _decode(images, files, size, contents, report)
+            if failures is None:
+                return None
+            images.flush()
+            if failures:
+                # Not kept under this key: the file may be fixed, and the next run would not hear of it.
+                return Pixels(np.array(images), failures)
+    except DiskError:
+        if math.prod(shape) > _MEMORY_BYTES:
+            raise
+        images = np.zeros(shape, np.uint8)
+        failures = _decode(images, files, size, contents, report)
+        return None if failures is None else Pixels(images, failures)
+    return Pixels(np.load(file, mmap_mode="r"), failures)
+
+
+def _decode(
+    images: np.ndarray, files: Sequence[Path], size: int, contents: Sequence[str], report: Callable[[Progress], bool]
+) -> dict[int, str] | None:
+    """Fill `images`; the unreadable ones, or None where `report` says not to go on."""
+    failures: dict[int, str] = {}
+    done = 0
+    for batch in decoded_batches(files, size, contents=contents):
+        images[batch.indices] = batch.images
+        failures.update(batch.failures)
+        done += len(batch.indices) + len(batch.failures)
+        if not report(Progress("decoding images", done, len(files))):
+            return None
+    return failures
+
+
+def _file(contents: Sequence[str], size: int) -> Path:
+    key = hashlib.blake2b("\n".join([str(size), *contents]).encode(), digest_size=12).hexdigest()
+    return cache_dir("pixels") / f"{key}.npy"

@@ -1,0 +1,1 @@
+"""A run's directory: its configuration, events, checkpoint, predictions and metadata, and the queue of runs."""

@@ -1,0 +1,66 @@
+"""What people say about a run: a name, a note, tags. They stand in its directory as `about.json`; its id never changes."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import UserError
+from engine.core.file_cache import unless_changed
+from engine.core.files import read_json, write_json
+
+NAME_LENGTH, NOTE_LENGTH, TAG_LENGTH, TAGS = 60, 4000, 24, 12
+
+
+@dataclass(frozen=True)
+class About:
+    """Untrusted text: shown letter by letter. `name` is empty where the run goes by its id."""
+
+    name: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+
+
+def about(run_path: Path) -> About:
+    """What is said about the run; nothing where the file is missing or damaged."""
+    return unless_changed(run_path, "about.json", _read)
+
+
+def describe(run_path: Path, name: str | None = None, note: str | None = None, tags: Iterable[str] | None = None) -> About:
+    """Say something else about the run; what is not named stays. Raises UserError where a text is too long."""
+    changes: dict[str, Any] = {}
+    if name is not None:
+        changes["name"] = _line("name", name, NAME_LENGTH)
+    if note is not None:
+        changes["note"] = _limited("note", note.strip(), NOTE_LENGTH)
+    if tags is not None:
+        changes["tags"] = tuple(dict.fromkeys(filter(None, (_line("tag", tag, TAG_LENGTH) for tag in tags))))
+        if len(changes["tags"]) > TAGS:
+            raise UserError(f"A run has at most {TAGS} tags.", "Remove one first.")
+    if not run_path.is_dir():
+        raise UserError(f"The run {run_path.name} is not there any more.", "It may be in the trash: python -m engine runs trash")
+    changed = replace(about(run_path), **changes)
+    write_json(run_path / "about.json", asdict(changed), make_folder=False)
+    return changed
+
+
+def _read(file: Path) -> About:
+    document = read_json(file, {})
+    if not isinstance(document, dict):
+        return About()
+    name, note, tags = (document.get(key) for key in ("name", "note", "tags"))
+    return About(
+        " ".join(name.split())[:NAME_LENGTH] if isinstance(name, str) else "",
+        note[:NOTE_LENGTH] if isinstance(note, str) else "",
+        tuple(tag[:TAG_LENGTH] for tag in tags if isinstance(tag, str))[:TAGS] if isinstance(tags, list) else (),
+    )
+
+
+def _line(what: str, text: str, length: int) -> str:
+    return _limited(what, " ".join(text.split()), length)
+
+
+def _limited(what: str, text: str, length: int) -> str:
+    if len(text) > length:
+        raise UserError(f"The {what} has {len(text)} characters.", f"At most {length} fit.")
+    return text

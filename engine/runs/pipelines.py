@@ -1,0 +1,222 @@
+"""Augmentation pipelines as data: what is done to a picture, how often, how strongly. `engine.models.augment` does it.
+
+A pipeline is a list of steps. It travels as a short text, in a run's configuration, in an address and on the command line
+(`flip@0.5/crop:smallest=0.5` is a flip half of the time and always a crop), and is shared as a JSON file.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import UserError
+from engine.core.files import remove, write_json
+from engine.core.paths import home
+from engine.runs.transforms import TRANSFORMS, Transform
+
+NONE = "none"
+MAXIMUM_STEPS = 20
+_NAME = re.compile(r"[\w-][\w .-]{0,39}")
+_TEXT = re.compile(rf"(?:(?P<name>{_NAME.pattern})=)?(?P<steps>[^=:@/]*(?:[:@/].*)?)", re.DOTALL)
+_FORMAT = "scenescope pipeline"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transform, by its name in `TRANSFORMS`. `values` holds every one of its strengths."""
+
+    transform: str
+    probability: float = 1.0
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = _known(self.transform)
+        for name in self.values:
+            if name not in known.strengths:
+                taken = ", ".join(known.strengths) or "it has none"
+                raise UserError(f"The transform {self.transform} has no strength {name!r}.", f"Its strengths: {taken}.")
+        _within(f"The probability of {self.transform}", self.probability, 0.0, 1.0)
+        chosen = {name: self.values.get(name, strength.default) for name, strength in known.strengths.items()}
+        for name, value in chosen.items():
+            strength = known.strengths[name]
+            _within(f"{name} of {self.transform}", value, strength.minimum, strength.maximum)
+        if known.ordered and chosen[known.ordered[0]] > chosen[known.ordered[1]]:
+            low, high = known.ordered
+            raise UserError(f"{low} of {self.transform} is above its {high}.", "Swap the two.")
+        object.__setattr__(self, "values", chosen)
+
+    @property
+    def kind(self) -> Transform:
+        return TRANSFORMS[self.transform]
+
+    @property
+    def text(self) -> str:
+        often = "" if self.probability == 1 else f"@{self.probability:g}"
+        values = ",".join(f"{name}={value:g}" for name, value in self.values.items())
+        return f"{self.transform}{often}" + (f":{values}" if values else "")
+
+    def stronger(self, factor: float) -> "Step":
+        """The step with each strength `factor` times as far from where it changes nothing, within its bounds."""
+        return replace(self, values={name: s.scaled(self.values[name], factor) for name, s in self.kind.strengths.items()})
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Steps that are done one after the other. A name is for people; the steps alone say what is done."""
+
+    steps: tuple[Step, ...] = ()
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.steps) > MAXIMUM_STEPS:
+            raise UserError(f"The pipeline has {len(self.steps)} steps.", f"It may have {MAXIMUM_STEPS}.")
+        if self.name and not _NAME.fullmatch(self.name):
+            raise UserError(
+                f"{self.name!r} is no name for a pipeline.",
+                "Use up to 40 letters, digits, spaces, dots, - and _; begin with a letter.",
+            )
+
+    @property
+    def recipe(self) -> str:
+        """The steps as text, without the name."""
+        return "/".join(step.text for step in self.steps) or NONE
+
+    @property
+    def text(self) -> str:
+        """What `parse` reads: the name alone where it is built in and says it all."""
+        if BUILT_IN.get(self.name) == self:
+            return self.name
+        return f"{self.name}={self.recipe}" if self.name else self.recipe
+
+    def to_document(self) -> dict[str, Any]:
+        steps = [{"transform": step.transform, "probability": step.probability, **step.values} for step in self.steps]
+        return {"format": _FORMAT, "name": self.name, "steps": steps}
+
+
+def parse(text: str) -> Pipeline:
+    """The pipeline that a text says: a built-in or saved name, or steps, or `name=steps`. Raises UserError."""
+    text = text.strip()
+    if text in BUILT_IN:
+        return BUILT_IN[text]
+    if _NAME.fullmatch(text) and _file(text).is_file():
+        return read(_file(text))
+    match = _TEXT.fullmatch(text)
+    if not text or not match or (_NAME.fullmatch(text) and text not in TRANSFORMS):
+        saved = ", ".join([*BUILT_IN, *saved_names()])
+        raise UserError(f"There is no augmentation {text!r}.", f"Choose one of: {saved}; or write steps, such as flip@0.5/crop.")
+    recipe = match["steps"]
+    steps = () if recipe == NONE else tuple(_step(part) for part in recipe.split("/"))
+    return Pipeline(steps, match["name"] or "")
+
+
+def _step(text: str) -> Step:
+    head, _, tail = text.partition(":")
+    name, at, often = head.strip().partition("@")
+    _known(name)
+    values = {}
+    for setting in filter(None, tail.split(",")):
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"{setting!r} sets nothing in the step {name}.", f"Write it as {name}:strength=value.")
+        values[key.strip()] = _number(f"{key.strip()} of {name}", value)
+    return Step(name, _number(f"The probability of {name}", often) if at else 1.0, values)
+
+
+def from_document(document: Any, source: str = "the file") -> Pipeline:
+    """The pipeline of a JSON document. Raises UserError that names `source` and what is wrong in it."""
+    if not isinstance(document, dict) or document.get("format") != _FORMAT or not isinstance(document.get("steps"), list):
+        raise UserError(f"{source} holds no pipeline.", f'A pipeline is {{"format": "{_FORMAT}", "name": ..., "steps": [...]}}.')
+    steps = []
+    for number, item in enumerate(document["steps"], start=1):
+        if not isinstance(item, dict) or not isinstance(item.get("transform"), str):
+            raise UserError(f"Step {number} of {source} names no transform.", f"Choose one of: {', '.join(TRANSFORMS)}.")
+        values = {key: value for key, value in item.items() if key not in ("transform", "probability")}
+        for key, value in {**values, "probability": item.get("probability", 1.0)}.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise UserError(f"{key} in step {number} of {source} is {value!r}, which is no number.")
+        steps.append(Step(item["transform"], float(item.get("probability", 1.0)), {k: float(v) for k, v in values.items()}))
+    return Pipeline(tuple(steps), str(document.get("name") or ""))
+
+
+def read(file: Path) -> Pipeline:
+    """The pipeline in a JSON file. Raises UserError."""
+    try:
+        return from_document(json.loads(file.read_text(encoding="utf-8")), file.name)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f"{file.name} cannot be read as a pipeline ({type(error).__name__}).") from error
+
+
+def save(pipeline: Pipeline) -> Path:
+    """Keep the pipeline under its name, for Train and the command line. Raises UserError."""
+    if not pipeline.name:
+        raise UserError("The pipeline has no name.", "Give it one.")
+    if pipeline.name in BUILT_IN or pipeline.name in TRANSFORMS:
+        raise UserError(f"The name {pipeline.name!r} is taken.", "Give the pipeline another one.")
+    write_json(_file(pipeline.name), pipeline.to_document())
+    return _file(pipeline.name)
+
+
+def delete(name: str) -> None:
+    """Forget a saved pipeline. Runs keep theirs: a run's configuration holds the steps."""
+    if name not in saved_names():
+        raise UserError(f"There is no saved pipeline {name!r}.", f"Saved: {', '.join(saved_names()) or 'none'}.")
+    remove(_file(name))
+
+
+def saved_names() -> list[str]:
+    folder = home() / "pipelines"
+    names = (file.stem for file in folder.glob("*.json")) if folder.is_dir() else ()
+    return sorted(name for name in names if _NAME.fullmatch(name))
+
+
+def _file(name: str) -> Path:
+    return home() / "pipelines" / f"{name}.json"
+
+
+def _known(name: str) -> Transform:
+    if name not in TRANSFORMS:
+        raise UserError(f"There is no transform {name!r}.", f"Choose one of: {', '.join(TRANSFORMS)}.")
+    return TRANSFORMS[name]
+
+
+def _number(what: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{what} is {text!r}, which is no number.") from None
+
+
+def _within(what: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # NaN is outside as well
+        raise UserError(f"{what} is {value:g}, outside its bounds.", f"It goes from {low:g} to {high:g}.")
+
+
+BUILT_IN: Mapping[str, Pipeline] = {
+    pipeline.name: pipeline
+    for pipeline in (
+        Pipeline((), NONE),
+        Pipeline((Step("flip", 0.5), Step("affine", 1.0, {"rotation": 5, "shift": 0.05, "scale": 0.1})), "light"),
+        Pipeline((Step("crop"), Step("flip", 0.5), Step("colour")), "standard"),
+        Pipeline((Step("crop", 1.0, {"smallest": 0.35}), Step("flip", 0.5), Step("trivial"), Step("erase", 0.25)), "strong"),
+        Pipeline(
+            (
+                Step("flip", 0.25),
+                Step("affine", 0.25, {"rotation": 0, "shift": 0.05, "scale": 0.15}),
+                Step("gamma", 0.25, {"low": 0.4, "high": 0.6}),
+                Step("rotate", 0.25, {"rotation": 20}),
+                Step("dropout", 0.25, {"share": 0.01}),
+            ),
+            "seed",
+        ),
+    )
+}  # fmt: skip
+
+HELP: Mapping[str, str] = {
+    "none": "The pictures as they are.",
+    "light": "Horizontal flip; up to 5 degrees of rotation, 5% of shift, 10% of scale.",
+    "standard": "A random crop of half to all of the picture, flip, some brightness, contrast and saturation.",
+    "strong": "A random crop of a third to all, flip, one random operation (TrivialAugment), random erasing.",
+    "seed": "Each at 25%: flip; shift up to 5% with scale up to 15%; gamma 0.4 to 0.6; rotation up to 20 degrees; 1% of pixels dropped.",
+}

@@ -1,0 +1,73 @@
+"""The queue of runs: numbered tickets in `runs/.queue/`, first come first served.
+
+A run keeps its ticket from the moment it is launched to its end; it computes while fewer than `slots()` live runs hold an
+earlier one. Who is alive is told by the runs' leases, so a killed process frees its place at once, and nothing has to
+outlive a server or a machine.
+"""
+
+import os
+from pathlib import Path
+
+from engine.core.errors import UserError
+from engine.core.files import create_folder, locked, remove, touch
+from engine.core.lease import is_held
+
+SLOTS = "SCENESCOPE_SLOTS"
+
+
+def slots() -> int:
+    """How many runs may compute at the same time: SCENESCOPE_SLOTS, by default 1. Raises UserError."""
+    text = os.environ.get(SLOTS) or "1"
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"{SLOTS} is {text!r}, which is no number of runs.", "Set it to 1 or more.")
+    return int(text)
+
+
+def join(run_path: Path) -> None:
+    """Queue up behind everybody. The caller holds the run's lease, or its ticket counts for nothing."""
+    folder = _folder(run_path)
+    create_folder(folder)
+    with locked(folder / ".lock"):
+        tickets = _tickets(folder)
+        # Of runs that are dead, and this run's own from an earlier life: swept here alone, where nobody can queue up meanwhile.
+        for number, run_id in tickets:
+            if run_id == run_path.name or not is_held(run_path.parent / run_id / "lease"):
+                remove(folder / _name(number, run_id))
+        last = max((number for number, _ in tickets), default=0)
+        touch(folder / _name(last + 1, run_path.name))
+
+
+def leave(run_path: Path) -> None:
+    for number, run_id in _tickets(_folder(run_path)):
+        if run_id == run_path.name:
+            remove(_folder(run_path) / _name(number, run_id))
+
+
+def ahead(run_path: Path) -> list[str] | None:
+    """The ids of the live runs that queued up before this one, the first first, those that compute among them.
+
+    None where this run is not in the queue.
+    """
+    tickets = _tickets(_folder(run_path))
+    mine = next((number for number, run_id in tickets if run_id == run_path.name), None)
+    if mine is None:
+        return None
+    return [run_id for number, run_id in tickets if number < mine and is_held(run_path.parent / run_id / "lease")]
+
+
+def _folder(run_path: Path) -> Path:
+    return run_path.parent / ".queue"
+
+
+def _name(number: int, run_id: str) -> str:
+    return f"{number:09d}-{run_id}"
+
+
+def _tickets(folder: Path) -> list[tuple[int, str]]:
+    """(number, run id), in order."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    parts = (name.partition("-") for name in names)
+    return sorted((int(number), run_id) for number, _, run_id in parts if number.isdecimal())

@@ -1,0 +1,43 @@
+"""Scores as sentences say them. A macro F1 is a mean over classes: where some have no image, the text says over how many."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_MOST_NAMES = 4
+
+
+def over_classes(scores: Mapping[str, Any]) -> str:
+    """` over 3 of 6 classes` where some classes had no image to be scored on; else empty.
+
+    scores: `engine.evaluation.metrics.evaluation`, or a split of a run's results, which before this was written down did not have the numbers.
+    """
+    counts = scores.get("macro_f1_classes")
+    if not isinstance(counts, Mapping) or counts["scored"] == counts["all"]:
+        return ""
+    return f" over {counts['scored']:,} of {counts['all']:,} classes"
+
+
+def macro_f1(scores: Mapping[str, Any]) -> str:
+    """`0.925 (0.910 to 0.937)`, and over how many classes where these are not all."""
+    score = scores["macro_f1"]
+    return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}){over_classes(scores)}"
+
+
+def repeated(copies: int) -> str:
+    """That the same image counts more than once, as a sentence; empty where none does. `copies`: images whose content came before."""
+    if not copies:
+        return ""
+    one = copies == 1
+    return (
+        f"{copies:,} {'image is a copy' if one else 'images are copies'} of {'another' if one else 'others'} here: each copy counts in the scores, "
+        "and makes the intervals a little too narrow."
+    )
+
+
+def without_images(scores: Mapping[str, Any]) -> str:
+    """Which classes of an evaluation had no image, as a sentence; empty where each had one. Class names stand as they are."""
+    missing = [row["class"] for row in scores["per_class"] if not row["support"]]
+    if not missing:
+        return ""
+    more = f" and {len(missing) - _MOST_NAMES:,} more" if len(missing) > _MOST_NAMES else ""
+    return f"There are no images of {', '.join(missing[:_MOST_NAMES])}{more}: the macro F1 is the mean over the other classes."

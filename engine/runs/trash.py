@@ -1,0 +1,87 @@
+"""Deleting runs so that it can be undone: `runs/.trash/<id>/` until it is emptied, by command or after a month."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.core.errors import UserError
+from engine.core.files import create_folder, move, read_json, remove, remove_folder, write_json
+from engine.core.lease import Lease
+from engine.core.paths import runs_dir
+from engine.runs.run import Run, load_run
+
+DAYS = 30.0  # after which a deleted run is removed for good, at the next deletion
+_NOTE = "deleted.json"
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A run in the trash. `when`: seconds since 1970."""
+
+    id: str
+    path: Path
+    when: float
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+
+def delete(condemned: Run) -> None:
+    """Move a run that is not running into the trash, and empty the trash of what is older than `DAYS`. Raises UserError."""
+    status = condemned.status
+    if status.active:
+        raise UserError(f"The run {condemned.id} is {status.state}.", f"Stop it first: python -m engine runs stop {condemned.id}")
+    if not condemned.path.is_dir():
+        raise UserError(f"There is no run {condemned.id!r}.", "List them with: python -m engine runs list")
+    lease = Lease(condemned.path / "lease")
+    if not lease.take():
+        raise UserError(f"The run {condemned.id} is being started.", f"Stop it first: python -m engine runs stop {condemned.id}")
+    try:
+        write_json(condemned.path / _NOTE, {"time": time.time()})
+        target = _folder() / condemned.id
+        # Ids never come back, but a directory can be put back by hand.
+        remove_folder(target)
+        move(condemned.path, create_folder(_folder()) / condemned.id)
+    finally:
+        lease.hand_over()
+    empty(DAYS)
+
+
+def restore(run_id: str) -> Run:
+    """Undo a deletion: the run as it was. Raises UserError where the trash does not hold it."""
+    found = next((entry for entry in deleted() if entry.id == run_id), None)
+    if found is None:
+        raise UserError(f"There is no run {run_id!r} in the trash.", "List it with: python -m engine runs trash")
+    target = runs_dir() / run_id
+    if target.exists():
+        raise UserError(f"There is a run {run_id!r} already.", "Delete that one first.")
+    move(found.path, target)
+    remove(target / _NOTE)
+    return load_run(run_id)
+
+
+def deleted() -> list[Deleted]:
+    """What the trash holds, the last deleted first."""
+    found = [_entry(path) for path in _folder().iterdir() if path.is_dir()] if _folder().is_dir() else []
+    return sorted(found, key=lambda entry: entry.when, reverse=True)
+
+
+def empty(older_than_days: float = 0.0) -> list[str]:
+    """Remove for good what was deleted longer ago than that; the ids."""
+    limit = time.time() - 86_400 * older_than_days
+    gone = [entry for entry in deleted() if entry.when <= limit]
+    for entry in gone:
+        remove_folder(entry.path)
+    return [entry.id for entry in gone]
+
+
+def _folder() -> Path:
+    return runs_dir() / ".trash"
+
+
+def _entry(path: Path) -> Deleted:
+    said = read_json(path / _NOTE, {})
+    when = said.get("time") if isinstance(said, dict) else None
+    return Deleted(path.name, path, when if isinstance(when, int | float) else path.stat().st_mtime)

@@ -1,0 +1,212 @@
+"""Starting, stopping and resuming runs: each is a process of its own that outlives whoever started it."""
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.core.children import start_module
+from engine.core.errors import DiskError, UserError
+from engine.core.files import (
+    create_folder,
+    locked,
+    open_to_append,
+    read_json,
+    remove,
+    remove_folder,
+    touch,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from engine.core.lease import Lease, holder
+from engine.core.paths import runs_dir
+from engine.data.datasets import Dataset, dataset
+from engine.data.filters import Filter
+from engine.models import hub_names
+from engine.runs import queue
+from engine.runs.config import Config
+from engine.runs.data_changes import images_of
+from engine.runs.pipelines import parse
+from engine.runs.run import FINISH, PAUSE, Run
+
+_LOG_BYTES = 1 << 20  # of train.log that a resumed run keeps
+_RESUMABLE = "Only a stopped, failed or interrupted run can be resumed."
+
+
+def start(config: Config, typed: bool = True) -> Run:
+    """Create the run directory and start its process. Raises UserError before anything is written.
+
+    `typed`: a person has typed or confirmed the configuration; it was not taken from a run, which may come from elsewhere.
+    """
+    run = create(config, typed)
+    _launch(run)
+    return run
+
+
+def check(config: Config) -> Dataset:
+    """The dataset of a configuration that can be run. Raises UserError for what can be told without loading anything."""
+    from engine.models.registry import check_name, check_weights
+
+    data = dataset(config.dataset)
+    if not data.has_pictures:
+        raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "Choose another dataset.")
+    if not data.catalog.count(Filter(splits=("validation",))):
+        raise UserError(
+            f"The dataset {data.name} has no validation images to choose by.", "A class needs at least two different images."
+        )
+    check_name(config.model)
+    check_weights(config.weights, config.model)
+    return data
+
+
+def create(config: Config, typed: bool = True) -> Run:
+    data = check(config)
+    if typed:
+        hub_names.remember(config.model)
+    hub_names.check(config.model)
+    queue.slots()
+    # The steps go with the run: a pipeline that was saved under a name may change or go.
+    config = replace(config, augmentation=parse(config.augmentation).text)
+    document = {
+        "config": config.to_dict(),
+        "created": time.time(),
+        "classes": data.classes,
+        "fingerprint": data.catalog.fingerprint(),
+        "labels": data.catalog.labels(),
+        "images": images_of(data),
+    }
+    try:
+        path = new_folder(config.preset, document)
+    except DiskError as error:
+        raise error.in_context(f"A run cannot be written into {str(runs_dir())!r}.") from error
+    return Run(path.name, path)
+
+
+def _launch(run: Run, word: str = "") -> None:
+    """Start the run's process, with the `word` in its marker. Of several launchers at once one does; the others raise UserError."""
+    lease = Lease(run.path / "lease")
+    try:
+        if not lease.take():
+            raise UserError(f"The run {run.id} is being started already.", "Watch it: another tab or command was faster.")
+        if run.status.state == "finished":
+            raise UserError(f"The run {run.id} is finished.", _RESUMABLE)
+        lease.clear()
+        remove(run.path / "stop")
+        if word:
+            _mark(run, word)
+        write_json(run.path / "status.json", {"state": "queued", "detail": "starting", "updated": time.time()})
+        queue.join(run.path)
+        _spawn(run, lease)
+    except DiskError as error:
+        raise error.in_context(f"The run {run.id} cannot be started.", "Then resume the run.") from error
+    finally:
+        lease.hand_over()
+
+
+def _spawn(run: Run, lease: Lease) -> None:
+    """A process in a session of its own, its output going to `train.log`; it holds the lease from its first moment."""
+    if lease.descriptor is None:
+        raise ValueError("the lease is not held")
+    _shorten(run.path / "train.log")
+    with open_to_append(run.path / "train.log") as log:
+        arguments = ["engine.training.worker", str(run.path), str(lease.descriptor)]
+        start_module(arguments, log, lease.descriptor, {"PYTHONUNBUFFERED": "1"})
+
+
+def _shorten(log: Path) -> None:
+    """Keep the end of a log that has grown large: however often a run is resumed, what it prints stays bounded."""
+    if log.is_file() and log.stat().st_size > 2 * _LOG_BYTES:
+        with open(log, "rb") as file:
+            file.seek(-_LOG_BYTES, os.SEEK_END)
+            write_bytes(log, file.read())
+
+
+def stop(run: Run) -> None:
+    """Ask the run to finish its batch, save and end as `stopped`."""
+    _ask(run, "stop")
+
+
+def end_at_once(run: Run) -> None:
+    """End the run's process without saving: what came after its last checkpoint is lost."""
+    process = holder(run.path / "lease")
+    if process is None:
+        raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
+    # A second signal means "at once" to it, and two of the same kind may arrive as one.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def pause(run: Run) -> None:
+    """The same, ending as `stopped` with the detail `paused`: it is meant to go on."""
+    _ask(run, PAUSE)
+
+
+def finish(run: Run) -> None:
+    """End the training here, or of a run that ended early where it is, and score the best epoch so far. Raises UserError."""
+    status = run.status
+    if status.state in ("evaluating", "finished"):
+        raise UserError(f"The training of {run.id} has ended: the run is {status.state}.")
+    if not can_finish(run):
+        raise UserError(f"{run.id} has no epoch yet that could be scored.", "Wait for its first epoch to end, or stop it.")
+    if status.active:
+        _ask(run, FINISH)
+    else:
+        dataset(run.config.dataset)
+        _launch(run, FINISH)
+
+
+def can_finish(run: Run) -> bool:
+    """Whether its training may end where it is: there is an epoch to score."""
+    training = run.status.state not in ("evaluating", "finished")
+    return training and run.config.method == "finetune" and bool(run.checkpoint)
+
+
+def resume(run: Run) -> None:
+    """Go on from the last checkpoint; from the start where there is none."""
+    status = run.status
+    if status.active or status.state == "finished":
+        raise UserError(f"The run {run.id} is {status.state}.", _RESUMABLE)
+    dataset(run.config.dataset)
+    _launch(run)
+
+
+def _ask(run: Run, what: str) -> None:
+    if not run.status.active:
+        raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
+    if run.request != what:
+        _mark(run, what)
+
+
+def _mark(run: Run, word: str) -> None:
+    # Whole or absent: the process reads the word as soon as the marker is there.
+    write_text(run.path / "stop", word, make_folder=False)
+
+
+def new_folder(preset: str, document: dict[str, Any]) -> Path:
+    """`runs/<preset>-<number>` with its config.json; the number is above every one that was given: a name never comes back."""
+    folder = create_folder(runs_dir())
+    with locked(folder / ".lock"):
+        last = read_json(folder / ".last-number")
+        given = [last if isinstance(last, int) else 0, *(_number(path.name) for path in folder.iterdir())]
+        path = folder / f"{preset}-{max(given) + 1}"
+        write_json(folder / ".last-number", max(given) + 1)
+        create_folder(path, fresh=True)
+    try:
+        touch(path / "lease")
+        write_json(path / "config.json", document, durable=True)
+    except OSError:
+        remove_folder(path)
+        raise
+    return path
+
+
+def _number(name: str) -> int:
+    digits = name.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0

@@ -1,0 +1,103 @@
+"""The method of the preset `fast`: a linear head on frozen features, its regularisation chosen on validation."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import softmax
+
+from engine.data.predictions import outcomes
+from engine.evaluation.metrics import accuracy, confusion, macro_f1
+from engine.models.network import Classifier
+from engine.runs.events import Candidate
+
+STRENGTHS = (3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 3e-2, 1e-1, 1.0)
+_GIVE_UP = 2  # candidates in a row with a higher validation loss
+
+
+class LinearProbe:
+    """Multinomial logistic regression on standardised features (scikit-learn), for a rising C until validation gets worse.
+
+    `features`: (n, d) float32, `labels`: (n,) class indices; the same for validation. The C with the lowest validation
+    cross-entropy wins: it varies less between samples of validation images than any count of right answers. `balanced`: the
+    errors of a class weigh in inverse proportion to its count. `strengths`: the C to try, rising.
+    """
+
+    def __init__(
+        self,
+        features: np.ndarray,
+        labels: np.ndarray,
+        validation: np.ndarray,
+        validation_labels: np.ndarray,
+        classes: int,
+        balanced: bool = False,
+        strengths: Sequence[float] = STRENGTHS,
+    ) -> None:
+        self.mean = features.mean(axis=0)
+        self.scale = features.std(axis=0) + 1e-6
+        self.train = (self._standardised(features), labels)
+        self.validation = (self._standardised(validation), validation_labels)
+        self.classes, self.class_weight, self.strengths = classes, "balanced" if balanced else None, strengths
+        self.best: tuple[float, np.ndarray, np.ndarray] = (np.inf, np.zeros((classes, features.shape[1])), np.zeros(classes))
+
+    def fit(self) -> Iterator[Candidate]:
+        """Try the strengths, weakest fit first, each starting from the one before; `best` holds the winner's weights."""
+        from sklearn.linear_model import LogisticRegression
+
+        model = LogisticRegression(warm_start=True, max_iter=300, tol=1e-3, class_weight=self.class_weight)
+        worse = 0
+        for strength in self.strengths:
+            model.C = strength
+            with warnings.catch_warnings():
+                # Not quite converged at a large C is no worse a candidate: validation judges.
+                warnings.simplefilter("ignore")
+                model.fit(*self.train)
+            weight, bias = self._all_classes(model)
+            fact = self._score(strength, weight, bias)
+            worse = 0 if fact.best else worse + 1
+            yield fact
+            if worse == _GIVE_UP:
+                return
+
+    def head(self, classifier: Classifier) -> None:
+        """Put the winner into the classifier's head, the standardisation folded into its weights."""
+        _, weight, bias = self.best
+        folded = weight / self.scale
+        with torch.no_grad():
+            classifier.head.weight.copy_(torch.from_numpy(folded.astype(np.float32)))
+            classifier.head.bias.copy_(torch.from_numpy((bias - folded @ self.mean).astype(np.float32)))
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """The winner's class probabilities of other features: (n, classes), rows sum to 1."""
+        return softmax(self.logits(features), axis=1)
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """The winner's logits of other features: (n, classes)."""
+        _, weight, bias = self.best
+        return self._standardised(features) @ weight.T + bias
+
+    def _standardised(self, features: np.ndarray) -> np.ndarray:
+        return (features - self.mean) / self.scale
+
+    def _all_classes(self, model: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (classes, d) and biases (classes,) for logits of every class, two-class models included."""
+        weight, bias = model.coef_, model.intercept_
+        if len(weight) == 1:
+            weight, bias = np.concatenate([-weight / 2, weight / 2]), np.concatenate([-bias / 2, bias / 2])
+        return weight, bias
+
+    def _score(self, strength: float, weight: np.ndarray, bias: np.ndarray) -> Candidate:
+        train_loss = _predictions(*self.train, weight, bias)["loss"].mean()
+        predictions = _predictions(*self.validation, weight, bias)
+        loss, matrix = float(predictions["loss"].mean()), confusion(predictions, self.classes)
+        best = loss < self.best[0]
+        if best:
+            self.best = (loss, weight.copy(), bias.copy())
+        return Candidate(strength, float(train_loss), loss, accuracy(matrix).value, macro_f1(matrix).value, best)
+
+
+def _predictions(features: np.ndarray, labels: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> pd.DataFrame:
+    return outcomes(labels, softmax(features @ weight.T + bias, axis=1))

@@ -1,0 +1,91 @@
+"""Measuring how fast this machine loads, decodes, trains and answers: a few steps of the very loop that a run uses."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from engine.core.errors import UserError
+from engine.data.datasets import dataset
+from engine.data.loading import decoded_batches
+from engine.embeddings.extract import cache_key, forward
+from engine.models import model, network
+from engine.models.device import compute
+from engine.models.model import Model
+from engine.runs.config import Config
+from engine.runs.events import Progress, Step
+from engine.training.batches import Images
+from engine.training.finetune import FineTuning
+from engine.training.time_estimate import Speeds
+
+_FILES = 128  # decoded and embedded: two batches, of which the first warms up
+_STEPS = 4
+_PARTS = ("loading the model", "decoding", "answering", "training steps")
+
+
+def measure(config: Config, report: Callable[[Progress], bool] = lambda progress: True) -> Speeds:
+    """The speeds of this configuration on its dataset's images. Raises UserError where it cannot run."""
+
+    def next_part(number: int) -> None:
+        report(Progress(_PARTS[number], number, len(_PARTS)))
+
+    next_part(0)
+    began = time.monotonic()
+    where = compute(config.device, config.precision)
+    trunk = network.build(config.model, config.weights if config.method == "linear" else "none", config.image_size)
+    classes = dataset(config.dataset).classes
+    current = model.new(trunk, classes, config.image_size, where, config.seed, config.views)
+    load = time.monotonic() - began
+    catalog = dataset(config.dataset).catalog
+    files = catalog.files(catalog.frame("train").head(_FILES))
+    if not files:
+        raise UserError(f"The dataset {config.dataset} has no training images.")
+    next_part(1)
+    decode = _rate(batch.images for batch in decoded_batches(files, config.image_size, batch_size=32))
+    next_part(2)
+    embed = _rate(indices for indices, _, _ in forward(files, trunk, current.preprocessing, where))
+    vectors = cache_key(trunk, current.preprocessing, where)
+    if config.method == "linear":
+        return Speeds(load, decode, embed, trunk.features, vectors)
+    next_part(3)
+    return Speeds(load, decode, embed, trunk.features, vectors, **_training(current, config))
+
+
+def _rate(batches: "Iterator[np.ndarray]") -> float:  # noqa: F821
+    """Items a second, without the first batch, which warms up, where there are more."""
+    began, counts, times = time.monotonic(), [], []
+    for batch in batches:
+        counts.append(len(batch))
+        times.append(time.monotonic())
+    if len(counts) > 1:
+        return max(sum(counts[1:]), 1) / max(times[-1] - times[0], 1e-6)
+    return max(sum(counts), 1) / max(times[-1] - began, 1e-6)
+
+
+def _training(current: Model, config: Config) -> dict[str, float]:
+    """The speeds `step`, `validate` and `freeze`, on pictures of noise: the network does as much work on them."""
+    # The whole network at the full size: what the later, longer part of the training does.
+    steady = replace(config, epochs=1, unfreeze_epochs=0, initial_size=0, weights="none")
+    count = _STEPS * config.batch_size
+    labels = np.arange(count) % len(current.meta.classes)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (count, config.image_size, config.image_size, 3), dtype=np.uint8)
+    images = Images(pixels, labels)
+    few = Images(pixels[: min(count, 64)], labels[: min(count, 64)])
+    trainer = FineTuning(current.classifier, images, few, steady, current.preprocessing, current.compute)
+    torch.manual_seed(0)
+    steps, freeze, last = [], 0.0, time.monotonic()
+    for fact in trainer.fit():
+        now = time.monotonic()
+        if isinstance(fact, Progress):
+            freeze = fact.rate
+        elif isinstance(fact, Step):
+            steps.append(now - last)
+        else:
+            validate = len(few.labels) / (now - last)
+        last = now
+    # The first step allocates.
+    return {"step": statistics.median(steps[1:] or steps), "validate": validate, "freeze": freeze}

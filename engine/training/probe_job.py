@@ -1,0 +1,97 @@
+"""The process of one probe: `python -m engine.training.probe_job KIND ID LEASE_DESCRIPTOR`; see `engine.training.probes`."""
+
+import contextlib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from engine.core.errors import DiskError, UserError
+from engine.core.lease import Lease
+from engine.runs.config import Config, from_dict
+from engine.runs.events import Progress
+from engine.training import probes, time_estimate
+from engine.training.failure import explain
+
+_INTERVAL = 0.25  # seconds between two writes of the file
+Report = Callable[[Progress], bool]
+
+
+def run(kind: str, name: str, config: Config, tell: Report = lambda progress: True) -> dict[str, Any]:
+    """Measure, writing the probe's file on the way; the finished document. Raises UserError, which the file says too."""
+    paper = _Paper(kind, name, config)
+    try:
+        paper.write(state="finished", progress=1.0, **(_find if kind == "lr-find" else _estimate)(config, paper, tell))
+    except Exception as error:
+        message, hint = explain(error)
+        with contextlib.suppress(DiskError):
+            paper.write(state="failed", error=message, hint=hint)
+        raise
+    return probes.read(kind, name) or {}
+
+
+class _Paper:
+    """Writes the probe's file, not more often than someone can look."""
+
+    def __init__(self, kind: str, name: str, config: Config) -> None:
+        self.kind, self.name, self.config, self._last = kind, name, config, 0.0
+
+    def write(self, **document: Any) -> None:
+        probes.write(self.kind, self.name, **{"config": self.config.to_dict(), **document})
+
+    def now_and_then(self, progress: float, **document: Any) -> None:
+        if time.monotonic() - self._last > _INTERVAL:
+            self._last = time.monotonic()
+            with contextlib.suppress(DiskError):  # progress that cannot be told is no reason to end
+                self.write(state="running", progress=progress, **document)
+
+
+def _find(config: Config, paper: _Paper, tell: Report) -> dict[str, Any]:
+    from engine.training.lr_finder import STEPS, find, suggestion
+
+    points = []
+    paper.write(state="running", detail="loading the model", points=[])
+    for point in find(config, tell):
+        points.append(point)
+        shown = [p.to_dict() for p in points]
+        paper.now_and_then(len(points) / STEPS, detail="raising the learning rate", points=shown)
+    rate, reason = suggestion(points)
+    return {"detail": "", "points": [p.to_dict() for p in points], "suggestion": rate, "reason": reason}
+
+
+def _estimate(config: Config, paper: _Paper, tell: Report) -> dict[str, Any]:
+    from engine.training.measure_speed import measure
+
+    def report(progress: Progress) -> bool:
+        with contextlib.suppress(DiskError):
+            paper.write(state="running", progress=progress.done / progress.total, detail=progress.detail)
+        return tell(progress)
+
+    speeds = measure(config, report)
+    time_estimate.keep_speeds(config, speeds)
+    return {"detail": "", "result": time_estimate.document(config, speeds)}
+
+
+def main(kind: str, name: str, descriptor: int) -> int:
+    lease = Lease(probes.file_of(kind, name).with_suffix(".lease"))
+    if not lease.adopt(descriptor):
+        return 1
+    try:
+        run(kind, name, from_dict((probes.read(kind, name) or {})["config"]))
+    except UserError:
+        return 0
+    except Exception:
+        traceback.print_exc()
+        return 1
+    finally:
+        lease.release()
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os._exit(code)

@@ -1,0 +1,91 @@
+"""Short measurements before a training: a process of its own writes a file, everybody reads it.
+
+`cache/<kind>/<id>.json` holds `state` (running, finished, failed), `progress` (0 to 1), `config`, `error`, `hint` and what the
+probe found so far; it is replaced atomically. Kinds: `lr-find` (see `engine.training.lr_finder`) and `estimate` (see
+`engine.training.time_estimate`). The id names what is measured: the same question finds the answer that is there.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.core.children import start_module
+from engine.core.errors import UserError
+from engine.core.files import create_folder, open_to_append, read_json, remove, write_json
+from engine.core.lease import Lease, holder, is_held
+from engine.core.paths import cache_dir
+from engine.data.datasets import dataset
+from engine.runs.config import Config
+from engine.training.time_estimate import measured_fields
+
+KINDS = ("lr-find", "estimate")
+# What a learning rate does not depend on, or what the finder sets itself.
+_NOT_LR = ("preset", "peak_lr", "schedule", "warmup", "lr_factor", "lr_epochs", "epochs", "patience", "ema", "views", "workers")
+
+
+def identity(kind: str, config: Config) -> str:
+    """The id of the probe that answers for this configuration on its dataset as it is now."""
+    if kind not in KINDS:
+        raise UserError(f"There is no probe {kind!r}.", f"Choose one of: {', '.join(KINDS)}.")
+    values = config.to_dict()
+    asked = measured_fields(config) if kind == "estimate" else {k: v for k, v in values.items() if k not in _NOT_LR}
+    text = json.dumps([asked, dataset(config.dataset).catalog.fingerprint()], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def check(kind: str, config: Config) -> None:
+    """Raises UserError for a configuration that this probe cannot measure."""
+    if kind == "lr-find" and config.method != "finetune":
+        raise UserError(
+            "method=linear has no learning rate to find.", "Set method=finetune, or a preset that fine-tunes, such as balanced."
+        )
+
+
+def start(kind: str, config: Config) -> str:
+    """Start the probe's process, unless it runs already; its id. Raises UserError for a configuration that cannot be measured."""
+    check(kind, config)
+    name = identity(kind, config)
+    create_folder(cache_dir(kind))
+    lease = Lease(file_of(kind, name).with_suffix(".lease"))
+    if lease.take():
+        try:
+            write(kind, name, state="running", config=config.to_dict())
+            _spawn(kind, name, lease)
+        finally:
+            lease.hand_over()
+    return name
+
+
+def read(kind: str, name: str) -> dict[str, Any] | None:
+    """What the probe found so far; None where it was never started. One whose process died reads as failed."""
+    file = file_of(kind, name)
+    document = read_json(file)
+    if not isinstance(document, dict):
+        return None
+    if document["state"] == "running" and not is_held(file.with_suffix(".lease")):
+        document = read_json(file, document)  # it may have finished between the two looks
+        if document["state"] == "running":
+            document |= {"state": "failed", "error": "The measurement was killed, probably out of memory.", "hint": "Try again."}
+    return document
+
+
+def write(kind: str, name: str, **document: Any) -> None:
+    write_json(file_of(kind, name), {"kind": kind, "id": name, "progress": 0.0, "error": "", "hint": "", **document})
+
+
+def cancel(kind: str, name: str) -> None:
+    """End a probe that runs; nothing where none does."""
+    process = holder(file_of(kind, name).with_suffix(".lease"))
+    if process:
+        process.terminate()
+
+
+def file_of(kind: str, name: str) -> Path:
+    return cache_dir(kind) / f"{name}.json"
+
+
+def _spawn(kind: str, name: str, lease: Lease) -> None:
+    remove(file_of(kind, name).with_suffix(".log"))
+    with open_to_append(file_of(kind, name).with_suffix(".log")) as log:
+        start_module(["engine.training.probe_job", kind, name, str(lease.descriptor)], log, lease.descriptor)

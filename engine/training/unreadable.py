@@ -1,0 +1,46 @@
+"""Images of the catalog that cannot be used: files that are gone, damaged, or another picture than when they were scanned."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from engine.core.errors import UserError
+from engine.runs.events import Message
+from engine.training.batches import Images
+from engine.training.recorder import Recorder
+
+_NAMED = 20
+_SCAN = "Put the files back; or scan the dataset again (python -m engine data add SOURCE) and start a new run."
+
+
+def tell(recorder: Recorder, reasons: Mapping[int, str], paths: Sequence[str]) -> None:
+    """Name those that are left out: `reasons` by the index into `paths`."""
+    for index in list(reasons)[:_NAMED]:
+        recorder.record(Message(f"Left out: {paths[index]} ({reasons[index]}).", "warning"))
+    if len(reasons) > _NAMED:
+        recorder.record(Message(f"Left out as well: {len(reasons) - _NAMED:,} more files.", "warning"))
+
+
+def check_enough(train: np.ndarray, validation: np.ndarray, classes: Sequence[str]) -> None:
+    """Raises UserError where a class has no training image, or nothing is there to choose by; labels are class indices."""
+    without = [name for index, name in enumerate(classes) if not (train == index).any()]
+    if without:
+        raise UserError(f"No training image of {', '.join(map(repr, without))} can be read.", _SCAN)
+    if not len(validation):
+        raise UserError("No validation image can be read.", _SCAN)
+
+
+def identity(images: Sequence[Images]) -> str:
+    """Names the images that a training learns from and is judged by, in their order."""
+    contents = "\n".join("\t".join(part.contents) for part in images)
+    return hashlib.blake2b(contents.encode(), digest_size=16).hexdigest()
+
+
+def check_same(before: str, now: str) -> None:
+    """Raises UserError where a training would go on with other images than it began with: it would be another training."""
+    if before != now:
+        raise UserError(
+            "The images that can be read are not those that this run has learnt from: files have gone, changed or come back.",
+            _SCAN,
+        )

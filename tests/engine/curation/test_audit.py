@@ -1,0 +1,210 @@
+"""An audit finds the faults that were planted, once each, and knows them again."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from engine import curation
+from engine.core.jobs import Stopped
+from engine.curation import confident_learning, job, perceptual_hash
+from engine.data.datasets import add, dataset
+from engine.data.decoding import open_image
+
+TRAIN = "seg_train/seg_train"
+
+
+@pytest.fixture(scope="module")
+def patch():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield patch
+
+
+def drawn(seed):
+    """A picture with shapes in it, as noise alone does not outlive a crop."""
+    rng = np.random.default_rng(seed)
+    picture = Image.new("RGB", (96, 96), (150, 155, 165))
+    for _ in range(40):
+        x, y, wide, high = rng.integers(0, 80, 2).tolist() + rng.integers(6, 30, 2).tolist()
+        ImageDraw.Draw(picture).ellipse((x, y, x + wide, y + high), tuple(rng.integers(60, 250, 3).tolist()))
+    return picture
+
+
+def plant(images):
+    """Faults of every kind, each under a name of its own."""
+    train, test = images / TRAIN, images / "seg_test" / "seg_test"
+    shutil.copy(train / "forest" / "000.png", train / "forest" / "copied.png")
+    with Image.open(train / "sea" / "001.png") as picture:
+        picture.save(test / "sea" / "leaked.png", compress_level=1)  # other bytes, the same pixels
+    shutil.copy(train / "sea" / "002.png", train / "forest" / "mislabelled.png")
+    shutil.move(train / "forest" / "003.png", train / "sea" / "swapped.png")
+    for seed, copy in enumerate([train / "mountain" / "cropped.jpg", test / "mountain" / "resized.png"]):
+        picture = drawn(seed)
+        picture.save(train / "mountain" / f"drawn{seed}.png")
+        changed = picture.crop((3, 1, 92, 95)).resize((120, 120)) if copy.suffix == ".jpg" else picture.resize((60, 60))
+        changed.save(copy, quality=60)
+    with Image.open(train / "glacier" / "006.png") as picture:
+        picture.point(lambda level: level // 12).save(train / "glacier" / "dark.png")
+        picture.resize((64, 20)).save(train / "glacier" / "odd.png")
+    stripes = Image.new("RGB", (64, 64), "yellow")
+    for x in range(0, 64, 8):
+        ImageDraw.Draw(stripes).rectangle((x, 0, x + 3, 64), "purple")
+    stripes.save(train / "sea" / "stripes.png")
+
+
+@pytest.fixture(scope="module")
+def planted(mapped_session, finished_session, wait, tmp_path_factory, patch):
+    """A dataset of scenes with faults, audited in the background; its pictures' embeddings are mostly there."""
+    root = tmp_path_factory.mktemp("planted")
+    images = shutil.copytree(finished_session.images, root / "scenes")
+    plant(images)
+    shutil.copytree(mapped_session.home / "cache", root / "home" / "cache")
+    patch.setenv("SCENESCOPE_HOME", str(root / "home"))
+    add(str(images), "scenes")
+    curation.job("scenes").start()
+    assert wait(lambda: (work := curation.job("scenes").work()).state not in ("none", "working") and work).state == "done"
+    return root
+
+
+@pytest.fixture
+def data(planted, monkeypatch):
+    monkeypatch.setenv("SCENESCOPE_HOME", str(planted / "home"))
+    return dataset("scenes")
+
+
+@pytest.fixture
+def found(data):
+    return curation.found(data)
+
+
+def names(found, kind):
+    return [
+        {path.rsplit("/", 2)[-2] + "/" + path.rsplit("/", 1)[-1] for path in paths} for paths in found.findings(kind)["paths"]
+    ]
+
+
+def test_images_of_the_same_pixels_are_found_whatever_their_bytes(found):
+    assert {"forest/000.png", "forest/copied.png"} in names(found, "exact_duplicate")
+    assert {"sea/001.png", "sea/leaked.png"} in names(found, "exact_duplicate")
+    assert len(names(found, "exact_duplicate")) == 3
+
+
+def test_a_copy_that_was_cropped_resized_and_compressed_is_found_and_no_other_pair(found):
+    assert sorted(map(sorted, names(found, "near_duplicate"))) == [
+        ["mountain/cropped.jpg", "mountain/drawn0.png"],
+        ["mountain/drawn1.png", "mountain/resized.png"],
+    ]
+
+
+def test_a_training_image_in_the_test_set_is_a_leak_and_the_test_image_is_the_one_to_keep(found):
+    leak = next(f for f in found.findings("leak").itertuples() if any("leaked" in path for path in f.paths))
+    assert leak.splits[0] == "test"
+    assert leak.paths[0].endswith("leaked.png")
+    assert leak.score == 1
+
+
+def test_copies_under_two_classes_are_a_conflict(found):
+    assert names(found, "label_conflict") == [{"sea/002.png", "forest/mislabelled.png"}]
+
+
+def test_a_wrong_label_is_suspected_and_the_right_one_suggested(found):
+    issues = found.findings("label_issue")
+    first = issues[issues["paths"].map(lambda paths: paths[0].endswith("swapped.png"))].iloc[0]
+    assert first["suggestion"] == "forest"
+    assert first["score"] > 0.5
+    assert sum(found.probabilities(first["images"][0]).values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_dark_and_odd_sized_pictures_and_one_unlike_its_class_are_found(found):
+    poor = found.findings("quality")
+    assert {(paths[0].rsplit("/", 1)[-1], reason) for paths, reason in zip(poor["paths"], poor["reason"], strict=True)} >= {
+        ("dark.png", "dark"), ("odd.png", "odd_size"),
+    }  # fmt: skip
+    assert {"sea/stripes.png"} in names(found, "outlier")
+
+
+def test_the_kinds_are_filtered_by_class_split_and_image(found):
+    assert set(found.findings()["kind"]) == {kind for kind, count in found.counts().items() if count} == set(curation.KINDS)
+    everything = found.findings()
+    assert len(everything) == len(found.all)
+    in_test = found.findings(split="test", class_name="mountain")
+    assert in_test["splits"].map(lambda splits: "test" in splits).all()
+    assert len(in_test) < len(everything)
+    one = found.all[0]
+    assert one.id in set(found.findings(image=one.images[0])["id"])
+    assert found.get(one.id) == one
+
+
+def test_another_audit_knows_the_same_findings_again_although_the_catalog_changed_in_between(data, found, planted):
+    assert not found.stale(data)
+    new = planted / "scenes" / TRAIN / "forest" / "dark.png"
+    with Image.open(planted / "scenes" / TRAIN / "forest" / "007.png") as picture:
+        picture.point(lambda level: level // 12).save(new)
+    add(str(planted / "scenes"), "scenes")
+    assert found.stale(data)
+    again = job.make(data)
+    assert not again.stale(data)
+    sure = ("exact_duplicate", "near_duplicate", "leak", "label_conflict", "quality")
+    assert {f.id for f in found.all if f.kind in sure} <= {f.id for f in again.all}
+    new = again.findings("quality")["paths"].map(lambda paths: paths[0].endswith("forest/dark.png"))
+    assert len(again.findings("quality")) == len(found.findings("quality")) + new.sum() > len(found.findings("quality"))
+
+
+def test_looking_at_the_images_goes_on_where_it_was_ended(home, write_class, tmp_path, monkeypatch):
+    monkeypatch.setattr(perceptual_hash, "_CHUNK", 4)
+    files = write_class(tmp_path / "sea", "sea", 10)
+    contents, heard = [perceptual_hash.content_hash(file.read_bytes()) for file in files], []
+
+    def ended(done, total):
+        if done == 6:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        perceptual_hash.Looks().complete(files, contents, ended)
+    perceptual_hash.Looks().complete(files, contents, lambda done, total: heard.append(done))
+    assert heard[0] == 4
+    assert perceptual_hash.Looks().pixels(contents)[contents[9]] == perceptual_hash.look(open_image(files[9])).pixels
+
+
+def test_confident_learning_agrees_with_cleanlab_on_the_same_probabilities():
+    from cleanlab.count import estimate_joint
+    from cleanlab.filter import find_label_issues
+
+    rng = np.random.default_rng(2)
+    true = rng.integers(0, 4, 800)
+    logits = rng.normal(0, 1, (800, 4))
+    logits[np.arange(800), true] += 3
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    given = np.where(rng.random(800) < 0.08, rng.integers(0, 4, 800), true)
+    np.testing.assert_allclose(
+        confident_learning.joint(given, probabilities), estimate_joint(given, probabilities), atol=1 / 800
+    )  # it rounds
+    theirs = find_label_issues(given, probabilities, filter_by="prune_by_class", n_jobs=1)
+    ours = confident_learning.suspects(given, probabilities)
+    assert ours.sum() > 30
+    assert (ours ^ theirs).sum() <= 4  # rounding of how many a class has
+
+
+def test_the_command_line_prints_the_whole_audit(planted, found, engine):
+    said = json.loads(engine("audit", "--dataset", "scenes", "--kept", "--json", home=planted / "home").stdout)
+    assert [f["id"] for f in said["findings"]] == [f.id for f in found.all]
+    assert {"kind", "score", "images", "classes", "splits", "detail"} <= set(said["findings"][0])
+    text = engine("audit", "--dataset", "scenes", "--kept", home=planted / "home").stdout
+    assert "leaked.png" in text
+
+
+def test_what_is_found_says_by_which_measure(found):
+    """A correlation and a distance, both named; no bare share "alike" and no "as is usual"."""
+    near = found.findings("near_duplicate")
+    assert len(near) and near["detail"].str.contains(r"their fine structure correlates at 0\.\d\d \(1: identical\)").all()
+    for row in near.itertuples():
+        assert f"{min(row.score, 0.99):.2f}" in row.detail
+    outliers = found.findings("outlier")
+    assert len(outliers)
+    for row in outliers.itertuples():
+        assert f"is {1 / (1 - row.score):.1f} times as far away as it is for the median image of the class" in row.detail
+        assert "10th most similar image of the class" in row.detail
+    assert all(word not in " ".join(one.detail for one in found.all) for word in ("% alike", "as is usual"))

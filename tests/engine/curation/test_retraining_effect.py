@@ -1,0 +1,95 @@
+"""The proof: did cleaning help, or only move the goalposts? Both runs on the same images, under both labels."""
+
+import shutil
+
+import pytest
+
+from engine.cli import main
+from engine.core.errors import UserError
+from engine.core.number_text import points_estimate
+from engine.curation import fair_holdout, retraining_effect
+from engine.data.datasets import dataset
+from engine.data.labels import edits
+from engine.data.labels.label_log import EMPTY
+from engine.runs.run import load_run
+from engine.training import launcher
+from engine.training.job import execute
+from engine.training.recorder import Recorder
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def before(finished_session, tmp_path, monkeypatch):
+    """A finished run on the labels of the folders, in a home of this test's own."""
+    home = shutil.copytree(finished_session.home, tmp_path / "copied")
+    monkeypatch.setenv("SCENESCOPE_HOME", str(home))
+    return load_run(finished_session.run_id)
+
+
+def again(before):
+    """A run of the same configuration on the labels as they are now, carried out in this process."""
+    after = launcher.create(before.config)
+    execute(after, Recorder(after.path))
+    return after
+
+
+def of(data, split, kind):
+    frame = data.catalog.frame(split)
+    return frame[frame["class"] == kind]["id"].tolist()
+
+
+def test_a_run_learns_from_the_labels_of_now_and_says_their_version(before):
+    data = dataset("scenes")
+    edits.relabel(data, of(data, "train", "sea")[:2], "glacier")
+    edits.exclude(data, of(data, "test", "forest")[:1])
+    after = again(before)
+    assert (before.labels, after.labels) == (EMPTY, edits.log(data).version())
+    assert len(after.predictions("test")) == len(before.predictions("test")) - 1
+    assert after.fingerprint == data.catalog.fingerprint() != before.fingerprint
+
+
+def test_both_runs_are_scored_on_the_same_images_under_both_labels(before, capsys):
+    data, table = dataset("scenes"), before.predictions("test")
+    wrong = table[table["true"] != table["predicted"]]
+    assert len(wrong), "the fixture's run makes mistakes"
+    for row in wrong.itertuples():  # the goalposts go where the model shoots
+        edits.relabel(data, [row.image_id], before.classes[row.predicted], finding="label_issue:x")
+    right = table[table["true"] == table["predicted"]]["image_id"].tolist()
+    edits.exclude(data, right[:2])
+    after = again(before)
+    assert main(["proof", "--before", before.id, "--after", after.id]) == 0
+    assert "on the original test labels" in capsys.readouterr().out
+    found = retraining_effect.prove(before, after, data)
+    assert (len(found.original.comparison), len(found.cleaned.comparison)) == (len(table), len(table) - 2)
+    assert found.cleaned.difference.a["accuracy"] == 1.0
+    assert found.original.difference.a["accuracy"] == pytest.approx((table["true"] == table["predicted"]).mean())
+    assert found.moved.value == pytest.approx(len(wrong) / len(table))
+    assert (found.changed, found.suspected) == ({"relabelled": len(wrong), "excluded": 2}, len(wrong))
+    assert "that is moved goalposts" in retraining_effect.conclusion(found)
+    assert "favours models of its kind" in retraining_effect.conclusion(found)
+
+
+def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decided_since(before):
+    data = dataset("scenes")
+    edits.relabel(data, of(data, "train", "sea")[:2], "glacier")
+    after = again(before)
+    edits.exclude(data, of(data, "test", "sea"))
+    found = retraining_effect.prove(before, after, data)
+    assert not found.goalposts
+    assert len(found.cleaned.comparison) == len(before.predictions("test"))
+    said = retraining_effect.conclusion(found)
+    assert f"In version {after.labels} of the labels" in said and "no test label was changed" in said
+    gain = found.cleaned.difference.accuracy
+    assert gain.low < 0 < gain.high
+    assert f"24 test images: accuracy changes by {points_estimate(gain.value, gain.low, gain.high)} points (95% interval)" in said
+
+
+def test_a_proof_on_the_same_labels_or_without_a_score_is_refused_in_a_sentence(before):
+    data = dataset("scenes")
+    with pytest.raises(UserError, match="has learnt from these very labels"):
+        fair_holdout.retrain(before)
+    edits.exclude(data, of(data, "train", "sea")[:1])
+    waiting = launcher.create(before.config)
+    with pytest.raises(UserError, match="has no test score"):
+        retraining_effect.prove(before, waiting, data)

@@ -1,0 +1,79 @@
+"""A dataset on its way in is watched, and killed, and never half there."""
+
+import pytest
+
+from engine.core.errors import UserError
+from engine.core.lease import holder
+from engine.data import adding, datasets
+
+
+def lease_of(name):
+    return datasets.data_dir() / ".adding" / f"{name}.lease"
+
+
+@pytest.fixture
+def slow(tmp_path, kaggle):
+    """A folder that takes a while: many copies of a large picture."""
+    from PIL import Image
+
+    large = tmp_path / "large.png"
+    Image.effect_noise((2000, 2000), 50).save(large)
+    for number in range(80):
+        (kaggle / "seg_train" / "seg_train" / "sea" / f"large-{number}.png").hardlink_to(large)
+    return kaggle
+
+
+def test_it_is_added_in_the_background_and_leaves_no_trace_of_the_work(kaggle, wait):
+    assert adding.start(str(kaggle)) == "scenes"
+    wait(lambda: not adding.pending())
+    assert datasets.dataset("scenes").catalog.frame("test").shape[0] == 24
+    wait(lambda: not lease_of("scenes").exists())
+
+
+def test_kill_9_is_named_at_once_leaves_no_half_dataset_and_can_be_tried_again(slow, wait):
+    adding.start(str(slow))
+    wait(lambda: adding.pending()[0].done > 5)
+    holder(lease_of("scenes")).kill()
+    failed = wait(lambda: adding.pending()[0].state == "failed" and adding.pending()[0], 5)
+    assert (failed.name, failed.message) == ("scenes", "The process that read the images was killed.")
+    assert datasets.datasets() == []
+    with pytest.raises(UserError, match="There is no dataset"):
+        datasets.dataset("scenes")
+    for file in slow.glob("seg_train/seg_train/sea/large-*"):
+        file.unlink()
+    adding.start(failed.source, failed.name)
+    wait(lambda: not adding.pending())
+    assert datasets.dataset("scenes").catalog.frame("test").shape[0] == 24
+
+
+def test_a_dataset_that_was_there_stays_as_it_was_when_its_second_scan_is_killed(kaggle, slow, wait):
+    for file in (moved := list(slow.glob("seg_train/seg_train/sea/large-*"))):
+        file.rename(slow.parent / file.name)
+    before, _ = datasets.add(str(slow))
+    fingerprint = before.catalog.fingerprint()
+    for file in moved:
+        (slow.parent / file.name).rename(file)
+    adding.start(str(slow))
+    wait(lambda: adding.pending()[0].done > 5)
+    holder(lease_of("scenes")).kill()
+    wait(lambda: adding.pending()[0].state == "failed", 5)
+    assert datasets.dataset("scenes").catalog.fingerprint() == fingerprint
+    assert datasets.dataset("scenes").catalog.frame("test").shape[0] == 24
+
+
+def test_two_at_once_are_one(kaggle, wait):
+    assert adding.start(str(kaggle)) == adding.start(str(kaggle)) == "scenes"
+    wait(lambda: not adding.pending())
+    assert [data.name for data in datasets.datasets()] == ["scenes"]
+
+
+def test_a_folder_without_pictures_says_why_until_it_is_dismissed(tmp_path, wait):
+    for kind in ("sea", "forest"):
+        (tmp_path / "words" / kind).mkdir(parents=True)
+        (tmp_path / "words" / kind / "a.jpg").write_text("no picture")
+    adding.start(str(tmp_path / "words"))
+    failed = wait(lambda: adding.pending()[0].state == "failed" and adding.pending()[0])
+    assert failed.message.startswith("There are no images in")
+    adding.dismiss("words")
+    assert adding.pending() == []
+    assert datasets.datasets() == []

@@ -1,0 +1,148 @@
+"""Two runs are compared on the same images: what changed, how sure that is, and what cannot be compared."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn import metrics as reference
+
+from engine.evaluation import comparison, metrics
+
+CLASSES = ("forest", "glacier", "sea")
+
+
+def table(true, predicted, contents=None):
+    n = len(true)
+    contents = [f"{i:032x}" for i in range(n)] if contents is None else contents
+    return pd.DataFrame(
+        {
+            "image_id": np.arange(n), "path": [f"test/{i}.jpg" for i in range(n)], "content": contents,
+            "true": true, "predicted": predicted, "confidence": 0.9,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """400 images; B makes fewer errors, in the sea above all."""
+    rng = np.random.default_rng(0)
+    true = rng.choice(3, 400, p=[0.5, 0.3, 0.2])
+    a = np.where(rng.random(400) < 0.75, true, rng.integers(0, 3, 400))
+    b = np.where((true == 2) | (rng.random(400) < 0.8), true, a)
+    return table(true, a), table(true, b)
+
+
+def test_each_image_is_fixed_broken_or_neither(pair):
+    a, b = pair
+    found = comparison.compare(a, b, CLASSES, CLASSES)
+    right_a, right_b = (a["true"] == a["predicted"]).to_numpy(), (b["true"] == b["predicted"]).to_numpy()
+    assert found.counts[comparison.FIXED] == (~right_a & right_b).sum()
+    assert found.counts[comparison.BROKEN] == (right_a & ~right_b).sum()
+    wrong = ~right_a & ~right_b
+    assert found.counts[comparison.DIFFERENT] == (wrong & (a["predicted"] != b["predicted"])).sum()
+    assert sum(found.counts.values()) == len(found) == 400
+    fixed = found.of(comparison.FIXED)
+    assert (fixed["answer_b"] == fixed["true"]).all()
+    assert (fixed["answer_a"] != fixed["true"]).all()
+
+
+@pytest.mark.parametrize(("fixed", "broken"), [(31, 18), (3, 0), (0, 0), (5, 5), (1, 12)])
+def test_mcnemars_test_agrees_with_the_binomial_law(fixed, broken):
+    n, less = fixed + broken, min(fixed, broken)
+    by_hand = min(1.0, 2 * stats.binom.cdf(less, n, 0.5)) if n else 1.0
+    assert comparison.mcnemar(fixed, broken) == pytest.approx(by_hand)
+
+
+def test_scores_and_their_differences_agree_with_scikit_learn(pair):
+    a, b = pair
+    found = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES))
+    scores = [
+        (reference.accuracy_score(t["true"], t["predicted"]), reference.f1_score(t["true"], t["predicted"], average="macro"))
+        for t in pair
+    ]
+    assert (found.a["accuracy"], found.a["macro_f1"]) == pytest.approx(scores[0])
+    assert found.accuracy.value == pytest.approx(scores[1][0] - scores[0][0])
+    assert found.macro_f1.value == pytest.approx(scores[1][1] - scores[0][1])
+    recalls = [reference.recall_score(t["true"], t["predicted"], average=None) for t in pair]
+    assert np.allclose(found.by_class["recall"], recalls[1] - recalls[0])
+    sea = found.by_class.set_index("class").loc["sea"]
+    assert sea["recall_low"] > 0
+    assert sea["broken"] == 0
+    assert (found.by_class["p_holm"] >= found.by_class["p"]).all()
+
+
+def test_the_interval_of_the_difference_is_paired(pair):
+    """The closed form: the variance of the mean of the images' differences, -1, 0 or 1."""
+    a, b = pair
+    differences = (b["true"] == b["predicted"]).astype(int) - (a["true"] == a["predicted"]).astype(int)
+    half = 1.96 * differences.std() / np.sqrt(len(differences))
+    found = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES)).accuracy
+    assert found.low == pytest.approx(differences.mean() - half, abs=0.006)
+    assert found.high == pytest.approx(differences.mean() + half, abs=0.006)
+
+
+def test_the_verdict_is_a_sentence_that_says_whether_it_may_be_chance(pair):
+    better = comparison.compare(*pair, CLASSES, CLASSES)
+    said = comparison.verdict(better, comparison.difference(better), ("fast-1", "fast-2"))
+    assert said.startswith(f"fast-2 fixes {better.counts[comparison.FIXED]} of fast-1's errors and breaks ")
+    assert "fast-2 is better, and not by chance" in said
+    true = np.zeros(40, int)
+    a, b = true.copy(), true.copy()
+    a[:5], b[5:8] = 1, 1
+    close = comparison.compare(table(true, a), table(true, b), CLASSES, CLASSES)
+    said = comparison.verdict(close, comparison.difference(close))
+    assert said.startswith("B fixes 5 of A's errors and breaks 3: +5.0 points (")
+    assert said.endswith("which may be chance (p = 0.73).")
+    same = comparison.compare(table(true, a), table(true, a), CLASSES, CLASSES)
+    assert comparison.verdict(same, comparison.difference(same)).endswith("no difference on 40 images.")
+
+
+def test_images_are_matched_by_content_in_any_order_and_copies_each_with_its_own():
+    true = np.array([0, 1, 2, 2])
+    contents = ["aa", "bb", "cc", "cc"]
+    a = table(true, [0, 0, 2, 0], contents)
+    b = table(true, [0, 1, 2, 1], contents).iloc[[3, 1, 0, 2]]
+    found = comparison.compare(a, b, CLASSES, CLASSES)
+    assert len(found) == 4
+    assert (found.only_a, found.only_b) == (0, 0)
+    assert found.counts[comparison.FIXED] == 1
+    again = b.iloc[found.images["row_b"]]
+    assert again["content"].tolist() == found.images["content"].tolist()
+
+
+def test_other_classes_and_other_images_are_said_and_the_rest_is_compared():
+    a = table(np.array([0, 1, 2, 2]), [0, 1, 2, 0])
+    others = ("glacier", "forest", "street", "sea")  # in another order, one more
+    b = table(np.array([1, 0, 3, 2]), [1, 0, 3, 2], [*a["content"][:3], "f" * 32])
+    found = comparison.compare(a, b, CLASSES, others, ("fast-1", "fast-2"))
+    assert found.counts[comparison.BOTH_RIGHT] == len(found) == 3
+    assert set(found.classes) == {*CLASSES, "street"}
+    assert "do not know the same classes: street only one of them" in found.notes[0]
+    assert found.notes[1] == "1 image that only fast-1 has scored is left out."
+    difference = comparison.difference(found)
+    assert difference.accuracy.value == 0
+    assert np.isnan(difference.by_class.set_index("class").loc["street", "recall"])
+
+
+def test_images_whose_truth_differs_are_left_out():
+    a, b = table(np.array([0, 1, 2]), [0, 1, 2]), table(np.array([0, 2, 2]), [0, 2, 2])
+    found = comparison.compare(a, b, CLASSES, CLASSES)
+    assert (len(found), found.relabelled) == (2, 1)
+
+
+def test_without_an_image_in_common_there_is_a_sentence():
+    a, b = table(np.array([0, 1]), [0, 1]), table(np.array([0, 1]), [0, 1], ["x", "y"])
+    found = comparison.compare(a, b, CLASSES, CLASSES)
+    assert len(found) == 0
+    assert found.notes == ("Their test images have not one in common: only the scores themselves can be set side by side.",)
+    assert "not scored one image in common" in comparison.verdict(found, None)
+
+
+def test_macro_f1_of_a_comparison_is_over_the_classes_that_have_images():
+    """Both runs as they are scored alone: a class of which there is no image is in neither mean."""
+    truth = [0] * 5 + [1] * 5
+    a, b = table(truth, [0, 0, 0, 0, 2, 1, 1, 1, 1, 1]), table(truth, [0, 0, 0, 0, 0, 1, 1, 1, 1, 2])
+    result = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES))
+    alone = [metrics.macro_f1(metrics.confusion(one, len(CLASSES))).value for one in (a, b)]
+    assert (result.a["macro_f1"], result.b["macro_f1"]) == pytest.approx(tuple(alone))
+    assert result.to_dict()["macro_f1_classes"] == {"scored": 2, "all": len(CLASSES)}

@@ -1,0 +1,179 @@
+"""The report stands alone, escapes what it is told, and its tables are the prediction table; the commands say the same."""
+
+import io
+import json
+import re
+import zipfile
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from engine.cli import main
+from engine.core.errors import UserError
+from engine.export import report
+from engine.runs.metadata import describe
+from engine.runs.run import load_run
+
+WITHOUT_END = {"meta", "img", "br"}
+
+
+class Checked(HTMLParser):
+    """Collects elements, addresses and text; every element that is opened is closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.open, self.said = [], [], [], ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in WITHOUT_END:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.said += data
+
+
+@pytest.fixture
+def trained(finished):
+    return load_run(finished.run_id)
+
+
+def test_the_report_is_one_file_without_scripts_and_needs_nothing_from_elsewhere(trained):
+    told = []
+    text = report.render(trained, ".html", report=lambda done, total: told.append((done, total))).decode()
+    found = Checked(text)
+    assert {"script", "link", "iframe"} & set(found.tags) == set()
+    assert all(address.startswith("data:image/jpeg;base64,") for address in found.addresses)
+    assert len(found.addresses) == (trained.predictions("test").eval("true != predicted")).sum() > 0
+    assert "http" not in re.sub(r"data:image/jpeg;base64,[^\"]*", "", text).replace("http-equiv", "")
+    accuracy = trained.results["test"]["accuracy"]
+    assert f"Accuracy {accuracy['value']:.1%}" in found.said
+    for said in ("What does it confuse?", "The test images were scored once", "Class by class", "fingerprint", "image_size"):
+        assert said in found.said
+    assert told[0][0] == 0
+    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_names_that_are_markup_stay_names(copied_run):
+    describe(copied_run.path, name="<img src=x onerror=alert(1)> & **b**", note="</style><script>alert(2)</script>")
+    text = report.render(copied_run, ".html").decode()
+    assert "script" not in Checked(text).tags
+    assert "<img src=x onerror=alert(1)> & **b**" in Checked(text).said
+    card = report.render(copied_run, ".md").decode()
+    assert "# \\<img src=x onerror=alert\\(1\\)\\> \\& \\*\\*b\\*\\*" in card
+
+
+@pytest.fixture
+def copied_run(finished_session, tmp_path, monkeypatch):
+    """The finished run in a home of this test's own."""
+    import shutil
+
+    shutil.copytree(finished_session.home, tmp_path / "own")
+    monkeypatch.setenv("SCENESCOPE_HOME", str(tmp_path / "own"))
+    return load_run(finished_session.run_id)
+
+
+def test_the_tables_are_the_prediction_table_in_two_formats(trained):
+    with zipfile.ZipFile(io.BytesIO(report.render(trained, ".zip"))) as archive:
+        names = set(archive.namelist())
+        assert {"report.html", "model-card.md"} <= names
+        exact = pd.read_parquet(io.BytesIO(archive.read("tables/predictions.parquet")))
+        text = pd.read_csv(io.BytesIO(archive.read("tables/predictions.csv")))
+        confusion = pd.read_csv(io.BytesIO(archive.read("tables/confusion.csv"))).set_index("true")
+    table = trained.predictions("test")
+    assert exact["predicted"].tolist() == text["predicted"].tolist() == [trained.classes[i] for i in table["predicted"]]
+    assert exact[[f"p {name}" for name in trained.classes]].to_numpy()[0].tolist() == pytest.approx(
+        table["probabilities"][0].tolist()
+    )
+    assert confusion.to_numpy().sum() == len(table)
+    assert {
+        f"tables/{name}.{end}" for name in ("classes", "reliability", "coverage", "slices") for end in ("csv", "parquet")
+    } <= names
+
+
+def test_without_the_dataset_the_report_says_what_is_left_out(copied_run, tmp_path):
+    import shutil
+
+    shutil.rmtree(tmp_path / "own" / "datasets" / "scenes", ignore_errors=True)
+    for entry in (tmp_path / "own").iterdir():
+        if entry.name not in ("runs",):
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
+    text = Checked(report.render(copied_run, ".html").decode()).said
+    assert "What needs the catalog is left out" in text
+    assert "Class by class" in text
+
+
+def test_a_run_without_answers_or_an_ending_that_is_none_is_refused(trained, tmp_path):
+    with pytest.raises(UserError, match="cannot be written as .pdf"):
+        report.render(trained, ".pdf")
+    with pytest.raises(UserError, match="no predictions for train"):
+        report.render(trained, ".html", "train")
+    with pytest.raises(UserError, match="There is no folder"):
+        report.write(trained, tmp_path / "nowhere" / "report.md")
+
+
+def said(capsys, *arguments):
+    code = main([*map(str, arguments), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_the_commands_say_as_json_what_the_page_says(trained, capsys, tmp_path):
+    code, document = said(capsys, "trust", trained.id, "--coverage", 0.8, "--sets", "classwise")
+    assert (code, document["n"], document["prediction_sets"]["method"]) == (0, 24, "classwise")
+    assert document["protocol"]["test_scored"] == 1
+    assert document["near_copies"]["exact"] == 0
+    code, document = said(capsys, "slices", trained.id, "--by", "class")
+    assert sum(row["n"] for row in document["slices"]) == 24
+    code, document = said(capsys, "slices", trained.id, "--filter", "class_sea")
+    assert [row["n"] for row in document["slices"]] == [6]
+    code, document = said(capsys, "compare", trained.id, trained.id)
+    assert document["verdict"].endswith("no difference on 24 images.")
+    assert document["mcnemar_p"] == 1.0
+    code, document = said(capsys, "report", trained.id, "--out", tmp_path / "card.md")
+    assert document["bytes"] == (tmp_path / "card.md").stat().st_size
+    assert (tmp_path / "card.md").read_text().startswith(f"# {trained.id}")
+    for arguments in (["trust", trained.id], ["slices", trained.id], ["compare", trained.id, trained.id]):
+        assert main(arguments) == 0
+        assert trained.id in capsys.readouterr().out or arguments[0] == "trust"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["trust", "nothing"], "There is no run 'nothing'."),
+        (["trust", "RUN", "--coverage", "2"], "A coverage of 2 was asked for."),
+        (["trust", "RUN", "--accuracy", "98"], "--accuracy is 98."),
+        (["slices", "RUN", "--by", "mood"], "There is no column 'mood'."),
+        (["slices", "RUN", "--filter", "mood_3"], "The filter 'mood_3' in the address was not understood"),
+        (["slices", "RUN", "--by", "class", "--filter", "class_sea"], "--by and --filter ask for different things."),
+        (["compare", "RUN", "nothing"], "There is no run 'nothing'."),
+        (["compare", "RUN", "RUN", "--split", "train"], "has no predictions for train"),
+        (["report", "RUN", "--out", "report"], "cannot be written as a file without an ending"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_exit_2(trained, capsys, arguments, sentence):
+    assert main([argument.replace("RUN", trained.id) for argument in arguments]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_table_that_was_cut_short_is_written_again_by_evaluate_as_its_message_says(copied_run, capsys):
+    file = copied_run.path / "predictions-test.parquet"
+    before, content = copied_run.predictions("test"), file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    assert main(["trust", copied_run.id]) == 2
+    assert f"python -m engine evaluate {copied_run.id} --split test" in capsys.readouterr().err
+    code, document = said(capsys, "evaluate", copied_run.id)
+    assert (code, document["n"]) == (0, 24)
+    assert copied_run.predictions("test")["predicted"].tolist() == before["predicted"].tolist()

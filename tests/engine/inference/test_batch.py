@@ -1,0 +1,278 @@
+"""Pictures that somebody asks about: kept under names that are no places, answered once, gone on with where it was ended."""
+
+import io
+import threading
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from engine.core.errors import UserError
+from engine.core.jobs import Stopped
+from engine.data.datasets import dataset
+from engine.data.uploads import Item
+from engine.evaluation import metrics
+from engine.inference.batch import answers, job, seen_in_training, store
+from engine.inference.batch.table import flat, labelled, table, together, write
+from engine.inference.predict import predict
+from engine.inference.verdict import USUAL, Judge, judge
+from engine.models import model
+from engine.runs.run import load_run
+
+
+def png(image):
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def run(finished):
+    return load_run(finished.run_id)
+
+
+@pytest.fixture(scope="module")
+def loaded(finished_session):
+    return model.load(finished_session.home / "runs" / finished_session.run_id)
+
+
+@pytest.fixture
+def asked(run, paint):
+    """Six pictures in class folders, one of them filed wrongly, and one that is none."""
+    items = [Item(f"{kind}/{i}.png", png(paint(kind, 8000 + i))) for kind in ("forest", "sea") for i in range(3)]
+    items[0] = Item("sea/0.png", items[0].content)
+    batch = store.keep("seven files", [*items[:3], Item("sea/words.jpg", b"no picture"), *items[3:]])
+    yield batch
+    batch.delete()
+
+
+def test_names_of_uploads_are_text_and_no_places(home):
+    odd = "../../etc/\u202egnp.exe/x.PNG"
+    batch = store.keep("two", [Item(odd, b"content"), Item("a.jpg", b"", "too large")])
+    assert [picture.name for picture in batch.pictures] == [odd, "a.jpg"]
+    kept = [file.relative_to(batch.path).as_posix() for file in home.rglob("*") if file.is_file()]
+    assert sorted(kept) == ["batch.json", "files/000000.png"]
+    assert batch.picture(0).file.read_bytes() == b"content"
+    assert batch.picture(1).reason == "too large"
+
+
+def test_a_batch_is_found_again_until_it_is_deleted(home):
+    first, second = (store.keep(title, [Item("a.png", b"1")]) for title in ("first", "second"))
+    assert [one.title for one in store.batches()] == ["second", "first"]
+    assert store.batch(first.id).pictures == first.pictures
+    first.delete()
+    assert [one.id for one in store.batches()] == [second.id]
+    for name in (first.id, "../runs", "", "0" * 16):
+        with pytest.raises(UserError, match="not here any more"):
+            store.batch(name)
+
+
+def test_old_batches_give_way_to_new_ones(home, monkeypatch):
+    monkeypatch.setenv(store.LIMIT_MB, "1")
+    first, second = (store.keep("large", [Item("a.png", bytes(700_000))]) for _ in range(2))
+    store.keep("new", [Item("a.png", b"1")])
+    assert not first.path.exists()
+    assert second.path.exists()
+
+
+def test_nothing_is_left_of_an_upload_without_pictures(home):
+    with pytest.raises(UserError, match="no pictures"):
+        store.keep("none", [])
+    assert list((home / "batches").iterdir()) == []
+
+
+def test_the_pictures_of_a_folder_stay_where_they_are(home, tmp_path, write_class):
+    written = write_class(tmp_path / "mine" / "sea", "sea", 2)
+    (tmp_path / "mine" / "notes.txt").write_text("words")
+    batch = store.keep_folder(tmp_path / "mine")
+    assert [(p.name, p.class_name, p.file) for p in batch.pictures] == [(f"sea/{f.name}", "sea", f) for f in written]
+    job.delete(batch)
+    assert all(file.is_file() for file in written)
+    for wrong, sentence in ((tmp_path / "gone", "no folder"), (home, "no folder|no images")):
+        with pytest.raises(UserError, match=sentence):
+            store.keep_folder(wrong)
+
+
+def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run, loaded, asked):
+    rows = pd.concat(answers.answer(asked, run, loaded, judge([run]), at_once=2))
+    kept = answers.made(asked, run)
+    assert kept["number"].tolist() == rows["number"].tolist() == list(range(7))
+    expected = predict(loaded, [picture.file for picture in asked.pictures])
+    for row, one in zip(kept.itertuples(), expected, strict=True):
+        assert row.error == one.error
+        if one.error:
+            assert row.probabilities is None
+        else:
+            assert np.abs(row.probabilities - one.probabilities).max() < 0.01
+    assert kept["error"][3] == "not a picture, whatever its name says"
+
+
+@pytest.mark.parametrize("known", ["NFC", "NFD"])
+@pytest.mark.parametrize("named", ["NFC", "NFD"])
+def test_a_folder_is_its_class_whatever_the_form_of_its_accents(known, named, tmp_path):
+    name = "for\N{LATIN SMALL LETTER E WITH CIRCUMFLEX}t"
+    known, named = unicodedata.normalize(known, name), unicodedata.normalize(named, name)
+    pictures = [store.Picture(0, f"{named}/a.jpg", tmp_path / "a.jpg")]
+    made = pd.DataFrame([[0, "damaged", None, np.nan]], columns=["number", "error", "probabilities", "novelty"])
+    assert table(pictures, made, Judge((known, "mer"), USUAL, 0))["true"].tolist() == [known]
+
+
+def test_what_is_answered_is_not_answered_again(run, loaded, asked):
+    going = answers.answer(asked, run, loaded, judge([run]), at_once=2)
+    next(going)
+    going.close()
+    assert answers.missing(asked, run) == [2, 3, 4, 5, 6]
+    rest = pd.concat(answers.answer(asked, run, loaded, judge([run]), at_once=2))
+    assert rest["number"].tolist() == [2, 3, 4, 5, 6]
+    assert list(answers.answer(asked, run, None, judge([run]))) == []
+
+
+def test_a_damaged_part_is_answered_again(run, loaded, asked):
+    list(answers.answer(asked, run, loaded, judge([run])))
+    part = next((asked.path / "answers").glob("*/*.parquet"))
+    part.write_bytes(part.read_bytes()[:100])
+    assert answers.missing(asked, run) == list(range(7))
+
+
+def test_class_folders_give_scores_and_the_table_a_file(run, loaded, asked, tmp_path):
+    list(answers.answer(asked, run, loaded, judge([run])))
+    found = table(asked.pictures, answers.made(asked, run), judge([run]))
+    assert found["predicted"].tolist() == ["forest"] * 3 + [""] + ["sea"] * 3
+    scores = metrics.evaluation(labelled(found, run.classes), run.classes)
+    assert (scores["n"], scores["accuracy"]["value"]) == (6, pytest.approx(5 / 6))
+    plain = flat(found, run.classes)
+    for name in ("answers.csv", "answers.parquet"):
+        write(plain, tmp_path / name)
+    read = pd.read_csv(tmp_path / "answers.csv", keep_default_na=False)
+    assert (
+        read["predicted"].tolist()
+        == pd.read_parquet(tmp_path / "answers.parquet")["predicted"].tolist()
+        == found["predicted"].tolist()
+    )
+    assert plain.filter(like="probability of").sum(axis=1)[0] == pytest.approx(1, abs=1e-5)
+    with pytest.raises(UserError, match="no kind of table"):
+        write(plain, tmp_path / "answers.xls")
+
+
+def test_pictures_that_a_run_has_learnt_from_are_left_out_of_its_score(run, finished, paint):
+    images = dataset("scenes").catalog
+    trained, unseen = (images.files(images.frame(split))[0] for split in ("train", "test"))
+    uploaded = store.keep(
+        "three", [*(Item(f"sea/{f.name}", f.read_bytes()) for f in (trained, unseen)), Item("sea/new.png", png(paint("sea", 1)))]
+    )
+    filed = store.keep_folder(unseen.parent.parent)
+    everything = store.keep_folder(finished.images)
+    try:
+        assert seen_in_training.learnt_from([run], uploaded.pictures) == {0}
+        assert seen_in_training.learnt_from([run], filed.pictures) == frozenset()
+        learnt = seen_in_training.learnt_from([run], everything.pictures)
+        assert {everything.picture(n).file for n in learnt} == set(images.files(images.frame("train")))
+    finally:
+        for batch in (uploaded, filed, everything):
+            batch.delete()
+    known = pd.DataFrame({"number": [0, 1]})
+    half = seen_in_training.fair(known, frozenset({0}))
+    assert (half.rows["number"].tolist(), half.learnt, half.said("x")) == (
+        [1],
+        1,
+        "1 more is a training image of x, left out of the score.",
+    )
+    every = seen_in_training.fair(known, frozenset({0, 1, 2}))
+    assert (len(every.rows), every.learnt) == (2, 2)
+    assert "nothing about new pictures" in every.said("x")
+    assert seen_in_training.fair(known, frozenset()).said("x") == ""
+
+
+def test_the_mean_of_two_runs_puts_their_classes_in_one_order(run):
+    class Turned:
+        id, classes = "turned", run.classes[::-1]
+
+    first = np.array([0.7, 0.1, 0.1, 0.1], np.float32)
+    made = [
+        pd.DataFrame({"number": [0, 1], "error": ["", "gone"], "probabilities": [p, None], "novelty": [far, np.nan]})
+        for p, far in ((first, 0.5), (np.array([0.1, 0.1, 0.3, 0.5], np.float32), 1.0))
+    ]
+    both = together(made, [run, Turned])
+    assert both["probabilities"][0] == pytest.approx([0.6, 0.2, 0.1, 0.1])
+    assert both["novelty"][0] == 0.75
+    assert both["probabilities"][1] is None
+    Turned.classes = ("cat", "dog")
+    with pytest.raises(UserError, match="tell different classes apart"):
+        together(made, [run, Turned])
+
+
+def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, paint):
+    kinds = ("forest", "sea", "glacier", "mountain")
+    asked = [store.keep("one", [Item("x.png", png(paint(kind, 9000 + i)))]) for i in range(5) for kind in kinds]
+    said = {}
+
+    def ask(batch):
+        said[batch.id] = next(answers.answer(batch, run, loaded, judge([run]), at_once=1))["probabilities"].iloc[0]
+
+    threads = [threading.Thread(target=ask, args=(batch,)) for batch in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    alone = predict(loaded, [batch.picture(0).file for batch in asked])
+    assert len({one.probabilities.tobytes() for one in alone}) == 20
+    for batch, one in zip(asked, alone, strict=True):
+        assert np.abs(said[batch.id] - one.probabilities).max() < 0.01
+        batch.delete()
+
+
+def test_what_a_stopped_job_has_answered_is_kept(run, asked, monkeypatch):
+    def stop(phase, done, total):
+        if phase.startswith("answers"):
+            raise Stopped
+
+    monkeypatch.setattr(job.Job, "start", lambda self: None)
+    job.start(asked, [run])
+    with pytest.raises(Stopped):
+        job.work(asked, stop)
+    assert answers.missing(asked, run) == []
+
+
+def test_a_process_answers_in_the_background_and_goes_on_where_it_was_ended(run, loaded, asked, wait):
+    next(answers.answer(asked, run, loaded, judge([run]), at_once=2))
+    before = len(answers.made(asked, run))
+    job.start(asked, [run])
+    wait(lambda: job.job(asked).work().state in ("done", "failed"))
+    assert job.job(asked).work().message == ""
+    assert before == 2
+    assert answers.missing(asked, run) == []
+
+
+TWINS = {
+    "transparent": lambda image: (image.convert("RGBA"), "PNG", {}),
+    "palette": lambda image: (image.quantize(256), "PNG", {}),
+    "grey": lambda image: (image.convert("L"), "PNG", {}),
+    "16 bits": lambda image: (Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257), "PNG", {}),
+    "printed": lambda image: (image.convert("CMYK"), "TIFF", {}),
+    "turned": lambda image: (image.transpose(Image.Transpose.ROTATE_90), "PNG", {"exif": _sideways()}),
+    "animated": lambda image: (image.quantize(256), "GIF", {"save_all": True, "append_images": [Image.new("P", image.size)]}),
+    "phone": lambda image: (image, "HEIF", {"quality": -1}),
+}
+
+
+def _sideways():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_every_kind_of_file_is_answered_as_the_plain_picture_that_a_person_sees(loaded, kind, paint):
+    original = paint("mountain", 8100, size=80).crop((0, 0, 80, 64))
+    image, format, options = TWINS[kind](original)
+    stream = io.BytesIO()
+    image.save(stream, format, **options)
+    seen = original if kind in ("turned", "phone") else Image.fromarray(np.asarray(image)) if kind == "grey" else image
+    if kind == "16 bits":
+        seen = original.convert("L")
+    answer, twin = predict(loaded, [stream.getvalue(), png(seen.convert("RGB"))])
+    assert answer.error == twin.error == ""
+    # What phones write loses something in any case.
+    assert np.abs(answer.probabilities - twin.probabilities).max() < (0.1 if kind == "phone" else 1e-6)

@@ -1,0 +1,64 @@
+"""Pictures that were told their right class: kept once, taken back, and joined to the dataset without touching its test."""
+
+import pytest
+
+from engine.core.errors import UserError
+from engine.data import datasets
+from engine.data.labels import edits
+from engine.inference import corrections
+from engine.inference.corrections import OfDataset
+
+
+@pytest.fixture
+def data(home, kaggle):
+    return datasets.add(str(kaggle))[0]
+
+
+@pytest.fixture
+def picture(tmp_path, write_class):
+    return write_class(tmp_path / "mine", "sea", 1, first=4000)[0]
+
+
+def test_a_picture_is_kept_once_under_the_class_told_last(data, picture):
+    corrections.tell(data, picture, "forest")
+    told = corrections.tell(data, picture, "sea")
+    assert corrections.told(data) == [told]
+    assert (told.class_name, told.file.read_bytes()) == ("sea", picture.read_bytes())
+    assert told.file.is_relative_to(corrections.folder(data))
+    corrections.remove(data, told.content)
+    assert corrections.told(data) == []
+
+
+def test_the_images_of_the_dataset_itself_are_not_taken(data, kaggle):
+    with pytest.raises(OfDataset, match="test image of the dataset, filed under sea") as caught:
+        corrections.tell(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
+    assert data.catalog.get(caught.value.image_id).path.endswith("sea/500.png")
+    edits.exclude(data, [caught.value.image_id])
+    with pytest.raises(OfDataset, match="test image"):
+        corrections.tell(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
+    assert corrections.told(data) == []
+
+
+def test_what_cannot_be_kept_is_refused_in_a_sentence(data, picture, tmp_path):
+    with pytest.raises(UserError, match="no class '../up'"):
+        corrections.tell(data, picture, "../up")
+    (tmp_path / "words.jpg").write_text("no picture")
+    with pytest.raises(UserError, match="cannot be kept: not a picture"):
+        corrections.tell(data, tmp_path / "words.jpg", "sea")
+    with pytest.raises(UserError, match="No picture has been told"):
+        corrections.join(data)
+    with pytest.raises(UserError, match="no such picture"):
+        corrections.remove(data, "0" * 32)
+
+
+def test_joined_to_the_dataset_they_are_trained_on_and_validation_and_test_stay_as_they_are(data, picture):
+    corrections.tell(data, picture, "sea")
+    for _ in range(2):
+        place, name = corrections.join(data)
+        joined = datasets.add(str(place), name)[0]
+    assert name == "scenes-corrected"
+    for split, more in (("train", 1), ("validation", 0), ("test", 0)):
+        before, after = (one.catalog.frame(split) for one in (data, joined))
+        assert set(before["hash"]) <= set(after["hash"])
+        assert len(after) == len(before) + more
+        assert sorted(after["class"]) == sorted([*before["class"], *["sea"] * more])

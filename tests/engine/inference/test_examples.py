@@ -1,0 +1,56 @@
+"""Explained by examples: the nearest training images with their labels, and by which embedding."""
+
+import numpy as np
+import pytest
+
+from engine.core.errors import UserError
+from engine.data.datasets import dataset
+from engine.data.decoding import load_square
+from engine.inference.explain import examples
+from engine.models.model import load
+from engine.runs.run import load_run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def asked(run_id):
+    """The first test image of the run: its row, its square, and the model."""
+    answering, data = load(load_run(run_id).path), dataset("scenes")
+    row = data.catalog.get(int(load_run(run_id).predictions("test")["image_id"].iloc[0]))
+    return answering, data, row, load_square(row.file(data.root), answering.meta.image_size)
+
+
+def test_a_linear_runs_own_embeddings_are_searched_and_it_is_said(finished):
+    answering, data, row, square = asked(finished.run_id)
+    found = examples.find(answering, data, row, square, k=5)
+    assert (found.by, len(found.nearest)) == ("run", 5)
+    train = data.catalog.frame("train")
+    vectors = answering.features(np.stack([load_square(file, square.shape[0]) for file in data.catalog.files(train)]))
+    own = answering.features(square[None])[0]
+    cosines = vectors @ own / np.linalg.norm(vectors, axis=1) / np.linalg.norm(own)
+    assert found.nearest["distance"].to_numpy() == pytest.approx(np.sort(1 - cosines)[:5], abs=2e-3)
+    assert set(found.nearest["id"]) <= set(train["id"])
+    labels = train.set_index("id")["class"]
+    assert found.nearest["label"].tolist() == labels[found.nearest["id"]].tolist()
+
+
+def test_without_them_the_datasets_index_is_searched_among_training_images(mapped, finished_session, monkeypatch):
+    answering, data, row, square = asked(finished_session.run_id)
+    monkeypatch.setattr(examples, "own", lambda model, data: None)
+    found = examples.find(answering, data, row, square, k=5)
+    assert found.by == "dataset"
+    assert set(found.nearest["id"]) <= set(data.catalog.frame("train")["id"])
+    assert found.nearest["distance"].is_monotonic_increasing
+
+
+def test_without_any_embeddings_it_says_how_to_get_them(finished, monkeypatch):
+    monkeypatch.setattr(examples, "own", lambda model, data: None)
+    with pytest.raises(UserError, match="have not been computed.*engine map scenes"):
+        examples.find(*asked(finished.run_id))
+
+
+def test_the_verdict_counts_the_labels():
+    assert examples.verdict("sea", "sea", ["sea", "sea", "forest"]) == "2 of the 3 nearest training images are sea."
+    said = examples.verdict("sea", "forest", ["sea", "forest", "forest"])
+    assert said == "Of the 3 nearest training images, forest: 2, sea: 1."
+    assert examples.verdict("sea", "forest", []) == ""

@@ -1,0 +1,155 @@
+"""What lies outside of a run's scenes is told apart, by a threshold that its validation images set."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.core.errors import UserError
+from engine.data.datasets import dataset
+from engine.data.decoding import load_square
+from engine.inference import ood, ood_evaluation, verdict
+from engine.inference.ood import Novelty
+from engine.inference.verdict import SURE, UNKNOWN, UNSURE
+from engine.models import model
+from engine.runs.run import load_run
+
+
+@pytest.fixture(scope="module")
+def loaded(finished_session):
+    return model.load(finished_session.home / "runs" / finished_session.run_id)
+
+
+@pytest.fixture(scope="module")
+def own_home(finished_session, tmp_path_factory):
+    """The finished run in a home of this file's own, with what tells the unknown."""
+    return shutil.copytree(finished_session.home, tmp_path_factory.mktemp("novelty") / "home")
+
+
+@pytest.fixture
+def run(finished_session, own_home, monkeypatch):
+    monkeypatch.setenv("SCENESCOPE_HOME", str(own_home))
+    return load_run(finished_session.run_id)
+
+
+@pytest.fixture
+def measured(run, loaded):
+    return ood.load(run) or ood.make(run, loaded)
+
+
+def squares(data, split, count=12):
+    frame = data.catalog.frame(split)
+    return np.stack([load_square(file, 64) for file in data.catalog.files(frame)[:count]])
+
+
+def strangeness(measured, loaded, pictures):
+    features = loaded.features(pictures)
+    return measured.scores(features, loaded.energy_of(features))
+
+
+def oddities():
+    """Pictures that no camera took: stripes, a chessboard, a checkered ramp."""
+    y, x = np.mgrid[:64, :64]
+    plain = [(x // 4 + y // 4) % 2 * 255, (x // 2) % 2 * 255, (x * y) % 256, (x ^ y) * 4]
+    return np.stack([np.stack([p, 255 - p, p // 2], axis=-1) for p in plain]).astype(np.uint8)
+
+
+def test_of_the_validation_images_as_many_pass_as_was_asked_for(run, loaded, measured):
+    far = strangeness(measured, loaded, squares(dataset("scenes"), "validation", 99))
+    assert np.mean(far <= 1.01) >= ood.ACCEPTED - 1 / len(far)
+    assert measured.stranger_than(far.max() + 1) == 1.0
+    assert measured.stranger_than(np.median(far)) == pytest.approx(0.5, abs=0.15)
+
+
+def test_a_training_image_is_its_own_nearest_neighbour(run, loaded, measured):
+    frame = dataset("scenes").catalog.frame("train")
+    ids, distances = measured.nearest(loaded.features(squares(dataset("scenes"), "train")), 1)
+    assert ids[:, 0].tolist() == frame["id"].tolist()[:12]
+    assert distances.max() < 0.01
+
+
+def test_pictures_unlike_any_scene_are_farther_off_than_scenes(run, loaded, measured):
+    scenes = strangeness(measured, loaded, squares(dataset("scenes"), "test"))
+    odd = strangeness(measured, loaded, oddities())
+    assert odd.min() > max(scenes.max(), 1)
+
+
+def test_how_well_other_things_are_told_is_measured_on_the_files_that_can_be_read(run, loaded, measured, tmp_path):
+    for i, picture in enumerate(oddities()):
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    (tmp_path / "words.png").write_text("no picture")
+    files = sorted(tmp_path.iterdir())
+    told = ood_evaluation.other_things(run, loaded, measured, files, lambda *_: None)
+    assert (told.n, told.test) == (4, len(dataset("scenes").catalog.frame("test")))
+    assert told.auroc.value == told.flagged.value == 1
+    assert told.auroc.low <= told.auroc.value <= told.auroc.high
+    with pytest.raises(UserError, match="None of these"):
+        ood_evaluation.other_things(run, loaded, measured, files[-1:], lambda *_: None)
+
+
+def test_a_class_that_was_left_out_is_told_better_than_by_chance(run, loaded):
+    told = list(ood_evaluation.left_out(run, loaded, lambda *_: None))
+    assert tuple(one.of for one in told) == run.classes
+    assert {one.n + one.test for one in told} == {len(dataset("scenes").catalog.frame("test"))}
+    assert np.mean([one.auroc.value for one in told]) > 0.75
+
+
+def test_another_model_does_not_take_it_for_its_own(run, measured):
+    assert ood.load(run) is not None
+    newest = max((run.path / "checkpoints").glob("best-*"))
+    shutil.copytree(newest, newest.with_name("best-999999"))
+    try:
+        assert ood.load(run) is None
+    finally:
+        shutil.rmtree(newest.with_name("best-999999"))
+
+
+def test_few_validation_images_set_no_limit_and_the_reason_is_said(run, loaded, measured):
+    """The farthest of six validation images is passed by one in seven of others like them: more than the 5% that are promised."""
+    assert ood.FEWEST == 19
+    assert measured.document["validation"] == 4
+    judge = verdict.judge([run])
+    assert not judge.decides
+    assert judge.verdict([0.97, 0.01, 0.01, 0.01], 40.0).kind == SURE, "as stored before there was a minimum"
+    assert np.isnan(judge.novelty(*features_and_energies(loaded, oddities()))).all()
+    assert "at least 19 validation images, and this run has 4" in measured.reason
+    assert judge.unknown is not None, "the nearest training images need no limit"
+    assert not verdict.judge([run, run]).decides, "nor does the mean of two such runs"
+    enough = Novelty(measured.index, {**measured.document, "validation": 19})
+    assert (enough.decides, enough.reason) == (True, "")
+
+
+def features_and_energies(loaded, pictures):
+    features = loaded.features(pictures)
+    return features, loaded.energy_of(features)
+
+
+def test_the_verdict_says_unknown_only_by_distance_and_unsure_only_by_probability(run, measured, monkeypatch):
+    monkeypatch.setattr(ood, "FEWEST", 4)
+    judge = verdict.judge([run])
+    sure, split = [0.97, 0.01, 0.01, 0.01], [0.02, 0.48, 0.48, 0.02]
+    assert judge.verdict(sure, 0.5).kind == SURE
+    assert judge.verdict(sure, 0.5).classes == (run.classes[0],)
+    assert judge.verdict(sure, 1.2).kind == UNKNOWN
+    assert judge.verdict(sure, float("nan")).kind == SURE
+    told = verdict.Judge(run.classes, 0.3, 100).verdict(split, 0.5)
+    assert (told.kind, told.classes) == (UNSURE, run.classes[1:3])
+
+
+def test_the_classes_named_hold_the_right_one_as_often_as_was_promised():
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(40):
+        logits, true = rng.normal(size=(400, 5)), rng.integers(0, 5, 400)
+        logits[np.arange(400), true] += 1.5
+        values = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        least = verdict._least(values[:200], true[:200])
+        judge = verdict.Judge(tuple("abcde"), least, 200)
+        held += ["abcde"[t] in judge.verdict(row, 0.0).classes for row, t in zip(values[200:], true[200:], strict=True)]
+    assert np.mean(held) == pytest.approx(verdict.COVERAGE, abs=0.01)
+
+
+def test_too_few_validation_images_promise_nothing():
+    assert not verdict.Judge(("a", "b"), verdict._least(np.full((48, 2), 0.5), np.zeros(48, int)), 48).promises
+    assert verdict.Judge(("a", "b"), verdict._least(np.full((49, 2), 0.5), np.zeros(49, int)), 49).promises

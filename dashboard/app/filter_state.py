@@ -126,7 +126,7 @@ def chip_row(wanted: Filter) -> None:
 
     show("filter-chips", list(range(len(found))), labels)
     st.pills(
-        "Conditions: a click removes one", list(range(len(found))), selection_mode="multi", format_func=labels.__getitem__,
+        "Active filters: click to remove", list(range(len(found))), selection_mode="multi", format_func=labels.__getitem__,
         key="filter-chips", on_change=removed, label_visibility="collapsed",
     )  # fmt: skip
     st.button("Clear all", on_click=clear, type="tertiary", key="clear-filter")

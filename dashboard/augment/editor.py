@@ -22,7 +22,7 @@ from engine.runs.transforms import TRANSFORMS
 
 _KEY = "pipeline"
 _DEFAULT = "standard"
-_OWN = "your changes"
+_OWN = "custom (unsaved)"
 _PRESET = "balanced"  # the quickest one that trains on augmented images
 _CHOICE = "pipeline-choice"
 
@@ -35,7 +35,7 @@ def chosen_pipeline() -> Pipeline:
         with st.container(border=True, key=f"step-card-{_generation()}-{place}"):
             _step(pipeline, place, step)
     if not pipeline.steps:
-        st.caption("No steps: the network sees the pictures as they are.")
+        st.caption("No steps: the network sees the images unchanged.")
     _add(pipeline)
     _keep(pipeline)
     return pipeline
@@ -82,7 +82,7 @@ def _chooser(pipeline: Pipeline) -> None:
 
     # Assigned at each run: a change of a step makes it another pipeline's name.
     st.session_state[_CHOICE] = current
-    st.selectbox("Pipeline", options, key=_CHOICE, on_change=choose, help="Built in, or saved by you.")
+    st.selectbox("Pipeline", options, key=_CHOICE, on_change=choose, help="Built-in or saved pipelines.")
     # Always a line: without it the sliders below would move up, be mounted anew, and lose the keyboard's focus.
     st.caption(HELP.get(current, "Saved by you." if current in names else "Custom: not saved under a name."))
 
@@ -115,7 +115,7 @@ def _sliders(step: Step, base: str, rebuild: Callable[[], None]) -> None:
     """How often and how strongly, two side by side."""
     draw = [
         lambda place: place.slider(
-            "how often", 5, 100, round(100 * step.probability), 5, "%d%%", f"{base}-often", on_change=rebuild
+            "probability", 5, 100, round(100 * step.probability), 5, "%d%%", f"{base}-often", on_change=rebuild
         )
     ]
     draw += [partial(_strength, step, name, base, rebuild) for name in step.values]
@@ -194,13 +194,13 @@ def _keep(pipeline: Pipeline) -> None:
         name = st.text_input("Name", pipeline.name if pipeline.name not in BUILT_IN else "", key=f"save-name-{_generation()}")
         if st.button("Save", type="primary", key="save-pipeline", help="You can then choose it in Train."):
             _try(lambda: _save(pipeline, name.strip()))
-        if pipeline.name in pipelines.saved_names() and st.button("Delete the saved one", icon=":material/delete:"):
+        if pipeline.name in pipelines.saved_names() and st.button("Delete saved pipeline", icon=":material/delete:"):
             _try(lambda: _delete(pipeline))
         st.download_button(
-            "Download as a file", json.dumps(pipeline.to_document(), indent=1), f"{pipeline.name or 'pipeline'}.json",
+            "Export", json.dumps(pipeline.to_document(), indent=1), f"{pipeline.name or 'pipeline'}.json",
             "application/json", icon=":material/download:",
         )  # fmt: skip
-        file = st.file_uploader("Read a file", ["json"], key=f"read-pipeline-{_generation()}", max_upload_size=1)
+        file = st.file_uploader("Import", ["json"], key=f"read-pipeline-{_generation()}", max_upload_size=1)
         if file:
             _try(lambda: _read(file.name, file.getvalue()))
 
@@ -231,5 +231,5 @@ def _read(name: str, content: bytes) -> None:
     try:
         document = json.loads(content)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise UserError(f"{name} is no JSON file.", "A pipeline is shared with the button Download as a file.") from None
+        raise UserError(f"{name} is not a JSON file.", "A pipeline is shared with the button Export.") from None
     _change(pipelines.from_document(document, name), anew=True)

@@ -11,19 +11,19 @@ from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.runs.pipelines import Pipeline
 
-_HELP = {"mixup": "MixUp blends two pictures and their labels.", "cutmix": "CutMix pastes a part of one picture into another."}
+_HELP = {"mixup": "MixUp blends two images and their labels.", "cutmix": "CutMix pastes a part of one image into another."}
 _COUNT = 8
 
 
 def mixtures(data: Dataset, chosen: Chosen, pipeline: Pipeline, seed: int) -> None:
     """Pictures of several classes after the pipeline, mixed as training mixes them, each with its shares."""
-    if not st.toggle("Mixtures of two pictures: MixUp and CutMix", key="mixtures"):
+    if not st.toggle("Mixing: MixUp and CutMix", key="mixtures"):
         return
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     names = {"mixup": "MixUp", "cutmix": "CutMix"}
     kind = url_state.choose(left.segmented_control, "Kind", list(names), "mixing", format_func=names.get)
     alpha = right.slider(
-        "alpha: near 0 one picture dominates, at 1 any share is as likely", 0.05, 2.0, 0.4, 0.05, key="mixing-alpha"
+        "alpha: near 0 one image dominates, at 1 every share is equally likely", 0.05, 2.0, 0.4, 0.05, key="mixing-alpha"
     )
     st.caption(f"{_HELP[kind]} Train sets it as `mixing` and `mixing_alpha`.")
     size = chosen.squares.shape[1]

@@ -45,9 +45,9 @@ class Measured:
 
 def guard_rails(run: Run | None, data: Dataset, pipeline: Pipeline) -> None:
     """How the run's confidence in the true class falls under each step, once the person has asked for it."""
-    st.subheader("What does a model withstand?", anchor=False)
+    st.subheader("Is the augmentation too strong?", anchor=False)
     if run is None:
-        st.caption("Train a model first: it then says which of these steps take away what it knows a picture by.")
+        st.caption("Train a model first: it can then test which of these steps destroy the evidence it relies on.")
         return
     subject = Subject(run.id, data.name, pipeline.recipe)
     if not subject.steps:
@@ -55,7 +55,7 @@ def guard_rails(run: Run | None, data: Dataset, pipeline: Pipeline) -> None:
         return
     st.caption(
         f"How sure **{formatting.literal(run.id)}** is of the true class of validation images when a step is done to them, at half, once, "
-        "twice and four times its strength. Where even the model loses sight of the class, the label's evidence may be gone."
+        "twice and four times its strength. Where even the model loses confidence, the image may no longer show its class."
     )
     request: Subject | None = st.session_state.get(_REQUEST)
     result: Measured | None = st.session_state.get(_RESULT)
@@ -128,7 +128,7 @@ def _verdicts(run: Run, result: Measured) -> None:
 def _lines(steps: Sequence[Step], verdicts: Sequence[str]) -> list[str]:
     """What is harmless, and how harmless: a step without a strength, such as a flip, cannot be made stronger."""
     by_verdict = {
-        "No loss at any strength tried; these could be stronger": [
+        "No loss of confidence even at four times the strength; these could be stronger": [
             step for step, said in zip(steps, verdicts, strict=True) if said == "withstood" and step.values
         ],
         "No loss": [step for step, said in zip(steps, verdicts, strict=True) if said == "withstood" and not step.values],
@@ -156,7 +156,7 @@ def _warning(run: Run, step: Step, rows: pd.DataFrame) -> str:
     milder = rows[(rows["factor"] < 1.0) & ~rows["hurts"]]
     way_out = " At half the strength it does not." if len(milder) else ""
     return (
-        f"**{step.kind.label}**{f' ({strengths})' if strengths else ''} takes away what the model knows a picture by: its confidence "
+        f"**{step.kind.label}**{f' ({strengths})' if strengths else ''} destroys the evidence that the model relies on: its confidence "
         f"in the true class falls from {own['plain']:.2f} to {own['confidence']:.2f} ({signed(-own['drop'], 2)}, 95% interval "
         f"{signed(-own['high'], 2)} to {signed(-own['low'], 2)}, n = {int(own['n'])}), most for {worst} ({signed(-own['worst_drop'], 2)}).{way_out}"
     )

@@ -45,7 +45,7 @@ def choose_pictures(data: Dataset) -> Chosen | None:
     first, second, third, fourth = st.columns([3, 2, 4, 4], vertical_alignment="bottom")
     name = url_state.choose(first.selectbox, "Class", known, "class_drawn", (url_state.recall("class") or "").split(",")[0])
     size = int(url_state.choose(second.selectbox, "Image size", SIZES, "px", "224", format_func=lambda px: f"{px} px"))
-    kinds = {"one": "One picture", "class": "Its class"}
+    kinds = {"one": "One image", "class": "Whole class"}
     of = url_state.choose(third.segmented_control, "Draws of", list(kinds), "draws_of", format_func=kinds.get)
     columns = _DRAWS[url_state.choose(fourth.segmented_control, "Grid", list(_DRAWS), "grid", "4 × 4")]
     pool = data.catalog.page(Filter(splits=("train",), classes=(name,)), size=_POOL)

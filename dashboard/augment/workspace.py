@@ -41,13 +41,13 @@ def _view() -> tuple[int, bool]:
     """The seed of the draws, and whether they are shown as the numbers that the network gets."""
     again, shuffle, view = st.columns([2, 2, 3], vertical_alignment="center")
     seed = url_state.whole("seed") or 0
-    if again.button("Draw again", icon=":material/casino:", type="primary", width="stretch", help="With another seed."):
+    if again.button("New samples", icon=":material/casino:", type="primary", width="stretch", help="Uses a new random seed."):
         seed = random.randrange(10_000)
     url_state.remember("seed", str(seed))
-    if shuffle.button("Another picture", icon=":material/shuffle:", width="stretch"):
+    if shuffle.button("Another image", icon=":material/shuffle:", width="stretch"):
         url_state.remember("image", str(random.randrange(10_000)))
         st.rerun(scope="fragment")
-    normalised = view.toggle("As numbers: normalised", key="normalised")
+    normalised = view.toggle("Show normalised input", key="normalised")
     if normalised:
         st.caption(normalisation_note())
     return seed, normalised

@@ -78,7 +78,7 @@ def settled_bars(summary: pd.DataFrame, epochs: int, chosen: str = "") -> go.Fig
     layout(figure, 250, top=34, bottom=40)
     figure.update_xaxes(type="category", title_text="recognised for good from this epoch on", showgrid=False)
     figure.update_yaxes(visible=False, range=[0, 1.15 * tops])
-    return _titled(figure, "When the images were learnt")
+    return _titled(figure, "When the images were learned")
 
 
 def cells(summary: pd.DataFrame) -> pd.DataFrame:
@@ -112,18 +112,18 @@ def learning_map(summary: pd.DataFrame, chosen: str = "") -> go.Figure:
     figure.update_xaxes(
         range=[-0.1, MOST_VARIABLE + 0.02],
         tickvals=[0, 0.1, 0.2, 0.3, 0.4, 0.5],
-        title_text="how much it varied (standard deviation)",
+        title_text="variability (standard deviation)",
         gridcolor=GRID,
         zeroline=False,
     )
     figure.update_yaxes(
-        range=[-0.04, 1.06], tickformat=".0%", title_text="mean probability of the truth", gridcolor=GRID, zeroline=False
+        range=[-0.04, 1.06], tickformat=".0%", title_text="mean probability of the true class", gridcolor=GRID, zeroline=False
     )
     for x, y, text, side in ((-0.09, 0.95, "easy", "left"), (0.5, 0.5, "ambiguous", "right"), (-0.09, 0.05, "hard", "left")):
         figure.add_annotation(
             x=x, y=y, text=text, showarrow=False, xanchor=side, font={"size": SMALL, "color": INK}, bgcolor=CLEAR
         )
-    return _titled(figure, "How surely and how steadily")
+    return _titled(figure, "Confidence and variability")
 
 
 def _titled(figure: go.Figure, text: str) -> go.Figure:

@@ -117,7 +117,7 @@ def candidates(scores: pd.DataFrame) -> go.Figure:
     scores: columns C, validation_loss, validation_macro_f1; without a row, the empty frame.
     """
     if not len(scores):
-        figure = _framed(go.Figure(), "validation loss by strength of regularisation: the first appears here", (0.0, 1.0), 250)
+        figure = _framed(go.Figure(), "validation loss by regularisation strength appears here", (0.0, 1.0), 250)
         return figure.update_xaxes(visible=False).update_yaxes(visible=False)
     scores = scores.sort_values("C", ignore_index=True)
     place = int(scores["validation_loss"].idxmin())
@@ -130,11 +130,11 @@ def candidates(scores: pd.DataFrame) -> go.Figure:
     )
     figure = go.Figure(line)
     _mark(figure, place, float(chosen["validation_loss"]))
-    title = f"validation loss, nats; C = {chosen['C']:g} is chosen: macro F1 {chosen['validation_macro_f1']:.3f}"
+    title = f"validation loss, nats; C = {chosen['C']:g} was chosen: macro F1 {chosen['validation_macro_f1']:.3f}"
     figure = _framed(figure, title, _span([scores["validation_loss"]]), 250)
     figure.update_xaxes(
         tickvals=list(scores.index), ticktext=[f"{strength:g}" for strength in scores["C"]], tickfont={"size": SMALL},
-        range=[-0.4, max(1, len(scores) - 1) + 0.4], title="C, smaller: more regularised", title_font={"size": SMALL},
+        range=[-0.4, max(1, len(scores) - 1) + 0.4], title="C (smaller: stronger regularisation)", title_font={"size": SMALL},
     )  # fmt: skip
     figure.update_layout(margin_r=14)
     return figure

@@ -50,10 +50,8 @@ def reliability_diagram(after: pd.DataFrame, before: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
     start = max(0.0, min(float(after["low"].min()), float(before["low"].min())) - 0.02)
     figure.update_xaxes(range=[start, 1.02], tickformat=".0%", gridcolor=GRID, zeroline=False)
-    figure.update_xaxes(title_text="how sure it is", row=2, col=1)
-    figure.update_yaxes(
-        range=[0, 1.04], tickformat=".0%", gridcolor=GRID, zeroline=False, title_text="how often right", row=1, col=1
-    )
+    figure.update_xaxes(title_text="confidence", row=2, col=1)
+    figure.update_yaxes(range=[0, 1.04], tickformat=".0%", gridcolor=GRID, zeroline=False, title_text="accuracy", row=1, col=1)
     figure.update_yaxes(visible=False, range=[0, 1.35 * max(after["n"].max(), 1)], row=2, col=1)
     _say(figure, 0.98, 0.92, "perfect", "y")
     return layout(figure, 420, bottom=44, left=12)
@@ -86,9 +84,9 @@ def accuracy_by_coverage(curves: dict[str, pd.DataFrame], chosen: tuple[float, f
     _say(figure, 0.0, target, f"asked for: {target:.1%}", "y", xanchor="left", yanchor="bottom")
     if chosen:
         figure.add_scatter(x=[chosen[0]], y=[chosen[1]], mode="markers", marker={"size": 13, "color": ACCENT}, hoverinfo="skip")
-    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", gridcolor=GRID, zeroline=False, title_text="images that it answers")
+    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", gridcolor=GRID, zeroline=False, title_text="share of images answered")
     figure.update_yaxes(
-        range=[lowest - 0.01, 1.005], tickformat=".1%", gridcolor=GRID, zeroline=False, title_text="of these right"
+        range=[lowest - 0.01, 1.005], tickformat=".1%", gridcolor=GRID, zeroline=False, title_text="accuracy on answered images"
     )
     return layout(figure, 320, bottom=44, left=12, right=76)
 
@@ -118,7 +116,7 @@ def roc_and_precision_recall(points: pd.DataFrame, name: str, base: float, colou
     shared = {"mode": "lines", "line": {"color": colour, "width": 2}, "customdata": points[["threshold"]].values.tolist()}
     figure.add_scatter(
         x=points["false_positive_rate"], y=points["recall"], row=1, col=1, **shared,
-        hovertemplate="threshold %{customdata[0]:.3f}: %{y:.1%} of the class found,<br>%{x:.1%} of the others taken for it<extra></extra>",
+        hovertemplate="threshold %{customdata[0]:.3f}: %{y:.1%} of the class found,<br>%{x:.1%} of the false positive rate<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
         x=points["recall"], y=points["precision"], row=1, col=2, **shared,
@@ -126,7 +124,9 @@ def roc_and_precision_recall(points: pd.DataFrame, name: str, base: float, colou
     )  # fmt: skip
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%", nticks=5, gridcolor=GRID, zeroline=False)
     figure.update_yaxes(range=[-0.01, 1.03], tickformat=".0%", nticks=5, gridcolor=GRID, zeroline=False)
-    for column, (across, up) in enumerate([("others taken for it", "found"), ("found (recall)", "precision")], start=1):
+    for column, (across, up) in enumerate(
+        [("false positive rate", "found"), ("true positive rate (recall)", "precision")], start=1
+    ):
         figure.update_xaxes(title_text=across, row=1, col=column)
         figure.update_yaxes(title_text=up, row=1, col=column)
     return layout(figure, 330, top=34, bottom=44, left=12)

@@ -25,7 +25,7 @@ def audit_state(of: Subject) -> None:
         st.fragment(_progress, run_every=_POLL)(job(of.data.name), "The audit")
         return
     if _failed(of, now):
-        st.error(f"The audit did not come to its end. {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
+        st.error(f"The audit did not finish. {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
     if of.audit is None:
         _offer(of.data, now)
     elif _failed(of, now):
@@ -52,10 +52,10 @@ def _failed(of: Subject, now: Work) -> bool:
 
 
 def _offer(data: Dataset, now: Work) -> None:
-    begun = " What was computed is kept." if now.state in ("stopped", "failed") else ""
+    begun = " Results so far are kept." if now.state in ("stopped", "failed") else ""
     st.info(
         "The audit looks for copies, the same picture in two splits, labels that a model trained without the image doubts, "
-        f"outliers and poor pictures. It runs in the background; nothing is changed by it.{begun}",
+        f"outliers and poor-quality images. It runs in the background and changes nothing.{begun}",
         icon=":material/troubleshoot:",
     )
     _button(data, "Go on" if begun else "Start the audit", "primary")
@@ -72,7 +72,7 @@ def _worth(data: Dataset) -> None:
     """The offer to choose among the images without a label; where that failed, why."""
     now = acquisition.job(data.name).work()
     if now.state == "working":
-        st.fragment(_progress, run_every=_POLL)(acquisition.job(data.name), "What is worth labelling")
+        st.fragment(_progress, run_every=_POLL)(acquisition.job(data.name), "Images worth labelling")
         return
     if not acquisition.any_unlabelled(data):
         return

@@ -37,7 +37,7 @@ def many_at_once(of: Subject) -> None:
     shown = order[(number - 1) * _PAGE : number * _PAGE]
     rows = of.data.catalog.rows(shown)
     tiles = [_tile(of, rows[image], about[image], numbers[about[image].id]) for image in shown if image in rows]
-    opened = gallery(tiles, key=_KEY, select="many", of=of.data.name, empty="Nothing of this kind is open.").opened
+    opened = gallery(tiles, key=_KEY, select="many", of=of.data.name, empty="No open findings of this kind.").opened
     if opened is not None:
         url_state.set_choice("clean", "one")
         url_state.remember("finding", about[opened].id)

@@ -38,7 +38,7 @@ def _write(of: Subject, decisions: Sequence[Decision], finding: str) -> None:
         name = formatting.literal(formatting.plain(one.path.rpartition("/")[2]))
         st.toast(
             f"{name} was decided already, {formatting.ago(one.time)}: "
-            f"{formatting.literal(formatting.plain(overview.said(one)))}. That stays; undo it to "
+            f"{formatting.literal(formatting.plain(overview.said(one)))}. Undo that decision to "
             "decide again.",
             icon=":material/front_hand:",
         )  # fmt: skip

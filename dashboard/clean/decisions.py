@@ -27,7 +27,7 @@ def what_was_decided(of: Subject) -> None:
         if len(entries) > _SHOWN:
             st.caption(f"The last {_SHOWN:,} of {len(entries):,} entries; the exported log has all.")
     else:
-        st.info("Nothing was decided yet.", icon=":material/edit_note:")
+        st.info("No decisions yet.", icon=":material/edit_note:")
     with st.container(horizontal=True, vertical_alignment="bottom", key="clean-travel"):
         st.download_button(
             "Export the log", lambda: merging.export_text(of.data), f"{of.data.name}-labels.jsonl", "application/jsonl",
@@ -65,8 +65,8 @@ def _conflicts(of: Subject) -> None:
     if not found:
         return
     st.warning(
-        f"About {len(found):,} {'image' if len(found) == 1 else 'images'} people decided differently without knowing of each other. "
-        "The later decision holds; decide again to settle it.",
+        f"About {len(found):,} {'image' if len(found) == 1 else 'images'} people made conflicting decisions. "
+        "The later decision counts; decide again to settle it.",
         icon=":material/call_split:",
     )
     for one in found[:20]:
@@ -74,15 +74,13 @@ def _conflicts(of: Subject) -> None:
 
 
 def _import(of: Subject) -> None:
-    given = st.file_uploader(
-        "A log that was exported here or elsewhere", type=["jsonl"], key="clean-import", max_upload_size=_LOG_MB
-    )
+    given = st.file_uploader("A log exported here or elsewhere", type=["jsonl"], key="clean-import", max_upload_size=_LOG_MB)
     if given is None or not st.button("Merge it", key="clean-merge", type="primary"):
         return
 
     def merge() -> None:
         merged = merging.merge_content(of.data, given.name, given.getvalue())
-        st.toast(f"{merged.added:,} entries came in, {merged.known:,} were here already.", icon=":material/upload:")
+        st.toast(f"{merged.added:,} entries were added, {merged.known:,} were already known.", icon=":material/upload:")
         for sentence in merged.left_out[:3]:
             st.toast(formatting.literal(sentence), icon=":material/report:")
 
@@ -104,6 +102,6 @@ def _restore(of: Subject, entries: tuple[Entry, ...]) -> None:
         return f"{version}: before {formatting.plain(overview.said(entries[n]))}, {formatting.ago(entries[n].time)}"
 
     chosen = st.selectbox("The labels as they were at", list(known), format_func=say, key="clean-version")
-    st.caption("What came after is undone by a new entry: nothing is lost, and it can be undone.")
+    st.caption("Later entries are undone by a new entry, which can itself be undone.")
     if st.button("Go back", key="clean-restore", type="primary"):
         attempt(undo.restore, of.data, chosen)

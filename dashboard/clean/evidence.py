@@ -1,4 +1,4 @@
-"""What speaks for a label: the model's probabilities, the nearest images with their labels, and where a run looks."""
+"""Evidence for a label: the model's probabilities, the nearest images with their labels, and where a run looks."""
 
 import html
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def evidence(of: Subject, row: Row) -> None:
     """Bars, neighbours, and Grad-CAM on request."""
     found = probabilities(of, row)
     if found:
-        st.caption("Probabilities of a model that was trained without this image")
+        st.caption("Probabilities from a model trained without this image")
         st.html(_bars(found, of.colours, row.class_name))
     _neighbours(of, row)
     looks = "Grad-CAM of the run in the header. The label was doubted by another model, the audit's, which was trained without this image."
@@ -80,4 +80,4 @@ def _looks(of: Subject, run: Run, row: Row) -> None:
         return
     for column, (_, name, share), heat in zip(st.columns(2), best, maps, strict=False):
         picture = cache.heavy("engine.inference.explain.cam").overlay(square, heat, 0.6)
-        column.image(picture, caption=f"What speaks for {formatting.literal(name)}, {probability(share)}", width="stretch")
+        column.image(picture, caption=f"Evidence for {formatting.literal(name)}, {probability(share)}", width="stretch")

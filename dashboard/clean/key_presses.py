@@ -7,7 +7,7 @@ says so; the keyboard's focus stays on its button although each finding has butt
 import streamlit as st
 
 _DRAWINGS = "clean-drawings"
-_HTML = '<p class="wait" role="status" popover="manual">One moment: the next picture is on its way. That key was not counted.</p>'
+_HTML = '<p class="wait" role="status" popover="manual">Loading the next image. That key press was ignored.</p>'
 _CSS = """
 .wait { position: fixed; inset: auto auto 24px 50%; translate: -50%; margin: 0; padding: 8px 16px; border: 1px solid var(--st-border-color);
   border-radius: var(--st-base-radius); background: var(--st-secondary-background-color); color: var(--st-text-color);

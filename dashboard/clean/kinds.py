@@ -35,10 +35,10 @@ def choose_part(of: Subject) -> Part:
 def to_decide(part: Part) -> list[Finding]:
     """What the queue shows: the open findings, or those that were put off."""
     if not part.open and part.unsure:
-        st.caption("What is left are those of which you were not sure.")
+        st.caption("Only the findings you marked as unsure remain.")
         return list(part.unsure)
     # There from the start: a line that comes with the first one would move the picture away from under the eye.
-    only = st.toggle(f"Only those of which you were not sure ({len(part.unsure):,})", key=_UNSURE, disabled=not part.unsure)
+    only = st.toggle(f"Only those marked unsure ({len(part.unsure):,})", key=_UNSURE, disabled=not part.unsure)
     return list(part.unsure if only and part.unsure else part.open)
 
 
@@ -48,7 +48,7 @@ def _title(kind: str) -> str:
 
 def _progress(found: Queue, part: Part, kind: str) -> None:
     """How far the kind is, and the time for what is left, at the person's own pace."""
-    help_text = KINDS[kind].help if kind in KINDS else "Images without a label from which the model would learn most"
+    help_text = KINDS[kind].help if kind in KINDS else "Unlabelled images whose labels would help training most"
     done = part.done + len(part.unsure)
     left = found.seconds_left(len(part.open))
     pace = f", about {formatting.duration(left)} left at your pace" if left and part.open else ""

@@ -17,7 +17,7 @@ def large(data: Dataset, row: Row, height: str = "52vh") -> None:
     """The whole picture as large as its place allows, or why it cannot be shown."""
     if not row.file(data.root).is_file():
         st.warning(
-            "The file is gone since the scan. Add the dataset again to bring the catalog up to date.", icon=":material/report:"
+            "The file is missing since the last scan. Add the dataset again to update the catalog.", icon=":material/report:"
         )
         return
     spoken = html.escape(formatting.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)

@@ -37,23 +37,23 @@ def _changes(of: Subject, proven: bool) -> None:
     counts = pd.DataFrame(overview.counts(of.data), columns=["split", "edited", "n"])
     counts = counts[counts["edited"].isin(["relabelled", "excluded"])]
     if not len(counts) and proven:
-        st.caption("At present no label is relabelled and no image excluded.")
+        st.caption("Currently no image is relabelled or excluded.")
         return
     if not len(counts):
-        st.info("Nothing was relabelled or excluded yet: there is nothing to prove.", icon=":material/balance:")
+        st.info("No label has been changed yet, so there is no effect to measure.", icon=":material/balance:")
         return
     said = [f"{row.n:,} {row.split or ''} {'image' if row.n == 1 else 'images'} {row.edited}" for row in counts.itertuples()]
-    st.markdown(f"By now {', '.join(said)}. Version **{of.data.catalog.labels()}** of the labels.")
+    st.markdown(f"So far {', '.join(said)}. Version **{of.data.catalog.labels()}** of the labels.")
     if (counts["split"] == "test").any():
         st.caption(
-            ":material/balance: Test labels are among them. Where a model's own suspicion chose them, a better score on them is "
-            "partly the goalposts moving: so a proof scores both runs on both sets of labels."
+            ":material/balance: Test labels are among them. If a model chose them, a better score is "
+            "partly due to moved goalposts: so both runs are scored on both sets of labels."
         )
 
 
 def _offer(of: Subject, pairs: Sequence[tuple[Run, Run]]) -> None:
     if of.run is None:
-        st.info("A proof needs a run from before: train one first.", icon=":material/model_training:")
+        st.info("To measure the effect, first train a run on the original labels.", icon=":material/model_training:")
         st.page_link("../pages/train.py", label="Train one", icon=":material/model_training:")
         return
     run = of.run
@@ -128,6 +128,6 @@ def _side(found: Proof, side: Side) -> dict[str, str]:
         "Difference, points (95%)": points_estimate(gain.value, gain.low, gain.high, 2),
         "Macro F1, points (95%)": points_estimate(f1.value, f1.low, f1.high, 2)
         + score_text.over_classes(side.difference.to_dict()),
-        "Mended, broken": f"{counts['fixed']:,}, {counts['broken']:,}",
+        "Fixed, broken": f"{counts['fixed']:,}, {counts['broken']:,}",
         "McNemar's p": f"{side.comparison.mcnemar:.3g}",
     }

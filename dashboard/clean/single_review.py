@@ -46,7 +46,7 @@ def one_by_one(of: Subject) -> None:
         undo_buttons(of.data)
         _walk(waiting, place)
     if not there:
-        st.warning("The images of this finding are not in the dataset any more.", icon=":material/hide_image:")
+        st.warning("The images of this finding are no longer in the dataset.", icon=":material/hide_image:")
     elif len(there) == 1:
         _single(of, current, there[0])
     else:
@@ -74,7 +74,7 @@ def _walk(waiting: Sequence[Finding], place: int) -> None:
         st.button("Previous", key="clean-before", shortcut="Left", disabled=not place, on_click=go, args=(place - 1,))
         st.button(
             "Next", key="clean-after", shortcut="Right", disabled=place + 1 == len(waiting), on_click=go, args=(place + 1,),
-            help="Leave this one open",
+            help="Skip",
         )  # fmt: skip
 
 

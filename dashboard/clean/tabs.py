@@ -16,8 +16,8 @@ Panel = Callable[[Subject], None]
 QUESTIONS: dict[str, tuple[str, Panel]] = {
     "one": ("One by one", one_by_one),
     "many": ("Many at once", many_at_once),
-    "helped": ("Did it help?", did_it_help),
-    "decided": ("What was decided?", what_was_decided),
+    "helped": ("Effect of retraining", did_it_help),
+    "decided": ("Decisions", what_was_decided),
 }
 
 

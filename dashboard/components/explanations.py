@@ -47,7 +47,7 @@ def smallest_cover(asked: Asked, key: str) -> None:
     request = f"{key}-cover-request"
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-cover"):
         button = st.empty()
-        fill = lasting_choice(f"{key}-fill", "Covered by", list(_FILLS), "blur", _FILLS.__getitem__, width=170)
+        fill = lasting_choice(f"{key}-fill", "Cover with", list(_FILLS), "blur", _FILLS.__getitem__, width=170)
     this = (asked.run.id, asked.content, fill)
 
     def begin() -> None:
@@ -57,7 +57,7 @@ def smallest_cover(asked: Asked, key: str) -> None:
         st.session_state.pop(request, None)
 
     def offer() -> None:
-        label = "Find the smallest cover that changes the answer"
+        label = "Find the smallest patch that flips the prediction"
         button.button(label, key=f"{key}-find", icon=":material/select:", on_click=begin)
 
     if st.session_state.get(request) != this:
@@ -78,7 +78,7 @@ def _search(asked: Asked, fill: str) -> bool:
 
     def report(n: int, total: int) -> None:
         let_clicks_through()
-        bar.progress(n / total, text=f"{n:,} of up to {total:,} covers tried")
+        bar.progress(n / total, text=f"{n:,} of up to {total:,} patches tried")
 
     try:
         cache.occlusion(asked.run, asked.content, asked.square, fill, report)
@@ -92,18 +92,18 @@ def _search(asked: Asked, fill: str) -> bool:
 def _smallest(asked: Asked, result: "Occlusion") -> None:  # noqa: F821
     sides, size = f"{result.sides[0]} to {max(result.sides)}", len(asked.square)
     if result.box is None:
-        st.markdown(f"No square of {sides} of {size} pixels changes the answer: {result.tried:,} covers were tried.")
+        st.markdown(f"No square of {sides} of {size} pixels changes the answer: {result.tried:,} patches were tried.")
         return
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
-    picture(_framed(result.covered, result.box), "The smallest cover that was found", left)
+    picture(_framed(result.covered, result.box), "The smallest patch found", left)
     _, _, side = result.box
     right.markdown(
         f"Covered by {side} of {size} pixels a side, **{formatting.literal(asked.run.classes[result.answer])}** becomes "
         f"**{formatting.literal(asked.run.classes[result.becomes])}**, {percent(result.probability)} sure."
     )
     right.caption(
-        f"{result.tried:,} covers of {min(result.sides)} to {max(result.sides)} pixels were tried, half a side apart. A smaller one between "
-        "them may do as well. The cover itself is something that the network was not trained on."
+        f"{result.tried:,} patches of {min(result.sides)} to {max(result.sides)} pixels were tried, with 50% overlap. A smaller patch between "
+        "them may work as well. The network was not trained on covered images."
     )
 
 
@@ -116,8 +116,8 @@ def nearest_examples(run: Run, data: Dataset, row: Row, asked: Asked, true: int,
         st.caption(formatting.literal(str(error)))
         return
     if found is None:
-        st.caption("They are known once the map of this dataset is drawn.")
-        st.page_link("../pages/explore.py", label="Draw it on Explore, What is alike?", icon=":material/scatter_plot:")
+        st.caption("They are available once the map of this dataset has been computed.")
+        st.page_link("../pages/explore.py", label="Draw it on Explore, Similarity map", icon=":material/scatter_plot:")
         return
     colours, labels = class_colours(run.classes), found.nearest["label"].tolist()
     st.markdown(formatting.literal(nearest.verdict(run.classes[true], run.classes[asked.answer], labels)))
@@ -127,7 +127,7 @@ def nearest_examples(run: Run, data: Dataset, row: Row, asked: Asked, true: int,
         if found.by == "run"
         else f"the dataset's index ({formatting.literal(found.model)} as pretrained, not as this run trained it)"
     )
-    st.caption(f"Nearest by the cosine distance of embeddings: those of {whose}.")
+    st.caption(f"By cosine distance in the embedding of {whose}.")
 
 
 def epochs_story(run: Run, content: str, key: str) -> bool:

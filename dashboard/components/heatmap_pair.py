@@ -43,7 +43,7 @@ class Pair:
     def captions(self, maps: np.ndarray) -> list[str]:
         if not self.method.by_class:
             return ["Where it sees something, whatever the class"]
-        said = {True: "What speaks for", False: "Next to nothing speaks for"}
+        said = {True: "Evidence for", False: "Next to nothing speaks for"}
         return [f"{said[bool(one.max() > _VISIBLE)]} {name}" for one, name in zip(maps, self.names, strict=True)]
 
     @property
@@ -79,7 +79,7 @@ def heatmap_pair(asked: Asked, key: str) -> Callable[[], None]:
     if not wanted:
         bar.button(
             f"Compute {pair.method.label}", key=f"{key}-dear", icon=":material/hourglass_top:", on_click=_request, args=(pair,),
-            help="It asks the network once for every channel of its features: some seconds to minutes.",
+            help="The network runs once per feature channel: a few seconds to minutes.",
         )  # fmt: skip
         return _nothing
     return lambda: _fill(pair, places, bar, opacity)
@@ -162,9 +162,9 @@ def _legend(method: Method, key: str) -> float:
 
 def _option(asked: Asked, one: int) -> str:
     if one == ANSWER:
-        return f"Its answer: {formatting.plain(asked.run.classes[asked.answer])}"
+        return f"Predicted: {formatting.plain(asked.run.classes[asked.answer])}"
     if one == OTHER:
-        return f"{'The truth' if asked.other_is_true else 'The second'}: {formatting.plain(asked.run.classes[asked.other])}"
+        return f"{'Actual' if asked.other_is_true else 'Runner-up'}: {formatting.plain(asked.run.classes[asked.other])}"
     return formatting.plain(asked.run.classes[one])
 
 

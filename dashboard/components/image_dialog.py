@@ -30,7 +30,7 @@ def lens(run: Run, found: pd.DataFrame, place: int) -> None:
     _dialog(run, found)
 
 
-@st.dialog("Under the lens", width="large", on_dismiss=close_image)
+@st.dialog("Image details", width="large", on_dismiss=close_image)
 def _dialog(run: Run, found: pd.DataFrame) -> None:
     browser_history.write_address("lens")
     _image(run, found)

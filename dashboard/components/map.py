@@ -64,12 +64,12 @@ def chip(data: Dataset) -> None:
     if found is not None:
         st.button(
             f"{len(found.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url_state.forget, args=(AREA,),
-            help="End the selection on the map",
+            help="Clear the map selection",
         )  # fmt: skip
 
 
 def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run: Run | None = None) -> int | None:
-    """Draw the map, or how to get one; the id of the image that was clicked in this rerun, else None.
+    """Compute the map, or how to get one; the id of the image that was clicked in this rerun, else None.
 
     `wanted`: the filter without what is selected here: images that it leaves out turn grey. `run`: whose answers can colour it.
     """
@@ -83,7 +83,7 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
         )
         return None
     busy = watch(
-        dataset_index.job(data.name), "The map", "stop_map", "The map was not drawn.", since=dataset_index.drawn_at(data)
+        dataset_index.job(data.name), "The map", "stop_map", "The map could not be computed.", since=dataset_index.drawn_at(data)
     )
     of = cache.map_points(data)
     if of is None:
@@ -132,7 +132,7 @@ def _coloured(
 ) -> tuple[Colouring, np.ndarray]:
     """The colours that were chosen, and which points the filter leaves."""
     said = answers(run.id, of.columns) if run is not None else None
-    options = {"class": "class", "split": "split", **({"verdict": f"answers of {run.id}"} if said is not None else {})}
+    options = {"class": "class", "split": "split", **({"verdict": f"predictions of {run.id}"} if said is not None else {})}
     by = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
     seen = of.there & np.isin(of.drawn.ids, data.catalog.view(wanted).ids()) if wanted != Filter() else of.there
     if by == "verdict":
@@ -149,7 +149,7 @@ def _strays(of: Points, seen: np.ndarray) -> None:
 
     def say(option: str) -> str:
         if not option:
-            return "none selected"
+            return "none"
         own, around, n = found[option]
         # The number first: it is what would be cut off where the list is narrow.
         return f"{n:,}: {formatting.plain(names[own])} among {formatting.plain(names[around])}"
@@ -161,7 +161,7 @@ def _strays(of: Points, seen: np.ndarray) -> None:
 
     st.session_state["map_strays"] = now if now in found else ""
     st.selectbox(
-        "Images among another class", ["", *found], format_func=say, key="map_strays", on_change=choose,
+        "Images surrounded by another class", ["", *found], format_func=say, key="map_strays", on_change=choose,
         help="Their nearest neighbours are mostly of the other class: confusable images, or wrong labels.",
     )  # fmt: skip
 
@@ -175,9 +175,9 @@ def _note(data: Dataset, of: Points) -> str:
         else ""
     )
     return (
-        "Images that lie together look alike to EfficientNet-Lite0, a network that learned from ImageNet and not from these classes "
+        "Nearby images look similar to EfficientNet-Lite0, a network that learned from ImageNet and not from these classes "
         f"(t-SNE; of an image's 10 nearest, {10 * kept:.1f} on average are among its 10 nearest here). "
-        f"How far apart groups lie, and how large they are, says little.{sample} "
+        f"Distances between clusters and their sizes are not meaningful.{sample} "
         "Lasso and Box select, a click opens an image, Ctrl and the wheel zoom."
     )
 
@@ -187,13 +187,13 @@ def _note(data: Dataset, of: Points) -> str:
 
 def _invitation(data: Dataset, images: int) -> None:
     state = dataset_index.job(data.name).work().state
-    begun = " What was computed is kept." if state in ("stopped", "failed") else ""
+    begun = " Results so far are kept." if state in ("stopped", "failed") else ""
     st.info(
-        f"There is no map yet. It is drawn from embeddings, what a network sees in each of the {images:,} images: roughly "
+        f"No map yet. It is computed from embeddings of the {images:,} images: roughly "
         f"{formatting.duration(20 + images / _RATE)}, in the background.{begun}",
         icon=":material/scatter_plot:",
     )
-    _start_button(data, "Draw the map" if state == "none" else "Go on")
+    _start_button(data, "Compute map" if state == "none" else "Go on")
 
 
 def _staleness(data: Dataset, of: Points, busy: bool) -> None:
@@ -212,7 +212,7 @@ def _staleness(data: Dataset, of: Points, busy: bool) -> None:
     text, action = st.columns([3, 1], vertical_alignment="center")
     text.caption(f"Since this map was drawn, {said}: not on it." if said else "This map was drawn on earlier embeddings.")
     with action:
-        _start_button(data, "Draw anew")
+        _start_button(data, "Update map")
 
 
 def _start_button(data: Dataset, label: str) -> None:

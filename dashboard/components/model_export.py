@@ -25,12 +25,12 @@ def panel(chosen: Run) -> None:
     Part of the page, and no popover: its button would fall below the edge of a low window, where nothing scrolls to it.
     """
     with st.expander(
-        "Hand over: the model as a file for another program", icon=":material/ios_share:", key=f"hand-over-panel-{chosen.id}"
+        "Export: the model as a file for other programs", icon=":material/ios_share:", key=f"hand-over-panel-{chosen.id}"
     ):
         if any((chosen.path / "checkpoints").glob("best-[0-9]*")):
             _dialog(chosen)
         else:
-            st.markdown("There is no model yet: it is saved with the first epoch.")
+            st.markdown("There is no model yet: it is saved after the first epoch.")
 
 
 def _dialog(chosen: Run) -> None:
@@ -56,7 +56,7 @@ def _state(chosen: Run, format: str) -> None:
         _found(chosen, format, found)
     again = bool(found) or work.state in ("failed", "stopped")
     if st.button(
-        "Make it again" if again else "Make the file", key=f"make-{chosen.id}-{format}", type="secondary" if found else "primary"
+        "Create again" if again else "Create file", key=f"make-{chosen.id}-{format}", type="secondary" if found else "primary"
     ) and told(job.start, chosen, format):
         st.session_state[_waiting(chosen, format)] = True
         st.rerun()
@@ -67,7 +67,7 @@ def _working(chosen: Run, format: str, work: Work) -> None:
     share = min(work.done / work.total, 1.0) if work.total else 0.0
     left = f", {work.eta:.0f} s left" if work.eta else ""
     st.progress(share, f"{work.phase[:1].upper()}{work.phase[1:]}{left}")
-    st.caption("It goes on when this page is closed.")
+    st.caption("It continues when this page is closed.")
     if st.button("Stop", icon=":material/stop:", key=f"stop-{chosen.id}-{format}"):
         job.stop(chosen, format)
 
@@ -116,7 +116,7 @@ def _file(request: Request) -> Response:
         chosen, format = load_run(request.path_params["run"]), request.path_params["format"]
         file = job.file(chosen, format)
         if job.result(chosen, format) is None:
-            return PlainTextResponse("There is no such file: make it on the page Runs.", 404)
+            return PlainTextResponse("There is no such file: create it on the Runs page.", 404)
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

@@ -67,7 +67,7 @@ def pending_datasets(always: bool = False, ready: Callable[[], bool] = lambda: F
 
 def wait_for_dataset() -> None:
     """What a page shows while there is no dataset at all; it goes on by itself as soon as there is one."""
-    creating = "The demo dataset is being created: this page goes on by itself when it is ready." if _under_way() else ""
+    creating = "The demo dataset is being created: this page continues by itself when it is ready." if _under_way() else ""
     st.info(f"There is no dataset yet. {creating or 'Add a folder of photos on the Start page.'}", icon=":material/folder_open:")
     pending_datasets(always=True, ready=lambda: bool(datasets()))
     st.page_link("../pages/start.py", label="Go to Start", icon=":material/flag:")

@@ -10,7 +10,7 @@ from engine.runs.run import Run
 _KINDS = {".html": "Report", ".md": "Model card", ".zip": "Everything"}
 _HELP = {
     ".html": "One page without scripts, pictures inside: scores with intervals, matrix, calibration, slices, worst mistakes, configuration.",
-    ".md": "What a person who is handed the model should know, in Markdown.",
+    ".md": "What users of the model should know, in Markdown.",
     ".zip": "The report, the model card, and the tables as CSV and Parquet.",
 }
 _MIME = {".html": "text/html", ".md": "text/markdown", ".zip": "application/zip"}
@@ -24,7 +24,7 @@ def report_button(run: Run, split: str, key: str = "report") -> None:
         _dialog(run, split)
 
 
-@st.dialog("Take it with you")
+@st.dialog("Export report")
 def _dialog(run: Run, split: str) -> None:
     kind = st.segmented_control(
         "What",
@@ -53,10 +53,10 @@ def _dialog(run: Run, split: str) -> None:
 
 
 def _make(run: Run, split: str, kind: str, place: "st.delta_generator.DeltaGenerator") -> tuple | None:
-    bar = place.progress(0.0, text="Gathering the figures")
+    bar = place.progress(0.0, text="Collecting figures")
 
     def tell(done: int, total: int) -> None:
-        bar.progress(done / total, text="Gathering the figures" if done < 3 else "Gathering the pictures")
+        bar.progress(done / total, text="Collecting figures" if done < 3 else "Collecting images")
 
     try:
         made = (run.id, split, kind, render(run, kind, split, tell))

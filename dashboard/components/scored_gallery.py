@@ -15,7 +15,7 @@ from engine.core.text_output import csv_text
 
 PAGE = 60
 SORTS = {"loss": ("loss", False), "confidence": ("confidence", False), "margin": ("margin", True)}
-_SORTED = {"loss": "worst first (loss)", "confidence": "surest answers first", "margin": "closest calls first"}
+_SORTED = {"loss": "highest loss first", "confidence": "most confident first", "margin": "smallest margin first"}
 
 Row = "pd.core.frame.Pandas"  # what `itertuples` gives of the prediction table
 

@@ -1,4 +1,4 @@
-"""Why these two? Two classes that are taken for each other: both directions, what sets the mistaken images apart, the closest calls."""
+"""Class pairs Two classes that are taken for each other: both directions, what sets the mistaken images apart, the closest calls."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,7 +31,7 @@ _METHOD = (
 def why_these_two(scored: Scored) -> None:
     ranked = class_pairs.ranked(scored.confusion)
     if not len(ranked):
-        st.success("No image was taken for another class.", icon=":material/check_circle:")
+        st.success("No image was misclassified.", icon=":material/check_circle:")
         return
     row = _choose_pair(scored, ranked)
     a, b = int(row["a"]), int(row["b"])
@@ -39,7 +39,7 @@ def why_these_two(scored: Scored) -> None:
     _both_directions(scored, row, of)
     data = dataset(scored.run.config.dataset) if registered(scored.run.config.dataset) else None
     names = _names(scored, a, b)
-    st.subheader("What sets them apart", anchor=False)
+    st.subheader("What distinguishes them", anchor=False)
     if data is None:
         st.info("The dataset of this run is gone: its properties and pictures cannot be shown.", icon=":material/folder_off:")
     else:
@@ -67,11 +67,11 @@ def _choose_pair(scored: Scored, ranked: pd.DataFrame) -> pd.Series:
         chosen = url_state.choose(
             st.selectbox, "Pair, by the number of errors", keys[:_LISTED], BETWEEN, format_func=labels.__getitem__
         )
-        st.caption(f"{len(ranked):,} of {len(classes) * (len(classes) - 1) // 2:,} pairs of classes were confused at all.")
+        st.caption(f"{len(ranked):,} of {len(classes) * (len(classes) - 1) // 2:,} class pairs were confused at least once.")
     place = keys.index(chosen)
     with right:
         chart(both_ways(ranked.head(_DRAWN), classes, scored.colours, place), "pairs-ranked", pick)
-        st.caption("Share of a class's images that went to the other, with 95% intervals. A click on a bar looks at that pair.")
+        st.caption("Share of a class's images that went to the other, with 95% intervals. Click a bar to see that pair.")
     return ranked.iloc[place]
 
 
@@ -85,7 +85,7 @@ def _both_directions(scored: Scored, row: pd.Series, of: class_pairs.Groups) -> 
             st.markdown(f"**{count:,} of {images:,}** {names[0]} taken for {names[1]}{rate}")
             pictures(
                 scored, ordered(found, "loss"), f"direction-{place}", of=f"{row['a']}-{row['b']}", size="S", most=12,
-                page=("cell_page", "page_back")[place], empty="No image went this way.",
+                page=("cell_page", "page_back")[place], empty="There are no errors in this direction.",
             )  # fmt: skip
 
 
@@ -125,11 +125,11 @@ def _embedding(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str
     along = cache.along(scored.run, scored.split, data, a, b)
     if along is None:
         st.caption("How near the images lie in the embedding is shown once this dataset's map has been drawn.")
-        st.page_link("../pages/explore.py", label="Draw the map: What is alike?", icon=":material/scatter_plot:")
+        st.page_link("../pages/explore.py", label="Compute the map: Similarity map", icon=":material/scatter_plot:")
         return
     if not along or not any(map(len, along.values())):
         st.caption(
-            "The images of these classes have no embedding of their present content. Draw the map anew on the page Explore."
+            "The images of these classes have no embedding of their present content. Compute the map anew on the page Explore."
         )
         return
     one, other = (scored.classes[place] for place in (a, b))
@@ -164,7 +164,7 @@ def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int
         if not len(worst):
             continue
         try:
-            with columns[first], st.spinner("Looking where it looked"):
+            with columns[first], st.spinner("Computing attention maps"):
                 mean, maps, n = cache.average_look(
                     scored.run, data, tuple(worst["content"]), tuple(worst["image_id"].tolist()), classes
                 )
@@ -177,7 +177,7 @@ def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int
         shown, other = (formatting.literal(scored.classes[place]) for place in classes)
         columns[first].image(mean, caption=f"Mean of {n} {other} taken for {shown}", width="stretch")
         for column, picture, place in zip(columns[first + 1 :], maps, classes, strict=False):
-            column.image(picture, caption=f"What speaks for {formatting.literal(scored.classes[place])}", width="stretch")
+            column.image(picture, caption=f"Evidence for {formatting.literal(scored.classes[place])}", width="stretch")
     st.caption(
         "The photos are not aligned, so an average can show a common position only. Bright bars along the borders are usually made by "
         "the padding of the convolutions, not by what is in the photos."
@@ -185,15 +185,15 @@ def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int
 
 
 def _borderline(scored: Scored, a: int, b: int) -> None:
-    st.subheader("The images between", anchor=False)
+    st.subheader("Borderline images", anchor=False)
     found = class_pairs.borderline(scored.predictions, a, b)
     wrong = int((found["true"] != found["predicted"]).sum())
     one, other = (formatting.literal(scored.classes[place]) for place in (a, b))
     st.markdown(
-        f"**{len(found):,}** images of {one} and {other} were a choice between just these two, **{wrong:,}** of them wrong. "
-        "The closest calls first."
+        f"**{len(found):,}** images of {one} and {other} had these two classes as their top two, **{wrong:,}** of them wrong. "
+        "Smallest margin first."
     )
     pictures(
-        scored, found, "borderline", of=f"{a}-{b}", page="page_between", most=24, empty="No image lies between these two.",
+        scored, found, "borderline", of=f"{a}-{b}", page="page_between", most=24, empty="There are no borderline images between these two classes.",
         notes=lambda row: [f"margin {row.margin:.1%}"],
     )  # fmt: skip

@@ -106,7 +106,7 @@ def choose_sides(scored: Scored) -> Crossed:
     now = sides(scored)
     panel = popover(
         "Rows and columns", "sides-panel", icon=":material/compare_arrows:",
-        help="Lay another run beside this one, or beside the truth",
+        help="Compare with another run or with the labels",
     )  # fmt: skip
     if panel.open:
         with panel:
@@ -167,7 +167,7 @@ def tell(of: Crossed) -> None:
         return
     ids = of.scored.run.id, of.other[0].run.id
     said = [
-        f"{len(found):,} images are in both: {found.sizes[0]:,} of {ids[0]}, {found.sizes[1]:,} of {ids[1]}, matched by content."
+        f"{len(found):,} images were scored by both runs: {found.sizes[0]:,} of {ids[0]}, {found.sizes[1]:,} of {ids[1]}, matched by content."
     ]
     for known, missing, only in ((*ids, found.only_rows), (*reversed(ids), found.only_columns)):
         if only:

@@ -1,4 +1,4 @@
-"""What does it confuse? The matrix, the most confused pairs, and the pictures behind what is chosen."""
+"""Confusion matrix The matrix, the most confused pairs, and the pictures behind what is chosen."""
 
 from collections.abc import Callable, Sequence
 
@@ -85,7 +85,7 @@ def _pair_pills(of: Crossed) -> None:
 
     now = chosen(classes).to_text()
     show("pair", now if now in labels else None, list(labels.values()))
-    label = "Most confused" if of.other is None else "Most often disagreed"
+    label = "Most often confused" if of.other is None else "Most often disagreed"
     st.pills(label, list(labels), format_func=lambda pair: formatting.literal(labels[pair]), key="pair", on_change=pick)
 
 

@@ -19,10 +19,12 @@ _ZOOM = 20  # classes that a zoomed matrix shows
 _FOUND = "classes"  # of the address
 
 _UNITS = {"count": "count", "true": "row", "predicted": "column"}
-_ORDERS = {"name": "by name", "own": "as the run has them", "similar": "by similarity"}
-_ORDER_HELP = "By similarity, classes that are taken for each other stand together."
+_ORDERS = {"name": "by name", "own": "original", "similar": "by similarity"}
+_ORDER_HELP = "By similarity, classes that are confused with each other are placed side by side."
 _COLOURS = ("log", "linear")
-_LOG_HELP = "Colours by the logarithm: a single error shows beside a hundred. Without it, twice the errors are twice the colour."
+_LOG_HELP = (
+    "Logarithmic colours: a single error is visible beside a hundred. Otherwise colour is proportional to the number of errors."
+)
 
 
 def confusions(of: Crossed, chosen: Chosen) -> None:

@@ -1,4 +1,4 @@
-"""When did it learn? Each validation image's story over the epochs: learnt early or late, forgotten, never; a click opens its pictures."""
+"""Training dynamics Each validation image's story over the epochs: learnt early or late, forgotten, never; a click opens its pictures."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from engine.core.errors import UserError
 from engine.evaluation.dynamics import STATES
 
 _CHOICE = "learnt"
-_LABELS = {"never": "Never learnt", "forgotten": "Forgotten", "late": "Learnt late", "early": "Learnt early"}
+_LABELS = {"never": "Never learned", "forgotten": "Forgotten", "late": "Learned late", "early": "Learned early"}
 
 
 def when_did_it_learn(scored: Scored) -> None:
@@ -46,8 +46,8 @@ def when_did_it_learn(scored: Scored) -> None:
 def _no_story(scored: Scored) -> None:
     if scored.run.config.method == "linear":
         st.info(
-            "This run fitted a linear head in one go: there are no epochs in which it could have learnt one image before another. "
-            "Runs with the method finetune (presets balanced and best) keep this story.",
+            "This run fitted a linear head and has no epochs. "
+            "Runs with the method finetune (presets balanced and best) record training dynamics.",
             icon=":material/timeline:",
         )
         if st.button("Train with the preset balanced", icon=":material/model_training:", key="learnt-train"):
@@ -57,7 +57,7 @@ def _no_story(scored: Scored) -> None:
             scroll_to_top()
             st.switch_page("../pages/train.py")
     else:
-        st.info("This run kept no predictions of its epochs, or has not ended its first one.", icon=":material/timeline:")
+        st.info("This run recorded no predictions per epoch, or has not finished its first epoch.", icon=":material/timeline:")
 
 
 def _on_validation(scored: Scored) -> Scored | None:
@@ -77,13 +77,13 @@ def _said(summary: pd.DataFrame, epochs: int) -> None:
     part = {state: int(counts.get(state, 0)) for state in STATES}
     again = int((summary["forgettings"] > 0).sum())
     st.markdown(
-        f"Of **{len(summary):,} validation images**, **{part['early']:,}** were learnt by epoch {-(-epochs // 2)} of {epochs}, "
+        f"Of **{len(summary):,} validation images**, **{part['early']:,}** were learned by epoch {-(-epochs // 2)} of {epochs}, "
         f"**{part['late']:,}** later, **{part['forgotten']:,}** were recognised once and are wrong at the end, **{part['never']:,}** were "
         f"wrong in every epoch."
     )
     st.caption(
         f"{again:,} images were recognised in one epoch and not in the next, at least once (Toneva et al. 2019). Training never sees these "
-        "images; the epochs' predictions are kept of the validation split alone."
+        "images; predictions per epoch are recorded for the validation split only."
     )
 
 
@@ -124,7 +124,7 @@ def _gallery(validation: Scored, summary: pd.DataFrame, chosen: str, epochs: int
     columns = ["content", "state", "settled", "forgettings", "confidence", "variability", "correctness"]
     story = found[columns].rename(columns={"confidence": "sure", "variability": "varied"})
     rows = validation.predictions.merge(story, on="content").sort_values("sure", kind="stable")
-    st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(chosen)}, those it was least sure of first")
+    st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(chosen)}, least certain first")
 
     def notes(row: Row) -> list[str]:
         return [f"recognised in {round(row.correctness * epochs)} of {epochs} epochs", f"truth {row.sure:.0%} on average"]

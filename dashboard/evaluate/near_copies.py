@@ -29,11 +29,11 @@ _EMBEDDING = "of a network trained on ImageNet: 0 for the same picture, about 0.
 
 def near_copies(scored: Scored, of: Evidence, near: Copies | None) -> None:
     if near is None:
-        st.info("Copies are looked for in the catalog of the dataset, which is not there.", icon=":material/folder_off:")
+        st.info("Copies cannot be checked: the dataset's catalog is missing.", icon=":material/folder_off:")
         return
     if not near.known:
         st.info(
-            "Near-copies are found by embeddings, which this dataset has not: draw its map on the Explore page (What is alike?). "
+            "Near-copies are found by embeddings, which this dataset does not have yet: compute its map on the Explore page (Similarity map). "
             "Copies of files are counted either way.", icon=":material/scatter_plot:",
         )  # fmt: skip
     distances = (0.0, *copies.DISTANCES) if near.known else (0.0,)
@@ -57,7 +57,7 @@ def _pairs(scored: Scored, of: Evidence, near: Copies) -> None:
     chosen = np.flatnonzero(near.within(copies.DISTANCES[-1]))
     chosen = chosen[np.argsort(np.where(near.exact, -1, near.distance)[chosen], kind="stable")]
     if not len(chosen):
-        st.caption("No image is so near a training image.")
+        st.caption("No test image is that close to a training image.")
         return
     data = dataset(scored.run.config.dataset)
     rows = of.predictions.iloc[chosen].assign(

@@ -1,4 +1,4 @@
-"""What breaks it? Accuracy on damaged pictures, measured in the background, and the images that break first."""
+"""Robustness Accuracy on damaged pictures, measured in the background, and the images that break first."""
 
 from collections.abc import Sequence
 
@@ -50,7 +50,7 @@ def what_breaks_it(scored: Scored) -> None:
         _curves(scored, document, ranked, chosen)
     with right:
         chosen = url_state.choose(
-            st.selectbox, "Images that break under", ranked, _CHOICE, chosen,
+            st.selectbox, "Images that flip under", ranked, _CHOICE, chosen,
             format_func=lambda name: f"{CORRUPTIONS[name].label}: {signed(-100 * losses[name], 1)} points of accuracy",
         )  # fmt: skip
         _gallery(scored, answers, chosen)
@@ -73,9 +73,9 @@ def _said(document: dict, answers: store.Answers) -> None:
     st.markdown(f"**{formatting.literal(document['sentence'])}**")
     st.markdown(
         f"Mean corruption error **{formatting.estimate(error, percent=True)}**: that is **{decimal(100 * more['value'], 1)} points** "
-        f"({decimal(100 * more['low'], 1)} to {decimal(100 * more['high'], 1)}) more than on the same images as they are."
+        f"({decimal(100 * more['low'], 1)} to {decimal(100 * more['high'], 1)}) more than on the undamaged images."
     )
-    whole = "all" if answers.measured >= answers.images else "a fair sample of"
+    whole = "all" if answers.measured >= answers.images else "a random sample of"
     left_out = f" {answers.unread:,} could not be read as they were scored, and are left out." if answers.unread else ""
     st.caption(
         f"{len(answers.true):,} images, {whole} {answers.images:,} of the {answers.split} split, under {len(CORRUPTIONS)} kinds of damage "
@@ -104,7 +104,7 @@ def _curves(scored: Scored, document: dict, ranked: Sequence[str], chosen: str) 
     figure = severity_curves(shown, {name: CORRUPTIONS[name].label for name in ranked}, chosen)
     st.plotly_chart(figure, key="damage-curves", on_select=picked, selection_mode="points", config=CONFIG)
     st.caption(
-        "Accuracy against severity (0: as it is), with 95% intervals; the worst first. A click on a curve shows what breaks."
+        "Accuracy against severity (0: as it is), with 95% intervals; the worst first. Click a curve to see which images flip."
     )
     with st.expander("What the severities are"):
         rows = [{"damage": one.label, "measure": one.unit} | {str(n + 1): f"{value:g}" for n, value in enumerate(one.strengths)}
@@ -125,7 +125,7 @@ def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:
     rows = told_of.merge(scored.predictions, on="image_id", how="inner")
     label = CORRUPTIONS[chosen].label.lower()
     st.markdown(
-        f"**{len(rows):,}** of {int(answers.right[:, 0].sum()):,} recognised images break under {label}, the first to break on top"
+        f"**{len(rows):,}** of {int(answers.right[:, 0].sum()):,} correctly classified images flip under {label}, first to flip first"
     )
 
     def notes(row: Row) -> list[str]:
@@ -139,7 +139,7 @@ def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:
         return damaged_url(scored.run.config.dataset, row.image_id, row.content, chosen, row.severity, answers.size)
 
     pictures(
-        scored, rows, "broken", of=f"broken-{chosen}", page="broken_page", notes=notes, source=source, empty="None breaks.",
+        scored, rows, "broken", of=f"broken-{chosen}", page="broken_page", notes=notes, source=source, empty="No prediction flips.",
     )  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:
 def _invitation(scored: Scored) -> None:
     images = len(scored.predictions)
     st.info(
-        f"This has not been measured for this run. Its model is asked about {min(images, measuring.SAMPLE):,} {scored.split} images under "
+        f"Robustness has not been measured for this run. Its model is tested on {min(images, measuring.SAMPLE):,} {scored.split} images under "
         f"{len(CORRUPTIONS)} kinds of damage, such as noise, blur and JPEG artefacts, at five severities each: roughly "
         f"{formatting.duration(len(store.CONDITIONS) * min(images, measuring.SAMPLE) / _RATE)}, in the background.",
         icon=":material/broken_image:",

@@ -1,4 +1,4 @@
-"""Where is it weak? Slices of the data by what the catalog knows of the images, each open to be looked at."""
+"""Slices Slices of the data by what the catalog knows of the images, each open to be looked at."""
 
 from dataclasses import replace
 
@@ -61,7 +61,7 @@ def _rows(scored: Scored, of: Answered) -> pd.DataFrame | None:
         by = url_state.choose(st.selectbox, "Slice by", list(labels), "slice_by", format_func=labels.__getitem__, width=220)
         if by == _WORST:
             support = int(url_state.choose(
-                st.segmented_control, "Images at least", [f"{value}" for value in _SUPPORTS], "support"
+                st.segmented_control, "Minimum images", [f"{value}" for value in _SUPPORTS], "support"
             ))  # fmt: skip
             return _worst(scored, support)
     if by == _EXPLORE:
@@ -69,7 +69,7 @@ def _rows(scored: Scored, of: Answered) -> pd.DataFrame | None:
     found = folders if by == slices.BY_FOLDER else slices.by_column(of, by, scored.classes)
     if not len(found):
         st.info(
-            f"All images have the same {labels[by].lower()}, or it is not known: there is nothing to slice by.",
+            f"All images have the same {labels[by].lower()}, or it is not known: slices by this property are not possible.",
             icon=":material/straighten:",
         )
     return found
@@ -139,7 +139,7 @@ def _chart(found: pd.DataFrame, place: int) -> None:
         selection_mode="points",
     )
     st.caption(_legend(many, bool(sure.any())))
-    with st.expander("All numbers, and how they are found", key="slices-numbers"):
+    with st.expander("All numbers, and how they were computed", key="slices-numbers"):
         st.caption(_METHOD)
         shown = {"words": "slice", "n": "images", "wrong": "wrong", "error": "error rate", "expected": "expected", "excess": "excess errors",
                  "p": "p (this slice alone)", "p_holm": "p (Holm)"}  # fmt: skip

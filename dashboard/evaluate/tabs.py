@@ -13,10 +13,10 @@ from dashboard.evaluate.trust_tab import can_i_believe_it
 Panel = Callable[[Scored], None]
 
 QUESTIONS: dict[str, tuple[str, Panel]] = {
-    "errors": ("What does it confuse?", what_does_it_confuse),
-    "pairs": ("Why these two?", why_these_two),
-    "trust": ("Can I believe it?", can_i_believe_it),
-    "slices": ("Where is it weak?", where_is_it_weak),
-    "learnt": ("When did it learn?", when_did_it_learn),
-    "breaks": ("What breaks it?", what_breaks_it),
+    "errors": ("Confusion matrix", what_does_it_confuse),
+    "pairs": ("Class pairs", why_these_two),
+    "trust": ("Trust and calibration", can_i_believe_it),
+    "slices": ("Slices", where_is_it_weak),
+    "learnt": ("Training dynamics", when_did_it_learn),
+    "breaks": ("Robustness", what_breaks_it),
 }

@@ -1,4 +1,4 @@
-"""Can I believe it? The answers in sentences, then what each rests on."""
+"""Trust and calibration The answers in sentences, then what each rests on."""
 
 from collections.abc import Callable
 
@@ -23,13 +23,13 @@ from engine.evaluation.near_copies import Copies
 from engine.evaluation.trust import TARGETS, Evidence
 
 _ASKED = {
-    "interval": "Where does the interval come from?",
-    "protocol": "Was test used to choose?",
-    "copies": "Has it seen the test images?",
-    "sure": "How often is it sure and wrong?",
-    "calibration": "Does its confidence mean what it says?",
-    "person": "And if it may leave images to a person?",
-    "sets": "And if it may name several classes?",
+    "interval": "Where do the intervals come from?",
+    "protocol": "Was the test set used for tuning?",
+    "copies": "Leaks: has it seen test images?",
+    "sure": "Confident errors: how often?",
+    "calibration": "Calibration: can its confidence be trusted?",
+    "person": 'Selective prediction: what if it can say "I don\'t know"?',
+    "sets": "Conformal sets: what if it can name several classes?",
 }
 _COVERAGES = (0.8, 0.9, 0.95, 0.98, 0.99)
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -62,7 +62,7 @@ def _near(scored: Scored) -> Copies | None:
     try:
         return cache.near_copies(scored.run, scored.split, dataset(scored.run.config.dataset))
     except UserError as error:
-        st.caption(f":material/info: {formatting.literal(str(error))} Copies of training images were not looked for.")
+        st.caption(f":material/info: {formatting.literal(str(error))} Copies of training images were not checked.")
         return None
 
 
@@ -92,7 +92,7 @@ def _calibration(scored: Scored, of: Evidence, near: Copies | None) -> None:
     }  # fmt: skip
     left.dataframe(figures.loc[list(shown)].rename(index=shown).astype(float).round(4), width="stretch")
     left.caption(
-        f"The temperature {of.temperature:.2f} was fitted on validation, the cross-entropy its goal; hollow dots are the answers without it. "
+        f"The temperature {of.temperature:.2f} was chosen on validation to minimise cross-entropy; hollow dots: before it. "
         f"Bars are 95% intervals (Wilson); bins of fewer than {trust_charts.FEW} images are small dots without a line. "
         "ECE by chance: what 95% of perfectly calibrated models with these confidences stay below."
     )
@@ -111,7 +111,7 @@ def _sure(scored: Scored, of: Evidence, near: Copies | None) -> None:
     st.plotly_chart(interval_dots(rows), config=CONFIG, key="sure-chart")
     wrong = of.predictions[~of.right & (of.confidence >= level)]
     st.markdown(f"**{len(wrong):,}** {'is' if len(wrong) == 1 else 'are'} wrong although {level:.0%} sure or more")
-    pictures(scored, ordered(wrong, "confidence"), "sure", of=f"sure-{level}", empty="It is never so sure and wrong.")
+    pictures(scored, ordered(wrong, "confidence"), "sure", of=f"sure-{level}", empty="There are no errors at this confidence.")
 
 
 def _person(scored: Scored, of: Evidence, near: Copies | None) -> None:
@@ -129,12 +129,14 @@ def _person(scored: Scored, of: Evidence, near: Copies | None) -> None:
     st.plotly_chart(trust_charts.accuracy_by_coverage(curves, point, target), config=CONFIG, key="coverage-chart")
     area, best = selective.aurc(of.confidence, of.right), selective.best_aurc(1 - float(of.right.mean()), len(of.right))
     st.caption(
-        f"Area under the risk-coverage curve {area:.4f}: the error rate averaged over all coverages; {best:.4f} if every error were less sure "
-        f"than every right answer, {1 - of.right.mean():.4f} if confidence said nothing. The dot is the threshold chosen on validation."
+        f"Area under the risk-coverage curve {area:.4f}: the error rate averaged over all coverages; {best:.4f} "
+        f"if every error had a lower confidence "
+        f"than every correct prediction, {1 - of.right.mean():.4f} if confidence carried no information. "
+        "The dot is the threshold chosen on validation."
     )
     if kept is not None:
         left = of.predictions[of.confidence < kept.threshold]
-        st.markdown(f"**{len(left):,}** images left to a person, the least certain first")
+        st.markdown(f"**{len(left):,}** images referred to a person, least certain first")
         pictures(scored, left.sort_values("confidence", kind="stable"), "person", of=f"person-{target}", size="S")
 
 
@@ -216,9 +218,9 @@ def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
 
 _CLOSER: dict[str, Callable[[Scored, Evidence, Copies | None], None]] = {
     "Calibration": _calibration,
-    "Sure and wrong": _sure,
-    "Left to a person": _person,
-    "Prediction sets": _sets,
+    "Confident errors": _sure,
+    "Selective prediction": _person,
+    "Conformal sets": _sets,
     "Class by class": _classes,
     "ROC and precision": _curves,
     "Near-copies": near_copies,

@@ -23,17 +23,17 @@ def _state(data: Dataset, busy: bool) -> None:
     if busy and now.state != "working":
         st.rerun()
     if busy:
-        work_bar(now, "Looking at the images", "stop-analysis", lambda: analysis.stop(data.name))
+        work_bar(now, "Analysing images", "stop-analysis", lambda: analysis.stop(data.name))
         return
     text, action = st.columns([6, 1], vertical_alignment="center")
     n = data.catalog.unmeasured()
     if now.state == "failed":
         text.error(
-            f"The images could not be measured. {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:"
+            f"The images could not be analysed. {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:"
         )
     else:
         text.caption(
-            f"Of {n:,} images brightness, contrast, sharpness and colourfulness are not known yet: no range or order finds them."
+            f"Of {n:,} images brightness, contrast, sharpness and colourfulness have not been computed yet, so filters and sorting skip them."
         )
     if action.button("Compute", icon=":material/play_arrow:", key="start-analysis"):
         attempt(analysis.start, data.name)

@@ -1,4 +1,4 @@
-"""What is there? Classes by split, and image sizes."""
+"""Counts and sizes Classes by split, and image sizes."""
 
 import pandas as pd
 import streamlit as st

@@ -86,7 +86,7 @@ def _picture(data: Dataset, row: Row) -> None:
         return
     if not row.file(data.root).is_file():
         st.warning(
-            "The file is gone since the scan. Add the dataset again to bring the catalog up to date.", icon=":material/report:"
+            "The file is missing since the last scan. Add the dataset again to update the catalog.", icon=":material/report:"
         )
     spoken = html.escape(formatting.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
     source = html.escape(image_url(data.name, row.id, row.hash), quote=True)

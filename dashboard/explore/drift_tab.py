@@ -1,4 +1,4 @@
-"""Do train and test differ? Each property of one split against another, by a test and by the size of the difference."""
+"""Train vs test Each property of one split against another, by a test and by the size of the difference."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ _COLUMNS = {
 _METHOD = (
     "Effect: Cliff's delta, how much more often an image of one split has the higher value than the lower one when pairs are drawn "
     "(below 0.147 negligible, below 0.33 small, below 0.474 medium). Test: two-sample Kolmogorov-Smirnov, corrected by Holm over all "
-    "rows. With many images a test finds differences that matter to nobody; the effect tells whether one does."
+    "rows. With many images even tiny differences become significant; the effect size tells whether one does."
 )
 
 
@@ -38,7 +38,7 @@ def do_splits_differ(asked: Asked) -> None:
     a, b = pair
     inside = url_state.choose(
         st.segmented_control, "Compare", ["whole", "classes"], "differ_in", label_visibility="collapsed",
-        format_func={"whole": "all images", "classes": "inside each class"}.__getitem__,
+        format_func={"whole": "all images", "classes": "within each class"}.__getitem__,
     ) == "classes"  # fmt: skip
     wanted = replace(asked.within, splits=())
     found = cache.drift(asked.data, a, b, inside, wanted)
@@ -53,9 +53,7 @@ def do_splits_differ(asked: Asked) -> None:
         )
     else:
         chart(drift_dots(found, a, b), "drift", _pick_property)
-        st.caption(
-            "The redder the ground, the larger the difference: small, medium, large. A click on a dot shows its two shapes."
-        )
+        st.caption("Darker red means a larger difference: small, medium, large. Click a dot to compare the distributions.")
         _shapes(asked, wanted, found, a, b)
     _numbers(found, a, b)
 

@@ -16,14 +16,14 @@ def nothing_matches(asked: Asked) -> None:
     left = sorted(((data.catalog.count(within(data, chip.without)), chip) for chip in chips), key=lambda pair: -pair[0])
     helpful = [(n, chip) for n, chip in left if n][:_OFFERED]
     with st.container(border=True, key="nothing-matches"):
-        said = "No image meets all of these conditions." if len(chips) > 1 else "No image meets this condition."
+        said = "No images match all filters." if len(chips) > 1 else "No images match this filter."
         if not chips:
             said = "There are no images here."
-        st.markdown(said if helpful or not chips else f"{said} Dropping one of them is not enough.")
+        st.markdown(said if helpful or not chips else f"{said} Removing one of them is not enough.")
         for place, (n, chip) in enumerate(helpful):
             st.button(
-                f"Drop “{formatting.literal(chip.label)}”: {images(n)}", key=f"drop-{place}", on_click=filter_state.put,
+                f"Remove “{formatting.literal(chip.label)}”: {images(n)}", key=f"drop-{place}", on_click=filter_state.put,
                 args=(chip.without,), icon=":material/filter_alt_off:",
             )  # fmt: skip
         if chips and not helpful:
-            st.button("Clear all conditions", on_click=filter_state.clear, key="drop-all")
+            st.button("Clear all filters", on_click=filter_state.clear, key="drop-all")

@@ -15,7 +15,7 @@ LINES = {"file": "File name", "split": "Split"} | {name: of.label.capitalize() f
 _MOST = 0.5  # of the images differ from one: it has a place among them
 _LOWER_HIGHER = {
     "width": ("narrower", "wider"), "height": ("lower", "higher"), "longest": ("smaller", "larger"), "aspect": ("taller", "wider"),
-    "bytes": ("smaller", "larger"), "brightness": ("darker", "brighter"), "contrast": ("flatter", "more contrasty"),
+    "bytes": ("smaller", "larger"), "brightness": ("darker", "brighter"), "contrast": ("lower contrast", "higher contrast"),
     "sharpness": ("softer", "sharper"), "colourfulness": ("greyer", "more colourful"),
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from engine.runs.run import Run
 PILLS_UP_TO = 24  # classes that are all in sight; more are a list
 LISTED_UP_TO = 300  # more are searched: a browser freezes over a list of 100,000
 _FOUND = 20
-_STATES = {"ok": "readable", "quarantined": "put aside", "missing": "gone since the scan", "excluded": "excluded by hand"}
+_STATES = {"ok": "readable", "quarantined": "unusable", "missing": "missing since the scan", "excluded": "excluded by hand"}
 _EDITS = {"relabelled": "relabelled", "kept": "kept", "unsure": "not sure"}
 _TEXT = 230  # pixels
 
@@ -57,7 +57,7 @@ def _class_panel(classes: Sequence[str], wanted: Filter) -> None:
         return
     _names("Class", found[:_FOUND], wanted.classes, "classes")
     if len(found) > _FOUND:
-        st.caption(f"The first {_FOUND} of {len(found):,}: type on for others.")
+        st.caption(f"The first {_FOUND} of {len(found):,}: keep typing to narrow the list.")
 
 
 def _names(label: str, options: Sequence[str], chosen: Sequence[str], field: str) -> None:
@@ -105,12 +105,12 @@ def _answers(wanted: Filter, run: Run | None) -> None:
         filter_state.change(run=run.id if names or said else "", predicted=names, verdict=said)
 
     show("filter-verdict", wanted.verdict or None)
-    verdict.pills("Right or wrong", list(VERDICTS), key="filter-verdict", on_change=change, label_visibility="collapsed")
+    verdict.pills("Prediction", list(VERDICTS), key="filter-verdict", on_change=change, label_visibility="collapsed")
     # A run of very many classes: the chosen ones, and what can be seen of the rest.
     options = list(dict.fromkeys([*wanted.predicted, *run.classes[:LISTED_UP_TO]]))
     show("filter-predicted", list(wanted.predicted), options)
     predicted.multiselect(
-        "Predicted class", options, key="filter-predicted", format_func=formatting.plain, placeholder="Predicted as any class",
+        "Predicted class", options, key="filter-predicted", format_func=formatting.plain, placeholder="Any predicted class",
         label_visibility="collapsed", on_change=change,
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from engine.data.view import View
 PAGE = 60
 KEY = "explore"
 _MIXED = "mixed"
-_ORDERS = {_MIXED: "Mixed order", "path": "Path, A to Z", "path-": "Path, Z to A"} | {
+_ORDERS = {_MIXED: "Shuffled", "path": "Path, A to Z", "path-": "Path, Z to A"} | {
     f"{name}{sign}": f"{of.label.capitalize()}, {first} first"
     for name, of in PROPERTIES.items()
     for sign, first in (("", "low"), ("-", "high"))

@@ -1,4 +1,4 @@
-"""What is alike? The map of the dataset."""
+"""Similarity map The map of the dataset."""
 
 from dashboard.components.map import embedding_map
 from dashboard.explore.detail import open_detail

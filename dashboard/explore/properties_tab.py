@@ -1,4 +1,4 @@
-"""How does it look? A property's distribution in each class, and the mean image of each class."""
+"""Properties A property's distribution in each class, and the mean image of each class."""
 
 import time
 
@@ -30,11 +30,9 @@ def how_does_it_look(asked: Asked) -> None:
     of = PROPERTIES[name]
     view = asked.data.catalog.view(asked.within)
     points = view.quantiles(name, most=LARGEST + SMALLEST)
-    st.caption(
-        f"{of.help}. A line in a shape, and a bold number, is the median." if len(points) <= RIDGES_UP_TO else f"{of.help}."
-    )
+    st.caption(f"{of.help}. The line and the bold number mark the median." if len(points) <= RIDGES_UP_TO else f"{of.help}.")
     if not len(points):
-        st.info(f"Of no image that matches and has a class the {of.label} is known.", icon=":material/straighten:")
+        st.info(f"No matching labelled image has a known {of.label}.", icon=":material/straighten:")
     elif len(points) <= RIDGES_UP_TO:
         chart(ridges(view.histogram(name, _BINS, by="class"), points, asked.colours, of), "spread", _pick_class)
     else:
@@ -61,16 +59,16 @@ def mean_images(asked: Asked) -> None:
     if not len(counts) or not asked.data.has_pictures:
         return
     most = st.session_state.get(_MEANS, _FIRST)
-    st.markdown("**Mean images**")
+    st.markdown("**Average images**")
     st.caption(
-        f"The average of up to {SAMPLE} training images of a class, position by position: what stays sharp is where it is in most of them."
+        f"The average of up to {SAMPLE} training images of a class, pixel by pixel. Parts that stay sharp are in the same place in most images."
     )
     shown = counts.head(most)
     numbers = asked.data.catalog.columns().codes
     tiles = [_mean_tile(asked, name, numbers[name], n) for name, n in zip(shown["class"], shown["n"], strict=True)]
     _say_how_far(asked.data, list(shown["class"]))
     gallery(
-        tiles, key="means", size="M", label="Mean image of each class", on_open=lambda number: _pick_number(asked.data, number)
+        tiles, key="means", size="M", label="Average image of each class", on_open=lambda number: _pick_number(asked.data, number)
     )
     if len(counts) > most:
         st.button(

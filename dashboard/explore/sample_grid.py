@@ -20,7 +20,7 @@ _RETURN = "sixteen-return"
 def sixteen_button(asked: Asked) -> None:
     """A button that shows them; the image that was opened from them; them again, once that is closed."""
     opened, closed = st.session_state.pop(_OPENED, None), st.session_state.pop(_RETURN, False)
-    if st.button("16 at random", icon=":material/casino:", type="tertiary", key="sixteen"):
+    if st.button("Random 16", icon=":material/casino:", type="tertiary", key="sixteen"):
         st.session_state[_SEED] = random.randrange(10_000)
         _dialog(asked)
     elif opened is not None:
@@ -29,9 +29,9 @@ def sixteen_button(asked: Asked) -> None:
         _dialog(asked)
 
 
-@st.dialog("16 at random", width="small")
+@st.dialog("Random 16", width="small")
 def _dialog(asked: Asked) -> None:
-    if st.button("Draw again", icon=":material/casino:", key="sixteen-again"):
+    if st.button("New samples", icon=":material/casino:", key="sixteen-again"):
         st.session_state[_SEED] = random.randrange(10_000)
     # In the order in which the arrow keys lead through them.
     ids = asked.data.catalog.view(_drawn(asked)).page(1, _COUNT).tolist()

@@ -11,8 +11,8 @@ from dashboard.explore.query import Asked
 Panel = Callable[[Asked], None]
 
 QUESTIONS: dict[str, tuple[str, Panel]] = {
-    "there": ("What is there?", what_is_there),
-    "look": ("How does it look?", how_does_it_look),
-    "differ": ("Do train and test differ?", do_splits_differ),
-    "alike": ("What is alike?", what_is_alike),
+    "there": ("Counts and sizes", what_is_there),
+    "look": ("Properties", how_does_it_look),
+    "differ": ("Train vs test", do_splits_differ),
+    "alike": ("Similarity map", what_is_alike),
 }

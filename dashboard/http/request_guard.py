@@ -108,7 +108,7 @@ def _foreign(scope: Scope) -> Refusal | None:
     headers = Headers(scope=scope)
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
     refusal = Refusal(
-        403, "A page of another site cannot use this server.", "Open it in a tab of its own, or ask from a program."
+        403, "Requests from pages of other sites are refused.", "Open it in a tab of its own, or ask from a program."
     )
     if origin is not None:
         return None if _is_own(origin, headers["host"]) else refusal

@@ -53,7 +53,7 @@ def verdict_of(said: Said, view: View) -> tuple[np.ndarray, Verdict]:
 def badge(verdict: Verdict) -> str:
     """The verdict in a word."""
     colour, icon = _LOOK[verdict.kind]
-    name = {SURE: "sure", UNSURE: "unsure", UNKNOWN: "none of these scenes?"}[verdict.kind]
+    name = {SURE: "sure", UNSURE: "unsure", UNKNOWN: "out-of-distribution?"}[verdict.kind]
     return f":{colour}-badge[{icon} {name}]"
 
 
@@ -78,7 +78,7 @@ def sentence(verdict: Verdict, judge: Judge) -> str:
             if judge.promises
             else ""
         )
-        return f"It is {either}{promise}."
+        return f"Prediction: {either}{promise}."
     return ""
 
 
@@ -88,7 +88,7 @@ def picture_pane(of: Batch, picture: Picture, view: View, best: str, key: str) -
     over = heatmap_url(view.run, of, picture.number, target, view.method) if view.opacity else ""
     compare(
         network_input_url(of, picture.number), over, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
-        label=f"Where {view.run.id} looked for {target}",
+        label=f"Evidence of {view.run.id} for {target}",
     )  # fmt: skip
     if over and len(view.runs) > 1:
         st.caption(f"The map is that of {formatting.literal(view.run.id)}, the run in the header.")

@@ -90,7 +90,7 @@ def _card(of: Batch, said: Said, view: View) -> None:
         if st.button(
             "More",
             key=f"more-{key}",
-            help="The nearest training images, and the right class where this is wrong.",
+            help="Nearest training images, and the right class if this is wrong.",
             type="tertiary",
         ):
             open_detail(of, said, view)

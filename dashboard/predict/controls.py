@@ -38,9 +38,9 @@ def controls(run: Run, others: Sequence[Run], in_grid: bool) -> View:
     labels = {other.id: formatting.run_label(other) for other in others}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="predict-controls"):
         beside = url_state.choose(
-            st.selectbox, "Beside it", [_NONE, *labels], "with", _NONE, width=260,
+            st.selectbox, "Compare with", [_NONE, *labels], "with", _NONE, width=260,
             format_func=lambda name: labels.get(name, "no other run"), disabled=not labels,
-            help="Another run on the same classes answers too, and the mean of both.",
+            help="Predictions of another run on the same classes, and the mean of both.",
         )  # fmt: skip
         runs = (run, *(other for other in others if other.id == beside))
         if in_grid:
@@ -60,12 +60,12 @@ def _choose_map(runs: tuple[Run, ...]) -> View:
         st.selectbox, "Classes", _TOPS, "top", width=90, format_func=lambda n: n if n == "all" else f"top {n}"
     )  # fmt: skip
     target = url_state.choose(
-        st.selectbox, "Where it looked, for" if len(runs) == 1 else f"Where {run.id} looked, for", [_OWN, *run.classes], "cam_class",
-        width=200, format_func=lambda name: name or "its own answer",
+        st.selectbox, "Heatmap for" if len(runs) == 1 else f"Where {run.id} looked, for", [_OWN, *run.classes], "cam_class",
+        width=200, format_func=lambda name: name or "the predicted class",
     )  # fmt: skip
     method = url_state.choose(
         st.selectbox, "By", list(METHODS), "cam_method", width=150, format_func=lambda name: METHODS[name].label,
         help=METHODS[url_state.recall("cam_method") or DEFAULT].scale if (url_state.recall("cam_method") or DEFAULT) in METHODS else None,
     )  # fmt: skip
-    opacity = st.slider("Map's opacity", 0, 100, _OPACITY, 5, format="%d%%", key="opacity", width=220)
+    opacity = st.slider("Heatmap opacity", 0, 100, _OPACITY, 5, format="%d%%", key="opacity", width=220)
     return View(runs, len(run.classes) if top == "all" else min(int(top), len(run.classes)), opacity / 100, target, method)

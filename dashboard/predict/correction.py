@@ -42,7 +42,7 @@ def right_class(said: Said, run: Run, key: str) -> None:
     except UserError:
         return
     known = _known(data, said)
-    st.markdown("Wrong? Say what it is")
+    st.markdown("Wrong? Correct it")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(data.classes)
         start = known or said.picture.class_name
@@ -66,7 +66,7 @@ def right_class(said: Said, run: Run, key: str) -> None:
     elif known:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(
-                f":material/check: Kept as {formatting.literal(known)}. The list of all corrections is at the end of the page.",
+                f":material/check: Corrected to {formatting.literal(known)}. The list of all corrections is at the end of the page.",
                 width="content",
             )
             st.button(

@@ -28,23 +28,23 @@ def corrections(data: Dataset) -> None:
         tiles = [
             Tile(
                 id=place, src=correction_url(data.name, one.content), caption=one.class_name, notes=[formatting.ago(one.when)],
-                colour=colours.get(one.class_name), alt=f"Kept as {one.class_name}",
+                colour=colours.get(one.class_name), alt=f"Corrected to {one.class_name}",
             )
             for place, one in enumerate(told[:_SHOWN])
         ]  # fmt: skip
-        gallery(tiles, key=_KEY, size="S", select="many", of=f"{data.name}-{len(told)}", label="Corrected pictures")
+        gallery(tiles, key=_KEY, size="S", select="many", of=f"{data.name}-{len(told)}", label="Corrected images")
         chosen = selection(_KEY)
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button(
-                "Take back", icon=":material/undo:", disabled=not chosen, help="The selected ones, out of the collection."
+                "Take back", icon=":material/undo:", disabled=not chosen, help="Removes the selected images from the corrections."
             ):
                 _take_back(data, [told[place] for place in chosen if place < len(told)])
             if st.button("Make a dataset to train on", icon=":material/library_add:"):
                 _join(data)
         more = f" The newest {_SHOWN} are shown." if len(told) > _SHOWN else ""
         st.caption(
-            f"They lie in `{collection.folder(data)}`, a folder a class.{more} The dataset {formatting.literal(data.name)}{collection.JOINED} has "
-            "them among its training images, and the very validation and test images of this one: scores can be compared."
+            f"They are stored in `{collection.folder(data)}`, one folder per class.{more} The dataset {formatting.literal(data.name)}{collection.JOINED} has "
+            "them among its training images and the same validation and test images as this one, so that scores are comparable."
         )
 
 

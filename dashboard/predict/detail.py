@@ -55,7 +55,7 @@ def detail(of: Batch, said: Said, view: View) -> None:
     with right:
         strange = verdict.kind == UNKNOWN
         st.subheader(
-            "None of these scenes?"
+            "Out-of-distribution?"
             if strange
             else f"{formatting.literal(verdict.classes[0])} {probability(float(probabilities.max()))}",
             anchor=False,
@@ -74,7 +74,7 @@ def _novelty(said: Said, view: View) -> None:
         return
     share = judge.unknown.stranger_than(far)
     than = "any" if share >= 1 else percent(share, 0)
-    st.caption(f"Stranger to the network than {than} of its validation images.")
+    st.caption(f"More unusual than {than} of the validation images.")
 
 
 def _nearest(of: Batch, said: Said, view: View) -> None:
@@ -87,7 +87,7 @@ def _nearest(of: Batch, said: Said, view: View) -> None:
     except (UserError, ImageError) as error:
         st.caption(formatting.literal(str(error)))
         return
-    st.markdown("The training images nearest to it, as the network sees them")
+    st.markdown("Nearest training images, by the network's embedding")
     rows, colours = data.catalog.rows(ids.tolist()), class_colours(view.run.classes)
     tiles = [
         Tile(

@@ -39,8 +39,8 @@ def preparing(run: Run) -> None:
             return
         count = f", {now.done:,} of {now.total:,}" if now.total > 1 else ""
         st.caption(
-            f":material/hourglass_top: What lies outside of {formatting.literal(run.id)}'s scenes is being measured, once ({now.phase}{count}). "
-            "The answers are here already."
+            f":material/hourglass_top: The out-of-distribution detector for {formatting.literal(run.id)}'s training images is being fitted, once per run ({now.phase}{count}). "
+            "Predictions are already available."
         )
 
     state()

@@ -36,12 +36,12 @@ _ROWS = 2000  # rows that the table shows at once
 _VERDICTS = {
     SURE: "sure",
     UNSURE: "unsure",
-    UNKNOWN: "none of these scenes?",
+    UNKNOWN: "out-of-distribution?",
     "wrong": "wrong",
     "differ": "the runs differ",
 }
 _ORDERS = {
-    "number": "As they came", "confidence": "Least sure first", "confidence-": "Surest first", "novelty-": "Strangest first",
+    "number": "Upload order", "confidence": "Least confident first", "confidence-": "Most confident first", "novelty-": "Most unusual first",
     "name": "Name, A to Z",
 }  # fmt: skip
 
@@ -118,7 +118,7 @@ def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
         st.caption(formatting.literal(missing))
     if told := fair.said(" and ".join(run.id for run in view.runs)):
         st.caption(f":material/balance: {formatting.literal(told)}")
-    with st.expander("Which it confuses, and the scores by class"):
+    with st.expander("Most confused classes and per-class metrics"):
         pairs, bars = st.columns([2, 3], gap="large")
         for row in metrics.confused_pairs(np.array(scores["confusion"]), view.run.classes).head(_PAIRS).itertuples():
             a, b = formatting.literal(row.a), formatting.literal(row.b)
@@ -137,7 +137,7 @@ def _pictures(of: Batch, found: pd.DataFrame, view: View, busy: bool) -> None:
             "Classes", view.run.classes, key="batch-classes", placeholder="All answers", label_visibility="collapsed", width=240
         )
         kinds = st.multiselect(
-            "Kinds", _kinds(found), format_func=_VERDICTS.__getitem__, key="batch-kinds", placeholder="Sure or not",
+            "Kinds", _kinds(found), format_func=_VERDICTS.__getitem__, key="batch-kinds", placeholder="Verdict",
             label_visibility="collapsed", width=240,
         )  # fmt: skip
         order = url_state.choose(
@@ -248,7 +248,7 @@ def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
             "picture": st.column_config.ImageColumn("Picture", width="small"), "name": "File", "true": "Folder",
             "predicted": "Answer", "verdict": "Verdict", "may_be": "May be",
             "confidence": st.column_config.ProgressColumn("Sure", format="%d%%", min_value=0, max_value=100),
-            "novelty": st.column_config.NumberColumn("Strangeness", format="%.2f", help="Above 1: stranger than 95% of the validation images."),
+            "novelty": st.column_config.NumberColumn("Strangeness", format="%.2f", help="Above 1: more unusual than 95% of the validation images."),
         },
     )  # fmt: skip
     if len(found) > _ROWS:

@@ -54,7 +54,7 @@ def ways_in(has_some: bool) -> None:
     if not has_some:
         _draw()
         return
-    panel = expander("Other pictures", "other-pictures", icon=":material/add_photo_alternate:")
+    panel = expander("New images", "other-pictures", icon=":material/add_photo_alternate:")
     if panel.open:
         with panel:
             _draw()
@@ -97,7 +97,7 @@ def _on_this_machine() -> None:
             return
     try:
         if not path.strip():
-            raise UserError("No folder was named.", "Write its whole path, such as /home/me/photos.")
+            raise UserError("No folder was given.", "Give the full path, such as /home/me/photos.")
         _show(store.keep_folder(Path(path.strip())))
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
@@ -128,7 +128,9 @@ def _keep(title: str, uploads: Iterable[tuple[str, BinaryIO]]) -> None:
     except UserError as error:
         st.session_state[_SAID] = str(error)
     except OSError as error:
-        st.session_state[_SAID] = f"The pictures cannot be kept: {error.strerror}. Free some space, or mend the rights."
+        st.session_state[_SAID] = (
+            f"The images could not be saved: {error.strerror}. Free some space or fix the folder's permissions."
+        )
     # Streamlit would keep the files in its memory for as long as the tab is open.
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
 
@@ -153,7 +155,7 @@ def examples(data: Dataset) -> None:
     if seed is not None:
         url_state.forget("examples")
         _look_at(data, _sample(data, _SIX, seed))
-    st.markdown("Or try pictures of the dataset that no run has learnt from:")
+    st.markdown("Or try images that no run was trained on:")
     tiles = [
         Tile(
             id=row.id, src=thumbnail_url(data.name, row.id, row.hash), caption=row.path.rpartition("/")[2], alt=f"Try {row.path}"

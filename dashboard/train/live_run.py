@@ -86,7 +86,7 @@ def _curves(run: Run, status: Status, story: History) -> None:
         live_chart(
             training_curves.candidates(story.candidates), f"candidates-{run.id}", "Validation loss by regularisation strength"
         )
-        st.caption("The linear head at each strength of regularisation; the one with the lowest validation loss is chosen.")
+        st.caption("The linear head at each regularisation strength; the one with the lowest validation loss is chosen.")
         return
     # A run that was paused or that failed has its plan still; only what is finished is over.
     planned = run.config.epochs if status.state != "finished" else None
@@ -127,7 +127,7 @@ def _figures(story: History) -> str:
     if memory is not None:
         said.append(f"memory **{memory / 1e9:.1f}** of {psutil.virtual_memory().total / 1e9:.0f} GB")
     if waiting is not None:
-        said.append(f"**{waiting:.0%}** of the time waiting for images, the rest computing")
+        said.append(f"**{waiting:.0%}** of the time waiting for data")
     return ", ".join(said)
 
 

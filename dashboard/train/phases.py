@@ -21,10 +21,10 @@ def progress_bars(status: Status, states: pd.DataFrame) -> None:
         if place < now:
             column.progress(1.0, text=f"{PHASES[phase]}: done in {formatting.duration(spent.get(phase))}")
         elif place > now:
-            column.progress(0.0, text=f"{PHASES[phase]}: to come")
+            column.progress(0.0, text=f"{PHASES[phase]}: waiting")
         else:
             share = min(max(status.progress, 0.0), 1.0)
-            left = f"{formatting.duration(status.eta)} left" if status.eta else "working out the time left"
+            left = f"{formatting.duration(status.eta)} left" if status.eta else "estimating time left"
             column.progress(share, text=f"{PHASES[phase]}: {formatting.literal(status.detail)}, {left}")
 
 

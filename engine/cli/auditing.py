@@ -17,7 +17,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     auditing.add_argument("--dataset", required=True, metavar="NAME", help="name of a registered dataset")
     auditing.add_argument("--kept", action="store_true", help="print the last audit instead of making one")
     auditing.set_defaults(command=_audit)
-    choosing = commands.add_parser("choose", help="the images without a label whose labels would teach the most")
+    choosing = commands.add_parser("choose", help="the unlabelled images whose labels would help training most (active learning)")
     choosing.add_argument("--dataset", required=True, metavar="NAME", help="name of a registered dataset")
     choosing.add_argument("--count", type=int, default=60, help="how many (default 60)")
     choosing.set_defaults(command=_choose)
@@ -60,7 +60,7 @@ def _choose(args: argparse.Namespace) -> None:
     if args.json:
         print_json({"dataset": data.name, "count": len(chosen), "images": chosen.to_dict("records")})
         return
-    print(f"{data.name}: the {len(chosen)} images most worth a label, the first the most.\n")
+    print(f"{data.name}: the {len(chosen)} images most worth labelling, best first.\n")
     rows = [[probability(at.probability), at.predicted, at.path] for at in chosen.itertuples()]
     print_table(["likely", "class", "image"], rows)
 

@@ -33,11 +33,11 @@ def register(commands: argparse._SubParsersAction) -> None:
     show = kept.add_parser("show", help="the steps of a pipeline")
     show.add_argument("pipeline", metavar="P")
     show.set_defaults(command=_show)
-    save = kept.add_parser("save", help="keep a pipeline under a name")
+    save = kept.add_parser("save", help="save a pipeline under a name")
     save.add_argument("name")
     _pipeline_flag(save)
     save.set_defaults(command=_save)
-    delete = kept.add_parser("delete", help="forget a saved pipeline; runs keep theirs")
+    delete = kept.add_parser("delete", help="delete a saved pipeline; runs keep their copy")
     delete.add_argument("name")
     delete.set_defaults(command=_delete)
     for parser in (augment, withstand, listing, show, save, delete):
@@ -137,7 +137,7 @@ def _show(args: argparse.Namespace) -> None:
         [s.kind.label, f"{s.probability:.0%}", ", ".join(f"{s.kind.strengths[n].label} {v:g}" for n, v in s.values.items())]
         for s in described.steps
     ]
-    print_table(["transform", "how often", "how strongly"], rows)
+    print_table(["transform", "probability", "how strongly"], rows)
 
 
 def _save(args: argparse.Namespace) -> None:

@@ -57,7 +57,7 @@ BENCHES: Mapping[str, Bench] = {
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    bench = commands.add_parser("bench", help="measure the speed next to a plain reference, in alternating rounds")
+    bench = commands.add_parser("bench", help="measure the speed against a plain reference, in alternating rounds")
     actions = bench.add_subparsers(required=True, metavar="WHAT")
     for name, (text, declare, measure) in BENCHES.items():
         action = actions.add_parser(name, help=text)

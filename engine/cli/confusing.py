@@ -88,7 +88,7 @@ def _pairs(args: argparse.Namespace) -> None:
     ]
     print_table(shown, figures)
     if document["along"] is None:
-        print(f"Draw the map for the embeddings: python -m engine map {run.config.dataset}")
+        print(f"Compute the map for the embeddings: python -m engine map {run.config.dataset}")
 
 
 def _two(run: Run, names: list[str]) -> tuple[int, int]:

@@ -23,10 +23,10 @@ def register(commands: argparse._SubParsersAction) -> None:
     show = actions.add_parser("show", help="counts, sizes and the files that are not used, with the reason")
     show.add_argument("name")
     show.set_defaults(command=_show)
-    analyse = actions.add_parser("analyse", help="compute what is missing: properties, mean images, embeddings")
+    analyse = actions.add_parser("analyse", help="compute missing properties, mean images and embeddings")
     analyse.add_argument("name")
     analyse.set_defaults(command=_analyse)
-    remove = actions.add_parser("remove", help="forget a dataset; a folder of yours is left alone")
+    remove = actions.add_parser("remove", help="remove a dataset; your own folder is not touched")
     remove.add_argument("name")
     remove.set_defaults(command=_remove)
     made_up = actions.add_parser("synthesize-catalog", help="a catalog without images, of any size, for measuring")
@@ -89,7 +89,7 @@ def _analyse(args: argparse.Namespace) -> None:
     if args.json:
         print_json({"name": dataset.name, "measured": measured, "images": dataset.catalog.count()})
         return
-    print(f"{dataset.name}: {measured:,} of {dataset.catalog.count():,} images had to be measured; embeddings and map are there.")
+    print(f"{dataset.name}: {measured:,} of {dataset.catalog.count():,} images were measured; embeddings and map are ready.")
 
 
 def _remove(args: argparse.Namespace) -> None:

@@ -16,10 +16,10 @@ from engine.runs.run import Run, load_run
 
 def register(commands: argparse._SubParsersAction) -> None:
     believe = commands.add_parser(
-        "trust", help="calibration, what to leave to a person, prediction sets, near-copies: whether to believe a score"
+        "trust", help="calibration, selective prediction, conformal sets, near-duplicates: whether to trust a score"
     )
     believe.add_argument("id")
-    believe.add_argument("--accuracy", type=float, metavar="SHARE", help="what its answers should reach, such as 0.98")
+    believe.add_argument("--accuracy", type=float, metavar="SHARE", help="the accuracy to reach, such as 0.98")
     believe.add_argument(
         "--coverage", type=float, default=trust.COVERAGE, metavar="SHARE", help="how often sets hold the truth (0.95)"
     )
@@ -27,7 +27,7 @@ def register(commands: argparse._SubParsersAction) -> None:
         "--sets", choices=conformal.METHODS, default=conformal.LAC, help="thresholds for all classes, or by class"
     )
     believe.set_defaults(command=_trust)
-    weak = commands.add_parser("slices", help="where a run errs more than the classes of the images explain")
+    weak = commands.add_parser("slices", help="slices: where a run makes more errors than the class mix explains")
     weak.add_argument("id")
     weak.add_argument("--by", metavar="COLUMN", help="score each part of one column: a property, class, or folder")
     weak.add_argument("--filter", metavar="TEXT", help="score one slice: a filter as Explore's address has it")

@@ -17,7 +17,7 @@ _SPLITS = ("test", "validation")
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    explain = commands.add_parser("explain", help="write where a run looks in images, for two classes on one scale")
+    explain = commands.add_parser("explain", help="write Grad-CAM maps of images for two classes on one scale")
     explain.add_argument("id")
     explain.add_argument("images", nargs="+", metavar="IMAGE", help="image files, or folders of them")
     explain.add_argument("--method", default=DEFAULT, help=f"{', '.join(METHODS)} (default {DEFAULT})")
@@ -133,7 +133,7 @@ def _hidden(hidden: dict) -> str:
     left, top, side = hidden["box"]
     return (
         f"Covered at {left}, {top} by {side} pixels it becomes {hidden['becomes']} {hidden['probability']:.1%} "
-        f"({hidden['tried']:,} covers tried)."
+        f"({hidden['tried']:,} patches tried)."
     )
 
 
@@ -171,7 +171,9 @@ def _robustness(args: argparse.Namespace) -> None:
         raise UserError(work.message, work.hint)
     answers = store.read(run, args.split)
     if answers is None:
-        raise UserError("The measurement was stopped before its first images were done.", "Start it again: it goes on.")
+        raise UserError(
+            "The measurement was stopped before its first images were done.", "Start it again: it continues where it stopped."
+        )
     document = {"run": run.id, "state": work.state, **summary.document(answers)}
     print_json(document) if args.json else _print_robustness(document, summary.sentence(answers))
 

@@ -10,12 +10,12 @@ from engine.runs.run import load_run, summary
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    out = commands.add_parser("export", help="hand a run's model over as a file, checked against the model")
+    out = commands.add_parser("export", help="export a run's model as a file, checked against the model")
     out.add_argument("id")
     out.add_argument("--format", choices=list(FORMATS), default="bundle", help="default: bundle")
     out.add_argument("--out", type=Path, metavar="FILE", help="default: the run's id with the format's ending")
     out.set_defaults(command=_export)
-    back = commands.add_parser("import", help="make a run of a bundle, or of a state-dict file and its architecture")
+    back = commands.add_parser("import", help="import a bundle, or a state-dict file and its architecture, as a run")
     back.add_argument("file", type=Path)
     back.add_argument("--model", default="", help="architecture of a state-dict file, such as resnet50")
     back.add_argument("--classes", default="", help="its classes in the order of its outputs: a,b,c")

@@ -20,7 +20,7 @@ from engine.inference.verdict import UNKNOWN, UNSURE, USUAL, Judge, judge
 from engine.runs.run import Run, load_run
 
 _COLUMNS = ("told from the test images", "n", "test n", "AUROC (95%)", "flagged", "test images flagged")
-_SAID = {UNKNOWN: "none of these scenes?", UNSURE: "unsure"}
+_SAID = {UNKNOWN: "out-of-distribution?", UNSURE: "unsure"}
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -35,7 +35,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     predict.add_argument("--cam", metavar="FOLDER", help="write a Grad-CAM overlay of each image into this folder")
     json_flag(predict)
     predict.set_defaults(command=_predict)
-    unknown = commands.add_parser("novelty", help="learn what lies outside of a run's scenes, for the verdicts of predict")
+    unknown = commands.add_parser("novelty", help="fit the out-of-distribution detector of a run, for the verdicts of predict")
     unknown.add_argument("id")
     unknown.add_argument(
         "--unlike", metavar="FOLDER", help="measure how well pictures of other things are told from the test images"
@@ -63,7 +63,7 @@ def _asked(name: str, with_cam: bool) -> _Asked:
 
     if session.is_model_file(name):
         if with_cam:
-            raise UserError("Grad-CAM needs gradients, which a file that was handed over has not.", "Name the run instead.")
+            raise UserError("Grad-CAM needs gradients, which an exported file does not provide.", "Name the run instead.")
         loaded = session.load_from_elsewhere(Path(name))
         return _Asked(name, tuple(loaded.meta.classes), loaded, Judge(tuple(loaded.meta.classes), USUAL, 0))
     run = load_run(name)

@@ -61,7 +61,7 @@ def _print_scores(document: dict) -> None:
         print(one_line(f"Left out: {path} ({reason})"))
     if document.get("unknown_classes"):
         unknown = ", ".join(document["unknown_classes"])
-        print(one_line(f"Folders that are no class of this run were left out: {unknown}. {document['hint']}".strip()))
+        print(one_line(f"Folders that are not a class of this run were left out: {unknown}. {document['hint']}".strip()))
     if "unused" in document:
         print_unused(UnusedReport.from_document(document["unused"]))
 

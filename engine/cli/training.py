@@ -26,12 +26,12 @@ def register(commands: argparse._SubParsersAction) -> None:
         epilog=fields_help(),
     )
     configuration_arguments(train, preset="fast")
-    train.add_argument("--detach", action="store_true", help="return at once; the run goes on in the background")
+    train.add_argument("--detach", action="store_true", help="return at once; the run continues in the background")
     train.add_argument(
-        "--prepare", action="store_true", help="write the run directory, print its path, start nothing: for torchrun"
+        "--prepare", action="store_true", help="write the run directory and print its path without starting it, for torchrun"
     )
     train.add_argument(
-        "--dry-run", action="store_true", help="measure a few steps, say how long the run would take, start nothing"
+        "--dry-run", action="store_true", help="measure a few steps and estimate how long the run would take; nothing is started"
     )
     train.add_argument("--like", metavar="ID", help="start from the options of this run instead of a preset's")
     train.set_defaults(command=_train)
@@ -48,7 +48,7 @@ def _train(args: argparse.Namespace) -> int:
     run = launcher.start(config)
     if args.detach:
         return say(args, run, f"{run.id} was started.")
-    print(f"{run.id} runs in a process of its own; Ctrl-C stops it, and it can be resumed.", file=sys.stderr)
+    print(f"{run.id} runs in a process of its own; Ctrl-C stops it; it can be resumed.", file=sys.stderr)
     interruptions = _heed_interruptions(run)
     code = _follow(args, run)
     return 128 + interruptions[0] if interruptions else code

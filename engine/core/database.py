@@ -58,7 +58,7 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
             return _connect(file, "mode=rw")
         except sqlite3.OperationalError as error:
             if not file.is_file():
-                raise UserError(f"The file {str(file)!r} is missing.", "Was its disk removed? Otherwise make it again.") from None
+                raise UserError(f"The file {str(file)!r} is missing.", "Was its disk removed? Otherwise recreate it.") from None
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
         # No writer can be at it where not even the lock table can be made.

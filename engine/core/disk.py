@@ -80,7 +80,7 @@ def _how_to_replace(file: Path) -> str:
             f"Move it away, then add the dataset's folder again with --name {file.parent.name}: the catalog is made anew, "
             "and the label edits are in labels.jsonl."
         )
-    return "Remove it: it is a cache, and is made anew."
+    return "Remove it: it is a cache and will be rebuilt."
 
 
 def _reason(code: int, file: Path) -> int:

@@ -36,10 +36,11 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
         raise UserError(f"{field.name} cannot be {value!r}.", f"Choose one of: {', '.join(choices)}.")
     if kind is not str and not ((low is None or value >= low) and (high is None or value <= high)):
         raise UserError(
-            f"{field.name} is {value}, outside its bounds.", f"It goes from {low:g} to {high:g}: {field.metadata['help']}."
+            f"{field.name} is {value}, which is out of bounds.",
+            f"It must be between {low:g} and {high:g}: {field.metadata['help']}.",
         )
     return value
 
 
 def _no_such_kind(field: dataclasses.Field, kind: type, value: Any) -> UserError:
-    return UserError(f"{field.name} is {value!r}, which is no {_KINDS[kind]}.", f"{field.name}: {field.metadata['help']}.")
+    return UserError(f"{field.name} is {value!r}, which is not a {_KINDS[kind]}.", f"{field.name}: {field.metadata['help']}.")

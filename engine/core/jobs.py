@@ -91,7 +91,12 @@ class Job:
                 return written
             # The process may have ended well, or another may have been started, between the two looks.
             if self._written() == written:
-                return replace(written, state="failed", message="The process has ended.", hint="Start it again: it goes on.")
+                return replace(
+                    written,
+                    state="failed",
+                    message="The process ended unexpectedly.",
+                    hint="Start it again: it continues where it stopped.",
+                )
 
     def run(self, body: Callable[[Report], None]) -> int:
         """Do the work in this process, unless another is at it; the exit code. SIGTERM ends it as `stop` does."""

@@ -1,4 +1,4 @@
-"""Active choice: the images without a label whose labels would teach the most."""
+"""Active choice: the unlabelled images whose labels would help training most (active learning)."""
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,8 @@ def worth_labelling(data: Dataset, n: int, report: Report = lambda phase, done, 
     table = audited(data)
     if not (table["split"] == "unlabelled").any():
         raise UserError(
-            f"{data.name} has no images without a label.", "Put them into a folder seg_pred or unlabelled beside the others."
+            f"All images of {data.name} have labels.",
+            "Put unlabelled images into a folder named seg_pred or unlabelled beside the others.",
         )
     index = dataset_index.embedded(data, report)
     table = table[np.isin(table["id"], index.ids)]

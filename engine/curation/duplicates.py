@@ -38,7 +38,7 @@ def near_sets(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness
     for of in _sets(table, near):
         if len(np.unique(exact[of.index])) > 1:
             alike = float(likeness[of.index].min())
-            yield finding("near_duplicate", alike, of, f"{len(of)} images show the same picture; {_correlation(alike)}.")
+            yield finding("near_duplicate", alike, of, f"{len(of)} images are near-duplicates; {_correlation(alike)}.")
 
 
 def leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
@@ -49,9 +49,9 @@ def leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np
         if len(places) > 1:
             alike = _alike(of, "split", exact, likeness)
             detail = (
-                f"The same picture is in {_listed(places)}."
+                f"The same image is in {_listed(places)}."
                 if alike == 1
-                else (f"Nearly the same picture is in {_listed(places)}; {_correlation(alike)}.")
+                else (f"Nearly the same image is in {_listed(places)}; {_correlation(alike)}.")
             )
             yield finding("leak", alike, of, detail)
 
@@ -64,9 +64,9 @@ def conflicts(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness
         if len(classes) > 1:
             alike = _alike(of, "class", exact, likeness)
             detail = (
-                f"The same picture is labelled {_listed(classes)}."
+                f"The same image is labelled {_listed(classes)}."
                 if alike == 1
-                else (f"Nearly the same picture is labelled {_listed(classes)}; {_correlation(alike)}.")
+                else (f"Nearly the same image is labelled {_listed(classes)}; {_correlation(alike)}.")
             )
             yield finding("label_conflict", alike, of, detail)
 

@@ -21,7 +21,7 @@ def retrain(before: Run) -> Run:
     if not before.has_predictions("test"):
         raise UserError(f"The run {before.id} has no test score: it is {before.status.word}.", "Choose a finished run.")
     if data.catalog.fingerprint() == before.fingerprint:
-        raise UserError(f"The run {before.id} has learnt from these very labels.", "Decide about some findings first.")
+        raise UserError(f"The run {before.id} was trained on exactly these labels.", "Decide on some findings first.")
     after = launcher.start(before.config, typed=False)
     write_json(after.path / MARK, {"before": before.id}, make_folder=False)
     describe(after.path, name=f"{before.title[:60]}, cleaned")

@@ -19,13 +19,13 @@ class Kind:
 
 
 _ALL = (
-    Kind("leak", "Across the splits", "Images that stand in two splits, or nearly so: a score on them is too good", True),
-    Kind("label_conflict", "Two labels for one picture", "Copies of one picture under several classes", True),
-    Kind("label_issue", "Suspected label errors", "Images that a model trained without them puts into another class"),
-    Kind("exact_duplicate", "Same pixels", "Images with the same pixels, whatever their files say", True),
-    Kind("near_duplicate", "Nearly the same", "Copies that were resized, compressed anew or slightly cropped", True),
-    Kind("outlier", "Unlike their class", "Images far from the others of their class"),
-    Kind("quality", "Poor pictures", "Dark, blurred, low-information and odd-sized images"),
+    Kind("leak", "Across the splits", "The same image, or nearly the same, in two splits: scores on them are too high", True),
+    Kind("label_conflict", "Conflicting labels", "Copies of one image under several classes", True),
+    Kind("label_issue", "Suspected label errors", "Images that a model trained without them assigns to another class"),
+    Kind("exact_duplicate", "Same pixels", "Images with identical pixels in different files", True),
+    Kind("near_duplicate", "Nearly the same", "Copies that were resized, recompressed or slightly cropped", True),
+    Kind("outlier", "Outliers", "Images far from the others of their class"),
+    Kind("quality", "Poor quality", "Dark, blurred, low-information and odd-sized images"),
 )
 KINDS = {kind.name: kind for kind in _ALL}  # the worst for a result first
 FIELDS = ("id", "kind", "score", "images", "paths", "classes", "splits", "detail", "suggestion", "reason")

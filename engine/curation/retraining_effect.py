@@ -175,7 +175,7 @@ def _side(before: Run, after: Run, labels: pd.DataFrame, truth: str) -> Side:
     tables = [_under(of, labels, truth) for of in (before, after)]
     found = compare(*tables, before.classes, after.classes, (before.id, after.id))
     if not len(found):
-        raise UserError("The two runs have not one test image in common.", "Compare runs of one dataset.")
+        raise UserError("The two runs share no test images.", "Compare runs of one dataset.")
     return Side(found, difference(found))
 
 

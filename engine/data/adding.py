@@ -70,7 +70,7 @@ def _judged(file: Path) -> Adding | None:
         if _read(file) == said:
             message, hint = (
                 "The process that read the images was killed.",
-                "Add it again: it goes on with the files that were not read yet.",
+                "Add it again: it continues with the files that were not read yet.",
             )
             return Adding(said.name, said.source, "failed", message=message, hint=hint)
     return said

@@ -208,7 +208,7 @@ def _demo(folder: Path, progress: Progress) -> Path:
 
 def _kaggle(handle: str) -> Path:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", handle):
-        raise UserError(f"{handle!r} is no Kaggle dataset.", f"Write it as {INTEL}.")
+        raise UserError(f"{handle!r} is not the name of a Kaggle dataset.", f"Write it as {INTEL}.")
     import kagglehub
 
     try:

@@ -89,7 +89,7 @@ def read_content(path: Path) -> tuple[bytes, os.stat_result]:
 
 def _check_ordinary(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise ImageError("no ordinary file (a folder, pipe, socket or device)")
+        raise ImageError("not a regular file (a folder, pipe, socket or device)")
 
 
 def open_image(source: Path | bytes | BinaryIO, at_least: int | None = None) -> Image.Image:

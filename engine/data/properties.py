@@ -35,9 +35,21 @@ _ALL = (
     Property("longest", "longest side", "px", "The longer of width and height, in pixels", skewed=True),
     Property("aspect", "aspect", "", "Width divided by height: 1 is square, above 1 is wide", 2, skewed=True),
     Property("bytes", "file size", "", "Size of the file", skewed=True),
-    Property("brightness", "brightness", "", "Mean luma: 0 is black, 1 is white", 2),
-    Property("contrast", "contrast", "", "Standard deviation of luma: 0 is one flat tone, 0.5 is half black and half white", 2),
-    Property("sharpness", "sharpness", "", "Variance of the Laplacian of luma at 16,384 pixels: low is blurred", skewed=True),
+    Property("brightness", "brightness", "", "Average brightness: 0 is black, 1 is white", 2),
+    Property(
+        "contrast",
+        "contrast",
+        "",
+        "Contrast (standard deviation of brightness): 0 is one flat tone, 0.5 is half black and half white",
+        2,
+    ),
+    Property(
+        "sharpness",
+        "sharpness",
+        "",
+        "Sharpness score (variance of the Laplacian at 16,384 pixels): low means blurred",
+        skewed=True,
+    ),
     Property("colourfulness", "colourfulness", "", "Hasler and Suesstrunk: 0 is grey, 33 moderate, 82 high, 109 extreme"),
 )
 PROPERTIES = {entry.name: entry for entry in _ALL}

@@ -133,7 +133,7 @@ def kept(xy: np.ndarray, near: np.ndarray) -> float:
 
 
 def make(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: Report = lambda phase, done, total: None) -> Map:
-    """Draw the map of an index and keep it in `folder`; at once where the same one is there already."""
+    """Compute the map of an index and keep it in `folder`; at once where the same one is there already."""
     rows = sample(index.marks, limit)
     digest = hashlib.blake2b(f"{index.digest} {seed} {limit} {_PERPLEXITY} {_PHASES}".encode(), digest_size=8).hexdigest()
     known = load(folder)

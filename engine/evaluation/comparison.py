@@ -123,7 +123,7 @@ def difference(comparison: Comparison, seed: int = 0) -> Difference:
 def verdict(comparison: Comparison, found: Difference, of: tuple[str, str] = ("A", "B")) -> str:
     """What the comparison says, in a sentence or two. `of`: what the runs are called, shown as it is."""
     if not len(comparison):
-        return f"{of[0]} and {of[1]} have not scored one image in common: there is nothing to compare image by image."
+        return f"{of[0]} and {of[1]} share no scored images: there is nothing to compare image by image."
     fixed, broken = comparison.counts[FIXED], comparison.counts[BROKEN]
     if fixed + broken == 0:
         return f"{of[1]} is right and wrong on the same images as {of[0]}: no difference on {len(comparison):,} images."

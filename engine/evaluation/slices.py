@@ -1,4 +1,4 @@
-"""Slices: where a run errs more than the classes of the images explain.
+"""Slices: slices: where a run makes more errors than the class mix explains.
 
 Dark pictures may be wrong more often only because most of them are glaciers. So each slice is held against what its classes alone
 would give: the errors of every class dealt out to its images at random. That law is exact (a sum of hypergeometric ones), and Holm's

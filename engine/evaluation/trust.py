@@ -203,8 +203,10 @@ def _protocol(of: Evidence, how: Protocol) -> str:
     )
     if of.split != "test":
         return f"These are {of.split} images: choices were made on them, so the score is too good. The test split tells.{missing}"
-    once = {0: "No record says how often test was scored", 1: "The test images were scored once, at the end"}
-    said = once.get(how.test_scored, f"The run was scored on test {how.test_scored} times, after it was stopped and resumed")
+    once = {0: "How often the test set was scored is not recorded", 1: "The test images were scored once, at the end"}
+    said = once.get(
+        how.test_scored, f"The run was scored on the test set {how.test_scored} times, because it was stopped and resumed"
+    )
     chosen = "the regularisation strength C" if of.run.config.method == "linear" else "the epoch"
     said += (
         f"; {chosen}, temperature and thresholds were chosen on {how.validation:,} validation images." if how.validation else "."
@@ -242,7 +244,7 @@ def _copies(of: Evidence, near: Copies | None) -> str:
 def _sure(of: Evidence) -> str:
     row = calibration.sure_and_wrong(of.predictions, (SURE,)).iloc[0]
     if not row["n"]:
-        return f"It is never {SURE:.0%} sure or more."
+        return f"It never reaches {SURE:.0%} confidence."
     rate = Estimate(row["rate"], row["low"], row["high"])
     return f"It is {SURE:.0%} sure or more of {row['n']:,.0f} images, and wrong in {row['wrong']:,.0f} of these: {_share(rate)}."
 
@@ -252,7 +254,7 @@ def _calibration(of: Evidence) -> str:
     gap = 100 * (found.confidence - found.accuracy)
     said = f"On average it is {found.confidence:.1%} sure and right in {found.accuracy:.1%}"
     beyond = (
-        f"more than chance explains (up to {found.chance:.1%}): it is too {'sure' if gap > 0 else 'modest'}"
+        f"more than chance explains (up to {found.chance:.1%}): it is {'overconfident' if gap > 0 else 'underconfident'}"
         if found.beyond_chance
         else f"no more than chance gives a perfectly calibrated model (up to {found.chance:.1%})"
     )

@@ -47,7 +47,7 @@ def from_json(text: str, source: str) -> Described:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         found = None
     if found is None or not _is_usable(found):
-        raise UserError(f"{source} does not say how it is to be used.", "Take a file that `python -m engine export` wrote.")
+        raise UserError(f"{source} does not describe how to use it.", "Take a file that `python -m engine export` wrote.")
     return found
 
 

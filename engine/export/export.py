@@ -70,22 +70,22 @@ def export(run: Run, format: str, file: Path, report: Report = lambda phase, don
     said = described(run, shown)
     report("reading images", 0, 1)
     images = parity_images.for_checking(run, said.image_size)
-    expected = _answers(exact, images.squares, report, "asking the model")
+    expected = _answers(exact, images.squares, report, "running the model")
     with temporary_folder(file.parent, ".handing-over-") as folder:
         made, extra = _WRITERS[format](run, exact, said, folder, report)
-        found = _answers(_opened(made, format), images.squares, report, "asking the file")
+        found = _answers(_opened(made, format), images.squares, report, "testing the file")
         parity = compare(found, expected)
         if format != "int8" and not parity.same:
             raise UserError(
-                f"The file does not answer as the model does ({parity}; allowed: the same first answer, and {TOLERANCE:g}).",
-                "It was not kept. Another format may fit this backbone.",
+                f"The file does not give the same predictions as the model ({parity}; allowed: the same top class, and {TOLERANCE:g}).",
+                "It was discarded. Another format may work for this backbone.",
             )
         if format == "bundle":
             made = bundle.pack(run, said, made, shown, {"parity": str(parity), "on": images.what}, folder)
         size = made.stat().st_size
         with replacing(file, durable=True) as temporary:
             move(made, temporary)
-    as_shown = compare(_answers(shown, images.squares, report, "asking the model as the pages do"), expected)
+    as_shown = compare(_answers(shown, images.squares, report, "running the model as the pages do"), expected)
     return Handed(run.id, format, str(file), size, images.what, parity, as_shown, shown.compute.name, extra)
 
 
@@ -124,13 +124,13 @@ def _int8(run: Run, exact: Portable, said: Described, folder: Path, report: Repo
     file = folder / "model-int8.onnx"
     int8.write_int8(plain, dataclasses.replace(said, precision="int8"), calibration.squares, file)
     before, after = session.load(plain), session.load(file)
-    found = _answers(after, labelled.squares, report, "asking the int8 file")
-    expected = _answers(before, labelled.squares, report, "asking the float32 file")
+    found = _answers(after, labelled.squares, report, "testing the int8 file")
+    expected = _answers(before, labelled.squares, report, "testing the float32 file")
     lost = accuracy_cost(found, expected, labelled.true)
     if lost.low > _MOST_LOST:
         raise UserError(
             f"In int8 {said.backbone} answers {lost.value:.1%} fewer of {len(labelled):,} images right ({lost.low:.1%} to {lost.high:.1%}).",
-            "It was not kept. Hand over ONNX in float32, or train a convolutional backbone.",
+            "It was discarded. Export ONNX in float32, or train a convolutional backbone.",
         )
     report("comparing speed", 0, 1)
     return file, {

@@ -54,7 +54,7 @@ def import_file(
         limits = sandbox.Limits().for_file(file)
         result = sandbox.call(f"engine.export.reading:{function}", arguments, file, limits)
         run = _become_run(file, result["meta"], folder, dataset_name, result["report"])
-    uncalibrated = "" if is_bundle else "The file knows no temperature: its probabilities are not calibrated."
+    uncalibrated = "" if is_bundle else "The file has no temperature: its probabilities are not calibrated."
     return Imported(run, tuple(filter(None, (result["report"], uncalibrated))))
 
 
@@ -105,4 +105,6 @@ def _dataset(classes: Sequence[str], name: str) -> str:
     for known in datasets():
         if set(known.classes) == set(classes):
             return known.name
-    raise UserError("No registered dataset has just these classes.", "Name one that the run is to be scored on: --dataset NAME")
+    raise UserError(
+        "No registered dataset has exactly these classes.", "Name one that the run is to be scored on: --dataset NAME"
+    )

@@ -75,7 +75,7 @@ def load(file: Path, threads: int = 0) -> OnnxModel:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # onnxruntime's errors have no class in common but Exception, and all come from the file.
-        raise UserError(f"{str(file)!r} is no ONNX model that can be run ({str(error).splitlines()[0][:120]}).") from error
+        raise UserError(f"{str(file)!r} is not an ONNX model that can be run ({str(error).splitlines()[0][:120]}).") from error
     said = session.get_modelmeta().custom_metadata_map.get(KEY, "")
     meta = from_json(said, repr(str(file)))
     _check(session, meta, file)
@@ -95,7 +95,7 @@ def _content(file: Path) -> bytes:
             return bundle.read(member)
     except KeyError:
         raise UserError(
-            f"{str(file)!r} is no bundle: it holds no {MODEL}.", "Write one: python -m engine export ID --format bundle"
+            f"{str(file)!r} is not a bundle: it contains no {MODEL}.", "Write one: python -m engine export ID --format bundle"
         ) from None
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{str(file)!r} cannot be read ({str(error)[:100]}).") from error
@@ -110,4 +110,4 @@ def _check(session: Any, meta: Described, file: Path) -> None:
         names != ([INPUT], [OUTPUT]) or list(given[0].shape[1:]) != [size, size, 3] or given[0].type != "tensor(uint8)"
         or len(taken[0].shape) != 2 or taken[0].shape[-1] != len(meta.classes) or taken[0].type != "tensor(float)"
     ):  # fmt: skip
-        raise UserError(f"{str(file)!r} does not take or give what it says of itself.", "Export it again.")
+        raise UserError(f"{str(file)!r} does not accept or return what its description says.", "Export it again.")

@@ -36,7 +36,7 @@ class OfDataset(UserError):
     def __init__(self, image_id: int, split: str, class_name: str, path: str) -> None:
         super().__init__(
             f"This picture is a {split} image of the dataset, filed under {class_name}.",
-            "Its label is mended in the dataset itself.",
+            "Correct its label in the dataset instead.",
         )
         self.image_id, self.split, self.class_name, self.path = image_id, split, class_name, path
 
@@ -57,7 +57,7 @@ def tell(data: Dataset, file: Path, class_name: str) -> Told:
         content = read_content(file)[0]
         open_image(content, at_least=64)
     except (ImageError, OSError) as error:
-        raise UserError(f"The picture cannot be kept: {error}.") from error
+        raise UserError(f"The image could not be saved: {error}.") from error
     name = content_hash(content)
     own = [row for row in data.catalog.copies(name) if row.state in ("ok", "excluded")]
     if own:
@@ -87,7 +87,7 @@ def find(data: Dataset, content: str) -> Told:
     for one in told(data):
         if one.content == content:
             return one
-    raise UserError("There is no such picture among the corrections.")
+    raise UserError("There is no such correction.")
 
 
 def remove(data: Dataset, content: str) -> None:
@@ -103,7 +103,7 @@ def join(data: Dataset) -> tuple[Path, str]:
     """
     collected = told(data)
     if not collected:
-        raise UserError("No picture has been told its right class yet.", "Open one on the Predict page, and say what it shows.")
+        raise UserError("There are no corrections yet.", "Open an image on the Predict page and give its right class.")
     place = home() / "collections" / ".joined" / data.name
     remove_folder(place)
     for split, name in _SPLITS.items():

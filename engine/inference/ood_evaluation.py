@@ -52,7 +52,7 @@ def left_out(of: Run, model: Model, report: Report) -> Iterator[Told]:
     together, harder. Raises UserError for fewer than three classes.
     """
     if len(of.classes) < 3:
-        raise UserError(f"{of.id} has {len(of.classes)} classes.", "To leave one out takes three.")
+        raise UserError(f"{of.id} has {len(of.classes)} classes.", "Leaving one out requires at least three.")
     vectors, names = {}, {}
     for split in ("train", "validation", "test"):
         vectors[split], frame = ood.features_of(of, model, split, report)

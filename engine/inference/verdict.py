@@ -83,7 +83,7 @@ def judge(runs: Sequence[Run]) -> Judge:
 def aligned(probabilities: np.ndarray, run: Run, like: Run) -> np.ndarray:
     """(n, classes) of a run, in the order of another run's classes. Raises UserError where they tell other classes apart."""
     if set(run.classes) != set(like.classes):
-        raise UserError(f"{run.id} and {like.id} tell different classes apart.", "Choose runs on the same classes.")
+        raise UserError(f"{run.id} and {like.id} were trained on different classes.", "Choose runs on the same classes.")
     return probabilities[:, [run.classes.index(name) for name in like.classes]]
 
 

@@ -41,7 +41,7 @@ def _torchvision(name: str, parameters: float, cam_layer: str, tokens: str = "",
 
 
 _ENTRIES = (
-    Backbone(DEFAULT, "wheel", "tf_efficientnet_lite0", 4.7, "bn2", mean=HALF, std=HALF, note="works without a network"),
+    Backbone(DEFAULT, "wheel", "tf_efficientnet_lite0", 4.7, "bn2", mean=HALF, std=HALF, note="available offline"),
     _torchvision("resnet18", 11.7, "layer4"),
     _torchvision("resnet34", 21.8, "layer4"),
     _torchvision("resnet50", 25.6, "layer4"),

@@ -34,7 +34,7 @@ class Config:
     image_size: int = option(224, "side of the square that the network sees, in pixels", group="Model", minimum=32, maximum=1024)
     views: str = option(
         "one",
-        "what evaluation and prediction average: one: the picture alone; flip: the picture and its mirror image (twice the time)",
+        "views that evaluation and prediction average: one: the image alone; flip: the image and its mirror image (twice the time)",
         group="Model",
         choices=("one", "flip"),
     )
@@ -64,14 +64,14 @@ class Config:
     )
     draws: int = option(
         0,
-        "finetune: augmentation draws of a picture that epochs take turns with; frozen layers then run once a draw (0: ever new)",
+        "finetune: augmented versions to cache per image, which epochs take in turn; frozen layers run once per version (0: always new)",
         group="Method",
         minimum=0,
         maximum=1000,
     )
     train_size: int = option(
         0,
-        "finetune: image size in training, where that is to be smaller than image_size in evaluation (0: the same)",
+        "finetune: image size in training, if smaller than image_size in evaluation (0: the same)",
         group="Method",
         minimum=0,
         maximum=1024,
@@ -108,15 +108,15 @@ class Config:
     momentum: float = option(0.9, "finetune: momentum of sgd", group="Optimiser", minimum=0.0, maximum=0.999)
     clip_norm: float = option(
         0.0,
-        "finetune: the gradient is scaled down to this norm where it is longer (0: never)",
+        "finetune: longest gradient norm; longer gradients are scaled down to it (0: no clipping)",
         group="Optimiser",
         minimum=0.0,
         maximum=1e3,
     )
-    batch_size: int = option(32, "images a step of the optimiser", group="Optimiser", minimum=1, maximum=4096)
+    batch_size: int = option(32, "images per optimizer step", group="Optimiser", minimum=1, maximum=4096)
     accumulate: int = option(
         1,
-        "finetune: parts that a batch is computed in, one after the other: less memory, the same step",
+        "finetune: parts into which a batch is split, computed one after the other: less memory, the same step",
         group="Optimiser",
         minimum=1,
         maximum=256,
@@ -151,54 +151,61 @@ class Config:
     )
 
     label_smoothing: float = option(
-        0.05, "finetune: probability moved to the other classes", group="Regularisation", minimum=0, maximum=0.9
+        0.05,
+        "finetune: share of the probability that is spread over the other classes",
+        group="Regularisation",
+        minimum=0,
+        maximum=0.9,
     )
     mixing: str = option(
         "none",
-        "finetune: training on mixtures of two pictures: mixup blends them, cutmix pastes a rectangle, both takes turns",
+        "finetune: training on mixtures of two images: mixup blends them, cutmix pastes a rectangle, both alternates between the two",
         group="Regularisation",
         choices=("none", "mixup", "cutmix", "both"),
     )
     mixing_alpha: float = option(
         0.2,
-        "finetune: shares of a mixture follow Beta(alpha, alpha): near 0 one picture dominates, at 1 any share is as likely",
+        "finetune: shares of a mixture follow Beta(alpha, alpha): near 0 one image dominates, at 1 every share is equally likely",
         group="Regularisation",
         minimum=0.01,
         maximum=10.0,
     )
     ema: float = option(
         0.0,
-        "finetune: decay of a moving average of the weights, which is what is evaluated and saved (0: none; 0.99 to 0.9999)",
+        "finetune: decay of the moving average of the weights; the averaged weights are evaluated and saved (0: none; 0.99 to 0.9999)",
         group="Regularisation",
         minimum=0.0,
         maximum=0.99999,
     )
     balance: str = option(
         "none",
-        "rare classes: none: as they come; weights: their errors weigh more; sampling: drawn as often as the others (finetune)",
+        "rare classes: none: no correction; weights: their errors count more; sampling: drawn as often as the others (finetune)",
         group="Regularisation",
         choices=("none", "weights", "sampling"),
     )
 
     precision: str = option(
-        "auto", "arithmetic; auto takes what the device gains from", group="Machine", choices=("auto", "float32", "bf16", "fp16")
+        "auto",
+        "number format for training; auto picks the fastest that the device supports",
+        group="Machine",
+        choices=("auto", "float32", "bf16", "fp16"),
     )
     determinism: str = option(
         "auto",
-        "enforced: only arithmetic that repeats to the bit, at a cost on a GPU; a CPU repeats anyway with as many threads",
+        "enforced: bitwise repeatable arithmetic, slower on a GPU; a CPU is repeatable anyway with the same number of threads",
         group="Machine",
         choices=("auto", "enforced"),
     )
     device: str = option("auto", "where to compute", group="Machine", choices=("auto", "cpu", "cuda", "mps"))
     workers: int = option(
         0,
-        "finetune: processes that prepare batches ahead, which pays with a GPU (0: the training process itself)",
+        "finetune: processes that prepare batches in advance, useful with a GPU (0: none)",
         group="Machine",
         minimum=0,
         maximum=16,
     )
     seed: int = option(
-        0, "seeds the order of images, the augmentation and the new layers", group="Machine", minimum=0, maximum=2**31 - 1
+        0, "seed of the image order, the augmentation and the new layers", group="Machine", minimum=0, maximum=2**31 - 1
     )
 
     def to_dict(self) -> dict[str, Any]:
@@ -223,8 +230,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 PRESET_HELP: Mapping[str, str] = {
     "fast": "Frozen backbone, one linear layer on its features. Minutes on a laptop.",
-    "balanced": "The second half of the network fine-tuned at 192 pixels behind frozen layers that run once a draw. Minutes on a laptop.",
-    "best": "The last four fifths of the layers, asked at a larger size than trained; averaged weights, mirrored views. Half an hour on a laptop.",
+    "balanced": "The second half of the network fine-tuned at 192 pixels behind frozen layers whose output is cached. Minutes on a laptop.",
+    "best": "The last four fifths of the layers, evaluated at a larger size than in training; averaged weights, mirrored views. Half an hour on a laptop.",
     "seed": "The recipe of the project that Scenescope replaces: ResNet-50, Adam at 1e-5, up to 30 epochs. A day on a laptop.",
 }
 
@@ -258,7 +265,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
-            raise UserError(f"{setting!r} is no setting.", "Write --set field=value, such as --set epochs=3.")
+            raise UserError(f"{setting!r} is not a valid setting.", "Write --set field=value, such as --set epochs=3.")
         if name not in fields():
             raise UserError(f"There is no field {name!r}.", f"Choose one of: {', '.join(fields())}.")
         values[name] = _checked(name, text)

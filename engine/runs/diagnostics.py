@@ -78,7 +78,7 @@ def lesson(results: Mapping[str, Any], history: History, pairs: pd.DataFrame) ->
     said = f"It scores macro F1 {score_text.macro_f1(results[split])} on {results[split]['n']:,} {split} images{chosen}."
     if len(pairs):
         worst = pairs.iloc[0]
-        said += f" It confuses {worst['a']} and {worst['b']} most: {worst['errors']:,} of their {worst['support']:,} images."
+        said += f" Most often confused: {worst['a']} and {worst['b']}, {worst['errors']:,} of their {worst['support']:,} images."
     return said
 
 
@@ -95,8 +95,8 @@ def not_finite(told: Told) -> Note | None:
     return Note(
         "not finite",
         "warning",
-        f"The training broke off in epoch {epoch}, at step {step:,}: its steps were too long.{kept}",
-        f"Duplicate the run with peak_lr={told.config.peak_lr / 5:.1g}{clipping}{precision}, or let the finder suggest a rate.",
+        f"The training diverged in epoch {epoch}, at step {step:,}: the learning rate was too high.{kept}",
+        f"Duplicate the run with peak_lr={told.config.peak_lr / 5:.1g}{clipping}{precision}, or use the learning-rate finder.",
     )
 
 
@@ -147,7 +147,7 @@ def over_fitting(told: Told) -> Note | None:
     epoch = int(told.epochs["epoch"].iloc[lowest])
     score, best = told.epochs["validation_macro_f1"].to_numpy(float), told.history.best_epoch or 0
     still = (
-        " Macro F1 rose none the less: the answers get better, their probabilities worse."
+        " Macro F1 still rose: the predictions improve while their probabilities get worse."
         if best == int(told.epochs["epoch"].iloc[-1])
         else ""
     )
@@ -156,7 +156,7 @@ def over_fitting(told: Told) -> Note | None:
         "advice",
         f"Over-fitting since epoch {epoch}: validation loss rose from {validation[lowest]:,.3f} to {validation[-1]:,.3f} "
         f"while training loss fell from {train[lowest]:,.3f} to {train[-1]:,.3f}.{still}",
-        ("" if still else f"Epoch {best} is kept (macro F1 {np.nanmax(score):.3f}). ")
+        ("" if still else f"The best epoch is {best} (macro F1 {np.nanmax(score):.3f}). ")
         + ("" if still or told.over else "Finish now scores it. ")
         + "Stronger augmentation or more label_smoothing; more images help most.",
     )
@@ -174,8 +174,8 @@ def class_not_learnt(told: Told) -> Note | None:
     return Note(
         "class not learnt",
         "advice",
-        f"The class {weakest} is hardly learnt: {last[weakest]:.0%} of its validation images are found, "
-        f"of the others {others.median():.0%} (median).",
+        f"The class {weakest} is barely recognised: its recall on validation is {last[weakest]:.0%}, "
+        f"against a median of {others.median():.0%} for the other classes.",
         "Look at its images and labels on the Explore page" + ("." if balanced else "; where it is rare, set balance=sampling."),
     )
 
@@ -192,8 +192,8 @@ def still_improving(told: Told) -> Note | None:
         return Note(
             "learning rate too low",
             "advice",
-            f"It learns slowly: training loss fell from {train[0]:,.2f} to {train[-1]:,.2f} only in {_epochs(len(train))}.",
-            f"Duplicate with peak_lr={told.config.peak_lr * 5:.1g}, or let the finder suggest one.",
+            f"Slow progress: training loss fell from {train[0]:,.2f} to {train[-1]:,.2f} only in {_epochs(len(train))}.",
+            f"Duplicate with peak_lr={told.config.peak_lr * 5:.1g}, or use the learning-rate finder.",
         )
     return Note(
         "still improving",
@@ -210,7 +210,7 @@ def waits_for_images(told: Told) -> Note | None:
     return Note(
         "loader-bound",
         "advice",
-        f"Loader-bound: {share:.0%} of the time is spent waiting for images.",
+        f"Loader-bound: {share:.0%} of the time is spent waiting for data.",
         f"Set workers={told.config.workers + 2}, or a lighter augmentation.",
     )
 
@@ -232,8 +232,8 @@ def stopped_early(told: Told) -> Note | None:
     if not told.over or not 0 < ran < told.config.epochs or best is None:
         return None
     in_vain = ran - best
-    why = f": no better macro F1 for {_epochs(in_vain)}" if 0 < told.config.patience <= in_vain else ", as it was asked to"
-    return Note("stopped early", "info", f"Stopped early after epoch {ran} of {told.config.epochs}{why}. Epoch {best} is kept.")
+    why = f": no better macro F1 for {_epochs(in_vain)}" if 0 < told.config.patience <= in_vain else ", at your request"
+    return Note("stopped early", "info", f"Stopped early after epoch {ran} of {told.config.epochs}{why}; best epoch: {best}.")
 
 
 def _epochs(count: int) -> str:

@@ -7,7 +7,7 @@ import psutil
 
 from engine.core.lease import boot, said
 
-_SAVED = "Resume it: it goes on from its last checkpoint."
+_SAVED = "Resume it: it continues from its last checkpoint."
 _CRASH = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
 STARTED = "--- started "  # begins the line that a run's process prints first: what is above it is of an earlier one
 _TAIL = 8192  # bytes of train.log in which the interpreter's last words are looked for

@@ -38,7 +38,7 @@ def describe(run_path: Path, name: str | None = None, note: str | None = None, t
         if len(changes["tags"]) > TAGS:
             raise UserError(f"A run has at most {TAGS} tags.", "Remove one first.")
     if not run_path.is_dir():
-        raise UserError(f"The run {run_path.name} is not there any more.", "It may be in the trash: python -m engine runs trash")
+        raise UserError(f"The run {run_path.name} no longer exists.", "It may be in the trash: python -m engine runs trash")
     changed = replace(about(run_path), **changes)
     write_json(run_path / "about.json", asdict(changed), make_folder=False)
     return changed

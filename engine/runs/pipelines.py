@@ -74,7 +74,7 @@ class Pipeline:
             raise UserError(f"The pipeline has {len(self.steps)} steps.", f"It may have {MAXIMUM_STEPS}.")
         if self.name and not _NAME.fullmatch(self.name):
             raise UserError(
-                f"{self.name!r} is no name for a pipeline.",
+                f"{self.name!r} is not a valid name for a pipeline.",
                 "Use up to 40 letters, digits, spaces, dots, - and _; begin with a letter.",
             )
 
@@ -127,7 +127,9 @@ def _step(text: str) -> Step:
 def from_document(document: Any, source: str = "the file") -> Pipeline:
     """The pipeline of a JSON document. Raises UserError that names `source` and what is wrong in it."""
     if not isinstance(document, dict) or document.get("format") != _FORMAT or not isinstance(document.get("steps"), list):
-        raise UserError(f"{source} holds no pipeline.", f'A pipeline is {{"format": "{_FORMAT}", "name": ..., "steps": [...]}}.')
+        raise UserError(
+            f"{source} does not contain a pipeline.", f'A pipeline is {{"format": "{_FORMAT}", "name": ..., "steps": [...]}}.'
+        )
     steps = []
     for number, item in enumerate(document["steps"], start=1):
         if not isinstance(item, dict) or not isinstance(item.get("transform"), str):
@@ -135,7 +137,7 @@ def from_document(document: Any, source: str = "the file") -> Pipeline:
         values = {key: value for key, value in item.items() if key not in ("transform", "probability")}
         for key, value in {**values, "probability": item.get("probability", 1.0)}.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise UserError(f"{key} in step {number} of {source} is {value!r}, which is no number.")
+                raise UserError(f"{key} in step {number} of {source} is {value!r}, which is not a number.")
         steps.append(Step(item["transform"], float(item.get("probability", 1.0)), {k: float(v) for k, v in values.items()}))
     return Pipeline(tuple(steps), str(document.get("name") or ""))
 
@@ -185,12 +187,12 @@ def _number(what: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UserError(f"{what} is {text!r}, which is no number.") from None
+        raise UserError(f"{what} is {text!r}, which is not a number.") from None
 
 
 def _within(what: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # NaN is outside as well
-        raise UserError(f"{what} is {value:g}, outside its bounds.", f"It goes from {low:g} to {high:g}.")
+        raise UserError(f"{what} is {value:g}, which is out of bounds.", f"It must be between {low:g} and {high:g}.")
 
 
 BUILT_IN: Mapping[str, Pipeline] = {
@@ -214,9 +216,9 @@ BUILT_IN: Mapping[str, Pipeline] = {
 }  # fmt: skip
 
 HELP: Mapping[str, str] = {
-    "none": "The pictures as they are.",
+    "none": "The images as they are.",
     "light": "Horizontal flip; up to 5 degrees of rotation, 5% of shift, 10% of scale.",
-    "standard": "A random crop of half to all of the picture, flip, some brightness, contrast and saturation.",
+    "standard": "A random crop of half to all of the image, flip, some brightness, contrast and saturation.",
     "strong": "A random crop of a third to all, flip, one random operation (TrivialAugment), random erasing.",
     "seed": "Each at 25%: flip; shift up to 5% with scale up to 15%; gamma 0.4 to 0.6; rotation up to 20 degrees; 1% of pixels dropped.",
 }

@@ -19,7 +19,7 @@ def slots() -> int:
     """How many runs may compute at the same time: SCENESCOPE_SLOTS, by default 1. Raises UserError."""
     text = os.environ.get(SLOTS) or "1"
     if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"{SLOTS} is {text!r}, which is no number of runs.", "Set it to 1 or more.")
+        raise UserError(f"{SLOTS} is {text!r}, which is not a number of runs.", "Set it to 1 or more.")
     return int(text)
 
 

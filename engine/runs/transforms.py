@@ -33,27 +33,29 @@ class Transform:
 
 
 TRANSFORMS: Mapping[str, Transform] = {
-    "flip": Transform("Horizontal flip", "Left and right change places."),
-    "flip_vertical": Transform("Vertical flip", "Upside down. Right for pictures from above, seldom for scenes."),
+    "flip": Transform("Horizontal flip", "Mirrors the image."),
+    "flip_vertical": Transform("Vertical flip", "Upside down. Useful for aerial images, rarely for scenes."),
     "crop": Transform(
         "Random crop",
-        "A part of the picture, of another shape up to 4:3, brought back to full size.",
-        {"smallest": Strength("smallest part of the area", 0.5, 0.05, 1.0, neutral=1.0)},
+        "A part of the image with an aspect ratio of up to 4:3, resized to full size.",
+        {"smallest": Strength("minimum crop area", 0.5, 0.05, 1.0, neutral=1.0)},
     ),
     "affine": Transform(
         "Rotate, shift, scale",
-        "Turned, moved and resized at once; what comes into view is grey.",
+        "Rotates, shifts and resizes at once; the border is filled with grey.",
         {
-            "rotation": Strength("degrees, up to", 5, 0, 180, step=1),
-            "shift": Strength("shift, share of side", 0.05, 0, 0.5),
-            "scale": Strength("scale by, share", 0.1, 0, 0.5),
+            "rotation": Strength("maximum angle in degrees", 5, 0, 180, step=1),
+            "shift": Strength("maximum shift, share of the side", 0.05, 0, 0.5),
+            "scale": Strength("maximum scaling, share", 0.1, 0, 0.5),
         },
     ),
     "rotate": Transform(
-        "Rotation", "Turned about its centre; the corners are grey.", {"rotation": Strength("degrees, up to", 20, 0, 180, step=1)}
+        "Rotation",
+        "Rotates around the centre; the corners are filled with grey.",
+        {"rotation": Strength("maximum angle in degrees", 20, 0, 180, step=1)},
     ),
     "perspective": Transform(
-        "Perspective", "Seen from another side.", {"distortion": Strength("share of the side", 0.2, 0, 0.8)}
+        "Perspective", "Changes the perspective.", {"distortion": Strength("share of the side", 0.2, 0, 0.8)}
     ),
     "colour": Transform(
         "Colour jitter",
@@ -67,14 +69,14 @@ TRANSFORMS: Mapping[str, Transform] = {
     ),
     "gamma": Transform(
         "Gamma",
-        "Each value to a power: below 1 is brighter, above 1 darker.",
+        "Gamma curve: below 1 is brighter, above 1 darker.",
         {
             "low": Strength("from", 0.4, 0.1, 5, neutral=1.0, step=0.05),
             "high": Strength("to", 0.6, 0.1, 5, neutral=1.0, step=0.05),
         },
         ordered=("low", "high"),
     ),
-    "greyscale": Transform("Greyscale", "The colours are taken away."),
+    "greyscale": Transform("Greyscale", "Removes the colour."),
     "blur": Transform(
         "Blur", "Out of focus, by a Gaussian.", {"sigma": Strength("share of the side", 0.01, 0, 0.05, step=0.001)}
     ),

@@ -12,7 +12,7 @@ _MEMORY = (
     "can't start new thread",
     "could not create a primitive",
 )
-_GO_ON = "then resume: the run goes on from its last checkpoint."
+_GO_ON = "then resume: the run continues from its last checkpoint."
 
 
 def explain(error: Exception) -> tuple[str, str]:
@@ -20,7 +20,7 @@ def explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, UserError) and not isinstance(error, DiskError):
         return error.message, error.hint
     if _lacks_memory(error):
-        return "The memory ran out.", "Set a smaller batch_size or image_size, or a smaller model."
+        return "Out of memory.", "Set a smaller batch_size or image_size, or a smaller model."
     if problem := disk_error(error):
         return problem.message, f"{problem.hint.rstrip('.')}, {_GO_ON}"
     return f"Unexpected {type(error).__name__}: {str(error)[:300]}", "The traceback is at the end of train.log."

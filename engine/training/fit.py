@@ -60,7 +60,7 @@ def _train_linear(run: Run, recorder: Recorder, where: Compute, train: LabelledI
             raise Stopped
     probe.head(fresh.classifier)
     recorder.patiently(checkpoint.save, run.path, "best", 1, fresh.meta, fresh.classifier.state_dict())
-    recorder.record(Message(f"Chose C on {int(second.sum())} validation images; the backbone {config.model} stayed as it was."))
+    recorder.record(Message(f"Chose C on {int(second.sum())} validation images; the backbone {config.model} stays frozen."))
     return fresh
 
 
@@ -127,10 +127,10 @@ def _take_head(fresh: Model, fit: Fit) -> str:
     """Begin with the classification layer that came with the weights, where it is one for these classes; what was done."""
     head = fit.head_for(fresh.meta.classes)
     if head is None or head["weight"].shape != fresh.classifier.head.weight.shape:
-        return "The classification layer starts anew: there is none for these classes."
+        return "The classification layer is new: the file has none for these classes."
     fresh.classifier.head.load_state_dict(head)
     order = "" if fit.classes else ", whose classes are taken to be in the same order"
-    return f"The classification layer was taken over as well{order}."
+    return f"The classification layer was loaded as well{order}."
 
 
 def _images(images: LabelledImages, size: int, recorder: Recorder) -> Images:

@@ -128,11 +128,11 @@ def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
         raise UserError(f"The classes of {data.name} have changed since this run was created.", "Start a new run.")
     if checkpoint.generations(run.path, "last"):
         raise UserError(
-            f"The images of {data.name} have changed since this run began to learn from them{_by_hand(run, data)}.",
-            "Start a new run with the same configuration; what this one has learnt can still be evaluated.",
+            f"The images of {data.name} have changed since this run started training on them{_by_hand(run, data)}.",
+            "Start a new run with the same configuration; this one can still be evaluated.",
         )
     recorder.patiently(_adopt, run, data)
-    recorder.record(Message("The dataset has changed while the run waited; it learns from the new state.", "warning"))
+    recorder.record(Message("The dataset changed while the run was waiting; it is trained on the new state.", "warning"))
     return data
 
 

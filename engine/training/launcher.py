@@ -93,7 +93,7 @@ def _launch(run: Run, word: str = "") -> None:
     lease = Lease(run.path / "lease")
     try:
         if not lease.take():
-            raise UserError(f"The run {run.id} is being started already.", "Watch it: another tab or command was faster.")
+            raise UserError(f"The run {run.id} is already being started.", "Another tab or command started it.")
         if run.status.state == "finished":
             raise UserError(f"The run {run.id} is finished.", _RESUMABLE)
         lease.clear()

@@ -74,20 +74,20 @@ def find(config: Config, report: Callable[[Progress], bool] = lambda progress: T
 def suggestion(points: Sequence[Point]) -> tuple[float | None, str]:
     """The rate to take and why; None where no rate brought the loss down."""
     if len(points) < 2:
-        return None, "There are too few points to tell."
+        return None, "There are too few points for a suggestion."
     losses, rates = np.array([p.smoothed for p in points]), np.array([p.lr for p in points])
     low = int(np.argmin(losses))
     high = int(np.argmax(losses[: low + 1]))
     fall = losses[high] - losses[low]
     if fall < _LEAST_FALL * losses[0]:
-        return None, "The loss fell at no learning rate: look at the labels, the augmentation and the share that is trained."
+        return None, "The loss did not fall at any learning rate: check the labels, the augmentation and the trained share."
     half = high + int(np.argmax(losses[high:] <= losses[high] - fall / 2))
     reason = (
         f"The loss falls from {losses[high]:.2f} to {losses[low]:.2f} at a rate of {rates[low]:.1e}, "
         f"and has done half of that at {rates[half]:.1e}, where it falls fast and is far from rising again."
     )
     if low == len(points) - 1:
-        reason += " It was still falling at the highest rate: a larger one may do as well."
+        reason += " The loss was still falling at the highest rate: a higher one may work as well."
     return float(rates[half]), reason
 
 

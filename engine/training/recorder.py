@@ -20,7 +20,7 @@ _STATUS_INTERVAL = 0.5  # seconds between two progress updates of status.json
 _LOOK = 0.5  # seconds between two looks at the room on a full disk
 _RETRY = 5.0  # seconds after which a write is tried again where the disk does not say how much room there is
 _ROOM = 1 << 20  # bytes that must be free beside what a write takes, before it is tried again
-_GOES_ON = "Free some space: the run goes on by itself."
+_GOES_ON = "Free some space: the run then continues by itself."
 
 
 class Stopped(Exception):
@@ -113,7 +113,7 @@ class Recorder:
 
     def _tell_going_on(self) -> None:
         seconds, self._waiting_since = time.time() - self._waiting_since, 0.0
-        self.record(Message(f"The disk was full; the run waited {_time_text(seconds)} for room and goes on.", "warning"))
+        self.record(Message(f"The disk was full; the run waited {_time_text(seconds)} for space and continues.", "warning"))
         # Until the next progress says where it is.
         known = read_json(self.path / "status.json")
         if isinstance(known, dict):

@@ -41,6 +41,6 @@ def check_same(before: str, now: str) -> None:
     """Raises UserError where a training would go on with other images than it began with: it would be another training."""
     if before != now:
         raise UserError(
-            "The images that can be read are not those that this run has learnt from: files have gone, changed or come back.",
+            "The readable images are not those that this run was trained on: files are missing, have changed or came back.",
             _SCAN,
         )

@@ -29,7 +29,7 @@ from engine.training.signals import heed
 
 _POLL = 0.5  # seconds between two looks at the queue
 _ROOM = 256 << 20  # bytes free on the disk: with less, a run that waited waits on
-_UNSAVED = "It ended while the disk was full: what it had learnt since its last checkpoint is not saved."
+_UNSAVED = "It ended while the disk was full: its progress since the last checkpoint is lost."
 _SHORT = "it is this run's turn, but the disk has less than 256 MB left: it starts as soon as there is space"
 
 
@@ -151,8 +151,8 @@ def _wait_for_turn(path: Path, recorder: Recorder) -> None:
 
 def _place(waiting_before: int) -> str:
     if waiting_before == 0:
-        return "another run is computing; this one is next"
-    return f"another run is computing; {waiting_before} more wait{'s' if waiting_before == 1 else ''} before this one"
+        return "another run is active; this one is next"
+    return f"another run is active; {waiting_before} more wait{'s' if waiting_before == 1 else ''} before this one"
 
 
 def _end_at_once(path: Path) -> None:
@@ -161,7 +161,7 @@ def _end_at_once(path: Path) -> None:
         last_status(
             path,
             {"state": "interrupted", "error": "The run was ended at once, by a second signal.",
-             "hint": "Resume it: it goes on from its last checkpoint."},
+             "hint": "Resume it: it continues from its last checkpoint."},
         )  # fmt: skip
     _end_children()
     os.kill(os.getpid(), 9)

@@ -8,12 +8,12 @@ pytestmark = pytest.mark.browser
 
 def test_arrow_keys_go_on_where_they_began(tab, trained):
     tab.open("augment", "?px=96&pipeline=standard")
-    slider = tab.page.get_by_role("slider", name="smallest part of the area").first
+    slider = tab.page.get_by_role("slider", name="minimum crop area").first
     expect(slider).to_have_value("0.5")
     slider.focus()
     for _ in range(8):
         tab.page.keyboard.press("ArrowRight")
         tab.page.wait_for_timeout(300)  # a person's pace: the page is drawn anew between two keys
-    expect(tab.page.get_by_role("slider", name="smallest part of the area").first).to_have_value("0.58")
-    assert tab.state("document.activeElement.getAttribute('aria-label')") == "smallest part of the area"
+    expect(tab.page.get_by_role("slider", name="minimum crop area").first).to_have_value("0.58")
+    assert tab.state("document.activeElement.getAttribute('aria-label')") == "minimum crop area"
     tab.see("Custom: not saved under a name.")

@@ -44,8 +44,8 @@ def click_elsewhere(tab: Tab) -> None:
 @pytest.mark.parametrize(
     ("page", "key", "names"),
     [
-        ("explore", "question", ["How does it look?", "What is there?", "How does it look?", "Do train and test differ?"]),
-        ("evaluate", "ask", ["Why these two?", "Can I believe it?", "What does it confuse?", "Where is it weak?"]),
+        ("explore", "question", ["Properties", "Counts and sizes", "Properties", "Train vs test"]),
+        ("evaluate", "ask", ["Class pairs", "Trust and calibration", "Confusion matrix", "Slices"]),
     ],
 )
 def test_each_click_on_a_question_opens_it(tab, demo, trained, page, key, names):
@@ -62,8 +62,8 @@ def test_each_click_on_a_question_opens_it(tab, demo, trained, page, key, names)
 @pytest.mark.parametrize(
     ("page", "key", "names"),
     [
-        ("explore", "question", {"there": "What is there?", "look": "How does it look?", "differ": "Do train and test differ?"}),
-        ("evaluate", "ask", {"errors": "What does it confuse?", "pairs": "Why these two?", "trust": "Can I believe it?"}),
+        ("explore", "question", {"there": "Counts and sizes", "look": "Properties", "differ": "Train vs test"}),
+        ("evaluate", "ask", {"errors": "Confusion matrix", "pairs": "Class pairs", "trust": "Trust and calibration"}),
     ],
 )
 def test_arrow_keys_walk_through_the_questions_and_back_steps_through_them_again(tab, demo, trained, page, key, names):

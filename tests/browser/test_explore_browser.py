@@ -76,7 +76,7 @@ def test_back_and_forward_lead_through_what_was_done(tab, demo):
     shows(tab, ids(demo, train))
     tab.page.get_by_role("button", name="Page 2").click()
     tab.page.wait_for_url(re.compile("page=2"))
-    tab.page.get_by_role("tab", name="How does it look?").click()
+    tab.page.get_by_role("tab", name="Properties").click()
     tab.page.wait_for_url(re.compile("question=look"))
     tab.settled().page.get_by_role("button", name="Clear all").click()
     tab.see("1,200 images in 6 classes")
@@ -149,7 +149,7 @@ def test_quick_presses_of_an_arrow_key_all_count(tab, demo):
 
 def test_sixteen_at_random_are_walked_among_themselves_and_come_back(tab, demo):
     tab.open("explore", "?dataset=demo")
-    tab.page.get_by_role("button", name="16 at random").click()
+    tab.page.get_by_role("button", name="Random 16").click()
     expect(tab.tiles("sixteen-grid")).to_have_count(16)
     drawn = tab.ids("sixteen-grid")
     dialog = tab.page.get_by_role("dialog")
@@ -167,9 +167,9 @@ def test_sixteen_at_random_are_walked_among_themselves_and_come_back(tab, demo):
     expect(dialog).to_have_count(0)
 
 
-@pytest.mark.parametrize("name", ["What is alike?", "Do train and test differ?"])
+@pytest.mark.parametrize("name", ["Similarity map", "Train vs test"])
 def test_on_a_phone_the_open_question_is_in_sight(open_tab, demo, name):
-    question = {"What is alike?": "alike", "Do train and test differ?": "differ"}[name]
+    question = {"Similarity map": "alike", "Train vs test": "differ"}[name]
     tab = open_tab(width=390, height=844, touch=True)
     tab.open("explore", f"?dataset=demo&question={question}")
     tab.page.wait_for_function(

@@ -159,7 +159,7 @@ def test_a_mistake_is_explained_under_the_lens_and_the_arrows_walk_on(tab, answe
             tab.page.keyboard.press(key)
         expect(lens).to_contain_text(paths[place])
         expect(lens).to_contain_text(f"{place + 1} of {len(paths)}")
-        for words in ("What the network saw", *(f"What speaks for {CLASSES[c]}" for c in (pair[1], pair[0]))):
+        for words in ("What the network saw", *(f"Evidence for {CLASSES[c]}" for c in (pair[1], pair[0]))):
             expect(lens.get_by_text(words)).to_be_visible()
         # The picture, and a different map for each class, which takes the picture's place once it is there.
         tab.page.wait_for_function(
@@ -225,7 +225,7 @@ def test_augment_draws_again_and_a_seed_gives_the_same_draws(tab, open_tab, scre
     tab.page.wait_for_function("[...document.querySelectorAll('[data-testid=stImage] img')].every(image => image.naturalWidth)")
     original, *_, sheet = tab.state(sources)
     tab.picture(screenshots / "augment.png")
-    tab.page.get_by_role("button", name="Draw again").click()
+    tab.page.get_by_role("button", name="New samples").click()
     expect(tab.page.get_by_test_id("stImage").last.locator("img")).not_to_have_attribute("src", sheet)
     assert tab.settled().state(sources)[0] == original
     again = open_tab().open("augment", "?seed=5&kind=mountain&pipeline=strong")

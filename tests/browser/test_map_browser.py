@@ -92,7 +92,7 @@ def test_a_point_shows_its_image_on_hover_and_opens_it_on_a_click(tab, drawn):
 
 def test_the_keyboard_selects_images_among_another_class(tab, drawn):
     tab.open("explore", "?dataset=demo&question=alike")
-    box = tab.page.get_by_role("combobox", name="Images among another class")
+    box = tab.page.get_by_role("combobox", name="Images surrounded by another class")
     box.focus()
     for key in ("ArrowDown", "ArrowDown", "Enter"):
         tab.page.keyboard.press(key)

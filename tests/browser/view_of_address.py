@@ -110,7 +110,7 @@ def _explore(query: Query) -> Iterator[tuple[str, object]]:
     else:
         sentence = f"{n:,} of {data.catalog.count(Filter(state=wanted.state)):,} images match"
         yield r"says:[\d,]+ of [\d,]+ images match", sentence
-    yield "chips:Conditions: a click removes one", [chip.label for chip in chips(wanted)]
+    yield "chips:Active filters: click to remove", [chip.label for chip in chips(wanted)]
     by = query.get("order", "mixed")
     order = Order("id" if by == "mixed" else by.removesuffix("-"), by.endswith("-"))
     yield "tiles:explore", page_ids(data.catalog.view(wanted), int(query.get("page", 1)), order) if n else []

@@ -114,7 +114,7 @@ def test_candidates_mark_the_one_with_the_lowest_validation_loss():
     line, ring = figure.data
     assert list(line.y) == [0.25, 0.2, 0.3] and figure.layout.xaxis.ticktext == ("0.001", "0.002", "0.01")
     assert (ring.x, ring.y) == ((1,), (0.2,))
-    assert texts(figure) == ["validation loss, nats; C = 0.002 is chosen: macro F1 0.927"]
+    assert texts(figure) == ["validation loss, nats; C = 0.002 was chosen: macro F1 0.927"]
     assert training_curves.candidates(CANDIDATES[:0]).layout.height == figure.layout.height
 
 

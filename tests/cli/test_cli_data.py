@@ -98,7 +98,7 @@ def odd(tmp_path, write_class):
         (["add", "{}/empty"], "There are no class folders in '{}/empty'."),
         (["add", "{}/papers"], "There are no images in '{}/papers'."),
         (["add", "{}/lonely"], "'{}/lonely' holds only the class 'sea'; a classifier needs at least two."),
-        (["add", "kaggle:nothing"], "'nothing' is no Kaggle dataset."),
+        (["add", "kaggle:nothing"], "'nothing' is not the name of a Kaggle dataset."),
         (["add", "{}/lonely", "--name", "../up"], "'../up' cannot be a dataset's name."),
         (["show", "holidays"], "There is no dataset 'holidays'."),
     ],

@@ -177,7 +177,7 @@ def test_a_checkpoint_with_a_flipped_byte_is_passed_over_with_a_note_and_where_n
         (["train", "--dataset", "scenes", "--model", "resnet9000"], "There is no model 'resnet9000'."),
         (["train", "--dataset", "scenes", "--preset", "slow"], "There is no preset 'slow'."),
         (["train", "--dataset", "scenes", "--set", "speed=9"], "There is no field 'speed'."),
-        (["train", "--dataset", "scenes", "--set", "epochs=0"], "epochs is 0, outside its bounds."),
+        (["train", "--dataset", "scenes", "--set", "epochs=0"], "epochs is 0, which is out of bounds."),
         (["train", "--dataset", "scenes", "--set", "weights=/nowhere.pth"], "There is no weights file '/nowhere.pth'."),
         (["runs", "show", "nothing"], "There is no run 'nothing'."),
         (["runs", "stop", "nothing"], "There is no run 'nothing'."),

@@ -21,7 +21,7 @@ def test_the_same_seed_gives_the_same_draws_and_another_gives_others(tab, untrai
     tab.open("augment", px="96", seed="3")
     first = tab.pictures()
     assert len(first) == 1 + 3 + 1, "the original, each step alone, the draws"
-    tab.press("Draw again")
+    tab.press("New samples")
     assert tab.url("seed") != "3"
     assert tab.pictures()[0] == first[0]
     assert tab.pictures()[-1] != first[-1]
@@ -44,7 +44,7 @@ def test_moving_a_slider_changes_the_address_and_the_draws(tab, untrained):
     before = tab.pictures()
     tab.choose("step-0-0-crop-smallest", 0.1)
     assert edited(tab).steps[0].values["smallest"] == 0.1
-    assert tab.at.selectbox(key="pipeline-choice").value == "your changes"
+    assert tab.at.selectbox(key="pipeline-choice").value == "custom (unsaved)"
     assert tab.pictures()[-1] != before[-1]
     tab.choose("step-0-0-crop-smallest", 0.5)
     assert (tab.url("pipeline"), tab.at.selectbox(key="pipeline-choice").value) == ("standard", "standard")
@@ -79,7 +79,7 @@ def test_a_pipeline_is_kept_under_a_name_that_train_offers(tab, untrained):
     assert any("foggy" in box.options for box in form.at.selectbox if box.label.startswith("augmentation"))
     tab.choose("pipeline-choice", "light")
     assert tab.url("pipeline") == "light"
-    tab.choose("pipeline-choice", "foggy").press("Delete the saved one")
+    tab.choose("pipeline-choice", "foggy").press("Delete saved pipeline")
     assert pipelines.saved_names() == []
     assert edited(tab).steps == (Step("flip", 0.5), Step("blur"))
 

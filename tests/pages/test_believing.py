@@ -13,9 +13,9 @@ from engine.data.predictions import read_predictions, write_predictions
 from engine.runs.run import Run, load_run
 
 CLOSER = [
-    "Sure and wrong",
-    "Left to a person",
-    "Prediction sets",
+    "Confident errors",
+    "Selective prediction",
+    "Conformal sets",
     "Class by class",
     "ROC and precision",
     "Near-copies",
@@ -41,14 +41,14 @@ def test_the_sceptic_is_answered_in_sentences_and_each_has_what_it_rests_on(tab,
 
 
 def test_a_coverage_that_is_asked_for_changes_the_sentence_above(tab, trained):
-    believed(tab, trained, ask="trust", closer="Prediction sets").choose("coverage", "0.8")
+    believed(tab, trained, ask="trust", closer="Conformal sets").choose("coverage", "0.8")
     assert "should hold the truth in 80.0%" in tab.text.replace("\\", "")
     tab.choose("coverage", "0.99")
     assert "validation is too small for 4 of 4 classes" in tab.text.replace("\\", "")
 
 
 def test_on_validation_the_page_says_that_the_score_is_too_good(tab, trained):
-    tab.open("evaluate", dataset="scenes", run=trained.id, split="validation", ask="trust", closer="Left to a person")
+    tab.open("evaluate", dataset="scenes", run=trained.id, split="validation", ask="trust", closer="Selective prediction")
     assert "choices were made on them, so the score is too good" in tab.text
     assert "choose the test split" in tab.text
 

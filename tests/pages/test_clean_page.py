@@ -45,7 +45,7 @@ def test_before_an_audit_the_page_offers_one_and_no_question_about_its_findings(
     assert not tab.at.get("button_group")
     data = dataset("scenes")
     edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
-    assert tab.open("clean").at.button_group[0].options == ["What was decided?", "Did it help?"]
+    assert tab.open("clean").at.button_group[0].options == ["Decisions", "Effect of retraining"]
 
 
 def test_the_images_of_a_set_are_marked_with_it_and_with_their_splits(tab, audited):

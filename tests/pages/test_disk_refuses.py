@@ -33,7 +33,7 @@ def full(monkeypatch):
 @pytest.mark.parametrize(
     ("page", "query", "button"),
     [
-        ("explore", {"question": "alike"}, "Draw the map"),
+        ("explore", {"question": "alike"}, "Compute map"),
         ("clean", {}, "Start the audit"),
     ],
 )

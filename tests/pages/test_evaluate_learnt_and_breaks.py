@@ -1,4 +1,4 @@
-"""The panels "When did it learn?" and "What breaks it?": what they say is counted from the run's files."""
+"""The panels "Training dynamics" and "Robustness": what they say is counted from the run's files."""
 
 import numpy as np
 import pytest

@@ -93,17 +93,17 @@ def test_a_chip_removes_its_condition_and_no_other(scenes):
 
 def test_where_nothing_matches_the_page_says_which_condition_to_drop(scenes):
     tab = look(Filter(classes=("sea",), splits=("test",), text="no such file"))
-    assert "No image meets all of these conditions." in tab.text
-    assert [label for label in tab.buttons if label.startswith("Drop")] == ["Drop “path\\: no such file”: 6 images"]
-    tab.press("Drop “path\\: no such file”: 6 images")
+    assert "No images match all filters." in tab.text
+    assert [label for label in tab.buttons if label.startswith("Drop")] == ["Remove “path\\: no such file”: 6 images"]
+    tab.press("Remove “path\\: no such file”: 6 images")
     assert tab.url("filter") == Filter(classes=("sea",), splits=("test",)).to_text()
     assert len(shown(tab)) == 6
 
 
 def test_where_no_single_condition_is_to_blame_all_can_be_cleared(scenes):
     tab = look(Filter(splits=("unlabelled",), classes=("sea",), text="no such file"))
-    assert "Dropping one of them is not enough." in tab.text
-    tab.press("Clear all conditions")
+    assert "Removing one of them is not enough." in tab.text
+    tab.press("Clear all filters")
     assert tab.url("filter") is None
 
 
@@ -231,4 +231,4 @@ def test_properties_that_are_missing_can_be_computed(scenes):
 def test_a_map_that_is_not_drawn_yet_is_offered(scenes):
     tab = look(question="alike")
     assert "There is no map yet." in tab.text
-    assert "Draw the map" in tab.buttons
+    assert "Compute map" in tab.buttons

@@ -20,12 +20,12 @@ def fetched(run_id, format):
 
 def test_a_file_is_made_in_the_background_and_its_check_is_told_before_it_is_fetched(tab, copied, wait):
     assert fetched(copied.id, "onnx").status_code == 404
-    tab.open("runs", run=copied.id).choose(f"hand-over-{copied.id}", "onnx").press("Make the file")
+    tab.open("runs", run=copied.id).choose(f"hand-over-{copied.id}", "onnx").press("Create file")
     wait(lambda: making.progress(copied, "onnx").state in ("done", "failed"))
     tab.run()
     assert making.progress(copied, "onnx").state == "done", tab.text
     assert "the same first answer on 28, no probability further apart than 0" in tab.text.replace("\\", "")
-    assert "Make it again" in tab.buttons
+    assert "Create again" in tab.buttons
     answer = fetched(copied.id, "onnx")
     assert f'filename="{copied.id}.onnx"' in answer.headers["content-disposition"]
     assert answer.content == making.file(copied, "onnx").read_bytes()
@@ -43,12 +43,12 @@ def test_a_making_that_fails_says_why_and_can_be_tried_again(tab, copied):
     assert job.run(lambda report: making.make(copied, "onnx", report)) == 2
     tab.open("runs", run=copied.id).choose(f"hand-over-{copied.id}", "onnx")
     assert "is damaged" in tab.errors
-    assert "Make it again" in tab.buttons
+    assert "Create again" in tab.buttons
     assert fetched(copied.id, "onnx").status_code == 404
 
 
 def test_progress_is_shown_while_it_is_made_and_it_can_be_stopped(tab, copied, monkeypatch):
-    monkeypatch.setattr(making, "progress", lambda run, format: Work("working", "asking the file", 32, 200))
+    monkeypatch.setattr(making, "progress", lambda run, format: Work("working", "testing the file", 32, 200))
     tab.open("runs", run=copied.id).press("Stop")
     assert (making.job(copied.id, "bundle").folder / "stop").exists()
 

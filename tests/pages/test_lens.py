@@ -64,7 +64,7 @@ def test_the_maps_of_two_classes_stand_beside_the_picture_with_what_the_colours_
     assert captions[1].endswith(f"speaks for {trained.classes[row['predicted']]}")
     assert pictures(at)[0].url not in {image.url for image in pictures(at)[1:]}
     maps = heatmaps(load(trained.path), *seen(trained, row))
-    assert [caption.startswith("What speaks") for caption in captions[1:]] == [one.max() > 0.02 for one in maps]
+    assert [caption.startswith("Evidence") for caption in captions[1:]] == [one.max() > 0.02 for one in maps]
     assert "equal colours are equal strengths" in words(at)
     assert f"Loss {row['loss']:.3f}" in words(at)
 

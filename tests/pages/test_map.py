@@ -94,7 +94,7 @@ def test_a_dataset_without_a_map_is_offered_one(few):
     seen = Seen()
     assert "There is no map yet." in seen.text
     assert "12 images" in seen.text
-    assert seen.buttons == ["Draw the map"]
+    assert seen.buttons == ["Compute map"]
     assert "12 match" in seen.text
 
 
@@ -115,13 +115,13 @@ def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
     assert bar.proto.value == 33
     assert bar.proto.text.startswith("The map: computing embeddings: 4 of 12")
     assert "Stop" in seen.buttons
-    assert "Draw the map" not in seen.buttons
+    assert "Compute map" not in seen.buttons
 
 
 def test_a_map_that_failed_says_why_and_goes_on(few):
     dataset_index.job(few.name)._write(Work("failed", message="The disk is <b>full</b>.", hint="Make room."))
     seen = Seen()
-    assert "The map was not drawn." in seen.at.error[0].value
+    assert "The map could not be computed." in seen.at.error[0].value
     assert r"\<b\>full" in seen.at.error[0].value, "a message is text"
     assert "Go on" in seen.buttons
 
@@ -174,7 +174,7 @@ def test_images_among_another_class_are_selected_from_a_list(data):
     own, around, n = map_points.points(dataset_index.drawn(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
     seen = Seen()
     box = seen.at.get_by_key("map_strays")
-    assert box.options[:2] == ["none selected", f"{n}: {names[own]} among {names[around]}"]
+    assert box.options[:2] == ["none", f"{n}: {names[own]} among {names[around]}"]
     box.set_value(f"{own}_{around}")
     seen.run()
     assert f"{n} on the map" in seen.buttons
@@ -215,7 +215,7 @@ def test_a_catalog_that_changed_since_is_said_with_the_way_out(mapped_session, t
         touch(connection)
     seen = Seen()
     assert "Since this map was drawn, 1 image is gone or changed: not on it." in seen.text
-    assert "Draw anew" in seen.buttons
+    assert "Update map" in seen.buttons
     assert sum(group["count"] for group in seen.map["groups"]) == 82
 
 

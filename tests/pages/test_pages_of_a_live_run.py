@@ -59,7 +59,7 @@ def test_a_killed_run_reads_interrupted_with_the_way_out(tab, start_run, wait):
     for page in ("train", "runs"):
         tab.open(page)
         assert "The process was killed, probably out of memory" in tab.text.replace("\\", "")
-        assert "Resume it: it goes on from its last checkpoint." in tab.text.replace("\\", "")
+        assert "Resume it: it continues from its last checkpoint." in tab.text.replace("\\", "")
         assert "Resume" in tab.buttons
     tab.open("start")
     assert ":material/bolt: interrupted" in tab.text

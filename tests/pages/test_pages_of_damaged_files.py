@@ -35,7 +35,7 @@ def test_a_flipped_byte_in_every_checkpoint_is_named_and_nothing_is_answered(tab
 
 @pytest.fixture
 def lost(copied, tmp_path):
-    """The run in a home whose dataset's folder of images is not there any more."""
+    """The run in a home whose dataset's folder of images no longer exists."""
     from engine.core.files import read_json, write_json
 
     description = copied.path.parents[1] / "data" / "scenes" / "dataset.json"

@@ -123,7 +123,7 @@ def test_a_picture_opens_in_full_while_what_tells_the_unknown_is_made(tab, run, 
     upload(tab, *((f"{kind}.png", scenes(kind)[0].read_bytes()) for kind in ("sea", "forest")))
     assert answers.missing(shown(tab), run) == [0, 1], "answers are kept when they are final"
     tab.press("More")
-    assert "Wrong? Say what it is" in tab.text
+    assert "Wrong? Correct it" in tab.text
 
 
 def test_two_runs_stand_side_by_side_with_their_mean(tab, run, scenes):

@@ -110,7 +110,7 @@ def test_a_file_that_may_not_grow_is_a_sentence_and_costs_no_checkpoint(create, 
     status = ended(process, run)
     assert status.state == "failed"
     assert status.error.startswith("A file may not become so large here (")
-    assert status.hint == "Raise the limit on the size of files, then resume: the run goes on from its last checkpoint."
+    assert status.hint == "Raise the limit on the size of files, then resume: the run continues from its last checkpoint."
     saved = checkpoint.load(run.path, "last")
     assert saved.notes == ()
     assert not list((run.path / "checkpoints").glob(".saving-*"))
@@ -160,7 +160,7 @@ def test_on_a_full_disk_a_training_waits_says_so_and_goes_on_when_there_is_room(
     assert (status.state, status.word) == ("training", "waiting")
     assert status.detail.startswith("The disk that holds ")
     assert " is full: " in status.detail
-    assert status.hint == "Free some space: the run goes on by itself."
+    assert status.hint == "Free some space: the run then continues by itself."
     saved, step = checkpoint.load(run.path, "last"), steps(run)[-1]
     assert saved.notes == ()
     (small_disk / "filler").unlink()
@@ -229,7 +229,7 @@ def test_too_little_memory_is_a_sentence_with_the_way_out(create, start, wait):
     used = psutil.Process(process.pid).memory_info().vms
     resource.prlimit(process.pid, resource.RLIMIT_AS, (used, used))
     status = ended(process, run)
-    assert (status.state, status.error) == ("failed", "The memory ran out.")
+    assert (status.state, status.error) == ("failed", "Out of memory.")
     assert status.hint == "Set a smaller batch_size or image_size, or a smaller model."
 
 

@@ -55,7 +55,7 @@ def test_of_many_launchers_at_the_same_moment_one_starts_the_run(run, wait):
     for thread in threads:
         thread.join()
     assert answers.count("started") == 1
-    told = (f"The run {run.id} is being started already.", f"The run {run.id} is queued.")
+    told = (f"The run {run.id} is already being started.", f"The run {run.id} is queued.")
     assert [answer for answer in answers if answer != "started" and not answer.startswith(told)] == []
     assert run.status.state == "queued"
     with pytest.raises(UserError, match=f"The run {run.id} is queued"):
@@ -166,7 +166,7 @@ def test_a_run_that_waits_for_room_can_be_stopped(run, monkeypatch):
     document = json.loads((run.path / "status.json").read_text())
     assert document["waiting"]
     assert document["detail"].startswith(f"The disk that holds '{run.path}' is full: ")
-    assert document["hint"] == "Free some space: the run goes on by itself."
+    assert document["hint"] == "Free some space: the run then continues by itself."
 
 
 def test_a_log_that_has_grown_is_shortened_when_the_run_goes_on(run, wait):
@@ -182,11 +182,11 @@ def test_a_log_that_has_grown_is_shortened_when_the_run_goes_on(run, wait):
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (MemoryError(), "The memory ran out."),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."), "The memory ran out."),
-        (RuntimeError("could not create a primitive"), "The memory ran out."),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "The memory ran out."),
-        (OSError(errno.ENOMEM, "Cannot allocate memory"), "The memory ran out."),
+        (MemoryError(), "Out of memory."),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."), "Out of memory."),
+        (RuntimeError("could not create a primitive"), "Out of memory."),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "Out of memory."),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "Out of memory."),
         (OSError(errno.ENOSPC, "No space left on device", "/a/b"), "The disk that holds '/a/b' is full: "),
         (OSError(errno.EROFS, "Read-only file system", "/a/b"), "The disk that holds '/a/b' is read-only."),
         (ValueError("database or disk is full"), "The disk is full: "),

@@ -117,7 +117,7 @@ def test_kill_9_reads_interrupted_with_the_way_on(story):
     status = story.seen["second, killed"]
     assert status.state == "interrupted"
     assert status.error == "The process was killed, probably out of memory, while the run was training."
-    assert status.hint.startswith("Resume it: it goes on from its last checkpoint.")
+    assert status.hint.startswith("Resume it: it continues from its last checkpoint.")
 
 
 def test_the_stop_button_and_sigterm_end_as_stopped(story):

@@ -31,11 +31,11 @@ def check(headers: Mapping[str, str], client: str | None) -> None:
     if not (is_loopback(st.get_option("server.address")) and is_loopback(client)) or any(name in headers for name in _PROXIED):
         raise Refused(
             403,
-            "The interface is off beyond this computer.",
+            "The API is disabled for remote clients.",
             f"Set {TOKEN} where the server is started, and send it as a bearer token.",
         )
     if _host_name(headers.get("host", "")) not in _LOCAL_NAMES:
-        raise Refused(403, "This name is not one of this computer.", "Ask http://localhost or http://127.0.0.1.")
+        raise Refused(403, "This host name is not one of this computer's.", "Ask http://localhost or http://127.0.0.1.")
 
 
 def is_loopback(address: str | None) -> bool:
@@ -52,7 +52,7 @@ def is_loopback(address: str | None) -> bool:
 def _not_from_another_site(headers: Mapping[str, str]) -> None:
     site, origin = headers.get("sec-fetch-site", "none"), headers.get("origin")
     if site not in ("none", "same-origin") or (origin is not None and urlsplit(origin).netloc != headers.get("host")):
-        raise Refused(403, "A page of another site cannot ask.", "Ask from a program.")
+        raise Refused(403, "Cross-site requests are refused.", "Send the request from a program instead of a web page.")
 
 
 def _knows(token: str, authorization: str) -> None:

@@ -25,7 +25,7 @@ class Inference:
     async def ask(self, function: Callable[[], Result]) -> Result:
         """What the function gives. Raises Refused: 503 where too many wait, 504 where it takes too long."""
         if not self._places.acquire(blocking=False):
-            raise Refused(503, "Too many requests wait for an answer.", "Try again in a few seconds.", {"Retry-After": "2"})
+            raise Refused(503, "Too many requests are waiting.", "Try again in a few seconds.", {"Retry-After": "2"})
         future = self._pool.submit(function)
         # A function that nobody waits for any more keeps its place until it ends: places are threads' work, not callers.
         future.add_done_callback(lambda _: self._places.release())

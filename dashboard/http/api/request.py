@@ -34,7 +34,7 @@ class Asked:
 async def read(request: Request) -> Asked:
     """The fields of a multipart request. Raises Refused (400, 413, 415, 422)."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Refused(415, "The body is no multipart/form-data.", "curl -F run=ID -F images=@photo.jpg sends one.")
+        raise Refused(415, "The body is not multipart/form-data.", "curl -F run=ID -F images=@photo.jpg sends one.")
     form = await _form(request)
     try:
         uploads = [part for name, part in form.multi_items() if name == "images" and isinstance(part, UploadFile)]
@@ -83,8 +83,8 @@ async def _form(request: Request) -> FormData:
             return await parser.parse()
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
-            raise Refused(413, f"Too many images: the limit is {IMAGES} a request.") from None
-        raise Refused(400, f"The body is no multipart form ({error.message[:100]}).") from None
+            raise Refused(413, f"Too many images: the limit is {IMAGES} per request.") from None
+        raise Refused(400, f"The body is not a multipart form ({error.message[:100]}).") from None
     except ClientDisconnect:
         raise Refused(400, "The body ended early.") from None
 
@@ -102,7 +102,7 @@ def _check_names(names: Iterable[str]) -> None:
 def _top(text: object) -> int:
     if isinstance(text, str) and re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) and 1 <= int(text) <= TOP_MAXIMUM:
         return int(text)
-    raise Refused(422, f"top is no whole number from 1 to {TOP_MAXIMUM:,}.")
+    raise Refused(422, f"top must be an integer from 1 to {TOP_MAXIMUM:,}.")
 
 
 def _short(name: str | None) -> str:

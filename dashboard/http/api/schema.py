@@ -7,13 +7,13 @@ from engine import __version__
 
 _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/heic", "image/avif")
 _REFUSALS = {
-    "400": "The body is no multipart form.",
+    "400": "The body is not a multipart form.",
     "401": "The token is missing or wrong.",
-    "403": "Asked by a web page of another site, under another name, or from beyond this computer without a token being set.",
+    "403": "The request came from a web page of another site, under another host name, or from a remote client while no token is set.",
     "404": "There is no such run, or it has no model yet.",
     "413": "An image, the request or the number of images is too large.",
     "415": "The body is not multipart/form-data.",
-    "503": "Too many requests wait. Retry-After says when to ask again.",
+    "503": "Too many requests are waiting. Retry-After says when to try again.",
     "504": "The answer took too long.",
 }
 
@@ -22,11 +22,11 @@ def document() -> dict[str, Any]:
     """A new one each time: the caller may change it."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Scenescope", "version": __version__, "description": "Answers of trained runs."},
+        "info": {"title": "Scenescope", "version": __version__, "description": "Predictions of trained runs."},
         "security": [{}, {"token": []}],
         "paths": {
             "/api/predict": {"post": _predict()},
-            "/api/models": {"get": _get("The runs that can answer", "Models", ("401", "403", "503", "504"))},
+            "/api/models": {"get": _get("Runs that can make predictions", "Models", ("401", "403", "503", "504"))},
             "/api/openapi.json": {"get": _get("This document", "Document", ("401", "403"))},
         },
         "components": {
@@ -59,15 +59,17 @@ def _predict() -> dict[str, Any]:
         "operationId": "predict",
         "summary": "Classify images",
         "parameters": [
-            _parameter("run", run, "In place of the form's field, where a caller can set the address alone. The form's wins."),
-            _parameter("top", top, "In place of the form's field. The form's wins."),
+            _parameter("run", run, "Used if the form has no such field, for callers that can only set the address."),
+            _parameter("top", top, "Used if the form has no such field."),
         ],
         "requestBody": {
             "required": True,
             "content": {"multipart/form-data": {"schema": form, "encoding": {"images": {"contentType": ", ".join(_PICTURES)}}}},
         },
         "responses": {
-            "200": _json("An answer for each image, in order; one that cannot be read has an error instead.", "Predictions"),
+            "200": _json(
+                "One prediction per image, in order; an image that could not be read has an error instead.", "Predictions"
+            ),
             "422": _json("A field is missing or wrong, or none of the images can be read.", "Unreadable"),
             **{status: _json(text, "Error") for status, text in _REFUSALS.items()},
         },
@@ -113,11 +115,11 @@ def _schemas() -> dict[str, Any]:
     share = {"type": "number", "minimum": 0, "maximum": 1}
     top = {"type": "array", "items": _object({"class": text, "probability": share})}
     judged = {
-        "verdict": {"enum": [SURE, UNSURE, UNKNOWN], "description": "unknown: none of the run's scenes, as far as it can tell"},
+        "verdict": {"enum": [SURE, UNSURE, UNKNOWN], "description": "unknown: unlike the training images (out-of-distribution)"},
         "may_be": names | {"description": "the classes that it may be, the most probable first"},
         "novelty": {
             "type": ["number", "null"],
-            "description": "above 1: stranger than nearly all validation images; null until `novelty` or the page Predict measured the run",
+            "description": "above 1: more unusual than nearly all validation images; null until `novelty` or the page Predict measured the run",
         },
     }
     return {

@@ -43,7 +43,7 @@ class AlreadyDecided(UserError):
     """Somebody, or an earlier key, has decided about it since the person looked; `entry` says how."""
 
     def __init__(self, entry: Entry) -> None:
-        super().__init__(f"{entry.path} is decided already: it stays as it is.", "Undo that decision to make another one.")
+        super().__init__(f"{entry.path} was already decided on: nothing was changed.", "Undo that decision first.")
         self.entry = entry
 
 
@@ -163,7 +163,7 @@ def _rows(data: Dataset, decisions: Sequence[Decision]) -> dict[int, Row]:
             name = row.path if row else f"number {decision.image}"
             reason = f" ({row.reason or row.state})" if row else ""
             raise UserError(
-                f"The image {name} cannot be decided about: it is not in {data.name} any more{reason}.",
+                f"You cannot decide on the image {name}: it is not in {data.name} any more{reason}.",
                 "Go on with the next one.",
             )
     return rows

@@ -68,7 +68,7 @@ class Entry:
     def of(cls, document: Any) -> Self:
         """The entry of a document. Raises Damaged."""
         if not isinstance(document, Mapping):
-            raise Damaged("it is no JSON object")
+            raise Damaged("it is not a JSON object")
         said = {key: value for key, value in document.items() if key not in ("seq", "check")}
         if "check" in document and document["check"] != _check(said):
             raise Damaged("its check does not fit what it says")
@@ -83,7 +83,7 @@ def parse(line: bytes) -> Entry:
     try:
         return Entry.of(json.loads(line))
     except (ValueError, RecursionError) as error:
-        raise error if isinstance(error, Damaged) else Damaged("it is no JSON") from error
+        raise error if isinstance(error, Damaged) else Damaged("it is not JSON") from error
 
 
 def new_uid() -> str:
@@ -112,14 +112,14 @@ def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if name in ("replaces", "undoes"):
             if not isinstance(value, list) or not all(map(_is_text, value)):
-                raise Damaged(f"its {name} is no list of entries")
+                raise Damaged(f"its {name} is not a list of entries")
             value = tuple(value)
         elif name in ("time", "id"):
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise Damaged(f"its {name} is no number")
+                raise Damaged(f"its {name} is not a number")
             value = float(value) if name == "time" else int(value)
         elif not _is_text(value):
-            raise Damaged(f"its {name} is no text")
+            raise Damaged(f"its {name} is not text")
         found[name] = value
     _check_meaning(found)
     return found

@@ -70,7 +70,7 @@ def merge_content(data: Dataset, name: str, content: bytes) -> Merged:
 def _content(file: Path) -> bytes:
     try:
         if file.stat().st_size > _LARGEST:
-            raise UserError(f"{file.name} has more than {_LARGEST >> 20} MB: that is no label log.", "Name the exported file.")
+            raise UserError(f"{file.name} has more than {_LARGEST >> 20} MB: that is not a label log.", "Name the exported file.")
         return file.read_bytes()
     except OSError as error:
         raise UserError(f"{str(file)!r} cannot be read: {error.strerror}.", "Name the exported file.") from error
@@ -86,7 +86,7 @@ def _read(name: str, content: bytes) -> tuple[list[Entry], list[str]]:
             damaged.append(f"Line {number:,} of {name} was left out: {error}.")
     if damaged and not entries:
         raise UserError(
-            f"{name} is no label log: {damaged[0]}", "Export one with: python -m engine labels export --dataset N --out FILE"
+            f"{name} is not a label log: {damaged[0]}", "Export one with: python -m engine labels export --dataset N --out FILE"
         )
     return entries, damaged
 

@@ -47,6 +47,6 @@ def write(run: Run, file: Path, split: str = "test", report: Report = lambda don
     """Write it whole or not at all; the file. Raises UserError."""
     content = render(run, file.suffix.lower(), split, report)
     if not file.absolute().parent.is_dir():
-        raise UserError(f"There is no folder {str(file.absolute().parent)!r}.", "Make it first, or name another file.")
+        raise UserError(f"There is no folder {str(file.absolute().parent)!r}.", "Create it first, or name another file.")
     write_bytes(file, content)
     return file

@@ -65,7 +65,7 @@ On {document["n"]:,} {facts.split} images: accuracy {accuracy["value"]:.1%} ({10
 
 def _weak(facts: Facts) -> str:
     if facts.slices is None:
-        return "Slices were not looked at: the dataset is not there any more."
+        return "Slices were not looked at: the dataset no longer exists."
     found = facts.slices.beyond_chance.head(6)
     tried = f"{facts.slices.tried:,} slices by brightness, size, folder and the like were tried"
     if not len(found):

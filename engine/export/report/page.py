@@ -16,9 +16,9 @@ from engine.runs import score_text
 _CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _QUESTIONS = {
-    "interval": "Where does the interval come from?", "protocol": "Was test used to choose?", "copies": "Has it seen the test images?",
-    "sure": "How often is it sure and wrong?", "calibration": "Does its confidence mean what it says?",
-    "person": "And if it may leave images to a person?", "sets": "And if it may name several classes?",
+    "interval": "Where do the intervals come from?", "protocol": "Was the test set used for tuning?", "copies": "Leaks: has it seen test images?",
+    "sure": "Confident errors: how often?", "calibration": "Calibration: can its confidence be trusted?",
+    "person": "Selective prediction: what if it can say \"I don't know\"?", "sets": "Conformal sets: what if it can name several classes?",
 }  # fmt: skip
 _MOST_CLASSES = 40  # of the matrix and of charts; the tables have all
 _PAIRS = 12
@@ -76,7 +76,7 @@ def _confusions(facts: Facts) -> str:
         if len(classes) <= _MOST_CLASSES
         else f'<p class="soft">A matrix of {len(classes):,} classes is in the tables; here are the most confused pairs.</p>'
     )
-    return f"<h2>What does it confuse?</h2>{drawn}{listed}"
+    return f"<h2>Confusion matrix</h2>{drawn}{listed}"
 
 
 def _class_by_class(facts: Facts) -> str:
@@ -124,7 +124,7 @@ def _slices(facts: Facts) -> str:
         for r in found.frame.itertuples()
     ]
     head = ["slice", "images", "wrong", "rate", "expected from its class mix", "p", "p (Holm)"]
-    return f"<h2>Where is it weak?</h2><p>{said}</p>{table(head, rows, 1)}"
+    return f"<h2>Slices</h2><p>{said}</p>{table(head, rows, 1)}"
 
 
 def _mistakes(facts: Facts) -> str:

@@ -26,7 +26,7 @@ def matrix(counts: np.ndarray, classes: Sequence[str]) -> str:
 def reliability(bins: pd.DataFrame) -> str:
     """Accuracy against confidence a bin. bins: `engine.evaluation.calibration.reliability`."""
     points = [(row.confidence, row.accuracy, row.accuracy_low, row.accuracy_high, row.n) for row in bins.itertuples()]
-    parts = _axes("how sure it is", "how often right") + [f'<line class="rule" {_ends((0, 0), (1, 1))}/>']
+    parts = _axes("confidence", "accuracy") + [f'<line class="rule" {_ends((0, 0), (1, 1))}/>']
     for x, y, low, high, n in points:
         parts.append(f'<line class="span" {_ends((x, low), (x, high))}/>')
         parts.append(f'<circle class="dot" cx="{_x(x):.1f}" cy="{_y(y):.1f}" r="5"><title>{n:,} images</title></circle>')
@@ -41,7 +41,9 @@ def coverage(curve: pd.DataFrame) -> str:
         f"{_x(row.coverage):.1f},{_y((max(row.accuracy, floor) - floor) / (1 - floor)):.1f}" for row in shown.itertuples()
     )
     return _svg(
-        _WIDTH, 330, [*_axes("images that it answers", "of these right", floor), f'<polyline class="curve" points="{line}"/>']
+        _WIDTH,
+        330,
+        [*_axes("share of images answered", "accuracy on answered images", floor), f'<polyline class="curve" points="{line}"/>'],
     )
 
 

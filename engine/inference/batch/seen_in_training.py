@@ -50,9 +50,9 @@ class Fair:
         if not self.learnt:
             return ""
         if self.only:
-            return f"All of them are training images of {names}: the score says nothing about new pictures."
+            return f"All of them are training images of {names}: the score says nothing about new images."
         are = "is a training image" if self.learnt == 1 else "are training images"
-        return f"{self.learnt:,} more {are} of {names}, left out of the score."
+        return f"{self.learnt:,} more {are} of {names}, excluded from the score."
 
 
 def fair(known: pd.DataFrame, learnt: frozenset[int]) -> Fair:

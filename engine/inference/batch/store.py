@@ -110,7 +110,7 @@ def keep(title: str, uploads: Iterable[Item]) -> Batch:
                 write_bytes(batch.path / kept, content)
             listed.append([name, kept, "" if reason else content_hash(content), reason])
         if not listed:
-            raise UserError("There are no pictures in what was given.", "Choose image files, a folder or a zip of them.")
+            raise UserError("No images were found in the upload.", "Choose image files, a folder or a zip of them.")
         return _finish(batch, title, listed)
     except BaseException:
         remove_folder(batch.path)
@@ -121,7 +121,7 @@ def keep_folder(folder: Path) -> Batch:
     """A batch of the image files below a folder on this machine, which stay there. Raises UserError."""
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
-        raise UserError(f"There is no folder {str(folder)!r}.", "Write its whole path, such as /home/me/photos.")
+        raise UserError(f"There is no folder {str(folder)!r}.", "Give the full path, such as /home/me/photos.")
     tally = Tally(folder)
     files = sorted(Path(entry.path) for entry in files_below(folder) if tally.is_picture(entry))
     if not files:
@@ -143,7 +143,7 @@ def batch(batch_id: str) -> Batch:
     path = _folder() / batch_id
     if re.fullmatch(r"[0-9a-f]{16}", batch_id) and (path / _DOCUMENT).is_file():
         return Batch(batch_id, path)
-    raise UserError("These pictures are not here any more.", "They were deleted, or gave way to newer ones. Add them again.")
+    raise UserError("These images are no longer here.", "They were deleted or replaced by newer uploads. Add them again.")
 
 
 def batches() -> list[Batch]:
@@ -203,4 +203,4 @@ def _described(file: Path) -> _Description:
         unused = UnusedReport.from_document(document["unused"]) if "unused" in document else UnusedReport()
         return _Description(document["title"], float(document["created"]), tuple(pictures), unused)
     except (TypeError, KeyError, ValueError):
-        raise UserError("The list of these pictures is damaged.", "Delete them, and add them again.") from None
+        raise UserError("The list of these images is damaged.", "Delete them, and add them again.") from None

@@ -90,4 +90,4 @@ def write(found: pd.DataFrame, file: Path) -> None:
 def check_file(file: Path) -> None:
     """Raises UserError for a name that says neither CSV nor Parquet."""
     if file.suffix.lower() not in FORMATS:
-        raise UserError(f"{file.name!r} names no kind of table.", f"Let it end in {' or '.join(FORMATS)}.")
+        raise UserError(f"{file.name!r} does not say what kind of table to write.", f"Let it end in {' or '.join(FORMATS)}.")

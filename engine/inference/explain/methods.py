@@ -24,11 +24,11 @@ class Method:
     forwards: bool = False
 
 
-_ONE_SCALE = "Full colour is the strongest place of the maps side by side, so that equal colours are equal strengths."
+_ONE_SCALE = "Both maps share one scale."
 _ENTRIES = (
     Method(
         DEFAULT, "Grad-CAM",
-        f"How far the features of a place raise the class's score, each channel weighed by its mean gradient. {_ONE_SCALE}",
+        f"How much the features at each position raise the class's score, each channel weighted by its mean gradient. {_ONE_SCALE}",
         "Selvaraju et al. 2017",
     ),
     Method(
@@ -39,7 +39,7 @@ _ENTRIES = (
     ),
     Method(
         "layer-cam", "LayerCAM",
-        f"Features times their own gradient at each place, where that is positive: finer than Grad-CAM. {_ONE_SCALE}",
+        f"Features times their own gradient at each position, where positive: finer than Grad-CAM. {_ONE_SCALE}",
         "Jiang et al. 2021",
     ),
     Method(
@@ -50,7 +50,7 @@ _ENTRIES = (
     ),
     Method(
         "score-cam", "ScoreCAM",
-        f"Channels weighed by the class's score for the picture with all else dimmed; no gradients. {_ONE_SCALE}",
+        f"Channels weighted by the class's score for the image with everything else dimmed; no gradients. {_ONE_SCALE}",
         "Wang et al. 2020", forwards=True,
     ),
 )  # fmt: skip

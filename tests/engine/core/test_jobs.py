@@ -72,7 +72,7 @@ def test_a_job_that_is_killed_while_it_starts_has_failed_at_once_and_starts_agai
     job.start()  # does nothing: one is at it
     assert len(psutil.Process().children()) == 1
     end(child, wait)
-    assert (job.work().state, job.work().message, job.running) == ("failed", "The process has ended.", False)
+    assert (job.work().state, job.work().message, job.running) == ("failed", "The process ended unexpectedly.", False)
     again, _ = new_child(job.start)
     assert job.work().state == "working"
     end(again, wait)

@@ -46,7 +46,7 @@ def test_pipes_sockets_and_folders_named_like_pictures_are_put_aside(plain, monk
     catalog, result = scan(plain)
     listener.close()
     assert (result.ok, result.quarantined) == (10, 2)
-    assert set(reasons(catalog).values()) == {"no ordinary file (a folder, pipe, socket or device)"}
+    assert set(reasons(catalog).values()) == {"not a regular file (a folder, pipe, socket or device)"}
     assert scan(plain)[1].read == 0
 
 

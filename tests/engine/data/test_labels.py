@@ -278,7 +278,7 @@ def test_an_import_that_does_not_fit_is_refused_in_a_sentence(two, tmp_path, kag
     foreign.write_text(json.dumps({**line, "uid": "x2", "to": "desert"}) + "\n")
     assert merging.merge(his, foreign).left_out == ("1 decisions were left out: scenes has no class 'desert'.",)
     foreign.write_bytes(b"\x89PNG\r\n\x00\x01")
-    with pytest.raises(UserError, match=r"foreign.jsonl is no label log: Line 1 of foreign.jsonl was left out"):
+    with pytest.raises(UserError, match=r"foreign.jsonl is not a label log: Line 1 of foreign.jsonl was left out"):
         merging.merge(his, foreign)
     with pytest.raises(UserError, match="cannot be read"):
         merging.merge(his, tmp_path / "absent.jsonl")

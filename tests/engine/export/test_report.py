@@ -59,7 +59,7 @@ def test_the_report_is_one_file_without_scripts_and_needs_nothing_from_elsewhere
     assert "http" not in re.sub(r"data:image/jpeg;base64,[^\"]*", "", text).replace("http-equiv", "")
     accuracy = trained.results["test"]["accuracy"]
     assert f"Accuracy {accuracy['value']:.1%}" in found.said
-    for said in ("What does it confuse?", "The test images were scored once", "Class by class", "fingerprint", "image_size"):
+    for said in ("Confusion matrix", "The test images were scored once", "Class by class", "fingerprint", "image_size"):
         assert said in found.said
     assert told[0][0] == 0
     assert told[-1][0] == told[-1][1]

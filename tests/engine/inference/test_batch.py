@@ -177,7 +177,7 @@ def test_pictures_that_a_run_has_learnt_from_are_left_out_of_its_score(run, fini
     assert (half.rows["number"].tolist(), half.learnt, half.said("x")) == (
         [1],
         1,
-        "1 more is a training image of x, left out of the score.",
+        "1 more is a training image of x, excluded from the score.",
     )
     every = seen_in_training.fair(known, frozenset({0, 1, 2}))
     assert (len(every.rows), every.learnt) == (2, 2)

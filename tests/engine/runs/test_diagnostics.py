@@ -98,7 +98,9 @@ def test_no_better_than_guessing_is_told():
 def test_a_class_that_is_not_found_is_named():
     about = told([0.9, 0.5], extra={"validation_recall": [0.95, 0.2, 0.9, 0.85]})
     (note,) = diagnostics.notes(about)
-    assert note.seen == "The class glacier is hardly learnt: 20% of its validation images are found, of the others 90% (median)."
+    assert (
+        note.seen == "The class glacier is barely recognised: 20% of its validation images are found, of the others 90% (median)."
+    )
     assert "balance=sampling" in note.way
     assert kinds(told([0.9, 0.5], extra={"validation_recall": [0.95, 0.7, 0.9, 0.85]})) == []
 
@@ -134,7 +136,7 @@ def test_early_stopping_says_which_epoch_is_kept():
     assert note.seen == "Stopped early after epoch 5 of 30: no better macro F1 for 3 epochs. Epoch 2 is kept."
     for patience in (0, 4):
         (note,) = diagnostics.notes(dataclasses.replace(about, config=dataclasses.replace(about.config, patience=patience)))
-        assert note.seen == "Stopped early after epoch 5 of 30, as it was asked to. Epoch 2 is kept."
+        assert note.seen == "Stopped early after epoch 5 of 30, at your request. Epoch 2 is kept."
     assert kinds(told([0.9, 0.5], state="stopped", epochs=30)) == []
 
 

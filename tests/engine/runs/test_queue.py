@@ -92,5 +92,5 @@ def test_the_number_of_places_is_a_setting(monkeypatch, text, slots):
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
 def test_a_number_of_places_that_is_none_is_told(monkeypatch, text):
     monkeypatch.setenv("SCENESCOPE_SLOTS", text)
-    with pytest.raises(UserError, match="SCENESCOPE_SLOTS is '.*', which is no number of runs. Set it to 1 or more."):
+    with pytest.raises(UserError, match="SCENESCOPE_SLOTS is '.*', which is not a number of runs. Set it to 1 or more."):
         queue.slots()

@@ -125,7 +125,7 @@ def test_a_run_that_has_learnt_nothing_yet_takes_the_dataset_as_it_is_and_says_s
     datasets.add(str(scenes))
     carried_out(run)
     assert run.fingerprint == datasets.dataset("scenes").catalog.fingerprint() != before
-    assert "The dataset has changed while the run waited; it learns from the new state." in messages(run)
+    assert "The dataset changed while the run was waiting; it is trained on the new state." in messages(run)
 
 
 def test_other_classes_need_another_run(scenes):

@@ -41,7 +41,7 @@ def notices() -> None:
         with st.container(horizontal=True, vertical_alignment="center", key=f"gone-{kind}"):
             st.warning(sentence, icon=":material/link_off:", width="stretch")
             if in_trash:
-                st.page_link("../pages/runs.py", label="Open the trash on Runs", icon=":material/delete:")
+                st.page_link("../../pages/runs.py", label="Open the trash on Runs", icon=":material/delete:")
             st.button("Dismiss", key=f"gone-{kind}-dismiss", type="tertiary", on_click=_dismiss, args=(kind,))
 
 

@@ -27,7 +27,7 @@ def stop_where_lost() -> None:
         return
     st.error(
         f"The datasets and runs in {literal(repr(str(home())))} are not there any more: the disk that holds them is gone. "
-        "Connect it again: this page goes on by itself. To begin anew there, start the server again.",
+        "Connect it again: this page continues by itself. To begin anew there, start the server again.",
         icon=":material/error:",
     )
 

@@ -189,7 +189,7 @@ def _keep(pipeline: Pipeline) -> None:
         url_state.set_choice("show", "new")
         url_state.forget("like")
         scroll_to_top()
-        st.switch_page("../pages/train.py")
+        st.switch_page("../../pages/train.py")
     with st.expander("Save or share", icon=":material/save:", key=f"keep-pipeline-{_generation()}"):
         name = st.text_input("Name", pipeline.name if pipeline.name not in BUILT_IN else "", key=f"save-name-{_generation()}")
         if st.button("Save", type="primary", key="save-pipeline", help="You can then choose it in Train."):

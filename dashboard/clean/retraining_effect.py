@@ -54,7 +54,7 @@ def _changes(of: Subject, proven: bool) -> None:
 def _offer(of: Subject, pairs: Sequence[tuple[Run, Run]]) -> None:
     if of.run is None:
         st.info("To measure the effect, first train a run on the original labels.", icon=":material/model_training:")
-        st.page_link("../pages/train.py", label="Train one", icon=":material/model_training:")
+        st.page_link("../../pages/train.py", label="Train one", icon=":material/model_training:")
         return
     run = of.run
     if not run.has_predictions("test"):
@@ -62,7 +62,7 @@ def _offer(of: Subject, pairs: Sequence[tuple[Run, Run]]) -> None:
         return
     now = of.data.catalog.fingerprint()
     if now == run.fingerprint:
-        st.caption(f"{formatting.literal(run.id)} has learnt from these very labels: choose a run from before above.")
+        st.caption(f"{formatting.literal(run.id)} was trained on exactly these labels: choose an earlier run above.")
         return
     again = [
         after.id for before, after in pairs if before.id == run.id and after.fingerprint == now and after.status.state != "failed"
@@ -111,7 +111,7 @@ def _shown(of: Subject, before: Run, after: Run) -> None:
     st.caption("Intervals and p are of these test images. Both runs have one seed; another seed moves the scores as well.")
     if st.button("Look at the run", key=f"open-{after.id}", icon=":material/target:"):
         url_state.set_choice("run", after.id)
-        st.switch_page("../pages/evaluate.py")
+        st.switch_page("../../pages/evaluate.py")
 
 
 def _table(found: Proof) -> pd.DataFrame:

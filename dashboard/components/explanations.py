@@ -117,7 +117,7 @@ def nearest_examples(run: Run, data: Dataset, row: Row, asked: Asked, true: int,
         return
     if found is None:
         st.caption("They are available once the map of this dataset has been computed.")
-        st.page_link("../pages/explore.py", label="Draw it on Explore, Similarity map", icon=":material/scatter_plot:")
+        st.page_link("../../pages/explore.py", label="Draw it on Explore, Similarity map", icon=":material/scatter_plot:")
         return
     colours, labels = class_colours(run.classes), found.nearest["label"].tolist()
     st.markdown(formatting.literal(nearest.verdict(run.classes[true], run.classes[asked.answer], labels)))

@@ -43,7 +43,7 @@ class Pair:
     def captions(self, maps: np.ndarray) -> list[str]:
         if not self.method.by_class:
             return ["Where it sees something, whatever the class"]
-        said = {True: "Evidence for", False: "Next to nothing speaks for"}
+        said = {True: "Evidence for", False: "Almost no evidence for"}
         return [f"{said[bool(one.max() > _VISIBLE)]} {name}" for one, name in zip(maps, self.names, strict=True)]
 
     @property

@@ -71,7 +71,7 @@ def need_run(context: Context) -> Run:
         need_dataset(context)
         st.info("No model has been trained on this dataset yet.", icon=":material/model_training:")
         st.page_link(
-            "../pages/train.py", label="Train one: the preset fast takes a minute or two", icon=":material/model_training:"
+            "../../pages/train.py", label="Train one: the preset fast takes a minute or two", icon=":material/model_training:"
         )
         end_page()
     return context.run

@@ -70,7 +70,7 @@ def wait_for_dataset() -> None:
     creating = "The demo dataset is being created: this page continues by itself when it is ready." if _under_way() else ""
     st.info(f"There is no dataset yet. {creating or 'Add a folder of photos on the Start page.'}", icon=":material/folder_open:")
     pending_datasets(always=True, ready=lambda: bool(datasets()))
-    st.page_link("../pages/start.py", label="Go to Start", icon=":material/flag:")
+    st.page_link("../../pages/start.py", label="Go to Start", icon=":material/flag:")
 
 
 def _under_way() -> set[str]:

@@ -100,7 +100,7 @@ def more_buttons(run: Run) -> None:
         url_state.set_choice("like", run.id)
         url_state.set_choice("show", "new")
         scroll_to_top()
-        st.switch_page("../pages/train.py")
+        st.switch_page("../../pages/train.py")
     if not run.status.active and st.button(
         "Delete",
         icon=":material/delete:",

@@ -62,7 +62,7 @@ def choose_split(run: Run) -> str:
     usable = [split for split in SPLITS if run.has_predictions(split)]
     if not usable:
         st.info(f"The run {run.id} has not been scored: it is {run.status.state}.", icon=":material/hourglass_empty:")
-        st.page_link("../pages/train.py", label="Look at it", icon=":material/model_training:")
+        st.page_link("../../pages/train.py", label="Look at it", icon=":material/model_training:")
         end_page()
     return (
         usable[0]

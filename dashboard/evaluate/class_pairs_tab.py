@@ -125,7 +125,7 @@ def _embedding(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str
     along = cache.along(scored.run, scored.split, data, a, b)
     if along is None:
         st.caption("How near the images lie in the embedding is shown once this dataset's map has been drawn.")
-        st.page_link("../pages/explore.py", label="Compute the map: Similarity map", icon=":material/scatter_plot:")
+        st.page_link("../../pages/explore.py", label="Compute the map: Similarity map", icon=":material/scatter_plot:")
         return
     if not along or not any(map(len, along.values())):
         st.caption(

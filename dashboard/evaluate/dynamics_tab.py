@@ -55,7 +55,7 @@ def _no_story(scored: Scored) -> None:
             url_state.set_choice("show", "new")
             url_state.forget("like")
             scroll_to_top()
-            st.switch_page("../pages/train.py")
+            st.switch_page("../../pages/train.py")
     else:
         st.info("This run recorded no predictions per epoch, or has not finished its first epoch.", icon=":material/timeline:")
 

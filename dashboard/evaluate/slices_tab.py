@@ -185,7 +185,7 @@ def _pictures(scored: Scored, of: Answered, chosen: pd.Series) -> None:
         width="stretch",
     )
     if st.session_state.pop(_OPENED, False):
-        st.switch_page("../pages/explore.py")
+        st.switch_page("../../pages/explore.py")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         only = url_state.choose(st.segmented_control, "Show", ["wrong", "all"], "slice_show")
         order = choose_order()

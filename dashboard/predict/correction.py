@@ -152,7 +152,7 @@ def _changed(data: Dataset, change: _Change, key: str) -> None:
         st.button("Undo", key=f"undo-{key}", icon=":material/undo:", on_click=_undo, args=(data, change, key))
         if st.button("See it on Clean", key=f"clean-{key}", icon=":material/cleaning_services:", type="tertiary"):
             url_state.set_choice("clean", "decided")
-            st.switch_page("../pages/clean.py")
+            st.switch_page("../../pages/clean.py")
 
 
 def _undo(data: Dataset, change: _Change, key: str) -> None:

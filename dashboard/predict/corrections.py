@@ -43,7 +43,8 @@ def corrections(data: Dataset) -> None:
                 _join(data)
         more = f" The newest {_SHOWN} are shown." if len(told) > _SHOWN else ""
         st.caption(
-            f"They are stored in `{collection.folder(data)}`, one folder per class.{more} The dataset {formatting.literal(data.name)}{collection.JOINED} has "
+            f"They are stored in `{collection.folder(data)}`, one folder per class.{more} "
+            f"The dataset {formatting.literal(data.name)}{collection.JOINED} has "
             "them among its training images and the same validation and test images as this one, so that scores are comparable."
         )
 
@@ -67,4 +68,4 @@ def _join(data: Dataset) -> None:
         return
     again = "is being scanned again" if known else "is being made"
     st.success(f"**{formatting.literal(name)}** {again}; it is on the Start page in a moment.", icon=":material/check:")
-    st.page_link("../pages/train.py", label="Train on it", icon=":material/model_training:")
+    st.page_link("../../pages/train.py", label="Train on it", icon=":material/model_training:")

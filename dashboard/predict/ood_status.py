@@ -39,7 +39,8 @@ def preparing(run: Run) -> None:
             return
         count = f", {now.done:,} of {now.total:,}" if now.total > 1 else ""
         st.caption(
-            f":material/hourglass_top: The out-of-distribution detector for {formatting.literal(run.id)}'s training images is being fitted, once per run ({now.phase}{count}). "
+            f":material/hourglass_top: The out-of-distribution detector of {formatting.literal(run.id)} is being fitted, "
+            f"once per run ({now.phase}{count}). "
             "Predictions are already available."
         )
 

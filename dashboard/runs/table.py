@@ -132,12 +132,12 @@ def run_actions(run: Run) -> None:
     _live_state(run)
     with st.container(horizontal=True):
         if "test" in run.results and st.button("Evaluate", icon=":material/target:", type="primary"):
-            st.switch_page("../pages/evaluate.py")
+            st.switch_page("../../pages/evaluate.py")
         if "test" in run.results and run.has_predictions("test"):
             report_button(run, "test", key=f"report-{run.id}")
         if st.button("Watch", icon=":material/model_training:"):
             url_state.set_choice("show", "run")
-            st.switch_page("../pages/train.py")
+            st.switch_page("../../pages/train.py")
         more_buttons(run)
     more_panels(run)
 

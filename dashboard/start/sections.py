@@ -41,16 +41,16 @@ def next_step(context: Context) -> None:
             _train_first(context.dataset)
     elif context.run.status.active:
         st.markdown(f"{formatting.run_badge(context.run)} **{context.run.id}** is training on **{name}**.")
-        st.page_link("../pages/train.py", label="Watch it", icon=":material/model_training:")
+        st.page_link("../../pages/train.py", label="Watch it", icon=":material/model_training:")
     elif "test" in context.run.results:
         score = context.run.results["test"]
         st.markdown(
             f"**{context.run.id}** scores macro F1 **{score_text.macro_f1(score)}** on {score['n']:,} test images of **{name}**."
         )
-        st.page_link("../pages/evaluate.py", label="See where it errs", icon=":material/target:")
+        st.page_link("../../pages/evaluate.py", label="See where it errs", icon=":material/target:")
     else:
         st.markdown(f"{formatting.badge(context.run.status)} **{context.run.id}** has not been scored.")
-        st.page_link("../pages/train.py", label="Look at it", icon=":material/model_training:")
+        st.page_link("../../pages/train.py", label="Look at it", icon=":material/model_training:")
 
 
 def _train_first(data: Dataset) -> None:
@@ -60,7 +60,7 @@ def _train_first(data: Dataset) -> None:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return
     url_state.set_choice("run", run.id)
-    st.switch_page("../pages/train.py")
+    st.switch_page("../../pages/train.py")
 
 
 def dataset_cards() -> None:
@@ -83,7 +83,7 @@ def _card(data: Dataset) -> None:
     _unused_files(text, data)
     if action.button("Explore", key=f"explore-{data.name}", width="stretch"):
         url_state.set_choice("dataset", data.name)
-        st.switch_page("../pages/explore.py")
+        st.switch_page("../../pages/explore.py")
     colours = class_colours(classes)
     if not data.has_pictures:
         return
@@ -104,7 +104,7 @@ def _card(data: Dataset) -> None:
     ]
     if gallery(tiles, key=f"strip-{data.name}", size="S", label=f"Examples of {data.name}").opened is not None:
         url_state.set_choice("dataset", data.name)
-        st.switch_page("../pages/explore.py")
+        st.switch_page("../../pages/explore.py")
 
 
 def _unused_files(place: DeltaGenerator, data: Dataset) -> None:
@@ -163,4 +163,4 @@ def recent_runs() -> None:
         if action.button("Open", key=f"open-{run.id}", width="stretch"):
             url_state.set_choice("dataset", run.config.dataset)
             url_state.set_choice("run", run.id)
-            st.switch_page("../pages/evaluate.py" if "test" in results else "../pages/train.py")
+            st.switch_page("../../pages/evaluate.py" if "test" in results else "../../pages/train.py")

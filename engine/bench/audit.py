@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from engine.curation import Audit, confident_learning, duplicates, job, near
+from engine.curation import Audit, confident_learning, duplicates, near, run_audit
 from engine.curation.cross_validation import out_of_fold
 from engine.curation.images import audited, file_of, labelled
 from engine.curation.perceptual_hash import Looks, look, pictures
@@ -60,7 +60,7 @@ def measure(data: Dataset, seed: int = 0) -> Figures:
     index = dataset_index.embedded(data)
     with tempfile.TemporaryDirectory(prefix="scenescope-bench-") as folder:
         looks, began, busy = Looks(Path(folder)), time.monotonic(), time.process_time()
-        audit = job.make(data, looks=looks)
+        audit = run_audit.make(data, looks=looks)
         seconds, processor = time.monotonic() - began, time.process_time() - busy
         table = audited(data)
         exact = _groups(table, audit, "exact_duplicate")

@@ -26,14 +26,14 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _audit(args: argparse.Namespace) -> None:
-    from engine.curation import job
+    from engine.curation import run_audit
 
     data, lines = dataset(args.dataset), {}
 
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
-    made = (curation.found(data) if args.kept else None) or job.make(data, report)
+    made = (curation.found(data) if args.kept else None) or run_audit.make(data, report)
     if args.json:
         print_json(document(made))
         return

@@ -183,7 +183,7 @@ def _print(document: Sequence[dict], scores: dict) -> None:
     if scores:
         score = scores["scores"]
         value, low, high = (score["accuracy"][key] for key in ("value", "low", "high"))
-        print(f"{score['n']:,} lie in folders of its classes: accuracy {value:.4f}  (95%: {low:.4f} to {high:.4f})")
+        print(f"{score['n']:,} are in folders named like its classes: accuracy {value:.4f}  (95%: {low:.4f} to {high:.4f})")
         if scores["note"]:
             print(scores["note"])
 

@@ -1,8 +1,8 @@
-"""The job's process: `python -m engine.curation NAME`; see `engine.curation.job`."""
+"""The job's process: `python -m engine.curation NAME`; see `engine.curation.run_audit`."""
 
 import sys
 
-from engine.curation.job import make
+from engine.curation.run_audit import make
 from engine.curation.store import job
 from engine.data.datasets import dataset
 

@@ -230,8 +230,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 PRESET_HELP: Mapping[str, str] = {
     "fast": "Frozen backbone, one linear layer on its features. Minutes on a laptop.",
-    "balanced": "The second half of the network fine-tuned at 192 pixels behind frozen layers whose output is cached. Minutes on a laptop.",
-    "best": "The last four fifths of the layers, evaluated at a larger size than in training; averaged weights, mirrored views. Half an hour on a laptop.",
+    "balanced": "Fine-tunes the second half of the network at 192 pixels; the frozen layers' output is cached. Minutes on a laptop.",
+    "best": "Fine-tunes the last four fifths of the layers with averaged weights; evaluated at a larger size. Half an hour on a laptop.",
     "seed": "The recipe of the project that Scenescope replaces: ResNet-50, Adam at 1e-5, up to 30 epochs. A day on a laptop.",
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 DASHBOARD = Path(__file__).resolve().parents[2] / "dashboard"
 PAGES = ("explore", "augment", "evaluate", "clean", "predict")
 SHARED = {"dataset", "run"}  # on purpose: the page talks about the same thing as the one before
-CHOICES = {"choose": 3, "choice_of": 1, "turn": 2, "remember": 0}  # function of `url` -> place of the parameter's name
+CHOICES = {"choose": 3, "choice_of": 1, "turn": 2, "remember": 0}  # function of `url_state` -> place of the parameter's name
 
 
 def chosen_in(file: Path) -> Iterator[str]:
@@ -24,7 +24,7 @@ def chosen_in(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in CHOICES:
             continue
-        if not isinstance(node.func.value, ast.Name) or node.func.value.id != "url":
+        if not isinstance(node.func.value, ast.Name) or node.func.value.id != "url_state":
             continue
         place = CHOICES[node.func.attr]
         if len(node.args) <= place:

@@ -9,9 +9,9 @@ from engine.core.paths import PROJECT
 def test_once_the_server_has_started_a_full_collection_finds_little_to_do():
     script = (
         "import gc\n"
-        "from dashboard import server\n"
+        "from dashboard.http import routes\n"
         "before = len(gc.get_objects())\n"
-        "server._prepare_first_page()\n"
+        "routes._prepare_first_page()\n"
         "print(before, len(gc.get_objects()), gc.isenabled())"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)

@@ -94,7 +94,7 @@ def test_a_file_that_became_a_folder_or_a_text_says_so(client, photos, row):
     file.mkdir()
     answer = client.get(thumbnail_url("photos", row.id, row.hash))
     assert answer.status_code == 404
-    assert answer.text == "No ordinary file (a folder, pipe, socket or device)"
+    assert answer.text == "Not a regular file (a folder, pipe, socket or device)"
 
 
 def test_a_path_never_comes_from_the_url(client, photos, row):

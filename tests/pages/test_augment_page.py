@@ -113,7 +113,7 @@ def test_a_step_that_takes_the_evidence_away_is_warned_of_with_its_figures(tab, 
     assert not tab.at.warning
     tab.press("Measure")
     said = "".join(warning.value for warning in tab.at.warning)
-    assert "**Pixel dropout** (share of the pixels 1) takes away what the model knows a picture by" in said
+    assert "**Pixel dropout** (share of the pixels 1) destroys the evidence that the model relies on" in said
     assert "95% interval" in said
     curves = json.dumps(tab.figure("withstand"))
     assert "Pixel dropout" in curves and "Greyscale" in curves

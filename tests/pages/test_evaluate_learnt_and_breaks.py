@@ -29,7 +29,7 @@ def told(copied):
 
 def test_a_run_without_epochs_says_why_there_is_no_story(tab, trained):
     tab.open("evaluate", ask="learnt")
-    assert "there are no epochs" in tab.text
+    assert "has no epochs" in tab.text
     assert not tab.at.error
     tab.press("Train with the preset balanced")
     assert (tab.url("preset"), tab.url("show")) == ("balanced", "new")
@@ -66,7 +66,7 @@ def test_every_image_is_in_one_bar_and_in_one_square_of_the_map(tab, told):
 def test_what_was_not_measured_is_offered_with_the_time_it_takes(tab, trained):
     tab.open("evaluate", ask="breaks")
     assert "has not been measured for this run" in tab.text
-    assert "asked about 24 test images" in tab.text
+    assert "tested on 24 test images" in tab.text
     assert "Measure" in tab.buttons
 
 

@@ -116,7 +116,7 @@ def test_two_runs_are_laid_over_each_other_by_content(tab, copied):
     for predicted in table["predicted"][3:]:
         expected[predicted, (predicted + 1) % 4] += 1
     assert np.array_equal(counts(tab), expected)
-    assert f"{len(table) - 3} images are in both" in tab.text
+    assert f"{len(table) - 3} images were scored by both runs" in tab.text
     assert "on which the two runs differ" in tab.text
     assert ids(tab) == set(table["image_id"][3:])
     first, second = tab.items("cell-0")[0]["notes"]
@@ -130,7 +130,7 @@ def test_where_the_matrix_shows_two_runs_the_page_speaks_of_both(tab, copied):
     tab.open("evaluate", run=copied.id, rows="this", columns=other.id)
     text = tab.text.replace("\\", "")
     assert f"{copied.id} and {other.id} disagree on {n} of {n} test images" in text
-    assert "are wrong" not in text
+    assert "are misclassified" not in text
     assert "Class by class: fast-1" in text
     assert "Class by class: fast-77" in text
     assert tab.at.pills(key="pair").label == "Most often disagreed"
@@ -146,7 +146,7 @@ def test_where_the_matrix_shows_another_run_the_page_speaks_of_that_one(tab, cop
     wrong, n = matrix.sum() - np.trace(matrix), matrix.sum()
     tab.open("evaluate", run=copied.id, rows="truth", columns=other.id)
     text = tab.text.replace("\\", "")
-    assert f"fast-77**: **{wrong} of {n} test images** are wrong" in text
+    assert f"fast-77**: **{wrong} of {n} test images** are misclassified" in text
     assert tab.data("matrix")["axes"] == ["↓ true", "fast-77 →"]
     assert f"**{wrong}** images with a wrong answer of fast-77" in text
     assert "Class by class: fast-77" in text

@@ -16,9 +16,9 @@ from engine.models.model import load
 _SCRIPT = """
 import streamlit as st
 from dashboard.components.image_dialog import lens
-from engine.runs.run import run
+from engine.runs.run import load_run
 
-found = run({run_id!r})
+found = load_run({run_id!r})
 lens(found, found.predictions("test"), st.session_state.get("place", {place}))
 """
 
@@ -61,11 +61,11 @@ def test_the_maps_of_two_classes_stand_beside_the_picture_with_what_the_colours_
     row = trained.predictions("test").iloc[0]
     captions = [image.caption for image in pictures(at)]
     assert captions[0] == "What the network saw"
-    assert captions[1].endswith(f"speaks for {trained.classes[row['predicted']]}")
+    assert captions[1].lower().endswith(f"evidence for {trained.classes[row['predicted']]}")
     assert pictures(at)[0].url not in {image.url for image in pictures(at)[1:]}
     maps = heatmaps(load(trained.path), *seen(trained, row))
     assert [caption.startswith("Evidence") for caption in captions[1:]] == [one.max() > 0.02 for one in maps]
-    assert "equal colours are equal strengths" in words(at)
+    assert "Both maps share one scale" in words(at)
     assert f"Loss {row['loss']:.3f}" in words(at)
 
 
@@ -75,7 +75,7 @@ def test_another_class_and_a_method_without_classes_can_be_chosen(trained):
         i for i in range(4) if i not in (at.selectbox(key="lens-class-0-list").value, trained.predictions("test").iloc[0]["true"])
     )
     at.selectbox(key="lens-class-1-list").set_value(other).run()
-    assert pictures(at)[2].caption.endswith(f"speaks for {trained.classes[other]}")
+    assert pictures(at)[2].caption.lower().endswith(f"evidence for {trained.classes[other]}")
     at.selectbox(key="lens-method-list").set_value("eigen-cam").run()
     assert [image.caption for image in pictures(at)] == ["What the network saw", "Where it sees something, whatever the class"]
     for place in (0, 1):
@@ -92,11 +92,11 @@ def test_a_map_that_takes_long_waits_for_a_click_and_says_that_it_is_not_compute
     waiting = pictures(at)[1:]
     assert all(image.faint and image.caption.endswith(": not computed yet") for image in waiting)
     next(button for button in at.button if button.label == "Compute ScoreCAM").click().run()
-    assert all("speaks for" in image.caption and not image.faint for image in pictures(at)[1:])
+    assert all("vidence for" in image.caption and not image.faint for image in pictures(at)[1:])
     assert not any(button.label in ("Compute ScoreCAM", "Stop") for button in at.button)
     at.selectbox(key="lens-method-list").set_value("grad-cam").run()
     at.selectbox(key="lens-method-list").set_value("score-cam").run()
-    assert all("speaks for" in image.caption for image in pictures(at)[1:]), "what is computed is shown at once"
+    assert all("vidence for" in image.caption for image in pictures(at)[1:]), "what is computed is shown at once"
 
 
 def test_a_request_for_one_picture_is_none_for_the_next(trained, monkeypatch):
@@ -121,7 +121,7 @@ def test_a_request_for_one_picture_is_none_for_the_next(trained, monkeypatch):
 def test_the_smallest_cover_comes_with_what_was_tried(trained):
     at = opened(trained)
     at.button(key="lens-find").click().run()
-    assert "covers were tried" in words(at) or "covers of" in words(at)
+    assert "patches were tried" in words(at) or "patches of" in words(at)
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone"])

@@ -92,7 +92,7 @@ def square(drawn, share=0.5):
 
 def test_a_dataset_without_a_map_is_offered_one(few):
     seen = Seen()
-    assert "There is no map yet." in seen.text
+    assert "No map yet." in seen.text
     assert "12 images" in seen.text
     assert seen.buttons == ["Compute map"]
     assert "12 match" in seen.text

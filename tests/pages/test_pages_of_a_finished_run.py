@@ -42,7 +42,7 @@ def test_the_verdict_is_recomputed_from_the_prediction_table(tab, trained, split
     matrix = metrics.confusion(trained.predictions(split), len(trained.classes))
     accuracy, f1 = metrics.accuracy(matrix), metrics.macro_f1(matrix)
     wrong = int(matrix.sum() - np.trace(matrix))
-    assert f"**{wrong} of {matrix.sum()} {split} images** are wrong." in tab.text
+    assert f"**{wrong} of {matrix.sum()} {split} images** are misclassified." in tab.text
     assert f"Accuracy **{accuracy.value:.1%} ({100 * accuracy.low:.1f} to {accuracy.high:.1%})**" in tab.text
     assert f"macro F1 **{f1}**" in tab.text
     assert "Few images: the intervals are wide" in tab.text

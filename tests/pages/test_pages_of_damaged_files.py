@@ -17,7 +17,7 @@ def test_a_prediction_table_cut_short_is_named_with_the_way_out(tab, copied):
     assert f"python -m engine evaluate {copied.id} --split test" in tab.errors.replace("\\", "")
     tab.choose("split", "validation")
     assert not tab.at.error
-    assert "validation images** are wrong." in tab.text
+    assert "validation images** are misclassified." in tab.text
 
 
 @pytest.mark.slow

@@ -80,5 +80,5 @@ def test_a_page_without_a_dataset_shows_how_far_the_demo_is_and_goes_on(tab, hom
     under_way = [Adding("demo", "demo", done=50, total=1200)]
     monkeypatch.setattr(adding, "pending", lambda: under_way)
     tab.open("explore")
-    assert "The demo dataset is being created: this page goes on by itself" in tab.text
+    assert "The demo dataset is being created: this page continues by itself" in tab.text
     assert [bar.proto.text for bar in tab.at.get("progress")] == ["Adding **demo**: 50 of 1,200 images"]

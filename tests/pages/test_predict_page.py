@@ -86,7 +86,7 @@ def test_a_reload_shows_the_same_pictures_and_deleting_them_ends_that(tab, run, 
     again.press("Delete these")
     assert again.url("batch") is None
     tab.run()
-    assert "not here any more" in tab.text.replace("\\", "")
+    assert "no longer here" in tab.text.replace("\\", "")
 
 
 def test_pictures_of_the_same_name_and_of_the_same_content_are_all_answered(tab, run, scenes):
@@ -154,12 +154,12 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     key = f"detail-{tab.url('batch')}-0"
     tab.choose(f"right-{key}", "mountain")
     tab.press("Keep it")
-    assert "Kept as mountain" in tab.text
+    assert "Corrected to mountain" in tab.text
     told = corrections.told(dataset("scenes"))
     assert [one.class_name for one in told] == ["mountain"]
     assert tab.items("corrections")[0]["src"].endswith(f"{told[0].content}.jpg")
     again = type(tab)().open("predict", run=run.id, batch=tab.url("batch"))
-    assert "Kept as mountain" in again.text
+    assert "Corrected to mountain" in again.text
     again.press("Undo")
     assert corrections.told(dataset("scenes")) == []
     assert "Kept as" not in again.text and "Corrections for" not in again.text
@@ -259,7 +259,7 @@ def test_the_map_says_whose_it_is_where_two_runs_answer(tab, run, scenes):
 def test_what_is_perhaps_none_of_the_scenes_is_said_before_the_class():
     probabilities = np.array([0.77, 0.23])
     assert headline(Verdict(UNKNOWN, ("sea",)), probabilities) == (
-        ":red-badge[:material/block: none of these scenes?] :gray[closest: sea 77%]"
+        ":red-badge[:material/block: out-of-distribution?] :gray[closest: sea 77%]"
     )
     assert headline(Verdict(SURE, ("sea",)), np.array([0.9996, 0.0004])).startswith("**sea >99%** ")
     assert headline(Verdict(UNSURE, ("sea", "forest")), probabilities).startswith("**sea 77%** ")

@@ -179,7 +179,7 @@ def test_a_run_that_waited_does_not_start_on_a_disk_without_space(create, start,
     process = start(first)
     wait(stepped(first))
     start(second)
-    wait(lambda: "another run is computing" in second.status.detail)
+    wait(lambda: "another run is active" in second.status.detail)
     launcher.stop(first)
     ended(process, first)
     assert "the disk has less than 256 MB left" in wait(lambda: "disk" in (said := second.status.detail) and said)

@@ -50,7 +50,7 @@ def _played(wait) -> Story:
     tried, stopped, killed = (launcher.start(config) for _ in range(3))
     story = Story(whole, tried)
     for run in (tried, stopped, killed):
-        wait(lambda run=run: "another run is computing" in run.status.detail)
+        wait(lambda run=run: "another run is active" in run.status.detail)
     story.seen["first, while the others wait"] = whole.status
     for name, run in (("second", tried), ("third", stopped), ("fourth", killed)):
         story.seen[f"{name}, waiting"] = run.status

@@ -33,5 +33,5 @@ def walk(key: str, place: int | None, count: int, on_move: Callable[[int], None]
             on_move(to)
 
     mount = st.components.v2.component("scenescope_walk", html=_HTML, css=_CSS, js=_JS)
-    data = {"place": -1 if place is None else place, "count": count, "revision": st.session_state.get(heard, 0)}
+    data = {"key": key, "place": -1 if place is None else place, "count": count, "revision": st.session_state.get(heard, 0)}
     mount(key=key, data=data, on_walked_change=moved)

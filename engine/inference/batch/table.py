@@ -44,7 +44,7 @@ def table(pictures: Sequence[Picture], made: pd.DataFrame, judge: Judge) -> pd.D
 def together(made: Sequence[pd.DataFrame], runs: Sequence[Run]) -> pd.DataFrame:
     """The mean of several runs' answers, of those pictures that all have answered: as `engine.inference.batch.answers.made`.
 
-    Raises UserError where the runs tell different classes apart.
+    Raises UserError where the runs were trained on different classes.
     """
     first = made[0].set_index("number")
     for one in made[1:]:

@@ -39,5 +39,5 @@ def test_a_dataset_in_which_all_images_have_labels_says_so(home, write_class, tm
     for kind in ("sea", "forest"):
         write_class(tmp_path / "all" / kind, kind, 3)
     data, _ = add(str(tmp_path / "all"))
-    with pytest.raises(UserError, match="no images without a label"):
+    with pytest.raises(UserError, match="All images of all have labels"):
         worth_labelling(data, 5)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from engine import curation
 from engine.core.jobs import Stopped
-from engine.curation import confident_learning, job, perceptual_hash
+from engine.curation import confident_learning, perceptual_hash, run_audit
 from engine.data.datasets import add, dataset
 from engine.data.decoding import open_image
 
@@ -145,7 +145,7 @@ def test_another_audit_knows_the_same_findings_again_although_the_catalog_change
         picture.point(lambda level: level // 12).save(new)
     add(str(planted / "scenes"), "scenes")
     assert found.stale(data)
-    again = job.make(data)
+    again = run_audit.make(data)
     assert not again.stale(data)
     sure = ("exact_duplicate", "near_duplicate", "leak", "label_conflict", "quality")
     assert {f.id for f in found.all if f.kind in sure} <= {f.id for f in again.all}

@@ -87,7 +87,7 @@ def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decide
 
 def test_a_proof_on_the_same_labels_or_without_a_score_is_refused_in_a_sentence(before):
     data = dataset("scenes")
-    with pytest.raises(UserError, match="has learnt from these very labels"):
+    with pytest.raises(UserError, match="was trained on exactly these labels"):
         fair_holdout.retrain(before)
     edits.exclude(data, of(data, "train", "sea")[:1])
     waiting = launcher.create(before.config)

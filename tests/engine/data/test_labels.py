@@ -289,7 +289,7 @@ def test_a_wrong_decision_is_refused_in_a_sentence(scenes):
     with pytest.raises(UserError, match="There is no class 'desert' in scenes") as refused:
         edits.relabel(scenes, [image], "desert")
     assert "sea" in refused.value.hint
-    with pytest.raises(UserError, match="number 9999 cannot be decided about"):
+    with pytest.raises(UserError, match="cannot decide on the image number 9999"):
         edits.exclude(scenes, [9999])
     (scenes.root / path).unlink()
     with pytest.raises(UserError, match="it is not in scenes any more .the file is gone"):

@@ -135,7 +135,7 @@ def test_without_an_image_in_common_there_is_a_sentence():
     found = comparison.compare(a, b, CLASSES, CLASSES)
     assert len(found) == 0
     assert found.notes == ("Their test images have not one in common: only the scores themselves can be set side by side.",)
-    assert "not scored one image in common" in comparison.verdict(found, None)
+    assert "no scored images" in comparison.verdict(found, None)
 
 
 def test_macro_f1_of_a_comparison_is_over_the_classes_that_have_images():

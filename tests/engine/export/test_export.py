@@ -175,7 +175,7 @@ def test_a_file_that_answers_otherwise_is_not_kept(run, tmp_path, monkeypatch):
         """What the file is compared with stays as it was."""
 
     monkeypatch.setitem(export._WRITERS, "onnx", lambda run, exact, *rest: other(run, Cold(model.load(run.path)), *rest))
-    with pytest.raises(UserError, match="does not answer as the model does"):
+    with pytest.raises(UserError, match="does not give the same predictions as the model"):
         export.export(run, "onnx", tmp_path / "out" / "m.onnx")
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -250,7 +250,7 @@ def test_what_cannot_be_taken_back_is_refused_in_a_sentence_and_leaves_nothing(s
         ((good, "no-such-model", classes), "There is no model"),
         ((good, "resnet18", ["a", "b", "c", "d"]), "No registered dataset"),
         ((good, "resnet18", ["a", "a", "c", "d"]), "classes"),
-        ((evil, "resnet18", classes), "no state dict that can be read safely"),
+        ((evil, "resnet18", classes), "do not fit resnet18"),
         ((mixed,), "do not fit resnet18"),
         ((tmp_path / "none.zip",), "There is no file"),
     ):
@@ -271,7 +271,7 @@ def test_what_is_no_handed_over_model_is_refused_in_a_sentence(tmp_path):
         onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9), tmp_path / "other.onnx"
     )
     for name, reason in (
-        ("text.onnx", "no ONNX model"), ("text.zip", "cannot be read"), ("empty.zip", "no bundle"), ("none.onnx", "no file"),
+        ("text.onnx", "not an ONNX model"), ("text.zip", "cannot be read"), ("empty.zip", "not a bundle"), ("none.onnx", "no file"),
         ("other.onnx", "does not say how"),
     ):  # fmt: skip
         with pytest.raises(UserError, match=reason):

@@ -104,11 +104,11 @@ def test_a_header_must_agree_with_its_file(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"said": meta(image_size=float("inf"))}, "does not say how it is to be used"),
-        ({"said": meta(classes="abc")}, "does not say how it is to be used"),
-        ({"said": "[" * 100_000}, "does not say how it is to be used"),
+        ({"said": meta(image_size=float("inf"))}, "does not describe how to use it"),
+        ({"said": meta(classes="abc")}, "does not describe how to use it"),
+        ({"said": "[" * 100_000}, "does not describe how to use it"),
         ({"output": hostile_graphs.helper.make_tensor_value_info("probabilities", 1, [])}, "."),
-        ({"nodes": hostile_graphs.adding("w"), "initializers": (TERABYTE,)}, "no ONNX model"),
+        ({"nodes": hostile_graphs.adding("w"), "initializers": (TERABYTE,)}, "not an ONNX model"),
     ],
     ids=["infinite size", "classes are a text", "deep", "scalar output", "a terabyte"],
 )  # fmt: skip

@@ -43,11 +43,11 @@ def test_what_cannot_be_kept_is_refused_in_a_sentence(data, picture, tmp_path):
     with pytest.raises(UserError, match="no class '../up'"):
         corrections.tell(data, picture, "../up")
     (tmp_path / "words.jpg").write_text("no picture")
-    with pytest.raises(UserError, match="cannot be kept: not a picture"):
+    with pytest.raises(UserError, match="could not be saved: not a picture"):
         corrections.tell(data, tmp_path / "words.jpg", "sea")
-    with pytest.raises(UserError, match="No picture has been told"):
+    with pytest.raises(UserError, match="There are no corrections yet"):
         corrections.join(data)
-    with pytest.raises(UserError, match="no such picture"):
+    with pytest.raises(UserError, match="no such correction"):
         corrections.remove(data, "0" * 32)
 
 

@@ -92,7 +92,7 @@ def test_a_changed_weights_file_of_the_wheel_is_refused(tmp_path, monkeypatch):
 
 ALONE = """
 import json, os, sys, time
-from engine import network
+from engine.models import network
 from engine.core.errors import UserError
 
 said = {}

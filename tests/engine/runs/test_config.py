@@ -20,16 +20,16 @@ def test_settings_take_the_type_of_their_field():
 @pytest.mark.parametrize(
     ("setting", "sentence", "way_out"),
     [
-        ("epochs", "'epochs' is no setting.", "--set field=value"),
+        ("epochs", "'epochs' is not a valid setting.", "--set field=value"),
         ("speed=9", "There is no field 'speed'.", "epochs"),
-        ("epochs=many", "epochs is 'many', which is no whole number.", "passes over the training images"),
-        ("epochs=2.5", "epochs is '2.5', which is no whole number.", "passes over the training images"),
+        ("epochs=many", "epochs is 'many', which is not a whole number.", "passes over the training images"),
+        ("epochs=2.5", "epochs is '2.5', which is not a whole number.", "passes over the training images"),
         ("peak_lr=fast", "peak_lr is 'fast', which is not a number.", "learning rate"),
-        ("epochs=0", "epochs is 0, which is out of bounds.", "from 1 to 1000"),
-        ("image_size=31", "image_size is 31, which is out of bounds.", "from 32 to 1024"),
-        ("trainable=1.01", "trainable is 1.01, which is out of bounds.", "from 0 to 1"),
-        ("peak_lr=nan", "peak_lr is nan, which is out of bounds.", "from 0 to 10"),
-        ("peak_lr=inf", "peak_lr is inf, which is out of bounds.", "from 0 to 10"),
+        ("epochs=0", "epochs is 0, which is out of bounds.", "between 1 and 1000"),
+        ("image_size=31", "image_size is 31, which is out of bounds.", "between 32 and 1024"),
+        ("trainable=1.01", "trainable is 1.01, which is out of bounds.", "between 0 and 1"),
+        ("peak_lr=nan", "peak_lr is nan, which is out of bounds.", "between 0 and 10"),
+        ("peak_lr=inf", "peak_lr is inf, which is out of bounds.", "between 0 and 10"),
         ("method=magic", "method cannot be 'magic'.", "linear, finetune"),
         ("device=tpu", "device cannot be 'tpu'.", "auto, cpu, cuda, mps"),
     ],
@@ -78,13 +78,13 @@ def test_changes_win_over_the_preset_and_an_unknown_preset_is_told_with_the_know
 
 @pytest.mark.parametrize("value", [True, None, [1], "x", 1.5])
 def test_a_value_of_another_type_in_a_file_is_named(value):
-    with pytest.raises(UserError, match="epochs is .*, which is no whole number"):
+    with pytest.raises(UserError, match="epochs is .*, which is not a whole number"):
         from_dict({"epochs": value})
 
 
 @pytest.mark.parametrize("value", [None, [1], {}])
 def test_a_number_field_names_what_is_no_number(value):
-    with pytest.raises(UserError, match="peak_lr is .*, which is no number"):
+    with pytest.raises(UserError, match="peak_lr is .*, which is not a number"):
         from_dict({"peak_lr": value})
 
 

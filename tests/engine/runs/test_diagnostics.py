@@ -51,12 +51,12 @@ def test_over_fitting_names_the_epoch_since_when_and_both_losses():
     assert note.seen == (
         "Over-fitting since epoch 3: validation loss rose from 0.380 to 0.500 while training loss fell from 0.300 to 0.100."
     )
-    assert note.way.startswith("Epoch 3 is kept (macro F1 0.850). Finish now scores it. Stronger")
+    assert note.way.startswith("The best epoch is 3 (macro F1 0.850). Finish now scores it. Stronger")
 
 
 def test_over_fitting_that_still_helps_the_answers_says_so():
     about = told([0.9, 0.5, 0.3, 0.2, 0.1], [0.6, 0.4, 0.38, 0.45, 0.5], [0.7, 0.8, 0.85, 0.86, 0.87])
-    assert "Macro F1 rose none the less" in diagnostics.notes(about)[0].seen
+    assert "Macro F1 still rose" in diagnostics.notes(about)[0].seen
 
 
 @pytest.mark.parametrize("validation", [[0.6, 0.4, 0.38, 0.385, 0.39], [0.6, 0.4, 0.39, 0.38, 0.5]])
@@ -71,7 +71,10 @@ def test_a_training_that_broke_off_names_the_step_and_the_way_out_and_nothing_el
     told_so = told([1.5, 1.5], steps=steps, state="failed", peak_lr=0.5, said=str(error.value))
     (note,) = diagnostics.notes(told_so)
     assert (note.kind, note.level) == ("not finite", "warning")
-    assert note.seen == "The training broke off in epoch 2, at step 61: its steps were too long. The model of epoch 2 is intact."
+    assert (
+        note.seen
+        == "The training diverged in epoch 2, at step 61: the learning rate was too high. The model of epoch 2 is intact."
+    )
     assert note.way.startswith("Duplicate the run with peak_lr=0.1, clip_norm=1, or precision=float32, or")
     assert "not finite" not in kinds(told([1.5, 1.5], steps=steps, state="failed", said="The disk is full."))
 
@@ -99,7 +102,8 @@ def test_a_class_that_is_not_found_is_named():
     about = told([0.9, 0.5], extra={"validation_recall": [0.95, 0.2, 0.9, 0.85]})
     (note,) = diagnostics.notes(about)
     assert (
-        note.seen == "The class glacier is barely recognised: 20% of its validation images are found, of the others 90% (median)."
+        note.seen
+        == "The class glacier is barely recognised: its recall on validation is 20%, against a median of 90% for the other classes."
     )
     assert "balance=sampling" in note.way
     assert kinds(told([0.9, 0.5], extra={"validation_recall": [0.95, 0.7, 0.9, 0.85]})) == []
@@ -133,10 +137,10 @@ def test_early_stopping_says_which_epoch_is_kept():
         [0.9, 0.5, 0.4, 0.35, 0.3], [0.9, 0.5] + [0.51] * 3, [0.7, 0.9, 0.8, 0.8, 0.8], state="finished", epochs=30, patience=3
     )
     (note,) = diagnostics.notes(about)
-    assert note.seen == "Stopped early after epoch 5 of 30: no better macro F1 for 3 epochs. Epoch 2 is kept."
+    assert note.seen == "Stopped early after epoch 5 of 30: no better macro F1 for 3 epochs; best epoch: 2."
     for patience in (0, 4):
         (note,) = diagnostics.notes(dataclasses.replace(about, config=dataclasses.replace(about.config, patience=patience)))
-        assert note.seen == "Stopped early after epoch 5 of 30, at your request. Epoch 2 is kept."
+        assert note.seen == "Stopped early after epoch 5 of 30, at your request; best epoch: 2."
     assert kinds(told([0.9, 0.5], state="stopped", epochs=30)) == []
 
 
@@ -146,7 +150,7 @@ def test_a_finished_run_says_what_it_learnt_in_a_sentence():
     learnt = told([0.9, 0.5, 0.4], scores=[0.7, 0.9, 0.8]).history
     assert diagnostics.lesson(results, learnt, pairs) == (
         "It scores macro F1 0.927 (0.912 to 0.940) on 1,294 test images; the model is that of epoch 2 of 3. "
-        "It confuses glacier and mountain most: 41 of their 437 images."
+        "Most often confused: glacier and mountain, 41 of their 437 images."
     )
     assert diagnostics.lesson({}, learnt, pairs) == ""
     assert diagnostics.lesson({"validation": results["test"]}, told([]).history, pairs[:0]) == (

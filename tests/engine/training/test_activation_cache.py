@@ -114,7 +114,7 @@ def test_a_module_that_decides_by_its_input_is_left_alone():
 def test_training_behind_frozen_parts_is_the_plain_training(monkeypatch, changes):
     settings = {"epochs": 2, "peak_lr": 0.01, **changes}
     quick = trainer(**settings)
-    monkeypatch.setattr(finetune.frozen, "parts", lambda *_: None)
+    monkeypatch.setattr(finetune.activation_cache, "parts", lambda *_: None)
     plain = trainer(**settings)
     assert quick.parts is not None and plain.parts is None
     losses = [[fact.loss for fact in one.fit() if isinstance(fact, Step)] for one in (quick, plain)]
@@ -132,7 +132,7 @@ def test_a_convolution_is_frozen_with_its_norm():
 
 def test_kept_activations_train_as_the_draws_themselves_would(monkeypatch):
     kept = trainer(**HALF)
-    monkeypatch.setattr(finetune.frozen, "kept", lambda *_: None)
+    monkeypatch.setattr(finetune.activation_cache, "kept", lambda *_: None)
     plain = trainer(**HALF)
     assert kept.kept is not None and plain.kept is None
     first, second = list(kept.fit()), list(plain.fit())

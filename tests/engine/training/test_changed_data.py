@@ -70,7 +70,7 @@ def test_a_run_goes_on_where_the_accents_of_a_class_are_written_otherwise(home, 
     execute(run, Recorder(run.path))
     assert (run.status.state, run.classes, run.results["test"]["n"]) == ("finished", (decomposed, "mer"), 4)
     edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
-    with pytest.raises(UserError, match="have changed since this run began"):
+    with pytest.raises(UserError, match="have changed since this run started"):
         execute(run, Recorder(run.path))
 
 
@@ -103,7 +103,7 @@ def test_a_run_does_not_go_on_with_other_images_or_labels_than_it_learnt_from(sc
     undo.undo(data)
     write_class(scenes.joinpath(*TRAIN, "sea"), "sea", 2, first=8000)
     datasets.add(str(scenes))
-    with pytest.raises(UserError, match="The images of scenes have changed since this run began to learn") as refused:
+    with pytest.raises(UserError, match="The images of scenes have changed since this run started training") as refused:
         execute(run, Recorder(run.path))
     assert "Start a new run" in refused.value.hint
     assert checkpoint.load(run.path, "last").step == 2
@@ -177,7 +177,7 @@ def test_a_training_goes_on_from_the_decoded_images_and_not_without_those_it_has
     one_to_learn_from(scenes).unlink()
     carried_out(run)
     shutil.rmtree(cache_dir("pixels"))
-    with pytest.raises(UserError, match="The images that can be read are not those that this run has learnt from"):
+    with pytest.raises(UserError, match="The readable images are not those that this run was trained on"):
         execute(run, Recorder(run.path))
 
 

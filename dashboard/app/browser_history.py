@@ -88,6 +88,9 @@ export default function ({ data, setStateValue }) {
 _CSS = """
 [class*="st-key-back"] {
   position: absolute;
+  left: 0; /* where it would stand, its full width would reach beyond a phone's page */
+  max-width: 0;
+  overflow: hidden;
 }
 """
 

@@ -185,3 +185,8 @@ def open_grid(browser: Browser) -> Iterator[Callable[..., Grid]]:
 def grid(open_grid) -> Grid:
     """Twelve tiles, five in a row."""
     return open_grid().draw()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The newcomer's journey comes first: it begins where nothing has been trained yet, and the server is everybody's."""
+    items.sort(key=lambda item: "test_journey" not in item.nodeid)

@@ -157,7 +157,7 @@ def test_a_key_that_comes_before_the_next_picture_is_not_counted_and_a_line_says
     tab.settled()
     tab.page.keyboard.press("2")
     tab.page.keyboard.press("x")
-    expect(tab.page.get_by_text("That key was not counted")).to_be_visible()
+    expect(tab.page.get_by_text("That key press was ignored")).to_be_visible()
     tab.see("Doubted number 2.")
     assert actions(many_doubted) == ["keep", "relabel"]
 

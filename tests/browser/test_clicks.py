@@ -175,7 +175,7 @@ def test_a_condition_that_leaves_nothing_is_dropped_everywhere_after_the_click(t
     sea, empty = Filter(classes=("sea",)), Filter(classes=("sea",), text="nowhere")
     tab.open("explore", f"?dataset=demo&filter={empty.to_text()}")
     tab.see("0 of 1,200 images match")
-    tab.page.get_by_role("button", name=re.compile("Drop .*nowhere")).click()
+    tab.page.get_by_role("button", name=re.compile("Remove .*nowhere")).click()
     tab.addressed(filter=sea.to_text())
     tab.see(f"{demo.catalog.count(sea):,} of 1,200 images match")
     shows(tab, demo.catalog.view(sea).page(1, 60, "id", False).tolist())

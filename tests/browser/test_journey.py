@@ -163,7 +163,7 @@ def test_a_mistake_is_explained_under_the_lens_and_the_arrows_walk_on(tab, answe
             expect(lens.get_by_text(words)).to_be_visible()
         # The picture, and a different map for each class, which takes the picture's place once it is there.
         tab.page.wait_for_function(
-            "new Set([...document.querySelectorAll('[role=dialog] [data-testid=stImage] img')].map(image => image.src)).size === 3"
+            "new Set([...document.querySelectorAll('[role=dialog] img[src^=data]')].map(image => image.src)).size === 3"
         )
         tab.settled()
     tab.page.wait_for_function("[...document.querySelectorAll('[role=dialog] img')].every(image => image.naturalWidth === 224)")

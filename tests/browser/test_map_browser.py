@@ -48,7 +48,7 @@ def lasso(tab: Tab, corners: list[tuple[float, float]]) -> None:
 def test_an_area_drawn_by_the_mouse_is_the_gallerys_filter_until_its_chip_is_clicked(tab, drawn, screenshots):
     tab.open("explore", "?dataset=demo&question=alike")
     expect(tab.page.locator(CANVAS)).to_be_visible()
-    tab.see("How far apart groups lie")
+    tab.see("Distances between clusters")
     lasso(tab, [(0.05, 0.1), (0.5, 0.05), (0.55, 0.6), (0.3, 0.9), (0.05, 0.8), (0.05, 0.1)])
     tab.page.wait_for_url(re.compile("area="))
     tab.settled()

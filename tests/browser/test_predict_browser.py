@@ -46,7 +46,7 @@ def test_pictures_are_answered_at_once_what_is_none_is_named_and_the_line_moves(
         assert list(bars) == sorted(bars, reverse=True)
     tab.page.wait_for_function(LOADED)
     tab.picture(screenshots / "predict.png")
-    line = tab.page.get_by_role("slider", name="Where").first
+    line = tab.page.get_by_role("slider", name="Evidence of").first
     line.focus()
     for _ in range(3):
         tab.page.keyboard.press("ArrowLeft")
@@ -75,7 +75,7 @@ def test_a_copied_picture_is_pasted_and_told_its_right_class(tab, trained, pictu
     keep = tab.page.get_by_role("button", name="Keep it")
     expect(keep).to_be_enabled()
     keep.click()
-    tab.see("Kept as glacier")
+    tab.see("Corrected to glacier")
     kept = list(server.home.glob("collections/demo/glacier/*"))
     assert [file.read_bytes() for file in kept] == [(tmp_path / "mirrored.jpg").read_bytes()]
 
@@ -105,4 +105,4 @@ def test_a_zip_above_the_old_limit_is_answered_and_a_file_that_is_too_large_is_n
     expect(dialog.get_by_role("combobox", name="Heatmap for")).to_be_visible()
     tab.pick("Heatmap for", "glacier")
     tab.addressed(cam_class="glacier")
-    expect(dialog.get_by_role("slider", name="Where fast-1 looked for glacier")).to_be_attached()
+    expect(dialog.get_by_role("slider", name="Evidence of fast-1 for glacier")).to_be_attached()

@@ -272,7 +272,7 @@ def test_what_is_no_handed_over_model_is_refused_in_a_sentence(tmp_path):
     )
     for name, reason in (
         ("text.onnx", "not an ONNX model"), ("text.zip", "cannot be read"), ("empty.zip", "not a bundle"), ("none.onnx", "no file"),
-        ("other.onnx", "does not say how"),
+        ("other.onnx", "does not describe how"),
     ):  # fmt: skip
         with pytest.raises(UserError, match=reason):
             session.load(tmp_path / name)

@@ -10,7 +10,7 @@ from engine.inference import ood
 from engine.runs.run import Run
 
 _POLL = 1.0  # seconds
-_UNAVAILABLE = "Whether a picture is one of these scenes at all cannot be told"
+_UNAVAILABLE = "Out-of-distribution detection is unavailable"
 
 
 def prepared(run: Run) -> bool:

@@ -1,6 +1,7 @@
 """A disk that takes nothing more: a button that would write says so, and the page shows what it showed before."""
 
 import errno
+import shutil
 
 import pytest
 
@@ -8,6 +9,7 @@ from dashboard.app.formatting import literal
 from dashboard.predict import ood_status
 from engine.core import jobs
 from engine.core.errors import DiskError
+from engine.core.paths import cache_dir
 from engine.data.uploads import Item
 from engine.inference import verdict
 from engine.inference.batch import answers, store
@@ -66,6 +68,7 @@ def test_answers_are_shown_where_nothing_can_be_written(tab, copied, full, write
         rows = answers.answer(batch, copied, model.load(copied.path), verdict.judge((copied,)), at_once=5)
         next(rows)
         rows.close()
+    shutil.rmtree(cache_dir("novelty"), ignore_errors=True)  # another test may have prepared it
     full()
     tab.open("predict", run=copied.id, batch=batch.id)
     assert f"{ood_status._UNAVAILABLE}: The disk that holds 'x' is full" in tab.text.replace("\\", "")

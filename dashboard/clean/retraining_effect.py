@@ -115,7 +115,7 @@ def _shown(of: Subject, before: Run, after: Run) -> None:
 
 
 def _table(found: Proof) -> pd.DataFrame:
-    """A column a set of labels: both runs, the paired difference, what was mended and broken."""
+    """One column per set of labels: both runs, the paired difference, what was fixed and broken."""
     return pd.DataFrame({title: _side(found, getattr(found, key)) for key, title in _SIDES.items()})
 
 

@@ -1,4 +1,4 @@
-"""Two runs side by side: whether they differ, in which classes, and the images that one mends and the other breaks."""
+"""Two runs side by side: whether they differ, in which classes, and the images that one fixes and the other breaks."""
 
 from collections.abc import Sequence
 

@@ -77,7 +77,7 @@ def _kept(file: Path, images: list[Path]) -> tuple[np.ndarray, int] | None:
     if not n:
         return None
     image = (total / n).round().astype(np.uint8)
-    if n == len(images):  # one that cannot be read may be mended
+    if n == len(images):  # an unreadable file may be repaired
         with contextlib.suppress(DiskError), replacing(file, needed=image.nbytes) as temporary, open(temporary, "wb") as sink:
             np.savez(sink, image=image, n=n)
     return image, n

@@ -1,4 +1,4 @@
-"""Two runs on the same images: whether they differ, in which classes, and which images one mends and breaks.
+"""Two runs on the same images: whether they differ, in which classes, and which images one fixes and breaks.
 
 A is the one that is compared with, B the newer one: a difference is B's score less A's.
 """
@@ -46,7 +46,7 @@ class Comparison:
 
     @property
     def mcnemar(self) -> float:
-        """McNemar's exact test: how likely so unequal numbers of mended and broken images are where neither run is better."""
+        """McNemar's exact test: the probability of numbers of fixed and broken images this unequal if neither run is better."""
         return mcnemar(self.counts[FIXED], self.counts[BROKEN])
 
     def of(self, fate: str) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Pictures whose right class a person has told: kept for retraining in `collections/<dataset>/<class>/`, a dataset's own layout.
 
-A picture is kept once, by its content. The images of the dataset itself are not taken: their labels are mended where they stand, and
+A picture is kept once, by its content. The images of the dataset itself are not taken: their labels are corrected in the dataset itself, and
 a copy of a test image must not be trained on.
 """
 

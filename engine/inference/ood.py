@@ -1,4 +1,4 @@
-"""How unlike what a run has learnt from a picture is: far from its training images, and nothing that the head is sure of.
+"""Out-of-distribution score: how far an image is from a run's training images, and how unsure the head is of it.
 
 The sum of two scores, each in standard deviations of the validation images, the second where it is above their mean: the cosine
 distance to the k-th nearest training image as the run sees them (Sun, Ming, Zhu and Li 2022, "Out-of-distribution detection with deep

@@ -1,4 +1,4 @@
-"""Which pictures a run has learnt from: a score on them says little about new ones."""
+"""Which images a run was trained on: a score on them says little about new ones."""
 
 import os
 from collections.abc import Iterable, Sequence

@@ -26,13 +26,13 @@ def preset_rows() -> list[str]:
 
 
 def commands(top: argparse.ArgumentParser) -> list[list[str]]:
-    found = []
+    result = []
     for action in top._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
                 deeper = commands(below)
-                found += [[name, *rest] for rest in deeper] or [[name]]
-    return found
+                result += [[name, *rest] for rest in deeper] or [[name]]
+    return result
 
 
 def test_every_field_and_preset_stands_in_the_readme_as_it_is():

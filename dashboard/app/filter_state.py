@@ -114,19 +114,19 @@ def _cut(name: str) -> str:
 
 def chip_row(wanted: Filter) -> None:
     """A chip for each condition: a click on it removes it."""
-    found = chips(wanted)
-    if not found:
+    result = chips(wanted)
+    if not result:
         return
-    labels = [f"{formatting.literal(formatting.plain(chip.label))} :material/close:" for chip in found]
+    labels = [f"{formatting.literal(formatting.plain(chip.label))} :material/close:" for chip in result]
 
     def removed() -> None:
-        gone = set(range(len(found))) - set(st.session_state["filter-chips"])
+        gone = set(range(len(result))) - set(st.session_state["filter-chips"])
         if gone:
-            put(found[min(gone)].without)
+            put(result[min(gone)].without)
 
-    show("filter-chips", list(range(len(found))), labels)
+    show("filter-chips", list(range(len(result))), labels)
     st.pills(
-        "Active filters: click to remove", list(range(len(found))), selection_mode="multi", format_func=labels.__getitem__,
+        "Active filters: click to remove", list(range(len(result))), selection_mode="multi", format_func=labels.__getitem__,
         key="filter-chips", on_change=removed, label_visibility="collapsed",
     )  # fmt: skip
     st.button("Clear all", on_click=clear, type="tertiary", key="clear-filter")

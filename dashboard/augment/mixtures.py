@@ -27,10 +27,10 @@ def mixtures(data: Dataset, chosen: Chosen, pipeline: Pipeline, seed: int) -> No
     )
     st.caption(f"{_HELP[kind]} Train sets it as `mixing` and `mixing_alpha`.")
     size = chosen.squares.shape[1]
-    found = [(row, square) for row in _one_a_class(data) if (square := square_of(data, row, size)) is not None]
-    if len(found) < 2:
+    result = [(row, square) for row in _one_a_class(data) if (square := square_of(data, row, size)) is not None]
+    if len(result) < 2:
         return
-    rows, squares = [row for row, _ in found], np.stack([square for _, square in found])
+    rows, squares = [row for row, _ in result], np.stack([square for _, square in result])
     labels = tuple(data.classes.index(row.class_name) for row in rows)
     contents = tuple(row.hash for row in rows)
     images, shares = cache.mixed(contents, squares, labels, len(data.classes), pipeline.recipe, kind, alpha, seed)

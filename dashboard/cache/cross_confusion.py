@@ -23,8 +23,8 @@ def _crossed(
 ) -> tuple[Crossing, np.ndarray]:
     first = predictions(rows, split)
     second = first if rows.path == columns.path else predictions(columns, split)
-    found = crossing(Side(first, rows.classes, true_rows), Side(second, columns.classes, true_columns))
-    return found, found.matrix
+    result = crossing(Side(first, rows.classes, true_rows), Side(second, columns.classes, true_columns))
+    return result, result.matrix
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

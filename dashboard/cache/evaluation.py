@@ -51,9 +51,9 @@ def areas(run: Run, split: str, classes: tuple[str, ...]) -> pd.DataFrame:
 def _areas(run: Run, split: str, classes: tuple[str, ...], written: tuple[int, ...]) -> pd.DataFrame:
     of = _evidence(run, split, written)
     places = [run.classes.index(name) for name in classes]
-    found = tables.probabilities(of.predictions)[:, places]
+    result = tables.probabilities(of.predictions)[:, places]
     true = of.predictions["true"].map({place: i for i, place in enumerate(places)}).fillna(-1).to_numpy()
-    return roc.by_class(found, true, classes)
+    return roc.by_class(result, true, classes)
 
 
 def answered(run: Run, split: str) -> slices.Answered:
@@ -87,5 +87,5 @@ def compared(a: Run, b: Run, split: str) -> tuple[Comparison, Difference | None]
 def _compared(
     a: Run, b: Run, split: str, written_a: tuple[int, ...], written_b: tuple[int, ...]
 ) -> tuple[Comparison, Difference | None]:
-    found = comparison.compare(tables.scored(a, split), tables.scored(b, split), a.classes, b.classes, (a.id, b.id))
-    return found, comparison.difference(found) if len(found) else None
+    result = comparison.compare(tables.scored(a, split), tables.scored(b, split), a.classes, b.classes, (a.id, b.id))
+    return result, comparison.difference(result) if len(result) else None

@@ -76,8 +76,8 @@ def examples(run: Run, data: Dataset, row: Row, square: np.ndarray) -> nearest.E
     known = _own(run, checkpoint_identity(run), data, data.catalog.generation())
     if known is not None:
         return nearest.by_run(model(run), data, known, square, row.hash)
-    found = index(data)
-    return nearest.by_dataset(data, found, row.id, row.hash) if found is not None else None
+    result = index(data)
+    return nearest.by_dataset(data, result, row.id, row.hash) if result is not None else None
 
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=_BY_ID)
@@ -108,8 +108,8 @@ def learnt(run: Run) -> pd.DataFrame | None:
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_ID)
 def _learnt(run: Run, size: int, changed: int) -> pd.DataFrame | None:
-    found = _dynamics(run, size, changed)
-    return stories.summary(found) if found is not None else None
+    result = _dynamics(run, size, changed)
+    return stories.summary(result) if result is not None else None
 
 
 def damaged(run: Run, split: str) -> store.Answers | None:
@@ -131,5 +131,5 @@ def damage_document(run: Run, split: str) -> dict:
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=_BY_ID)
 def _damage_document(run: Run, split: str, size: int, changed: int) -> dict:
-    found, summary = _damaged(run, split, size, changed), heavy("engine.evaluation.robustness.summary")
-    return summary.document(found) | {"sentence": summary.sentence(found)}
+    result, summary = _damaged(run, split, size, changed), heavy("engine.evaluation.robustness.summary")
+    return summary.document(result) | {"sentence": summary.sentence(result)}

@@ -23,8 +23,8 @@ def map_points(data: Dataset) -> Points | None:
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
 def _map_points(data: Dataset, file: str, changed: int, generation: str) -> Points | None:
-    found = dataset_index.drawn(data)
-    return points(found, data.catalog.columns()) if found is not None else None
+    result = dataset_index.drawn(data)
+    return points(result, data.catalog.columns()) if result is not None else None
 
 
 def picked(data: Dataset, of: Points, pick: Pick) -> np.ndarray:

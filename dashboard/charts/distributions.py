@@ -120,8 +120,8 @@ def _ticks(low: float, high: float, log: bool) -> list[float]:
     """Return about five round values from `low` to `high`."""
     if log:
         every = [step * 10.0**power for power in range(-4, 12) for step in (1, 2, 5)]
-        found = [tick for tick in every if low <= tick <= high]
-        return found if len(found) <= 6 else found[:: -(-len(found) // 6)]
+        result = [tick for tick in every if low <= tick <= high]
+        return result if len(result) <= 6 else result[:: -(-len(result) // 6)]
     if high <= low:
         return [low]
     step = 10.0 ** np.floor(np.log10((high - low) / 4))

@@ -94,17 +94,17 @@ def learning_map(summary: pd.DataFrame, chosen: str = "") -> go.Figure:
     A mark a cell, larger with more images (less than in proportion: one may hold nearly all), its colour the share of epochs that
     recognised them. customdata: [cell-C-R].
     """
-    found = pd.concat([cells(summary), summary[["correctness", "content"]]], axis=1)
-    found = found.groupby(["column", "row"]).agg(n=("content", "size"), correctness=("correctness", "mean")).reset_index()
-    keys = [f"cell-{row.column}-{row.row}" for row in found.itertuples()]
+    result = pd.concat([cells(summary), summary[["correctness", "content"]]], axis=1)
+    result = result.groupby(["column", "row"]).agg(n=("content", "size"), correctness=("correctness", "mean")).reset_index()
+    keys = [f"cell-{row.column}-{row.row}" for row in result.itertuples()]
     figure = go.Figure(
         go.Scatter(
-            x=(found["column"] + 0.5) / BINS * MOST_VARIABLE, y=(found["row"] + 0.5) / BINS, mode="markers",
-            marker={"size": _LARGEST * (found["n"] / found["n"].max()) ** 0.22, "symbol": "square",
-                    "color": found["correctness"], "cmin": 0, "cmax": 1, "colorscale": [[0, BAD], [0.5, "#b9a13f"], [1, ACCENT]],
+            x=(result["column"] + 0.5) / BINS * MOST_VARIABLE, y=(result["row"] + 0.5) / BINS, mode="markers",
+            marker={"size": _LARGEST * (result["n"] / result["n"].max()) ** 0.22, "symbol": "square",
+                    "color": result["correctness"], "cmin": 0, "cmax": 1, "colorscale": [[0, BAD], [0.5, "#b9a13f"], [1, ACCENT]],
                     "opacity": 1, "line": {"width": [3 if key == chosen else 0 for key in keys], "color": INK}},
             customdata=[[key] for key in keys], cliponaxis=False,
-            text=[f"{row.n:,} images, recognised in {row.correctness:.0%} of the epochs" for row in found.itertuples()],
+            text=[f"{row.n:,} images, recognised in {row.correctness:.0%} of the epochs" for row in result.itertuples()],
             hovertemplate="%{text}<extra></extra>",
         )
     )  # fmt: skip

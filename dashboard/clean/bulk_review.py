@@ -105,8 +105,8 @@ def _keep_first(of: Subject, sets: Sequence[Finding]) -> None:
         i for i, row in of.data.catalog.rows([i for s in sets for i in s.images]).items() if row.state in ("ok", "excluded")
     }
     decisions = {}
-    for found in sets:
-        there = [image for image in found.images if image in usable and decisions.get(image, "keep") != "exclude"]
+    for result in sets:
+        there = [image for image in result.images if image in usable and decisions.get(image, "keep") != "exclude"]
         decisions |= dict.fromkeys(there[1:], "exclude")
     answered = {image: found for found in reversed(sets) for image in found.images}
     made = [Decision(image, action, None, name(answered[image])) for image, action in decisions.items()]

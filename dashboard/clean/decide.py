@@ -80,9 +80,9 @@ def undo_buttons(data: Dataset) -> None:
 
 def _reverse(data: Dataset, word: str, act: Callable[[Dataset], list[Entry]]) -> None:
     def do() -> None:
-        found = act(data)
-        _say(word, found)
-        kind, _, finding = (found[0].finding if found else "").partition(":")
+        result = act(data)
+        _say(word, result)
+        kind, _, finding = (result[0].finding if result else "").partition(":")
         if finding and word == "Undone":
             url_state.set_choice("kind", kind)
             url_state.remember("finding", finding)

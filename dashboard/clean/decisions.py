@@ -61,15 +61,15 @@ def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
 
 
 def _conflicts(of: Subject) -> None:
-    found = overview.conflicts(of.data)
-    if not found:
+    result = overview.conflicts(of.data)
+    if not result:
         return
     st.warning(
-        f"About {len(found):,} {'image' if len(found) == 1 else 'images'} people made conflicting decisions. "
+        f"About {len(result):,} {'image' if len(result) == 1 else 'images'} people made conflicting decisions. "
         "The later decision counts; decide again to settle it.",
         icon=":material/call_split:",
     )
-    for one in found[:20]:
+    for one in result[:20]:
         st.markdown(f"- {formatting.literal(formatting.plain(one.path))}: {formatting.literal(formatting.plain(one.words))}")
 
 

@@ -25,10 +25,10 @@ def probabilities(of: Subject, row: Row) -> Mapping[str, float]:
 
 def evidence(of: Subject, row: Row) -> None:
     """Bars, neighbours, and Grad-CAM on request."""
-    found = probabilities(of, row)
-    if found:
+    result = probabilities(of, row)
+    if result:
         st.caption("Probabilities from a model trained without this image")
-        st.html(_bars(found, of.colours, row.class_name))
+        st.html(_bars(result, of.colours, row.class_name))
     _neighbours(of, row)
     looks = "Grad-CAM of the run in the header. The label was doubted by another model, the audit's, which was trained without this image."
     if of.run is not None and st.toggle(f"Where {formatting.literal(of.run.id)} looks", key="clean-cam", help=looks):
@@ -60,13 +60,13 @@ def _neighbours(of: Subject, row: Row) -> None:
     if index is None:
         return
     try:
-        found = cache.neighbours(of.data, index, row.id, _NEAREST)
+        result = cache.neighbours(of.data, index, row.id, _NEAREST)
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return
-    rows = of.data.catalog.rows(found["id"].tolist())
+    rows = of.data.catalog.rows(result["id"].tolist())
     st.caption("The images most like it, with their labels")
-    strip(of.data, [(rows[image], rows[image].class_name or "no label") for image in found["id"] if image in rows])
+    strip(of.data, [(rows[image], rows[image].class_name or "no label") for image in result["id"] if image in rows])
 
 
 def _looks(of: Subject, run: Run, row: Row) -> None:

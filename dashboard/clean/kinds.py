@@ -18,17 +18,17 @@ def findings(of: Subject) -> list[Finding]:
 
 def choose_part(of: Subject) -> Part:
     """The findings of the kind that is chosen, with what is left of all kinds; kept in the URL as `kind`."""
-    found = queue(of.data, findings(of))
-    kinds = [kind for kind in (*KINDS, TO_LABEL) if kind in found.parts]
+    result = queue(of.data, findings(of))
+    kinds = [kind for kind in (*KINDS, TO_LABEL) if kind in result.parts]
     if not kinds:
         return Part()
-    first = next((kind for kind in kinds if found.parts[kind].open), kinds[0])
+    first = next((kind for kind in kinds if result.parts[kind].open), kinds[0])
     kind = url_state.choose(
         st.segmented_control, "Kind of finding", kinds, "kind", first, label_visibility="collapsed",
-        format_func=lambda one: f"{_title(one)} **{len(found.parts[one].open):,}**",
+        format_func=lambda one: f"{_title(one)} **{len(result.parts[one].open):,}**",
     )  # fmt: skip
-    part = found.parts[kind]
-    _progress(found, part, kind)
+    part = result.parts[kind]
+    _progress(result, part, kind)
     return part
 
 

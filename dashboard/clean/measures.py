@@ -22,6 +22,6 @@ def measure(of: Subject, finding: Finding, row: Row) -> str:
 
 def _doubt(of: Subject, finding: Finding, row: Row) -> str:
     """The probabilities of the class that the audit's model says and of the label."""
-    found = probabilities(of, row)
-    names = dict.fromkeys(name for name in (finding.suggestion, row.class_name) if name in found)
-    return ", ".join(f"{name} {probability(found[name])}" for name in names)
+    result = probabilities(of, row)
+    names = dict.fromkeys(name for name in (finding.suggestion, row.class_name) if name in result)
+    return ", ".join(f"{name} {probability(result[name])}" for name in names)

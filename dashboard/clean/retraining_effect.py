@@ -97,17 +97,17 @@ def _shown(of: Subject, before: Run, after: Run) -> None:
         st.caption(formatting.literal(after.status.error or "It ended early: resume it on the page Runs."))
         return
     try:
-        found = cache.proof(before, after, of.data)
+        result = cache.proof(before, after, of.data)
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return
-    st.markdown(f"**{formatting.literal(conclusion(found))}**")
+    st.markdown(f"**{formatting.literal(conclusion(result))}**")
     if of.data.catalog.fingerprint() != after.fingerprint:
         st.caption(
-            f":material/history: This is of version {found.version} of the labels, which were edited since (now {of.data.catalog.labels()}). "
+            f":material/history: This is of version {result.version} of the labels, which were edited since (now {of.data.catalog.labels()}). "
             "Train again to see what those edits change."
         )
-    st.table(_table(found))
+    st.table(_table(result))
     st.caption("Intervals and p are of these test images. Both runs have one seed; another seed moves the scores as well.")
     if st.button("Look at the run", key=f"open-{after.id}", icon=":material/target:"):
         url_state.set_choice("run", after.id)

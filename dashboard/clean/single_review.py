@@ -129,8 +129,8 @@ def _classes(of: Subject, finding: Finding, rows: Sequence[Row], keys: bool = Tr
     """A button a class, the most probable ones first where there are many, each with a digit."""
     offered = list(of.classes)
     if len(offered) > _KEYS:
-        found = probabilities(of, rows[0])
-        offered = sorted(offered, key=lambda one: -found.get(one, 0.0))[:_KEYS]
+        result = probabilities(of, rows[0])
+        offered = sorted(offered, key=lambda one: -result.get(one, 0.0))[:_KEYS]
     now = rows[0].class_name if len(rows) == 1 else None
     with st.container(horizontal=True, gap="small", key="clean-classes"):
         for place, one in enumerate(offered):

@@ -111,21 +111,21 @@ def nearest_examples(run: Run, data: Dataset, row: Row, asked: Asked, true: int,
     """The training images nearest to the picture, with their labels, and by which embedding they are."""
     st.markdown("**Nearest training images**")
     try:
-        found = cache.examples(run, data, row, asked.square)
+        result = cache.examples(run, data, row, asked.square)
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return
-    if found is None:
+    if result is None:
         st.caption("They are available once the map of this dataset has been computed.")
         st.page_link("../../pages/explore.py", label="Draw it on Explore, Similarity map", icon=":material/scatter_plot:")
         return
-    colours, labels = class_colours(run.classes), found.nearest["label"].tolist()
+    colours, labels = class_colours(run.classes), result.nearest["label"].tolist()
     st.markdown(formatting.literal(nearest.verdict(run.classes[true], run.classes[asked.answer], labels)))
-    gallery([_example(data, one, colours) for one in found.nearest.itertuples()], key=key, size="S", empty="There are none.")
+    gallery([_example(data, one, colours) for one in result.nearest.itertuples()], key=key, size="S", empty="There are none.")
     whose = (
         "this run's own network"
-        if found.by == "run"
-        else f"the dataset's index ({formatting.literal(found.model)} as pretrained, not as this run trained it)"
+        if result.by == "run"
+        else f"the dataset's index ({formatting.literal(result.model)} as pretrained, not as this run trained it)"
     )
     st.caption(f"By cosine distance in the embedding of {whose}.")
 

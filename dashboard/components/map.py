@@ -49,10 +49,10 @@ def selected(data: Dataset) -> Selected | None:
 
 def within(data: Dataset, wanted: Filter) -> Filter:
     """The filter, narrowed to what is selected on the map."""
-    found = selected(data)
-    if found is None:
+    result = selected(data)
+    if result is None:
         return wanted
-    ids = found.ids
+    ids = result.ids
     if wanted.selection:
         ids = np.intersect1d(ids, data.catalog.view(Filter(selection=wanted.selection)).ids())
     return replace(wanted, selection=data.catalog.select(ids))
@@ -60,10 +60,10 @@ def within(data: Dataset, wanted: Filter) -> Filter:
 
 def chip(data: Dataset) -> None:
     """What is selected, as a button that ends the selection; nothing where nothing is."""
-    found = selected(data)
-    if found is not None:
+    result = selected(data)
+    if result is not None:
         st.button(
-            f"{len(found.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url_state.forget, args=(AREA,),
+            f"{len(result.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url_state.forget, args=(AREA,),
             help="Clear the map selection",
         )  # fmt: skip
 
@@ -111,13 +111,13 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
 
 def _chosen(data: Dataset) -> Selected | None:
     """What is selected, kept in the address; what the address holds of an earlier map is said and removed."""
-    found = selected(data)
-    if found is not None:
-        url_state.remember(AREA, found.pick.to_text())
+    result = selected(data)
+    if result is not None:
+        url_state.remember(AREA, result.pick.to_text())
     elif url_state.recall(AREA):
         st.caption("The selection in this address was made on an earlier map of this dataset, and is left out.")
         url_state.forget(AREA)
-    return found
+    return result
 
 
 def _select(pick: Pick | None) -> None:
@@ -143,25 +143,25 @@ def _coloured(
 def _strays(of: Points, seen: np.ndarray) -> None:
     """A list that selects without a pointer: images of one class whose neighbours are of another."""
     names = of.columns.names
-    found = {f"{own}_{around}": (own, around, n) for own, around, n in of.strays(seen, _STRAYS)}
+    result = {f"{own}_{around}": (own, around, n) for own, around, n in of.strays(seen, _STRAYS)}
     pick = read(url_state.recall(AREA) or "")
     now = "_".join(map(str, pick.among)) if pick is not None and pick.among else ""
 
     def say(option: str) -> str:
         if not option:
             return "none"
-        own, around, n = found[option]
+        own, around, n = result[option]
         # The number first: it is what would be cut off where the list is narrow.
         return f"{n:,}: {formatting.plain(names[own])} among {formatting.plain(names[around])}"
 
     def choose() -> None:
         # The browser may send an option of a list that has changed meanwhile; Streamlit then gives its label.
-        pair = found.get(st.session_state["map_strays"])
+        pair = result.get(st.session_state["map_strays"])
         _select(Pick(of.drawn.version, among=pair[:2]) if pair else None)
 
-    st.session_state["map_strays"] = now if now in found else ""
+    st.session_state["map_strays"] = now if now in result else ""
     st.selectbox(
-        "Images surrounded by another class", ["", *found], format_func=say, key="map_strays", on_change=choose,
+        "Images surrounded by another class", ["", *result], format_func=say, key="map_strays", on_change=choose,
         help="Their nearest neighbours are mostly of the other class: confusable images, or wrong labels.",
     )  # fmt: skip
 

@@ -43,7 +43,7 @@ def _dialog(chosen: Run) -> None:
 
 
 def _state(chosen: Run, format: str) -> None:
-    work, found = job.progress(chosen, format), job.result(chosen, format)
+    work, result = job.progress(chosen, format), job.result(chosen, format)
     if work.state == "working":
         _working(chosen, format, work)
         return
@@ -52,11 +52,11 @@ def _state(chosen: Run, format: str) -> None:
         st.rerun()
     if work.state == "failed":
         st.error(formatting.literal(f"{work.message} {work.hint}".strip()), icon=":material/error:")
-    elif found:
-        _found(chosen, format, found)
-    again = bool(found) or work.state in ("failed", "stopped")
+    elif result:
+        _found(chosen, format, result)
+    again = bool(result) or work.state in ("failed", "stopped")
     if st.button(
-        "Create again" if again else "Create file", key=f"make-{chosen.id}-{format}", type="secondary" if found else "primary"
+        "Create again" if again else "Create file", key=f"make-{chosen.id}-{format}", type="secondary" if result else "primary"
     ) and told(job.start, chosen, format):
         st.session_state[_waiting(chosen, format)] = True
         st.rerun()

@@ -45,16 +45,16 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bo
         data_column.selectbox, "Dataset", options, "dataset", latest,
         format_func=lambda of: of if of in known else f"{of} (gone)",
     )  # fmt: skip
-    found = [run for run, of in trained if of == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
-    if not found:
+    result = [run for run, of in trained if of == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
+    if not result:
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
         return Context(known.get(name), None, [])
-    labels = {run.id: formatting.run_label(run) for run in found}
+    labels = {run.id: formatting.run_label(run) for run in result}
     gone_link.note("run", list(labels), None, name)
     chosen = url_state.choose(
         run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id)
     )
-    return Context(known.get(name), next(run for run in found if run.id == chosen), found)
+    return Context(known.get(name), next(run for run in result if run.id == chosen), result)
 
 
 def need_dataset(context: Context) -> Dataset:

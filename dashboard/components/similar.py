@@ -43,15 +43,15 @@ def similar(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "sim
     searching = st.spinner(f"Comparing with {len(index):,} images") if len(index) > _MANY else contextlib.nullcontext()
     try:
         with searching:
-            found = cache.neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
+            result = cache.neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return None
-    rows = data.catalog.rows(found["id"].tolist())
-    found = found[found["id"].isin(rows)]
+    rows = data.catalog.rows(result["id"].tolist())
+    result = result[result["id"].isin(rows)]
     if among == "all":
-        _verdict(row, [rows[image].class_name for image in found["id"]])
-    tiles = [_tile(data, row, rows[at.id], at, colours) for at in found.itertuples()]
+        _verdict(row, [rows[image].class_name for image in result["id"]])
+    tiles = [_tile(data, row, rows[at.id], at, colours) for at in result.itertuples()]
     opened = gallery(
         tiles, key=key, size="S", label=f"Images similar to {row.path}", empty="There are none among these images."
     ).opened

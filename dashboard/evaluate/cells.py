@@ -70,13 +70,13 @@ class Chosen:
 
 def read(texts: Iterable[str], classes: int) -> Chosen:
     """What an address or the browser holds; what says nothing to a matrix of so many classes is left out."""
-    found = []
+    result = []
     for text in texts:
         match = _CELL.fullmatch(text)
         numbers = [int(digits) if digits else None for digits in match.groups()] if match else []
         if any(number is not None for number in numbers) and all(number is None or number < classes for number in numbers):
-            found.append(Part(*numbers))
-    return Chosen(tuple(dict.fromkeys(found))[:_MOST])
+            result.append(Part(*numbers))
+    return Chosen(tuple(dict.fromkeys(result))[:_MOST])
 
 
 def chosen(classes: Sequence[str]) -> Chosen:
@@ -88,12 +88,12 @@ def chosen(classes: Sequence[str]) -> Chosen:
         set_chosen(read([part.to_text() for part in parts], len(classes)))
     for old in ("true", "predicted", "both"):
         url_state.forget(old)
-    found = read((url_state.recall(CELLS) or "").split("_"), len(classes))
-    if found:
-        url_state.remember(CELLS, found.to_text())
+    result = read((url_state.recall(CELLS) or "").split("_"), len(classes))
+    if result:
+        url_state.remember(CELLS, result.to_text())
     else:
         url_state.forget(CELLS)
-    return found
+    return result
 
 
 def set_chosen(to: Chosen) -> None:

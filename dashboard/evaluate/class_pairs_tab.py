@@ -77,14 +77,14 @@ def _choose_pair(scored: Scored, ranked: pd.DataFrame) -> pd.Series:
 
 def _both_directions(scored: Scored, row: pd.Series, of: class_pairs.Groups) -> None:
     for place, (panel, true, other) in enumerate(zip(st.columns(2, gap="large"), "ab", "ba", strict=True)):
-        found = scored.predictions.iloc[of.a_as_b if true == "a" else of.b_as_a]
+        result = scored.predictions.iloc[of.a_as_b if true == "a" else of.b_as_a]
         count, images = int(row[f"{true}_as_{other}"]), int(row[f"{true}_images"])
         names = [f"**{formatting.literal(scored.classes[int(row[side])])}**" for side in (true, other)]
         with panel:
             rate = f": {row[f'{true}_rate']:.1%} ({100 * row[f'{true}_low']:.1f} to {row[f'{true}_high']:.1%})" if images else ""
             st.markdown(f"**{count:,} of {images:,}** {names[0]} taken for {names[1]}{rate}")
             pictures(
-                scored, ordered(found, "loss"), f"direction-{place}", of=f"{row['a']}-{row['b']}", size="S", most=12,
+                scored, ordered(result, "loss"), f"direction-{place}", of=f"{row['a']}-{row['b']}", size="S", most=12,
                 page=("cell_page", "page_back")[place], empty="There are no errors in this direction.",
             )  # fmt: skip
 
@@ -98,26 +98,26 @@ def _names(scored: Scored, a: int, b: int) -> dict[str, str]:
 
 
 def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
-    found = cache.differences(scored.run, scored.split, data, a, b)
-    if not len(found):
+    result = cache.differences(scored.run, scored.split, data, a, b)
+    if not len(result):
         st.caption(
             f"Too few images for a comparison of properties: each group needs {class_pairs.FEWEST} that the catalog has measured."
         )
         return
-    said = class_pairs.sentences(found, names)
+    said = class_pairs.sentences(result, names)
     for sentence in said:
         st.markdown(formatting.literal(sentence))
     if not said:
         st.markdown(
             f"No measured property differs beyond chance between these groups. "
-            f"With so many images a difference of up to {class_pairs.unseen(found):.2f} "
-            f"({effect(class_pairs.unseen(found))}) can go unseen."
+            f"With so many images a difference of up to {class_pairs.unseen(result):.2f} "
+            f"({effect(class_pairs.unseen(result))}) can go unseen."
         )
-    compared = [pair for pair in class_pairs.COMPARISONS if ((found["first"] == pair[0]) & (found["second"] == pair[1])).any()]
+    compared = [pair for pair in class_pairs.COMPARISONS if ((result["first"] == pair[0]) & (result["second"] == pair[1])).any()]
     for place, (panel, (first, second)) in enumerate(zip(st.columns(len(compared), gap="medium"), compared, strict=True)):
         with panel:
             st.markdown(formatting.literal(f"{names[first]} against {names[second]}"))
-            chart(effects(found[(found["first"] == first) & (found["second"] == second)]), f"pair-effects-{place}")
+            chart(effects(result[(result["first"] == first) & (result["second"] == second)]), f"pair-effects-{place}")
     st.caption(_METHOD)
 
 
@@ -186,14 +186,14 @@ def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int
 
 def _borderline(scored: Scored, a: int, b: int) -> None:
     st.subheader("Borderline images", anchor=False)
-    found = class_pairs.borderline(scored.predictions, a, b)
-    wrong = int((found["true"] != found["predicted"]).sum())
+    result = class_pairs.borderline(scored.predictions, a, b)
+    wrong = int((result["true"] != result["predicted"]).sum())
     one, other = (formatting.literal(scored.classes[place]) for place in (a, b))
     st.markdown(
-        f"**{len(found):,}** images of {one} and {other} had these two classes as their top two, **{wrong:,}** of them wrong. "
+        f"**{len(result):,}** images of {one} and {other} had these two classes as their top two, **{wrong:,}** of them wrong. "
         "Smallest margin first."
     )
     pictures(
-        scored, found, "borderline", of=f"{a}-{b}", page="page_between", most=24, empty="There are no borderline images between these two classes.",
+        scored, result, "borderline", of=f"{a}-{b}", page="page_between", most=24, empty="There are no borderline images between these two classes.",
         notes=lambda row: [f"margin {row.margin:.1%}"],
     )  # fmt: skip

@@ -134,15 +134,15 @@ def crossed(scored: Scored, rows: str, columns: str, others: Mapping[str, Run]) 
     key = f"{scored.split}-{rows}-{columns}-{'-'.join(of.run.id for of in answers)}"
     if len(answers) == 1:
         (of,) = answers
-        found, matrix = cache.crossed(of.run, of.run, scored.split, rows == TRUTH, columns == TRUTH)
-        return Crossed(found, matrix, of, found.places, _against_truth(of, scored, rows == TRUTH), key, own)
-    found, matrix = cache.crossed(answers[0].run, answers[1].run, scored.split, False, False)
+        result, matrix = cache.crossed(of.run, of.run, scored.split, rows == TRUTH, columns == TRUTH)
+        return Crossed(result, matrix, of, result.places, _against_truth(of, scored, rows == TRUTH), key, own)
+    result, matrix = cache.crossed(answers[0].run, answers[1].run, scored.split, False, False)
     names = [of.run.id for of in answers]
     axes = Axes(
         f"↓ {names[0]}", f"{names[1]} →", ("", f" by {names[0]}, ", f" by {names[1]}"), ("both say ", "", ""),
         (f"that {names[0]} calls", f"that {names[1]} calls"),
     )  # fmt: skip
-    return Crossed(found, matrix, answers[0], found.places, axes, key, own, (answers[1], found.other_places))
+    return Crossed(result, matrix, answers[0], result.places, axes, key, own, (answers[1], result.other_places))
 
 
 def _against_truth(answers: Scored, scored: Scored, true_rows: bool) -> Axes:
@@ -162,18 +162,18 @@ def _answers(scored: Scored, side: str, others: Mapping[str, Run]) -> Scored:
 
 def tell(of: Crossed) -> None:
     """How many images the two have in common, and what only one of them knows."""
-    found = of.crossing
+    result = of.crossing
     if of.other is None:
         return
     ids = of.scored.run.id, of.other[0].run.id
     said = [
-        f"{len(found):,} images were scored by both runs: {found.sizes[0]:,} of {ids[0]}, {found.sizes[1]:,} of {ids[1]}, matched by content."
+        f"{len(result):,} images were scored by both runs: {result.sizes[0]:,} of {ids[0]}, {result.sizes[1]:,} of {ids[1]}, matched by content."
     ]
-    for known, missing, only in ((*ids, found.only_rows), (*reversed(ids), found.only_columns)):
+    for known, missing, only in ((*ids, result.only_rows), (*reversed(ids), result.only_columns)):
         if only:
             said.append(
                 f"Only {known} knows {', '.join(map(formatting.plain, only[:5]))}{' and others' if len(only) > 5 else ''}; {missing} does not."
             )
-    if found.relabelled:
-        said.append(f"{found.relabelled:,} of them have another true class in {ids[1]}.")
+    if result.relabelled:
+        said.append(f"{result.relabelled:,} of them have another true class in {ids[1]}.")
     st.caption(formatting.literal(" ".join(said)))

@@ -94,11 +94,11 @@ def _gallery(of: Crossed, now: Chosen, order: str) -> None:
     classes = of.crossing.classes
     directions = now.directions
     for place, (direction, panel) in enumerate(zip(directions, st.columns(len(directions), gap="medium"), strict=True)):
-        found = ordered(of.images(direction.mask(len(classes))), order)
+        result = ordered(of.images(direction.mask(len(classes))), order)
         with panel:
-            st.markdown(_title(found, direction, of))
+            st.markdown(_title(result, direction, of))
             pictures(
-                of.scored, found, f"cell-{place}", of=f"{of.key}-{direction.to_text()}-{order}",
+                of.scored, result, f"cell-{place}", of=f"{of.key}-{direction.to_text()}-{order}",
                 page="cell_page" if place == 0 else "page_back",  # the second direction turns its own pages
                 size="S" if len(directions) > 1 else "M", empty="No image is in this cell.", notes=_notes(of),
             )  # fmt: skip

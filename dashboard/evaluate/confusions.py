@@ -30,10 +30,10 @@ _LOG_HELP = (
 def confusions(of: Crossed, chosen: Chosen) -> None:
     """Draw the matrix; a click, a tap or a key there changes what is chosen before the gallery is drawn."""
     classes = of.crossing.classes
-    found = _choose_classes(of) if len(classes) > READABLE else None
+    result = _choose_classes(of) if len(classes) > READABLE else None
     place = st.container()
     unit, order, log = _settings(of)
-    shown = _shown(of.matrix, order, found)
+    shown = _shown(of.matrix, order, result)
     with place:
         if len(shown) < len(classes):
             _say_what_is_left_out(of, shown)
@@ -93,12 +93,12 @@ def _choose_classes(of: Crossed) -> list[int] | None:
         url_state.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))
 
     show("found-classes", known)
-    found = st.multiselect(
+    result = st.multiselect(
         "Find classes", range(len(classes)), key="found-classes", on_change=changed, label_visibility="collapsed",
         format_func=lambda place: formatting.plain(classes[place]),
         placeholder=f"Find classes, and those {others}",
     )  # fmt: skip
-    return found or ([] if zoom == "zoom" else None)
+    return result or ([] if zoom == "zoom" else None)
 
 
 def _shown(matrix: np.ndarray, order: np.ndarray, found: list[int] | None) -> np.ndarray:

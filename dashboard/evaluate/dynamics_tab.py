@@ -120,9 +120,9 @@ def _chart(key: str, figure: "go.Figure") -> None:  # noqa: F821
 
 
 def _gallery(validation: Scored, summary: pd.DataFrame, chosen: str, epochs: int) -> None:
-    found = summary[_within(summary, chosen)].drop_duplicates("content")
+    result = summary[_within(summary, chosen)].drop_duplicates("content")
     columns = ["content", "state", "settled", "forgettings", "confidence", "variability", "correctness"]
-    story = found[columns].rename(columns={"confidence": "sure", "variability": "varied"})
+    story = result[columns].rename(columns={"confidence": "sure", "variability": "varied"})
     rows = validation.predictions.merge(story, on="content").sort_values("sure", kind="stable")
     st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(chosen)}, least certain first")
 

@@ -37,13 +37,13 @@ def near_copies(scored: Scored, of: Evidence, near: Copies | None) -> None:
             "Copies of files are counted either way.", icon=":material/scatter_plot:",
         )  # fmt: skip
     distances = (0.0, *copies.DISTANCES) if near.known else (0.0,)
-    found = [copies.without(near, of.right, distance) for distance in distances]
+    result = [copies.without(near, of.right, distance) for distance in distances]
     rows = pd.DataFrame({
-        "name": ["all images", *("without copies of files" if not w.distance else f"without those nearer than {w.distance:g}" for w in found)],
-        "value": [of.right.mean(), *(w.accuracy.value for w in found)],
-        "low": [scored.document["accuracy"]["low"], *(w.accuracy.low for w in found)],
-        "high": [scored.document["accuracy"]["high"], *(w.accuracy.high for w in found)],
-        "text": [f"{len(of.right):,} images", *(f"{w.left_out:,} left out, {w.wrong:,} wrong" for w in found)],
+        "name": ["all images", *("without copies of files" if not w.distance else f"without those nearer than {w.distance:g}" for w in result)],
+        "value": [of.right.mean(), *(w.accuracy.value for w in result)],
+        "low": [scored.document["accuracy"]["low"], *(w.accuracy.low for w in result)],
+        "high": [scored.document["accuracy"]["high"], *(w.accuracy.high for w in result)],
+        "text": [f"{len(of.right):,} images", *(f"{w.left_out:,} left out, {w.wrong:,} wrong" for w in result)],
     })  # fmt: skip
     st.plotly_chart(interval_dots(rows, over=True), config=CONFIG, key="copies-chart")
     st.caption(

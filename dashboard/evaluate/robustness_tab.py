@@ -114,8 +114,8 @@ def _curves(scored: Scored, document: dict, ranked: Sequence[str], chosen: str) 
 
 def _others(scored: Scored) -> dict[str, Run]:
     """Other runs on the same data with answers to damaged pictures of this split."""
-    found = [run for run in list_runs(scored.run.config.dataset) if run.id != scored.run.id]
-    return {run.id: run for run in found if cache.damaged(run, scored.split) is not None}
+    result = [run for run in list_runs(scored.run.config.dataset) if run.id != scored.run.id]
+    return {run.id: run for run in result if cache.damaged(run, scored.split) is not None}
 
 
 def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:

@@ -42,12 +42,12 @@ def where_is_it_weak(scored: Scored) -> None:
         return
     if of.left_out:
         st.caption(f":material/info: {of.left_out:,} images have changed or gone since they were scored, and are left out.")
-    found = _rows(scored, of)
-    if found is None or not len(found):
+    result = _rows(scored, of)
+    if result is None or not len(result):
         return
-    place = _chosen(found)
-    _chart(found, place)
-    _pictures(scored, of, found.iloc[place])
+    place = _chosen(result)
+    _chart(result, place)
+    _pictures(scored, of, result.iloc[place])
 
 
 def _rows(scored: Scored, of: Answered) -> pd.DataFrame | None:
@@ -66,32 +66,32 @@ def _rows(scored: Scored, of: Answered) -> pd.DataFrame | None:
             return _worst(scored, support)
     if by == _EXPLORE:
         return pd.DataFrame([slices.measure(of, explored)])
-    found = folders if by == slices.BY_FOLDER else slices.by_column(of, by, scored.classes)
-    if not len(found):
+    result = folders if by == slices.BY_FOLDER else slices.by_column(of, by, scored.classes)
+    if not len(result):
         st.info(
             f"All images have the same {labels[by].lower()}, or it is not known: slices by this property are not possible.",
             icon=":material/straighten:",
         )
-    return found
+    return result
 
 
 def _worst(scored: Scored, support: int) -> pd.DataFrame:
-    found = cache.worst_slices(scored.run, scored.split, support)
-    sure = found.beyond_chance
-    if not found.tried:
+    result = cache.worst_slices(scored.run, scored.split, support)
+    sure = result.beyond_chance
+    if not result.tried:
         st.info(f"No slice has {support} images: there are {len(scored.predictions):,} in all.", icon=":material/straighten:")
     elif not len(sure):
         st.markdown(
-            f"**No slice is weak beyond chance**: of {found.tried:,} that were tried, none stands out once its class mix and the number of tests "
+            f"**No slice is weak beyond chance**: of {result.tried:,} that were tried, none stands out once its class mix and the number of tests "
             "are accounted for. The most suspicious, to look at:"
         )
     else:
         one = len(sure) == 1
         st.markdown(
-            f"**{len(sure):,} {'slice is' if one else 'slices are'} weak beyond chance**, of {found.tried:,} that were tried: wrong more often than "
+            f"**{len(sure):,} {'slice is' if one else 'slices are'} weak beyond chance**, of {result.tried:,} that were tried: wrong more often than "
             f"{'its' if one else 'their'} class mix explains."
         )
-    return found.frame
+    return result.frame
 
 
 def _explored(scored: Scored) -> Filter | None:

@@ -99,14 +99,14 @@ def _calibration(scored: Scored, of: Evidence, near: Copies | None) -> None:
 
 
 def _sure(scored: Scored, of: Evidence, near: Copies | None) -> None:
-    found = calibration.sure_and_wrong(of.predictions, _LEVELS)
+    result = calibration.sure_and_wrong(of.predictions, _LEVELS)
     level = float(url_state.choose(
         st.segmented_control, "At least this sure", [f"{value:g}" for value in _LEVELS], "level", "0.9",
         format_func=lambda text: f"{float(text):.0%}",
     ))  # fmt: skip
-    rows = found.rename(columns={"rate": "value"}).assign(
-        name=[f"{value:.0%} sure or more" for value in found["level"]],
-        text=[f"{wrong:,} of {n:,} wrong" for wrong, n in zip(found["wrong"], found["n"], strict=True)],
+    rows = result.rename(columns={"rate": "value"}).assign(
+        name=[f"{value:.0%} sure or more" for value in result["level"]],
+        text=[f"{wrong:,} of {n:,} wrong" for wrong, n in zip(result["wrong"], result["n"], strict=True)],
     )
     st.plotly_chart(interval_dots(rows), config=CONFIG, key="sure-chart")
     wrong = of.predictions[~of.right & (of.confidence >= level)]
@@ -174,12 +174,12 @@ def _sets(scored: Scored, of: Evidence, near: Copies | None) -> None:
     st.markdown("**Images with the largest sets**")
     size = sets.sets.sum(axis=1)
     order = np.lexsort((of.confidence, -size))
-    found = of.predictions.iloc[order[size[order] > 1]]
+    result = of.predictions.iloc[order[size[order] > 1]]
     names = {
         int(image): " or ".join(np.array(scored.classes, object)[row])
         for image, row in zip(of.predictions["image_id"], sets.sets, strict=True)
     }
-    pictures(scored, found, "sets", of=f"sets-{wanted}-{method}", size="S", empty="Every set is a single class.",
+    pictures(scored, result, "sets", of=f"sets-{wanted}-{method}", size="S", empty="Every set is a single class.",
              notes=lambda row: [names[row.image_id]])  # fmt: skip
 
 
@@ -200,14 +200,14 @@ def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
     figure = trust_charts.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
     st.plotly_chart(figure, config=CONFIG, key="curves")
     shown = present if len(present) <= _MOST_CLASSES else [name]
-    found = cache.areas(scored.run, scored.split, tuple(shown))
+    result = cache.areas(scored.run, scored.split, tuple(shown))
     for column, key, title in zip(
         st.columns(2, gap="large"), ("auc", "ap"), ("Area under the ROC curve", "Average precision"), strict=True
     ):
         rows = pd.DataFrame({
-            "name": found["class"], "value": found[key], "low": found[f"{key}_low"], "high": found[f"{key}_high"],
-            "text": [f"{value:.3f}, n={n:,}" if value == value else "undefined" for value, n in zip(found[key], found["n"], strict=True)],
-            "colour": [scored.colours[one] for one in found["class"]],
+            "name": result["class"], "value": result[key], "low": result[f"{key}_low"], "high": result[f"{key}_high"],
+            "text": [f"{value:.3f}, n={n:,}" if value == value else "undefined" for value, n in zip(result[key], result["n"], strict=True)],
+            "colour": [scored.colours[one] for one in result["class"]],
         })  # fmt: skip
         column.markdown(f"**{title}**")
         column.plotly_chart(interval_dots(rows, longest=18, right=104, percent=False), config=CONFIG, key=f"areas-{key}")

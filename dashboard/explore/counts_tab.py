@@ -20,17 +20,17 @@ _SIZES = 300  # dots
 
 def what_is_there(asked: Asked) -> None:
     """Classes by split, as counts, proportions or a pie, and image sizes; sixteen images at random."""
-    found = cache.class_counts(asked.data, asked.within)
+    result = cache.class_counts(asked.data, asked.within)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         shown = url_state.choose(st.segmented_control, "Classes by split", _SHOWN, "balance", label_visibility="collapsed")
         sixteen_button(asked)
     if shown == "pie":
-        chart(dataset.class_pie(found.totals, asked.colours), "pie")
-    elif len(found.drawn):
-        chart(dataset.class_bars(found.drawn, found.splits, asked.colours, share=shown == "proportions"), "counts", _pick_class)
-        if found.left_out:
+        chart(dataset.class_pie(result.totals, asked.colours), "pie")
+    elif len(result.drawn):
+        chart(dataset.class_bars(result.drawn, result.splits, asked.colours, share=shown == "proportions"), "counts", _pick_class)
+        if result.left_out:
             st.caption(
-                f"The largest {LARGEST} and the smallest {SMALLEST} classes; {found.left_out:,} between them are not drawn."
+                f"The largest {LARGEST} and the smallest {SMALLEST} classes; {result.left_out:,} between them are not drawn."
             )
     _image_sizes(asked.data, asked.within)
     problems(asked.data)

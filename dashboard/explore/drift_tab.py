@@ -41,21 +41,21 @@ def do_splits_differ(asked: Asked) -> None:
         format_func={"whole": "all images", "classes": "within each class"}.__getitem__,
     ) == "classes"  # fmt: skip
     wanted = replace(asked.within, splits=())
-    found = cache.drift(asked.data, a, b, inside, wanted)
-    if not len(found):
+    result = cache.drift(asked.data, a, b, inside, wanted)
+    if not len(result):
         st.info(f"Too few images of {a} or {b} match for a comparison.", icon=":material/compare_arrows:")
         return
-    st.markdown(_verdict(found, a, b))
+    st.markdown(_verdict(result, a, b))
     if inside:
-        chart(drift_grid(found, b), "drift-grid", _pick_cell)
+        chart(drift_grid(result, b), "drift-grid", _pick_cell)
         st.caption(
             f"Cliff's delta where a difference matters: + higher in {b}, {MINUS} lower. The strongest on top, of the largest classes."
         )
     else:
-        chart(drift_dots(found, a, b), "drift", _pick_property)
+        chart(drift_dots(result, a, b), "drift", _pick_property)
         st.caption("Darker red means a larger difference: small, medium, large. Click a dot to compare the distributions.")
-        _shapes(asked, wanted, found, a, b)
-    _numbers(found, a, b)
+        _shapes(asked, wanted, result, a, b)
+    _numbers(result, a, b)
 
 
 def _choose_pair(asked: Asked) -> tuple[str, str] | None:

@@ -51,13 +51,13 @@ def _class_panel(classes: Sequence[str], wanted: Filter) -> None:
     text = st.session_state["class-search"].strip().casefold()
     if not text:
         return
-    found = [name for name in classes if text in name.casefold()]
-    if not found:
+    result = [name for name in classes if text in name.casefold()]
+    if not result:
         st.caption("No class has this in its name.")
         return
-    _names("Class", found[:_FOUND], wanted.classes, "classes")
-    if len(found) > _FOUND:
-        st.caption(f"The first {_FOUND} of {len(found):,}: keep typing to narrow the list.")
+    _names("Class", result[:_FOUND], wanted.classes, "classes")
+    if len(result) > _FOUND:
+        st.caption(f"The first {_FOUND} of {len(result):,}: keep typing to narrow the list.")
 
 
 def _names(label: str, options: Sequence[str], chosen: Sequence[str], field: str) -> None:

@@ -111,10 +111,10 @@ def _damaged(request: Request) -> Response:
         row = data.catalog.get(image_id)
         if row is None or row.hash != content or not 16 <= size <= 1024:
             return _absent("There is no such image.")
-        found = read_content(row.file(data.root))[0]
-        if content_hash(found) != content:
+        result = read_content(row.file(data.root))[0]
+        if content_hash(result) != content:
             return _absent("The file has changed since.")
-        square = corrupt(load_square(found, size), damage, severity, content)
+        square = corrupt(load_square(result, size), damage, severity, content)
     except (UserError, ImageError) as error:
         return _absent(str(error))
     except FileNotFoundError:

@@ -34,8 +34,8 @@ class _Unmatched:
 def allowed_methods(routes: Sequence[Route], path: str) -> tuple[str, ...]:
     """The methods that some route allows for a path; empty where there is no such path."""
     scope = {"type": "http", "path": path, "method": "", "root_path": ""}
-    found = {method for route in routes if route.matches(scope)[0] != Match.NONE for method in route.methods or ()}
-    return tuple(sorted(found | {"OPTIONS"})) if found else ()
+    result = {method for route in routes if route.matches(scope)[0] != Match.NONE for method in route.methods or ()}
+    return tuple(sorted(result | {"OPTIONS"})) if result else ()
 
 
 def _answer(request: Request, methods: tuple[str, ...]) -> Response:

@@ -64,12 +64,12 @@ def many(of: Batch, view: View) -> None:
         if busy and now.state != "working" and not detail_is_open():  # drawing the page anew would close it
             st.rerun()
         _state(of, view, now, left)
-        found = _found(of, view)
-        if len(found):
-            unreadable = found[found["error"] != ""]
+        result = _found(of, view)
+        if len(result):
+            unreadable = result[result["error"] != ""]
             report_unused(of, zip(unreadable["name"], unreadable["error"], strict=True))
-            _scores(of, found, view)
-            _pictures(of, found, view, busy)
+            _scores(of, result, view)
+            _pictures(of, result, view, busy)
 
     pictures()
 
@@ -91,7 +91,7 @@ def _found(of: Batch, view: View) -> pd.DataFrame:
     """The table of what all runs of the view have answered; with several runs their mean, and whether they differ."""
     made = [cache.made(of, run) for run in view.runs]
     try:
-        found = table(of.pictures, together(made, view.runs) if len(made) > 1 else made[0], cache.judge(view.runs))
+        result = table(of.pictures, together(made, view.runs) if len(made) > 1 else made[0], cache.judge(view.runs))
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return pd.DataFrame()
@@ -100,9 +100,9 @@ def _found(of: Batch, view: View) -> pd.DataFrame:
             n: "" if p is None else run.classes[int(np.argmax(p))]
             for n, p in zip(rows["number"], rows["probabilities"], strict=True)
         }
-        found[run.id] = found["number"].map(best)
-    found["differ"] = found[[run.id for run in view.runs]].nunique(axis=1) > 1
-    return found
+        result[run.id] = result["number"].map(best)
+    result["differ"] = result[[run.id for run in view.runs]].nunique(axis=1) > 1
+    return result
 
 
 def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:

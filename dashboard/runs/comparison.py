@@ -68,19 +68,19 @@ def two_runs(a: Run, b: Run) -> None:
         return
     split = common[0]
     try:
-        found, difference = cache.compared(a, b, split)
+        result, difference = cache.compared(a, b, split)
     except UserError as error:
         st.error(f"{formatting.literal(error.message)} {formatting.literal(error.hint)}", icon=":material/error:")
         return
     names = (formatting.plain(a.title), formatting.plain(b.title)) if a.title != b.title else (a.id, b.id)
-    st.markdown(f"**{formatting.literal(verdict(found, difference, names))}**")
-    for note in _limits(a, b, found):
+    st.markdown(f"**{formatting.literal(verdict(result, difference, names))}**")
+    for note in _limits(a, b, result):
         st.caption(f":material/info: {formatting.literal(formatting.plain(note))}")
     if difference is None:
         return
-    _scores(difference, names, split, len(found))
-    _by_class(found, difference, names)
-    _images(found, Scored(b, split, cache.scores(b, split), cache.predictions(b, split), class_colours(b.classes)), names)
+    _scores(difference, names, split, len(result))
+    _by_class(result, difference, names)
+    _images(result, Scored(b, split, cache.scores(b, split), cache.predictions(b, split), class_colours(b.classes)), names)
 
 
 def _splits(run: Run) -> list[str]:

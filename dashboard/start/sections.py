@@ -148,11 +148,11 @@ def _add(source: str, name: str) -> None:
 
 
 def recent_runs() -> None:
-    found = list_runs()[:5]
-    if not found:
+    result = list_runs()[:5]
+    if not result:
         st.caption("None yet.")
         return
-    for run in found:
+    for run in result:
         text, action = st.columns([6, 1], vertical_alignment="center")
         status, results = run.status, run.results
         said = f"macro F1 {score_text.macro_f1(results['test'])}" if "test" in results else formatting.state_detail(status)

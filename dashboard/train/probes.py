@@ -25,15 +25,15 @@ _PARTS = {
 
 def time_estimate(config: Config) -> None:
     """How long the training will take on this machine: at once where its speed is known, else after a short probe."""
-    found = cache.estimate(config)
-    if found:
+    result = cache.estimate(config)
+    if result:
         parts = [
             f"{_PARTS.get(part['name'], part['name'])} {formatting.duration(part['seconds'])}"
-            for part in found["phases"]
+            for part in result["phases"]
             if part["seconds"] >= 1
         ]
         st.markdown(
-            f":material/timer: About **{formatting.duration(found['seconds'])}** on this machine: {', '.join(parts)}.",
+            f":material/timer: About **{formatting.duration(result['seconds'])}** on this machine: {', '.join(parts)}.",
             width="content",
         )
         return

@@ -67,9 +67,9 @@ def measure(data: Dataset, seed: int = 0) -> Figures:
         recall, precision, there = _copies(data, table, exact, looks, index, seed)
     ours, cleanlab, flipped = _flips(table, _groups(table, audit, "exact_duplicate", "near_duplicate"), index, seed)
     identical = list(_identical(data, table))
-    found = sum(exact[a] == exact[b] for a, b in identical)
+    result = sum(exact[a] == exact[b] for a, b in identical)
     return Figures(
-        len(table), seconds, processor, len(identical), found, flipped, ours, cleanlab, COPIES, recall, precision, there
+        len(table), seconds, processor, len(identical), result, flipped, ours, cleanlab, COPIES, recall, precision, there
     )  # fmt: skip
 
 
@@ -83,10 +83,10 @@ def _groups(table: pd.DataFrame, audit: Audit, *kinds: str) -> np.ndarray:
 
 def _identical(data: Dataset, table: pd.DataFrame) -> Iterator[tuple[int, int]]:
     """The pairs of rows whose files hold the same bytes, counted without the catalog."""
-    found: dict[str, list[int]] = {}
+    result: dict[str, list[int]] = {}
     for i, (raw, path) in enumerate(zip(table["raw"], table["path"], strict=True)):
-        found.setdefault(hashlib.sha256(file_of(data.root, raw, path).read_bytes()).hexdigest(), []).append(i)
-    for rows in found.values():
+        result.setdefault(hashlib.sha256(file_of(data.root, raw, path).read_bytes()).hexdigest(), []).append(i)
+    for rows in result.values():
         yield from combinations(rows, 2)
 
 
@@ -175,5 +175,5 @@ def _embedded(files: list[bytes]) -> np.ndarray:
 
     trunk = network.build(dataset_index.DEFAULT, "pretrained", dataset_index.IMAGE_SIZE)
     preprocessing = network.Preprocessing(dataset_index.IMAGE_SIZE, trunk.mean, trunk.std)
-    found = [vectors for _, vectors, _ in forward(files, trunk, preprocessing, compute())]
-    return neighbours.unit(np.concatenate(found).astype(np.float16))
+    result = [vectors for _, vectors, _ in forward(files, trunk, preprocessing, compute())]
+    return neighbours.unit(np.concatenate(result).astype(np.float16))

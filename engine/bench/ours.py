@@ -61,9 +61,9 @@ def answering(job: dict) -> Iterator[int]:
     files, together = [Path(file) for file in job["files"]], job["together"]
     for start in itertools.count(0, together):
         few = [files[(start + i) % len(files)] for i in range(together)]
-        found = predict(answers, few, 3)
+        result = predict(answers, few, 3)
         if job.get("cam"):
-            heatmaps(answers, found[0].square, [int(found[0].top[0][0])])
+            heatmaps(answers, result[0].square, [int(result[0].top[0][0])])
         yield together
 
 

@@ -35,12 +35,12 @@ def of_dataset(name: str, count: int) -> Sample:
 def of_folder(folder: Path, count: int) -> Sample:
     """Up to `count` pictures of a folder that need not be registered, spread evenly over it."""
     layout = layouts.detect(folder.expanduser().resolve())
-    found = [item for item in layout.files() if item.class_name is not None and holds_picture(item.path)]
-    found = [item for item in (found[i] for i in _spread(len(found), count)) if _opens(Path(item.path))]
-    names = in_natural_order({item.class_name for item in found})
-    if not found:
+    result = [item for item in layout.files() if item.class_name is not None and holds_picture(item.path)]
+    result = [item for item in (result[i] for i in _spread(len(result), count)) if _opens(Path(item.path))]
+    names = in_natural_order({item.class_name for item in result})
+    if not result:
         raise UserError(f"There are no images in {str(folder)!r}.", layouts.HELP)
-    return Sample(str(folder), [item.path for item in found], [names.index(item.class_name) for item in found])
+    return Sample(str(folder), [item.path for item in result], [names.index(item.class_name) for item in result])
 
 
 def _spread(total: int, count: int) -> np.ndarray:

@@ -42,9 +42,9 @@ def _audit(args: argparse.Namespace) -> None:
     print_table(["findings", "kind", ""], [[counts[kind], kind, curation.KINDS[kind].help] for kind in curation.KINDS])
     for kind in (kind for kind, count in counts.items() if count):
         print(f"\n{curation.KINDS[kind].title}, the worst first:")
-        for found in made.findings(kind).head(_SHOWN).itertuples():
-            print(one_line(f"  {found.score:.3f}  {found.detail}"))
-            print("".join(f"         {one_line(path)}\n" for path in found.paths), end="")
+        for result in made.findings(kind).head(_SHOWN).itertuples():
+            print(one_line(f"  {result.score:.3f}  {result.detail}"))
+            print("".join(f"         {one_line(path)}\n" for path in result.paths), end="")
     print(f"\nDecide on them on the page Clean; all of them: python -m engine audit --dataset {data.name} --kept --json")
 
 

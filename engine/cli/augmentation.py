@@ -121,11 +121,11 @@ def _withstand(args: argparse.Namespace) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
-    found = [*pipelines.BUILT_IN.values(), *(pipelines.parse(name) for name in pipelines.saved_names())]
+    result = [*pipelines.BUILT_IN.values(), *(pipelines.parse(name) for name in pipelines.saved_names())]
     if args.json:
-        print_json([{**item.to_document(), "text": item.text, "built_in": item.name in pipelines.BUILT_IN} for item in found])
+        print_json([{**item.to_document(), "text": item.text, "built_in": item.name in pipelines.BUILT_IN} for item in result])
     else:
-        print_table(["name", "steps"], [[item.name, item.recipe] for item in found])
+        print_table(["name", "steps"], [[item.name, item.recipe] for item in result])
 
 
 def _show(args: argparse.Namespace) -> None:

@@ -105,19 +105,19 @@ def _catalog(args: argparse.Namespace) -> None:
 def _audit(args: argparse.Namespace) -> None:
     from engine.bench import audit
 
-    found = audit.measure(dataset(args.dataset), args.seed)
+    result = audit.measure(dataset(args.dataset), args.seed)
     if args.json:
-        print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(result))
         return
-    rankings = [("ours", found.ours), *([("cleanlab", found.cleanlab)] if found.cleanlab else [])]
+    rankings = [("ours", result.ours), *([("cleanlab", result.cleanlab)] if result.cleanlab else [])]
     print(
-        f"audit of {found.images:,} images with cached embeddings: {found.seconds:.1f} s ({found.processor:.1f} s of processor time)"
+        f"audit of {result.images:,} images with cached embeddings: {result.seconds:.1f} s ({result.processor:.1f} s of processor time)"
     )
-    print(f"pairs of byte-identical files: {found.identical_found} of {found.identical} found")
+    print(f"pairs of byte-identical files: {result.identical_found} of {result.identical} found")
     print(
-        f"{found.copies} edited copies: recall {found.recall:.3f}, precision {found.precision:.3f}; {found.there} near pairs before"
+        f"{result.copies} edited copies: recall {result.recall:.3f}, precision {result.precision:.3f}; {result.there} near pairs before"
     )
-    print(f"{found.flipped} flipped labels, on the same out-of-fold probabilities:\n")
+    print(f"{result.flipped} flipped labels, on the same out-of-fold probabilities:\n")
     rows = [[name, f"{r.all:.3f}", f"{r.listed:.3f}", f"{r.recall:.3f}"] for name, r in rankings]
     print_table(["ranking", "average precision", "of the listed", "recall of the listed"], rows)
 

@@ -36,19 +36,19 @@ def _confusion(args: argparse.Namespace) -> None:
     run = load_run(args.id)
     table, other = scored(run, args.split), load_run(args.other) if args.other else None
     rows = Side(table, run.classes, truth=other is None)
-    found = crossing(rows, Side(scored(other, args.split), other.classes) if other else Side(table, run.classes))
-    order = _order(found.matrix, found.classes, args.order)
-    names = [found.classes[place] for place in order]
-    matrix = found.matrix[np.ix_(order, order)]
+    result = crossing(rows, Side(scored(other, args.split), other.classes) if other else Side(table, run.classes))
+    order = _order(result.matrix, result.classes, args.order)
+    names = [result.classes[place] for place in order]
+    matrix = result.matrix[np.ix_(order, order)]
     document = {
-        "rows": run.id if other else "truth", "columns": other.id if other else run.id, "split": args.split, "images": len(found),
-        "of": list(found.sizes), "relabelled": found.relabelled, "only_in_rows": list(found.only_rows),
-        "only_in_columns": list(found.only_columns), "classes": names, "matrix": matrix.tolist(),
+        "rows": run.id if other else "truth", "columns": other.id if other else run.id, "split": args.split, "images": len(result),
+        "of": list(result.sizes), "relabelled": result.relabelled, "only_in_rows": list(result.only_rows),
+        "only_in_columns": list(result.only_columns), "classes": names, "matrix": matrix.tolist(),
     }  # fmt: skip
     if args.json:
         print_json(document)
         return
-    print(f"rows: {document['rows']}, columns: {document['columns']}, {len(found):,} images of {args.split}")
+    print(f"rows: {document['rows']}, columns: {document['columns']}, {len(result):,} images of {args.split}")
     print_table(["", *names], [[name, *row] for name, row in zip(names, matrix.tolist(), strict=True)])
 
 
@@ -108,14 +108,14 @@ def _apart(run: Run, table: "pd.DataFrame", a: int, b: int, of: class_pairs.Grou
     if not registered(run.config.dataset):
         return {"differences": [], "along": None}
     data = dataset(run.config.dataset)
-    found = class_pairs.differences(class_pairs.known_properties(data.catalog.columns(), table), of)
+    result = class_pairs.differences(class_pairs.known_properties(data.catalog.columns(), table), of)
     index = dataset_index.index(data)
     centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))
     along = None if index is None else class_pairs.along(index, table, centres, of)
     middles = along and {
         name: {"n": len(values), "median": float(np.median(values))} for name, values in along.items() if len(values)
     }
-    return {"differences": found.to_dict("records"), "along": middles}
+    return {"differences": result.to_dict("records"), "along": middles}
 
 
 def _print_ranked(rows: list[dict]) -> None:

@@ -97,13 +97,13 @@ def _slices(args: argparse.Namespace) -> None:
     of = slices.answered(data.catalog.columns(), tables.scored(run, args.split), data.catalog.file)
     tried = None
     if args.filter:
-        found = [slices.measure(of, _filter(data, args.filter))]
+        result = [slices.measure(of, _filter(data, args.filter))]
     elif args.by:
-        found = slices.by_column(of, args.by, run.classes).to_dict("records")
+        result = slices.by_column(of, args.by, run.classes).to_dict("records")
     else:
         worst = slices.worst(of, run.classes, args.support)
-        found, tried = worst.frame.to_dict("records"), worst.tried
-    for row in found:
+        result, tried = worst.frame.to_dict("records"), worst.tried
+    for row in result:
         row["filter"] = row["filter"].to_text()
     document = {
         "run": run.id,
@@ -111,7 +111,7 @@ def _slices(args: argparse.Namespace) -> None:
         "images": len(of.wrong),
         "left_out": of.left_out,
         "tried": tried,
-        "slices": found,
+        "slices": result,
     }
     if args.json:
         print_json(document)
@@ -126,7 +126,7 @@ def _slices(args: argparse.Namespace) -> None:
             "explains."
         )
     rows = [[row["words"], row["n"], row["wrong"], f"{row['error']:.1%}", f"{row['expected']:.1%}", f"{row['p']:.2g}",
-             *([f"{row['p_holm']:.2g}"] if "p_holm" in row else [])] for row in found]  # fmt: skip
+             *([f"{row['p_holm']:.2g}"] if "p_holm" in row else [])] for row in result]  # fmt: skip
     print()
     print_table(["slice", "images", "wrong", "rate", "expected", "p", *(["p (Holm)"] if tried is not None else [])], rows)
 
@@ -143,17 +143,17 @@ def _filter(data: Dataset, text: str) -> Filter:
 
 def _compare(args: argparse.Namespace) -> None:
     a, b = load_run(args.a), load_run(args.b)
-    found = comparison.compare(tables.scored(a, args.split), tables.scored(b, args.split), a.classes, b.classes, (a.id, b.id))
-    difference = comparison.difference(found) if len(found) else None
-    said = comparison.verdict(found, difference, (a.id, b.id))
-    notes = [*found.notes, *filter(None, [change_between(a, b)])]
+    result = comparison.compare(tables.scored(a, args.split), tables.scored(b, args.split), a.classes, b.classes, (a.id, b.id))
+    difference = comparison.difference(result) if len(result) else None
+    said = comparison.verdict(result, difference, (a.id, b.id))
+    notes = [*result.notes, *filter(None, [change_between(a, b)])]
     columns = ["path", "true", "answer_a", "answer_b", "confidence_a", "confidence_b"]
     images = {
-        fate: found.of(fate)[columns].to_dict("records") for fate in (comparison.FIXED, comparison.BROKEN, comparison.DIFFERENT)
+        fate: result.of(fate)[columns].to_dict("records") for fate in (comparison.FIXED, comparison.BROKEN, comparison.DIFFERENT)
     }
     document = {
-        "a": a.id, "b": b.id, "split": args.split, "images": len(found), "verdict": said, "notes": notes, "counts": found.counts,
-        "mcnemar_p": found.mcnemar, "difference": difference.to_dict() if difference else None, **images,
+        "a": a.id, "b": b.id, "split": args.split, "images": len(result), "verdict": said, "notes": notes, "counts": result.counts,
+        "mcnemar_p": result.mcnemar, "difference": difference.to_dict() if difference else None, **images,
     }  # fmt: skip
     if args.json:
         print_json(document)

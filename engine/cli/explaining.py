@@ -52,15 +52,15 @@ def _explain(args: argparse.Namespace) -> int:
     show, said = progress_line("explaining"), []
     for number, file in enumerate(files):
         try:
-            found = _explained(answering, file, wanted, args.method, args.occlusion)
+            result = _explained(answering, file, wanted, args.method, args.occlusion)
         except ImageError as error:
             said.append({"path": str(file), "error": str(error)})
             continue
-        pictures = found.pop("pictures")
+        pictures = result.pop("pictures")
         # The number keeps images of one name, from several folders, apart.
         names = {name: file_name(f"{number:04d}-", file.stem, f"-{name}.png") for name in pictures}
-        found["files"] = {name: _save(folder / names[name], one) for name, one in pictures.items()}
-        said.append({"path": str(file), **found})
+        result["files"] = {name: _save(folder / names[name], one) for name, one in pictures.items()}
+        said.append({"path": str(file), **result})
         show(number + 1, len(files))
     if args.json:
         print_json(
@@ -88,7 +88,7 @@ def _explained(answering: "Model", file: Path, wanted: list[int], method: str, f
     likeliest = [int(index) for index in (-probabilities).argsort(kind="stable")]
     classes = wanted or likeliest[:2]
     maps = cam.heatmaps(answering, square, classes, method)
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "answer": names[likeliest[0]], "probability": float(probabilities[likeliest[0]]),
         "classes": [{"class": names[index], "probability": float(probabilities[index]), "strongest": float(heat.max())}
                     for index, heat in zip(classes, maps, strict=True)],
@@ -96,13 +96,13 @@ def _explained(answering: "Model", file: Path, wanted: list[int], method: str, f
     pictures = {f"{method}-{index}": cam.overlay(square, heat, 0.6) for index, heat in zip(classes, maps, strict=True)}
     if fill:
         hidden = occlusion.smallest(answering, square, fill)
-        found["occlusion"] = {
+        result["occlusion"] = {
             "fill": fill, "tried": hidden.tried, "sides": list(hidden.sides), "box": hidden.box,
             "becomes": names[hidden.becomes] if hidden.box else None, "probability": hidden.probability if hidden.box else None,
         }  # fmt: skip
         if hidden.box:
             pictures["occlusion"] = hidden.covered
-    return {**found, "pictures": pictures}
+    return {**result, "pictures": pictures}
 
 
 def _save(file: Path, picture: Any) -> str:
@@ -192,8 +192,8 @@ def _print_robustness(document: dict, sentence: str) -> None:
         ("mean_corruption_error", "mean corruption error"),
         ("relative_error", "more than on the images as they are"),
     ):
-        found = document[name]
-        print(f"{label}: {found['value']:.1%}  (95%: {found['low']:.1%} to {found['high']:.1%})")
+        result = document[name]
+        print(f"{label}: {result['value']:.1%}  (95%: {result['low']:.1%} to {result['high']:.1%})")
     print()
     rows = {}
     for row in document["by_severity"]:

@@ -62,15 +62,15 @@ def _import(args: argparse.Namespace) -> None:
     from engine.export.importing import import_file
 
     classes = [name.strip() for name in args.classes.split(",") if name.strip()]
-    found = import_file(
+    result = import_file(
         args.file, args.model, classes, args.size, args.dataset, _three("mean", args.mean), _three("std", args.std)
     )
     if args.json:
-        print_json({**summary(found.run), "report": list(found.report)})
+        print_json({**summary(result.run), "report": list(result.report)})
         return
-    print(found.run.id)
-    print("\n".join(found.report))
-    print(f"Score it with: python -m engine evaluate {found.run.id}")
+    print(result.run.id)
+    print("\n".join(result.report))
+    print(f"Score it with: python -m engine evaluate {result.run.id}")
 
 
 def _three(name: str, text: str) -> list[float]:

@@ -22,14 +22,14 @@ _HELP = {
 def register(commands: argparse._SubParsersAction) -> None:
     labels = commands.add_parser("labels", help="label edits: an overlay over a dataset, the files stay as they are")
     actions = labels.add_subparsers(required=True, metavar="ACTION")
-    found = [_decision(actions, action) for action in DECISIONS]
+    result = [_decision(actions, action) for action in DECISIONS]
     for action, command, words in (
         ("show", _show, "counts, version, conflicts"),
         ("undo", _undo, "undo the last step that is not undone"),
         ("redo", _redo, "do the last undone step again"),
     ):
-        found.append(actions.add_parser(action, help=words))
-        found[-1].set_defaults(command=command)
+        result.append(actions.add_parser(action, help=words))
+        result[-1].set_defaults(command=command)
     log = actions.add_parser("log", help="the decisions, the last ones last")
     log.add_argument("--last", type=int, default=20, help="how many (default 20; 0: all)")
     log.set_defaults(command=_log)
@@ -42,7 +42,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     restore = actions.add_parser("restore", help="bring the labels back to a version, by undoing what came after")
     restore.add_argument("version", help="a word such as 12-0a1b2c3d, as `labels log` and every run tell it")
     restore.set_defaults(command=_restore)
-    for parser in (*found, log, export, importing, restore):
+    for parser in (*result, log, export, importing, restore):
         parser.add_argument("--dataset", required=True, metavar="N")
         json_flag(parser)
 

@@ -37,13 +37,13 @@ def _map(args: argparse.Namespace) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
     drawn = dataset_index.make(data, report)
-    found = dataset_index.index(data)
+    result = dataset_index.index(data)
     if args.out:
         _write_points(data, drawn, Path(args.out))
     document = {
-        "dataset": data.name, "images": drawn.document["of"], "drawn": len(drawn), "model": found.document["model"],
-        "image_size": found.document["image_size"], "neighbours_kept": drawn.document["kept"],
-        "median_distance": drawn.document["apart"], "unread": found.document["asked"] - len(found),
+        "dataset": data.name, "images": drawn.document["of"], "drawn": len(drawn), "model": result.document["model"],
+        "image_size": result.document["image_size"], "neighbours_kept": drawn.document["kept"],
+        "median_distance": drawn.document["apart"], "unread": result.document["asked"] - len(result),
     }  # fmt: skip
     if args.json:
         print_json(document)
@@ -77,12 +77,12 @@ def _similar(args: argparse.Namespace) -> None:
         raise UserError(f"The embeddings of {data.name} have not been computed.", f"Run: python -m engine map {data.name}")
     row = image_of(data, args.image)
     among = data.catalog.view(Filter(splits=(args.split,))).ids() if args.split else None
-    found = neighbours.neighbours(index, row.id, args.top, among)
-    rows = data.catalog.rows(found["id"].tolist())
+    result = neighbours.neighbours(index, row.id, args.top, among)
+    rows = data.catalog.rows(result["id"].tolist())
     near = [
         {"id": at.id, "path": rows[at.id].path, "class": rows[at.id].class_name, "split": rows[at.id].split,
          "distance": float(at.distance), "copy": bool(at.copy)}
-        for at in found.itertuples() if at.id in rows
+        for at in result.itertuples() if at.id in rows
     ]  # fmt: skip
     if args.json:
         print_json({"id": row.id, "path": row.path, "class": row.class_name, "similar": near})

@@ -85,12 +85,12 @@ def _predict(args: argparse.Namespace) -> int:
     files, unused = expand_and_report(args.paths)
     with opened(files) as pictures:
         made = [_answers(one, pictures) for one in asked]
-        found = table(pictures, together(made, asked) if len(made) > 1 else made[0], _judge(asked))
+        result = table(pictures, together(made, asked) if len(made) > 1 else made[0], _judge(asked))
         if args.out:
-            write(flat(found, asked[0].classes), Path(args.out))
-        overlays = _write_overlays(asked[0].model, pictures, found, Path(args.cam)) if args.cam else {}
-    document = [_document(row, pictures[row.number], asked, made, args.top, overlays) for row in found.itertuples()]
-    scores = _scores(found, asked, pictures)
+            write(flat(result, asked[0].classes), Path(args.out))
+        overlays = _write_overlays(asked[0].model, pictures, result, Path(args.cam)) if args.cam else {}
+    document = [_document(row, pictures[row.number], asked, made, args.top, overlays) for row in result.itertuples()]
+    scores = _scores(result, asked, pictures)
     if args.json:
         ids, notes = [one.id for one in asked], [note for one in asked for note in one.model.notes]
         print_json({"run": ids[0], "runs": ids, "notes": notes, "predictions": document, "unused": unused.document(), **scores})
@@ -100,7 +100,7 @@ def _predict(args: argparse.Namespace) -> int:
         for one in asked:
             if one.judge.unknown and one.judge.unknown.reason:
                 print(f"{one.id}: {one.judge.unknown.reason}")
-    return 2 if (found["error"] != "").any() else 0
+    return 2 if (result["error"] != "").any() else 0
 
 
 def _judge(asked: Sequence[_Asked]) -> Judge:
@@ -136,17 +136,17 @@ def _document(
 ) -> dict:
     if row.error:
         return {"path": picture.name, "error": _reason(picture, row.error)}
-    found = {
+    result = {
         "path": picture.name,
         "top": _top(row.probabilities, asked[0].classes, top),
         "verdict": row.verdict,
         "may_be": list(row.may_be),
     }
-    found["novelty"] = None if np.isnan(row.novelty) else round(float(row.novelty), 4)
+    result["novelty"] = None if np.isnan(row.novelty) else round(float(row.novelty), 4)
     if len(asked) > 1:
         rows = zip(asked, made, strict=True)
-        found["by_run"] = {run.id: _top(one["probabilities"][row.Index], run.classes, top) for run, one in rows}
-    return found | ({"cam": overlays[row.number]} if row.number in overlays else {})
+        result["by_run"] = {run.id: _top(one["probabilities"][row.Index], run.classes, top) for run, one in rows}
+    return result | ({"cam": overlays[row.number]} if row.number in overlays else {})
 
 
 def _reason(picture: "Picture", error: str) -> str:  # noqa: F821
@@ -223,11 +223,13 @@ def _novelty(args: argparse.Namespace) -> None:
     def report(phase: str, done: int, total: int) -> None:
         show(done, total)
 
-    found = ood.load(run)
-    loaded = model.load(run.path) if found is None or args.unlike or args.left_out else None
-    found = found or ood.make(run, loaded, report)
-    kept = {key: found.document[key] for key in ("training", "validation", "neighbours", "accepted")} | {"decides": found.decides}
-    measured = _measured(args, run, loaded, found, report)
+    result = ood.load(run)
+    loaded = model.load(run.path) if result is None or args.unlike or args.left_out else None
+    result = result or ood.make(run, loaded, report)
+    kept = {key: result.document[key] for key in ("training", "validation", "neighbours", "accepted")} | {
+        "decides": result.decides
+    }
+    measured = _measured(args, run, loaded, result, report)
     if args.json:
         print_json({"run": run.id, **kept, **({"told": [dataclasses.asdict(one) for one in measured]} if measured else {})})
         return
@@ -235,7 +237,7 @@ def _novelty(args: argparse.Namespace) -> None:
         f"a picture is taken for none of its scenes where it is more unusual than {kept['accepted']:.0%} of {kept['validation']:,} validation "
         f"images, compared with {kept['training']:,} training images."
     )
-    print(f"{run.id}: {found.reason or limit}")
+    print(f"{run.id}: {result.reason or limit}")
     if measured:
         print_table(_COLUMNS, [_row(one) for one in measured])
     if args.left_out:

@@ -21,26 +21,26 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 def dry_run(args: argparse.Namespace, config: Config) -> int:
     """Print how long the run would take, by phase."""
-    found = _measured("estimate", config, "measuring")["result"]
+    result = _measured("estimate", config, "measuring")["result"]
     if args.json:
-        print_json({"config": config.to_dict(), **found})
+        print_json({"config": config.to_dict(), **result})
         return 0
-    print_table(["phase", "time", ""], [[p["name"], _duration(p["seconds"]), p["note"]] for p in found["phases"]])
-    print(f"\nAbout {_duration(found['seconds'])} in all, at {found['images_per_second']:.3g} images/s. Nothing was started.")
+    print_table(["phase", "time", ""], [[p["name"], _duration(p["seconds"]), p["note"]] for p in result["phases"]])
+    print(f"\nAbout {_duration(result['seconds'])} in all, at {result['images_per_second']:.3g} images/s. Nothing was started.")
     return 0
 
 
 def _lr_find(args: argparse.Namespace) -> int:
-    found = _measured("lr-find", configuration(args), "raising the learning rate")
+    result = _measured("lr-find", configuration(args), "raising the learning rate")
     if args.json:
-        print_json({key: found[key] for key in ("points", "suggestion", "reason", "config")})
+        print_json({key: result[key] for key in ("points", "suggestion", "reason", "config")})
         return 0
-    points = found["points"]
+    points = result["points"]
     shown = points[:: max(1, len(points) // _SHOWN)]
     print_table(["learning rate", "loss"], [[f"{p['lr']:.1e}", round(p["smoothed"], 3)] for p in shown])
-    print(f"\n{found['reason']}")
-    if found["suggestion"]:
-        print(f"Train with: --set peak_lr={found['suggestion']:.1e}")
+    print(f"\n{result['reason']}")
+    if result["suggestion"]:
+        print(f"Train with: --set peak_lr={result['suggestion']:.1e}")
     return 0
 
 

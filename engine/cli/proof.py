@@ -41,15 +41,15 @@ def _proof(args: argparse.Namespace) -> None:
             from engine.curation import fair_holdout
 
             fair_holdout.complete(one, data, after.labels)
-    found = prove(before, after, data)
-    document = found.document()
+    result = prove(before, after, data)
+    document = result.document()
     if args.json:
         print_json(document)
         return
-    print(f"{conclusion(found)}\n")
+    print(f"{conclusion(result)}\n")
     rows = []
     for key, words in _LABELS.items():
-        said, side = document[key], getattr(found, key).difference
+        said, side = document[key], getattr(result, key).difference
         p = f"{said['mcnemar']:.2g}"
         rows.append([words, said["n"], f"{side.a['accuracy']:.4f}", f"{side.b['accuracy']:.4f}", str(side.accuracy), p])
     print_table(["", "images", before.id, after.id, "difference in accuracy, 95%", "p"], rows)

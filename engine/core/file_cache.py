@@ -38,7 +38,7 @@ def unless_changed(folder: Path, name: str, read: Callable[[Path], T]) -> T:
 def _stamp(file: str) -> tuple[int, ...]:
     """Empty where there is no file."""
     try:
-        found = os.stat(file)  # noqa: PTH116 - see above
+        result = os.stat(file)  # noqa: PTH116 - see above
     except (FileNotFoundError, NotADirectoryError):
         return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return result.st_mtime_ns, result.st_size, result.st_ino

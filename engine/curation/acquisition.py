@@ -31,12 +31,12 @@ def choose(data: Dataset, report: Report = lambda phase, done, total: None, n: i
     """Choose anew and keep the choice. Raises UserError where nothing is left to label."""
     from engine.curation.active_learning import worth_labelling
 
-    found = worth_labelling(data, n, report)
-    rows = data.catalog.rows(found["id"].tolist())
+    result = worth_labelling(data, n, report)
+    rows = data.catalog.rows(result["id"].tolist())
     images = [
         {"id": int(one.id), "path": one.path, "content": rows[one.id].hash, "predicted": one.predicted,
          "probability": float(one.probability)}
-        for one in found.itertuples() if one.id in rows
+        for one in result.itertuples() if one.id in rows
     ]  # fmt: skip
     write_json(job(data.name).folder / _DOCUMENT, {"made": time.time(), "images": images})
     return chosen(data)

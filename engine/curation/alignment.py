@@ -49,12 +49,12 @@ def _aligned(one: np.ndarray, other: np.ndarray, start: np.ndarray) -> np.ndarra
     """The affine map (2, 3) float32 from places in `one` to places in `other`; None where there is none that is slight."""
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _STEPS if len(one) >= 64 else _ROUGH, 1e-4)
     try:
-        _, found = cv2.findTransformECC(one, other, start.copy(), cv2.MOTION_AFFINE, criteria, None, 3)
+        _, result = cv2.findTransformECC(one, other, start.copy(), cv2.MOTION_AFFINE, criteria, None, 3)
     except cv2.error:  # it did not converge, or a picture is of one tone
         return None
-    turned = np.abs(found[:, :2] - np.eye(2))
+    turned = np.abs(result[:, :2] - np.eye(2))
     slight = np.diag(turned).max() <= _SCALE and max(turned[0, 1], turned[1, 0]) <= _SHEAR
-    return found if slight else None
+    return result if slight else None
 
 
 def _agreement(one: np.ndarray, other: np.ndarray, place: np.ndarray) -> float:

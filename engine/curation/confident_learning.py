@@ -16,11 +16,11 @@ def suspects(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     given, classes = _given(labels, probabilities), probabilities.shape[1]
     expected = joint(labels, probabilities)
     wrong = np.rint((expected.sum(axis=1) - expected.diagonal()) * len(labels)).astype(int)
-    found = np.zeros(len(labels), bool)
+    result = np.zeros(len(labels), bool)
     for number in range(classes):
         rows = np.flatnonzero(labels == number)
-        found[rows[np.argsort(given[rows], kind="stable")][: wrong[number]]] = True
-    return found & (probabilities.argmax(axis=1) != labels)
+        result[rows[np.argsort(given[rows], kind="stable")][: wrong[number]]] = True
+    return result & (probabilities.argmax(axis=1) != labels)
 
 
 def suspicion(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

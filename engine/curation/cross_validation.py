@@ -49,9 +49,9 @@ class Fitted:
 
     def probabilities(self, vectors: np.ndarray) -> np.ndarray:
         """(n, classes) float32, rows sum to 1; a class that was not there has none."""
-        found = np.zeros((len(vectors), self.classes), np.float32)
-        found[:, self.present] = self.probe.probabilities(vectors) if self.probe else 1
-        return found
+        result = np.zeros((len(vectors), self.classes), np.float32)
+        result[:, self.present] = self.probe.probabilities(vectors) if self.probe else 1
+        return result
 
 
 def fitted(vectors: np.ndarray, labels: np.ndarray, classes: int) -> Fitted:

@@ -37,8 +37,8 @@ def complete(of: Run, data: Dataset, version: str) -> int:
     index = {name: i for i, name in enumerate(of.classes)}
     labels = missing["original"].map(index).to_numpy(np.int64)
     images = scoring.LabelledImages(missing, data.catalog.files(missing), labels)
-    found, _ = scoring.predictions(model.load(of.path), images, of.config.method == "linear")
+    result, _ = scoring.predictions(model.load(of.path), images, of.config.method == "linear")
     if of.has_predictions(SET_ASIDE):
-        found = pd.concat([read_predictions(of.path, SET_ASIDE), found]).drop_duplicates("content")
-    write_predictions(of.path, SET_ASIDE, found, of.classes)
+        result = pd.concat([read_predictions(of.path, SET_ASIDE), result]).drop_duplicates("content")
+    write_predictions(of.path, SET_ASIDE, result, of.classes)
     return len(missing)

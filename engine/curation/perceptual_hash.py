@@ -82,7 +82,7 @@ def _stacked(small: Sequence[bytes]) -> np.ndarray:
 def _look(item: tuple[str, Path]) -> tuple[str, Look | None]:
     content, file = item
     try:
-        found = read_content(file)[0]
-        return content, look(open_image(found)) if content_hash(found) == content else None
+        result = read_content(file)[0]
+        return content, look(open_image(result)) if content_hash(result) == content else None
     except (ImageError, OSError):
         return content, None

@@ -173,10 +173,10 @@ def conclusion(proof: Proof) -> str:
 
 def _side(before: Run, after: Run, labels: pd.DataFrame, truth: str) -> Side:
     tables = [_under(of, labels, truth) for of in (before, after)]
-    found = compare(*tables, before.classes, after.classes, (before.id, after.id))
-    if not len(found):
+    result = compare(*tables, before.classes, after.classes, (before.id, after.id))
+    if not len(result):
         raise UserError("The two runs share no test images.", "Compare runs of one dataset.")
-    return Side(found, difference(found))
+    return Side(result, difference(result))
 
 
 def _under(of: Run, labels: pd.DataFrame, truth: str) -> pd.DataFrame:

@@ -72,12 +72,12 @@ def _near(
     firsts = firsts[contents.isin(list(read)).to_numpy() & table["id"].iloc[firsts].isin(index.ids).to_numpy()]
     pictures = looks.pictures(table["hash"].iloc[firsts].tolist())
     vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[firsts]))
-    found, alike = pairs(pictures, vectors, lambda done, total: report("comparing pictures", done, total))
+    result, alike = pairs(pictures, vectors, lambda done, total: report("comparing pictures", done, total))
     likeness = np.zeros(len(table))
-    np.maximum.at(likeness, firsts[found].ravel(), np.repeat(alike, 2))
+    np.maximum.at(likeness, firsts[result].ravel(), np.repeat(alike, 2))
     best = np.zeros(exact.max(initial=-1) + 1)
     np.maximum.at(best, exact, likeness)
-    return duplicates.joined(exact, firsts[found]), best[exact]
+    return duplicates.joined(exact, firsts[result]), best[exact]
 
 
 def _judged(

@@ -54,8 +54,8 @@ class Audit:
 
     def counts(self) -> dict[str, int]:
         """How many findings there are of each kind, zeros included, in the order of KINDS."""
-        found = Counter(each.kind for each in self.all)
-        return {kind: found[kind] for kind in KINDS}
+        result = Counter(each.kind for each in self.all)
+        return {kind: result[kind] for kind in KINDS}
 
     def probabilities(self, image: int) -> dict[str, float]:
         """The class probabilities of an image by the model trained without it; empty where it was not judged."""

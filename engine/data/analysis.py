@@ -64,10 +64,10 @@ def _measure(catalog: Catalog, report: Report) -> int:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             while rows := catalog.unmeasured_rows(after, _CHUNK):
                 report("properties", seen, total)
-                found = [facts for facts in pool.map(lambda row: _properties(row, catalog), rows) if facts]
+                result = [facts for facts in pool.map(lambda row: _properties(row, catalog), rows) if facts]
                 with catalog.connect() as connection:
-                    connection.executemany(_UPDATE, found)
-                after, seen, measured = rows[-1].id, seen + len(rows), measured + len(found)
+                    connection.executemany(_UPDATE, result)
+                after, seen, measured = rows[-1].id, seen + len(rows), measured + len(result)
     finally:
         with catalog.connect() as connection:
             if measured:

@@ -135,20 +135,20 @@ class Catalog:
 
     def get(self, image_id: int) -> Row | None:
         with self.reading() as connection:
-            found = connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (image_id,)).fetchone()
-        return Row(*found) if found else None
+            result = connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (image_id,)).fetchone()
+        return Row(*result) if result else None
 
     def rows(self, ids: Sequence[int]) -> dict[int, Row]:
         """The rows of these ids, those that exist."""
         with self.reading() as connection:
-            found = (connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (int(i),)).fetchone() for i in ids)
-            return {row[0]: Row(*row) for row in found if row}
+            result = (connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (int(i),)).fetchone() for i in ids)
+            return {row[0]: Row(*row) for row in result if row}
 
     def copies(self, content: str) -> list[Row]:
         """The rows whose file has this content hash, by id."""
         with self.reading() as connection:
-            found = connection.execute(f"SELECT {COLUMNS} FROM images WHERE hash = ? ORDER BY id", (content,))
-            return [Row(*row) for row in found]
+            result = connection.execute(f"SELECT {COLUMNS} FROM images WHERE hash = ? ORDER BY id", (content,))
+            return [Row(*row) for row in result]
 
     def generation(self) -> str:
         """A word that changes whenever the catalog's rows do: a cache key."""

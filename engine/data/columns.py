@@ -118,9 +118,9 @@ def load(catalog: Path, generation: str, connect: Connect) -> Columns:
 
 def _opened(catalog: Path, generation: str) -> Columns | None:
     with contextlib.suppress(OSError, pa.ArrowInvalid, KeyError, ValueError):
-        found = Columns(_mapped(_file(catalog)))
-        if found.generation == generation and found.format == _FORMAT:
-            return found
+        result = Columns(_mapped(_file(catalog)))
+        if result.generation == generation and result.format == _FORMAT:
+            return result
     return None
 
 

@@ -225,9 +225,9 @@ def _check_trainable(layout: Layout) -> None:
     """Raises UserError for a folder that names its splits and has none to learn from."""
     named = {split for _, split, _ in layout.folders if split}
     if named and "train" not in named:
-        found = " and ".join(split for split in layouts.SPLITS if split in named)
+        result = " and ".join(split for split in layouts.SPLITS if split in named)
         raise UserError(
-            f"{str(layout.root)!r} has folders for {found}, and none for training.",
+            f"{str(layout.root)!r} has folders for {result}, and none for training.",
             "Name the folder that holds the training images train, beside the others.",
         )
 

@@ -89,14 +89,14 @@ class Filter:
         """The filter that `to_text` wrote, and a sentence for each part that says nothing to us and was left out."""
         if len(text) > _LONGEST:
             return cls(), ["The filter in the address is too long and was left out."]
-        found, ignored = cls(), []
+        result, ignored = cls(), []
         for part in filter(None, text.split("~")):
             key, _, value = part.partition("_")
             try:
-                found = found._with(key, value)
+                result = result._with(key, value)
             except ValueError:
                 ignored.append(f"The filter {part[:60]!r} in the address was not understood and was left out.")
-        return found, ignored
+        return result, ignored
 
     def _with(self, key: str, value: str) -> Self:
         if key in PROPERTIES:

@@ -134,13 +134,13 @@ def _splits(folders: list[Path]) -> list[tuple[str, Path]]:
     """
     named = [(split, folder) for folder in folders if (split := _split_of(folder))]
     holding = [(split, folder) for split, folder in named if split != "unlabelled" and _holds_classes(folder)]
-    found = {split for split, _ in holding}
-    if not found:
+    result = {split for split, _ in holding}
+    if not result:
         return []
     others = [folder for folder in folders if _split_of(folder) is None]
-    if found == {"train"} and len(named) == len(holding) and _outweigh(others, [folder for _, folder in holding]):
+    if result == {"train"} and len(named) == len(holding) and _outweigh(others, [folder for _, folder in holding]):
         return []
-    if "train" not in found and any(walk.count_below(folder)[1] for folder in others):
+    if "train" not in result and any(walk.count_below(folder)[1] for folder in others):
         return []
     return sorted(named, key=lambda entry: SPLITS.index(entry[0]))
 
@@ -170,8 +170,8 @@ def _with_splits(root: Path, folders: list[Path], splits: list[tuple[str, Path]]
         parts.append(_class_folders(root, extra, split))
         notes.append(f"{extra.name}/ is taken as the {split} split.")
     unused = [walk.unused_folder(folder, _NO_SPLIT) for folder in others if folder != extra]
-    found = tuple(entry for part in parts for entry in part.folders)
-    return Layout(root, found, (*(item for part in parts for item in part.left_out), *unused), tuple(notes))
+    result = tuple(entry for part in parts for entry in part.folders)
+    return Layout(root, result, (*(item for part in parts for item in part.left_out), *unused), tuple(notes))
 
 
 def _meant_as_split(others: list[Path], found: list[Folder]) -> tuple[Path | None, str | None]:

@@ -54,14 +54,14 @@ def _decode(source: Source, size: int, content: str | None) -> np.ndarray | str:
 def _unchanged(file: Path, content: str) -> bytes:
     """What is in the file, if it is still what was scanned: under another content's key it would be found for ever."""
     try:
-        found = file.read_bytes()
+        result = file.read_bytes()
     except FileNotFoundError:
         raise ImageError("the file is gone") from None
     except OSError as error:
         raise ImageError(f"cannot be read ({error.strerror})") from None
-    if content_hash(found) != content:
+    if content_hash(result) != content:
         raise ImageError("its content has changed since the dataset was scanned")
-    return found
+    return result
 
 
 def _collect(span: range, futures: list[Future], size: int) -> Batch:

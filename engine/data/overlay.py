@@ -68,8 +68,8 @@ def catch_up(connection: sqlite3.Connection, catalog: Path) -> None:
 
 def laid(connection: sqlite3.Connection) -> str:
     """The version of the log that the rows say."""
-    found = connection.execute("SELECT value FROM meta WHERE key = 'labels'").fetchone()
-    return found[0] if found else EMPTY
+    result = connection.execute("SELECT value FROM meta WHERE key = 'labels'").fetchone()
+    return result[0] if result else EMPTY
 
 
 def lift(connection: sqlite3.Connection) -> None:
@@ -109,16 +109,16 @@ def _lay(connection: sqlite3.Connection, entries: Sequence[Entry], version: str,
 def _touched(entries: Sequence[Entry], position: int) -> set[str]:
     """The contents that the entries from `position` on say something about, reversals included."""
     by_uid = {entry.uid: entry for entry in entries}
-    waiting, found, passed = list(entries[position:]), set(), set()
+    waiting, result, passed = list(entries[position:]), set(), set()
     while waiting:
         entry = waiting.pop()
         if entry.uid in passed:
             continue
         passed.add(entry.uid)
         if entry.decides:
-            found.add(entry.content)
+            result.add(entry.content)
         waiting += [by_uid[uid] for uid in entry.undoes if uid in by_uid]
-    return found
+    return result
 
 
 def _lay_one(connection: sqlite3.Connection, files: list[_File], decided: Sequence[Entry], known: Mapping[str, str]) -> None:

@@ -30,8 +30,8 @@ def _kept(method: Callable) -> Callable:
         key = (method.__name__, args, tuple(sorted(kwargs.items())))
         if key not in self._answers:
             self._answers[key] = method(self, *args, **kwargs)
-        found = self._answers[key]
-        return found.copy() if isinstance(found, pd.DataFrame) else found
+        result = self._answers[key]
+        return result.copy() if isinstance(result, pd.DataFrame) else result
 
     return answer
 
@@ -88,8 +88,8 @@ class View:
         position = np.searchsorted(self.columns.ids, image_id)
         if position == len(self.columns) or self.columns.ids[position] != image_id:
             return None
-        found = np.flatnonzero(self._ordered(by, descending) == position)
-        return int(found[0]) if len(found) else None
+        result = np.flatnonzero(self._ordered(by, descending) == position)
+        return int(result[0]) if len(result) else None
 
     @_kept
     def counts(self) -> pd.DataFrame:
@@ -108,8 +108,8 @@ class View:
         width, height = (self.values(name) for name in ("width", "height"))
         known = ~np.isnan(width)
         pairs = pd.Series(width[known].astype(np.int64) << 32 | height[known].astype(np.int64)).value_counts()
-        found = pairs.index.to_numpy(np.int64)
-        frame = pd.DataFrame({"width": found >> 32, "height": found & 0xFFFFFFFF, "n": pairs.to_numpy()})
+        result = pairs.index.to_numpy(np.int64)
+        frame = pd.DataFrame({"width": result >> 32, "height": result & 0xFFFFFFFF, "n": pairs.to_numpy()})
         return frame.sort_values(["n", "width", "height"], ascending=[False, True, True], ignore_index=True)
 
     def groups(self, by: str, most: int, among: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -164,19 +164,19 @@ class View:
         return pd.DataFrame(rows, columns=["group", "n", *(f"q{100 * q:g}" for q in at)])
 
     def _ordered(self, by: str, descending: bool) -> np.ndarray:
-        last, found = self._sorted
+        last, result = self._sorted
         if by == "id":
-            found = self.positions
+            result = self.positions
         elif by != last:
             chosen = np.zeros(len(self.columns), bool)
             chosen[self.positions] = True
             ranked = self.columns.ranked(by)
-            found = ranked[chosen[ranked]]
-            self._sorted = by, found
+            result = ranked[chosen[ranked]]
+            self._sorted = by, result
         if not descending:
-            return found
-        valued = len(found) if by in ("id", "path") else int(np.count_nonzero(~np.isnan(self.values(by))))
-        return found[::-1] if valued == len(found) else np.concatenate([found[:valued][::-1], found[valued:]])
+            return result
+        valued = len(result) if by in ("id", "path") else int(np.count_nonzero(~np.isnan(self.values(by))))
+        return result[::-1] if valued == len(result) else np.concatenate([result[:valued][::-1], result[valued:]])
 
 
 _held: dict[tuple, View] = {}
@@ -191,14 +191,14 @@ def view(columns: Columns, wanted: Filter, answers: Answers | None = None, selec
     """
     key = (columns, wanted, answers)
     with _lock:
-        found = _held.pop(key, None)
-    if found is None:
-        found = View(columns, _matching(columns, wanted, answers, selected))
+        result = _held.pop(key, None)
+    if result is None:
+        result = View(columns, _matching(columns, wanted, answers, selected))
     with _lock:
-        _held[key] = found
+        _held[key] = result
         while len(_held) > _KEPT:
             _held.pop(next(iter(_held)))
-    return found
+    return result
 
 
 def _matching(columns: Columns, wanted: Filter, answers: Answers | None, selected: np.ndarray | None) -> np.ndarray:
@@ -221,8 +221,8 @@ def _matching(columns: Columns, wanted: Filter, answers: Answers | None, selecte
     if wanted.asks_run:
         holds &= _answered(columns, wanted, answers)
     if wanted.text:
-        found = pc.match_substring(columns.paths, searchable(wanted.text))
-        holds &= found.to_numpy(zero_copy_only=False)
+        result = pc.match_substring(columns.paths, searchable(wanted.text))
+        holds &= result.to_numpy(zero_copy_only=False)
     return np.flatnonzero(holds).astype(np.int32)
 
 

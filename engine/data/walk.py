@@ -113,13 +113,13 @@ def unused_files(folder: Path, files: list[str], where: str) -> list[LeftOut]:
     """The files that lie directly in a folder whose folders alone are read. `where`: the reason for pictures among them."""
     pictures = [name for name in files if looks_like_image(name)]
     others = [name for name in files if not looks_like_image(name)]
-    found = [LeftOut(f"{folder}/{name}", LOOSE, where, 1, 1) for name in pictures]
+    result = [LeftOut(f"{folder}/{name}", LOOSE, where, 1, 1) for name in pictures]
     for place, name in enumerate(others):
         path = f"{folder}/{name}"
         # Thousands of label files are not opened one by one.
         reason = file_kinds.format_reason(name, file_kinds.read_head(path) if place < _SNIFFED else b"")
-        found.append(LeftOut(path, kind_of_format(reason), reason))
-    return found
+        result.append(LeftOut(path, kind_of_format(reason), reason))
+    return result
 
 
 def kind_of_format(reason: str) -> str:

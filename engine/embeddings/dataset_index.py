@@ -71,10 +71,10 @@ def make(data: Dataset, report: Report = lambda phase, done, total: None) -> pro
     """The dataset's index and map, from what is cached already. Raises UserError, and what `report` raises."""
     if not data.has_pictures:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It can have no map.")
-    found = embedded(data, report)
-    if not len(found):
+    result = embedded(data, report)
+    if not len(result):
         raise UserError(f"No image of {data.name} could be read.", "Scan the dataset again: python -m engine data add SOURCE")
-    return projection.make(folder(data), found, report=report)
+    return projection.make(folder(data), result, report=report)
 
 
 def embedded(data: Dataset, report: Report = lambda phase, done, total: None) -> neighbours.Index:
@@ -119,13 +119,13 @@ def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: Report) 
             # Told to end, `embed` puts into the cache what it has.
             return not stopped
 
-        found = embedded(rows, tell)
+        result = embedded(rows, tell)
         if stopped:
             raise stopped[0]
         report("computing embeddings", end, len(ids))
-        read = ~np.isnan(found.vectors).any(axis=1)
+        read = ~np.isnan(result.vectors).any(axis=1)
         marks = np.array([neighbours.mark(row.hash) for row in rows], np.uint64)
-        yield np.array([row.id for row in rows], np.int64)[read], marks[read], found.vectors[read]
+        yield np.array([row.id for row in rows], np.int64)[read], marks[read], result.vectors[read]
 
 
 if __name__ == "__main__":

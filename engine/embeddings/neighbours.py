@@ -98,10 +98,10 @@ def neighbours(index: Index, image_id: int, k: int, among: np.ndarray | None = N
     if row is None:
         raise UserError("This image has no embedding yet.", "It came after the others were computed, or it cannot be read.")
     ids, distances = nearest(index, index.vectors(np.array([row])), k + 1, among)
-    found = pd.DataFrame({"id": ids[0], "distance": distances[0]})
-    found = found[found["id"] != image_id].head(k).reset_index(drop=True)
-    rows = np.searchsorted(index.ids, found["id"])
-    return found.assign(copy=index.marks[rows] == index.marks[row])
+    result = pd.DataFrame({"id": ids[0], "distance": distances[0]})
+    result = result[result["id"] != image_id].head(k).reset_index(drop=True)
+    rows = np.searchsorted(index.ids, result["id"])
+    return result.assign(copy=index.marks[rows] == index.marks[row])
 
 
 def close_pairs(index: Index, distance: float) -> pd.DataFrame:
@@ -109,7 +109,7 @@ def close_pairs(index: Index, distance: float) -> pd.DataFrame:
 
     All products of pairs: n * n * features multiplications, some seconds at 10,000 images, minutes at 100,000.
     """
-    found = []
+    result = []
     for first, upper in index.blocks():
         for second, lower in index.blocks():
             if second < first:
@@ -118,10 +118,10 @@ def close_pairs(index: Index, distance: float) -> pd.DataFrame:
             rows, columns = np.nonzero(apart <= distance)
             rising = first + rows < second + columns
             rows, columns = rows[rising], columns[rising]
-            found.append(
+            result.append(
                 pd.DataFrame({"a": index.ids[first + rows], "b": index.ids[second + columns], "distance": apart[rows, columns]})
             )
-    return pd.concat(found, ignore_index=True).sort_values(["distance", "a", "b"], ignore_index=True)
+    return pd.concat(result, ignore_index=True).sort_values(["distance", "a", "b"], ignore_index=True)
 
 
 def graph(

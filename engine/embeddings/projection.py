@@ -195,13 +195,13 @@ def company(labels: np.ndarray, near: np.ndarray) -> np.ndarray:
     labels: (n,) small whole numbers, -1 for none, which do not count; -1 comes back where none of the nearest has one.
     """
     around = labels[near]
-    found, most = np.full(len(labels), -1, labels.dtype), np.zeros(len(labels), int)
+    result, most = np.full(len(labels), -1, labels.dtype), np.zeros(len(labels), int)
     for place in range(near.shape[1]):
         candidate = around[:, place]
         votes = (around == candidate[:, None]).sum(axis=1)
         better = (votes > most) & (candidate >= 0)
-        found[better], most[better] = candidate[better], votes[better]
-    return found
+        result[better], most[better] = candidate[better], votes[better]
+    return result
 
 
 def place(drawn: Map, index: Index, vectors: np.ndarray) -> np.ndarray:

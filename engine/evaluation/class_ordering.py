@@ -34,8 +34,8 @@ def most_confused(matrix: np.ndarray, most: int) -> np.ndarray:
     """The classes of the most confused pairs, rising by index: `most` indices, or all where there are fewer."""
     both = np.triu(matrix + matrix.T, 1)
     pairs = np.column_stack(np.unravel_index(np.argsort(-both, axis=None, kind="stable"), both.shape))
-    found = dict.fromkeys(pairs[both[tuple(pairs.T)] > 0].ravel().tolist())
-    return np.sort([*found, *(place for place in range(len(matrix)) if place not in found)][:most])
+    result = dict.fromkeys(pairs[both[tuple(pairs.T)] > 0].ravel().tolist())
+    return np.sort([*result, *(place for place in range(len(matrix)) if place not in result)][:most])
 
 
 def around(matrix: np.ndarray, classes: np.ndarray, most: int) -> np.ndarray:

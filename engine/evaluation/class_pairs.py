@@ -43,14 +43,14 @@ def ranked(matrix: np.ndarray) -> pd.DataFrame:
     """
     first, second = np.nonzero(np.triu(matrix + matrix.T, 1))
     images = matrix.sum(axis=1)
-    found = {"a": first, "b": second, "errors": matrix[first, second] + matrix[second, first]}
+    result = {"a": first, "b": second, "errors": matrix[first, second] + matrix[second, first]}
     for name, true, other in (("a", first, second), ("b", second, first)):
         count, total = matrix[true, other], images[true]
         low, high = wilson(count, total)
         rate = np.divide(count, total, out=np.full(len(true), np.nan), where=total > 0)
-        found |= {f"{name}_as_{'b' if name == 'a' else 'a'}": count, f"{name}_images": total}
-        found |= {f"{name}_rate": rate, f"{name}_low": low, f"{name}_high": high}
-    return pd.DataFrame(found).sort_values("errors", ascending=False, kind="stable", ignore_index=True)
+        result |= {f"{name}_as_{'b' if name == 'a' else 'a'}": count, f"{name}_images": total}
+        result |= {f"{name}_rate": rate, f"{name}_low": low, f"{name}_high": high}
+    return pd.DataFrame(result).sort_values("errors", ascending=False, kind="stable", ignore_index=True)
 
 
 def groups(predictions: pd.DataFrame, a: int, b: int) -> Groups:
@@ -76,12 +76,12 @@ def differences(values: pd.DataFrame, of: Groups) -> pd.DataFrame:
     n_first, n_second, median_first, median_second, delta (Cliff's: chance that an image of the first has more minus that it has
     less, -1..1) with low and high, p_holm (Mann-Whitney, Holm's correction over all rows), effect (Romano et al. 2006).
     """
-    found, named = [], of.named()
+    result, named = [], of.named()
     for first, second in COMPARISONS:
         rows = [{"property": name, **_compared(values[name].to_numpy(), named[first], named[second])} for name in values]
         rows = sorted((row for row in rows if "delta" in row), key=lambda row: -abs(row["delta"]))
-        found += [{"first": first, "second": second, **row} for row in rows]
-    frame = pd.DataFrame(found, columns=["first", "second", "property", *_COMPARED])
+        result += [{"first": first, "second": second, **row} for row in rows]
+    frame = pd.DataFrame(result, columns=["first", "second", "property", *_COMPARED])
     frame["p_holm"] = holm(frame["p"].to_numpy(float))
     return frame.assign(effect=[effect(abs(delta)) for delta in frame["delta"]])
 
@@ -152,13 +152,13 @@ def says_something(row: "pd.core.frame.Pandas") -> bool:
 def known_properties(columns: Columns, predictions: pd.DataFrame) -> pd.DataFrame:
     """The catalog's properties of the images of a prediction table: (n, properties), NaN where an image has changed or gone."""
     ids = predictions["image_id"].to_numpy()
-    found = {name: np.full(len(ids), np.nan) for name in PROPERTIES}
+    result = {name: np.full(len(ids), np.nan) for name in PROPERTIES}
     if len(columns):
         rows = np.minimum(np.searchsorted(columns.ids, ids), len(columns) - 1)
         same = (columns.ids[rows] == ids) & (columns.marks(rows) == _marks(predictions))
-        for name, values in found.items():
+        for name, values in result.items():
             values[same] = columns.values(name)[rows[same]]
-    return pd.DataFrame(found, index=predictions.index)
+    return pd.DataFrame(result, index=predictions.index)
 
 
 def along(index: Index, predictions: pd.DataFrame, centres: tuple[np.ndarray, np.ndarray], of: Groups) -> dict[str, np.ndarray]:

@@ -41,8 +41,8 @@ class Comparison:
     @cached_property
     def counts(self) -> dict[str, int]:
         """Images of each fate."""
-        found = self.images["fate"].value_counts()
-        return {fate: int(found.get(fate, 0)) for fate in FATES}
+        result = self.images["fate"].value_counts()
+        return {fate: int(result.get(fate, 0)) for fate in FATES}
 
     @property
     def mcnemar(self) -> float:

@@ -66,13 +66,13 @@ def single(columns: Columns, rows: np.ndarray, paths: Iterable[str], classes: Se
     rows: positions of the images in the columns. Classes come before folders: of conditions with the same images the first stands for
     both, and only a class may be paired with a property that explains all of its errors.
     """
-    found = []
+    result = []
     for name, of in PROPERTIES.items():
         values = columns.values(name)[rows]
         tenths = of_property(values, of, _TENTHS)
         # Between the tenths lies the middle: no slice.
-        found += of_property(values, of) + ([tenths[0], tenths[-1]] if len(tenths) == 3 else [])
-    return [*found, *of_classes(classes), *of_folders(paths)]
+        result += of_property(values, of) + ([tenths[0], tenths[-1]] if len(tenths) == 3 else [])
+    return [*result, *of_classes(classes), *of_folders(paths)]
 
 
 def both(a: Filter, b: Filter) -> Filter | None:
@@ -89,10 +89,10 @@ def matching(columns: Columns, rows: np.ndarray, wanted: Sequence[Filter], catal
 
     catalog: its file, beside which selections are kept; without it a selection holds no image.
     """
-    found, holds = np.zeros((len(wanted), len(rows)), bool), np.zeros(len(columns), bool)
+    result, holds = np.zeros((len(wanted), len(rows)), bool), np.zeros(len(columns), bool)
     for place, one in enumerate(wanted):
         holds[:] = False
         selected = selections.read(catalog, one.selection) if catalog is not None and one.selection else None
         holds[view(columns, one, selected=selected).positions] = True
-        found[place] = holds[rows]
-    return found
+        result[place] = holds[rows]
+    return result

@@ -66,10 +66,12 @@ class Conformal:
     def sizes(self) -> pd.DataFrame:
         """Columns size, n, share, held (of those sets, the share with the truth)."""
         size = self.sets.sum(axis=1)
-        found = (
+        result = (
             pd.DataFrame({"size": size, "held": self.held}).groupby("size")["held"].agg(["size", "mean"]).reset_index(names="of")
         )
-        return pd.DataFrame({"size": found["of"], "n": found["size"], "share": found["size"] / len(size), "held": found["mean"]})
+        return pd.DataFrame(
+            {"size": result["of"], "n": result["size"], "share": result["size"] / len(size), "held": result["mean"]}
+        )
 
     def by_class(self, classes: Sequence[str]) -> pd.DataFrame:
         """Columns class, n, coverage with low and high (Wilson), size (mean). A class without test images has no rates."""

@@ -80,6 +80,6 @@ def crossing(rows: Side, columns: Side) -> Crossing:
 def _matched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Positions in both tables of the images that both have, in the order of the first."""
     once = np.flatnonzero(~second["content"].duplicated())
-    found = pd.Index(second["content"].to_numpy()[once]).get_indexer(first["content"])
-    places = np.flatnonzero(found >= 0)
-    return places, once[found[places]]
+    result = pd.Index(second["content"].to_numpy()[once]).get_indexer(first["content"])
+    places = np.flatnonzero(result >= 0)
+    return places, once[result[places]]

@@ -52,13 +52,13 @@ def areas(scores: np.ndarray, positive: np.ndarray, seed: int = 0) -> tuple[Esti
     of = positive[order]
     value = _areas(of[None].astype(float), (~of)[None].astype(float), starts)
     rng, draws = np.random.default_rng(seed), max(_FEWEST, min(_DRAWS, _BUDGET // len(scores)))
-    chunk, found = max(1, _CHUNK // len(scores)), []
+    chunk, result = max(1, _CHUNK // len(scores)), []
     for start in range(0, draws, chunk):
         count = min(chunk, draws - start)
         weights = np.zeros((2, count, len(scores)))
         weights[0][:, of], weights[1][:, ~of] = _resampled(rng, count, p), _resampled(rng, count, n)
-        found.append(_areas(*weights, starts))
-    limits = np.quantile(np.concatenate(found), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        result.append(_areas(*weights, starts))
+    limits = np.quantile(np.concatenate(result), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return tuple(Estimate(float(value[0, i]), float(limits[0, i]), float(limits[1, i])) for i in range(2))
 
 

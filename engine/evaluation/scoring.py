@@ -122,8 +122,8 @@ def evaluate_split(run: Run, split: str, report: Report = lambda progress: True)
             )
         answering = model.load(run.path)
         images = of_split(dataset(run.config.dataset), split, run.classes)
-        found, _ = predictions(answering, images, run.config.method == "linear", report)
-        write_predictions(run.path, split, found, run.classes)
+        matches, _ = predictions(answering, images, run.config.method == "linear", report)
+        write_predictions(run.path, split, matches, run.classes)
     result = run.predictions(split)
     return {**metrics.evaluation(result, run.classes), "copies": int(result["content"].duplicated().sum())}
 
@@ -149,7 +149,7 @@ def evaluate_folder(run: Run, folder: Path, report: Report = lambda progress: Tr
     """Scores of a run on a labelled folder that need not be registered; files that were not used are named."""
     answering = model.load(run.path)
     labelled = of_folder(folder, run.classes)
-    found, unread = predictions(answering, labelled.images, report=report)
+    result, unread = predictions(answering, labelled.images, report=report)
     paths = labelled.images.frame["path"]
     readable = [file for file, path in zip(labelled.images.files, paths, strict=True) if path not in unread]
     notes = {
@@ -160,4 +160,4 @@ def evaluate_folder(run: Run, folder: Path, report: Report = lambda progress: Tr
         "unused": labelled.unused.document(),
         "notes": [*labelled.unused.notes, *answering.notes],
     }
-    return {**metrics.evaluation(found, run.classes), **notes}
+    return {**metrics.evaluation(result, run.classes), **notes}

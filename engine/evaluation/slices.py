@@ -165,12 +165,12 @@ def _row(of: Answered, wanted: Filter, inside: np.ndarray, parents: Sequence[np.
 def _counted(of: Answered, masks: np.ndarray, pairs: Sequence[tuple[int, int]] | None = None) -> np.ndarray:
     """(slices, 2, classes): the images and the errors of each class in each mask, or in what each pair of masks has in common."""
     places = [(place, place) for place in range(len(masks))] if pairs is None else pairs
-    found = np.zeros((len(places), 2, len(of.counts[0])), np.int64)
+    result = np.zeros((len(places), 2, len(of.counts[0])), np.int64)
     for row, (a, b) in enumerate(places):
         inside = masks[a] & masks[b]
-        found[row, 0] = np.bincount(of.true[inside], minlength=found.shape[2])
-        found[row, 1] = np.bincount(of.true[inside & of.wrong], minlength=found.shape[2])
-    return found
+        result[row, 0] = np.bincount(of.true[inside], minlength=result.shape[2])
+        result[row, 1] = np.bincount(of.true[inside & of.wrong], minlength=result.shape[2])
+    return result
 
 
 def _tail(wrong: int, images: np.ndarray, errors: np.ndarray, inside: np.ndarray) -> float:
@@ -200,12 +200,12 @@ def _log_ways(n: int, k: np.ndarray) -> np.ndarray:
 def _pairs(singles: Sequence[Filter], masks: np.ndarray, support: int) -> list[tuple[Filter, int, int]]:
     """Pairs of conditions, and their places, with enough images in common, which are fewer than those of either."""
     counts = masks.astype(np.float32)
-    common, found = counts @ counts.T, []
+    common, result = counts @ counts.T, []
     for a, b in zip(*np.nonzero(np.triu(common >= support, 1)), strict=True):
         together = conditions.both(singles[a], singles[b])
         if together is not None and common[a, b] < min(common[a, a], common[b, b]):
-            found.append((together, int(a), int(b)))
-    return found
+            result.append((together, int(a), int(b)))
+    return result
 
 
 def _different(masks: np.ndarray) -> list[int]:

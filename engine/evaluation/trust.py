@@ -181,8 +181,8 @@ def _copies_document(of: Evidence, near: Copies | None) -> dict | None:
     if near is None:
         return None
     distances: Sequence[float] = (0.0, *copies.DISTANCES) if near.known else (0.0,)
-    found = [copies.without(near, of.right, distance).to_dict() for distance in distances]
-    return {"exact": int(near.exact.sum()), "compared": near.known, "without": found}
+    result = [copies.without(near, of.right, distance).to_dict() for distance in distances]
+    return {"exact": int(near.exact.sum()), "compared": near.known, "without": result}
 
 
 def _interval(of: Evidence) -> str:
@@ -230,14 +230,14 @@ def _copies(of: Evidence, near: Copies | None) -> str:
     )
     if not near.known:
         return f"{files}. Near-copies are not known: the dataset's embeddings have not been computed."
-    found = copies.without(near, of.right, copies.NEAR)
-    if not found.left_out:
+    result = copies.without(near, of.right, copies.NEAR)
+    if not result.left_out:
         return f"{files}, and none is nearly one (cosine distance up to {copies.NEAR:g})."
-    after, before = _share(found.accuracy), f"{score.value:.1%}"
+    after, before = _share(result.accuracy), f"{score.value:.1%}"
     effect = f"accuracy stays at {after}" if after.startswith(f"{before} ") else f"accuracy is {after} instead of {before}"
     return (
-        f"{files}; {found.left_out:,} {'is' if found.left_out == 1 else 'are'} at least nearly a training image (cosine distance up to "
-        f"{copies.NEAR:g}). Without {'it' if found.left_out == 1 else 'them'} {effect}."
+        f"{files}; {result.left_out:,} {'is' if result.left_out == 1 else 'are'} at least nearly a training image (cosine distance up to "
+        f"{copies.NEAR:g}). Without {'it' if result.left_out == 1 else 'them'} {effect}."
     )
 
 
@@ -250,26 +250,26 @@ def _sure(of: Evidence) -> str:
 
 
 def _calibration(of: Evidence) -> str:
-    found = of.calibration["after"]
-    gap = 100 * (found.confidence - found.accuracy)
-    said = f"On average it is {found.confidence:.1%} sure and right in {found.accuracy:.1%}"
+    result = of.calibration["after"]
+    gap = 100 * (result.confidence - result.accuracy)
+    said = f"On average it is {result.confidence:.1%} sure and right in {result.accuracy:.1%}"
     beyond = (
-        f"more than chance explains (up to {found.chance:.1%}): it is {'overconfident' if gap > 0 else 'underconfident'}"
-        if found.beyond_chance
-        else f"no more than chance gives a perfectly calibrated model (up to {found.chance:.1%})"
+        f"more than chance explains (up to {result.chance:.1%}): it is {'overconfident' if gap > 0 else 'underconfident'}"
+        if result.beyond_chance
+        else f"no more than chance gives a perfectly calibrated model (up to {result.chance:.1%})"
     )
-    return f"{said}. Confidence and accuracy are {found.ece:.1%} apart (expected calibration error), {beyond}."
+    return f"{said}. Confidence and accuracy are {result.ece:.1%} apart (expected calibration error), {beyond}."
 
 
 def _person(of: Evidence, target: float) -> str:
     if of.validation is None:
         return ""
-    found = of.left_to_a_person(target)
-    if found is None:
+    result = of.left_to_a_person(target)
+    if result is None:
         return f"No threshold on the confidence reaches {target:.1%} on validation: a person would have to see every image."
     return (
-        f"To be right in {target:.1%}, it answers where it is {found.threshold:.1%} sure or more (chosen on validation) and leaves "
-        f"{1 - found.coverage:.1%} of the images to a person. On {of.split} that was right in {_share(found.accuracy)} of {found.kept:,}."
+        f"To be right in {target:.1%}, it answers where it is {result.threshold:.1%} sure or more (chosen on validation) and leaves "
+        f"{1 - result.coverage:.1%} of the images to a person. On {of.split} that was right in {_share(result.accuracy)} of {result.kept:,}."
     )
 
 

@@ -43,12 +43,12 @@ def from_json(text: str, source: str) -> Described:
         document = json.loads(text)
         known = {f.name: document[f.name] for f in dataclasses.fields(Described) if f.name in document}
         known = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
-        found = Described(**known)
+        result = Described(**known)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        found = None
-    if found is None or not _is_usable(found):
+        result = None
+    if result is None or not _is_usable(result):
         raise UserError(f"{source} does not describe how to use it.", "Take a file that `python -m engine export` wrote.")
-    return found
+    return result
 
 
 def _is_usable(said: Described) -> bool:

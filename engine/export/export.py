@@ -73,8 +73,8 @@ def export(run: Run, format: str, file: Path, report: Report = lambda phase, don
     expected = _answers(exact, images.squares, report, "running the model")
     with temporary_folder(file.parent, ".handing-over-") as folder:
         made, extra = _WRITERS[format](run, exact, said, folder, report)
-        found = _answers(_opened(made, format), images.squares, report, "testing the file")
-        parity = compare(found, expected)
+        result = _answers(_opened(made, format), images.squares, report, "testing the file")
+        parity = compare(result, expected)
         if format != "int8" and not parity.same:
             raise UserError(
                 f"The file does not give the same predictions as the model ({parity}; allowed: the same top class, and {TOLERANCE:g}).",
@@ -124,9 +124,9 @@ def _int8(run: Run, exact: Portable, said: Described, folder: Path, report: Repo
     file = folder / "model-int8.onnx"
     int8.write_int8(plain, dataclasses.replace(said, precision="int8"), calibration.squares, file)
     before, after = session.load(plain), session.load(file)
-    found = _answers(after, labelled.squares, report, "testing the int8 file")
+    result = _answers(after, labelled.squares, report, "testing the int8 file")
     expected = _answers(before, labelled.squares, report, "testing the float32 file")
-    lost = accuracy_cost(found, expected, labelled.true)
+    lost = accuracy_cost(result, expected, labelled.true)
     if lost.low > _MOST_LOST:
         raise UserError(
             f"In int8 {said.backbone} answers {lost.value:.1%} fewer of {len(labelled):,} images right ({lost.low:.1%} to {lost.high:.1%}).",
@@ -136,7 +136,7 @@ def _int8(run: Run, exact: Portable, said: Described, folder: Path, report: Repo
     return file, {
         "images": len(labelled), "on": labelled.what, "calibrated_on": f"{len(calibration)} {calibration.what}",
         "accuracy_float32": float((expected.argmax(1) == labelled.true).mean()),
-        "accuracy_int8": float((found.argmax(1) == labelled.true).mean()), "accuracy_lost": lost.to_dict(),
+        "accuracy_int8": float((result.argmax(1) == labelled.true).mean()), "accuracy_lost": lost.to_dict(),
         **_speeds(before, after, labelled), "bytes_float32": plain.stat().st_size,
     }  # fmt: skip
 

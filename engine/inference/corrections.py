@@ -75,11 +75,11 @@ def tell(data: Dataset, file: Path, class_name: str) -> Told:
 
 def told(data: Dataset) -> list[Told]:
     """The collection, the newest first."""
-    found = []
+    result = []
     for file in folder(data).glob("*/*"):
         if re.fullmatch(r"[0-9a-f]{32}\.\w+", file.name):
-            found.append(Told(file.stem, file.parent.name, file, file.stat().st_mtime))
-    return sorted(found, key=lambda one: (one.when, one.content), reverse=True)
+            result.append(Told(file.stem, file.parent.name, file, file.stat().st_mtime))
+    return sorted(result, key=lambda one: (one.when, one.content), reverse=True)
 
 
 def find(data: Dataset, content: str) -> Told:

@@ -167,13 +167,13 @@ def features_of(
     frame = frame.sort_values("id", ignore_index=True)
     tell, stopped = _teller(report, f"looking at {split} images")
     how = (model.trunk, model.preprocessing, model.compute)
-    found = embed([files[i] for i in frame["id"]], frame["hash"].tolist(), *how, tell)
-    if found is None:
+    result = embed([files[i] for i in frame["id"]], frame["hash"].tolist(), *how, tell)
+    if result is None:
         raise stopped[0]
-    read = ~np.isnan(found.vectors).any(axis=1)
+    read = ~np.isnan(result.vectors).any(axis=1)
     if not read.any():
         raise UserError(f"No {split} image of {of.config.dataset} can be read.", "Put the files back, then ask again.")
-    return found.vectors[read], frame[read]
+    return result.vectors[read], frame[read]
 
 
 def _images(of: Run, split: str) -> "LabelledImages":  # noqa: F821

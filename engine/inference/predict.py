@@ -48,22 +48,22 @@ def predict(
     model: Answering, sources: Sequence[Source], top: int = 3, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[Answer]:
     """One answer for each source, in order: a path, or the bytes of a file."""
-    found: list[Answer] = []
+    result: list[Answer] = []
     for some in answers(model, sources, top):
-        found += some
-        progress(len(found), len(sources))
-    return found
+        result += some
+        progress(len(result), len(sources))
+    return result
 
 
 def answers(model: Answering, sources: Sequence[Source], top: int = 3, batch_size: int = 32) -> Iterator[list[Answer]]:
     """The answers as they are made, some at a time, in the order of the sources."""
     for batch in decoded_batches(sources, model.meta.image_size, batch_size=batch_size):
-        found = {index: Answer(index, error=reason) for index, reason in batch.failures.items()}
+        result = {index: Answer(index, error=reason) for index, reason in batch.failures.items()}
         if len(batch.indices):
             said = _said(model, batch.images)
             for index, square, row, vector, energy in zip(batch.indices.tolist(), batch.images, *said, strict=True):
-                found[index] = Answer(index, _best(row, model.meta.classes, top), square, "", row, vector, float(energy))
-        yield [found[index] for index in sorted(found)]
+                result[index] = Answer(index, _best(row, model.meta.classes, top), square, "", row, vector, float(energy))
+        yield [result[index] for index in sorted(result)]
 
 
 def _said(model: Answering, squares: np.ndarray) -> tuple[Sequence, Sequence, Sequence]:

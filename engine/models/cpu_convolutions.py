@@ -124,8 +124,8 @@ def _input_gradient(
     if max(stride) > 1:
         # The values of `x` do not matter here, only its shape and layout.
         gradient, x, weight = gradient.float(), x.float(), weight.float()
-    found = _backward(gradient, x, weight, None, stride, padding, [1, 1], False, [0, 0], len(weight), [True, False, False])
-    return found[0].to(torch.bfloat16)
+    result = _backward(gradient, x, weight, None, stride, padding, [1, 1], False, [0, 0], len(weight), [True, False, False])
+    return result[0].to(torch.bfloat16)
 
 
 def _weight_gradient(
@@ -143,8 +143,8 @@ def _weight_gradient(
         left = padding[1] - first
         shifted = functional.pad(x, (left, reach - left - x.shape[-1])).contiguous(memory_format=torch.channels_last)
         part = whole[..., first : first + _COLUMNS]
-        found = _backward(gradient, shifted, part, None, stride, [padding[0], 0], [1, 1], False, [0, 0], channels, mask)
-        part.copy_(found[1])
+        result = _backward(gradient, shifted, part, None, stride, [padding[0], 0], [1, 1], False, [0, 0], channels, mask)
+        part.copy_(result[1])
     return whole
 
 

@@ -55,13 +55,13 @@ def graph(trunk: nn.Module) -> fx.GraphModule | None:
     """The module as a graph of layers; None where its code decides by its input, or by train and eval, what to do."""
     was_training = trunk.training
     try:
-        found = [_Tracer().trace(trunk.train(mode)) for mode in (True, False)]
+        result = [_Tracer().trace(trunk.train(mode)) for mode in (True, False)]
     except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError):
         return None
     finally:
         trunk.train(was_training)
-    first, second = (str(traced) for traced in found)
-    return fx.GraphModule(trunk, found[0]) if first == second else None
+    first, second = (str(traced) for traced in result)
+    return fx.GraphModule(trunk, result[0]) if first == second else None
 
 
 def fold(module: fx.GraphModule) -> fx.GraphModule:
@@ -181,8 +181,8 @@ def _frozen(module: fx.GraphModule) -> Iterator[fx.Node]:
         if node.op == "call_module":
             owned = list(module.get_submodule(node.target).parameters())
         elif node.op == "get_attr":
-            found = _attribute(module, node.target)
-            owned = [found] if isinstance(found, torch.Tensor) else []
+            result = _attribute(module, node.target)
+            owned = [result] if isinstance(result, torch.Tensor) else []
         if any(tensor.requires_grad for tensor in owned) or node.op == "output":
             return
         yield node

@@ -58,12 +58,12 @@ class Told:
 
 def notes(told: Told) -> list[Note]:
     """The few notes that matter most, gravest first."""
-    found = [note for rule in _RULES if (note := rule(told))]
-    broken = next((note for note in found if note.kind in ("not finite", "diverged")), None)
+    result = [note for rule in _RULES if (note := rule(told))]
+    broken = next((note for note in result if note.kind in ("not finite", "diverged")), None)
     if broken:
         # Everything else that a broken training shows follows from that.
         return [broken]
-    return found[:_MOST]
+    return result[:_MOST]
 
 
 def lesson(results: Mapping[str, Any], history: History, pairs: pd.DataFrame) -> str:

@@ -20,10 +20,10 @@ def idle_fields(values: Mapping[str, Any]) -> frozenset[str]:
     The help of a field that only gradient descent looks at begins with "finetune:" (see `engine.runs.config.Config`).
     """
     said = Config().to_dict() | dict(values)
-    found = {name for name, (other, acting) in _NEEDS.items() if said[other] not in acting}
+    result = {name for name, (other, acting) in _NEEDS.items() if said[other] not in acting}
     if said["method"] == "linear":
-        found |= {name for name, field in fields().items() if field.metadata["help"].startswith("finetune:")} | {"batch_size"}
-    return frozenset(found)
+        result |= {name for name, field in fields().items() if field.metadata["help"].startswith("finetune:")} | {"batch_size"}
+    return frozenset(result)
 
 
 def without_idle(values: Mapping[str, Any]) -> dict[str, Any]:

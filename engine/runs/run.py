@@ -227,9 +227,9 @@ def list_runs(dataset: str | None = None) -> list[Run]:
     except FileNotFoundError:
         return []
     folder = runs_dir()
-    found = [(run, config.dataset) for run in (Run(name, folder / name) for name in names) if (config := _readable(run))]
-    found.sort(key=lambda pair: (pair[0].created, pair[0].id), reverse=True)
-    return [run for run, of in found if dataset is None or of == dataset]
+    result = [(run, config.dataset) for run in (Run(name, folder / name) for name in names) if (config := _readable(run))]
+    result.sort(key=lambda pair: (pair[0].created, pair[0].id), reverse=True)
+    return [run for run, of in result if dataset is None or of == dataset]
 
 
 def _readable(run: Run) -> Config | None:

@@ -51,21 +51,21 @@ def delete(condemned: Run) -> None:
 
 def restore(run_id: str) -> Run:
     """Undo a deletion: the run as it was. Raises UserError where the trash does not hold it."""
-    found = next((entry for entry in deleted() if entry.id == run_id), None)
-    if found is None:
+    result = next((entry for entry in deleted() if entry.id == run_id), None)
+    if result is None:
         raise UserError(f"There is no run {run_id!r} in the trash.", "List it with: python -m engine runs trash")
     target = runs_dir() / run_id
     if target.exists():
         raise UserError(f"There is a run {run_id!r} already.", "Delete that one first.")
-    move(found.path, target)
+    move(result.path, target)
     remove(target / _NOTE)
     return load_run(run_id)
 
 
 def deleted() -> list[Deleted]:
     """What the trash holds, the last deleted first."""
-    found = [_entry(path) for path in _folder().iterdir() if path.is_dir()] if _folder().is_dir() else []
-    return sorted(found, key=lambda entry: entry.when, reverse=True)
+    result = [_entry(path) for path in _folder().iterdir() if path.is_dir()] if _folder().is_dir() else []
+    return sorted(result, key=lambda entry: entry.when, reverse=True)
 
 
 def empty(older_than_days: float = 0.0) -> list[str]:

@@ -64,9 +64,9 @@ def _images(run: Run, data: Dataset, recorder: Recorder) -> tuple[LabelledImages
     They are of one state of the labels, that of the run's fingerprint: a person may go on deciding meanwhile.
     """
     while True:
-        found = tuple(scoring.of_split(data, split, run.classes) for split in ("train", "validation", "test"))
+        result = tuple(scoring.of_split(data, split, run.classes) for split in ("train", "validation", "test"))
         if _is_as_at_the_start(run, data):
-            return found
+            return result
         data = _unchanged_dataset(run, recorder)
 
 
@@ -98,15 +98,15 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
             recorder.record(Message(f"There are no {split} images: the run has no {split} score.", "warning"))
             continue
         try:
-            found, unread = scoring.predictions(calibrated, images, frozen, report)
+            result, unread = scoring.predictions(calibrated, images, frozen, report)
         except InterruptedError:
             raise Stopped from None
         unreadable.tell(recorder, dict(enumerate(unread.values())), list(unread))
-        if not len(found):
+        if not len(result):
             recorder.record(Message(f"No {split} image can be read: the run has no {split} score.", "warning"))
             continue
-        recorder.patiently(write_predictions, run.path, split, found, run.classes)
-        scores = metrics.evaluation(found, run.classes)
+        recorder.patiently(write_predictions, run.path, split, result, run.classes)
+        scores = metrics.evaluation(result, run.classes)
         results[split] = {key: scores[key] for key in ("n", "accuracy", "macro_f1", "macro_f1_classes", "loss", "small")}
         recorder.event({"kind": "score", "split": split, **results[split]})
     document = {**results, "temperature": temperature}

@@ -57,12 +57,12 @@ def phases(config: Config, speeds: Speeds) -> list[Phase]:
     """What a run of this configuration will do on its dataset as it is now, with what is cached left out."""
     data = dataset(config.dataset).catalog
     train, validation, test = (data.frame(split)["hash"].tolist() for split in ("train", "validation", "test"))
-    found = [Phase("load", speeds.load, config.model)]
+    result = [Phase("load", speeds.load, config.model)]
     if config.method == "linear":
         missing = _missing(speeds.vectors, train + validation)
         head = _HEAD_SECONDS * len(train) * speeds.features
         late = _missing(speeds.vectors, test)
-        found += [
+        result += [
             Phase("embed", missing / speeds.embed, f"{missing:,} of {len(train + validation):,} images"),
             Phase("train", head, "the linear head"),
             Phase("test", late / speeds.embed, f"{late:,} of {len(test):,} images"),
@@ -71,14 +71,14 @@ def phases(config: Config, speeds: Speeds) -> list[Phase]:
         missing = sum(len(part) for part in (train, validation) if not is_decoded(part, config.image_size))
         steps = config.epochs * max(1, round(len(train) / config.batch_size))
         checked = config.epochs * len(validation)
-        found += [
+        result += [
             Phase("decode", missing / speeds.decode, f"{missing:,} of {len(train + validation):,} images"),
             *_freezing(config, speeds, len(train)),
             Phase("train", steps * speeds.step, f"{steps:,} steps in {config.epochs} epochs"),
             Phase("validate", checked / speeds.validate, f"{len(validation):,} images an epoch"),
             Phase("test", (len(validation) + len(test)) / speeds.embed, f"{len(validation) + len(test):,} images"),
         ]
-    return found
+    return result
 
 
 def _freezing(config: Config, speeds: Speeds, images: int) -> list[Phase]:
@@ -101,8 +101,8 @@ def known_speeds(config: Config) -> Speeds | None:
     file = _file(config)
     if not file.is_file() or time.time() - file.stat().st_mtime > _LASTS:
         return None
-    found = read_json(file)
-    return Speeds(**found) if isinstance(found, dict) and found.keys() == Speeds.__dataclass_fields__.keys() else None
+    result = read_json(file)
+    return Speeds(**result) if isinstance(result, dict) and result.keys() == Speeds.__dataclass_fields__.keys() else None
 
 
 def keep_speeds(config: Config, speeds: Speeds) -> None:

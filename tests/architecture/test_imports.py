@@ -51,16 +51,16 @@ def sources(folder):
 
 def imports(file: Path, at_module_level_only=False):
     """The names that a file imports, in functions too unless told otherwise."""
-    found, open_ = set(), [ast.parse(file.read_text(encoding="utf-8"))]
+    result, open_ = set(), [ast.parse(file.read_text(encoding="utf-8"))]
     while open_:
         node = open_.pop()
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            result |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            result |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         if not (at_module_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
             open_ += ast.iter_child_nodes(node)
-    return found
+    return result
 
 
 def roots(names):

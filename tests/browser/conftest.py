@@ -48,12 +48,12 @@ class Server:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, NAMES)), None) or next((a for a in APPLICATIONS if Path(a).exists()), None)
-    if found is None:
+    result = next(filter(None, map(shutil.which, NAMES)), None) or next((a for a in APPLICATIONS if Path(a).exists()), None)
+    if result is None:
         sentence = "No Chrome or Chromium was found: `make browser` gets one on Debian."
         pytest.fail(sentence) if os.environ.get("CI") == "true" else pytest.skip(sentence)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=result, args=list(QUIET))
         yield browser
         browser.close()
 

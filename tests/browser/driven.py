@@ -65,21 +65,21 @@ class Tab:
         return self
 
     def see(self, text: str | re.Pattern, within: float = TIMEOUT) -> Locator:
-        found = self.page.get_by_text(text).first
-        expect(found).to_be_visible(timeout=within)
-        return found
+        result = self.page.get_by_text(text).first
+        expect(result).to_be_visible(timeout=within)
+        return result
 
     def pick(self, label: str, option: str) -> None:
         """Choose in a select box. On a loaded machine a click may meet a page that is still moving: then once more."""
-        box, found = self.page.get_by_role("combobox", name=label), self.page.get_by_role("option", name=option)
+        box, result = self.page.get_by_role("combobox", name=label), self.page.get_by_role("option", name=option)
         for _ in range(5):
             box.click()
             try:
-                found.wait_for(timeout=TIMEOUT / 5)
+                result.wait_for(timeout=TIMEOUT / 5)
                 break
             except TimeoutError:
                 continue
-        found.click()
+        result.click()
 
     def query(self, key: str) -> str | None:
         """What the address carries as `key`."""

@@ -60,8 +60,8 @@ class Grid:
 
     @property
     def focused(self) -> int | None:
-        found = self.page.evaluate(FOCUSED)
-        return None if found is None else int(found)
+        result = self.page.evaluate(FOCUSED)
+        return None if result is None else int(result)
 
     def tile(self, identity: int):
         return self.page.locator(f".tile[data-id='{identity}']")

@@ -175,8 +175,8 @@ def test_a_mistake_is_explained_under_the_lens_and_the_arrows_walk_on(tab, answe
 
 def test_the_gallery_is_walked_and_opened_by_keyboard_alone(tab, answers, pair):
     tab.open("evaluate", address(*pair))
-    tiles, found = tab.tiles("cell-0"), behind(answers, *pair)
-    expect(tiles).to_have_count(len(found))
+    tiles, result = tab.tiles("cell-0"), behind(answers, *pair)
+    expect(tiles).to_have_count(len(result))
     focused = (
         "(() => { let e = document.activeElement; while (e?.shadowRoot) e = e.shadowRoot.activeElement; return e?.dataset.id })()"
     )
@@ -184,13 +184,13 @@ def test_the_gallery_is_walked_and_opened_by_keyboard_alone(tab, answers, pair):
         tab.page.keyboard.press("Tab")
         if tab.state(focused):
             break
-    assert tab.state(focused) == str(found[0]), "one Tab stop leads to the first picture"
+    assert tab.state(focused) == str(result[0]), "one Tab stop leads to the first picture"
     tab.page.keyboard.press("ArrowRight")
-    assert tab.state(focused) == str(found[1])
+    assert tab.state(focused) == str(result[1])
     tab.page.keyboard.press("End")
-    assert tab.state(focused) == str(found[-1])
+    assert tab.state(focused) == str(result[-1])
     tab.page.keyboard.press("Enter")
-    path = answers.set_index("image_id")["path"][found[-1]]
+    path = answers.set_index("image_id")["path"][result[-1]]
     expect(tab.page.get_by_role("dialog")).to_contain_text(path)
 
 

@@ -107,8 +107,8 @@ def spread_of(centres: dict[str, float], n: int = 400) -> tuple[pd.DataFrame, pd
     edges, bins, points = np.linspace(0, 1, 51), [], []
     for seed, (name, centre) in enumerate(centres.items()):
         values = np.random.default_rng(seed).normal(centre, 0.06, n).clip(0, 1)
-        found, _ = np.histogram(values, edges)
-        bins.append(pd.DataFrame({"group": name, "low": edges[:-1], "high": edges[1:], "n": found}))
+        result, _ = np.histogram(values, edges)
+        bins.append(pd.DataFrame({"group": name, "low": edges[:-1], "high": edges[1:], "n": result}))
         points.append([name, n, *np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95))])
     return pd.concat(bins), pd.DataFrame(points, columns=["group", "n", "q5", "q25", "q50", "q75", "q95"])
 
@@ -197,8 +197,8 @@ def test_drift_has_a_dot_a_property_in_the_colour_of_what_it_means():
 
 
 def test_drift_inside_classes_is_a_cell_that_knows_its_class_and_property():
-    found = pd.concat([drifted().assign(**{"class": name}) for name in ("<b>sea", "forest")], ignore_index=True)
-    cells, targets = drift_grid(found, "test").data
+    result = pd.concat([drifted().assign(**{"class": name}) for name in ("<b>sea", "forest")], ignore_index=True)
+    cells, targets = drift_grid(result, "test").data
     assert sorted(map(tuple, targets.customdata)) == sorted(
         (n, p) for n in ("<b>sea", "forest") for p in ("brightness", "contrast")
     )

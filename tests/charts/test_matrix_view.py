@@ -41,11 +41,11 @@ def test_intervals_are_wilsons_of_the_row_and_of_the_column():
 
 
 def test_rare_errors_show_beside_frequent_ones_and_never_share_the_diagonal_s_scale():
-    found = shades(MATRIX.astype(float), log=True)
-    assert found[2, 3] == 255
-    assert found[0, 2] == 0, "the smallest error is the first colour; only an empty cell has none"
-    assert found[4, 3] == round(255 * np.log(4) / np.log(38))
-    assert found[5, 5] == 255
+    result = shades(MATRIX.astype(float), log=True)
+    assert result[2, 3] == 255
+    assert result[0, 2] == 0, "the smallest error is the first colour; only an empty cell has none"
+    assert result[4, 3] == round(255 * np.log(4) / np.log(38))
+    assert result[5, 5] == 255
     linear = shades(MATRIX.astype(float), log=False)
     assert linear[4, 3] == round(255 * 4 / 38)
 

@@ -120,9 +120,9 @@ def test_an_archive_says_unpack_it_and_the_others_are_answered(ask, paint, tmp_p
     (tmp_path / "c.dcm").write_bytes(bytes(128) + b"DICM")
     (tmp_path / "d.tar.gz").write_bytes(b"\x1f\x8b and more")
     done = ask("predict", *(tmp_path / name for name in ("a.jpg", "b.zip", "c.dcm", "d.tar.gz")), "--json")
-    found = json.loads(done.stdout)["predictions"]
+    result = json.loads(done.stdout)["predictions"]
     assert done.returncode == 2
-    assert [item.get("error") for item in found] == [
+    assert [item.get("error") for item in result] == [
         None, "damaged archive: it cannot be opened", "DICOM is not read",
         "an archive, not a picture: unpack it, and name the folder",
     ]  # fmt: skip

@@ -69,35 +69,35 @@ class Template:
 
     def problems(self, command: Command, outcome: Outcome, error: str) -> list[str]:
         """What is wrong after a fault: with the command's end, with the home, with the command that is run again."""
-        found = []
+        result = []
         if outcome.code not in (0, 2) or "Traceback" in outcome.output:
-            found.append(f"it ended with {outcome.code}: {outcome.output[-1500:]}")
+            result.append(f"it ended with {outcome.code}: {outcome.output[-1500:]}")
         elif outcome.code == 2 and not outcome.output.strip():
-            found.append("it was refused without a word")
-        found += self._files(command, outcome)
+            result.append("it was refused without a word")
+        result += self._files(command, outcome)
         again = self._again(command)
         if again.code not in (0, 2) or "Traceback" in again.output:
-            found.append(f"run again, it ended with {again.code}: {again.output[-1500:]}")
+            result.append(f"run again, it ended with {again.code}: {again.output[-1500:]}")
         listed = self._again(Command("list", call=_list))
         if listed.code or "Traceback" in listed.output:
-            found.append(f"the home cannot be listed: {listed.output[-500:]}")
-        return found
+            result.append(f"the home cannot be listed: {listed.output[-500:]}")
+        return result
 
     def _files(self, command: Command, outcome: Outcome) -> list[str]:
-        found = []
+        result = []
         for file in self.work.rglob("*"):
             if _LEFT_OVER.fullmatch(file.name) and outcome.failed not in _CLEANS:
-                found.append(f"left over: {file.relative_to(self.work)}")
+                result.append(f"left over: {file.relative_to(self.work)}")
             if file.is_file() and (damage := _damage(file, outcome)):
-                found.append(f"{file.relative_to(self.work)} is {damage}")
+                result.append(f"{file.relative_to(self.work)} is {damage}")
         for file in self.home.rglob("*"):
             name = file.relative_to(self.home)
             if not os.path.lexists(self.work / name) and not _may_go(name, command):
-                found.append(f"lost: {name}")
+                result.append(f"lost: {name}")
         before, now = self.home / "data/scenes/labels.jsonl", self.work / "data/scenes/labels.jsonl"
         if now.exists() and not now.read_bytes().startswith(before.read_bytes()):
-            found.append("decisions are lost")
-        return found
+            result.append("decisions are lost")
+        return result
 
 
 def _list(home: Path, images: Path) -> int:

@@ -53,10 +53,10 @@ def holds(answer, schema):
 
 
 def test_several_images_are_answered_in_order_and_what_is_no_picture_says_so(ask, finished, images):
-    found = post(ask, finished.run_id, [content for _, content in images] + [b"no picture"], top="2")
-    assert found.status_code == 200
-    assert holds(found, "Predictions")
-    *answers, last = found.json()["predictions"]
+    result = post(ask, finished.run_id, [content for _, content in images] + [b"no picture"], top="2")
+    assert result.status_code == 200
+    assert holds(result, "Predictions")
+    *answers, last = result.json()["predictions"]
     expected = predict(cache.model(load_run(finished.run_id)), [content for _, content in images], 2)
     assert [[(one["class"], one["probability"]) for one in answer["top"]] for answer in answers] == [
         [(label, round(value, 6)) for label, value in e.top] for e in expected
@@ -70,9 +70,9 @@ def test_several_images_are_answered_in_order_and_what_is_no_picture_says_so(ask
 
 
 def test_the_models_that_can_answer_are_listed_with_their_scores(ask, finished):
-    found = ask.get("/api/models")
-    assert holds(found, "Models")
-    (model,) = found.json()["models"]
+    result = ask.get("/api/models")
+    assert holds(result, "Models")
+    (model,) = result.json()["models"]
     assert (model["id"], model["classes"], model["test"]["n"]) == (finished.run_id, ["forest", "glacier", "mountain", "sea"], 24)
 
 
@@ -89,9 +89,9 @@ def test_twenty_callers_and_two_runs_at_once_get_each_its_own_answer(ask, finish
         return [(one["class"], one["probability"]) for one in answer["top"]], expected[run_id][which]
 
     with ThreadPoolExecutor(20) as pool:
-        for found, wanted in pool.map(call, range(40)):
-            assert found[0][0] == wanted[0][0]
-            assert found[0][1] == pytest.approx(wanted[0][1], abs=1e-3)
+        for result, wanted in pool.map(call, range(40)):
+            assert result[0][0] == wanted[0][0]
+            assert result[0][1] == pytest.approx(wanted[0][1], abs=1e-3)
 
 
 @pytest.fixture
@@ -129,17 +129,17 @@ def twin(finished):
 )
 def test_a_wrong_field_has_its_status_and_a_sentence(ask, finished, images, fields, files, status, said):
     parts = [("images", ("a.png", images[0][1], "image/png"))] * files or [("other", ("a.png", b"x", "image/png"))]
-    found = ask.post("/api/predict", data=fields, files=parts)
-    assert (found.status_code, said in found.json()["error"]) == (status, True), found.json()
-    assert holds(found, "Error")
+    result = ask.post("/api/predict", data=fields, files=parts)
+    assert (result.status_code, said in result.json()["error"]) == (status, True), result.json()
+    assert holds(result, "Error")
 
 
 def test_run_and_top_may_stand_in_the_address_and_a_file_needs_no_name(ask, finished, images):
     part = b'--x\r\nContent-Disposition: form-data; name="images"\r\n\r\n' + images[0][1] + b"\r\n--x--\r\n"
-    found = ask.post(f"/api/predict?run={finished.run_id}&top=1000", headers=FORM, content=part)
-    assert found.status_code == 200, found.text
-    assert holds(found, "Predictions")
-    (answer,) = found.json()["predictions"]
+    result = ask.post(f"/api/predict?run={finished.run_id}&top=1000", headers=FORM, content=part)
+    assert result.status_code == 200, result.text
+    assert holds(result, "Predictions")
+    (answer,) = result.json()["predictions"]
     assert (answer["name"], len(answer["top"])) == ("unnamed", 4)
     wrong = ask.post(f"/api/predict?rum={finished.run_id}", headers=FORM, content=part)
     assert wrong.status_code == 422
@@ -159,9 +159,9 @@ def test_run_and_top_may_stand_in_the_address_and_a_file_needs_no_name(ask, fini
     ],
 )
 def test_a_body_that_is_no_form_or_too_large_is_refused(ask, headers, content, status):
-    found = ask.post("/api/predict", headers=headers, content=content)
-    assert found.status_code == status, found.text
-    assert holds(found, "Error")
+    result = ask.post("/api/predict", headers=headers, content=content)
+    assert result.status_code == status, result.text
+    assert holds(result, "Error")
 
 
 def test_more_than_was_promised_is_not_read(ask, monkeypatch):
@@ -200,9 +200,9 @@ def test_a_picture_over_the_limit_is_refused_before_it_is_decoded(ask, monkeypat
     ],
 )
 def test_on_this_computer_programs_are_answered_and_pages_of_other_sites_are_not(ask, headers, status):
-    found = ask.get("/api/openapi.json", headers=headers)
-    assert found.status_code == status
-    assert "access-control-allow-origin" not in found.headers
+    result = ask.get("/api/openapi.json", headers=headers)
+    assert result.status_code == status
+    assert "access-control-allow-origin" not in result.headers
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", None, "192.0.2.7", "::"])
@@ -221,9 +221,9 @@ def test_beyond_this_computer_it_is_off_until_there_is_a_token(monkeypatch, addr
         ("Bearer s3cret", 200),
         ("bearer s3cret", 200),
     ):
-        found = far.get("/api/openapi.json", headers={"Authorization": given} if given else {})
-        assert found.status_code == status
-        assert (found.headers.get("www-authenticate") == "Bearer") == (status == 401)
+        result = far.get("/api/openapi.json", headers={"Authorization": given} if given else {})
+        assert result.status_code == status
+        assert (result.headers.get("www-authenticate") == "Bearer") == (status == 401)
     crossed = {"Authorization": "Bearer s3cret", "Origin": "https://evil.example"}
     assert far.get("/api/openapi.json", headers=crossed).status_code == 403
 
@@ -281,6 +281,6 @@ def test_a_run_without_a_model_is_not_there_to_be_asked(ask, home, monkeypatch):
 
 
 def test_the_json_of_an_error_holds_no_path_of_this_computer(ask, finished):
-    found = post(ask, "no-such-run", [b"x"])
-    assert str(finished.home) not in json.dumps(found.json())
-    assert SimpleNamespace(**found.json()).error
+    result = post(ask, "no-such-run", [b"x"])
+    assert str(finished.home) not in json.dumps(result.json())
+    assert SimpleNamespace(**result.json()).error

@@ -115,9 +115,9 @@ def test_an_image_without_a_readable_content_has_no_picture(client, photos, row)
     broken = photos.root / "sea" / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff nothing")
     datasets.add(str(photos.root))
-    found = photos.catalog.problems()
+    result = photos.catalog.problems()
     for url in (
-        thumbnail_url("photos", int(found["id"].iloc[0]), None),
-        thumbnail_url("photos", int(found["id"].iloc[0]), "now"),
+        thumbnail_url("photos", int(result["id"].iloc[0]), None),
+        thumbnail_url("photos", int(result["id"].iloc[0]), "now"),
     ):
         assert client.get(url).text == "There is no such image."

@@ -32,9 +32,9 @@ class Tab:
         return self
 
     def press(self, label: str) -> "Tab":
-        found = [button for button in self.at.button if button.label == label]
-        assert found, f"no button {label!r} among {self.buttons}"
-        found[0].click()
+        result = [button for button in self.at.button if button.label == label]
+        assert result, f"no button {label!r} among {self.buttons}"
+        result[0].click()
         return self.run()
 
     def choose(self, key: str, value: object) -> "Tab":

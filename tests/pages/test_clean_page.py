@@ -25,12 +25,12 @@ def audited(untrained):
     data = dataset("scenes")
     table = pd.concat([data.catalog.frame(split).assign(split=split) for split in ("train", "test")])
     sea, forest = (table[table["class"] == name] for name in ("sea", "forest"))
-    found = [finding("label_issue", 0.9 - i / 10, sea.iloc[[i]], f"Doubted {i}.", "glacier") for i in range(3)]
-    found += [finding("exact_duplicate", 1.0, forest.iloc[[i, i + 1]], f"Alike {i}.") for i in (0, 2)]
+    result = [finding("label_issue", 0.9 - i / 10, sea.iloc[[i]], f"Doubted {i}.", "glacier") for i in range(3)]
+    result += [finding("exact_duplicate", 1.0, forest.iloc[[i, i + 1]], f"Alike {i}.") for i in (0, 2)]
     ids = np.sort(sea["id"].to_numpy()[:3])
     document = {"dataset": "scenes", "made": 1.0, "seconds": 1.0, "fingerprint": data.catalog.fingerprint(), "images": 83,
                 "classes": list(data.classes), "model": "efficientnet_lite0"}  # fmt: skip
-    store.keep(data, found, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (3, 1)))
+    store.keep(data, result, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (3, 1)))
     return data
 
 
@@ -65,9 +65,9 @@ def test_a_doubted_label_says_both_probabilities_and_no_bare_score(tab, audited)
 
 
 def test_an_outlier_says_its_distance(audited):
-    found = finding("outlier", 1 - 1 / 4.2, audited.catalog.frame("train").assign(split="train").iloc[[0]], "Far.")
+    result = finding("outlier", 1 - 1 / 4.2, audited.catalog.frame("train").assign(split="train").iloc[[0]], "Far.")
     subject = Subject(audited, store.found(audited), None, audited.classes, {})
-    assert measure(subject, found, audited.catalog.rows(found.images)[found.images[0]]) == "4.2 times the median distance"
+    assert measure(subject, result, audited.catalog.rows(result.images)[result.images[0]]) == "4.2 times the median distance"
 
 
 def test_the_bars_have_the_present_label_however_improbable():

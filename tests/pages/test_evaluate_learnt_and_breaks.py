@@ -37,24 +37,24 @@ def test_a_run_without_epochs_says_why_there_is_no_story(tab, trained):
 
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_a_state_opens_just_its_images_and_stays_in_the_address(tab, told, split):
-    run, found = told
+    run, result = told
     tab.open("evaluate", ask="learnt", split=split)
-    counts = found["state"].value_counts()
+    counts = result["state"].value_counts()
     for state in ("early", "late", "forgotten", "never"):
         assert f"**{counts[state]:,}**" in tab.text
     table = run.predictions("validation").set_index("content")["image_id"]
     for state in ("never", "forgotten"):
         tab.choose("learnt-state", state)
-        expected = table[found[found["state"] == state]["content"]]
+        expected = table[result[result["state"] == state]["content"]]
         assert {item["id"] for item in tab.items("learnt-pictures")} == set(expected)
         assert tab.url("learnt") == state
 
 
 def test_every_image_is_in_one_bar_and_in_one_square_of_the_map(tab, told):
-    run, found = told
+    run, result = told
     tab.open("evaluate", ask="learnt")
     counts = [int(text.replace(",", "")) for text in tab.figure("learnt-bars")["data"][0]["text"]]
-    assert sum(counts) == len(found)
+    assert sum(counts) == len(result)
     squares = [key for (key,) in tab.figure("learnt-map")["data"][0]["customdata"]]
     shown = []
     for square in squares:

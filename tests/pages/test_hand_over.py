@@ -62,10 +62,10 @@ def test_a_run_without_a_model_says_that_there_is_none_yet_and_a_strange_address
 
 def test_an_imported_run_is_at_home_on_every_page(tab, untrained, tmp_path):
     torch.save(models.resnet18(num_classes=4).state_dict(), tmp_path / "old.pth")
-    found = import_file(tmp_path / "old.pth", "resnet18", ["sea", "forest", "mountain", "glacier"], 64).run
-    text = tab.open("runs", run=found.id).text.replace("\\", "")
+    result = import_file(tmp_path / "old.pth", "resnet18", ["sea", "forest", "mountain", "glacier"], 64).run
+    text = tab.open("runs", run=result.id).text.replace("\\", "")
     assert "imported, not scored yet" in text
     assert "Imported from old.pth" in tab.at.text[0].value
     for page in ("train", "evaluate", "predict", "start"):
-        tab.open(page, run=found.id)
+        tab.open(page, run=result.id)
         assert not tab.errors, (page, tab.errors)

@@ -40,9 +40,9 @@ class Picture:
 def pictures(at):
     """The pictures of the dialog with their captions, as they stand in the page."""
     bodies = [element.proto.body for element in at.get("html") if element.proto.body.startswith("<figure")]
-    found = [re.search(r'<img src="([^"]+)" alt="([^"]*)".*<figcaption[^>]*>(.*)</figcaption>', body) for body in bodies]
-    assert all(match[2] == match[3] for match in found)
-    return [Picture(match[1], match[3], "opacity:0.25" in body) for match, body in zip(found, bodies, strict=True)]
+    result = [re.search(r'<img src="([^"]+)" alt="([^"]*)".*<figcaption[^>]*>(.*)</figcaption>', body) for body in bodies]
+    assert all(match[2] == match[3] for match in result)
+    return [Picture(match[1], match[3], "opacity:0.25" in body) for match, body in zip(result, bodies, strict=True)]
 
 
 def seen(run, row):

@@ -33,9 +33,9 @@ def page():
     wanted = Filter.from_text(st.query_params.get("filter", ""))[0]
     colours = class_colours(data.classes)
     chip(data)
-    found = within(data, wanted)
+    result = within(data, wanted)
     embedding_map(data, wanted, colours, next(iter(list_runs()), None))
-    st.markdown(f"{data.catalog.count(found)} match")
+    st.markdown(f"{data.catalog.count(result)} match")
     if "open" in st.query_params:
         similar(data, data.catalog.get(int(st.query_params["open"])), colours)
 

@@ -109,8 +109,8 @@ def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, 
     assert [metric.value for metric in tab.at.metric][0] == "16"
     assert len(tab.items("asked")) == 16
     tab.choose("batch-classes", ["sea"])
-    found = answers.made(batch, run)
-    sea = sum(run.classes[p.argmax()] == "sea" for p in found["probabilities"])
+    result = answers.made(batch, run)
+    sea = sum(run.classes[p.argmax()] == "sea" for p in result["probabilities"])
     assert len(tab.items("asked")) == sea
     tab.choose("as", "table")
     assert f"{sea} of 16 answers" in tab.text

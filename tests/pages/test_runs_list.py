@@ -58,14 +58,14 @@ def test_the_best_run_is_that_of_validation_and_never_of_test(tab, three):
 def test_runs_are_found_by_words_options_state_and_tag(tab, three):
     describe(three[0].path, name="the cold one", note="half the rate", tags=["paper"])
     assert listed(tab.open("runs")) == [run.id for run in reversed(three)]
-    for text, found in (
+    for text, result in (
         ("cold", three[:1]),
         ("image_size=96", three[1:2]),
         ("seed=3 fast", three[2:]),
         ("RATE half", three[:1]),
     ):
         tab.choose("runs-text", text)
-        assert listed(tab) == [run.id for run in found], text
+        assert listed(tab) == [run.id for run in result], text
     tab.choose("runs-text", "nothing like it")
     assert "No run matches." in tab.text
     assert tab.url("find") == "nothing like it"
@@ -175,8 +175,8 @@ def found(untrained) -> str:
     config = configure("scenes", "balanced")
     name = probes.identity("lr-find", config)
     points = [{"lr": 10.0 ** (n / 4 - 6), "loss": 1.0, "smoothed": 1.3 - n / 40} for n in range(20)]
-    found = {"points": points, "suggestion": 0.00123, "reason": "The loss falls from 1.30 to 0.82."}
-    probes.write("lr-find", name, state="finished", config=config.to_dict(), **found)
+    result = {"points": points, "suggestion": 0.00123, "reason": "The loss falls from 1.30 to 0.82."}
+    probes.write("lr-find", name, state="finished", config=config.to_dict(), **result)
     return name
 
 

@@ -32,16 +32,16 @@ def test_every_field_that_acts_has_a_widget_with_its_help_bounds_and_value(tab, 
     base = configure("scenes", preset)
     idle = idle_fields(base.to_dict())
     for name, field in FIELDS.items():
-        found = widget(tab, f"{preset}-{name}")
+        result = widget(tab, f"{preset}-{name}")
         if name in idle:
-            assert found is None, name
+            assert result is None, name
             continue
-        assert found.help == field.metadata["help"], name
-        assert found.value == getattr(base, name), name
+        assert result.help == field.metadata["help"], name
+        assert result.value == getattr(base, name), name
         if field.metadata["choices"]:
-            assert tuple(found.options) == field.metadata["choices"]
+            assert tuple(result.options) == field.metadata["choices"]
         elif not isinstance(field.default, str):
-            assert (found.min, found.max) == (field.metadata["minimum"], field.metadata["maximum"])
+            assert (result.min, result.max) == (field.metadata["minimum"], field.metadata["maximum"])
     (model,) = [box for box in tab.at.selectbox if box.label == "Model"]
     assert model.help == fields()["model"].metadata["help"]
     assert model.value == base.model

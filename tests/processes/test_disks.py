@@ -46,7 +46,7 @@ EXCEPTIONS = {
 
 def direct_writes(file):
     """(line, function, call) of each call that writes a file outside of a block that explains the disk's errors."""
-    found = []
+    result = []
 
     def visit(node, function, guarded):
         if isinstance(node, ast.FunctionDef):
@@ -60,12 +60,12 @@ def direct_writes(file):
                 visit(child, function, inside)
             return
         if isinstance(node, ast.Call) and not guarded and writes(node):
-            found.append((node.lineno, function, ast.unparse(node.func)))
+            result.append((node.lineno, function, ast.unparse(node.func)))
         for child in ast.iter_child_nodes(node):
             visit(child, function, guarded)
 
     visit(ast.parse(file.read_text()), "", False)
-    return found
+    return result
 
 
 def name_of(node):
@@ -95,15 +95,15 @@ def is_excepted(name, function):
 
 
 def test_every_write_goes_through_the_one_place():
-    found = []
+    result = []
     for folder in ("engine", "dashboard", "pages"):
         for file in (PROJECT / folder).rglob("*.py"):
             name = file.relative_to(PROJECT).as_posix()
             if name not in WRITERS:
-                found += [
+                result += [
                     f"{name}:{line} {call}" for line, function, call in direct_writes(file) if not is_excepted(name, function)
                 ]
-    assert found == []
+    assert result == []
 
 
 def test_a_direct_write_is_found(tmp_path):
@@ -197,8 +197,8 @@ def test_what_cannot_be_written_is_a_sentence_and_changes_nothing(disk):
 
 def contents(folder):
     """What is in each file that somebody would miss."""
-    found = folder.rglob("*")
-    return {str(f): f.read_bytes() for f in found if f.is_file() and f.suffix in (".json", ".jsonl", ".parquet", ".png")}
+    result = folder.rglob("*")
+    return {str(f): f.read_bytes() for f in result if f.is_file() and f.suffix in (".json", ".jsonl", ".parquet", ".png")}
 
 
 def test_the_bytes_needed_and_free_are_named(mount):

@@ -84,8 +84,8 @@ def _watch(told: Connection, last: int) -> None:
             before(name)
             done = original(*arguments, **more)
             if name == "fsync":
-                found = os.fstat(arguments[0])
-                told.send(("synced", found.st_ino, found.st_size, str(Path(f"/proc/self/fd/{arguments[0]}").readlink())))
+                result = os.fstat(arguments[0])
+                told.send(("synced", result.st_ino, result.st_size, str(Path(f"/proc/self/fd/{arguments[0]}").readlink())))
             if name in ("rename", "replace"):
                 told.send(("renamed", *map(str, arguments[:2])))
             return done

@@ -43,10 +43,10 @@ def is_loopback(address: str | None) -> bool:
     if address in _LOCAL_NAMES:
         return True
     try:
-        found = ipaddress.ip_address((address or "").strip("[]"))
+        result = ipaddress.ip_address((address or "").strip("[]"))
     except ValueError:
         return False
-    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+    return (getattr(result, "ipv4_mapped", None) or result).is_loopback
 
 
 def _not_from_another_site(headers: Mapping[str, str]) -> None:

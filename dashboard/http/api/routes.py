@@ -45,15 +45,15 @@ async def _predict(request: Request) -> JSONResponse:
     asked = await body.read(request)
     began = time.perf_counter()
     predictions, classes = await SHARED.ask(lambda: _predictions(asked))
-    found = {
+    result = {
         "run": asked.run,
         "classes": list(classes),
         "predictions": predictions,
         "milliseconds": round((time.perf_counter() - began) * 1000, 1),
     }
     if all("error" in one for one in predictions):
-        return JSONResponse({"error": "None of the images can be read.", **found}, 422, HEADERS)
-    return JSONResponse(found, headers=HEADERS)
+        return JSONResponse({"error": "None of the images can be read.", **result}, 422, HEADERS)
+    return JSONResponse(result, headers=HEADERS)
 
 
 @_guarded

@@ -105,7 +105,7 @@ def _check(document: Mapping[str, Any]) -> str:
 
 def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an entry, each of the kind that it must be."""
-    found = {}
+    result = {}
     for name in Entry.__slots__:
         value = said.get(_NAMES.get(name, name))
         if value is None:
@@ -120,9 +120,9 @@ def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
             value = float(value) if name == "time" else int(value)
         elif not _is_text(value):
             raise Damaged(f"its {name} is not text")
-        found[name] = value
-    _check_meaning(found)
-    return found
+        result[name] = value
+    _check_meaning(result)
+    return result
 
 
 def _check_meaning(found: Mapping[str, Any]) -> None:

@@ -103,25 +103,25 @@ class Log:
 
 def _more(file: Path, known: _Read) -> _Read:
     """`known` with the whole lines that came since; a copy, as others may hold the old one."""
-    found = _Read((0, 0, 0), known.offset, known.lines, list(known.entries), list(known.digests), list(known.damaged))
+    result = _Read((0, 0, 0), known.offset, known.lines, list(known.entries), list(known.digests), list(known.damaged))
     try:
         with open(file, "rb") as source:
-            source.seek(found.offset)
+            source.seek(result.offset)
             text = source.read()
     except (FileNotFoundError, NotADirectoryError):
-        return found
+        return result
     whole = text[: text.rfind(b"\n") + 1]
     for line in whole.splitlines():
-        found.lines += 1
+        result.lines += 1
         try:
             entry = parse(line)
         except Damaged as error:
-            found.damaged.append(f"Line {found.lines:,} of {file.name} is damaged and was passed over: {error}.")
+            result.damaged.append(f"Line {result.lines:,} of {file.name} is damaged and was passed over: {error}.")
             continue
-        found.entries.append(entry)
-        found.digests.append(hashlib.blake2b(found.digests[-1] + entry.line(0).encode("ascii"), digest_size=8).digest())
-    found.offset += len(whole)
-    return found
+        result.entries.append(entry)
+        result.digests.append(hashlib.blake2b(result.digests[-1] + entry.line(0).encode("ascii"), digest_size=8).digest())
+    result.offset += len(whole)
+    return result
 
 
 def _version(read: _Read, position: int | None) -> str:

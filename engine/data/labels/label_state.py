@@ -44,11 +44,11 @@ def heads(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     """By content, the decisions that hold and that no other one has replaced, in the order of time."""
     holding = [entry for entry in effective(entries) if entry.decides]
     replaced = {uid for entry in holding for uid in entry.replaces}
-    found: dict[str, list[Entry]] = defaultdict(list)
+    result: dict[str, list[Entry]] = defaultdict(list)
     for entry in holding:
         if entry.uid not in replaced:
-            found[entry.content].append(entry)
-    return dict(found)
+            result[entry.content].append(entry)
+    return dict(result)
 
 
 def settle(heads_of_content: Sequence[Entry], paths: Iterable[str]) -> dict[str, Standing]:
@@ -59,14 +59,14 @@ def settle(heads_of_content: Sequence[Entry], paths: Iterable[str]) -> dict[str,
     """
     own = _of_each(heads_of_content, paths)
     last = next((entry for entry in reversed(heads_of_content) if entry.action == "relabel"), None)
-    found = {}
+    result = {}
     for path, mine in own.items():
         winner = mine[-1] if mine else last
         if last and winner and winner.action != "exclude" and _order(last) > _order(winner):
             winner = last
         if winner:
-            found[path] = Standing(winner, tuple(entry for entry in mine if entry.outcome != winner.outcome))
-    return found
+            result[path] = Standing(winner, tuple(entry for entry in mine if entry.outcome != winner.outcome))
+    return result
 
 
 def decided_before(heads_of_content: Sequence[Entry], paths: Iterable[str], path: str) -> tuple[str, ...]:

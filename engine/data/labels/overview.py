@@ -54,13 +54,13 @@ def states(entries: Sequence[Entry]) -> dict[str, str]:
 
 def conflicts(data: Dataset) -> list[Conflict]:
     """The images about which decisions disagree, by path."""
-    found = []
+    result = []
     for content, decided in heads(edits.log(data).entries).items():
         if len(decided) < 2:
             continue
         rows = {row.path: row for row in data.catalog.copies(content) if row.state in _USABLE}
-        found += [Conflict(rows[path].id, path, one) for path, one in settle(decided, rows).items() if one.rivals]
-    return sorted(found, key=lambda conflict: conflict.path)
+        result += [Conflict(rows[path].id, path, one) for path, one in settle(decided, rows).items() if one.rivals]
+    return sorted(result, key=lambda conflict: conflict.path)
 
 
 def counts(data: Dataset) -> list[dict[str, Any]]:

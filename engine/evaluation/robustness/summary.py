@@ -17,10 +17,10 @@ def by_severity(answers: Answers) -> pd.DataFrame:
     for name in CORRUPTIONS:
         for severity in (0, *SEVERITIES):
             at = _PLACES[name, severity] if severity else 0
-            found = _accuracy(answers.right[:, at])
+            result = _accuracy(answers.right[:, at])
             rows.append(
-                {"corruption": name, "severity": severity, "n": len(answers.true), "accuracy": found.value, "low": found.low,
-                 "high": found.high, "confidence": float(answers.probability[:, at].mean())}
+                {"corruption": name, "severity": severity, "n": len(answers.true), "accuracy": result.value, "low": result.low,
+                 "high": result.high, "confidence": float(answers.probability[:, at].mean())}
             )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -33,9 +33,9 @@ def losses(answers: Answers) -> pd.DataFrame:
     """
     rows = []
     for name in CORRUPTIONS:
-        found = bootstrap_mean(_fall(answers, [_PLACES[name, severity] for severity in SEVERITIES]))
+        result = bootstrap_mean(_fall(answers, [_PLACES[name, severity] for severity in SEVERITIES]))
         last = float(answers.right[:, _PLACES[name, SEVERITIES[-1]]].mean())
-        rows.append({"corruption": name, "loss": found.value, "low": found.low, "high": found.high, "worst_accuracy": last})
+        rows.append({"corruption": name, "loss": result.value, "low": result.low, "high": result.high, "worst_accuracy": last})
     return pd.DataFrame(rows).sort_values("loss", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -66,13 +66,13 @@ On {document["n"]:,} {facts.split} images: accuracy {accuracy["value"]:.1%} ({10
 def _weak(facts: Facts) -> str:
     if facts.slices is None:
         return "Slices were not looked at: the dataset no longer exists."
-    found = facts.slices.beyond_chance.head(6)
+    result = facts.slices.beyond_chance.head(6)
     tried = f"{facts.slices.tried:,} slices by brightness, size, folder and the like were tried"
-    if not len(found):
+    if not len(result):
         return f"{tried}; none is wrong more often than its class mix and the number of tests explain."
     listed = "\n".join(
         f"- {_plain(row.words)}: {row.wrong:,} of {row.n:,} wrong ({row.error:.1%}), where {row.expected:.1%} is expected from its class mix"
-        for row in found.itertuples()
+        for row in result.itertuples()
     )
     return f"{tried}. Beyond chance, and beyond what the class mix explains:\n\n{listed}"
 

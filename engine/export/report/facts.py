@@ -77,14 +77,14 @@ def gather(run: Run, split: str, report: Report = lambda done, total: None) -> F
     near = trust.near_copies(of, data.catalog.columns(), dataset_index.index(data)) if data else None
     document = trust.document(of, near)
     report(1, steps)
-    found = _slices(of, data)
+    result = _slices(of, data)
     report(2, steps)
     counts = data.catalog.counts() if data else pd.DataFrame(columns=["class", "split", "n"])
     matrix, environment = metrics.confusion(of.predictions, len(run.classes)), read_json(run.path / "environment.json", {})
-    facts = Facts(run, split, of, document, matrix, found, counts, environment, {}, missing)
+    facts = Facts(run, split, of, document, matrix, result, counts, environment, {}, missing)
     pictures = _pictures(data, facts.mistakes, lambda done: report(2 + done, steps)) if data else {}
     report(steps, steps)
-    return Facts(run, split, of, document, matrix, found, counts, environment, pictures, missing, facts.made)
+    return Facts(run, split, of, document, matrix, result, counts, environment, pictures, missing, facts.made)
 
 
 def _slices(of: Evidence, data: Dataset | None) -> Found | None:
@@ -96,7 +96,7 @@ def _slices(of: Evidence, data: Dataset | None) -> Found | None:
 
 def _pictures(data: Dataset, rows: pd.DataFrame, report: Callable[[int], None]) -> dict[int, str]:
     """Those that are as they were scored, and can be read."""
-    known, found = data.catalog.rows(rows["image_id"].tolist()), {}
+    known, result = data.catalog.rows(rows["image_id"].tolist()), {}
     for done, row in enumerate(rows.itertuples()):
         image = known.get(row.image_id)
         report(done)
@@ -106,5 +106,5 @@ def _pictures(data: Dataset, rows: pd.DataFrame, report: Callable[[int], None]) 
             content = jpeg(image, data.root, THUMBNAIL)
         except ImageError:
             continue
-        found[row.image_id] = f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
-    return found
+        result[row.image_id] = f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+    return result

@@ -96,10 +96,10 @@ def _interval(row: pd.Series, name: str) -> str:
 
 
 def _calibration(facts: Facts) -> str:
-    found = facts.document["calibration"]
+    result = facts.document["calibration"]
     named = {"confidence": "mean confidence", "ece": "expected calibration error", "chance": "the same by chance, up to", "brier": "Brier score",
              "loss": "cross-entropy"}  # fmt: skip
-    rows = [[said, f"{found['before'][name]:.4f}", f"{found['after'][name]:.4f}"] for name, said in named.items()]
+    rows = [[said, f"{result['before'][name]:.4f}", f"{result['after'][name]:.4f}"] for name, said in named.items()]
     figures = table(["", "before the temperature", "after"], rows, 1)
     area = facts.document["risk_coverage"]
     return (
@@ -113,15 +113,15 @@ def _calibration(facts: Facts) -> str:
 def _slices(facts: Facts) -> str:
     if facts.slices is None or not len(facts.slices.frame):
         return ""
-    found = facts.slices
-    sure = len(found.beyond_chance)
+    result = facts.slices
+    sure = len(result.beyond_chance)
     said = (
-        f"Of {found.tried:,} slices that were tried, {sure or 'none'} {'is' if sure in (0, 1) else 'are'} wrong more often than the class mix and "
+        f"Of {result.tried:,} slices that were tried, {sure or 'none'} {'is' if sure in (0, 1) else 'are'} wrong more often than the class mix and "
         "the number of tests explain."
     )
     rows = [
         [r.words, f"{r.n:,}", f"{r.wrong:,}", f"{r.error:.1%}", f"{r.expected:.1%}", f"{r.p:.2g}", f"{r.p_holm:.2g}"]
-        for r in found.frame.itertuples()
+        for r in result.frame.itertuples()
     ]
     head = ["slice", "images", "wrong", "rate", "expected from its class mix", "p", "p (Holm)"]
     return f"<h2>Slices</h2><p>{said}</p>{table(head, rows, 1)}"

@@ -14,7 +14,7 @@ from engine.export.report.facts import Facts
 def frames(facts: Facts) -> dict[str, pd.DataFrame]:
     """The tables by name; classes by theirs."""
     classes = list(facts.classes)
-    found = {
+    result = {
         "predictions": _predictions(facts),
         "classes": pd.DataFrame(facts.document["per_class"]),
         "confusion": pd.DataFrame(facts.matrix, columns=classes).assign(true=classes)[
@@ -24,8 +24,8 @@ def frames(facts: Facts) -> dict[str, pd.DataFrame]:
         "coverage": facts.curve,
     }
     if facts.slices is not None:
-        found["slices"] = facts.slices.frame.assign(filter=[wanted.to_text() for wanted in facts.slices.frame["filter"]])
-    return found
+        result["slices"] = facts.slices.frame.assign(filter=[wanted.to_text() for wanted in facts.slices.frame["filter"]])
+    return result
 
 
 def _predictions(facts: Facts) -> pd.DataFrame:

@@ -152,15 +152,15 @@ def batches() -> list[Batch]:
         names = [folder.name for folder in _folder().iterdir()]
     except FileNotFoundError:
         return []
-    found = [(one.created, one) for name in names if (one := _readable(name)) is not None]
-    return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)]
+    result = [(one.created, one) for name in names if (one := _readable(name)) is not None]
+    return [one for _, one in sorted(result, key=lambda pair: pair[0], reverse=True)]
 
 
 def _readable(name: str) -> Batch | None:
     """None for what is no batch, not yet one, or one whose list is damaged."""
     try:
-        found = batch(name)
-        return found if found.created else None
+        result = batch(name)
+        return result if result.created else None
     except UserError:
         return None
 

@@ -54,12 +54,12 @@ def evidence(
     views = [inputs, inputs.flip(-1)] if model.meta.views == "flip" else [inputs]
     maps = []
     for place, view in enumerate(views):
-        found = _features(model, view, classes if chosen.by_class and not chosen.forwards else ())
+        result = _features(model, view, classes if chosen.by_class and not chosen.forwards else ())
 
         def told(done: int, total: int, place: int = place) -> None:
             report(place * total + done, len(views) * total)
 
-        grids = _by_scores(model, view, found.maps, classes, told) if chosen.forwards else _weighed(by, found, len(classes))
+        grids = _by_scores(model, view, result.maps, classes, told) if chosen.forwards else _weighed(by, result, len(classes))
         maps.append(grids[..., ::-1] if place else grids)
     grid = torch.from_numpy(np.maximum(np.mean(maps, axis=0), 0).astype(np.float32))
     return functional.interpolate(grid, (size, size), mode="bilinear").numpy()
@@ -104,10 +104,10 @@ def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Fe
             logits = model.classifier.logits(model.answering(inputs))
             if len(kept) != 1:
                 raise _no_map(model)
-            found = [torch.autograd.grad(logits[:, index].sum(), kept[0], retain_graph=True)[0] for index in classes]
+            result = [torch.autograd.grad(logits[:, index].sum(), kept[0], retain_graph=True)[0] for index in classes]
     finally:
         handle.remove()
-    return _Features(_array(_grid(model, kept[0].detach())), [_array(_grid(model, gradient)) for gradient in found])
+    return _Features(_array(_grid(model, kept[0].detach())), [_array(_grid(model, gradient)) for gradient in result])
 
 
 def _layer(model: Model) -> torch.nn.Module:
@@ -153,7 +153,7 @@ def _main_pattern(maps: np.ndarray) -> np.ndarray:
 
 def _by_scores(model: Model, inputs: torch.Tensor, maps: np.ndarray, classes: Sequence[int], report: Report) -> np.ndarray:
     """ScoreCAM, as the package computes it, in large batches and for all classes at once: (n, classes, h, w)."""
-    found, (n, channels) = [], maps.shape[:2]
+    result, (n, channels) = [], maps.shape[:2]
     for place, (image, grids) in enumerate(zip(inputs, maps, strict=True)):
         scores = []
         for start in range(0, channels, _BATCH):
@@ -163,8 +163,8 @@ def _by_scores(model: Model, inputs: torch.Tensor, maps: np.ndarray, classes: Se
                 scores.append(model.classifier.logits(model.answering(masked))[:, list(classes)].cpu())
             report(place * channels + min(start + _BATCH, channels), n * channels)
         weights = torch.cat(scores).softmax(dim=0).numpy()
-        found.append(np.einsum("kc,khw->chw", weights, grids))
-    return np.stack(found)
+        result.append(np.einsum("kc,khw->chw", weights, grids))
+    return np.stack(result)
 
 
 def _masks(grids: torch.Tensor, size: Sequence[int]) -> torch.Tensor:

@@ -56,14 +56,14 @@ def by_run(model: "Model", data: Dataset, known: Own, square: np.ndarray, conten
     vector = neighbours.unit(model.features(square[None]))[0]
     distances = np.clip(1 - known.vectors @ vector, 0, 2)
     order = np.lexsort((known.ids, distances))[: 2 * k]
-    found = pd.DataFrame({"id": known.ids[order], "distance": distances[order]})
-    return Examples(_described(data, found, content, k), "run", model.meta.backbone)
+    result = pd.DataFrame({"id": known.ids[order], "distance": distances[order]})
+    return Examples(_described(data, result, content, k), "run", model.meta.backbone)
 
 
 def by_dataset(data: Dataset, index: neighbours.Index, image_id: int, content: str, k: int = SHOWN) -> Examples:
     """The training images nearest to an image of the dataset by its index. Raises UserError where it is not in the index."""
-    found = neighbours.neighbours(index, image_id, 2 * k, data.catalog.view(_TRAIN).ids())
-    return Examples(_described(data, found, content, k), "dataset", index.document["model"])
+    result = neighbours.neighbours(index, image_id, 2 * k, data.catalog.view(_TRAIN).ids())
+    return Examples(_described(data, result, content, k), "dataset", index.document["model"])
 
 
 def find(

@@ -50,11 +50,11 @@ def smallest(model: Model, square: np.ndarray, fill: str = "blur", report: Repor
     total, tried = sum(len(list(_places(size, side))) for side in sides), 0
     for number, side in enumerate(sides):
         boxes = [(left, top, side) for left, top in _places(size, side)]
-        found = _first_change(model, square, cover, boxes, answer, lambda done, before=tried: report(before + done, total))
+        result = _first_change(model, square, cover, boxes, answer, lambda done, before=tried: report(before + done, total))
         tried += len(boxes)
-        if found is not None:
+        if result is not None:
             least = sides[number - 1] if number else 0
-            box, row, more = _shrunk(model, square, cover, found, answer, least)
+            box, row, more = _shrunk(model, square, cover, result, answer, least)
             report(total, total)
             seen = (*sides[: number + 1], box[2]) if box[2] != side else tuple(sides[: number + 1])
             return Occlusion(

@@ -30,7 +30,7 @@ def test_a_time_in_a_file_is_utc_wherever_the_server_stands(far_west):
 
 def calls_in_the_zone_of_the_server(source: str) -> list[str]:
     """Calls of the modules `time` and `datetime` that take the zone of the machine."""
-    found = []
+    result = []
     for node in ast.walk(ast.parse(source)):
         if (
             not isinstance(node, ast.Call)
@@ -40,8 +40,8 @@ def calls_in_the_zone_of_the_server(source: str) -> list[str]:
             continue
         called, name = node.func.value.id, node.func.attr
         if called in ("time", "datetime") and len(node.args) + len(node.keywords) < ENOUGH.get(name, 0):
-            found.append(f"{called}.{name}")
-    return found
+            result.append(f"{called}.{name}")
+    return result
 
 
 def test_what_counts_as_the_zone_of_the_server():
@@ -51,7 +51,7 @@ def test_what_counts_as_the_zone_of_the_server():
 
 
 def test_no_source_takes_the_zone_of_the_server():
-    found = {
+    result = {
         str(file.relative_to(PROJECT)): calls_in_the_zone_of_the_server(file.read_text(encoding="utf-8")) for file in SOURCES
     }
-    assert {file: calls for file, calls in found.items() if calls} == {}
+    assert {file: calls for file, calls in result.items() if calls} == {}

@@ -26,13 +26,13 @@ def test_images_without_a_label_are_chosen_with_what_the_model_would_say(mapped,
     data = dataset("scenes")
     waiting = set(data.catalog.view(Filter(splits=("unlabelled",))).ids().tolist())
     assert len(waiting) == 3
-    found = worth_labelling(data, 10)
-    assert set(found["id"]) == waiting
-    assert (found["predicted"] == "sea").all()
-    assert found["margin"].between(0, 1).all()
+    result = worth_labelling(data, 10)
+    assert set(result["id"]) == waiting
+    assert (result["predicted"] == "sea").all()
+    assert result["margin"].between(0, 1).all()
     assert main(["choose", "--dataset", "scenes", "--count", "2", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert [image["id"] for image in said["images"]] == found["id"].tolist()[:2]
+    assert [image["id"] for image in said["images"]] == result["id"].tolist()[:2]
 
 
 def test_a_dataset_in_which_all_images_have_labels_says_so(home, write_class, tmp_path):

@@ -60,14 +60,14 @@ def test_both_runs_are_scored_on_the_same_images_under_both_labels(before, capsy
     after = again(before)
     assert main(["proof", "--before", before.id, "--after", after.id]) == 0
     assert "on the original test labels" in capsys.readouterr().out
-    found = retraining_effect.prove(before, after, data)
-    assert (len(found.original.comparison), len(found.cleaned.comparison)) == (len(table), len(table) - 2)
-    assert found.cleaned.difference.a["accuracy"] == 1.0
-    assert found.original.difference.a["accuracy"] == pytest.approx((table["true"] == table["predicted"]).mean())
-    assert found.moved.value == pytest.approx(len(wrong) / len(table))
-    assert (found.changed, found.suspected) == ({"relabelled": len(wrong), "excluded": 2}, len(wrong))
-    assert "that is moved goalposts" in retraining_effect.conclusion(found)
-    assert "favours models of its kind" in retraining_effect.conclusion(found)
+    result = retraining_effect.prove(before, after, data)
+    assert (len(result.original.comparison), len(result.cleaned.comparison)) == (len(table), len(table) - 2)
+    assert result.cleaned.difference.a["accuracy"] == 1.0
+    assert result.original.difference.a["accuracy"] == pytest.approx((table["true"] == table["predicted"]).mean())
+    assert result.moved.value == pytest.approx(len(wrong) / len(table))
+    assert (result.changed, result.suspected) == ({"relabelled": len(wrong), "excluded": 2}, len(wrong))
+    assert "that is moved goalposts" in retraining_effect.conclusion(result)
+    assert "favours models of its kind" in retraining_effect.conclusion(result)
 
 
 def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decided_since(before):
@@ -75,12 +75,12 @@ def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decide
     edits.relabel(data, of(data, "train", "sea")[:2], "glacier")
     after = again(before)
     edits.exclude(data, of(data, "test", "sea"))
-    found = retraining_effect.prove(before, after, data)
-    assert not found.goalposts
-    assert len(found.cleaned.comparison) == len(before.predictions("test"))
-    said = retraining_effect.conclusion(found)
+    result = retraining_effect.prove(before, after, data)
+    assert not result.goalposts
+    assert len(result.cleaned.comparison) == len(before.predictions("test"))
+    said = retraining_effect.conclusion(result)
     assert f"In version {after.labels} of the labels" in said and "no test label was changed" in said
-    gain = found.cleaned.difference.accuracy
+    gain = result.cleaned.difference.accuracy
     assert gain.low < 0 < gain.high
     assert f"24 test images: accuracy changes by {points_estimate(gain.value, gain.low, gain.high)} points (95% interval)" in said
 

@@ -142,12 +142,12 @@ def test_the_mean_image_is_the_mean_of_the_class(home, tmp_path):
     (tmp_path / "set" / "val" / "sea").mkdir(parents=True)
     flat(0, 0, 0).save(tmp_path / "set" / "val" / "sea" / "0.png")
     data, _ = add(str(tmp_path / "set"), "set")
-    found = mean_image(data, "sea")
-    assert (found.n, found.of, found.image.shape) == (4, 4, (96, 96, 3))
-    assert found.image[48, 48].tolist() == [45, 0, 210]
+    result = mean_image(data, "sea")
+    assert (result.n, result.of, result.image.shape) == (4, 4, (96, 96, 3))
+    assert result.image[48, 48].tolist() == [45, 0, 210]
     for file in (tmp_path / "set").rglob("*.png"):
         file.unlink()
-    assert mean_image(dataset("set"), "sea").image.tolist() == found.image.tolist()
+    assert mean_image(dataset("set"), "sea").image.tolist() == result.image.tolist()
     assert mean_image(data, "desert") is None
 
 

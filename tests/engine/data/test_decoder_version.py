@@ -20,9 +20,9 @@ def catalog(home, tmp_path, write_class, paint):
             file = tmp_path / "set" / kind / f"{name}.jpg"
             paint(kind, len(name) + len(kind)).save(file)
             file.write_bytes(file.read_bytes()[: None if name == "whole" else -2])
-    found = Catalog(tmp_path / "catalog.sqlite", tmp_path / "set")
-    scan(found, detect(found.root), seed=0)
-    return found
+    result = Catalog(tmp_path / "catalog.sqlite", tmp_path / "set")
+    scan(result, detect(result.root), seed=0)
+    return result
 
 
 def as_an_earlier_version(catalog):

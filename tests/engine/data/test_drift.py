@@ -27,14 +27,14 @@ def test_a_darker_test_split_is_found_with_its_size_and_the_rest_is_left_in_peac
         write(tmp_path / "set" / "train" / kind, 30, 120, 10 + i)
         write(tmp_path / "set" / "test" / kind, 30, 80, 20 + i)
     catalog = add(str(tmp_path / "set"), "set")[0].catalog
-    found = drift(catalog).set_index("property")
-    assert found.index[0] == "brightness"
-    row = found.loc["brightness"]
+    result = drift(catalog).set_index("property")
+    assert result.index[0] == "brightness"
+    row = result.loc["brightness"]
     assert (row.n_a, row.n_b, row.effect) == (54, 60, "large")
     assert row.delta < -0.9 and row.ks > 0.9 and row.p_holm < 1e-9
     assert row.sentence.startswith("Lower in test, a large difference: median 0.3")
-    assert found.loc["aspect"].sentence == "No difference beyond chance: median 1 in test, 1 in train."
-    assert (found["p_holm"] >= found["p"]).all()
+    assert result.loc["aspect"].sentence == "No difference beyond chance: median 1 in test, 1 in train."
+    assert (result["p_holm"] >= result["p"]).all()
     assert drift(catalog, wanted=Filter(classes=("sea",))).set_index("property").loc["brightness"].n_b == 30
 
 
@@ -61,10 +61,10 @@ def test_a_negligible_difference_among_many_images_says_so():
     from engine.data.drift import _compare, _sentence
 
     a, b = RNG.normal(0.5, 0.1, 60_000), RNG.normal(0.503, 0.1, 60_000)
-    found = _compare(a, b)
+    result = _compare(a, b)
     row = next(
         pd.DataFrame(
-            [{"property": "brightness", **found, "p_holm": found["p"], "effect": effect(abs(found["delta"]))}]
+            [{"property": "brightness", **result, "p_holm": result["p"], "effect": effect(abs(result["delta"]))}]
         ).itertuples()
     )
     assert (row.p < 0.001, row.effect) == (True, "negligible")

@@ -47,8 +47,8 @@ def test_no_condition_is_no_text():
      "class_%41", "path_.", "verdict_maybe", "__class__", "with_x", "brightness_" + "9" * 40 + "-"],
 )  # fmt: skip
 def test_a_damaged_part_of_an_address_is_named_and_the_rest_holds(part):
-    found, ignored = Filter.from_text(f"class_sea~{part}~split_test")
-    assert found == Filter(("test",), ("sea",))
+    result, ignored = Filter.from_text(f"class_sea~{part}~split_test")
+    assert result == Filter(("test",), ("sea",))
     assert len(ignored) == 1 and part[:40] in ignored[0]
 
 
@@ -92,16 +92,16 @@ def test_every_condition_matches_what_the_rows_say(catalog):
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_follow_the_order_that_was_asked_and_an_image_knows_its_place(catalog, by, descending):
     wanted = Filter(("train",))
-    found = [row for number in (1, 2, 3, 4, 5, 6) for row in catalog.page(wanted, number, 10, by, descending)]
+    result = [row for number in (1, 2, 3, 4, 5, 6) for row in catalog.page(wanted, number, 10, by, descending)]
     values = (
         {row.id: value for row, value in zip(catalog.page(wanted, size=100), catalog.view(wanted).values(by), strict=True)}
         if by != "path"
         else {}
     )
-    keys = [row.path if by == "path" else values[row.id] for row in found]
-    assert len({row.id for row in found}) == len(found) == catalog.count(wanted)
+    keys = [row.path if by == "path" else values[row.id] for row in result]
+    assert len({row.id for row in result}) == len(result) == catalog.count(wanted)
     assert keys == sorted(keys, reverse=descending)
-    assert [catalog.view(wanted).place(row.id, by, descending) for row in found] == list(range(len(found)))
+    assert [catalog.view(wanted).place(row.id, by, descending) for row in result] == list(range(len(result)))
 
 
 def test_numbers_follow_the_filter(catalog):

@@ -92,10 +92,10 @@ def child(call, place, **environment):
     script = f"import test_hostile_uploads; test_hostile_uploads.{call}"
     done = subprocess.run([sys.executable, "-c", script], cwd=place, env=settings, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["wrong"] == []
-    assert all(len(reason) < 200 and "\n" not in reason and "Traceback" not in reason for reason in found["said"])
-    return found
+    result = json.loads(done.stdout)
+    assert result["wrong"] == []
+    assert all(len(reason) < 200 and "\n" not in reason and "Traceback" not in reason for reason in result["said"])
+    return result
 
 
 @pytest.fixture
@@ -107,19 +107,19 @@ def place(tmp_path):
 
 
 def test_five_hundred_hostile_files_are_read_or_refused_in_bounded_memory_and_write_nothing(place):
-    found = child("survey()", place)
-    assert sum(found["kinds"].values()) == COUNT
-    assert found["peak"] < MEMORY
+    result = child("survey()", place)
+    assert sum(result["kinds"].values()) == COUNT
+    assert result["peak"] < MEMORY
 
 
 def test_the_interface_answers_every_hostile_file_in_bounded_memory_and_writes_nothing(place, finished):
     before = sorted(path for path in finished.home.rglob("*") if path.is_file())
-    found = child(
+    result = child(
         f"survey_api({finished.run_id!r})", place, SCENESCOPE_HOME=str(finished.home), STREAMLIT_SERVER_ADDRESS="127.0.0.1"
     )
-    assert set(found["kinds"]) <= {"200", "422"}
-    assert sum(found["kinds"].values()) > 400
-    assert found["peak"] < MEMORY + WITH_TORCH
+    assert set(result["kinds"]) <= {"200", "422"}
+    assert sum(result["kinds"].values()) > 400
+    assert result["peak"] < MEMORY + WITH_TORCH
     assert sorted(path for path in finished.home.rglob("*") if path.is_file()) == before
 
 

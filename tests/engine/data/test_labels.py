@@ -152,8 +152,8 @@ def test_a_moved_file_keeps_its_edit(scenes):
     edits.exclude(scenes, [other])
     for name in (path, excluded):
         shutil.move(scenes.root / name, (scenes.root / name).with_name(f"moved-{(scenes.root / name).name}"))
-    found = labels_of(rescanned(scenes))
-    moved = {p.rpartition("moved-")[2]: label for p, label in found.items() if "moved-" in p}
+    result = labels_of(rescanned(scenes))
+    moved = {p.rpartition("moved-")[2]: label for p, label in result.items() if "moved-" in p}
     assert moved == {path.rpartition("/")[2]: ("glacier", "train")}
 
 
@@ -164,12 +164,12 @@ def test_of_two_copies_one_can_stay_and_a_class_holds_for_both(scenes):
     data = rescanned(scenes)
     copy = next(row.id for row in data.catalog.copies(data.catalog.get(image).hash) if row.path == twin)
     edits.keep_one(data, image, [image, copy])
-    found = labels_of(data)
-    assert found[path] == ("sea", "train") and twin not in found
+    result = labels_of(data)
+    assert result[path] == ("sea", "train") and twin not in result
     steps.undo(data)
     edits.relabel(data, [copy], "sea")
-    found = labels_of(data)
-    assert found[path][0] == found[twin][0] == "sea"
+    result = labels_of(data)
+    assert result[path][0] == result[twin][0] == "sea"
 
 
 def test_the_columns_of_explore_see_the_edits(scenes):

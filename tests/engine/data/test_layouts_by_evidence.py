@@ -26,9 +26,9 @@ def fill(write_class):
 
 def counts(dataset):
     """(images, classes, images by split with validation in train)."""
-    found = datasets.summary(dataset)
-    splits = found["splits"]
-    return found["images"], tuple(found["classes"]), splits["train"] + splits["validation"], splits["test"]
+    result = datasets.summary(dataset)
+    splits = result["splits"]
+    return result["images"], tuple(result["classes"]), splits["train"] + splits["validation"], splits["test"]
 
 
 def added(root):

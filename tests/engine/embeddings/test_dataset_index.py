@@ -43,8 +43,8 @@ def test_the_command_line_and_the_engine_answer_with_the_same_neighbours(data, m
     said = engine("similar", "scenes", image, "--top", "5", "--split", "train", "--json", home=mapped.home)
     document = json.loads(said.stdout)
     train = data.catalog.view(Filter(splits=("train",))).ids()
-    found = neighbours(dataset_index.index(data), int(image), 5, train)
-    assert [near["id"] for near in document["similar"]] == found["id"].tolist()
+    result = neighbours(dataset_index.index(data), int(image), 5, train)
+    assert [near["id"] for near in document["similar"]] == result["id"].tolist()
     assert {near["split"] for near in document["similar"]} == {"train"}
     assert [near["class"] for near in document["similar"]].count("sea") >= 4
     named = engine("similar", "scenes", document["path"], "--top", "5", "--split", "train", "--json", home=mapped.home)

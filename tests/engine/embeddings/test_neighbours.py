@@ -34,27 +34,27 @@ def by_brute_force(index, row, k, allowed=None):
 @pytest.mark.parametrize("row", [0, 63, 64, 299])
 @pytest.mark.parametrize("k", [1, 12, 299, 1000])
 def test_neighbours_are_those_of_a_plain_search_and_never_the_image_itself(stored, row, k):
-    found = neighbours.neighbours(stored, int(stored.ids[row]), k)
+    result = neighbours.neighbours(stored, int(stored.ids[row]), k)
     ids, distances = by_brute_force(stored, row, k)
-    assert len(found) == min(k, 299)
-    assert stored.ids[row] not in set(found["id"])
-    np.testing.assert_allclose(found["distance"], distances, atol=1e-5)
+    assert len(result) == min(k, 299)
+    assert stored.ids[row] not in set(result["id"])
+    np.testing.assert_allclose(result["distance"], distances, atol=1e-5)
     # Two that are as near as float32 can tell may stand either way.
-    assert all(a == b or abs(x - y) < 1e-5 for a, b, x, y in zip(found["id"], ids, found["distance"], distances, strict=True))
+    assert all(a == b or abs(x - y) < 1e-5 for a, b, x, y in zip(result["id"], ids, result["distance"], distances, strict=True))
 
 
 def test_a_search_among_some_images_answers_with_those_alone(stored):
     among = stored.ids[::7]
-    found = neighbours.neighbours(stored, int(stored.ids[14]), 5, among)
-    assert found["id"].tolist() == by_brute_force(stored, 14, 5, set(among.tolist()))[0]
+    result = neighbours.neighbours(stored, int(stored.ids[14]), 5, among)
+    assert result["id"].tolist() == by_brute_force(stored, 14, 5, set(among.tolist()))[0]
     assert neighbours.neighbours(stored, int(stored.ids[14]), 5, np.array([], np.int64)).empty
 
 
 def test_a_copy_of_the_file_comes_first_and_is_marked(stored):
-    found = neighbours.neighbours(stored, int(stored.ids[40]), 4)
-    assert found["id"][0] == stored.ids[41]
-    assert found["copy"].tolist() == [True, False, False, False]
-    assert found["distance"][0] == pytest.approx(0, abs=1e-6)
+    result = neighbours.neighbours(stored, int(stored.ids[40]), 4)
+    assert result["id"][0] == stored.ids[41]
+    assert result["copy"].tolist() == [True, False, False, False]
+    assert result["distance"][0] == pytest.approx(0, abs=1e-6)
 
 
 def test_several_questions_at_once_are_answered_as_one_by_one(stored):
@@ -74,19 +74,19 @@ def test_an_image_without_an_embedding_is_said(stored):
 def test_the_graph_of_all_images_is_that_of_single_searches(stored):
     rows, distances = neighbours.graph(stored.vectors(np.arange(300)), 5)
     for row in (0, 40, 150, 299):
-        found = neighbours.neighbours(stored, int(stored.ids[row]), 5)
-        assert stored.ids[rows[row]].tolist() == found["id"].tolist()
-        np.testing.assert_allclose(distances[row], found["distance"], atol=1e-5)
+        result = neighbours.neighbours(stored, int(stored.ids[row]), 5)
+        assert stored.ids[rows[row]].tolist() == result["id"].tolist()
+        np.testing.assert_allclose(distances[row], result["distance"], atol=1e-5)
 
 
 def test_close_pairs_are_all_pairs_within_the_distance_each_once(stored):
     vectors = stored.vectors(np.arange(300))
     apart = 1 - vectors @ vectors.T
     expected = {(a, b) for a in range(300) for b in range(a + 1, 300) if apart[a, b] <= 0.45}
-    found = neighbours.close_pairs(stored, 0.45)
-    assert {(int(a - 5) // 3, int(b - 5) // 3) for a, b in zip(found["a"], found["b"], strict=True)} == expected
-    assert len(found) == len(expected) > 20
-    assert (found["a"][0], found["b"][0]) == (stored.ids[40], stored.ids[41])
+    result = neighbours.close_pairs(stored, 0.45)
+    assert {(int(a - 5) // 3, int(b - 5) // 3) for a, b in zip(result["a"], result["b"], strict=True)} == expected
+    assert len(result) == len(expected) > 20
+    assert (result["a"][0], result["b"][0]) == (stored.ids[40], stored.ids[41])
 
 
 def test_an_index_that_is_cut_short_is_none(stored, tmp_path):

@@ -20,9 +20,9 @@ def measured(finished_session):
     """A run and validation pictures for it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENESCOPE_HOME", str(finished_session.home))
-        found = load_run(finished_session.run_id)
-        answering = load(found.path)
-        images = scoring.of_split(dataset("scenes"), "validation", found.classes)
+        result = load_run(finished_session.run_id)
+        answering = load(result.path)
+        images = scoring.of_split(dataset("scenes"), "validation", result.classes)
         return answering, images, augmentation_robustness.sample(images, answering.meta.image_size, count=8)
 
 

@@ -25,22 +25,22 @@ def predictions():
 
 def test_pairs_are_ranked_with_both_directions_and_their_intervals(predictions):
     matrix = confusion(predictions, 4)
-    found = class_pairs.ranked(matrix)
+    result = class_pairs.ranked(matrix)
     plain = confused_pairs(matrix, range(4))
     assert (
-        found[["a", "b", "errors", "a_as_b", "b_as_a"]].values.tolist()
+        result[["a", "b", "errors", "a_as_b", "b_as_a"]].values.tolist()
         == plain[["a", "b", "errors", "a_as_b", "b_as_a"]].values.tolist()
     )
-    row = found.iloc[0]
+    row = result.iloc[0]
     expected = stats.binomtest(int(row["b_as_a"]), int(row["b_images"])).proportion_ci(method="wilson")
     assert row["b_rate"] == row["b_as_a"] / matrix[int(row["b"])].sum()
     assert (row["b_low"], row["b_high"]) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_a_class_without_images_has_no_rate():
-    found = class_pairs.ranked(np.array([[5, 2], [0, 0]]))
-    assert found["a_rate"].tolist() == [2 / 7]
-    assert found[["b_rate", "b_low"]].isna().all(axis=None)
+    result = class_pairs.ranked(np.array([[5, 2], [0, 0]]))
+    assert result["a_rate"].tolist() == [2 / 7]
+    assert result[["b_rate", "b_low"]].isna().all(axis=None)
     assert not len(class_pairs.ranked(np.diag([3, 4])))
 
 
@@ -52,14 +52,14 @@ def test_the_groups_are_the_four_cells_of_the_pair(predictions):
 
 
 def test_the_images_between_two_classes_have_just_these_on_top(predictions):
-    found = class_pairs.borderline(predictions, 0, 2)
+    result = class_pairs.borderline(predictions, 0, 2)
     expected = [
         index
         for index, row in predictions.iterrows()
         if row["true"] in (0, 2) and set(np.argsort(row["probabilities"])[-2:]) == {0, 2}
     ]
-    assert sorted(found.index) == expected
-    assert found["margin"].is_monotonic_increasing
+    assert sorted(result.index) == expected
+    assert result["margin"].is_monotonic_increasing
     assert not len(class_pairs.borderline(predictions[:0], 0, 2))
 
 
@@ -69,25 +69,25 @@ def test_a_property_that_differs_is_found_and_one_that_does_not_is_not(predictio
     values = pd.DataFrame({"brightness": rng.normal(0.5, 0.1, 600), "contrast": rng.normal(0.2, 0.05, 600)})
     values.loc[of.a_as_b, "brightness"] += 0.2
     values.loc[of.b_right[:3], "contrast"] = np.nan
-    found = class_pairs.differences(values, of).set_index(["first", "second", "property"])
-    row = found.loc["a_as_b", "a_right", "brightness"]
+    result = class_pairs.differences(values, of).set_index(["first", "second", "property"])
+    row = result.loc["a_as_b", "a_right", "brightness"]
     one, other = (values["brightness"].to_numpy()[places] for places in (of.a_as_b, of.a_right))
     test = stats.mannwhitneyu(one, other)
     assert row["delta"] == pytest.approx(2 * test.statistic / len(one) / len(other) - 1)
     assert row["p"] == pytest.approx(test.pvalue)
     assert row["low"] < row["delta"] < row["high"]
     assert row["p_holm"] < 0.001
-    assert found.loc["a_right", "b_right", "contrast"]["p_holm"] > 0.05
-    assert found.loc["b_as_a", "b_right", "contrast"]["n_second"] == len(of.b_right) - 3
+    assert result.loc["a_right", "b_right", "contrast"]["p_holm"] > 0.05
+    assert result.loc["b_as_a", "b_right", "contrast"]["n_second"] == len(of.b_right) - 3
     names = {"a_as_b": "A as B", "a_right": "A", "b_as_a": "B as A", "b_right": "B"}
-    (said,) = class_pairs.sentences(found.reset_index(), names)
+    (said,) = class_pairs.sentences(result.reset_index(), names)
     assert said.startswith("A as B against A: higher brightness (large: median 0.7")
 
 
 def test_small_groups_are_not_compared(predictions):
     of = class_pairs.Groups(np.arange(40), np.arange(40, 44), np.array([], int), np.arange(50, 90))
-    found = class_pairs.differences(pd.DataFrame({"brightness": np.linspace(0, 1, 600)}), of)
-    assert set(zip(found["first"], found["second"], strict=True)) == {("a_right", "b_right")}
+    result = class_pairs.differences(pd.DataFrame({"brightness": np.linspace(0, 1, 600)}), of)
+    assert set(zip(result["first"], result["second"], strict=True)) == {("a_right", "b_right")}
     assert not len(class_pairs.differences(pd.DataFrame({"brightness": np.ones(600)}), of)), "one value for all says nothing"
 
 
@@ -142,11 +142,11 @@ def test_images_lie_between_the_two_centres(predictions, tmp_path):
     marks[of.a_right[0]] += np.uint64(1)  # rewritten since
     index = write(tmp_path, [(predictions["image_id"].to_numpy(), marks, vectors.astype(np.float32))], {"digest": "0f"})
     ids = predictions["image_id"].to_numpy()
-    found = class_pairs.along(index, predictions, (ids[of.a_right], ids[of.b_right]), of)
-    assert {name: len(values) for name, values in found.items()} == {
+    result = class_pairs.along(index, predictions, (ids[of.a_right], ids[of.b_right]), of)
+    assert {name: len(values) for name, values in result.items()} == {
         name: len(places) - (name == "a_right") for name, places in of.named().items()
     }
-    assert np.median(found["a_right"]) == pytest.approx(0, abs=0.05)
-    assert np.median(found["b_right"]) == pytest.approx(1, abs=0.05)
-    assert np.median(found["a_as_b"]) == pytest.approx(1, abs=0.1), "they look like the other class"
+    assert np.median(result["a_right"]) == pytest.approx(0, abs=0.05)
+    assert np.median(result["b_right"]) == pytest.approx(1, abs=0.05)
+    assert np.median(result["a_as_b"]) == pytest.approx(1, abs=0.1), "they look like the other class"
     assert class_pairs.along(index, predictions, (ids[of.a_right], np.array([], int)), of) == {}

@@ -34,14 +34,14 @@ def pair():
 
 def test_each_image_is_fixed_broken_or_neither(pair):
     a, b = pair
-    found = comparison.compare(a, b, CLASSES, CLASSES)
+    result = comparison.compare(a, b, CLASSES, CLASSES)
     right_a, right_b = (a["true"] == a["predicted"]).to_numpy(), (b["true"] == b["predicted"]).to_numpy()
-    assert found.counts[comparison.FIXED] == (~right_a & right_b).sum()
-    assert found.counts[comparison.BROKEN] == (right_a & ~right_b).sum()
+    assert result.counts[comparison.FIXED] == (~right_a & right_b).sum()
+    assert result.counts[comparison.BROKEN] == (right_a & ~right_b).sum()
     wrong = ~right_a & ~right_b
-    assert found.counts[comparison.DIFFERENT] == (wrong & (a["predicted"] != b["predicted"])).sum()
-    assert sum(found.counts.values()) == len(found) == 400
-    fixed = found.of(comparison.FIXED)
+    assert result.counts[comparison.DIFFERENT] == (wrong & (a["predicted"] != b["predicted"])).sum()
+    assert sum(result.counts.values()) == len(result) == 400
+    fixed = result.of(comparison.FIXED)
     assert (fixed["answer_b"] == fixed["true"]).all()
     assert (fixed["answer_a"] != fixed["true"]).all()
 
@@ -55,20 +55,20 @@ def test_mcnemars_test_agrees_with_the_binomial_law(fixed, broken):
 
 def test_scores_and_their_differences_agree_with_scikit_learn(pair):
     a, b = pair
-    found = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES))
+    result = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES))
     scores = [
         (reference.accuracy_score(t["true"], t["predicted"]), reference.f1_score(t["true"], t["predicted"], average="macro"))
         for t in pair
     ]
-    assert (found.a["accuracy"], found.a["macro_f1"]) == pytest.approx(scores[0])
-    assert found.accuracy.value == pytest.approx(scores[1][0] - scores[0][0])
-    assert found.macro_f1.value == pytest.approx(scores[1][1] - scores[0][1])
+    assert (result.a["accuracy"], result.a["macro_f1"]) == pytest.approx(scores[0])
+    assert result.accuracy.value == pytest.approx(scores[1][0] - scores[0][0])
+    assert result.macro_f1.value == pytest.approx(scores[1][1] - scores[0][1])
     recalls = [reference.recall_score(t["true"], t["predicted"], average=None) for t in pair]
-    assert np.allclose(found.by_class["recall"], recalls[1] - recalls[0])
-    sea = found.by_class.set_index("class").loc["sea"]
+    assert np.allclose(result.by_class["recall"], recalls[1] - recalls[0])
+    sea = result.by_class.set_index("class").loc["sea"]
     assert sea["recall_low"] > 0
     assert sea["broken"] == 0
-    assert (found.by_class["p_holm"] >= found.by_class["p"]).all()
+    assert (result.by_class["p_holm"] >= result.by_class["p"]).all()
 
 
 def test_the_interval_of_the_difference_is_paired(pair):
@@ -76,9 +76,9 @@ def test_the_interval_of_the_difference_is_paired(pair):
     a, b = pair
     differences = (b["true"] == b["predicted"]).astype(int) - (a["true"] == a["predicted"]).astype(int)
     half = 1.96 * differences.std() / np.sqrt(len(differences))
-    found = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES)).accuracy
-    assert found.low == pytest.approx(differences.mean() - half, abs=0.006)
-    assert found.high == pytest.approx(differences.mean() + half, abs=0.006)
+    result = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES)).accuracy
+    assert result.low == pytest.approx(differences.mean() - half, abs=0.006)
+    assert result.high == pytest.approx(differences.mean() + half, abs=0.006)
 
 
 def test_the_verdict_is_a_sentence_that_says_whether_it_may_be_chance(pair):
@@ -102,40 +102,40 @@ def test_images_are_matched_by_content_in_any_order_and_copies_each_with_its_own
     contents = ["aa", "bb", "cc", "cc"]
     a = table(true, [0, 0, 2, 0], contents)
     b = table(true, [0, 1, 2, 1], contents).iloc[[3, 1, 0, 2]]
-    found = comparison.compare(a, b, CLASSES, CLASSES)
-    assert len(found) == 4
-    assert (found.only_a, found.only_b) == (0, 0)
-    assert found.counts[comparison.FIXED] == 1
-    again = b.iloc[found.images["row_b"]]
-    assert again["content"].tolist() == found.images["content"].tolist()
+    result = comparison.compare(a, b, CLASSES, CLASSES)
+    assert len(result) == 4
+    assert (result.only_a, result.only_b) == (0, 0)
+    assert result.counts[comparison.FIXED] == 1
+    again = b.iloc[result.images["row_b"]]
+    assert again["content"].tolist() == result.images["content"].tolist()
 
 
 def test_other_classes_and_other_images_are_said_and_the_rest_is_compared():
     a = table(np.array([0, 1, 2, 2]), [0, 1, 2, 0])
     others = ("glacier", "forest", "street", "sea")  # in another order, one more
     b = table(np.array([1, 0, 3, 2]), [1, 0, 3, 2], [*a["content"][:3], "f" * 32])
-    found = comparison.compare(a, b, CLASSES, others, ("fast-1", "fast-2"))
-    assert found.counts[comparison.BOTH_RIGHT] == len(found) == 3
-    assert set(found.classes) == {*CLASSES, "street"}
-    assert "do not know the same classes: street only one of them" in found.notes[0]
-    assert found.notes[1] == "1 image that only fast-1 has scored is left out."
-    difference = comparison.difference(found)
+    result = comparison.compare(a, b, CLASSES, others, ("fast-1", "fast-2"))
+    assert result.counts[comparison.BOTH_RIGHT] == len(result) == 3
+    assert set(result.classes) == {*CLASSES, "street"}
+    assert "do not know the same classes: street only one of them" in result.notes[0]
+    assert result.notes[1] == "1 image that only fast-1 has scored is left out."
+    difference = comparison.difference(result)
     assert difference.accuracy.value == 0
     assert np.isnan(difference.by_class.set_index("class").loc["street", "recall"])
 
 
 def test_images_whose_truth_differs_are_left_out():
     a, b = table(np.array([0, 1, 2]), [0, 1, 2]), table(np.array([0, 2, 2]), [0, 2, 2])
-    found = comparison.compare(a, b, CLASSES, CLASSES)
-    assert (len(found), found.relabelled) == (2, 1)
+    result = comparison.compare(a, b, CLASSES, CLASSES)
+    assert (len(result), result.relabelled) == (2, 1)
 
 
 def test_without_an_image_in_common_there_is_a_sentence():
     a, b = table(np.array([0, 1]), [0, 1]), table(np.array([0, 1]), [0, 1], ["x", "y"])
-    found = comparison.compare(a, b, CLASSES, CLASSES)
-    assert len(found) == 0
-    assert found.notes == ("Their test images have not one in common: only the scores themselves can be set side by side.",)
-    assert "no scored images" in comparison.verdict(found, None)
+    result = comparison.compare(a, b, CLASSES, CLASSES)
+    assert len(result) == 0
+    assert result.notes == ("Their test images have not one in common: only the scores themselves can be set side by side.",)
+    assert "no scored images" in comparison.verdict(result, None)
 
 
 def test_macro_f1_of_a_comparison_is_over_the_classes_that_have_images():

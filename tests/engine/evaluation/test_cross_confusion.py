@@ -36,11 +36,11 @@ def test_truth_against_a_run_is_the_confusion_matrix_and_turns_round(tables):
 
 def test_two_runs_are_matched_by_content_whatever_their_order(tables):
     first, second = tables
-    found = crossing(Side(first, CLASSES), Side(second, CLASSES))
+    result = crossing(Side(first, CLASSES), Side(second, CLASSES))
     both = first.merge(second, on="content")
-    assert (len(found), found.sizes, found.relabelled) == (180, (200, 200), 0)
-    assert np.array_equal(found.matrix, confusion_matrix(both["predicted_x"], both["predicted_y"]))
-    assert (first["content"].to_numpy()[found.places] == second["content"].to_numpy()[found.other_places]).all()
+    assert (len(result), result.sizes, result.relabelled) == (180, (200, 200), 0)
+    assert np.array_equal(result.matrix, confusion_matrix(both["predicted_x"], both["predicted_y"]))
+    assert (first["content"].to_numpy()[result.places] == second["content"].to_numpy()[result.other_places]).all()
 
 
 def test_copies_of_an_image_are_each_answered(tables):
@@ -56,12 +56,12 @@ def test_runs_of_other_classes_meet_by_the_classes_names(tables):
     renamed = second.assign(
         true=second["true"].map({0: 3, 1: 2, 2: 1, 3: 0}), predicted=second["predicted"].map({0: 3, 1: 2, 2: 1, 3: 0})
     )
-    found = crossing(Side(first, CLASSES), Side(renamed, others))
-    assert found.classes == (*CLASSES, "sand")
-    assert (found.only_rows, found.only_columns) == (("rock",), ("sand",))
+    result = crossing(Side(first, CLASSES), Side(renamed, others))
+    assert result.classes == (*CLASSES, "sand")
+    assert (result.only_rows, result.only_columns) == (("rock",), ("sand",))
     same = crossing(Side(first, CLASSES), Side(second, CLASSES))
-    assert np.array_equal(found.matrix[:4, [0, 4, 2, 3]], same.matrix)
-    assert found.relabelled == int((first["true"].to_numpy()[same.places] == 1).sum())
+    assert np.array_equal(result.matrix[:4, [0, 4, 2, 3]], same.matrix)
+    assert result.relabelled == int((first["true"].to_numpy()[same.places] == 1).sum())
 
 
 def test_runs_without_a_common_image_say_so(tables):

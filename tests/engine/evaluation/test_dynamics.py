@@ -58,15 +58,15 @@ def test_an_epoch_that_is_trained_again_cuts_off_what_came_after(run):
 
 
 def test_each_image_has_its_state(run):
-    found = dynamics.summary(dynamics.read(run)).set_index("content")
-    assert found["state"].to_dict() == {name: name.removesuffix(" again") for name in STORY}
-    assert set(found["state"]) == set(dynamics.STATES)
-    assert found["settled"].tolist() == [1, 3, 0, 0, 2]
-    assert found["forgettings"].tolist() == [0, 0, 0, 2, 0]
-    assert found["correctness"].tolist() == [1, 0.5, 0, 0.5, 0.75]
-    assert found["confidence"].tolist() == pytest.approx([0.75, 0.4375, 0.125, 0.4375, 0.59375])
-    assert found["variability"]["early"] == 0
-    assert found["variability"]["late"] == pytest.approx(0.3125)
+    result = dynamics.summary(dynamics.read(run)).set_index("content")
+    assert result["state"].to_dict() == {name: name.removesuffix(" again") for name in STORY}
+    assert set(result["state"]) == set(dynamics.STATES)
+    assert result["settled"].tolist() == [1, 3, 0, 0, 2]
+    assert result["forgettings"].tolist() == [0, 0, 0, 2, 0]
+    assert result["correctness"].tolist() == [1, 0.5, 0, 0.5, 0.75]
+    assert result["confidence"].tolist() == pytest.approx([0.75, 0.4375, 0.125, 0.4375, 0.59375])
+    assert result["variability"]["early"] == 0
+    assert result["variability"]["late"] == pytest.approx(0.3125)
 
 
 def test_one_epoch_is_enough(tmp_path):

@@ -33,21 +33,21 @@ def test_a_reliability_diagram_agrees_with_scikit_learn(answers):
     probabilities, true = answers
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == true
     for equal_mass, strategy in ((False, "uniform"), (True, "quantile")):
-        found = calibration.reliability(confidence, right, 10, equal_mass)
+        result = calibration.reliability(confidence, right, 10, equal_mass)
         rate, mean = reference_calibration.calibration_curve(right, confidence, n_bins=10, strategy=strategy)
-        assert np.allclose(found["accuracy"], rate)
-        assert np.allclose(found["confidence"], mean)
-        assert found["n"].sum() == len(true)
-        assert ((found["accuracy_low"] <= found["accuracy"]) & (found["accuracy"] <= found["accuracy_high"])).all()
-        by_hand = np.average(np.abs(rate - mean), weights=found["n"])
-        assert calibration.expected_error(found) == pytest.approx(by_hand)
+        assert np.allclose(result["accuracy"], rate)
+        assert np.allclose(result["confidence"], mean)
+        assert result["n"].sum() == len(true)
+        assert ((result["accuracy_low"] <= result["accuracy"]) & (result["accuracy"] <= result["accuracy_high"])).all()
+        by_hand = np.average(np.abs(rate - mean), weights=result["n"])
+        assert calibration.expected_error(result) == pytest.approx(by_hand)
 
 
 def test_the_brier_score_and_loss_agree_with_scikit_learn(answers):
     probabilities, true = answers
-    found = calibration.calibration(probabilities, true)
-    assert found.brier == pytest.approx(reference.brier_score_loss(true, probabilities, scale_by_half=False))
-    assert found.loss == pytest.approx(reference.log_loss(true, probabilities))
+    result = calibration.calibration(probabilities, true)
+    assert result.brier == pytest.approx(reference.brier_score_loss(true, probabilities, scale_by_half=False))
+    assert result.loss == pytest.approx(reference.log_loss(true, probabilities))
 
 
 def test_a_calibrated_model_is_not_called_miscalibrated_and_a_sharpened_one_is():
@@ -73,9 +73,9 @@ def test_the_right_temperature_mends_calibration():
 
 def test_sure_and_wrong_counts_what_is_both():
     table = pd.DataFrame({"true": [0, 0, 1, 1], "predicted": [0, 1, 1, 0], "confidence": [0.99, 0.95, 0.6, 0.5]})
-    found = calibration.sure_and_wrong(table, (0.5, 0.9, 0.999))
-    assert found[["n", "wrong"]].values.tolist() == [[4, 2], [2, 1], [0, 0]]
-    assert np.isnan(found["rate"].iloc[2])
+    result = calibration.sure_and_wrong(table, (0.5, 0.9, 0.999))
+    assert result[["n", "wrong"]].values.tolist() == [[4, 2], [2, 1], [0, 0]]
+    assert np.isnan(result["rate"].iloc[2])
 
 
 def test_accuracy_by_coverage_is_that_of_the_surest_answers():
@@ -105,18 +105,18 @@ def test_prediction_sets_cover_as_often_as_their_law_says(n, wanted):
     """On exchangeable images the coverage is beta-binomial, of which the mean is k / (n + 1)."""
     rng, test = np.random.default_rng(0), 200
     rank = int(np.ceil((n + 1) * wanted))
-    found = []
+    result = []
     for _ in range(120):
         probabilities = rng.dirichlet(np.full(8, 0.2), n + test)
         true = (probabilities.cumsum(axis=1) > rng.random((n + test, 1))).argmax(axis=1)
         sets = conformal.conformal((probabilities[:n], true[:n]), (probabilities[n:], true[n:]), wanted)
         if sets.expected is not None:
-            found.append(sets.held.sum())
-    assert len(found) > 100
+            result.append(sets.held.sum())
+    assert len(result) > 100
     law = stats.betabinom(test, rank, n + 1 - rank)
-    assert np.mean(found) / test == pytest.approx(rank / (n + 1), abs=4 * law.std() / test / np.sqrt(len(found)))
+    assert np.mean(result) / test == pytest.approx(rank / (n + 1), abs=4 * law.std() / test / np.sqrt(len(result)))
     low, high = conformal.expected_coverage(n, test, wanted)
-    inside = np.mean((np.array(found) / test >= low) & (np.array(found) / test <= high))
+    inside = np.mean((np.array(result) / test >= low) & (np.array(result) / test <= high))
     assert 0.88 <= inside <= 1.0
 
 
@@ -144,11 +144,11 @@ def test_thresholds_by_class_cover_a_hard_class_as_often():
 
 def test_sets_are_counted_by_size_and_class():
     probabilities, true = drawn(400, sharpness=0.5)
-    found = conformal.conformal((probabilities, true), drawn(300, seed=1, sharpness=0.5), 0.9)
-    sizes, by_class = found.sizes(), found.by_class((*CLASSES, "street"))
+    result = conformal.conformal((probabilities, true), drawn(300, seed=1, sharpness=0.5), 0.9)
+    sizes, by_class = result.sizes(), result.by_class((*CLASSES, "street"))
     assert sizes["n"].sum() == by_class["n"].sum() == 300
-    assert (sizes["n"] * sizes["held"]).sum() == pytest.approx(found.held.sum())
-    assert found.size == pytest.approx((sizes["size"] * sizes["share"]).sum())
+    assert (sizes["n"] * sizes["held"]).sum() == pytest.approx(result.held.sum())
+    assert result.size == pytest.approx((sizes["size"] * sizes["share"]).sum())
     assert np.isnan(by_class.set_index("class").loc["street", "coverage"])
 
 
@@ -189,9 +189,9 @@ def test_the_interval_of_an_area_is_that_of_delong():
 
 def test_a_class_without_test_images_has_no_area_and_no_rate(answers):
     probabilities, true = answers
-    found = roc.by_class(np.column_stack([probabilities, np.zeros(len(true))]), true, (*CLASSES, "street")).set_index("class")
-    assert np.isnan(found.loc["street", ["auc", "ap"]].astype(float)).all()
-    assert found.loc["street", "n"] == 0
+    result = roc.by_class(np.column_stack([probabilities, np.zeros(len(true))]), true, (*CLASSES, "street")).set_index("class")
+    assert np.isnan(result.loc["street", ["auc", "ap"]].astype(float)).all()
+    assert result.loc["street", "n"] == 0
     matrix = np.diag([5, 4, 0, 0]).astype(int)
     table = metrics.per_class_intervals(matrix, CLASSES).set_index("class")
     assert np.isnan(table.loc["sea", ["recall_low", "f1_low", "precision_high"]].astype(float)).all()

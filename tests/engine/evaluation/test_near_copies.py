@@ -41,15 +41,15 @@ TEST = pd.DataFrame({"image_id": [13, 14], "content": CONTENTS[3:]})
 
 
 def test_each_image_has_its_nearest_training_image_and_a_copy_its_file():
-    found = copies(Columns(), Index(), TEST)
-    assert found.exact.tolist() == [True, False]
-    assert found.twin.tolist() == [11, 11]
-    assert np.isnan(found.distance[0]), "image 13 has no embedding"
-    assert found.distance[1] == pytest.approx(1 - np.cos(0.1), abs=1e-6)
-    assert found.within(0.02).tolist() == [True, True]
-    assert without(found, np.array([True, False]), 0.02).to_dict()["left_out"] == 2
+    result = copies(Columns(), Index(), TEST)
+    assert result.exact.tolist() == [True, False]
+    assert result.twin.tolist() == [11, 11]
+    assert np.isnan(result.distance[0]), "image 13 has no embedding"
+    assert result.distance[1] == pytest.approx(1 - np.cos(0.1), abs=1e-6)
+    assert result.within(0.02).tolist() == [True, True]
+    assert without(result, np.array([True, False]), 0.02).to_dict()["left_out"] == 2
 
 
 def test_without_embeddings_copies_of_files_are_known_all_the_same():
-    found = copies(Columns(), None, TEST)
-    assert (found.exact.tolist(), found.twin.tolist(), found.known) == ([True, False], [11, -1], 0)
+    result = copies(Columns(), None, TEST)
+    assert (result.exact.tolist(), result.twin.tolist(), result.known) == ([True, False], [11, -1], 0)

@@ -57,9 +57,9 @@ def test_a_class_that_is_hard_makes_no_slice_of_what_goes_with_it(columns):
     rng = np.random.default_rng(1)
     wrong = rng.random(len(columns)) < np.where(columns.label == 2, 0.3, 0.02)
     of = slices.answered(columns, predictions(columns, wrong))
-    found = slices.worst(of, CLASSES)
-    assert found.tried > 100
-    assert not len(found.beyond_chance)
+    result = slices.worst(of, CLASSES)
+    assert result.tried > 100
+    assert not len(result.beyond_chance)
     bright = slices.measure(of, Filter(ranges=(Range("brightness", 0.5),)))
     assert bright["error"] > 2 * bright["rest"]
     assert bright["error"] == pytest.approx(bright["expected"], abs=0.06)
@@ -70,8 +70,8 @@ def test_a_weakness_within_the_classes_is_found_first_and_as_a_filter(columns):
     weak = (columns.values("sharpness") < 0.2) & (columns.label == 1)
     wrong = rng.random(len(columns)) < np.where(weak, 0.6, 0.05)
     of = slices.answered(columns, predictions(columns, wrong))
-    found = slices.worst(of, CLASSES)
-    first = found.frame.iloc[0]
+    result = slices.worst(of, CLASSES)
+    first = result.frame.iloc[0]
     assert first["p_holm"] < 0.001
     assert first["filter"].classes == ("glacier",)
     assert [r.name for r in first["filter"].ranges] == ["sharpness"]
@@ -131,12 +131,12 @@ def test_the_p_value_of_one_class_is_fishers_exact_test(columns):
     frame["true"], frame["predicted"] = 0, np.where(frame["true"] == frame["predicted"], 0, 1)
     of = slices.answered(columns, frame)
     wanted = Filter(ranges=(Range("contrast", 0.9),))
-    found, inside = slices.measure(of, wanted), of.columns.values("contrast") >= np.float32(0.9)
-    wanted = Filter(ranges=(Range("contrast", None, 0.5),)) if found["p"] == 1.0 else wanted
-    found = slices.measure(of, wanted)
+    result, inside = slices.measure(of, wanted), of.columns.values("contrast") >= np.float32(0.9)
+    wanted = Filter(ranges=(Range("contrast", None, 0.5),)) if result["p"] == 1.0 else wanted
+    result = slices.measure(of, wanted)
     inside = conditions.matching(columns, of.rows, [wanted])[0]
     counts = [[(of.wrong & inside).sum(), (~of.wrong & inside).sum()], [(of.wrong & ~inside).sum(), (~of.wrong & ~inside).sum()]]
-    assert found["p"] == pytest.approx(stats.fisher_exact(counts, alternative="greater").pvalue)
+    assert result["p"] == pytest.approx(stats.fisher_exact(counts, alternative="greater").pvalue)
 
 
 def test_the_p_value_over_classes_is_that_of_dealing_the_errors_out(columns):
@@ -144,15 +144,15 @@ def test_the_p_value_over_classes_is_that_of_dealing_the_errors_out(columns):
     wrong = rng.random(len(columns)) < np.where(columns.label == 2, 0.2, 0.05)
     of = slices.answered(columns, predictions(columns, wrong))
     wanted = next(w for w in conditions.single(columns, of.rows, [], CLASSES) if 0.01 < slices.measure(of, w)["p"] < 0.4)
-    inside, found = conditions.matching(columns, of.rows, [wanted])[0], slices.measure(of, wanted)
+    inside, result = conditions.matching(columns, of.rows, [wanted])[0], slices.measure(of, wanted)
     groups = [np.flatnonzero(of.true == index) for index in range(3)]
     shuffled = of.wrong.copy()
     reached = 0
     for _ in range(2000):
         for rows in groups:
             shuffled[rows] = shuffled[rng.permutation(rows)]
-        reached += (shuffled & inside).sum() >= found["wrong"]
-    assert reached / 2000 == pytest.approx(found["p"], abs=0.04)
+        reached += (shuffled & inside).sum() >= result["wrong"]
+    assert reached / 2000 == pytest.approx(result["p"], abs=0.04)
 
 
 def test_quantile_bins_part_the_images_whatever_the_values(columns):
@@ -193,5 +193,5 @@ def test_images_that_changed_since_are_left_out_and_counted(columns):
 def test_images_that_a_person_picked_out_are_a_slice(columns, tmp_path):
     of = slices.answered(columns, predictions(columns, np.arange(len(columns)) % 10 == 0), tmp_path / "catalog.sqlite")
     word = selections.keep(tmp_path / "catalog.sqlite", columns.ids[[0, 1, 10, 20]])
-    found = slices.measure(of, Filter(selection=word))
-    assert (found["n"], found["wrong"]) == (4, 3)
+    result = slices.measure(of, Filter(selection=word))
+    assert (result["n"], result["wrong"]) == (4, 3)

@@ -156,11 +156,11 @@ def test_convolutions_and_transformers_answer_alike_for_any_number_of_pictures(t
     exact = Portable(one)
     portable.write_onnx(exact, described(one), tmp_path / "m.onnx")
     portable.write_torchscript(exact, described(one), tmp_path / "m.pt")
-    found, scripted = session.load(tmp_path / "m.onnx"), portable.Scripted(tmp_path / "m.pt")
+    result, scripted = session.load(tmp_path / "m.onnx"), portable.Scripted(tmp_path / "m.pt")
     for count in (1, 5):
         squares = generated(size, count).squares
         expected = one.probabilities(squares)
-        for file in (found, scripted):
+        for file in (result, scripted):
             parity = compare(file.probabilities(squares), expected)
             assert parity.same, parity
     assert np.ptp(expected) > 1e-3
@@ -207,14 +207,14 @@ def scenes(finished_session, home):
 
 def test_a_bundle_becomes_a_run_that_answers_the_same_and_can_be_scored(handed, finished_session, scenes):
     before = model.load(finished_session.home / "runs" / finished_session.run_id)
-    found = import_file(handed[0]["bundle"])
-    assert found.report == (f"All {len(before.classifier.state_dict())} tensors of the bundle fit efficientnet_lite0.",)
-    assert found.run.status.state == "finished"
-    after = model.load(found.run.path)
+    result = import_file(handed[0]["bundle"])
+    assert result.report == (f"All {len(before.classifier.state_dict())} tensors of the bundle fit efficientnet_lite0.",)
+    assert result.run.status.state == "finished"
+    after = model.load(result.run.path)
     assert after.meta == before.meta
     squares = generated(64, 8).squares
     assert np.array_equal(after.probabilities(squares), before.probabilities(squares))
-    assert evaluate_split(found.run, "test")["n"] == 24
+    assert evaluate_split(result.run, "test")["n"] == 24
 
 
 def test_a_state_dict_and_its_architecture_become_a_run(scenes, tmp_path):
@@ -223,10 +223,10 @@ def test_a_state_dict_and_its_architecture_become_a_run(scenes, tmp_path):
         {"model_state_dict": {f"module.{name}": value for name, value in whole.state_dict().items()}}, tmp_path / "old.pth"
     )
     order = ["sea", "forest", "mountain", "glacier"]
-    found = import_file(tmp_path / "old.pth", "resnet18", order, 64)
-    assert found.report[0] == "Loaded 120 of 120 tensors of the backbone from old.pth."
-    assert "not calibrated" in found.report[1]
-    loaded = model.load(found.run.path, where=compute("cpu", "float32"))
+    result = import_file(tmp_path / "old.pth", "resnet18", order, 64)
+    assert result.report[0] == "Loaded 120 of 120 tensors of the backbone from old.pth."
+    assert "not calibrated" in result.report[1]
+    loaded = model.load(result.run.path, where=compute("cpu", "float32"))
     squares = generated(64, 4).squares
     with torch.inference_mode():
         expected = whole(loaded.inputs(squares)).softmax(1).numpy()

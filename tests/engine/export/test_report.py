@@ -52,15 +52,15 @@ def trained(finished):
 def test_the_report_is_one_file_without_scripts_and_needs_nothing_from_elsewhere(trained):
     told = []
     text = report.render(trained, ".html", report=lambda done, total: told.append((done, total))).decode()
-    found = Checked(text)
-    assert {"script", "link", "iframe"} & set(found.tags) == set()
-    assert all(address.startswith("data:image/jpeg;base64,") for address in found.addresses)
-    assert len(found.addresses) == (trained.predictions("test").eval("true != predicted")).sum() > 0
+    result = Checked(text)
+    assert {"script", "link", "iframe"} & set(result.tags) == set()
+    assert all(address.startswith("data:image/jpeg;base64,") for address in result.addresses)
+    assert len(result.addresses) == (trained.predictions("test").eval("true != predicted")).sum() > 0
     assert "http" not in re.sub(r"data:image/jpeg;base64,[^\"]*", "", text).replace("http-equiv", "")
     accuracy = trained.results["test"]["accuracy"]
-    assert f"Accuracy {accuracy['value']:.1%}" in found.said
+    assert f"Accuracy {accuracy['value']:.1%}" in result.said
     for said in ("Confusion matrix", "The test images were scored once", "Class by class", "fingerprint", "image_size"):
-        assert said in found.said
+        assert said in result.said
     assert told[0][0] == 0
     assert told[-1][0] == told[-1][1]
     assert [done for done, _ in told] == sorted(done for done, _ in told)

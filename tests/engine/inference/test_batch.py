@@ -138,18 +138,18 @@ def test_a_damaged_part_is_answered_again(run, loaded, asked):
 
 def test_class_folders_give_scores_and_the_table_a_file(run, loaded, asked, tmp_path):
     list(answers.answer(asked, run, loaded, judge([run])))
-    found = table(asked.pictures, answers.made(asked, run), judge([run]))
-    assert found["predicted"].tolist() == ["forest"] * 3 + [""] + ["sea"] * 3
-    scores = metrics.evaluation(labelled(found, run.classes), run.classes)
+    result = table(asked.pictures, answers.made(asked, run), judge([run]))
+    assert result["predicted"].tolist() == ["forest"] * 3 + [""] + ["sea"] * 3
+    scores = metrics.evaluation(labelled(result, run.classes), run.classes)
     assert (scores["n"], scores["accuracy"]["value"]) == (6, pytest.approx(5 / 6))
-    plain = flat(found, run.classes)
+    plain = flat(result, run.classes)
     for name in ("answers.csv", "answers.parquet"):
         write(plain, tmp_path / name)
     read = pd.read_csv(tmp_path / "answers.csv", keep_default_na=False)
     assert (
         read["predicted"].tolist()
         == pd.read_parquet(tmp_path / "answers.parquet")["predicted"].tolist()
-        == found["predicted"].tolist()
+        == result["predicted"].tolist()
     )
     assert plain.filter(like="probability of").sum(axis=1)[0] == pytest.approx(1, abs=1e-5)
     with pytest.raises(UserError, match="what kind of table"):

@@ -22,25 +22,25 @@ def asked(run_id):
 
 def test_a_linear_runs_own_embeddings_are_searched_and_it_is_said(finished):
     answering, data, row, square = asked(finished.run_id)
-    found = examples.find(answering, data, row, square, k=5)
-    assert (found.by, len(found.nearest)) == ("run", 5)
+    result = examples.find(answering, data, row, square, k=5)
+    assert (result.by, len(result.nearest)) == ("run", 5)
     train = data.catalog.frame("train")
     vectors = answering.features(np.stack([load_square(file, square.shape[0]) for file in data.catalog.files(train)]))
     own = answering.features(square[None])[0]
     cosines = vectors @ own / np.linalg.norm(vectors, axis=1) / np.linalg.norm(own)
-    assert found.nearest["distance"].to_numpy() == pytest.approx(np.sort(1 - cosines)[:5], abs=2e-3)
-    assert set(found.nearest["id"]) <= set(train["id"])
+    assert result.nearest["distance"].to_numpy() == pytest.approx(np.sort(1 - cosines)[:5], abs=2e-3)
+    assert set(result.nearest["id"]) <= set(train["id"])
     labels = train.set_index("id")["class"]
-    assert found.nearest["label"].tolist() == labels[found.nearest["id"]].tolist()
+    assert result.nearest["label"].tolist() == labels[result.nearest["id"]].tolist()
 
 
 def test_without_them_the_datasets_index_is_searched_among_training_images(mapped, finished_session, monkeypatch):
     answering, data, row, square = asked(finished_session.run_id)
     monkeypatch.setattr(examples, "own", lambda model, data: None)
-    found = examples.find(answering, data, row, square, k=5)
-    assert found.by == "dataset"
-    assert set(found.nearest["id"]) <= set(data.catalog.frame("train")["id"])
-    assert found.nearest["distance"].is_monotonic_increasing
+    result = examples.find(answering, data, row, square, k=5)
+    assert result.by == "dataset"
+    assert set(result.nearest["id"]) <= set(data.catalog.frame("train")["id"])
+    assert result.nearest["distance"].is_monotonic_increasing
 
 
 def test_without_any_embeddings_it_says_how_to_get_them(finished, monkeypatch):

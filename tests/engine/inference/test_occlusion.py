@@ -33,25 +33,25 @@ def square() -> np.ndarray:
 
 @pytest.mark.parametrize("fill", ["blur", "mean"])
 def test_the_smallest_cover_lies_on_what_the_answer_hangs_on(square, fill):
-    found = smallest(SpotSeer(), square, fill)
-    left, top, side = found.box
+    result = smallest(SpotSeer(), square, fill)
+    left, top, side = result.box
     overlap = [max(0, min(a + side, b + SPOT) - max(a, b)) for a, b in ((left, LEFT), (top, TOP))]
     assert overlap[0] * overlap[1] > 0.5 * SPOT**2
     assert side <= 2 * SPOT
-    assert (found.answer, found.becomes) == (1, 0)
-    assert found.probability == pytest.approx(SpotSeer().probabilities(found.covered[None])[0, 0])
-    unlike = np.argwhere((found.covered != square).any(axis=2))
+    assert (result.answer, result.becomes) == (1, 0)
+    assert result.probability == pytest.approx(SpotSeer().probabilities(result.covered[None])[0, 0])
+    unlike = np.argwhere((result.covered != square).any(axis=2))
     assert (unlike >= [top, left]).all()
     assert (unlike < [top + side, left + side]).all()
 
 
 def test_an_answer_that_no_cover_changes_says_what_was_tried(square):
     told = []
-    found = smallest(SpotSeer(needs=-1), square, "mean", lambda done, total: told.append((done, total)))
-    assert found.box is None
-    assert found.covered is None
-    assert found.sides == tuple(round(SIZE * share) for share in SHARES)
-    assert told[-1] == (found.tried, found.tried)
+    result = smallest(SpotSeer(needs=-1), square, "mean", lambda done, total: told.append((done, total)))
+    assert result.box is None
+    assert result.covered is None
+    assert result.sides == tuple(round(SIZE * share) for share in SHARES)
+    assert told[-1] == (result.tried, result.tried)
 
 
 def test_every_pixel_is_under_some_patch_of_every_size(square):

@@ -24,9 +24,9 @@ def compare(conv, x):
     with torch.no_grad():
         conv.weight.copy_(conv.weight.bfloat16())
     fast = gradients(conv, x, FastGradients())
-    for found, expected in zip(fast, gradients(conv, x, torch.autocast("cpu", enabled=False)), strict=True):
-        assert found.shape == expected.shape
-        assert torch.allclose(found, expected, rtol=0.05, atol=0.02 * float(expected.abs().max()))
+    for result, expected in zip(fast, gradients(conv, x, torch.autocast("cpu", enabled=False)), strict=True):
+        assert result.shape == expected.shape
+        assert torch.allclose(result, expected, rtol=0.05, atol=0.02 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 4, 5, 7, (3, 5)])

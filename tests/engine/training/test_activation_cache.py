@@ -48,14 +48,14 @@ def test_front_and_back_are_the_trunk_and_only_the_back_learns(name):
 def test_the_gradients_through_folded_layers_are_those_of_the_layers():
     module = half_frozen("efficientnet_lite0")
     images = torch.randn(2, 3, 64, 64)
-    found = []
+    result = []
     for network_ in (module, fusing.fold(fusing.graph(module))):
         module.zero_grad()
         network_(images).square().sum().backward()
-        found.append({name: p.grad.clone() for name, p in module.named_parameters() if p.requires_grad})
-    for name, gradient in found[0].items():
+        result.append({name: p.grad.clone() for name, p in module.named_parameters() if p.requires_grad})
+    for name, gradient in result[0].items():
         # An activation that rounding moves across the kink of a ReLU6 changes a few entries, so it is the whole that counts.
-        assert float((found[1][name] - gradient).norm()) <= 0.01 * float(gradient.norm()), name
+        assert float((result[1][name] - gradient).norm()) <= 0.01 * float(gradient.norm()), name
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "mobilenet_v3_large", "convnext_tiny"])

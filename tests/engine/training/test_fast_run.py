@@ -127,7 +127,7 @@ def test_embeddings_of_copies_are_computed_once_and_a_broken_file_is_named(finis
     one, two = write_class(tmp_path, "sea", 2, first=4000)
     (tmp_path / "broken.png").write_bytes(b"broken")
     files = [one, two, one, tmp_path / "broken.png"]
-    found = embed(
+    result = embed(
         files,
         ["new-1", "new-2", "new-1", "new-3"],
         loaded.trunk,
@@ -136,11 +136,11 @@ def test_embeddings_of_copies_are_computed_once_and_a_broken_file_is_named(finis
         cached=False,
         scanned=False,
     )
-    assert found.computed == 3
-    assert np.array_equal(found.vectors[0], found.vectors[2])
-    assert not np.array_equal(found.vectors[0], found.vectors[1])
-    assert np.isnan(found.vectors[3]).all()
-    assert list(found.failures) == [3]
+    assert result.computed == 3
+    assert np.array_equal(result.vectors[0], result.vectors[2])
+    assert not np.array_equal(result.vectors[0], result.vectors[1])
+    assert np.isnan(result.vectors[3]).all()
+    assert list(result.failures) == [3]
 
 
 def test_the_checkpoint_needs_nothing_of_the_dataset(run, tmp_path, monkeypatch, write_class):

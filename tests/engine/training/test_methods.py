@@ -103,9 +103,9 @@ def test_every_class_comes_as_often_with_sampling_and_no_image_twice_before_the_
 
 def test_class_weights_are_inverse_to_the_counts_and_one_on_average():
     labels = np.array([0] * 30 + [1] * 6 + [3] * 3)
-    found = class_weights(labels, 4)
-    assert found[0] * 30 == pytest.approx(found[1] * 6) == pytest.approx(found[3] * 3)
-    assert found[labels].mean() == pytest.approx(1)
+    result = class_weights(labels, 4)
+    assert result[0] * 30 == pytest.approx(result[1] * 6) == pytest.approx(result[3] * 3)
+    assert result[labels].mean() == pytest.approx(1)
 
 
 def test_pictures_grow_over_the_first_half_of_the_epochs():
@@ -145,11 +145,11 @@ def test_mirrored_views_are_the_mean_of_both_and_symmetric():
     inputs = torch.rand(4, 3, 32, 32)
     both = Preprocessing(32, (0.5,) * 3, (0.5,) * 3, "flip")
     with torch.inference_mode():
-        found = both.pooled(one.trunk, inputs)
+        result = both.pooled(one.trunk, inputs)
         mean = (one.logits(one.trunk(inputs)) + one.logits(one.trunk(inputs.flip(-1)))) / 2
-        assert torch.allclose(one.logits(found), mean, atol=1e-5)
-        assert torch.allclose(found, both.pooled(one.trunk, inputs.flip(-1)), atol=1e-6)
-        assert not torch.allclose(found, one.trunk(inputs), atol=1e-4)
+        assert torch.allclose(one.logits(result), mean, atol=1e-5)
+        assert torch.allclose(result, both.pooled(one.trunk, inputs.flip(-1)), atol=1e-6)
+        assert not torch.allclose(result, one.trunk(inputs), atol=1e-4)
 
 
 def test_an_epoch_says_the_recall_of_each_class_its_rate_its_memory_and_its_waiting():

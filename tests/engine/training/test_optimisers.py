@@ -25,9 +25,9 @@ def test_blocks_count_up_from_the_stem_to_the_output(name):
 
 def test_every_parameter_is_in_one_group_and_learns_by_its_depth():
     network_ = classifier()
-    found = groups(network_, configure("tiny", method="finetune", layer_decay=0.5, weight_decay=0.1))
-    of = {id(p): group for group in found for p in group["params"]}
-    assert len(of) == sum(len(group["params"]) for group in found) == sum(1 for _ in network_.parameters())
+    result = groups(network_, configure("tiny", method="finetune", layer_decay=0.5, weight_decay=0.1))
+    of = {id(p): group for group in result for p in group["params"]}
+    assert len(of) == sum(len(group["params"]) for group in result) == sum(1 for _ in network_.parameters())
     scale = {name: of[id(p)]["lr_scale"] for name, p in network_.named_parameters()}
     expected = {
         "head.weight": 1,

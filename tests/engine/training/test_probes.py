@@ -86,10 +86,10 @@ def test_a_probe_in_the_background_writes_what_a_page_reads(config, wait):
     name = probes.start("lr-find", config)
     assert probes.start("lr-find", config) == name
     assert probes.read("lr-find", name)["state"] == "running"
-    found = wait(lambda: (document := probes.read("lr-find", name))["state"] != "running" and document)
-    assert (found["state"], found["progress"], found["error"]) == ("finished", 1.0, "")
-    assert found["points"][0].keys() == {"lr", "loss", "smoothed"}
-    assert found["reason"]
+    result = wait(lambda: (document := probes.read("lr-find", name))["state"] != "running" and document)
+    assert (result["state"], result["progress"], result["error"]) == ("finished", 1.0, "")
+    assert result["points"][0].keys() == {"lr", "loss", "smoothed"}
+    assert result["reason"]
     assert list_runs() == []
 
 
@@ -99,9 +99,9 @@ def test_a_probe_that_is_killed_reads_as_failed_and_can_be_started_again(config,
     lease = probes.file_of("lr-find", name).with_suffix(".lease")
     wait(lambda: holder(lease))
     probes.cancel("lr-find", name)
-    found = wait(lambda: (document := probes.read("lr-find", name))["state"] != "running" and document)
-    assert found["state"] == "failed"
-    assert found["error"]
+    result = wait(lambda: (document := probes.read("lr-find", name))["state"] != "running" and document)
+    assert result["state"] == "failed"
+    assert result["error"]
     assert probes.start("lr-find", slow) == name
     probes.cancel("lr-find", name)
 
@@ -111,9 +111,9 @@ def test_what_cannot_be_measured_says_why_in_the_file(config):
     name = probes.identity("estimate", impossible)
     with pytest.raises(UserError):
         run("estimate", name, impossible)
-    found = probes.read("estimate", name)
-    assert found["state"] == "failed"
-    assert "vit_b_16 cannot work at 32 pixels" in found["error"]
+    result = probes.read("estimate", name)
+    assert result["state"] == "failed"
+    assert "vit_b_16 cannot work at 32 pixels" in result["error"]
 
 
 def test_the_estimate_is_arithmetic_on_speeds(config):
@@ -139,10 +139,10 @@ def test_the_estimate_is_arithmetic_on_speeds(config):
 def test_speeds_are_kept_for_a_day_and_serve_every_configuration_that_is_as_fast(config):
     name = probes.identity("estimate", config)
     assert time_estimate.known_speeds(config) is None
-    found = run("estimate", name, config)["result"]
+    result = run("estimate", name, config)["result"]
     known = time_estimate.known_speeds(config)
     assert min(known.load, known.decode, known.embed, known.step, known.validate) > 0
-    assert found["seconds"] == pytest.approx(sum(phase["seconds"] for phase in found["phases"]))
+    assert result["seconds"] == pytest.approx(sum(phase["seconds"] for phase in result["phases"]))
     assert time_estimate.known_speeds(replace(config, epochs=50, peak_lr=0.1)) == known
     assert time_estimate.known_speeds(replace(config, batch_size=4)) is None
     (file,) = cache_dir("speeds").iterdir()

@@ -18,14 +18,14 @@ def factors(**changes):
 
 
 def test_the_cosine_warms_up_in_a_line_and_ends_near_zero():
-    found = factors(schedule="cosine", warmup=0.1)
-    assert found[:12] == pytest.approx([(s + 1) / 12 for s in range(12)])
-    assert found[12:] == pytest.approx([0.5 * (1 + math.cos(math.pi * (s - 12) / 108)) for s in range(12, 120)])
-    assert found[-1] < 0.001
+    result = factors(schedule="cosine", warmup=0.1)
+    assert result[:12] == pytest.approx([(s + 1) / 12 for s in range(12)])
+    assert result[12:] == pytest.approx([0.5 * (1 + math.cos(math.pi * (s - 12) / 108)) for s in range(12, 120)])
+    assert result[-1] < 0.001
 
 
 def test_one_cycle_is_that_of_torch():
-    found = factors(schedule="onecycle", warmup=0.25)
+    result = factors(schedule="onecycle", warmup=0.25)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=120, pct_start=31 / 120, cycle_momentum=False)
     rates = []
@@ -33,12 +33,12 @@ def test_one_cycle_is_that_of_torch():
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         theirs.step()
-    assert found == pytest.approx(rates, abs=1e-9)
+    assert result == pytest.approx(rates, abs=1e-9)
 
 
 def test_steps_go_down_every_so_many_epochs():
-    found = factors(schedule="step", warmup=0.0, lr_epochs=5, lr_factor=0.5)
-    assert found == pytest.approx([1.0] * 50 + [0.5] * 50 + [0.25] * 20)
+    result = factors(schedule="step", warmup=0.0, lr_epochs=5, lr_factor=0.5)
+    assert result == pytest.approx([1.0] * 50 + [0.5] * 50 + [0.25] * 20)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])

@@ -11,7 +11,7 @@ from dashboard.charts import scores
 from dashboard.charts.palette import class_colours
 from dashboard.components.explanations import Asked, epochs_story, nearest_examples, smallest_cover
 from dashboard.components.heatmap_pair import heatmap_pair
-from dashboard.components.walk import walk
+from dashboard.components.step_buttons import step_buttons
 from engine.core.errors import UserError
 from engine.core.files import content_hash
 from engine.data.catalog import Row
@@ -69,7 +69,7 @@ def _heading(run: Run, found: pd.DataFrame, place: int) -> None:
         f"**{true}** {verdict}, {row['confidence']:.1%} sure :gray[{place + 1:,} of {count:,}]  \n:gray[{formatting.literal(row['path'])}]"
     )
     with ways:
-        walk("lens-walk", place, count, move)
+        step_buttons("image-steps", place, count, move)
 
 
 def _picture(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:

@@ -11,7 +11,7 @@ from dashboard.app.image_urls import image_url
 from dashboard.app.open_image import begins, close_image
 from dashboard.charts.histogram import histogram_svg
 from dashboard.components.similar import similar
-from dashboard.components.walk import walk
+from dashboard.components.step_buttons import step_buttons
 from dashboard.explore.facts import standing, value_of
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
@@ -76,7 +76,7 @@ def _walk(data: Dataset, wanted: Filter, by: str, descending: bool, row: Row) ->
         st.session_state[_IMAGE] = int(view.page(to + 1, 1, by, descending)[0])
 
     with ways:
-        walk("detail-walk", place, len(view), move)
+        step_buttons("detail-steps", place, len(view), move)
 
 
 def _picture(data: Dataset, row: Row) -> None:

@@ -9,22 +9,22 @@ from pathlib import Path
 import streamlit as st
 
 _FOLDER = Path(__file__).parent
-_CSS, _JS = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("walk.css", "walk.js"))
+_CSS, _JS = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("step_buttons.css", "step_buttons.js"))
 _HTML = (
-    '<div class="walk"><button type="button" class="before" aria-keyshortcuts="ArrowLeft">Previous<small aria-hidden="true">←</small></button>'
+    '<div class="steps"><button type="button" class="before" aria-keyshortcuts="ArrowLeft">Previous<small aria-hidden="true">←</small></button>'
     '<button type="button" class="after" aria-keyshortcuts="ArrowRight">Next<small aria-hidden="true">→</small></button></div>'
 )
 
 
-def walk(key: str, place: int | None, count: int, on_move: Callable[[int], None]) -> None:
+def step_buttons(key: str, place: int | None, count: int, on_move: Callable[[int], None]) -> None:
     """Draw both. `place`: of the picture that is shown, from 0; None where it is not in the list. `on_move` hears the place to go to.
 
     The browser reports under a rising number, so that each report counts once although it is repeated with every later click.
     """
     heard = f"{key}-heard"
 
-    def moved() -> None:
-        report = st.session_state[key].walked
+    def handle_move() -> None:
+        report = st.session_state[key].moved
         to, revision = (report.get("place"), report.get("revision")) if isinstance(report, Mapping) else (None, None)
         if not isinstance(to, int) or not isinstance(revision, int) or revision <= st.session_state.get(heard, 0):
             return
@@ -32,6 +32,6 @@ def walk(key: str, place: int | None, count: int, on_move: Callable[[int], None]
         if 0 <= to < count:
             on_move(to)
 
-    mount = st.components.v2.component("scenescope_walk", html=_HTML, css=_CSS, js=_JS)
+    mount = st.components.v2.component("scenescope_step_buttons", html=_HTML, css=_CSS, js=_JS)
     data = {"key": key, "place": -1 if place is None else place, "count": count, "revision": st.session_state.get(heard, 0)}
-    mount(key=key, data=data, on_walked_change=moved)
+    mount(key=key, data=data, on_moved_change=handle_move)

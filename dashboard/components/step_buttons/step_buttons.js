@@ -9,7 +9,7 @@ export default function ({ data, parentElement, setStateValue }) {
   if (!states.has(data.key)) states.set(data.key, { place: 0, count: 0, revision: -1 })
   const walk = walks.get(parentElement) ?? mount(parentElement, states.get(data.key))
   walks.set(parentElement, walk)
-  walk.report = said => setStateValue("walked", said)
+  walk.report = said => setStateValue("moved", said)
   walk.state.count = data.count
   if (data.revision >= walk.state.revision) {
     walk.state.revision = data.revision

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import cache
-from dashboard.app.tabs import choose_question
+from dashboard.app.tabs import choose_tab
 from dashboard.components.page_header import header, need_run
 from dashboard.components.plotly_touch import native_touch
 from dashboard.components.report_export import report_button
@@ -21,5 +21,5 @@ with report:
     report_button(answers.run, answers.split)
 if context.dataset is None:
     st.warning("The dataset of this run is gone: its scores stand, its pictures cannot be shown.", icon=":material/folder_off:")
-choose_question(QUESTIONS, "ask")(answers)
+choose_tab(QUESTIONS, "ask")(answers)
 native_touch()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import filter_state
-from dashboard.app.tabs import choose_question
+from dashboard.app.tabs import choose_tab
 from dashboard.components.map import within
 from dashboard.components.page_header import header, need_dataset
 from dashboard.components.plotly_touch import native_touch
@@ -16,12 +16,12 @@ from dashboard.explore.states import facts_or_chips
 from dashboard.explore.tabs import QUESTIONS
 
 data = need_dataset(context := header("What is in the data?"))
-wanted = filter_state.known_to(data, context.run)
+wanted = filter_state.load_for_dataset(data, context.run)
 asked = Asked(data, wanted, within(data, wanted), context.run, cache.colours(data))
 filter_bar(data, cache.classes(data), wanted, context.run)
 facts_or_chips(asked)
 analysis_state(data)
-panel = choose_question(QUESTIONS, "question")
+panel = choose_tab(QUESTIONS, "question")
 answer, pictures = st.columns([5, 7], gap="large")
 with answer:
     panel(asked)

@@ -102,11 +102,11 @@ def follow(page: StreamlitPage, pages: Sequence[StreamlitPage]) -> None:
         st.session_state[_ANSWERED] = step["id"]
         to = next((one for one in pages if one.url_path == _page_of(step["path"])), pages[0])
         # The message may still be of the page that was left. A third page is one that the person went on to meanwhile.
-        if url_state.page() in (None, page.url_path, to.url_path):
+        if url_state.current_page() in (None, page.url_path, to.url_path):
             url_state.return_to(to.url_path, _parameters(step["search"]))
             if to.url_path != page.url_path:
                 st.switch_page(to)
-    url_state.arrive(page.url_path)
+    url_state.enter_page(page.url_path)
 
 
 def listen() -> None:
@@ -132,7 +132,7 @@ def _message() -> dict[str, Any]:
     """What the browser's address has to be now."""
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     message = {
-        "time": time.time(), "path": "/".join(["", *filter(None, [base]), url_state.page() or ""]), "search": urlencode(url_state.address()),
+        "time": time.time(), "path": "/".join(["", *filter(None, [base]), url_state.current_page() or ""]), "search": urlencode(url_state.address()),
         "answered": st.session_state.get(_ANSWERED),
     }  # fmt: skip
     st.session_state[_SENT] = message

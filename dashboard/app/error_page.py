@@ -22,7 +22,7 @@ def end_page() -> NoReturn:
     raise EndOfPage
 
 
-def show(error: Exception) -> bool:
+def show_error(error: Exception) -> bool:
     """Streamlit's handler for errors that a page did not catch; True: it has been shown."""
     problem = error if isinstance(error, UserError) else disk_error(error)
     if problem is not None:
@@ -37,7 +37,7 @@ def show(error: Exception) -> bool:
     return True
 
 
-def told(action: Callable[..., object], *arguments: object) -> bool:
+def try_action(action: Callable[..., object], *arguments: object) -> bool:
     """Do something; where it cannot be done, say why. Whether it was done."""
     try:
         action(*arguments)
@@ -47,7 +47,7 @@ def told(action: Callable[..., object], *arguments: object) -> bool:
     return True
 
 
-def attempt(action: Callable[..., object], *arguments: object) -> None:
+def try_and_rerun(action: Callable[..., object], *arguments: object) -> None:
     """Do something, to a run most often, and draw the page again; where it cannot be done, say why."""
-    if told(action, *arguments):
+    if try_action(action, *arguments):
         st.rerun()

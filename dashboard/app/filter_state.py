@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.app import formatting, url_state
 from dashboard.app.map_selection import AREA
-from dashboard.app.widgets import show
+from dashboard.app.widgets import show_value
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.runs.run import Run
@@ -31,7 +31,7 @@ def current() -> Filter:
     return Filter.from_text(url_state.recall(KEY) or "")[0]
 
 
-def known_to(data: Dataset, run: Run | None) -> Filter:
+def load_for_dataset(data: Dataset, run: Run | None) -> Filter:
     """The filter that the address carries, without what this dataset does not know; what was left out is said.
 
     It asks the run of the header, whichever it was written with: the two would contradict each other.
@@ -68,7 +68,7 @@ def change(**fields: object) -> None:
 
 def _begin_with(dataset: str) -> None:
     """A filter speaks of one dataset: when another is chosen, it begins without. An address brings its own."""
-    now = (dataset, url_state.adopted())
+    now = (dataset, url_state.adoptions())
     before = st.session_state.get(_OF, now)
     st.session_state[_OF] = now
     if before[0] != dataset and before[1] == now[1]:
@@ -112,7 +112,7 @@ def _cut(name: str) -> str:
     return name if len(name) <= CHIP else f"{name[: CHIP - 1]}…"
 
 
-def chip_row(wanted: Filter) -> None:
+def draw_chips(wanted: Filter) -> None:
     """A chip for each condition: a click on it removes it."""
     result = chips(wanted)
     if not result:
@@ -124,7 +124,7 @@ def chip_row(wanted: Filter) -> None:
         if gone:
             put(result[min(gone)].without)
 
-    show("filter-chips", list(range(len(result))), labels)
+    show_value("filter-chips", list(range(len(result))), labels)
     st.pills(
         "Active filters: click to remove", list(range(len(result))), selection_mode="multi", format_func=labels.__getitem__,
         key="filter-chips", on_change=removed, label_visibility="collapsed",

@@ -1,12 +1,7 @@
-"""Numbers and names as people read them."""
+"""Numbers, names and states as people read them; no Streamlit here, since the charts use it too."""
 
 import re
-import time
 import unicodedata
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
-import streamlit as st
 
 from engine.runs import score_text
 from engine.runs.run import FINISH, PAUSE, Run, Status
@@ -49,7 +44,7 @@ def _visible(sign: str) -> str:
     return sign.encode("unicode_escape").decode() if hidden else sign
 
 
-def badge(status: Status) -> str:
+def status_badge(status: Status) -> str:
     colour, icon = STATE_LOOK[status.word]
     return f":{colour}-badge[{icon} {status.word}]"
 
@@ -58,7 +53,7 @@ def run_badge(run: Run) -> str:
     """The run's state, or what it was asked for and is about to do."""
     status, request = run.status, run.request
     if request not in _REQUESTS:
-        return badge(status)
+        return status_badge(status)
     batches = status.state == "training" and run.config.method == "finetune"
     return f":orange-badge[:material/hourglass_top: {_REQUESTS[request]}{' after this batch' if batches else ''}]"
 
@@ -80,41 +75,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def ago(moment: float) -> str:
-    """How long ago, or the date in the time zone of the person's browser."""
-    elapsed = time.time() - moment
-    if elapsed < 60:
-        return "just now"
-    return f"{duration(elapsed)} ago" if elapsed < 86_400 else _at(moment).strftime("%d %b %Y").removeprefix("0")
-
-
-def clock(moment: float) -> str:
-    """`29 Nov 2026, 09:31:17 CET`: a moment in the time zone of the person's browser, which it names."""
-    at = _at(moment)
-    return f"{at.strftime('%d %b %Y, %H:%M:%S').removeprefix('0')} {zone_name(viewer_zone(), at)}"
-
-
-def _at(moment: float) -> datetime:
-    return datetime.fromtimestamp(moment, ZoneInfo(viewer_zone()))
-
-
-def viewer_zone() -> str:
-    """The time zone of the person's browser, such as Europe/Berlin; UTC where it is not known."""
-    zone = st.context.timezone
-    try:
-        ZoneInfo(zone or "")
-    except (ValueError, KeyError, OSError):
-        return "UTC"
-    return str(zone)
-
-
-def zone_name(zone: str, at: datetime | None = None) -> str:
-    """`CET`, or the offset where the zone has no such name; `at`: of this moment, where it is not of now."""
-    name = (at or datetime.now(ZoneInfo(zone))).tzname() or zone
-    return name if name[0].isalpha() else f"UTC{name}"
-
-
-def estimate(score: dict, percent: bool = False) -> str:
+def score_estimate(score: dict, percent: bool = False) -> str:
     """A score with its interval: `0.929 (0.915 to 0.943)` or `92.9% (91.4 to 94.2%)`."""
     value, low, high = (score[key] for key in ("value", "low", "high"))
     if percent:

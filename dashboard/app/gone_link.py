@@ -11,7 +11,7 @@ from engine.runs.run import list_runs
 _NOTES = "gone-links"  # session: "run" or "dataset" -> (the name in the link, what is shown in its place)
 
 
-def note(kind: str, options: Sequence[str], default: str | None = None, dataset: str | None = None) -> None:
+def note_missing(kind: str, options: Sequence[str], default: str | None = None, dataset: str | None = None) -> None:
     """Before the picker of `kind` is drawn: remember where the address names what is not among its options.
 
     A run that exists, of another dataset or without a model, is not missing: the pickers themselves say so.
@@ -26,7 +26,7 @@ def note(kind: str, options: Sequence[str], default: str | None = None, dataset:
         notes[kind] = (recalled, default if default in options else options[0])
 
 
-def notices() -> None:
+def draw_notices() -> None:
     """What is shown in place of what the link names, and where it may be found again."""
     for kind, (missing, shown) in list(st.session_state.get(_NOTES, {}).items()):
         in_trash = kind == "run" and any(entry.id == missing for entry in trash.deleted())

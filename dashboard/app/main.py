@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.app import browser_history
 from dashboard.app.error_page import EndOfPage
 from dashboard.app.lost_home import stop_where_lost
-from dashboard.app.scroll import scroller
+from dashboard.app.scroll import mount_scroller
 from dashboard.app.tab_focus import keep_tab_focus
 
 # A file of our own: a Material icon would be asked for at fonts.gstatic.com, at every rerun.
@@ -38,5 +38,5 @@ try:
 finally:
     with foot:
         browser_history.write_address("end")
-        scroller()
+        mount_scroller()
         keep_tab_focus()

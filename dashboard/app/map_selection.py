@@ -34,10 +34,10 @@ class Pick:
 def from_corners(version: str, corners: Sequence[tuple[float, float]]) -> Pick | None:
     """The pick of an area that was drawn; None where it has too few corners to hold anything, or too many to be ours."""
     pick = Pick(version, np.array(corners, float).reshape(-1, 2))
-    return read(pick.to_text()) if 3 <= len(corners) <= _CORNERS and np.isfinite(pick.corners).all() else None
+    return read_pick(pick.to_text()) if 3 <= len(corners) <= _CORNERS and np.isfinite(pick.corners).all() else None
 
 
-def read(text: str) -> Pick | None:
+def read_pick(text: str) -> Pick | None:
     """The pick that an address holds; None for what says nothing to us."""
     if match := _AMONG.fullmatch(text):
         return Pick(match[1], among=(int(match[2]), int(match[3])))

@@ -32,7 +32,7 @@ def is_content(content: str | None, beginning: str) -> bool:
     return (content or "").ljust(_HASH, "0").startswith(beginning)
 
 
-def begins(text: str) -> bool:
+def is_new_opening(text: str) -> bool:
     """Whether an image is opened, rather than drawn again while the person has walked on from it."""
     before = st.session_state.get(_BEGAN)
     st.session_state[_BEGAN] = (text, url_state.recall(KEY))

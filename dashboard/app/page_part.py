@@ -23,7 +23,7 @@ def page_part(*own: str, every: float | None = None) -> Callable[[Callable[..., 
         drawn, with_page = f"page-part-{name}", f"page-part-{name}-with-page"
 
         def shared() -> dict[str, str]:
-            return {key: value for key, value in url_state.view().items() if key not in own}
+            return {key: value for key, value in url_state.choices().items() if key not in own}
 
         @st.fragment(run_every=every)
         @wraps(draw)

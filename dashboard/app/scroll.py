@@ -22,7 +22,7 @@ def scroll_to_top() -> None:
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
 
 
-def scroller() -> None:
+def mount_scroller() -> None:
     """What scrolls. It shows nothing."""
     count = {"count": st.session_state.get(_COUNT, 0)}
     st.components.v2.component("scenescope_scroll", js=_JS)(key="scroll", data=count, height=1)

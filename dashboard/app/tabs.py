@@ -28,7 +28,7 @@ export default function ({ data, parentElement }) {
 """
 
 
-def choose_question(questions: Mapping[str, tuple[str, Callable[..., Any]]], key: str) -> Callable[..., Any]:
+def choose_tab(questions: Mapping[str, tuple[str, Callable[..., Any]]], key: str) -> Callable[..., Any]:
     """The panel of the question that the URL holds as `key`, a page's own. `questions`: name -> (title, panel).
 
     The tabs have no `default`: one that follows the choice makes Streamlit reset them, which swallows every second click.
@@ -41,7 +41,7 @@ def choose_question(questions: Mapping[str, tuple[str, Callable[..., Any]]], key
     def changed() -> None:
         url_state.remember(key, names[st.session_state[tabs]])
 
-    widgets.show(tabs, questions[name][0])
+    widgets.show_value(tabs, questions[name][0])
     with st.container(gap=None, key=row):
         st.tabs(list(names), key=tabs, on_change=changed)
         _keep_in_sight(questions[name][0], row)

@@ -74,7 +74,7 @@ def reset(base: str) -> None:
 
 def widget_key(base: str, name: str) -> str:
     """The key of a field's widget: another base, a reset and a step back in the browser's history bring a new widget."""
-    generation = st.session_state.get(_GENERATION, 0) + url_state.adopted()
+    generation = st.session_state.get(_GENERATION, 0) + url_state.adoptions()
     return f"{base}-{name}-{generation}" if generation else f"{base}-{name}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.app.widgets import VISIT, show
+from dashboard.app.widgets import VISIT, show_value
 
 _ADOPTED = "adopted-views"
 _PAGES, _TURNER = 7, 344  # pages that a turner shows, and the pixels that these and its arrows take
@@ -27,7 +27,7 @@ def choose(
 
     A value that is no option (an old address, another dataset) gives way to `default`, or to the first option.
     """
-    choice = choice_of(options, key, default)
+    choice = current_choice(options, key, default)
 
     def changed() -> None:
         # Segmented controls can be clicked empty: what was chosen stays chosen.
@@ -35,12 +35,12 @@ def choose(
         remember(key, picked if picked in options else choice)
 
     say = settings.get("format_func", str)
-    show(key, choice, [say(option) for option in options])
+    show_value(key, choice, [say(option) for option in options])
     widget(label, options, key=key, on_change=changed, **settings)
     return choice
 
 
-def choice_of(options: Sequence[str], key: str, default: str | None = None) -> str:
+def current_choice(options: Sequence[str], key: str, default: str | None = None) -> str:
     """What `choose` would return, without its widget: for one in a panel that is closed."""
     recalled = recall(key)
     fallback = default if default in options else options[0]
@@ -68,47 +68,42 @@ def recall(key: str) -> str | None:
     return _view().get(key)
 
 
-def awaited(key: str) -> str | None:
-    """What the widget of `choose` will show when it is drawn in this run."""
-    return recall(key)
-
-
-def view() -> dict[str, str]:
+def choices() -> dict[str, str]:
     """All that is chosen, as a copy."""
     return dict(_view())
 
 
-def whole(key: str) -> int | None:
+def recall_integer(key: str) -> int | None:
     """The whole number that the URL holds as `key`; None where it holds none, or one that is no use (over nine digits)."""
     text = recall(key) or ""
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
-def turn(pages: int, of: str, key: str = "page") -> int:
+def choose_page(pages: int, of: str, key: str = "page") -> int:
     """Draw a page turner where there are several pages, kept in the URL as `key`; the page's number, from 1.
 
     `of` names what is paged: another begins at its first page.
     """
-    now = (of, adopted())
+    now = (of, adoptions())
     before = st.session_state.get(f"{key}-of", now)
     st.session_state[f"{key}-of"] = now
     if pages <= 1:
         forget(key)
         return 1
-    same = before[0] == of or before[1] != adopted()
-    number = min(max(whole(key) or 1, 1), pages) if same else 1
+    same = before[0] == of or before[1] != adoptions()
+    number = min(max(recall_integer(key) or 1, 1), pages) if same else 1
     turner = f"{key}-turner"
 
     def changed() -> None:
         remember(key, str(st.session_state[turner]))
 
-    show(turner, number)
+    show_value(turner, number)
     # In a row, it would measure the place that it takes and hide pages for which there is room.
     st.pagination(pages, max_visible_pages=_PAGES, key=turner, width=_TURNER, on_change=changed)
     return int(remember(key, str(number)))
 
 
-def page() -> str | None:
+def current_page() -> str | None:
     """The URL path of the page that the person is on; None before the first one is drawn."""
     return st.session_state.get(_PAGE)
 
@@ -118,12 +113,12 @@ def address() -> dict[str, str]:
     return dict(_address())
 
 
-def arrive(path: str) -> None:
+def enter_page(path: str) -> None:
     """Begin a page, before it draws anything. The address that a link brings is the view of the page."""
-    if path == page():
+    if path == current_page():
         return
     linked = st.query_params.to_dict()
-    if page() is None:
+    if current_page() is None:
         st.session_state[_ADDRESS] = linked
         _visit(path)
     elif linked:
@@ -134,34 +129,34 @@ def arrive(path: str) -> None:
 
 def return_to(path: str, found: Mapping[str, str]) -> None:
     """Show a page as the address says that the browser's Back led to. One that was left before it had an address is shown as it is."""
-    left = _address() if path == page() else dict.fromkeys(st.session_state.get(_LEFT, {}).get(path, ()), "")
-    if path != page():
+    left = _address() if path == current_page() else dict.fromkeys(st.session_state.get(_LEFT, {}).get(path, ()), "")
+    if path != current_page():
         _visit(path)
     if found:
-        adopt(found, left)
+        show_address(found, left)
 
 
-def adopt(found: Mapping[str, str], left: Mapping[str, str]) -> None:
+def show_address(found: Mapping[str, str], left: Mapping[str, str]) -> None:
     """Show the view of an address that the person went back to. What neither address speaks of stays as it is."""
     view = _view()
     for key in left:
         view.pop(key, None)
     view.update(found)
     st.session_state[_ADDRESS] = dict(found)
-    st.session_state[_ADOPTED] = adopted() + 1
+    st.session_state[_ADOPTED] = adoptions() + 1
 
 
 def _visit(path: str) -> None:
     """The address of another page begins with what it had when it was left, as it is chosen now."""
     left: dict[str, tuple[str, ...]] = st.session_state.setdefault(_LEFT, {})
-    if page() is not None:
-        left[page()] = tuple(_address())
+    if current_page() is not None:
+        left[current_page()] = tuple(_address())
         st.session_state[_ADDRESS] = {key: _view()[key] for key in left.get(path, ()) if key in _view()}
     st.session_state[_PAGE] = path
     st.session_state[VISIT] = st.session_state.get(VISIT, 0) + 1
 
 
-def adopted() -> int:
+def adoptions() -> int:
     """How many addresses the person went back to: part of the key of a widget that only a new key brings to another value."""
     return st.session_state.get(_ADOPTED, 0)
 

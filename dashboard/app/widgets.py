@@ -19,7 +19,7 @@ class Panel(Protocol):
     def __exit__(self, *error: object) -> bool | None: ...
 
 
-def show(key: str, value: object, labels: Sequence[str] = ()) -> None:
+def show_value(key: str, value: object, labels: Sequence[str] = ()) -> None:
     """Let the widget `key` show `value` when it is drawn next. `labels`: of its options, which may differ from run to run.
 
     Each assignment makes the browser replace what it shows: a second click, or letters typed while the page is drawn, would be
@@ -32,7 +32,7 @@ def show(key: str, value: object, labels: Sequence[str] = ()) -> None:
     shown[key] = face
 
 
-def at_first(key: str, value: object) -> Any:
+def initial_value(key: str, value: object) -> Any:
     """What `value` was when `key` was asked for first in this session: for a `default` or `expanded`, which Streamlit resets when it moves."""
     return st.session_state.setdefault(f"{key}-at-first", value)
 

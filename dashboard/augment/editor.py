@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import formatting, train_options, url_state
-from dashboard.app.error_page import told
+from dashboard.app.error_page import try_action
 from dashboard.app.scroll import scroll_to_top
 from engine.core.errors import UserError
 from engine.runs import pipelines
@@ -78,7 +78,7 @@ def _chooser(pipeline: Pipeline) -> None:
     def choose() -> None:
         name = st.session_state[_CHOICE]
         if name != _OWN:
-            told(lambda: _change(replace(pipelines.parse(name), name=name), anew=True))
+            try_action(lambda: _change(replace(pipelines.parse(name), name=name), anew=True))
 
     # Assigned at each run: a change of a step makes it another pipeline's name.
     st.session_state[_CHOICE] = current
@@ -101,7 +101,7 @@ def _step(pipeline: Pipeline, place: int, step: Step) -> None:
         on = st.session_state[f"{base}-on"]
         often = st.session_state.get(f"{base}-often", 100 * (step.probability or 1.0)) / 100 if on else 0.0
         values = {name: _value(f"{base}-{name}", value) for name, value in step.values.items()}
-        told(lambda: _change(_with_step(pipeline, place, Step(step.transform, often, values))))
+        try_action(lambda: _change(_with_step(pipeline, place, Step(step.transform, often, values))))
 
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.toggle(kind.label, step.probability > 0, key=f"{base}-on", help=kind.help, on_change=rebuild)
@@ -174,7 +174,7 @@ def _add(pipeline: Pipeline) -> None:
     def add() -> None:
         name = st.session_state[key]
         if name:
-            told(lambda: _change(_named((*pipeline.steps, usual_step(name)), pipeline.name), anew=True))
+            try_action(lambda: _change(_named((*pipeline.steps, usual_step(name)), pipeline.name), anew=True))
 
     st.selectbox(
         "Add a transform", list(TRANSFORMS), None, lambda name: TRANSFORMS[name].label, key=key, on_change=add,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting
-from dashboard.app.error_page import told
+from dashboard.app.error_page import try_action
 from dashboard.app.interrupt import let_clicks_through
 from dashboard.charts.augmentation import confidence_curves
 from dashboard.charts.figure import CONFIG
@@ -99,7 +99,7 @@ def _measure(run: Run, data: Dataset, request: Subject) -> Measured | None:
             recipe = Pipeline((Step(step.transform, 1.0, step.values),)).recipe
             frames.append(cache.withstood(run, data, recipe, partial(show, number)))
 
-    done = told(measure)
+    done = try_action(measure)
     _cancel()
     place.empty()
     if not done:

@@ -49,7 +49,7 @@ def choose_pictures(data: Dataset) -> Chosen | None:
     of = url_state.choose(third.segmented_control, "Draws of", list(kinds), "draws_of", format_func=kinds.get)
     columns = _DRAWS[url_state.choose(fourth.segmented_control, "Grid", list(_DRAWS), "grid", "4 × 4")]
     pool = data.catalog.page(Filter(splits=("train",), classes=(name,)), size=_POOL)
-    number = (url_state.whole("image") or 0) % max(len(pool), 1)
+    number = (url_state.recall_integer("image") or 0) % max(len(pool), 1)
     url_state.remember("image", str(number))
     count = columns * columns
     rows = [pool[number]] * count if of == "one" else [pool[(number + i) % len(pool)] for i in range(count)]

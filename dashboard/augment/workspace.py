@@ -40,7 +40,7 @@ def studio(data: Dataset, run: Run | None) -> None:
 def _view() -> tuple[int, bool]:
     """The seed of the draws, and whether they are shown as the numbers that the network gets."""
     again, shuffle, view = st.columns([2, 2, 3], vertical_alignment="center")
-    seed = url_state.whole("seed") or 0
+    seed = url_state.recall_integer("seed") or 0
     if again.button("New samples", icon=":material/casino:", type="primary", width="stretch", help="Uses a new random seed."):
         seed = random.randrange(10_000)
     url_state.remember("seed", str(seed))

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.cache.runs import predictions, written
-from dashboard.charts.matrix_view import Unit, view
+from dashboard.charts.matrix_view import Unit, build_view
 from engine.evaluation import class_ordering
 from engine.evaluation.cross_confusion import Crossing, Side, crossing
 from engine.runs.run import Run
@@ -36,4 +36,4 @@ def similarity_order(matrix: np.ndarray) -> np.ndarray:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def matrix_view(matrix: np.ndarray, classes: tuple[str, ...], shown: tuple[int, ...], unit: Unit, log: bool) -> dict:
     """`dashboard.charts.matrix_view`."""
-    return view(matrix, classes, np.array(shown, int), unit, log)
+    return build_view(matrix, classes, np.array(shown, int), unit, log)

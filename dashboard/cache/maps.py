@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.app.map_selection import Pick, read
-from dashboard.charts.map_points import Points, points
+from dashboard.app.map_selection import Pick, read_pick
+from dashboard.charts.map_points import Points, match_points
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
@@ -24,7 +24,7 @@ def map_points(data: Dataset) -> Points | None:
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
 def _map_points(data: Dataset, file: str, changed: int, generation: str) -> Points | None:
     result = dataset_index.drawn(data)
-    return points(result, data.catalog.columns()) if result is not None else None
+    return match_points(result, data.catalog.columns()) if result is not None else None
 
 
 def picked(data: Dataset, of: Points, pick: Pick) -> np.ndarray:
@@ -34,7 +34,7 @@ def picked(data: Dataset, of: Points, pick: Pick) -> np.ndarray:
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
 def _picked(data: Dataset, version: str, generation: str, _of: Points, pick: str) -> np.ndarray:
-    return _of.drawn.ids[_of.picked(read(pick))]
+    return _of.drawn.ids[_of.picked(read_pick(pick))]
 
 
 def index(data: Dataset) -> Index | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.figure import GRID, SMALL, layout, plain, row_axis, short
+from dashboard.charts.figure import GRID, SMALL, escape_markup, layout, row_axis, shorten
 from dashboard.charts.palette import BAD, NEUTRAL
 from engine.core.number_text import signed
 from engine.data.drift import ALPHA
@@ -16,7 +16,7 @@ _ROW = 30  # pixels
 _SMALL, _MEDIUM, _LARGE = 0.147, 0.33, 0.474  # of Cliff's delta: Romano et al. 2006
 
 
-def both_ways(ranked: pd.DataFrame, classes: Sequence[str], colours: Mapping[str, str], chosen: int) -> go.Figure:
+def confusion_rates(ranked: pd.DataFrame, classes: Sequence[str], colours: Mapping[str, str], chosen: int) -> go.Figure:
     """Return the pairs as rows, the rate of either direction to its side, with its interval and its count.
 
     ranked: rows of `engine.evaluation.class_pairs.ranked`. `chosen`: the row that is looked at. A click's point has `customdata` [row].
@@ -27,7 +27,7 @@ def both_ways(ranked: pd.DataFrame, classes: Sequence[str], colours: Mapping[str
         other = "b" if name == "a" else "a"
         count, images = ranked[f"{name}_as_{other}"], ranked[f"{name}_images"]
         spoken = [
-            f"{plain(classes[t])} taken for {plain(classes[p])}: {c:,} of {n:,}<br>{r:.1f}% (95% interval {lo:.1f} to {hi:.1f}%)"
+            f"{escape_markup(classes[t])} taken for {escape_markup(classes[p])}: {c:,} of {n:,}<br>{r:.1f}% (95% interval {lo:.1f} to {hi:.1f}%)"
             for t, p, c, n, r, lo, hi in zip(ranked[name], ranked[other], count, images, rate, low, high, strict=True)
         ]
         strong = [0.95 if place == chosen else 0.5 for place in places]
@@ -43,7 +43,7 @@ def both_ways(ranked: pd.DataFrame, classes: Sequence[str], colours: Mapping[str
             end = float(high.iloc[place])
             figure.add_annotation(
                 x=sign * end, y=place, xanchor="right" if sign < 0 else "left", xshift=4 * sign, showarrow=False, font={"size": SMALL},
-                text=f"{plain(short(classes[int(ranked[name].iloc[place])], 14))} {count.iloc[place]:,}",
+                text=f"{escape_markup(shorten(classes[int(ranked[name].iloc[place])], 14))} {count.iloc[place]:,}",
             )  # fmt: skip
     most = 1.9 * max((float(100 * ranked[f"{name}_high"].max()) for name in "ab"), default=1.0) + 1
     row_axis(figure, [""] * len(places))
@@ -56,7 +56,7 @@ def both_ways(ranked: pd.DataFrame, classes: Sequence[str], colours: Mapping[str
     return layout(figure, _ROW * len(ranked) + 40, bottom=28)
 
 
-def effects(found: pd.DataFrame) -> go.Figure:
+def effect_sizes(found: pd.DataFrame) -> go.Figure:
     """Return Cliff's delta of every property with its interval: the rows of one comparison of `pairs.differences`."""
     names = [name for name in PROPERTIES if (found["property"] == name).any()]
     figure = go.Figure(
@@ -76,7 +76,7 @@ def effects(found: pd.DataFrame) -> go.Figure:
     return layout(figure, _ROW * len(names) + 40, bottom=28, right=24)
 
 
-def on_the_line(
+def positions_between_centres(
     along: Mapping[str, np.ndarray], names: Mapping[str, str], colours: Mapping[str, str], ends: tuple[str, str]
 ) -> go.Figure:
     """Return where the images of each group lie between the two classes' centres: a dot an image, the median as a line.
@@ -94,13 +94,13 @@ def on_the_line(
         middle = float(np.median(along[group]))
         figure.add_scatter(
             x=[middle, middle], y=[place - 0.4, place + 0.4], mode="lines", line={"width": 3, "color": colours[group]},
-            hovertemplate=f"{plain(names[group])}: median {middle:.2f}, {len(along[group]):,} images<extra></extra>",
+            hovertemplate=f"{escape_markup(names[group])}: median {middle:.2f}, {len(along[group]):,} images<extra></extra>",
         )  # fmt: skip
     row_axis(figure, [f"{names[group]}, n={len(along[group]):,}" for group in groups], longest=44)
     low, high = (float(limit(np.concatenate([along[group] for group in groups]))) for limit in (np.min, np.max))
     figure.update_xaxes(
         range=[min(low, 0) - 0.05, max(high, 1) + 0.05], tickvals=[0, 0.5, 1], gridcolor=GRID, zeroline=False,
-        ticktext=[f"centre of {plain(short(ends[0]))}", "half way", f"centre of {plain(short(ends[1]))}"],
+        ticktext=[f"centre of {escape_markup(shorten(ends[0]))}", "half way", f"centre of {escape_markup(shorten(ends[1]))}"],
     )  # fmt: skip
     return layout(figure, 52 * len(groups) + 40, bottom=28)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import CLEAR, GRID, SMALL, layout, plain, row_axis, short, subtitles
+from dashboard.charts.figure import CLEAR, GRID, SMALL, escape_markup, layout, row_axis, shorten, subtitles
 from dashboard.charts.palette import ACCENT, NEUTRAL
 from engine.core.number_text import percent
 from engine.data.layouts import SPLITS
@@ -69,7 +69,7 @@ def class_pie(totals: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
     tints = [NEUTRAL if n else colours.get(name, NEUTRAL) for name, n in zip(totals["class"], totals["others"], strict=True)]
     pie = go.Pie(
         labels=list(range(len(names))),
-        text=[plain(short(name, 18)) for name in names],
+        text=[escape_markup(shorten(name, 18)) for name in names],
         values=totals["matching"].tolist(),
         marker={"colors": tints},
         sort=False,
@@ -89,7 +89,7 @@ def size_scatter(sizes: pd.DataFrame) -> go.Figure:
     """
     sizes = sizes.sort_values("n", ascending=False)
     names = [f"{row.width:,} × {row.height:,}" for row in sizes.itertuples()]
-    texts = [f"{name}  {images(n)}" for name, n in zip(names, sizes["n"], strict=True)]
+    texts = [f"{name}  {image_count(n)}" for name, n in zip(names, sizes["n"], strict=True)]
     dots = go.Scatter(
         x=sizes["width"],
         y=sizes["height"],
@@ -117,7 +117,7 @@ def size_scatter(sizes: pd.DataFrame) -> go.Figure:
     return layout(figure, 320, bottom=44, left=60, right=16)
 
 
-def images(n: int) -> str:
+def image_count(n: int) -> str:
     """Return a number of images in words: "1 image", "8,741 images"."""
     return "1 image" if n == 1 else f"{n:,} images"
 
@@ -166,12 +166,12 @@ def _share_texts(shares: pd.Series) -> list[str]:
 
 def _sentence(name: str, split: str, some: int, n: int, total: int) -> str:
     """Return what a row says: "sea, train: 12 of 1,404 images match (16.0% of train)"."""
-    said = images(n) if some == n else f"{some:,} of {images(n)} match"
-    return f"{plain(name)}, {split}: {said} ({percent(n / max(total, 1))} of {split})"
+    said = image_count(n) if some == n else f"{some:,} of {image_count(n)} match"
+    return f"{escape_markup(name)}, {split}: {said} ({percent(n / max(total, 1))} of {split})"
 
 
 def _of(some: int, n: int) -> str:
-    return images(n) if some == n else f"{some:,} of {n:,}"
+    return image_count(n) if some == n else f"{some:,} of {n:,}"
 
 
 def _pixels(values: pd.Series) -> dict:

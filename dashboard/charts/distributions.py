@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.dataset import images, row_height
-from dashboard.charts.figure import GRID, SMALL, layout, plain, row_axis
+from dashboard.charts.dataset import image_count, row_height
+from dashboard.charts.figure import GRID, SMALL, escape_markup, layout, row_axis
 from dashboard.charts.palette import NEUTRAL
 from engine.data.properties import Property
 
-RIDGES_UP_TO = 12
+MAX_RIDGES = 12
 _RIDGE = 46  # pixels from one ridge's base to the next
 _HIGHEST = 1.35  # how high the highest ridge stands, in the same unit as the rows: it reaches into the row above
 _BASE = 0.3  # a ridge's base, below the middle of its row
@@ -149,15 +149,15 @@ def _density(rows: pd.DataFrame, log: bool) -> tuple[np.ndarray, np.ndarray]:
 def _bin_texts(name: str, rows: pd.DataFrame, of: Property) -> list[str]:
     total = max(int(rows["n"].sum()), 1)
     return [
-        f"{plain(name)}: {images(int(row.n))} ({100 * row.n / total:.1f}%) from {of.say(row.low)} to {of.say(row.high)}"
+        f"{escape_markup(name)}: {image_count(int(row.n))} ({100 * row.n / total:.1f}%) from {of.say(row.low)} to {of.say(row.high)}"
         for row in rows.itertuples()
     ]
 
 
 def _spoken(row: "pd.core.frame.Pandas", of: Property) -> str:
     return (
-        f"{plain(row.group)}: median {of.say(row.q50)}<br>half of the images from {of.say(row.q25)} to {of.say(row.q75)}<br>"
-        f"9 in 10 from {of.say(row.q5)} to {of.say(row.q95)}<br>{images(row.n)}"
+        f"{escape_markup(row.group)}: median {of.say(row.q50)}<br>half of the images from {of.say(row.q25)} to {of.say(row.q75)}<br>"
+        f"9 in 10 from {of.say(row.q5)} to {of.say(row.q95)}<br>{image_count(row.n)}"
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, layout, plain, row_axis, short, subtitles
+from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, escape_markup, layout, row_axis, shorten, subtitles
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL
 from engine.core import number_text
 from engine.core.number_text import decimal, percent_estimate, signed_estimate, signed_percent
@@ -52,7 +52,7 @@ def interval_dots(
         for place, name in enumerate(rows["name"]):
             lines = _lines(name, longest)
             figure.add_annotation(
-                y=place, xref="paper", yref="y", text="<br>".join(map(plain, lines)), showarrow=False, font={"size": SMALL}, x=0,
+                y=place, xref="paper", yref="y", text="<br>".join(map(escape_markup, lines)), showarrow=False, font={"size": SMALL}, x=0,
                 xanchor="left", align="left", yshift=15 if len(lines) == 1 else 22,
             )  # fmt: skip
         _say(figure, rows["text"], x=1, xanchor="right", yshift=15)
@@ -73,13 +73,15 @@ def _lines(name: str, longest: int) -> list[str]:
     if len(name) <= longest:
         return [name]
     head, _, tail = name.rpartition(", ")
-    return [short(f"{head},", longest), short(tail, longest)] if head else [short(name, longest)]
+    return [shorten(f"{head},", longest), shorten(tail, longest)] if head else [shorten(name, longest)]
 
 
 def _say(figure: go.Figure, texts: Iterable[str], **place: object) -> None:
     """A small text in each row."""
     for row, text in enumerate(texts):
-        figure.add_annotation(y=row, xref="paper", yref="y", text=plain(text), showarrow=False, font={"size": SMALL}, **place)
+        figure.add_annotation(
+            y=row, xref="paper", yref="y", text=escape_markup(text), showarrow=False, font={"size": SMALL}, **place
+        )
 
 
 def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool, percent: bool) -> None:
@@ -99,13 +101,13 @@ def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool, percent:
 
 def _spoken(row: "pd.core.frame.Pandas", difference: bool, percent: bool) -> str:
     if not percent:
-        return f"{plain(row.name)}<br>{decimal(row.value)} ({decimal(row.low)} to {decimal(row.high)})<br>{plain(row.text)}"
+        return f"{escape_markup(row.name)}<br>{decimal(row.value)} ({decimal(row.low)} to {decimal(row.high)})<br>{escape_markup(row.text)}"
     tick = f"<br>expected from its class mix: {number_text.percent(row.tick)}" if hasattr(row, "tick") else ""
-    more = f"<br>{plain(row.more)}" if hasattr(row, "more") else ""
+    more = f"<br>{escape_markup(row.more)}" if hasattr(row, "more") else ""
     figures = percent_estimate(row.value, row.low, row.high)
     if difference:
         figures = f"{signed_estimate(100 * row.value, 100 * row.low, 100 * row.high, 1)} points"
-    return f"{plain(row.name)}<br>{figures}<br>{plain(row.text)}{tick}{more}"
+    return f"{escape_markup(row.name)}<br>{figures}<br>{escape_markup(row.text)}{tick}{more}"
 
 
 def _difference_ticks(reach: float) -> dict[str, list]:
@@ -133,7 +135,9 @@ def score_intervals(scores: pd.DataFrame, colours: Sequence[str]) -> go.Figure:
     scores: `engine.evaluation.metrics.per_class_intervals`; colours: one a row.
     """
     names = {"precision": "precision", "recall": "recall", "f1": "F1"}
-    labels = [f"{plain(row['class'])}  <span style='font-size:11px'>n={row.support:,}</span>" for _, row in scores.iterrows()]
+    labels = [
+        f"{escape_markup(row['class'])}  <span style='font-size:11px'>n={row.support:,}</span>" for _, row in scores.iterrows()
+    ]
     figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=list(names.values()))
     lowest = np.nanmin(scores[[f"{name}_low" for name in names]].to_numpy(float), initial=1.0)
     for column, (name, said) in enumerate(names.items(), start=1):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.figure import GRID, INK, SMALL, layout, plain, row_axis
+from dashboard.charts.figure import GRID, INK, SMALL, escape_markup, layout, row_axis
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL
 from engine.core.number_text import signed
 from engine.data.properties import PROPERTIES, Property
@@ -85,7 +85,7 @@ def drift_grid(found: pd.DataFrame, b: str) -> go.Figure:
         x=columns, y=rows, mode="markers", marker={"size": 8, "symbol": "square", "opacity": 0}, selected=unseen, unselected=unseen,
         customdata=keys, hovertemplate="%{hovertext}<extra></extra>",
         hovertext=[
-            f"{plain(name)}, {PROPERTIES[prop].label}: {spoken.get((name, prop), 'too few images to compare.')}" for name, prop in keys
+            f"{escape_markup(name)}, {PROPERTIES[prop].label}: {spoken.get((name, prop), 'too few images to compare.')}" for name, prop in keys
         ],
     )  # fmt: skip
     figure = go.Figure([cells, targets])
@@ -99,7 +99,7 @@ def drift_grid(found: pd.DataFrame, b: str) -> go.Figure:
     return figure
 
 
-def two_shapes(bins: pd.DataFrame, of: Property, tints: Mapping[str, str]) -> go.Figure:
+def split_histograms(bins: pd.DataFrame, of: Property, tints: Mapping[str, str]) -> go.Figure:
     """Return two splits' histograms of a property over each other, as shares of their split, named at their peaks.
 
     bins: `View.histogram` by split, columns group, low, high, n.

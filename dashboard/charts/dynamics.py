@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, layout, plain
+from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, escape_markup, layout
 from dashboard.charts.palette import ACCENT, BAD, GOOD, NEUTRAL
 
 BINS = 10
@@ -17,7 +17,7 @@ _LABELLED = 22  # bars that have room for their number
 _LARGEST = 24  # pixels of the fullest cell's mark
 
 
-def story_curve(story: pd.DataFrame) -> go.Figure:
+def probability_curve(story: pd.DataFrame) -> go.Figure:
     """The probability of the true class after each epoch; a full mark where it was recognised, a ring where it was not.
 
     `story`: columns epoch, probability, right, taken_for.
@@ -28,7 +28,7 @@ def story_curve(story: pd.DataFrame) -> go.Figure:
             x=story["epoch"], y=story["probability"], mode="lines+markers", line={"color": NEUTRAL, "width": 1.5},
             marker={"size": 11, "color": tints, "symbol": ["circle" if right else "circle-open" for right in story["right"]],
                     "line": {"width": 2, "color": tints}},
-            customdata=[[plain(name)] for name in story["taken_for"]],
+            customdata=[[escape_markup(name)] for name in story["taken_for"]],
             hovertemplate="after epoch %{x}: %{y:.1%} for the true class, taken for %{customdata[0]}<extra></extra>", cliponaxis=False,
         )
     )  # fmt: skip
@@ -81,7 +81,7 @@ def settled_bars(summary: pd.DataFrame, epochs: int, chosen: str = "") -> go.Fig
     return _titled(figure, "When the images were learned")
 
 
-def cells(summary: pd.DataFrame) -> pd.DataFrame:
+def map_cells(summary: pd.DataFrame) -> pd.DataFrame:
     """Each image's cell on the map: columns column (variability) and row (confidence), 0 to BINS - 1."""
     column = np.clip((summary["variability"] / MOST_VARIABLE * BINS).astype(int), 0, BINS - 1)
     row = np.clip((summary["confidence"] * BINS).astype(int), 0, BINS - 1)
@@ -94,7 +94,7 @@ def learning_map(summary: pd.DataFrame, chosen: str = "") -> go.Figure:
     A mark a cell, larger with more images (less than in proportion: one may hold nearly all), its colour the share of epochs that
     recognised them. customdata: [cell-C-R].
     """
-    result = pd.concat([cells(summary), summary[["correctness", "content"]]], axis=1)
+    result = pd.concat([map_cells(summary), summary[["correctness", "content"]]], axis=1)
     result = result.groupby(["column", "row"]).agg(n=("content", "size"), correctness=("correctness", "mean")).reset_index()
     keys = [f"cell-{row.column}-{row.row}" for row in result.itertuples()]
     figure = go.Figure(

@@ -16,7 +16,7 @@ CLEAR = "rgba(0, 0, 0, 0)"
 INK = "#000037"
 
 
-def plain(name: str) -> str:
+def escape_markup(name: str) -> str:
     """Return a name as plotly shows it letter by letter: it reads <b>, <a> and & in any text as markup."""
     return name.replace("&", "&amp;").replace("<", "&lt;")
 
@@ -57,7 +57,7 @@ def subtitles(figure: go.Figure) -> None:
         title.update(x=axis.domain[0], xanchor="left", align="left", yshift=6, font={"size": TEXT, "color": INK})
 
 
-def short(name: str, most: int = 12) -> str:
+def shorten(name: str, most: int = 12) -> str:
     """Return a name of at most `most` characters, cut in the middle: what tells "class 17" from "class 18" comes last."""
     head = most // 2
     return name if len(name) <= most else f"{name[:head]}…{name[-(most - head - 1) :]}"
@@ -66,7 +66,7 @@ def short(name: str, most: int = 12) -> str:
 def row_axis(figure: go.Figure, names: Sequence[str], longest: int = 18) -> None:
     """Name the rows 0, 1, ... of the y axis, the first on top. By number, since two names may look alike once they are cut."""
     figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=[plain(short(name, longest)) for name in names],
+        tickvals=list(range(len(names))), ticktext=[escape_markup(shorten(name, longest)) for name in names],
         range=[len(names) - 0.5, -0.5], showgrid=False, zeroline=False, ticks="", ticklabelstandoff=6,
         tickfont={"size": TEXT if len(names) <= 24 else SMALL},
     )  # fmt: skip

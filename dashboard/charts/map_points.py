@@ -54,7 +54,7 @@ class Points:
         return [(int(pairs[0, i]), int(pairs[1, i]), int(n[i])) for i in order]
 
 
-def points(drawn: Map, columns: Columns) -> Points:
+def match_points(drawn: Map, columns: Columns) -> Points:
     positions = np.minimum(np.searchsorted(columns.ids, drawn.ids), len(columns) - 1)
     there = alike(drawn.ids, drawn.marks, columns.ids, columns.marks(np.arange(len(columns))))
     there &= columns.state[positions] == STATES.index("ok")
@@ -71,7 +71,7 @@ class Colouring:
     labels: list[dict]
 
 
-def by_class(of: Points, colours: Mapping[str, str], seen: np.ndarray) -> Colouring:
+def colour_by_class(of: Points, colours: Mapping[str, str], seen: np.ndarray) -> Colouring:
     """A group a class, the largest _GROUPS of them, and one for all others. `seen`: which points count."""
     n = np.bincount(of.label[of.label >= 0], minlength=len(of.columns.names))
     shown = np.sort(np.argsort(-n, kind="stable")[:_GROUPS])
@@ -83,12 +83,12 @@ def by_class(of: Points, colours: Mapping[str, str], seen: np.ndarray) -> Colour
     return _coloured(of, codes[of.label], [*looks, ("other classes", NEUTRAL), ("no class", NEUTRAL)], seen, named=len(names))
 
 
-def by_split(of: Points, tints: Mapping[str, str], seen: np.ndarray) -> Colouring:
+def colour_by_split(of: Points, tints: Mapping[str, str], seen: np.ndarray) -> Colouring:
     looks = [(name, tints[name]) for name in SPLITS]
     return _coloured(of, np.where(of.split >= 0, of.split, len(SPLITS)), [*looks, ("no split", NEUTRAL)], seen)
 
 
-def by_verdict(of: Points, answers: Answers, seen: np.ndarray) -> Colouring:
+def colour_by_verdict(of: Points, answers: Answers, seen: np.ndarray) -> Colouring:
     """Whether a run's answer is right, for the images that it was scored on."""
     predicted = np.where(of.there, answers.predicted[of.positions], -1)
     scored = (predicted >= 0) & (of.label >= 0)

@@ -20,7 +20,7 @@ GROUND = "rgba(128, 134, 144, 0.09)"
 _FINE = 10_000  # steps of a share
 
 
-def view(matrix: np.ndarray, classes: Sequence[str], shown: np.ndarray, unit: Unit = "count", log: bool = True) -> dict:
+def build_view(matrix: np.ndarray, classes: Sequence[str], shown: np.ndarray, unit: Unit = "count", log: bool = True) -> dict:
     """The part of a matrix that is shown, as the component takes it.
 
     matrix: (n, n) counts. `shown`: the classes in the order in which they stand. Shares and totals are those of the whole

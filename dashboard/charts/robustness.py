@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, layout, plain, subtitles
+from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, escape_markup, layout, subtitles
 from dashboard.charts.palette import ACCENT
 
 _OTHER = "#d67a2f"
@@ -44,7 +44,7 @@ def severity_curves(
 def _curve(run: str, frame: pd.DataFrame, label: str, tint: str, name: str) -> list[go.Scatter]:
     severity = frame["severity"]
     said = [
-        f"{plain(run)}, {label}, {'as it is' if row.severity == 0 else f'severity {row.severity}'}: {row.accuracy:.1%} "
+        f"{escape_markup(run)}, {label}, {'as it is' if row.severity == 0 else f'severity {row.severity}'}: {row.accuracy:.1%} "
         f"({row.low:.1%} to {row.high:.1%}, n = {row.n:,})"
         for row in frame.itertuples()
     ]

@@ -1,4 +1,4 @@
-"""Charts of a training: frame in, plotly figure out, no Streamlit here (see `dashboard.charts.scores` for what all charts keep to).
+"""Charts of a training: frame in, plotly figure out, no Streamlit here (see `dashboard.charts.bars` for what all charts keep to).
 
 Lines are named at their end, with their last value; names that would meet are moved apart. What is best or chosen stands in
 the title, where nothing can cross it on a phone.
@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import GRID, INK, SMALL, TEXT, layout, plain
+from dashboard.charts.figure import GRID, INK, SMALL, TEXT, escape_markup, layout
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
 
 SPLITS = {"train": NEUTRAL, "validation": ACCENT}
@@ -95,13 +95,13 @@ def class_recalls(recalls: pd.DataFrame, colours: Mapping[str, str], last: int |
         names = [name for name in names if name in weakest]
     rows = max(1, -(-len(names) // 3))
     ends = {name: f" {recalls[name].iloc[-1]:.2f}" if len(recalls) else "" for name in names}
-    titles = [f"{plain(_shortened(name, 14))}{ends[name]}" for name in names]
+    titles = [f"{escape_markup(_shortened(name, 14))}{ends[name]}" for name in names]
     figure = make_subplots(
         rows, 3, shared_xaxes="all", shared_yaxes="all", subplot_titles=titles, horizontal_spacing=0.05,
         vertical_spacing=min(0.3, 0.36 / rows),
     )  # fmt: skip
     for place, name in enumerate(names):
-        line = _line(recalls.index, recalls[name], plain(name), colours.get(name, NEUTRAL))
+        line = _line(recalls.index, recalls[name], escape_markup(name), colours.get(name, NEUTRAL))
         figure.add_trace(line, row=1 + place // 3, col=1 + place % 3)
     figure = layout(figure, 38 + 82 * rows, top=30, bottom=26, left=30)
     end = max([last or 0, 2, *recalls.index])
@@ -111,7 +111,7 @@ def class_recalls(recalls: pd.DataFrame, colours: Mapping[str, str], last: int |
     return figure
 
 
-def candidates(scores: pd.DataFrame) -> go.Figure:
+def regularisation_curve(scores: pd.DataFrame) -> go.Figure:
     """Return validation loss by regularisation strength C, the lowest, which is the chosen one, marked and told in the title.
 
     scores: columns C, validation_loss, validation_macro_f1; without a row, the empty frame.
@@ -168,24 +168,26 @@ def learning_rates(points: Sequence[Mapping[str, float]], suggestion: float | No
     return figure.update_layout(margin_r=14)
 
 
-def overlay(runs: Mapping[str, pd.DataFrame], linear: Mapping[str, float]) -> go.Figure:
+def run_curves(runs: Mapping[str, pd.DataFrame], linear: Mapping[str, float]) -> go.Figure:
     """Return validation macro F1 by epoch, a line a run; a run without epochs, by the one score it has, is a dotted level.
 
     runs: by name, frames with columns epoch, validation_macro_f1. linear: by name, a macro F1. `MOST_RUNS` at most are told apart.
     """
     tints = dict(zip([*runs, *linear], list(SCENES.values())[:MOST_RUNS], strict=False))
-    figure = go.Figure([_line(f["epoch"], f["validation_macro_f1"], plain(name), tints[name]) for name, f in runs.items()])
+    figure = go.Figure(
+        [_line(f["epoch"], f["validation_macro_f1"], escape_markup(name), tints[name]) for name, f in runs.items()]
+    )
     end = max([2, *(int(frame["epoch"].max()) for frame in runs.values())])
     for name, score in linear.items():
         level = go.Scatter(
             x=[0.6, end + 0.4], y=[score, score], mode="lines", line={"color": tints[name], "width": 2, "dash": "dot"}
         )
-        level.hovertemplate = f"{plain(name)}: %{{y:.3f}}<extra></extra>"
+        level.hovertemplate = f"{escape_markup(name)}: %{{y:.3f}}<extra></extra>"
         figure.add_trace(level)
     span = _span([*(frame["validation_macro_f1"] for frame in runs.values()), pd.Series(list(linear.values()), dtype=float)])
     figure = _framed(figure, "validation macro F1", span, 320)
     finals = {name: float(frame["validation_macro_f1"].iloc[-1]) for name, frame in runs.items()} | dict(linear)
-    ends = [(f"{plain(_shortened(name, 14))} {y:.3f}", tints[name], 1.0, y) for name, y in finals.items()]
+    ends = [(f"{escape_markup(_shortened(name, 14))} {y:.3f}", tints[name], 1.0, y) for name, y in finals.items()]
     _name_ends(figure, ends, span, 320, at_edge=True)
     _epoch_axis(figure, end)
     figure.update_layout(margin_r=150)

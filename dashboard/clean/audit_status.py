@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard.app import formatting, url_state
-from dashboard.app.error_page import told
+from dashboard.app import formatting, url_state, viewer_time
+from dashboard.app.error_page import try_action
 from dashboard.app.scroll import scroll_to_top
 from dashboard.clean.context import Subject
 from dashboard.components.job_panel import work_bar
@@ -37,7 +37,7 @@ def audit_age(of: Subject) -> None:
     now = job(of.data.name).work()
     if of.audit is None or now.state == "working":
         return
-    said = f"Audit of {of.audit.document['images']:,} images, {formatting.ago(of.audit.document['made'])}."
+    said = f"Audit of {of.audit.document['images']:,} images, {viewer_time.time_ago(of.audit.document['made'])}."
     stale = " Images or labels have changed since." if of.audit.stale(of.data) else ""
     with st.container(horizontal=True, vertical_alignment="center", key="audit-age"):
         st.caption(said + stale, width="content")
@@ -63,7 +63,7 @@ def _offer(data: Dataset, now: Work) -> None:
 
 def _button(data: Dataset, label: str, kind: str = "secondary") -> None:
     pressed = st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_pictures)
-    if pressed and told(job(data.name).start):
+    if pressed and try_action(job(data.name).start):
         scroll_to_top()  # the progress is there, and this may be the button at the end of the page
         st.rerun()
 
@@ -80,7 +80,7 @@ def _worth(data: Dataset) -> None:
         "Choose images to label", icon=":material/new_label:", key="start-worth",
         help=f"The {acquisition.CHOSEN} images without a label of which the model is unsure and that differ from each other",
     )  # fmt: skip
-    if pressed and told(acquisition.job(data.name).start):
+    if pressed and try_action(acquisition.job(data.name).start):
         st.session_state[_CHOOSING] = data.name
         st.rerun()
     if now.state == "failed":

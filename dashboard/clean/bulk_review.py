@@ -31,7 +31,7 @@ def many_at_once(of: Subject) -> None:
     order = list(dict.fromkeys(image for found in waiting for image in found.images))
     undo_buttons(of.data)
     _actions(of, waiting, about)
-    number = url_state.turn(
+    number = url_state.choose_page(
         max(1, -(-len(order) // _PAGE)), f"{of.data.name}-{waiting[0].kind if waiting else ''}", "findings_page"
     )
     shown = order[(number - 1) * _PAGE : number * _PAGE]

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.app import formatting, url_state
-from dashboard.app.error_page import told
+from dashboard.app import formatting, url_state, viewer_time
+from dashboard.app.error_page import try_action
 from dashboard.clean.context import Subject
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
@@ -27,7 +27,7 @@ def decide(of: Subject, decisions: Sequence[Decision], finding: str = "") -> boo
 
     What was decided since the panel was drawn, by another tab or by a key pressed twice, stays, and a sentence says so.
     """
-    return bool(decisions) and told(_write, of, decisions, finding)
+    return bool(decisions) and try_action(_write, of, decisions, finding)
 
 
 def _write(of: Subject, decisions: Sequence[Decision], finding: str) -> None:
@@ -37,7 +37,7 @@ def _write(of: Subject, decisions: Sequence[Decision], finding: str) -> None:
         one = error.entry
         name = formatting.literal(formatting.plain(one.path.rpartition("/")[2]))
         st.toast(
-            f"{name} was decided already, {formatting.ago(one.time)}: "
+            f"{name} was decided already, {viewer_time.time_ago(one.time)}: "
             f"{formatting.literal(formatting.plain(overview.said(one)))}. Undo that decision to "
             "decide again.",
             icon=":material/front_hand:",
@@ -87,7 +87,7 @@ def _reverse(data: Dataset, word: str, act: Callable[[Dataset], list[Entry]]) ->
             url_state.set_choice("kind", kind)
             url_state.remember("finding", finding)
 
-    told(do)
+    try_action(do)
 
 
 def _say(word: str, entries: Sequence[Entry]) -> None:

@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.app import formatting
-from dashboard.app.error_page import attempt, told
+from dashboard.app import formatting, viewer_time
+from dashboard.app.error_page import try_action, try_and_rerun
 from dashboard.clean.context import Subject
 from dashboard.clean.decide import undo_buttons
 from engine.data.labels import edits, merging, overview, undo
@@ -45,7 +45,7 @@ def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
     states = overview.states(entries)
     rows = [
         {
-            "when": formatting.clock(entry.time),
+            "when": viewer_time.date_and_time(entry.time),
             "decision": formatting.plain(overview.decision(entry)),
             "state": states[entry.uid],
             "by": formatting.plain(entry.who),
@@ -84,7 +84,7 @@ def _import(of: Subject) -> None:
         for sentence in merged.left_out[:3]:
             st.toast(formatting.literal(sentence), icon=":material/report:")
 
-    if told(merge):
+    if try_action(merge):
         st.rerun()
 
 
@@ -99,9 +99,9 @@ def _restore(of: Subject, entries: tuple[Entry, ...]) -> None:
 
     def say(version: str) -> str:
         n = known[version]
-        return f"{version}: before {formatting.plain(overview.said(entries[n]))}, {formatting.ago(entries[n].time)}"
+        return f"{version}: before {formatting.plain(overview.said(entries[n]))}, {viewer_time.time_ago(entries[n].time)}"
 
     chosen = st.selectbox("The labels as they were at", list(known), format_func=say, key="clean-version")
     st.caption("Later entries are undone by a new entry, which can itself be undone.")
     if st.button("Go back", key="clean-restore", type="primary"):
-        attempt(undo.restore, of.data, chosen)
+        try_and_rerun(undo.restore, of.data, chosen)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.app.error_page import attempt
+from dashboard.app.error_page import try_and_rerun
 from dashboard.clean.context import Subject
 from engine.core.errors import UserError
 from engine.core.number_text import percent, points_estimate
@@ -74,7 +74,7 @@ def _offer(of: Subject, pairs: Sequence[tuple[Run, Run]]) -> None:
         f"Train {formatting.literal(run.id)} again on the cleaned labels", icon=":material/model_training:", type="primary",
         key="prove", help="The same configuration and seed; only the labels differ.",
     ):  # fmt: skip
-        attempt(lambda: cache.heavy("engine.curation.fair_holdout").retrain(run))
+        try_and_rerun(lambda: cache.heavy("engine.curation.fair_holdout").retrain(run))
 
 
 def _waiting(before: Run, after: Run) -> None:
@@ -91,7 +91,7 @@ def _waiting(before: Run, after: Run) -> None:
 
 def _shown(of: Subject, before: Run, after: Run) -> None:
     st.markdown(
-        f"**{formatting.literal(before.id)}** before, **{formatting.literal(after.id)}** after cleaning {formatting.badge(after.status)}"
+        f"**{formatting.literal(before.id)}** before, **{formatting.literal(after.id)}** after cleaning {formatting.status_badge(after.status)}"
     )
     if after.status.state != "finished":
         st.caption(formatting.literal(after.status.error or "It ended early: resume it on the page Runs."))

@@ -14,7 +14,7 @@ from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.app.interrupt import let_clicks_through
-from dashboard.charts.dynamics import story_curve
+from dashboard.charts.dynamics import probability_curve
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, gallery
@@ -139,7 +139,7 @@ def epochs_story(run: Run, content: str, key: str) -> bool:
     frame = pd.DataFrame({"probability": story.probability[:, at].astype(float), "predicted": story.predicted[:, at]})
     frame = frame.assign(epoch=np.arange(1, len(frame) + 1), right=frame["predicted"] == story.true[at])
     frame["taken_for"] = [run.classes[index] for index in frame["predicted"]]
-    st.plotly_chart(story_curve(frame), config=CONFIG, key=key)
+    st.plotly_chart(probability_curve(frame), config=CONFIG, key=key)
     return True
 
 

@@ -6,8 +6,9 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import browser_history, formatting
-from dashboard.app.open_image import begins, close_image
-from dashboard.charts import scores
+from dashboard.app.open_image import close_image, is_new_opening
+from dashboard.charts.bars import probability_bars
+from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
 from dashboard.components.explanations import Asked, epochs_story, nearest_examples, smallest_cover
 from dashboard.components.heatmap_pair import heatmap_pair
@@ -25,7 +26,7 @@ _TOP = 6
 
 def lens(run: Run, found: pd.DataFrame, place: int) -> None:
     """Open the dialog on row `place` of `found` (rows of a prediction table); the buttons and arrow keys walk through the rest."""
-    if begins("lens"):
+    if is_new_opening("lens"):
         st.session_state[_PLACE] = place
     _dialog(run, found)
 
@@ -100,9 +101,9 @@ def _figures(run: Run, row: pd.Series) -> None:
     """Probabilities, loss and margin; beside them the story over the epochs, where the run knows one."""
     left, right = st.columns([1, 1], gap="large")
     probabilities = pd.Series(row["probabilities"], index=run.classes).sort_values(ascending=False).head(_TOP)
-    bars = scores.probability_bars(list(probabilities.index), list(probabilities), class_colours(run.classes))
+    bars = probability_bars(list(probabilities.index), list(probabilities), class_colours(run.classes))
     with left:
-        st.plotly_chart(bars, config=scores.CONFIG, key="lens-bars")
+        st.plotly_chart(bars, config=CONFIG, key="lens-bars")
         st.caption(f"Loss {row['loss']:.3f}, margin to the second class {row['margin']:.1%}.")
     with right:
         if not epochs_story(run, row["content"], "lens-story") and cache.dynamics(run) is not None:

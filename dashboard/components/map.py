@@ -11,10 +11,10 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.app.error_page import attempt
+from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import about_url
-from dashboard.app.map_selection import AREA, Pick, from_corners, read
-from dashboard.charts.map_points import Colouring, Points, by_class, by_split, by_verdict
+from dashboard.app.map_selection import AREA, Pick, from_corners, read_pick
+from dashboard.charts.map_points import Colouring, Points, colour_by_class, colour_by_split, colour_by_verdict
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.components.job_panel import watch
 from dashboard.components.scatter import scatter
@@ -40,7 +40,7 @@ class Selected:
 
 def selected(data: Dataset) -> Selected | None:
     """What the address selects on the map; None where it selects nothing, or on a map that is drawn otherwise now."""
-    pick = read(url_state.recall(AREA) or "")
+    pick = read_pick(url_state.recall(AREA) or "")
     of = cache.map_points(data)
     if pick is None or of is None or pick.version != of.drawn.version:
         return None
@@ -136,15 +136,15 @@ def _coloured(
     by = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
     seen = of.there & np.isin(of.drawn.ids, data.catalog.view(wanted).ids()) if wanted != Filter() else of.there
     if by == "verdict":
-        return by_verdict(of, said, seen), seen
-    return by_split(of, _SPLIT_TINTS, seen) if by == "split" else by_class(of, colours, seen), seen
+        return colour_by_verdict(of, said, seen), seen
+    return colour_by_split(of, _SPLIT_TINTS, seen) if by == "split" else colour_by_class(of, colours, seen), seen
 
 
 def _strays(of: Points, seen: np.ndarray) -> None:
     """A list that selects without a pointer: images of one class whose neighbours are of another."""
     names = of.columns.names
     result = {f"{own}_{around}": (own, around, n) for own, around, n in of.strays(seen, _STRAYS)}
-    pick = read(url_state.recall(AREA) or "")
+    pick = read_pick(url_state.recall(AREA) or "")
     now = "_".join(map(str, pick.among)) if pick is not None and pick.among else ""
 
     def say(option: str) -> str:
@@ -217,4 +217,4 @@ def _staleness(data: Dataset, of: Points, busy: bool) -> None:
 
 def _start_button(data: Dataset, label: str) -> None:
     if st.button(label, icon=":material/scatter_plot:", key="draw_map"):
-        attempt(dataset_index.job(data.name).start)
+        try_and_rerun(dataset_index.job(data.name).start)

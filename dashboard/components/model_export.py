@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from dashboard.app import formatting
-from dashboard.app.error_page import told
+from dashboard.app.error_page import try_action
 from engine.core.errors import UserError
 from engine.core.jobs import Work
 from engine.export import job
@@ -57,7 +57,7 @@ def _state(chosen: Run, format: str) -> None:
     again = bool(result) or work.state in ("failed", "stopped")
     if st.button(
         "Create again" if again else "Create file", key=f"make-{chosen.id}-{format}", type="secondary" if result else "primary"
-    ) and told(job.start, chosen, format):
+    ) and try_action(job.start, chosen, format):
         st.session_state[_waiting(chosen, format)] = True
         st.rerun()
 

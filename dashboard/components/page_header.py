@@ -27,7 +27,7 @@ def header(title: str | Callable[[Context], str], usable: bool = False, gone: bo
     question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
     context = _context(data_column, run_column, usable, gone)
     question.title(title if isinstance(title, str) else title(context), anchor=False)
-    gone_link.notices()
+    gone_link.draw_notices()
     return context
 
 
@@ -40,7 +40,7 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bo
         return Context(None, None, [])
     latest = next((of for _, of in trained if of in known), None)
     options = [*known, *lost]
-    gone_link.note("dataset", options, latest)
+    gone_link.note_missing("dataset", options, latest)
     name = url_state.choose(
         data_column.selectbox, "Dataset", options, "dataset", latest,
         format_func=lambda of: of if of in known else f"{of} (gone)",
@@ -50,7 +50,7 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bo
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
         return Context(known.get(name), None, [])
     labels = {run.id: formatting.run_label(run) for run in result}
-    gone_link.note("run", list(labels), None, name)
+    gone_link.note_missing("run", list(labels), None, name)
     chosen = url_state.choose(
         run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id)
     )

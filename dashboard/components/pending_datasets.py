@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.app.error_page import attempt
+from dashboard.app.error_page import try_and_rerun
 from engine.data import adding
 from engine.data.adding import Adding
 from engine.data.datasets import Dataset, datasets
@@ -91,7 +91,7 @@ def _failure(item: Adding) -> None:
     )
     if again.button("Try again", key=f"again-{item.name}"):
         await_dataset(item.name)
-        attempt(adding.start, item.source, item.name)
+        try_and_rerun(adding.start, item.source, item.name)
     if action.button("Dismiss", key=f"dismiss-{item.name}"):
         adding.dismiss(item.name)
         st.rerun()

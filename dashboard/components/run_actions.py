@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.app.error_page import attempt, told
+from dashboard.app.error_page import try_action, try_and_rerun
 from dashboard.app.scroll import scroll_to_top
 from dashboard.components import model_export
 from engine.core.errors import UserError
@@ -65,7 +65,7 @@ def control_buttons(run: Run) -> None:
             type="primary" if status.paused else "secondary",
             help="Start again: nothing was saved before it failed." if again else "Go on from the last checkpoint.",
         ):
-            attempt(launcher.resume, run)
+            try_and_rerun(launcher.resume, run)
     if launcher.can_finish(run) or (waiting and run.request == FINISH):
         _request_button(
             run, "Finish now", ":material/flag:", launcher.finish,
@@ -85,7 +85,7 @@ def _request(run: Run, action: Callable[[Run], None]) -> None:
     if run.request:
         return  # a second click before the first one was drawn
     active = run.status.active
-    if told(action, run) and active:
+    if try_action(action, run) and active:
         st.toast(f"{run.id} is {_SENTENCE[run.request or 'stop']}.", icon=":material/hourglass_top:")
 
 

@@ -78,7 +78,7 @@ def verdict(of: Scored, named: bool = False) -> None:
     whose = f"**{formatting.literal(of.run.id)}**: " if named else ""
     st.markdown(
         f"{whose}**{wrong:,} of {document['n']:,} {split} images** are misclassified. "
-        f"Accuracy **{formatting.estimate(document['accuracy'], percent=True)}**, macro F1 **{score_text.macro_f1(document)}**, "
+        f"Accuracy **{formatting.score_estimate(document['accuracy'], percent=True)}**, macro F1 **{score_text.macro_f1(document)}**, "
         "with 95% intervals."
     )
     if missing := score_text.without_images(document):

@@ -52,7 +52,7 @@ def pictures(
     another picture than the image itself, which stays in the hover card.
     """
     what = f"{scored.run.id}-{scored.split}-{of}"
-    number = url_state.turn(page_count(len(rows), most), what, page)
+    number = url_state.choose_page(page_count(len(rows), most), what, page)
     shown = rows.iloc[page_slice(number, len(rows), most)]
     tiles = [picture_tile(scored, row, notes or usual, source) for row in shown.itertuples()]
     picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, of=what, empty=empty)

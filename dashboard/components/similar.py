@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.app.error_page import attempt
+from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.components.gallery import Tile, gallery
 from engine.core.errors import UserError
@@ -108,4 +108,4 @@ def _no_embeddings(data: Dataset) -> None:
         return
     st.caption("Similar images are found by what a network sees in them. That has not been computed for this dataset yet.")
     if st.button("Compute it", icon=":material/scatter_plot:", key="similar_start"):
-        attempt(dataset_index.job(data.name).start)
+        try_and_rerun(dataset_index.job(data.name).start)

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.app import formatting, url_state
-from dashboard.app.widgets import show
+from dashboard.app.widgets import show_value
 
 CELLS = "cells"  # of the address
 _BOX = "cell-box"
@@ -115,7 +115,7 @@ def cell_box(now: Chosen, matrix: np.ndarray, classes: Sequence[str], off_diagon
 
     texts = [part.to_text() for part in now.parts]
     offered = dict.fromkeys([*texts, *_offers(matrix)])
-    show(_BOX, texts, list(offered))
+    show_value(_BOX, texts, list(offered))
     st.multiselect(
         "Chosen cells", list(offered), key=_BOX, on_change=changed, label_visibility="collapsed",
         format_func=lambda text: said(read([text], len(classes)).parts[0], classes),

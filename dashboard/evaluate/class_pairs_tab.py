@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.page_part import page_part
-from dashboard.charts.class_pairs import both_ways, effects, on_the_line
+from dashboard.charts.class_pairs import confusion_rates, effect_sizes, positions_between_centres
 from dashboard.components.click_target import chart
 from dashboard.components.scored import Scored
 from dashboard.components.scored_gallery import ordered, pictures
@@ -70,7 +70,7 @@ def _choose_pair(scored: Scored, ranked: pd.DataFrame) -> pd.Series:
         st.caption(f"{len(ranked):,} of {len(classes) * (len(classes) - 1) // 2:,} class pairs were confused at least once.")
     place = keys.index(chosen)
     with right:
-        chart(both_ways(ranked.head(_DRAWN), classes, scored.colours, place), "pairs-ranked", pick)
+        chart(confusion_rates(ranked.head(_DRAWN), classes, scored.colours, place), "pairs-ranked", pick)
         st.caption("Share of a class's images that went to the other, with 95% intervals. Click a bar to see that pair.")
     return ranked.iloc[place]
 
@@ -117,7 +117,7 @@ def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[st
     for place, (panel, (first, second)) in enumerate(zip(st.columns(len(compared), gap="medium"), compared, strict=True)):
         with panel:
             st.markdown(formatting.literal(f"{names[first]} against {names[second]}"))
-            chart(effects(result[(result["first"] == first) & (result["second"] == second)]), f"pair-effects-{place}")
+            chart(effect_sizes(result[(result["first"] == first) & (result["second"] == second)]), f"pair-effects-{place}")
     st.caption(_METHOD)
 
 
@@ -139,7 +139,7 @@ def _embedding(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str
         "b_as_a": scored.colours[other],
         "b_right": scored.colours[other],
     }
-    chart(on_the_line(along, names, tints, (one, other)), "pair-line")
+    chart(positions_between_centres(along, names, tints, (one, other)), "pair-line")
     st.caption(
         "Where each image lies between the mean embeddings of the two classes' training images, by a network that never learned these "
         "classes. Mistaken images near the other centre look like that class to it. Of those near their own class this view "

@@ -85,8 +85,8 @@ def sides(scored: Scored) -> Sides:
     labels = {TRUTH: "truth", THIS: f"this run, {scored.run.id}"} | {
         run_id: formatting.run_label(run) for run_id, run in others.items()
     }
-    rows = url_state.choice_of(list(labels), "rows", TRUTH)
-    columns = url_state.choice_of([side for side in labels if side != rows], "columns", THIS)
+    rows = url_state.current_choice(list(labels), "rows", TRUTH)
+    columns = url_state.current_choice([side for side in labels if side != rows], "columns", THIS)
     return Sides(rows, columns, labels, others)
 
 

@@ -9,8 +9,9 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.page_part import page_part
-from dashboard.app.widgets import show
-from dashboard.charts import scores
+from dashboard.app.widgets import show_value
+from dashboard.charts.bars import score_bars
+from dashboard.charts.figure import CONFIG
 from dashboard.components.scored import Scored
 from dashboard.components.scored_gallery import Row, choose_order, ordered, pictures
 from dashboard.evaluate.cells import Chosen, Part, cell_box, chosen, set_chosen
@@ -84,7 +85,7 @@ def _pair_pills(of: Crossed) -> None:
         set_chosen(Chosen((part, part.opposite)) if part else Chosen())
 
     now = chosen(classes).to_text()
-    show("pair", now if now in labels else None, list(labels.values()))
+    show_value("pair", now if now in labels else None, list(labels.values()))
     label = "Most often confused" if of.other is None else "Most often disagreed"
     st.pills(label, list(labels), format_func=lambda pair: formatting.literal(labels[pair]), key="pair", on_change=pick)
 
@@ -159,7 +160,7 @@ def _of_them(found: pd.DataFrame, of: Crossed) -> str:
 def _class_scores(scored: Scored, key: str) -> None:
     table = cache.per_class(scored.run, scored.split)
     if len(table) <= _SCORES_UP_TO:
-        st.plotly_chart(scores.score_bars(table, scored.colours), config=scores.CONFIG, key=key)
+        st.plotly_chart(score_bars(table, scored.colours), config=CONFIG, key=key)
         return
     figures = {name: st.column_config.NumberColumn(format="%.3f") for name in ("precision", "recall", "f1")}
     shown = table.sort_values("f1", kind="stable").assign(**{"class": table["class"].map(formatting.plain)})

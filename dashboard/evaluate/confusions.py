@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.app.widgets import popover, show
+from dashboard.app.widgets import popover, show_value
 from dashboard.components.matrix import confusion_matrix
 from dashboard.evaluate.cells import Chosen, read, set_chosen
 from dashboard.evaluate.comparison import Crossed
@@ -61,7 +61,7 @@ def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
     )
     by_name = sorted(range(len(of.crossing.classes)), key=lambda place: natural_key(of.crossing.classes[place].casefold()))
     kinds = [kind for kind in _ORDERS if kind != "own" or by_name != sorted(by_name)]
-    kind, log = url_state.choice_of(kinds, "matrix_order"), url_state.choice_of(_COLOURS, "colours") == "log"
+    kind, log = url_state.current_choice(kinds, "matrix_order"), url_state.current_choice(_COLOURS, "colours") == "log"
     panel = popover("Order, colours", "matrix-panel", right, icon=":material/tune:")
     if panel.open:
         with panel:
@@ -92,7 +92,7 @@ def _choose_classes(of: Crossed) -> list[int] | None:
     def changed() -> None:
         url_state.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))
 
-    show("found-classes", known)
+    show_value("found-classes", known)
     result = st.multiselect(
         "Find classes", range(len(classes)), key="found-classes", on_change=changed, label_visibility="collapsed",
         format_func=lambda place: formatting.plain(classes[place]),

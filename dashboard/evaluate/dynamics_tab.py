@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.scroll import scroll_to_top
-from dashboard.charts.dynamics import BINS, cells, learning_map, settled_bars
+from dashboard.charts.dynamics import BINS, learning_map, map_cells, settled_bars
 from dashboard.charts.figure import CONFIG
 from dashboard.components.scored import Scored
 from dashboard.components.scored_gallery import Row, pictures
@@ -140,7 +140,7 @@ def _within(summary: pd.DataFrame, chosen: str) -> pd.Series:
     kind, *numbers = chosen.split("-")
     if kind == "epoch":
         return summary["settled"] == int(numbers[0])
-    at = cells(summary)
+    at = map_cells(summary)
     return (at["column"] == int(numbers[0])) & (at["row"] == int(numbers[1]))
 
 

@@ -32,7 +32,7 @@ def _two_runs(matrix: Crossed, other: Scored) -> None:
     names = [formatting.literal(of.run.id) for of in matrix.scores]
     crossing = matrix.crossing
     differing = int((crossing.rows != crossing.columns).sum())
-    accuracies = " and ".join(f"**{formatting.estimate(of.document['accuracy'], percent=True)}**" for of in matrix.scores)
+    accuracies = " and ".join(f"**{formatting.score_estimate(of.document['accuracy'], percent=True)}**" for of in matrix.scores)
     scores = " and ".join(f"**{score_text.macro_f1(of.document)}**" for of in matrix.scores)
     whole = all(size == len(crossing) for size in crossing.sizes)
     st.markdown(

@@ -10,7 +10,7 @@ from dashboard.app import url_state
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.app.paging import page_count, page_slice
 from dashboard.charts.dot_plot import interval_dots
-from dashboard.charts.scores import CONFIG
+from dashboard.charts.figure import CONFIG
 from dashboard.components.gallery import Tile, gallery
 from dashboard.components.image_dialog import lens
 from dashboard.components.scored import Scored
@@ -63,7 +63,7 @@ def _pairs(scored: Scored, of: Evidence, near: Copies) -> None:
     rows = of.predictions.iloc[chosen].assign(
         distance=near.distance[chosen], twin=near.twin[chosen], same_file=near.exact[chosen]
     )
-    number = url_state.turn(page_count(len(rows), _PAIRS), f"{scored.run.id}-{scored.split}-copies", "copies_page")
+    number = url_state.choose_page(page_count(len(rows), _PAIRS), f"{scored.run.id}-{scored.split}-copies", "copies_page")
     shown = rows.iloc[page_slice(number, len(rows), _PAIRS)]
     twins = data.catalog.rows([int(twin) for twin in shown["twin"] if twin >= 0])
     for start in range(0, len(shown), _COLUMNS):

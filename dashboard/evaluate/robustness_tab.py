@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.app.error_page import told
+from dashboard.app.error_page import try_action
 from dashboard.app.image_urls import damaged_url
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.robustness import severity_curves
@@ -72,7 +72,7 @@ def _said(document: dict, answers: store.Answers) -> None:
     error, more = document["mean_corruption_error"], document["relative_error"]
     st.markdown(f"**{formatting.literal(document['sentence'])}**")
     st.markdown(
-        f"Mean corruption error **{formatting.estimate(error, percent=True)}**: that is **{decimal(100 * more['value'], 1)} points** "
+        f"Mean corruption error **{formatting.score_estimate(error, percent=True)}**: that is **{decimal(100 * more['value'], 1)} points** "
         f"({decimal(100 * more['low'], 1)} to {decimal(100 * more['high'], 1)}) more than on the undamaged images."
     )
     whole = "all" if answers.measured >= answers.images else "a random sample of"
@@ -172,5 +172,5 @@ def _start(scored: Scored, count: int, label: str, key: str, primary: bool = Fal
             dataset(scored.run.config.dataset)  # a dataset that is gone is said here and now
             measuring.job(scored.run, scored.split, count).start()
 
-        if told(begin):
+        if try_action(begin):
             st.rerun()

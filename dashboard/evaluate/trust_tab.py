@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.charts import trust as trust_charts
+from dashboard.charts import reliability
 from dashboard.charts.dot_plot import interval_dots, score_intervals
-from dashboard.charts.scores import CONFIG
+from dashboard.charts.figure import CONFIG
 from dashboard.components.click_target import chart
 from dashboard.components.scored import Scored
 from dashboard.components.scored_gallery import ordered, pictures
@@ -84,7 +84,7 @@ def _calibration(scored: Scored, of: Evidence, near: Copies | None) -> None:
     ) == "images"  # fmt: skip
     before = tables.uncalibrated(tables.probabilities(of.predictions), of.temperature).max(axis=1)
     diagrams = [calibration.reliability(confidence, of.right, equal_mass=equal) for confidence in (of.confidence, before)]
-    right.plotly_chart(trust_charts.reliability_diagram(*diagrams), config=CONFIG, key="reliability")
+    right.plotly_chart(reliability.reliability_diagram(*diagrams), config=CONFIG, key="reliability")
     figures = pd.DataFrame({name: found.to_dict() for name, found in of.calibration.items()})[["before", "after"]]
     shown = {
         "confidence": "mean confidence", "accuracy": "accuracy", "ece": "ECE, equal width", "ece_mass": "ECE, equal numbers",
@@ -93,7 +93,7 @@ def _calibration(scored: Scored, of: Evidence, near: Copies | None) -> None:
     left.dataframe(figures.loc[list(shown)].rename(index=shown).astype(float).round(4), width="stretch")
     left.caption(
         f"The temperature {of.temperature:.2f} was chosen on validation to minimise cross-entropy; hollow dots: before it. "
-        f"Bars are 95% intervals (Wilson); bins of fewer than {trust_charts.FEW} images are small dots without a line. "
+        f"Bars are 95% intervals (Wilson); bins of fewer than {reliability.FEW} images are small dots without a line. "
         "ECE by chance: what 95% of perfectly calibrated models with these confidences stay below."
     )
 
@@ -126,7 +126,7 @@ def _person(scored: Scored, of: Evidence, near: Copies | None) -> None:
     curves["validation"] = selective.risk_coverage(of.validation["confidence"].to_numpy(), tables.right(of.validation))
     kept = of.left_to_a_person(target)
     point = (kept.coverage, kept.accuracy.value) if kept and kept.kept else None
-    st.plotly_chart(trust_charts.accuracy_by_coverage(curves, point, target), config=CONFIG, key="coverage-chart")
+    st.plotly_chart(reliability.accuracy_by_coverage(curves, point, target), config=CONFIG, key="coverage-chart")
     area, best = selective.aurc(of.confidence, of.right), selective.best_aurc(1 - float(of.right.mean()), len(of.right))
     st.caption(
         f"Area under the risk-coverage curve {area:.4f}: the error rate averaged over all coverages; {best:.4f} "
@@ -155,7 +155,7 @@ def _sets(scored: Scored, of: Evidence, near: Copies | None) -> None:
     sets = of.sets(wanted, method)
     left, right = st.columns([6, 6], gap="large")
     left.markdown("**How many classes a set has**")
-    left.plotly_chart(trust_charts.set_sizes(sets.sizes()), config=CONFIG, key="set-sizes")
+    left.plotly_chart(reliability.set_sizes(sets.sizes()), config=CONFIG, key="set-sizes")
     if sets.expected:
         left.caption(
             f"Two samples of {sets.calibrated_on:,} validation and {len(sets.true):,} {scored.split} images from one source measure between "
@@ -197,7 +197,7 @@ def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
     index = scored.classes.index(name)
     positive = (of.predictions["true"] == index).to_numpy()
     points = roc.thinned(roc.curve(tables.probabilities(of.predictions)[:, index], positive))
-    figure = trust_charts.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
+    figure = reliability.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
     st.plotly_chart(figure, config=CONFIG, key="curves")
     shown = present if len(present) <= _MOST_CLASSES else [name]
     result = cache.areas(scored.run, scored.split, tuple(shown))

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.app import formatting
-from dashboard.app.error_page import attempt
+from dashboard.app.error_page import try_and_rerun
 from dashboard.components.job_panel import work_bar
 from engine.data import analysis
 from engine.data.datasets import Dataset
@@ -36,4 +36,4 @@ def _state(data: Dataset, busy: bool) -> None:
             f"Of {n:,} images brightness, contrast, sharpness and colourfulness have not been computed yet, so filters and sorting skip them."
         )
     if action.button("Compute", icon=":material/play_arrow:", key="start-analysis"):
-        attempt(analysis.start, data.name)
+        try_and_rerun(analysis.start, data.name)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.app import browser_history, formatting
 from dashboard.app.image_urls import image_url
-from dashboard.app.open_image import begins, close_image
+from dashboard.app.open_image import close_image, is_new_opening
 from dashboard.charts.histogram import histogram_svg
 from dashboard.components.similar import similar
 from dashboard.components.step_buttons import step_buttons
@@ -31,7 +31,7 @@ def open_detail(
 
     `on_close`: is called when the person closes it, before the page is drawn anew. `in_address`: it is in the address.
     """
-    if not in_address or begins("detail"):
+    if not in_address or is_new_opening("detail"):
         st.session_state[_IMAGE] = image
     dialog = st.dialog("Image", width="large", on_dismiss=on_close or (close_image if in_address else "ignore"))
     dialog(_dialog)(data, wanted, by, descending, colours)

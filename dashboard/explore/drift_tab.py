@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import filter_state, formatting, url_state
-from dashboard.charts.drift import drift_dots, drift_grid, two_shapes
+from dashboard.charts.drift import drift_dots, drift_grid, split_histograms
 from dashboard.charts.palette import ACCENT, BAD
 from dashboard.components.click_target import chart
 from dashboard.explore.query import Asked
@@ -96,7 +96,7 @@ def _shapes(asked: Asked, wanted: Filter, found: pd.DataFrame, a: str, b: str) -
     of = PROPERTIES[row["property"]]
     st.markdown(f"**{of.label.capitalize()}**  \n:gray[{row['sentence']}]")
     both = asked.data.catalog.view(replace(wanted, splits=(a, b)))
-    chart(two_shapes(both.histogram(of.name, _BINS, by="split"), of, {a: ACCENT, b: BAD}), "drift-shapes")
+    chart(split_histograms(both.histogram(of.name, _BINS, by="split"), of, {a: ACCENT, b: BAD}), "drift-shapes")
 
 
 def _numbers(found: pd.DataFrame, a: str, b: str) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.app import filter_state, formatting
-from dashboard.charts.dataset import images
+from dashboard.charts.dataset import image_count
 from dashboard.components.map import within
 from dashboard.explore.query import Asked
 
@@ -22,7 +22,7 @@ def nothing_matches(asked: Asked) -> None:
         st.markdown(said if helpful or not chips else f"{said} Removing one of them is not enough.")
         for place, (n, chip) in enumerate(helpful):
             st.button(
-                f"Remove “{formatting.literal(chip.label)}”: {images(n)}", key=f"drop-{place}", on_click=filter_state.put,
+                f"Remove “{formatting.literal(chip.label)}”: {image_count(n)}", key=f"drop-{place}", on_click=filter_state.put,
                 args=(chip.without,), icon=":material/filter_alt_off:",
             )  # fmt: skip
         if chips and not helpful:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.app import filter_state, formatting
-from dashboard.app.widgets import popover, show
+from dashboard.app.widgets import popover, show_value
 from dashboard.explore.ranges import property_ranges
 from engine.data.datasets import Dataset
 from engine.data.filters import VERDICTS, Filter
@@ -68,7 +68,7 @@ def _names(label: str, options: Sequence[str], chosen: Sequence[str], field: str
         others = [name for name in getattr(filter_state.current(), field) if name not in known]
         filter_state.change(**{field: (*others, *st.session_state[key])})
 
-    show(key, [name for name in chosen if name in known], options)
+    show_value(key, [name for name in chosen if name in known], options)
     settings = {"key": key, "on_change": changed, "label_visibility": "collapsed"}
     if len(options) <= PILLS_UP_TO:
         st.pills(
@@ -85,7 +85,7 @@ def _names(label: str, options: Sequence[str], chosen: Sequence[str], field: str
 def _text(wanted: Filter) -> None:
     # Letters that are being typed stay: a space at the end is no other condition.
     if st.session_state.get("filter-text", "").strip() != wanted.text or "filter-text" not in st.session_state:
-        show("filter-text", wanted.text)
+        show_value("filter-text", wanted.text)
     st.text_input(
         "Text in the path", key="filter-text", type="search", live="400ms", placeholder="Text in the path", max_chars=200,
         icon=":material/search:", label_visibility="collapsed", width=_TEXT,
@@ -104,11 +104,11 @@ def _answers(wanted: Filter, run: Run | None) -> None:
         names, said = tuple(st.session_state["filter-predicted"]), st.session_state["filter-verdict"] or ""
         filter_state.change(run=run.id if names or said else "", predicted=names, verdict=said)
 
-    show("filter-verdict", wanted.verdict or None)
+    show_value("filter-verdict", wanted.verdict or None)
     verdict.pills("Prediction", list(VERDICTS), key="filter-verdict", on_change=change, label_visibility="collapsed")
     # A run of very many classes: the chosen ones, and what can be seen of the rest.
     options = list(dict.fromkeys([*wanted.predicted, *run.classes[:LISTED_UP_TO]]))
-    show("filter-predicted", list(wanted.predicted), options)
+    show_value("filter-predicted", list(wanted.predicted), options)
     predicted.multiselect(
         "Predicted class", options, key="filter-predicted", format_func=formatting.plain, placeholder="Any predicted class",
         label_visibility="collapsed", on_change=change,
@@ -116,7 +116,7 @@ def _answers(wanted: Filter, run: Run | None) -> None:
 
 
 def _state(wanted: Filter) -> None:
-    show("filter-state", wanted.state)
+    show_value("filter-state", wanted.state)
     st.segmented_control(
         "Files", list(_STATES), key="filter-state", format_func=_STATES.__getitem__,
         on_change=lambda: filter_state.change(state=st.session_state["filter-state"] or "ok"),
@@ -125,7 +125,7 @@ def _state(wanted: Filter) -> None:
 
 def _decided(wanted: Filter) -> None:
     """What people decided on the page Clean."""
-    show("filter-edited", [edit for edit in wanted.edited if edit in _EDITS])
+    show_value("filter-edited", [edit for edit in wanted.edited if edit in _EDITS])
     st.pills(
         "Decided by hand", list(_EDITS), selection_mode="multi", key="filter-edited", format_func=_EDITS.__getitem__,
         on_change=lambda: filter_state.change(edited=tuple(st.session_state["filter-edited"])),

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.app import url_state
 from dashboard.app.page_part import page_part
 from dashboard.app.paging import page_count, page_slice
-from dashboard.app.widgets import popover, show
+from dashboard.app.widgets import popover, show_value
 from dashboard.components.gallery import NOTES, SIZES, gallery
 from dashboard.explore.detail import open_detail
 from dashboard.explore.empty import nothing_matches
@@ -73,7 +73,7 @@ def _turner(n: int, of: str) -> int:
     """The page, and which of the images are on it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="turner"):
         pages = page_count(n, PAGE)
-        number = url_state.turn(pages, of)
+        number = url_state.choose_page(pages, of)
         if pages > 1:
             place = page_slice(number, n, PAGE)
             st.caption(f"{place.start + 1:,} to {place.stop:,} of {n:,}", width="content")
@@ -100,7 +100,7 @@ def _lines() -> tuple[str, ...]:
     panel = popover("Captions", "captions-panel", icon=":material/label:")
     if panel.open:
         with panel:
-            show(key, wanted)
+            show_value(key, wanted)
             st.pills(
                 f"Under each picture, up to {NOTES}", list(LINES), selection_mode="multi", key=key, format_func=LINES.__getitem__,
                 on_change=changed,

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.app import filter_state, formatting, url_state
 from dashboard.app.image_urls import mean_url
 from dashboard.charts.class_counts import LARGEST, SMALLEST
-from dashboard.charts.distributions import RIDGES_UP_TO, intervals, ridges
+from dashboard.charts.distributions import MAX_RIDGES, intervals, ridges
 from dashboard.components.click_target import chart
 from dashboard.components.gallery import Tile, gallery
 from dashboard.explore.query import Asked
@@ -30,10 +30,10 @@ def how_does_it_look(asked: Asked) -> None:
     of = PROPERTIES[name]
     view = asked.data.catalog.view(asked.within)
     points = view.quantiles(name, most=LARGEST + SMALLEST)
-    st.caption(f"{of.help}. The line and the bold number mark the median." if len(points) <= RIDGES_UP_TO else f"{of.help}.")
+    st.caption(f"{of.help}. The line and the bold number mark the median." if len(points) <= MAX_RIDGES else f"{of.help}.")
     if not len(points):
         st.info(f"No matching labelled image has a known {of.label}.", icon=":material/straighten:")
-    elif len(points) <= RIDGES_UP_TO:
+    elif len(points) <= MAX_RIDGES:
         chart(ridges(view.histogram(name, _BINS, by="class"), points, asked.colours, of), "spread", _pick_class)
     else:
         chart(intervals(points, asked.colours, of), "spread", _pick_class)

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.app import filter_state
-from dashboard.app.widgets import show
+from dashboard.app.widgets import show_value
 from dashboard.charts.histogram import histogram_svg
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -45,7 +45,7 @@ def _range(of: Property, bins: pd.DataFrame, wanted: Filter) -> None:
     st.markdown(of.label.capitalize(), help=of.help)
     st.image(histogram_svg(counts, low, high), width="stretch")
     key = f"filter-{of.name}"
-    show(key, (low, high), [of.say(edge) for edge in edges])
+    show_value(key, (low, high), [of.say(edge) for edge in edges])
     st.select_slider(
         of.label, range(len(edges)), (0, last), key=key, format_func=lambda place: of.say(edges[place]), on_change=_changed,
         args=(of.name, key, edges), label_visibility="collapsed",

@@ -24,7 +24,7 @@ def facts_or_chips(asked: Asked) -> None:
             n, total = catalog.count(asked.within), catalog.count(Filter(state=asked.wanted.state))
             st.markdown(f"**{n:,}** of {total:,} images match", width="content")
             map_chip(asked.data)
-            filter_state.chip_row(asked.wanted)
+            filter_state.draw_chips(asked.wanted)
         # Words are lower than chips: nothing below may move when the first chip comes.
         st.container(height=_LINE, width=1, border=False)
 

@@ -10,7 +10,8 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.image_urls import heatmap_url, network_input_url
-from dashboard.charts import scores
+from dashboard.charts.bars import probability_bars
+from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
 from dashboard.components.compare_slider import compare
 from dashboard.predict.controls import View
@@ -108,5 +109,5 @@ def bars(said: Said, view: View, probabilities: np.ndarray, key: str) -> None:
 
 def _bars(classes: np.ndarray, values: Sequence[float], top: int, colours: Mapping[str, str], key: str) -> None:
     order = np.argsort(-np.asarray(values), kind="stable")[:top]
-    figure = scores.probability_bars(list(classes[order]), [float(values[i]) for i in order], colours)
-    st.plotly_chart(figure, config=scores.CONFIG, key=key)
+    figure = probability_bars(list(classes[order]), [float(values[i]) for i in order], colours)
+    st.plotly_chart(figure, config=CONFIG, key=key)

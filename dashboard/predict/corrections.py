@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard.app import formatting
-from dashboard.app.error_page import attempt
+from dashboard.app import formatting, viewer_time
+from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import correction_url
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, clear_selection, gallery, selection
@@ -27,7 +27,7 @@ def corrections(data: Dataset) -> None:
     ):
         tiles = [
             Tile(
-                id=place, src=correction_url(data.name, one.content), caption=one.class_name, notes=[formatting.ago(one.when)],
+                id=place, src=correction_url(data.name, one.content), caption=one.class_name, notes=[viewer_time.time_ago(one.when)],
                 colour=colours.get(one.class_name), alt=f"Corrected to {one.class_name}",
             )
             for place, one in enumerate(told[:_SHOWN])
@@ -55,7 +55,7 @@ def _take_back(data: Dataset, told: list[collection.Told]) -> None:
             collection.remove(data, one.content)
         clear_selection(_KEY)
 
-    attempt(take_back)
+    try_and_rerun(take_back)
 
 
 def _join(data: Dataset) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.app import formatting
-from dashboard.app.error_page import attempt
+from dashboard.app.error_page import try_and_rerun
 from dashboard.predict.detail import detail_is_open
 from engine.core.errors import UserError
 from engine.inference import ood
@@ -56,4 +56,4 @@ def unprepared(run: Run) -> None:
         left, right = st.columns([6, 1], vertical_alignment="center")
         left.caption(formatting.literal(f"{_UNAVAILABLE}: {now.message} {now.hint}"))
         if right.button("Try again", key="novelty-again"):
-            attempt(ood.job(run).start)
+            try_and_rerun(ood.job(run).start)

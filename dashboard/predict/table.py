@@ -6,10 +6,11 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.app.error_page import attempt
+from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import batch_thumbnail_url
 from dashboard.app.page_part import page_part
-from dashboard.charts import scores as charts
+from dashboard.charts.bars import score_bars
+from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import SIZES, Tile, gallery
 from dashboard.components.job_panel import work_bar
@@ -84,7 +85,7 @@ def _state(of: Batch, view: View, now: Work, left: int) -> None:
         text, action = st.columns([6, 1], vertical_alignment="center")
         text.caption(f"{left:,} answers are missing still.")
         if action.button("Go on", icon=":material/play_arrow:", key="start-batch"):
-            attempt(job.start, of, view.runs)
+            try_and_rerun(job.start, of, view.runs)
 
 
 def _found(of: Batch, view: View) -> pd.DataFrame:
@@ -112,7 +113,7 @@ def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
     scores = metrics.evaluation(fair.rows, view.run.classes)
     with st.container(horizontal=True, gap="large", key="batch-scores"):
         st.metric("Pictures in folders of its classes", f"{scores['n']:,}", width="content")
-        st.metric("Accuracy", formatting.estimate(scores["accuracy"], percent=True), width="content")
+        st.metric("Accuracy", formatting.score_estimate(scores["accuracy"], percent=True), width="content")
         st.metric("Macro F1", score_text.macro_f1(scores), width="content")
     if missing := score_text.without_images(scores):
         st.caption(formatting.literal(missing))
@@ -124,7 +125,7 @@ def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
             a, b = formatting.literal(row.a), formatting.literal(row.b)
             pairs.markdown(f"**{a}** and **{b}**: {row.a_as_b:,} and {row.b_as_a:,} taken for the other")
         frame = pd.DataFrame(scores["per_class"]).astype(dict.fromkeys(("precision", "recall", "f1"), float))
-        bars.plotly_chart(charts.score_bars(frame, class_colours(view.run.classes)), config=charts.CONFIG, key="batch-bars")
+        bars.plotly_chart(score_bars(frame, class_colours(view.run.classes)), config=CONFIG, key="batch-bars")
 
 
 def _pictures(of: Batch, found: pd.DataFrame, view: View, busy: bool) -> None:
@@ -205,7 +206,7 @@ def _downloads(found: pd.DataFrame, view: View) -> None:
 
 
 def _gallery(of: Batch, found: pd.DataFrame, view: View) -> None:
-    number = url_state.turn(-(-len(found) // _PAGE), f"{of.id}-{len(found)}", "answers_page")
+    number = url_state.choose_page(-(-len(found) // _PAGE), f"{of.id}-{len(found)}", "answers_page")
     colours = class_colours(view.run.classes)
     page = found.iloc[(number - 1) * _PAGE : number * _PAGE]
     tiles = [_tile(of, row, colours) for row in page.itertuples()]

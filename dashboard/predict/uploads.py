@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from dashboard.app import formatting, url_state
-from dashboard.app.error_page import attempt
+from dashboard.app import formatting, url_state, viewer_time
+from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import thumbnail_url
 from dashboard.app.widgets import expander
 from dashboard.components.gallery import Tile, gallery
@@ -147,7 +147,7 @@ def _show(found: Batch) -> None:
 
 def examples(data: Dataset) -> None:
     """Some of the dataset's own test images to try: one at a click, or six at once."""
-    seed = url_state.whole("examples")
+    seed = url_state.recall_integer("examples")
     rows = _sample(data, _TRIES, st.session_state.setdefault("tries", random.randrange(10_000)))
     if not rows:
         st.info(f"The images of {formatting.literal(data.name)} are not where they were.", icon=":material/folder_off:")
@@ -180,7 +180,7 @@ def _look_at(data: Dataset, rows: list[Row]) -> None:
     """Make a batch of the dataset's own images, under the classes that they are filed under, and draw the page with it."""
     names = [f"{row.class_name}/{row.path.rpartition('/')[2]}" for row in rows]
     contents = [row.file(data.root).read_bytes() for row in rows]
-    attempt(lambda: _show(store.keep(f"Test images of {data.name}", map(intake.Item, names, contents))))
+    try_and_rerun(lambda: _show(store.keep(f"Test images of {data.name}", map(intake.Item, names, contents))))
 
 
 def about(of: Batch) -> None:
@@ -188,7 +188,7 @@ def about(of: Batch) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="about-batch"):
         files = counted(len(of.pictures), "file")  # whether each is a picture, only the answers tell
         title = of.title if of.title == files else f"{of.title}: {files}"
-        st.caption(f"{formatting.literal(title)}, {formatting.ago(of.created)}", width="content")
+        st.caption(f"{formatting.literal(title)}, {viewer_time.time_ago(of.created)}", width="content")
         if st.button(
             "Delete these",
             icon=":material/delete:",
@@ -196,7 +196,7 @@ def about(of: Batch) -> None:
             type="tertiary",
             help="Not what lies in a folder of yours.",
         ):
-            attempt(_delete, of)
+            try_and_rerun(_delete, of)
 
 
 def _delete(batch: Batch) -> None:

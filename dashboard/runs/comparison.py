@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.charts.dot_plot import interval_dots
+from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL, class_colours
-from dashboard.charts.scores import CONFIG
 from dashboard.components.scored import SPLITS, Scored
 from dashboard.components.scored_gallery import pictures
 from engine.core.errors import UserError

@@ -42,7 +42,7 @@ def filtered_runs(context: Context) -> list[Run]:
 
 
 def _search() -> str:
-    key = f"runs-text-{url_state.adopted()}" if url_state.adopted() else "runs-text"
+    key = f"runs-text-{url_state.adoptions()}" if url_state.adoptions() else "runs-text"
     text = st.text_input(
         "Search", url_state.recall(_SEARCH) or "", key=key, placeholder="id, name, note, epochs=8", icon=":material/search:",
         type="search", live=True, label_visibility="collapsed",

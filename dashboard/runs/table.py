@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cache
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting, url_state, viewer_time
 from dashboard.charts import training_curves
-from dashboard.charts.scores import CONFIG
+from dashboard.charts.figure import CONFIG
 from dashboard.components.report_export import report_button
 from dashboard.components.run_actions import delete, more_buttons, more_panels, state_row
 from dashboard.components.run_configuration import configuration_frame
@@ -63,7 +63,7 @@ def _table_caption(found: Sequence[Run], ranking: Ranking) -> str:
 
 
 def _columns() -> dict[str, object]:
-    zone = formatting.viewer_zone()
+    zone = viewer_time.viewer_zone()
     return {
         "run": st.column_config.TextColumn(pinned=True, width=96),
         "best": st.column_config.TextColumn("★", width=34, help="★ the best by validation; ☆ not distinguishable from it by a paired test"),
@@ -77,7 +77,7 @@ def _columns() -> dict[str, object]:
         "name": st.column_config.TextColumn(width=150),
         "tags": st.column_config.ListColumn(width=150),
         "started": st.column_config.DatetimeColumn(
-            f"started ({formatting.zone_name(zone)})", format="D MMM YYYY, HH:mm", timezone=zone, width=190,
+            f"started ({viewer_time.zone_name(zone)})", format="D MMM YYYY, HH:mm", timezone=zone, width=190,
             help=f"In the time zone of your browser, {zone}",
         ),
     }  # fmt: skip
@@ -97,7 +97,7 @@ def compare_runs(selected: Sequence[Run]) -> None:
         if len(story.candidates)
     }
     if learnt:  # runs without epochs alone would be two flat lines
-        st.plotly_chart(training_curves.overlay(learnt, linear), config=CONFIG, key="overlay")
+        st.plotly_chart(training_curves.run_curves(learnt, linear), config=CONFIG, key="overlay")
     st.markdown("What differs")
     table = differences(selected)
     if len(table):
@@ -174,7 +174,7 @@ def trash_panel() -> None:
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         chosen = left.multiselect(
             "Restore", [entry.id for entry in held], key="trash-restore", placeholder="choose runs",
-            format_func=lambda run_id: f"{run_id}, deleted {formatting.ago(next(e.when for e in held if e.id == run_id))}",
+            format_func=lambda run_id: f"{run_id}, deleted {viewer_time.time_ago(next(e.when for e in held if e.id == run_id))}",
         )  # fmt: skip
         with right.container(horizontal=True):
             if st.button("Restore", icon=":material/undo:", disabled=not chosen, key="restore"):

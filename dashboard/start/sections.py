@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import cache
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting, url_state, viewer_time
 from dashboard.app.image_urls import thumbnail_url
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, gallery
@@ -49,7 +49,7 @@ def next_step(context: Context) -> None:
         )
         st.page_link("../../pages/evaluate.py", label="See where it errs", icon=":material/target:")
     else:
-        st.markdown(f"{formatting.badge(context.run.status)} **{context.run.id}** has not been scored.")
+        st.markdown(f"{formatting.status_badge(context.run.status)} **{context.run.id}** has not been scored.")
         st.page_link("../../pages/train.py", label="Look at it", icon=":material/model_training:")
 
 
@@ -158,7 +158,7 @@ def recent_runs() -> None:
         said = f"macro F1 {score_text.macro_f1(results['test'])}" if "test" in results else formatting.state_detail(status)
         text.markdown(
             f"{formatting.run_badge(run)} **{run.id}** {formatting.literal(run.config.model)} on {formatting.literal(run.config.dataset)}: {said} "
-            f":gray[{formatting.ago(run.created)}]"
+            f":gray[{viewer_time.time_ago(run.created)}]"
         )
         if action.button("Open", key=f"open-{run.id}", width="stretch"):
             url_state.set_choice("dataset", run.config.dataset)

@@ -84,7 +84,9 @@ def _curves(run: Run, status: Status, story: History) -> None:
         return
     if run.config.method == "linear":
         live_chart(
-            training_curves.candidates(story.candidates), f"candidates-{run.id}", "Validation loss by regularisation strength"
+            training_curves.regularisation_curve(story.candidates),
+            f"candidates-{run.id}",
+            "Validation loss by regularisation strength",
         )
         st.caption("The linear head at each regularisation strength; the one with the lowest validation loss is chosen.")
         return

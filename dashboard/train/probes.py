@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting
-from dashboard.app.widgets import at_first
+from dashboard.app.widgets import initial_value
 from dashboard.charts import training_curves
 from dashboard.components.live_chart import live_chart
 from engine.core.errors import UserError
@@ -67,7 +67,7 @@ def learning_rate_finder(config: Config, key: str) -> None:
     name = probes.identity("lr-find", config)
     drawn = probes.read("lr-find", name)
     running = bool(drawn and drawn["state"] == "running")
-    expanded = at_first("lr-finder", bool(drawn))
+    expanded = initial_value("lr-finder", bool(drawn))
     with st.expander("Find a learning rate", icon=":material/search_insights:", expanded=expanded, key="lr-finder"):
 
         @st.fragment(run_every=_POLL if running else None)

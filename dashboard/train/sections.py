@@ -24,7 +24,7 @@ def train_title(context: Context) -> str:
 
 def _begins_with(context: Context) -> str:
     """The view that the address asks for."""
-    shown = url_state.awaited("show")
+    shown = url_state.recall("show")
     if shown in _VIEWS:
         return shown
     return "new" if url_state.recall("like") or url_state.recall("preset") in PRESETS else "run"

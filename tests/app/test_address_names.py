@@ -8,7 +8,12 @@ from pathlib import Path
 DASHBOARD = Path(__file__).resolve().parents[2] / "dashboard"
 PAGES = ("explore", "augment", "evaluate", "clean", "predict")
 SHARED = {"dataset", "run"}  # on purpose: the page talks about the same thing as the one before
-CHOICES = {"choose": 3, "choice_of": 1, "turn": 2, "remember": 0}  # function of `url_state` -> place of the parameter's name
+CHOICES = {
+    "choose": 3,
+    "current_choice": 1,
+    "choose_page": 2,
+    "remember": 0,
+}  # function of `url_state` -> place of the parameter's name
 
 
 def chosen_in(file: Path) -> Iterator[str]:
@@ -28,7 +33,7 @@ def chosen_in(file: Path) -> Iterator[str]:
             continue
         place = CHOICES[node.func.attr]
         if len(node.args) <= place:
-            yield "page"  # the default of `turn`
+            yield "page"  # the default of `choose_page`
         elif isinstance(name := node.args[place], ast.Constant):
             yield name.value
         elif isinstance(name, ast.Name) and name.id in constants:

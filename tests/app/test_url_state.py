@@ -9,10 +9,10 @@ def _page() -> None:
     from dashboard.app import url_state
 
     result, left = {"kind": "sea", "page": "3"}, {"kind": "forest", "page": "2", "note": "x"}
-    st.button("back", on_click=url_state.adopt, args=(result, left))
-    st.button("further back", on_click=url_state.adopt, args=({"kind": "sea", "page": "1"}, result))
+    st.button("back", on_click=url_state.show_address, args=(result, left))
+    st.button("further back", on_click=url_state.show_address, args=({"kind": "sea", "page": "1"}, result))
     kind = url_state.choose(st.selectbox, "Kind", ["forest", "sea"], "kind")
-    number = url_state.turn(5, kind)
+    number = url_state.choose_page(5, kind)
     st.text(f"{kind} {number} {url_state.recall('note')} {url_state.recall('other')}")
 
 

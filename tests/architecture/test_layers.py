@@ -107,14 +107,27 @@ def test_nothing_imports_in_a_circle():
             pytest.fail(f"circle: {' -> '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize("file", sorted((PROJECT / "dashboard" / "charts").glob("*.py")), ids=lambda file: file.name)
-def test_charts_know_no_streamlit(file):
-    imports = {
-        name.partition(".")[0]
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        for name in (
-            [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None) or ""]
-        )
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    }
-    assert "streamlit" not in imports
+def needed_modules(name: str) -> set[str]:
+    """A module and all of the project's modules that it needs, directly or through others, packages' `__init__` included."""
+    needed, waiting = set(), [name]
+    while waiting:
+        one = waiting.pop()
+        if one in MODULES and one not in needed:
+            needed.add(one)
+            waiting += [one.rpartition(".")[0], *imported_modules(one)]
+    return needed
+
+
+def imports_streamlit(name: str) -> bool:
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        if any(one.partition(".")[0] == "streamlit" for one in names):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if package(name) == "charts"])
+def test_charts_need_no_streamlit_not_even_through_other_modules(name):
+    assert {one for one in needed_modules(name) if imports_streamlit(one)} == set()

@@ -14,7 +14,12 @@ from engine.core.paths import PROJECT
 
 PANELS = {"popover", "expander"}
 OWN = {PROJECT / "dashboard" / "app" / "widgets.py", PROJECT / "dashboard" / "app" / "tabs.py"}
-KEPT_ELSEWHERE = {"show", "choose", "choice_of", "turn"}  # of `dashboard.app.widgets` and `dashboard.app.url_state`
+KEPT_ELSEWHERE = {
+    "show_value",
+    "choose",
+    "current_choice",
+    "choose_page",
+}  # of `dashboard.app.widgets` and `dashboard.app.url_state`
 SOURCES = sorted(file for folder in ("dashboard", "pages") for file in (PROJECT / folder).rglob("*.py") if file not in OWN)
 
 
@@ -24,7 +29,7 @@ def faults(source: str) -> Iterator[str]:
     firsts = {
         target.id
         for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _name(node.value) == "at_first"
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _name(node.value) == "initial_value"
         for target in node.targets
         if isinstance(target, ast.Name)
     }
@@ -50,7 +55,7 @@ def _call(node: ast.Call, firsts: set[str]) -> Iterator[str]:
                 isinstance(keyword.value, ast.Name) and keyword.value.id in firsts
             )
             if keyword.arg in ("expanded", "default") and not constant:
-                yield f"{node.lineno}: {name}({keyword.arg}=...) moves: use widgets.at_first"
+                yield f"{node.lineno}: {name}({keyword.arg}=...) moves: use widgets.initial_value"
 
 
 def _is_bare_panel(node: ast.expr) -> bool:
@@ -70,14 +75,14 @@ def test_no_panel_swallows_or_undoes_a_click(file: Path):
     ("source", "fault"),
     [
         ("st.tabs(['a'], default=chosen)", "1: tabs outside of dashboard.app.tabs"),
-        ("left.expander('a', expanded=bool(drawn))", "1: expander(expanded=...) moves: use widgets.at_first"),
+        ("left.expander('a', expanded=bool(drawn))", "1: expander(expanded=...) moves: use widgets.initial_value"),
         (
             "with st.popover('a'):\n    url.choose(st.selectbox, 'b', [], 'b')",
             "2: choose() in a panel that is not of dashboard.app.widgets",
         ),
         (
-            "with st.expander('a') as panel, b:\n    if c:\n        show('d', 1)",
-            "3: show() in a panel that is not of dashboard.app.widgets",
+            "with st.expander('a') as panel, b:\n    if c:\n        show_value('d', 1)",
+            "3: show_value() in a panel that is not of dashboard.app.widgets",
         ),
     ],
 )
@@ -86,7 +91,5 @@ def test_each_kind_of_fault_is_found(source, fault):
 
 
 def test_what_does_not_move_is_allowed():
-    source = (
-        "first = at_first('a', bool(drawn))\nwith st.expander('a', expanded=first):\n    st.write('b')\nst.popover('c', key='d')"
-    )
+    source = "first = initial_value('a', bool(drawn))\nwith st.expander('a', expanded=first):\n    st.write('b')\nst.popover('c', key='d')"
     assert list(faults(source)) == []

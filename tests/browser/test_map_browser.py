@@ -52,7 +52,7 @@ def test_an_area_drawn_by_the_mouse_is_the_gallerys_filter_until_its_chip_is_cli
     lasso(tab, [(0.05, 0.1), (0.5, 0.05), (0.55, 0.6), (0.3, 0.9), (0.05, 0.8), (0.05, 0.1)])
     tab.page.wait_for_url(re.compile("area="))
     tab.settled()
-    held = inside(drawn.xy, map_selection.read(tab.query("area")).corners)
+    held = inside(drawn.xy, map_selection.read_pick(tab.query("area")).corners)
     assert 0 < held.sum() < len(drawn)
     chip = tab.page.get_by_role("button", name=f"{held.sum():,} on the map")
     expect(chip).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.charts.dataset import class_bars, class_pie, size_scatter
 from dashboard.charts.distributions import intervals, ridges
-from dashboard.charts.drift import drift_dots, drift_grid, two_shapes
+from dashboard.charts.drift import drift_dots, drift_grid, split_histograms
 from dashboard.charts.histogram import histogram_svg
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL, SCENES
 from dashboard.explore.ranges import ends, steps
@@ -208,5 +208,5 @@ def test_drift_inside_classes_is_a_cell_that_knows_its_class_and_property():
 
 def test_two_shapes_are_shares_of_their_split():
     bins = pd.DataFrame({"group": ["train"] * 2 + ["test"] * 2, "low": [0, 0.5] * 2, "high": [0.5, 1] * 2, "n": [300, 100, 1, 3]})
-    train, test = two_shapes(bins, BRIGHTNESS, {}).data
+    train, test = split_histograms(bins, BRIGHTNESS, {}).data
     assert max(train.y) == 75 and max(test.y) == 75

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dashboard.charts.dot_plot import interval_dots, score_intervals
-from dashboard.charts.trust import reliability_diagram
+from dashboard.charts.reliability import reliability_diagram
 from engine.evaluation.calibration import reliability
 from engine.evaluation.metrics import per_class_intervals
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from dashboard.charts.matrix_view import CORRECT, ERRORS, shades, view
+from dashboard.charts.matrix_view import CORRECT, ERRORS, build_view, shades
 from dashboard.charts.palette import SCENES, linear_rgb, luminances
 
 CLASSES = list(SCENES)
@@ -27,14 +27,16 @@ def read(data, name, kind, shape):
 
 
 def test_part_of_the_classes_keeps_the_whole_matrix_s_totals():
-    data = view(MATRIX, CLASSES, np.array([3, 2]))
+    data = build_view(MATRIX, CLASSES, np.array([3, 2]))
     assert (data["names"], data["ids"]) == (["mountain", "glacier"], [3, 2])
     assert read(data, "counts", "<i4", (2, 2)).tolist() == [[169, 23], [38, 178]]
     assert data["totals"] == [[195, 230], [214, 212]]
 
 
 def test_intervals_are_wilsons_of_the_row_and_of_the_column():
-    row_low, row_high, column_low, column_high = read(view(MATRIX, CLASSES, np.arange(6)), "limits", "<u2", (4, 6, 6)) / 10_000
+    row_low, row_high, column_low, column_high = (
+        read(build_view(MATRIX, CLASSES, np.arange(6)), "limits", "<u2", (4, 6, 6)) / 10_000
+    )
     for total, low, high in ((195, row_low, row_high), (212, column_low, column_high)):
         expected = binomtest(23, total).proportion_ci(method="wilson")
         assert (low[3, 2], high[3, 2]) == pytest.approx((expected.low, expected.high), abs=1e-4)
@@ -52,21 +54,21 @@ def test_rare_errors_show_beside_frequent_ones_and_never_share_the_diagonal_s_sc
 
 def test_shares_shade_by_the_row_or_the_column():
     matrix = np.array([[90, 10, 0], [1, 8, 1], [0, 50, 950]])
-    by_row = read(view(matrix, "abc", np.arange(3), "row", log=False), "shades", "u1", (3, 3))
+    by_row = read(build_view(matrix, "abc", np.arange(3), "row", log=False), "shades", "u1", (3, 3))
     assert by_row[0, 1] == by_row[1, 0] == 255, "10 of 100 and 1 of 10"
-    by_column = read(view(matrix, "abc", np.arange(3), "column", log=False), "shades", "u1", (3, 3))
+    by_column = read(build_view(matrix, "abc", np.arange(3), "column", log=False), "shades", "u1", (3, 3))
     assert by_column[2, 1] == 255
     assert by_column[1, 0] < 10
 
 
 def test_a_class_without_images_or_errors_is_no_error():
-    data = view(np.array([[3, 0], [0, 0]]), ["a", "b"], np.arange(2), "row")
+    data = build_view(np.array([[3, 0], [0, 0]]), ["a", "b"], np.arange(2), "row")
     assert read(data, "counts", "<i4", (2, 2)).tolist() == [[3, 0], [0, 0]]
     assert data["totals"] == [[3, 0], [3, 0]]
 
 
 def test_what_is_painted_is_made_anew_only_where_it_differs():
-    versions = [view(MATRIX, CLASSES, np.arange(6), unit)["version"] for unit in ("count", "row", "count")]
+    versions = [build_view(MATRIX, CLASSES, np.arange(6), unit)["version"] for unit in ("count", "row", "count")]
     assert versions[0] == versions[2] != versions[1]
 
 

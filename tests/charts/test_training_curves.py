@@ -68,7 +68,7 @@ def test_names_of_lines_that_end_together_stand_apart(gap):
     epochs = pd.DataFrame({"epoch": [1, 2], "train_macro_f1": [0.5, 0.9], "validation_macro_f1": [0.5, 0.9 - gap]})
     low, high = places(training_curves.epoch_curves(epochs, "macro_f1"))
     assert high - low >= 15.9
-    many = training_curves.overlay(
+    many = training_curves.run_curves(
         {f"run-{n}": epochs.assign(validation_macro_f1=[0.5, 0.9 - gap * n]) for n in range(5)}, {"linear": 0.9}
     )
     assert np.diff(places(many)).min() >= 15.9
@@ -110,16 +110,16 @@ def test_recalls_have_a_panel_a_class_in_its_colour():
 
 
 def test_candidates_mark_the_one_with_the_lowest_validation_loss():
-    figure = training_curves.candidates(CANDIDATES)
+    figure = training_curves.regularisation_curve(CANDIDATES)
     line, ring = figure.data
     assert list(line.y) == [0.25, 0.2, 0.3] and figure.layout.xaxis.ticktext == ("0.001", "0.002", "0.01")
     assert (ring.x, ring.y) == ((1,), (0.2,))
     assert texts(figure) == ["validation loss, nats; C = 0.002 was chosen: macro F1 0.927"]
-    assert training_curves.candidates(CANDIDATES[:0]).layout.height == figure.layout.height
+    assert training_curves.regularisation_curve(CANDIDATES[:0]).layout.height == figure.layout.height
 
 
 def test_names_of_runs_are_shown_letter_by_letter():
-    figure = training_curves.overlay({"<b>x</b>": EPOCHS}, {})
+    figure = training_curves.run_curves({"<b>x</b>": EPOCHS}, {})
     assert "<b>" not in str(figure.layout.annotations) + str(figure.data)
 
 
@@ -127,7 +127,7 @@ def test_what_is_written_takes_the_colour_of_the_theme():
     for figure in (
         training_curves.epoch_curves(EPOCHS, "loss"),
         training_curves.class_recalls(RECALLS, {}),
-        training_curves.candidates(CANDIDATES),
+        training_curves.regularisation_curve(CANDIDATES),
     ):
         assert {note.font.color for note in figure.layout.annotations} == {INK}
         assert figure.layout.xaxis.fixedrange and figure.layout.yaxis.fixedrange

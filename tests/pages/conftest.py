@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from tab import Tab
 
-from dashboard.app.error_page import show
+from dashboard.app.error_page import show_error
 from engine.data import datasets
 from engine.runs.config import configure
 from engine.runs.run import Run, list_runs, load_run
@@ -22,7 +22,7 @@ def _as_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     original = ScriptRunner.__init__
 
     def begin(self: ScriptRunner, *args: object, **settings: object) -> None:
-        original(self, *args, **{"on_script_error": show, **settings})
+        original(self, *args, **{"on_script_error": show_error, **settings})
 
     monkeypatch.setattr(ScriptRunner, "__init__", begin)
     st.cache_data.clear()

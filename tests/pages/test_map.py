@@ -155,7 +155,7 @@ def test_an_area_in_the_address_selects_exactly_what_lies_in_it(data):
     assert seen.area == pick.to_text(), "a reload keeps it"
 
     # Under the filter bar's condition both hold.
-    of = map_points.points(drawn, data.catalog.columns())
+    of = map_points.match_points(drawn, data.catalog.columns())
     sea = held & (of.label == data.catalog.columns().codes["sea"])
     narrowed = Seen(area=pick.to_text(), filter=Filter(classes=("sea",)).to_text())
     assert f"{sea.sum()} match" in narrowed.text
@@ -171,7 +171,7 @@ def test_an_area_in_the_address_selects_exactly_what_lies_in_it(data):
 
 def test_images_among_another_class_are_selected_from_a_list(data):
     names = data.catalog.columns().names
-    own, around, n = map_points.points(dataset_index.drawn(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
+    own, around, n = map_points.match_points(dataset_index.drawn(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
     seen = Seen()
     box = seen.at.get_by_key("map_strays")
     assert box.options[:2] == ["none", f"{n}: {names[own]} among {names[around]}"]
@@ -238,7 +238,7 @@ def test_similar_images_have_distances_and_other_classes_are_marked(data):
 def test_a_pick_reads_back_as_it_was_written():
     pick = map_selection.from_corners("0a1b2c3d", [(0.04, 999.96), (-12.3, 4), (500.55, 20)])
     assert pick.corners.tolist() == [[0.0, 1000.0], [-12.3, 4.0], [500.6, 20.0]] or pick.corners[2, 0] in (500.5, 500.6)
-    assert map_selection.read(pick.to_text()).to_text() == pick.to_text()
+    assert map_selection.read_pick(pick.to_text()).to_text() == pick.to_text()
     assert map_selection.from_corners("0a1b2c3d", [(1, 2), (3, 4)]) is None
     assert map_selection.from_corners("0a1b2c3d", [(1, float("nan"))] * 3) is None
-    assert map_selection.read(map_selection.Pick("0a1b2c3d", among=(3, 2)).to_text()).among == (3, 2)
+    assert map_selection.read_pick(map_selection.Pick("0a1b2c3d", among=(3, 2)).to_text()).among == (3, 2)

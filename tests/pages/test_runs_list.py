@@ -6,7 +6,7 @@ import time
 import pytest
 from tab import Tab
 
-from dashboard.app import formatting
+from dashboard.app import viewer_time
 from dashboard.runs.comparison import _limits
 from dashboard.runs.table import differences
 from engine.core.files import read_json, write_json
@@ -92,7 +92,7 @@ def test_the_filter_and_the_search_are_read_from_the_address_and_stay(tab, three
 
 
 def test_started_is_in_the_zone_of_the_browser_which_it_names(tab, three, monkeypatch):
-    monkeypatch.setattr(formatting, "viewer_zone", lambda: "America/Los_Angeles")
+    monkeypatch.setattr(viewer_time, "viewer_zone", lambda: "America/Los_Angeles")
     columns = json.loads(tab.open("runs").at.dataframe[0].proto.columns)
     assert columns["started"]["label"] in ("started (PST)", "started (PDT)")
     assert columns["started"]["type_config"]["timezone"] == "America/Los_Angeles"

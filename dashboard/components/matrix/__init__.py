@@ -9,9 +9,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.charts.matrix_view import CORRECT, ERRORS, GROUND, Unit, view
+from dashboard.charts.matrix_view import CORRECT, ERRORS, GROUND, Unit
 
-__all__ = ["Axes", "Unit", "confusion_matrix", "view"]
+__all__ = ["Axes", "Unit", "confusion_matrix"]
 
 _FOLDER = Path(__file__).parent
 _HTML = (_FOLDER / "matrix.html").read_text(encoding="utf-8")

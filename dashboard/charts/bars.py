@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import CONFIG, GRID, SMALL, class_axis, layout, plain, subtitles
+from dashboard.charts.figure import CONFIG, GRID, SMALL, class_axis, escape_markup, layout, subtitles
 from dashboard.charts.palette import NEUTRAL
 from engine.core.number_text import probability
 
@@ -30,7 +30,9 @@ def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure
 
     per_class: columns class, precision, recall, f1 (0 to 1, or NaN where it is not defined), support (images).
     """
-    labels = [f"{plain(row['class'])}  <span style='font-size:11px'>n={row.support:,}</span>" for _, row in per_class.iterrows()]
+    labels = [
+        f"{escape_markup(row['class'])}  <span style='font-size:11px'>n={row.support:,}</span>" for _, row in per_class.iterrows()
+    ]
     lowest = np.nanmin(per_class[list(METRICS)].to_numpy(float), initial=1.0)
     floor = min(0.9, np.floor(10 * lowest - 0.1) / 10)
     figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=list(METRICS.values()))
@@ -49,7 +51,9 @@ def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure
             textposition="middle right",
             textfont={"size": SMALL},
             cliponaxis=False,
-            customdata=[[plain(name), count] for name, count in zip(per_class["class"], per_class["support"], strict=True)],
+            customdata=[
+                [escape_markup(name), count] for name, count in zip(per_class["class"], per_class["support"], strict=True)
+            ],
             hovertemplate=f"%{{customdata[0]}}: {name} %{{x:.3f}}, %{{customdata[1]:,}} images<extra></extra>",
         )
         figure.add_traces([stems, dots], rows=1, cols=column)
@@ -69,7 +73,7 @@ def probability_bars(names: Sequence[str], values: Sequence[float], colours: Map
     figure = go.Figure(bars)
     # One scale whatever the answer: a bar's length says how sure.
     figure.update_xaxes(visible=False, range=[0, 1.22])
-    class_axis(figure, [plain(name) for name in names])
+    class_axis(figure, [escape_markup(name) for name in names])
     return layout(figure, 30 * len(names) + 8)
 
 
@@ -77,7 +81,7 @@ def _bars(names: Sequence[str], values: Sequence[float], texts: list[str], colou
     """Return horizontal bars with their label just outside."""
     return go.Bar(
         x=list(values),
-        y=[plain(name) for name in names],
+        y=[escape_markup(name) for name in names],
         orientation="h",
         text=texts,
         textposition="outside",

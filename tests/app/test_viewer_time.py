@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from dashboard.app import formatting
+from dashboard.app import viewer_time
 from engine.core.paths import PROJECT
 
 MOMENT = 1_795_944_677.0  # 2026-11-29 09:31:17 UTC
@@ -14,7 +14,7 @@ MOMENT = 1_795_944_677.0  # 2026-11-29 09:31:17 UTC
 @pytest.fixture
 def zone(monkeypatch):
     """zone(name): the browser stands in this time zone."""
-    return lambda name: monkeypatch.setattr(formatting, "viewer_zone", lambda: name)
+    return lambda name: monkeypatch.setattr(viewer_time, "viewer_zone", lambda: name)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def zone(monkeypatch):
 )
 def test_a_time_is_in_the_zone_of_the_browser_and_names_it(zone, name, said):
     zone(name)
-    assert formatting.clock(MOMENT) == said
+    assert viewer_time.date_and_time(MOMENT) == said
 
 
 def test_the_name_of_the_zone_is_of_the_moment_and_not_of_now(zone):
     zone("America/Los_Angeles")
-    assert [formatting.clock(at).rpartition(" ")[2] for at in (MOMENT, MOMENT - 150 * 86_400)] == ["PST", "PDT"]
+    assert [viewer_time.date_and_time(at).rpartition(" ")[2] for at in (MOMENT, MOMENT - 150 * 86_400)] == ["PST", "PDT"]
 
 
 @pytest.mark.parametrize(("name", "said"), [("America/Los_Angeles", "28 Nov 2026"), ("Asia/Tokyo", "29 Nov 2026")])
@@ -41,12 +41,12 @@ def test_a_date_is_that_of_the_browser(zone, monkeypatch, name, said):
     zone(name)
     early = MOMENT - 3 * 3600  # 06:31 UTC: still the day before in Los Angeles
     monkeypatch.setattr(time, "time", lambda: MOMENT + 3 * 86_400)
-    assert formatting.ago(early) == said
+    assert viewer_time.time_ago(early) == said
 
 
 def test_what_is_recent_needs_no_zone(monkeypatch):
     monkeypatch.setattr(time, "time", lambda: MOMENT)
-    assert [formatting.ago(MOMENT - seconds) for seconds in (5, 600, 7200)] == ["just now", "10 min ago", "2 h 0 min ago"]
+    assert [viewer_time.time_ago(MOMENT - seconds) for seconds in (5, 600, 7200)] == ["just now", "10 min ago", "2 h 0 min ago"]
 
 
 def test_tables_offer_no_download_of_their_own_which_would_hold_formulas():

@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import GRID, SMALL, layout, plain
+from dashboard.charts.figure import GRID, SMALL, escape_markup, layout
 from dashboard.charts.palette import ACCENT, NEUTRAL
 
 FEW = 10  # images of a bin below which Wilson's interval of its accuracy is some 50 points wide: a dot alone, and no line
@@ -77,7 +77,7 @@ def accuracy_by_coverage(curves: dict[str, pd.DataFrame], chosen: tuple[float, f
     # Two curves end close together: the upper one is named above its end, the lower one below.
     for place, split in enumerate(sorted(ends, key=ends.get)):
         figure.add_annotation(
-            x=1, y=ends[split], text=plain(split), showarrow=False, xanchor="left", xshift=6, yshift=(8 if place else -8) * (len(ends) > 1),
+            x=1, y=ends[split], text=escape_markup(split), showarrow=False, xanchor="left", xshift=6, yshift=(8 if place else -8) * (len(ends) > 1),
             font={"size": SMALL, "color": tints[list(curves).index(split)]},
         )  # fmt: skip
     figure.add_hline(y=target, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
@@ -109,7 +109,7 @@ def set_sizes(sizes: pd.DataFrame) -> go.Figure:
 
 def roc_and_precision_recall(points: pd.DataFrame, name: str, base: float, colour: str) -> go.Figure:
     """Return a class's two curves side by side, with the lines of chance. points: `engine.evaluation.roc.curve`."""
-    figure = make_subplots(1, 2, horizontal_spacing=0.14, subplot_titles=[f"ROC: {plain(name)}", "precision and recall"])
+    figure = make_subplots(1, 2, horizontal_spacing=0.14, subplot_titles=[f"ROC: {escape_markup(name)}", "precision and recall"])
     chance = {"color": NEUTRAL, "width": 1, "dash": "dot"}
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=chance, hoverinfo="skip", row=1, col=1)
     figure.add_scatter(x=[0, 1], y=[base, base], mode="lines", line=chance, hoverinfo="skip", row=1, col=2)

@@ -85,9 +85,9 @@ def score_estimate(score: dict, percent: bool = False) -> str:
 
 def run_label(run: Run) -> str:
     """How a run stands in a list: name, model, score or state."""
-    results, name = run.results, run.about.name
+    results, name = run.results, run.metadata.name
     said = (
-        f"F1 {results['test']['macro_f1']['value']:.3f}{score_text.over_classes(results['test'])}"
+        f"F1 {results['test']['macro_f1']['value']:.3f}{score_text.scored_classes(results['test'])}"
         if "test" in results
         else run.status.word
     )

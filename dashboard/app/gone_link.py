@@ -29,7 +29,7 @@ def note_missing(kind: str, options: Sequence[str], default: str | None = None, 
 def draw_notices() -> None:
     """What is shown in place of what the link names, and where it may be found again."""
     for kind, (missing, shown) in list(st.session_state.get(_NOTES, {}).items()):
-        in_trash = kind == "run" and any(entry.id == missing for entry in trash.deleted())
+        in_trash = kind == "run" and any(entry.id == missing for entry in trash.list_deleted())
         sentence = (
             f"The {kind} {formatting.literal(formatting.plain(missing))} does not exist; "
             f"showing {formatting.literal(formatting.plain(shown))}."

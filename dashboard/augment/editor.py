@@ -17,7 +17,7 @@ from dashboard.app.error_page import try_action
 from dashboard.app.scroll import scroll_to_top
 from engine.core.errors import UserError
 from engine.runs import pipelines
-from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, Step
+from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, PipelineStep
 from engine.runs.transforms import TRANSFORMS
 
 _KEY = "pipeline"
@@ -94,14 +94,14 @@ def _same(pipeline: Pipeline) -> bool:
         return False
 
 
-def _step(pipeline: Pipeline, place: int, step: Step) -> None:
+def _step(pipeline: Pipeline, place: int, step: PipelineStep) -> None:
     kind, base = step.kind, f"step-{_generation()}-{place}-{step.transform}"
 
     def rebuild() -> None:
         on = st.session_state[f"{base}-on"]
         often = st.session_state.get(f"{base}-often", 100 * (step.probability or 1.0)) / 100 if on else 0.0
         values = {name: _value(f"{base}-{name}", value) for name, value in step.values.items()}
-        try_action(lambda: _change(_with_step(pipeline, place, Step(step.transform, often, values))))
+        try_action(lambda: _change(_with_step(pipeline, place, PipelineStep(step.transform, often, values))))
 
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.toggle(kind.label, step.probability > 0, key=f"{base}-on", help=kind.help, on_change=rebuild)
@@ -111,7 +111,7 @@ def _step(pipeline: Pipeline, place: int, step: Step) -> None:
         _sliders(step, base, rebuild)
 
 
-def _sliders(step: Step, base: str, rebuild: Callable[[], None]) -> None:
+def _sliders(step: PipelineStep, base: str, rebuild: Callable[[], None]) -> None:
     """How often and how strongly, two side by side."""
     draw = [
         lambda place: place.slider(
@@ -124,7 +124,7 @@ def _sliders(step: Step, base: str, rebuild: Callable[[], None]) -> None:
             slider(column)
 
 
-def _strength(step: Step, name: str, base: str, rebuild: Callable[[], None], place: DeltaGenerator) -> None:
+def _strength(step: PipelineStep, name: str, base: str, rebuild: Callable[[], None], place: DeltaGenerator) -> None:
     strength = step.kind.strengths[name]
     number = int if strength.step >= 1 else float
     bounds = (number(n) for n in (strength.minimum, strength.maximum, step.values[name], strength.step))
@@ -135,13 +135,13 @@ def _value(key: str, before: float) -> float:
     return float(st.session_state.get(key, before))
 
 
-def _with_step(pipeline: Pipeline, place: int, step: Step) -> Pipeline:
+def _with_step(pipeline: Pipeline, place: int, step: PipelineStep) -> Pipeline:
     """The pipeline with one step replaced: no longer the one of its name, unless that is what the change restores."""
     steps = (*pipeline.steps[:place], step, *pipeline.steps[place + 1 :])
     return _named(steps, pipeline.name)
 
 
-def _named(steps: Sequence[Step], name: str) -> Pipeline:
+def _named(steps: Sequence[PipelineStep], name: str) -> Pipeline:
     known = next((p for p in BUILT_IN.values() if p.steps == tuple(steps)), None)
     return known or Pipeline(tuple(steps), "" if name in BUILT_IN else name)
 
@@ -162,10 +162,10 @@ def _move(pipeline: Pipeline, place: int, base: str) -> None:
     st.button("Remove", icon=":material/delete:", key=f"{base}-remove", on_click=remove)
 
 
-def usual_step(name: str) -> Step:
+def usual_step(name: str) -> PipelineStep:
     """A step as people mostly want it when they add it: at times, and mild; a crop each time, since it varies by itself."""
     often = {"crop": 1.0, "greyscale": 0.1}.get(name, 0.5)
-    return Step(name, often, {"low": 0.8, "high": 1.25} if name == "gamma" else {})
+    return PipelineStep(name, often, {"low": 0.8, "high": 1.25} if name == "gamma" else {})
 
 
 def _add(pipeline: Pipeline) -> None:

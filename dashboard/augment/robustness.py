@@ -16,7 +16,7 @@ from dashboard.charts.figure import CONFIG
 from engine.core.number_text import signed
 from engine.data.datasets import Dataset
 from engine.evaluation.robustness.augmentation_robustness import FACTORS
-from engine.runs.pipelines import Pipeline, Step, parse
+from engine.runs.pipelines import Pipeline, PipelineStep, parse
 from engine.runs.run import Run
 
 _REQUEST, _RESULT = "withstand-request", "withstand-result"
@@ -31,7 +31,7 @@ class Subject:
     recipe: str
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[PipelineStep]:
         return [step for step in parse(self.recipe).steps if step.probability]
 
 
@@ -96,7 +96,7 @@ def _measure(run: Run, data: Dataset, request: Subject) -> Measured | None:
     def measure() -> None:
         for number, step in enumerate(steps):
             show(number)
-            recipe = Pipeline((Step(step.transform, 1.0, step.values),)).recipe
+            recipe = Pipeline((PipelineStep(step.transform, 1.0, step.values),)).recipe
             frames.append(cache.withstood(run, data, recipe, partial(show, number)))
 
     done = try_action(measure)
@@ -125,7 +125,7 @@ def _verdicts(run: Run, result: Measured) -> None:
     )
 
 
-def _lines(steps: Sequence[Step], verdicts: Sequence[str]) -> list[str]:
+def _lines(steps: Sequence[PipelineStep], verdicts: Sequence[str]) -> list[str]:
     """What is harmless, and how harmless: a step without a strength, such as a flip, cannot be made stronger."""
     by_verdict = {
         "No loss of confidence even at four times the strength; these could be stronger": [
@@ -137,7 +137,7 @@ def _lines(steps: Sequence[Step], verdicts: Sequence[str]) -> list[str]:
     return [f"{text}: {', '.join(step.kind.label for step in some)}." for text, some in by_verdict.items() if some]
 
 
-def _limits(steps: Sequence[Step], frames: Sequence[pd.DataFrame]) -> str:
+def _limits(steps: Sequence[PipelineStep], frames: Sequence[pd.DataFrame]) -> str:
     """Which strengths were not measured, since the step ends before them."""
     said = []
     for step, rows in zip(steps, frames, strict=True):
@@ -149,7 +149,7 @@ def _limits(steps: Sequence[Step], frames: Sequence[pd.DataFrame]) -> str:
     return " ".join(said)
 
 
-def _warning(run: Run, step: Step, rows: pd.DataFrame) -> str:
+def _warning(run: Run, step: PipelineStep, rows: pd.DataFrame) -> str:
     own = rows[rows["factor"] == 1.0].iloc[0]
     strengths = ", ".join(f"{step.kind.strengths[name].label} {value:g}" for name, value in step.values.items())
     worst = formatting.literal(run.classes[int(own["worst"])])

@@ -10,9 +10,9 @@ from engine.evaluation import best_run
 from engine.evaluation.best_run import Ranking
 from engine.evaluation.tables import checked
 from engine.runs.config import Config
-from engine.runs.history import History, Reader
+from engine.runs.history import History, HistoryReader
 from engine.runs.run import Run
-from engine.training.time_estimate import Speeds, document, known_speeds
+from engine.training.time_estimate import Speeds, estimate_document, load_speeds
 
 
 def predictions(run: Run, split: str) -> pd.DataFrame:
@@ -64,15 +64,15 @@ def per_class(run: Run, split: str) -> pd.DataFrame:
 
 
 def estimate(config: Config) -> dict | None:
-    """`engine.training.time_estimate.document` of a configuration; None where its speed on this machine has not been measured."""
-    speeds = known_speeds(config)
+    """`engine.training.time_estimate.estimate_document` of a configuration; None where its speed on this machine has not been measured."""
+    speeds = load_speeds(config)
     return _estimate(config, speeds) if speeds else None
 
 
 # What is cached of the images changes meanwhile: the estimate is made anew now and then.
 @st.cache_data(max_entries=64, ttl=20, show_spinner=False, hash_funcs={Config: repr, Speeds: repr})
 def _estimate(config: Config, speeds: Speeds) -> dict:
-    return document(config, speeds)
+    return estimate_document(config, speeds)
 
 
 def history(run: Run) -> History:
@@ -82,5 +82,5 @@ def history(run: Run) -> History:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Run: lambda run: str(run.path)})
-def _reader(run: Run, inode: int) -> Reader:
-    return Reader(run)
+def _reader(run: Run, inode: int) -> HistoryReader:
+    return HistoryReader(run)

@@ -47,7 +47,7 @@ def step_curve(
 ) -> go.Figure:
     """Return a quantity by step of the optimiser: the mean of each bucket as a line, its lowest to highest as a band.
 
-    points: columns step, mean, low, high, as `engine.runs.history.thin` gives them. limit: a name and a value to stay below.
+    points: columns step, mean, low, high, as `engine.runs.history.downsample` gives them. limit: a name and a value to stay below.
     """
     band = go.Scatter(
         x=[*points["step"], *points["step"][::-1]], y=[*points["high"], *points["low"][::-1]],

@@ -127,7 +127,7 @@ def _side(found: Proof, side: Side) -> dict[str, str]:
         f"Accuracy, {formatting.plain(found.after.id)}": percent(side.difference.b["accuracy"]),
         "Difference, points (95%)": points_estimate(gain.value, gain.low, gain.high, 2),
         "Macro F1, points (95%)": points_estimate(f1.value, f1.low, f1.high, 2)
-        + score_text.over_classes(side.difference.to_dict()),
+        + score_text.scored_classes(side.difference.to_dict()),
         "Fixed, broken": f"{counts['fixed']:,}, {counts['broken']:,}",
         "McNemar's p": f"{side.comparison.mcnemar:.3g}",
     }

@@ -11,7 +11,7 @@ from dashboard.app.scroll import scroll_to_top
 from dashboard.components import model_export
 from engine.core.errors import UserError
 from engine.runs import trash
-from engine.runs.metadata import NAME_LENGTH, NOTE_LENGTH, describe
+from engine.runs.metadata import NAME_LENGTH, NOTE_LENGTH, update_metadata
 from engine.runs.run import FINISH, PAUSE, Run, list_runs
 from engine.training import launcher
 
@@ -26,7 +26,8 @@ def state_row(run: Run) -> None:
     status = run.status
     with st.container(horizontal=True, vertical_alignment="center", key=f"state-{run.id}"):
         st.markdown(
-            f"{formatting.run_badge(run)} **{run.id}** {formatting.literal(run.about.name)} {_state_text(run)}", width="stretch"
+            f"{formatting.run_badge(run)} **{run.id}** {formatting.literal(run.metadata.name)} {_state_text(run)}",
+            width="stretch",
         )
         control_buttons(run)
     if status.error:
@@ -119,7 +120,7 @@ def more_panels(run: Run) -> None:
 
 def said_about(run: Run) -> None:
     """The run's name, tags and note, letter by letter."""
-    about = run.about
+    about = run.metadata
     tags = " ".join(f":gray-badge[{formatting.literal(tag)}]" for tag in about.tags)
     name = f"**{formatting.literal(about.name)}**" if about.name else ""
     if name or tags:
@@ -172,8 +173,8 @@ def _undo(gone: list[str]) -> None:
 
 
 def _describe(run: Run) -> None:
-    about = run.about
-    known = sorted({tag for other in list_runs(run.config.dataset) for tag in other.about.tags} | set(about.tags))
+    about = run.metadata
+    known = sorted({tag for other in list_runs(run.config.dataset) for tag in other.metadata.tags} | set(about.tags))
     with st.form(f"describe-{run.id}", border=False):
         name = st.text_input(
             "Name", about.name, max_chars=NAME_LENGTH, placeholder=run.id, help="The id stays; it is in the address."
@@ -185,7 +186,7 @@ def _describe(run: Run) -> None:
         if not st.form_submit_button("Save", type="primary"):
             return
     try:
-        describe(run.path, name=name, tags=tags, note=note)
+        update_metadata(run.path, name=name, tags=tags, note=note)
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
     else:

@@ -5,14 +5,14 @@ import streamlit as st
 
 from dashboard.app import formatting
 from engine.runs.config import PRESETS, Config, configure, fields
-from engine.runs.inactive_fields import idle_fields
+from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import Run
 
 
 def configuration_table(config: Config) -> pd.DataFrame:
     """Columns option, value, preset: a row per field that has an effect, those that differ from the preset first."""
     values, preset = config.to_dict(), _preset(config)
-    idle = idle_fields(values)
+    idle = inactive_fields(values)
     names = [name for name, field in fields().items() if field.metadata["group"] != "Data" and name not in idle]
     rows = [{"option": name, "value": str(values[name]), "preset": str(preset[name])} for name in names]
     rows.sort(key=lambda row: row["value"] == row["preset"])  # stable: each part keeps the order of the form

@@ -81,9 +81,9 @@ def verdict(of: Scored, named: bool = False) -> None:
         f"Accuracy **{formatting.score_estimate(document['accuracy'], percent=True)}**, macro F1 **{score_text.macro_f1(document)}**, "
         "with 95% intervals."
     )
-    if missing := score_text.without_images(document):
+    if missing := score_text.unscored_classes(document):
         st.caption(formatting.literal(missing))
-    if copies := score_text.repeated(int(of.predictions["content"].duplicated().sum())):
+    if copies := score_text.duplicates(int(of.predictions["content"].duplicated().sum())):
         st.caption(copies)
     if document["small"]:
         st.caption("Few images: the intervals are wide, and differences between runs may be chance.")

@@ -101,7 +101,7 @@ def bars(said: Said, view: View, probabilities: np.ndarray, key: str) -> None:
     if len(view.runs) > 1:
         for run in view.runs:
             values = aligned(np.asarray(said.rows[run.id]["probabilities"])[None], run, view.run)[0]
-            st.caption(f"{run.id} {formatting.literal(run.about.name)}")
+            st.caption(f"{run.id} {formatting.literal(run.metadata.name)}")
             _bars(classes, values, view.top, colours, f"{key}-{run.id}")
         st.caption("Mean of both")
     _bars(classes, probabilities, view.top, colours, key)

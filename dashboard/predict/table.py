@@ -115,7 +115,7 @@ def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
         st.metric("Pictures in folders of its classes", f"{scores['n']:,}", width="content")
         st.metric("Accuracy", formatting.score_estimate(scores["accuracy"], percent=True), width="content")
         st.metric("Macro F1", score_text.macro_f1(scores), width="content")
-    if missing := score_text.without_images(scores):
+    if missing := score_text.unscored_classes(scores):
         st.caption(formatting.literal(missing))
     if told := fair.said(" and ".join(run.id for run in view.runs)):
         st.caption(f":material/balance: {formatting.literal(told)}")

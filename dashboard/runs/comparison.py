@@ -17,7 +17,7 @@ from engine.core.number_text import signed_estimate
 from engine.data.drift import ALPHA
 from engine.evaluation.comparison import BROKEN, DIFFERENT, FIXED, SAME, Comparison, Difference, verdict
 from engine.runs import score_text
-from engine.runs.data_changes import change_between
+from engine.runs.data_changes import describe_change
 from engine.runs.run import Run
 
 _AGAINST = "against"
@@ -89,12 +89,12 @@ def _splits(run: Run) -> list[str]:
 
 def _limits(a: Run, b: Run, found: Comparison) -> list[str]:
     """What the comparison cannot know."""
-    change = change_between(a, b)
+    change = describe_change(a, b)
     return [*found.notes, change] if change else list(found.notes)
 
 
 def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) -> None:
-    over = score_text.over_classes(difference.to_dict())
+    over = score_text.scored_classes(difference.to_dict())
     rows = [
         {
             f"{split}, {n:,} images": said, names[0]: f"{difference.a[key]:.3f}", names[1]: f"{difference.b[key]:.3f}",

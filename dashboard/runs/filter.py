@@ -17,7 +17,7 @@ _STATES = {"finished": ("finished",), "running or waiting": ACTIVE, "ended early
 def filtered_runs(context: Context) -> list[Run]:
     """The dataset's runs that the filters above the table leave, newest first."""
     models = sorted({run.config.model for run in context.runs})
-    tags = sorted({tag for run in context.runs for tag in run.about.tags})
+    tags = sorted({tag for run in context.runs for tag in run.metadata.tags})
     states, chosen_models, chosen_tags = _recall("state", list(_STATES)), _recall("model", models), _recall("tag", tags)
     number = sum(map(bool, (states, chosen_models, chosen_tags)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -36,7 +36,7 @@ def filtered_runs(context: Context) -> list[Run]:
         for run in context.runs
         if (not states or run.status.state in allowed)
         and (not chosen_models or run.config.model in chosen_models)
-        and set(chosen_tags) <= set(run.about.tags)
+        and set(chosen_tags) <= set(run.metadata.tags)
         and _matches(run, text)
     ]
 
@@ -89,5 +89,5 @@ def _matches(run: Run, text: str) -> bool:
     if not text.strip():
         return True
     options = " ".join(f"{name}={value}" for name, value in run.config.to_dict().items())
-    said = f"{run.id} {run.about.name} {run.about.note} {' '.join(run.about.tags)} {options}".lower()
+    said = f"{run.id} {run.metadata.name} {run.metadata.note} {' '.join(run.metadata.tags)} {options}".lower()
     return all(word in said for word in text.lower().split())

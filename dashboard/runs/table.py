@@ -19,7 +19,7 @@ from engine.evaluation import best_run
 from engine.evaluation.best_run import Ranking
 from engine.runs import score_text, trash
 from engine.runs.config import fields
-from engine.runs.inactive_fields import idle_fields
+from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import Run
 
 _TABLE = "runs-table"
@@ -117,7 +117,7 @@ def differences(selected: Sequence[Run]) -> pd.DataFrame:
     """
     configs = {run.id: run.config.to_dict() for run in selected}
     said = {
-        run_id: {name: "" if name in idle_fields(values) else str(value) for name, value in values.items()}
+        run_id: {name: "" if name in inactive_fields(values) else str(value) for name, value in values.items()}
         for run_id, values in configs.items()
     }
     rows = [
@@ -166,7 +166,7 @@ def configuration_of(run: Run) -> None:
 
 def trash_panel() -> None:
     """What was deleted and can come back; nothing where the trash is empty."""
-    held = trash.deleted()
+    held = trash.list_deleted()
     if not held:
         return
     with st.expander(f"Trash: {len(held)} {'run' if len(held) == 1 else 'runs'}", icon=":material/delete:", key="trash"):
@@ -189,13 +189,13 @@ def trash_panel() -> None:
 
 
 def _row(run: Run, ranking: Ranking) -> dict:
-    results, config, about, status = run.results, run.config, run.about, run.status
+    results, config, about, status = run.results, run.config, run.metadata, run.status
     test, validation = results.get("test"), results.get("validation")
     return {
         "run": run.id,
         "best": {"best": "★", "tied": "☆"}.get(ranking.mark(run), ""),
         "test macro F1": test["macro_f1"]["value"] if test else None,
-        "95% interval": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}{score_text.over_classes(test)}"
+        "95% interval": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}{score_text.scored_classes(test)}"
         if test
         else "",
         "validation macro F1": validation["macro_f1"]["value"] if validation else None,

@@ -13,7 +13,7 @@ from engine.core.errors import UserError
 from engine.data.datasets import Dataset
 from engine.models.registry import BACKBONES, check_weights
 from engine.runs.config import GROUPS, PRESET_HELP, PRESETS, Config, configure, fields, from_dict
-from engine.runs.inactive_fields import idle_fields, without_idle
+from engine.runs.inactive_fields import inactive_fields, reset_inactive_fields
 from engine.runs.pipelines import BUILT_IN, saved_names
 
 COMMON = ("method", "image_size", "epochs", "peak_lr", "batch_size", "augmentation", "trainable")
@@ -57,7 +57,7 @@ def _configuration(base: Base, data: Dataset, context: Context) -> Config | None
     if problem:
         return None
     try:
-        return from_dict(without_idle(values))
+        return from_dict(reset_inactive_fields(values))
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return None
@@ -75,7 +75,7 @@ def _base(data: Dataset, context: Context) -> Base:
     url_state.remember("like", copied.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/content_copy: The options of **{copied.id}** {formatting.literal(copied.about.name)}. What you change is marked.",
+            f":material/content_copy: The options of **{copied.id}** {formatting.literal(copied.metadata.name)}. What you change is marked.",
             width="content",
         )
         _reset_button(copied.id, f"Reset to {copied.id}")
@@ -160,7 +160,7 @@ def _options(base: Base, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the options' widgets; a field that has no effect with the others has no widget, and keeps its value."""
     names = [name for name, field in fields().items() if field.metadata["group"] != "Data" and name not in ("model", "weights")]
     now = {name: st.session_state.get(widget_key(base.name, name), values[name]) for name in names}
-    idle = idle_fields(now)
+    idle = inactive_fields(now)
     shown = [name for name in names if name not in idle]
     chosen = _row_by_row(base, [name for name in COMMON if name in shown], now)
     rest = [name for name in shown if name not in COMMON]

@@ -16,8 +16,8 @@ from dashboard.train.phases import progress_bars, time_spent
 from engine.core.errors import UserError
 from engine.evaluation.metrics import confused_pairs
 from engine.runs import diagnostics
-from engine.runs.diagnostics import Told
-from engine.runs.history import History, thin
+from engine.runs.diagnostics import TrainingSnapshot
+from engine.runs.history import History, downsample
 from engine.runs.run import Run, Status
 
 _POLL, _POLL_CHARTS = 1.0, 2.0  # seconds
@@ -43,8 +43,12 @@ def run_panel(run: Run) -> None:
         configuration_line(run)
         if status.state == "finished":
             st.markdown(_lesson(run, story))
-        for note in diagnostics.notes(Told(story, run.config, run.classes, status.state, psutil.virtual_memory().total)):
-            st.markdown(f"{_NOTE_ICONS[note.level]} {formatting.literal(note.seen)} {formatting.literal(note.way)}".strip())
+        for note in diagnostics.diagnose(
+            TrainingSnapshot(story, run.config, run.classes, status.state, psutil.virtual_memory().total)
+        ):
+            st.markdown(
+                f"{_NOTE_ICONS[note.level]} {formatting.literal(note.observation)} {formatting.literal(note.suggestion)}".strip()
+            )
 
     @st.fragment(run_every=_POLL_CHARTS if drawn.active else None)
     def charts() -> None:
@@ -75,7 +79,7 @@ def _lesson(run: Run, story: History) -> str:
         pairs = confused_pairs(np.array(scored["confusion"]), run.classes)
     except UserError:
         pairs = pd.DataFrame()
-    return formatting.literal(diagnostics.lesson(results, story, pairs))
+    return formatting.literal(diagnostics.summarise_result(results, story, pairs))
 
 
 def _curves(run: Run, status: Status, story: History) -> None:
@@ -113,7 +117,7 @@ def _steps(run: Run, story: History) -> None:
     charts = {"loss": "batch loss", "learning_rate": "learning rate", "rate": "images/s"}
     for column, (field, name) in zip(st.columns(len(charts), gap="medium"), charts.items(), strict=True):
         with column:
-            figure = training_curves.step_curve(thin(story.steps, field), name, from_zero=field != "loss")
+            figure = training_curves.step_curve(downsample(story.steps, field), name, from_zero=field != "loss")
             live_chart(figure, f"step-{field}-{run.id}", f"{name} by step")
 
 

@@ -37,7 +37,7 @@ def time_estimate(config: Config) -> None:
             width="content",
         )
         return
-    probe = probes.read("estimate", probes.identity("estimate", config))
+    probe = probes.read("estimate", probes.probe_id("estimate", config))
     if probe and probe["state"] == "running":
         _poll_estimate(config)
         return
@@ -52,7 +52,7 @@ def time_estimate(config: Config) -> None:
 def _poll_estimate(config: Config) -> None:
     @st.fragment(run_every=_POLL)
     def measuring() -> None:
-        now = probes.read("estimate", probes.identity("estimate", config))
+        now = probes.read("estimate", probes.probe_id("estimate", config))
         if not now or now["state"] != "running":
             st.rerun()
         st.progress(min(now["progress"], 1.0), text=f"Measuring: {formatting.literal(now.get('detail') or _LOADING)}")
@@ -64,7 +64,7 @@ def learning_rate_finder(config: Config, key: str) -> None:
     """The range test of this configuration, its curve and its suggestion; `key`: the widget of peak_lr, to be set by a click."""
     if config.method != "finetune":
         return
-    name = probes.identity("lr-find", config)
+    name = probes.probe_id("lr-find", config)
     drawn = probes.read("lr-find", name)
     running = bool(drawn and drawn["state"] == "running")
     expanded = initial_value("lr-finder", bool(drawn))

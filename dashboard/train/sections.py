@@ -83,7 +83,7 @@ def other_runs(context: Context, shown: Run | None) -> None:
             text, action = st.columns([6, 1], vertical_alignment="center")
             share = f", {status.progress:.0%}" if status.state == "training" else ""
             text.markdown(
-                f"{formatting.run_badge(run)} **{run.id}** {formatting.literal(run.about.name)} {formatting.literal(run.config.model)} "
+                f"{formatting.run_badge(run)} **{run.id}** {formatting.literal(run.metadata.name)} {formatting.literal(run.config.model)} "
                 f"on {formatting.literal(run.config.dataset)} {formatting.literal(status.detail)}{share}"
             )
             if action.button("Watch", key=f"watch-{run.id}", width="stretch"):

@@ -5,7 +5,7 @@ import argparse
 from engine.models import hub_names
 from engine.models.registry import DEFAULT
 from engine.runs.config import PRESET_HELP, PRESETS, Config, configure, fields, from_dict, parse_settings
-from engine.runs.inactive_fields import without_idle
+from engine.runs.inactive_fields import reset_inactive_fields
 from engine.runs.run import load_run
 
 
@@ -26,7 +26,7 @@ def configuration(args: argparse.Namespace) -> Config:
         before = load_run(args.like).config
         if "model" not in changes:
             hub_names.check(before.model)
-        return from_dict(without_idle(before.to_dict() | {"dataset": args.dataset} | changes))
+        return from_dict(reset_inactive_fields(before.to_dict() | {"dataset": args.dataset} | changes))
     return configure(args.dataset, args.preset, **changes)
 
 

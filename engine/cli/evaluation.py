@@ -10,7 +10,7 @@ from engine.data.filters import Filter
 from engine.embeddings import dataset_index
 from engine.evaluation import comparison, conformal, slices, tables, trust
 from engine.runs import score_text
-from engine.runs.data_changes import change_between
+from engine.runs.data_changes import describe_change
 from engine.runs.run import Run, load_run
 
 
@@ -146,7 +146,7 @@ def _compare(args: argparse.Namespace) -> None:
     result = comparison.compare(tables.scored(a, args.split), tables.scored(b, args.split), a.classes, b.classes, (a.id, b.id))
     difference = comparison.difference(result) if len(result) else None
     said = comparison.verdict(result, difference, (a.id, b.id))
-    notes = [*result.notes, *filter(None, [change_between(a, b)])]
+    notes = [*result.notes, *filter(None, [describe_change(a, b)])]
     columns = ["path", "true", "answer_a", "answer_b", "confidence_a", "confidence_b"]
     images = {
         fate: result.of(fate)[columns].to_dict("records") for fate in (comparison.FIXED, comparison.BROKEN, comparison.DIFFERENT)
@@ -164,7 +164,7 @@ def _compare(args: argparse.Namespace) -> None:
     print()
     for name, of in (("accuracy", difference.accuracy), ("macro F1", difference.macro_f1)):
         key = name.replace(" ", "_").lower()
-        over = score_text.over_classes(document["difference"]) if key == "macro_f1" else ""
+        over = score_text.scored_classes(document["difference"]) if key == "macro_f1" else ""
         print(
             f"{name:8}  {difference.a[key]:.4f} -> {difference.b[key]:.4f}: {of.value:+.4f} (95%: {of.low:+.4f} to {of.high:+.4f}){over}"
         )

@@ -46,7 +46,7 @@ def _lr_find(args: argparse.Namespace) -> int:
 
 def _measured(kind: str, config: Config, label: str) -> dict[str, Any]:
     """The probe's answer, measured in this process; its file is the one that the pages read."""
-    from engine.training.probe_job import run
+    from engine.training.probe_job import run_probe
 
     launcher.check(config)
     probes.check(kind, config)
@@ -56,7 +56,7 @@ def _measured(kind: str, config: Config, label: str) -> dict[str, Any]:
         show(progress.done, progress.total)
         return True
 
-    return run(kind, probes.identity(kind, config), config, tell)
+    return run_probe(kind, probes.probe_id(kind, config), config, tell)
 
 
 def _duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from engine.evaluation import best_run
 from engine.runs import run as runs
 from engine.runs import score_text, trash
 from engine.runs.config import fields
-from engine.runs.metadata import describe
+from engine.runs.metadata import update_metadata
 from engine.runs.run import Run, list_runs, load_run
 from engine.training import launcher
 
@@ -122,21 +122,21 @@ def _resume(args: argparse.Namespace) -> int:
 
 def _rename(args: argparse.Namespace) -> int:
     run = load_run(args.id)
-    describe(run.path, name=args.name)
+    update_metadata(run.path, name=args.name)
     return say(args, run, f"{run.id} is called {run.title}.")
 
 
 def _note(args: argparse.Namespace) -> int:
     run = load_run(args.id)
-    describe(run.path, note=args.text)
-    return say(args, run, f"The note of {run.id} was {'written' if run.about.note else 'removed'}.")
+    update_metadata(run.path, note=args.text)
+    return say(args, run, f"The note of {run.id} was {'written' if run.metadata.note else 'removed'}.")
 
 
 def _tag(args: argparse.Namespace) -> int:
     run = load_run(args.id)
-    kept = [tag for tag in run.about.tags if not (args.remove and tag in args.tags)]
-    describe(run.path, tags=kept if args.remove else [*kept, *args.tags])
-    return say(args, run, f"{run.id} has the tags: {', '.join(run.about.tags) or 'none'}.")
+    kept = [tag for tag in run.metadata.tags if not (args.remove and tag in args.tags)]
+    update_metadata(run.path, tags=kept if args.remove else [*kept, *args.tags])
+    return say(args, run, f"{run.id} has the tags: {', '.join(run.metadata.tags) or 'none'}.")
 
 
 def _delete(args: argparse.Namespace) -> None:
@@ -158,7 +158,7 @@ def _trash(args: argparse.Namespace) -> None:
         gone = trash.empty(args.older_than)
         print_json({"removed": gone}) if args.json else print(f"Removed for good: {', '.join(gone) or 'nothing'}.")
         return
-    held = trash.deleted()
+    held = trash.list_deleted()
     if args.json:
         print_json([{"id": entry.id, "deleted": entry.when, "bytes": entry.size} for entry in held])
     elif held:

@@ -42,11 +42,11 @@ def _print_scores(document: dict) -> None:
     print(f"{document['run']} on {document['on']}: {document['n']:,} images")
     for name in ("accuracy", "macro_f1"):
         score = document[name]
-        over = score_text.over_classes(document) if name == "macro_f1" else ""
+        over = score_text.scored_classes(document) if name == "macro_f1" else ""
         print(f"{name.replace('_f1', ' F1'):9} {score['value']:.4f}  (95%: {score['low']:.4f} to {score['high']:.4f}){over}")
-    if missing := score_text.without_images(document):
+    if missing := score_text.unscored_classes(document):
         print(missing)
-    if copies := score_text.repeated(document.get("copies", 0)):
+    if copies := score_text.duplicates(document.get("copies", 0)):
         print(copies)
     if document["small"]:
         print("Few images: the intervals are wide, and differences between runs may be chance.")

@@ -68,7 +68,7 @@ def _heed_interruptions(run: Run) -> list[int]:
                 launcher.stop(run)
                 print("\nThe batch is finished and saved; Ctrl-C again ends the run at once.", file=sys.stderr, flush=True)
             else:
-                launcher.end_at_once(run)
+                launcher.kill(run)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, heed)

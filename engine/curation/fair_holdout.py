@@ -10,7 +10,7 @@ from engine.data.datasets import Dataset, dataset
 from engine.data.predictions import read_predictions, write_predictions
 from engine.evaluation import scoring
 from engine.models import model
-from engine.runs.metadata import describe
+from engine.runs.metadata import update_metadata
 from engine.runs.run import Run
 from engine.training import launcher
 
@@ -24,7 +24,7 @@ def retrain(before: Run) -> Run:
         raise UserError(f"The run {before.id} was trained on exactly these labels.", "Decide on some findings first.")
     after = launcher.start(before.config, typed=False)
     write_json(after.path / MARK, {"before": before.id}, make_folder=False)
-    describe(after.path, name=f"{before.title[:60]}, cleaned")
+    update_metadata(after.path, name=f"{before.title[:60]}, cleaned")
     return after
 
 

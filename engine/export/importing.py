@@ -13,7 +13,7 @@ from engine.core.paths import cache_dir
 from engine.data.datasets import dataset, datasets
 from engine.models.registry import backbone
 from engine.runs.config import configure
-from engine.runs.metadata import NOTE_LENGTH, describe
+from engine.runs.metadata import NOTE_LENGTH, update_metadata
 from engine.runs.run import Run
 from engine.training.launcher import new_folder
 
@@ -75,7 +75,7 @@ def _become_run(file: Path, document: dict[str, Any], folder: Path, dataset_name
     from engine.export.bundle import WEIGHTS
     from engine.runs import checkpoint
 
-    meta = checkpoint.checked_meta(document)
+    meta = checkpoint.parse_meta(document)
     config = configure(
         _dataset(meta.classes, dataset_name), "balanced", model=meta.backbone, image_size=meta.image_size, views=meta.views,
         weights="none",
@@ -85,7 +85,7 @@ def _become_run(file: Path, document: dict[str, Any], folder: Path, dataset_name
     try:
         checkpoint.save(path, "best", 0, meta, load_file(folder / WEIGHTS))
         write_json(path / "results.json", {"temperature": meta.temperature}, durable=True)
-        describe(
+        update_metadata(
             path,
             name=file.stem[:60],
             note=f"Imported from {file.name}; the configuration is not what trained it. {report}"[:NOTE_LENGTH],

@@ -23,7 +23,7 @@ from engine.models import network
 from engine.models.network import Classifier, Outline, Preprocessing
 from engine.models.registry import backbone, stored
 from engine.models.transfer import check_finite, load_state, read_state
-from engine.runs.checkpoint import Meta, checked_meta
+from engine.runs.checkpoint import Meta, parse_meta
 
 _WRITE = "Write one: python -m engine export ID --format bundle"
 _LARGEST_META = 1 << 20  # bytes
@@ -36,7 +36,7 @@ def read_bundle(file: str, folder: str) -> dict[str, Any]:
     """Write the bundle's weights into `folder`, checked; its meta and a report. Raises UserError, or whatever a damaged file causes."""
     weights = Path(folder, WEIGHTS)
     document = _unpack(Path(file), weights)
-    meta = checked_meta(document)
+    meta = parse_meta(document)
     try:
         entries = header(weights)
     except HeaderError as error:
@@ -53,7 +53,7 @@ def read_bundle(file: str, folder: str) -> dict[str, Any]:
 def read_weights(file: str, folder: str, said: dict[str, Any]) -> dict[str, Any]:
     """The same of a state-dict file. `said`: what the caller knows of the model, as a document of `Meta`."""
     entry = backbone(said["backbone"])
-    meta = checked_meta({**said, "mean": said["mean"] or entry.mean, "std": said["std"] or entry.std})
+    meta = parse_meta({**said, "mean": said["mean"] or entry.mean, "std": said["std"] or entry.std})
     outline = network.outline(meta.backbone, meta.image_size, Path(file).stat().st_size / _LEAST_WIDTH)
     tensors = read_state(Path(file))
     trunk = network.build(meta.backbone, "none", meta.image_size)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from engine.runs.pipelines import Pipeline, Step, parse
+from engine.runs.pipelines import Pipeline, PipelineStep, parse
 
 FILL = [127.0, 127.0, 127.0]  # what comes into view beside a turned or moved picture: the mean of nothing in particular
 _SMALLEST_ERASED = 0.02  # share of the area, torchvision's own
@@ -115,7 +115,7 @@ _BUILDERS: Mapping[str, Callable[..., v2.Transform]] = {
 }
 
 
-def step_transform(step: Step, size: int) -> v2.Transform:
+def step_transform(step: PipelineStep, size: int) -> v2.Transform:
     """The step as a transform of pictures of `size` pixels, at its probability."""
     transform = _BUILDERS[step.transform](size, **step.values)
     return transform if step.probability == 1 else v2.RandomApply([transform], p=step.probability)

@@ -67,7 +67,7 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
 
 
-def checked_meta(document: object) -> Meta:
+def parse_meta(document: object) -> Meta:
     """The Meta of a document, which may come from anywhere. Raises UserError for values that no model has."""
     try:
         meta = Meta(**{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()})
@@ -228,7 +228,7 @@ def _is_list_of_files(files: object) -> bool:
 
 
 def _read(folder: Path, notes: tuple[str, ...]) -> Checkpoint:
-    meta = checked_meta(read_json(folder / "meta.json"))
+    meta = parse_meta(read_json(folder / "meta.json"))
     state, weights = folder / "training.pt", folder / "model.safetensors"
     header(weights)
     training = _read_training(state) if state.is_file() else None

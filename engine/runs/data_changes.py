@@ -6,13 +6,13 @@ from engine.data.datasets import Dataset
 from engine.runs.run import Run
 
 
-def images_of(data: Dataset) -> str:
+def images_fingerprint(data: Dataset) -> str:
     """Names the images of the dataset and their splits, whatever their labels: it stands in the configuration of each run."""
     with data.catalog.reading() as connection:
         return fingerprint.digest_of_images(connection)
 
 
-def change_between(a: Run, b: Run) -> str:
+def describe_change(a: Run, b: Run) -> str:
     """What the second run was trained on that the first was not, as a sentence; "" where both were trained on the same."""
     if a.config.dataset != b.config.dataset:
         return "The runs were trained on different datasets."

@@ -29,16 +29,16 @@ _BROKEN = re.compile(
 
 @dataclass(frozen=True)
 class Note:
-    """`kind` names the rule, `level` is `info`, `advice` or `warning`; `seen` and `way` are sentences. Untrusted class names in it."""
+    """`kind` names the rule, `level` is `info`, `advice` or `warning`; `observation` and `suggestion` are sentences. Untrusted class names in it."""
 
     kind: str
     level: str
-    seen: str
-    way: str = ""
+    observation: str
+    suggestion: str = ""
 
 
 @dataclass(frozen=True)
-class Told:
+class TrainingSnapshot:
     """What the rules look at. `memory_limit`: bytes of the machine, 0 where it is not known."""
 
     history: History
@@ -56,7 +56,7 @@ class Told:
         return self.state == "finished"
 
 
-def notes(told: Told) -> list[Note]:
+def diagnose(told: TrainingSnapshot) -> list[Note]:
     """The few notes that matter most, gravest first."""
     result = [note for rule in _RULES if (note := rule(told))]
     broken = next((note for note in result if note.kind in ("not finite", "diverged")), None)
@@ -66,7 +66,7 @@ def notes(told: Told) -> list[Note]:
     return result[:_MOST]
 
 
-def lesson(results: Mapping[str, Any], history: History, pairs: pd.DataFrame) -> str:
+def summarise_result(results: Mapping[str, Any], history: History, pairs: pd.DataFrame) -> str:
     """What a finished run learnt, in a sentence or two. `pairs`: `engine.evaluation.metrics.confused_pairs` of its test images.
 
     Untrusted class names in it; empty where nothing was scored.
@@ -82,7 +82,7 @@ def lesson(results: Mapping[str, Any], history: History, pairs: pd.DataFrame) ->
     return said
 
 
-def not_finite(told: Told) -> Note | None:
+def not_finite(told: TrainingSnapshot) -> Note | None:
     """The trainer ends a run before a step that would ruin its weights; the message about it names the step."""
     said = told.history.messages["text"].astype(str).str.extract(_BROKEN).dropna() if told.state == "failed" else []
     if not len(said):
@@ -100,7 +100,7 @@ def not_finite(told: Told) -> Note | None:
     )
 
 
-def diverged(told: Told) -> Note | None:
+def diverged(told: TrainingSnapshot) -> Note | None:
     """The loss of the steps jumped and stayed high: the steps are too long."""
     losses = told.history.steps["loss"].to_numpy(float) if len(told.history.steps) else np.array([])
     losses = losses[np.isfinite(losses)]
@@ -121,7 +121,7 @@ def diverged(told: Told) -> Note | None:
     )
 
 
-def learns_nothing(told: Told) -> Note | None:
+def learns_nothing(told: TrainingSnapshot) -> Note | None:
     """No better than guessing after two epochs: the learning rate is far off, or the labels mean nothing."""
     epochs, guessing = told.epochs, math.log(max(len(told.classes), 2))
     if len(epochs) < 2 or epochs["train_loss"].iloc[-1] < 0.95 * guessing or told.config.mixing != "none":
@@ -135,7 +135,7 @@ def learns_nothing(told: Told) -> Note | None:
     )
 
 
-def over_fitting(told: Told) -> Note | None:
+def over_fitting(told: TrainingSnapshot) -> Note | None:
     """Validation loss has risen for two epochs or more while training loss fell."""
     if len(told.epochs) < 3:
         return None
@@ -162,7 +162,7 @@ def over_fitting(told: Told) -> Note | None:
     )
 
 
-def class_not_learnt(told: Told) -> Note | None:
+def class_not_learnt(told: TrainingSnapshot) -> Note | None:
     recalls = told.history.recalls(told.classes)
     if len(recalls) < 2:
         return None
@@ -180,7 +180,7 @@ def class_not_learnt(told: Told) -> Note | None:
     )
 
 
-def still_improving(told: Told) -> Note | None:
+def still_improving(told: TrainingSnapshot) -> Note | None:
     """All epochs were used, and the last one was the best by a margin: it was ended too soon."""
     if not told.over or not 2 <= told.config.epochs == len(told.epochs) or told.history.best_epoch != told.config.epochs:
         return None
@@ -203,7 +203,7 @@ def still_improving(told: Told) -> Note | None:
     )
 
 
-def waits_for_images(told: Told) -> Note | None:
+def waits_for_images(told: TrainingSnapshot) -> Note | None:
     share = told.history.latest("waiting")
     if share is None or share < _WAITING:
         return None
@@ -215,7 +215,7 @@ def waits_for_images(told: Told) -> Note | None:
     )
 
 
-def memory_is_short(told: Told) -> Note | None:
+def memory_is_short(told: TrainingSnapshot) -> Note | None:
     peak = told.history.latest("memory")
     if not told.memory_limit or peak is None or peak < _FULL * told.memory_limit:
         return None
@@ -227,7 +227,7 @@ def memory_is_short(told: Told) -> Note | None:
     )
 
 
-def stopped_early(told: Told) -> Note | None:
+def stopped_early(told: TrainingSnapshot) -> Note | None:
     ran, best = len(told.epochs), told.history.best_epoch
     if not told.over or not 0 < ran < told.config.epochs or best is None:
         return None
@@ -240,7 +240,7 @@ def _epochs(count: int) -> str:
     return "1 epoch" if count == 1 else f"{count} epochs"
 
 
-_RULES: Sequence[Callable[[Told], Note | None]] = (
+_RULES: Sequence[Callable[[TrainingSnapshot], Note | None]] = (
     not_finite, diverged, memory_is_short, learns_nothing, over_fitting, class_not_learnt, still_improving, waits_for_images,
     stopped_early,
 )  # fmt: skip

@@ -5,13 +5,13 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Fact:
+class Event:
     def to_event(self) -> dict[str, Any]:
         return {"kind": type(self).__name__.lower(), **asdict(self)}
 
 
 @dataclass(frozen=True)
-class Message(Fact):
+class Message(Event):
     """A sentence for the person who reads the run."""
 
     text: str
@@ -19,7 +19,7 @@ class Message(Fact):
 
 
 @dataclass(frozen=True)
-class Progress(Fact):
+class Progress(Event):
     """`done` of `total` units of the current state; `rate` in units a second. Goes to `status.json` only."""
 
     detail: str
@@ -29,7 +29,7 @@ class Progress(Fact):
 
 
 @dataclass(frozen=True)
-class Step(Fact):
+class Step(Event):
     """One step of the optimiser. `loss` is that of the batch, `rate` in images/s."""
 
     step: int
@@ -40,7 +40,7 @@ class Step(Fact):
 
 
 @dataclass(frozen=True)
-class Epoch(Fact):
+class Epoch(Event):
     """One pass over the training images and its validation; `step` is the number of steps so far, `best` so far included.
 
     `learning_rate` is that of the epoch's last step, `validation_recall` that of each class (None without images),
@@ -64,7 +64,7 @@ class Epoch(Fact):
 
 
 @dataclass(frozen=True)
-class Candidate(Fact):
+class Candidate(Event):
     """One regularisation strength that was tried for the linear head, scored on validation."""
 
     C: float

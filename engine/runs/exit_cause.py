@@ -13,7 +13,7 @@ STARTED = "--- started "  # begins the line that a run's process prints first: w
 _TAIL = 8192  # bytes of train.log in which the interpreter's last words are looked for
 
 
-def cause(run_path: Path, state: str, updated: float) -> tuple[str, str]:
+def diagnose_exit(run_path: Path, state: str, updated: float) -> tuple[str, str]:
     """A sentence and a hint. `state`: what was written last; `updated`: when, in seconds since 1970."""
     signed = said(run_path / "lease")
     if _machine_restarted(signed, updated):

@@ -55,14 +55,14 @@ class History:
         return not (len(self.steps) or len(self.epochs) or len(self.candidates))
 
 
-def history(events: Iterable[dict[str, Any]]) -> History:
+def build_history(events: Iterable[dict[str, Any]]) -> History:
     """The story that counts: what a killed process did after the checkpoint from which the run went on is left out."""
-    story = Story()
+    story = HistoryBuilder()
     story.take(events)
     return story.history()
 
 
-class Story:
+class HistoryBuilder:
     """A history that grows: taking in an event costs the same after a hundred thousand steps."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class Story:
         return self._history
 
 
-class Reader:
+class HistoryReader:
     """Follows the events of a run for any number of readers: each look parses only what was added since the last."""
 
     def __init__(self, run: Run) -> None:
@@ -121,10 +121,10 @@ class Reader:
             return self._story.history()
 
     def _begin(self) -> None:
-        self._story, self._offset = Story(), 0
+        self._story, self._offset = HistoryBuilder(), 0
 
 
-def thin(steps: pd.DataFrame, column: str, points: int = 400) -> pd.DataFrame:
+def downsample(steps: pd.DataFrame, column: str, points: int = 400) -> pd.DataFrame:
     """At most `points` rows for drawing: columns step (the last of its bucket), mean, low, high of `column` over equal buckets.
 
     Values that are not finite are left out; a frame with fewer rows comes back one row a step.

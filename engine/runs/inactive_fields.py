@@ -14,7 +14,7 @@ _NEEDS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
 }
 
 
-def idle_fields(values: Mapping[str, Any]) -> frozenset[str]:
+def inactive_fields(values: Mapping[str, Any]) -> frozenset[str]:
     """The names of the fields that act nowhere. `values`: fields and their values; what is missing has its default.
 
     The help of a field that only gradient descent looks at begins with "finetune:" (see `engine.runs.config.Config`).
@@ -26,7 +26,7 @@ def idle_fields(values: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(result)
 
 
-def without_idle(values: Mapping[str, Any]) -> dict[str, Any]:
+def reset_inactive_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with those of idle fields at their defaults: what nobody can see in the form says nothing in the run."""
-    default, idle = Config().to_dict(), idle_fields(values)
+    default, idle = Config().to_dict(), inactive_fields(values)
     return {name: default[name] if name in idle else value for name, value in values.items()}

@@ -13,7 +13,7 @@ NAME_LENGTH, NOTE_LENGTH, TAG_LENGTH, TAGS = 60, 4000, 24, 12
 
 
 @dataclass(frozen=True)
-class About:
+class Metadata:
     """Untrusted text: shown letter by letter. `name` is empty where the run goes by its id."""
 
     name: str = ""
@@ -21,12 +21,14 @@ class About:
     tags: tuple[str, ...] = ()
 
 
-def about(run_path: Path) -> About:
+def load_metadata(run_path: Path) -> Metadata:
     """What is said about the run; nothing where the file is missing or damaged."""
     return unless_changed(run_path, "about.json", _read)
 
 
-def describe(run_path: Path, name: str | None = None, note: str | None = None, tags: Iterable[str] | None = None) -> About:
+def update_metadata(
+    run_path: Path, name: str | None = None, note: str | None = None, tags: Iterable[str] | None = None
+) -> Metadata:
     """Say something else about the run; what is not named stays. Raises UserError where a text is too long."""
     changes: dict[str, Any] = {}
     if name is not None:
@@ -39,17 +41,17 @@ def describe(run_path: Path, name: str | None = None, note: str | None = None, t
             raise UserError(f"A run has at most {TAGS} tags.", "Remove one first.")
     if not run_path.is_dir():
         raise UserError(f"The run {run_path.name} no longer exists.", "It may be in the trash: python -m engine runs trash")
-    changed = replace(about(run_path), **changes)
+    changed = replace(load_metadata(run_path), **changes)
     write_json(run_path / "about.json", asdict(changed), make_folder=False)
     return changed
 
 
-def _read(file: Path) -> About:
+def _read(file: Path) -> Metadata:
     document = read_json(file, {})
     if not isinstance(document, dict):
-        return About()
+        return Metadata()
     name, note, tags = (document.get(key) for key in ("name", "note", "tags"))
-    return About(
+    return Metadata(
         " ".join(name.split())[:NAME_LENGTH] if isinstance(name, str) else "",
         note[:NOTE_LENGTH] if isinstance(note, str) else "",
         tuple(tag[:TAG_LENGTH] for tag in tags if isinstance(tag, str))[:TAGS] if isinstance(tags, list) else (),

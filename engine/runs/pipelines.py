@@ -24,7 +24,7 @@ _FORMAT = "scenescope pipeline"
 
 
 @dataclass(frozen=True)
-class Step:
+class PipelineStep:
     """One transform, by its name in `TRANSFORMS`. `values` holds every one of its strengths."""
 
     transform: str
@@ -57,7 +57,7 @@ class Step:
         values = ",".join(f"{name}={value:g}" for name, value in self.values.items())
         return f"{self.transform}{often}" + (f":{values}" if values else "")
 
-    def stronger(self, factor: float) -> "Step":
+    def stronger(self, factor: float) -> "PipelineStep":
         """The step with each strength `factor` times as far from where it changes nothing, within its bounds."""
         return replace(self, values={name: s.scaled(self.values[name], factor) for name, s in self.kind.strengths.items()})
 
@@ -66,7 +66,7 @@ class Step:
 class Pipeline:
     """Steps that are done one after the other. A name is for people; the steps alone say what is done."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PipelineStep, ...] = ()
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -111,7 +111,7 @@ def parse(text: str) -> Pipeline:
     return Pipeline(steps, match["name"] or "")
 
 
-def _step(text: str) -> Step:
+def _step(text: str) -> PipelineStep:
     head, _, tail = text.partition(":")
     name, at, often = head.strip().partition("@")
     _known(name)
@@ -121,7 +121,7 @@ def _step(text: str) -> Step:
         if not equals:
             raise UserError(f"{setting!r} sets nothing in the step {name}.", f"Write it as {name}:strength=value.")
         values[key.strip()] = _number(f"{key.strip()} of {name}", value)
-    return Step(name, _number(f"The probability of {name}", often) if at else 1.0, values)
+    return PipelineStep(name, _number(f"The probability of {name}", often) if at else 1.0, values)
 
 
 def from_document(document: Any, source: str = "the file") -> Pipeline:
@@ -138,7 +138,9 @@ def from_document(document: Any, source: str = "the file") -> Pipeline:
         for key, value in {**values, "probability": item.get("probability", 1.0)}.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise UserError(f"{key} in step {number} of {source} is {value!r}, which is not a number.")
-        steps.append(Step(item["transform"], float(item.get("probability", 1.0)), {k: float(v) for k, v in values.items()}))
+        steps.append(
+            PipelineStep(item["transform"], float(item.get("probability", 1.0)), {k: float(v) for k, v in values.items()})
+        )
     return Pipeline(tuple(steps), str(document.get("name") or ""))
 
 
@@ -198,22 +200,30 @@ def _within(what: str, value: float, low: float, high: float) -> None:
 BUILT_IN: Mapping[str, Pipeline] = {
     pipeline.name: pipeline
     for pipeline in (
-        Pipeline((), NONE),
-        Pipeline((Step("flip", 0.5), Step("affine", 1.0, {"rotation": 5, "shift": 0.05, "scale": 0.1})), "light"),
-        Pipeline((Step("crop"), Step("flip", 0.5), Step("colour")), "standard"),
-        Pipeline((Step("crop", 1.0, {"smallest": 0.35}), Step("flip", 0.5), Step("trivial"), Step("erase", 0.25)), "strong"),
+        Pipeline(name=NONE),
+        Pipeline((PipelineStep("flip", 0.5), PipelineStep("affine", 1.0, {"rotation": 5, "shift": 0.05, "scale": 0.1})), "light"),
+        Pipeline((PipelineStep("crop"), PipelineStep("flip", 0.5), PipelineStep("colour")), "standard"),
         Pipeline(
             (
-                Step("flip", 0.25),
-                Step("affine", 0.25, {"rotation": 0, "shift": 0.05, "scale": 0.15}),
-                Step("gamma", 0.25, {"low": 0.4, "high": 0.6}),
-                Step("rotate", 0.25, {"rotation": 20}),
-                Step("dropout", 0.25, {"share": 0.01}),
+                PipelineStep("crop", 1.0, {"smallest": 0.35}),
+                PipelineStep("flip", 0.5),
+                PipelineStep("trivial"),
+                PipelineStep("erase", 0.25),
+            ),
+            "strong",
+        ),
+        Pipeline(
+            (
+                PipelineStep("flip", 0.25),
+                PipelineStep("affine", 0.25, {"rotation": 0, "shift": 0.05, "scale": 0.15}),
+                PipelineStep("gamma", 0.25, {"low": 0.4, "high": 0.6}),
+                PipelineStep("rotate", 0.25, {"rotation": 20}),
+                PipelineStep("dropout", 0.25, {"share": 0.01}),
             ),
             "seed",
         ),
     )
-}  # fmt: skip
+}
 
 HELP: Mapping[str, str] = {
     "none": "The images as they are.",

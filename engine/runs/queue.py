@@ -43,7 +43,7 @@ def leave(run_path: Path) -> None:
             remove(_folder(run_path) / _name(number, run_id))
 
 
-def ahead(run_path: Path) -> list[str] | None:
+def runs_ahead(run_path: Path) -> list[str] | None:
     """The ids of the live runs that queued up before this one, the first first, those that compute among them.
 
     None where this run is not in the queue.

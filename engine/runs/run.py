@@ -20,7 +20,7 @@ from engine.data.labels.label_log import EMPTY as NO_EDITS
 from engine.runs import config as configuration
 from engine.runs import exit_cause
 from engine.runs.config import Config
-from engine.runs.metadata import About, about
+from engine.runs.metadata import Metadata, load_metadata
 
 ACTIVE = ("queued", "preparing", "training", "evaluating")
 ENDED = ("finished", "stopped", "failed", "interrupted")
@@ -94,13 +94,13 @@ class Run:
         return f"{newest.name}-{files}" if newest else ""
 
     @property
-    def about(self) -> About:
-        return about(self.path)
+    def metadata(self) -> Metadata:
+        return load_metadata(self.path)
 
     @property
     def title(self) -> str:
         """What people call it: its name, or else its id. Untrusted text."""
-        return self.about.name or self.id
+        return self.metadata.name or self.id
 
     @property
     def results(self) -> dict[str, Any]:
@@ -254,9 +254,9 @@ def summary(run: Run) -> dict[str, Any]:
     status = run.status
     return {
         "id": run.id,
-        "name": run.about.name,
-        "note": run.about.note,
-        "tags": list(run.about.tags),
+        "name": run.metadata.name,
+        "note": run.metadata.note,
+        "tags": list(run.metadata.tags),
         "created": run.created,
         "state": status.state,
         "detail": status.detail,
@@ -299,5 +299,5 @@ def _told_by_events(path: Path) -> Status:
 
 
 def _interrupted(path: Path, status: Status) -> Status:
-    error, hint = exit_cause.cause(path, status.state, status.updated)
+    error, hint = exit_cause.diagnose_exit(path, status.state, status.updated)
     return Status("interrupted", status.detail, status.progress, None, error, hint, status.updated)

@@ -6,7 +6,7 @@ from typing import Any
 _MOST_NAMES = 4
 
 
-def over_classes(scores: Mapping[str, Any]) -> str:
+def scored_classes(scores: Mapping[str, Any]) -> str:
     """` over 3 of 6 classes` where some classes had no image to be scored on; else empty.
 
     scores: `engine.evaluation.metrics.evaluation`, or a split of a run's results, which before this was written down did not have the numbers.
@@ -20,10 +20,10 @@ def over_classes(scores: Mapping[str, Any]) -> str:
 def macro_f1(scores: Mapping[str, Any]) -> str:
     """`0.925 (0.910 to 0.937)`, and over how many classes where these are not all."""
     score = scores["macro_f1"]
-    return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}){over_classes(scores)}"
+    return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}){scored_classes(scores)}"
 
 
-def repeated(copies: int) -> str:
+def duplicates(copies: int) -> str:
     """That the same image counts more than once, as a sentence; empty where none does. `copies`: images whose content came before."""
     if not copies:
         return ""
@@ -34,7 +34,7 @@ def repeated(copies: int) -> str:
     )
 
 
-def without_images(scores: Mapping[str, Any]) -> str:
+def unscored_classes(scores: Mapping[str, Any]) -> str:
     """Which classes of an evaluation had no image, as a sentence; empty where each had one. Class names stand as they are."""
     missing = [row["class"] for row in scores["per_class"] if not row["support"]]
     if not missing:

@@ -15,7 +15,7 @@ _NOTE = "deleted.json"
 
 
 @dataclass(frozen=True)
-class Deleted:
+class DeletedRun:
     """A run in the trash. `when`: seconds since 1970."""
 
     id: str
@@ -51,7 +51,7 @@ def delete(condemned: Run) -> None:
 
 def restore(run_id: str) -> Run:
     """Undo a deletion: the run as it was. Raises UserError where the trash does not hold it."""
-    result = next((entry for entry in deleted() if entry.id == run_id), None)
+    result = next((entry for entry in list_deleted() if entry.id == run_id), None)
     if result is None:
         raise UserError(f"There is no run {run_id!r} in the trash.", "List it with: python -m engine runs trash")
     target = runs_dir() / run_id
@@ -62,7 +62,7 @@ def restore(run_id: str) -> Run:
     return load_run(run_id)
 
 
-def deleted() -> list[Deleted]:
+def list_deleted() -> list[DeletedRun]:
     """What the trash holds, the last deleted first."""
     result = [_entry(path) for path in _folder().iterdir() if path.is_dir()] if _folder().is_dir() else []
     return sorted(result, key=lambda entry: entry.when, reverse=True)
@@ -71,7 +71,7 @@ def deleted() -> list[Deleted]:
 def empty(older_than_days: float = 0.0) -> list[str]:
     """Remove for good what was deleted longer ago than that; the ids."""
     limit = time.time() - 86_400 * older_than_days
-    gone = [entry for entry in deleted() if entry.when <= limit]
+    gone = [entry for entry in list_deleted() if entry.when <= limit]
     for entry in gone:
         remove_folder(entry.path)
     return [entry.id for entry in gone]
@@ -81,7 +81,7 @@ def _folder() -> Path:
     return runs_dir() / ".trash"
 
 
-def _entry(path: Path) -> Deleted:
+def _entry(path: Path) -> DeletedRun:
     said = read_json(path / _NOTE, {})
     when = said.get("time") if isinstance(said, dict) else None
-    return Deleted(path.name, path, when if isinstance(when, int | float) else path.stat().st_mtime)
+    return DeletedRun(path.name, path, when if isinstance(when, int | float) else path.stat().st_mtime)

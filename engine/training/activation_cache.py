@@ -28,7 +28,7 @@ _MOST = 16 * 2**30  # bytes of activations on disk
 
 
 @dataclass(frozen=True)
-class Parts:
+class SplitTrunk:
     """A trunk in two: `front` is frozen, a copy in the arithmetic of the device; `back` shares its parameters with the trunk.
 
     `shape` is that of the activations of one image between them, (channels, height, width) of a convolutional network.
@@ -45,7 +45,7 @@ class Parts:
             return self.front(inputs.to(self.dtype))
 
 
-def parts(module: nn.Module, config: Config, compute: Compute) -> Parts | None:
+def split_trunk(module: nn.Module, config: Config, compute: Compute) -> SplitTrunk | None:
     """The two parts of a trunk whose frozen layers are marked; None where BatchNorm learns, or where it cannot be cut.
 
     Where nothing is frozen for the whole training up to some place, the front is empty: the back still gains by its folding.
@@ -71,16 +71,16 @@ def parts(module: nn.Module, config: Config, compute: Compute) -> Parts | None:
     if not agree:
         return None
     fast = compute.place(fusing.fast(front, compute.dtype))
-    return Parts(fast, back, tuple(activations.shape[1:]), compute.dtype)
+    return SplitTrunk(fast, back, tuple(activations.shape[1:]), compute.dtype)
 
 
-class Kept:
+class ActivationCache:
     """The activations of every draw of the training images, in a file that goes with the process.
 
     A draw is computed at its first epoch, and read in the later ones.
     """
 
-    def __init__(self, parts: Parts, batches: Batches, preprocessing: Preprocessing, compute: Compute) -> None:
+    def __init__(self, parts: SplitTrunk, batches: Batches, preprocessing: Preprocessing, compute: Compute) -> None:
         self.parts, self.batches, self.preprocessing, self.compute = parts, batches, preprocessing, compute
         self.draws = batches.config.draws
         self._words = np.uint32 if parts.dtype == torch.float32 else np.uint16
@@ -115,7 +115,9 @@ class Kept:
             yield words.view(self.parts.dtype).movedim(-1, 1), labels
 
 
-def kept(parts: Parts | None, batches: Batches, preprocessing: Preprocessing, compute: Compute) -> Kept | None:
+def build_cache(
+    parts: SplitTrunk | None, batches: Batches, preprocessing: Preprocessing, compute: Compute
+) -> ActivationCache | None:
     """Where activations can be kept: draws that come back, of pictures that are neither mixed nor resized, in one process."""
     if parts is None or not any(True for _ in parts.front.parameters()):
         return None
@@ -126,7 +128,7 @@ def kept(parts: Parts | None, batches: Batches, preprocessing: Preprocessing, co
     if size * config.draws * len(batches.images.labels) > _MOST:
         return None
     try:
-        return Kept(parts, batches, preprocessing, compute)
+        return ActivationCache(parts, batches, preprocessing, compute)
     except DiskError:  # computed at each step again: slower, and the same
         return None
 

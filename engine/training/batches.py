@@ -24,7 +24,7 @@ from engine.models.augment import augment, draw_seeds, one_thread, pipeline
 from engine.models.network import to_uint8_batch
 from engine.runs.config import Config
 from engine.training.progressive import image_size
-from engine.training.sampling import order
+from engine.training.sampling import epoch_order
 
 _PR_SET_PDEATHSIG = 1
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -78,7 +78,7 @@ class Batches(Dataset):
         """The images of the step's batch, all processes together."""
         epoch = step // self.steps_per_epoch
         if self._order[0] != epoch:
-            self._order = (epoch, order(self.images.labels, self.config, epoch))
+            self._order = (epoch, epoch_order(self.images.labels, self.config, epoch))
         return self._order[1][self.places(step)]
 
     def __getitem__(self, step: int) -> Batch:

@@ -13,18 +13,18 @@ _joined = False
 _PATIENCE = datetime.timedelta(days=7)  # rank 0 may wait in the queue, or decode a million images
 
 
-def size() -> int:
+def process_count() -> int:
     """How many processes torchrun started; 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def leads() -> bool:
+def is_leader() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def met() -> bool:
+def has_joined() -> bool:
     """Whether this process is alone, or was together with the others."""
-    return size() == 1 or _joined
+    return process_count() == 1 or _joined
 
 
 def join() -> None:
@@ -33,7 +33,7 @@ def join() -> None:
     import torch
     import torch.distributed as dist
 
-    if size() > 1:
+    if process_count() > 1:
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -48,7 +48,7 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
-class Silent:
+class SilentRecorder:
     """Stands in for the recorder where another process writes the run directory."""
 
     def record(self, fact: Any) -> None:
@@ -60,7 +60,7 @@ class Silent:
     def state(self, state: str, detail: str = "", **more: Any) -> None:
         pass
 
-    def patiently(self, action: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    def retry_when_full(self, action: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         return action(*arguments, **named)
 
     def stop_requested(self) -> bool:

@@ -9,7 +9,7 @@ from engine.core.errors import UserError
 _LEAST_SCALE = 2.0**-10  # float16 gradients that overflow even when scaled down this far
 
 
-def check(loss: float, norm: float, step: int, rate: float, scaler: torch.amp.GradScaler) -> None:
+def check_finite(loss: float, norm: float, step: int, rate: float, scaler: torch.amp.GradScaler) -> None:
     """Raises UserError where the loss or the gradient's norm of the coming step is not finite.
 
     In float16 a gradient that overflows is no failure: the scaler leaves the step out and scales less.

@@ -50,9 +50,9 @@ class FineTuning:
         self.classes = classifier.head.out_features
         freeze_below(classifier.trunk, config.trainable)
         self.network = compute.place(classifier)
-        self.parts = activation_cache.parts(self.network.trunk, config, compute)
-        self.kept = activation_cache.kept(self.parts, self.batches, preprocessing, compute)
-        self.optimizer = optimisers.optimiser(self.network, config)
+        self.parts = activation_cache.split_trunk(self.network.trunk, config, compute)
+        self.kept = activation_cache.build_cache(self.parts, self.batches, preprocessing, compute)
+        self.optimizer = optimisers.build_optimiser(self.network, config)
         self.average = ema.moving_average(self.network, config.ema)
         self.plateau = schedules.Plateau()
         self.scaler = compute.scaler()
@@ -60,7 +60,7 @@ class FineTuning:
         self.mix = mixing.mixer(config, self.classes)
         self.step = self.epoch = self.stale_epochs = 0
         self.best_macro_f1 = -1.0
-        self.validated = pd.DataFrame()
+        self.validation_predictions = pd.DataFrame()
         self._begin_epoch()
 
     @property
@@ -68,7 +68,7 @@ class FineTuning:
         return self.steps_per_epoch * self.config.epochs
 
     @property
-    def answering(self) -> Classifier:
+    def evaluated_network(self) -> Classifier:
         return self.average.module if self.average else self.network
 
     def fit(self) -> Iterator[Progress | Step | Epoch]:
@@ -155,7 +155,7 @@ class FineTuning:
         self.scaler.unscale_(self.optimizer)
         parameters = [p for p in self.network.parameters() if p.grad is not None]
         norm = float(nn.utils.clip_grad_norm_(parameters, self.config.clip_norm or float("inf")))
-        divergence.check(loss, norm, self.step + 1, rate, self.scaler)
+        divergence.check_finite(loss, norm, self.step + 1, rate, self.scaler)
         optimisers.set_rate(self.optimizer, rate)
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -181,8 +181,8 @@ class FineTuning:
 
     def _end_epoch(self) -> Epoch:
         rate = self.optimizer.param_groups[-1]["lr"]
-        self.validated = self._validate()
-        matrix, loss = confusion(self.validated, self.classes), float(self.validated["loss"].mean())
+        self.validation_predictions = self._validate()
+        matrix, loss = confusion(self.validation_predictions, self.classes), float(self.validation_predictions["loss"].mean())
         score = macro_f1(matrix).value
         better = score > self.best_macro_f1
         self.best_macro_f1 = max(score, self.best_macro_f1)
@@ -210,7 +210,7 @@ class FineTuning:
 
     def _validate(self) -> pd.DataFrame:
         """The answering network on the validation images, each process on its share of them."""
-        network, labels = self.answering.eval(), self.validation.labels
+        network, labels = self.evaluated_network.eval(), self.validation.labels
         logits = torch.zeros(len(labels), self.classes, device=self.compute.device)
         mine = np.arange(self.compute.rank, len(labels), self.compute.world)
         for some in np.array_split(mine, range(_VALIDATION_BATCH, len(mine), _VALIDATION_BATCH)):

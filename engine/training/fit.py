@@ -48,7 +48,7 @@ def _train_linear(run: Run, recorder: Recorder, where: Compute, train: LabelledI
     first, second = read & in_train, read & ~in_train
     paths = [path for images in both for path in images.frame["path"]]
     unread = {i: features.failures.get(i, "a copy of one that cannot be read") for i in np.flatnonzero(~read)}
-    unreadable.tell(recorder, unread, paths)
+    unreadable.record_unreadable(recorder, unread, paths)
     unreadable.check_enough(labels[first], labels[second], run.classes)
     recorder.state("training", "fitting the linear head")
     parts = (features.vectors[first], labels[first], features.vectors[second], labels[second])
@@ -59,7 +59,7 @@ def _train_linear(run: Run, recorder: Recorder, where: Compute, train: LabelledI
         if recorder.stop_requested():
             raise Stopped
     probe.head(fresh.classifier)
-    recorder.patiently(checkpoint.save, run.path, "best", 1, fresh.meta, fresh.classifier.state_dict())
+    recorder.retry_when_full(checkpoint.save, run.path, "best", 1, fresh.meta, fresh.classifier.state_dict())
     recorder.record(Message(f"Chose C on {int(second.sum())} validation images; the backbone {config.model} stays frozen."))
     return fresh
 
@@ -71,7 +71,7 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
     with where.leader_first():  # it decodes, the others read what it decoded
         images = [_images(split, config.image_size, recorder) for split in (train, validation)]
     unreadable.check_enough(images[0].labels, images[1].labels, run.classes)
-    learnt_from = unreadable.identity(images)
+    learnt_from = unreadable.images_key(images)
     trainer = FineTuning(current.classifier, *images, config, current.preprocessing, where)
     if resumed:
         state = dict(resumed.training or {})
@@ -85,22 +85,24 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
         recorder.event({"kind": "resumed", "step": 0, "epoch": 0})
     lead, saved = where.rank == 0, time.monotonic()
     if lead:
-        recorder.patiently(dynamics.begin, run.path, images[1].contents, images[1].labels)
+        recorder.retry_when_full(dynamics.begin, run.path, images[1].contents, images[1].labels)
     recorder.state("training", "first steps")
     for fact in trainer.fit():
         recorder.record(fact)
         if isinstance(fact, Epoch) and lead:
-            recorder.patiently(dynamics.write_epoch, run.path, fact.epoch, trainer.validated)
+            recorder.retry_when_full(dynamics.write_epoch, run.path, fact.epoch, trainer.validation_predictions)
         if isinstance(fact, Step):
             detail = f"epoch {fact.epoch} of {config.epochs}"
             recorder.record(Progress(detail, fact.step, trainer.total_steps, fact.rate))
         if isinstance(fact, Epoch) and fact.best and lead:
-            recorder.patiently(checkpoint.save, run.path, "best", fact.step, current.meta, trainer.answering.state_dict())
+            recorder.retry_when_full(
+                checkpoint.save, run.path, "best", fact.step, current.meta, trainer.evaluated_network.state_dict()
+            )
         stopping = where.any_of(recorder.stop_requested())
         if lead and (isinstance(fact, Epoch) or stopping or time.monotonic() - saved > _SAVE_SECONDS):
             state = {**trainer.state(), "images": learnt_from}
             weights = current.classifier.state_dict()
-            recorder.patiently(checkpoint.save, run.path, "last", trainer.step, current.meta, weights, state)
+            recorder.retry_when_full(checkpoint.save, run.path, "last", trainer.step, current.meta, weights, state)
             saved = time.monotonic()
         if stopping:
             raise Stopped
@@ -134,10 +136,10 @@ def _take_head(fresh: Model, fit: Fit) -> str:
 
 
 def _images(images: LabelledImages, size: int, recorder: Recorder) -> Images:
-    pixels = recorder.patiently(decoded, images.files, images.frame["hash"].tolist(), size, reporter(recorder))
+    pixels = recorder.retry_when_full(decoded, images.files, images.frame["hash"].tolist(), size, reporter(recorder))
     if pixels is None:
         raise Stopped
-    unreadable.tell(recorder, pixels.failures, images.frame["path"].tolist())
+    unreadable.record_unreadable(recorder, pixels.failures, images.frame["path"].tolist())
     contents = tuple(images.frame["hash"])
     if not pixels.failures:
         return Images(pixels.images, images.labels, contents)

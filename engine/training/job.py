@@ -23,7 +23,7 @@ from engine.models import model
 from engine.models.device import Compute, compute, enforce_determinism
 from engine.models.model import Model
 from engine.runs import checkpoint, score_text
-from engine.runs.data_changes import images_of
+from engine.runs.data_changes import images_fingerprint
 from engine.runs.events import Message
 from engine.runs.run import Run
 from engine.training import distributed, unreadable
@@ -51,7 +51,7 @@ def train(run: Run, recorder: Recorder) -> tuple[Model, LabelledImages, Labelled
         with where.leader_first():
             data = _unchanged_dataset(run, recorder)
         if where.rank == 0:
-            recorder.patiently(_write_environment, run, where)
+            recorder.retry_when_full(_write_environment, run, where)
         training, validation, test = _images(run, data, recorder)
         return fit(run, recorder, where, training, validation), validation, test
     finally:
@@ -91,7 +91,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
     temperature = model.fit_temperature(trained.logits_of(features.vectors[read]), validation.labels[read])
     calibrated = trained.with_temperature(temperature)
     step = checkpoint.load(run.path).step
-    recorder.patiently(checkpoint.save, run.path, "best", step, calibrated.meta, calibrated.classifier.state_dict())
+    recorder.retry_when_full(checkpoint.save, run.path, "best", step, calibrated.meta, calibrated.classifier.state_dict())
     results = {}
     for split, images in (("validation", validation), ("test", test)):
         if not len(images.labels):
@@ -101,16 +101,16 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
             result, unread = scoring.predictions(calibrated, images, frozen, report)
         except InterruptedError:
             raise Stopped from None
-        unreadable.tell(recorder, dict(enumerate(unread.values())), list(unread))
+        unreadable.record_unreadable(recorder, dict(enumerate(unread.values())), list(unread))
         if not len(result):
             recorder.record(Message(f"No {split} image can be read: the run has no {split} score.", "warning"))
             continue
-        recorder.patiently(write_predictions, run.path, split, result, run.classes)
+        recorder.retry_when_full(write_predictions, run.path, split, result, run.classes)
         scores = metrics.evaluation(result, run.classes)
         results[split] = {key: scores[key] for key in ("n", "accuracy", "macro_f1", "macro_f1_classes", "loss", "small")}
         recorder.event({"kind": "score", "split": split, **results[split]})
     document = {**results, "temperature": temperature}
-    recorder.patiently(write_json, run.path / "results.json", document, durable=True, make_folder=False)
+    recorder.retry_when_full(write_json, run.path / "results.json", document, durable=True, make_folder=False)
     recorder.state("finished", _sentence(results))
 
 
@@ -131,7 +131,7 @@ def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
             f"The images of {data.name} have changed since this run started training on them{_by_hand(run, data)}.",
             "Start a new run with the same configuration; this one can still be evaluated.",
         )
-    recorder.patiently(_adopt, run, data)
+    recorder.retry_when_full(_adopt, run, data)
     recorder.record(Message("The dataset changed while the run was waiting; it is trained on the new state.", "warning"))
     return data
 
@@ -153,7 +153,7 @@ def _by_hand(run: Run, data: Dataset) -> str:
 
 def _adopt(run: Run, data: Dataset) -> None:
     """The configuration says what reproduces the run."""
-    now = {"fingerprint": data.catalog.fingerprint(), "labels": data.catalog.labels(), "images": images_of(data)}
+    now = {"fingerprint": data.catalog.fingerprint(), "labels": data.catalog.labels(), "images": images_fingerprint(data)}
     document = read_json(run.path / "config.json")
     write_json(run.path / "config.json", {**document, **now}, durable=True, make_folder=False)
 

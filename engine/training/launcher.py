@@ -31,7 +31,7 @@ from engine.data.filters import Filter
 from engine.models import hub_names
 from engine.runs import queue
 from engine.runs.config import Config
-from engine.runs.data_changes import images_of
+from engine.runs.data_changes import images_fingerprint
 from engine.runs.pipelines import parse
 from engine.runs.run import FINISH, PAUSE, Run
 
@@ -79,7 +79,7 @@ def create(config: Config, typed: bool = True) -> Run:
         "classes": data.classes,
         "fingerprint": data.catalog.fingerprint(),
         "labels": data.catalog.labels(),
-        "images": images_of(data),
+        "images": images_fingerprint(data),
     }
     try:
         path = new_folder(config.preset, document)
@@ -132,7 +132,7 @@ def stop(run: Run) -> None:
     _ask(run, "stop")
 
 
-def end_at_once(run: Run) -> None:
+def kill(run: Run) -> None:
     """End the run's process without saving: what came after its last checkpoint is lost."""
     process = holder(run.path / "lease")
     if process is None:

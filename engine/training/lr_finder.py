@@ -48,7 +48,7 @@ class RangeTest(FineTuning):
         return LOWEST * (HIGHEST / LOWEST) ** (self.step / (STEPS - 1))
 
 
-def find(config: Config, report: Callable[[Progress], bool] = lambda progress: True) -> Iterator[Point]:
+def run_range_test(config: Config, report: Callable[[Progress], bool] = lambda progress: True) -> Iterator[Point]:
     """The points of a range test for this configuration, until the loss explodes, the rate is at its highest, or `report` says no.
 
     Raises UserError where the configuration cannot be trained.
@@ -71,7 +71,7 @@ def find(config: Config, report: Callable[[Progress], bool] = lambda progress: T
             raise
 
 
-def suggestion(points: Sequence[Point]) -> tuple[float | None, str]:
+def suggest_rate(points: Sequence[Point]) -> tuple[float | None, str]:
     """The rate to take and why; None where no rate brought the loss down."""
     if len(points) < 2:
         return None, "There are too few points for a suggestion."

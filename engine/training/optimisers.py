@@ -12,9 +12,9 @@ from engine.runs.config import Config
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 
 
-def optimiser(network: Classifier, config: Config) -> torch.optim.Optimizer:
+def build_optimiser(network: Classifier, config: Config) -> torch.optim.Optimizer:
     """The optimiser of the parameters that take gradients, in `groups`."""
-    parts = groups(network, config)
+    parts = parameter_groups(network, config)
     if config.optimiser == "sgd":
         # Nesterov's method without momentum is plain gradient descent, which torch wants to hear said.
         return torch.optim.SGD(parts, lr=config.peak_lr, momentum=config.momentum, nesterov=config.momentum > 0)
@@ -23,7 +23,7 @@ def optimiser(network: Classifier, config: Config) -> torch.optim.Optimizer:
     return method(parts, lr=config.peak_lr, fused=True)
 
 
-def groups(network: Classifier, config: Config) -> list[dict[str, Any]]:
+def parameter_groups(network: Classifier, config: Config) -> list[dict[str, Any]]:
     """Parameters by depth and kind, each group with its `weight_decay` and its `lr_scale`, the share of the learning rate.
 
     The head learns at 1, a block `layer_decay` times as fast as the next one (Howard and Ruder 2018; Clark et al. 2020).

@@ -19,7 +19,7 @@ _INTERVAL = 0.25  # seconds between two writes of the file
 Report = Callable[[Progress], bool]
 
 
-def run(kind: str, name: str, config: Config, tell: Report = lambda progress: True) -> dict[str, Any]:
+def run_probe(kind: str, name: str, config: Config, tell: Report = lambda progress: True) -> dict[str, Any]:
     """Measure, writing the probe's file on the way; the finished document. Raises UserError, which the file says too."""
     paper = _Paper(kind, name, config)
     try:
@@ -49,15 +49,15 @@ class _Paper:
 
 
 def _find(config: Config, paper: _Paper, tell: Report) -> dict[str, Any]:
-    from engine.training.lr_finder import STEPS, find, suggestion
+    from engine.training.lr_finder import STEPS, run_range_test, suggest_rate
 
     points = []
     paper.write(state="running", detail="loading the model", points=[])
-    for point in find(config, tell):
+    for point in run_range_test(config, tell):
         points.append(point)
         shown = [p.to_dict() for p in points]
         paper.now_and_then(len(points) / STEPS, detail="raising the learning rate", points=shown)
-    rate, reason = suggestion(points)
+    rate, reason = suggest_rate(points)
     return {"detail": "", "points": [p.to_dict() for p in points], "suggestion": rate, "reason": reason}
 
 
@@ -70,16 +70,16 @@ def _estimate(config: Config, paper: _Paper, tell: Report) -> dict[str, Any]:
         return tell(progress)
 
     speeds = measure(config, report)
-    time_estimate.keep_speeds(config, speeds)
-    return {"detail": "", "result": time_estimate.document(config, speeds)}
+    time_estimate.save_speeds(config, speeds)
+    return {"detail": "", "result": time_estimate.estimate_document(config, speeds)}
 
 
 def main(kind: str, name: str, descriptor: int) -> int:
-    lease = Lease(probes.file_of(kind, name).with_suffix(".lease"))
+    lease = Lease(probes.probe_file(kind, name).with_suffix(".lease"))
     if not lease.adopt(descriptor):
         return 1
     try:
-        run(kind, name, from_dict((probes.read(kind, name) or {})["config"]))
+        run_probe(kind, name, from_dict((probes.read(kind, name) or {})["config"]))
     except UserError:
         return 0
     except Exception:

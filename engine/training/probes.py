@@ -24,7 +24,7 @@ KINDS = ("lr-find", "estimate")
 _NOT_LR = ("preset", "peak_lr", "schedule", "warmup", "lr_factor", "lr_epochs", "epochs", "patience", "ema", "views", "workers")
 
 
-def identity(kind: str, config: Config) -> str:
+def probe_id(kind: str, config: Config) -> str:
     """The id of the probe that answers for this configuration on its dataset as it is now."""
     if kind not in KINDS:
         raise UserError(f"There is no probe {kind!r}.", f"Choose one of: {', '.join(KINDS)}.")
@@ -45,9 +45,9 @@ def check(kind: str, config: Config) -> None:
 def start(kind: str, config: Config) -> str:
     """Start the probe's process, unless it runs already; its id. Raises UserError for a configuration that cannot be measured."""
     check(kind, config)
-    name = identity(kind, config)
+    name = probe_id(kind, config)
     create_folder(cache_dir(kind))
-    lease = Lease(file_of(kind, name).with_suffix(".lease"))
+    lease = Lease(probe_file(kind, name).with_suffix(".lease"))
     if lease.take():
         try:
             write(kind, name, state="running", config=config.to_dict())
@@ -59,7 +59,7 @@ def start(kind: str, config: Config) -> str:
 
 def read(kind: str, name: str) -> dict[str, Any] | None:
     """What the probe found so far; None where it was never started. One whose process died reads as failed."""
-    file = file_of(kind, name)
+    file = probe_file(kind, name)
     document = read_json(file)
     if not isinstance(document, dict):
         return None
@@ -71,21 +71,21 @@ def read(kind: str, name: str) -> dict[str, Any] | None:
 
 
 def write(kind: str, name: str, **document: Any) -> None:
-    write_json(file_of(kind, name), {"kind": kind, "id": name, "progress": 0.0, "error": "", "hint": "", **document})
+    write_json(probe_file(kind, name), {"kind": kind, "id": name, "progress": 0.0, "error": "", "hint": "", **document})
 
 
 def cancel(kind: str, name: str) -> None:
     """End a probe that runs; nothing where none does."""
-    process = holder(file_of(kind, name).with_suffix(".lease"))
+    process = holder(probe_file(kind, name).with_suffix(".lease"))
     if process:
         process.terminate()
 
 
-def file_of(kind: str, name: str) -> Path:
+def probe_file(kind: str, name: str) -> Path:
     return cache_dir(kind) / f"{name}.json"
 
 
 def _spawn(kind: str, name: str, lease: Lease) -> None:
-    remove(file_of(kind, name).with_suffix(".log"))
-    with open_to_append(file_of(kind, name).with_suffix(".log")) as log:
+    remove(probe_file(kind, name).with_suffix(".log"))
+    with open_to_append(probe_file(kind, name).with_suffix(".log")) as log:
         start_module(["engine.training.probe_job", kind, name, str(lease.descriptor)], log, lease.descriptor)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from engine.core.disk import FULL, disk_error, free_bytes
 from engine.core.errors import DiskError
 from engine.core.files import append_line, cut, open_for_lines, overwrite_json, read_json, sweep, write_json
-from engine.runs.events import Fact, Message, Progress
+from engine.runs.events import Event, Message, Progress
 from engine.runs.run import FINISH
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Recorder:
         self._ending = False
         self._waiting_since = 0.0
 
-    def record(self, fact: Fact) -> None:
+    def record(self, fact: Event) -> None:
         if isinstance(fact, Progress):
             self._progress(fact)
             return
@@ -52,7 +52,7 @@ class Recorder:
                 print(fact.text, flush=True)  # noqa: T201 - train.log is this process's standard output
 
     def event(self, event: dict[str, Any]) -> None:
-        self.patiently(self._events.append, event)
+        self.retry_when_full(self._events.append, event)
 
     def state(self, state: str, detail: str = "", **more: Any) -> None:
         """Enter a state: written to both files at once."""
@@ -60,7 +60,7 @@ class Recorder:
         self.event({"kind": "state", "state": state, "detail": detail})
         progress = 1.0 if state == "finished" else 0.0
         document = {"state": state, "detail": detail, "progress": progress, "updated": time.time(), **more}
-        self.patiently(_write_status, self.path, document, durable=True)
+        self.retry_when_full(_write_status, self.path, document, durable=True)
 
     def last_word(self, state: str, error: str = "", hint: str = "", **more: Any) -> None:
         """Enter the state in which the process ends, as far as the disk lets it: the status counts more than the event."""
@@ -74,9 +74,9 @@ class Recorder:
         with contextlib.suppress(OSError):
             self._events.append({"kind": "state", "detail": "", **document})
         with contextlib.suppress(OSError):
-            last_status(self.path, document)
+            overwrite_status(self.path, document)
 
-    def patiently(self, action: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    def retry_when_full(self, action: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """What `action` gives. Where the disk is full, the run waits until there is room, says so meanwhile, and tries again.
 
         Raises Stopped where the run is asked to end while it waits.
@@ -99,7 +99,7 @@ class Recorder:
             self._waiting_since = time.time()
             document = {"state": self._state, "detail": problem.message, "hint": _GOES_ON, "waiting": True}
             with contextlib.suppress(OSError):
-                last_status(self.path, document)
+                overwrite_status(self.path, document)
         end = time.monotonic() + _RETRY
         while True:
             if self.stop_requested():
@@ -156,7 +156,7 @@ class Recorder:
         eta = elapsed / done * (fact.total - fact.done) if done else None
         progress = fact.done / max(fact.total, 1)
         document = {"state": self._state, "detail": fact.detail, "progress": progress, "eta": eta, "updated": time.time()}
-        self.patiently(_write_status, self.path, document)
+        self.retry_when_full(_write_status, self.path, document)
 
 
 class EventLog:
@@ -177,7 +177,7 @@ def _time_text(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def last_status(path: Path, document: dict[str, Any]) -> None:
+def overwrite_status(path: Path, document: dict[str, Any]) -> None:
     """Replace status.json, or write over it where the disk has no room for a second file."""
     known = read_json(path / "status.json")
     whole = {**(known if isinstance(known, dict) else {}), "eta": None, "waiting": False, "updated": time.time(), **document}

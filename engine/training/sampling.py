@@ -5,7 +5,7 @@ import numpy as np
 from engine.runs.config import Config
 
 
-def order(labels: np.ndarray, config: Config, epoch: int) -> np.ndarray:
+def epoch_order(labels: np.ndarray, config: Config, epoch: int) -> np.ndarray:
     """The images of an epoch, (n,) indices into `labels`, a function of the seed and the epoch.
 
     Each image once; with `balance=sampling`, every class that occurs equally often, its images in turn.

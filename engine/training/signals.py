@@ -8,7 +8,7 @@ from collections.abc import Callable
 _HEEDED = (signal.SIGTERM, signal.SIGINT)
 
 
-def heed(first: Callable[[], None], second: Callable[[], None]) -> None:
+def handle_signals(first: Callable[[], None], second: Callable[[], None]) -> None:
     """Call `first` at the first signal and `second` at the next, at once, from a thread of their own.
 
     A handler in Python would wait for the main thread to come back from a batch, or from a fit that takes a minute.

@@ -53,7 +53,7 @@ class Phase:
     note: str = ""
 
 
-def phases(config: Config, speeds: Speeds) -> list[Phase]:
+def estimate_phases(config: Config, speeds: Speeds) -> list[Phase]:
     """What a run of this configuration will do on its dataset as it is now, with what is cached left out."""
     data = dataset(config.dataset).catalog
     train, validation, test = (data.frame(split)["hash"].tolist() for split in ("train", "validation", "test"))
@@ -89,14 +89,14 @@ def _freezing(config: Config, speeds: Speeds, images: int) -> list[Phase]:
     return [Phase("freeze", draws * images / speeds.freeze, f"frozen layers, {draws} draws of {images:,} images")]
 
 
-def document(config: Config, speeds: Speeds) -> dict[str, Any]:
+def estimate_document(config: Config, speeds: Speeds) -> dict[str, Any]:
     """The estimate as one JSON document."""
-    parts = phases(config, speeds)
+    parts = estimate_phases(config, speeds)
     rate = config.batch_size / speeds.step if speeds.step else speeds.embed
     return {"seconds": sum(p.seconds for p in parts), "images_per_second": rate, "phases": [asdict(p) for p in parts]}
 
 
-def known_speeds(config: Config) -> Speeds | None:
+def load_speeds(config: Config) -> Speeds | None:
     """The speeds that were measured for such a configuration on this machine within a day; None where they were not."""
     file = _file(config)
     if not file.is_file() or time.time() - file.stat().st_mtime > _LASTS:
@@ -105,7 +105,7 @@ def known_speeds(config: Config) -> Speeds | None:
     return Speeds(**result) if isinstance(result, dict) and result.keys() == Speeds.__dataclass_fields__.keys() else None
 
 
-def keep_speeds(config: Config, speeds: Speeds) -> None:
+def save_speeds(config: Config, speeds: Speeds) -> None:
     write_json(_file(config), asdict(speeds))
 
 

@@ -14,7 +14,7 @@ _NAMED = 20
 _SCAN = "Put the files back; or scan the dataset again (python -m engine data add SOURCE) and start a new run."
 
 
-def tell(recorder: Recorder, reasons: Mapping[int, str], paths: Sequence[str]) -> None:
+def record_unreadable(recorder: Recorder, reasons: Mapping[int, str], paths: Sequence[str]) -> None:
     """Name those that are left out: `reasons` by the index into `paths`."""
     for index in list(reasons)[:_NAMED]:
         recorder.record(Message(f"Left out: {paths[index]} ({reasons[index]}).", "warning"))
@@ -31,7 +31,7 @@ def check_enough(train: np.ndarray, validation: np.ndarray, classes: Sequence[st
         raise UserError("No validation image can be read.", _SCAN)
 
 
-def identity(images: Sequence[Images]) -> str:
+def images_key(images: Sequence[Images]) -> str:
     """Names the images that a training learns from and is judged by, in their order."""
     contents = "\n".join("\t".join(part.contents) for part in images)
     return hashlib.blake2b(contents.encode(), digest_size=16).hexdigest()

@@ -24,8 +24,8 @@ from engine.runs.exit_cause import STARTED
 from engine.runs.run import PAUSE, PAUSED, Run
 from engine.training import distributed
 from engine.training.failure import explain
-from engine.training.recorder import Recorder, Stopped, last_status
-from engine.training.signals import heed
+from engine.training.recorder import Recorder, Stopped, overwrite_status
+from engine.training.signals import handle_signals
 
 _POLL = 0.5  # seconds between two looks at the queue
 _ROOM = 256 << 20  # bytes free on the disk: with less, a run that waited waits on
@@ -35,12 +35,12 @@ _SHORT = "it is this run's turn, but the disk has less than 256 MB left: it star
 
 def main(path: Path, descriptor: int | None = None) -> int:
     """Run to the end, whatever it is; 1 where it was an error that no one foresaw. `descriptor`: of the lease, if it is held."""
-    if not distributed.leads():
+    if not distributed.is_leader():
         return _follow(path)
     lease = Lease(path / "lease")
     if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
         return 0  # another process runs this run already, or it was deleted
-    if distributed.size() > 1:
+    if distributed.process_count() > 1:
         remove(path / "stop")  # no launcher took away what ended it last time
     try:
         return _guarded(path)
@@ -61,7 +61,7 @@ def _follow(path: Path) -> int:
 
         # Both are rank 0's to report.
         with contextlib.suppress(Stopped, UserError):
-            train(run, distributed.Silent())
+            train(run, distributed.SilentRecorder())
     return 0
 
 
@@ -72,7 +72,7 @@ def _guarded(path: Path) -> int:
             print(f"{STARTED}{utc(time.time())}, process {os.getpid()}", flush=True)  # noqa: T201 - train.log
         faulthandler.enable()
         recorder = Recorder(path)
-        heed(first=recorder.request_stop, second=lambda: _end_at_once(path))
+        handle_signals(first=recorder.request_stop, second=lambda: _end_at_once(path))
         _wait_for_turn(path, recorder)
         # Only now: a run that waits in the queue stays small.
         from engine.training.job import execute
@@ -111,7 +111,7 @@ def _fail(path: Path, recorder: Recorder | None, error: Exception) -> int:
         recorder.last_word("failed", message, hint)
     else:
         with contextlib.suppress(OSError):
-            last_status(path, {"state": "failed", "error": message, "hint": hint})
+            overwrite_status(path, {"state": "failed", "error": message, "hint": hint})
     return 0 if expected else 1
 
 
@@ -132,9 +132,9 @@ def _wait_for_turn(path: Path, recorder: Recorder) -> None:
     while True:
         if recorder.stop_requested():
             raise Stopped
-        before = queue.ahead(path)
+        before = queue.runs_ahead(path)
         if before is None:
-            recorder.patiently(queue.join, path)
+            recorder.retry_when_full(queue.join, path)
             continue
         if len(before) >= slots:
             said = _place(len(before) - slots)
@@ -158,7 +158,7 @@ def _place(waiting_before: int) -> str:
 def _end_at_once(path: Path) -> None:
     """What a second signal asks for: nothing more is saved, nothing of the run stays alive."""
     with contextlib.suppress(OSError):
-        last_status(
+        overwrite_status(
             path,
             {"state": "interrupted", "error": "The run was ended at once, by a second signal.",
              "hint": "Resume it: it continues from its last checkpoint."},
@@ -177,7 +177,7 @@ def _end_children() -> None:
 if __name__ == "__main__":
     code = main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
     # The others wait for a process that will not come: torchrun ends them where this one fails.
-    code = code or int(not distributed.met())
+    code = code or int(not distributed.has_joined())
     # A log on a full disk cannot be flushed; the threads of the numerical libraries have nothing left to do.
     with contextlib.suppress(OSError):
         sys.stdout.flush()

@@ -1,11 +1,11 @@
 """How long each phase of a run took, from the states that its events tell."""
 
 from dashboard.train.phases import durations, latest_stretch, time_spent
-from engine.runs.history import history
+from engine.runs.history import build_history
 
 
 def states(*told):
-    return history({"kind": "state", "state": state, "time": time, "detail": ""} for state, time in told).states
+    return build_history({"kind": "state", "state": state, "time": time, "detail": ""} for state, time in told).states
 
 
 def test_a_phase_lasts_until_the_next_state():
@@ -23,7 +23,7 @@ def test_the_phase_that_is_on_has_no_length_yet_and_a_resumed_run_counts_all_str
 
 
 def test_after_a_kill_the_time_until_the_resume_is_no_training():
-    killed = history([
+    killed = build_history([
         {"kind": "state", "state": "preparing", "time": 1.0, "detail": ""},
         {"kind": "state", "state": "training", "time": 3.0, "detail": ""},
         {"kind": "step", "step": 1, "loss": 1.0, "time": 8.0},

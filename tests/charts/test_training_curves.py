@@ -7,7 +7,7 @@ import pytest
 from dashboard.charts import training_curves
 from dashboard.charts.figure import INK
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
-from engine.runs.history import thin
+from engine.runs.history import downsample
 
 EPOCHS = pd.DataFrame(
     {
@@ -85,14 +85,14 @@ def test_spreading_moves_no_more_than_it_must():
 
 def test_steps_are_drawn_as_a_mean_and_a_band():
     steps = pd.DataFrame({"step": np.arange(1, 100_001), "loss": np.tile([0.2, 0.4], 50_000)})
-    band, line = training_curves.step_curve(thin(steps, "loss", 50), "batch loss").data
+    band, line = training_curves.step_curve(downsample(steps, "loss", 50), "batch loss").data
     assert line.x[-1] == 100_000 and len(line.x) == 50
     assert np.allclose(list(line.y), 0.3)
     assert (min(band.y), max(band.y)) == (0.2, 0.4)
 
 
 def test_a_limit_is_named_and_in_sight():
-    points = thin(pd.DataFrame({"step": [1, 2], "memory": [3.0, 4.0]}), "memory")
+    points = downsample(pd.DataFrame({"step": [1, 2], "memory": [3.0, 4.0]}), "memory")
     figure = training_curves.step_curve(points, "memory, GB", ("machine 16 GB", 16.0))
     assert texts(figure) == ["memory, GB", "machine 16 GB"]
     assert figure.layout.yaxis.range[1] > 16

@@ -9,7 +9,7 @@ from tab import Tab
 from dashboard import cache
 from dashboard.augment.editor import usual_step
 from engine.runs import pipelines
-from engine.runs.pipelines import Pipeline, Step, parse
+from engine.runs.pipelines import Pipeline, PipelineStep, parse
 from engine.runs.transforms import TRANSFORMS
 
 
@@ -73,7 +73,7 @@ def test_a_pipeline_is_kept_under_a_name_that_train_offers(tab, untrained):
     tab.open("augment", px="96", pipeline="flip@0.5/blur")
     tab.choose("save-name-0", "foggy")
     tab.press("Save")
-    assert pipelines.parse("foggy").steps == (Step("flip", 0.5), Step("blur"))
+    assert pipelines.parse("foggy").steps == (PipelineStep("flip", 0.5), PipelineStep("blur"))
     assert tab.at.selectbox(key="pipeline-choice").value == "foggy"
     form = Tab().open("train", preset="balanced")
     assert any("foggy" in box.options for box in form.at.selectbox if box.label.startswith("augmentation"))
@@ -81,7 +81,7 @@ def test_a_pipeline_is_kept_under_a_name_that_train_offers(tab, untrained):
     assert tab.url("pipeline") == "light"
     tab.choose("pipeline-choice", "foggy").press("Delete saved pipeline")
     assert pipelines.saved_names() == []
-    assert edited(tab).steps == (Step("flip", 0.5), Step("blur"))
+    assert edited(tab).steps == (PipelineStep("flip", 0.5), PipelineStep("blur"))
 
 
 def test_a_damaged_address_gives_a_sentence_and_the_default(tab, untrained):

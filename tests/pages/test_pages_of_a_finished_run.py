@@ -7,7 +7,7 @@ from tab import PAGES
 from dashboard.components.run_configuration import configuration_table
 from engine.evaluation import metrics
 from engine.runs.config import configure, fields
-from engine.runs.inactive_fields import idle_fields
+from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import Run
 from engine.training import launcher
 
@@ -89,7 +89,7 @@ def test_start_and_runs_tell_the_same_score(tab, trained):
     assert row["best"] == "★"
     shown = tab.at.dataframe[1].value.set_index("option")["value"].to_dict()
     values = trained.config.to_dict()
-    without_effect = {"dataset", "preset"} | idle_fields(values)
+    without_effect = {"dataset", "preset"} | inactive_fields(values)
     assert shown == {name: str(value) for name, value in values.items() if name not in without_effect}
 
 
@@ -97,7 +97,7 @@ def test_a_run_shows_its_configuration_what_was_changed_first(tab, untrained):
     run = launcher.create(configure("scenes", "balanced", seed=3, epochs=11))
     table = configuration_table(run.config)
     assert table.values.tolist()[:2] == [["epochs", "11", "8"], ["seed", "3", "0"]]
-    assert set(table["option"]) == set(fields()) - {"dataset", "preset"} - idle_fields(run.config.to_dict())
+    assert set(table["option"]) == set(fields()) - {"dataset", "preset"} - inactive_fields(run.config.to_dict())
     assert (table["value"] == table["preset"]).tolist() == [False] * 2 + [True] * (len(table) - 2)
     tab.open("train", run=run.id, show="run")
     assert "Preset **balanced** with epochs 11 (8), seed 3 (0)" in tab.text.replace("\\", "")

@@ -13,7 +13,7 @@ from engine.core.files import read_json, write_json
 from engine.evaluation import best_run
 from engine.runs import trash
 from engine.runs.config import configure
-from engine.runs.metadata import about, describe
+from engine.runs.metadata import load_metadata, update_metadata
 from engine.runs.run import Run, list_runs
 from engine.training import launcher, probes
 
@@ -56,7 +56,7 @@ def test_the_best_run_is_that_of_validation_and_never_of_test(tab, three):
 
 
 def test_runs_are_found_by_words_options_state_and_tag(tab, three):
-    describe(three[0].path, name="the cold one", note="half the rate", tags=["paper"])
+    update_metadata(three[0].path, name="the cold one", note="half the rate", tags=["paper"])
     assert listed(tab.open("runs")) == [run.id for run in reversed(three)]
     for text, result in (
         ("cold", three[:1]),
@@ -84,7 +84,7 @@ def test_runs_are_found_by_words_options_state_and_tag(tab, three):
     ],
 )
 def test_the_filter_and_the_search_are_read_from_the_address_and_stay(tab, three, address, numbers):
-    describe(three[0].path, tags=["paper and-pen"])
+    update_metadata(three[0].path, tags=["paper and-pen"])
     wanted = [three[number].id for number in numbers]
     assert listed(tab.open("runs", **address)) == wanted
     assert listed(tab.open("explore").open("runs")) == wanted
@@ -104,7 +104,7 @@ def test_started_is_in_the_zone_of_the_browser_which_it_names(tab, three, monkey
 
 def test_a_column_that_no_run_fills_takes_no_room(tab, three):
     assert not {"name", "tags"} & set(tab.open("runs").at.dataframe[0].value)
-    describe(three[0].path, tags=["paper"])
+    update_metadata(three[0].path, tags=["paper"])
     shown = set(tab.run().at.dataframe[0].value)
     assert "tags" in shown and "name" not in shown
 
@@ -132,7 +132,7 @@ def test_a_name_and_tags_are_given_on_the_page_and_shown_letter_by_letter(tab, t
     (name,) = [box for box in tab.at.text_input if box.label == "Name"]
     name.set_value("**bold** <b>")
     tab.press("Save")
-    assert about(three[0].path).name == "**bold** <b>"
+    assert load_metadata(three[0].path).name == "**bold** <b>"
     assert "\\*\\*bold\\*\\* \\<b\\>" in tab.text
     assert any("**bold** <b>" in option for option in tab.at.selectbox(key="run").options)
 
@@ -145,7 +145,7 @@ def test_a_deleted_run_comes_back_with_one_click(tab, three):
     tab.open("train").press("Undo")
     assert three[1] in list_runs()
     assert tab.url("run") == three[1].id
-    assert trash.deleted() == []
+    assert trash.list_deleted() == []
 
 
 def test_the_trash_gives_back_what_another_session_deleted(tab, three):
@@ -173,7 +173,7 @@ def test_a_field_that_does_nothing_in_a_run_is_blank_there(three):
 def found(untrained) -> str:
     """The finished measurement of a learning rate for the preset `balanced`; its id."""
     config = configure("scenes", "balanced")
-    name = probes.identity("lr-find", config)
+    name = probes.probe_id("lr-find", config)
     points = [{"lr": 10.0 ** (n / 4 - 6), "loss": 1.0, "smoothed": 1.3 - n / 40} for n in range(20)]
     result = {"points": points, "suggestion": 0.00123, "reason": "The loss falls from 1.30 to 0.82."}
     probes.write("lr-find", name, state="finished", config=config.to_dict(), **result)
@@ -192,7 +192,7 @@ def test_a_suggested_learning_rate_is_taken_with_a_click(tab, found):
 
 def test_a_measurement_that_was_killed_says_so(tab, untrained):
     config = configure("scenes", "balanced")
-    probes.write("lr-find", probes.identity("lr-find", config), state="running", config=config.to_dict())
+    probes.write("lr-find", probes.probe_id("lr-find", config), state="running", config=config.to_dict())
     tab.open("train", preset="balanced")
     assert "The measurement was killed" in tab.errors
     assert "Measure again" in tab.buttons

@@ -8,7 +8,7 @@ from tab import Tab
 
 from dashboard.app.train_options import from_text, to_text
 from engine.runs.config import PRESETS, Config, configure, fields
-from engine.runs.inactive_fields import idle_fields
+from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import list_runs
 from engine.training import launcher
 
@@ -16,7 +16,7 @@ OWN_WIDGETS = {"model", "weights"}
 FIELDS = {name: f for name, f in fields().items() if f.metadata["group"] != "Data" and name not in OWN_WIDGETS}
 
 
-IDLE_WHEN_LINEAR = {name: getattr(Config(), name) for name in idle_fields({"method": "linear"})}
+IDLE_WHEN_LINEAR = {name: getattr(Config(), name) for name in inactive_fields({"method": "linear"})}
 
 
 def widget(tab, key):
@@ -30,7 +30,7 @@ def widget(tab, key):
 def test_every_field_that_acts_has_a_widget_with_its_help_bounds_and_value(tab, untrained, preset):
     tab.open("train", preset=preset)
     base = configure("scenes", preset)
-    idle = idle_fields(base.to_dict())
+    idle = inactive_fields(base.to_dict())
     for name, field in FIELDS.items():
         result = widget(tab, f"{preset}-{name}")
         if name in idle:

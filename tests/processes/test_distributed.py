@@ -19,7 +19,7 @@ from engine.models import model
 from engine.models.device import compute
 from engine.runs import checkpoint
 from engine.runs.config import configure
-from engine.runs.history import history
+from engine.runs.history import build_history
 from engine.runs.run import Run
 from engine.training import launcher
 from engine.training.batches import Batches
@@ -72,7 +72,7 @@ def both() -> Run:
 
 
 def losses(run: Run) -> list[float]:
-    steps = history(run.events()[0]).steps
+    steps = build_history(run.events()[0]).steps
     return steps["loss"].tolist() if len(steps) else []
 
 
@@ -97,7 +97,7 @@ def test_what_the_run_keeps_of_its_training_and_its_answers_agree(both):
     frame = datasets.dataset("scenes").catalog.frame("validation")
     assert kept.predicted.shape == (3, len(frame))
     assert kept.contents == tuple(frame["hash"])
-    recalls = history(both.events()[0]).epochs["validation_recall"].tolist()
+    recalls = build_history(both.events()[0]).epochs["validation_recall"].tolist()
     right = kept.predicted == kept.true
     for epoch, recall in enumerate(recalls):
         assert recall == pytest.approx([right[epoch, kept.true == label].mean() for label in range(4)], abs=1e-3)

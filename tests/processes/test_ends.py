@@ -14,7 +14,7 @@ from engine.core.errors import UserError
 from engine.data import datasets
 from engine.runs import checkpoint
 from engine.runs.config import configure
-from engine.runs.history import history
+from engine.runs.history import build_history
 from engine.training import launcher
 
 pytestmark = pytest.mark.slow
@@ -55,7 +55,7 @@ def stepped(run, count=1):
 
 
 def steps(run):
-    frame = history(run.events()[0]).steps
+    frame = build_history(run.events()[0]).steps
     return frame["step"].tolist() if len(frame) else []
 
 
@@ -94,7 +94,7 @@ def test_a_second_signal_ends_it_at_once_and_says_so(create, start, wait):
     wait(stepped(run))
     process_ = psutil.Process(process.pid)
     process_.suspend()
-    launcher.end_at_once(run)
+    launcher.kill(run)
     process_.resume()
     status = ended(process, run)
     assert (status.state, status.error) == ("interrupted", "The run was ended at once, by a second signal.")

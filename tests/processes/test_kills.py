@@ -14,7 +14,7 @@ import victim
 from engine.core.errors import UserError
 from engine.core.files import write_json
 from engine.runs import checkpoint
-from engine.runs.history import history
+from engine.runs.history import build_history
 from engine.runs.run import Run
 
 DIRECTORIES, KILLS = 8, 15  # random kills: one after the other in a directory, several directories at a time
@@ -38,7 +38,7 @@ def told(connection):
 
 
 def steps_told(run):
-    steps = history(run.events()[0]).steps
+    steps = build_history(run.events()[0]).steps
     return steps["step"].tolist() if len(steps) else []
 
 

@@ -15,7 +15,7 @@ from engine.data import datasets
 from engine.runs import queue, trash
 from engine.runs.config import configure
 from engine.runs.events import Message
-from engine.runs.history import history
+from engine.runs.history import build_history
 from engine.runs.run import Run
 from engine.training import launcher
 from engine.training import recorder as record
@@ -64,7 +64,7 @@ def test_of_many_launchers_at_the_same_moment_one_starts_the_run(run, wait):
     wait(lambda: not run.status.active)
     assert run.status.state == "stopped"
     assert [event["state"] for event in run.events()[0] if event["kind"] == "state"] == ["stopped"]
-    wait(lambda: queue.ahead(run.path) is None)
+    wait(lambda: queue.runs_ahead(run.path) is None)
 
 
 def test_a_launcher_that_dies_before_its_process_lives_leaves_no_queued_run(run):
@@ -124,7 +124,7 @@ def test_a_line_that_the_disk_has_damaged_is_named_and_passed_over(run, line):
     assert [event["text"].startswith(told) for event in events] == [False, True, False]
     assert events[-1]["seq"] == 2
     assert offset == file.stat().st_size
-    assert history(events).messages["text"].iloc[-1] == "after"
+    assert build_history(events).messages["text"].iloc[-1] == "after"
 
 
 def test_an_event_for_which_there_is_no_room_is_not_begun(run, monkeypatch):
@@ -162,7 +162,7 @@ def test_a_run_that_waits_for_room_can_be_stopped(run, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device", str(run.path / "x"))
 
     with pytest.raises(Stopped):
-        recorder.patiently(no_room)
+        recorder.retry_when_full(no_room)
     document = json.loads((run.path / "status.json").read_text())
     assert document["waiting"]
     assert document["detail"].startswith(f"The disk that holds '{run.path}' is full: ")

@@ -10,7 +10,7 @@ import victim
 from engine.data import datasets
 from engine.runs import checkpoint
 from engine.runs.config import configure
-from engine.runs.history import history
+from engine.runs.history import build_history
 from engine.training import launcher
 
 pytestmark = pytest.mark.slow
@@ -46,12 +46,12 @@ def test_eight_at_once_lose_no_event_share_no_directory_and_keep_to_their_slots(
     for process in processes:
         process.join(300)
     assert [run.status.state for run in runs] == ["finished"] * AT_ONCE
-    first = history(runs[0].events()[0]).steps[["step", "loss"]].values.tolist()
+    first = build_history(runs[0].events()[0]).steps[["step", "loss"]].values.tolist()
     assert [step for step, _ in first] == list(range(1, len(first) + 1))
     for run in runs:
         events, _ = run.events()
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-        assert history(events).steps[["step", "loss"]].values.tolist() == first
+        assert build_history(events).steps[["step", "loss"]].values.tolist() == first
     for moment, _ in map(computed, runs):
         assert sum(begin <= moment < end for begin, end in map(computed, runs)) <= SLOTS
 
@@ -71,7 +71,7 @@ def test_a_training_that_is_killed_again_and_again_equals_the_one_that_was_not(f
         process.join(300)
     assert kills >= 3
     told = ["step", "epoch", "loss", "learning_rate"]
-    steps = [history(run.events()[0]).steps[told].values.tolist() for run in (whole, killed)]
+    steps = [build_history(run.events()[0]).steps[told].values.tolist() for run in (whole, killed)]
     assert steps[0] == steps[1]
     models = [checkpoint.load(run.path).model for run in (whole, killed)]
     assert [name for name in models[0] if not torch.equal(models[0][name], models[1][name])] == []

@@ -15,7 +15,7 @@ from engine.core.lease import holder
 from engine.data import datasets
 from engine.runs import checkpoint
 from engine.runs.config import configure
-from engine.runs.history import history
+from engine.runs.history import build_history
 from engine.runs.run import Run, Status
 from engine.training import launcher
 
@@ -128,7 +128,7 @@ def test_the_stop_button_and_sigterm_end_as_stopped(story):
 
 
 def test_history_tells_every_step_once_in_spite_of_it_all(story):
-    whole, tried = (history(run.events()[0]) for run in (story.whole, story.tried))
+    whole, tried = (build_history(run.events()[0]) for run in (story.whole, story.tried))
     assert whole.steps["step"].tolist() == list(range(1, 6 * 13 + 1))
     told = ["step", "epoch", "loss", "learning_rate"]
     assert tried.steps[told].values.tolist() == whole.steps[told].values.tolist()
@@ -154,7 +154,7 @@ def test_the_best_weights_are_the_same_to_the_bit(story):
 
 
 def test_the_best_checkpoint_is_that_of_the_best_epoch(story):
-    epochs = history(story.whole.events()[0]).epochs
+    epochs = build_history(story.whole.events()[0]).epochs
     best = epochs["validation_macro_f1"].idxmax()
     assert checkpoint.load(story.whole.path, "best").step == epochs.loc[best, "step"]
-    assert history(story.whole.events()[0]).best_epoch == epochs.loc[best, "epoch"]
+    assert build_history(story.whole.events()[0]).best_epoch == epochs.loc[best, "epoch"]

@@ -105,13 +105,13 @@ def queue_up(path: Path, start: Barrier, told: Connection) -> None:
     start.wait(60)
     queue.join(path)
     start.wait(60)
-    told.send(queue.ahead(path))
+    told.send(queue.runs_ahead(path))
     signal.pause()
 
 
 def heed_signals(path: Path, told: Connection) -> None:
     """Compute without looking up, as in a long batch: one call of C code that no handler in Python could break into."""
-    signals.heed(first=lambda: told.send("asked to stop"), second=lambda: (told.send("asked to end"), os._exit(7)))
+    signals.handle_signals(first=lambda: told.send("asked to stop"), second=lambda: (told.send("asked to end"), os._exit(7)))
     helper = multiprocessing.get_context("fork").Process(target=signal.pause)
     helper.start()
     told.send(helper.pid)

@@ -16,7 +16,7 @@ from engine.evaluation.scoring import LabelledImages
 from engine.models.augment import seeded, step_transform
 from engine.models.model import Model
 from engine.models.network import to_uint8_batch
-from engine.runs.pipelines import Step
+from engine.runs.pipelines import PipelineStep
 
 HURTS = 0.05  # a mean loss of confidence, all of its interval above, that a person should look at
 SAFE = 0.02
@@ -48,7 +48,7 @@ def sample(images: LabelledImages, size: int, count: int = IMAGES, seed: int = _
     return Sample(np.stack(squares) if squares else np.empty((0, size, size, 3), np.uint8), np.array(labels, dtype=np.int64))
 
 
-def withstood(model: Model, pictures: Sample, steps: Sequence[Step]) -> Iterator[dict]:
+def withstood(model: Model, pictures: Sample, steps: Sequence[PipelineStep]) -> Iterator[dict]:
     """For each step, done for certain at each of FACTORS times its strength: a row as soon as it is measured.
 
     Columns: step (its place), factor, text (the step as it was done), n, plain and confidence (mean probability of the true
@@ -73,14 +73,14 @@ def withstood(model: Model, pictures: Sample, steps: Sequence[Step]) -> Iterator
             }  # fmt: skip
 
 
-def grades(steps: Sequence[Step]) -> int:
+def grades(steps: Sequence[PipelineStep]) -> int:
     """How many rows `withstood` gives."""
     return sum(len(_graded(step)) for step in steps)
 
 
-def _graded(step: Step) -> list[tuple[float, Step]]:
+def _graded(step: PipelineStep) -> list[tuple[float, PipelineStep]]:
     """The step at each factor that its bounds let differ from the ones before."""
-    certain = Step(step.transform, 1.0, step.values)
+    certain = PipelineStep(step.transform, 1.0, step.values)
     if not step.values:
         return [(1.0, certain)]
     graded = {certain.text: (1.0, certain)}

@@ -22,7 +22,7 @@ def card(facts: Facts) -> str:
     counts = facts.counts[facts.counts["class"].notna()].groupby("split")["n"].sum() if len(facts.counts) else {}
     data = ", ".join(f"{n:,} {split}" for split, n in counts.items()) or "the dataset is not there any more"
     settings = ", ".join(f"`{name}={value}`" for name, value, changed in facts.settings if changed) or "all as by default"
-    note = f"{_plain(run.about.note)}\n\n" if run.about.note else ""
+    note = f"{_plain(run.metadata.note)}\n\n" if run.metadata.note else ""
     return f"""# {_plain(run.title)}
 
 {note}An image classifier: one of {len(facts.classes):,} classes for each picture.

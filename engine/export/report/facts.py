@@ -19,7 +19,7 @@ from engine.evaluation import metrics, selective, slices, trust
 from engine.evaluation.slices import Found
 from engine.evaluation.trust import Evidence
 from engine.runs.config import Config
-from engine.runs.inactive_fields import idle_fields
+from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import Run
 
 Report = Callable[[int, int], None]
@@ -61,7 +61,7 @@ class Facts:
     def settings(self) -> list[tuple[str, str, bool]]:
         """The configuration: field, value, and whether it differs from the default; fields that do nothing in this run are left out."""
         config, usual = self.run.config.to_dict(), Config().to_dict()
-        idle = idle_fields(config)
+        idle = inactive_fields(config)
         return [(name, str(value), value != usual[name]) for name, value in config.items() if name not in idle]
 
 

@@ -51,7 +51,7 @@ def _sections(facts: Facts) -> Iterator[str]:
 
 def _head(facts: Facts) -> str:
     accuracy, run = facts.document["accuracy"], facts.document["run"]
-    note = f"<p>{escape(facts.run.about.note)}</p>" if facts.run.about.note else ""
+    note = f"<p>{escape(facts.run.metadata.note)}</p>" if facts.run.metadata.note else ""
     missing = f'<p class="soft">{escape(facts.missing)}</p>' if facts.missing else ""
     return (
         f'<h1>{escape(facts.run.title)}</h1><p class="soft">{escape(run)}: {escape(facts.run.config.model)} on the dataset '

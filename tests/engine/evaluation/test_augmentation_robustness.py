@@ -9,7 +9,7 @@ from engine.evaluation import scoring
 from engine.evaluation.robustness import augmentation_robustness
 from engine.evaluation.robustness.augmentation_robustness import FACTORS, Sample, grades, verdict, withstood
 from engine.models.model import load
-from engine.runs.pipelines import Step, parse
+from engine.runs.pipelines import PipelineStep, parse
 from engine.runs.run import load_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -57,7 +57,7 @@ def test_the_loss_is_paired_and_lies_in_its_interval(measured):
 
 def test_a_step_is_measured_as_if_it_were_certain(measured):
     answering, _, pictures = measured
-    seldom, always = (pd.DataFrame(withstood(answering, pictures, [Step("greyscale", often)])) for often in (0.05, 1.0))
+    seldom, always = (pd.DataFrame(withstood(answering, pictures, [PipelineStep("greyscale", often)])) for often in (0.05, 1.0))
     pd.testing.assert_frame_equal(seldom, always)
 
 

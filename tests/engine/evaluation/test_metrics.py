@@ -135,10 +135,10 @@ def test_the_text_says_over_how_many_classes_and_which_are_missing():
     assert document["macro_f1_classes"] == {"scored": 2, "all": 4}
     assert score_text.macro_f1(document).startswith("0.944 (")
     assert score_text.macro_f1(document).endswith(") over 2 of 4 classes")
-    assert score_text.without_images(document).startswith("There are no images of glacier, sea: ")
+    assert score_text.unscored_classes(document).startswith("There are no images of glacier, sea: ")
     whole = metrics.evaluation(table([(i, i) for i in range(4)] + [(0, 1)]).assign(loss=0.1), CLASSES)
-    assert (score_text.over_classes(whole), score_text.without_images(whole)) == ("", "")
-    assert score_text.over_classes({"macro_f1": {}}) == "", "a run from before this was written down"
+    assert (score_text.scored_classes(whole), score_text.unscored_classes(whole)) == ("", "")
+    assert score_text.scored_classes({"macro_f1": {}}) == "", "a run from before this was written down"
 
 
 def test_nothing_to_score_is_nan_and_no_warning(recwarn):

@@ -72,13 +72,13 @@ def test_a_meta_that_no_model_has_is_refused(field, value):
     if (field, type(value)) == ("classes", list) and len(value) == 50_000:
         return  # as many classes are possible; the weights would have to fit
     with pytest.raises(UserError, match="of the model cannot be used"):
-        checkpoint.checked_meta(meta(**{field: value}))
+        checkpoint.parse_meta(meta(**{field: value}))
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 5, {}, {"surprise": 1}])
 def test_a_meta_that_is_none_is_refused(document):
     with pytest.raises(UserError, match="description of the model is incomplete"):
-        checkpoint.checked_meta(document)
+        checkpoint.parse_meta(document)
 
 
 def test_a_header_must_agree_with_its_file(tmp_path):
@@ -173,7 +173,7 @@ def test_a_large_file_without_holes_is_ordinary(tmp_path):
 
 
 def test_a_fault_of_the_program_is_not_taken_for_a_damaged_checkpoint(tmp_path, monkeypatch):
-    checkpoint.save(tmp_path, "best", 1, checkpoint.checked_meta(meta()), hostile_parts.honest_state())
+    checkpoint.save(tmp_path, "best", 1, checkpoint.parse_meta(meta()), hostile_parts.honest_state())
 
     def fail(*arguments):
         raise NameError("of ours")
@@ -229,7 +229,7 @@ def test_copied_runs_with_hostile_checkpoints_are_refused_in_a_sentence(tmp_path
 
 def test_a_network_of_gigabytes_is_compared_before_it_is_built(tmp_path, monkeypatch):
     document = meta(backbone="timm:vit_giant_patch14_224", image_size=224)
-    folder = checkpoint.save(tmp_path, "best", 1, checkpoint.checked_meta(document), hostile_parts.honest_state())
+    folder = checkpoint.save(tmp_path, "best", 1, checkpoint.parse_meta(document), hostile_parts.honest_state())
     assert json.loads((folder / "meta.json").read_text())["backbone"] == "timm:vit_giant_patch14_224"
     monkeypatch.setattr("engine.models.network.build", lambda *arguments, **options: pytest.fail("it was built"))
     with pytest.raises(UserError, match="do not fit timm:vit_giant_patch14_224"):
@@ -241,7 +241,7 @@ def test_a_network_of_gigabytes_is_compared_before_it_is_built(tmp_path, monkeyp
 def test_a_network_of_gigabytes_that_cannot_take_its_size_is_not_built_to_learn_so(tmp_path, kind, name):
     """At 64 pixels some refuse to work; whether they do is not asked of a network that the file cannot hold."""
     if kind == "run":
-        checkpoint.save(tmp_path, "best", 1, checkpoint.checked_meta(meta(backbone=name)), hostile_parts.honest_state())
+        checkpoint.save(tmp_path, "best", 1, checkpoint.parse_meta(meta(backbone=name)), hostile_parts.honest_state())
     else:
         tmp_path = tmp_path / "a.zip"
         tmp_path.write_bytes(hostile_parts.bundle({**hostile_parts.META, "backbone": name}))

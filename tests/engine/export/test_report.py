@@ -12,7 +12,7 @@ import pytest
 from engine.cli import main
 from engine.core.errors import UserError
 from engine.export import report
-from engine.runs.metadata import describe
+from engine.runs.metadata import update_metadata
 from engine.runs.run import load_run
 
 WITHOUT_END = {"meta", "img", "br"}
@@ -67,7 +67,7 @@ def test_the_report_is_one_file_without_scripts_and_needs_nothing_from_elsewhere
 
 
 def test_names_that_are_markup_stay_names(copied_run):
-    describe(copied_run.path, name="<img src=x onerror=alert(1)> & **b**", note="</style><script>alert(2)</script>")
+    update_metadata(copied_run.path, name="<img src=x onerror=alert(1)> & **b**", note="</style><script>alert(2)</script>")
     text = report.render(copied_run, ".html").decode()
     assert "script" not in Checked(text).tags
     assert "<img src=x onerror=alert(1)> & **b**" in Checked(text).said

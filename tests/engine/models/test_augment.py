@@ -8,7 +8,7 @@ from torchvision.transforms import v2
 
 from engine.core.errors import UserError
 from engine.models.augment import Blur, PixelDropout, RandomGamma, alone, augment, draw_seeds, draws, pipeline
-from engine.runs.pipelines import BUILT_IN, Pipeline, Step, parse
+from engine.runs.pipelines import BUILT_IN, Pipeline, PipelineStep, parse
 from engine.runs.transforms import TRANSFORMS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -103,20 +103,20 @@ def test_an_empty_batch_stays_one():
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_every_transform_gives_pictures_of_the_same_kind_and_changes_them(image, name):
-    done = draws(image, Pipeline((Step(name),)), 8, seed=1)
+    done = draws(image, Pipeline((PipelineStep(name),)), 8, seed=1)
     assert (done.shape, done.dtype) == ((8, 3, 48, 48), torch.uint8)
     assert any(not torch.equal(one, image) for one in done)
 
 
 @pytest.mark.parametrize("name", [name for name in TRANSFORMS if TRANSFORMS[name].strengths])
 def test_a_transform_without_strength_changes_nothing(image, name):
-    neutral = Step(name).stronger(0)
+    neutral = PipelineStep(name).stronger(0)
     assert torch.equal(draws(image, Pipeline((neutral,)), 2, seed=1), image.expand(2, -1, -1, -1))
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_the_strongest_still_gives_a_picture(image, name):
-    assert draws(image, Pipeline((Step(name).stronger(1000),)), 4, seed=1).shape == (4, 3, 48, 48)
+    assert draws(image, Pipeline((PipelineStep(name).stronger(1000),)), 4, seed=1).shape == (4, 3, 48, 48)
 
 
 def test_a_step_is_done_as_often_as_it_says(image):

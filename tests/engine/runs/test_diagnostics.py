@@ -10,7 +10,7 @@ import torch
 from engine.core.errors import UserError
 from engine.runs import diagnostics
 from engine.runs.config import configure
-from engine.runs.history import history
+from engine.runs.history import build_history
 from engine.training import divergence
 
 CLASSES = ("forest", "glacier", "mountain", "sea")
@@ -30,11 +30,11 @@ def told(train, validation=None, scores=None, *, steps=None, state="training", m
         events.append({"kind": "epoch", "epoch": number, "step": 50 * number, **losses, **(extra or {})})
     events.append({"kind": "message", "text": said, "level": "error"})
     config = configure("scenes", "balanced", **{"epochs": max(len(train), 1)} | changes)
-    return diagnostics.Told(history(events), config, CLASSES, state, memory_limit)
+    return diagnostics.TrainingSnapshot(build_history(events), config, CLASSES, state, memory_limit)
 
 
 def kinds(about):
-    return [note.kind for note in diagnostics.notes(about)]
+    return [note.kind for note in diagnostics.diagnose(about)]
 
 
 def test_an_ordinary_training_is_left_in_peace():
@@ -46,17 +46,17 @@ def test_an_ordinary_training_is_left_in_peace():
 
 def test_over_fitting_names_the_epoch_since_when_and_both_losses():
     about = told([0.9, 0.5, 0.3, 0.2, 0.1], [0.6, 0.4, 0.38, 0.45, 0.5], [0.7, 0.8, 0.85, 0.84, 0.84])
-    (note,) = diagnostics.notes(about)
+    (note,) = diagnostics.diagnose(about)
     assert note.kind == "over-fitting"
-    assert note.seen == (
+    assert note.observation == (
         "Over-fitting since epoch 3: validation loss rose from 0.380 to 0.500 while training loss fell from 0.300 to 0.100."
     )
-    assert note.way.startswith("The best epoch is 3 (macro F1 0.850). Finish now scores it. Stronger")
+    assert note.suggestion.startswith("The best epoch is 3 (macro F1 0.850). Finish now scores it. Stronger")
 
 
 def test_over_fitting_that_still_helps_the_answers_says_so():
     about = told([0.9, 0.5, 0.3, 0.2, 0.1], [0.6, 0.4, 0.38, 0.45, 0.5], [0.7, 0.8, 0.85, 0.86, 0.87])
-    assert "Macro F1 still rose" in diagnostics.notes(about)[0].seen
+    assert "Macro F1 still rose" in diagnostics.diagnose(about)[0].observation
 
 
 @pytest.mark.parametrize("validation", [[0.6, 0.4, 0.38, 0.385, 0.39], [0.6, 0.4, 0.39, 0.38, 0.5]])
@@ -66,69 +66,69 @@ def test_one_worse_epoch_or_a_trifle_is_no_over_fitting(validation):
 
 def test_a_training_that_broke_off_names_the_step_and_the_way_out_and_nothing_else():
     with pytest.raises(UserError) as error:
-        divergence.check(float("nan"), 1.0, 61, 5e-4, torch.amp.GradScaler(enabled=False))
+        divergence.check_finite(float("nan"), 1.0, 61, 5e-4, torch.amp.GradScaler(enabled=False))
     steps = [1.0] * 60
     told_so = told([1.5, 1.5], steps=steps, state="failed", peak_lr=0.5, said=str(error.value))
-    (note,) = diagnostics.notes(told_so)
+    (note,) = diagnostics.diagnose(told_so)
     assert (note.kind, note.level) == ("not finite", "warning")
     assert (
-        note.seen
+        note.observation
         == "The training diverged in epoch 2, at step 61: the learning rate was too high. The model of epoch 2 is intact."
     )
-    assert note.way.startswith("Duplicate the run with peak_lr=0.1, clip_norm=1, or precision=float32, or")
+    assert note.suggestion.startswith("Duplicate the run with peak_lr=0.1, clip_norm=1, or precision=float32, or")
     assert "not finite" not in kinds(told([1.5, 1.5], steps=steps, state="failed", said="The disk is full."))
 
 
 def test_a_jump_of_the_loss_that_stays_is_a_learning_rate_too_high():
     rng = np.random.default_rng(1)
     steps = np.concatenate([np.linspace(1.3, 0.3, 100), np.full(60, 2.5)]) + rng.normal(0, 0.05, 160)
-    (note,) = diagnostics.notes(told([0.7, 1.9], steps=steps, peak_lr=0.01))
+    (note,) = diagnostics.diagnose(told([0.7, 1.9], steps=steps, peak_lr=0.01))
     assert note.kind == "diverged"
-    assert "peak_lr=0.002" in note.way
+    assert "peak_lr=0.002" in note.suggestion
     spike = np.concatenate([np.linspace(1.3, 0.3, 100), np.full(5, 2.5), np.full(60, 0.3)])
     assert kinds(told([0.7, 0.4], steps=spike)) == []
 
 
 def test_no_better_than_guessing_is_told():
-    (note,) = diagnostics.notes(told([1.39, 1.38], [1.4, 1.39], [0.1, 0.1]))
+    (note,) = diagnostics.diagnose(told([1.39, 1.38], [1.4, 1.39], [0.1, 0.1]))
     assert note.kind == "learns nothing"
-    assert "After 2 epochs the training loss is 1.38; guessing among 4 classes gives 1.39." in note.seen
+    assert "After 2 epochs the training loss is 1.38; guessing among 4 classes gives 1.39." in note.observation
     assert kinds(told([1.39, 1.38], [1.4, 1.39], [0.1, 0.1], mixing="mixup")) == []
-    (large,) = diagnostics.notes(told([15_800.2, 15_731.54], [18.0, 18.1], [0.1, 0.1]))
-    assert "the training loss is 15,731.54; guessing" in large.seen
+    (large,) = diagnostics.diagnose(told([15_800.2, 15_731.54], [18.0, 18.1], [0.1, 0.1]))
+    assert "the training loss is 15,731.54; guessing" in large.observation
 
 
 def test_a_class_that_is_not_found_is_named():
     about = told([0.9, 0.5], extra={"validation_recall": [0.95, 0.2, 0.9, 0.85]})
-    (note,) = diagnostics.notes(about)
+    (note,) = diagnostics.diagnose(about)
     assert (
-        note.seen
+        note.observation
         == "The class glacier is barely recognised: its recall on validation is 20%, against a median of 90% for the other classes."
     )
-    assert "balance=sampling" in note.way
+    assert "balance=sampling" in note.suggestion
     assert kinds(told([0.9, 0.5], extra={"validation_recall": [0.95, 0.7, 0.9, 0.85]})) == []
 
 
 def test_a_training_that_ended_while_it_improved_should_be_longer():
     improving = {"train": [0.9, 0.5, 0.3], "validation": [0.8, 0.5, 0.4], "scores": [0.7, 0.8, 0.85], "state": "finished"}
-    (note,) = diagnostics.notes(told(**improving))
-    assert (note.kind, note.way) == ("still improving", "Duplicate with epochs=6.")
+    (note,) = diagnostics.diagnose(told(**improving))
+    assert (note.kind, note.suggestion) == ("still improving", "Duplicate with epochs=6.")
     assert kinds(told(**improving | {"state": "training"})) == []
     assert kinds(told(**improving | {"scores": [0.7, 0.85, 0.851]})) == []
 
 
 def test_a_slow_fall_is_a_learning_rate_too_low():
     slow = told([1.2, 1.1, 1.0], [1.2, 1.1, 1.0], [0.5, 0.6, 0.65], state="finished", peak_lr=1e-5)
-    assert diagnostics.notes(slow)[0].kind == "learning rate too low"
-    assert "peak_lr=5e-05" in diagnostics.notes(slow)[0].way
+    assert diagnostics.diagnose(slow)[0].kind == "learning rate too low"
+    assert "peak_lr=5e-05" in diagnostics.diagnose(slow)[0].suggestion
 
 
 def test_waiting_for_images_and_short_memory_are_told():
     about = told([0.9], extra={"waiting": 0.45, "memory": 15.5e9}, memory_limit=16e9, batch_size=64)
-    short, waiting = diagnostics.notes(about)
-    assert (waiting.kind, waiting.way) == ("loader-bound", "Set workers=2, or a lighter augmentation.")
-    assert short.seen == "Memory is close to the limit: 15.5 of 16.0 GB."
-    assert "batch_size=32" in short.way
+    short, waiting = diagnostics.diagnose(about)
+    assert (waiting.kind, waiting.suggestion) == ("loader-bound", "Set workers=2, or a lighter augmentation.")
+    assert short.observation == "Memory is close to the limit: 15.5 of 16.0 GB."
+    assert "batch_size=32" in short.suggestion
     assert kinds(told([0.9], extra={"waiting": 0.1, "memory": 8e9}, memory_limit=16e9)) == []
 
 
@@ -136,11 +136,11 @@ def test_early_stopping_says_which_epoch_is_kept():
     about = told(
         [0.9, 0.5, 0.4, 0.35, 0.3], [0.9, 0.5] + [0.51] * 3, [0.7, 0.9, 0.8, 0.8, 0.8], state="finished", epochs=30, patience=3
     )
-    (note,) = diagnostics.notes(about)
-    assert note.seen == "Stopped early after epoch 5 of 30: no better macro F1 for 3 epochs; best epoch: 2."
+    (note,) = diagnostics.diagnose(about)
+    assert note.observation == "Stopped early after epoch 5 of 30: no better macro F1 for 3 epochs; best epoch: 2."
     for patience in (0, 4):
-        (note,) = diagnostics.notes(dataclasses.replace(about, config=dataclasses.replace(about.config, patience=patience)))
-        assert note.seen == "Stopped early after epoch 5 of 30, at your request; best epoch: 2."
+        (note,) = diagnostics.diagnose(dataclasses.replace(about, config=dataclasses.replace(about.config, patience=patience)))
+        assert note.observation == "Stopped early after epoch 5 of 30, at your request; best epoch: 2."
     assert kinds(told([0.9, 0.5], state="stopped", epochs=30)) == []
 
 
@@ -148,11 +148,11 @@ def test_a_finished_run_says_what_it_learnt_in_a_sentence():
     results = {"test": {"n": 1294, "macro_f1": {"value": 0.9274, "low": 0.912, "high": 0.9401}}}
     pairs = pd.DataFrame([{"a": "glacier", "b": "mountain", "errors": 41, "support": 437}])
     learnt = told([0.9, 0.5, 0.4], scores=[0.7, 0.9, 0.8]).history
-    assert diagnostics.lesson(results, learnt, pairs) == (
+    assert diagnostics.summarise_result(results, learnt, pairs) == (
         "It scores macro F1 0.927 (0.912 to 0.940) on 1,294 test images; the model is that of epoch 2 of 3. "
         "Most often confused: glacier and mountain, 41 of their 437 images."
     )
-    assert diagnostics.lesson({}, learnt, pairs) == ""
-    assert diagnostics.lesson({"validation": results["test"]}, told([]).history, pairs[:0]) == (
+    assert diagnostics.summarise_result({}, learnt, pairs) == ""
+    assert diagnostics.summarise_result({"validation": results["test"]}, told([]).history, pairs[:0]) == (
         "It scores macro F1 0.927 (0.912 to 0.940) on 1,294 validation images."
     )

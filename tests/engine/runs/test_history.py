@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.runs.history import Reader, Story, history, thin
+from engine.runs.history import HistoryBuilder, HistoryReader, build_history, downsample
 from engine.runs.run import Run
 
 
@@ -28,7 +28,7 @@ def test_each_look_reads_only_what_was_added(run, monkeypatch):
     offsets = []
     original = Run.events
     monkeypatch.setattr(Run, "events", lambda self, offset=0: offsets.append(offset) or original(self, offset))
-    reader = Reader(run)
+    reader = HistoryReader(run)
     assert reader.history().empty
     write(run, step(1), step(2))
     assert reader.history().steps["step"].tolist() == [1, 2]
@@ -45,14 +45,14 @@ def test_each_look_reads_only_what_was_added(run, monkeypatch):
 
 def test_a_file_that_was_cut_short_is_read_anew(run):
     write(run, *(step(number) for number in range(1, 9)))
-    reader = Reader(run)
+    reader = HistoryReader(run)
     assert len(reader.history().steps) == 8
     (run.path / "events.jsonl").write_text(json.dumps(step(1)) + "\n")
     assert reader.history().steps["step"].tolist() == [1]
 
 
 def test_steps_after_the_checkpoint_of_a_resumed_run_are_forgotten_again_and_again():
-    story = Story()
+    story = HistoryBuilder()
     for _ in range(3):
         story.take([step(number) for number in range(5, 9)] if len(story.history().steps) else [step(n) for n in range(1, 9)])
         story.take([{"kind": "resumed", "step": 4, "epoch": 0}])
@@ -62,7 +62,7 @@ def test_steps_after_the_checkpoint_of_a_resumed_run_are_forgotten_again_and_aga
 
 
 def test_a_field_that_comes_later_is_not_a_number_before():
-    steps = history([step(1), step(2, memory=5), step(3)]).steps
+    steps = build_history([step(1), step(2, memory=5), step(3)]).steps
     assert np.isnan(steps["memory"][0]) and steps["memory"][1] == 5 and np.isnan(steps["memory"][2])
 
 
@@ -71,18 +71,18 @@ def test_recall_has_a_column_a_class_and_an_epoch_without_it_is_left_out():
         {"kind": "epoch", "epoch": 1, "best": True},
         {"kind": "epoch", "epoch": 2, "best": True, "validation_recall": [0.5, None], "memory": 7},
     ]
-    told = history(epochs)
+    told = build_history(epochs)
     recalls = told.recalls(("sea", "forest"))
     assert recalls.index.tolist() == [2] and recalls["sea"].tolist() == [0.5] and np.isnan(recalls["forest"][2])
     assert told.recalls(("other",)).empty
     assert (told.latest("memory"), told.latest("waiting")) == (7, None)
-    assert history([]).recalls(("sea",)).columns.tolist() == ["sea"]
+    assert build_history([]).recalls(("sea",)).columns.tolist() == ["sea"]
 
 
 def test_thinning_keeps_every_peak_and_the_mean():
     losses = np.full(100_000, 0.5)
     losses[77_777] = 9.0
-    points = thin(pd.DataFrame({"step": np.arange(1, 100_001), "loss": losses}), "loss", 300)
+    points = downsample(pd.DataFrame({"step": np.arange(1, 100_001), "loss": losses}), "loss", 300)
     assert len(points) == 300
     assert points["step"].iloc[-1] == 100_000
     assert points["high"].max() == 9.0 and points["low"].min() == 0.5
@@ -90,7 +90,7 @@ def test_thinning_keeps_every_peak_and_the_mean():
 
 
 def test_thinning_few_steps_changes_nothing_and_leaves_out_what_is_no_number():
-    points = thin(pd.DataFrame({"step": [1, 2, 3], "loss": [0.5, np.nan, 0.25]}), "loss")
+    points = downsample(pd.DataFrame({"step": [1, 2, 3], "loss": [0.5, np.nan, 0.25]}), "loss")
     assert points[["step", "mean"]].values.tolist() == [[1, 0.5], [3, 0.25]]
-    assert thin(pd.DataFrame({"step": [1]}), "loss").empty
-    assert thin(pd.DataFrame({"step": [1], "loss": [np.inf]}), "loss").empty
+    assert downsample(pd.DataFrame({"step": [1]}), "loss").empty
+    assert downsample(pd.DataFrame({"step": [1], "loss": [np.inf]}), "loss").empty

@@ -8,12 +8,12 @@ from engine.core.errors import UserError
 from engine.data import datasets
 from engine.runs import pipelines
 from engine.runs.config import configure
-from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, Step, parse
+from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, PipelineStep, parse
 from engine.runs.transforms import TRANSFORMS
 from engine.training import launcher
 
 
-@pytest.mark.parametrize("pipeline", [*BUILT_IN.values(), *(Pipeline((Step(name, 0.35),)) for name in TRANSFORMS)])
+@pytest.mark.parametrize("pipeline", [*BUILT_IN.values(), *(Pipeline((PipelineStep(name, 0.35),)) for name in TRANSFORMS)])
 def test_a_pipeline_survives_its_text_and_its_file(pipeline, tmp_path):
     assert parse(pipeline.text) == pipeline
     assert parse(pipeline.recipe).steps == pipeline.steps
@@ -28,7 +28,7 @@ def test_every_built_in_pipeline_is_described():
 def test_a_named_pipeline_carries_its_steps_and_what_is_left_out_is_the_default():
     pipeline = parse("foggy days=blur@0.3/colour:contrast=0.5")
     assert (pipeline.name, [step.transform for step in pipeline.steps]) == ("foggy days", ["blur", "colour"])
-    assert pipeline.steps[0] == Step("blur", 0.3, {"sigma": 0.01})
+    assert pipeline.steps[0] == PipelineStep("blur", 0.3, {"sigma": 0.01})
     assert pipeline.steps[1].values == {"brightness": 0.2, "contrast": 0.5, "saturation": 0.2, "hue": 0.0}
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_holds_no_pipeline_is_refused(tmp_path, content, sentence):
 
 
 def test_a_saved_pipeline_is_known_by_its_name_until_it_is_deleted(home):
-    made = Pipeline((Step("flip", 0.5), Step("blur")), "foggy")
+    made = Pipeline((PipelineStep("flip", 0.5), PipelineStep("blur")), "foggy")
     pipelines.save(made)
     assert (parse("foggy"), pipelines.saved_names()) == (made, ["foggy"])
     pipelines.delete("foggy")
@@ -88,16 +88,16 @@ def test_a_saved_pipeline_is_known_by_its_name_until_it_is_deleted(home):
 @pytest.mark.parametrize("name", ["", "standard", "flip", "a/b", "x" * 41])
 def test_a_pipeline_is_kept_only_under_a_name_of_its_own(home, name):
     with pytest.raises(UserError):
-        pipelines.save(Pipeline((Step("flip"),), name))
+        pipelines.save(Pipeline((PipelineStep("flip"),), name))
 
 
 def test_a_run_keeps_the_steps_whatever_becomes_of_the_name(home, kaggle):
     datasets.add(str(kaggle), "scenes")
-    pipelines.save(Pipeline((Step("flip", 0.5),), "mine"))
+    pipelines.save(Pipeline((PipelineStep("flip", 0.5),), "mine"))
     run = launcher.create(configure("scenes", "balanced", augmentation="mine"))
     pipelines.delete("mine")
     assert run.config.augmentation == "mine=flip@0.5"
-    assert parse(run.config.augmentation).steps == (Step("flip", 0.5),)
+    assert parse(run.config.augmentation).steps == (PipelineStep("flip", 0.5),)
     with pytest.raises(UserError, match="There is no augmentation 'mine'"):
         configure("scenes", "balanced", augmentation="mine")
 
@@ -105,9 +105,9 @@ def test_a_run_keeps_the_steps_whatever_becomes_of_the_name(home, kaggle):
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_a_stronger_step_stays_within_its_bounds_and_none_is_neutral(name):
     for factor in (0, 0.5, 1, 4, 1000):
-        step = Step(name).stronger(factor)
+        step = PipelineStep(name).stronger(factor)
         for key, strength in step.kind.strengths.items():
             assert strength.minimum <= step.values[key] <= strength.maximum
             if factor == 0:
                 assert step.values[key] == strength.neutral
-    assert Step(name).stronger(1).values == pytest.approx(dict(Step(name).values))
+    assert PipelineStep(name).stronger(1).values == pytest.approx(dict(PipelineStep(name).values))

@@ -29,27 +29,27 @@ def live(tmp_path):
 
 def test_who_came_first_is_ahead(live):
     first, second, third = (live(run_id)[0] for run_id in ("balanced-10", "fast-2", "fast-1"))
-    assert queue.ahead(first) == []
-    assert queue.ahead(second) == ["balanced-10"]
-    assert queue.ahead(third) == ["balanced-10", "fast-2"]
+    assert queue.runs_ahead(first) == []
+    assert queue.runs_ahead(second) == ["balanced-10"]
+    assert queue.runs_ahead(third) == ["balanced-10", "fast-2"]
     queue.leave(first)
-    assert (queue.ahead(second), queue.ahead(third)) == ([], ["fast-2"])
-    assert queue.ahead(first) is None
+    assert (queue.runs_ahead(second), queue.runs_ahead(third)) == ([], ["fast-2"])
+    assert queue.runs_ahead(first) is None
 
 
 def test_a_dead_process_frees_its_place_at_once_without_a_word(live):
     (_, lease), (second, _) = live("fast-1"), live("fast-2")
-    assert queue.ahead(second) == ["fast-1"]
+    assert queue.runs_ahead(second) == ["fast-1"]
     lease.hand_over()
-    assert queue.ahead(second) == []
+    assert queue.runs_ahead(second) == []
 
 
 def test_a_run_that_comes_back_queues_up_at_the_end(live):
     (first, lease), (second, _) = live("fast-1"), live("fast-2")
     lease.hand_over()
     live("fast-1")
-    assert queue.ahead(first) == ["fast-2"]
-    assert queue.ahead(second) == []
+    assert queue.runs_ahead(first) == ["fast-2"]
+    assert queue.runs_ahead(second) == []
 
 
 def test_the_tickets_of_the_dead_are_swept_away(live, tmp_path):
@@ -59,7 +59,7 @@ def test_the_tickets_of_the_dead_are_swept_away(live, tmp_path):
     last, _ = live("fast-3")
     tickets = [file.name for file in (tmp_path / ".queue").iterdir() if not file.name.startswith(".")]
     assert len(tickets) == 1
-    assert queue.ahead(last) == []
+    assert queue.runs_ahead(last) == []
 
 
 def test_eight_that_queue_up_at_once_get_eight_places(forks, memory):

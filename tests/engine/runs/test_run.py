@@ -12,7 +12,7 @@ from engine.core.lease import Lease
 from engine.data import datasets
 from engine.runs.config import configure
 from engine.runs.events import Message, Progress, Step
-from engine.runs.history import history
+from engine.runs.history import build_history
 from engine.runs.run import list_runs, load_run, runs_dir
 from engine.training import launcher
 from engine.training.recorder import Recorder
@@ -127,7 +127,9 @@ def test_history_leaves_out_what_came_after_the_checkpoint_from_which_a_run_went
     before = [event("step", s, loss=9.0) for s in (1, 2)] + [event("epoch", 2, epoch=1, best=True)]
     lost = [event("step", s, loss=8.0) for s in (3, 4)] + [event("epoch", 4, epoch=2, best=True), event("step", 5, loss=8.0)]
     after = [event("step", s, loss=7.0) for s in (3, 4)] + [event("epoch", 4, epoch=2, best=False)]
-    told = history([*before, *lost, {"kind": "resumed", "step": 2, "epoch": 1}, {"kind": "message", "text": "Resumed"}, *after])
+    told = build_history(
+        [*before, *lost, {"kind": "resumed", "step": 2, "epoch": 1}, {"kind": "message", "text": "Resumed"}, *after]
+    )
     assert told.steps[["step", "loss"]].values.tolist() == [[1, 9], [2, 9], [3, 7], [4, 7]]
     assert told.epochs[["epoch", "best"]].values.tolist() == [[1, True], [2, False]]
     assert told.best_epoch == 1
@@ -136,19 +138,19 @@ def test_history_leaves_out_what_came_after_the_checkpoint_from_which_a_run_went
 
 def test_history_of_a_linear_run_begins_anew_when_it_is_resumed():
     tried = [{"kind": "candidate", "C": c} for c in (0.1, 0.2)]
-    told = history([{"kind": "state", "state": "preparing"}, *tried, {"kind": "state", "state": "preparing"}, *tried[:1]])
+    told = build_history([{"kind": "state", "state": "preparing"}, *tried, {"kind": "state", "state": "preparing"}, *tried[:1]])
     assert told.candidates["C"].tolist() == [0.1]
 
 
 def test_history_of_nothing_is_empty_frames():
-    told = history([])
+    told = build_history([])
     assert [len(frame) for frame in (told.steps, told.epochs, told.candidates, told.messages)] == [0, 0, 0, 0]
     assert told.best_epoch is None
 
 
 def test_facts_come_back_from_the_file_as_they_were_recorded(run):
     Recorder(run.path).record(Step(3, 1, 0.5, 1e-4, 20.0))
-    frame = history(run.events()[0]).steps
+    frame = build_history(run.events()[0]).steps
     assert frame[["seq", "step", "epoch", "loss", "learning_rate", "rate"]].values.tolist() == [[1, 3, 1, 0.5, 1e-4, 20.0]]
 
 

@@ -10,7 +10,7 @@ from engine.core.lease import Lease
 from engine.data import datasets
 from engine.runs import trash
 from engine.runs.config import configure
-from engine.runs.metadata import About, about, describe
+from engine.runs.metadata import Metadata, load_metadata, update_metadata
 from engine.runs.run import list_runs, load_run
 from engine.training import launcher
 
@@ -29,18 +29,18 @@ def files(path):
 
 
 def test_a_deleted_run_is_in_no_list_and_comes_back_as_it_was(run):
-    describe(run.path, name="the good one")
+    update_metadata(run.path, name="the good one")
     before = files(run.path)
     trash.delete(run)
     assert list_runs() == []
     assert not run.path.exists()
     with pytest.raises(UserError, match="There is no run"):
         load_run(run.id)
-    assert [entry.id for entry in trash.deleted()] == [run.id]
+    assert [entry.id for entry in trash.list_deleted()] == [run.id]
     assert trash.restore(run.id) == run
     assert files(run.path) == before
     assert list_runs() == [run]
-    assert trash.deleted() == []
+    assert trash.list_deleted() == []
 
 
 def test_an_active_run_is_not_deleted(run):
@@ -71,26 +71,26 @@ def test_the_trash_is_emptied_of_what_is_old_at_the_next_deletion(run):
     other = launcher.create(configure("scenes"))
     write_json(other.path / "status.json", {"state": "stopped", "updated": time.time()})
     trash.delete(run)
-    (entry,) = trash.deleted()
+    (entry,) = trash.list_deleted()
     assert entry.size == sum(map(len, files(entry.path).values()))
     write_json(entry.path / "deleted.json", {"time": time.time() - (trash.DAYS + 1) * 86_400})
     trash.delete(other)
-    assert [entry.id for entry in trash.deleted()] == [other.id]
+    assert [entry.id for entry in trash.list_deleted()] == [other.id]
     assert trash.empty(older_than_days=1) == []
     assert trash.empty() == [other.id]
-    assert trash.deleted() == []
+    assert trash.list_deleted() == []
 
 
 def test_a_name_a_note_and_tags_are_kept_one_by_one(run):
     assert run.title == run.id
-    describe(run.path, name="  two\nlines ")
-    describe(run.path, note="why\nand what")
-    describe(run.path, tags=["baseline", " baseline ", "", "with space"])
-    assert about(run.path) == About("two lines", "why\nand what", ("baseline", "with space"))
+    update_metadata(run.path, name="  two\nlines ")
+    update_metadata(run.path, note="why\nand what")
+    update_metadata(run.path, tags=["baseline", " baseline ", "", "with space"])
+    assert load_metadata(run.path) == Metadata("two lines", "why\nand what", ("baseline", "with space"))
     assert (run.title, run.id) == ("two lines", run.path.name)
-    describe(run.path, name="")
+    update_metadata(run.path, name="")
     assert run.title == run.id
-    assert about(run.path).tags == ("baseline", "with space")
+    assert load_metadata(run.path).tags == ("baseline", "with space")
 
 
 @pytest.mark.parametrize(
@@ -103,26 +103,26 @@ def test_a_name_a_note_and_tags_are_kept_one_by_one(run):
     ],
 )
 def test_a_text_that_is_too_long_is_told_and_changes_nothing(run, saying, sentence):
-    describe(run.path, name="before")
+    update_metadata(run.path, name="before")
     with pytest.raises(UserError) as error:
-        describe(run.path, **saying)
+        update_metadata(run.path, **saying)
     assert sentence in str(error.value)
-    assert about(run.path) == About("before")
+    assert load_metadata(run.path) == Metadata("before")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"name": 3, "tags": "x", "note": null}', "\x00"])
 def test_a_damaged_description_says_nothing_and_hurts_nobody(run, text):
     (run.path / "about.json").write_text(text)
-    assert about(run.path) == About()
+    assert load_metadata(run.path) == Metadata()
     assert run.title == run.id
 
 
 def test_what_a_file_says_is_read_again_whenever_it_changes(run):
     names = [f"n{number:02d}" for number in range(50)]
     for name in names:
-        describe(run.path, name=name)
+        update_metadata(run.path, name=name)
         assert run.title == name
     time.sleep(0.15)
     assert run.title == "n49"
-    describe(run.path, name="n50")
+    update_metadata(run.path, name="n50")
     assert run.title == "n50"

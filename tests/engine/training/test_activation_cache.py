@@ -34,7 +34,7 @@ def half_frozen(name):
 def test_front_and_back_are_the_trunk_and_only_the_back_learns(name):
     module = half_frozen(name)
     config = configure("x", "balanced", image_size=64, trainable=0.5)
-    parts = activation_cache.parts(module, config, compute("cpu", "float32"))
+    parts = activation_cache.split_trunk(module, config, compute("cpu", "float32"))
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         expected = module(images)
@@ -107,14 +107,14 @@ def test_a_module_that_decides_by_its_input_is_left_alone():
 
     assert fusing.graph(Deciding()) is None
     module = Deciding().requires_grad_(False)
-    assert activation_cache.parts(module, configure("x", "balanced"), compute("cpu", "float32")) is None
+    assert activation_cache.split_trunk(module, configure("x", "balanced"), compute("cpu", "float32")) is None
 
 
 @pytest.mark.parametrize("changes", [{"trainable": 0.5}, {"trainable": 0.99}, {"trainable": 0.9, "unfreeze_epochs": 1}])
 def test_training_behind_frozen_parts_is_the_plain_training(monkeypatch, changes):
     settings = {"epochs": 2, "peak_lr": 0.01, **changes}
     quick = trainer(**settings)
-    monkeypatch.setattr(finetune.activation_cache, "parts", lambda *_: None)
+    monkeypatch.setattr(finetune.activation_cache, "split_trunk", lambda *_: None)
     plain = trainer(**settings)
     assert quick.parts is not None and plain.parts is None
     losses = [[fact.loss for fact in one.fit() if isinstance(fact, Step)] for one in (quick, plain)]
@@ -132,7 +132,7 @@ def test_a_convolution_is_frozen_with_its_norm():
 
 def test_kept_activations_train_as_the_draws_themselves_would(monkeypatch):
     kept = trainer(**HALF)
-    monkeypatch.setattr(finetune.activation_cache, "kept", lambda *_: None)
+    monkeypatch.setattr(finetune.activation_cache, "build_cache", lambda *_: None)
     plain = trainer(**HALF)
     assert kept.kept is not None and plain.kept is None
     first, second = list(kept.fit()), list(plain.fit())

@@ -15,7 +15,7 @@ from engine.data.labels import edits, undo
 from engine.embeddings.extract import Cache
 from engine.runs import checkpoint
 from engine.runs.config import configure
-from engine.runs.data_changes import change_between
+from engine.runs.data_changes import describe_change
 from engine.training import launcher
 from engine.training.job import execute
 from engine.training.recorder import Recorder
@@ -80,17 +80,17 @@ def test_an_edit_of_labels_changes_the_labels_of_a_run_and_not_its_images(scenes
     edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     second = created()
     assert (
-        change_between(first, second)
+        describe_change(first, second)
         == "The labels were edited between the runs: they were trained on different versions of them."
     )
-    assert change_between(second, second) == ""
+    assert describe_change(second, second) == ""
     write_class(scenes.joinpath(*TRAIN, "sea"), "sea", 2, first=8000)
     datasets.add(str(scenes))
     third = created()
-    assert change_between(second, third) == (
+    assert describe_change(second, third) == (
         "The images of the dataset have changed between the runs: they were trained on different images."
     )
-    assert change_between(first, third) == "Both the images and the labels of the dataset have changed between the runs."
+    assert describe_change(first, third) == "Both the images and the labels of the dataset have changed between the runs."
 
 
 def test_a_run_does_not_go_on_with_other_images_or_labels_than_it_learnt_from(scenes, write_class):

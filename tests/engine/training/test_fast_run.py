@@ -15,7 +15,7 @@ from engine.inference.predict import predict
 from engine.models import model
 from engine.models.device import compute
 from engine.runs import checkpoint
-from engine.runs.history import history
+from engine.runs.history import build_history
 from engine.runs.run import load_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,7 +58,7 @@ def test_it_ended_as_finished_and_told_every_state_in_order(run):
 
 
 def test_the_strength_was_chosen_by_validation_loss(run):
-    candidates = history(run.events()[0]).candidates
+    candidates = build_history(run.events()[0]).candidates
     chosen = candidates[candidates["best"]].iloc[-1]
     assert len(candidates) >= 3
     assert candidates["C"].is_monotonic_increasing

@@ -18,7 +18,7 @@ from engine.training.ema import moving_average
 from engine.training.finetune import FineTuning
 from engine.training.mixing import mixer
 from engine.training.progressive import image_size, trained_share
-from engine.training.sampling import class_weights, order
+from engine.training.sampling import class_weights, epoch_order
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -44,15 +44,15 @@ def test_the_average_is_what_is_validated_and_the_last_weights_what_is_trained()
     plain, averaged = trainer(), trainer(ema=0.9)
     list(plain.fit()), list(averaged.fit())
     assert differing(weights(plain), weights(averaged)) == []
-    assert averaged.answering is averaged.average.module
-    assert differing(averaged.answering.state_dict(), weights(averaged))
-    assert not np.allclose(plain.validated["loss"], averaged.validated["loss"])
+    assert averaged.evaluated_network is averaged.average.module
+    assert differing(averaged.evaluated_network.state_dict(), weights(averaged))
+    assert not np.allclose(plain.validation_predictions["loss"], averaged.validation_predictions["loss"])
 
 
 def test_batchnorms_statistics_are_averaged_with_the_weights():
     averaged = trainer(ema=0.9, epochs=1)
     list(averaged.fit())
-    differ = differing(averaged.answering.state_dict(), weights(averaged))
+    differ = differing(averaged.evaluated_network.state_dict(), weights(averaged))
     assert any("running_mean" in name for name in differ)
     assert not any("num_batches" in name for name in differ)
 
@@ -94,11 +94,11 @@ def test_mixed_labels_are_the_shares_of_the_mixed_pictures(mixing):
 def test_every_class_comes_as_often_with_sampling_and_no_image_twice_before_the_others():
     labels = np.array([0] * 30 + [1] * 6 + [2] * 3)
     config = settings(balance="sampling")
-    drawn = order(labels, config, epoch=1)
+    drawn = epoch_order(labels, config, epoch=1)
     assert np.bincount(labels[drawn]).tolist() == [13, 13, 13]
     assert len(set(drawn[labels[drawn] == 0])) == 13
     assert sorted(np.bincount(drawn, minlength=39)[36:]) == [4, 4, 5]
-    assert drawn.tolist() == order(labels, config, epoch=1).tolist() != order(labels, config, epoch=2).tolist()
+    assert drawn.tolist() == epoch_order(labels, config, epoch=1).tolist() != epoch_order(labels, config, epoch=2).tolist()
 
 
 def test_class_weights_are_inverse_to_the_counts_and_one_on_average():
@@ -156,7 +156,11 @@ def test_an_epoch_says_the_recall_of_each_class_its_rate_its_memory_and_its_wait
     validation = pictures(8, 2, labels=np.array([0, 0, 0, 0, 2, 2, 2, 2]))
     one = trainer(validation=validation, schedule="step", lr_epochs=1, warmup=0.0, peak_lr=0.01)
     for fact in ends(one):
-        right = (one.validated["true"] == one.validated["predicted"]).to_numpy() if fact.epoch == 2 else None
+        right = (
+            (one.validation_predictions["true"] == one.validation_predictions["predicted"]).to_numpy()
+            if fact.epoch == 2
+            else None
+        )
         assert len(fact.validation_recall) == len(CLASSES)
         assert fact.validation_recall[1] is None
         assert 0 <= fact.waiting <= 1

@@ -6,7 +6,7 @@ import torch
 from engine.models import network
 from engine.models.network import Classifier, freeze_below
 from engine.runs.config import configure
-from engine.training.optimisers import block_numbers, groups, optimiser, set_rate
+from engine.training.optimisers import block_numbers, build_optimiser, parameter_groups, set_rate
 
 BLOCKS = {"efficientnet_lite0": 16, "resnet18": 8, "convnext_tiny": 18, "swin_t": 15, "timm:vit_tiny_patch16_224": 12}
 
@@ -25,7 +25,7 @@ def test_blocks_count_up_from_the_stem_to_the_output(name):
 
 def test_every_parameter_is_in_one_group_and_learns_by_its_depth():
     network_ = classifier()
-    result = groups(network_, configure("tiny", method="finetune", layer_decay=0.5, weight_decay=0.1))
+    result = parameter_groups(network_, configure("tiny", method="finetune", layer_decay=0.5, weight_decay=0.1))
     of = {id(p): group for group in result for p in group["params"]}
     assert len(of) == sum(len(group["params"]) for group in result) == sum(1 for _ in network_.parameters())
     scale = {name: of[id(p)]["lr_scale"] for name, p in network_.named_parameters()}
@@ -40,14 +40,14 @@ def test_every_parameter_is_in_one_group_and_learns_by_its_depth():
 
 def test_norms_and_biases_do_not_decay():
     network_ = classifier()
-    for group in groups(network_, configure("tiny", method="finetune", weight_decay=0.1)):
+    for group in parameter_groups(network_, configure("tiny", method="finetune", weight_decay=0.1)):
         assert {p.ndim > 1 for p in group["params"]} == {group["weight_decay"] == 0.1}
 
 
 def test_frozen_layers_are_in_no_group():
     network_ = classifier()
     freeze_below(network_.trunk, 0.0)
-    assert [len(group["params"]) for group in groups(network_, configure("tiny", method="finetune"))] == [1, 1]
+    assert [len(group["params"]) for group in parameter_groups(network_, configure("tiny", method="finetune"))] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_frozen_layers_are_in_no_group():
     ],
 )
 def test_the_optimiser_is_the_one_that_was_asked_for(changes, kind, setting):
-    made = optimiser(classifier(), configure("tiny", method="finetune", **changes))
+    made = build_optimiser(classifier(), configure("tiny", method="finetune", **changes))
     assert type(made) is kind
     assert {name: made.defaults[name] for name in setting} == setting
 
 
 def test_a_rate_reaches_every_group_by_its_scale():
-    made = optimiser(classifier(), configure("tiny", method="finetune", layer_decay=0.5))
+    made = build_optimiser(classifier(), configure("tiny", method="finetune", layer_decay=0.5))
     set_rate(made, 0.4)
     assert {round(group["lr"] / 0.4, 9) for group in made.param_groups} == {round(0.5**n, 9) for n in range(10)}

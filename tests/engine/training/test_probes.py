@@ -17,9 +17,9 @@ from engine.data import datasets
 from engine.runs.config import configure
 from engine.runs.run import list_runs
 from engine.training import probes, time_estimate
-from engine.training.lr_finder import HIGHEST, LOWEST, Point, find, suggestion
-from engine.training.probe_job import run
-from engine.training.time_estimate import Speeds, phases
+from engine.training.lr_finder import HIGHEST, LOWEST, Point, run_range_test, suggest_rate
+from engine.training.probe_job import run_probe
+from engine.training.time_estimate import Speeds, estimate_phases
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -43,7 +43,7 @@ def test_the_suggestion_is_where_half_of_the_fall_is_done():
     def valley(rate):
         return 2 - 1.5 / (1 + (1e-3 / rate) ** 2) + (rate / 0.1) ** 2
 
-    rate, reason = suggestion(curve(valley))
+    rate, reason = suggest_rate(curve(valley))
     assert 5e-4 < rate < 2e-3
     assert f"{rate:.1e}" in reason
     assert "half" in reason
@@ -52,23 +52,23 @@ def test_the_suggestion_is_where_half_of_the_fall_is_done():
 def test_bumps_of_single_batches_do_not_move_it_far():
     rng = np.random.default_rng(0)
     bumps = iter(rng.normal(0, 0.03, 200))
-    rate, _ = suggestion(curve(lambda r: 2 - 1.5 / (1 + (1e-3 / r) ** 2) + (r / 0.1) ** 2 + next(bumps)))
+    rate, _ = suggest_rate(curve(lambda r: 2 - 1.5 / (1 + (1e-3 / r) ** 2) + (r / 0.1) ** 2 + next(bumps)))
     assert 3e-4 < rate < 3e-3
 
 
 @pytest.mark.parametrize("points", [[], curve(lambda rate: 1.8), curve(lambda rate: 1.8 + rate)])
 def test_where_nothing_is_learnt_nothing_is_suggested(points):
-    rate, reason = suggestion(points)
+    rate, reason = suggest_rate(points)
     assert rate is None
     assert reason
 
 
 def test_a_loss_that_still_falls_at_the_end_is_told():
-    assert "still falling" in suggestion(curve(lambda rate: 2 - math.log10(rate / LOWEST) / 10))[1]
+    assert "still falling" in suggest_rate(curve(lambda rate: 2 - math.log10(rate / LOWEST) / 10))[1]
 
 
 def test_the_rate_rises_from_point_to_point_and_the_curve_ends_where_the_loss_explodes(config):
-    points = list(find(config))
+    points = list(run_range_test(config))
     rates = [point.lr for point in points]
     assert rates[0] == pytest.approx(LOWEST)
     assert rates == sorted(rates)
@@ -96,7 +96,7 @@ def test_a_probe_in_the_background_writes_what_a_page_reads(config, wait):
 def test_a_probe_that_is_killed_reads_as_failed_and_can_be_started_again(config, wait):
     slow = replace(config, image_size=256, batch_size=32)
     name = probes.start("lr-find", slow)
-    lease = probes.file_of("lr-find", name).with_suffix(".lease")
+    lease = probes.probe_file("lr-find", name).with_suffix(".lease")
     wait(lambda: holder(lease))
     probes.cancel("lr-find", name)
     result = wait(lambda: (document := probes.read("lr-find", name))["state"] != "running" and document)
@@ -108,9 +108,9 @@ def test_a_probe_that_is_killed_reads_as_failed_and_can_be_started_again(config,
 
 def test_what_cannot_be_measured_says_why_in_the_file(config):
     impossible = replace(config, model="vit_b_16")
-    name = probes.identity("estimate", impossible)
+    name = probes.probe_id("estimate", impossible)
     with pytest.raises(UserError):
-        run("estimate", name, impossible)
+        run_probe("estimate", name, impossible)
     result = probes.read("estimate", name)
     assert result["state"] == "failed"
     assert "vit_b_16 cannot work at 32 pixels" in result["error"]
@@ -119,7 +119,7 @@ def test_what_cannot_be_measured_says_why_in_the_file(config):
 def test_the_estimate_is_arithmetic_on_speeds(config):
     catalog = datasets.dataset("scenes").catalog
     train, validation, test = (len(catalog.frame(split)) for split in ("train", "validation", "test"))
-    ten = {phase.name: phase.seconds for phase in phases(replace(config, epochs=10), SPEEDS)}
+    ten = {phase.name: phase.seconds for phase in estimate_phases(replace(config, epochs=10), SPEEDS)}
     assert ten == pytest.approx(
         {
             "load": 2.0,
@@ -129,28 +129,30 @@ def test_the_estimate_is_arithmetic_on_speeds(config):
             "test": (validation + test) / 10,
         }
     )
-    kept = {phase.name: phase.seconds for phase in phases(replace(config, draws=4, epochs=3), replace(SPEEDS, freeze=40.0))}
+    kept = {
+        phase.name: phase.seconds for phase in estimate_phases(replace(config, draws=4, epochs=3), replace(SPEEDS, freeze=40.0))
+    }
     assert kept["freeze"] == pytest.approx(3 * train / 40)
-    linear = {phase.name: phase.seconds for phase in phases(replace(config, method="linear", ema=0.0), SPEEDS)}
+    linear = {phase.name: phase.seconds for phase in estimate_phases(replace(config, method="linear", ema=0.0), SPEEDS)}
     assert linear["embed"] == pytest.approx((train + validation) / 10)
     assert linear["test"] == pytest.approx(test / 10)
 
 
 def test_speeds_are_kept_for_a_day_and_serve_every_configuration_that_is_as_fast(config):
-    name = probes.identity("estimate", config)
-    assert time_estimate.known_speeds(config) is None
-    result = run("estimate", name, config)["result"]
-    known = time_estimate.known_speeds(config)
+    name = probes.probe_id("estimate", config)
+    assert time_estimate.load_speeds(config) is None
+    result = run_probe("estimate", name, config)["result"]
+    known = time_estimate.load_speeds(config)
     assert min(known.load, known.decode, known.embed, known.step, known.validate) > 0
     assert result["seconds"] == pytest.approx(sum(phase["seconds"] for phase in result["phases"]))
-    assert time_estimate.known_speeds(replace(config, epochs=50, peak_lr=0.1)) == known
-    assert time_estimate.known_speeds(replace(config, batch_size=4)) is None
+    assert time_estimate.load_speeds(replace(config, epochs=50, peak_lr=0.1)) == known
+    assert time_estimate.load_speeds(replace(config, batch_size=4)) is None
     (file,) = cache_dir("speeds").iterdir()
     os.utime(file, (0, time.time() - 25 * 3600))
-    assert time_estimate.known_speeds(config) is None
+    assert time_estimate.load_speeds(config) is None
     half = replace(config, trainable=0.5, draws=2)
-    run("estimate", probes.identity("estimate", half), half)
-    assert time_estimate.known_speeds(half).freeze > 0 == known.freeze
+    run_probe("estimate", probes.probe_id("estimate", half), half)
+    assert time_estimate.load_speeds(half).freeze > 0 == known.freeze
 
 
 def test_the_embeddings_of_a_finished_run_are_not_counted_again(finished, engine):

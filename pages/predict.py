@@ -18,7 +18,7 @@ from engine.core.errors import UserError
 forget_detail()
 context = header("What is in this picture?", usable=True)
 run = need_run(context)
-cache.warm(run)
+cache.warm_up_model(run)
 batch = chosen()
 ways_in(batch is not None)
 if batch is None:

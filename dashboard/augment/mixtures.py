@@ -33,7 +33,7 @@ def mixtures(data: Dataset, chosen: Chosen, pipeline: Pipeline, seed: int) -> No
     rows, squares = [row for row, _ in result], np.stack([square for _, square in result])
     labels = tuple(data.classes.index(row.class_name) for row in rows)
     contents = tuple(row.hash for row in rows)
-    images, shares = cache.mixed(contents, squares, labels, len(data.classes), pipeline.recipe, kind, alpha, seed)
+    images, shares = cache.mix_images(contents, squares, labels, len(data.classes), pipeline.recipe, kind, alpha, seed)
     _show(images, shares, data.classes)
 
 

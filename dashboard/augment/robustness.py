@@ -97,7 +97,7 @@ def _measure(run: Run, data: Dataset, request: Subject) -> Measured | None:
         for number, step in enumerate(steps):
             show(number)
             recipe = Pipeline((PipelineStep(step.transform, 1.0, step.values),)).recipe
-            frames.append(cache.withstood(run, data, recipe, partial(show, number)))
+            frames.append(cache.augmentation_robustness(run, data, recipe, partial(show, number)))
 
     done = try_action(measure)
     _cancel()
@@ -110,7 +110,7 @@ def _measure(run: Run, data: Dataset, request: Subject) -> Measured | None:
 
 def _verdicts(run: Run, result: Measured) -> None:
     """A warning with its figures for each step that hurts; the others in a line each, by what was found; then the curves."""
-    verdict = cache.heavy("engine.evaluation.robustness.augmentation_robustness").verdict
+    verdict = cache.import_late("engine.evaluation.robustness.augmentation_robustness").verdict
     steps, frames = result.subject.steps, result.frames
     verdicts = [verdict(rows) for rows in frames]
     for step, rows, said in zip(steps, frames, verdicts, strict=True):

@@ -74,7 +74,7 @@ def steps_alone(chosen: Chosen, pipeline: Pipeline, seed: int, normalised: bool)
     """The original, then each step by itself, done for certain."""
     row, square = chosen.rows[0], chosen.squares[0]
     on = Pipeline(tuple(step for step in pipeline.steps if step.probability))
-    alone = cache.each_alone(row.hash, square, on.recipe, seed)
+    alone = cache.augment_by_step(row.hash, square, on.recipe, seed)
     shown = [(square, "Original"), *zip(alone, (step.kind.label for step in on.steps), strict=True)]
     with st.container(horizontal=True, gap="small"):
         for image, label in shown:
@@ -85,7 +85,7 @@ def steps_alone(chosen: Chosen, pipeline: Pipeline, seed: int, normalised: bool)
 
 
 def draws(chosen: Chosen, pipeline: Pipeline, seed: int, normalised: bool, title: str) -> None:
-    drawn = cache.drawn(chosen.contents, chosen.squares, pipeline.recipe, seed)
+    drawn = cache.augment_images(chosen.contents, chosen.squares, pipeline.recipe, seed)
     st.image(encoded([_seen(image, normalised) for image in drawn], chosen.columns), caption=title, width="stretch")
 
 

@@ -1,81 +1,81 @@
 """Every cache of the dashboard: each key holds what the answer depends on, so that nothing stale is shown."""
 
-from dashboard.cache.augmentation import drawn, each_alone, mixed, square, withstood
-from dashboard.cache.batches import alike, attention, judge, learnt_from, made
-from dashboard.cache.catalogs import class_counts, classes, colours, drift, unused
-from dashboard.cache.class_pairs import AVERAGED, along, average_look, differences
-from dashboard.cache.cross_confusion import crossed, matrix_view, similarity_order
-from dashboard.cache.evaluation import answered, areas, compared, evidence, near_copies, worst_slices
+from dashboard.cache.augmentation import augment_by_step, augment_images, augmentation_robustness, mix_images, square
+from dashboard.cache.batches import batch_heatmap, batch_predictions, images_seen_in_training, judge, nearest_training_images
+from dashboard.cache.catalogs import class_counts, classes, colours, drift, unused_files
+from dashboard.cache.class_pairs import MAX_AVERAGED, average_heatmaps, class_differences, positions_between
+from dashboard.cache.cross_confusion import confusion_between, matrix_view, similarity_order
+from dashboard.cache.evaluation import compare_runs, evidence, near_copies, roc_areas, scored_catalog, worst_slices
 from dashboard.cache.explanations import (
-    damage_document,
-    damaged,
+    corruption_predictions,
     dynamics,
+    dynamics_summary,
     examples,
     has_heatmaps,
     has_occlusion,
     heatmaps,
-    learnt,
     occlusion,
+    robustness_document,
 )
-from dashboard.cache.late_imports import heavy, warm_up
-from dashboard.cache.maps import index, map_points, neighbours, newer, picked
-from dashboard.cache.models import answers, model, warm
-from dashboard.cache.retraining_effect import proof
-from dashboard.cache.runs import estimate, history, per_class, predictions, ranking, scores
+from dashboard.cache.late_imports import import_late, warm_up
+from dashboard.cache.maps import count_unindexed, embedding_index, map_points, neighbours, selected_ids
+from dashboard.cache.models import model, predict_images, warm_up_model
+from dashboard.cache.retraining_effect import measure_retraining_effect
+from dashboard.cache.runs import estimate_time, history, per_class_scores, predictions, ranking, scores
 
 __all__ = [
-    "AVERAGED",
-    "alike",
-    "along",
-    "answered",
-    "answers",
-    "areas",
-    "attention",
-    "average_look",
+    "MAX_AVERAGED",
+    "augment_by_step",
+    "augment_images",
+    "augmentation_robustness",
+    "average_heatmaps",
+    "batch_heatmap",
+    "batch_predictions",
     "class_counts",
+    "class_differences",
     "classes",
     "colours",
-    "compared",
-    "crossed",
-    "damage_document",
-    "damaged",
-    "differences",
-    "drawn",
+    "compare_runs",
+    "confusion_between",
+    "corruption_predictions",
+    "count_unindexed",
     "drift",
     "dynamics",
-    "each_alone",
-    "estimate",
+    "dynamics_summary",
+    "embedding_index",
+    "estimate_time",
     "evidence",
     "examples",
     "has_heatmaps",
     "has_occlusion",
     "heatmaps",
-    "heavy",
     "history",
-    "index",
+    "images_seen_in_training",
+    "import_late",
     "judge",
-    "learnt",
-    "learnt_from",
-    "made",
     "map_points",
     "matrix_view",
-    "mixed",
+    "measure_retraining_effect",
+    "mix_images",
     "model",
     "near_copies",
+    "nearest_training_images",
     "neighbours",
-    "newer",
     "occlusion",
-    "per_class",
-    "picked",
+    "per_class_scores",
+    "positions_between",
+    "predict_images",
     "predictions",
-    "proof",
     "ranking",
+    "robustness_document",
+    "roc_areas",
+    "scored_catalog",
     "scores",
+    "selected_ids",
     "similarity_order",
     "square",
-    "unused",
-    "warm",
+    "unused_files",
     "warm_up",
-    "withstood",
+    "warm_up_model",
     "worst_slices",
 ]

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.cache.late_imports import heavy
-from dashboard.cache.memory import remembered
+from dashboard.cache.late_imports import import_late
+from dashboard.cache.memory import compute_once
 from dashboard.cache.models import checkpoint_identity, model
 from engine.data.datasets import Dataset, dataset
 from engine.data.decoding import load_square
@@ -25,24 +25,24 @@ def square(file: str, content: str, size: int) -> np.ndarray:
 
 # Sixteen pictures of 224 pixels are 2.4 MB: 77 MB in all, as for what is mixed.
 @st.cache_data(max_entries=32, show_spinner=False)
-def drawn(contents: tuple[str, ...], _squares: np.ndarray, recipe: str, seed: int) -> np.ndarray:
+def augment_images(contents: tuple[str, ...], _squares: np.ndarray, recipe: str, seed: int) -> np.ndarray:
     """One draw of a pipeline on each picture: (n, size, size, 3) uint8, for squares of the same shape."""
-    torch, augment = heavy("torch"), heavy("engine.models.augment")
+    torch, augment = import_late("torch"), import_late("engine.models.augment")
     images = torch.from_numpy(_squares).permute(0, 3, 1, 2).contiguous()
     drawn = augment.seeded(images, augment.pipeline(recipe, images.shape[-1]), seed)
     return drawn.permute(0, 2, 3, 1).numpy()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def each_alone(content: str, _square: np.ndarray, recipe: str, seed: int) -> np.ndarray:
+def augment_by_step(content: str, _square: np.ndarray, recipe: str, seed: int) -> np.ndarray:
     """One draw of each step of a pipeline by itself: (steps, size, size, 3) uint8."""
-    torch, augment = heavy("torch"), heavy("engine.models.augment")
+    torch, augment = import_late("torch"), import_late("engine.models.augment")
     image = torch.from_numpy(_square.copy()).permute(2, 0, 1).contiguous()
     return augment.alone(image, parse(recipe), seed).permute(0, 2, 3, 1).numpy()
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def mixed(
+def mix_images(
     contents: tuple[str, ...],
     _squares: np.ndarray,
     labels: tuple[int, ...],
@@ -53,8 +53,8 @@ def mixed(
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pictures after a pipeline and a mixing, (n, size, size, 3) uint8, and the shares of their classes, (n, classes)."""
-    torch, mixing = heavy("torch"), heavy("engine.training.mixing")
-    images = torch.from_numpy(drawn(contents, _squares, recipe, seed)).permute(0, 3, 1, 2).float()
+    torch, mixing = import_late("torch"), import_late("engine.training.mixing")
+    images = torch.from_numpy(augment_images(contents, _squares, recipe, seed)).permute(0, 3, 1, 2).float()
     config = Config(method="finetune", mixing=kind, mixing_alpha=alpha)
     mix, targets, n = mixing.mixer(config, classes), torch.tensor(labels), len(labels)
     mixed, shares = [], []
@@ -69,23 +69,23 @@ def mixed(
     return torch.stack(mixed).round().byte().permute(0, 2, 3, 1).numpy(), torch.stack(shares).numpy()
 
 
-def withstood(run: Run, data: Dataset, recipe: str, report: Callable[[], None]) -> pd.DataFrame:
+def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callable[[], None]) -> pd.DataFrame:
     """What a model withstands of one step on validation images of the dataset; `report` hears of each row. Raises UserError."""
     identity, fingerprint = checkpoint_identity(run), data.catalog.fingerprint()
 
     def computed() -> pd.DataFrame:
         pictures, rows = _validation_sample(run, identity, data.name, fingerprint), []
-        for row in heavy("engine.evaluation.robustness.augmentation_robustness").withstood(
+        for row in import_late("engine.evaluation.robustness.augmentation_robustness").withstood(
             model(run), pictures, parse(recipe).steps
         ):
             rows.append(row)
             report()
         return pd.DataFrame(rows)
 
-    return remembered(("withstood", run.id, identity, data.name, fingerprint, recipe), computed)
+    return compute_once(("augmentation_robustness", run.id, identity, data.name, fingerprint, recipe), computed)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Run: lambda run: run.id})
 def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "Sample":  # noqa: F821
-    images = heavy("engine.evaluation.scoring").of_split(dataset(dataset_name), "validation", run.classes)
-    return heavy("engine.evaluation.robustness.augmentation_robustness").sample(images, model(run).meta.image_size)
+    images = import_late("engine.evaluation.scoring").of_split(dataset(dataset_name), "validation", run.classes)
+    return import_late("engine.evaluation.robustness.augmentation_robustness").sample(images, model(run).meta.image_size)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.cache.late_imports import heavy
+from dashboard.cache.late_imports import import_late
 from dashboard.cache.models import model
 from engine.data.decoding import load_square
 from engine.inference import ood, verdict
@@ -18,7 +18,7 @@ from engine.runs.run import Run
 _VALIDATION = "predictions-validation.parquet"
 
 
-def made(batch: Batch, run: Run) -> pd.DataFrame:
+def batch_predictions(batch: Batch, run: Run) -> pd.DataFrame:
     """`engine.inference.batch.answers.made`; shared: change nothing of it."""
     return _made(batch, run, answers.stamp(batch, run))
 
@@ -28,7 +28,7 @@ def _made(batch: Batch, run: Run, stamp: tuple) -> pd.DataFrame:
     return answers.made(batch, run)
 
 
-def learnt_from(runs: tuple[Run, ...], batch: Batch) -> frozenset[int]:
+def images_seen_in_training(runs: tuple[Run, ...], batch: Batch) -> frozenset[int]:
     """`engine.inference.batch.seen_in_training.learnt_from` of a batch, which never changes."""
     return _learnt_from(runs, batch, tuple(run.fingerprint for run in runs))
 
@@ -49,7 +49,7 @@ def _judge(runs: tuple[Run, ...], stamps: tuple) -> Judge:
     return verdict.judge(runs)
 
 
-def alike(run: Run, of: Judge, batch: Batch, number: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest_training_images(run: Run, of: Judge, batch: Batch, number: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The training images that the run finds nearest to a picture: ids (k,) and cosine distances (k,). Raises ImageError."""
     return _alike(run, run.checkpoint, batch, number, k, of)
 
@@ -62,7 +62,7 @@ def _alike(run: Run, identity: str, batch: Batch, number: int, k: int, _of: Judg
     return ids[0], distances[0]
 
 
-def attention(run: Run, batch: Batch, number: int, index: int, by: str) -> np.ndarray:
+def batch_heatmap(run: Run, batch: Batch, number: int, index: int, by: str) -> np.ndarray:
     """Where the run looked for a class in a picture, by a method: (size, size) in 0..1. Raises ImageError, UserError."""
     return _attention(run, run.checkpoint, batch, number, index, by)
 
@@ -70,9 +70,9 @@ def attention(run: Run, batch: Batch, number: int, index: int, by: str) -> np.nd
 # A map of 224 pixels is 200 kB: 51 MB in all.
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Run: lambda run: run.id, Batch: lambda batch: batch.id})
 def _attention(run: Run, identity: str, batch: Batch, number: int, index: int, by: str) -> np.ndarray:
-    heavy("pytorch_grad_cam")
+    import_late("pytorch_grad_cam")
     square = load_square(batch.picture(number).file, model(run).meta.image_size)
-    return heavy("engine.inference.explain.cam").heatmaps(model(run), square, (index,), by)[0]
+    return import_late("engine.inference.explain.cam").heatmaps(model(run), square, (index,), by)[0]
 
 
 def _changed(file: Path) -> int:

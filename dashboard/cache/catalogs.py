@@ -49,7 +49,7 @@ def _classes(data: Dataset, generation: str) -> tuple[str, ...]:
     return data.classes
 
 
-def unused(data: Dataset) -> UnusedReport:
+def unused_files(data: Dataset) -> UnusedReport:
     """Which files of the dataset are not used, and why. Shared by all sessions."""
     return _unused(data, data.catalog.generation())
 

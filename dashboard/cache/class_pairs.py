@@ -4,23 +4,23 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.cache.late_imports import heavy
-from dashboard.cache.maps import index
+from dashboard.cache.late_imports import import_late
+from dashboard.cache.maps import embedding_index
 from dashboard.cache.models import checkpoint_identity, model
-from dashboard.cache.runs import predictions, written
+from dashboard.cache.runs import predictions, predictions_mtime
 from engine.data.datasets import Dataset
 from engine.data.decoding import ImageError, load_square
 from engine.data.filters import Filter
 from engine.evaluation import class_pairs
 from engine.runs.run import Run
 
-AVERAGED = 24  # images whose maps are averaged: some seconds of work
+MAX_AVERAGED = 24  # images whose maps are averaged: some seconds of work
 _NAMES = {Run: lambda run: str(run.path), Dataset: lambda data: data.name}
 
 
-def differences(run: Run, split: str, data: Dataset, a: int, b: int) -> pd.DataFrame:
+def class_differences(run: Run, split: str, data: Dataset, a: int, b: int) -> pd.DataFrame:
     """`engine.evaluation.class_pairs.differences` in the catalog's properties."""
-    return _differences(run, split, data, a, b, written(run, split), data.catalog.generation())
+    return _differences(run, split, data, a, b, predictions_mtime(run, split), data.catalog.generation())
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_NAMES)
@@ -35,12 +35,12 @@ def _differences(run: Run, split: str, data: Dataset, a: int, b: int, changed: i
     return class_pairs.differences(values, of)
 
 
-def along(run: Run, split: str, data: Dataset, a: int, b: int) -> dict[str, np.ndarray] | None:
+def positions_between(run: Run, split: str, data: Dataset, a: int, b: int) -> dict[str, np.ndarray] | None:
     """`engine.evaluation.class_pairs.along` from the training images' centres; None where no embeddings have been computed."""
-    known = index(data)
+    known = embedding_index(data)
     if known is None:
         return None
-    return _along(run, split, data, a, b, written(run, split), data.catalog.generation(), known.digest)
+    return _along(run, split, data, a, b, predictions_mtime(run, split), data.catalog.generation(), known.digest)
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_NAMES)
@@ -49,10 +49,10 @@ def _along(
 ) -> dict[str, np.ndarray]:
     table = predictions(run, split)
     centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))
-    return class_pairs.along(index(data), table, centres, class_pairs.groups(table, a, b))
+    return class_pairs.along(embedding_index(data), table, centres, class_pairs.groups(table, a, b))
 
 
-def average_look(run: Run, data: Dataset, contents: tuple[str, ...], ids: tuple[int, ...], classes: tuple[int, ...]) -> tuple:
+def average_heatmaps(run: Run, data: Dataset, contents: tuple[str, ...], ids: tuple[int, ...], classes: tuple[int, ...]) -> tuple:
     """The mean picture of some images and, for each class, their mean Grad-CAM laid over it; and how many could be read.
 
     Pictures are (size, size, 3) uint8. Raises UserError where the run has no model.
@@ -74,8 +74,8 @@ def _average_look(
                 continue  # a picture that cannot be read is not in the mean, and the count says so
     if not squares:
         return None, (), 0
-    heavy("pytorch_grad_cam")
-    cam = heavy("engine.inference.explain.cam")
-    maps = cam.on_one_scale(heavy("engine.inference.explain.averages").average_maps(model(run), np.stack(squares), classes))
+    import_late("pytorch_grad_cam")
+    cam = import_late("engine.inference.explain.cam")
+    maps = cam.on_one_scale(import_late("engine.inference.explain.averages").average_maps(model(run), np.stack(squares), classes))
     mean = np.mean(squares, axis=0).round().astype(np.uint8)
     return mean, tuple(cam.overlay(mean, one, 0.6) for one in maps), len(squares)

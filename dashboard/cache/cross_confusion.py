@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from dashboard.cache.runs import predictions, written
+from dashboard.cache.runs import predictions, predictions_mtime
 from dashboard.charts.matrix_view import Unit, build_view
 from engine.evaluation import class_ordering
 from engine.evaluation.cross_confusion import Crossing, Side, crossing
@@ -12,9 +12,11 @@ from engine.runs.run import Run
 _NAMES = {Run: lambda run: str(run.path)}
 
 
-def crossed(rows: Run, columns: Run, split: str, true_rows: bool, true_columns: bool) -> tuple[Crossing, np.ndarray]:
+def confusion_between(rows: Run, columns: Run, split: str, true_rows: bool, true_columns: bool) -> tuple[Crossing, np.ndarray]:
     """`engine.evaluation.cross_confusion` of two runs' answers (or the truth in their tables), and its matrix. Raises UserError."""
-    return _crossed(rows, columns, split, true_rows, true_columns, written(rows, split), written(columns, split))
+    return _crossed(
+        rows, columns, split, true_rows, true_columns, predictions_mtime(rows, split), predictions_mtime(columns, split)
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_NAMES)

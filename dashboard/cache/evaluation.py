@@ -42,7 +42,7 @@ def _near_copies(run: Run, split: str, data: Dataset, written: tuple[int, ...], 
     return trust.near_copies(_evidence(run, split, written), data.catalog.columns(), dataset_index.index(data))
 
 
-def areas(run: Run, split: str, classes: tuple[str, ...]) -> pd.DataFrame:
+def roc_areas(run: Run, split: str, classes: tuple[str, ...]) -> pd.DataFrame:
     """`engine.evaluation.roc.by_class` of some of the run's classes."""
     return _areas(run, split, classes, _written(run))
 
@@ -56,7 +56,7 @@ def _areas(run: Run, split: str, classes: tuple[str, ...], written: tuple[int, .
     return roc.by_class(result, true, classes)
 
 
-def answered(run: Run, split: str) -> slices.Answered:
+def scored_catalog(run: Run, split: str) -> slices.Answered:
     """The answers beside the catalog of the run's dataset. Raises UserError."""
     data = dataset(run.config.dataset)
     return _answered(run, split, data, _written(run), data.catalog.generation())
@@ -78,7 +78,7 @@ def _worst_slices(run: Run, split: str, support: int, data: Dataset, written: tu
     return slices.worst(_answered(run, split, data, written, generation), run.classes, support)
 
 
-def compared(a: Run, b: Run, split: str) -> tuple[Comparison, Difference | None]:
+def compare_runs(a: Run, b: Run, split: str) -> tuple[Comparison, Difference | None]:
     """The images of both runs, and how their scores differ; None where they have no image in common. Raises UserError."""
     return _compared(a, b, split, _written(a), _written(b))
 

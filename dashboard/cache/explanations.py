@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.cache.late_imports import heavy
-from dashboard.cache.maps import index
-from dashboard.cache.memory import memory, remembered
+from dashboard.cache.late_imports import import_late
+from dashboard.cache.maps import embedding_index
+from dashboard.cache.memory import compute_once, stored_results
 from dashboard.cache.models import checkpoint_identity, model
 from engine.core.errors import UserError
 from engine.data.catalog import Row
@@ -35,15 +35,15 @@ def heatmaps(
     """`engine.inference.explain.cam.heatmaps`: (len(classes), size, size) in 0..1 on one scale. `content` names the picture."""
 
     def computed() -> np.ndarray:
-        heavy("pytorch_grad_cam")
-        return heavy("engine.inference.explain.cam").heatmaps(model(run), square, classes, by, report)
+        import_late("pytorch_grad_cam")
+        return import_late("engine.inference.explain.cam").heatmaps(model(run), square, classes, by, report)
 
-    return remembered(_heatmaps_key(run, content, square, classes, by), computed)
+    return compute_once(_heatmaps_key(run, content, square, classes, by), computed)
 
 
 def has_heatmaps(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str = DEFAULT) -> bool:
     """Whether `heatmaps` would answer at once."""
-    return _heatmaps_key(run, content, square, classes, by) in memory()
+    return _heatmaps_key(run, content, square, classes, by) in stored_results()
 
 
 def _heatmaps_key(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str) -> tuple:
@@ -54,14 +54,14 @@ def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Rep
     """`engine.inference.explain.occlusion.smallest` of a picture that `content` names."""
 
     def computed() -> "Occlusion":  # noqa: F821
-        return heavy("engine.inference.explain.occlusion").smallest(model(run), square, fill, report)
+        return import_late("engine.inference.explain.occlusion").smallest(model(run), square, fill, report)
 
-    return remembered(_occlusion_key(run, content, square, fill), computed)
+    return compute_once(_occlusion_key(run, content, square, fill), computed)
 
 
 def has_occlusion(run: Run, content: str, square: np.ndarray, fill: str) -> bool:
     """Whether `occlusion` would answer at once."""
-    return _occlusion_key(run, content, square, fill) in memory()
+    return _occlusion_key(run, content, square, fill) in stored_results()
 
 
 def _occlusion_key(run: Run, content: str, square: np.ndarray, fill: str) -> tuple:
@@ -76,7 +76,7 @@ def examples(run: Run, data: Dataset, row: Row, square: np.ndarray) -> nearest.E
     known = _own(run, checkpoint_identity(run), data, data.catalog.generation())
     if known is not None:
         return nearest.by_run(model(run), data, known, square, row.hash)
-    result = index(data)
+    result = embedding_index(data)
     return nearest.by_dataset(data, result, row.id, row.hash) if result is not None else None
 
 
@@ -100,7 +100,7 @@ def _dynamics(run: Run, size: int, changed: int) -> stories.Dynamics | None:
         return None
 
 
-def learnt(run: Run) -> pd.DataFrame | None:
+def dynamics_summary(run: Run) -> pd.DataFrame | None:
     """`engine.evaluation.dynamics.summary`; None where the run keeps no story."""
     file = run.path / "dynamics.bin"
     return _learnt(run, file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None
@@ -112,7 +112,7 @@ def _learnt(run: Run, size: int, changed: int) -> pd.DataFrame | None:
     return stories.summary(result) if result is not None else None
 
 
-def damaged(run: Run, split: str) -> store.Answers | None:
+def corruption_predictions(run: Run, split: str) -> store.Answers | None:
     """The run's answers to damaged pictures, as far as they were measured; None where nothing was."""
     file = store.folder(run, split) / "answers.bin"
     return _damaged(run, split, file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None
@@ -123,7 +123,7 @@ def _damaged(run: Run, split: str, size: int, changed: int) -> store.Answers | N
     return store.read(run, split)
 
 
-def damage_document(run: Run, split: str) -> dict:
+def robustness_document(run: Run, split: str) -> dict:
     """`engine.evaluation.robustness.summary.document` of `damaged`, with its sentence."""
     file = store.folder(run, split) / "answers.bin"
     return _damage_document(run, split, file.stat().st_size, file.stat().st_mtime_ns)
@@ -131,5 +131,5 @@ def damage_document(run: Run, split: str) -> dict:
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=_BY_ID)
 def _damage_document(run: Run, split: str, size: int, changed: int) -> dict:
-    result, summary = _damaged(run, split, size, changed), heavy("engine.evaluation.robustness.summary")
+    result, summary = _damaged(run, split, size, changed), import_late("engine.evaluation.robustness.summary")
     return summary.document(result) | {"sentence": summary.sentence(result)}

@@ -13,7 +13,7 @@ _BREATH = 1.0  # seconds in which a page is painted before imports compete with 
 _IMPORTING = threading.Lock()
 
 
-def heavy(module: str) -> ModuleType:
+def import_late(module: str) -> ModuleType:
     """A module that brings torch, imported when it is first needed and by one thread at a time.
 
     torchvision's modules import each other in a circle: two threads that come in at different places meet half-made ones.
@@ -28,8 +28,8 @@ def warm_up() -> threading.Thread:
 
     def load() -> None:
         time.sleep(_BREATH)
-        heavy("engine.models.model")
-        heavy("pytorch_grad_cam")
+        import_late("engine.models.model")
+        import_late("pytorch_grad_cam")
         spare_lasting_objects()
 
     thread = threading.Thread(target=load, name="warm-up", daemon=True)

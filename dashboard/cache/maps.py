@@ -27,7 +27,7 @@ def _map_points(data: Dataset, file: str, changed: int, generation: str) -> Poin
     return match_points(result, data.catalog.columns()) if result is not None else None
 
 
-def picked(data: Dataset, of: Points, pick: Pick) -> np.ndarray:
+def selected_ids(data: Dataset, of: Points, pick: Pick) -> np.ndarray:
     """The ids of the images that a pick on the map holds, rising."""
     return _picked(data, of.drawn.version, of.columns.generation, of, pick.to_text())
 
@@ -37,7 +37,7 @@ def _picked(data: Dataset, version: str, generation: str, _of: Points, pick: str
     return _of.drawn.ids[_of.picked(read_pick(pick))]
 
 
-def index(data: Dataset) -> Index | None:
+def embedding_index(data: Dataset) -> Index | None:
     """The dataset's embeddings, to search in; None where they have not been computed."""
     file = dataset_index.folder(data) / "index.json"
     return _index(data, str(file), file.stat().st_mtime_ns) if file.exists() else None
@@ -48,7 +48,7 @@ def _index(data: Dataset, file: str, changed: int) -> Index | None:
     return dataset_index.index(data)
 
 
-def newer(data: Dataset, of: Index) -> int:
+def count_unindexed(data: Dataset, of: Index) -> int:
     """How many images of the catalog the index does not know, or knows with another content."""
     return _newer(data, str(of.file), data.catalog.generation(), of)
 

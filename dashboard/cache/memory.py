@@ -14,14 +14,14 @@ _MOST = 256  # results that are kept; heatmaps and covers have 200 KB each
 
 
 @st.cache_resource(show_spinner=False)
-def memory() -> OrderedDict[tuple, Any]:
+def stored_results() -> OrderedDict[tuple, Any]:
     """The results by key, the least recently used first."""
     return OrderedDict()
 
 
-def remembered(key: tuple, compute: Callable[[], Any]) -> Any:
+def compute_once(key: tuple, compute: Callable[[], Any]) -> Any:
     """The result of this key; where there is none it is computed, and the least recently used one goes."""
-    results = memory()
+    results = stored_results()
     if key in results:
         with contextlib.suppress(KeyError):  # another session may be putting it out
             results.move_to_end(key)

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import streamlit as st
 
-from dashboard.cache.late_imports import heavy, warm_up
+from dashboard.cache.late_imports import import_late, warm_up
 from engine.core.errors import UserError
 from engine.runs.run import Run
 
@@ -17,15 +17,15 @@ def model(run: Run) -> "Model":  # noqa: F821
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model", hash_funcs={Run: lambda run: run.id})
 def _model(run: Run, identity: str) -> "Model":  # noqa: F821
-    heavy("torchvision")  # which the model's builder imports in its own time
-    return heavy("engine.models.model").load(run.path)
+    import_late("torchvision")  # which the model's builder imports in its own time
+    return import_late("engine.models.model").load(run.path)
 
 
 def checkpoint_identity(run: Run) -> str:
-    return heavy("engine.runs.checkpoint").identity(run.path)
+    return import_late("engine.runs.checkpoint").identity(run.path)
 
 
-def warm(run: Run) -> None:
+def warm_up_model(run: Run) -> None:
     """Load the run's model in the background, and have it answer once, while the person chooses a picture."""
     _warm(run, run.checkpoint)
 
@@ -46,11 +46,11 @@ def _warm(run: Run, identity: str) -> threading.Thread:
     return thread
 
 
-def answers(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list:
+def predict_images(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list:
     """`engine.inference.predict.predict` of the contents of files. Raises UserError."""
     return _answers(run, checkpoint_identity(run), contents, top)
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
 def _answers(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list:
-    return heavy("engine.inference.predict").predict(model(run), contents, top)
+    return import_late("engine.inference.predict").predict(model(run), contents, top)

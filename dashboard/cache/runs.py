@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard.cache.late_imports import heavy
+from dashboard.cache.late_imports import import_late
 from engine.evaluation import best_run
 from engine.evaluation.best_run import Ranking
 from engine.evaluation.tables import checked
@@ -17,10 +17,10 @@ from engine.training.time_estimate import Speeds, estimate_document, load_speeds
 
 def predictions(run: Run, split: str) -> pd.DataFrame:
     """The prediction table of a split, shared by all sessions: read it, change nothing. Raises UserError."""
-    return _predictions(run, split, written(run, split))
+    return _predictions(run, split, predictions_mtime(run, split))
 
 
-def written(run: Run, split: str) -> int:
+def predictions_mtime(run: Run, split: str) -> int:
     """When the prediction table was written, in nanoseconds; 0 where there is none."""
     file = run.path / f"predictions-{split}.parquet"
     return file.stat().st_mtime_ns if file.exists() else 0
@@ -34,17 +34,17 @@ def _predictions(run: Run, split: str, changed: int) -> pd.DataFrame:
 
 def scores(run: Run, split: str) -> dict:
     """`engine.evaluation.metrics.evaluation` of a split. Raises UserError."""
-    return _scores(run, split, written(run, split))
+    return _scores(run, split, predictions_mtime(run, split))
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
 def _scores(run: Run, split: str, changed: int) -> dict:
-    return heavy("engine.evaluation.metrics").evaluation(_predictions(run, split, changed), run.classes)
+    return import_late("engine.evaluation.metrics").evaluation(_predictions(run, split, changed), run.classes)
 
 
 def ranking(runs: Sequence[Run]) -> Ranking:
     """`engine.evaluation.best_run.rank` of a dataset's runs: computed again when one of them is scored, deleted or restored."""
-    return _ranking(tuple(runs), tuple((run.id, _result_stamp(run), written(run, "validation")) for run in runs))
+    return _ranking(tuple(runs), tuple((run.id, _result_stamp(run), predictions_mtime(run, "validation")) for run in runs))
 
 
 def _result_stamp(run: Run) -> int:
@@ -57,13 +57,13 @@ def _ranking(runs: tuple[Run, ...], stamps: tuple[tuple[str, int, int], ...]) ->
     return best_run.rank(runs)
 
 
-def per_class(run: Run, split: str) -> pd.DataFrame:
+def per_class_scores(run: Run, split: str) -> pd.DataFrame:
     """Columns class, precision, recall, f1, support: the rates of `scores` as numbers, NaN where there is none."""
     frame = pd.DataFrame(scores(run, split)["per_class"])
     return frame.astype(dict.fromkeys(("precision", "recall", "f1"), float))
 
 
-def estimate(config: Config) -> dict | None:
+def estimate_time(config: Config) -> dict | None:
     """`engine.training.time_estimate.estimate_document` of a configuration; None where its speed on this machine has not been measured."""
     speeds = load_speeds(config)
     return _estimate(config, speeds) if speeds else None

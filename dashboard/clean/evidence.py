@@ -56,7 +56,7 @@ def _bars(found: Mapping[str, float], colours: Mapping[str, str], label: str | N
 
 
 def _neighbours(of: Subject, row: Row) -> None:
-    index = cache.index(of.data)
+    index = cache.embedding_index(of.data)
     if index is None:
         return
     try:
@@ -72,12 +72,12 @@ def _neighbours(of: Subject, row: Row) -> None:
 def _looks(of: Subject, run: Run, row: Row) -> None:
     try:
         square = load_square(row.file(of.data.root), run.config.image_size)
-        [answer] = cache.answers(run, (row.file(of.data.root).read_bytes(),), 2)
+        [answer] = cache.predict_images(run, (row.file(of.data.root).read_bytes(),), 2)
         best = [(run.classes.index(name), name, share) for name, share in answer.top]
         maps = cache.heatmaps(run, row.hash, square, tuple(place for place, _, _ in best))
     except (UserError, ImageError, OSError) as error:
         st.caption(formatting.literal(str(error)))
         return
     for column, (_, name, share), heat in zip(st.columns(2), best, maps, strict=False):
-        picture = cache.heavy("engine.inference.explain.cam").overlay(square, heat, 0.6)
+        picture = cache.import_late("engine.inference.explain.cam").overlay(square, heat, 0.6)
         column.image(picture, caption=f"Evidence for {formatting.literal(name)}, {probability(share)}", width="stretch")

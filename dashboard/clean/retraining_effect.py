@@ -74,7 +74,7 @@ def _offer(of: Subject, pairs: Sequence[tuple[Run, Run]]) -> None:
         f"Train {formatting.literal(run.id)} again on the cleaned labels", icon=":material/model_training:", type="primary",
         key="prove", help="The same configuration and seed; only the labels differ.",
     ):  # fmt: skip
-        try_and_rerun(lambda: cache.heavy("engine.curation.fair_holdout").retrain(run))
+        try_and_rerun(lambda: cache.import_late("engine.curation.fair_holdout").retrain(run))
 
 
 def _waiting(before: Run, after: Run) -> None:
@@ -97,7 +97,7 @@ def _shown(of: Subject, before: Run, after: Run) -> None:
         st.caption(formatting.literal(after.status.error or "It ended early: resume it on the page Runs."))
         return
     try:
-        result = cache.proof(before, after, of.data)
+        result = cache.measure_retraining_effect(before, after, of.data)
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return

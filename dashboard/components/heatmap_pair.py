@@ -117,7 +117,7 @@ def _fill(pair: Pair, places: Sequence[DeltaGenerator], bar: DeltaGenerator, opa
         bar.caption(formatting.literal(str(error)))
         return
     bar.empty()
-    overlay = cache.heavy("engine.inference.explain.cam").overlay
+    overlay = cache.import_late("engine.inference.explain.cam").overlay
     for place, heat, caption in zip(places, maps, pair.captions(maps), strict=True):
         picture(overlay(pair.asked.square, heat, opacity), caption, place)
 

@@ -44,7 +44,7 @@ def selected(data: Dataset) -> Selected | None:
     of = cache.map_points(data)
     if pick is None or of is None or pick.version != of.drawn.version:
         return None
-    return Selected(cache.picked(data, of, pick), pick)
+    return Selected(cache.selected_ids(data, of, pick), pick)
 
 
 def within(data: Dataset, wanted: Filter) -> Filter:
@@ -198,8 +198,8 @@ def _invitation(data: Dataset, images: int) -> None:
 
 def _staleness(data: Dataset, of: Points, busy: bool) -> None:
     """Where the catalog has changed since the map was drawn: by how much, and a button."""
-    index = cache.index(data)
-    behind = cache.newer(data, index) if index is not None else 0
+    index = cache.embedding_index(data)
+    behind = cache.count_unindexed(data, index) if index is not None else 0
     gone = len(of.drawn) - int(of.there.sum())
     unfinished = index is not None and index.digest != of.drawn.document["index"]
     if busy or not (behind or gone or unfinished):

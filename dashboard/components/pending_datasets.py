@@ -36,7 +36,7 @@ def welcome_added_datasets() -> None:
 
 def added_sentence(data: Dataset) -> str:
     """`mine: 61 images added, 1 file skipped`, as Markdown."""
-    images, skipped = int(data.catalog.counts()["n"].sum()), cache.unused(data).files
+    images, skipped = int(data.catalog.counts()["n"].sum()), cache.unused_files(data).files
     said = f"{formatting.literal(data.name)}: {_number(images, 'image')} added"
     return f"{said}, {_number(skipped, 'file')} skipped" if skipped else said
 

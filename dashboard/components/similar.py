@@ -27,7 +27,7 @@ _AMONG = {"all": "all images", "train": "training images", "same": "the same cla
 
 def similar(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "similar") -> int | None:
     """Draw the images nearest to this one; the id of the one that was clicked in this rerun, else None."""
-    index = cache.index(data)
+    index = cache.embedding_index(data)
     if index is None:
         _no_embeddings(data)
         return None

@@ -98,7 +98,7 @@ def _names(scored: Scored, a: int, b: int) -> dict[str, str]:
 
 
 def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
-    result = cache.differences(scored.run, scored.split, data, a, b)
+    result = cache.class_differences(scored.run, scored.split, data, a, b)
     if not len(result):
         st.caption(
             f"Too few images for a comparison of properties: each group needs {class_pairs.FEWEST} that the catalog has measured."
@@ -122,7 +122,7 @@ def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[st
 
 
 def _embedding(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
-    along = cache.along(scored.run, scored.split, data, a, b)
+    along = cache.positions_between(scored.run, scored.split, data, a, b)
     if along is None:
         st.caption("How near the images lie in the embedding is shown once this dataset's map has been drawn.")
         st.page_link("../../pages/explore.py", label="Compute the map: Similarity map", icon=":material/scatter_plot:")
@@ -156,16 +156,18 @@ def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int
         label_visibility="collapsed",
     )  # fmt: skip
     if wanted == "off":
-        st.caption(f"Where the network looks in the mistaken images on average, over up to {cache.AVERAGED} of each direction.")
+        st.caption(
+            f"Where the network looks in the mistaken images on average, over up to {cache.MAX_AVERAGED} of each direction."
+        )
         return
     columns = st.columns(6)
     for first, places, classes in ((0, of.a_as_b, (b, a)), (3, of.b_as_a, (a, b))):
-        worst = ordered(scored.predictions.iloc[places], "loss").head(cache.AVERAGED)
+        worst = ordered(scored.predictions.iloc[places], "loss").head(cache.MAX_AVERAGED)
         if not len(worst):
             continue
         try:
             with columns[first], st.spinner("Computing attention maps"):
-                mean, maps, n = cache.average_look(
+                mean, maps, n = cache.average_heatmaps(
                     scored.run, data, tuple(worst["content"]), tuple(worst["image_id"].tolist()), classes
                 )
         except UserError as error:

@@ -134,9 +134,9 @@ def crossed(scored: Scored, rows: str, columns: str, others: Mapping[str, Run]) 
     key = f"{scored.split}-{rows}-{columns}-{'-'.join(of.run.id for of in answers)}"
     if len(answers) == 1:
         (of,) = answers
-        result, matrix = cache.crossed(of.run, of.run, scored.split, rows == TRUTH, columns == TRUTH)
+        result, matrix = cache.confusion_between(of.run, of.run, scored.split, rows == TRUTH, columns == TRUTH)
         return Crossed(result, matrix, of, result.places, _against_truth(of, scored, rows == TRUTH), key, own)
-    result, matrix = cache.crossed(answers[0].run, answers[1].run, scored.split, False, False)
+    result, matrix = cache.confusion_between(answers[0].run, answers[1].run, scored.split, False, False)
     names = [of.run.id for of in answers]
     axes = Axes(
         f"↓ {names[0]}", f"{names[1]} →", ("", f" by {names[0]}, ", f" by {names[1]}"), ("both say ", "", ""),

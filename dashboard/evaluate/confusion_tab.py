@@ -158,7 +158,7 @@ def _of_them(found: pd.DataFrame, of: Crossed) -> str:
 
 
 def _class_scores(scored: Scored, key: str) -> None:
-    table = cache.per_class(scored.run, scored.split)
+    table = cache.per_class_scores(scored.run, scored.split)
     if len(table) <= _SCORES_UP_TO:
         st.plotly_chart(score_bars(table, scored.colours), config=CONFIG, key=key)
         return

@@ -20,7 +20,7 @@ _LABELS = {"never": "Never learned", "forgotten": "Forgotten", "late": "Learned 
 
 
 def when_did_it_learn(scored: Scored) -> None:
-    summary = cache.learnt(scored.run)
+    summary = cache.dynamics_summary(scored.run)
     if summary is None or not len(summary):
         _no_story(scored)
         return

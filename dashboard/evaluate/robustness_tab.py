@@ -28,7 +28,7 @@ _POLL = 5.0  # seconds
 def what_breaks_it(scored: Scored) -> None:
     run, split = scored.run, scored.split
     busy = watch(measuring.job(run, split), "", "stop_damage", "The measurement ended.")
-    answers = cache.damaged(run, split)
+    answers = cache.corruption_predictions(run, split)
     if busy:
         _redraw_when_there_is_more(scored, answers.measured if answers is not None else 0)
     if answers is None:
@@ -37,7 +37,7 @@ def what_breaks_it(scored: Scored) -> None:
         else:
             _invitation(scored)
         return
-    document = cache.damage_document(run, split)
+    document = cache.robustness_document(run, split)
     _said(document, answers)
     if not busy and answers.measured < answers.images:
         _more(scored, answers)
@@ -61,7 +61,7 @@ def _redraw_when_there_is_more(scored: Scored, drawn: int) -> None:
 
     @st.fragment(run_every=_POLL)
     def look() -> None:
-        answers = cache.damaged(scored.run, scored.split)
+        answers = cache.corruption_predictions(scored.run, scored.split)
         if answers is not None and answers.measured > drawn:
             st.rerun()
 
@@ -93,7 +93,7 @@ def _curves(scored: Scored, document: dict, ranked: Sequence[str], chosen: str) 
             format_func=lambda run_id: formatting.plain(formatting.run_label(others[run_id])) if run_id else "no other run",
         )  # fmt: skip
         if other:
-            shown.append((other, pd.DataFrame(cache.damage_document(others[other], scored.split)["by_severity"])))
+            shown.append((other, pd.DataFrame(cache.robustness_document(others[other], scored.split)["by_severity"])))
             st.caption(f":green[●] {formatting.literal(scored.run.id)}, :orange[●] {formatting.literal(other)}")
 
     def picked() -> None:
@@ -115,7 +115,7 @@ def _curves(scored: Scored, document: dict, ranked: Sequence[str], chosen: str) 
 def _others(scored: Scored) -> dict[str, Run]:
     """Other runs on the same data with answers to damaged pictures of this split."""
     result = [run for run in list_runs(scored.run.config.dataset) if run.id != scored.run.id]
-    return {run.id: run for run in result if cache.damaged(run, scored.split) is not None}
+    return {run.id: run for run in result if cache.corruption_predictions(run, scored.split) is not None}
 
 
 def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:

@@ -33,7 +33,7 @@ _METHOD = (
 
 def where_is_it_weak(scored: Scored) -> None:
     try:
-        of = cache.answered(scored.run, scored.split)
+        of = cache.scored_catalog(scored.run, scored.split)
     except UserError as error:
         st.error(
             f"{formatting.literal(error.message)} {formatting.literal(error.hint)} Slices are made of what the catalog knows of the images; "
@@ -205,7 +205,7 @@ def _elsewhere(scored: Scored, wanted: Filter) -> str:
     if other is None:
         return ""
     try:
-        there = slices.measure(cache.answered(scored.run, other), wanted)
+        there = slices.measure(cache.scored_catalog(scored.run, other), wanted)
     except UserError:
         return ""
     if not there["n"]:

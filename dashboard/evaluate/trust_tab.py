@@ -200,7 +200,7 @@ def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
     figure = reliability.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
     st.plotly_chart(figure, config=CONFIG, key="curves")
     shown = present if len(present) <= _MOST_CLASSES else [name]
-    result = cache.areas(scored.run, scored.split, tuple(shown))
+    result = cache.roc_areas(scored.run, scored.split, tuple(shown))
     for column, key, title in zip(
         st.columns(2, gap="large"), ("auc", "ap"), ("Area under the ROC curve", "Average precision"), strict=True
     ):

@@ -42,13 +42,13 @@ def _facts(data: Dataset) -> None:
 
 
 def _put_aside(data: Dataset) -> str:
-    report = cache.unused(data)
+    report = cache.unused_files(data)
     return f":{'orange' if report.loud else 'gray'}[{report.headline}]." if report.files else ""
 
 
 def problems(data: Dataset) -> None:
     """Files that are not used: how many for which reason, and the name of each; what the folders were taken for."""
-    report = cache.unused(data)
+    report = cache.unused_files(data)
     for note in report.notes:
         st.caption(formatting.literal(note))
     if not report.files:

@@ -44,11 +44,11 @@ def _looked(request: Request) -> Response:
         if name not in one.classes:
             raise UserError(f"The run {one.id} knows no such class.")
         by = method(request.query_params.get("by", DEFAULT)).name
-        heatmap = cache.attention(one, of, request.path_params["number"], one.classes.index(name), by)
+        heatmap = cache.batch_heatmap(one, of, request.path_params["number"], one.classes.index(name), by)
         # Each picture shows its own strongest place in full.
         scaled = Image.fromarray(heatmap / max(float(heatmap.max()), 1e-7)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
         square = load_square(_picture(request), SIDE)
-        return _jpeg(cache.heavy("engine.inference.explain.cam").overlay(square, np.asarray(scaled), 1.0))
+        return _jpeg(cache.import_late("engine.inference.explain.cam").overlay(square, np.asarray(scaled), 1.0))
 
     return _answer(make)
 

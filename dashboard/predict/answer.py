@@ -40,7 +40,7 @@ def kept_answers(of: Batch, number: int, view: View) -> Said:
     """What is kept of a picture that all runs of the view have answered."""
     rows = {}
     for run in view.runs:
-        made = cache.made(of, run)
+        made = cache.batch_predictions(of, run)
         rows[run.id] = made[made["number"] == number].iloc[0]
     return Said(of.picture(number), rows, cache.judge(view.runs))
 

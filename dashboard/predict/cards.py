@@ -61,7 +61,7 @@ def _said(of: Batch, view: View, keep: bool) -> Iterator[Said]:
 
 
 def _rows(of: Batch, run: Run, keep: bool) -> Iterator[dict[int, pd.Series]]:
-    made = cache.made(of, run)
+    made = cache.batch_predictions(of, run)
     yield _by_number(made)
     if len(made) < len(of.pictures):
         # What the disk does not take is answered again at the next look.

@@ -83,7 +83,7 @@ def _nearest(of: Batch, said: Said, view: View) -> None:
         return
     try:
         data = dataset(view.run.config.dataset)
-        ids, distances = cache.alike(view.run, judge, of, said.picture.number, _NEAREST)
+        ids, distances = cache.nearest_training_images(view.run, judge, of, said.picture.number, _NEAREST)
     except (UserError, ImageError) as error:
         st.caption(formatting.literal(str(error)))
         return

@@ -49,7 +49,7 @@ _ORDERS = {
 
 def many(of: Batch, view: View) -> None:
     """Progress, scores where folders are classes, and the pictures: drawn anew every now and then while answers are made."""
-    left = sum(len(of.pictures) - len(cache.made(of, run)) for run in view.runs)
+    left = sum(len(of.pictures) - len(cache.batch_predictions(of, run)) for run in view.runs)
     work = job.job(of).work()
     if left and work.state in ("none", "done"):  # done: by other runs
         try:
@@ -90,7 +90,7 @@ def _state(of: Batch, view: View, now: Work, left: int) -> None:
 
 def _found(of: Batch, view: View) -> pd.DataFrame:
     """The table of what all runs of the view have answered; with several runs their mean, and whether they differ."""
-    made = [cache.made(of, run) for run in view.runs]
+    made = [cache.batch_predictions(of, run) for run in view.runs]
     try:
         result = table(of.pictures, together(made, view.runs) if len(made) > 1 else made[0], cache.judge(view.runs))
     except UserError as error:
@@ -107,7 +107,7 @@ def _found(of: Batch, view: View) -> pd.DataFrame:
 
 
 def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
-    fair = seen_in_training.fair(labelled(found, view.run.classes), cache.learnt_from(view.runs, of))
+    fair = seen_in_training.fair(labelled(found, view.run.classes), cache.images_seen_in_training(view.runs, of))
     if not len(fair.rows):
         return
     scores = metrics.evaluation(fair.rows, view.run.classes)

@@ -68,7 +68,7 @@ def two_runs(a: Run, b: Run) -> None:
         return
     split = common[0]
     try:
-        result, difference = cache.compared(a, b, split)
+        result, difference = cache.compare_runs(a, b, split)
     except UserError as error:
         st.error(f"{formatting.literal(error.message)} {formatting.literal(error.hint)}", icon=":material/error:")
         return

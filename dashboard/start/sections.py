@@ -109,7 +109,7 @@ def _card(data: Dataset) -> None:
 
 def _unused_files(place: DeltaGenerator, data: Dataset) -> None:
     """What the folders were taken for, and how many files are not used for which reason."""
-    report = cache.unused(data)
+    report = cache.unused_files(data)
     lines = [formatting.literal(note) for note in report.notes]
     if report.files:
         colour = "orange" if report.loud else "gray"

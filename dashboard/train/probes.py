@@ -25,7 +25,7 @@ _PARTS = {
 
 def time_estimate(config: Config) -> None:
     """How long the training will take on this machine: at once where its speed is known, else after a short probe."""
-    result = cache.estimate(config)
+    result = cache.estimate_time(config)
     if result:
         parts = [
             f"{_PARTS.get(part['name'], part['name'])} {formatting.duration(part['seconds'])}"

@@ -5,7 +5,7 @@ import sys
 
 _TOGETHER = """
 import threading
-from dashboard.cache import heavy
+from dashboard.cache import import_late
 
 names = ["pytorch_grad_cam", "engine.models.augment", "engine.models.model", "torchvision", "engine.inference.explain.cam"]
 start, failures = threading.Barrier(len(names)), []
@@ -13,7 +13,7 @@ start, failures = threading.Barrier(len(names)), []
 def load(name):
     start.wait()
     try:
-        heavy(name)
+        import_late(name)
     except ImportError as error:
         failures.append(str(error))
 

@@ -138,7 +138,7 @@ def test_a_change_after_measuring_marks_the_result_outdated_and_measures_nothing
     tab.open("augment", px="96", pipeline="blur:sigma=0.02").press("Measure")
     assert "outdated" not in tab.text
     figure = tab.figure("withstand")
-    monkeypatch.setattr(cache, "withstood", lambda *_: pytest.fail("measured without being asked"))
+    monkeypatch.setattr(cache, "augmentation_robustness", lambda *_: pytest.fail("measured without being asked"))
     tab.choose("step-0-0-blur-sigma", 0.03)
     assert "outdated" in tab.text
     assert tab.figure("withstand") == figure

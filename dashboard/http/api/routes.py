@@ -73,7 +73,7 @@ def _predictions(asked: body.Asked) -> tuple[list[dict[str, Any]], tuple[str, ..
 
     run = load_run(asked.run)
     model, judge = cache.model(run), cache.judge((run,))
-    answers = cache.heavy("engine.inference.predict").predict(model, [content for _, content in asked.images], asked.top)
+    answers = cache.import_late("engine.inference.predict").predict(model, [content for _, content in asked.images], asked.top)
     return [_prediction(name, one, judge) for (name, _), one in zip(asked.images, answers, strict=True)], model.meta.classes
 
 

@@ -1,14 +1,17 @@
 # make run    opens the dashboard        make test   runs all tests
 # make install, make browser             are their first steps alone
+# make check  style, types and the fast tests, in under two minutes
 # make monkey    300 random clicks, keys and steps back on every page in a real browser
 # make measure   the times that a person waits for, in a real browser
 # make measure-memory   what a server holds while 20 sessions walk through its pages for 30 minutes
-.PHONY: run test monkey measure measure-memory install install-dev browser lint clean
+.PHONY: run test check monkey measure measure-memory install install-dev browser lint clean
 
 # The first interpreter from 3.11 to 3.13; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN = .venv/bin
+# Tests that start no process, train nothing and open no page.
+FAST = tests/architecture tests/app tests/charts tests/engine/core tests/engine/evaluation
 
 run: install
 	$(BIN)/streamlit run
@@ -17,6 +20,11 @@ test: install-dev browser
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser
 	$(BIN)/python -m pytest tests/browser
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/pyrefly check
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(FAST)
 
 monkey: install-dev browser
 	SCENESCOPE_MONKEY_STEPS=300 $(BIN)/python -m pytest tests/browser/test_monkey.py

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from engine.cli import parser
-from engine.runs.config import PRESET_HELP, PRESETS, fields
+from engine.runs.config import fields, help_text
+from engine.runs.presets import PRESET_HELP, PRESETS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -16,7 +17,7 @@ def field_rows() -> list[str]:
         bounds = ", ".join(meta["choices"]) or (
             f"{meta['minimum']:g} to {meta['maximum']:g}" if meta["maximum"] is not None else ""
         )
-        rows.append(f"| `{name}` | {field.default} | {bounds} | {meta['help']} |")
+        rows.append(f"| `{name}` | {field.default} | {bounds} | {help_text(name)} |")
     return rows
 
 

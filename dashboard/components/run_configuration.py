@@ -4,8 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.app import formatting
-from engine.runs.config import PRESETS, Config, configure, fields
+from engine.runs.config import Config, configure, fields
 from engine.runs.inactive_fields import inactive_fields
+from engine.runs.presets import PRESETS
 from engine.runs.run import Run
 
 

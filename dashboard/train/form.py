@@ -12,9 +12,10 @@ from dashboard.components.page_header import Context
 from engine.core.errors import UserError
 from engine.data.datasets import Dataset
 from engine.models.registry import BACKBONES, check_weights
-from engine.runs.config import GROUPS, PRESET_HELP, PRESETS, Config, configure, fields, from_dict
+from engine.runs.config import GROUPS, Config, configure, fields, from_dict
 from engine.runs.inactive_fields import inactive_fields, reset_inactive_fields
 from engine.runs.pipelines import BUILT_IN, saved_names
+from engine.runs.presets import PRESET_HELP, PRESETS
 
 COMMON = ("method", "image_size", "epochs", "peak_lr", "batch_size", "augmentation", "trainable")
 _COLUMNS = 4

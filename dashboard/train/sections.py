@@ -7,7 +7,8 @@ from dashboard.app.scroll import scroll_to_top
 from dashboard.components.page_header import Context
 from dashboard.train.probes import time_estimate
 from engine.core.errors import UserError
-from engine.runs.config import PRESETS, Config
+from engine.runs.config import Config
+from engine.runs.presets import PRESETS
 from engine.runs.run import Run, list_runs
 from engine.training import launcher
 

@@ -10,7 +10,7 @@ from engine.bench.sample import Sample
 from engine.bench.side import OURS, REFERENCE, Side
 from engine.core.errors import UserError
 from engine.models.registry import DEFAULT, backbone
-from engine.runs.config import PRESETS
+from engine.runs.presets import PRESETS
 
 WORKERS = 2  # of the plain loop's DataLoader
 EMBED_SIZE, EMBED_BATCH = 224, 64

@@ -4,8 +4,9 @@ import argparse
 
 from engine.models import hub_names
 from engine.models.registry import DEFAULT
-from engine.runs.config import PRESET_HELP, PRESETS, Config, configure, fields, from_dict, parse_settings
+from engine.runs.config import Config, configure, fields, from_dict, help_text, parse_settings
 from engine.runs.inactive_fields import reset_inactive_fields
+from engine.runs.presets import PRESET_HELP, PRESETS
 from engine.runs.run import load_run
 
 
@@ -34,7 +35,7 @@ def fields_help() -> str:
     lines = ["fields for --set:"]
     for name, field in fields().items():
         default = "" if field.default == "" else f" (default {field.default})"
-        lines.append(f"  {name:16} {field.metadata['help']}{default}")
+        lines.append(f"  {name:16} {help_text(name)}{default}")
     lines.append("\npresets:")
     for name, changes in PRESETS.items():
         lines.append(f"  {name:16} {', '.join(f'{field}={value}' for field, value in changes.items())}")

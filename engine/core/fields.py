@@ -13,12 +13,16 @@ def option(
     help: str,
     *,
     group: str,
+    method: str | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A configuration field with what a person needs to set it: help with the unit, bounds or choices, and its group in the form."""
-    metadata = {"help": help, "group": group, "minimum": minimum, "maximum": maximum, "choices": choices}
+    """A configuration field with what a person needs to set it: help with the unit, bounds or choices, and its group in the form.
+
+    method: the only training method that reads the field; None where every method does.
+    """
+    metadata = {"help": help, "group": group, "method": method, "minimum": minimum, "maximum": maximum, "choices": choices}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -1,4 +1,4 @@
-"""Which fields of a configuration do nothing with the others as they are: a form hides them."""
+"""Which fields of a configuration have no effect, given the values of the others: a form hides them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,18 +15,14 @@ _NEEDS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
 
 
 def inactive_fields(values: Mapping[str, Any]) -> frozenset[str]:
-    """The names of the fields that act nowhere. `values`: fields and their values; what is missing has its default.
-
-    The help of a field that only gradient descent looks at begins with "finetune:" (see `engine.runs.config.Config`).
-    """
-    said = Config().to_dict() | dict(values)
-    result = {name for name, (other, acting) in _NEEDS.items() if said[other] not in acting}
-    if said["method"] == "linear":
-        result |= {name for name, field in fields().items() if field.metadata["help"].startswith("finetune:")} | {"batch_size"}
-    return frozenset(result)
+    """The names of the fields that have no effect. `values`: fields and their values; what is missing has its default."""
+    complete = Config().to_dict() | dict(values)
+    names = {name for name, (other, acting) in _NEEDS.items() if complete[other] not in acting}
+    names |= {name for name, field in fields().items() if field.metadata["method"] not in (None, complete["method"])}
+    return frozenset(names)
 
 
 def reset_inactive_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with those of idle fields at their defaults: what nobody can see in the form says nothing in the run."""
-    default, idle = Config().to_dict(), inactive_fields(values)
-    return {name: default[name] if name in idle else value for name, value in values.items()}
+    """The values, with inactive fields at their defaults: a form hides them, so a run must not carry them along unseen."""
+    defaults, inactive = Config().to_dict(), inactive_fields(values)
+    return {name: defaults[name] if name in inactive else value for name, value in values.items()}

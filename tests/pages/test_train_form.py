@@ -7,8 +7,9 @@ import pytest
 from tab import Tab
 
 from dashboard.app.train_options import from_text, to_text
-from engine.runs.config import PRESETS, Config, configure, fields
+from engine.runs.config import Config, configure, fields
 from engine.runs.inactive_fields import inactive_fields
+from engine.runs.presets import PRESETS
 from engine.runs.run import list_runs
 from engine.training import launcher
 

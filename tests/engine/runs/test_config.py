@@ -4,7 +4,9 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
-from engine.runs.config import GROUPS, PRESETS, Config, configure, fields, from_dict, parse_settings
+from engine.runs.config import GROUPS, Config, configure, fields, from_dict, help_text, parse_settings
+from engine.runs.inactive_fields import inactive_fields, reset_inactive_fields
+from engine.runs.presets import PRESETS
 
 
 def test_settings_take_the_type_of_their_field():
@@ -120,3 +122,16 @@ def test_the_seed_preset_is_the_seeds_recipe():
         config.model, config.optimiser, config.peak_lr, config.weight_decay, config.batch_size, config.epochs, config.patience,
         config.schedule, config.augmentation, config.image_size, config.trainable,
     )  # fmt: skip
+
+
+def test_what_only_gradient_descent_reads_is_inactive_with_the_linear_method():
+    linear, finetune = inactive_fields({"method": "linear"}), inactive_fields({"method": "finetune"})
+    assert {"epochs", "batch_size", "augmentation", "workers"} <= linear - finetune
+    assert not {"model", "image_size", "seed", "balance"} & linear
+    assert help_text("epochs") == "finetune: passes over the training images"
+    assert help_text("seed") == fields()["seed"].metadata["help"]
+
+
+def test_an_inactive_field_goes_back_to_its_default():
+    values = {"method": "finetune", "optimiser": "adam", "momentum": 0.5, "epochs": 9}
+    assert reset_inactive_fields(values) == {**values, "momentum": 0.9}

@@ -12,7 +12,7 @@ from dashboard.cache.memory import compute_once
 from dashboard.cache.models import checkpoint_identity, model
 from engine.data.datasets import Dataset, dataset
 from engine.data.decoding import load_square
-from engine.runs.config import Config
+from engine.runs.config import from_dict
 from engine.runs.pipelines import parse
 from engine.runs.run import Run
 
@@ -55,7 +55,7 @@ def mix_images(
     """Pictures after a pipeline and a mixing, (n, size, size, 3) uint8, and the shares of their classes, (n, classes)."""
     torch, mixing = import_late("torch"), import_late("engine.training.mixing")
     images = torch.from_numpy(augment_images(contents, _squares, recipe, seed)).permute(0, 3, 1, 2).float()
-    config = Config(method="finetune", mixing=kind, mixing_alpha=alpha)
+    config = from_dict({"method": "finetune", "mixing": kind, "mixing_alpha": alpha})
     mix, targets, n = mixing.mixer(config, classes), torch.tensor(labels), len(labels)
     mixed, shares = [], []
     with torch.random.fork_rng(devices=[]):

@@ -1,29 +1,17 @@
 """A home that an earlier version wrote opens unchanged: datasets, labels, runs, caches, uploads and corrections."""
 
 import json
-import sqlite3
-import zipfile
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from old_home import unpack_old_home
 
 from engine.cli import main
-
-ARCHIVE = Path(__file__).with_name("old_home.zip")  # written by version 0.1.0, before the engine was divided into packages
-WRITTEN_AT = "/srv/scenescope"
 
 
 @pytest.fixture
 def old_home(tmp_path, monkeypatch):
-    """The home, as if it had been written where it is unpacked."""
-    home = tmp_path / "old"
-    with zipfile.ZipFile(ARCHIVE) as archive:
-        archive.extractall(home)
-    description = home / "data" / "scenes" / "dataset.json"
-    description.write_text(description.read_text().replace(WRITTEN_AT, str(home)))
-    with closing(sqlite3.connect(home / "data" / "scenes" / "catalog.sqlite")) as catalog, catalog:
-        catalog.execute("UPDATE meta SET value = replace(value, ?, ?) WHERE key = 'root'", (WRITTEN_AT, str(home)))
+    home = unpack_old_home(tmp_path / "old")
     monkeypatch.setenv("SCENESCOPE_HOME", str(home))
     return home
 

@@ -37,7 +37,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Measured:
-    """A measurement: rows of `engine.evaluation.robustness.augmentation_robustness.withstood`, a frame per step."""
+    """A measurement: rows of `engine.evaluation.robustness.augmentation_robustness.measure_steps`, a frame per step."""
 
     subject: Subject
     frames: Sequence[pd.DataFrame]

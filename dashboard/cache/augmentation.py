@@ -86,6 +86,6 @@ def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callab
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Run: lambda run: run.id})
-def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "Sample":  # noqa: F821
+def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "LabelledSquares":  # noqa: F821
     images = import_late("engine.evaluation.scoring").of_split(dataset(dataset_name), "validation", run.classes)
-    return import_late("engine.evaluation.robustness.augmentation_robustness").sample(images, model(run).meta.image_size)
+    return import_late("engine.evaluation.robustness.augmentation_robustness").load_sample(images, model(run).meta.image_size)

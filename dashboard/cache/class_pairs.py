@@ -26,17 +26,17 @@ def class_differences(run: Run, split: str, data: Dataset, a: int, b: int) -> pd
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_NAMES)
 def _differences(run: Run, split: str, data: Dataset, a: int, b: int, changed: int, generation: str) -> pd.DataFrame:
     table = predictions(run, split)
-    of = class_pairs.groups(table, a, b)
+    of = class_pairs.group_images(table, a, b)
     # Only what is compared: the catalog may be large.
-    places = np.concatenate([*of.named().values()])
-    known = class_pairs.known_properties(data.catalog.columns(), table.iloc[places])
+    places = np.concatenate([*of.by_name().values()])
+    known = class_pairs.image_properties(data.catalog.columns(), table.iloc[places])
     values = pd.DataFrame(np.nan, index=range(len(table)), columns=known.columns)
     values.iloc[places] = known.to_numpy()
     return class_pairs.differences(values, of)
 
 
 def positions_between(run: Run, split: str, data: Dataset, a: int, b: int) -> dict[str, np.ndarray] | None:
-    """`engine.evaluation.class_pairs.along` from the training images' centres; None where no embeddings have been computed."""
+    """`engine.evaluation.class_pairs.project_on_axis` from the training images' centres; None where no embeddings have been computed."""
     known = embedding_index(data)
     if known is None:
         return None
@@ -49,7 +49,7 @@ def _along(
 ) -> dict[str, np.ndarray]:
     table = predictions(run, split)
     centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))
-    return class_pairs.along(embedding_index(data), table, centres, class_pairs.groups(table, a, b))
+    return class_pairs.project_on_axis(embedding_index(data), table, centres, class_pairs.group_images(table, a, b))
 
 
 def average_heatmaps(run: Run, data: Dataset, contents: tuple[str, ...], ids: tuple[int, ...], classes: tuple[int, ...]) -> tuple:

@@ -7,7 +7,7 @@ from engine.data.datasets import Dataset, dataset
 from engine.embeddings import dataset_index
 from engine.evaluation import comparison, roc, slices, tables, trust
 from engine.evaluation.comparison import Comparison, Difference
-from engine.evaluation.near_copies import Copies
+from engine.evaluation.near_copies import NearCopies
 from engine.evaluation.trust import Evidence
 from engine.runs.run import Run
 
@@ -21,16 +21,16 @@ def _written(run: Run) -> tuple[int, ...]:
 
 
 def evidence(run: Run, split: str) -> Evidence:
-    """`engine.evaluation.trust.evidence`. Raises UserError."""
+    """`engine.evaluation.trust.load_evidence`. Raises UserError."""
     return _evidence(run, split, _written(run))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_OF_RUN)
 def _evidence(run: Run, split: str, written: tuple[int, ...]) -> Evidence:
-    return trust.evidence(run, split)
+    return trust.load_evidence(run, split)
 
 
-def near_copies(run: Run, split: str, data: Dataset) -> Copies:
+def near_copies(run: Run, split: str, data: Dataset) -> NearCopies:
     """How near each scored image is to a training image."""
     index = dataset_index.folder(data) / "index.json"
     made = index.stat().st_mtime_ns if index.exists() else 0
@@ -38,12 +38,12 @@ def near_copies(run: Run, split: str, data: Dataset) -> Copies:
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=_OF_RUN)
-def _near_copies(run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str, made: int) -> Copies:
+def _near_copies(run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str, made: int) -> NearCopies:
     return trust.near_copies(_evidence(run, split, written), data.catalog.columns(), dataset_index.index(data))
 
 
 def roc_areas(run: Run, split: str, classes: tuple[str, ...]) -> pd.DataFrame:
-    """`engine.evaluation.roc.by_class` of some of the run's classes."""
+    """`engine.evaluation.roc.areas_by_class` of some of the run's classes."""
     return _areas(run, split, classes, _written(run))
 
 
@@ -53,29 +53,31 @@ def _areas(run: Run, split: str, classes: tuple[str, ...], written: tuple[int, .
     places = [run.classes.index(name) for name in classes]
     result = tables.probabilities(of.predictions)[:, places]
     true = of.predictions["true"].map({place: i for i, place in enumerate(places)}).fillna(-1).to_numpy()
-    return roc.by_class(result, true, classes)
+    return roc.areas_by_class(result, true, classes)
 
 
-def scored_catalog(run: Run, split: str) -> slices.Answered:
+def scored_catalog(run: Run, split: str) -> slices.ScoredImages:
     """The answers beside the catalog of the run's dataset. Raises UserError."""
     data = dataset(run.config.dataset)
     return _answered(run, split, data, _written(run), data.catalog.generation())
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_OF_RUN)
-def _answered(run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str) -> slices.Answered:
-    return slices.answered(data.catalog.columns(), _evidence(run, split, written).predictions, data.catalog.file)
+def _answered(run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str) -> slices.ScoredImages:
+    return slices.match_catalog(data.catalog.columns(), _evidence(run, split, written).predictions, data.catalog.file)
 
 
-def worst_slices(run: Run, split: str, support: int) -> slices.Found:
-    """`engine.evaluation.slices.worst`. Raises UserError."""
+def worst_slices(run: Run, split: str, support: int) -> slices.SliceSearch:
+    """`engine.evaluation.slices.find_worst_slices`. Raises UserError."""
     data = dataset(run.config.dataset)
     return _worst_slices(run, split, support, data, _written(run), data.catalog.generation())
 
 
 @st.cache_data(max_entries=16, show_spinner="Trying slices", hash_funcs=_OF_RUN)
-def _worst_slices(run: Run, split: str, support: int, data: Dataset, written: tuple[int, ...], generation: str) -> slices.Found:
-    return slices.worst(_answered(run, split, data, written, generation), run.classes, support)
+def _worst_slices(
+    run: Run, split: str, support: int, data: Dataset, written: tuple[int, ...], generation: str
+) -> slices.SliceSearch:
+    return slices.find_worst_slices(_answered(run, split, data, written, generation), run.classes, support)
 
 
 def compare_runs(a: Run, b: Run, split: str) -> tuple[Comparison, Difference | None]:
@@ -87,5 +89,7 @@ def compare_runs(a: Run, b: Run, split: str) -> tuple[Comparison, Difference | N
 def _compared(
     a: Run, b: Run, split: str, written_a: tuple[int, ...], written_b: tuple[int, ...]
 ) -> tuple[Comparison, Difference | None]:
-    result = comparison.compare(tables.scored(a, split), tables.scored(b, split), a.classes, b.classes, (a.id, b.id))
-    return result, comparison.difference(result) if len(result) else None
+    result = comparison.compare(
+        tables.load_predictions(a, split), tables.load_predictions(b, split), a.classes, b.classes, (a.id, b.id)
+    )
+    return result, comparison.measure_difference(result) if len(result) else None

@@ -112,14 +112,14 @@ def _learnt(run: Run, size: int, changed: int) -> pd.DataFrame | None:
     return stories.summary(result) if result is not None else None
 
 
-def corruption_predictions(run: Run, split: str) -> store.Answers | None:
+def corruption_predictions(run: Run, split: str) -> store.CorruptionPredictions | None:
     """The run's answers to damaged pictures, as far as they were measured; None where nothing was."""
     file = store.folder(run, split) / "answers.bin"
     return _damaged(run, split, file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_ID)
-def _damaged(run: Run, split: str, size: int, changed: int) -> store.Answers | None:
+def _damaged(run: Run, split: str, size: int, changed: int) -> store.CorruptionPredictions | None:
     return store.read(run, split)
 
 

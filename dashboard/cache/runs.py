@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.cache.late_imports import import_late
 from engine.evaluation import best_run
 from engine.evaluation.best_run import Ranking
-from engine.evaluation.tables import checked
+from engine.evaluation.tables import check_predictions
 from engine.runs.config import Config
 from engine.runs.history import History, HistoryReader
 from engine.runs.run import Run
@@ -29,11 +29,11 @@ def predictions_mtime(run: Run, split: str) -> int:
 # Not copied for each reader: at 100,000 images that alone would take a second.
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: str(run.path)})
 def _predictions(run: Run, split: str, changed: int) -> pd.DataFrame:
-    return checked(run.predictions(split), run.classes, f"{run.id} on {split}")
+    return check_predictions(run.predictions(split), run.classes, f"{run.id} on {split}")
 
 
 def scores(run: Run, split: str) -> dict:
-    """`engine.evaluation.metrics.evaluation` of a split. Raises UserError."""
+    """`engine.evaluation.metrics.score_predictions` of a split. Raises UserError."""
     return _scores(run, split, predictions_mtime(run, split))
 
 

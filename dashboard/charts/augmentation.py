@@ -16,7 +16,7 @@ _HEIGHT = 190  # a row of panels, pixels
 def confidence_curves(labels: Sequence[str], measured: Sequence[pd.DataFrame]) -> go.Figure:
     """A panel for each step: the mean probability of the true class against the step's strength, with the interval of its loss.
 
-    `measured`: rows of `engine.evaluation.robustness.augmentation_robustness.withstood`, a frame a step. The step's own strength is marked.
+    `measured`: rows of `engine.evaluation.robustness.augmentation_robustness.measure_steps`, a frame a step. The step's own strength is marked.
     """
     columns = min(_COLUMNS, len(labels))
     rows = -(-len(labels) // columns)

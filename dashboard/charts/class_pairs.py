@@ -19,7 +19,7 @@ _SMALL, _MEDIUM, _LARGE = 0.147, 0.33, 0.474  # of Cliff's delta: Romano et al. 
 def confusion_rates(ranked: pd.DataFrame, classes: Sequence[str], colours: Mapping[str, str], chosen: int) -> go.Figure:
     """Return the pairs as rows, the rate of either direction to its side, with its interval and its count.
 
-    ranked: rows of `engine.evaluation.class_pairs.ranked`. `chosen`: the row that is looked at. A click's point has `customdata` [row].
+    ranked: rows of `engine.evaluation.class_pairs.rank_pairs`. `chosen`: the row that is looked at. A click's point has `customdata` [row].
     """
     figure, places = go.Figure(), list(range(len(ranked)))
     for name, sign in (("a", -1), ("b", 1)):

@@ -108,7 +108,7 @@ def set_sizes(sizes: pd.DataFrame) -> go.Figure:
 
 
 def roc_and_precision_recall(points: pd.DataFrame, name: str, base: float, colour: str) -> go.Figure:
-    """Return a class's two curves side by side, with the lines of chance. points: `engine.evaluation.roc.curve`."""
+    """Return a class's two curves side by side, with the lines of chance. points: `engine.evaluation.roc.roc_curve`."""
     figure = make_subplots(1, 2, horizontal_spacing=0.14, subplot_titles=[f"ROC: {escape_markup(name)}", "precision and recall"])
     chance = {"color": NEUTRAL, "width": 1, "dash": "dot"}
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=chance, hoverinfo="skip", row=1, col=1)

@@ -24,7 +24,7 @@ SPLITS = ("test", "validation")
 class Scored:
     """A run's answers on a split. Shared by all sessions: read, never changed.
 
-    `document`: `engine.evaluation.metrics.evaluation`; `predictions`: the prediction table; `colours`: a class's colour, as everywhere.
+    `document`: `engine.evaluation.metrics.score_predictions`; `predictions`: the prediction table; `colours`: a class's colour, as everywhere.
     """
 
     run: Run

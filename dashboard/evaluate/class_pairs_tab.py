@@ -29,13 +29,13 @@ _METHOD = (
 
 @page_part("between", "cell_page", "page_back", "page_between", "looks", "open")
 def why_these_two(scored: Scored) -> None:
-    ranked = class_pairs.ranked(scored.confusion)
+    ranked = class_pairs.rank_pairs(scored.confusion)
     if not len(ranked):
         st.success("No image was misclassified.", icon=":material/check_circle:")
         return
     row = _choose_pair(scored, ranked)
     a, b = int(row["a"]), int(row["b"])
-    of = class_pairs.groups(scored.predictions, a, b)
+    of = class_pairs.group_images(scored.predictions, a, b)
     _both_directions(scored, row, of)
     data = dataset(scored.run.config.dataset) if registered(scored.run.config.dataset) else None
     names = _names(scored, a, b)
@@ -110,8 +110,8 @@ def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[st
     if not said:
         st.markdown(
             f"No measured property differs beyond chance between these groups. "
-            f"With so many images a difference of up to {class_pairs.unseen(result):.2f} "
-            f"({effect(class_pairs.unseen(result))}) can go unseen."
+            f"With so many images a difference of up to {class_pairs.undetected_delta(result):.2f} "
+            f"({effect(class_pairs.undetected_delta(result))}) can go unseen."
         )
     compared = [pair for pair in class_pairs.COMPARISONS if ((result["first"] == pair[0]) & (result["second"] == pair[1])).any()]
     for place, (panel, (first, second)) in enumerate(zip(st.columns(len(compared), gap="medium"), compared, strict=True)):
@@ -188,7 +188,7 @@ def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int
 
 def _borderline(scored: Scored, a: int, b: int) -> None:
     st.subheader("Borderline images", anchor=False)
-    result = class_pairs.borderline(scored.predictions, a, b)
+    result = class_pairs.borderline_images(scored.predictions, a, b)
     wrong = int((result["true"] != result["predicted"]).sum())
     one, other = (formatting.literal(scored.classes[place]) for place in (a, b))
     st.markdown(

@@ -13,7 +13,7 @@ from dashboard.app.widgets import popover
 from dashboard.components.matrix import Axes
 from dashboard.components.scored import Scored, of_run
 from engine.core.errors import UserError
-from engine.evaluation.cross_confusion import Crossing
+from engine.evaluation.cross_confusion import CrossConfusion
 from engine.runs.run import Run, list_runs
 
 TRUTH, THIS = "truth", "this"
@@ -27,7 +27,7 @@ class Crossed:
     table, where two runs are compared.
     """
 
-    crossing: Crossing
+    crossing: CrossConfusion
     matrix: np.ndarray
     scored: Scored
     rows_of: np.ndarray

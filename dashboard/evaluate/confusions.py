@@ -105,7 +105,9 @@ def _shown(matrix: np.ndarray, order: np.ndarray, found: list[int] | None) -> np
     """The classes that stand in the matrix, in their order."""
     if found is None:
         return order
-    kept = class_ordering.around(matrix, np.array(found), _ZOOM) if found else class_ordering.most_confused(matrix, _ZOOM)
+    kept = (
+        class_ordering.nearest_classes(matrix, np.array(found), _ZOOM) if found else class_ordering.most_confused(matrix, _ZOOM)
+    )
     return order[np.isin(order, kept)]
 
 

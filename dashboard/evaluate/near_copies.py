@@ -18,8 +18,7 @@ from dashboard.components.scored_gallery import Row, picture_tile
 from engine.core.text_output import csv_text
 from engine.data.catalog import Row as CatalogRow
 from engine.data.datasets import Dataset, dataset
-from engine.evaluation import near_copies as copies
-from engine.evaluation.near_copies import Copies
+from engine.evaluation.near_copies import DISTANCES, NearCopies, score_without_copies
 from engine.evaluation.trust import Evidence
 
 _PAIRS = 12  # on a page
@@ -27,7 +26,7 @@ _COLUMNS = 4
 _EMBEDDING = "of a network trained on ImageNet: 0 for the same picture, about 0.7 for two at random"
 
 
-def near_copies(scored: Scored, of: Evidence, near: Copies | None) -> None:
+def near_copies(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     if near is None:
         st.info("Copies cannot be checked: the dataset's catalog is missing.", icon=":material/folder_off:")
         return
@@ -36,14 +35,14 @@ def near_copies(scored: Scored, of: Evidence, near: Copies | None) -> None:
             "Near-copies are found by embeddings, which this dataset does not have yet: compute its map on the Explore page (Similarity map). "
             "Copies of files are counted either way.", icon=":material/scatter_plot:",
         )  # fmt: skip
-    distances = (0.0, *copies.DISTANCES) if near.known else (0.0,)
-    result = [copies.without(near, of.right, distance) for distance in distances]
+    distances = (0.0, *DISTANCES) if near.known else (0.0,)
+    result = [score_without_copies(near, of.right, distance) for distance in distances]
     rows = pd.DataFrame({
         "name": ["all images", *("without copies of files" if not w.distance else f"without those nearer than {w.distance:g}" for w in result)],
         "value": [of.right.mean(), *(w.accuracy.value for w in result)],
         "low": [scored.document["accuracy"]["low"], *(w.accuracy.low for w in result)],
         "high": [scored.document["accuracy"]["high"], *(w.accuracy.high for w in result)],
-        "text": [f"{len(of.right):,} images", *(f"{w.left_out:,} left out, {w.wrong:,} wrong" for w in result)],
+        "text": [f"{len(of.right):,} images", *(f"{w.excluded:,} left out, {w.wrong:,} wrong" for w in result)],
     })  # fmt: skip
     st.plotly_chart(interval_dots(rows, over=True), config=CONFIG, key="copies-chart")
     st.caption(
@@ -52,9 +51,9 @@ def near_copies(scored: Scored, of: Evidence, near: Copies | None) -> None:
     _pairs(scored, of, near)
 
 
-def _pairs(scored: Scored, of: Evidence, near: Copies) -> None:
+def _pairs(scored: Scored, of: Evidence, near: NearCopies) -> None:
     """Each image beside the training image that is nearest to it, the nearest pairs first: a person sees whether they are the same."""
-    chosen = np.flatnonzero(near.within(copies.DISTANCES[-1]))
+    chosen = np.flatnonzero(near.within(DISTANCES[-1]))
     chosen = chosen[np.argsort(np.where(near.exact, -1, near.distance)[chosen], kind="stable")]
     if not len(chosen):
         st.caption("No test image is that close to a training image.")

@@ -16,7 +16,7 @@ from dashboard.components.scored import Scored
 from dashboard.components.scored_gallery import Row, pictures
 from engine.core.number_text import decimal, percent, signed
 from engine.data.datasets import dataset
-from engine.evaluation.robustness import measuring, store, summary
+from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS
 from engine.runs.run import Run, list_runs
 
@@ -27,13 +27,13 @@ _POLL = 5.0  # seconds
 
 def what_breaks_it(scored: Scored) -> None:
     run, split = scored.run, scored.split
-    busy = watch(measuring.job(run, split), "", "stop_damage", "The measurement ended.")
+    busy = watch(measurement.job(run, split), "", "stop_damage", "The measurement ended.")
     answers = cache.corruption_predictions(run, split)
     if busy:
         _redraw_when_there_is_more(scored, answers.measured if answers is not None else 0)
     if answers is None:
         if busy:
-            st.caption(f"First results are shown once {measuring.BATCH} images have been measured under every kind of damage.")
+            st.caption(f"First results are shown once {measurement.BATCH} images have been measured under every kind of damage.")
         else:
             _invitation(scored)
         return
@@ -68,7 +68,7 @@ def _redraw_when_there_is_more(scored: Scored, drawn: int) -> None:
     look()
 
 
-def _said(document: dict, answers: store.Answers) -> None:
+def _said(document: dict, answers: store.CorruptionPredictions) -> None:
     error, more = document["mean_corruption_error"], document["relative_error"]
     st.markdown(f"**{formatting.literal(document['sentence'])}**")
     st.markdown(
@@ -118,7 +118,7 @@ def _others(scored: Scored) -> dict[str, Run]:
     return {run.id: run for run in result if cache.corruption_predictions(run, scored.split) is not None}
 
 
-def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:
+def _gallery(scored: Scored, answers: store.CorruptionPredictions, chosen: str) -> None:
     broken = summary.first_broken(answers, chosen)
     told_of = broken[["image_id", "severity", "predicted", "clean", "broken"]].rename(columns={"predicted": "becomes"})
     # In the order of `broken`.
@@ -149,18 +149,18 @@ def _gallery(scored: Scored, answers: store.Answers, chosen: str) -> None:
 def _invitation(scored: Scored) -> None:
     images = len(scored.predictions)
     st.info(
-        f"Robustness has not been measured for this run. Its model is tested on {min(images, measuring.SAMPLE):,} {scored.split} images under "
+        f"Robustness has not been measured for this run. Its model is tested on {min(images, measurement.SAMPLE):,} {scored.split} images under "
         f"{len(CORRUPTIONS)} kinds of damage, such as noise, blur and JPEG artefacts, at five severities each: roughly "
-        f"{formatting.duration(len(store.CONDITIONS) * min(images, measuring.SAMPLE) / _RATE)}, in the background.",
+        f"{formatting.duration(len(store.CONDITIONS) * min(images, measurement.SAMPLE) / _RATE)}, in the background.",
         icon=":material/broken_image:",
     )
     with st.container(horizontal=True):
-        _start(scored, min(images, measuring.SAMPLE), "Measure", "damage-start", primary=True)
-        if images > measuring.SAMPLE:
+        _start(scored, min(images, measurement.SAMPLE), "Measure", "damage-start", primary=True)
+        if images > measurement.SAMPLE:
             _start(scored, images, f"Measure all {images:,}", "damage-start-all")
 
 
-def _more(scored: Scored, answers: store.Answers) -> None:
+def _more(scored: Scored, answers: store.CorruptionPredictions) -> None:
     """Where not all was measured: go on, for narrower intervals."""
     _start(scored, answers.images, f"Measure the other {answers.images - answers.measured:,} too", "damage-more")
 
@@ -170,7 +170,7 @@ def _start(scored: Scored, count: int, label: str, key: str, primary: bool = Fal
 
         def begin() -> None:
             dataset(scored.run.config.dataset)  # a dataset that is gone is said here and now
-            measuring.job(scored.run, scored.split, count).start()
+            measurement.job(scored.run, scored.split, count).start()
 
         if try_action(begin):
             st.rerun()

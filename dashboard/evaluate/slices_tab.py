@@ -19,7 +19,7 @@ from engine.data.drift import ALPHA
 from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
 from engine.evaluation import slices
-from engine.evaluation.slices import Answered
+from engine.evaluation.slices import ScoredImages
 
 _WORST, _EXPLORE = "worst", "explore"
 _SUPPORTS = (20, 50, 100)
@@ -40,8 +40,8 @@ def where_is_it_weak(scored: Scored) -> None:
             "the other questions can be answered without it.", icon=":material/folder_off:",
         )  # fmt: skip
         return
-    if of.left_out:
-        st.caption(f":material/info: {of.left_out:,} images have changed or gone since they were scored, and are left out.")
+    if of.excluded:
+        st.caption(f":material/info: {of.excluded:,} images have changed or gone since they were scored, and are left out.")
     result = _rows(scored, of)
     if result is None or not len(result):
         return
@@ -50,9 +50,9 @@ def where_is_it_weak(scored: Scored) -> None:
     _pictures(scored, of, result.iloc[place])
 
 
-def _rows(scored: Scored, of: Answered) -> pd.DataFrame | None:
+def _rows(scored: Scored, of: ScoredImages) -> pd.DataFrame | None:
     """The slices of the column that is chosen, after what they say."""
-    folders = slices.by_column(of, slices.BY_FOLDER, scored.classes)
+    folders = slices.measure_column(of, slices.BY_FOLDER, scored.classes)
     explored = _explored(scored)
     labels = {_WORST: "Worst slices", **({_EXPLORE: "Explore's filter"} if explored else {})}
     labels |= {name: PROPERTIES[name].label.capitalize() for name in PROPERTIES} | {slices.BY_CLASS: "Class"}
@@ -65,8 +65,8 @@ def _rows(scored: Scored, of: Answered) -> pd.DataFrame | None:
             ))  # fmt: skip
             return _worst(scored, support)
     if by == _EXPLORE:
-        return pd.DataFrame([slices.measure(of, explored)])
-    result = folders if by == slices.BY_FOLDER else slices.by_column(of, by, scored.classes)
+        return pd.DataFrame([slices.measure_slice(of, explored)])
+    result = folders if by == slices.BY_FOLDER else slices.measure_column(of, by, scored.classes)
     if not len(result):
         st.info(
             f"All images have the same {labels[by].lower()}, or it is not known: slices by this property are not possible.",
@@ -165,9 +165,9 @@ def _legend(many: bool, red: bool) -> str:
     return f"{joint}; {stroke}{' Red: beyond chance by the exact test (Holm).' if red else ''}"
 
 
-def _pictures(scored: Scored, of: Answered, chosen: pd.Series) -> None:
+def _pictures(scored: Scored, of: ScoredImages, chosen: pd.Series) -> None:
     wanted = chosen["filter"]
-    rows = slices.members(of, wanted)
+    rows = slices.slice_predictions(of, wanted)
     alone = ", 95% interval of this slice alone" if "p_holm" in chosen else ""
     interval = percent_range(chosen["low"], chosen["high"])
     said = f"{percent(chosen['error'])} wrong ({interval}{alone}), {percent(chosen['expected'])} expected from its class mix"
@@ -205,7 +205,7 @@ def _elsewhere(scored: Scored, wanted: Filter) -> str:
     if other is None:
         return ""
     try:
-        there = slices.measure(cache.scored_catalog(scored.run, other), wanted)
+        there = slices.measure_slice(cache.scored_catalog(scored.run, other), wanted)
     except UserError:
         return ""
     if not there["n"]:

@@ -19,7 +19,7 @@ from engine.core.errors import UserError
 from engine.data.datasets import dataset
 from engine.evaluation import calibration, conformal, roc, selective, tables, trust
 from engine.evaluation.metrics import per_class_intervals
-from engine.evaluation.near_copies import Copies
+from engine.evaluation.near_copies import NearCopies
 from engine.evaluation.trust import TARGETS, Evidence
 
 _ASKED = {
@@ -47,7 +47,7 @@ def can_i_believe_it(scored: Scored) -> None:
         return
     near = _near(scored)
     target, wanted, method = _asked_for(of)
-    said = trust.sentences(of, trust.protocol(of), near, target, of.sets(wanted, method))
+    said = trust.sentences(of, trust.read_protocol(of), near, target, of.sets(wanted, method))
     for topic, text in said.items():
         question, answer = st.columns([3, 9], gap="xsmall")
         question.markdown(f"**{_ASKED[topic]}**")
@@ -57,7 +57,7 @@ def can_i_believe_it(scored: Scored) -> None:
     _CLOSER[chosen](scored, of, near)
 
 
-def _near(scored: Scored) -> Copies | None:
+def _near(scored: Scored) -> NearCopies | None:
     """None where the dataset is gone: then nothing can be said of copies."""
     try:
         return cache.near_copies(scored.run, scored.split, dataset(scored.run.config.dataset))
@@ -77,12 +77,12 @@ def _asked_for(of: Evidence) -> tuple[float, float, str]:
     return target, wanted, asked("sets_of", {name: name for name in conformal.METHODS}, conformal.LAC)
 
 
-def _calibration(scored: Scored, of: Evidence, near: Copies | None) -> None:
+def _calibration(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     right, left = st.columns([7, 5], gap="large")
     equal = url_state.choose(
         left.segmented_control, "Bins", ["width", "images"], "bins", format_func={"width": "equal width", "images": "equal numbers"}.__getitem__
     ) == "images"  # fmt: skip
-    before = tables.uncalibrated(tables.probabilities(of.predictions), of.temperature).max(axis=1)
+    before = tables.remove_temperature(tables.probabilities(of.predictions), of.temperature).max(axis=1)
     diagrams = [calibration.reliability(confidence, of.right, equal_mass=equal) for confidence in (of.confidence, before)]
     right.plotly_chart(reliability.reliability_diagram(*diagrams), config=CONFIG, key="reliability")
     figures = pd.DataFrame({name: found.to_dict() for name, found in of.calibration.items()})[["before", "after"]]
@@ -98,8 +98,8 @@ def _calibration(scored: Scored, of: Evidence, near: Copies | None) -> None:
     )
 
 
-def _sure(scored: Scored, of: Evidence, near: Copies | None) -> None:
-    result = calibration.sure_and_wrong(of.predictions, _LEVELS)
+def _sure(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
+    result = calibration.confident_errors(of.predictions, _LEVELS)
     level = float(url_state.choose(
         st.segmented_control, "At least this sure", [f"{value:g}" for value in _LEVELS], "level", "0.9",
         format_func=lambda text: f"{float(text):.0%}",
@@ -114,7 +114,7 @@ def _sure(scored: Scored, of: Evidence, near: Copies | None) -> None:
     pictures(scored, ordered(wrong, "confidence"), "sure", of=f"sure-{level}", empty="There are no errors at this confidence.")
 
 
-def _person(scored: Scored, of: Evidence, near: Copies | None) -> None:
+def _person(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     if of.validation is None:
         st.info(_NO_VALIDATION, icon=":material/call_split:")
         return
@@ -124,8 +124,8 @@ def _person(scored: Scored, of: Evidence, near: Copies | None) -> None:
     ))  # fmt: skip
     curves = {scored.split: selective.risk_coverage(of.confidence, of.right)}
     curves["validation"] = selective.risk_coverage(of.validation["confidence"].to_numpy(), tables.right(of.validation))
-    kept = of.left_to_a_person(target)
-    point = (kept.coverage, kept.accuracy.value) if kept and kept.kept else None
+    kept = of.selective_score(target)
+    point = (kept.coverage, kept.accuracy.value) if kept and kept.answered else None
     st.plotly_chart(reliability.accuracy_by_coverage(curves, point, target), config=CONFIG, key="coverage-chart")
     area, best = selective.aurc(of.confidence, of.right), selective.best_aurc(1 - float(of.right.mean()), len(of.right))
     st.caption(
@@ -140,7 +140,7 @@ def _person(scored: Scored, of: Evidence, near: Copies | None) -> None:
         pictures(scored, left.sort_values("confidence", kind="stable"), "person", of=f"person-{target}", size="S")
 
 
-def _sets(scored: Scored, of: Evidence, near: Copies | None) -> None:
+def _sets(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     if of.validation is None:
         st.info(_NO_VALIDATION, icon=":material/call_split:")
         return
@@ -183,7 +183,7 @@ def _sets(scored: Scored, of: Evidence, near: Copies | None) -> None:
              notes=lambda row: [names[row.image_id]])  # fmt: skip
 
 
-def _classes(scored: Scored, of: Evidence, near: Copies | None) -> None:
+def _classes(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     table = per_class_intervals(scored.confusion, scored.classes)
     chart(score_intervals(table, [scored.colours[name] for name in table["class"]]), "class-intervals")
     st.caption(
@@ -191,12 +191,12 @@ def _classes(scored: Scored, of: Evidence, near: Copies | None) -> None:
     )
 
 
-def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
+def _curves(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     present = [name for index, name in enumerate(scored.classes) if (of.predictions["true"] == index).any()]
     name = url_state.choose(st.selectbox, "Class", present, "curve_of", format_func=formatting.plain)
     index = scored.classes.index(name)
     positive = (of.predictions["true"] == index).to_numpy()
-    points = roc.thinned(roc.curve(tables.probabilities(of.predictions)[:, index], positive))
+    points = roc.thin_curve(roc.roc_curve(tables.probabilities(of.predictions)[:, index], positive))
     figure = reliability.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
     st.plotly_chart(figure, config=CONFIG, key="curves")
     shown = present if len(present) <= _MOST_CLASSES else [name]
@@ -216,7 +216,7 @@ def _curves(scored: Scored, of: Evidence, near: Copies | None) -> None:
     )
 
 
-_CLOSER: dict[str, Callable[[Scored, Evidence, Copies | None], None]] = {
+_CLOSER: dict[str, Callable[[Scored, Evidence, NearCopies | None], None]] = {
     "Calibration": _calibration,
     "Confident errors": _sure,
     "Selective prediction": _person,

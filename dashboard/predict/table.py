@@ -110,7 +110,7 @@ def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
     fair = seen_in_training.fair(labelled(found, view.run.classes), cache.images_seen_in_training(view.runs, of))
     if not len(fair.rows):
         return
-    scores = metrics.evaluation(fair.rows, view.run.classes)
+    scores = metrics.score_predictions(fair.rows, view.run.classes)
     with st.container(horizontal=True, gap="large", key="batch-scores"):
         st.metric("Pictures in folders of its classes", f"{scores['n']:,}", width="content")
         st.metric("Accuracy", formatting.score_estimate(scores["accuracy"], percent=True), width="content")

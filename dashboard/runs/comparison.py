@@ -139,7 +139,7 @@ def _images(found: Comparison, scored: Scored, names: tuple[str, str]) -> None:
     fate = url_state.choose(
         st.segmented_control, "Images", list(labels), "fate", format_func=lambda one: f"{labels[one]}: {found.counts[one]:,}"
     )
-    rows = found.of(fate).sort_values("confidence_b" if fate != FIXED else "confidence_a", ascending=False, kind="stable")
+    rows = found.with_fate(fate).sort_values("confidence_b" if fate != FIXED else "confidence_a", ascending=False, kind="stable")
     answers = {
         int(row.image_id_b): [
             f"{names[0]}: {row.answer_a}, {row.confidence_a:.0%}",

@@ -94,14 +94,14 @@ def _withstand(args: argparse.Namespace) -> None:
     from engine.models import model
 
     answering = model.load(run.path)
-    images = scoring.of_split(dataset(run.config.dataset), "validation", run.classes)
-    pictures = augmentation_robustness.sample(images, answering.meta.image_size)
+    images = scoring.split_images(dataset(run.config.dataset), "validation", run.classes)
+    pictures = augmentation_robustness.load_sample(images, answering.meta.image_size)
     if not len(pictures.labels):
         raise UserError(f"The dataset {run.config.dataset} has no validation images that can be read.")
     show, rows = progress_line("measuring"), []
-    for row in augmentation_robustness.withstood(answering, pictures, described.steps):
+    for row in augmentation_robustness.measure_steps(answering, pictures, described.steps):
         rows.append({**row, "worst": run.classes[row["worst"]]})
-        show(len(rows), augmentation_robustness.grades(described.steps))
+        show(len(rows), augmentation_robustness.count_rows(described.steps))
     frame = pd.DataFrame(rows)
     verdicts = [augmentation_robustness.verdict(part) for _, part in frame.groupby("step")] if rows else []
     steps = [

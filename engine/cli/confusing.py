@@ -11,9 +11,9 @@ from engine.data.datasets import dataset, registered
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
 from engine.evaluation import class_ordering, class_pairs
-from engine.evaluation.cross_confusion import Side, crossing
+from engine.evaluation.cross_confusion import Axis, cross_tabulate
 from engine.evaluation.metrics import confusion
-from engine.evaluation.tables import scored
+from engine.evaluation.tables import load_predictions
 from engine.runs.run import Run, load_run
 
 
@@ -34,9 +34,9 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 def _confusion(args: argparse.Namespace) -> None:
     run = load_run(args.id)
-    table, other = scored(run, args.split), load_run(args.other) if args.other else None
-    rows = Side(table, run.classes, truth=other is None)
-    result = crossing(rows, Side(scored(other, args.split), other.classes) if other else Side(table, run.classes))
+    table, other = load_predictions(run, args.split), load_run(args.other) if args.other else None
+    rows = Axis(table, run.classes, truth=other is None)
+    result = cross_tabulate(rows, Axis(load_predictions(other, args.split), other.classes) if other else Axis(table, run.classes))
     order = _order(result.matrix, result.classes, args.order)
     names = [result.classes[place] for place in order]
     matrix = result.matrix[np.ix_(order, order)]
@@ -54,7 +54,7 @@ def _confusion(args: argparse.Namespace) -> None:
 
 def _order(matrix: np.ndarray, classes: tuple[str, ...], by: str) -> np.ndarray:
     if by == "similarity":
-        return class_ordering.by_similarity(matrix)
+        return class_ordering.similarity_order(matrix)
     return np.array(
         sorted(range(len(classes)), key=lambda place: natural_key(classes[place].casefold()) if by == "name" else place), int
     )
@@ -62,19 +62,19 @@ def _order(matrix: np.ndarray, classes: tuple[str, ...], by: str) -> np.ndarray:
 
 def _pairs(args: argparse.Namespace) -> None:
     run = load_run(args.id)
-    table = scored(run, args.split)
-    ranked = class_pairs.ranked(confusion(table, len(run.classes)))
+    table = load_predictions(run, args.split)
+    ranked = class_pairs.rank_pairs(confusion(table, len(run.classes)))
     named = ranked.assign(**{side: [run.classes[place] for place in ranked[side]] for side in "ab"})
     if not args.classes:
         document = {"run": run.id, "split": args.split, "pairs": named.to_dict("records")}
         print_json(document) if args.json else _print_ranked(document["pairs"])
         return
     a, b = _two(run, args.classes)
-    of = class_pairs.groups(table, a, b)
+    of = class_pairs.group_images(table, a, b)
     document = {
         "run": run.id, "split": args.split, "a": run.classes[a], "b": run.classes[b],
-        **{name: len(places) for name, places in of.named().items()},
-        "between": class_pairs.borderline(table, a, b)["image_id"].tolist(), **_apart(run, table, a, b, of),
+        **{name: len(places) for name, places in of.by_name().items()},
+        "between": class_pairs.borderline_images(table, a, b)["image_id"].tolist(), **_apart(run, table, a, b, of),
     }  # fmt: skip
     if args.json:
         print_json(document)
@@ -108,10 +108,10 @@ def _apart(run: Run, table: "pd.DataFrame", a: int, b: int, of: class_pairs.Grou
     if not registered(run.config.dataset):
         return {"differences": [], "along": None}
     data = dataset(run.config.dataset)
-    result = class_pairs.differences(class_pairs.known_properties(data.catalog.columns(), table), of)
+    result = class_pairs.differences(class_pairs.image_properties(data.catalog.columns(), table), of)
     index = dataset_index.index(data)
     centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))
-    along = None if index is None else class_pairs.along(index, table, centres, of)
+    along = None if index is None else class_pairs.project_on_axis(index, table, centres, of)
     middles = along and {
         name: {"n": len(values), "median": float(np.median(values))} for name, values in along.items() if len(values)
     }

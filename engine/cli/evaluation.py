@@ -65,7 +65,7 @@ def _trust(args: argparse.Namespace) -> None:
     run = load_run(args.id)
     if args.accuracy is not None and not 0 < args.accuracy < 1:
         raise UserError(f"--accuracy is {args.accuracy:g}.", "Give a share between 0 and 1, such as 0.98.")
-    of, data = trust.evidence(run, args.split), _dataset(run)
+    of, data = trust.load_evidence(run, args.split), _dataset(run)
     near = trust.near_copies(of, data.catalog.columns(), dataset_index.index(data)) if data else None
     document = trust.document(of, near, args.accuracy, args.coverage, args.sets)
     if args.json:
@@ -94,14 +94,14 @@ def _slices(args: argparse.Namespace) -> None:
     if args.support < 1:
         raise UserError(f"--support is {args.support}.", "Ask for at least one image.")
     data = dataset(run.config.dataset)
-    of = slices.answered(data.catalog.columns(), tables.scored(run, args.split), data.catalog.file)
+    of = slices.match_catalog(data.catalog.columns(), tables.load_predictions(run, args.split), data.catalog.file)
     tried = None
     if args.filter:
-        result = [slices.measure(of, _filter(data, args.filter))]
+        result = [slices.measure_slice(of, _filter(data, args.filter))]
     elif args.by:
-        result = slices.by_column(of, args.by, run.classes).to_dict("records")
+        result = slices.measure_column(of, args.by, run.classes).to_dict("records")
     else:
-        worst = slices.worst(of, run.classes, args.support)
+        worst = slices.find_worst_slices(of, run.classes, args.support)
         result, tried = worst.frame.to_dict("records"), worst.tried
     for row in result:
         row["filter"] = row["filter"].to_text()
@@ -109,7 +109,7 @@ def _slices(args: argparse.Namespace) -> None:
         "run": run.id,
         "split": args.split,
         "images": len(of.wrong),
-        "left_out": of.left_out,
+        "left_out": of.excluded,
         "tried": tried,
         "slices": result,
     }
@@ -117,8 +117,8 @@ def _slices(args: argparse.Namespace) -> None:
         print_json(document)
         return
     print(f"{run.id} on {args.split}: {int(of.wrong.sum()):,} of {len(of.wrong):,} images are wrong.")
-    if of.left_out:
-        print(f"{of.left_out:,} images have changed or gone since, and are left out.")
+    if of.excluded:
+        print(f"{of.excluded:,} images have changed or gone since, and are left out.")
     if tried is not None:
         sure = len(worst.beyond_chance)
         print(
@@ -143,13 +143,16 @@ def _filter(data: Dataset, text: str) -> Filter:
 
 def _compare(args: argparse.Namespace) -> None:
     a, b = load_run(args.a), load_run(args.b)
-    result = comparison.compare(tables.scored(a, args.split), tables.scored(b, args.split), a.classes, b.classes, (a.id, b.id))
-    difference = comparison.difference(result) if len(result) else None
+    result = comparison.compare(
+        tables.load_predictions(a, args.split), tables.load_predictions(b, args.split), a.classes, b.classes, (a.id, b.id)
+    )
+    difference = comparison.measure_difference(result) if len(result) else None
     said = comparison.verdict(result, difference, (a.id, b.id))
     notes = [*result.notes, *filter(None, [describe_change(a, b)])]
     columns = ["path", "true", "answer_a", "answer_b", "confidence_a", "confidence_b"]
     images = {
-        fate: result.of(fate)[columns].to_dict("records") for fate in (comparison.FIXED, comparison.BROKEN, comparison.DIFFERENT)
+        fate: result.with_fate(fate)[columns].to_dict("records")
+        for fate in (comparison.FIXED, comparison.BROKEN, comparison.DIFFERENT)
     }
     document = {
         "a": a.id, "b": b.id, "split": args.split, "images": len(result), "verdict": said, "notes": notes, "counts": result.counts,

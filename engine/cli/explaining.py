@@ -8,7 +8,7 @@ from engine.cli.output import json_flag, print_json, print_table, print_unused, 
 from engine.core.errors import UserError
 from engine.core.files import create_folder, file_name, replacing
 from engine.core.text_output import one_line
-from engine.evaluation.robustness import measuring, store, summary
+from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS
 from engine.inference.explain.methods import DEFAULT, METHODS
 from engine.runs.run import Run, load_run
@@ -30,8 +30,8 @@ def register(commands: argparse._SubParsersAction) -> None:
     robustness.add_argument("--split", choices=_SPLITS, default=_SPLITS[0])
     robustness.add_argument(
         "--images",
-        default=str(measuring.SAMPLE),
-        help=f"how many, or all (default {measuring.SAMPLE}, a fair sample of the split)",
+        default=str(measurement.SAMPLE),
+        help=f"how many, or all (default {measurement.SAMPLE}, a fair sample of the split)",
     )
     robustness.set_defaults(command=_robustness)
     for parser in (explain, robustness):
@@ -154,7 +154,7 @@ def _robustness(args: argparse.Namespace) -> None:
     count = _count(args.images)
     if count is None:
         count = len(run.predictions(args.split))
-    job, lines = measuring.job(run, args.split, count), {}
+    job, lines = measurement.job(run, args.split, count), {}
     if job.running:
         raise UserError(f"The run {run.id} is being measured already.", "Look at it on the page Evaluate, or stop it there.")
 
@@ -163,7 +163,7 @@ def _robustness(args: argparse.Namespace) -> None:
             report(phase, done, total)
             lines.setdefault(phase, progress_line(phase))(done, total)
 
-        measuring.measure(run, args.split, count, tell)
+        measurement.measure(run, args.split, count, tell)
 
     job.run(body)
     work = job.work()

@@ -172,7 +172,7 @@ def _scores(found: pd.DataFrame, asked: Sequence[_Asked], pictures: Sequence["Pi
     if not len(fair.rows):
         return {}
     told = fair.said(" and ".join(one.id for one in asked))
-    return {"scores": metrics.evaluation(fair.rows, asked[0].classes), "learnt_from": fair.learnt, "note": told}
+    return {"scores": metrics.score_predictions(fair.rows, asked[0].classes), "learnt_from": fair.learnt, "note": told}
 
 
 def _print(document: Sequence[dict], scores: dict) -> None:

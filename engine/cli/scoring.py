@@ -31,9 +31,9 @@ def _evaluate(args: argparse.Namespace) -> None:
         return True
 
     if args.data:
-        document = scoring.evaluate_folder(run, Path(args.data), report)
+        document = scoring.score_folder(run, Path(args.data), report)
     else:
-        document = scoring.evaluate_split(run, args.split, report)
+        document = scoring.score_split(run, args.split, report)
     document = {"run": run.id, "on": args.data or args.split, **document}
     print_json(document) if args.json else _print_scores(document)
 

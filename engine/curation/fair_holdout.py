@@ -37,7 +37,7 @@ def complete(of: Run, data: Dataset, version: str) -> int:
     index = {name: i for i, name in enumerate(of.classes)}
     labels = missing["original"].map(index).to_numpy(np.int64)
     images = scoring.LabelledImages(missing, data.catalog.files(missing), labels)
-    result, _ = scoring.predictions(model.load(of.path), images, of.config.method == "linear")
+    result, _ = scoring.predict_images(model.load(of.path), images, of.config.method == "linear")
     if of.has_predictions(SET_ASIDE):
         result = pd.concat([read_predictions(of.path, SET_ASIDE), result]).drop_duplicates("content")
     write_predictions(of.path, SET_ASIDE, result, of.classes)

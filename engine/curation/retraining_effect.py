@@ -21,7 +21,7 @@ from engine.data.labels import edits
 from engine.data.labels.label_edit import Entry
 from engine.data.labels.label_state import heads, settle
 from engine.data.predictions import read_predictions, table
-from engine.evaluation.comparison import Comparison, Difference, compare, difference, verdict
+from engine.evaluation.comparison import Comparison, Difference, compare, measure_difference, verdict
 from engine.evaluation.metrics import Estimate, bootstrap_mean
 from engine.runs.run import Run, list_runs, load_run
 
@@ -176,7 +176,7 @@ def _side(before: Run, after: Run, labels: pd.DataFrame, truth: str) -> Side:
     result = compare(*tables, before.classes, after.classes, (before.id, after.id))
     if not len(result):
         raise UserError("The two runs share no test images.", "Compare runs of one dataset.")
-    return Side(result, difference(result))
+    return Side(result, measure_difference(result))
 
 
 def _under(of: Run, labels: pd.DataFrame, truth: str) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from engine.core.file_cache import unless_changed
 from engine.data.drift import ALPHA, holm
 from engine.data.predictions import read_predictions
 from engine.evaluation.comparison import compare
-from engine.evaluation.tables import scored
+from engine.evaluation.tables import load_predictions
 from engine.runs.run import Run
 
 _VALIDATION = "predictions-validation.parquet"
@@ -98,12 +98,12 @@ def _tested(best: Run, others: Iterable[Run]) -> list[tuple[str, float, int]]:
     """Id, McNemar's p against the best run, and the number of images; without the runs whose answers cannot be read."""
     tested = []
     try:
-        answers = scored(best, "validation")
+        answers = load_predictions(best, "validation")
     except UserError:
         return []
     for run in others:
         try:
-            result = compare(scored(run, "validation"), answers, run.classes, best.classes)
+            result = compare(load_predictions(run, "validation"), answers, run.classes, best.classes)
         except UserError:
             continue
         tested.append((run.id, result.mcnemar, len(result)))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from engine.data.predictions import EPSILON
 from engine.evaluation.metrics import wilson
-from engine.evaluation.tables import probabilities, uncalibrated
+from engine.evaluation.tables import probabilities, remove_temperature
 
 BINS = 15
 _DRAWS = 400
@@ -93,10 +93,10 @@ def brier(probabilities: np.ndarray, true: np.ndarray) -> float:
 def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str, Calibration]:
     """`calibration` of a table as it is, and without the temperature that was fitted on validation."""
     after, true = probabilities(predictions), predictions["true"].to_numpy()
-    return {"before": calibration(uncalibrated(after, temperature), true), "after": calibration(after, true)}
+    return {"before": calibration(remove_temperature(after, temperature), true), "after": calibration(after, true)}
 
 
-def sure_and_wrong(predictions: pd.DataFrame, levels: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)) -> pd.DataFrame:
+def confident_errors(predictions: pd.DataFrame, levels: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)) -> pd.DataFrame:
     """How often an answer is wrong although the model is sure: a row a level.
 
     Columns level, n (answers with at least this confidence), wrong, rate with low and high (Wilson's 95% interval).

@@ -5,7 +5,7 @@ import numpy as np
 _MOST = 400  # classes whose leaves are ordered optimally: the time grows with more than their square
 
 
-def by_similarity(matrix: np.ndarray) -> np.ndarray:
+def similarity_order(matrix: np.ndarray) -> np.ndarray:
     """The classes ordered so that those that are taken for each other stand together: (n,) indices.
 
     matrix: (n, n) counts. How near two classes are: `confusability`; average linkage,
@@ -38,7 +38,7 @@ def most_confused(matrix: np.ndarray, most: int) -> np.ndarray:
     return np.sort([*result, *(place for place in range(len(matrix)) if place not in result)][:most])
 
 
-def around(matrix: np.ndarray, classes: np.ndarray, most: int) -> np.ndarray:
+def nearest_classes(matrix: np.ndarray, classes: np.ndarray, most: int) -> np.ndarray:
     """These classes and those that they are confused with most, rising by index: `most` indices, or as many as are named."""
     both = matrix + matrix.T
     near = both[classes].sum(axis=0).astype(float)

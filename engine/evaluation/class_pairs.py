@@ -27,7 +27,7 @@ class Groups:
     b_as_a: np.ndarray
     b_right: np.ndarray
 
-    def named(self) -> dict[str, np.ndarray]:
+    def by_name(self) -> dict[str, np.ndarray]:
         return dict(vars(self))
 
 
@@ -35,7 +35,7 @@ class Groups:
 COMPARISONS = (("a_as_b", "a_right"), ("b_as_a", "b_right"), ("a_right", "b_right"))
 
 
-def ranked(matrix: np.ndarray) -> pd.DataFrame:
+def rank_pairs(matrix: np.ndarray) -> pd.DataFrame:
     """Every pair of classes that was confused, the most errors first; rates with Wilson's 95% intervals.
 
     Columns: a, b (class numbers, a below b), errors, and for either direction the count, the true class's images, the rate and its
@@ -53,13 +53,13 @@ def ranked(matrix: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(result).sort_values("errors", ascending=False, kind="stable", ignore_index=True)
 
 
-def groups(predictions: pd.DataFrame, a: int, b: int) -> Groups:
+def group_images(predictions: pd.DataFrame, a: int, b: int) -> Groups:
     true, predicted = predictions["true"].to_numpy(), predictions["predicted"].to_numpy()
     cells = ((a, a), (a, b), (b, a), (b, b))
     return Groups(*(np.flatnonzero((true == t) & (predicted == p)) for t, p in cells))
 
 
-def borderline(predictions: pd.DataFrame, a: int, b: int) -> pd.DataFrame:
+def borderline_images(predictions: pd.DataFrame, a: int, b: int) -> pd.DataFrame:
     """The images of either class whose two most likely classes are just these, the closest calls first."""
     rows = predictions[predictions["true"].isin((a, b))]
     if not len(rows):
@@ -76,7 +76,7 @@ def differences(values: pd.DataFrame, of: Groups) -> pd.DataFrame:
     n_first, n_second, median_first, median_second, delta (Cliff's: chance that an image of the first has more minus that it has
     less, -1..1) with low and high, p_holm (Mann-Whitney, Holm's correction over all rows), effect (Romano et al. 2006).
     """
-    result, named = [], of.named()
+    result, named = [], of.by_name()
     for first, second in COMPARISONS:
         rows = [{"property": name, **_compared(values[name].to_numpy(), named[first], named[second])} for name in values]
         rows = sorted((row for row in rows if "delta" in row), key=lambda row: -abs(row["delta"]))
@@ -139,17 +139,17 @@ def delta_interval(delta: float, m: int, n: int) -> tuple[float, float]:
     return 2 * low - 1, 2 * high - 1
 
 
-def unseen(frame: pd.DataFrame) -> float:
+def undetected_delta(frame: pd.DataFrame) -> float:
     """The largest Cliff's delta that every comparison of `differences` may have missed: where two equal groups' interval ends."""
     return max(delta_interval(0.0, *sizes)[1] for sizes in {(row.n_first, row.n_second) for row in frame.itertuples()})
 
 
-def says_something(row: "pd.core.frame.Pandas") -> bool:
+def is_clear(row: "pd.core.frame.Pandas") -> bool:
     """Whether a difference is beyond chance and large enough to matter."""
     return row.p_holm < ALPHA and row.effect != "negligible"
 
 
-def known_properties(columns: Columns, predictions: pd.DataFrame) -> pd.DataFrame:
+def image_properties(columns: Columns, predictions: pd.DataFrame) -> pd.DataFrame:
     """The catalog's properties of the images of a prediction table: (n, properties), NaN where an image has changed or gone."""
     ids = predictions["image_id"].to_numpy()
     result = {name: np.full(len(ids), np.nan) for name in PROPERTIES}
@@ -161,7 +161,9 @@ def known_properties(columns: Columns, predictions: pd.DataFrame) -> pd.DataFram
     return pd.DataFrame(result, index=predictions.index)
 
 
-def along(index: Index, predictions: pd.DataFrame, centres: tuple[np.ndarray, np.ndarray], of: Groups) -> dict[str, np.ndarray]:
+def project_on_axis(
+    index: Index, predictions: pd.DataFrame, centres: tuple[np.ndarray, np.ndarray], of: Groups
+) -> dict[str, np.ndarray]:
     """Where the images of each group lie on the line from class a's centre (0) to class b's (1), by their embeddings.
 
     `centres`: the ids of the images whose mean is a class's centre, those of the training split as a rule. Images without an
@@ -179,7 +181,9 @@ def along(index: Index, predictions: pd.DataFrame, centres: tuple[np.ndarray, np
     length = float(line @ line)
     if length == 0:
         return {}
-    return {name: (_vectors(index, predictions.iloc[places]) - middles[0]) @ line / length for name, places in of.named().items()}
+    return {
+        name: (_vectors(index, predictions.iloc[places]) - middles[0]) @ line / length for name, places in of.by_name().items()
+    }
 
 
 def _vectors(index: Index, predictions: pd.DataFrame) -> np.ndarray:
@@ -196,7 +200,7 @@ def sentences(found: pd.DataFrame, names: Mapping[str, str], most: int = 3) -> S
     """What is beyond chance, one sentence a comparison; `names`: how a group is called. Class names stand as they are."""
     said = []
     for (first, second), rows in found.groupby(["first", "second"], sort=False):
-        clear = [row for row in rows.itertuples() if says_something(row)][:most]
+        clear = [row for row in rows.itertuples() if is_clear(row)][:most]
         if clear:
             parts = [_difference(row) for row in clear]
             said.append(f"{names[first]} against {names[second]}: {'; '.join(parts)}.")

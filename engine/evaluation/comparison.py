@@ -49,7 +49,7 @@ class Comparison:
         """McNemar's exact test: the probability of numbers of fixed and broken images this unequal if neither run is better."""
         return mcnemar(self.counts[FIXED], self.counts[BROKEN])
 
-    def of(self, fate: str) -> pd.DataFrame:
+    def with_fate(self, fate: str) -> pd.DataFrame:
         return self.images[self.images["fate"] == fate]
 
 
@@ -98,7 +98,7 @@ class Difference:
         return plain | {"macro_f1_classes": self.macro_f1_classes, "by_class": self.by_class.to_dict("records")}
 
 
-def difference(comparison: Comparison, seed: int = 0) -> Difference:
+def measure_difference(comparison: Comparison, seed: int = 0) -> Difference:
     """How the scores differ, with percentile bootstrap intervals over images, each resample scored by both runs.
 
     by_class: columns class, n, recall_a, recall_b, recall (the difference) with recall_low and recall_high, f1_a, f1_b, f1, f1_low,
@@ -106,13 +106,13 @@ def difference(comparison: Comparison, seed: int = 0) -> Difference:
     """
     cells, counts = _cells(comparison)
     scores = _Scores(cells, len(comparison.classes))
-    observed = scores.of(counts[None].astype(float))
+    observed = scores.compute(counts[None].astype(float))
     resampled = {name: [] for name in observed}
     rng, chunk = np.random.default_rng(seed), max(1, _BUDGET // max(len(counts), 1))
     draws = max(200, min(BOOTSTRAPS, 50 * chunk))
     for start in range(0, draws, chunk):
         drawn = rng.multinomial(counts.sum(), counts / counts.sum(), size=min(chunk, draws - start))
-        for name, values in scores.of(drawn.astype(float)).items():
+        for name, values in scores.compute(drawn.astype(float)).items():
             resampled[name].append(values)
     limits = {name: _limits(np.concatenate(values)) for name, values in resampled.items()}
     overall = {name: Estimate(float(observed[name][0]), *map(float, limits[name])) for name in ("accuracy", "macro_f1")}
@@ -205,7 +205,7 @@ class _Scores:
         self.predicted = [_indicator(answer, np.ones(len(true), bool), classes) for answer in (a, b)]
         self.right = [_indicator(true, answer == true, classes) for answer in (a, b)]
 
-    def of(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+    def compute(self, counts: np.ndarray) -> dict[str, np.ndarray]:
         """counts: (k, cells). Differences (B less A) and each side: accuracy, macro_f1 (k,), recall, f1 (k, classes); NaN where undefined."""
         support = counts @ self.true
         sides = []

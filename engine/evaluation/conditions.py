@@ -19,7 +19,7 @@ _MOST_FOLDERS = 40
 _FINEST = 6  # decimals that an address keeps
 
 
-def of_property(values: np.ndarray, of: Property, quantiles: Sequence[float] = QUARTERS) -> list[Filter]:
+def property_filters(values: np.ndarray, of: Property, quantiles: Sequence[float] = QUARTERS) -> list[Filter]:
     """Ranges that part the known values of a property at these quantiles, the lowest first; none where all values are one.
 
     The limits are rounded to what a person reads, as far as that keeps them apart.
@@ -46,7 +46,7 @@ def _just_above(edge: float, known: np.ndarray) -> float:
     return float(np.floor(known[place + 1] * 10**_FINEST) / 10**_FINEST)
 
 
-def of_folders(paths: Iterable[str]) -> list[Filter]:
+def folder_filters(paths: Iterable[str]) -> list[Filter]:
     """The folders of the paths, on every level, those with the most images first."""
     counts: dict[str, int] = {}
     for path in paths:
@@ -56,11 +56,11 @@ def of_folders(paths: Iterable[str]) -> list[Filter]:
     return [Filter(text=folder) for folder in sorted(counts, key=lambda folder: -counts[folder])[:_MOST_FOLDERS]]
 
 
-def of_classes(classes: Sequence[str]) -> list[Filter]:
+def class_filters(classes: Sequence[str]) -> list[Filter]:
     return [Filter(classes=(name,)) for name in classes]
 
 
-def single(columns: Columns, rows: np.ndarray, paths: Iterable[str], classes: Sequence[str]) -> list[Filter]:
+def single_conditions(columns: Columns, rows: np.ndarray, paths: Iterable[str], classes: Sequence[str]) -> list[Filter]:
     """Every condition that is tried: quarters and outer tenths of each property, classes, folders.
 
     rows: positions of the images in the columns. Classes come before folders: of conditions with the same images the first stands for
@@ -69,13 +69,13 @@ def single(columns: Columns, rows: np.ndarray, paths: Iterable[str], classes: Se
     result = []
     for name, of in PROPERTIES.items():
         values = columns.values(name)[rows]
-        tenths = of_property(values, of, _TENTHS)
+        tenths = property_filters(values, of, _TENTHS)
         # Between the tenths lies the middle: no slice.
-        result += of_property(values, of) + ([tenths[0], tenths[-1]] if len(tenths) == 3 else [])
-    return [*result, *of_classes(classes), *of_folders(paths)]
+        result += property_filters(values, of) + ([tenths[0], tenths[-1]] if len(tenths) == 3 else [])
+    return [*result, *class_filters(classes), *folder_filters(paths)]
 
 
-def both(a: Filter, b: Filter) -> Filter | None:
+def intersect(a: Filter, b: Filter) -> Filter | None:
     """The images that match both; None where both speak of the same thing."""
     same = {r.name for r in a.ranges} & {r.name for r in b.ranges}
     if same or (a.classes and b.classes) or (a.text and b.text):
@@ -84,7 +84,7 @@ def both(a: Filter, b: Filter) -> Filter | None:
     return replace(a, classes=a.classes or b.classes, text=a.text or b.text, ranges=ranges)
 
 
-def matching(columns: Columns, rows: np.ndarray, wanted: Sequence[Filter], catalog: Path | None = None) -> np.ndarray:
+def match_filters(columns: Columns, rows: np.ndarray, wanted: Sequence[Filter], catalog: Path | None = None) -> np.ndarray:
     """(conditions, n) bool: which of the images at `rows` match each filter, as Explore would have it.
 
     catalog: its file, beside which selections are kept; without it a selection holds no image.

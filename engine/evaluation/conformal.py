@@ -28,7 +28,7 @@ def _scores(probabilities: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Conformal:
+class ConformalSets:
     """Sets with thresholds, (classes,), from `calibrated_on` validation images, measured on n test images.
 
     `sets`: (n, classes) bool. `held`: whether each set has the true class. `expected`: the interval in which 95% of such
@@ -37,7 +37,7 @@ class Conformal:
     """
 
     method: str
-    wanted: float
+    target: float
     thresholds: np.ndarray
     calibrated_on: int
     sets: np.ndarray
@@ -45,13 +45,13 @@ class Conformal:
     expected: tuple[float, float] | None
 
     @property
-    def held(self) -> np.ndarray:
+    def covers_true(self) -> np.ndarray:
         return self.sets[np.arange(len(self.true)), self.true]
 
     @property
     def coverage(self) -> Estimate:
         """The share of sets that hold the truth, with Wilson's 95% interval."""
-        return proportion(int(self.held.sum()), len(self.true))
+        return proportion(int(self.covers_true.sum()), len(self.true))
 
     @property
     def size(self) -> float:
@@ -67,7 +67,10 @@ class Conformal:
         """Columns size, n, share, held (of those sets, the share with the truth)."""
         size = self.sets.sum(axis=1)
         result = (
-            pd.DataFrame({"size": size, "held": self.held}).groupby("size")["held"].agg(["size", "mean"]).reset_index(names="of")
+            pd.DataFrame({"size": size, "held": self.covers_true})
+            .groupby("size")["held"]
+            .agg(["size", "mean"])
+            .reset_index(names="of")
         )
         return pd.DataFrame(
             {"size": result["of"], "n": result["size"], "share": result["size"] / len(size), "held": result["mean"]}
@@ -76,7 +79,7 @@ class Conformal:
     def by_class(self, classes: Sequence[str]) -> pd.DataFrame:
         """Columns class, n, coverage with low and high (Wilson), size (mean). A class without test images has no rates."""
         n = np.bincount(self.true, minlength=len(classes))
-        hits = np.bincount(self.true, weights=self.held, minlength=len(classes)).astype(int)
+        hits = np.bincount(self.true, weights=self.covers_true, minlength=len(classes)).astype(int)
         summed = np.bincount(self.true, weights=self.sets.sum(axis=1), minlength=len(classes))
         low, high = wilson(hits, n)
         with np.errstate(invalid="ignore"):
@@ -88,7 +91,7 @@ class Conformal:
         limits = {
             name: float(limit) if np.isfinite(limit) else None for name, limit in zip(classes, self.thresholds, strict=True)
         }
-        plain = {"method": self.method, "wanted": self.wanted, "thresholds": limits}
+        plain = {"method": self.method, "wanted": self.target, "thresholds": limits}
         measured = {"coverage": self.coverage.to_dict(), "expected": list(self.expected or ()) or None, "mean_size": self.size}
         tables = {"sizes": self.sizes().to_dict("records"), "by_class": self.by_class(classes).to_dict("records")}
         return plain | {"calibrated_on": self.calibrated_on, "n": len(self.true)} | measured | tables
@@ -104,9 +107,9 @@ def threshold(scores: np.ndarray, coverage: float) -> float:
     return float(np.partition(scores, rank - 1)[rank - 1]) if rank <= len(scores) else float("inf")
 
 
-def conformal(
+def conformal_sets(
     calibration: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], coverage: float, method: str = LAC
-) -> Conformal:
+) -> ConformalSets:
     """Split conformal prediction: (probabilities, true classes) of validation set the threshold, those of test measure it.
 
     Raises UserError for a coverage or a method that there is not.
@@ -123,7 +126,7 @@ def conformal(
     else:
         limits = np.full(classes, threshold(known, coverage))
     expected = expected_coverage(len(true), len(test_true), coverage) if method == LAC and limits[0] > 0 else None
-    return Conformal(method, coverage, limits, len(true), _scores(tested) <= limits, test_true, expected)
+    return ConformalSets(method, coverage, limits, len(true), _scores(tested) <= limits, test_true, expected)
 
 
 def expected_coverage(calibration: int, test: int, coverage: float) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from engine.core.errors import UserError
 
 
 @dataclass(frozen=True)
-class Side:
+class Axis:
     """One axis: the answers of a prediction table, or (with `truth`) the true classes in it."""
 
     table: pd.DataFrame
@@ -23,7 +23,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Crossing:
+class CrossConfusion:
     """Two sides on the images that both have.
 
     `classes`: those of the rows' side, then what only the columns' side knows. `rows`, `columns`: (n,) indices into `classes`.
@@ -51,7 +51,7 @@ class Crossing:
         return np.bincount(self.rows * n + self.columns, minlength=n * n).reshape(n, n)
 
 
-def crossing(rows: Side, columns: Side) -> Crossing:
+def cross_tabulate(rows: Axis, columns: Axis) -> CrossConfusion:
     """The two sides, matched by the images' content. Raises UserError where they have no image in common.
 
     An image counts once for each time that the first table has it; of copies in the second table, the first one answers.
@@ -64,7 +64,7 @@ def crossing(rows: Side, columns: Side) -> Crossing:
     code = {name: i for i, name in enumerate(classes)}
     translate = np.array([code[name] for name in columns.classes])
     truths = rows.table["true"].to_numpy()[places], translate[columns.table["true"].to_numpy()[others]]
-    return Crossing(
+    return CrossConfusion(
         classes=classes,
         rows=rows.indices[places].astype(np.int64),
         columns=translate[columns.indices[others]],

@@ -34,7 +34,7 @@ class Dynamics:
     predicted: np.ndarray
 
 
-def begin(run_path: Path, contents: Sequence[str], true: np.ndarray) -> None:
+def write_images(run_path: Path, contents: Sequence[str], true: np.ndarray) -> None:
     """Name the images whose predictions will be written, in their order."""
     write_json(
         run_path / "dynamics.json",

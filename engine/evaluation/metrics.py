@@ -132,7 +132,7 @@ def confused_pairs(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     return frame.sort_values("errors", ascending=False, kind="stable", ignore_index=True)
 
 
-def evaluation(predictions: pd.DataFrame, classes: Sequence[str]) -> dict:
+def score_predictions(predictions: pd.DataFrame, classes: Sequence[str]) -> dict:
     """The scores of a prediction table as one JSON document, counts beside rates."""
     matrix = confusion(predictions, len(classes))
     table = per_class(matrix, classes)

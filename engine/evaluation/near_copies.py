@@ -15,7 +15,7 @@ NEAR = 0.05
 
 
 @dataclass(frozen=True)
-class Copies:
+class NearCopies:
     """How near each scored image is to a training image.
 
     `exact`: (n,) bool, the same file is in train. `distance`: (n,) float32, the cosine distance of the embeddings to the nearest training
@@ -37,7 +37,7 @@ class Copies:
         return self.exact | (self.distance <= distance)
 
 
-def copies(columns: Columns, index: Index | None, predictions: pd.DataFrame) -> Copies:
+def find_near_copies(columns: Columns, index: Index | None, predictions: pd.DataFrame) -> NearCopies:
     """The scored images against the training images of the catalog as it is now."""
     train = (columns.split == SPLITS.index("train")) & (columns.state == STATES.index("ok"))
     marks = np.array([mark(content) for content in predictions["content"]], np.uint64)
@@ -57,7 +57,7 @@ def copies(columns: Columns, index: Index | None, predictions: pd.DataFrame) -> 
         known = (index.ids[rows] == ids) & (index.marks[rows] == marks)
         distance[known], nearest = _nearest(index, rows[known], np.isin(index.ids, columns.ids[train]))
         twin[known] = np.where(exact[known], same_file[known], nearest)
-    return Copies(exact, distance, twin)
+    return NearCopies(exact, distance, twin)
 
 
 def _nearest(index: Index, rows: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,19 +78,21 @@ def _nearest(index: Index, rows: np.ndarray, allowed: np.ndarray) -> tuple[np.nd
 
 
 @dataclass(frozen=True)
-class Without:
-    """The score without the images within `distance` of a training image: `left_out` images, `wrong` of these."""
+class ScoreWithoutCopies:
+    """The score without the images within `distance` of a training image: `excluded` images, `wrong` of these."""
 
     distance: float
-    left_out: int
+    excluded: int
     wrong: int
     accuracy: Estimate
 
     def to_dict(self) -> dict:
-        return {"distance": self.distance, "left_out": self.left_out, "wrong": self.wrong, "accuracy": self.accuracy.to_dict()}
+        return {"distance": self.distance, "left_out": self.excluded, "wrong": self.wrong, "accuracy": self.accuracy.to_dict()}
 
 
-def without(of: Copies, right: np.ndarray, distance: float) -> Without:
+def score_without_copies(of: NearCopies, right: np.ndarray, distance: float) -> ScoreWithoutCopies:
     """right: (n,) bool, in the order of the copies. A distance of 0 leaves out copies of files alone."""
     near = of.within(distance) if distance else of.exact
-    return Without(distance, int(near.sum()), int((near & ~right).sum()), proportion(int(right[~near].sum()), int((~near).sum())))
+    return ScoreWithoutCopies(
+        distance, int(near.sum()), int((near & ~right).sum()), proportion(int(right[~near].sum()), int((~near).sum()))
+    )

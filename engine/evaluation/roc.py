@@ -13,7 +13,7 @@ _CHUNK = 1_000_000  # weights in memory
 _POINTS = 300  # of a curve that is drawn
 
 
-def curve(scores: np.ndarray, positive: np.ndarray) -> pd.DataFrame:
+def roc_curve(scores: np.ndarray, positive: np.ndarray) -> pd.DataFrame:
     """A row each threshold, the highest first: threshold, recall (true positive rate), false_positive_rate, precision.
 
     scores: (n,) probabilities of the class; positive: (n,) bool. It begins at (0, 0) with precision 1.
@@ -28,7 +28,7 @@ def curve(scores: np.ndarray, positive: np.ndarray) -> pd.DataFrame:
     return pd.concat([first, pd.DataFrame(rows)], ignore_index=True)
 
 
-def thinned(points: pd.DataFrame, most: int = _POINTS) -> pd.DataFrame:
+def thin_curve(points: pd.DataFrame, most: int = _POINTS) -> pd.DataFrame:
     """At most so many points of a curve, evenly along both of its axes, the ends among them."""
     if len(points) <= most:
         return points
@@ -62,7 +62,7 @@ def areas(scores: np.ndarray, positive: np.ndarray, seed: int = 0) -> tuple[Esti
     return tuple(Estimate(float(value[0, i]), float(limits[0, i]), float(limits[1, i])) for i in range(2))
 
 
-def by_class(probabilities: np.ndarray, true: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+def areas_by_class(probabilities: np.ndarray, true: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     """Columns class, n, auc, auc_low, auc_high, ap, ap_low, ap_high, base (the class's share: the AP of chance)."""
     rows = []
     for index, name in enumerate(classes):

@@ -40,7 +40,7 @@ class LabelledImages:
     scanned: bool = True
 
 
-def of_split(data: Dataset, split: str, classes: tuple[str, ...]) -> LabelledImages:
+def split_images(data: Dataset, split: str, classes: tuple[str, ...]) -> LabelledImages:
     """The readable images of a split whose class the model knows.
 
     They are in the order of their contents: what a run learns is a function of the data's fingerprint, not of when and
@@ -62,7 +62,7 @@ class LabelledFolder:
     unused: UnusedReport
 
 
-def of_folder(folder: Path, classes: tuple[str, ...]) -> LabelledFolder:
+def folder_images(folder: Path, classes: tuple[str, ...]) -> LabelledFolder:
     """The labelled images below `folder`. Of a folder with splits the test images alone, or the validation images where it has none.
 
     Raises UserError where no image is of a class that the model knows.
@@ -92,7 +92,7 @@ def of_folder(folder: Path, classes: tuple[str, ...]) -> LabelledFolder:
     return LabelledFolder(images, unknown, tally.report())
 
 
-def predictions(
+def predict_images(
     answering: model.Model, images: LabelledImages, frozen: bool = False, report: Report = lambda progress: True
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """The prediction table of the images, and the reasons for those that could not be read, by path.
@@ -111,7 +111,7 @@ def predictions(
     return table(images.frame[read], images.labels[read], answers), unread
 
 
-def evaluate_split(run: Run, split: str, report: Report = lambda progress: True) -> dict[str, Any]:
+def score_split(run: Run, split: str, report: Report = lambda progress: True) -> dict[str, Any]:
     """Scores of a run on a split of its dataset, from the stored prediction table, or made now where there is none or it is damaged."""
     if split not in SPLITS:
         raise UserError(f"There is no split {split!r} with labels.", f"Choose one of: {', '.join(SPLITS)}.")
@@ -121,23 +121,23 @@ def evaluate_split(run: Run, split: str, report: Report = lambda progress: True)
                 f"The run {run.id} has no model yet: it is {run.status.state}.", "Wait for it to finish, or resume it."
             )
         answering = model.load(run.path)
-        images = of_split(dataset(run.config.dataset), split, run.classes)
-        matches, _ = predictions(answering, images, run.config.method == "linear", report)
+        images = split_images(dataset(run.config.dataset), split, run.classes)
+        matches, _ = predict_images(answering, images, run.config.method == "linear", report)
         write_predictions(run.path, split, matches, run.classes)
     result = run.predictions(split)
-    return {**metrics.evaluation(result, run.classes), "copies": int(result["content"].duplicated().sum())}
+    return {**metrics.score_predictions(result, run.classes), "copies": int(result["content"].duplicated().sum())}
 
 
 def _intact(run: Run, split: str) -> bool:
     """Whether the run has a whole table of the split; one that is damaged or cut short is made again."""
     try:
-        tables.scored(run, split)
+        tables.load_predictions(run, split)
     except UserError:
         return False
     return True
 
 
-def repeated_files(files: Sequence[Path]) -> int:
+def count_repeated_files(files: Sequence[Path]) -> int:
     """How many of the files have the same content as one before them. Only files of the same size are read."""
     by_size: dict[int, list[Path]] = {}
     for file in files:
@@ -145,19 +145,19 @@ def repeated_files(files: Sequence[Path]) -> int:
     return sum(len(same) - len({content_hash(file.read_bytes()) for file in same}) for same in by_size.values() if len(same) > 1)
 
 
-def evaluate_folder(run: Run, folder: Path, report: Report = lambda progress: True) -> dict[str, Any]:
+def score_folder(run: Run, folder: Path, report: Report = lambda progress: True) -> dict[str, Any]:
     """Scores of a run on a labelled folder that need not be registered; files that were not used are named."""
     answering = model.load(run.path)
-    labelled = of_folder(folder, run.classes)
-    result, unread = predictions(answering, labelled.images, report=report)
+    labelled = folder_images(folder, run.classes)
+    result, unread = predict_images(answering, labelled.images, report=report)
     paths = labelled.images.frame["path"]
     readable = [file for file, path in zip(labelled.images.files, paths, strict=True) if path not in unread]
     notes = {
         "unknown_classes": labelled.unknown,
         "hint": spelling_hint(labelled.unknown, run.classes),
         "unreadable": unread,
-        "copies": repeated_files(readable),
+        "copies": count_repeated_files(readable),
         "unused": labelled.unused.document(),
         "notes": [*labelled.unused.notes, *answering.notes],
     }
-    return {**metrics.evaluation(result, run.classes), **notes}
+    return {**metrics.score_predictions(result, run.classes), **notes}

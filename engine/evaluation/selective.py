@@ -1,6 +1,6 @@
 """Risk and coverage: how right a model is on the images that it answers, when it leaves the least certain to a person."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,25 +9,32 @@ from engine.evaluation.metrics import Estimate, proportion
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a threshold on the confidence does to n images: `kept` are answered, `errors` of these are wrong."""
+class SelectiveScore:
+    """The effect of a confidence threshold on n images: how many are `answered`, and how many of these are `errors`."""
 
     threshold: float
     n: int
-    kept: int
+    answered: int
     errors: int
 
     @property
     def coverage(self) -> float:
-        return self.kept / self.n if self.n else float("nan")
+        return self.answered / self.n if self.n else float("nan")
 
     @property
     def accuracy(self) -> Estimate:
         """On the answered ones, with Wilson's 95% interval."""
-        return proportion(self.kept - self.errors, self.kept)
+        return proportion(self.answered - self.errors, self.answered)
 
     def to_dict(self) -> dict:
-        return asdict(self) | {"coverage": self.coverage, "accuracy": self.accuracy.to_dict()}
+        return {
+            "threshold": self.threshold,
+            "n": self.n,
+            "kept": self.answered,
+            "errors": self.errors,
+            "coverage": self.coverage,
+            "accuracy": self.accuracy.to_dict(),
+        }
 
 
 def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> pd.DataFrame:
@@ -69,7 +76,7 @@ def threshold_for(confidence: np.ndarray, right: np.ndarray, target: float) -> f
     return float(enough["threshold"].iloc[-1]) if len(enough) else None
 
 
-def kept(confidence: np.ndarray, right: np.ndarray, threshold: float) -> Kept:
+def score_at_threshold(confidence: np.ndarray, right: np.ndarray, threshold: float) -> SelectiveScore:
     """What a threshold does here."""
     answered = confidence >= threshold
-    return Kept(threshold, len(right), int(answered.sum()), int((answered & ~right).sum()))
+    return SelectiveScore(threshold, len(right), int(answered.sum()), int((answered & ~right).sum()))

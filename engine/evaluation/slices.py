@@ -30,10 +30,10 @@ _MOST_CONDITIONS = 400
 
 
 @dataclass(frozen=True)
-class Answered:
+class ScoredImages:
     """The answers of a prediction table whose images the catalog still has as they were scored.
 
-    `rows`: (n,) positions in `columns`; `true`: (n,) class indices; `wrong`: (n,) bool; `frame`: the table's rows; `left_out`: images
+    `rows`: (n,) positions in `columns`; `true`: (n,) class indices; `wrong`: (n,) bool; `frame`: the table's rows; `excluded`: images
     that have changed or gone since; `catalog`: its file, for selections.
     """
 
@@ -42,12 +42,12 @@ class Answered:
     true: np.ndarray
     wrong: np.ndarray
     frame: pd.DataFrame
-    left_out: int
+    excluded: int
     catalog: Path | None = None
 
     def matching(self, wanted: Sequence[Filter]) -> np.ndarray:
         """(filters, n) bool: which of the images match each."""
-        return conditions.matching(self.columns, self.rows, wanted, self.catalog)
+        return conditions.match_filters(self.columns, self.rows, wanted, self.catalog)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -57,7 +57,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Found:
+class SliceSearch:
     """The worst slices, and how many were `tried`: those with enough support."""
 
     frame: pd.DataFrame
@@ -68,7 +68,7 @@ class Found:
         return self.frame[self.frame["p_holm"] < ALPHA]
 
 
-def answered(columns: Columns, predictions: pd.DataFrame, catalog: Path | None = None) -> Answered:
+def match_catalog(columns: Columns, predictions: pd.DataFrame, catalog: Path | None = None) -> ScoredImages:
     """The table beside the catalog's columns. Raises UserError where no image is as it was."""
     ids = predictions["image_id"].to_numpy()
     rows = np.minimum(np.searchsorted(columns.ids, ids), max(len(columns) - 1, 0))
@@ -81,17 +81,17 @@ def answered(columns: Columns, predictions: pd.DataFrame, catalog: Path | None =
         )
     frame = predictions[same].reset_index(drop=True)
     true, predicted = frame["true"].to_numpy(), frame["predicted"].to_numpy()
-    return Answered(columns, rows[same], true, true != predicted, frame, int((~same).sum()), catalog)
+    return ScoredImages(columns, rows[same], true, true != predicted, frame, int((~same).sum()), catalog)
 
 
-def worst(of: Answered, classes: Sequence[str], support: int = SUPPORT, most: int = 12) -> Found:
+def find_worst_slices(of: ScoredImages, classes: Sequence[str], support: int = SUPPORT, most: int = 12) -> SliceSearch:
     """The slices whose errors are the least likely for their classes: single conditions and pairs.
 
     A pair of properties has to be worse than either of them alone explains. Columns as those of `measure`, p_holm, and joint_low and
     joint_high: intervals that hold all true error rates at once with 95% (Bonferroni over the slices tried), since the worst of many
     look worse than they are. The smallest p first. Of two that hold mostly the same images the first stands for both.
     """
-    singles = conditions.single(of.columns, of.rows, of.frame["path"], classes)
+    singles = conditions.single_conditions(of.columns, of.rows, of.frame["path"], classes)
     masks = of.matching(singles)
     usable = [place for place in _different(masks) if not (singles[place].text and _is_a_class(of, masks[place]))]
     kept = [place for place in usable if support <= masks[place].sum() <= len(of.rows) - support][:_MOST_CONDITIONS]
@@ -109,20 +109,22 @@ def worst(of: Answered, classes: Sequence[str], support: int = SUPPORT, most: in
     worse = frame[frame["p"] < 1].sort_values("p", kind="stable").index
     made_of = [(place, place) for place in range(len(singles))] + [(a, b) for _, a, b in pairs]
     chosen = _distinct(worse, lambda place: np.logical_and(*masks[list(made_of[place])]), most)
-    return Found(frame.loc[chosen].reset_index(drop=True), len(frame))
+    return SliceSearch(frame.loc[chosen].reset_index(drop=True), len(frame))
 
 
-def by_column(of: Answered, name: str, classes: Sequence[str], bins: int = 6) -> pd.DataFrame:
+def measure_column(of: ScoredImages, name: str, classes: Sequence[str], bins: int = 6) -> pd.DataFrame:
     """Every part of one column of the catalog, measured: a property's quantile bins, or the classes, or the folders.
 
     Columns as those of `measure`. Raises UserError for a column that there is not.
     """
     if name == BY_CLASS:
-        wanted = conditions.of_classes(classes)
+        wanted = conditions.class_filters(classes)
     elif name == BY_FOLDER:
-        wanted = conditions.of_folders(of.frame["path"])
+        wanted = conditions.folder_filters(of.frame["path"])
     elif name in PROPERTIES:
-        wanted = conditions.of_property(of.columns.values(name)[of.rows], PROPERTIES[name], np.linspace(0, 1, bins + 1)[1:-1])
+        wanted = conditions.property_filters(
+            of.columns.values(name)[of.rows], PROPERTIES[name], np.linspace(0, 1, bins + 1)[1:-1]
+        )
     else:
         raise UserError(f"There is no column {name!r}.", f"Choose one of: {', '.join([*PROPERTIES, BY_CLASS, BY_FOLDER])}.")
     masks = of.matching(wanted)
@@ -131,7 +133,7 @@ def by_column(of: Answered, name: str, classes: Sequence[str], bins: int = 6) ->
     return pd.DataFrame([_row(of, wanted[place], counts[place]) for place in shown], columns=_COLUMNS)
 
 
-def measure(of: Answered, wanted: Filter) -> dict:
+def measure_slice(of: ScoredImages, wanted: Filter) -> dict:
     """One slice: the images that a filter matches.
 
     filter, words, n, wrong, error with low and high (Wilson's 95% interval), rest (the error rate of all other images), expected (what
@@ -142,7 +144,7 @@ def measure(of: Answered, wanted: Filter) -> dict:
     return dict(zip(_COLUMNS, _row(of, wanted, counts[0]), strict=True))
 
 
-def members(of: Answered, wanted: Filter) -> pd.DataFrame:
+def slice_predictions(of: ScoredImages, wanted: Filter) -> pd.DataFrame:
     """The rows of the prediction table in a slice."""
     return of.frame[of.matching([wanted])[0]]
 
@@ -150,7 +152,7 @@ def members(of: Answered, wanted: Filter) -> pd.DataFrame:
 _COLUMNS = ["filter", "words", "n", "wrong", "error", "low", "high", "rest", "expected", "excess", "p"]
 
 
-def _row(of: Answered, wanted: Filter, inside: np.ndarray, parents: Sequence[np.ndarray] = ()) -> list:
+def _row(of: ScoredImages, wanted: Filter, inside: np.ndarray, parents: Sequence[np.ndarray] = ()) -> list:
     """One slice. inside: (2, classes) numbers of its images and of its errors; held against all images, and against the `parents`."""
     everything, (n, wrong), total = of.counts, inside.sum(axis=1).tolist(), len(of.wrong)
     expected = float((inside[0] * everything[1] / np.maximum(everything[0], 1)).sum())
@@ -162,7 +164,7 @@ def _row(of: Answered, wanted: Filter, inside: np.ndarray, parents: Sequence[np.
     return [wanted, words, n, wrong, error, float(low), float(high), rest, expected / max(n, 1), wrong - expected, p]
 
 
-def _counted(of: Answered, masks: np.ndarray, pairs: Sequence[tuple[int, int]] | None = None) -> np.ndarray:
+def _counted(of: ScoredImages, masks: np.ndarray, pairs: Sequence[tuple[int, int]] | None = None) -> np.ndarray:
     """(slices, 2, classes): the images and the errors of each class in each mask, or in what each pair of masks has in common."""
     places = [(place, place) for place in range(len(masks))] if pairs is None else pairs
     result = np.zeros((len(places), 2, len(of.counts[0])), np.int64)
@@ -202,7 +204,7 @@ def _pairs(singles: Sequence[Filter], masks: np.ndarray, support: int) -> list[t
     counts = masks.astype(np.float32)
     common, result = counts @ counts.T, []
     for a, b in zip(*np.nonzero(np.triu(common >= support, 1)), strict=True):
-        together = conditions.both(singles[a], singles[b])
+        together = conditions.intersect(singles[a], singles[b])
         if together is not None and common[a, b] < min(common[a, a], common[b, b]):
             result.append((together, int(a), int(b)))
     return result
@@ -216,12 +218,12 @@ def _different(masks: np.ndarray) -> list[int]:
     return list(seen.values())
 
 
-def _telling(of: Answered, masks: np.ndarray) -> list[int]:
+def _telling(of: ScoredImages, masks: np.ndarray) -> list[int]:
     """The folders that are not just a class of images, or all of them."""
     return [place for place in _different(masks) if not masks[place].all() and not _is_a_class(of, masks[place])]
 
 
-def _is_a_class(of: Answered, mask: np.ndarray) -> bool:
+def _is_a_class(of: ScoredImages, mask: np.ndarray) -> bool:
     """Whether a folder holds the images of a class, and hardly any others: most datasets have one folder per class."""
     inside, images = np.bincount(of.true[mask], minlength=len(of.counts[0])), of.counts[0]
     union = images + mask.sum() - inside

@@ -10,13 +10,13 @@ from engine.data.predictions import EPSILON
 from engine.runs.run import Run
 
 
-def scored(run: Run, split: str) -> pd.DataFrame:
+def load_predictions(run: Run, split: str) -> pd.DataFrame:
     """The run's prediction table of a split, checked. Raises UserError where it is missing, damaged or cut short."""
     hint = f"Write them again: python -m engine evaluate {run.id} --split {split}"
-    return checked(run.predictions(split), run.classes, f"{run.id} on {split}", hint)
+    return check_predictions(run.predictions(split), run.classes, f"{run.id} on {split}", hint)
 
 
-def checked(predictions: pd.DataFrame, classes: Sequence[str], of: str, hint: str = "") -> pd.DataFrame:
+def check_predictions(predictions: pd.DataFrame, classes: Sequence[str], of: str, hint: str = "") -> pd.DataFrame:
     """The table itself where every row fits the classes. Raises UserError with the `hint`, which calls the table `of`."""
     if not len(predictions):
         raise UserError(f"The predictions of {of} hold no image.", hint)
@@ -43,7 +43,7 @@ def right(predictions: pd.DataFrame) -> np.ndarray:
     return (predictions["true"] == predictions["predicted"]).to_numpy()
 
 
-def uncalibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+def remove_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """(n, classes) probabilities as they were before division of the logits by the temperature (Guo et al. 2017).
 
     The logarithm of a softmax is the logits less a constant, so that nothing but the probabilities is needed.

@@ -16,12 +16,11 @@ from engine.data.columns import Columns
 from engine.data.predictions import read_predictions
 from engine.embeddings.neighbours import Index
 from engine.evaluation import calibration, conformal, metrics, selective, tables
-from engine.evaluation import near_copies as copies
 from engine.evaluation.calibration import Calibration
-from engine.evaluation.conformal import Conformal
+from engine.evaluation.conformal import ConformalSets
 from engine.evaluation.metrics import Estimate
-from engine.evaluation.near_copies import Copies
-from engine.evaluation.selective import Kept
+from engine.evaluation.near_copies import DISTANCES, NEAR, NearCopies, find_near_copies, score_without_copies
+from engine.evaluation.selective import SelectiveScore
 from engine.runs.run import Run, list_runs
 
 TARGETS = (0.9, 0.95, 0.98, 0.99, 0.995)
@@ -57,31 +56,31 @@ class Evidence:
         """An accuracy worth asking for: the first of TARGETS clearly above what all images have."""
         return next((target for target in TARGETS if target > self.right.mean() + 0.01), TARGETS[-1])
 
-    def left_to_a_person(self, target: float) -> Kept | None:
+    def selective_score(self, target: float) -> SelectiveScore | None:
         """What the threshold that reaches the target on validation does here; None where none reaches it."""
         if self.validation is None:
             return None
         limit = selective.threshold_for(self.validation["confidence"].to_numpy(), tables.right(self.validation), target)
-        return selective.kept(self.confidence, self.right, limit) if limit is not None else None
+        return selective.score_at_threshold(self.confidence, self.right, limit) if limit is not None else None
 
-    def sets(self, wanted: float, method: str = conformal.LAC) -> Conformal | None:
+    def sets(self, wanted: float, method: str = conformal.LAC) -> ConformalSets | None:
         """Prediction sets with thresholds from validation, measured here. Raises UserError for a coverage that there is not."""
         if self.validation is None:
             return None
         both = ((tables.probabilities(table), table["true"].to_numpy()) for table in (self.validation, self.predictions))
-        return conformal.conformal(*both, wanted, method)
+        return conformal.conformal_sets(*both, wanted, method)
 
 
-def evidence(run: Run, split: str = "test") -> Evidence:
+def load_evidence(run: Run, split: str = "test") -> Evidence:
     """Raises UserError where the split's table is missing, damaged or cut short; a damaged validation table counts as none."""
     validation = None
     if split != "validation" and run.has_predictions("validation"):
         try:
-            validation = tables.scored(run, "validation")
+            validation = tables.load_predictions(run, "validation")
         except UserError:
             validation = None
     temperature = run.results.get("temperature")
-    return Evidence(run, split, tables.scored(run, split), validation, float(temperature) if temperature else 1.0)
+    return Evidence(run, split, tables.load_predictions(run, split), validation, float(temperature) if temperature else 1.0)
 
 
 @dataclass(frozen=True)
@@ -94,14 +93,14 @@ class Protocol:
     missing: int  # images that results.json counts and the table does not have
 
 
-def protocol(of: Evidence) -> Protocol:
+def read_protocol(of: Evidence) -> Protocol:
     run = of.run
     events, _ = run.events()
-    mine = tested(run)
+    mine = contents_of_test(run)
     others = [
         other
         for other in list_runs(run.config.dataset)
-        if "test" in other.results and (other.id == run.id or mine & tested(other))
+        if "test" in other.results and (other.id == run.id or mine & contents_of_test(other))
     ]
     counted = run.results.get(of.split, {}).get("n", len(of.predictions))
     return Protocol(
@@ -112,7 +111,7 @@ def protocol(of: Evidence) -> Protocol:
     )
 
 
-def tested(run: Run) -> frozenset[str]:
+def contents_of_test(run: Run) -> frozenset[str]:
     """The contents of the images on which the run was scored on test: labels that are corrected or images that are excluded do not make
     them new ones. Empty where its answers cannot be read."""
     return unless_changed(run.path, "predictions-test.parquet", _contents)
@@ -125,7 +124,7 @@ def _contents(file: Path) -> frozenset[str]:
         return frozenset()
 
 
-def sentences(of: Evidence, how: Protocol, near: Copies | None, target: float, sets: Conformal | None) -> dict[str, str]:
+def sentences(of: Evidence, how: Protocol, near: NearCopies | None, target: float, sets: ConformalSets | None) -> dict[str, str]:
     """The answers in plain words, by topic: interval, protocol, copies, sure, calibration, person, sets. No names in them."""
     said = {
         "interval": _interval(of),
@@ -140,12 +139,12 @@ def sentences(of: Evidence, how: Protocol, near: Copies | None, target: float, s
 
 
 def document(
-    of: Evidence, near: Copies | None, target: float | None = None, wanted: float = COVERAGE, method: str = conformal.LAC
+    of: Evidence, near: NearCopies | None, target: float | None = None, wanted: float = COVERAGE, method: str = conformal.LAC
 ) -> dict:
     """All of it as one JSON document."""
-    target, how, sets = target or of.target, protocol(of), of.sets(wanted, method)
+    target, how, sets = target or of.target, read_protocol(of), of.sets(wanted, method)
     classes, matrix = of.run.classes, metrics.confusion(of.predictions, len(of.run.classes))
-    kept = of.left_to_a_person(target)
+    kept = of.selective_score(target)
     reliability = calibration.reliability(of.confidence, of.right)
     return {
         "run": of.run.id,
@@ -160,7 +159,7 @@ def document(
         "temperature": of.temperature,
         "calibration": {name: found.to_dict() for name, found in of.calibration.items()},
         "reliability": reliability.to_dict("records"),
-        "sure_and_wrong": calibration.sure_and_wrong(of.predictions).to_dict("records"),
+        "sure_and_wrong": calibration.confident_errors(of.predictions).to_dict("records"),
         "risk_coverage": {
             "aurc": selective.aurc(of.confidence, of.right),
             "aurc_best": selective.best_aurc(float(1 - of.right.mean()), len(of.right)),
@@ -172,16 +171,16 @@ def document(
     }
 
 
-def near_copies(of: Evidence, columns: Columns, index: Index | None) -> Copies | None:
-    """`copies.copies` of the split's images; None for a split that is trained on."""
-    return copies.copies(columns, index, of.predictions) if of.split != "train" else None
+def near_copies(of: Evidence, columns: Columns, index: Index | None) -> NearCopies | None:
+    """`find_near_copies` of the split's images; None for a split that is trained on."""
+    return find_near_copies(columns, index, of.predictions) if of.split != "train" else None
 
 
-def _copies_document(of: Evidence, near: Copies | None) -> dict | None:
+def _copies_document(of: Evidence, near: NearCopies | None) -> dict | None:
     if near is None:
         return None
-    distances: Sequence[float] = (0.0, *copies.DISTANCES) if near.known else (0.0,)
-    result = [copies.without(near, of.right, distance).to_dict() for distance in distances]
+    distances: Sequence[float] = (0.0, *DISTANCES) if near.known else (0.0,)
+    result = [score_without_copies(near, of.right, distance).to_dict() for distance in distances]
     return {"exact": int(near.exact.sum()), "compared": near.known, "without": result}
 
 
@@ -219,7 +218,7 @@ def _protocol(of: Evidence, how: Protocol) -> str:
     return said + missing
 
 
-def _copies(of: Evidence, near: Copies | None) -> str:
+def _copies(of: Evidence, near: NearCopies | None) -> str:
     if near is None:
         return ""
     exact, score = int(near.exact.sum()), metrics.proportion(int(of.right.sum()), len(of.right))
@@ -230,19 +229,19 @@ def _copies(of: Evidence, near: Copies | None) -> str:
     )
     if not near.known:
         return f"{files}. Near-copies are not known: the dataset's embeddings have not been computed."
-    result = copies.without(near, of.right, copies.NEAR)
-    if not result.left_out:
-        return f"{files}, and none is nearly one (cosine distance up to {copies.NEAR:g})."
+    result = score_without_copies(near, of.right, NEAR)
+    if not result.excluded:
+        return f"{files}, and none is nearly one (cosine distance up to {NEAR:g})."
     after, before = _share(result.accuracy), f"{score.value:.1%}"
     effect = f"accuracy stays at {after}" if after.startswith(f"{before} ") else f"accuracy is {after} instead of {before}"
     return (
-        f"{files}; {result.left_out:,} {'is' if result.left_out == 1 else 'are'} at least nearly a training image (cosine distance up to "
-        f"{copies.NEAR:g}). Without {'it' if result.left_out == 1 else 'them'} {effect}."
+        f"{files}; {result.excluded:,} {'is' if result.excluded == 1 else 'are'} at least nearly a training image (cosine distance up to "
+        f"{NEAR:g}). Without {'it' if result.excluded == 1 else 'them'} {effect}."
     )
 
 
 def _sure(of: Evidence) -> str:
-    row = calibration.sure_and_wrong(of.predictions, (SURE,)).iloc[0]
+    row = calibration.confident_errors(of.predictions, (SURE,)).iloc[0]
     if not row["n"]:
         return f"It never reaches {SURE:.0%} confidence."
     rate = Estimate(row["rate"], row["low"], row["high"])
@@ -264,20 +263,20 @@ def _calibration(of: Evidence) -> str:
 def _person(of: Evidence, target: float) -> str:
     if of.validation is None:
         return ""
-    result = of.left_to_a_person(target)
+    result = of.selective_score(target)
     if result is None:
         return f"No threshold on the confidence reaches {target:.1%} on validation: a person would have to see every image."
     return (
         f"To be right in {target:.1%}, it answers where it is {result.threshold:.1%} sure or more (chosen on validation) and leaves "
-        f"{1 - result.coverage:.1%} of the images to a person. On {of.split} that was right in {_share(result.accuracy)} of {result.kept:,}."
+        f"{1 - result.coverage:.1%} of the images to a person. On {of.split} that was right in {_share(result.accuracy)} of {result.answered:,}."
     )
 
 
-def _sets(sets: Conformal | None) -> str:
+def _sets(sets: ConformalSets | None) -> str:
     if sets is None:
         return ""
     one = float((sets.sets.sum(axis=1) == 1).mean())
-    said = f"Sets of classes that should hold the truth in {sets.wanted:.1%} for pictures like those of validation "
+    said = f"Sets of classes that should hold the truth in {sets.target:.1%} for pictures like those of validation "
     said += f"held it in {_share(sets.coverage)}"
     if sets.unlimited:
         return (

@@ -179,7 +179,7 @@ def features_of(
 def _images(of: Run, split: str) -> "LabelledImages":  # noqa: F821
     from engine.evaluation import scoring
 
-    return scoring.of_split(dataset(of.config.dataset), split, of.classes)
+    return scoring.split_images(dataset(of.config.dataset), split, of.classes)
 
 
 def _teller(report: Report, phase: str) -> tuple[Callable[[Progress], bool], list[Stopped]]:

@@ -9,7 +9,7 @@ _MOST_NAMES = 4
 def scored_classes(scores: Mapping[str, Any]) -> str:
     """` over 3 of 6 classes` where some classes had no image to be scored on; else empty.
 
-    scores: `engine.evaluation.metrics.evaluation`, or a split of a run's results, which before this was written down did not have the numbers.
+    scores: `engine.evaluation.metrics.score_predictions`, or a split of a run's results, which before this was written down did not have the numbers.
     """
     counts = scores.get("macro_f1_classes")
     if not isinstance(counts, Mapping) or counts["scored"] == counts["all"]:

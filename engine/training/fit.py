@@ -85,7 +85,7 @@ def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImage
         recorder.event({"kind": "resumed", "step": 0, "epoch": 0})
     lead, saved = where.rank == 0, time.monotonic()
     if lead:
-        recorder.retry_when_full(dynamics.begin, run.path, images[1].contents, images[1].labels)
+        recorder.retry_when_full(dynamics.write_images, run.path, images[1].contents, images[1].labels)
     recorder.state("training", "first steps")
     for fact in trainer.fit():
         recorder.record(fact)

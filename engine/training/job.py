@@ -64,7 +64,7 @@ def _images(run: Run, data: Dataset, recorder: Recorder) -> tuple[LabelledImages
     They are of one state of the labels, that of the run's fingerprint: a person may go on deciding meanwhile.
     """
     while True:
-        result = tuple(scoring.of_split(data, split, run.classes) for split in ("train", "validation", "test"))
+        result = tuple(scoring.split_images(data, split, run.classes) for split in ("train", "validation", "test"))
         if _is_as_at_the_start(run, data):
             return result
         data = _unchanged_dataset(run, recorder)
@@ -98,7 +98,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
             recorder.record(Message(f"There are no {split} images: the run has no {split} score.", "warning"))
             continue
         try:
-            result, unread = scoring.predictions(calibrated, images, frozen, report)
+            result, unread = scoring.predict_images(calibrated, images, frozen, report)
         except InterruptedError:
             raise Stopped from None
         unreadable.record_unreadable(recorder, dict(enumerate(unread.values())), list(unread))
@@ -106,7 +106,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
             recorder.record(Message(f"No {split} image can be read: the run has no {split} score.", "warning"))
             continue
         recorder.retry_when_full(write_predictions, run.path, split, result, run.classes)
-        scores = metrics.evaluation(result, run.classes)
+        scores = metrics.score_predictions(result, run.classes)
         results[split] = {key: scores[key] for key in ("n", "accuracy", "macro_f1", "macro_f1_classes", "loss", "small")}
         recorder.event({"kind": "score", "split": split, **results[split]})
     document = {**results, "temperature": temperature}

@@ -96,7 +96,7 @@ def _range_test(config: Config, report: Callable[[Progress], bool]) -> RangeTest
     plain = replace(config, epochs=STEPS, patience=0, unfreeze_epochs=0, initial_size=0, draws=0, ema=0.0, views="one", workers=0)
     where = compute(plain.device, plain.precision)
     data = dataset(plain.dataset)
-    images = _sample(scoring.of_split(data, "train", data.classes), plain, report)
+    images = _sample(scoring.split_images(data, "train", data.classes), plain, report)
     torch.manual_seed(plain.seed)
     trunk = network.build(plain.model, plain.weights, plain.image_size)
     current = model.new(trunk, data.classes, plain.image_size, where, plain.seed)

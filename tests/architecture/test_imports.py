@@ -33,7 +33,7 @@ LIGHT = [
     "engine.evaluation.dynamics",
     "engine.inference.explain.examples",
     "engine.inference.explain.methods",
-    "engine.evaluation.robustness.measuring",
+    "engine.evaluation.robustness.measurement",
     "engine.evaluation.robustness.summary",
     "engine.curation",
     "engine.evaluation.trust",

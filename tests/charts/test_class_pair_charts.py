@@ -9,7 +9,7 @@ from engine.evaluation import class_pairs
 
 
 def test_either_direction_goes_to_its_side_with_its_interval():
-    ranked = class_pairs.ranked(np.array([[90, 10], [5, 45]]))
+    ranked = class_pairs.rank_pairs(np.array([[90, 10], [5, 45]]))
     figure = confusion_rates(ranked, ["<a>", "b"], {"<a>": "#112233"}, 0)
     left, right = figure.data
     assert (list(left.x), list(right.x)) == ([-10.0], [10.0])
@@ -21,7 +21,7 @@ def test_either_direction_goes_to_its_side_with_its_interval():
 
 
 def test_a_class_without_images_has_a_bar_of_no_length():
-    figure = confusion_rates(class_pairs.ranked(np.array([[5, 2], [0, 0]])), ["a", "b"], {}, 0)
+    figure = confusion_rates(class_pairs.rank_pairs(np.array([[5, 2], [0, 0]])), ["a", "b"], {}, 0)
     assert list(figure.data[1].x) == [0.0]
 
 

@@ -13,7 +13,7 @@ import engine.data.thumbnails
 import engine.embeddings.dataset_index
 import engine.embeddings.extract
 import engine.evaluation.comparison
-import engine.evaluation.robustness.measuring
+import engine.evaluation.robustness.measurement
 import engine.evaluation.scoring
 import engine.export.importing
 import engine.export.job

@@ -5,7 +5,7 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.evaluation import dynamics
-from engine.evaluation.robustness import measuring, store, summary
+from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS
 from engine.runs.checkpoint import identity
 
@@ -18,7 +18,7 @@ _STORIES = ([1, 1, 1, 1], [0, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0])
 def told(copied):
     """The run with a story of its validation images: learnt early, late, forgotten, never, in turn; and what it says of them."""
     table = copied.predictions("validation")
-    dynamics.begin(copied.path, table["content"].tolist(), table["true"].to_numpy())
+    dynamics.write_images(copied.path, table["content"].tolist(), table["true"].to_numpy())
     for epoch in range(_EPOCHS):
         rows = table.copy()
         right = np.array([_STORIES[place % 4][epoch] for place in range(len(rows))])
@@ -71,7 +71,7 @@ def test_what_was_not_measured_is_offered_with_the_time_it_takes(tab, trained):
 
 
 def test_a_measurement_that_failed_says_why_and_can_be_started_again(tab, copied):
-    job = measuring.job(copied, "test")
+    job = measurement.job(copied, "test")
 
     def fail(report):
         raise UserError("The dataset is gone.", "Add it again.")

@@ -234,7 +234,7 @@ def test_a_run_whose_dataset_is_gone_keeps_its_scores(tab, copied):
 
 
 def test_a_pair_is_explained_with_its_figures(tab, trained):
-    ranked = class_pairs.ranked(confusion(trained)).iloc[0]
+    ranked = class_pairs.rank_pairs(confusion(trained)).iloc[0]
     a, b = int(ranked["a"]), int(ranked["b"])
     tab.open("evaluate", ask="pairs")
     assert tab.url("between") == f"{a}-{b}"
@@ -244,10 +244,10 @@ def test_a_pair_is_explained_with_its_figures(tab, trained):
         in tab.text
     )
     table = trained.predictions("test")
-    of = class_pairs.groups(table, a, b)
+    of = class_pairs.group_images(table, a, b)
     for key, places in (("direction-0", of.a_as_b), ("direction-1", of.b_as_a)):
         assert ids(tab, key) == set(table.iloc[places]["image_id"])
-    between = class_pairs.borderline(table, a, b)
+    between = class_pairs.borderline_images(table, a, b)
     assert [item["id"] for item in tab.items("borderline")] == between["image_id"].tolist()
     assert "once this dataset's map has been drawn" in tab.text
 
@@ -257,5 +257,5 @@ def test_where_it_looks_on_average_is_a_click_away(tab, trained):
     tab.open("evaluate", ask="pairs")
     assert tab.pictures() == []
     tab.choose("looks", "on")
-    ranked = class_pairs.ranked(confusion(trained)).iloc[0]
+    ranked = class_pairs.rank_pairs(confusion(trained)).iloc[0]
     assert len(tab.pictures()) == 3 * (int(ranked["a_as_b"] > 0) + int(ranked["b_as_a"] > 0))

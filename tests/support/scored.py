@@ -25,6 +25,6 @@ def scored_run(name: str, created: float, wrong: range, true: np.ndarray = TRUE,
     table.insert(1, "path", [f"{i}.jpg" for i in range(N)])
     table.insert(2, "content", [f"{i:032x}" for i in range(N)])
     write_predictions(path, "validation", table, CLASSES)
-    write_json(path / "results.json", {"validation": metrics.evaluation(table, CLASSES)})
+    write_json(path / "results.json", {"validation": metrics.score_predictions(table, CLASSES)})
     write_json(path / "status.json", {"state": "finished", "updated": created})
     return Run(name, path)

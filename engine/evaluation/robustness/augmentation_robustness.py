@@ -26,14 +26,14 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class Sample:
+class LabelledSquares:
     """Pictures with known classes: `squares` (n, size, size, 3) uint8, `labels` (n,) class indices."""
 
     squares: np.ndarray
     labels: np.ndarray
 
 
-def sample(images: LabelledImages, size: int, count: int = IMAGES, seed: int = _SEED) -> Sample:
+def load_sample(images: LabelledImages, size: int, count: int = IMAGES, seed: int = _SEED) -> LabelledSquares:
     """Up to `count` of the images, evenly from the classes; the same seed, the same images. Unreadable ones are left out."""
     order = np.random.default_rng(seed).permutation(len(images.labels))
     rank = pd.Series(images.labels[order]).groupby(images.labels[order]).cumcount().to_numpy()
@@ -45,10 +45,12 @@ def sample(images: LabelledImages, size: int, count: int = IMAGES, seed: int = _
         except (ImageError, OSError):
             continue
         labels.append(images.labels[index])
-    return Sample(np.stack(squares) if squares else np.empty((0, size, size, 3), np.uint8), np.array(labels, dtype=np.int64))
+    return LabelledSquares(
+        np.stack(squares) if squares else np.empty((0, size, size, 3), np.uint8), np.array(labels, dtype=np.int64)
+    )
 
 
-def withstood(model: Model, pictures: Sample, steps: Sequence[PipelineStep]) -> Iterator[dict]:
+def measure_steps(model: Model, pictures: LabelledSquares, steps: Sequence[PipelineStep]) -> Iterator[dict]:
     """For each step, done for certain at each of FACTORS times its strength: a row as soon as it is measured.
 
     Columns: step (its place), factor, text (the step as it was done), n, plain and confidence (mean probability of the true
@@ -73,7 +75,7 @@ def withstood(model: Model, pictures: Sample, steps: Sequence[PipelineStep]) -> 
             }  # fmt: skip
 
 
-def grades(steps: Sequence[PipelineStep]) -> int:
+def count_rows(steps: Sequence[PipelineStep]) -> int:
     """How many rows `withstood` gives."""
     return sum(len(_graded(step)) for step in steps)
 

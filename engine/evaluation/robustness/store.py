@@ -22,7 +22,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class Answers:
+class CorruptionPredictions:
     """What was measured so far, of the images that could be read; n of them, in the plan's order.
 
     `image_ids`: (n,) of the catalog; `contents`: their hashes; `true`: (n,) class indices; `probability`: (n, conditions) float32
@@ -75,7 +75,7 @@ def plan(run: Run, split: str, predictions: pd.DataFrame, identity: str, size: i
     return wanted
 
 
-def measured(run: Run, split: str) -> int:
+def count_measured(run: Run, split: str) -> int:
     """How many images have been asked under all conditions."""
     file = folder(run, split) / "answers.bin"
     return file.stat().st_size // (len(CONDITIONS) * _RECORD.itemsize) if file.exists() else 0
@@ -90,10 +90,10 @@ def append(run: Run, split: str, after: int, probability: np.ndarray, predicted:
     write_at(file, after * len(CONDITIONS) * _RECORD.itemsize, records.tobytes())
 
 
-def read(run: Run, split: str) -> Answers | None:
+def read(run: Run, split: str) -> CorruptionPredictions | None:
     """What was measured; None where nothing was, or by another version's conditions."""
     document = read_json(folder(run, split) / "plan.json")
-    done = measured(run, split)
+    done = count_measured(run, split)
     if not isinstance(document, dict) or not done or document.get("conditions") != [list(each) for each in CONDITIONS]:
         return None
     width = len(CONDITIONS) * _RECORD.itemsize
@@ -107,7 +107,7 @@ def read(run: Run, split: str) -> Answers | None:
     def of(name: str) -> np.ndarray:
         return np.array(document[name][:done])[readable]
 
-    return Answers(
+    return CorruptionPredictions(
         split, of("image_ids"), tuple(of("contents").tolist()), of("true"), records["probability"].astype(np.float32),
         records["predicted"].astype(int), done, int((~readable).sum()), len(document["image_ids"]), document["size"],
     )  # fmt: skip

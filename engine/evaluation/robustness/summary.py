@@ -5,12 +5,12 @@ import pandas as pd
 
 from engine.evaluation.metrics import Estimate, accuracy, bootstrap_mean
 from engine.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES
-from engine.evaluation.robustness.store import CONDITIONS, Answers
+from engine.evaluation.robustness.store import CONDITIONS, CorruptionPredictions
 
 _PLACES = {condition: place for place, condition in enumerate(CONDITIONS)}
 
 
-def by_severity(answers: Answers) -> pd.DataFrame:
+def by_severity(answers: CorruptionPredictions) -> pd.DataFrame:
     """Columns corruption, severity (0 is the picture as it is), n, accuracy with low and high (Wilson's 95% interval), confidence
     (mean probability of the true class)."""
     rows = []
@@ -25,7 +25,7 @@ def by_severity(answers: Answers) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def losses(answers: Answers) -> pd.DataFrame:
+def losses(answers: CorruptionPredictions) -> pd.DataFrame:
     """A row a corruption, the worst first: columns corruption, loss with low and high, worst_accuracy (at severity 5).
 
     `loss`: the accuracy that it costs, averaged over the severities, with a 95% bootstrap interval over the images, each compared
@@ -39,7 +39,7 @@ def losses(answers: Answers) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("loss", ascending=False, kind="stable", ignore_index=True)
 
 
-def mean_corruption_error(answers: Answers) -> Estimate:
+def mean_corruption_error(answers: CorruptionPredictions) -> Estimate:
     """The error over all corruptions and severities, with its 95% bootstrap interval over the images.
 
     Plain, without the division by another network's errors that Hendrycks and Dietterich (2019) have.
@@ -47,12 +47,12 @@ def mean_corruption_error(answers: Answers) -> Estimate:
     return bootstrap_mean(1.0 - answers.right[:, 1:].mean(axis=1))
 
 
-def relative_error(answers: Answers) -> Estimate:
+def relative_error(answers: CorruptionPredictions) -> Estimate:
     """How much more often it errs on damaged pictures than on the same as they are: a share of the images, with its interval."""
     return bootstrap_mean(_fall(answers, list(range(1, len(CONDITIONS)))))
 
 
-def first_broken(answers: Answers, corruption: str) -> pd.DataFrame:
+def first_broken(answers: CorruptionPredictions, corruption: str) -> pd.DataFrame:
     """The images that are recognised as they are and not under the corruption, those that break first on top.
 
     Columns row (of the answers), image_id, content, true, severity (the first that breaks it), predicted (what it is taken for
@@ -78,7 +78,7 @@ def first_broken(answers: Answers, corruption: str) -> pd.DataFrame:
     return frame.sort_values(["severity", "broken"], kind="stable", ignore_index=True)
 
 
-def document(answers: Answers) -> dict:
+def document(answers: CorruptionPredictions) -> dict:
     """All of it as one JSON document."""
     return {
         "split": answers.split, "n": len(answers.true), "images": answers.images, "unread": answers.unread, "size": answers.size,
@@ -89,7 +89,7 @@ def document(answers: Answers) -> dict:
     }  # fmt: skip
 
 
-def sentence(answers: Answers) -> str:
+def sentence(answers: CorruptionPredictions) -> str:
     """The worst corruption, with its figures."""
     worst = losses(answers).iloc[0]
     label, clean = CORRUPTIONS[worst["corruption"]].label, float(answers.right[:, 0].mean())
@@ -102,7 +102,7 @@ def sentence(answers: Answers) -> str:
     )
 
 
-def _fall(answers: Answers, places: list[int]) -> np.ndarray:
+def _fall(answers: CorruptionPredictions, places: list[int]) -> np.ndarray:
     """Of each image: 1 where it is recognised as it is, less the share of these conditions that it is recognised under: (n,)."""
     return answers.right[:, 0] - answers.right[:, places].mean(axis=1)
 

@@ -16,7 +16,7 @@ from engine.data.decoding import ImageError
 from engine.data.thumbnails import THUMBNAIL, jpeg
 from engine.embeddings import dataset_index
 from engine.evaluation import metrics, selective, slices, trust
-from engine.evaluation.slices import Found
+from engine.evaluation.slices import SliceSearch
 from engine.evaluation.trust import Evidence
 from engine.runs.config import Config
 from engine.runs.inactive_fields import inactive_fields
@@ -36,7 +36,7 @@ class Facts:
     of: Evidence
     document: dict[str, Any]
     matrix: np.ndarray
-    slices: Found | None
+    slices: SliceSearch | None
     counts: pd.DataFrame
     environment: dict[str, Any]
     pictures: dict[int, str]
@@ -69,7 +69,7 @@ def gather(run: Run, split: str, report: Report = lambda done, total: None) -> F
     """Raises UserError where the run has no whole prediction table of the split."""
     steps = 3 + MISTAKES
     report(0, steps)
-    of, data, missing = trust.evidence(run, split), None, ""
+    of, data, missing = trust.load_evidence(run, split), None, ""
     try:
         data = dataset(run.config.dataset)
     except UserError as error:
@@ -87,9 +87,13 @@ def gather(run: Run, split: str, report: Report = lambda done, total: None) -> F
     return Facts(run, split, of, document, matrix, result, counts, environment, pictures, missing, facts.made)
 
 
-def _slices(of: Evidence, data: Dataset | None) -> Found | None:
+def _slices(of: Evidence, data: Dataset | None) -> SliceSearch | None:
     try:
-        return slices.worst(slices.answered(data.catalog.columns(), of.predictions), of.run.classes) if data else None
+        return (
+            slices.find_worst_slices(slices.match_catalog(data.catalog.columns(), of.predictions), of.run.classes)
+            if data
+            else None
+        )
     except UserError:
         return None
 

@@ -11,7 +11,7 @@ from engine.curation import store as audit
 from engine.data import adding, analysis, datasets
 from engine.data.uploads import Item
 from engine.embeddings import dataset_index
-from engine.evaluation.robustness import measuring
+from engine.evaluation.robustness import measurement
 from engine.export import job as making
 from engine.inference import ood
 from engine.inference.batch import job as batch_job
@@ -38,7 +38,7 @@ def jobs_of(run):
         "audit": audit.job(data),
         "worth": acquisition.job(data),
         "novelty": ood.job(run),
-        "robustness": measuring.job(run, "test"),
+        "robustness": measurement.job(run, "test"),
         "export": making.job(run.id, "onnx"),
         "batch": batch_job.job(kept_batch(run)),
     }

@@ -8,7 +8,7 @@ from engine.core.errors import UserError
 from engine.data import datasets
 from engine.data.layouts import detect
 from engine.data.unused_files import unused_report
-from engine.evaluation.scoring import of_folder
+from engine.evaluation.scoring import folder_images
 
 KINDS = ("forest", "sea", "glacier")
 
@@ -170,7 +170,7 @@ def test_validation_and_test_without_train_are_refused_to_learn_from_and_taken_t
     fill(tmp_path / "set" / "test", ("forest", "sea"), 3, first=100)
     with pytest.raises(UserError, match="has folders for validation and test, and none for training"):
         datasets.add(str(tmp_path / "set"))
-    labelled = of_folder(tmp_path / "set", ("forest", "sea"))
+    labelled = folder_images(tmp_path / "set", ("forest", "sea"))
     assert (set(labelled.images.frame["path"].str.split("/").str[0]), len(labelled.images.files)) == ({"test"}, 6)
     assert labelled.unused.notes == ("Of its 10 images the 6 of test are scored.",)
 

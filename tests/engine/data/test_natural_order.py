@@ -12,7 +12,7 @@ from engine.data.class_names import composed, in_natural_order, other_spelling, 
 from engine.data.filters import Filter
 from engine.data.labels.label_edit import Entry
 from engine.data.predictions import table, write_predictions
-from engine.evaluation.scoring import of_split
+from engine.evaluation.scoring import split_images
 from engine.runs.run import list_runs
 
 
@@ -108,7 +108,7 @@ def test_a_run_and_labels_of_another_form_of_accents_are_aligned_with_a_catalog_
         write_class(tmp_path / "new" / folder, kind, 8)
     data, _ = datasets.add(str(tmp_path / "new"))
     classes = (decomposed, "mer")
-    images = of_split(data, "test", classes)
+    images = split_images(data, "test", classes)
     assert (data.classes, sorted(set(images.labels))) == ((name, "mer"), [0, 1])
     row = next(row for row in data.catalog.page(size=100) if row.class_name == "mer")
     old = Entry(

@@ -25,7 +25,7 @@ def predictions():
 
 def test_pairs_are_ranked_with_both_directions_and_their_intervals(predictions):
     matrix = confusion(predictions, 4)
-    result = class_pairs.ranked(matrix)
+    result = class_pairs.rank_pairs(matrix)
     plain = confused_pairs(matrix, range(4))
     assert (
         result[["a", "b", "errors", "a_as_b", "b_as_a"]].values.tolist()
@@ -38,21 +38,21 @@ def test_pairs_are_ranked_with_both_directions_and_their_intervals(predictions):
 
 
 def test_a_class_without_images_has_no_rate():
-    result = class_pairs.ranked(np.array([[5, 2], [0, 0]]))
+    result = class_pairs.rank_pairs(np.array([[5, 2], [0, 0]]))
     assert result["a_rate"].tolist() == [2 / 7]
     assert result[["b_rate", "b_low"]].isna().all(axis=None)
-    assert not len(class_pairs.ranked(np.diag([3, 4])))
+    assert not len(class_pairs.rank_pairs(np.diag([3, 4])))
 
 
 def test_the_groups_are_the_four_cells_of_the_pair(predictions):
-    of = class_pairs.groups(predictions, 1, 3)
-    assert sum(map(len, of.named().values())) == int(confusion(predictions, 4)[np.ix_([1, 3], [1, 3])].sum())
+    of = class_pairs.group_images(predictions, 1, 3)
+    assert sum(map(len, of.by_name().values())) == int(confusion(predictions, 4)[np.ix_([1, 3], [1, 3])].sum())
     assert (predictions.iloc[of.a_as_b]["true"] == 1).all()
     assert (predictions.iloc[of.a_as_b]["predicted"] == 3).all()
 
 
 def test_the_images_between_two_classes_have_just_these_on_top(predictions):
-    result = class_pairs.borderline(predictions, 0, 2)
+    result = class_pairs.borderline_images(predictions, 0, 2)
     expected = [
         index
         for index, row in predictions.iterrows()
@@ -60,12 +60,12 @@ def test_the_images_between_two_classes_have_just_these_on_top(predictions):
     ]
     assert sorted(result.index) == expected
     assert result["margin"].is_monotonic_increasing
-    assert not len(class_pairs.borderline(predictions[:0], 0, 2))
+    assert not len(class_pairs.borderline_images(predictions[:0], 0, 2))
 
 
 def test_a_property_that_differs_is_found_and_one_that_does_not_is_not(predictions):
     rng = np.random.default_rng(5)
-    of = class_pairs.groups(predictions, 0, 1)
+    of = class_pairs.group_images(predictions, 0, 1)
     values = pd.DataFrame({"brightness": rng.normal(0.5, 0.1, 600), "contrast": rng.normal(0.2, 0.05, 600)})
     values.loc[of.a_as_b, "brightness"] += 0.2
     values.loc[of.b_right[:3], "contrast"] = np.nan
@@ -122,8 +122,8 @@ def test_the_interval_of_cliffs_delta_agrees_with_the_bootstrap_and_covers():
 
 def test_what_a_comparison_of_few_images_can_miss_is_the_interval_of_no_difference():
     sizes = pd.DataFrame({"n_first": [200, 10], "n_second": [300, 200]})
-    assert class_pairs.unseen(sizes) == pytest.approx(class_pairs.delta_interval(0.0, 10, 200)[1])
-    assert class_pairs.unseen(sizes) == pytest.approx(0.34, abs=0.005)
+    assert class_pairs.undetected_delta(sizes) == pytest.approx(class_pairs.delta_interval(0.0, 10, 200)[1])
+    assert class_pairs.undetected_delta(sizes) == pytest.approx(0.34, abs=0.005)
 
 
 def test_groups_that_do_not_overlap_have_an_interval_all_the_same():
@@ -135,18 +135,18 @@ def test_groups_that_do_not_overlap_have_an_interval_all_the_same():
 
 def test_images_lie_between_the_two_centres(predictions, tmp_path):
     rng = np.random.default_rng(2)
-    of = class_pairs.groups(predictions, 0, 1)
+    of = class_pairs.group_images(predictions, 0, 1)
     vectors = rng.normal(0, 0.05, (600, 8)) + np.eye(8)[predictions["true"]]
     vectors[of.a_as_b] = np.eye(8)[1] + rng.normal(0, 0.05, (len(of.a_as_b), 8))
     marks = np.array([mark(content) for content in predictions["content"]], np.uint64)
     marks[of.a_right[0]] += np.uint64(1)  # rewritten since
     index = write(tmp_path, [(predictions["image_id"].to_numpy(), marks, vectors.astype(np.float32))], {"digest": "0f"})
     ids = predictions["image_id"].to_numpy()
-    result = class_pairs.along(index, predictions, (ids[of.a_right], ids[of.b_right]), of)
+    result = class_pairs.project_on_axis(index, predictions, (ids[of.a_right], ids[of.b_right]), of)
     assert {name: len(values) for name, values in result.items()} == {
-        name: len(places) - (name == "a_right") for name, places in of.named().items()
+        name: len(places) - (name == "a_right") for name, places in of.by_name().items()
     }
     assert np.median(result["a_right"]) == pytest.approx(0, abs=0.05)
     assert np.median(result["b_right"]) == pytest.approx(1, abs=0.05)
     assert np.median(result["a_as_b"]) == pytest.approx(1, abs=0.1), "they look like the other class"
-    assert class_pairs.along(index, predictions, (ids[of.a_right], np.array([], int)), of) == {}
+    assert class_pairs.project_on_axis(index, predictions, (ids[of.a_right], np.array([], int)), of) == {}

@@ -41,7 +41,7 @@ def test_each_image_is_fixed_broken_or_neither(pair):
     wrong = ~right_a & ~right_b
     assert result.counts[comparison.DIFFERENT] == (wrong & (a["predicted"] != b["predicted"])).sum()
     assert sum(result.counts.values()) == len(result) == 400
-    fixed = result.of(comparison.FIXED)
+    fixed = result.with_fate(comparison.FIXED)
     assert (fixed["answer_b"] == fixed["true"]).all()
     assert (fixed["answer_a"] != fixed["true"]).all()
 
@@ -55,7 +55,7 @@ def test_mcnemars_test_agrees_with_the_binomial_law(fixed, broken):
 
 def test_scores_and_their_differences_agree_with_scikit_learn(pair):
     a, b = pair
-    result = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES))
+    result = comparison.measure_difference(comparison.compare(a, b, CLASSES, CLASSES))
     scores = [
         (reference.accuracy_score(t["true"], t["predicted"]), reference.f1_score(t["true"], t["predicted"], average="macro"))
         for t in pair
@@ -76,25 +76,25 @@ def test_the_interval_of_the_difference_is_paired(pair):
     a, b = pair
     differences = (b["true"] == b["predicted"]).astype(int) - (a["true"] == a["predicted"]).astype(int)
     half = 1.96 * differences.std() / np.sqrt(len(differences))
-    result = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES)).accuracy
+    result = comparison.measure_difference(comparison.compare(a, b, CLASSES, CLASSES)).accuracy
     assert result.low == pytest.approx(differences.mean() - half, abs=0.006)
     assert result.high == pytest.approx(differences.mean() + half, abs=0.006)
 
 
 def test_the_verdict_is_a_sentence_that_says_whether_it_may_be_chance(pair):
     better = comparison.compare(*pair, CLASSES, CLASSES)
-    said = comparison.verdict(better, comparison.difference(better), ("fast-1", "fast-2"))
+    said = comparison.verdict(better, comparison.measure_difference(better), ("fast-1", "fast-2"))
     assert said.startswith(f"fast-2 fixes {better.counts[comparison.FIXED]} of fast-1's errors and breaks ")
     assert "fast-2 is better, and not by chance" in said
     true = np.zeros(40, int)
     a, b = true.copy(), true.copy()
     a[:5], b[5:8] = 1, 1
     close = comparison.compare(table(true, a), table(true, b), CLASSES, CLASSES)
-    said = comparison.verdict(close, comparison.difference(close))
+    said = comparison.verdict(close, comparison.measure_difference(close))
     assert said.startswith("B fixes 5 of A's errors and breaks 3: +5.0 points (")
     assert said.endswith("which may be chance (p = 0.73).")
     same = comparison.compare(table(true, a), table(true, a), CLASSES, CLASSES)
-    assert comparison.verdict(same, comparison.difference(same)).endswith("no difference on 40 images.")
+    assert comparison.verdict(same, comparison.measure_difference(same)).endswith("no difference on 40 images.")
 
 
 def test_images_are_matched_by_content_in_any_order_and_copies_each_with_its_own():
@@ -119,7 +119,7 @@ def test_other_classes_and_other_images_are_said_and_the_rest_is_compared():
     assert set(result.classes) == {*CLASSES, "street"}
     assert "do not know the same classes: street only one of them" in result.notes[0]
     assert result.notes[1] == "1 image that only fast-1 has scored is left out."
-    difference = comparison.difference(result)
+    difference = comparison.measure_difference(result)
     assert difference.accuracy.value == 0
     assert np.isnan(difference.by_class.set_index("class").loc["street", "recall"])
 
@@ -142,7 +142,7 @@ def test_macro_f1_of_a_comparison_is_over_the_classes_that_have_images():
     """Both runs as they are scored alone: a class of which there is no image is in neither mean."""
     truth = [0] * 5 + [1] * 5
     a, b = table(truth, [0, 0, 0, 0, 2, 1, 1, 1, 1, 1]), table(truth, [0, 0, 0, 0, 0, 1, 1, 1, 1, 2])
-    result = comparison.difference(comparison.compare(a, b, CLASSES, CLASSES))
+    result = comparison.measure_difference(comparison.compare(a, b, CLASSES, CLASSES))
     alone = [metrics.macro_f1(metrics.confusion(one, len(CLASSES))).value for one in (a, b)]
     assert (result.a["macro_f1"], result.b["macro_f1"]) == pytest.approx(tuple(alone))
     assert result.to_dict()["macro_f1_classes"] == {"scored": 2, "all": len(CLASSES)}

@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix
 
 from engine.core.errors import UserError
 from engine.evaluation import class_ordering
-from engine.evaluation.cross_confusion import Side, crossing
+from engine.evaluation.cross_confusion import Axis, cross_tabulate
 
 CLASSES = ("ice", "rock", "sea", "wood")
 
@@ -29,14 +29,14 @@ def tables():
 def test_truth_against_a_run_is_the_confusion_matrix_and_turns_round(tables):
     first, _ = tables
     expected = confusion_matrix(first["true"], first["predicted"])
-    straight = crossing(Side(first, CLASSES, truth=True), Side(first, CLASSES))
+    straight = cross_tabulate(Axis(first, CLASSES, truth=True), Axis(first, CLASSES))
     assert np.array_equal(straight.matrix, expected)
-    assert np.array_equal(crossing(Side(first, CLASSES), Side(first, CLASSES, truth=True)).matrix, expected.T)
+    assert np.array_equal(cross_tabulate(Axis(first, CLASSES), Axis(first, CLASSES, truth=True)).matrix, expected.T)
 
 
 def test_two_runs_are_matched_by_content_whatever_their_order(tables):
     first, second = tables
-    result = crossing(Side(first, CLASSES), Side(second, CLASSES))
+    result = cross_tabulate(Axis(first, CLASSES), Axis(second, CLASSES))
     both = first.merge(second, on="content")
     assert (len(result), result.sizes, result.relabelled) == (180, (200, 200), 0)
     assert np.array_equal(result.matrix, confusion_matrix(both["predicted_x"], both["predicted_y"]))
@@ -46,8 +46,8 @@ def test_two_runs_are_matched_by_content_whatever_their_order(tables):
 def test_copies_of_an_image_are_each_answered(tables):
     first, second = tables
     doubled = pd.concat([first, first[:5]], ignore_index=True)
-    assert len(crossing(Side(doubled, CLASSES), Side(first, CLASSES))) == 205
-    assert len(crossing(Side(first, CLASSES), Side(doubled, CLASSES))) == 200
+    assert len(cross_tabulate(Axis(doubled, CLASSES), Axis(first, CLASSES))) == 205
+    assert len(cross_tabulate(Axis(first, CLASSES), Axis(doubled, CLASSES))) == 200
 
 
 def test_runs_of_other_classes_meet_by_the_classes_names(tables):
@@ -56,10 +56,10 @@ def test_runs_of_other_classes_meet_by_the_classes_names(tables):
     renamed = second.assign(
         true=second["true"].map({0: 3, 1: 2, 2: 1, 3: 0}), predicted=second["predicted"].map({0: 3, 1: 2, 2: 1, 3: 0})
     )
-    result = crossing(Side(first, CLASSES), Side(renamed, others))
+    result = cross_tabulate(Axis(first, CLASSES), Axis(renamed, others))
     assert result.classes == (*CLASSES, "sand")
     assert (result.only_rows, result.only_columns) == (("rock",), ("sand",))
-    same = crossing(Side(first, CLASSES), Side(second, CLASSES))
+    same = cross_tabulate(Axis(first, CLASSES), Axis(second, CLASSES))
     assert np.array_equal(result.matrix[:4, [0, 4, 2, 3]], same.matrix)
     assert result.relabelled == int((first["true"].to_numpy()[same.places] == 1).sum())
 
@@ -67,7 +67,7 @@ def test_runs_of_other_classes_meet_by_the_classes_names(tables):
 def test_runs_without_a_common_image_say_so(tables):
     first, second = tables
     with pytest.raises(UserError, match="no image in common"):
-        crossing(Side(first[:20], CLASSES), Side(second, CLASSES))
+        cross_tabulate(Axis(first[:20], CLASSES), Axis(second, CLASSES))
 
 
 def test_classes_that_are_taken_for_each_other_stand_together():
@@ -75,7 +75,7 @@ def test_classes_that_are_taken_for_each_other_stand_together():
     np.fill_diagonal(matrix, 90)
     for a, b in ((0, 5), (1, 4), (2, 3)):
         matrix[a, b] = matrix[b, a] = 20
-    order = class_ordering.by_similarity(matrix).tolist()
+    order = class_ordering.similarity_order(matrix).tolist()
     assert sorted(order) == list(range(6))
     assert all(abs(order.index(a) - order.index(b)) == 1 for a, b in ((0, 5), (1, 4), (2, 3)))
 
@@ -92,13 +92,13 @@ def test_no_order_of_the_tree_s_leaves_is_shorter():
     def length(order):
         return sum(apart[a, b] for a, b in zip(order[:-1], order[1:], strict=True))
 
-    assert length(class_ordering.by_similarity(matrix)) <= length(plain)
+    assert length(class_ordering.similarity_order(matrix)) <= length(plain)
 
 
 def test_an_order_needs_no_errors_and_no_images():
-    assert sorted(class_ordering.by_similarity(np.eye(5, dtype=int) * 7)) == list(range(5))
-    assert sorted(class_ordering.by_similarity(np.zeros((4, 4), int))) == list(range(4))
-    assert class_ordering.by_similarity(np.array([[3]])).tolist() == [0]
+    assert sorted(class_ordering.similarity_order(np.eye(5, dtype=int) * 7)) == list(range(5))
+    assert sorted(class_ordering.similarity_order(np.zeros((4, 4), int))) == list(range(4))
+    assert class_ordering.similarity_order(np.array([[3]])).tolist() == [0]
 
 
 def test_of_many_classes_the_most_confused_and_those_around_a_class():
@@ -106,5 +106,5 @@ def test_of_many_classes_the_most_confused_and_those_around_a_class():
     matrix[7, 31] = 5
     matrix[2, 40] = 3
     assert class_ordering.most_confused(matrix, 4).tolist() == [2, 7, 31, 40]
-    assert class_ordering.around(matrix, np.array([31]), 20).tolist() == [7, 31]
-    assert class_ordering.around(matrix, np.array([9]), 20).tolist() == [9]
+    assert class_ordering.nearest_classes(matrix, np.array([31]), 20).tolist() == [7, 31]
+    assert class_ordering.nearest_classes(matrix, np.array([9]), 20).tolist() == [9]

@@ -26,7 +26,7 @@ def predictions(epoch):
 
 @pytest.fixture
 def run(tmp_path):
-    dynamics.begin(tmp_path, list(STORY), np.zeros(len(STORY), int))
+    dynamics.write_images(tmp_path, list(STORY), np.zeros(len(STORY), int))
     for epoch in range(1, 5):
         dynamics.write_epoch(tmp_path, epoch, predictions(epoch))
     return tmp_path
@@ -70,7 +70,7 @@ def test_each_image_has_its_state(run):
 
 
 def test_one_epoch_is_enough(tmp_path):
-    dynamics.begin(tmp_path, list(STORY), np.zeros(len(STORY), int))
+    dynamics.write_images(tmp_path, list(STORY), np.zeros(len(STORY), int))
     dynamics.write_epoch(tmp_path, 1, predictions(1))
     assert set(dynamics.summary(dynamics.read(tmp_path))["state"]) == {"early", "never"}
 
@@ -78,6 +78,6 @@ def test_one_epoch_is_enough(tmp_path):
 def test_a_run_without_them_is_told(tmp_path):
     with pytest.raises(UserError, match="has no training dynamics"):
         dynamics.read(tmp_path)
-    dynamics.begin(tmp_path, ["a"], np.zeros(1, int))
+    dynamics.write_images(tmp_path, ["a"], np.zeros(1, int))
     with pytest.raises(UserError, match="has no training dynamics"):
         dynamics.read(tmp_path)

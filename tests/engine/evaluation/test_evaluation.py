@@ -58,12 +58,12 @@ def test_a_calibrated_model_is_not_called_miscalibrated_and_a_sharpened_one_is()
 def test_the_temperature_is_taken_back_out_of_a_table():
     logits = np.random.default_rng(0).normal(0, 3, (50, 4))
     table = outcomes(np.zeros(50, int), softmax(logits / 1.7, axis=1))
-    assert np.allclose(tables.uncalibrated(tables.probabilities(table), 1.7), softmax(logits, axis=1), atol=1e-5)
+    assert np.allclose(tables.remove_temperature(tables.probabilities(table), 1.7), softmax(logits, axis=1), atol=1e-5)
 
 
 def test_the_right_temperature_mends_calibration():
     probabilities, true = drawn(3000, sharpness=2.0)
-    mended = tables.uncalibrated(probabilities, 0.5)  # the logits at half their size
+    mended = tables.remove_temperature(probabilities, 0.5)  # the logits at half their size
     table = outcomes(true, mended)
     both = calibration.before_and_after(table, 2.0)
     assert both["before"].beyond_chance
@@ -73,7 +73,7 @@ def test_the_right_temperature_mends_calibration():
 
 def test_sure_and_wrong_counts_what_is_both():
     table = pd.DataFrame({"true": [0, 0, 1, 1], "predicted": [0, 1, 1, 0], "confidence": [0.99, 0.95, 0.6, 0.5]})
-    result = calibration.sure_and_wrong(table, (0.5, 0.9, 0.999))
+    result = calibration.confident_errors(table, (0.5, 0.9, 0.999))
     assert result[["n", "wrong"]].values.tolist() == [[4, 2], [2, 1], [0, 0]]
     assert np.isnan(result["rate"].iloc[2])
 
@@ -85,8 +85,8 @@ def test_accuracy_by_coverage_is_that_of_the_surest_answers():
     assert selective.threshold_for(confidence, right, 0.6) == 0.8
     assert selective.threshold_for(confidence, right, 0.5) == 0.6
     assert selective.threshold_for(confidence[::-1], np.array([False, True, False, False]), 0.9) is None
-    kept = selective.kept(confidence, right, 0.7)
-    assert (kept.kept, kept.errors, kept.coverage) == (3, 1, 0.75)
+    kept = selective.score_at_threshold(confidence, right, 0.7)
+    assert (kept.answered, kept.errors, kept.coverage) == (3, 1, 0.75)
 
 
 def test_the_area_under_the_risk_coverage_curve_is_the_mean_over_its_steps(answers):
@@ -109,9 +109,9 @@ def test_prediction_sets_cover_as_often_as_their_law_says(n, wanted):
     for _ in range(120):
         probabilities = rng.dirichlet(np.full(8, 0.2), n + test)
         true = (probabilities.cumsum(axis=1) > rng.random((n + test, 1))).argmax(axis=1)
-        sets = conformal.conformal((probabilities[:n], true[:n]), (probabilities[n:], true[n:]), wanted)
+        sets = conformal.conformal_sets((probabilities[:n], true[:n]), (probabilities[n:], true[n:]), wanted)
         if sets.expected is not None:
-            result.append(sets.held.sum())
+            result.append(sets.covers_true.sum())
     assert len(result) > 100
     law = stats.betabinom(test, rank, n + 1 - rank)
     assert np.mean(result) / test == pytest.approx(rank / (n + 1), abs=4 * law.std() / test / np.sqrt(len(result)))
@@ -122,10 +122,10 @@ def test_prediction_sets_cover_as_often_as_their_law_says(n, wanted):
 
 def test_a_set_is_never_empty_and_holds_every_class_where_validation_is_too_small():
     probabilities, true = drawn(30)
-    strict = conformal.conformal((probabilities, true), (probabilities, true), 0.99)
+    strict = conformal.conformal_sets((probabilities, true), (probabilities, true), 0.99)
     assert strict.unlimited == len(CLASSES)
     assert strict.sets.all()
-    easy = conformal.conformal((probabilities, true), (probabilities, true), 0.5)
+    easy = conformal.conformal_sets((probabilities, true), (probabilities, true), 0.5)
     assert (easy.sets.sum(axis=1) >= 1).all()
     assert easy.sets[np.arange(30), probabilities.argmax(axis=1)].all()
 
@@ -137,17 +137,17 @@ def test_thresholds_by_class_cover_a_hard_class_as_often():
     lean = np.where(true == 0, rng.normal(2, 1, 6000), rng.normal(0.3, 1, 6000))
     probabilities = softmax(np.stack([lean, np.zeros(6000)], axis=1), axis=1)
     halves = (probabilities[:3000], true[:3000]), (probabilities[3000:], true[3000:])
-    shared, own = (conformal.conformal(*halves, 0.9, method).by_class(("a", "b")) for method in conformal.METHODS)
+    shared, own = (conformal.conformal_sets(*halves, 0.9, method).by_class(("a", "b")) for method in conformal.METHODS)
     assert shared["coverage"].min() < 0.87
     assert own["coverage"].min() > 0.87
 
 
 def test_sets_are_counted_by_size_and_class():
     probabilities, true = drawn(400, sharpness=0.5)
-    result = conformal.conformal((probabilities, true), drawn(300, seed=1, sharpness=0.5), 0.9)
+    result = conformal.conformal_sets((probabilities, true), drawn(300, seed=1, sharpness=0.5), 0.9)
     sizes, by_class = result.sizes(), result.by_class((*CLASSES, "street"))
     assert sizes["n"].sum() == by_class["n"].sum() == 300
-    assert (sizes["n"] * sizes["held"]).sum() == pytest.approx(result.held.sum())
+    assert (sizes["n"] * sizes["held"]).sum() == pytest.approx(result.covers_true.sum())
     assert result.size == pytest.approx((sizes["size"] * sizes["share"]).sum())
     assert np.isnan(by_class.set_index("class").loc["street", "coverage"])
 
@@ -155,7 +155,7 @@ def test_sets_are_counted_by_size_and_class():
 @pytest.mark.parametrize(("wanted", "method"), [(1.0, "lac"), (0.2, "lac"), (0.9, "magic")])
 def test_a_coverage_or_method_that_there_is_not_is_refused(wanted, method):
     with pytest.raises(UserError):
-        conformal.conformal(drawn(20), drawn(20), wanted, method)
+        conformal.conformal_sets(drawn(20), drawn(20), wanted, method)
 
 
 def test_curves_and_their_areas_agree_with_scikit_learn(answers):
@@ -165,13 +165,13 @@ def test_curves_and_their_areas_agree_with_scikit_learn(answers):
     assert auc.value == pytest.approx(reference.roc_auc_score(positive, scores))
     assert ap.value == pytest.approx(reference.average_precision_score(positive, scores))
     assert auc.low < auc.value < auc.high
-    points = roc.curve(scores, positive)
+    points = roc.roc_curve(scores, positive)
     false, recall, _ = reference.roc_curve(positive, scores, drop_intermediate=False)
     assert np.allclose(points["false_positive_rate"], false)
     assert np.allclose(points["recall"], recall)
     precision, recall, _ = reference.precision_recall_curve(positive, scores)
     assert np.allclose(points["precision"].iloc[1:], precision[-2::-1])
-    thin = roc.thinned(roc.curve(probabilities[:, 1], positive), 50)
+    thin = roc.thin_curve(roc.roc_curve(probabilities[:, 1], positive), 50)
     assert len(thin) <= 52
     assert thin.iloc[-1]["recall"] == 1.0
 
@@ -189,7 +189,9 @@ def test_the_interval_of_an_area_is_that_of_delong():
 
 def test_a_class_without_test_images_has_no_area_and_no_rate(answers):
     probabilities, true = answers
-    result = roc.by_class(np.column_stack([probabilities, np.zeros(len(true))]), true, (*CLASSES, "street")).set_index("class")
+    result = roc.areas_by_class(np.column_stack([probabilities, np.zeros(len(true))]), true, (*CLASSES, "street")).set_index(
+        "class"
+    )
     assert np.isnan(result.loc["street", ["auc", "ap"]].astype(float)).all()
     assert result.loc["street", "n"] == 0
     matrix = np.diag([5, 4, 0, 0]).astype(int)
@@ -217,11 +219,11 @@ def test_the_intervals_of_a_class_agree_with_a_bootstrap_over_images(answers):
 def test_a_table_that_was_cut_short_or_is_of_other_classes_is_refused_in_a_sentence():
     probabilities, true = drawn(20)
     table = outcomes(true, probabilities)
-    assert tables.checked(table, CLASSES, "fast-1 on test") is table
+    assert tables.check_predictions(table, CLASSES, "fast-1 on test") is table
     with pytest.raises(UserError, match=r"cut short: a row has 4 probabilities for 3 classes"):
-        tables.checked(table, CLASSES[:3], "fast-1 on test")
+        tables.check_predictions(table, CLASSES[:3], "fast-1 on test")
     with pytest.raises(UserError, match="hold no image"):
-        tables.checked(table.head(0), CLASSES, "fast-1 on test")
+        tables.check_predictions(table.head(0), CLASSES, "fast-1 on test")
     table.loc[3, "true"] = 9
     with pytest.raises(UserError, match="do not fit the run's classes"):
-        tables.checked(table, CLASSES, "fast-1 on test")
+        tables.check_predictions(table, CLASSES, "fast-1 on test")

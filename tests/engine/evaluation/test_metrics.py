@@ -131,12 +131,12 @@ def test_macro_f1_is_the_mean_over_the_classes_that_have_images():
 
 def test_the_text_says_over_how_many_classes_and_which_are_missing():
     frame = table([(0, 0)] * 4 + [(0, 2)] + [(1, 1)] * 5)
-    document = metrics.evaluation(frame.assign(loss=0.1), CLASSES)
+    document = metrics.score_predictions(frame.assign(loss=0.1), CLASSES)
     assert document["macro_f1_classes"] == {"scored": 2, "all": 4}
     assert score_text.macro_f1(document).startswith("0.944 (")
     assert score_text.macro_f1(document).endswith(") over 2 of 4 classes")
     assert score_text.unscored_classes(document).startswith("There are no images of glacier, sea: ")
-    whole = metrics.evaluation(table([(i, i) for i in range(4)] + [(0, 1)]).assign(loss=0.1), CLASSES)
+    whole = metrics.score_predictions(table([(i, i) for i in range(4)] + [(0, 1)]).assign(loss=0.1), CLASSES)
     assert (score_text.scored_classes(whole), score_text.unscored_classes(whole)) == ("", "")
     assert score_text.scored_classes({"macro_f1": {}}) == "", "a run from before this was written down"
 
@@ -158,14 +158,14 @@ def test_confused_pairs_count_both_directions_the_worst_first():
 
 
 def test_an_evaluation_is_json_with_counts_beside_rates(predictions):
-    document = metrics.evaluation(predictions, CLASSES)
+    document = metrics.score_predictions(predictions, CLASSES)
     again = json.loads(json.dumps(document, allow_nan=False, default=lambda value: value.item()))
     assert again["n"] == 300 == sum(map(sum, again["confusion"])) == sum(row["support"] for row in again["per_class"])
     assert again["classes"] == list(CLASSES)
     assert set(again["macro_f1"]) == {"value", "low", "high"} == set(again["accuracy"])
     assert again["small"] is False
-    assert metrics.evaluation(predictions[:99], CLASSES)["small"] is True
-    lonely = metrics.evaluation(predictions[predictions["true"] == 0], (*CLASSES, "never"))
+    assert metrics.score_predictions(predictions[:99], CLASSES)["small"] is True
+    lonely = metrics.score_predictions(predictions[predictions["true"] == 0], (*CLASSES, "never"))
     assert lonely["per_class"][4] == {
         "class": "never",
         "precision": None,

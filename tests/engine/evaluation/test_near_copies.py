@@ -7,7 +7,7 @@ import pytest
 from engine.data.columns import STATES
 from engine.data.layouts import SPLITS
 from engine.embeddings.neighbours import mark
-from engine.evaluation.near_copies import copies, without
+from engine.evaluation.near_copies import find_near_copies, score_without_copies
 
 CONTENTS = [f"{i:016x}" * 2 for i in (1, 2, 3, 2, 9)]  # images 10, 11, 12 of train; 13 (a copy of 11) and 14 of test
 
@@ -41,15 +41,15 @@ TEST = pd.DataFrame({"image_id": [13, 14], "content": CONTENTS[3:]})
 
 
 def test_each_image_has_its_nearest_training_image_and_a_copy_its_file():
-    result = copies(Columns(), Index(), TEST)
+    result = find_near_copies(Columns(), Index(), TEST)
     assert result.exact.tolist() == [True, False]
     assert result.twin.tolist() == [11, 11]
     assert np.isnan(result.distance[0]), "image 13 has no embedding"
     assert result.distance[1] == pytest.approx(1 - np.cos(0.1), abs=1e-6)
     assert result.within(0.02).tolist() == [True, True]
-    assert without(result, np.array([True, False]), 0.02).to_dict()["left_out"] == 2
+    assert score_without_copies(result, np.array([True, False]), 0.02).to_dict()["left_out"] == 2
 
 
 def test_without_embeddings_copies_of_files_are_known_all_the_same():
-    result = copies(Columns(), None, TEST)
+    result = find_near_copies(Columns(), None, TEST)
     assert (result.exact.tolist(), result.twin.tolist(), result.known) == ([True, False], [11, -1], 0)

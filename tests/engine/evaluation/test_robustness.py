@@ -12,7 +12,7 @@ from engine.core.paths import home as home_dir
 from engine.data.datasets import dataset
 from engine.data.decoding import load_square
 from engine.evaluation.metrics import bootstrap_mean
-from engine.evaluation.robustness import measuring, store, summary
+from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from engine.models.model import load
 from engine.runs.run import load_run
@@ -87,7 +87,7 @@ def scored(finished_session, tmp_path, monkeypatch):
 
 
 def test_the_answers_are_the_models_own_to_the_damaged_pictures(scored):
-    measuring.measure(scored, "test", 6)
+    measurement.measure(scored, "test", 6)
     answers = store.read(scored, "test")
     answering, data = load(scored.path), dataset("scenes")
     assert (len(answers.true), answers.measured, answers.images) == (6, 6, 24)
@@ -104,7 +104,7 @@ def test_the_answers_are_the_models_own_to_the_damaged_pictures(scored):
 
 
 def test_a_stopped_measurement_goes_on_where_it_was_and_ends_as_one_that_was_not(scored, monkeypatch):
-    monkeypatch.setattr(measuring, "BATCH", 4)
+    monkeypatch.setattr(measurement, "BATCH", 4)
     calls = []
 
     def stop_in_the_second_batch(phase, done, total):
@@ -113,14 +113,14 @@ def test_a_stopped_measurement_goes_on_where_it_was_and_ends_as_one_that_was_not
             raise Stopped
 
     with pytest.raises(Stopped):
-        measuring.measure(scored, "test", 8, stop_in_the_second_batch)
-    assert store.measured(scored, "test") == 4
+        measurement.measure(scored, "test", 8, stop_in_the_second_batch)
+    assert store.count_measured(scored, "test") == 4
     whole = []
-    measuring.measure(scored, "test", 8, lambda phase, done, total: whole.append((done, total)))
+    measurement.measure(scored, "test", 8, lambda phase, done, total: whole.append((done, total)))
     assert min(done for done, _ in whole[1:]) == 4 * len(store.CONDITIONS), "what was measured is not asked again"
     resumed = store.read(scored, "test")
     (store.folder(scored, "test") / "answers.bin").unlink()
-    measuring.measure(scored, "test", 8)
+    measurement.measure(scored, "test", 8)
     assert np.array_equal(resumed.predicted, store.read(scored, "test").predicted)
 
 
@@ -131,7 +131,7 @@ def test_a_changed_file_is_left_out_and_a_dataset_that_is_gone_is_a_sentence(sco
     before = file.read_bytes()
     try:
         Image.new("RGB", (64, 64), "white").save(file)
-        measuring.measure(scored, "test", 3)
+        measurement.measure(scored, "test", 3)
     finally:
         file.write_bytes(before)
     answers = store.read(scored, "test")
@@ -139,14 +139,14 @@ def test_a_changed_file_is_left_out_and_a_dataset_that_is_gone_is_a_sentence(sco
     assert chosen not in answers.image_ids
     (home_dir() / "data" / "scenes" / "dataset.json").unlink()
     with pytest.raises(UserError, match="no dataset 'scenes'"):
-        measuring.measure(scored, "test", 3)
+        measurement.measure(scored, "test", 3)
 
 
-def made(right: np.ndarray) -> store.Answers:
+def made(right: np.ndarray) -> store.CorruptionPredictions:
     """Answers of two classes, right where it is said: (n, conditions) bool."""
     n = len(right)
     true = np.arange(n) % 2
-    return store.Answers(
+    return store.CorruptionPredictions(
         "test", np.arange(10, 10 + n), tuple("abcdefghijkl"[:n]), true, np.where(right, 0.9, 0.1).astype(np.float32),
         np.where(right, true[:, None], 1 - true[:, None]), n, 0, n, 64,
     )  # fmt: skip
@@ -188,5 +188,5 @@ def test_a_run_that_is_deleted_meanwhile_does_not_come_back(scored, tmp_path):
             scored.path.rename(tmp_path / "trash")
 
     with pytest.raises(SystemExit):
-        measuring.measure(scored, "test", 8, report)
+        measurement.measure(scored, "test", 8, report)
     assert not scored.path.exists()

@@ -56,11 +56,11 @@ def test_a_class_that_is_hard_makes_no_slice_of_what_goes_with_it(columns):
     """Sea is wrong in 30%, and bright: brightness explains nothing once the classes are known."""
     rng = np.random.default_rng(1)
     wrong = rng.random(len(columns)) < np.where(columns.label == 2, 0.3, 0.02)
-    of = slices.answered(columns, predictions(columns, wrong))
-    result = slices.worst(of, CLASSES)
+    of = slices.match_catalog(columns, predictions(columns, wrong))
+    result = slices.find_worst_slices(of, CLASSES)
     assert result.tried > 100
     assert not len(result.beyond_chance)
-    bright = slices.measure(of, Filter(ranges=(Range("brightness", 0.5),)))
+    bright = slices.measure_slice(of, Filter(ranges=(Range("brightness", 0.5),)))
     assert bright["error"] > 2 * bright["rest"]
     assert bright["error"] == pytest.approx(bright["expected"], abs=0.06)
 
@@ -69,17 +69,17 @@ def test_a_weakness_within_the_classes_is_found_first_and_as_a_filter(columns):
     rng = np.random.default_rng(2)
     weak = (columns.values("sharpness") < 0.2) & (columns.label == 1)
     wrong = rng.random(len(columns)) < np.where(weak, 0.6, 0.05)
-    of = slices.answered(columns, predictions(columns, wrong))
-    result = slices.worst(of, CLASSES)
+    of = slices.match_catalog(columns, predictions(columns, wrong))
+    result = slices.find_worst_slices(of, CLASSES)
     first = result.frame.iloc[0]
     assert first["p_holm"] < 0.001
     assert first["filter"].classes == ("glacier",)
     assert [r.name for r in first["filter"].ranges] == ["sharpness"]
     assert first["n"] >= slices.SUPPORT
-    assert len(slices.members(of, first["filter"])) == first["n"]
-    assert (slices.members(of, first["filter"])["true"] != slices.members(of, first["filter"])["predicted"]).sum() == first[
-        "wrong"
-    ]
+    assert len(slices.slice_predictions(of, first["filter"])) == first["n"]
+    assert (
+        slices.slice_predictions(of, first["filter"])["true"] != slices.slice_predictions(of, first["filter"])["predicted"]
+    ).sum() == first["wrong"]
 
 
 @pytest.mark.parametrize("corrected", [0, 20])
@@ -94,21 +94,21 @@ def test_a_weakness_within_a_class_is_found_where_every_class_has_its_folder(tmp
     rng = np.random.default_rng(2)
     weak = (columns.values("colourfulness") > 0.75) & (columns.label == 1)
     frame = predictions(columns, rng.random(len(columns)) < np.where(weak, 0.25, 0.06))
-    of = slices.answered(columns, frame)
-    result = slices.worst(of, CLASSES)
+    of = slices.match_catalog(columns, frame)
+    result = slices.find_worst_slices(of, CLASSES)
     first = result.frame.iloc[0]
     assert first["filter"].classes == ("glacier",)
     assert [r.name for r in first["filter"].ranges] == ["colourfulness"]
     assert first["p_holm"] < 0.001
     assert not any(wanted.text for wanted in result.frame["filter"]), "the folders are the classes once more"
-    without_folders = slices.answered(columns, frame.assign(path="image.jpg"))
-    assert result.tried == slices.worst(without_folders, CLASSES).tried
-    assert not len(slices.by_column(of, "folder", CLASSES))
+    without_folders = slices.match_catalog(columns, frame.assign(path="image.jpg"))
+    assert result.tried == slices.find_worst_slices(without_folders, CLASSES).tried
+    assert not len(slices.measure_column(of, "folder", CLASSES))
 
 
 def test_the_interval_of_one_of_many_slices_allows_for_the_number_that_was_tried(columns):
     wrong = np.random.default_rng(5).random(len(columns)) < 0.08
-    result = slices.worst(slices.answered(columns, predictions(columns, wrong)), CLASSES)
+    result = slices.find_worst_slices(slices.match_catalog(columns, predictions(columns, wrong)), CLASSES)
     row = result.frame.iloc[0]
     level = 1 - 0.05 / result.tried
     exact = stats.binomtest(int(row["wrong"]), int(row["n"])).proportion_ci(level, method="wilson")
@@ -121,7 +121,9 @@ def test_slices_of_chance_alone_pass_the_correction_at_most_one_time_in_twenty(t
     alarms, columns = 0, catalog(tmp_path, 1000)
     for seed in range(8):
         wrong = np.random.default_rng(seed).random(len(columns)) < 0.08
-        alarms += len(slices.worst(slices.answered(columns, predictions(columns, wrong)), CLASSES).beyond_chance) > 0
+        alarms += (
+            len(slices.find_worst_slices(slices.match_catalog(columns, predictions(columns, wrong)), CLASSES).beyond_chance) > 0
+        )
     assert alarms <= 2
 
 
@@ -129,12 +131,12 @@ def test_the_p_value_of_one_class_is_fishers_exact_test(columns):
     rng = np.random.default_rng(3)
     frame = predictions(columns, rng.random(len(columns)) < 0.1)
     frame["true"], frame["predicted"] = 0, np.where(frame["true"] == frame["predicted"], 0, 1)
-    of = slices.answered(columns, frame)
+    of = slices.match_catalog(columns, frame)
     wanted = Filter(ranges=(Range("contrast", 0.9),))
-    result, inside = slices.measure(of, wanted), of.columns.values("contrast") >= np.float32(0.9)
+    result, inside = slices.measure_slice(of, wanted), of.columns.values("contrast") >= np.float32(0.9)
     wanted = Filter(ranges=(Range("contrast", None, 0.5),)) if result["p"] == 1.0 else wanted
-    result = slices.measure(of, wanted)
-    inside = conditions.matching(columns, of.rows, [wanted])[0]
+    result = slices.measure_slice(of, wanted)
+    inside = conditions.match_filters(columns, of.rows, [wanted])[0]
     counts = [[(of.wrong & inside).sum(), (~of.wrong & inside).sum()], [(of.wrong & ~inside).sum(), (~of.wrong & ~inside).sum()]]
     assert result["p"] == pytest.approx(stats.fisher_exact(counts, alternative="greater").pvalue)
 
@@ -142,9 +144,11 @@ def test_the_p_value_of_one_class_is_fishers_exact_test(columns):
 def test_the_p_value_over_classes_is_that_of_dealing_the_errors_out(columns):
     rng = np.random.default_rng(4)
     wrong = rng.random(len(columns)) < np.where(columns.label == 2, 0.2, 0.05)
-    of = slices.answered(columns, predictions(columns, wrong))
-    wanted = next(w for w in conditions.single(columns, of.rows, [], CLASSES) if 0.01 < slices.measure(of, w)["p"] < 0.4)
-    inside, result = conditions.matching(columns, of.rows, [wanted])[0], slices.measure(of, wanted)
+    of = slices.match_catalog(columns, predictions(columns, wrong))
+    wanted = next(
+        w for w in conditions.single_conditions(columns, of.rows, [], CLASSES) if 0.01 < slices.measure_slice(of, w)["p"] < 0.4
+    )
+    inside, result = conditions.match_filters(columns, of.rows, [wanted])[0], slices.measure_slice(of, wanted)
     groups = [np.flatnonzero(of.true == index) for index in range(3)]
     shuffled = of.wrong.copy()
     reached = 0
@@ -158,40 +162,40 @@ def test_the_p_value_over_classes_is_that_of_dealing_the_errors_out(columns):
 def test_quantile_bins_part_the_images_whatever_the_values(columns):
     for name in PROPERTIES:
         values = columns.values(name)
-        bins = conditions.of_property(values, PROPERTIES[name], np.linspace(0, 1, 7)[1:-1])
+        bins = conditions.property_filters(values, PROPERTIES[name], np.linspace(0, 1, 7)[1:-1])
         rows = np.arange(len(columns))
-        assert (conditions.matching(columns, rows, bins).sum(axis=0) == 1).all(), name
-    assert [r.to_text() for r in conditions.of_property(columns.values("width"), PROPERTIES["width"])] == [
+        assert (conditions.match_filters(columns, rows, bins).sum(axis=0) == 1).all(), name
+    assert [r.to_text() for r in conditions.property_filters(columns.values("width"), PROPERTIES["width"])] == [
         "width_-150",
         "width_200-",
     ]
-    assert conditions.of_property(np.full(5, 3.0, np.float32), PROPERTIES["width"]) == []
+    assert conditions.property_filters(np.full(5, 3.0, np.float32), PROPERTIES["width"]) == []
 
 
 def test_a_column_is_scored_bin_by_bin(columns):
-    of = slices.answered(columns, predictions(columns, np.arange(len(columns)) % 10 == 0))
-    by_class = slices.by_column(of, "class", CLASSES)
+    of = slices.match_catalog(columns, predictions(columns, np.arange(len(columns)) % 10 == 0))
+    by_class = slices.measure_column(of, "class", CLASSES)
     assert by_class["n"].sum() == len(columns)
     assert by_class["wrong"].sum() == len(columns) // 10
-    assert slices.by_column(of, "folder", CLASSES)["words"].tolist() == [
-        f.words() for f in conditions.of_folders(of.frame["path"]) if f.text != "test/"
+    assert slices.measure_column(of, "folder", CLASSES)["words"].tolist() == [
+        f.words() for f in conditions.folder_filters(of.frame["path"]) if f.text != "test/"
     ]
     with pytest.raises(UserError, match="no column 'mood'"):
-        slices.by_column(of, "mood", CLASSES)
+        slices.measure_column(of, "mood", CLASSES)
 
 
 def test_images_that_changed_since_are_left_out_and_counted(columns):
     frame = predictions(columns, np.zeros(len(columns), bool))
     frame.loc[:9, "content"] = "f" * 32
     frame.loc[10:14, "image_id"] = 10**6
-    of = slices.answered(columns, frame)
-    assert (of.left_out, len(of.frame)) == (15, len(columns) - 15)
+    of = slices.match_catalog(columns, frame)
+    assert (of.excluded, len(of.frame)) == (15, len(columns) - 15)
     with pytest.raises(UserError, match="None of the images that were scored"):
-        slices.answered(columns, frame.head(12))
+        slices.match_catalog(columns, frame.head(12))
 
 
 def test_images_that_a_person_picked_out_are_a_slice(columns, tmp_path):
-    of = slices.answered(columns, predictions(columns, np.arange(len(columns)) % 10 == 0), tmp_path / "catalog.sqlite")
+    of = slices.match_catalog(columns, predictions(columns, np.arange(len(columns)) % 10 == 0), tmp_path / "catalog.sqlite")
     word = selections.keep(tmp_path / "catalog.sqlite", columns.ids[[0, 1, 10, 20]])
-    result = slices.measure(of, Filter(selection=word))
+    result = slices.measure_slice(of, Filter(selection=word))
     assert (result["n"], result["wrong"]) == (4, 3)

@@ -7,7 +7,7 @@ from scored import CLASSES, TRUE, scored_run
 from engine.core.files import read_json, write_json
 from engine.data.predictions import read_predictions, write_predictions
 from engine.evaluation import metrics, trust
-from engine.evaluation.near_copies import Copies
+from engine.evaluation.near_copies import NearCopies
 from engine.runs.run import Run
 
 
@@ -18,7 +18,7 @@ def run_on_test(
     run = scored_run(name, created, wrong, fingerprint=fingerprint)
     table = read_predictions(run.path, "validation").assign(content=[f"{first + i:032x}" for i in range(len(TRUE))])
     write_predictions(run.path, "test", table, CLASSES)
-    scores = metrics.evaluation(table, CLASSES)
+    scores = metrics.score_predictions(table, CLASSES)
     write_json(run.path / "results.json", {"test": scores, "validation": scores, "temperature": 1.0})
     document = read_json(run.path / "config.json")
     write_json(run.path / "config.json", document | {"config": document["config"] | {"method": method}})
@@ -33,11 +33,11 @@ def test_a_clean_up_does_not_reset_how_many_runs_were_scored_on_the_test_images(
     ]
     run_on_test("fast-4", 4.0, first=9_000, fingerprint="a")
     for run in runs:
-        assert trust.protocol(trust.evidence(run)).on_test == 3
-    of = trust.evidence(runs[0])
+        assert trust.read_protocol(trust.load_evidence(run)).on_test == 3
+    of = trust.load_evidence(runs[0])
     assert (
         "3 runs were scored on these test images, or on some of them"
-        in trust.sentences(of, trust.protocol(of), None, 0.95, None)["protocol"]
+        in trust.sentences(of, trust.read_protocol(of), None, 0.95, None)["protocol"]
     )
 
 
@@ -45,20 +45,20 @@ def test_a_clean_up_does_not_reset_how_many_runs_were_scored_on_the_test_images(
     ("method", "chosen"), [("linear", "the regularisation strength C, temperature"), ("finetune", "the epoch, temperature")]
 )
 def test_what_was_chosen_on_validation_is_what_this_kind_of_run_chooses(home, method, chosen):
-    of = trust.evidence(run_on_test("fast-1", 1.0, method=method))
-    said = trust.sentences(of, trust.protocol(of), None, 0.95, None)["protocol"]
+    of = trust.load_evidence(run_on_test("fast-1", 1.0, method=method))
+    said = trust.sentences(of, trust.read_protocol(of), None, 0.95, None)["protocol"]
     assert f"{chosen} and thresholds were chosen on 300 validation images." in said
 
 
 def test_an_accuracy_that_stays_is_not_said_to_change(home):
-    of = trust.evidence(run_on_test("fast-1", 1.0, range(23)))
-    near = Copies(np.zeros(len(TRUE), bool), np.where(np.arange(len(TRUE)) == 299, 0.03, 0.5), np.full(len(TRUE), -1))
+    of = trust.load_evidence(run_on_test("fast-1", 1.0, range(23)))
+    near = NearCopies(np.zeros(len(TRUE), bool), np.where(np.arange(len(TRUE)) == 299, 0.03, 0.5), np.full(len(TRUE), -1))
     assert (
         "Without it accuracy stays at 92.3% (88.7 to 94.8%)."
-        in trust.sentences(of, trust.protocol(of), near, 0.95, None)["copies"]
+        in trust.sentences(of, trust.read_protocol(of), near, 0.95, None)["copies"]
     )
-    worse = Copies(near.exact, np.where(np.arange(len(TRUE)) >= 200, 0.03, 0.5), near.twin)
+    worse = NearCopies(near.exact, np.where(np.arange(len(TRUE)) >= 200, 0.03, 0.5), near.twin)
     assert (
         "accuracy is 88.5% (83.3 to 92.2%) instead of 92.3%."
-        in trust.sentences(of, trust.protocol(of), worse, 0.95, None)["copies"]
+        in trust.sentences(of, trust.read_protocol(of), worse, 0.95, None)["copies"]
     )

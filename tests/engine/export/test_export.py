@@ -15,7 +15,7 @@ from torchvision import models
 
 from engine.core.errors import UserError
 from engine.data.datasets import add, dataset
-from engine.evaluation.scoring import evaluate_split
+from engine.evaluation.scoring import score_split
 from engine.export import export, session
 from engine.export import onnx as portable
 from engine.export.description import KEY, Described, from_json
@@ -214,7 +214,7 @@ def test_a_bundle_becomes_a_run_that_answers_the_same_and_can_be_scored(handed, 
     assert after.meta == before.meta
     squares = generated(64, 8).squares
     assert np.array_equal(after.probabilities(squares), before.probabilities(squares))
-    assert evaluate_split(result.run, "test")["n"] == 24
+    assert score_split(result.run, "test")["n"] == 24
 
 
 def test_a_state_dict_and_its_architecture_become_a_run(scenes, tmp_path):

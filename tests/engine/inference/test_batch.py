@@ -140,7 +140,7 @@ def test_class_folders_give_scores_and_the_table_a_file(run, loaded, asked, tmp_
     list(answers.answer(asked, run, loaded, judge([run])))
     result = table(asked.pictures, answers.made(asked, run), judge([run]))
     assert result["predicted"].tolist() == ["forest"] * 3 + [""] + ["sea"] * 3
-    scores = metrics.evaluation(labelled(result, run.classes), run.classes)
+    scores = metrics.score_predictions(labelled(result, run.classes), run.classes)
     assert (scores["n"], scores["accuracy"]["value"]) == (6, pytest.approx(5 / 6))
     plain = flat(result, run.classes)
     for name in ("answers.csv", "answers.parquet"):

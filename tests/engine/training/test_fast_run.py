@@ -72,7 +72,7 @@ def test_the_results_are_those_of_the_prediction_table(run, data, split):
     assert table["image_id"].tolist() == frame["id"].tolist()
     assert table["content"].tolist() == frame["hash"].tolist()
     assert [run.classes[i] for i in table["true"]] == frame["class"].tolist()
-    scores = metrics.evaluation(table, run.classes)
+    scores = metrics.score_predictions(table, run.classes)
     assert run.results[split] == {key: scores[key] for key in ("n", "accuracy", "macro_f1", "macro_f1_classes", "loss", "small")}
     assert np.allclose(np.stack(table["probabilities"]).sum(axis=1), 1, atol=1e-5)
     scored = [event for event in run.events()[0] if event["kind"] == "score" and event["split"] == split]
@@ -161,7 +161,7 @@ def test_one_bad_picture_among_several_is_named_and_the_others_are_answered(run,
 
 def test_a_folder_scores_as_the_split_that_it_is(run, finished):
     """The same images by two ways: the registered split, and the folder that holds it."""
-    split = scoring.evaluate_split(run, "test")
-    folder = scoring.evaluate_folder(run, finished.images / "seg_test" / "seg_test")
+    split = scoring.score_split(run, "test")
+    folder = scoring.score_folder(run, finished.images / "seg_test" / "seg_test")
     assert (folder["confusion"], folder["macro_f1"], folder["n"]) == (split["confusion"], split["macro_f1"], 24)
     assert (folder["unknown_classes"], folder["unreadable"]) == ([], {})

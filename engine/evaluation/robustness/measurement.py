@@ -22,7 +22,7 @@ _WORKERS = 2
 
 def job(of: Run, split: str, count: int = SAMPLE) -> Job:
     """The process that measures the first `count` images of the plan in the background."""
-    return Job(store.folder(of, split), "engine.evaluation.robustness.measuring", f"{of.id}/{split}/{count}")
+    return Job(store.folder(of, split), "engine.evaluation.robustness.measurement", f"{of.id}/{split}/{count}")
 
 
 def measure(of: Run, split: str, count: int, report: Report = lambda phase, done, total: None) -> None:
@@ -46,7 +46,7 @@ def measure(of: Run, split: str, count: int, report: Report = lambda phase, done
     tell("loading the model", 0, 1)
     answering = model.load(of.path)
     planned = store.plan(of, split, predictions, identity(of.path), answering.meta.image_size)
-    count, done = min(count, len(predictions)), store.measured(of, split)
+    count, done = min(count, len(predictions)), store.count_measured(of, split)
     total = count * len(store.CONDITIONS)
     while done < count:
         end = min(done + BATCH, count)

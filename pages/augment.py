@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.augment.workspace import studio
+from dashboard.augment.workspace import workspace
 from dashboard.components.page_header import header, need_dataset
 
 context = header("What will the network see?", usable=True)
@@ -10,4 +10,4 @@ data = need_dataset(context)
 st.markdown(
     "Each pass over the data shows the network another variation of every picture. These come from the training pipeline itself."
 )
-studio(data, context.run)
+workspace(data, context.run)

@@ -3,8 +3,8 @@
 from dashboard import cache
 from dashboard.app import url_state
 from dashboard.clean.audit_status import audit_age, audit_state
-from dashboard.clean.context import Subject
 from dashboard.clean.kinds import findings
+from dashboard.clean.review import Review
 from dashboard.clean.tabs import choose_question
 from dashboard.components.page_header import header, need_dataset
 from engine.curation import found
@@ -12,9 +12,9 @@ from engine.data.labels.edits import known_classes, log
 
 context = header("Which labels are wrong?", usable=True)
 data = need_dataset(context)
-of = Subject(data, found(data), context.run, known_classes(data), cache.colours(data))
-audit_state(of)
-any_findings = of.audit is not None or bool(findings(of))
+review = Review(data, found(data), context.run, known_classes(data), cache.colours(data))
+audit_state(review)
+any_findings = review.audit is not None or bool(findings(review))
 if any_findings or log(data).entries or url_state.recall("clean") in ("helped", "decided"):
-    choose_question(any_findings)[1](of)
-audit_age(of)
+    choose_question(any_findings)[1](review)
+audit_age(review)

@@ -10,21 +10,21 @@ from dashboard.components.page_header import header, need_dataset
 from dashboard.components.plotly_touch import native_touch
 from dashboard.explore.analysis import analysis_state
 from dashboard.explore.filter_bar import filter_bar
-from dashboard.explore.gallery import browser
-from dashboard.explore.query import Asked
-from dashboard.explore.states import facts_or_chips
+from dashboard.explore.gallery import images_panel
+from dashboard.explore.query import Query
+from dashboard.explore.states import filter_summary
 from dashboard.explore.tabs import QUESTIONS
 
 data = need_dataset(context := header("What is in the data?"))
 wanted = filter_state.load_for_dataset(data, context.run)
-asked = Asked(data, wanted, within(data, wanted), context.run, cache.colours(data))
+query = Query(data, wanted, within(data, wanted), context.run, cache.colours(data))
 filter_bar(data, cache.classes(data), wanted, context.run)
-facts_or_chips(asked)
+filter_summary(query)
 analysis_state(data)
 panel = choose_tab(QUESTIONS, "question")
 answer, pictures = st.columns([5, 7], gap="large")
 with answer:
-    panel(asked)
+    panel(query)
 with pictures:
-    browser(asked)
+    images_panel(query)
 native_touch()

@@ -6,38 +6,38 @@ from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.error_page import end_page
 from dashboard.components.page_header import header, need_run
-from dashboard.predict.cards import FEW, few
+from dashboard.predict.batch_results import batch_results
+from dashboard.predict.cards import MAX_CARDS, prediction_cards
 from dashboard.predict.controls import controls
 from dashboard.predict.corrections import corrections
 from dashboard.predict.detail import forget_detail
-from dashboard.predict.ood_status import prepared, preparing, unprepared
-from dashboard.predict.table import many
-from dashboard.predict.uploads import about, chosen, examples, ways_in
+from dashboard.predict.ood_status import detector_problem, detector_progress, is_detector_ready
+from dashboard.predict.uploads import batch_title, current_batch, example_images, upload_panel
 from engine.core.errors import UserError
 
 forget_detail()
 context = header("What is in this picture?", usable=True)
 run = need_run(context)
 cache.warm_up_model(run)
-batch = chosen()
-ways_in(batch is not None)
+batch = current_batch()
+upload_panel(batch is not None)
 if batch is None:
-    examples(context.dataset)
+    example_images(context.dataset)
     corrections(context.dataset)
     end_page()
-view = controls(run, context.runs, in_grid=len(batch.pictures) > FEW)
-about(batch)
-settled = sum(not prepared(one) for one in view.runs) == 0  # each is asked: the first one starts its process
+view = controls(run, context.runs, in_grid=len(batch.pictures) > MAX_CARDS)
+batch_title(batch)
+settled = sum(not is_detector_ready(one) for one in view.runs) == 0  # each is asked: the first one starts its process
 try:
-    if len(batch.pictures) > FEW:
-        many(batch, view)
+    if len(batch.pictures) > MAX_CARDS:
+        batch_results(batch, view)
     else:
-        few(batch, view, settled)
+        prediction_cards(batch, view, settled)
 except UserError as error:
     st.error(formatting.literal(str(error)), icon=":material/error:")
 for one in view.runs:
     if settled:
-        unprepared(one)
+        detector_problem(one)
     else:
-        preparing(one)
+        detector_progress(one)
 corrections(context.dataset)

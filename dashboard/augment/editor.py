@@ -27,7 +27,7 @@ _PRESET = "balanced"  # the quickest one that trains on augmented images
 _CHOICE = "pipeline-choice"
 
 
-def chosen_pipeline() -> Pipeline:
+def pipeline_editor() -> Pipeline:
     """The pipeline of the URL, drawn as an editor; what stands there after the person's last change."""
     pipeline = _from_url()
     _chooser(pipeline)
@@ -41,7 +41,7 @@ def chosen_pipeline() -> Pipeline:
     return pipeline
 
 
-def another_pipeline() -> Pipeline | None:
+def comparison_pipeline() -> Pipeline | None:
     """One to compare with, where the person wants that."""
     names = [*BUILT_IN, *pipelines.saved_names()]
     name = url_state.choose(st.selectbox, "Compare with", ["", *names], "compare", format_func=lambda name: name or "nothing")
@@ -162,7 +162,7 @@ def _move(pipeline: Pipeline, place: int, base: str) -> None:
     st.button("Remove", icon=":material/delete:", key=f"{base}-remove", on_click=remove)
 
 
-def usual_step(name: str) -> PipelineStep:
+def default_step(name: str) -> PipelineStep:
     """A step as people mostly want it when they add it: at times, and mild; a crop each time, since it varies by itself."""
     often = {"crop": 1.0, "greyscale": 0.1}.get(name, 0.5)
     return PipelineStep(name, often, {"low": 0.8, "high": 1.25} if name == "gamma" else {})
@@ -174,7 +174,7 @@ def _add(pipeline: Pipeline) -> None:
     def add() -> None:
         name = st.session_state[key]
         if name:
-            try_action(lambda: _change(_named((*pipeline.steps, usual_step(name)), pipeline.name), anew=True))
+            try_action(lambda: _change(_named((*pipeline.steps, default_step(name)), pipeline.name), anew=True))
 
     st.selectbox(
         "Add a transform", list(TRANSFORMS), None, lambda name: TRANSFORMS[name].label, key=key, on_change=add,

@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.augment.sheets import Chosen, encoded, square_of
+from dashboard.augment.sheets import SourceImages, encode_sheet, load_network_input
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -15,7 +15,7 @@ _HELP = {"mixup": "MixUp blends two images and their labels.", "cutmix": "CutMix
 _COUNT = 8
 
 
-def mixtures(data: Dataset, chosen: Chosen, pipeline: Pipeline, seed: int) -> None:
+def mixtures(data: Dataset, chosen: SourceImages, pipeline: Pipeline, seed: int) -> None:
     """Pictures of several classes after the pipeline, mixed as training mixes them, each with its shares."""
     if not st.toggle("Mixing: MixUp and CutMix", key="mixtures"):
         return
@@ -27,7 +27,7 @@ def mixtures(data: Dataset, chosen: Chosen, pipeline: Pipeline, seed: int) -> No
     )
     st.caption(f"{_HELP[kind]} Train sets it as `mixing` and `mixing_alpha`.")
     size = chosen.squares.shape[1]
-    result = [(row, square) for row in _one_a_class(data) if (square := square_of(data, row, size)) is not None]
+    result = [(row, square) for row in _one_a_class(data) if (square := load_network_input(data, row, size)) is not None]
     if len(result) < 2:
         return
     rows, squares = [row for row, _ in result], np.stack([square for _, square in result])
@@ -48,6 +48,6 @@ def _one_a_class(data: Dataset) -> list[Row]:
 def _show(images: np.ndarray, shares: np.ndarray, classes: tuple[str, ...]) -> None:
     for start in range(0, len(images), 4):
         for column, place in zip(st.columns(4), range(start, min(start + 4, len(images))), strict=False):
-            column.image(encoded([images[place]], 1), width="stretch")
+            column.image(encode_sheet([images[place]], 1), width="stretch")
             order = [i for i in np.argsort(-shares[place]) if shares[place][i] > 0.005]
             column.caption(" · ".join(f"{formatting.literal(classes[i])} {shares[place][i]:.0%}" for i in order))

@@ -23,7 +23,7 @@ _REQUEST, _RESULT = "withstand-request", "withstand-result"
 
 
 @dataclass(frozen=True)
-class Subject:
+class Target:
     """What is measured: a run, on a dataset, with the steps of a pipeline."""
 
     run: str
@@ -36,20 +36,20 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """A measurement: rows of `engine.evaluation.robustness.augmentation_robustness.measure_steps`, a frame per step."""
 
-    subject: Subject
+    subject: Target
     frames: Sequence[pd.DataFrame]
 
 
-def guard_rails(run: Run | None, data: Dataset, pipeline: Pipeline) -> None:
+def robustness_panel(run: Run | None, data: Dataset, pipeline: Pipeline) -> None:
     """How the run's confidence in the true class falls under each step, once the person has asked for it."""
     st.subheader("Is the augmentation too strong?", anchor=False)
     if run is None:
         st.caption("Train a model first: it can then test which of these steps destroy the evidence it relies on.")
         return
-    subject = Subject(run.id, data.name, pipeline.recipe)
+    subject = Target(run.id, data.name, pipeline.recipe)
     if not subject.steps:
         st.caption("There is no step to measure.")
         return
@@ -57,8 +57,8 @@ def guard_rails(run: Run | None, data: Dataset, pipeline: Pipeline) -> None:
         f"How sure **{formatting.literal(run.id)}** is of the true class of validation images when a step is done to them, at half, once, "
         "twice and four times its strength. Where even the model loses confidence, the image may no longer show its class."
     )
-    request: Subject | None = st.session_state.get(_REQUEST)
-    result: Measured | None = st.session_state.get(_RESULT)
+    request: Target | None = st.session_state.get(_REQUEST)
+    result: Measurement | None = st.session_state.get(_RESULT)
     if result and (result.subject.run, result.subject.dataset) != (run.id, data.name):
         result = None
     button = st.empty()
@@ -77,7 +77,7 @@ def guard_rails(run: Run | None, data: Dataset, pipeline: Pipeline) -> None:
         _verdicts(run, result)
 
 
-def _ask(subject: Subject) -> None:
+def _ask(subject: Target) -> None:
     st.session_state[_REQUEST] = subject
 
 
@@ -85,7 +85,7 @@ def _cancel() -> None:
     st.session_state.pop(_REQUEST, None)
 
 
-def _measure(run: Run, data: Dataset, request: Subject) -> Measured | None:
+def _measure(run: Run, data: Dataset, request: Target) -> Measurement | None:
     """Measure what was asked for. A click elsewhere meanwhile begins this anew, for the same pipeline; what is known is cached."""
     place, frames, steps = st.empty(), [], request.steps
 
@@ -104,11 +104,11 @@ def _measure(run: Run, data: Dataset, request: Subject) -> Measured | None:
     place.empty()
     if not done:
         return None
-    st.session_state[_RESULT] = Measured(request, frames)
+    st.session_state[_RESULT] = Measurement(request, frames)
     return st.session_state[_RESULT]
 
 
-def _verdicts(run: Run, result: Measured) -> None:
+def _verdicts(run: Run, result: Measurement) -> None:
     """A warning with its figures for each step that hurts; the others in a line each, by what was found; then the curves."""
     verdict = cache.import_late("engine.evaluation.robustness.augmentation_robustness").verdict
     steps, frames = result.subject.steps, result.frames

@@ -26,7 +26,7 @@ _SPAN = 2.7  # standard deviations that the normalised view shows: all of 0 to 2
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SourceImages:
     """What is drawn on: `rows` and their `squares` (n, size, size, 3) uint8, one a draw."""
 
     rows: Sequence[Row]
@@ -38,7 +38,7 @@ class Chosen:
         return tuple(row.hash for row in self.rows)
 
 
-def choose_pictures(data: Dataset) -> Chosen | None:
+def choose_images(data: Dataset) -> SourceImages | None:
     """A training image as often as there are draws, or as many images of its class. None, said, where none can be read."""
     # Begins with the class that Explore shows, and keeps its own: looking here filters nothing there.
     known = list(data.classes)
@@ -53,13 +53,13 @@ def choose_pictures(data: Dataset) -> Chosen | None:
     url_state.remember("image", str(number))
     count = columns * columns
     rows = [pool[number]] * count if of == "one" else [pool[(number + i) % len(pool)] for i in range(count)]
-    readable = [(row, square) for row in rows if (square := square_of(data, row, size)) is not None]
+    readable = [(row, square) for row in rows if (square := load_network_input(data, row, size)) is not None]
     if not readable:
         return None
-    return Chosen([row for row, _ in readable], np.stack([square for _, square in readable]), columns)
+    return SourceImages([row for row, _ in readable], np.stack([square for _, square in readable]), columns)
 
 
-def square_of(data: Dataset, row: Row, size: int) -> np.ndarray | None:
+def load_network_input(data: Dataset, row: Row, size: int) -> np.ndarray | None:
     """What the network sees of the picture: (size, size, 3) uint8. None, said, where it cannot be read."""
     try:
         return cache.square(str(row.file(data.root)), row.hash, size)
@@ -70,7 +70,7 @@ def square_of(data: Dataset, row: Row, size: int) -> np.ndarray | None:
         return None
 
 
-def steps_alone(chosen: Chosen, pipeline: Pipeline, seed: int, normalised: bool) -> None:
+def draw_single_steps(chosen: SourceImages, pipeline: Pipeline, seed: int, normalised: bool) -> None:
     """The original, then each step by itself, done for certain."""
     row, square = chosen.rows[0], chosen.squares[0]
     on = Pipeline(tuple(step for step in pipeline.steps if step.probability))
@@ -78,15 +78,15 @@ def steps_alone(chosen: Chosen, pipeline: Pipeline, seed: int, normalised: bool)
     shown = [(square, "Original"), *zip(alone, (step.kind.label for step in on.steps), strict=True)]
     with st.container(horizontal=True, gap="small"):
         for image, label in shown:
-            st.image(encoded([_seen(image, normalised)], 1), caption=label, width=_THUMB)
+            st.image(encode_sheet([_seen(image, normalised)], 1), caption=label, width=_THUMB)
     st.caption(
         f"{formatting.literal(row.class_name)}, {formatting.pixels(row.width, row.height)}, {formatting.literal(row.path)}"
     )
 
 
-def draws(chosen: Chosen, pipeline: Pipeline, seed: int, normalised: bool, title: str) -> None:
+def draw_samples(chosen: SourceImages, pipeline: Pipeline, seed: int, normalised: bool, title: str) -> None:
     drawn = cache.augment_images(chosen.contents, chosen.squares, pipeline.recipe, seed)
-    st.image(encoded([_seen(image, normalised) for image in drawn], chosen.columns), caption=title, width="stretch")
+    st.image(encode_sheet([_seen(image, normalised) for image in drawn], chosen.columns), caption=title, width="stretch")
 
 
 def normalisation_note(model: str = DEFAULT) -> str:
@@ -109,7 +109,7 @@ def _seen(image: np.ndarray, normalised: bool) -> np.ndarray:
     return (255 * (values / (2 * _SPAN) + 0.5).clip(0, 1)).round().astype(np.uint8)
 
 
-def encoded(images: Sequence[np.ndarray], columns: int) -> bytes:
+def encode_sheet(images: Sequence[np.ndarray], columns: int) -> bytes:
     """Pictures of (size, size, 3) on one sheet, as a JPEG: five times as quick to make as a WebP, one download instead of n.
 
     The gaps are of the page's own colour, which a JPEG cannot leave out.

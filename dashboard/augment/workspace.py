@@ -6,10 +6,10 @@ import streamlit as st
 
 from dashboard.app import url_state
 from dashboard.app.page_part import page_part
-from dashboard.augment.editor import another_pipeline, chosen_pipeline
+from dashboard.augment.editor import comparison_pipeline, pipeline_editor
 from dashboard.augment.mixtures import mixtures
-from dashboard.augment.robustness import guard_rails
-from dashboard.augment.sheets import Chosen, choose_pictures, draws, normalisation_note, steps_alone
+from dashboard.augment.robustness import robustness_panel
+from dashboard.augment.sheets import SourceImages, choose_images, draw_samples, draw_single_steps, normalisation_note
 from engine.data.datasets import Dataset
 from engine.runs.pipelines import Pipeline
 from engine.runs.run import Run
@@ -18,23 +18,23 @@ from engine.runs.run import Run
 @page_part(
     "pipeline", "compare", "seed", "image", "class_drawn", "px", "draws_of", "grid", "mixing",
 )  # fmt: skip
-def studio(data: Dataset, run: Run | None) -> None:
+def workspace(data: Dataset, run: Run | None) -> None:
     """A fragment: a change draws nothing else anew, and the grid, which is what the person watches, first."""
     sheet, controls = st.columns([7, 3], gap="large")
     with controls:
-        pipeline = chosen_pipeline()
-        other = another_pipeline()
+        pipeline = pipeline_editor()
+        other = comparison_pipeline()
     with sheet:
-        chosen = choose_pictures(data)
+        chosen = choose_images(data)
         seed, normalised = _view()
         if chosen is None:
             return
         row = st.container()
         _grids(chosen, pipeline, other, seed, normalised)
         with row:
-            steps_alone(chosen, pipeline, seed, normalised)
+            draw_single_steps(chosen, pipeline, seed, normalised)
         mixtures(data, chosen, pipeline, seed)
-    guard_rails(run, data, pipeline)
+    robustness_panel(run, data, pipeline)
 
 
 def _view() -> tuple[int, bool]:
@@ -53,13 +53,13 @@ def _view() -> tuple[int, bool]:
     return seed, normalised
 
 
-def _grids(chosen: Chosen, pipeline: Pipeline, other: Pipeline | None, seed: int, normalised: bool) -> None:
+def _grids(chosen: SourceImages, pipeline: Pipeline, other: Pipeline | None, seed: int, normalised: bool) -> None:
     said = f"{len(chosen.rows)} draws, seed {seed}"
     if other is None:
-        draws(chosen, pipeline, seed, normalised, f"{said}: the same seed gives the same draws, here and in training")
+        draw_samples(chosen, pipeline, seed, normalised, f"{said}: the same seed gives the same draws, here and in training")
         return
     left, right = st.columns(2)
     with left:
-        draws(chosen, pipeline, seed, normalised, f"{pipeline.name or 'this pipeline'}, {said}")
+        draw_samples(chosen, pipeline, seed, normalised, f"{pipeline.name or 'this pipeline'}, {said}")
     with right:
-        draws(chosen, other, seed, normalised, f"{other.name or 'the other'}, {said}")
+        draw_samples(chosen, other, seed, normalised, f"{other.name or 'the other'}, {said}")

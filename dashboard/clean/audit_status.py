@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.app import formatting, url_state, viewer_time
 from dashboard.app.error_page import try_action
 from dashboard.app.scroll import scroll_to_top
-from dashboard.clean.context import Subject
+from dashboard.clean.review import Review
 from dashboard.components.job_panel import work_bar
 from engine.core.jobs import Job, Work
 from engine.core.number_text import counted
@@ -17,38 +17,38 @@ _POLL = 1.0  # seconds
 _CHOOSING = "clean-choosing"  # the dataset for which the person asked for images to label
 
 
-def audit_state(of: Subject) -> None:
+def audit_state(review: Review) -> None:
     """What the audit does, or what could be done about it; nothing where it is there and fits the images."""
-    now = job(of.data.name).work()
-    _show_choice(of.data)
+    now = job(review.data.name).work()
+    _show_choice(review.data)
     if now.state == "working":
-        st.fragment(_progress, run_every=_POLL)(job(of.data.name), "The audit")
+        st.fragment(_progress, run_every=_POLL)(job(review.data.name), "The audit")
         return
-    if _failed(of, now):
+    if _failed(review, now):
         st.error(f"The audit did not finish. {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
-    if of.audit is None:
-        _offer(of.data, now)
-    elif _failed(of, now):
-        _button(of.data, "Go on", "primary")
+    if review.audit is None:
+        _offer(review.data, now)
+    elif _failed(review, now):
+        _button(review.data, "Go on", "primary")
 
 
-def audit_age(of: Subject) -> None:
+def audit_age(review: Review) -> None:
     """When the audit was made, whether the images have changed since, and a new one."""
-    now = job(of.data.name).work()
-    if of.audit is None or now.state == "working":
+    now = job(review.data.name).work()
+    if review.audit is None or now.state == "working":
         return
-    said = f"Audit of {of.audit.document['images']:,} images, {viewer_time.time_ago(of.audit.document['made'])}."
-    stale = " Images or labels have changed since." if of.audit.stale(of.data) else ""
+    said = f"Audit of {review.audit.document['images']:,} images, {viewer_time.time_ago(review.audit.document['made'])}."
+    stale = " Images or labels have changed since." if review.audit.stale(review.data) else ""
     with st.container(horizontal=True, vertical_alignment="center", key="audit-age"):
         st.caption(said + stale, width="content")
-        if not _failed(of, now):
-            _button(of.data, "Audit again")
-        _worth(of.data)
+        if not _failed(review, now):
+            _button(review.data, "Audit again")
+        _worth(review.data)
 
 
-def _failed(of: Subject, now: Work) -> bool:
+def _failed(review: Review, now: Work) -> bool:
     """Whether the last audit failed, and none has been made since."""
-    return now.state == "failed" and (of.audit is None or now.updated > of.audit.document["made"])
+    return now.state == "failed" and (review.audit is None or now.updated > review.audit.document["made"])
 
 
 def _offer(data: Dataset, now: Work) -> None:

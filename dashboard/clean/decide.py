@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.app import formatting, url_state, viewer_time
 from dashboard.app.error_page import try_action
-from dashboard.clean.context import Subject
+from dashboard.clean.review import Review
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.labels import edits, overview, undo
@@ -17,22 +17,22 @@ from engine.data.labels.label_edit import Entry
 _SAID = "clean-said"  # what was done last, to be said
 
 
-def as_drawn(of: Subject) -> Subject:
+def with_log_length(review: Review) -> Review:
     """The subject as it is now, for a panel that is drawn: decisions made in it are about this state."""
-    return replace(of, seen=len(edits.log(of.data).entries))
+    return replace(review, seen=len(edits.log(review.data).entries))
 
 
-def decide(of: Subject, decisions: Sequence[Decision], finding: str = "") -> bool:
+def decide(review: Review, decisions: Sequence[Decision], finding: str = "") -> bool:
     """Write the decisions, in a callback; whether all of them have an answer now. Where not, a sentence says why and nothing has changed.
 
     What was decided since the panel was drawn, by another tab or by a key pressed twice, stays, and a sentence says so.
     """
-    return bool(decisions) and try_action(_write, of, decisions, finding)
+    return bool(decisions) and try_action(_write, review, decisions, finding)
 
 
-def _write(of: Subject, decisions: Sequence[Decision], finding: str) -> None:
+def _write(review: Review, decisions: Sequence[Decision], finding: str) -> None:
     try:
-        entries = edits.decide(of.data, Choice(decisions, finding, seen=of.seen))
+        entries = edits.decide(review.data, Choice(decisions, finding, seen=review.seen))
     except edits.AlreadyDecided as error:
         one = error.entry
         name = formatting.literal(formatting.plain(one.path.rpartition("/")[2]))
@@ -50,16 +50,16 @@ def _write(of: Subject, decisions: Sequence[Decision], finding: str) -> None:
         )
 
 
-def named(row: Row, name: str | None, finding: str = "") -> Decision:
+def label_decision(row: Row, name: str | None, finding: str = "") -> Decision:
     """That the image shows `name`. Where that is its folder's class already, nothing was wrong with it."""
     if name == row.class_name == row.original:
         return Decision(row.id, "keep", finding=finding)
     return Decision(row.id, "relabel", name, finding)
 
 
-def kept(row: Row, finding: str = "") -> Decision:
+def keep_decision(row: Row, finding: str = "") -> Decision:
     """That the image is in with the label that it has, be it its folder's or one that was decided on."""
-    return named(row, row.class_name, finding)
+    return label_decision(row, row.class_name, finding)
 
 
 def undo_buttons(data: Dataset) -> None:

@@ -5,8 +5,8 @@ import streamlit as st
 
 from dashboard.app import formatting, viewer_time
 from dashboard.app.error_page import try_action, try_and_rerun
-from dashboard.clean.context import Subject
 from dashboard.clean.decide import undo_buttons
+from dashboard.clean.review import Review
 from engine.data.labels import edits, merging, overview, undo
 from engine.data.labels.label_edit import Entry
 
@@ -14,14 +14,14 @@ _SHOWN = 200
 _LOG_MB = 100  # some 250,000 decisions
 
 
-def what_was_decided(of: Subject) -> None:
+def decision_log(review: Review) -> None:
     """The last decisions, undo, conflicts, export, import, and going back to a version."""
-    log = edits.log(of.data)
+    log = edits.log(review.data)
     entries = log.entries
     for sentence in log.damaged[:5]:
         st.warning(formatting.literal(sentence), icon=":material/report:")
-    undo_buttons(of.data)
-    _conflicts(of)
+    undo_buttons(review.data)
+    _conflicts(review)
     if entries:
         st.dataframe(_table(entries), hide_index=True, width="stretch", key="clean-log")
         if len(entries) > _SHOWN:
@@ -30,14 +30,14 @@ def what_was_decided(of: Subject) -> None:
         st.info("No decisions yet.", icon=":material/edit_note:")
     with st.container(horizontal=True, vertical_alignment="bottom", key="clean-travel"):
         st.download_button(
-            "Export the log", lambda: merging.export_text(of.data), f"{of.data.name}-labels.jsonl", "application/jsonl",
+            "Export the log", lambda: merging.export_text(review.data), f"{review.data.name}-labels.jsonl", "application/jsonl",
             icon=":material/download:", disabled=not entries, on_click="ignore",
         )  # fmt: skip
         with st.popover("Import a log", icon=":material/upload:"):
-            _import(of)
+            _import(review)
         if entries:
             with st.popover("Go back to a version", icon=":material/history:"):
-                _restore(of, entries)
+                _restore(review, entries)
 
 
 def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
@@ -60,8 +60,8 @@ def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _conflicts(of: Subject) -> None:
-    result = overview.conflicts(of.data)
+def _conflicts(review: Review) -> None:
+    result = overview.conflicts(review.data)
     if not result:
         return
     st.warning(
@@ -73,13 +73,13 @@ def _conflicts(of: Subject) -> None:
         st.markdown(f"- {formatting.literal(formatting.plain(one.path))}: {formatting.literal(formatting.plain(one.words))}")
 
 
-def _import(of: Subject) -> None:
+def _import(review: Review) -> None:
     given = st.file_uploader("A log exported here or elsewhere", type=["jsonl"], key="clean-import", max_upload_size=_LOG_MB)
     if given is None or not st.button("Merge it", key="clean-merge", type="primary"):
         return
 
     def merge() -> None:
-        merged = merging.merge_content(of.data, given.name, given.getvalue())
+        merged = merging.merge_content(review.data, given.name, given.getvalue())
         st.toast(f"{merged.added:,} entries were added, {merged.known:,} were already known.", icon=":material/upload:")
         for sentence in merged.left_out[:3]:
             st.toast(formatting.literal(sentence), icon=":material/report:")
@@ -88,8 +88,8 @@ def _import(of: Subject) -> None:
         st.rerun()
 
 
-def _restore(of: Subject, entries: tuple[Entry, ...]) -> None:
-    log = edits.log(of.data)
+def _restore(review: Review, entries: tuple[Entry, ...]) -> None:
+    log = edits.log(review.data)
     # Between the decisions of one stroke there is no version to go back to.
     first = max(0, len(entries) - _SHOWN)
     steps_begin = [
@@ -104,4 +104,4 @@ def _restore(of: Subject, entries: tuple[Entry, ...]) -> None:
     chosen = st.selectbox("The labels as they were at", list(known), format_func=say, key="clean-version")
     st.caption("Later entries are undone by a new entry, which can itself be undone.")
     if st.button("Go back", key="clean-restore", type="primary"):
-        try_and_rerun(undo.restore, of.data, chosen)
+        try_and_rerun(undo.restore, review.data, chosen)

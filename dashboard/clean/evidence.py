@@ -7,8 +7,8 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting
-from dashboard.clean.context import Subject
-from dashboard.clean.picture import strip
+from dashboard.clean.large_image import thumbnail_strip
+from dashboard.clean.review import Review
 from engine.core.errors import UserError
 from engine.core.number_text import probability
 from engine.data.catalog import Row
@@ -18,22 +18,22 @@ from engine.runs.run import Run
 _NEAREST, _TOP = 8, 5
 
 
-def probabilities(of: Subject, row: Row) -> Mapping[str, float]:
+def probabilities(review: Review, row: Row) -> Mapping[str, float]:
     """By class, of the model that was trained without this image; empty where it was not judged."""
-    return of.audit.probabilities(row.id) if of.audit is not None else {}
+    return review.audit.probabilities(row.id) if review.audit is not None else {}
 
 
-def evidence(of: Subject, row: Row) -> None:
+def evidence(review: Review, row: Row) -> None:
     """Bars, neighbours, and Grad-CAM on request."""
-    result = probabilities(of, row)
+    result = probabilities(review, row)
     if result:
         st.caption("Probabilities from a model trained without this image")
-        st.html(_bars(result, of.colours, row.class_name))
-    _neighbours(of, row)
+        st.html(_bars(result, review.colours, row.class_name))
+    _neighbours(review, row)
     looks = "Grad-CAM of the run in the header. The label was doubted by another model, the audit's, which was trained without this image."
-    if of.run is not None and st.toggle(f"Where {formatting.literal(of.run.id)} looks", key="clean-cam", help=looks):
+    if review.run is not None and st.toggle(f"Where {formatting.literal(review.run.id)} looks", key="clean-cam", help=looks):
         cache.warm_up()
-        _looks(of, of.run, row)
+        _looks(review, review.run, row)
 
 
 def _bars(found: Mapping[str, float], colours: Mapping[str, str], label: str | None) -> str:
@@ -55,24 +55,24 @@ def _bars(found: Mapping[str, float], colours: Mapping[str, str], label: str | N
     return f'<div style="min-height:{1.5 * min(len(ranked), _TOP + 1):.1f}rem">{"".join(lines)}</div>'
 
 
-def _neighbours(of: Subject, row: Row) -> None:
-    index = cache.embedding_index(of.data)
+def _neighbours(review: Review, row: Row) -> None:
+    index = cache.embedding_index(review.data)
     if index is None:
         return
     try:
-        result = cache.neighbours(of.data, index, row.id, _NEAREST)
+        result = cache.neighbours(review.data, index, row.id, _NEAREST)
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return
-    rows = of.data.catalog.rows(result["id"].tolist())
+    rows = review.data.catalog.rows(result["id"].tolist())
     st.caption("The images most like it, with their labels")
-    strip(of.data, [(rows[image], rows[image].class_name or "no label") for image in result["id"] if image in rows])
+    thumbnail_strip(review.data, [(rows[image], rows[image].class_name or "no label") for image in result["id"] if image in rows])
 
 
-def _looks(of: Subject, run: Run, row: Row) -> None:
+def _looks(review: Review, run: Run, row: Row) -> None:
     try:
-        square = load_square(row.file(of.data.root), run.config.image_size)
-        [answer] = cache.predict_images(run, (row.file(of.data.root).read_bytes(),), 2)
+        square = load_square(row.file(review.data.root), run.config.image_size)
+        [answer] = cache.predict_images(run, (row.file(review.data.root).read_bytes(),), 2)
         best = [(run.classes.index(name), name, share) for name, share in answer.top]
         maps = cache.heatmaps(run, row.hash, square, tuple(place for place, _, _ in best))
     except (UserError, ImageError, OSError) as error:

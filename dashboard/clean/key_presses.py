@@ -72,7 +72,7 @@ function buttons() {
 """
 
 
-def one_press_a_drawing(digits: int) -> None:
+def allow_one_press(digits: int) -> None:
     """Let one decision through for this drawing, drawn after the picture and the buttons that it is about.
 
     `digits`: how many choices a digit makes.

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.app import formatting, url_state
-from dashboard.clean.context import Subject
+from dashboard.clean.review import Review
 from engine.curation import KINDS, Finding, acquisition
 from engine.curation.review_queue import TO_LABEL, Part, Queue, queue
 
@@ -11,14 +11,14 @@ _TITLES = {TO_LABEL: "Worth labelling"}
 _UNSURE = "clean-put-off"
 
 
-def findings(of: Subject) -> list[Finding]:
+def findings(review: Review) -> list[Finding]:
     """What can be decided: the audit's findings, and the images that are worth a label."""
-    return [*(of.audit.all if of.audit is not None else ()), *acquisition.chosen(of.data)]
+    return [*(review.audit.all if review.audit is not None else ()), *acquisition.chosen(review.data)]
 
 
-def choose_part(of: Subject) -> Part:
+def choose_part(review: Review) -> Part:
     """The findings of the kind that is chosen, with what is left of all kinds; kept in the URL as `kind`."""
-    result = queue(of.data, findings(of))
+    result = queue(review.data, findings(review))
     kinds = [kind for kind in (*KINDS, TO_LABEL) if kind in result.parts]
     if not kinds:
         return Part()
@@ -32,7 +32,7 @@ def choose_part(of: Subject) -> Part:
     return part
 
 
-def to_decide(part: Part) -> list[Finding]:
+def open_findings(part: Part) -> list[Finding]:
     """What the queue shows: the open findings, or those that were put off."""
     if not part.open and part.unsure:
         st.caption("Only the findings you marked as unsure remain.")

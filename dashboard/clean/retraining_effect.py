@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
-from dashboard.clean.context import Subject
+from dashboard.clean.review import Review
 from engine.core.errors import UserError
 from engine.core.number_text import percent, points_estimate
 from engine.curation.retraining_effect import Proof, Side, conclusion, started
@@ -20,21 +20,21 @@ _POLL = 1.0  # seconds
 _SIDES = {"cleaned": "Cleaned test labels", "original": "Original test labels"}
 
 
-def did_it_help(of: Subject) -> None:
+def retraining_effect(review: Review) -> None:
     """What was changed, the offer to train again, and what came of each proof."""
-    pairs = started(of.data)
-    _changes(of, bool(pairs))
-    _offer(of, pairs)
+    pairs = started(review.data)
+    _changes(review, bool(pairs))
+    _offer(review, pairs)
     for before, after in pairs:
         with st.container(border=True, key=f"proof-{after.id}"):
             if after.status.active:
                 st.fragment(_waiting, run_every=_POLL)(before, after)
             else:
-                _shown(of, before, after)
+                _shown(review, before, after)
 
 
-def _changes(of: Subject, proven: bool) -> None:
-    counts = pd.DataFrame(overview.counts(of.data), columns=["split", "edited", "n"])
+def _changes(review: Review, proven: bool) -> None:
+    counts = pd.DataFrame(overview.counts(review.data), columns=["split", "edited", "n"])
     counts = counts[counts["edited"].isin(["relabelled", "excluded"])]
     if not len(counts) and proven:
         st.caption("Currently no image is relabelled or excluded.")
@@ -43,7 +43,7 @@ def _changes(of: Subject, proven: bool) -> None:
         st.info("No label has been changed yet, so there is no effect to measure.", icon=":material/balance:")
         return
     said = [f"{row.n:,} {row.split or ''} {'image' if row.n == 1 else 'images'} {row.edited}" for row in counts.itertuples()]
-    st.markdown(f"So far {', '.join(said)}. Version **{of.data.catalog.labels()}** of the labels.")
+    st.markdown(f"So far {', '.join(said)}. Version **{review.data.catalog.labels()}** of the labels.")
     if (counts["split"] == "test").any():
         st.caption(
             ":material/balance: Test labels are among them. If a model chose them, a better score is "
@@ -51,16 +51,16 @@ def _changes(of: Subject, proven: bool) -> None:
         )
 
 
-def _offer(of: Subject, pairs: Sequence[tuple[Run, Run]]) -> None:
-    if of.run is None:
+def _offer(review: Review, pairs: Sequence[tuple[Run, Run]]) -> None:
+    if review.run is None:
         st.info("To measure the effect, first train a run on the original labels.", icon=":material/model_training:")
         st.page_link("../../pages/train.py", label="Train one", icon=":material/model_training:")
         return
-    run = of.run
+    run = review.run
     if not run.has_predictions("test"):
         st.caption(f"{formatting.literal(run.id)} has no test score yet: choose a finished run above.")
         return
-    now = of.data.catalog.fingerprint()
+    now = review.data.catalog.fingerprint()
     if now == run.fingerprint:
         st.caption(f"{formatting.literal(run.id)} was trained on exactly these labels: choose an earlier run above.")
         return
@@ -89,7 +89,7 @@ def _waiting(before: Run, after: Run) -> None:
     st.caption(f"The configuration of {formatting.literal(before.id)}. You can go on deciding meanwhile.")
 
 
-def _shown(of: Subject, before: Run, after: Run) -> None:
+def _shown(review: Review, before: Run, after: Run) -> None:
     st.markdown(
         f"**{formatting.literal(before.id)}** before, **{formatting.literal(after.id)}** after cleaning {formatting.status_badge(after.status)}"
     )
@@ -97,14 +97,14 @@ def _shown(of: Subject, before: Run, after: Run) -> None:
         st.caption(formatting.literal(after.status.error or "It ended early: resume it on the page Runs."))
         return
     try:
-        result = cache.measure_retraining_effect(before, after, of.data)
+        result = cache.measure_retraining_effect(before, after, review.data)
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return
     st.markdown(f"**{formatting.literal(conclusion(result))}**")
-    if of.data.catalog.fingerprint() != after.fingerprint:
+    if review.data.catalog.fingerprint() != after.fingerprint:
         st.caption(
-            f":material/history: This is of version {result.version} of the labels, which were edited since (now {of.data.catalog.labels()}). "
+            f":material/history: This is of version {result.version} of the labels, which were edited since (now {review.data.catalog.labels()}). "
             "Train again to see what those edits change."
         )
     st.table(_table(result))

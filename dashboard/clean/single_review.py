@@ -10,12 +10,12 @@ import streamlit as st
 
 from dashboard.app import formatting, url_state
 from dashboard.app.page_part import page_part
-from dashboard.clean.context import Subject
-from dashboard.clean.decide import as_drawn, decide, kept, named, undo_buttons
+from dashboard.clean.decide import decide, keep_decision, label_decision, undo_buttons, with_log_length
 from dashboard.clean.evidence import evidence, probabilities
-from dashboard.clean.key_presses import one_press_a_drawing
-from dashboard.clean.kinds import choose_part, to_decide
-from dashboard.clean.picture import fetch_ahead, large
+from dashboard.clean.key_presses import allow_one_press
+from dashboard.clean.kinds import choose_part, open_findings
+from dashboard.clean.large_image import large_image, preload
+from dashboard.clean.review import Review
 from engine.curation import Finding
 from engine.curation.review_queue import name
 from engine.data.catalog import Row
@@ -27,33 +27,33 @@ _ROW, _SHOWN = 6, 12  # images of a set: beside each other, and at most
 
 
 @page_part("kind", "finding")
-def one_by_one(of: Subject) -> None:
+def single_review(review: Review) -> None:
     """The queue. A fragment: a decision draws nothing else anew."""
-    of = as_drawn(of)
-    part = choose_part(of)
-    waiting = to_decide(part)
+    review = with_log_length(review)
+    part = choose_part(review)
+    waiting = open_findings(part)
     st.session_state[_PUT_OFF] = {found.id for found in waiting} - {found.id for found in part.open}
     if not waiting:
-        undo_buttons(of.data)
+        undo_buttons(review.data)
         _finished(part.done)
         return
     place = _place(waiting)
     current = waiting[place]
     url_state.remember("finding", current.id)
-    rows = of.data.catalog.rows(current.images)
+    rows = review.data.catalog.rows(current.images)
     there = [rows[image] for image in current.images if image in rows and rows[image].state in ("ok", "excluded")]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        undo_buttons(of.data)
+        undo_buttons(review.data)
         _walk(waiting, place)
     if not there:
         st.warning("The images of this finding are no longer in the dataset.", icon=":material/hide_image:")
     elif len(there) == 1:
-        _single(of, current, there[0])
+        _single(review, current, there[0])
     else:
-        _set(of, current, there)
-    one_press_a_drawing(min(_KEYS, len(of.classes) if len(there) == 1 else len(there)))
+        _set(review, current, there)
+    allow_one_press(min(_KEYS, len(review.classes) if len(there) == 1 else len(there)))
     ahead = waiting[place + 1 : place + 2]
-    fetch_ahead(of.data, [row for found in ahead for row in of.data.catalog.rows(found.images[:_SHOWN]).values()])
+    preload(review.data, [row for found in ahead for row in review.data.catalog.rows(found.images[:_SHOWN]).values()])
 
 
 def _place(waiting: Sequence[Finding]) -> int:
@@ -85,20 +85,20 @@ def _finished(done: int) -> None:
         st.info("The audit found nothing of this kind.", icon=":material/check_circle:")
 
 
-def _single(of: Subject, finding: Finding, row: Row) -> None:
+def _single(review: Review, finding: Finding, row: Row) -> None:
     picture, words_column = st.columns(2, gap="large")
     with picture:
-        large(of.data, row)
+        large_image(review.data, row)
         _about(row)
     with words_column:
         st.markdown(formatting.literal(finding.detail))
         _honest([row])
-        _classes(of, finding, [row])
-        _common(of, finding, [row])
-        evidence(of, row)
+        _classes(review, finding, [row])
+        _common(review, finding, [row])
+        evidence(review, row)
 
 
-def _set(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
+def _set(review: Review, finding: Finding, rows: Sequence[Row]) -> None:
     st.markdown(formatting.literal(finding.detail))
     _honest(rows)
     shown = rows[:_SHOWN]
@@ -106,30 +106,30 @@ def _set(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
     for first in range(0, len(shown), across):
         for place, column in enumerate(st.columns(across)[: len(shown) - first], first):
             with column:
-                _one_of(of, finding, rows, place)
+                _one_of(review, finding, rows, place)
     if more := len(rows) - len(shown):
         st.caption(f"The decision holds for the other {more:,} of them too.")
-    _common(of, finding, rows)
+    _common(review, finding, rows)
     if len({row.class_name for row in rows}) > 1:
         st.caption("Or one class for all of them")
-        _classes(of, finding, rows, keys=False)
+        _classes(review, finding, rows, keys=False)
 
 
-def _one_of(of: Subject, finding: Finding, rows: Sequence[Row], place: int) -> None:
+def _one_of(review: Review, finding: Finding, rows: Sequence[Row], place: int) -> None:
     row = rows[place]
-    large(of.data, row, height="30vh")
+    large_image(review.data, row, height="30vh")
     _about(row)
     st.button(
         "Keep only this", key=f"clean-only-{place}-{finding.id}", shortcut=str(place + 1) if place < _KEYS else None, width="stretch",
-        on_click=_answer, args=(of, finding, [kept(other) if other is row else Decision(other.id, "exclude") for other in rows]),
+        on_click=_answer, args=(review, finding, [keep_decision(other) if other is row else Decision(other.id, "exclude") for other in rows]),
     )  # fmt: skip
 
 
-def _classes(of: Subject, finding: Finding, rows: Sequence[Row], keys: bool = True) -> None:
+def _classes(review: Review, finding: Finding, rows: Sequence[Row], keys: bool = True) -> None:
     """A button a class, the most probable ones first where there are many, each with a digit."""
-    offered = list(of.classes)
+    offered = list(review.classes)
     if len(offered) > _KEYS:
-        result = probabilities(of, rows[0])
+        result = probabilities(review, rows[0])
         offered = sorted(offered, key=lambda one: -result.get(one, 0.0))[:_KEYS]
     now = rows[0].class_name if len(rows) == 1 else None
     with st.container(horizontal=True, gap="small", key="clean-classes"):
@@ -138,30 +138,30 @@ def _classes(of: Subject, finding: Finding, rows: Sequence[Row], keys: bool = Tr
                 formatting.literal(formatting.plain(one)), key=f"clean-class-{place}-{finding.id}", shortcut=str(place + 1) if keys else None,
                 type="primary" if one == finding.suggestion else "secondary",
                 help="Its label now: it is kept" if one == now else None, icon=":material/label:" if one == now else None,
-                on_click=_answer, args=(of, finding, [named(row, one) for row in rows]),
+                on_click=_answer, args=(review, finding, [label_decision(row, one) for row in rows]),
             )  # fmt: skip
-    if len(of.classes) > _KEYS:
-        _any_class(of, finding, rows)
+    if len(review.classes) > _KEYS:
+        _any_class(review, finding, rows)
 
 
-def _any_class(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
+def _any_class(review: Review, finding: Finding, rows: Sequence[Row]) -> None:
     key = f"clean-any-{finding.id}"
 
     def changed() -> None:
         if chosen := st.session_state[key]:
-            _answer(of, finding, [named(row, chosen) for row in rows])
+            _answer(review, finding, [label_decision(row, chosen) for row in rows])
 
     st.selectbox(
-        "Another class", of.classes, index=None, key=key, format_func=formatting.plain, placeholder="Another class",
+        "Another class", review.classes, index=None, key=key, format_func=formatting.plain, placeholder="Another class",
         label_visibility="collapsed", on_change=changed,
     )  # fmt: skip
 
 
-def _common(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
+def _common(review: Review, finding: Finding, rows: Sequence[Row]) -> None:
     """Keep, exclude, not sure: for whatever was found."""
     many = len(rows) > 1
     offered = {
-        "keep": ("Keep all" if many else "Keep", "K", [kept(row) for row in rows]),
+        "keep": ("Keep all" if many else "Keep", "K", [keep_decision(row) for row in rows]),
         "exclude": ("Exclude all" if many else "Exclude", "X", [Decision(row.id, "exclude") for row in rows]),
         "unsure": ("Not sure", "U", [Decision(row.id, "unsure") for row in rows]),
     }
@@ -169,12 +169,14 @@ def _common(of: Subject, finding: Finding, rows: Sequence[Row]) -> None:
         del offered["keep"]
     with st.container(horizontal=True, gap="small", key="clean-common"):
         for action, (label, key, decisions) in offered.items():
-            st.button(label, key=f"clean-{action}-{finding.id}", shortcut=key, on_click=_answer, args=(of, finding, decisions))
+            st.button(
+                label, key=f"clean-{action}-{finding.id}", shortcut=key, on_click=_answer, args=(review, finding, decisions)
+            )
 
 
-def _answer(of: Subject, finding: Finding, decisions: Sequence[Decision]) -> None:
+def _answer(review: Review, finding: Finding, decisions: Sequence[Decision]) -> None:
     """Decide; the queue goes on with what then stands in the finding's place, or, where it stays in the queue, with the next."""
-    if decide(of, decisions, name(finding)) and url_state.recall("finding") == finding.id:
+    if decide(review, decisions, name(finding)) and url_state.recall("finding") == finding.id:
         stays = finding.id in st.session_state.get(_PUT_OFF, ()) and decisions[0].action == "unsure"
         st.session_state[_PLACE] = st.session_state.get(_PLACE, 0) + stays
         url_state.forget("finding")

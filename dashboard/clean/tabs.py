@@ -5,19 +5,19 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.app import url_state
-from dashboard.clean.bulk_review import many_at_once
-from dashboard.clean.context import Subject
-from dashboard.clean.decisions import what_was_decided
-from dashboard.clean.retraining_effect import did_it_help
-from dashboard.clean.single_review import one_by_one
+from dashboard.clean.bulk_review import bulk_review
+from dashboard.clean.decisions import decision_log
+from dashboard.clean.retraining_effect import retraining_effect
+from dashboard.clean.review import Review
+from dashboard.clean.single_review import single_review
 
-Panel = Callable[[Subject], None]
+Panel = Callable[[Review], None]
 
 QUESTIONS: dict[str, tuple[str, Panel]] = {
-    "one": ("One by one", one_by_one),
-    "many": ("Many at once", many_at_once),
-    "helped": ("Effect of retraining", did_it_help),
-    "decided": ("Decisions", what_was_decided),
+    "one": ("One by one", single_review),
+    "many": ("Many at once", bulk_review),
+    "helped": ("Effect of retraining", retraining_effect),
+    "decided": ("Decisions", decision_log),
 }
 
 

@@ -1,4 +1,4 @@
-"""What is still being computed of a dataset: how far it is, how long it takes, what to do where it failed. The page works meanwhile."""
+"""The analysis of a dataset while it runs in the background: progress, time left, and what to do if it failed."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ _POLL = 1.0  # seconds
 
 
 def analysis_state(data: Dataset) -> None:
-    """A bar while properties are computed, an offer where some are missing, a sentence where that failed; else nothing."""
+    """Draw a progress bar while properties are computed, and a button where some are missing; otherwise nothing."""
     busy = analysis.progress(data.name).state == "working"
     if busy or (analysis.due(data) and data.has_pictures):
         st.fragment(_state, run_every=_POLL if busy else None)(data, busy)
@@ -33,7 +33,8 @@ def _state(data: Dataset, busy: bool) -> None:
         )
     else:
         text.caption(
-            f"Of {n:,} images brightness, contrast, sharpness and colourfulness have not been computed yet, so filters and sorting skip them."
+            f"Brightness, contrast, sharpness and colourfulness have not been computed yet for {n:,} images, so filters and sorting by "
+            "these skip them."
         )
     if action.button("Compute", icon=":material/play_arrow:", key="start-analysis"):
         try_and_rerun(analysis.start, data.name)

@@ -1,4 +1,4 @@
-"""Counts and sizes Classes by split, and image sizes."""
+"""The tab Counts and sizes: classes by split, and image sizes."""
 
 import pandas as pd
 import streamlit as st
@@ -8,9 +8,9 @@ from dashboard.app import filter_state, formatting, url_state
 from dashboard.charts import dataset
 from dashboard.charts.class_counts import LARGEST, SMALLEST
 from dashboard.components.click_target import chart
-from dashboard.explore.query import Asked
-from dashboard.explore.sample_grid import sixteen_button
-from dashboard.explore.states import problems
+from dashboard.explore.query import Query
+from dashboard.explore.sample_grid import random_sample_button
+from dashboard.explore.states import unused_files
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter, Range
 
@@ -18,54 +18,54 @@ _SHOWN = ("counts", "proportions", "pie")
 _SIZES = 300  # dots
 
 
-def what_is_there(asked: Asked) -> None:
-    """Classes by split, as counts, proportions or a pie, and image sizes; sixteen images at random."""
-    result = cache.class_counts(asked.data, asked.within)
+def counts_panel(query: Query) -> None:
+    """Draw the classes by split, as counts, proportions or a pie, and the image sizes; a button shows sixteen random images."""
+    counts = cache.class_counts(query.data, query.conditions)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         shown = url_state.choose(st.segmented_control, "Classes by split", _SHOWN, "balance", label_visibility="collapsed")
-        sixteen_button(asked)
+        random_sample_button(query)
     if shown == "pie":
-        chart(dataset.class_pie(result.totals, asked.colours), "pie")
-    elif len(result.drawn):
-        chart(dataset.class_bars(result.drawn, result.splits, asked.colours, share=shown == "proportions"), "counts", _pick_class)
-        if result.left_out:
+        chart(dataset.class_pie(counts.totals, query.colours), "pie")
+    elif len(counts.drawn):
+        chart(dataset.class_bars(counts.drawn, counts.splits, query.colours, share=shown == "proportions"), "counts", _pick_class)
+        if counts.left_out:
             st.caption(
-                f"The largest {LARGEST} and the smallest {SMALLEST} classes; {result.left_out:,} between them are not drawn."
+                f"The {LARGEST} largest and the {SMALLEST} smallest classes; the {counts.left_out:,} classes between them are not drawn."
             )
-    _image_sizes(asked.data, asked.within)
-    problems(asked.data)
+    _image_sizes(query.data, query.conditions)
+    unused_files(query.data)
 
 
-def _pick_class(clicked: list) -> None:
-    """A click on a bar means its class and split; a second one takes that back."""
-    name, split = clicked
+def _pick_class(bar: list) -> None:
+    """Filter by the class and split of the bar that was clicked; a second click removes the filter."""
+    name, split = bar
     now = filter_state.current()
     same = now.classes == (name,) and now.splits == (split,)
     filter_state.change(classes=() if same else (name,), splits=() if same else (split,))
 
 
-def _image_sizes(data: Dataset, wanted: Filter) -> None:
-    sizes = data.catalog.sizes(wanted)
+def _image_sizes(data: Dataset, conditions: Filter) -> None:
+    sizes = data.catalog.sizes(conditions)
     if not len(sizes):
         return
     if len(sizes) == 1:
-        st.markdown(f"All are {formatting.pixels(int(sizes['width'][0]), int(sizes['height'][0]))}.")
+        st.markdown(f"All images are {formatting.pixels(int(sizes['width'][0]), int(sizes['height'][0]))}.")
         return
-    st.markdown(f"**Image sizes**  \n:gray[{_sizes_said(sizes)}]")
+    st.markdown(f"**Image sizes**  \n:gray[{_sizes_text(sizes)}]")
     chart(dataset.size_scatter(sizes.head(_SIZES)), "sizes", _pick_size)
 
 
-def _sizes_said(sizes: pd.DataFrame) -> str:
+def _sizes_text(sizes: pd.DataFrame) -> str:
     first, total = sizes.iloc[0], int(sizes["n"].sum())
-    said = f"{first['n'] / total:.1%} are {formatting.pixels(int(first['width']), int(first['height']))}; {len(sizes):,} sizes in all"
-    return said + (f", the commonest {_SIZES} drawn" if len(sizes) > _SIZES else "")
+    text = f"{first['n'] / total:.1%} are {formatting.pixels(int(first['width']), int(first['height']))}; {len(sizes):,} sizes in all"
+    return text + (f", the {_SIZES} most common are drawn" if len(sizes) > _SIZES else "")
 
 
-def _pick_size(clicked: list) -> None:
-    """A click on a dot means images of just that size; a second one takes that back."""
+def _pick_size(dot: list) -> None:
+    """Filter by exactly the size of the dot that was clicked; a second click removes the filter."""
     now = filter_state.current()
-    wanted = {"width": clicked[0], "height": clicked[1]}
-    same = all(now.range(name) == Range(name, value, value) for name, value in wanted.items())
-    for name, value in wanted.items():
+    size = {"width": dot[0], "height": dot[1]}
+    same = all(now.range(name) == Range(name, value, value) for name, value in size.items())
+    for name, value in size.items():
         now = now.with_range(name, *((None, None) if same else (value, value)))
     filter_state.put(now)

@@ -12,7 +12,7 @@ from dashboard.app.open_image import close_image, is_new_opening
 from dashboard.charts.histogram import histogram_svg
 from dashboard.components.similar import similar
 from dashboard.components.step_buttons import step_buttons
-from dashboard.explore.facts import standing, value_of
+from dashboard.explore.facts import percentile_text, value_of
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -24,7 +24,7 @@ _COLUMNS = 2
 
 
 def open_detail(
-    data: Dataset, wanted: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str],
+    data: Dataset, conditions: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str],
     on_close: Callable[[], None] | None = None, in_address: bool = False,
 ) -> None:  # fmt: skip
     """Open the dialog on an image; the arrow keys walk through what the filter leaves, in the gallery's order.
@@ -34,20 +34,20 @@ def open_detail(
     if not in_address or is_new_opening("detail"):
         st.session_state[_IMAGE] = image
     dialog = st.dialog("Image", width="large", on_dismiss=on_close or (close_image if in_address else "ignore"))
-    dialog(_dialog)(data, wanted, by, descending, colours)
+    dialog(_dialog)(data, conditions, by, descending, colours)
 
 
-def _dialog(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
-    _detail(data, wanted, by, descending, colours)
+def _dialog(data: Dataset, conditions: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
+    _detail(data, conditions, by, descending, colours)
     browser_history.write_address("detail")
 
 
-def _detail(data: Dataset, wanted: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
+def _detail(data: Dataset, conditions: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
     row = data.catalog.get(st.session_state[_IMAGE])
     if row is None:
         st.info("This image is not in the catalog any more.", icon=":material/hide_image:")
         return
-    _walk(data, wanted, by, descending, row)
+    _walk(data, conditions, by, descending, row)
     picture, facts = st.columns([6, 5], gap="large")
     with picture:
         _picture(data, row)
@@ -62,9 +62,9 @@ def _detail(data: Dataset, wanted: Filter, by: str, descending: bool, colours: M
             st.rerun(scope="fragment")
 
 
-def _walk(data: Dataset, wanted: Filter, by: str, descending: bool, row: Row) -> None:
+def _walk(data: Dataset, conditions: Filter, by: str, descending: bool, row: Row) -> None:
     """The image's place among those that match, and the ways to its neighbours."""
-    view = data.catalog.view(wanted)
+    view = data.catalog.view(conditions)
     place = view.place(row.id, by, descending)
     text, ways = st.columns([6, 2.6], vertical_alignment="center")
     name = formatting.literal(formatting.plain(row.class_name or "unlabelled"))
@@ -115,7 +115,7 @@ def _properties(data: Dataset, row: Row) -> None:
     peers = data.catalog.view(Filter(classes=(row.class_name,)) if row.class_name else Filter())
     whose = formatting.literal(formatting.plain(row.class_name)) if row.class_name else "all images"
     said = [
-        (name, value, standing(peers.values(name), name, value))
+        (name, value, percentile_text(peers.values(name), name, value))
         for name in PROPERTIES
         if (value := value_of(row, name)) is not None
     ]

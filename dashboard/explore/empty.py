@@ -1,25 +1,27 @@
-"""When nothing matches: which condition to drop, and what that would leave."""
+"""What to do when nothing matches: which condition to remove, and how many images that would show."""
 
 import streamlit as st
 
 from dashboard.app import filter_state, formatting
 from dashboard.charts.dataset import image_count
 from dashboard.components.map import within
-from dashboard.explore.query import Asked
+from dashboard.explore.query import Query
 
 _OFFERED = 4
 
 
-def nothing_matches(asked: Asked) -> None:
-    """Say so, and offer to drop each condition whose absence would leave images, the most images first."""
-    data, chips = asked.data, filter_state.chips(asked.wanted)
-    left = sorted(((data.catalog.count(within(data, chip.without)), chip) for chip in chips), key=lambda pair: -pair[0])
-    helpful = [(n, chip) for n, chip in left if n][:_OFFERED]
+def nothing_matches(query: Query) -> None:
+    """Say so, and offer to remove each condition without which some images match, the most images first."""
+    data, chips = query.data, filter_state.chips(query.bar_conditions)
+    counts = sorted(((data.catalog.count(within(data, chip.without)), chip) for chip in chips), key=lambda pair: -pair[0])
+    helpful = [(n, chip) for n, chip in counts if n][:_OFFERED]
     with st.container(border=True, key="nothing-matches"):
-        said = "No images match all filters." if len(chips) > 1 else "No images match this filter."
+        text = "No images match all filters." if len(chips) > 1 else "No images match this filter."
         if not chips:
-            said = "There are no images here."
-        st.markdown(said if helpful or not chips else f"{said} Removing one of them is not enough.")
+            text = "There are no images here."
+        elif not helpful:
+            text += " Removing a single one does not help." if len(chips) > 1 else " Removing it does not help."
+        st.markdown(text)
         for place, (n, chip) in enumerate(helpful):
             st.button(
                 f"Remove “{formatting.literal(chip.label)}”: {image_count(n)}", key=f"drop-{place}", on_click=filter_state.put,

@@ -1,4 +1,4 @@
-"""An image in words: its tile in a grid, its values, and where they lie among the images of its class."""
+"""An image in words: its tile in a grid, its property values, and how they compare with the images of its class."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,10 +9,10 @@ from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.components.gallery import Tile
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
-from engine.data.properties import PROPERTIES
+from engine.data.properties import MEASURED, PROPERTIES
 
-LINES = {"file": "File name", "split": "Split"} | {name: of.label.capitalize() for name, of in PROPERTIES.items()}
-_MOST = 0.5  # of the images differ from one: it has a place among them
+CAPTIONS = {"file": "File name", "split": "Split"} | {name: name.label.capitalize() for name, name in PROPERTIES.items()}
+_MOST = 0.5  # share of the images that must differ from one before its percentile says anything
 _LOWER_HIGHER = {
     "width": ("narrower", "wider"), "height": ("lower", "higher"), "longest": ("smaller", "larger"), "aspect": ("taller", "wider"),
     "bytes": ("smaller", "larger"), "brightness": ("darker", "brighter"), "contrast": ("lower contrast", "higher contrast"),
@@ -20,48 +20,48 @@ _LOWER_HIGHER = {
 }  # fmt: skip
 
 
-def tile(data: Dataset, row: Row, colours: Mapping[str, str], lines: Sequence[str] = ()) -> Tile:
-    """The image in a grid, with these of LINES under its class."""
-    name = row.class_name or "unlabelled"
+def image_tile(data: Dataset, row: Row, colours: Mapping[str, str], lines: Sequence[str] = ()) -> Tile:
+    """The image in a grid, with these CAPTIONS under its class."""
+    class_name = row.class_name or "unlabelled"
     return Tile(
         id=row.id,
         src=thumbnail_url(data.name, row.id, row.hash),
         preview=preview_url(data.name, row.id, row.hash),
-        caption=name,
-        notes=[line(row, of) for of in lines],
-        facts=card(row),
-        colour=colours.get(row.class_name),
-        alt=f"{name}, {row.path}" + (f", {row.reason}" if row.reason else ""),
+        caption=class_name,
+        notes=[caption_line(row, name) for name in lines],
+        facts=card_facts(row),
+        colour=colours.get(row.class_name or ""),
+        alt=f"{class_name}, {row.path}" + (f", {row.reason}" if row.reason else ""),
     )
 
 
-def line(row: Row, of: str) -> str:
-    """One of LINES for an image."""
-    if of == "file":
+def caption_line(row: Row, name: str) -> str:
+    """The caption `name`, one of CAPTIONS, of an image."""
+    if name == "file":
         return row.path.rpartition("/")[2]
-    if of == "split":
+    if name == "split":
         return row.split or "no split"
-    value = value_of(row, of)
-    return "not measured" if value is None else f"{PROPERTIES[of].label} {PROPERTIES[of].say(value)}"
+    value = value_of(row, name)
+    return "not measured" if value is None else f"{PROPERTIES[name].label} {PROPERTIES[name].say(value)}"
 
 
-def card(row: Row) -> dict[str, str]:
-    """What the hover card says."""
-    said = {
+def card_facts(row: Row) -> dict[str, str]:
+    """What the hover card says: name -> value."""
+    facts = {
         "Split": row.split or "none",
         "Size": formatting.pixels(row.width, row.height),
         "File": PROPERTIES["bytes"].say(row.bytes),
     }
-    measured = ("brightness", "contrast", "sharpness", "colourfulness")
-    said |= {
-        PROPERTIES[name].label.capitalize(): PROPERTIES[name].say(value) for name in measured if (value := value_of(row, name))
+    facts |= {
+        PROPERTIES[name].label.capitalize(): PROPERTIES[name].say(value) for name in MEASURED if (value := value_of(row, name))
     }
-    note = "Note" if row.state == "ok" else "Not used"
-    return {name: value for name, value in said.items() if value} | ({note: row.reason} if row.reason else {})
+    if row.reason:
+        facts["Note" if row.state == "ok" else "Not used"] = row.reason
+    return {name: value for name, value in facts.items() if value}
 
 
 def value_of(row: Row, name: str) -> float | None:
-    """A property of one image; None where it is not known."""
+    """The value of a property of one image; None where it is not known."""
     if name in ("longest", "aspect"):
         if not row.width or not row.height:
             return None
@@ -70,8 +70,8 @@ def value_of(row: Row, name: str) -> float | None:
     return None if value is None else float(value)
 
 
-def standing(values: np.ndarray, name: str, value: float) -> str:
-    """Where a value lies among `values` ((n,) floats, NaN is none): "brighter than 83%"; empty where most are the same."""
+def percentile_text(values: np.ndarray, name: str, value: float) -> str:
+    """How a value compares with `values` ((n,) floats, NaN where unknown): "brighter than 83%"; empty where most are equal."""
     known = values[~np.isnan(values)]
     if len(known) < 2:
         return ""

@@ -20,32 +20,32 @@ _EDITS = {"relabelled": "relabelled", "kept": "kept", "unsure": "not sure"}
 _TEXT = 230  # pixels
 
 
-def filter_bar(data: Dataset, classes: Sequence[str], wanted: Filter, run: Run | None) -> None:
+def filter_bar(data: Dataset, classes: Sequence[str], conditions: Filter, run: Run | None) -> None:
     """Draw the bar for `wanted`; what is changed in it becomes the filter before the next rerun."""
-    present = data.catalog.counts(Filter(state=wanted.state))["split"].unique()
+    present = data.catalog.counts(Filter(state=conditions.state))["split"].unique()
     splits = [split for split in SPLITS if split in present]
     with st.container(horizontal=True, vertical_alignment="top", gap="small", key="filter-bar"):
         of_class = popover("Class", "filter-class-panel", icon=":material/label:")
         of_split = popover("Split", "filter-split-panel", icon=":material/call_split:")
         more = popover("More", "filter-more", icon=":material/tune:")
-        _text(wanted)
+        _text(conditions)
     if of_class.open:
         with of_class:
-            _class_panel(classes, wanted)
+            _class_panel(classes, conditions)
     if of_split.open:
         with of_split:
-            _names("Split", splits, wanted.splits, "splits")
+            _names("Split", splits, conditions.splits, "splits")
     if more.open:
         with more:
-            property_ranges(data, wanted)
-            _answers(wanted, run)
-            _state(wanted)
-            _decided(wanted)
+            property_ranges(data, conditions)
+            _answers(conditions, run)
+            _state(conditions)
+            _decided(conditions)
 
 
-def _class_panel(classes: Sequence[str], wanted: Filter) -> None:
+def _class_panel(classes: Sequence[str], conditions: Filter) -> None:
     if len(classes) <= LISTED_UP_TO:
-        _names("Class", classes, wanted.classes, "classes")
+        _names("Class", classes, conditions.classes, "classes")
         return
     st.text_input("Class", key="class-search", type="search", live=True, placeholder=f"Search {len(classes):,} classes")
     text = st.session_state["class-search"].strip().casefold()
@@ -55,7 +55,7 @@ def _class_panel(classes: Sequence[str], wanted: Filter) -> None:
     if not result:
         st.caption("No class has this in its name.")
         return
-    _names("Class", result[:_FOUND], wanted.classes, "classes")
+    _names("Class", result[:_FOUND], conditions.classes, "classes")
     if len(result) > _FOUND:
         st.caption(f"The first {_FOUND} of {len(result):,}: keep typing to narrow the list.")
 
@@ -82,10 +82,10 @@ def _names(label: str, options: Sequence[str], chosen: Sequence[str], field: str
         st.multiselect(label, options, format_func=formatting.plain, placeholder="Any", **settings)
 
 
-def _text(wanted: Filter) -> None:
+def _text(conditions: Filter) -> None:
     # Letters that are being typed stay: a space at the end is no other condition.
-    if st.session_state.get("filter-text", "").strip() != wanted.text or "filter-text" not in st.session_state:
-        show_value("filter-text", wanted.text)
+    if st.session_state.get("filter-text", "").strip() != conditions.text or "filter-text" not in st.session_state:
+        show_value("filter-text", conditions.text)
     st.text_input(
         "Text in the path", key="filter-text", type="search", live="400ms", placeholder="Text in the path", max_chars=200,
         icon=":material/search:", label_visibility="collapsed", width=_TEXT,
@@ -93,7 +93,7 @@ def _text(wanted: Filter) -> None:
     )  # fmt: skip
 
 
-def _answers(wanted: Filter, run: Run | None) -> None:
+def _answers(conditions: Filter, run: Run | None) -> None:
     """What the run of the header answered."""
     if run is None or not any(run.has_predictions(split) for split in SPLITS):
         return
@@ -104,28 +104,28 @@ def _answers(wanted: Filter, run: Run | None) -> None:
         names, said = tuple(st.session_state["filter-predicted"]), st.session_state["filter-verdict"] or ""
         filter_state.change(run=run.id if names or said else "", predicted=names, verdict=said)
 
-    show_value("filter-verdict", wanted.verdict or None)
+    show_value("filter-verdict", conditions.verdict or None)
     verdict.pills("Prediction", list(VERDICTS), key="filter-verdict", on_change=change, label_visibility="collapsed")
     # A run of very many classes: the chosen ones, and what can be seen of the rest.
-    options = list(dict.fromkeys([*wanted.predicted, *run.classes[:LISTED_UP_TO]]))
-    show_value("filter-predicted", list(wanted.predicted), options)
+    options = list(dict.fromkeys([*conditions.predicted, *run.classes[:LISTED_UP_TO]]))
+    show_value("filter-predicted", list(conditions.predicted), options)
     predicted.multiselect(
         "Predicted class", options, key="filter-predicted", format_func=formatting.plain, placeholder="Any predicted class",
         label_visibility="collapsed", on_change=change,
     )  # fmt: skip
 
 
-def _state(wanted: Filter) -> None:
-    show_value("filter-state", wanted.state)
+def _state(conditions: Filter) -> None:
+    show_value("filter-state", conditions.state)
     st.segmented_control(
         "Files", list(_STATES), key="filter-state", format_func=_STATES.__getitem__,
         on_change=lambda: filter_state.change(state=st.session_state["filter-state"] or "ok"),
     )  # fmt: skip
 
 
-def _decided(wanted: Filter) -> None:
+def _decided(conditions: Filter) -> None:
     """What people decided on the page Clean."""
-    show_value("filter-edited", [edit for edit in wanted.edited if edit in _EDITS])
+    show_value("filter-edited", [edit for edit in conditions.edited if edit in _EDITS])
     st.pills(
         "Decided by hand", list(_EDITS), selection_mode="multi", key="filter-edited", format_func=_EDITS.__getitem__,
         on_change=lambda: filter_state.change(edited=tuple(st.session_state["filter-edited"])),

@@ -11,9 +11,9 @@ from dashboard.app.widgets import popover, show_value
 from dashboard.components.gallery import NOTES, SIZES, gallery
 from dashboard.explore.detail import open_detail
 from dashboard.explore.empty import nothing_matches
-from dashboard.explore.facts import LINES, tile
-from dashboard.explore.query import Asked
-from dashboard.explore.selected import selected_images
+from dashboard.explore.facts import CAPTIONS, image_tile
+from dashboard.explore.query import Query
+from dashboard.explore.selected import selection_menu
 from engine.data.properties import PROPERTIES
 from engine.data.view import View
 
@@ -36,28 +36,28 @@ class Order:
 
 
 @page_part("page", "order", "size", "captions", "nearest_of")
-def browser(asked: Asked) -> None:
+def images_panel(query: Query) -> None:
     """The gallery with its controls. A fragment: turning a page draws nothing else anew."""
-    data, wanted = asked.data, asked.within
-    view = data.catalog.view(wanted)
+    data, conditions = query.data, query.conditions
+    view = data.catalog.view(conditions)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="gallery-controls"):
         order, lines, size = _order(), _lines(), url_state.choose(
             st.segmented_control, "Size", list(SIZES), "size", "M", label_visibility="collapsed"
         )  # fmt: skip
-        selected_images(data, wanted, order.by, order.descending, KEY)
-    number = _turner(len(view), f"{data.name}-{wanted.to_text()}-{order.by}-{order.descending}")
+        selection_menu(data, conditions, order.by, order.descending, KEY)
+    number = _turner(len(view), f"{data.name}-{conditions.to_text()}-{order.by}-{order.descending}")
     if not len(view):
-        nothing_matches(asked)
+        nothing_matches(query)
         return
     ids = page_ids(view, number, order)
     rows = data.catalog.rows(ids)
     first = page_slice(number, len(view), PAGE).start + 1
     picked = gallery(
-        [tile(data, rows[image], asked.colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
+        [image_tile(data, rows[image], query.colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
         of=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
     )  # fmt: skip
     if picked.opened is not None:
-        open_detail(data, wanted, order.by, order.descending, picked.opened, asked.colours)
+        open_detail(data, conditions, order.by, order.descending, picked.opened, query.colours)
 
 
 def page_ids(view: View, number: int, order: Order) -> list[int]:
@@ -90,7 +90,7 @@ def _order() -> Order:
 
 def _lines() -> tuple[str, ...]:
     """What stands under each picture beside its class, kept in the URL."""
-    wanted = [name for name in (url_state.recall("captions") or "file").split("-") if name in LINES][:NOTES]
+    conditions = [name for name in (url_state.recall("captions") or "file").split("-") if name in CAPTIONS][:NOTES]
     key = "caption-lines"
 
     def changed() -> None:
@@ -100,9 +100,9 @@ def _lines() -> tuple[str, ...]:
     panel = popover("Captions", "captions-panel", icon=":material/label:")
     if panel.open:
         with panel:
-            show_value(key, wanted)
+            show_value(key, conditions)
             st.pills(
-                f"Under each picture, up to {NOTES}", list(LINES), selection_mode="multi", key=key, format_func=LINES.__getitem__,
+                f"Under each picture, up to {NOTES}", list(CAPTIONS), selection_mode="multi", key=key, format_func=CAPTIONS.__getitem__,
                 on_change=changed,
             )  # fmt: skip
-    return tuple(wanted)
+    return tuple(conditions)

@@ -1,12 +1,12 @@
-"""Similarity map The map of the dataset."""
+"""The tab Similarity map: the images as points, similar ones close together."""
 
 from dashboard.components.map import embedding_map
 from dashboard.explore.detail import open_detail
-from dashboard.explore.query import Asked
+from dashboard.explore.query import Query
 
 
-def what_is_alike(asked: Asked) -> None:
-    """The map: an area drawn on it filters charts and pictures, a click on a point opens the image."""
-    opened = embedding_map(asked.data, asked.wanted, asked.colours, asked.run)
+def map_panel(query: Query) -> None:
+    """Draw the map: an area drawn on it filters charts and gallery, a click on a point opens the image."""
+    opened = embedding_map(query.data, query.bar_conditions, query.colours, query.run)
     if opened is not None:
-        open_detail(asked.data, asked.within, "id", False, opened, asked.colours)
+        open_detail(query.data, query.conditions, "id", False, opened, query.colours)

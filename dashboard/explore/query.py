@@ -1,4 +1,4 @@
-"""What every panel of the page is told."""
+"""What every panel of the page gets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from engine.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Asked:
-    """`wanted`: the filter bar's conditions; `within`: these, narrowed to what is selected on the map."""
+class Query:
+    """`bar_conditions`: those of the filter bar; `conditions`: these, narrowed to the area that is selected on the map."""
 
     data: Dataset
-    wanted: Filter
-    within: Filter
+    bar_conditions: Filter
+    conditions: Filter
     run: Run | None
     colours: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""The ranges of the filter bar: a slider for each property, under a histogram that shows where the images are."""
+"""The ranges of the filter bar: a slider per property, under a histogram that shows where the images are."""
 
 from collections.abc import Sequence
 
@@ -17,38 +17,38 @@ COLUMNS = 3
 BINS = 40
 
 
-def property_ranges(data: Dataset, wanted: Filter) -> None:
-    """A slider for each property that the images differ in; both ends open is no condition."""
-    view = data.catalog.view(Filter(state=wanted.state))
-    # What is measured of the picture first: sizes are often the same in all.
+def property_ranges(data: Dataset, conditions: Filter) -> None:
+    """Draw a slider for each property in which the images differ; with both ends open it is no condition."""
+    view = data.catalog.view(Filter(state=conditions.state))
+    # Properties of the content first: the sizes are often the same in all images.
     names = [*MEASURED, *(name for name in PROPERTIES if name not in MEASURED)]
     bins = {name: view.histogram(name, BINS) for name in names}
-    differing = [name for name, found in bins.items() if _differ(found, PROPERTIES[name])]
+    differing = [name for name, values in bins.items() if _differ(values, PROPERTIES[name])]
     for begin in range(0, len(differing), COLUMNS):
         for column, name in zip(st.columns(COLUMNS, gap="medium"), differing[begin : begin + COLUMNS], strict=False):
             with column:
-                _range(PROPERTIES[name], bins[name], wanted)
-    same = [PROPERTIES[name] for name, found in bins.items() if len(found) and name not in differing]
+                _range(PROPERTIES[name], bins[name], conditions)
+    same = {name: limits[0] for name in names if name not in differing and (limits := view.range(name))}
     if same:
-        said = ", ".join(f"{of.label} {of.say(view.range(of.name)[0])}" for of in same)
-        st.caption(f"The same in every image: {said}.")
+        values = ", ".join(f"{PROPERTIES[name].label} {PROPERTIES[name].say(value)}" for name, value in same.items())
+        st.caption(f"The same in every image: {values}.")
 
 
-def _differ(bins: pd.DataFrame, of: Property) -> bool:
-    return len(bins) > 1 and of.say(bins["low"].iloc[0]) != of.say(bins["high"].iloc[-1])
+def _differ(bins: pd.DataFrame, prop: Property) -> bool:
+    return len(bins) > 1 and prop.say(bins["low"].iloc[0]) != prop.say(bins["high"].iloc[-1])
 
 
-def _range(of: Property, bins: pd.DataFrame, wanted: Filter) -> None:
-    edges, counts = steps(bins, of)
+def _range(prop: Property, bins: pd.DataFrame, conditions: Filter) -> None:
+    edges, counts = slider_steps(bins, prop)
     last = len(edges) - 1
-    low, high = ends(edges, wanted.range(of.name).low, wanted.range(of.name).high)
-    st.markdown(of.label.capitalize(), help=of.help)
+    low, high = slider_ends(edges, conditions.range(prop.name).low, conditions.range(prop.name).high)
+    st.markdown(prop.label.capitalize(), help=prop.help)
     st.image(histogram_svg(counts, low, high), width="stretch")
-    key = f"filter-{of.name}"
-    show_value(key, (low, high), [of.say(edge) for edge in edges])
+    key = f"filter-{prop.name}"
+    show_value(key, (low, high), [prop.say(edge) for edge in edges])
     st.select_slider(
-        of.label, range(len(edges)), (0, last), key=key, format_func=lambda place: of.say(edges[place]), on_change=_changed,
-        args=(of.name, key, edges), label_visibility="collapsed",
+        prop.label, range(len(edges)), (0, last), key=key, format_func=lambda place: prop.say(edges[place]), on_change=_changed,
+        args=(prop.name, key, edges), label_visibility="collapsed",
     )  # fmt: skip
 
 
@@ -59,15 +59,15 @@ def _changed(name: str, key: str, edges: Sequence[float]) -> None:
     )
 
 
-def steps(bins: pd.DataFrame, of: Property) -> tuple[list[float], list[int]]:
+def slider_steps(bins: pd.DataFrame, prop: Property) -> tuple[list[float], list[int]]:
     """The steps of a slider, to the six decimals that an address carries, and the number of images between them.
 
-    The slider tells its steps apart by their words: bins whose borders read the same become one.
+    Streamlit identifies the steps of a slider by their labels, so bins whose borders read the same are merged.
     """
     edges, counts, waiting = [round(float(bins["low"].iloc[0]), 6)], [], 0
     for high, n in zip(bins["high"].astype(float).round(6), bins["n"], strict=True):
         waiting += int(n)
-        if of.say(high) != of.say(edges[-1]):
+        if prop.say(high) != prop.say(edges[-1]):
             edges.append(high)
             counts.append(waiting)
             waiting = 0
@@ -76,8 +76,8 @@ def steps(bins: pd.DataFrame, of: Property) -> tuple[list[float], list[int]]:
     return edges, counts
 
 
-def ends(edges: Sequence[float], low: float | None, high: float | None) -> tuple[int, int]:
-    """The places of the slider's two ends: the narrowest pair of steps that holds the range."""
+def slider_ends(edges: Sequence[float], low: float | None, high: float | None) -> tuple[int, int]:
+    """The indices of the slider's two ends: the narrowest pair of steps that contains the range from `low` to `high`."""
     last = len(edges) - 1
     first = 0 if low is None else max(0, int(np.searchsorted(edges, low, "right")) - 1)
     final = last if high is None else min(last, int(np.searchsorted(edges, high, "left")))

@@ -1,4 +1,4 @@
-"""What a person knows before looking: how many images there are, which files are not used, what is still being computed."""
+"""What stands above the gallery: how many images there are or match, and which files are not used."""
 
 import pandas as pd
 import streamlit as st
@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import filter_state, formatting
 from dashboard.components.map import chip as map_chip
-from dashboard.explore.query import Asked
+from dashboard.explore.query import Query
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
@@ -14,18 +14,18 @@ from engine.data.layouts import SPLITS
 _LINE = 40  # pixels
 
 
-def facts_or_chips(asked: Asked) -> None:
-    """One line below the filter bar, whatever the filter: the dataset in a sentence, or what of it matches, and why."""
+def filter_summary(query: Query) -> None:
+    """Draw one line below the filter bar: the dataset in a sentence or, with a filter, how many images match and the conditions."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="facts"):
-        if asked.within == Filter():
-            _facts(asked.data)
+        if query.conditions == Filter():
+            _facts(query.data)
         else:
-            catalog = asked.data.catalog
-            n, total = catalog.count(asked.within), catalog.count(Filter(state=asked.wanted.state))
+            catalog = query.data.catalog
+            n, total = catalog.count(query.conditions), catalog.count(Filter(state=query.bar_conditions.state))
             st.markdown(f"**{n:,}** of {total:,} images match", width="content")
-            map_chip(asked.data)
-            filter_state.draw_chips(asked.wanted)
-        # Words are lower than chips: nothing below may move when the first chip comes.
+            map_chip(query.data)
+            filter_state.draw_chips(query.bar_conditions)
+        # A line of text is lower than a row of chips: this keeps its height, so that nothing below moves with the first chip.
         st.container(height=_LINE, width=1, border=False)
 
 
@@ -36,18 +36,18 @@ def _facts(data: Dataset) -> None:
     st.markdown(
         f"**{int(counts['n'].sum()):,} images** in **{len(cache.classes(data)):,} classes**: "
         + ", ".join(f"{splits[split]:,} {split}" for split in SPLITS if split in splits)
-        + f". {_put_aside(data)} {origin}",
+        + f". {_unused_headline(data)} {origin}",
         width="content",
     )
 
 
-def _put_aside(data: Dataset) -> str:
+def _unused_headline(data: Dataset) -> str:
     report = cache.unused_files(data)
     return f":{'orange' if report.loud else 'gray'}[{report.headline}]." if report.files else ""
 
 
-def problems(data: Dataset) -> None:
-    """Files that are not used: how many for which reason, and the name of each; what the folders were taken for."""
+def unused_files(data: Dataset) -> None:
+    """Draw how the folders were interpreted and which files are not used: how many for which reason, and their names."""
     report = cache.unused_files(data)
     for note in report.notes:
         st.caption(formatting.literal(note))

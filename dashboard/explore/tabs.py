@@ -1,18 +1,18 @@
-"""The questions of the page, a panel each, beside the pictures from which they are answered."""
+"""The tabs of the page, one panel each, beside the gallery of the images they describe."""
 
 from collections.abc import Callable
 
-from dashboard.explore.counts_tab import what_is_there
-from dashboard.explore.drift_tab import do_splits_differ
-from dashboard.explore.map_tab import what_is_alike
-from dashboard.explore.properties_tab import how_does_it_look
-from dashboard.explore.query import Asked
+from dashboard.explore.counts_tab import counts_panel
+from dashboard.explore.drift_tab import drift_panel
+from dashboard.explore.map_tab import map_panel
+from dashboard.explore.properties_tab import properties_panel
+from dashboard.explore.query import Query
 
-Panel = Callable[[Asked], None]
+Panel = Callable[[Query], None]
 
 QUESTIONS: dict[str, tuple[str, Panel]] = {
-    "there": ("Counts and sizes", what_is_there),
-    "look": ("Properties", how_does_it_look),
-    "differ": ("Train vs test", do_splits_differ),
-    "alike": ("Similarity map", what_is_alike),
+    "there": ("Counts and sizes", counts_panel),
+    "look": ("Properties", properties_panel),
+    "differ": ("Train vs test", drift_panel),
+    "alike": ("Similarity map", map_panel),
 }

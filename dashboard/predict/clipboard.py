@@ -26,6 +26,6 @@ export default function () {
 """
 
 
-def take_pasted() -> None:
+def accept_pasted_images() -> None:
     """Hand pasted pictures to the file uploader, once for the tab. It shows nothing."""
     st.components.v2.component("scenescope_paste", js=_JS)(key="take_pasted", height=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard.app import formatting, url_state
-from dashboard.predict.answer import Said
+from dashboard.predict.prediction import ImagePredictions
 from engine.core.errors import UserError
 from engine.data.datasets import Dataset, dataset
 from engine.data.labels import edits, undo
@@ -35,24 +35,24 @@ class _Change:
     uids: frozenset[str]
 
 
-def right_class(said: Said, run: Run, key: str) -> None:
+def correction_form(predictions: ImagePredictions, run: Run, key: str) -> None:
     """The list of classes, and what came of a choice."""
     try:
         data = dataset(run.config.dataset)
     except UserError:
         return
-    known = _known(data, said)
+    known = _known(data, predictions)
     st.markdown("Wrong? Correct it")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(data.classes)
-        start = known or said.picture.class_name
+        start = known or predictions.picture.class_name
         name = st.selectbox(
             "Right class", names, names.index(start) if start in names else None, key=f"right-{key}", label_visibility="collapsed",
             placeholder="The right class", width=220,
         )  # fmt: skip
         st.button(
             "Keep it", icon=":material/add_task:", key=f"tell-{key}", disabled=name is None or name == known,
-            on_click=_tell, args=(data, said, name, key),
+            on_click=_tell, args=(data, predictions, name, key),
         )  # fmt: skip
     if reason := st.session_state.pop(f"untold-{key}", None):
         st.warning(formatting.literal(reason), icon=":material/info:")
@@ -70,14 +70,14 @@ def right_class(said: Said, run: Run, key: str) -> None:
                 width="content",
             )
             st.button(
-                "Undo", key=f"untell-{key}", icon=":material/undo:", type="tertiary", on_click=_untell, args=(data, said, key),
+                "Undo", key=f"untell-{key}", icon=":material/undo:", type="tertiary", on_click=_untell, args=(data, predictions, key),
                 help="Take this correction out of the collection.",
             )  # fmt: skip
 
 
-def _known(data: Dataset, said: Said) -> str:
+def _known(data: Dataset, predictions: ImagePredictions) -> str:
     """The class that the picture was told before; "" where it was not."""
-    content = said.picture.content
+    content = predictions.picture.content
     return next((one.class_name for one in corrections.told(data) if content and one.content == content), "")
 
 
@@ -85,11 +85,11 @@ def _state(key: str) -> str:
     return f"right-class-{key}"
 
 
-def _tell(data: Dataset, said: Said, name: str, key: str) -> None:
+def _tell(data: Dataset, predictions: ImagePredictions, name: str, key: str) -> None:
     """Keep the picture under its right class; about an image of the dataset itself, ask first."""
     st.session_state.pop(_state(key), None)
     try:
-        corrections.tell(data, said.picture.file, name)
+        corrections.tell(data, predictions.picture.file, name)
     except OfDataset as own:
         if own.class_name == name:
             st.session_state[_state(key)] = (
@@ -102,10 +102,10 @@ def _tell(data: Dataset, said: Said, name: str, key: str) -> None:
         st.session_state[f"untold-{key}"] = str(error)
 
 
-def _untell(data: Dataset, said: Said, key: str) -> None:
+def _untell(data: Dataset, predictions: ImagePredictions, key: str) -> None:
     """Take the correction back, wherever it was made."""
     try:
-        corrections.remove(data, said.picture.content)
+        corrections.remove(data, predictions.picture.content)
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
     st.session_state[f"right-{key}"] = None  # a key that is only forgotten leaves the old choice in the browser

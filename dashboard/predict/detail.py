@@ -8,9 +8,9 @@ from dashboard.app import browser_history, formatting
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, gallery
-from dashboard.predict.answer import Said, badge, bars, picture_pane, sentence, verdict_of
 from dashboard.predict.controls import View, map_controls
-from dashboard.predict.correction import right_class
+from dashboard.predict.correction import correction_form
+from dashboard.predict.prediction import ImagePredictions, badge, compute_verdict, image_pane, prediction_bars, sentence
 from engine.core.errors import UserError
 from engine.core.number_text import percent, probability
 from engine.data.datasets import dataset
@@ -22,10 +22,10 @@ _NEAREST = 8
 _OPEN = "detail-open"
 
 
-def open_detail(of: Batch, said: Said, view: View) -> None:
+def open_detail(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     """The dialog on one picture."""
     st.session_state[_OPEN] = True
-    _dialog(of, said, view)
+    _dialog(batch, predictions, view)
 
 
 def detail_is_open() -> bool:
@@ -38,19 +38,19 @@ def forget_detail() -> None:
 
 
 @st.dialog("This picture", width="large", on_dismiss=forget_detail)
-def _dialog(of: Batch, said: Said, view: View) -> None:
-    detail(of, said, map_controls(view) if view.in_grid else view)
+def _dialog(batch: Batch, predictions: ImagePredictions, view: View) -> None:
+    detail(batch, predictions, map_controls(view) if view.in_grid else view)
     if view.in_grid:
         browser_history.write_address("predict-dialog")
 
 
-def detail(of: Batch, said: Said, view: View) -> None:
+def detail(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     """Draw one picture and all that is said of it."""
-    probabilities, verdict = verdict_of(said, view)
-    picture, key = said.picture, f"detail-{of.id}-{said.picture.number}"
+    probabilities, verdict = compute_verdict(predictions, view)
+    picture, key = predictions.picture, f"detail-{batch.id}-{predictions.picture.number}"
     left, right = st.columns([5, 6], gap="large")
     with left:
-        picture_pane(of, picture, view, verdict.classes[0], f"pane-{key}")
+        image_pane(batch, picture, view, verdict.classes[0], f"pane-{key}")
         st.caption(f"{formatting.literal(picture.name)}. The square that the network saw; drag the line, or use the arrow keys.")
     with right:
         strange = verdict.kind == UNKNOWN
@@ -60,16 +60,16 @@ def detail(of: Batch, said: Said, view: View) -> None:
             else f"{formatting.literal(verdict.classes[0])} {probability(float(probabilities.max()))}",
             anchor=False,
         )
-        st.markdown(f"{'' if strange else badge(verdict)} {sentence(verdict, said.judge)}")
-        bars(said, view, probabilities, key)
-        right_class(said, view.run, key)
+        st.markdown(f"{'' if strange else badge(verdict)} {sentence(verdict, predictions.judge)}")
+        prediction_bars(predictions, view, probabilities, key)
+        correction_form(predictions, view.run, key)
         # Last: where these come later, nothing that a person is about to press moves.
-        _novelty(said, view)
-        _nearest(of, said, view)
+        _novelty(predictions, view)
+        _nearest(batch, predictions, view)
 
 
-def _novelty(said: Said, view: View) -> None:
-    judge, far = cache.judge((view.run,)), float(said.rows[view.run.id]["novelty"])
+def _novelty(predictions: ImagePredictions, view: View) -> None:
+    judge, far = cache.judge((view.run,)), float(predictions.rows[view.run.id]["novelty"])
     if judge.unknown is None or not judge.decides or pd.isna(far):
         return
     share = judge.unknown.stranger_than(far)
@@ -77,13 +77,13 @@ def _novelty(said: Said, view: View) -> None:
     st.caption(f"More unusual than {than} of the validation images.")
 
 
-def _nearest(of: Batch, said: Said, view: View) -> None:
+def _nearest(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     judge = cache.judge((view.run,))
     if judge.unknown is None:
         return
     try:
         data = dataset(view.run.config.dataset)
-        ids, distances = cache.nearest_training_images(view.run, judge, of, said.picture.number, _NEAREST)
+        ids, distances = cache.nearest_training_images(view.run, judge, batch, predictions.picture.number, _NEAREST)
     except (UserError, ImageError) as error:
         st.caption(formatting.literal(str(error)))
         return
@@ -98,4 +98,6 @@ def _nearest(of: Batch, said: Said, view: View) -> None:
         )
         for image, distance in zip(ids.tolist(), distances, strict=True) if (row := rows.get(image)) is not None
     ]  # fmt: skip
-    gallery(tiles, key=f"nearest-{of.id}-{said.picture.number}", size="S", of=data.name, label="The nearest training images")
+    gallery(
+        tiles, key=f"nearest-{batch.id}-{predictions.picture.number}", size="S", of=data.name, label="The nearest training images"
+    )

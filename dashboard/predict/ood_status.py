@@ -13,7 +13,7 @@ _POLL = 1.0  # seconds
 _UNAVAILABLE = "Out-of-distribution detection is unavailable"
 
 
-def prepared(run: Run) -> bool:
+def is_detector_ready(run: Run) -> bool:
     """Whether there is nothing to wait for: it is there, or it cannot be had. Otherwise a process is at it from now on."""
     if ood.load(run) is not None:
         return True
@@ -27,7 +27,7 @@ def prepared(run: Run) -> bool:
     return state in ("failed", "stopped")
 
 
-def preparing(run: Run) -> None:
+def detector_progress(run: Run) -> None:
     """How far it is; draws the page anew when it is there."""
 
     @st.fragment(run_every=_POLL)
@@ -47,7 +47,7 @@ def preparing(run: Run) -> None:
     state()
 
 
-def unprepared(run: Run) -> None:
+def detector_problem(run: Run) -> None:
     """Why it cannot be had, where that is so."""
     now, measured = ood.job(run).work(), ood.load(run)
     if measured is not None and measured.reason:

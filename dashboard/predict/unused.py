@@ -14,12 +14,12 @@ from engine.inference.batch.store import Batch
 _NAMED = 3  # files that are named per reason before the table names all
 
 
-def report_unused(of: Batch, errors: Iterable[tuple[str, str]], place: DeltaGenerator | None = None) -> None:
+def report_unused(batch: Batch, errors: Iterable[tuple[str, str]], place: DeltaGenerator | None = None) -> None:
     """`errors`: the names of files of the batch that cannot be answered, with the reasons; what a folder holds besides is added."""
-    rows = [*errors, *((item.path, item.reason) for group in of.unused.groups for item in group.named)]
-    if not rows and not of.unused.files:
+    rows = [*errors, *((item.path, item.reason) for group in batch.unused.groups for item in group.named)]
+    if not rows and not batch.unused.files:
         return
-    counts = of.unused.files - sum(len(group.named) for group in of.unused.groups)
+    counts = batch.unused.files - sum(len(group.named) for group in batch.unused.groups)
     with (place or st).container():
         st.warning(formatting.literal(sentence(rows, counts)), icon=":material/report:")
         if len(rows) > len({reason for _, reason in rows}) * _NAMED:

@@ -15,7 +15,7 @@ from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import thumbnail_url
 from dashboard.app.widgets import expander
 from dashboard.components.gallery import Tile, gallery
-from dashboard.predict.clipboard import take_pasted
+from dashboard.predict.clipboard import accept_pasted_images
 from engine.core.errors import UserError
 from engine.core.number_text import counted
 from engine.data import uploads as intake
@@ -37,7 +37,7 @@ _WAYS = {
 _COUNT, _SAID = "uploads-taken", "upload-refused"
 
 
-def chosen() -> Batch | None:
+def current_batch() -> Batch | None:
     """The batch that the address names; None where it names none, or one that is gone, which is said."""
     if (name := url_state.recall(BATCH)) is None:
         return None
@@ -49,7 +49,7 @@ def chosen() -> Batch | None:
         return None
 
 
-def ways_in(has_some: bool) -> None:
+def upload_panel(has_some: bool) -> None:
     """The places where pictures are dropped. What comes becomes the batch of the page before it is drawn again."""
     if not has_some:
         _draw()
@@ -78,7 +78,7 @@ def _draw() -> None:
             on_change=_uploaded, args=(key,), label_visibility="collapsed", max_upload_size=_ZIP_MB,
         )  # fmt: skip
         if way == "files":
-            take_pasted()
+            accept_pasted_images()
             st.caption(
                 f"Any number of pictures, up to {intake.Limits().picture_bytes >> 20} MB each, and zip archives of them, up to "
                 f"{_ZIP_MB >> 10} GB each. A copied picture can be pasted with Ctrl+V."
@@ -145,7 +145,7 @@ def _show(found: Batch) -> None:
         url_state.forget(key)
 
 
-def examples(data: Dataset) -> None:
+def example_images(data: Dataset) -> None:
     """Some of the dataset's own test images to try: one at a click, or six at once."""
     seed = url_state.recall_integer("examples")
     rows = _sample(data, _TRIES, st.session_state.setdefault("tries", random.randrange(10_000)))
@@ -183,12 +183,12 @@ def _look_at(data: Dataset, rows: list[Row]) -> None:
     try_and_rerun(lambda: _show(store.keep(f"Test images of {data.name}", map(intake.Item, names, contents))))
 
 
-def about(of: Batch) -> None:
+def batch_title(batch: Batch) -> None:
     """What is looked at, and the way to be rid of it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="about-batch"):
-        files = counted(len(of.pictures), "file")  # whether each is a picture, only the answers tell
-        title = of.title if of.title == files else f"{of.title}: {files}"
-        st.caption(f"{formatting.literal(title)}, {viewer_time.time_ago(of.created)}", width="content")
+        files = counted(len(batch.pictures), "file")  # whether each is a picture, only the answers tell
+        title = batch.title if batch.title == files else f"{batch.title}: {files}"
+        st.caption(f"{formatting.literal(title)}, {viewer_time.time_ago(batch.created)}", width="content")
         if st.button(
             "Delete these",
             icon=":material/delete:",
@@ -196,7 +196,7 @@ def about(of: Batch) -> None:
             type="tertiary",
             help="Not what lies in a folder of yours.",
         ):
-            try_and_rerun(_delete, of)
+            try_and_rerun(_delete, batch)
 
 
 def _delete(batch: Batch) -> None:

@@ -125,7 +125,7 @@ def test_the_table_of_what_matches_is_a_file(tab, demo):
     wanted = Filter(classes=("glacier",), splits=("test",))
     tab.open("explore", f"?filter={wanted.to_text()}&order=path")
     tab.page.get_by_role("button", name="Export").click()
-    link = tab.page.get_by_role("link", name="Table of 40 as CSV")
+    link = tab.page.get_by_role("link", name="Download CSV of 40 images")
     answer = tab.page.request.get(tab.url + link.get_attribute("href"))
     assert answer.headers["content-disposition"] == 'attachment; filename="demo.csv"'
     lines = answer.text().splitlines()

@@ -9,7 +9,7 @@ from dashboard.charts.distributions import intervals, ridges
 from dashboard.charts.drift import drift_dots, drift_grid, split_histograms
 from dashboard.charts.histogram import histogram_svg
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL, SCENES
-from dashboard.explore.ranges import ends, steps
+from dashboard.explore.ranges import slider_ends, slider_steps
 from engine.data.properties import PROPERTIES
 
 BRIGHTNESS = PROPERTIES["brightness"]
@@ -156,7 +156,7 @@ def test_a_distribution_without_images_is_an_empty_chart():
 
 def test_a_slider_has_one_step_a_word_and_loses_no_image():
     bins = pd.DataFrame({"low": np.linspace(0.4, 0.49, 37)[:-1], "high": np.linspace(0.4, 0.49, 37)[1:], "n": range(36)})
-    edges, counts = steps(bins, BRIGHTNESS)
+    edges, counts = slider_steps(bins, BRIGHTNESS)
     said = [BRIGHTNESS.say(edge) for edge in edges]
     assert len(set(said)) == len(said) == len(counts) + 1 == 10
     assert sum(counts) == sum(range(36))
@@ -167,7 +167,7 @@ def test_a_slider_has_one_step_a_word_and_loses_no_image():
     [(None, None, (0, 4)), (2.0, 3.0, (2, 3)), (1.5, 2.5, (1, 3)), (-5, 99, (0, 4)), (4.0, None, (3, 4)), (2.0, 2.0, (2, 3))],
 )
 def test_a_slider_holds_a_range_that_lies_between_its_steps(low, high, places):
-    assert ends([0.0, 1.0, 2.0, 3.0, 4.0], low, high) == places
+    assert slider_ends([0.0, 1.0, 2.0, 3.0, 4.0], low, high) == places
 
 
 def test_a_histogram_lights_the_bins_of_the_range():

@@ -7,7 +7,7 @@ import pytest
 from tab import Tab
 
 from dashboard import cache
-from dashboard.augment.editor import usual_step
+from dashboard.augment.editor import default_step
 from engine.runs import pipelines
 from engine.runs.pipelines import Pipeline, PipelineStep, parse
 from engine.runs.transforms import TRANSFORMS
@@ -149,7 +149,7 @@ def test_a_change_after_measuring_marks_the_result_outdated_and_measures_nothing
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_a_step_that_is_added_is_mild(name):
-    step = usual_step(name)
+    step = default_step(name)
     assert step.probability <= 0.5 or name == "crop"
     if name == "gamma":
         assert step.values["low"] < 1 < step.values["high"]

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from tab import Tab
 
-from dashboard.clean.context import Subject
 from dashboard.clean.evidence import _bars
-from dashboard.clean.measures import measure
+from dashboard.clean.measures import measure_text
+from dashboard.clean.review import Review
 from dashboard.components.gallery.selection import Held
 from engine.core.files import read_json, write_json
 from engine.curation import acquisition, store
@@ -66,8 +66,8 @@ def test_a_doubted_label_says_both_probabilities_and_no_bare_score(tab, audited)
 
 def test_an_outlier_says_its_distance(audited):
     result = finding("outlier", 1 - 1 / 4.2, audited.catalog.frame("train").assign(split="train").iloc[[0]], "Far.")
-    subject = Subject(audited, store.found(audited), None, audited.classes, {})
-    assert measure(subject, result, audited.catalog.rows(result.images)[result.images[0]]) == "4.2 times the median distance"
+    subject = Review(audited, store.found(audited), None, audited.classes, {})
+    assert measure_text(subject, result, audited.catalog.rows(result.images)[result.images[0]]) == "4.2 times the median distance"
 
 
 def test_the_bars_have_the_present_label_however_improbable():

@@ -102,7 +102,7 @@ def test_where_nothing_matches_the_page_says_which_condition_to_drop(scenes):
 
 def test_where_no_single_condition_is_to_blame_all_can_be_cleared(scenes):
     tab = look(Filter(splits=("unlabelled",), classes=("sea",), text="no such file"))
-    assert "Removing one of them is not enough." in tab.text
+    assert "Removing a single one does not help." in tab.text
     tab.press("Clear all filters")
     assert tab.url("filter") is None
 

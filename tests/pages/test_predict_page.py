@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dashboard.predict import ood_status
-from dashboard.predict.answer import headline
+from dashboard.predict.prediction import headline
 from dashboard.predict.unused import sentence
 from engine.core.number_text import probability as percent
 from engine.data.datasets import dataset
@@ -117,8 +117,8 @@ def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, 
 
 
 def test_a_picture_opens_in_full_while_what_tells_the_unknown_is_made(tab, run, scenes, monkeypatch):
-    monkeypatch.setattr(ood_status, "prepared", lambda run: False)
-    monkeypatch.setattr(ood_status, "preparing", lambda run: None)
+    monkeypatch.setattr(ood_status, "is_detector_ready", lambda run: False)
+    monkeypatch.setattr(ood_status, "detector_progress", lambda run: None)
     tab.open("predict", run=run.id)
     upload(tab, *((f"{kind}.png", scenes(kind)[0].read_bytes()) for kind in ("sea", "forest")))
     assert answers.missing(shown(tab), run) == [0, 1], "answers are kept when they are final"

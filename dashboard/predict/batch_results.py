@@ -14,9 +14,9 @@ from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import SIZES, Tile, gallery
 from dashboard.components.job_panel import work_bar
-from dashboard.predict.answer import kept_answers
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail_is_open, open_detail
+from dashboard.predict.prediction import stored_predictions
 from dashboard.predict.unused import report_unused
 from engine.core.errors import UserError
 from engine.core.jobs import Work
@@ -47,37 +47,37 @@ _ORDERS = {
 }  # fmt: skip
 
 
-def many(of: Batch, view: View) -> None:
+def batch_results(batch: Batch, view: View) -> None:
     """Progress, scores where folders are classes, and the pictures: drawn anew every now and then while answers are made."""
-    left = sum(len(of.pictures) - len(cache.batch_predictions(of, run)) for run in view.runs)
-    work = job.job(of).work()
+    left = sum(len(batch.pictures) - len(cache.batch_predictions(batch, run)) for run in view.runs)
+    work = job.job(batch).work()
     if left and work.state in ("none", "done"):  # done: by other runs
         try:
-            job.start(of, view.runs)
+            job.start(batch, view.runs)
         except UserError as error:  # what was answered before is still shown
             st.error(formatting.literal(str(error)), icon=":material/error:")
-        work = job.job(of).work()
+        work = job.job(batch).work()
     busy = work.state == "working"
 
     @page_part("as", "order_asked", "answers_page", "top", "cam_class", "cam_method", every=_POLL if busy else None)
     def pictures() -> None:
-        now = job.job(of).work()
+        now = job.job(batch).work()
         if busy and now.state != "working" and not detail_is_open():  # drawing the page anew would close it
             st.rerun()
-        _state(of, view, now, left)
-        result = _found(of, view)
+        _state(batch, view, now, left)
+        result = _found(batch, view)
         if len(result):
             unreadable = result[result["error"] != ""]
-            report_unused(of, zip(unreadable["name"], unreadable["error"], strict=True))
-            _scores(of, result, view)
-            _pictures(of, result, view, busy)
+            report_unused(batch, zip(unreadable["name"], unreadable["error"], strict=True))
+            _scores(batch, result, view)
+            _pictures(batch, result, view, busy)
 
     pictures()
 
 
-def _state(of: Batch, view: View, now: Work, left: int) -> None:
+def _state(batch: Batch, view: View, now: Work, left: int) -> None:
     if now.state == "working":
-        work_bar(now, "", "stop-batch", job.job(of).stop)
+        work_bar(now, "", "stop-batch", job.job(batch).stop)
         return
     if now.state == "failed":
         st.error(formatting.literal(f"{now.message} {now.hint}"), icon=":material/error:")
@@ -85,14 +85,14 @@ def _state(of: Batch, view: View, now: Work, left: int) -> None:
         text, action = st.columns([6, 1], vertical_alignment="center")
         text.caption(f"{left:,} answers are missing still.")
         if action.button("Go on", icon=":material/play_arrow:", key="start-batch"):
-            try_and_rerun(job.start, of, view.runs)
+            try_and_rerun(job.start, batch, view.runs)
 
 
-def _found(of: Batch, view: View) -> pd.DataFrame:
+def _found(batch: Batch, view: View) -> pd.DataFrame:
     """The table of what all runs of the view have answered; with several runs their mean, and whether they differ."""
-    made = [cache.batch_predictions(of, run) for run in view.runs]
+    made = [cache.batch_predictions(batch, run) for run in view.runs]
     try:
-        result = table(of.pictures, together(made, view.runs) if len(made) > 1 else made[0], cache.judge(view.runs))
+        result = table(batch.pictures, together(made, view.runs) if len(made) > 1 else made[0], cache.judge(view.runs))
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return pd.DataFrame()
@@ -106,8 +106,8 @@ def _found(of: Batch, view: View) -> pd.DataFrame:
     return result
 
 
-def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
-    fair = seen_in_training.fair(labelled(found, view.run.classes), cache.images_seen_in_training(view.runs, of))
+def _scores(batch: Batch, found: pd.DataFrame, view: View) -> None:
+    fair = seen_in_training.fair(labelled(found, view.run.classes), cache.images_seen_in_training(view.runs, batch))
     if not len(fair.rows):
         return
     scores = metrics.score_predictions(fair.rows, view.run.classes)
@@ -117,8 +117,8 @@ def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
         st.metric("Macro F1", score_text.macro_f1(scores), width="content")
     if missing := score_text.unscored_classes(scores):
         st.caption(formatting.literal(missing))
-    if told := fair.said(" and ".join(run.id for run in view.runs)):
-        st.caption(f":material/balance: {formatting.literal(told)}")
+    if try_action := fair.said(" and ".join(run.id for run in view.runs)):
+        st.caption(f":material/balance: {formatting.literal(try_action)}")
     with st.expander("Most confused classes and per-class metrics"):
         pairs, bars = st.columns([2, 3], gap="large")
         for row in metrics.confused_pairs(np.array(scores["confusion"]), view.run.classes).head(_PAIRS).itertuples():
@@ -128,7 +128,7 @@ def _scores(of: Batch, found: pd.DataFrame, view: View) -> None:
         bars.plotly_chart(score_bars(frame, class_colours(view.run.classes)), config=CONFIG, key="batch-bars")
 
 
-def _pictures(of: Batch, found: pd.DataFrame, view: View, busy: bool) -> None:
+def _pictures(batch: Batch, found: pd.DataFrame, view: View, busy: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="batch-controls"):
         way = url_state.choose(
             st.segmented_control, "As", ["gallery", "table"], "as", label_visibility="collapsed",
@@ -154,15 +154,15 @@ def _pictures(of: Batch, found: pd.DataFrame, view: View, busy: bool) -> None:
     left = _sorted(_filtered(answered, classes, kinds), order)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(
-            f"{len(left):,} of {counted(len(answered), 'answer')}" + (f", {counted(len(of.pictures), 'file')}" if busy else "")
+            f"{len(left):,} of {counted(len(answered), 'answer')}" + (f", {counted(len(batch.pictures), 'file')}" if busy else "")
             + _verdicts(left), width="content",
         )  # fmt: skip
         # The files name what could not be answered as well, unless a part of the answers was chosen.
         _downloads(left if classes or kinds else _sorted(found, order), view)
     if way == "table":
-        _table(of, left, view)
+        _table(batch, left, view)
     else:
-        _gallery(of, left, view)
+        _gallery(batch, left, view)
 
 
 def _verdicts(found: pd.DataFrame) -> str:
@@ -205,26 +205,26 @@ def _downloads(found: pd.DataFrame, view: View) -> None:
         )
 
 
-def _gallery(of: Batch, found: pd.DataFrame, view: View) -> None:
-    number = url_state.choose_page(-(-len(found) // _PAGE), f"{of.id}-{len(found)}", "answers_page")
+def _gallery(batch: Batch, found: pd.DataFrame, view: View) -> None:
+    number = url_state.choose_page(-(-len(found) // _PAGE), f"{batch.id}-{len(found)}", "answers_page")
     colours = class_colours(view.run.classes)
     page = found.iloc[(number - 1) * _PAGE : number * _PAGE]
-    tiles = [_tile(of, row, colours) for row in page.itertuples()]
+    tiles = [_tile(batch, row, colours) for row in page.itertuples()]
     picked = gallery(
-        tiles, key="asked", size=SIZES[1], of=of.id, empty="No answers of this kind.", label=f"{len(found):,} answers"
+        tiles, key="asked", size=SIZES[1], of=batch.id, empty="No answers of this kind.", label=f"{len(found):,} answers"
     )
-    if picked.opened is not None and not of.picture(picked.opened).reason:
-        open_detail(of, kept_answers(of, picked.opened, view), view)
+    if picked.opened is not None and not batch.picture(picked.opened).reason:
+        open_detail(batch, stored_predictions(batch, picked.opened, view), view)
 
 
-def _tile(of: Batch, row: "pd.core.frame.Pandas", colours: dict[str, str]) -> Tile:
+def _tile(batch: Batch, row: "pd.core.frame.Pandas", colours: dict[str, str]) -> Tile:
     name = row.name.rpartition("/")[2]
     wrong = row.true and row.true != row.predicted
     answer = f"{row.predicted} {probability(row.confidence)}"
     unknown = row.verdict == UNKNOWN
     said = f"closest: {answer}" if unknown else " or ".join(row.may_be) if row.verdict == UNSURE else ""
     return Tile(
-        id=row.number, src=batch_thumbnail_url(of, row.number), caption=_VERDICTS[UNKNOWN] if unknown else answer,
+        id=row.number, src=batch_thumbnail_url(batch, row.number), caption=_VERDICTS[UNKNOWN] if unknown else answer,
         notes=[note for note in (said, f"filed under {row.true}" if wrong else "", name) if note],
         facts={"file": row.name, "answer": row.predicted, "sure": probability(row.confidence)},
         colour=colours.get(row.predicted), badge="wrong" if wrong else None,
@@ -232,9 +232,9 @@ def _tile(of: Batch, row: "pd.core.frame.Pandas", colours: dict[str, str]) -> Ti
     )  # fmt: skip
 
 
-def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
+def _table(batch: Batch, found: pd.DataFrame, view: View) -> None:
     shown = found.head(_ROWS)
-    frame = pd.DataFrame({"picture": [batch_thumbnail_url(of, number) for number in shown["number"]]})
+    frame = pd.DataFrame({"picture": [batch_thumbnail_url(batch, number) for number in shown["number"]]})
     frame = frame.join(shown.drop(columns=["number", "probabilities", "differ"]).reset_index(drop=True))
     frame["may_be"] = frame["may_be"].map(" or ".join)
     # Whole percents, as everywhere on the page; what is not wholly sure is not shown as if it were.
@@ -244,7 +244,7 @@ def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
     if len(view.runs) == 1:
         frame = frame.drop(columns=view.run.id, errors="ignore")
     picked = st.dataframe(
-        frame, key=f"asked-table-{of.id}", hide_index=True, row_height=56, height=_HEIGHT, on_select="rerun", selection_mode="single-row",
+        frame, key=f"asked-table-{batch.id}", hide_index=True, row_height=56, height=_HEIGHT, on_select="rerun", selection_mode="single-row",
         column_config={
             "picture": st.column_config.ImageColumn("Picture", width="small"), "name": "File", "true": "Folder",
             "predicted": "Answer", "verdict": "Verdict", "may_be": "May be",
@@ -256,6 +256,6 @@ def _table(of: Batch, found: pd.DataFrame, view: View) -> None:
         st.caption(f"The first {_ROWS:,} are shown; the files hold all of them.")
     if picked.selection.rows and picked.selection.rows[0] < len(shown):
         number = int(shown["number"].iloc[picked.selection.rows[0]])
-        if not of.picture(number).reason and st.session_state.get("asked-opened") != number:
+        if not batch.picture(number).reason and st.session_state.get("asked-opened") != number:
             st.session_state["asked-opened"] = number
-            open_detail(of, kept_answers(of, number, view), view)
+            open_detail(batch, stored_predictions(batch, number, view), view)

@@ -24,7 +24,7 @@ _LOOK = {SURE: ("green", ":material/check_circle:"), UNSURE: ("orange", ":materi
 
 
 @dataclass(frozen=True)
-class Said:
+class ImagePredictions:
     """What the runs of a view say of one picture: a row of `engine.inference.batch.answers.made` each, and the judge of their mean."""
 
     picture: Picture
@@ -36,19 +36,19 @@ class Said:
         return next((row["error"] for row in self.rows.values() if row["error"]), "")
 
 
-def kept_answers(of: Batch, number: int, view: View) -> Said:
+def stored_predictions(batch: Batch, number: int, view: View) -> ImagePredictions:
     """What is kept of a picture that all runs of the view have answered."""
     rows = {}
     for run in view.runs:
-        made = cache.batch_predictions(of, run)
+        made = cache.batch_predictions(batch, run)
         rows[run.id] = made[made["number"] == number].iloc[0]
-    return Said(of.picture(number), rows, cache.judge(view.runs))
+    return ImagePredictions(batch.picture(number), rows, cache.judge(view.runs))
 
 
-def verdict_of(said: Said, view: View) -> tuple[np.ndarray, Verdict]:
+def compute_verdict(predictions: ImagePredictions, view: View) -> tuple[np.ndarray, Verdict]:
     """The probabilities by which a picture is judged, the mean of the runs', and the verdict."""
-    row = together([pd.DataFrame([said.rows[run.id]]) for run in view.runs], view.runs).iloc[0]
-    return row["probabilities"], said.judge.verdict(row["probabilities"], float(row["novelty"]))
+    row = together([pd.DataFrame([predictions.rows[run.id]]) for run in view.runs], view.runs).iloc[0]
+    return row["probabilities"], predictions.judge.verdict(row["probabilities"], float(row["novelty"]))
 
 
 def badge(verdict: Verdict) -> str:
@@ -83,24 +83,24 @@ def sentence(verdict: Verdict, judge: Judge) -> str:
     return ""
 
 
-def picture_pane(of: Batch, picture: Picture, view: View, best: str, key: str) -> None:
+def image_pane(batch: Batch, picture: Picture, view: View, best: str, key: str) -> None:
     """The square that the network saw; beside the line, where it looked."""
     target = view.target or best
-    over = heatmap_url(view.run, of, picture.number, target, view.method) if view.opacity else ""
+    over = heatmap_url(view.run, batch, picture.number, target, view.method) if view.opacity else ""
     compare(
-        network_input_url(of, picture.number), over, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
+        network_input_url(batch, picture.number), over, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
         label=f"Evidence of {view.run.id} for {target}",
     )  # fmt: skip
     if over and len(view.runs) > 1:
         st.caption(f"The map is that of {formatting.literal(view.run.id)}, the run in the header.")
 
 
-def bars(said: Said, view: View, probabilities: np.ndarray, key: str) -> None:
+def prediction_bars(predictions: ImagePredictions, view: View, probabilities: np.ndarray, key: str) -> None:
     """The most probable classes; with two runs, those of each and of their mean."""
     colours, classes = class_colours(view.run.classes), np.array(view.run.classes)
     if len(view.runs) > 1:
         for run in view.runs:
-            values = aligned(np.asarray(said.rows[run.id]["probabilities"])[None], run, view.run)[0]
+            values = aligned(np.asarray(predictions.rows[run.id]["probabilities"])[None], run, view.run)[0]
             st.caption(f"{run.id} {formatting.literal(run.metadata.name)}")
             _bars(classes, values, view.top, colours, f"{key}-{run.id}")
         st.caption("Mean of both")

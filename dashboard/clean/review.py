@@ -9,7 +9,7 @@ from engine.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Subject:
+class Review:
     """The dataset with its last audit, the run of the header (for its answers and where it looks), and the colours of the classes.
     `seen`: how many entries the label log had when the panel was drawn."""
 

@@ -13,7 +13,7 @@ from engine.data.datasets import Dataset
 _EDGE = 480  # pixels that the network's small pictures are shown at, at most three times their size
 
 
-def large(data: Dataset, row: Row, height: str = "52vh") -> None:
+def large_image(data: Dataset, row: Row, height: str = "52vh") -> None:
     """The whole picture as large as its place allows, or why it cannot be shown."""
     if not row.file(data.root).is_file():
         st.warning(
@@ -30,14 +30,14 @@ def large(data: Dataset, row: Row, height: str = "52vh") -> None:
     )
 
 
-def fetch_ahead(data: Dataset, rows: Sequence[Row]) -> None:
+def preload(data: Dataset, rows: Sequence[Row]) -> None:
     """Let the browser load what comes next, out of sight: the next decision finds its picture there."""
     sources = [html.escape(image_url(data.name, row.id, row.hash), quote=True) for row in rows if row.hash]
     pictures = "".join(f'<img src="{source}" alt="" width="1" height="1" style="display:block">' for source in sources)
     st.html(f'<div aria-hidden="true" style="position:absolute;width:1px;height:1px;overflow:hidden;opacity:0">{pictures}</div>')
 
 
-def strip(data: Dataset, rows: Sequence[tuple[Row, str]]) -> None:
+def thumbnail_strip(data: Dataset, rows: Sequence[tuple[Row, str]]) -> None:
     """Small pictures in a row, each with a line under it."""
     cells = []
     for row, line in rows:

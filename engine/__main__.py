@@ -5,11 +5,11 @@ import os
 import sys
 
 from engine.cli import main
-from engine.core.number_text import for_terminal
+from engine.core.number_text import encode_for_terminal
 
 if __name__ == "__main__":
     # A file name that is no UTF-8 is printed all the same; in JSON it is an escape that names the same file.
-    codecs.register_error("terminal", for_terminal)
+    codecs.register_error("terminal", encode_for_terminal)
     sys.stdout.reconfigure(errors="terminal")
     code = main()
     try:

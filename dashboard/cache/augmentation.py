@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.cache.late_imports import import_late
 from dashboard.cache.memory import compute_once
 from dashboard.cache.models import checkpoint_identity, model
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.decoding import load_square
 from engine.runs.config import from_dict
 from engine.runs.pipelines import parse
@@ -87,5 +87,5 @@ def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callab
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Run: lambda run: run.id})
 def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "LabelledSquares":  # noqa: F821
-    images = import_late("engine.evaluation.scoring").of_split(dataset(dataset_name), "validation", run.classes)
+    images = import_late("engine.evaluation.scoring").of_split(load_dataset(dataset_name), "validation", run.classes)
     return import_late("engine.evaluation.robustness.augmentation_robustness").load_sample(images, model(run).meta.image_size)

@@ -14,7 +14,7 @@ from engine.data.unused_files import UnusedReport, unused_report
 
 
 def drift(data: Dataset, a: str, b: str, by_class: bool, wanted: Filter) -> pd.DataFrame:
-    """`engine.data.drift.drift` of two splits. What depends on a run's answers is compared anew: they may be written again."""
+    """`engine.data.drift.compute_drift` of two splits. What depends on a run's answers is compared anew: they may be written again."""
     if wanted.asks_run:
         return _drift.__wrapped__(data, "", a, b, by_class, wanted)
     return _drift(data, data.catalog.generation(), a, b, by_class, wanted)
@@ -22,9 +22,9 @@ def drift(data: Dataset, a: str, b: str, by_class: bool, wanted: Filter) -> pd.D
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Dataset: lambda data: str(data.catalog.file)})
 def _drift(data: Dataset, generation: str, a: str, b: str, by_class: bool, wanted: Filter) -> pd.DataFrame:
-    from engine.data.drift import drift
+    from engine.data.drift import compute_drift
 
-    return drift(data.catalog, a, b, by_class, wanted=wanted)
+    return compute_drift(data.catalog, a, b, by_class, wanted=wanted)
 
 
 def class_counts(data: Dataset, wanted: Filter) -> ClassCounts:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.embeddings import dataset_index
 from engine.evaluation import comparison, roc, slices, tables, trust
 from engine.evaluation.comparison import Comparison, Difference
@@ -58,7 +58,7 @@ def _areas(run: Run, split: str, classes: tuple[str, ...], written: tuple[int, .
 
 def scored_catalog(run: Run, split: str) -> slices.ScoredImages:
     """The answers beside the catalog of the run's dataset. Raises UserError."""
-    data = dataset(run.config.dataset)
+    data = load_dataset(run.config.dataset)
     return _answered(run, split, data, _written(run), data.catalog.generation())
 
 
@@ -69,7 +69,7 @@ def _answered(run: Run, split: str, data: Dataset, written: tuple[int, ...], gen
 
 def worst_slices(run: Run, split: str, support: int) -> slices.SliceSearch:
     """`engine.evaluation.slices.find_worst_slices`. Raises UserError."""
-    data = dataset(run.config.dataset)
+    data = load_dataset(run.config.dataset)
     return _worst_slices(run, split, support, data, _written(run), data.catalog.generation())
 
 

@@ -27,7 +27,7 @@ _ROW = 34
 def drift_dots(found: pd.DataFrame, a: str, b: str) -> go.Figure:
     """Return a dot a property over bands of what its size means: left of the middle lower in `b`, right of it higher.
 
-    found: rows of `engine.data.drift.drift` for all classes together. A click's point has `customdata` [property].
+    found: rows of `engine.data.drift.compute_drift` for all classes together. A click's point has `customdata` [property].
     """
     names = [PROPERTIES[name].label for name in found["property"]]
     places = list(range(len(found)))
@@ -66,7 +66,7 @@ def drift_dots(found: pd.DataFrame, a: str, b: str) -> go.Figure:
 def drift_grid(found: pd.DataFrame, b: str) -> go.Figure:
     """Return classes by properties: each cell the difference inside that class, the stronger the more it matters.
 
-    found: rows of `drift` by class. A click's point has `customdata` [class, property].
+    found: rows of `compute_drift` by class. A click's point has `customdata` [class, property].
     """
     table = found.pivot_table(index="class", columns="property", values="delta", sort=False)
     order = table.abs().max(axis=1).sort_values(ascending=False, kind="stable").index

@@ -8,7 +8,7 @@ import numpy as np
 
 from dashboard.app.map_selection import Pick
 from dashboard.charts.palette import BAD, GOOD, NEUTRAL
-from engine.data.answers import Answers
+from engine.data.aligned_predictions import AlignedPredictions
 from engine.data.columns import STATES, Columns
 from engine.data.layouts import SPLITS
 from engine.embeddings.dataset_index import alike
@@ -88,7 +88,7 @@ def colour_by_split(of: Points, tints: Mapping[str, str], seen: np.ndarray) -> C
     return _coloured(of, np.where(of.split >= 0, of.split, len(SPLITS)), [*looks, ("no split", NEUTRAL)], seen)
 
 
-def colour_by_verdict(of: Points, answers: Answers, seen: np.ndarray) -> Colouring:
+def colour_by_verdict(of: Points, answers: AlignedPredictions, seen: np.ndarray) -> Colouring:
     """Whether a run's answer is right, for the images that it was scored on."""
     predicted = np.where(of.there, answers.predicted[of.positions], -1)
     scored = (predicted >= 0) & (of.label >= 0)

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from engine.data.class_names import in_natural_order
+from engine.data.class_names import sort_naturally
 
 SCENES = {
     "buildings": "#d67a2f",
@@ -65,7 +65,7 @@ def class_colours(classes: Sequence[str]) -> dict[str, str]:
     """
     names = set(classes)
     # Sorting very many takes a second, and their colours repeat anyway.
-    ordered = in_natural_order(names) if len(names) <= _SORTED else dict.fromkeys(classes)
+    ordered = sort_naturally(names) if len(names) <= _SORTED else dict.fromkeys(classes)
     others = [name for name in ordered if name not in SCENES]
     free = [colour for name, colour in SCENES.items() if name not in names]
     if len(others) > len(free):

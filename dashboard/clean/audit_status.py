@@ -7,8 +7,8 @@ from dashboard.app.error_page import try_action
 from dashboard.app.scroll import scroll_to_top
 from dashboard.clean.review import Review
 from dashboard.components.job_panel import work_bar
-from engine.core.jobs import Job, Work
-from engine.core.number_text import counted
+from engine.core.jobs import Job, JobStatus
+from engine.core.number_text import count_text
 from engine.curation import acquisition, job
 from engine.curation.review_queue import TO_LABEL
 from engine.data.datasets import Dataset
@@ -19,7 +19,7 @@ _CHOOSING = "clean-choosing"  # the dataset for which the person asked for image
 
 def audit_state(review: Review) -> None:
     """What the audit does, or what could be done about it; nothing where it is there and fits the images."""
-    now = job(review.data.name).work()
+    now = job(review.data.name).status()
     _show_choice(review.data)
     if now.state == "working":
         st.fragment(_progress, run_every=_POLL)(job(review.data.name), "The audit")
@@ -34,7 +34,7 @@ def audit_state(review: Review) -> None:
 
 def audit_age(review: Review) -> None:
     """When the audit was made, whether the images have changed since, and a new one."""
-    now = job(review.data.name).work()
+    now = job(review.data.name).status()
     if review.audit is None or now.state == "working":
         return
     said = f"Audit of {review.audit.document['images']:,} images, {viewer_time.time_ago(review.audit.document['made'])}."
@@ -46,12 +46,12 @@ def audit_age(review: Review) -> None:
         _worth(review.data)
 
 
-def _failed(review: Review, now: Work) -> bool:
+def _failed(review: Review, now: JobStatus) -> bool:
     """Whether the last audit failed, and none has been made since."""
     return now.state == "failed" and (review.audit is None or now.updated > review.audit.document["made"])
 
 
-def _offer(data: Dataset, now: Work) -> None:
+def _offer(data: Dataset, now: JobStatus) -> None:
     begun = " Results so far are kept." if now.state in ("stopped", "failed") else ""
     st.info(
         "The audit looks for copies, the same picture in two splits, labels that a model trained without the image doubts, "
@@ -70,7 +70,7 @@ def _button(data: Dataset, label: str, kind: str = "secondary") -> None:
 
 def _worth(data: Dataset) -> None:
     """The offer to choose among the images without a label; where that failed, why."""
-    now = acquisition.job(data.name).work()
+    now = acquisition.job(data.name).status()
     if now.state == "working":
         st.fragment(_progress, run_every=_POLL)(acquisition.job(data.name), "Images worth labelling")
         return
@@ -89,7 +89,7 @@ def _worth(data: Dataset) -> None:
 
 def _show_choice(data: Dataset) -> None:
     """Once the images that the person asked for are chosen: go to them, as they stand far above the button."""
-    work = acquisition.job(data.name).work()
+    work = acquisition.job(data.name).status()
     if st.session_state.get(_CHOOSING) != data.name or work.state == "working":
         return
     del st.session_state[_CHOOSING]
@@ -98,11 +98,13 @@ def _show_choice(data: Dataset) -> None:
         url_state.set_choice("kind", TO_LABEL)
         url_state.forget("finding")
         scroll_to_top()
-        st.toast(f"{counted(len(acquisition.chosen(data)), 'image')} to label: decide on them here.", icon=":material/new_label:")
+        st.toast(
+            f"{count_text(len(acquisition.chosen(data)), 'image')} to label: decide on them here.", icon=":material/new_label:"
+        )
 
 
 def _progress(working: Job, what: str) -> None:
-    now = working.work()
+    now = working.status()
     if now.state != "working":
         st.rerun()
     work_bar(now, what, f"stop-{what}", working.stop)

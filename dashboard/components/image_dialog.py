@@ -16,7 +16,7 @@ from dashboard.components.step_buttons import step_buttons
 from engine.core.errors import UserError
 from engine.core.files import content_hash
 from engine.data.catalog import Row
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.decoding import ImageError, load_square, read_content
 from engine.runs.run import Run
 
@@ -75,7 +75,7 @@ def _heading(run: Run, found: pd.DataFrame, place: int) -> None:
 
 def _picture(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:
     """The image's dataset, its row of the catalog and its square. Raises UserError or ImageError where it is not what was scored."""
-    data = dataset(run.config.dataset)
+    data = load_dataset(run.config.dataset)
     known = data.catalog.get(int(row["image_id"]))
     if known is None:
         raise UserError("it is not in the dataset any more.")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.app import formatting
-from engine.core.jobs import Job, Work
+from engine.core.jobs import Job, JobStatus
 
 _POLL = 1.0  # seconds
 
@@ -15,11 +15,11 @@ def watch(job: Job, what: str, key: str, failed: str, since: float = 0.0) -> boo
 
     Looked at again every second while it works; the page is drawn anew when it ends.
     """
-    busy = job.work().state == "working"
+    busy = job.status().state == "working"
 
     @st.fragment(run_every=_POLL if busy else None)
     def progress() -> None:
-        now = job.work()
+        now = job.status()
         if busy and now.state != "working":
             st.rerun()
         if now.state == "working":
@@ -31,7 +31,7 @@ def watch(job: Job, what: str, key: str, failed: str, since: float = 0.0) -> boo
     return busy
 
 
-def work_bar(now: Work, what: str, key: str, stop: Callable[[], None]) -> None:
+def work_bar(now: JobStatus, what: str, key: str, stop: Callable[[], None]) -> None:
     """`what`: begins the line, before the phase ("" where the phase says it all). What a job has done is kept when it is ended."""
     left = f", {formatting.duration(now.eta)} left" if now.eta is not None else ""
     count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""

@@ -18,7 +18,7 @@ from dashboard.charts.map_points import Colouring, Points, colour_by_class, colo
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.components.job_panel import watch
 from dashboard.components.scatter import scatter
-from engine.data.answers import answers
+from engine.data.aligned_predictions import align_predictions
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
@@ -131,7 +131,7 @@ def _coloured(
     data: Dataset, of: Points, wanted: Filter, colours: Mapping[str, str], run: Run | None
 ) -> tuple[Colouring, np.ndarray]:
     """The colours that were chosen, and which points the filter leaves."""
-    said = answers(run.id, of.columns) if run is not None else None
+    said = align_predictions(run.id, of.columns) if run is not None else None
     options = {"class": "class", "split": "split", **({"verdict": f"predictions of {run.id}"} if said is not None else {})}
     by = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
     seen = of.there & np.isin(of.drawn.ids, data.catalog.view(wanted).ids()) if wanted != Filter() else of.there
@@ -186,7 +186,7 @@ def _note(data: Dataset, of: Points) -> str:
 
 
 def _invitation(data: Dataset, images: int) -> None:
-    state = dataset_index.job(data.name).work().state
+    state = dataset_index.job(data.name).status().state
     begun = " Results so far are kept." if state in ("stopped", "failed") else ""
     st.info(
         f"No map yet. It is computed from embeddings of the {images:,} images: roughly "

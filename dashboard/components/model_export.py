@@ -11,7 +11,7 @@ from starlette.routing import Route
 from dashboard.app import formatting
 from dashboard.app.error_page import try_action
 from engine.core.errors import UserError
-from engine.core.jobs import Work
+from engine.core.jobs import JobStatus
 from engine.export import job
 from engine.export.formats import FORMATS
 from engine.runs.run import Run, load_run
@@ -62,7 +62,7 @@ def _state(chosen: Run, format: str) -> None:
         st.rerun()
 
 
-def _working(chosen: Run, format: str, work: Work) -> None:
+def _working(chosen: Run, format: str, work: JobStatus) -> None:
     st.session_state[_waiting(chosen, format)] = True
     share = min(work.done / work.total, 1.0) if work.total else 0.0
     left = f", {work.eta:.0f} s left" if work.eta else ""

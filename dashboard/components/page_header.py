@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.app import formatting, gone_link, url_state
 from dashboard.app.error_page import end_page
 from dashboard.components.pending_datasets import wait_for_dataset
-from engine.data.datasets import Dataset, datasets
+from engine.data.datasets import Dataset, list_datasets
 from engine.runs.run import Run, list_runs
 
 
@@ -33,7 +33,7 @@ def header(title: str | Callable[[Context], str], usable: bool = False, gone: bo
 
 def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bool, gone: bool) -> Context:
     """The dataset and the run that are chosen; a picker for each."""
-    known = {data.name: data for data in datasets()}
+    known = {data.name: data for data in list_datasets()}
     trained = [(run, run.config.dataset) for run in list_runs()] if known or gone else []
     lost = dict.fromkeys(of for _, of in trained if of not in known) if gone else {}
     if not known and not lost:

@@ -7,9 +7,9 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
-from engine.data import adding
-from engine.data.adding import Adding
-from engine.data.datasets import Dataset, datasets
+from engine.data import add_job
+from engine.data.add_job import PendingDataset
+from engine.data.datasets import Dataset, list_datasets
 
 _POLL = 0.7  # seconds
 _AWAITED = "datasets-awaited"  # names of the datasets that this session adds
@@ -25,8 +25,8 @@ def welcome_added_datasets() -> None:
     awaited = st.session_state.get(_AWAITED, [])
     if not awaited:
         return
-    pending = {item.name for item in adding.pending()}
-    known = {data.name: data for data in datasets()}
+    pending = {item.name for item in add_job.list_pending()}
+    known = {data.name: data for data in list_datasets()}
     for name in [name for name in awaited if name not in pending]:
         awaited.remove(name)
         if name in known:
@@ -56,7 +56,7 @@ def pending_datasets(always: bool = False, ready: Callable[[], bool] = lambda: F
     def progress() -> None:
         if _under_way() != drawn or ready():
             st.rerun()
-        for item in adding.pending():
+        for item in add_job.list_pending():
             if item.state == "failed":
                 _failure(item)
             else:
@@ -69,21 +69,21 @@ def wait_for_dataset() -> None:
     """What a page shows while there is no dataset at all; it goes on by itself as soon as there is one."""
     creating = "The demo dataset is being created: this page continues by itself when it is ready." if _under_way() else ""
     st.info(f"There is no dataset yet. {creating or 'Add a folder of photos on the Start page.'}", icon=":material/folder_open:")
-    pending_datasets(always=True, ready=lambda: bool(datasets()))
+    pending_datasets(always=True, ready=lambda: bool(list_datasets()))
     st.page_link("../../pages/start.py", label="Go to Start", icon=":material/flag:")
 
 
 def _under_way() -> set[str]:
-    return {item.name for item in adding.pending() if item.state == "adding"}
+    return {item.name for item in add_job.list_pending() if item.state == "adding"}
 
 
-def _progress(item: Adding) -> None:
+def _progress(item: PendingDataset) -> None:
     share = item.done / item.total if item.total else 0.0
     count = f"{item.done:,} of {item.total:,} images" if item.total else "starting"
     st.progress(min(share, 1.0), text=f"Adding **{formatting.literal(item.name)}**: {count}")
 
 
-def _failure(item: Adding) -> None:
+def _failure(item: PendingDataset) -> None:
     text, again, action = st.columns([6, 1, 1], vertical_alignment="center")
     text.error(
         f"**{formatting.literal(item.name)}** was not added. {formatting.literal(f'{item.message} {item.hint}')}",
@@ -91,7 +91,7 @@ def _failure(item: Adding) -> None:
     )
     if again.button("Try again", key=f"again-{item.name}"):
         await_dataset(item.name)
-        try_and_rerun(adding.start, item.source, item.name)
+        try_and_rerun(add_job.start, item.source, item.name)
     if action.button("Dismiss", key=f"dismiss-{item.name}"):
-        adding.dismiss(item.name)
+        add_job.dismiss(item.name)
         st.rerun()

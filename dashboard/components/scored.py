@@ -13,7 +13,7 @@ from dashboard.app import formatting, url_state
 from dashboard.app.error_page import end_page
 from dashboard.charts.palette import class_colours
 from engine.core.errors import UserError
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.runs import score_text
 from engine.runs.run import Run
 
@@ -95,7 +95,7 @@ def verdict(of: Scored, named: bool = False) -> None:
 def _said_of_labels(run: Run) -> None:
     """Where labels were edited since the run was scored: that these scores are of the labels before."""
     try:
-        catalog = dataset(run.config.dataset).catalog
+        catalog = load_dataset(run.config.dataset).catalog
     except UserError:
         return
     if catalog.labels() != run.labels and catalog.fingerprint() != run.fingerprint:

@@ -103,7 +103,7 @@ def _tile(data: Dataset, of: Row, row: Row, at: "pd.core.frame.Pandas", colours:
 
 
 def _no_embeddings(data: Dataset) -> None:
-    if dataset_index.job(data.name).work().state == "working":
+    if dataset_index.job(data.name).status().state == "working":
         st.caption("Similar images can be shown once the map is drawn: it is being computed.")
         return
     st.caption("Similar images are found by what a network sees in them. That has not been computed for this dataset yet.")

@@ -13,7 +13,7 @@ from dashboard.components.click_target import chart
 from dashboard.components.scored import Scored
 from dashboard.components.scored_gallery import ordered, pictures
 from engine.core.errors import UserError
-from engine.data.datasets import Dataset, dataset, registered
+from engine.data.datasets import Dataset, is_registered, load_dataset
 from engine.data.drift import effect
 from engine.evaluation import class_pairs
 
@@ -37,7 +37,7 @@ def why_these_two(scored: Scored) -> None:
     a, b = int(row["a"]), int(row["b"])
     of = class_pairs.group_images(scored.predictions, a, b)
     _both_directions(scored, row, of)
-    data = dataset(scored.run.config.dataset) if registered(scored.run.config.dataset) else None
+    data = load_dataset(scored.run.config.dataset) if is_registered(scored.run.config.dataset) else None
     names = _names(scored, a, b)
     st.subheader("What distinguishes them", anchor=False)
     if data is None:

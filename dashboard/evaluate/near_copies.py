@@ -17,7 +17,7 @@ from dashboard.components.scored import Scored
 from dashboard.components.scored_gallery import Row, picture_tile
 from engine.core.text_output import csv_text
 from engine.data.catalog import Row as CatalogRow
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.evaluation.near_copies import DISTANCES, NearCopies, score_without_copies
 from engine.evaluation.trust import Evidence
 
@@ -58,7 +58,7 @@ def _pairs(scored: Scored, of: Evidence, near: NearCopies) -> None:
     if not len(chosen):
         st.caption("No test image is that close to a training image.")
         return
-    data = dataset(scored.run.config.dataset)
+    data = load_dataset(scored.run.config.dataset)
     rows = of.predictions.iloc[chosen].assign(
         distance=near.distance[chosen], twin=near.twin[chosen], same_file=near.exact[chosen]
     )

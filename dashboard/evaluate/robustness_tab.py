@@ -15,7 +15,7 @@ from dashboard.components.job_panel import watch
 from dashboard.components.scored import Scored
 from dashboard.components.scored_gallery import Row, pictures
 from engine.core.number_text import decimal, percent, signed
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS
 from engine.runs.run import Run, list_runs
@@ -169,7 +169,7 @@ def _start(scored: Scored, count: int, label: str, key: str, primary: bool = Fal
     if st.button(label, icon=":material/play_arrow:", type="primary" if primary else "secondary", key=key):
 
         def begin() -> None:
-            dataset(scored.run.config.dataset)  # a dataset that is gone is said here and now
+            load_dataset(scored.run.config.dataset)  # a dataset that is gone is said here and now
             measurement.job(scored.run, scored.split, count).start()
 
         if try_action(begin):

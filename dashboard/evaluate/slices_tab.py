@@ -14,7 +14,7 @@ from dashboard.components.scored import SPLITS, Scored
 from dashboard.components.scored_gallery import choose_order, ordered, pictures
 from engine.core.errors import UserError
 from engine.core.number_text import percent, percent_range, signed
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.drift import ALPHA
 from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
@@ -98,7 +98,9 @@ def _explored(scored: Scored) -> Filter | None:
     """The filter of the Explore page, as far as it speaks of images and not of a run."""
     wanted, _ = Filter.from_text(url_state.recall(filter_state.KEY) or "")
     try:
-        wanted, _ = dataset(scored.run.config.dataset).catalog.check(replace(wanted, splits=(), run="", predicted=(), verdict=""))
+        wanted, _ = load_dataset(scored.run.config.dataset).catalog.check(
+            replace(wanted, splits=(), run="", predicted=(), verdict="")
+        )
     except UserError:
         return None
     return wanted if wanted.to_text() else None

@@ -16,7 +16,7 @@ from dashboard.components.scored import Scored
 from dashboard.components.scored_gallery import ordered, pictures
 from dashboard.evaluate.near_copies import near_copies
 from engine.core.errors import UserError
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.evaluation import calibration, conformal, roc, selective, tables, trust
 from engine.evaluation.metrics import per_class_intervals
 from engine.evaluation.near_copies import NearCopies
@@ -60,7 +60,7 @@ def can_i_believe_it(scored: Scored) -> None:
 def _near(scored: Scored) -> NearCopies | None:
     """None where the dataset is gone: then nothing can be said of copies."""
     try:
-        return cache.near_copies(scored.run, scored.split, dataset(scored.run.config.dataset))
+        return cache.near_copies(scored.run, scored.split, load_dataset(scored.run.config.dataset))
     except UserError as error:
         st.caption(f":material/info: {formatting.literal(str(error))} Copies of training images were not checked.")
         return None

@@ -13,13 +13,13 @@ _POLL = 1.0  # seconds
 
 def analysis_state(data: Dataset) -> None:
     """Draw a progress bar while properties are computed, and a button where some are missing; otherwise nothing."""
-    busy = analysis.progress(data.name).state == "working"
-    if busy or (analysis.due(data) and data.has_pictures):
+    busy = analysis.job_status(data.name).state == "working"
+    if busy or (analysis.is_due(data) and data.has_pictures):
         st.fragment(_state, run_every=_POLL if busy else None)(data, busy)
 
 
 def _state(data: Dataset, busy: bool) -> None:
-    now = analysis.progress(data.name)
+    now = analysis.job_status(data.name)
     if busy and now.state != "working":
         st.rerun()
     if busy:

@@ -13,7 +13,7 @@ from dashboard.components.gallery import Tile, gallery
 from dashboard.explore.query import Query
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
-from engine.data.mean_images import SAMPLE, is_made
+from engine.data.mean_images import SAMPLE, is_cached
 from engine.data.properties import MEASURED, PROPERTIES
 
 _BINS = 48
@@ -81,14 +81,14 @@ def _progress(data: Dataset, names: list[str]) -> None:
     request = (data.name, data.catalog.generation(), len(names))
     if st.session_state.get(_COMPLETE) == request:
         return
-    start, before = time.monotonic(), sum(is_made(data, name) for name in names)
+    start, before = time.monotonic(), sum(is_cached(data, name) for name in names)
     if before == len(names):
         st.session_state[_COMPLETE] = request
         return
 
     @st.fragment(run_every=_POLL)
     def progress() -> None:
-        done = sum(is_made(data, name) for name in names)
+        done = sum(is_cached(data, name) for name in names)
         # The average of a class with unreadable images is never saved, so that waiting for all of them might not end.
         if done == len(names) or time.monotonic() - start > _LONGEST:
             st.session_state[_COMPLETE] = request

@@ -11,9 +11,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from engine.core.errors import UserError
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.decoding import ImageError, load_square
-from engine.data.thumbnails import of_file
+from engine.data.thumbnails import load_file_thumbnail
 from engine.inference import corrections
 from engine.inference.batch.store import batch
 from engine.inference.explain.methods import DEFAULT, method
@@ -26,7 +26,7 @@ _ONCE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def _asked(request: Request) -> Response:
-    return _answer(lambda: of_file(_picture(request)))
+    return _answer(lambda: load_file_thumbnail(_picture(request)))
 
 
 def _seen(request: Request) -> Response:
@@ -55,7 +55,7 @@ def _looked(request: Request) -> Response:
 
 def _collected(request: Request) -> Response:
     name, content = request.path_params["dataset"], request.path_params["content"]
-    return _answer(lambda: of_file(corrections.find(dataset(name), content).file))
+    return _answer(lambda: load_file_thumbnail(corrections.find(load_dataset(name), content).file))
 
 
 def _picture(request: Request) -> Path:

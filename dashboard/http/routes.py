@@ -26,14 +26,14 @@ from dashboard.http.tcp_nodelay import send_at_once
 from dashboard.http.unmatched import unmatched_routes
 from engine.core.errors import UserError
 from engine.core.files import content_hash
-from engine.data import adding
-from engine.data.datasets import DEMO, dataset, datasets
+from engine.data import add_job
+from engine.data.datasets import DEMO, list_datasets, load_dataset
 from engine.data.decoding import ImageError, load_square, read_content
 from engine.data.export import csv_rows
 from engine.data.filters import Filter
-from engine.data.mean_images import mean_image
+from engine.data.mean_images import compute_mean_image
 from engine.data.properties import PROPERTIES
-from engine.data.thumbnails import FULL, PREVIEW, THUMBNAIL, ChangedError, jpeg, present
+from engine.data.thumbnails import FULL, PREVIEW, THUMBNAIL, ChangedError, load_thumbnail, render_current
 from engine.evaluation.robustness.corruptions import corrupt
 
 # The URL carries the content's hash: what it names never changes.
@@ -52,15 +52,15 @@ def _picture(request: Request) -> Response:
     name, image_id, content = (request.path_params[key] for key in ("dataset", "image_id", "content"))
     kind = request.url.path.split("/")[1]
     try:
-        data = dataset(name)
+        data = load_dataset(name)
         row = data.catalog.get(image_id)
         if row is None or row.hash is None:
             return _absent("There is no such image.")
         if content == _NOW:
-            return Response(present(row, data.root, _SIZES[kind]), headers=_ONCE, media_type="image/jpeg")
+            return Response(render_current(row, data.root, _SIZES[kind]), headers=_ONCE, media_type="image/jpeg")
         if content != row.hash:
             raise ChangedError("another picture is here now")
-        return Response(jpeg(row, data.root, _SIZES[kind]), headers=_FOREVER, media_type="image/jpeg")
+        return Response(load_thumbnail(row, data.root, _SIZES[kind]), headers=_FOREVER, media_type="image/jpeg")
     except ChangedError as error:
         return _absent(str(error), {"Content-Location": f"/{kind}/{name}/{image_id}/{_NOW}.jpg"})
     except (UserError, ImageError) as error:
@@ -82,7 +82,7 @@ def _export(request: Request) -> Response:
         if ignored or by not in ("id", "path", *PROPERTIES):
             # A part that was left out would make the table larger than what was asked for.
             return PlainTextResponse(" ".join(ignored) or f"There is no order {by!r}.", 400)
-        rows = csv_rows(dataset(name).catalog, wanted, by, query.get("descending") == "1")
+        rows = csv_rows(load_dataset(name).catalog, wanted, by, query.get("descending") == "1")
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"', "X-Content-Type-Options": "nosniff"}
@@ -93,7 +93,7 @@ def _about(request: Request) -> Response:
     """What the map's hover card says of an image: its file's name and its thumbnail's address."""
     name, image_id = request.path_params["dataset"], request.path_params["image_id"]
     try:
-        row = dataset(name).catalog.get(image_id)
+        row = load_dataset(name).catalog.get(image_id)
     except (UserError, OverflowError):
         row = None
     if row is None or row.state != "ok":
@@ -107,7 +107,7 @@ def _damaged(request: Request) -> Response:
         request.path_params[key] for key in ("dataset", "image_id", "content", "damage", "severity", "size")
     )
     try:
-        data = dataset(name)
+        data = load_dataset(name)
         row = data.catalog.get(image_id)
         if row is None or row.hash != content or not 16 <= size <= 1024:
             return _absent("There is no such image.")
@@ -132,11 +132,11 @@ def _mean(request: Request) -> Response:
     """The mean image of a class, made when it is first looked at. Runs in a worker thread."""
     name, generation, number = (request.path_params[key] for key in ("dataset", "generation", "number"))
     try:
-        data = dataset(name)
+        data = load_dataset(name)
         columns = data.catalog.columns()
         if columns.generation != generation or number >= len(columns.names):
             return _absent("The dataset has changed since.")
-        mean = mean_image(data, columns.names[number])
+        mean = compute_mean_image(data, columns.names[number])
     except UserError as error:
         return _absent(str(error))
     if mean is None:
@@ -167,9 +167,9 @@ async def lifespan(app: Any) -> AsyncIterator[dict]:
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     send_at_once()
     limit_heads()
-    if not any(known.name == DEMO for known in datasets()):
+    if not any(known.name == DEMO for known in list_datasets()):
         try:
-            adding.start(DEMO)
+            add_job.start(DEMO)
         except UserError as error:
             # A disk that cannot be written is a sentence in the server's log, and no reason not to show what there is.
             logging.getLogger(__name__).warning("%s", error)

@@ -19,8 +19,8 @@ from dashboard.predict.detail import detail_is_open, open_detail
 from dashboard.predict.prediction import stored_predictions
 from dashboard.predict.unused import report_unused
 from engine.core.errors import UserError
-from engine.core.jobs import Work
-from engine.core.number_text import counted, probability
+from engine.core.jobs import JobStatus
+from engine.core.number_text import count_text, probability
 from engine.core.text_output import csv_text
 from engine.evaluation import metrics
 from engine.inference.batch import job, seen_in_training
@@ -50,18 +50,18 @@ _ORDERS = {
 def batch_results(batch: Batch, view: View) -> None:
     """Progress, scores where folders are classes, and the pictures: drawn anew every now and then while answers are made."""
     left = sum(len(batch.pictures) - len(cache.batch_predictions(batch, run)) for run in view.runs)
-    work = job.job(batch).work()
+    work = job.job(batch).status()
     if left and work.state in ("none", "done"):  # done: by other runs
         try:
             job.start(batch, view.runs)
         except UserError as error:  # what was answered before is still shown
             st.error(formatting.literal(str(error)), icon=":material/error:")
-        work = job.job(batch).work()
+        work = job.job(batch).status()
     busy = work.state == "working"
 
     @page_part("as", "order_asked", "answers_page", "top", "cam_class", "cam_method", every=_POLL if busy else None)
     def pictures() -> None:
-        now = job.job(batch).work()
+        now = job.job(batch).status()
         if busy and now.state != "working" and not detail_is_open():  # drawing the page anew would close it
             st.rerun()
         _state(batch, view, now, left)
@@ -75,7 +75,7 @@ def batch_results(batch: Batch, view: View) -> None:
     pictures()
 
 
-def _state(batch: Batch, view: View, now: Work, left: int) -> None:
+def _state(batch: Batch, view: View, now: JobStatus, left: int) -> None:
     if now.state == "working":
         work_bar(now, "", "stop-batch", job.job(batch).stop)
         return
@@ -154,7 +154,7 @@ def _pictures(batch: Batch, found: pd.DataFrame, view: View, busy: bool) -> None
     left = _sorted(_filtered(answered, classes, kinds), order)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(
-            f"{len(left):,} of {counted(len(answered), 'answer')}" + (f", {counted(len(batch.pictures), 'file')}" if busy else "")
+            f"{len(left):,} of {count_text(len(answered), 'answer')}" + (f", {count_text(len(batch.pictures), 'file')}" if busy else "")
             + _verdicts(left), width="content",
         )  # fmt: skip
         # The files name what could not be answered as well, unless a part of the answers was chosen.

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.app import formatting, url_state
 from dashboard.predict.prediction import ImagePredictions
 from engine.core.errors import UserError
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.labels import edits, undo
 from engine.data.labels.edits import Choice, Decision
 from engine.inference import corrections
@@ -38,7 +38,7 @@ class _Change:
 def correction_form(predictions: ImagePredictions, run: Run, key: str) -> None:
     """The list of classes, and what came of a choice."""
     try:
-        data = dataset(run.config.dataset)
+        data = load_dataset(run.config.dataset)
     except UserError:
         return
     known = _known(data, predictions)

@@ -8,7 +8,7 @@ from dashboard.app.image_urls import correction_url
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, clear_selection, gallery, selection
 from engine.core.errors import UserError
-from engine.data import adding, datasets
+from engine.data import add_job, datasets
 from engine.data.datasets import Dataset
 from engine.inference import corrections as collection
 
@@ -61,8 +61,8 @@ def _take_back(data: Dataset, told: list[collection.Told]) -> None:
 def _join(data: Dataset) -> None:
     try:
         place, name = collection.join(data)
-        known = next((one for one in datasets.datasets() if one.name == name), None)
-        adding.start(str(place), name)
+        known = next((one for one in datasets.list_datasets() if one.name == name), None)
+        add_job.start(str(place), name)
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return

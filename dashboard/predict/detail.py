@@ -13,7 +13,7 @@ from dashboard.predict.correction import correction_form
 from dashboard.predict.prediction import ImagePredictions, badge, compute_verdict, image_pane, prediction_bars, sentence
 from engine.core.errors import UserError
 from engine.core.number_text import percent, probability
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.decoding import ImageError
 from engine.inference.batch.store import Batch
 from engine.inference.verdict import UNKNOWN
@@ -82,7 +82,7 @@ def _nearest(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     if judge.unknown is None:
         return
     try:
-        data = dataset(view.run.config.dataset)
+        data = load_dataset(view.run.config.dataset)
         ids, distances = cache.nearest_training_images(view.run, judge, batch, predictions.picture.number, _NEAREST)
     except (UserError, ImageError) as error:
         st.caption(formatting.literal(str(error)))

@@ -17,7 +17,7 @@ def is_detector_ready(run: Run) -> bool:
     """Whether there is nothing to wait for: it is there, or it cannot be had. Otherwise a process is at it from now on."""
     if ood.load(run) is not None:
         return True
-    state = ood.job(run).work().state
+    state = ood.job(run).status().state
     if state in ("none", "done"):  # done for an earlier checkpoint, or its files are gone
         try:
             ood.job(run).start()
@@ -32,7 +32,7 @@ def detector_progress(run: Run) -> None:
 
     @st.fragment(run_every=_POLL)
     def state() -> None:
-        now = ood.job(run).work()
+        now = ood.job(run).status()
         if now.state != "working":
             if not detail_is_open():  # drawing the page anew would close it
                 st.rerun()
@@ -49,7 +49,7 @@ def detector_progress(run: Run) -> None:
 
 def detector_problem(run: Run) -> None:
     """Why it cannot be had, where that is so."""
-    now, measured = ood.job(run).work(), ood.load(run)
+    now, measured = ood.job(run).status(), ood.load(run)
     if measured is not None and measured.reason:
         st.caption(f":material/info: {formatting.literal(run.id)}: {formatting.literal(measured.reason)}")
     if now.state in ("failed", "stopped") and measured is None:

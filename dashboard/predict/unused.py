@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import formatting
-from engine.core.number_text import counted
+from engine.core.number_text import count_text
 from engine.inference.batch.store import Batch
 
 _NAMED = 3  # files that are named per reason before the table names all
@@ -37,7 +37,7 @@ def sentence(rows: Sequence[tuple[str, str]], unnamed: int = 0) -> str:
         by_reason[reason].append(formatting.plain(name.rpartition("/")[2] or name))
     count = len(rows) + unnamed
     reasons = "; ".join(f"{_names(names)}: {formatting.plain(reason)}" for reason, names in by_reason.items())
-    return f"{counted(count, 'file is', 'files are')} not used. {reasons}{f'; and {unnamed:,} more' if unnamed else ''}."
+    return f"{count_text(count, 'file is', 'files are')} not used. {reasons}{f'; and {unnamed:,} more' if unnamed else ''}."
 
 
 def _names(names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from dashboard.app.widgets import expander
 from dashboard.components.gallery import Tile, gallery
 from dashboard.predict.clipboard import accept_pasted_images
 from engine.core.errors import UserError
-from engine.core.number_text import counted
+from engine.core.number_text import count_text
 from engine.data import uploads as intake
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
@@ -80,7 +80,7 @@ def _draw() -> None:
         if way == "files":
             accept_pasted_images()
             st.caption(
-                f"Any number of pictures, up to {intake.Limits().picture_bytes >> 20} MB each, and zip archives of them, up to "
+                f"Any number of pictures, up to {intake.UploadLimits().picture_bytes >> 20} MB each, and zip archives of them, up to "
                 f"{_ZIP_MB >> 10} GB each. A copied picture can be pasted with Ctrl+V."
             )
         else:
@@ -109,7 +109,7 @@ def _on_this_machine() -> None:
 
 def _uploaded(key: str) -> None:
     files = st.session_state[key] or []
-    title = files[0].name.partition("/")[0] if len(files) == 1 or key.startswith("folder") else counted(len(files), "file")
+    title = files[0].name.partition("/")[0] if len(files) == 1 or key.startswith("folder") else count_text(len(files), "file")
     _keep(title, [(file.name, file) for file in files])
 
 
@@ -124,7 +124,7 @@ def _keep(title: str, uploads: Iterable[tuple[str, BinaryIO]]) -> None:
     if not uploads:
         return
     try:
-        _show(store.keep(title, intake.pictures(uploads)))
+        _show(store.keep(title, intake.read_images(uploads)))
     except UserError as error:
         st.session_state[_SAID] = str(error)
     except OSError as error:
@@ -180,13 +180,13 @@ def _look_at(data: Dataset, rows: list[Row]) -> None:
     """Make a batch of the dataset's own images, under the classes that they are filed under, and draw the page with it."""
     names = [f"{row.class_name}/{row.path.rpartition('/')[2]}" for row in rows]
     contents = [row.file(data.root).read_bytes() for row in rows]
-    try_and_rerun(lambda: _show(store.keep(f"Test images of {data.name}", map(intake.Item, names, contents))))
+    try_and_rerun(lambda: _show(store.keep(f"Test images of {data.name}", map(intake.UploadItem, names, contents))))
 
 
 def batch_title(batch: Batch) -> None:
     """What is looked at, and the way to be rid of it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="about-batch"):
-        files = counted(len(batch.pictures), "file")  # whether each is a picture, only the answers tell
+        files = count_text(len(batch.pictures), "file")  # whether each is a picture, only the answers tell
         title = batch.title if batch.title == files else f"{batch.title}: {files}"
         st.caption(f"{formatting.literal(title)}, {viewer_time.time_ago(batch.created)}", width="content")
         if st.button(

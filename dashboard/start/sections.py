@@ -11,8 +11,8 @@ from dashboard.components.gallery import Tile, gallery
 from dashboard.components.page_header import Context
 from dashboard.components.pending_datasets import await_dataset
 from engine.core.errors import UserError
-from engine.data import adding
-from engine.data.datasets import INTEL, Dataset, damaged, datasets
+from engine.data import add_job
+from engine.data.datasets import INTEL, Dataset, list_damaged, list_datasets
 from engine.data.filters import Filter
 from engine.runs import score_text
 from engine.runs.config import configure
@@ -64,9 +64,9 @@ def _train_first(data: Dataset) -> None:
 
 
 def dataset_cards() -> None:
-    for name, error in damaged().items():
+    for name, error in list_damaged().items():
         st.error(f"**{formatting.literal(name)}** cannot be shown. {formatting.literal(str(error))}", icon=":material/error:")
-    for data in datasets():
+    for data in list_datasets():
         with st.container(border=True):
             _card(data)
 
@@ -139,7 +139,7 @@ def _add(source: str, name: str) -> None:
         st.error("Name a folder that holds class folders.", icon=":material/error:")
         return
     try:
-        await_dataset(adding.start(source, name or None))
+        await_dataset(add_job.start(source, name or None))
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
     else:

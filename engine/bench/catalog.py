@@ -13,7 +13,7 @@ import psutil
 
 from engine.core.paths import PROJECT
 from engine.data.catalog import Catalog
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
 
@@ -57,7 +57,7 @@ def measure(rows: int, classes: int = 6, repeats: int = REPEATS, seed: int = 0) 
             command = ["data", "synthesize-catalog", "--rows", str(rows), "--classes", str(classes), "--name", _NAME]
             subprocess.run([sys.executable, "-m", "engine", *command], cwd=PROJECT, stdout=subprocess.DEVNULL, check=True)
             made = time.monotonic() - began
-            memory_before, catalog = _resident(), dataset(_NAME).catalog
+            memory_before, catalog = _resident(), load_dataset(_NAME).catalog
             waits = [_timed(*question, repeats) for question in _questions(catalog, np.random.default_rng(seed))]
             return Figures(rows, classes, made, waits, memory_before, _resident())
         finally:

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.core.errors import UserError
 from engine.data import datasets, layouts
-from engine.data.class_names import in_natural_order
+from engine.data.class_names import sort_naturally
 from engine.data.decoding import ImageError, open_image
 from engine.data.file_kinds import holds_picture
 
@@ -23,9 +23,9 @@ class Sample:
 
 def of_dataset(name: str, count: int) -> Sample:
     """Up to `count` training images of a registered dataset, spread evenly over it; the demo is made where it is missing."""
-    if name == datasets.DEMO and name not in [known.name for known in datasets.datasets()]:
-        datasets.add(datasets.DEMO)
-    data = datasets.dataset(name)
+    if name == datasets.DEMO and name not in [known.name for known in datasets.list_datasets()]:
+        datasets.add_dataset(datasets.DEMO)
+    data = datasets.load_dataset(name)
     frame = data.catalog.frame("train")
     frame = frame.iloc[_spread(len(frame), count)]
     labels = frame["class"].map({name: number for number, name in enumerate(data.classes)})
@@ -37,7 +37,7 @@ def of_folder(folder: Path, count: int) -> Sample:
     layout = layouts.detect(folder.expanduser().resolve())
     result = [item for item in layout.files() if item.class_name is not None and holds_picture(item.path)]
     result = [item for item in (result[i] for i in _spread(len(result), count)) if _opens(Path(item.path))]
-    names = in_natural_order({item.class_name for item in result})
+    names = sort_naturally({item.class_name for item in result})
     if not result:
         raise UserError(f"There are no images in {str(folder)!r}.", layouts.HELP)
     return Sample(str(folder), [item.path for item in result], [names.index(item.class_name) for item in result])

@@ -7,7 +7,7 @@ from engine import curation
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.number_text import probability
 from engine.core.text_output import one_line
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 
 _SHOWN = 3  # findings of a kind
 
@@ -28,7 +28,7 @@ def register(commands: argparse._SubParsersAction) -> None:
 def _audit(args: argparse.Namespace) -> None:
     from engine.curation import run_audit
 
-    data, lines = dataset(args.dataset), {}
+    data, lines = load_dataset(args.dataset), {}
 
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
@@ -51,7 +51,7 @@ def _audit(args: argparse.Namespace) -> None:
 def _choose(args: argparse.Namespace) -> None:
     from engine.curation.active_learning import worth_labelling
 
-    data, lines = dataset(args.dataset), {}
+    data, lines = load_dataset(args.dataset), {}
 
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)

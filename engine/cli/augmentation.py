@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.errors import UserError
-from engine.core.files import create_folder, file_name, replacing
+from engine.core.files import create_folder, file_name, replace_file
 from engine.runs import pipelines
 from engine.runs.run import load_run
 
@@ -78,7 +78,7 @@ def _augment(args: argparse.Namespace) -> None:
     create_folder(folder)
     files = [folder / file_name("", source.stem, f"-{number:04d}.png") for number in range(args.draws)]
     for file, image in zip(files, drawn, strict=True):
-        with replacing(file) as temporary:
+        with replace_file(file) as temporary:
             Image.fromarray(image.permute(1, 2, 0).numpy()).save(temporary, "PNG")
     document = {"image": str(source), "pipeline": described.to_document(), "seed": args.seed, "files": [str(f) for f in files]}
     print_json(document) if args.json else print(f"{args.draws} draws of {described.recipe} are in {folder}.")
@@ -88,13 +88,13 @@ def _withstand(args: argparse.Namespace) -> None:
     run, described = load_run(args.id), _named(args.pipeline)
     import pandas as pd
 
-    from engine.data.datasets import dataset
+    from engine.data.datasets import load_dataset
     from engine.evaluation import scoring
     from engine.evaluation.robustness import augmentation_robustness
     from engine.models import model
 
     answering = model.load(run.path)
-    images = scoring.split_images(dataset(run.config.dataset), "validation", run.classes)
+    images = scoring.split_images(load_dataset(run.config.dataset), "validation", run.classes)
     pictures = augmentation_robustness.load_sample(images, answering.meta.image_size)
     if not len(pictures.labels):
         raise UserError(f"The dataset {run.config.dataset} has no validation images that can be read.")

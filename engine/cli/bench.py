@@ -11,7 +11,7 @@ from engine.bench import answers, catalog, explain, speed
 from engine.bench.rounds import ROUNDS, Row
 from engine.bench.sample import Sample, of_dataset, of_folder
 from engine.cli.output import json_flag, print_json, print_table
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 
 _IMAGES = 256  # of the dataset: few, so that a measurement sees whole trainings of several epochs
 
@@ -105,7 +105,7 @@ def _catalog(args: argparse.Namespace) -> None:
 def _audit(args: argparse.Namespace) -> None:
     from engine.bench import audit
 
-    result = audit.measure(dataset(args.dataset), args.seed)
+    result = audit.measure(load_dataset(args.dataset), args.seed)
     if args.json:
         print_json(dataclasses.asdict(result))
         return

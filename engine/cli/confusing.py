@@ -7,7 +7,7 @@ import numpy as np
 from engine.cli.output import json_flag, print_json, print_table
 from engine.core.errors import UserError
 from engine.data.class_names import natural_key
-from engine.data.datasets import dataset, registered
+from engine.data.datasets import is_registered, load_dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
 from engine.evaluation import class_ordering, class_pairs
@@ -105,9 +105,9 @@ def _two(run: Run, names: list[str]) -> tuple[int, int]:
 
 def _apart(run: Run, table: "pd.DataFrame", a: int, b: int, of: class_pairs.Groups) -> dict:  # noqa: F821
     """Differences in the catalog's properties, and the median place between the two classes' centres; null without the dataset."""
-    if not registered(run.config.dataset):
+    if not is_registered(run.config.dataset):
         return {"differences": [], "along": None}
-    data = dataset(run.config.dataset)
+    data = load_dataset(run.config.dataset)
     result = class_pairs.differences(class_pairs.image_properties(data.catalog.columns(), table), of)
     index = dataset_index.index(data)
     centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))

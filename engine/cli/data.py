@@ -39,16 +39,16 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _add(args: argparse.Namespace) -> None:
-    dataset, result = datasets.add(args.source, args.name, progress_line("reading images"))
+    dataset, result = datasets.add_dataset(args.source, args.name, progress_line("reading images"))
     if args.json:
-        print_json({**datasets.summary(dataset), "scan": vars(result)})
+        print_json({**datasets.summarize(dataset), "scan": vars(result)})
         return
     print(f"{dataset.name}: {result.ok:,} images in {len(dataset.classes)} classes; {result.read:,} files were read.")
     _print_unused(dataset)
 
 
 def _list(args: argparse.Namespace) -> None:
-    summaries, damaged = [datasets.summary(dataset) for dataset in datasets.datasets()], datasets.damaged()
+    summaries, damaged = [datasets.summarize(dataset) for dataset in datasets.list_datasets()], datasets.list_damaged()
     if args.json:
         print_json([*summaries, *({"name": name, "damaged": e.message, "hint": e.hint} for name, e in damaged.items())])
         return
@@ -62,8 +62,8 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _show(args: argparse.Namespace) -> None:
-    dataset = datasets.dataset(args.name)
-    document = datasets.summary(dataset)
+    dataset = datasets.load_dataset(args.name)
+    document = datasets.summarize(dataset)
     if args.json:
         print_json(document)
         return
@@ -79,7 +79,7 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _analyse(args: argparse.Namespace) -> None:
-    dataset, lines = datasets.dataset(args.name), {}
+    dataset, lines = datasets.load_dataset(args.name), {}
 
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)

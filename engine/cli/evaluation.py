@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.errors import UserError
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
 from engine.evaluation import comparison, conformal, slices, tables, trust
@@ -56,7 +56,7 @@ def register(commands: argparse._SubParsersAction) -> None:
 def _dataset(run: Run) -> Dataset | None:
     """The run's dataset; None where it is gone: most of it can be said without."""
     try:
-        return dataset(run.config.dataset)
+        return load_dataset(run.config.dataset)
     except UserError:
         return None
 
@@ -93,7 +93,7 @@ def _slices(args: argparse.Namespace) -> None:
         raise UserError("--by and --filter ask for different things.", "Give one of them.")
     if args.support < 1:
         raise UserError(f"--support is {args.support}.", "Ask for at least one image.")
-    data = dataset(run.config.dataset)
+    data = load_dataset(run.config.dataset)
     of = slices.match_catalog(data.catalog.columns(), tables.load_predictions(run, args.split), data.catalog.file)
     tried = None
     if args.filter:

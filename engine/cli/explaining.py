@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
 from engine.core.errors import UserError
-from engine.core.files import create_folder, file_name, replacing
+from engine.core.files import create_folder, file_name, replace_file
 from engine.core.text_output import one_line
 from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS
@@ -108,7 +108,7 @@ def _explained(answering: "Model", file: Path, wanted: list[int], method: str, f
 def _save(file: Path, picture: Any) -> str:
     from PIL import Image
 
-    with replacing(file) as temporary:
+    with replace_file(file) as temporary:
         Image.fromarray(picture).save(temporary, "PNG")
     return str(file)
 
@@ -166,7 +166,7 @@ def _robustness(args: argparse.Namespace) -> None:
         measurement.measure(run, args.split, count, tell)
 
     job.run(body)
-    work = job.work()
+    work = job.status()
     if work.state == "failed":
         raise UserError(work.message, work.hint)
     answers = store.read(run, args.split)

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.cli.images import image_of
 from engine.cli.output import json_flag, print_json, print_table
 from engine.core.text_output import one_line, utc
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.labels import edits, merging, overview, undo
 from engine.data.labels.label_edit import DECISIONS
 
@@ -58,7 +58,7 @@ def _decision(actions: argparse._SubParsersAction, action: str) -> argparse.Argu
 
 
 def _decide(args: argparse.Namespace) -> None:
-    data = dataset(args.dataset)
+    data = load_dataset(args.dataset)
     rows = [image_of(data, said) for said in args.images]
     to = args.to if args.action == "relabel" else None
     made = edits.decide(data, edits.Choice([edits.Decision(row.id, args.action, to) for row in rows], why=args.why))
@@ -66,7 +66,7 @@ def _decide(args: argparse.Namespace) -> None:
 
 
 def _tell(args: argparse.Namespace, sentence: str, **document: object) -> None:
-    version = edits.log(dataset(args.dataset)).version()
+    version = edits.log(load_dataset(args.dataset)).version()
     if args.json:
         print_json({"dataset": args.dataset, **document, "version": version})
     else:
@@ -74,7 +74,7 @@ def _tell(args: argparse.Namespace, sentence: str, **document: object) -> None:
 
 
 def _show(args: argparse.Namespace) -> None:
-    data = dataset(args.dataset)
+    data = load_dataset(args.dataset)
     document = overview.summary(data)
     if args.json:
         print_json(document)
@@ -88,19 +88,19 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _undo(args: argparse.Namespace) -> None:
-    undone = undo.undo(dataset(args.dataset))
+    undone = undo.undo(load_dataset(args.dataset))
     said = f"Undone: {overview.said(undone[0])}." if undone else "There is nothing to undo."
     _tell(args, said, undone=[entry.document() for entry in undone])
 
 
 def _redo(args: argparse.Namespace) -> None:
-    again = undo.redo(dataset(args.dataset))
+    again = undo.redo(load_dataset(args.dataset))
     said = f"Done again: {overview.said(again[0])}." if again else "There is nothing to redo."
     _tell(args, said, redone=[entry.document() for entry in again])
 
 
 def _log(args: argparse.Namespace) -> None:
-    log = edits.log(dataset(args.dataset))
+    log = edits.log(load_dataset(args.dataset))
     entries = log.entries
     first = max(0, len(entries) - args.last) if args.last > 0 else 0
     rows = [(log.version(i + 1), entry) for i, entry in enumerate(entries) if i >= first]
@@ -116,7 +116,7 @@ def _log(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    data = dataset(args.dataset)
+    data = load_dataset(args.dataset)
     if not args.out:
         print_json([entry.document() for entry in edits.log(data).entries]) if args.json else print(
             merging.export_text(data), end=""
@@ -127,7 +127,7 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _import(args: argparse.Namespace) -> None:
-    data = dataset(args.dataset)
+    data = load_dataset(args.dataset)
     merged = merging.merge(data, Path(args.file))
     for sentence in merged.left_out:
         print(sentence, file=sys.stderr)
@@ -138,5 +138,5 @@ def _import(args: argparse.Namespace) -> None:
 
 
 def _restore(args: argparse.Namespace) -> None:
-    undone = undo.restore(dataset(args.dataset), args.version)
+    undone = undo.restore(load_dataset(args.dataset), args.version)
     _tell(args, f"{undone:,} later entries are undone.", undone=undone)

@@ -7,9 +7,9 @@ from pathlib import Path
 from engine.cli.images import image_of
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.errors import UserError
-from engine.core.files import replacing
+from engine.core.files import replace_file
 from engine.core.text_output import csv_cell, one_line
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 from engine.embeddings import dataset_index, neighbours
@@ -31,7 +31,7 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _map(args: argparse.Namespace) -> None:
-    data, lines = dataset(args.dataset), {}
+    data, lines = load_dataset(args.dataset), {}
 
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
@@ -59,7 +59,7 @@ def _map(args: argparse.Namespace) -> None:
 
 def _write_points(data: Dataset, drawn: "Map", file: Path) -> None:  # noqa: F821
     rows = data.catalog.rows(drawn.ids.tolist())
-    with replacing(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as sink:
+    with replace_file(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as sink:
         writer = csv.writer(sink)
         writer.writerow(["id", "path", "class", "split", "x", "y"])
         for image, (x, y) in zip(drawn.ids.tolist(), drawn.xy.tolist(), strict=True):
@@ -69,7 +69,7 @@ def _write_points(data: Dataset, drawn: "Map", file: Path) -> None:  # noqa: F82
 
 
 def _similar(args: argparse.Namespace) -> None:
-    data = dataset(args.dataset)
+    data = load_dataset(args.dataset)
     if args.top < 1:
         raise UserError(f"--top is {args.top}.", "Ask for at least one image.")
     index = dataset_index.index(data)

@@ -196,7 +196,7 @@ def _write_overlays(
 ) -> dict[int, str]:
     from PIL import Image
 
-    from engine.core.files import create_folder, replacing
+    from engine.core.files import create_folder, replace_file
     from engine.data.decoding import load_square
     from engine.inference.explain.cam import heatmaps, overlay
 
@@ -207,7 +207,7 @@ def _write_overlays(
         picture = overlay(square, heatmaps(answering, square, [answering.meta.classes.index(row.predicted)])[0])
         # The number keeps images of one name, from several folders, apart.
         path = folder / file_name(f"{row.number:04d}-", Path(pictures[row.number].name).stem, "-grad-cam.png")
-        with replacing(path) as temporary:
+        with replace_file(path) as temporary:
             Image.fromarray(picture).save(temporary, "PNG")
         written[row.number] = str(path)
     return written

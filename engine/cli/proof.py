@@ -5,7 +5,7 @@ import argparse
 from engine.cli.output import json_flag, print_json, print_table
 from engine.core.errors import UserError
 from engine.curation.retraining_effect import conclusion, prove, test_labels, unanswered
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.runs.run import load_run
 
 _LABELS = {"cleaned": "on the cleaned test labels", "original": "on the original test labels"}
@@ -34,7 +34,7 @@ def _proof(args: argparse.Namespace) -> None:
     after = load_run(args.after)
     if before.config.dataset != after.config.dataset:
         raise UserError(f"{before.id} and {after.id} are of two datasets.", "Compare runs of one dataset.")
-    data = dataset(after.config.dataset)
+    data = load_dataset(after.config.dataset)
     labels = test_labels(data, after.labels)
     for one in (before, after):
         if len(unanswered(one, labels)):  # torch is loaded where it is needed

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from engine.core.database import errors_of, open_for_reading, writing
+from engine.core.database import explain_database_errors, open_for_reading, open_for_writing
 from engine.core.errors import DiskError
 from engine.core.files import remove
 from engine.core.paths import cache_dir
@@ -13,7 +13,7 @@ from engine.core.paths import cache_dir
 _ASKED = 500  # values in one question to SQLite
 
 
-class Contents:
+class ContentCache:
     """Rows of blobs by content: `table` with the `columns` named, in `file`. Several processes may read and write it at once."""
 
     def __init__(self, file: Path, table: str, columns: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ class Contents:
         wanted = list(dict.fromkeys(contents))
         chosen = ", ".join(("content", *(columns or self._columns)))
         connection = open_for_reading(self.file)
-        with contextlib.closing(connection), errors_of(self.file):
+        with contextlib.closing(connection), explain_database_errors(self.file):
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (self._table,)).fetchone():
                 return
             for start in range(0, len(wanted), _ASKED):
@@ -42,7 +42,7 @@ class Contents:
         """Keep rows of (content, value of each column); whether the disk has taken them."""
         places = ", ".join("?" * (len(self._columns) + 1))
         try:
-            with writing(self.file, self._prepare) as connection:
+            with open_for_writing(self.file, self._prepare) as connection:
                 connection.executemany(f"INSERT OR REPLACE INTO {self._table} VALUES ({places})", rows)
         except DiskError:
             return False
@@ -54,13 +54,13 @@ class Contents:
         connection.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (content TEXT PRIMARY KEY, {columns})")
 
 
-def forget(contents: Sequence[str]) -> None:
+def forget_contents(contents: Sequence[str]) -> None:
     """Remove all that caches hold of these contents: their pixels are decoded otherwise now."""
     if not contents:
         return
     for folder, table in (("embeddings", "vectors"), ("audit", "looks")):
         for file in cache_dir(folder).glob("*.sqlite"):
-            with writing(file) as connection:
+            with open_for_writing(file) as connection:
                 # A file without this table is the cache of something else.
                 if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone():
                     connection.executemany(f"DELETE FROM {table} WHERE content = ?", [(content,) for content in contents])
@@ -72,6 +72,6 @@ def forget(contents: Sequence[str]) -> None:
         remove(pixels)
 
 
-def embedding_table(key: str) -> Contents:
+def embedding_cache(key: str) -> ContentCache:
     """The cached embeddings of one backbone, with one set of weights (`engine.embeddings.extract.cache_key`)."""
-    return Contents(cache_dir("embeddings") / f"{key}.sqlite", "vectors", ["vector"])
+    return ContentCache(cache_dir("embeddings") / f"{key}.sqlite", "vectors", ["vector"])

@@ -26,7 +26,7 @@ Prepare = Callable[[sqlite3.Connection], None]
 
 
 @contextlib.contextmanager
-def errors_of(file: Path) -> Iterator[None]:
+def explain_database_errors(file: Path) -> Iterator[None]:
     """SQLite's errors about its file as DiskErrors; a mistake in a query stays what it is."""
     try:
         yield
@@ -37,10 +37,10 @@ def errors_of(file: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writing(file: Path, prepare: Prepare = lambda connection: None) -> Iterator[sqlite3.Connection]:
+def open_for_writing(file: Path, prepare: Prepare = lambda connection: None) -> Iterator[sqlite3.Connection]:
     """A transaction, committed when the block ends well and rolled back otherwise. `prepare` is called before it begins."""
     create_folder(file.parent)
-    with errors_of(file):
+    with explain_database_errors(file):
         connection = sqlite3.connect(file, timeout=_PATIENCE)
         try:
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -53,7 +53,7 @@ def writing(file: Path, prepare: Prepare = lambda connection: None) -> Iterator[
 
 def open_for_reading(file: Path) -> sqlite3.Connection:
     """A connection for queries. Raises UserError where the file is missing, DiskError where it cannot be read."""
-    with errors_of(file):
+    with explain_database_errors(file):
         try:
             return _connect(file, "mode=rw")
         except sqlite3.OperationalError as error:
@@ -94,7 +94,7 @@ _number = 0
 def memory_copy(file: Path, prepare: Prepare = lambda connection: None, version: object = None) -> sqlite3.Connection:
     """A connection to a copy in memory that `prepare` has changed; made once per state of the file and `version`."""
     global _number
-    with _lock, errors_of(file):
+    with _lock, explain_database_errors(file):
         stamp, key = _stamp(file), (file, version)
         known = _held.pop(key, None)
         if known is None or known[0] != stamp:

@@ -17,7 +17,7 @@ _SLACK = 16  # the folder is looked through each time that a 16th of its limit h
 _FRESH = 3600.0  # seconds in which a file's last use is not noted again
 
 
-class Kept:
+class DiskCache:
     """Files by key; where they would take more than `limit` bytes, the least recently used go.
 
     The folder is never looked through while somebody waits: what is added is counted, and a thread tidies up now and then.
@@ -66,7 +66,7 @@ class Kept:
         return self.folder / key[:2] / key
 
 
-class Once:
+class SingleFlight:
     """Calls that ask for the same key at the same moment share one computation."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from engine.core.errors import UserError
 _KINDS = {int: "whole number", float: "number", str: "text"}
 
 
-def option(
+def config_field(
     default: Any,
     help: str,
     *,
@@ -26,7 +26,7 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def checked(field: dataclasses.Field, value: Any) -> Any:
+def parse_field(field: dataclasses.Field, value: Any) -> Any:
     """The value in the type of the field's default, from itself or from text. Raises UserError that names the field and what it takes."""
     kind = type(field.default)
     try:

@@ -14,7 +14,7 @@ _SETTLED = 0.1  # seconds after which another write cannot carry the same date: 
 _said: OrderedDict[tuple[str, Callable[[Path], Any]], tuple[tuple[int, ...], Any]] = OrderedDict()
 
 
-def unless_changed(folder: Path, name: str, read: Callable[[Path], T]) -> T:
+def read_cached(folder: Path, name: str, read: Callable[[Path], T]) -> T:
     """`read(folder / name)`, kept in this process while the file's date, size and inode stay the same.
 
     The answer is shared: never change it. Raises what `read` raises, which is not kept.

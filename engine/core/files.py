@@ -33,7 +33,7 @@ def file_name(start: str, middle: str, end: str) -> str:
 
 
 @contextlib.contextmanager
-def errors_of(path: Path, needed: int = 0, temporary: Path | None = None) -> Iterator[None]:
+def explain_disk_errors(path: Path, needed: int = 0, temporary: Path | None = None) -> Iterator[None]:
     """The disk's errors in the block as DiskErrors that name `path`: the name of the `temporary` one says nothing to anybody.
 
     `needed`: bytes that are to be written, where that is known.
@@ -56,7 +56,7 @@ def _is_of(inside: Path, path: Path, temporary: Path | None) -> bool:
 
 def fsync_folder(folder: Path) -> None:
     """Make a rename inside `folder` survive a power cut."""
-    with errors_of(folder):
+    with explain_disk_errors(folder):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -65,14 +65,14 @@ def fsync_folder(folder: Path) -> None:
 
 
 def fsync_file(path: Path) -> None:
-    with errors_of(path), open(path, "rb") as file:
+    with explain_disk_errors(path), open(path, "rb") as file:
         os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def lock_file(path: Path) -> Iterator[None]:
     """Keep every other process out of the block that locks the same file; waits for its turn."""
-    with errors_of(path):
+    with explain_disk_errors(path):
         file = open(path, "w")
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -81,13 +81,13 @@ def locked(path: Path) -> Iterator[None]:
 
 def create_folder(folder: Path, parents: bool = True, fresh: bool = False) -> Path:
     """Make the folder where it is missing; with `fresh` it must be. Without `parents`, one whose parent was deleted is not made."""
-    with errors_of(folder):
+    with explain_disk_errors(folder):
         folder.mkdir(parents=parents, exist_ok=not fresh)
     return folder
 
 
 @contextlib.contextmanager
-def replacing(path: Path, durable: bool = False, make_folder: bool = True, needed: int = 0) -> Iterator[Path]:
+def replace_file(path: Path, durable: bool = False, make_folder: bool = True, needed: int = 0) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends well, and is removed otherwise.
 
     With `durable` the content and the rename are on the disk when the block returns. Without `make_folder` a folder that
@@ -96,7 +96,7 @@ def replacing(path: Path, durable: bool = False, make_folder: bool = True, neede
     if make_folder:
         create_folder(path.parent)
     temporary = path.parent / file_name(".", path.name, f".{secrets.token_hex(6)}")
-    with errors_of(path, needed, temporary):
+    with explain_disk_errors(path, needed, temporary):
         try:
             yield temporary
             if durable:
@@ -114,17 +114,17 @@ def replacing(path: Path, durable: bool = False, make_folder: bool = True, neede
 def temporary_folder(parent: Path, prefix: str = ".making-") -> Iterator[Path]:
     """A folder on the disk of `parent`, gone with the block."""
     create_folder(parent)
-    with errors_of(parent):
+    with explain_disk_errors(parent):
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
     try:
-        with errors_of(parent, temporary=folder):
+        with explain_disk_errors(parent, temporary=folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_bytes(path: Path, content: bytes, durable: bool = False, make_folder: bool = True) -> None:
-    with replacing(path, durable, make_folder, len(content)) as temporary:
+    with replace_file(path, durable, make_folder, len(content)) as temporary:
         temporary.write_bytes(content)
 
 
@@ -149,7 +149,7 @@ def overwrite_json(path: Path, document: Any, durable: bool = False) -> None:
         write_json(path, document, durable, make_folder=False)
     except OSError:
         text = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
-        with errors_of(path, len(text)):
+        with explain_disk_errors(path, len(text)):
             # Blanks to the old length, in one call: no reader finds the end of the old text behind the new.
             descriptor = os.open(path, os.O_WRONLY)
             try:
@@ -162,7 +162,7 @@ def write_at(path: Path, offset: int, content: bytes) -> None:
     """Put `content` at byte `offset`, in the place of all that is behind it, whole and on the disk. Where it does not fit, the
     file ends at `offset`."""
     is_new = not path.exists()
-    with errors_of(path, len(content)):
+    with explain_disk_errors(path, len(content)):
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644), "wb", buffering=0) as file:
             file.truncate(offset)
             file.seek(offset)
@@ -180,13 +180,13 @@ def write_at(path: Path, offset: int, content: bytes) -> None:
 
 def open_for_lines(path: Path) -> int:
     """The descriptor of a file that only grows, for `append_line`."""
-    with errors_of(path):
+    with explain_disk_errors(path):
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def append_line(descriptor: int, path: Path, line: bytes) -> None:
     """Write a line at the end of an open file, whole or not at all."""
-    with errors_of(path, len(line)):
+    with explain_disk_errors(path, len(line)):
         size = os.fstat(descriptor).st_size
         try:
             rest = line
@@ -197,22 +197,22 @@ def append_line(descriptor: int, path: Path, line: bytes) -> None:
             raise
 
 
-def cut(path: Path, size: int) -> None:
+def truncate(path: Path, size: int) -> None:
     """Cut the file at `size` bytes, on the disk."""
-    with errors_of(path), open(path, "r+b") as file:
+    with explain_disk_errors(path), open(path, "r+b") as file:
         file.truncate(size)
         os.fsync(file.fileno())
 
 
 def open_to_append(path: Path) -> IO[bytes]:
     """A log for a process's output."""
-    with errors_of(path):
+    with explain_disk_errors(path):
         return open(path, "ab")
 
 
 def reserve(path: Path, size: int) -> None:
     """Take the room of the whole file at once: on a full disk, a write into a map without blocks kills the process (SIGBUS)."""
-    with errors_of(path, size), open(path, "ab") as file:
+    with explain_disk_errors(path, size), open(path, "ab") as file:
         reserve_open(file.fileno(), size)
 
 
@@ -222,13 +222,13 @@ def reserve_open(descriptor: int, size: int) -> None:
 
 
 def touch(path: Path) -> None:
-    with errors_of(path):
+    with explain_disk_errors(path):
         path.touch()
 
 
 def remove(path: Path) -> None:
     """Remove the file, if it is there."""
-    with errors_of(path):
+    with explain_disk_errors(path):
         path.unlink(missing_ok=True)
 
 
@@ -239,14 +239,14 @@ def remove_folder(folder: Path) -> None:
 
 def move(source: Path, target: Path) -> None:
     """Rename within one disk, in one step; a file at `target` gives way."""
-    with errors_of(target, temporary=source):
+    with explain_disk_errors(target, temporary=source):
         os.replace(source, target)
 
 
 def link(target: Path, place: Path) -> None:
     """A symbolic link at `place`, in a folder that is made where it is missing."""
     create_folder(place.parent)
-    with errors_of(place):
+    with explain_disk_errors(place):
         place.symlink_to(target)
 
 

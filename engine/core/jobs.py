@@ -21,15 +21,15 @@ _INTERVAL = 0.3  # seconds between two updates of the file
 _STARTING = "starting"
 _DESCRIPTOR = "SCENESCOPE_JOB_LEASE"  # tells a job's process which open file is its lease
 
-Report = Callable[[str, int, int], None]  # phase, done, total; raises Stopped where the job is to end
+ReportProgress = Callable[[str, int, int], None]  # phase, done, total; raises Stopped where the job is to end
 
 
-class Stopped(Exception):
+class JobStopped(Exception):
     """The job was asked to end; what it has done is kept."""
 
 
 @dataclass(frozen=True)
-class Work:
+class JobStatus:
     """What a job is doing. `state`: none, working, stopped, failed, done; `began` is when the phase began."""
 
     state: str = "none"
@@ -66,7 +66,7 @@ class Job:
         try:
             remove(self.folder / "stop")
             lease.clear()
-            self._write(Work("working", _STARTING))
+            self._write(JobStatus("working", _STARTING))
             # The process holds the lease from its first moment: one that ends before it does anything is seen to have ended.
             start_module(
                 [self.module, self.argument], descriptor=lease.descriptor, environment={_DESCRIPTOR: str(lease.descriptor)}
@@ -83,7 +83,7 @@ class Job:
     def running(self) -> bool:
         return is_held(self._lease)
 
-    def work(self) -> Work:
+    def status(self) -> JobStatus:
         """What the process is doing, or how the last one ended."""
         while True:
             written = self._written()
@@ -98,7 +98,7 @@ class Job:
                     hint="Start it again: it continues where it stopped.",
                 )
 
-    def run(self, body: Callable[[Report], None]) -> int:
+    def run(self, body: Callable[[ReportProgress], None]) -> int:
         """Do the work in this process, unless another is at it; the exit code. SIGTERM ends it as `stop` does."""
         create_folder(self.folder)
         lease = Lease(self._lease)
@@ -109,32 +109,36 @@ class Job:
         signal.signal(signal.SIGTERM, lambda *_: recorder.end())
         try:
             body(recorder)
-        except Stopped:
-            self._write_last(Work("stopped"))
+        except JobStopped:
+            self._write_last(JobStatus("stopped"))
         except Exception as error:
             if (problem := error if isinstance(error, UserError) else disk_error(error)) is not None:
-                self._write_last(Work("failed", message=problem.message, hint=problem.hint))
+                self._write_last(JobStatus("failed", message=problem.message, hint=problem.hint))
                 return 2
-            self._write_last(Work("failed", message=f"Unexpected {type(error).__name__}: {error}"))
+            self._write_last(JobStatus("failed", message=f"Unexpected {type(error).__name__}: {error}"))
             raise
         else:
-            self._write_last(Work("done"))
+            self._write_last(JobStatus("done"))
         finally:
             lease.release()
         return 0
 
-    def _written(self) -> Work:
+    def _written(self) -> JobStatus:
         document = read_json(self.folder / "work.json")
-        return Work(**{key: value for key, value in document.items() if key in Work.__dataclass_fields__}) if document else Work()
+        return (
+            JobStatus(**{key: value for key, value in document.items() if key in JobStatus.__dataclass_fields__})
+            if document
+            else JobStatus()
+        )
 
     @property
     def _lease(self) -> Path:
         return self.folder / "lease"
 
-    def _write(self, work: Work) -> None:
+    def _write(self, work: JobStatus) -> None:
         write_json(self.folder / "work.json", asdict(replace(work, updated=time.time())))
 
-    def _write_last(self, work: Work) -> None:
+    def _write_last(self, work: JobStatus) -> None:
         """How it ended, as far as the disk lets it: the work itself is done, or has said what is wrong."""
         with contextlib.suppress(DiskError):
             overwrite_json(self.folder / "work.json", asdict(replace(work, updated=time.time())))
@@ -145,7 +149,7 @@ class _Recorder:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._work = Work()
+        self._work = JobStatus()
         self._ending = False
 
     def end(self) -> None:
@@ -154,10 +158,10 @@ class _Recorder:
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         if self._ending or (self._job.folder / "stop").exists():
-            raise Stopped
+            raise JobStopped
         now = time.time()
         if phase != self._work.phase:
-            self._work = Work("working", phase, done, total, first=done, began=now, updated=now)
+            self._work = JobStatus("working", phase, done, total, first=done, began=now, updated=now)
         elif now - self._work.updated > _INTERVAL:
             self._work = replace(self._work, done=done, total=total, updated=now)
         else:

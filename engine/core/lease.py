@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from engine.core.files import errors_of
+from engine.core.files import explain_disk_errors
 
 _ATTEMPTS = 20
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -38,7 +38,7 @@ class Lease:
     def take(self) -> bool:
         """Take the lock if it is free; what the last holder signed stays."""
         for _ in range(_ATTEMPTS):
-            with errors_of(self.path):
+            with explain_disk_errors(self.path):
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,7 +70,7 @@ class Lease:
     def clear(self) -> None:
         """Strike out the signature."""
         if self.descriptor is not None:
-            with errors_of(self.path):
+            with explain_disk_errors(self.path):
                 os.ftruncate(self.descriptor, 0)
 
     def release(self) -> None:
@@ -109,7 +109,7 @@ def is_held(path: Path) -> bool:
         return False
 
 
-def said(path: Path) -> dict[str, Any]:
+def read_signature(path: Path) -> dict[str, Any]:
     """What the last holder signed: pid, start_time, boot. Empty after an orderly end, or where nothing was signed."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -122,7 +122,7 @@ def holder(path: Path) -> psutil.Process | None:
     """The live process that holds the lease: the lock is held, and pid and start time both fit."""
     if not is_held(path):
         return None
-    signed = said(path)
+    signed = read_signature(path)
     try:
         process = psutil.Process(signed["pid"])
         return process if abs(process.create_time() - signed["start_time"]) < 1 else None
@@ -130,7 +130,7 @@ def holder(path: Path) -> psutil.Process | None:
         return None
 
 
-def boot() -> str:
+def boot_id() -> str:
     """Names this start of the machine; a clock that is set anew does not change it."""
     try:
         return _BOOT_ID.read_text().strip()
@@ -139,7 +139,7 @@ def boot() -> str:
 
 
 def _sign(descriptor: int) -> None:
-    signed = {"pid": os.getpid(), "start_time": psutil.Process().create_time(), "boot": boot()}
+    signed = {"pid": os.getpid(), "start_time": psutil.Process().create_time(), "boot": boot_id()}
     # On a full disk it stays unsigned: the lock is what counts.
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)

@@ -13,7 +13,7 @@ def count(number: int) -> str:
     return _minus(f"{number:,}")
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def count_text(number: int, one: str, many: str = "") -> str:
     """`1 image`, `1,294 images`. `many`: the plural where it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
@@ -73,7 +73,7 @@ def signed_percent(share: float, digits: int = 1) -> str:
     return f"{signed(100 * share, digits)}%"
 
 
-def for_terminal(error: UnicodeError) -> tuple[str | bytes, int]:
+def encode_for_terminal(error: UnicodeError) -> tuple[str | bytes, int]:
     """An error handler of `codecs`: a hyphen for the minus sign, the escape of any other character that the encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error

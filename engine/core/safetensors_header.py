@@ -21,7 +21,7 @@ class Entry:
     shape: tuple[int, ...]
 
 
-def header(file: Path) -> dict[str, Entry]:
+def read_header(file: Path) -> dict[str, Entry]:
     """The file's tensors by name. Raises HeaderError, OSError."""
     size = file.stat().st_size
     with open(file, "rb") as stream:

@@ -34,18 +34,18 @@ _OUT_OF_MEMORY = re.compile(r"can't allocate memory|bad_alloc|std::length_error|
 
 
 @dataclass(frozen=True)
-class Limits:
+class SandboxLimits:
     """Bytes above what the loaded libraries take, seconds of computing, and seconds in all: a busy machine computes late."""
 
     memory: int = 300 << 20
     computing: float = 6.0
     waiting: float = 20.0
 
-    def for_file(self, file: Path) -> "Limits":
+    def for_file(self, file: Path) -> "SandboxLimits":
         """More for a large file, by what it takes on the disk: holes count for nothing."""
         stored = stored_bytes(file)
         more = stored / (40 << 20)
-        return Limits(self.memory + round(1.75 * stored), self.computing + more, self.waiting + 3 * more)
+        return SandboxLimits(self.memory + round(1.75 * stored), self.computing + more, self.waiting + 3 * more)
 
 
 def check_ordinary(file: Path, most_bytes: int) -> None:
@@ -86,7 +86,7 @@ def stored_bytes(file: Path) -> int:
     return min(status.st_size, blocks * 512) if blocks else status.st_size
 
 
-def call(function: str, arguments: dict[str, Any], file: Path, limits: Limits = Limits()) -> Any:
+def call(function: str, arguments: dict[str, Any], file: Path, limits: SandboxLimits = SandboxLimits()) -> Any:
     """What `module:function(**arguments)` returns, as JSON, of a process that reads `file`. Raises UserError.
 
     Errors of the function other than UserError are put down to the file: it is their only input.
@@ -121,7 +121,7 @@ def refusal(file: Path, problem: str) -> UserError:
     return UserError(f"{str(file)!r} cannot be read: {problem}.", "Export or save it again, or ask whoever made it.")
 
 
-def _follow(process: subprocess.Popen, request: bytes, limits: Limits) -> str:
+def _follow(process: subprocess.Popen, request: bytes, limits: SandboxLimits) -> str:
     """Wait until the process has ended; why it was ended before, or ""."""
     with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(request)
@@ -151,7 +151,7 @@ def _ran_out_of_time(code: int) -> bool:
     return code == -getattr(signal, "SIGXCPU", 0) != 0
 
 
-def _restrict(limits: Limits) -> None:
+def _restrict(limits: SandboxLimits) -> None:
     """Bound this process by the system's means, as far as there are any (macOS heeds some of them alone)."""
     try:
         import resource
@@ -173,10 +173,10 @@ def _data_bytes() -> int:
     return psutil.Process().memory_info().vms
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
+def run_request(request: dict[str, Any]) -> dict[str, Any]:
     """What the process answers: a result, an error, or a problem with the file. It restricts the process that calls it."""
     module, _, name = request["function"].partition(":")
-    function, limits = getattr(importlib.import_module(module), name), Limits(**request["limits"])
+    function, limits = getattr(importlib.import_module(module), name), SandboxLimits(**request["limits"])
     _restrict(limits)
     _end_in(2 * limits.waiting)
     # The caller's clock begins here: how long the libraries take to load says nothing about the file.
@@ -203,7 +203,7 @@ def _end_in(seconds: float) -> None:
 def main() -> None:
     _end_in(_STARTING)
     request = json.load(sys.stdin)
-    document = answer(request)
+    document = run_request(request)
     Path(request["answer"]).write_text(json.dumps(document), encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ import sys
 
 from engine.curation.run_audit import make
 from engine.curation.store import job
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 
 if __name__ == "__main__":
-    sys.exit(job(sys.argv[1]).run(lambda report: make(dataset(sys.argv[1]), report)))
+    sys.exit(job(sys.argv[1]).run(lambda report: make(load_dataset(sys.argv[1]), report)))

@@ -4,12 +4,12 @@ import sys
 import time
 
 from engine.core.files import read_json, write_json
-from engine.core.jobs import Job, Report
+from engine.core.jobs import Job, ReportProgress
 from engine.core.number_text import probability
 from engine.core.paths import data_dir
 from engine.curation.findings import Finding
 from engine.curation.review_queue import TO_LABEL
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 
 CHOSEN = 100  # images that are asked for at a time
 _DOCUMENT = "choice.json"
@@ -27,7 +27,7 @@ def any_unlabelled(data: Dataset) -> bool:
         return connection.execute(query).fetchone() is not None
 
 
-def choose(data: Dataset, report: Report = lambda phase, done, total: None, n: int = CHOSEN) -> list[Finding]:
+def choose(data: Dataset, report: ReportProgress = lambda phase, done, total: None, n: int = CHOSEN) -> list[Finding]:
     """Choose anew and keep the choice. Raises UserError where nothing is left to label."""
     from engine.curation.active_learning import worth_labelling
 
@@ -58,4 +58,4 @@ def _asked(image: dict, score: float) -> Finding:
 
 
 if __name__ == "__main__":
-    sys.exit(job(sys.argv[1]).run(lambda report: choose(dataset(sys.argv[1]), report)))
+    sys.exit(job(sys.argv[1]).run(lambda report: choose(load_dataset(sys.argv[1]), report)))

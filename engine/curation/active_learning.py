@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.core.jobs import Report
+from engine.core.jobs import ReportProgress
 from engine.curation.cross_validation import fitted
 from engine.curation.images import audited, labelled
 from engine.data.datasets import Dataset
@@ -14,7 +14,7 @@ _SEED = 0
 COLUMNS = ("id", "path", "predicted", "probability", "margin")
 
 
-def worth_labelling(data: Dataset, n: int, report: Report = lambda phase, done, total: None) -> pd.DataFrame:
+def worth_labelling(data: Dataset, n: int, report: ReportProgress = lambda phase, done, total: None) -> pd.DataFrame:
     """Up to n images of the unlabelled split, the first the most worth: columns COLUMNS.
 
     `predicted` and its `probability` come from logistic regression on the training images' embeddings; `margin`: how far the

@@ -6,7 +6,7 @@ import pandas as pd
 from engine.core.errors import UserError
 from engine.core.files import write_json
 from engine.curation.retraining_effect import MARK, SET_ASIDE, test_labels, unanswered
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.predictions import read_predictions, write_predictions
 from engine.evaluation import scoring
 from engine.models import model
@@ -17,7 +17,7 @@ from engine.training import launcher
 
 def retrain(before: Run) -> Run:
     """Start a run with the configuration of `before` on the labels as they are now. Raises UserError where they are the same."""
-    data = dataset(before.config.dataset)
+    data = load_dataset(before.config.dataset)
     if not before.has_predictions("test"):
         raise UserError(f"The run {before.id} has no test score: it is {before.status.word}.", "Choose a finished run.")
     if data.catalog.fingerprint() == before.fingerprint:

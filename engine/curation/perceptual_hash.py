@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from engine.core.content_cache import Contents
+from engine.core.content_cache import ContentCache
 from engine.core.files import content_hash
 from engine.core.paths import cache_dir
 from engine.data.decoding import ImageError, open_image, read_content
@@ -33,7 +33,7 @@ class Looks:
     """The looks of image contents, from the cache, or from another `folder`."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._kept = Contents((folder or cache_dir("audit")) / f"looks-{SIDE}.sqlite", "looks", ["pixels", "small"])
+        self._kept = ContentCache((folder or cache_dir("audit")) / f"looks-{SIDE}.sqlite", "looks", ["pixels", "small"])
         self._held: dict[str, tuple[bytes, bytes]] = {}  # what a disk without room has not taken
 
     def complete(self, files: Sequence[Path], contents: Sequence[str], report: Callable[[int, int], None]) -> None:

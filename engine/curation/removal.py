@@ -14,8 +14,8 @@ from engine.core.files import move, remove_folder, write_bytes
 from engine.core.paths import cache_dir, data_dir
 from engine.curation import acquisition
 from engine.data import analysis
-from engine.data.datasets import KAGGLE, Dataset, dataset, is_being_added, registered
-from engine.data.overlay import log_of
+from engine.data.datasets import KAGGLE, Dataset, is_being_added, is_registered, load_dataset
+from engine.data.overlay import label_log
 from engine.embeddings import dataset_index
 from engine.runs.run import list_runs
 
@@ -24,7 +24,7 @@ _PATIENCE = 15.0  # seconds that a job may need to end
 
 def remove(name: str) -> Dataset | None:
     """Remove the dataset; what it was, None where its description was damaged. Raises UserError while it is in use."""
-    known = None if registered(name) and _is_damaged(name) else dataset(name)
+    known = None if is_registered(name) and _is_damaged(name) else load_dataset(name)
     busy = [run.id for run in list_runs(name) if run.status.active]
     if busy:
         raise UserError(f"{', '.join(busy)} is training on {name!r}.", f"Stop it first: python -m engine runs stop {busy[0]}")
@@ -47,7 +47,7 @@ def kept_decisions(name: str) -> list[Path]:
 
 def _keep_decisions(name: str) -> None:
     """Hours of a person's work do not go with a catalog that a scan makes again."""
-    log = log_of(data_dir() / name / "catalog.sqlite").file
+    log = label_log(data_dir() / name / "catalog.sqlite").file
     if log.is_file() and log.stat().st_size:
         write_bytes(
             data_dir() / ".labels" / f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.jsonl",
@@ -58,7 +58,7 @@ def _keep_decisions(name: str) -> None:
 
 def _is_damaged(name: str) -> bool:
     try:
-        return dataset(name) is None
+        return load_dataset(name) is None
     except UserError:
         return True
 

@@ -14,13 +14,13 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.core.files import read_json
-from engine.core.number_text import counted, percent, points, points_estimate
+from engine.core.number_text import count_text, percent, points, points_estimate
 from engine.data.datasets import Dataset
 from engine.data.drift import ALPHA
 from engine.data.labels import edits
 from engine.data.labels.label_edit import Entry
 from engine.data.labels.label_state import heads, settle
-from engine.data.predictions import read_predictions, table
+from engine.data.predictions import prediction_table, read_predictions
 from engine.evaluation.comparison import Comparison, Difference, compare, measure_difference, verdict
 from engine.evaluation.metrics import Estimate, bootstrap_mean
 from engine.runs.run import Run, list_runs, load_run
@@ -151,7 +151,7 @@ def conclusion(proof: Proof) -> str:
     else:
         gain = new.difference.accuracy
         said = (
-            f"No measurable difference on {counted(len(new.comparison), 'test image')}: accuracy changes by "
+            f"No measurable difference on {count_text(len(new.comparison), 'test image')}: accuracy changes by "
             f"{points_estimate(gain.value, gain.low, gain.high)} points (95% interval), and a difference within it cannot be told from chance."
         )
     if not proof.goalposts:
@@ -186,7 +186,7 @@ def _under(of: Run, labels: pd.DataFrame, truth: str) -> pd.DataFrame:
     answers = _answers(of).set_index("content")["probabilities"]
     rows = rows[rows["hash"].isin(answers.index)]
     probabilities = np.stack(answers.loc[rows["hash"]].to_list()) if len(rows) else np.empty((0, len(index)), np.float32)
-    return table(rows, rows[truth].map(index).to_numpy(np.int64), probabilities)
+    return prediction_table(rows, rows[truth].map(index).to_numpy(np.int64), probabilities)
 
 
 def _answers(of: Run) -> pd.DataFrame:

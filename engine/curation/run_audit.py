@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.core.jobs import Report
+from engine.core.jobs import ReportProgress
 from engine.core.number_text import probability
 from engine.curation import confident_learning, duplicates, store
 from engine.curation.cross_validation import out_of_fold
@@ -25,7 +25,7 @@ from engine.data.datasets import Dataset
 from engine.embeddings import dataset_index, neighbours
 
 
-def make(data: Dataset, report: Report = lambda phase, done, total: None, looks: Looks | None = None) -> Audit:
+def make(data: Dataset, report: ReportProgress = lambda phase, done, total: None, looks: Looks | None = None) -> Audit:
     """Audit the dataset and keep what is found. `looks`: where those are cached. Raises UserError, and what `report` raises."""
     if not data.has_pictures:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to audit.")
@@ -64,7 +64,7 @@ def _exact(table: pd.DataFrame, looks: Looks) -> np.ndarray:
 
 
 def _near(
-    table: pd.DataFrame, exact: np.ndarray, looks: Looks, index: neighbours.Index, report: Report
+    table: pd.DataFrame, exact: np.ndarray, looks: Looks, index: neighbours.Index, report: ReportProgress
 ) -> tuple[np.ndarray, np.ndarray]:
     """The group of each image's picture, and how alike it is to the one of its group that it is most alike: (n,) each."""
     firsts = np.unique(exact, return_index=True)[1]
@@ -81,7 +81,7 @@ def _near(
 
 
 def _judged(
-    table: pd.DataFrame, index: neighbours.Index, groups: np.ndarray, report: Report
+    table: pd.DataFrame, index: neighbours.Index, groups: np.ndarray, report: ReportProgress
 ) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
     """The labelled images that can be judged: ids (n,), the class names, labels (n,) into them, probabilities (n, classes)."""
     judged = labelled(table) & np.isin(table["id"], index.ids)

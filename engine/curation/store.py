@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.core.file_cache import unless_changed
-from engine.core.files import read_json, remove, replacing, write_json
+from engine.core.file_cache import read_cached
+from engine.core.files import read_json, remove, replace_file, write_json
 from engine.core.jobs import Job
 from engine.core.paths import data_dir
 from engine.curation.findings import KINDS, Finding, frame, from_document
@@ -94,7 +94,7 @@ def job(name: str) -> Job:
 
 def found(data: Dataset) -> Audit | None:
     """The dataset's last audit; None where there was none. It may be older than the catalog: see `Audit.stale`."""
-    return unless_changed(folder(data.name), _DOCUMENT, _read)
+    return read_cached(folder(data.name), _DOCUMENT, _read)
 
 
 def keep(
@@ -105,7 +105,7 @@ def keep(
     order = {kind: i for i, kind in enumerate(KINDS)}
     ranked = sorted(findings, key=lambda found: (order[found.kind], -found.score, found.images))
     values = f"probabilities-{document['fingerprint'][:8]}-{int(document['made'] * 1000):x}"
-    with replacing(at / f"{values}.npz") as temporary, open(temporary, "wb") as file:
+    with replace_file(at / f"{values}.npz") as temporary, open(temporary, "wb") as file:
         np.savez(file, ids=np.asarray(ids, np.int64), values=np.asarray(probabilities, np.float32))
     said = {"format": _FORMAT, **document, "probabilities": values, "findings": [found.document() for found in ranked]}
     write_json(at / _DOCUMENT, said, durable=True)

@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from engine.core.errors import UserError
 from engine.core.files import content_hash
-from engine.core.jobs import Job, Report, Work
+from engine.core.jobs import Job, JobStatus, ReportProgress
 from engine.core.paths import data_dir
 from engine.data import mean_images
-from engine.data.catalog import Catalog, Row, touch
-from engine.data.datasets import Dataset, dataset
+from engine.data.catalog import Catalog, Row
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.decoding import ImageError, inspect, read_content
+from engine.data.fingerprint import renew_generation
 from engine.data.properties import MEASURED
 
 _CHUNK = 256  # images whose properties a kill may cost
@@ -35,16 +36,16 @@ def stop(name: str) -> None:
     job(name).stop()
 
 
-def progress(name: str) -> Work:
-    return job(name).work()
+def job_status(name: str) -> JobStatus:
+    return job(name).status()
 
 
-def due(data: Dataset) -> bool:
+def is_due(data: Dataset) -> bool:
     """Whether images lack properties that a job could still find out."""
     return data.catalog.unmeasured() > 0 and data.catalog.meta("analysed") != data.catalog.generation()
 
 
-def analyse(data: Dataset, report: Report = lambda phase, done, total: None) -> int:
+def analyse(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> int:
     """Measure what a dataset lacks: the properties of its images and the mean image of each class.
 
     How many images were measured; what is known already is not computed again. Raises UserError.
@@ -58,7 +59,7 @@ def analyse(data: Dataset, report: Report = lambda phase, done, total: None) -> 
     return measured
 
 
-def _measure(catalog: Catalog, report: Report) -> int:
+def _measure(catalog: Catalog, report: ReportProgress) -> int:
     total, after, seen, measured = catalog.unmeasured(), 0, 0, 0
     try:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -71,7 +72,7 @@ def _measure(catalog: Catalog, report: Report) -> int:
     finally:
         with catalog.connect() as connection:
             if measured:
-                touch(connection)
+                renew_generation(connection)
             connection.execute("INSERT OR REPLACE INTO meta SELECT 'analysed', value FROM meta WHERE key = 'generation'")
     return measured
 
@@ -89,4 +90,4 @@ def _properties(row: Row, catalog: Catalog) -> tuple | None:
 
 
 if __name__ == "__main__":
-    sys.exit(job(sys.argv[1]).run(lambda report: analyse(dataset(sys.argv[1]), report)))
+    sys.exit(job(sys.argv[1]).run(lambda report: analyse(load_dataset(sys.argv[1]), report)))

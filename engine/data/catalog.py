@@ -12,12 +12,12 @@ import pandas as pd
 from engine.core import database
 from engine.core.errors import DiskError
 from engine.data import columns, overlay, selections
-from engine.data.answers import answers
+from engine.data.aligned_predictions import align_predictions
 from engine.data.columns import Columns
 from engine.data.filters import Filter
-from engine.data.fingerprint import UNLEARNABLE, digest_of, seal, touch
+from engine.data.fingerprint import UNLEARNABLE, compute_fingerprint, renew_generation, write_fingerprint
 from engine.data.properties import MEASURED
-from engine.data.view import View, view
+from engine.data.view import View, build_view
 
 ALL = Filter()
 _TRAIN = Filter(splits=("train",))
@@ -102,7 +102,7 @@ class Catalog:
     @contextlib.contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
         """A transaction that may write; the catalog is made where it is missing. Raises DiskError where it cannot be written."""
-        with database.writing(self.file, self._bring_up) as connection:
+        with database.open_for_writing(self.file, self._bring_up) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -110,7 +110,7 @@ class Catalog:
         """A connection for queries, on any disk. Raises UserError where the catalog is missing or damaged."""
         connection = database.open_for_reading(self.file)
         try:
-            with database.errors_of(self.file):
+            with database.explain_database_errors(self.file):
                 if _is_old(connection) or overlay.is_behind(connection, self.file):
                     connection.close()
                     connection = self._brought_up()
@@ -125,7 +125,7 @@ class Catalog:
                 pass
             return database.open_for_reading(self.file)
         except DiskError:
-            version = overlay.log_of(self.file).version()
+            version = overlay.label_log(self.file).version()
             return database.memory_copy(self.file, self._bring_up, version)
 
     def _bring_up(self, connection: sqlite3.Connection) -> None:
@@ -161,9 +161,9 @@ class Catalog:
     def view(self, wanted: Filter = ALL) -> View:
         """The images that match: their number, counts, histograms, pages of ids. Milliseconds at a million images."""
         of = self.columns()
-        said = answers(wanted.run, of) if wanted.asks_run else None
-        selected = selections.read(self.file, wanted.selection) if wanted.selection else None
-        return view(of, wanted, said, selected)
+        said = align_predictions(wanted.run, of) if wanted.asks_run else None
+        selected = selections.load_selection(self.file, wanted.selection) if wanted.selection else None
+        return build_view(of, wanted, said, selected)
 
     def count(self, wanted: Filter = ALL) -> int:
         return len(self.view(wanted))
@@ -182,7 +182,7 @@ class Catalog:
 
     def select(self, ids: Iterable[int]) -> str:
         """A word for this set of images, for `Filter.selection`."""
-        return selections.keep(self.file, ids)
+        return selections.save_selection(self.file, ids)
 
     def check(self, wanted: Filter) -> tuple[Filter, list[str]]:
         """The filter without what this dataset does not know, and a sentence for each part that was left out."""
@@ -192,10 +192,10 @@ class Catalog:
             kept = tuple(name for name in names if name in known)
             sentences += [f"There is no class {name!r} in this dataset." for name in names if name not in known]
             wanted = replace(wanted, **{field: kept})
-        if wanted.selection and selections.read(self.file, wanted.selection) is None:
+        if wanted.selection and selections.load_selection(self.file, wanted.selection) is None:
             sentences.append("The selected images are not kept on this computer any more; select them again.")
             wanted = replace(wanted, selection="")
-        if wanted.asks_run and answers(wanted.run, self.columns()) is None:
+        if wanted.asks_run and align_predictions(wanted.run, self.columns()) is None:
             sentences.append(f"The run {wanted.run!r} has no predictions here.")
             wanted = replace(wanted, run="", predicted=(), verdict="")
         return wanted, sentences
@@ -261,16 +261,16 @@ class Catalog:
             try:
                 with self.connect() as connection:
                     connection.execute("BEGIN IMMEDIATE")
-                    return seal(connection)
+                    return write_fingerprint(connection)
             except DiskError:
                 with self.reading() as connection:
-                    return digest_of(connection)
+                    return compute_fingerprint(connection)
         return known or ""
 
     def labels(self) -> str:
         """The version of the label log that the rows say (`engine.data.labels`)."""
         with self.reading() as connection:
-            return overlay.laid(connection)
+            return overlay.applied_version(connection)
 
 
 def _is_old(connection: sqlite3.Connection) -> bool:
@@ -287,7 +287,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
             for statement in filter(str.strip, addition.split(";")):
                 connection.execute(statement)
         if had < len(_ADDITIONS):
-            touch(connection)
+            renew_generation(connection)
             connection.execute(f"PRAGMA user_version = {len(_ADDITIONS)}")
         connection.commit()
     except BaseException:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 _DIGITS = re.compile(r"([0-9]+)")
 
 
-def composed(name: str) -> str:
+def normalize_name(name: str) -> str:
     """The name with composed accents (NFC): a Mac's zip writes them decomposed, and both are one class."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
@@ -18,12 +18,12 @@ def natural_key(name: str) -> tuple:
     return tuple(int(part) if place % 2 else part for place, part in enumerate(parts)), name
 
 
-def in_natural_order(names: Iterable[str]) -> list[str]:
+def sort_naturally(names: Iterable[str]) -> list[str]:
     """The names sorted by `natural_key`."""
     return sorted(names, key=natural_key)
 
 
-def other_spelling(name: str, classes: Iterable[str]) -> str | None:
+def find_other_spelling(name: str, classes: Iterable[str]) -> str | None:
     """The class that differs from `name` only in case, accents, spaces or punctuation; None where there is none."""
     wanted = _letters(name)
     return next((other for other in classes if other != name and wanted and _letters(other) == wanted), None)
@@ -32,13 +32,13 @@ def other_spelling(name: str, classes: Iterable[str]) -> str | None:
 def spelling_hint(names: Iterable[str], classes: Iterable[str]) -> str:
     """A sentence for the names that may be a class in another spelling; "" where there is none."""
     classes = list(classes)
-    pairs = [(name, other) for name in names if (other := other_spelling(name, classes))]
+    pairs = [(name, other) for name in names if (other := find_other_spelling(name, classes))]
     return " ".join(f"{name!r} may be the class {other!r}: give the folder the same name." for name, other in pairs[:5])
 
 
-def by_composed_name(classes: Iterable[str]) -> dict[str, str]:
+def index_by_normalized_name(classes: Iterable[str]) -> dict[str, str]:
     """Each class by its composed name: folders and uploads are compared with these, whatever the accents of either."""
-    return {composed(name): name for name in classes}
+    return {normalize_name(name): name for name in classes}
 
 
 def _letters(name: str) -> str:

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from engine.core.errors import DiskError
-from engine.core.files import replacing
-from engine.data.class_names import in_natural_order
+from engine.core.files import replace_file
+from engine.data.class_names import sort_naturally
 from engine.data.layouts import SPLITS
 from engine.data.overlay import EDITS
 from engine.data.properties import MEASURED, PROPERTIES
@@ -68,7 +68,7 @@ class Columns:
 
     @property
     def paths(self) -> pa.StringArray:
-        """The paths as `searchable` makes them."""
+        """The paths as `to_search_text` makes them."""
         return self._columns["path"]
 
     def values(self, name: str) -> np.ndarray:
@@ -95,7 +95,7 @@ class Columns:
         return self._columns[name].to_numpy(zero_copy_only=True)
 
 
-def searchable(text: str) -> str:
+def to_search_text(text: str) -> str:
     """Text for search: without case, accents composed (a Mac writes them apart)."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
 
@@ -130,13 +130,13 @@ def build(catalog: Path, connect: Connect) -> Columns:
         connection.execute("BEGIN")  # one moment of the catalog for all queries
         generation = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0]
         distinct = connection.execute("SELECT DISTINCT class FROM images WHERE class IS NOT NULL")
-        names = in_natural_order(row[0] for row in distinct)
+        names = sort_naturally(row[0] for row in distinct)
         table = _read(connection, {name: i for i, name in enumerate(names)})
     metadata = {"generation": generation, "format": _FORMAT, "names": json.dumps(names)}
     table = table.replace_schema_metadata(metadata)
     try:
         with (
-            replacing(_file(catalog), needed=table.nbytes) as temporary,
+            replace_file(_file(catalog), needed=table.nbytes) as temporary,
             pa.OSFile(str(temporary), "wb") as sink,
             pa.ipc.new_file(sink, table.schema) as file,
         ):
@@ -183,7 +183,7 @@ def _batch(rows: list[tuple], codes: dict[str, int]) -> pa.RecordBatch:
         "edited": pa.array([EDITS.index(edit) if edit else -1 for edit in edits], pa.int8()),
         "label": pa.array([codes.get(label, -1) for label in labels], pa.int32()),
         "hash": pa.array([bytes.fromhex(content or "00" * 16) for content in hashes], pa.binary(16)),
-        "path": pa.array(map(searchable, paths), pa.large_string()),
+        "path": pa.array(map(to_search_text, paths), pa.large_string()),
     }
     numbers = dict(zip(PROPERTIES, map(pa.array, numbers), strict=True))
     return pa.RecordBatch.from_pydict(arrays | numbers)

@@ -44,7 +44,7 @@ class Dataset:
     @property
     def place(self) -> str:
         """The root as text that can be shown, whatever bytes its name has."""
-        return layouts.displayable(os.fspath(self.root))[0]
+        return layouts.display_name(os.fspath(self.root))[0]
 
     @property
     def has_pictures(self) -> bool:
@@ -61,30 +61,30 @@ class Dataset:
         return self.catalog.classes()
 
 
-def datasets() -> list[Dataset]:
-    """The registered datasets, by name; those whose description is damaged are left out: see `damaged`."""
+def list_datasets() -> list[Dataset]:
+    """The registered datasets, by name; those whose description is damaged are left out: see `list_damaged`."""
     return [found for _, found in _found() if isinstance(found, Dataset)]
 
 
-def damaged() -> dict[str, UserError]:
+def list_damaged() -> dict[str, UserError]:
     """The datasets whose description cannot be read, by name, with what is wrong and the way out."""
     return {name: found for name, found in _found() if isinstance(found, UserError)}
 
 
-def registered(name: str) -> bool:
+def is_registered(name: str) -> bool:
     """Whether there is a dataset of this name, be its description damaged or not."""
     return is_name(name) and (data_dir() / name / "dataset.json").is_file()
 
 
-def register(dataset: Dataset) -> None:
+def register_dataset(dataset: Dataset) -> None:
     write_json(data_dir() / dataset.name / "dataset.json", _document(dataset), durable=True)
 
 
 def is_being_added(name: str) -> bool:
-    return is_held(lease(name))
+    return is_held(lease_file(name))
 
 
-def lease(name: str) -> Path:
+def lease_file(name: str) -> Path:
     """The lock of the process that adds this dataset."""
     return data_dir() / ".adding" / f"{name}.lease"
 
@@ -93,7 +93,7 @@ def _found() -> Iterator[tuple[str, Dataset | UserError]]:
     if not data_dir().is_dir():
         return
     for folder in sorted(data_dir().iterdir()):
-        if not registered(folder.name):
+        if not is_registered(folder.name):
             continue
         try:
             yield folder.name, _load(folder)
@@ -101,10 +101,10 @@ def _found() -> Iterator[tuple[str, Dataset | UserError]]:
             yield folder.name, error
 
 
-def dataset(name: str) -> Dataset:
-    if registered(name):
+def load_dataset(name: str) -> Dataset:
+    if is_registered(name):
         return _load(data_dir() / name)
-    known = ", ".join(d.name for d in datasets()) or "none yet"
+    known = ", ".join(d.name for d in list_datasets()) or "none yet"
     raise UserError(f"There is no dataset {name!r}.", f"Registered: {known}. Add one with: python -m engine data add SOURCE")
 
 
@@ -114,12 +114,14 @@ def check_source(source: str, name: str | None = None) -> str:
     if source != DEMO and not source.startswith(KAGGLE):
         layout = layouts.detect(Path(source).expanduser().resolve())
         _check_trainable(layout)
-        if any(known.name == name and known.root != layout.root for known in datasets()):
+        if any(known.name == name and known.root != layout.root for known in list_datasets()):
             raise UserError(f"There is a dataset {name!r} already.", "Give the new one a name of its own.")
     return name
 
 
-def add(source: str, name: str | None = None, progress: Progress = lambda done, total: None) -> tuple[Dataset, ScanResult]:
+def add_dataset(
+    source: str, name: str | None = None, progress: Progress = lambda done, total: None
+) -> tuple[Dataset, ScanResult]:
     """Register the dataset at `source` (`demo`, `kaggle:OWNER/NAME` or a folder) and fill its catalog.
 
     A dataset that is registered already is scanned again. Raises UserError, and then nothing is left behind. What was read is
@@ -127,8 +129,8 @@ def add(source: str, name: str | None = None, progress: Progress = lambda done, 
     """
     name = _name_for(source, name)
     home = data_dir() / name
-    known = next((d for d in datasets() if d.name == name), None)
-    was_there = registered(name)
+    known = next((d for d in list_datasets() if d.name == name), None)
+    was_there = is_registered(name)
     layout = _layout(source, home, progress)
     if known and known.root != layout.root:
         raise UserError(f"The name {name!r} is taken by {known.source}.", "Give the new dataset a name of its own with --name.")
@@ -139,7 +141,7 @@ def add(source: str, name: str | None = None, progress: Progress = lambda done, 
     try:
         result = scan(described.catalog, layout, described.seed, progress)
         _check_usable(described, result, layout)
-        register(described)
+        register_dataset(described)
     except UserError:
         if not was_there:
             remove_folder(home)
@@ -155,7 +157,7 @@ def _start_anew_for_another_folder(described: Dataset) -> None:
             remove(part)
 
 
-def summary(dataset: Dataset) -> dict[str, Any]:
+def summarize(dataset: Dataset) -> dict[str, Any]:
     """The dataset as one JSON document: its description, counts by class and split, sizes, files that were put aside."""
     catalog = dataset.catalog
     counts = catalog.counts()
@@ -247,7 +249,7 @@ def _check_usable(dataset: Dataset, result: ScanResult, layout: Layout) -> None:
 
 def _name_for(source: str, name: str | None) -> str:
     if name is None:
-        name = name_of_folder(source, {known.name: known.root for known in datasets()})
+        name = name_of_folder(source, {known.name: known.root for known in list_datasets()})
     if not is_name(name):
         raise UserError(f"{name!r} cannot be a dataset's name.", "Use up to 64 of a-z, 0-9, dot, dash and underscore.")
     if name == DEMO and source != DEMO:

@@ -121,7 +121,7 @@ class _Loaded(NamedTuple):
 
 
 def _load(content: bytes, at_least: int | None) -> _Loaded:
-    frame = jpeg_headers.frame(content) if content.startswith(jpeg_headers.MARK) else None
+    frame = jpeg_headers.read_frame(content) if content.startswith(jpeg_headers.MARK) else None
     if frame and frame.obstacle():
         raise ImageError(frame.obstacle())
     try:
@@ -137,7 +137,7 @@ def _load(content: bytes, at_least: int | None) -> _Loaded:
 
 def _without_end(content: bytes, frame: jpeg_headers.Frame, at_least: int | None) -> _Loaded:
     """A JPEG that lost its last bytes, where they held nothing of the picture. Raises ImageError where they did."""
-    ended, filled = jpeg_headers.completed(content)
+    ended, filled = jpeg_headers.complete(content)
     # An eighth shows whether a block is missing; of a progressive picture it would not show a missing pass.
     scale = None if frame.is_progressive else 1
     too_large = frame.is_progressive and frame.width * frame.height > _LARGE
@@ -291,7 +291,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def square(image: Image.Image, size: int) -> np.ndarray:
+def crop_square(image: Image.Image, size: int) -> np.ndarray:
     """The picture's central square at `size` pixels: (size, size, 3) uint8.
 
     The one way from a picture to the network, shared by training, evaluation, prediction and Grad-CAM.
@@ -301,4 +301,4 @@ def square(image: Image.Image, size: int) -> np.ndarray:
 
 def load_square(source: Path | bytes | BinaryIO, size: int) -> np.ndarray:
     """`square` of the picture in `source`: (size, size, 3) uint8. Raises ImageError."""
-    return square(open_image(source, at_least=size), size)
+    return crop_square(open_image(source, at_least=size), size)

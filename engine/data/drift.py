@@ -19,7 +19,7 @@ _NEGLIGIBLE, _SMALL, _MEDIUM = 0.147, 0.33, 0.474
 _GAP = 0.1  # of the cumulative shares: below it, shapes are alike for any practical purpose
 
 
-def drift(
+def compute_drift(
     catalog: Catalog, a: str = "train", b: str = "test", by_class: bool = False, most: int = 30, wanted: Filter = ALL
 ) -> pd.DataFrame:
     """Each property in split `a` against split `b`, of the images that `wanted` matches; the largest differences first.

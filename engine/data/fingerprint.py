@@ -5,41 +5,41 @@ import secrets
 import sqlite3
 from collections.abc import Iterable
 
-from engine.data.class_names import by_composed_name, composed
+from engine.data.class_names import index_by_normalized_name, normalize_name
 
 UNLEARNABLE = "its class has no training images"
 
 
-def touch(connection: sqlite3.Connection) -> None:
+def renew_generation(connection: sqlite3.Connection) -> None:
     """Give the catalog a new generation; in the transaction that changed its rows."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (secrets.token_hex(8),))
 
 
-def seal(connection: sqlite3.Connection) -> str:
+def write_fingerprint(connection: sqlite3.Connection) -> str:
     """Write and return the fingerprint."""
-    digest = digest_of(connection)
+    digest = compute_fingerprint(connection)
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (digest,))
     return digest
 
 
-def digest_of(connection: sqlite3.Connection) -> str:
+def compute_fingerprint(connection: sqlite3.Connection) -> str:
     """A hash over the content, class and split of every image in use."""
     return _digest(
         connection.execute("SELECT hash, class, split FROM images WHERE state = 'ok' ORDER BY hash, class, split, path")
     )
 
 
-def digest_as_spelled(connection: sqlite3.Connection, classes: Iterable[str]) -> str:
+def compute_fingerprint_as_spelled(connection: sqlite3.Connection, classes: Iterable[str]) -> str:
     """The hash that the same images had where the accents of the class names were written as in `classes`."""
-    spelled = by_composed_name(classes)
+    spelled = index_by_normalized_name(classes)
     rows = connection.execute("SELECT hash, class, split FROM images WHERE state = 'ok'").fetchall()
-    renamed = [(content, name and spelled.get(composed(name), name), split) for content, name, split in rows]
+    renamed = [(content, name and spelled.get(normalize_name(name), name), split) for content, name, split in rows]
     return _digest(
         sorted(renamed, key=lambda row: tuple(("" if part is None else part).encode("utf-8", "backslashreplace") for part in row))
     )
 
 
-def digest_of_images(connection: sqlite3.Connection) -> str:
+def compute_image_fingerprint(connection: sqlite3.Connection) -> str:
     """A hash over the content and split of every image, the excluded ones among them: what an edit of labels leaves as it is."""
     return _digest(
         connection.execute("SELECT hash, split FROM images WHERE state IN ('ok', 'excluded') ORDER BY hash, split, path")
@@ -53,16 +53,16 @@ def _digest(rows: Iterable[tuple]) -> str:
     return digest.hexdigest()
 
 
-def unseal(connection: sqlite3.Connection) -> None:
+def clear_fingerprint(connection: sqlite3.Connection) -> None:
     """Forget the fingerprint, which is made again when somebody asks: two seconds at a million rows are too long for a click."""
     connection.execute("DELETE FROM meta WHERE key = 'fingerprint'")
 
 
-def take_back_unlearnable(connection: sqlite3.Connection) -> None:
+def restore_unlearnable(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE images SET state = 'ok', reason = '' WHERE state = 'quarantined' AND reason = ?", (UNLEARNABLE,))
 
 
-def put_aside_unlearnable(connection: sqlite3.Connection) -> None:
+def quarantine_unlearnable(connection: sqlite3.Connection) -> None:
     """Put the images aside that score a class of which there is nothing to learn."""
     connection.execute(
         "UPDATE images SET state = 'quarantined', reason = ? WHERE state = 'ok' AND split IN ('validation', 'test') "

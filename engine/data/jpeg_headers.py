@@ -42,7 +42,7 @@ class Frame:
         return "" if self.bits == 8 else f"not supported: a JPEG with {self.bits} bits per sample"
 
 
-def frame(content: bytes) -> Frame | None:
+def read_frame(content: bytes) -> Frame | None:
     """The frame header, with the number of components that the first scan after it holds; None where there is none."""
     place, header = 2, None
     while place + 4 <= len(content) and content.startswith(MARK):
@@ -62,7 +62,7 @@ def frame(content: bytes) -> Frame | None:
     return _with_scan(header, b"") if header else None
 
 
-def completed(content: bytes) -> tuple[bytes, bytes]:
+def complete(content: bytes) -> tuple[bytes, bytes]:
     """The picture with an end mark, and once more with some filler before it.
 
     Whatever is missing is decoded from the filler: where both show the same pixels, nothing was.

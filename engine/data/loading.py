@@ -25,7 +25,7 @@ class Batch:
     failures: dict[int, str]
 
 
-def decoded_batches(
+def decode_batches(
     sources: Sequence[Source], size: int, batch_size: int = 64, contents: Sequence[str] | None = None
 ) -> Iterator[Batch]:
     """Every source once, in order; one that cannot be read is in `failures` with its reason, and nothing stops.

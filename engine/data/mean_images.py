@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.errors import DiskError
-from engine.core.files import replacing
+from engine.core.files import replace_file
 from engine.core.paths import cache_dir
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
-from engine.data.loading import decoded_batches
+from engine.data.loading import decode_batches
 
 SIZE = 96  # pixels
 SAMPLE = 500  # images a class: the mean of more looks the same
@@ -31,15 +31,15 @@ class MeanImage:
     of: int
 
 
-def mean_image(data: Dataset, class_name: str, splits: tuple[str, ...] = ("train",)) -> MeanImage | None:
+def compute_mean_image(data: Dataset, class_name: str, splits: tuple[str, ...] = ("train",)) -> MeanImage | None:
     """The mean image of a class, from the cache or from up to SAMPLE images drawn by seed; None where none can be read."""
     rows, total = _sample(data, class_name, splits)
     kept = _kept(_file(rows), [row.file(data.root) for row in rows])
     return MeanImage(*kept, total) if kept else None
 
 
-def is_made(data: Dataset, class_name: str, splits: tuple[str, ...] = ("train",)) -> bool:
-    """Whether `mean_image` would answer at once."""
+def is_cached(data: Dataset, class_name: str, splits: tuple[str, ...] = ("train",)) -> bool:
+    """Whether `compute_mean_image` would answer at once."""
     return _file(_sample(data, class_name, splits)[0]).is_file()
 
 
@@ -63,7 +63,7 @@ def prepare(data: Dataset, progress: Callable[[int, int], None] = lambda done, t
     classes = data.classes[:_PREPARED]
     for done, class_name in enumerate(classes):
         progress(done, len(classes))
-        mean_image(data, class_name)
+        compute_mean_image(data, class_name)
 
 
 def _kept(file: Path, images: list[Path]) -> tuple[np.ndarray, int] | None:
@@ -71,13 +71,13 @@ def _kept(file: Path, images: list[Path]) -> tuple[np.ndarray, int] | None:
         with np.load(file) as known:
             return known["image"], int(known["n"])
     total, n = np.zeros((SIZE, SIZE, 3)), 0
-    for batch in decoded_batches(images, SIZE):
+    for batch in decode_batches(images, SIZE):
         total += batch.images.sum(axis=0, dtype=np.float64)
         n += len(batch.images)
     if not n:
         return None
     image = (total / n).round().astype(np.uint8)
     if n == len(images):  # an unreadable file may be repaired
-        with contextlib.suppress(DiskError), replacing(file, needed=image.nbytes) as temporary, open(temporary, "wb") as sink:
+        with contextlib.suppress(DiskError), replace_file(file, needed=image.nbytes) as temporary, open(temporary, "wb") as sink:
             np.savez(sink, image=image, n=n)
     return image, n

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.data.class_names import by_composed_name, composed
-from engine.data.fingerprint import put_aside_unlearnable, take_back_unlearnable, touch, unseal
+from engine.data.class_names import index_by_normalized_name, normalize_name
+from engine.data.fingerprint import clear_fingerprint, quarantine_unlearnable, renew_generation, restore_unlearnable
 from engine.data.labels.label_edit import Entry
 from engine.data.labels.label_log import EMPTY, Log
 from engine.data.labels.label_state import Standing, heads, settle
@@ -36,18 +36,18 @@ class _File(NamedTuple):
     split: str | None
 
 
-def log_of(catalog: Path) -> Log:
+def label_log(catalog: Path) -> Log:
     """The label log beside a catalog file."""
     return Log(catalog.with_name("labels.jsonl"))
 
 
 def is_behind(connection: sqlite3.Connection, catalog: Path) -> bool:
     """Whether something came into the log that the rows do not say yet; one look at the file where there is nothing new."""
-    log = log_of(catalog)
+    log = label_log(catalog)
     stamp = log.stamp()
     if _seen.get(catalog) == stamp:
         return False
-    if laid(connection) != log.version():
+    if applied_version(connection) != log.version():
         return True
     _seen[catalog] = stamp
     return False
@@ -59,14 +59,14 @@ def catch_up(connection: sqlite3.Connection, catalog: Path) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _bring_up(connection, log_of(catalog))
+        _bring_up(connection, label_log(catalog))
         connection.commit()
     except BaseException:
         connection.rollback()
         raise
 
 
-def laid(connection: sqlite3.Connection) -> str:
+def applied_version(connection: sqlite3.Connection) -> str:
     """The version of the log that the rows say."""
     result = connection.execute("SELECT value FROM meta WHERE key = 'labels'").fetchone()
     return result[0] if result else EMPTY
@@ -85,24 +85,24 @@ def lay(connection: sqlite3.Connection, log: Log) -> None:
 
 def _bring_up(connection: sqlite3.Connection, log: Log) -> None:
     entries = log.entries  # what comes in from here on is laid next time
-    position = log.position(laid(connection))
+    position = log.position(applied_version(connection))
     if position is None:  # another log than the one that was laid
         lift(connection)
     contents = _touched(entries, position) if position is not None else None
     _lay(connection, entries, log.version(len(entries)), contents)
-    unseal(connection)
-    touch(connection)
+    clear_fingerprint(connection)
+    renew_generation(connection)
 
 
 def _lay(connection: sqlite3.Connection, entries: Sequence[Entry], version: str, contents: Iterable[str] | None = None) -> None:
     """With `contents`, over the rows of these alone."""
     standing = heads(entries)
-    take_back_unlearnable(connection)
-    known = by_composed_name(classes(connection))
+    restore_unlearnable(connection)
+    known = index_by_normalized_name(classes(connection))
     for content in standing if contents is None else contents:
         connection.execute(f"{_LIFT} AND hash = ?", (content,))
         _lay_one(connection, [_File(*row) for row in connection.execute(_ROWS, (content,))], standing.get(content, ()), known)
-    put_aside_unlearnable(connection)
+    quarantine_unlearnable(connection)
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('labels', ?)", (version,))
 
 
@@ -132,12 +132,12 @@ def _said(file: _File, standing: Standing, known: Mapping[str, str]) -> tuple:
     """What `_SET` takes: class, split, state, reason, filed, edited."""
     name, split = standing.relabelled, file.split
     if (
-        name is not None and composed(name) not in known
+        name is not None and normalize_name(name) not in known
     ):  # a class of another time of this dataset: nothing to learn or to score by
         return file.filed, split, "ok", "", file.filed, "unsure"
     if standing.excluded:
         return file.filed, split, "excluded", f"excluded by {standing.winner.who}", file.filed, "excluded"
-    name = None if name is None else known[composed(name)]
+    name = None if name is None else known[normalize_name(name)]
     if name is not None and file.given == "unlabelled":
         split = "train"
     return name or file.filed, split, "ok", "", file.filed, _NAMES[standing.winner.action]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.core.errors import UserError
-from engine.core.files import replacing
+from engine.core.files import replace_file
 
 EPSILON = 1e-12
 
@@ -33,7 +33,7 @@ def outcomes(true: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     )
 
 
-def table(images: pd.DataFrame, true: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+def prediction_table(images: pd.DataFrame, true: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """The prediction table: `outcomes` with image_id, path and content (the key of its embedding) in front.
 
     `images`: rows of `Catalog.frame` (columns id, path, hash) in the order of the answers.
@@ -46,7 +46,7 @@ def table(images: pd.DataFrame, true: np.ndarray, probabilities: np.ndarray) -> 
 def write_predictions(run_path: Path, split: str, predictions: pd.DataFrame, classes: Sequence[str]) -> None:
     arrow = pa.Table.from_pandas(predictions, preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), b"classes": "\0".join(classes).encode()})
-    with replacing(_file(run_path, split), durable=True, make_folder=False) as temporary:
+    with replace_file(_file(run_path, split), durable=True, make_folder=False) as temporary:
         pq.write_table(arrow, temporary, compression="zstd")
 
 

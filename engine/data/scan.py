@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.core.content_cache import forget
+from engine.core.content_cache import forget_contents
 from engine.core.files import content_hash
 from engine.data import decoder_version, file_kinds, overlay, splits
 from engine.data.catalog import FACTS, Catalog, Row
-from engine.data.class_names import composed
+from engine.data.class_names import normalize_name
 from engine.data.decoding import ImageError, NotAnImage, inspect, looks_like_image, read_content
-from engine.data.fingerprint import seal, take_back_unlearnable, touch
-from engine.data.layouts import Found, Layout, displayable
+from engine.data.fingerprint import renew_generation, restore_unlearnable, write_fingerprint
+from engine.data.layouts import Layout, LayoutEntry, display_name
 from engine.data.properties import MEASURED
 from engine.data.unused_files import Tally
 
@@ -61,7 +61,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
     What was read is kept as it goes: a scan that was killed goes on where it was.
     """
     with catalog.connect() as connection:
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (displayable(os.fspath(layout.root))[0],))
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (display_name(os.fspath(layout.root))[0],))
         query = "SELECT path, id, bytes, mtime_ns, given, iif(edited IS NULL, class, filed), state, hash IS NOT NULL FROM images"
         known = {path: _Known(*row) for path, *row in connection.execute(query)}
         spellings = _spellings(connection)
@@ -82,15 +82,15 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
     with catalog.connect() as connection:
         if changed or gone or tally.to_json() != catalog.meta("unused"):
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('unused', ?)", (tally.to_json(),))
-            touch(connection)
+            renew_generation(connection)
         if changed or gone:
             # Splits are given to what the folder says: an edit moves no image that it is not about.
             overlay.lift(connection)
             _update(connection, gone, tuple(closed), layout.root)
             _place(connection, layout, seed)
-            overlay.lay(connection, overlay.log_of(catalog.file))
-            seal(connection)
-            touch(connection)
+            overlay.lay(connection, overlay.label_log(catalog.file))
+            write_fingerprint(connection)
+            renew_generation(connection)
         if outdated:
             decoder_version.note_version(connection)
         states = dict(connection.execute("SELECT state, count(*) FROM images GROUP BY state").fetchall())
@@ -103,12 +103,12 @@ def _spellings(connection: sqlite3.Connection) -> dict[str, str]:
     """Classes that the catalog of an earlier version spells with decomposed accents: runs and labels go on with that spelling."""
     query = "SELECT coalesce(filed, class) AS name, count(*) FROM images WHERE split = 'train' AND name IS NOT NULL GROUP BY name"
     counts = dict(connection.execute(query).fetchall())
-    return {composed(name): name for name in sorted(counts, key=counts.__getitem__) if not name.isascii()}
+    return {normalize_name(name): name for name in sorted(counts, key=counts.__getitem__) if not name.isascii()}
 
 
-def _stat(item: Found, root: Path, spellings: dict[str, str]) -> Row:
-    path, raw = displayable(item.path[len(os.fspath(root)) + 1 :])
-    class_name = displayable(item.class_name)[0] if item.class_name is not None else None
+def _stat(item: LayoutEntry, root: Path, spellings: dict[str, str]) -> Row:
+    path, raw = display_name(item.path[len(os.fspath(root)) + 1 :])
+    class_name = display_name(item.class_name)[0] if item.class_name is not None else None
     class_name = spellings.get(class_name, class_name) if class_name is not None else None
     size, mtime, state, reason = 0, 0, "ok", ""
     if item.obstacle:
@@ -183,7 +183,7 @@ def _examine(row: Row, root: Path) -> Row:
 def _update(connection: sqlite3.Connection, gone: dict[str, _Known], closed: tuple[str, ...], root: Path) -> None:
     """Take over what was read, and mark the images of `gone` as missing, or as shut in where their folder is `closed`."""
     # By content, which is no order at all: whoever pages through the catalog sees all classes from the start.
-    forget(decoder_version.changed_contents(connection))
+    forget_contents(decoder_version.changed_contents(connection))
     connection.execute(_UPSERT)
     connection.execute("DELETE FROM readings")
     missing = [(_gone_reason(path, closed, root), row.id) for path, row in gone.items() if row.read]
@@ -200,7 +200,7 @@ def _gone_reason(path: str, closed: tuple[str, ...], root: Path) -> str:
 
 def _place(connection: sqlite3.Connection, layout: Layout, seed: int) -> None:
     """Give the images whose layout leaves the choice to us their split."""
-    take_back_unlearnable(connection)
+    restore_unlearnable(connection)
     source = "train" if layout.has_splits else None
     carve = source is None or not connection.execute("SELECT 1 FROM images WHERE given = 'validation' LIMIT 1").fetchone()
     if not carve:

@@ -7,8 +7,9 @@ import numpy as np
 
 from engine.core.errors import UserError
 from engine.core.paths import data_dir
-from engine.data.catalog import FACTS, Catalog, touch
-from engine.data.datasets import CATALOG_ONLY, Dataset, register, registered
+from engine.data.catalog import FACTS, Catalog
+from engine.data.datasets import CATALOG_ONLY, Dataset, is_registered, register_dataset
+from engine.data.fingerprint import renew_generation
 from engine.data.layouts import SPLITS
 
 _CHUNK = 20_000
@@ -21,11 +22,11 @@ def synthesize(name: str, rows: int, classes: int = 6, seed: int = 0) -> Dataset
     """Register a dataset of `rows` images that exist in its catalog only. Raises UserError."""
     if rows < 1 or not 2 <= classes <= rows:
         raise UserError("A catalog needs at least two classes and as many rows.", "For example --rows 14000 --classes 6.")
-    if registered(name):
+    if is_registered(name):
         raise UserError(f"There is a dataset {name!r} already.", f"Remove it first: python -m engine data remove {name}")
     data = Dataset(name, data_dir() / name / "images", CATALOG_ONLY, time.time(), synthetic=True)
     fill(data.catalog, rows, classes, seed)
-    register(data)
+    register_dataset(data)
     return data
 
 
@@ -39,7 +40,7 @@ def fill(catalog: Catalog, rows: int, classes: int, seed: int = 0) -> None:
         for start in range(0, rows, _CHUNK):
             connection.executemany(_INSERT, _rows(rng, range(start, min(start + _CHUNK, rows)), tones))
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (f"synthetic-{rows}-{classes}-{seed}",))
-        touch(connection)
+        renew_generation(connection)
     catalog.columns()
 
 

@@ -1,7 +1,7 @@
 """Small JPEGs of the dataset's images: made when they are looked at, once, and kept by content.
 
 A picture is named by the hash of the file's content that the catalog knows. It is shown only while the file still holds that
-content: one that was deleted or rewritten since the scan is told apart, and `present` shows what is there now.
+content: one that was deleted or rewritten since the scan is told apart, and `render_current` shows what is there now.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from engine.core.disk_cache import Kept, Once
+from engine.core.disk_cache import DiskCache, SingleFlight
 from engine.core.files import content_hash
 from engine.core.paths import cache_dir
 from engine.data.catalog import Row
@@ -30,7 +30,7 @@ _LIMIT_MB = 1024  # some fifty thousand pictures: more than a person looks at
 _QUALITY = 85
 _HEAVY = 1.5  # bytes a pixel above which a small original is not sent as it is
 
-_once = Once()
+_once = SingleFlight()
 # Decoding holds whole pictures in memory, and more at a time than there are processors does not go faster.
 _makers = threading.BoundedSemaphore(os.cpu_count() or 1)
 
@@ -39,7 +39,7 @@ class ChangedError(ImageError):
     """The file holds something else than the picture that was asked for."""
 
 
-def jpeg(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
+def load_thumbnail(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
     """The image upright, in sRGB, at most `longest` pixels wide and high; small originals are not enlarged.
 
     Raises ImageError with the reason, ChangedError where the file was rewritten since the scan.
@@ -58,15 +58,15 @@ def jpeg(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
     return _once((_kept().folder, key), lambda: _kept().get(key) or _make_and_keep(key, content, longest))
 
 
-def present(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
+def render_current(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
     """What the file holds now, scanned or not; nothing is kept. Raises ImageError."""
     file = row.file(root)
     content = _read(file)
     return content if _is_ready(content, longest) else _make(content, longest)
 
 
-def of_file(file: Path, longest: int = THUMBNAIL) -> bytes:
-    """`jpeg` of a file that belongs to no catalog, as it is now. Raises ImageError."""
+def load_file_thumbnail(file: Path, longest: int = THUMBNAIL) -> bytes:
+    """`load_thumbnail` of a file that belongs to no catalog, as it is now. Raises ImageError."""
     content = _read(file)
     if _is_ready(content, longest):
         return content
@@ -138,13 +138,13 @@ def _refusals() -> Iterator[None]:
         raise ImageError(f"the file cannot be read ({error.strerror})") from None
 
 
-def _kept() -> Kept:
+def _kept() -> DiskCache:
     return _folder(cache_dir("thumbnails"), limit_bytes())
 
 
 @cache
-def _folder(folder: Path, limit: int) -> Kept:
-    return Kept(folder, limit)
+def _folder(folder: Path, limit: int) -> DiskCache:
+    return DiskCache(folder, limit)
 
 
 def limit_bytes() -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine.data import file_kinds, walk
 from engine.data.class_names import spelling_hint
 from engine.data.fingerprint import UNLEARNABLE
-from engine.data.layouts import Found, displayable
+from engine.data.layouts import LayoutEntry, display_name
 
 if TYPE_CHECKING:
     from engine.data.catalog import Catalog
@@ -144,7 +144,7 @@ def _counted(item: UnusedFile) -> str:
 class Tally:
     """Counts what a walk leaves out, and keeps the first names of each kind."""
 
-    def __init__(self, root: Path, left_out: Iterable[walk.LeftOut] = (), notes: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, left_out: Iterable[walk.UnusedEntry] = (), notes: Sequence[str] = ()) -> None:
         self._root = root
         self.notes = list(notes)
         self._files: dict[str, int] = {}
@@ -152,26 +152,26 @@ class Tally:
         for item in left_out:
             self.add(item)
 
-    def is_picture(self, item: walk.Entry | Found) -> bool:
+    def is_picture(self, item: walk.Entry | LayoutEntry) -> bool:
         """Whether an entry of a walk is a picture by its name or first bytes; what is not is counted."""
         if item.left_out or item.obstacle:
             kind = walk.BACKUP if item.obstacle == file_kinds.BACKUP_COPY else "damaged"
-            self.add(item.left_out or walk.LeftOut(item.path, kind, item.obstacle))
+            self.add(item.left_out or walk.UnusedEntry(item.path, kind, item.obstacle))
             return False
         if file_kinds.holds_picture(item.path):
             return True
         reason = file_kinds.format_reason(os.path.basename(item.path), file_kinds.read_head(item.path))  # noqa: PTH119
-        self.add(walk.LeftOut(item.path, walk.kind_of_format(reason), reason))
+        self.add(walk.UnusedEntry(item.path, walk.kind_of_format(reason), reason))
         return False
 
-    def add(self, item: walk.LeftOut) -> None:
+    def add(self, item: walk.UnusedEntry) -> None:
         if not item.files:
             return
         self._files[item.kind] = self._files.get(item.kind, 0) + item.files
         named = self._named.setdefault(item.kind, [])
         if len(named) < _NAMED:
             path = os.path.relpath(item.path, self._root) + ("/" if item.path.endswith("/") else "")
-            named.append(UnusedFile(displayable(path)[0], item.reason, item.files, item.images))
+            named.append(UnusedFile(display_name(path)[0], item.reason, item.files, item.images))
 
     def report(self) -> UnusedReport:
         kinds = [kind for kind in _KINDS if kind in self._files]

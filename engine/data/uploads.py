@@ -29,7 +29,7 @@ _DAMAGED = "damaged in the archive"
 
 
 @dataclass(frozen=True)
-class Limits:
+class UploadLimits:
     """How much of an upload is taken; what is over a limit is named and left out, and what follows it as well."""
 
     pictures: int = 20_000
@@ -40,7 +40,7 @@ class Limits:
     small: int = 64 << 20  # unpacked bytes that an archive of any size may hold
 
 
-class Item(NamedTuple):
+class UploadItem(NamedTuple):
     """One picture: its name (`class/file.jpg` in an archive or a folder), and what is in it; or why it was left out."""
 
     name: str
@@ -50,19 +50,19 @@ class Item(NamedTuple):
     @property
     def class_name(self) -> str:
         """The folder that the picture lies in, "" where it lies in none."""
-        return class_of(self.name)
+        return parent_folder(self.name)
 
 
 class _Stop(Exception):
     """The rest of the archive is not read; the text says why."""
 
 
-def class_of(name: str) -> str:
+def parent_folder(name: str) -> str:
     """The last folder of a name, which is its class where folders are classes; "" where there is none."""
     return name.rpartition("/")[0].rpartition("/")[2]
 
 
-def pictures(uploads: Iterable[tuple[str, bytes | BinaryIO]], limits: Limits = Limits()) -> Iterator[Item]:
+def read_images(uploads: Iterable[tuple[str, bytes | BinaryIO]], limits: UploadLimits = UploadLimits()) -> Iterator[UploadItem]:
     """The pictures in (name, content) pairs, in order: archives are opened, everything that is not taken has a reason.
 
     Lazy: one picture's bytes are in memory at a time. Whether the bytes are a picture is for `engine.data.decoding` to say.
@@ -73,7 +73,7 @@ def pictures(uploads: Iterable[tuple[str, bytes | BinaryIO]], limits: Limits = L
         for item in _members(name, stream, limits) if is_archive(name, stream) else [_single(name, stream, limits)]:
             taken += not item.reason
             if taken > limits.pictures:
-                yield Item(
+                yield UploadItem(
                     item.name, reason=f"the limit of {limits.pictures:,} pictures at once is reached: the rest is left out"
                 )
                 return
@@ -86,7 +86,7 @@ def is_archive(name: str, stream: BinaryIO) -> bool:
     return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06") or name.lower().endswith(".zip")
 
 
-def cleaned(name: str) -> str | None:
+def clean_name(name: str) -> str | None:
     """A member's path as a name for the screen, parts joined by "/"; None for one that leads out of the archive."""
     name = _printable(name.replace("\\", "/"))
     parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -101,29 +101,29 @@ def _printable(name: str) -> str:
     return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in name)
 
 
-def _single(name: str, stream: BinaryIO, limits: Limits) -> Item:
-    shown = cleaned(name) or _printable(name)[-60:] or "unnamed"
+def _single(name: str, stream: BinaryIO, limits: UploadLimits) -> UploadItem:
+    shown = clean_name(name) or _printable(name)[-60:] or "unnamed"
     stream.seek(0)
     content = stream.read(limits.picture_bytes + 1)
     head = content[:HEAD_BYTES]
     if is_archive_name(shown):
-        return Item(shown, reason="an archive of a kind that is not read: unpack it, or pack it as a .zip")
+        return UploadItem(shown, reason="an archive of a kind that is not read: unpack it, or pack it as a .zip")
     if not (looks_like_image(shown) or has_signature(head)):
-        return Item(shown, reason=format_reason(shown, head) if content else "empty file")
+        return UploadItem(shown, reason=format_reason(shown, head) if content else "empty file")
     if len(content) > limits.picture_bytes:
-        return Item(shown, reason=file_too_large(stream.seek(0, io.SEEK_END), limits.picture_bytes))
-    return Item(shown, content)
+        return UploadItem(shown, reason=file_too_large(stream.seek(0, io.SEEK_END), limits.picture_bytes))
+    return UploadItem(shown, content)
 
 
-def _members(archive: str, stream: BinaryIO, limits: Limits) -> Iterator[Item]:
-    archive = cleaned(archive) or "archive.zip"
+def _members(archive: str, stream: BinaryIO, limits: UploadLimits) -> Iterator[UploadItem]:
+    archive = clean_name(archive) or "archive.zip"
     try:
         size = _checked_size(stream, limits)
         with zipfile.ZipFile(stream) as opened:
             budget = min(limits.total_bytes, max(limits.small, limits.growth * size))
             members = opened.infolist()
             if reason := _other_methods(members):
-                yield Item(archive, reason=reason)
+                yield UploadItem(archive, reason=reason)
             for member, name in zip(members, member_names(members), strict=True):
                 item = None if member.compress_type not in _METHODS else _member(opened, member, name, limits, budget)
                 if item:
@@ -131,12 +131,12 @@ def _members(archive: str, stream: BinaryIO, limits: Limits) -> Iterator[Item]:
                 if item and (item.content or item.reason.startswith(_DAMAGED)):
                     budget -= member.file_size
     except _Stop as stop:
-        yield Item(archive, reason=str(stop))
+        yield UploadItem(archive, reason=str(stop))
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, UnicodeError, OverflowError):
-        yield Item(archive, reason="damaged archive: it cannot be opened")
+        yield UploadItem(archive, reason="damaged archive: it cannot be opened")
 
 
-def _checked_size(stream: BinaryIO, limits: Limits) -> int:
+def _checked_size(stream: BinaryIO, limits: UploadLimits) -> int:
     """The archive's bytes. Its members are counted by their mark: the count that it states need not be true."""
     stream.seek(0)
     size, members, tail = 0, 0, b""
@@ -159,29 +159,29 @@ def _other_methods(members: Sequence[zipfile.ZipInfo]) -> str:
     return f"{len(others):,} {files} compressed with {names}, which is not read: pack the archive again with the usual Deflate"
 
 
-def _member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: str, limits: Limits, budget: int) -> Item | None:
+def _member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: str, limits: UploadLimits, budget: int) -> UploadItem | None:
     """The member as an item; None for folders and for what systems leave in archives unasked. Raises _Stop."""
-    name = cleaned(path)
+    name = clean_name(path)
     parts = (name or "").lower().split("/")
     if member.is_dir() or not _NOISE.isdisjoint(parts) or parts[-1].startswith("._"):
         return None
     if name is None:
-        return Item(_printable(path)[-60:], reason="its path leads out of the archive")
+        return UploadItem(_printable(path)[-60:], reason="its path leads out of the archive")
     if reason := _refused(name, member, limits):
-        return Item(name, reason=reason)
+        return UploadItem(name, reason=reason)
     if member.file_size > budget:
         raise _Stop("it unpacks to far more than its own size: the rest of it is left out")
     try:
         with opened.open(member) as file:
             head = file.read(HEAD_BYTES)
             if not (looks_like_image(name) or has_signature(head)):
-                return Item(name, reason="not a picture")
-            return Item(name, head + file.read(limits.picture_bytes - len(head)))
+                return UploadItem(name, reason="not a picture")
+            return UploadItem(name, head + file.read(limits.picture_bytes - len(head)))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        return Item(name, reason=f"{_DAMAGED} ({str(error)[:80] or type(error).__name__})")
+        return UploadItem(name, reason=f"{_DAMAGED} ({str(error)[:80] or type(error).__name__})")
 
 
-def _refused(name: str, member: zipfile.ZipInfo, limits: Limits) -> str:
+def _refused(name: str, member: zipfile.ZipInfo, limits: UploadLimits) -> str:
     if stat.S_ISLNK(member.external_attr >> 16):
         return "a link, not a picture"
     if is_archive_name(name):

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from engine.data.answers import Answers
-from engine.data.columns import STATES, Columns, searchable
+from engine.data.aligned_predictions import AlignedPredictions
+from engine.data.columns import STATES, Columns, to_search_text
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 from engine.data.overlay import EDITS
@@ -183,7 +183,9 @@ _held: dict[tuple, View] = {}
 _lock = threading.Lock()
 
 
-def view(columns: Columns, wanted: Filter, answers: Answers | None = None, selected: np.ndarray | None = None) -> View:
+def build_view(
+    columns: Columns, wanted: Filter, answers: AlignedPredictions | None = None, selected: np.ndarray | None = None
+) -> View:
     """The view of `columns` that `wanted` describes; the last few are kept.
 
     `answers` of the run that the filter asks and `selected` ids of its selection: None where there are none, and then no image
@@ -201,7 +203,7 @@ def view(columns: Columns, wanted: Filter, answers: Answers | None = None, selec
     return result
 
 
-def _matching(columns: Columns, wanted: Filter, answers: Answers | None, selected: np.ndarray | None) -> np.ndarray:
+def _matching(columns: Columns, wanted: Filter, answers: AlignedPredictions | None, selected: np.ndarray | None) -> np.ndarray:
     holds = columns.state == STATES.index(wanted.state)
     if wanted.splits:
         holds &= _any_of(columns.split, [SPLITS.index(split) for split in wanted.splits], len(SPLITS))
@@ -221,7 +223,7 @@ def _matching(columns: Columns, wanted: Filter, answers: Answers | None, selecte
     if wanted.asks_run:
         holds &= _answered(columns, wanted, answers)
     if wanted.text:
-        result = pc.match_substring(columns.paths, searchable(wanted.text))
+        result = pc.match_substring(columns.paths, to_search_text(wanted.text))
         holds &= result.to_numpy(zero_copy_only=False)
     return np.flatnonzero(holds).astype(np.int32)
 
@@ -232,7 +234,7 @@ def _any_of(codes: np.ndarray, wanted: list[int], known: int) -> np.ndarray:
     return table[codes]
 
 
-def _answered(columns: Columns, wanted: Filter, answers: Answers | None) -> np.ndarray:
+def _answered(columns: Columns, wanted: Filter, answers: AlignedPredictions | None) -> np.ndarray:
     if answers is None:
         return np.zeros(len(columns), bool)
     holds = answers.predicted >= 0

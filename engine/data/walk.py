@@ -15,7 +15,7 @@ BACKUP, BIN, SYSTEM = "backup", "bin", "system"
 _SNIFFED = 50  # files of a folder whose first bytes are read, where their names do not say what they are
 
 
-class LeftOut(NamedTuple):
+class UnusedEntry(NamedTuple):
     """A file, or a folder with all that it holds, that is not looked at any further. `path` of a folder ends in a slash."""
 
     path: str
@@ -30,15 +30,15 @@ class Entry(NamedTuple):
 
     path: str
     obstacle: str = ""
-    left_out: LeftOut | None = None
+    left_out: UnusedEntry | None = None
 
 
-class Contents(NamedTuple):
+class FolderContents(NamedTuple):
     """What lies directly in a folder; the names are sorted."""
 
     folders: list[Path]
     files: list[str]
-    left_out: list[LeftOut]
+    left_out: list[UnusedEntry]
 
     @property
     def images(self) -> int:
@@ -46,7 +46,7 @@ class Contents(NamedTuple):
         return sum(map(looks_like_image, self.files))
 
 
-def contents(folder: Path) -> Contents:
+def list_folder(folder: Path) -> FolderContents:
     """What lies directly in `folder`, without what systems leave there. Raises UserError where it cannot be read."""
     folders, files, left_out = [], [], []
     try:
@@ -61,10 +61,10 @@ def contents(folder: Path) -> Contents:
                     files.append(entry.name)
     except OSError as error:
         raise UserError(f"The folder {str(folder)!r} cannot be read ({error.strerror}).", "Check its permissions.") from error
-    return Contents(folders, files, left_out)
+    return FolderContents(folders, files, left_out)
 
 
-def files_below(folder: Path) -> Iterator[Entry]:
+def walk_files(folder: Path) -> Iterator[Entry]:
     """All files, with what is left out among them, in the order of their names."""
     refused: list[OSError] = []
     for base, folders, names in os.walk(folder, onerror=refused.append, followlinks=False):
@@ -98,27 +98,27 @@ def holds_pictures(folder: Path, files: list[str]) -> bool:
     return any(map(looks_like_image, files)) or any(file_kinds.holds_picture(folder / name) for name in files[:_SNIFFED])
 
 
-def count_below(folder: str | Path) -> tuple[int, int]:
+def count_files(folder: str | Path) -> tuple[int, int]:
     """How many files a folder holds, and how many of them are pictures by their names."""
     names = [name for _, _, names in os.walk(folder, followlinks=False) for name in names if not _noise(name)]
     return len(names), sum(map(looks_like_image, names))
 
 
-def unused_folder(folder: Path, reason: str) -> LeftOut:
+def unused_folder(folder: Path, reason: str) -> UnusedEntry:
     """A folder that the layout has no place for."""
-    return LeftOut(f"{folder}/", FOLDER, reason, *count_below(folder))
+    return UnusedEntry(f"{folder}/", FOLDER, reason, *count_files(folder))
 
 
-def unused_files(folder: Path, files: list[str], where: str) -> list[LeftOut]:
+def unused_files(folder: Path, files: list[str], where: str) -> list[UnusedEntry]:
     """The files that lie directly in a folder whose folders alone are read. `where`: the reason for pictures among them."""
     pictures = [name for name in files if looks_like_image(name)]
     others = [name for name in files if not looks_like_image(name)]
-    result = [LeftOut(f"{folder}/{name}", LOOSE, where, 1, 1) for name in pictures]
+    result = [UnusedEntry(f"{folder}/{name}", LOOSE, where, 1, 1) for name in pictures]
     for place, name in enumerate(others):
         path = f"{folder}/{name}"
         # Thousands of label files are not opened one by one.
         reason = file_kinds.format_reason(name, file_kinds.read_head(path) if place < _SNIFFED else b"")
-        result.append(LeftOut(path, kind_of_format(reason), reason))
+        result.append(UnusedEntry(path, kind_of_format(reason), reason))
     return result
 
 
@@ -129,12 +129,12 @@ def kind_of_format(reason: str) -> str:
     return UNREAD if reason.endswith(file_kinds.NOT_READ) else FORMAT
 
 
-def _left_out(path: str, kind: str, is_folder: bool) -> LeftOut:
+def _left_out(path: str, kind: str, is_folder: bool) -> UnusedEntry:
     reason = "in a recycle bin" if kind == BIN else "hidden, or made by the operating system"
     if not is_folder:
-        return LeftOut(path, kind, reason)
+        return UnusedEntry(path, kind, reason)
     files = sum(len(names) for _, _, names in os.walk(path, followlinks=False))
-    return LeftOut(f"{path}/", kind, reason, files)
+    return UnusedEntry(f"{path}/", kind, reason, files)
 
 
 def _noise(name: str) -> str:

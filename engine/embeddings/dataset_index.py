@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.errors import UserError
-from engine.core.jobs import Job, Report, Stopped
+from engine.core.jobs import Job, JobStopped, ReportProgress
 from engine.core.paths import cache_dir
 from engine.data.catalog import Row
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.embeddings import neighbours, projection
 from engine.models.registry import DEFAULT
 from engine.runs.events import Progress
@@ -67,7 +67,7 @@ def alike(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, contents: np.nd
     return (known[places] == ids) & (contents[places] == marks)
 
 
-def make(data: Dataset, report: Report = lambda phase, done, total: None) -> projection.Map:
+def make(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> projection.Map:
     """The dataset's index and map, from what is cached already. Raises UserError, and what `report` raises."""
     if not data.has_pictures:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It can have no map.")
@@ -77,7 +77,7 @@ def make(data: Dataset, report: Report = lambda phase, done, total: None) -> pro
     return projection.make(folder(data), result, report=report)
 
 
-def embedded(data: Dataset, report: Report = lambda phase, done, total: None) -> neighbours.Index:
+def embedded(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> neighbours.Index:
     """The index of the catalog as it is now; at once where it is kept already. Raises what `report` raises."""
     report("loading the model", 0, 1)
     from engine.embeddings.extract import Embeddings, cache_key, embed
@@ -102,7 +102,7 @@ def embedded(data: Dataset, report: Report = lambda phase, done, total: None) ->
     return neighbours.write(folder(data), _blocks(data, now.ids(), of_rows, report), document)
 
 
-def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: Report) -> Iterator[neighbours.Block]:
+def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: ReportProgress) -> Iterator[neighbours.Block]:
     """The embeddings of these images, some at a time, by id; those that cannot be read any more are left out."""
     for start in range(0, len(ids), _CHUNK):
         rows = [row for row in data.catalog.rows(ids[start : start + _CHUNK]).values() if row.hash]
@@ -114,7 +114,7 @@ def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: Report) 
             try:
                 # What the cache holds of these rows is done already.
                 report("computing embeddings", end - progress.total + progress.done, len(ids))
-            except Stopped as error:
+            except JobStopped as error:
                 stopped.append(error)
             # Told to end, `embed` puts into the cache what it has.
             return not stopped
@@ -129,5 +129,5 @@ def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: Report) 
 
 
 if __name__ == "__main__":
-    of = dataset(sys.argv[1])
+    of = load_dataset(sys.argv[1])
     sys.exit(job(of.name).run(lambda report: make(of, report)))

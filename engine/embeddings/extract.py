@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.core.content_cache import embedding_table
-from engine.data.loading import decoded_batches
+from engine.core.content_cache import embedding_cache
+from engine.data.loading import decode_batches
 from engine.models.device import Compute
 from engine.models.fusing import inference
 from engine.models.network import Preprocessing, Trunk, to_uint8_batch
@@ -35,7 +35,7 @@ class Cache:
     """Vectors by image content, for one backbone with one set of weights."""
 
     def __init__(self, key: str) -> None:
-        self._kept = embedding_table(key)
+        self._kept = embedding_cache(key)
 
     def get(self, wanted: Sequence[str]) -> dict[str, np.ndarray]:
         return {content: np.frombuffer(vector, np.float16) for content, vector in self._kept.get(wanted)}
@@ -104,7 +104,7 @@ def forward(
     if not files:
         return
     module = inference(trunk.module, compute, preprocessing.size)
-    for batch in decoded_batches(files, preprocessing.size, contents=contents):
+    for batch in decode_batches(files, preprocessing.size, contents=contents):
         with torch.no_grad(), compute.autocast():
             vectors = preprocessing.pooled(module, compute.batch(preprocessing(to_uint8_batch(batch.images))))
         yield batch.indices, vectors.cpu().numpy(), batch.failures

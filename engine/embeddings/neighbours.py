@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.core.files import fsync_file, read_json, remove, replacing, write_json
+from engine.core.files import fsync_file, read_json, remove, replace_file, write_json
 
 _BLOCK = 4096  # rows a product: 20 MB at 1,280 features
 _ATTEMPTS = 3
@@ -168,7 +168,7 @@ def write(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> In
     `blocks`: some of the images at a time, by ascending id. `document["digest"]` names what the index is made of.
     """
     digest, features, ids, marks = document["digest"], 0, [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
-    with replacing(folder / f"{digest}.f32") as temporary, open(temporary, "wb") as file:
+    with replace_file(folder / f"{digest}.f32") as temporary, open(temporary, "wb") as file:
         for of, contents, vectors in blocks:
             features = vectors.shape[1]
             unit(vectors).tofile(file)
@@ -177,7 +177,7 @@ def write(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> In
         file.flush()
         fsync_file(temporary)
     kept = np.stack([np.concatenate(ids).astype(np.uint64), np.concatenate(marks)])
-    with replacing(folder / f"{digest}.ids.npy") as temporary, open(temporary, "wb") as file:
+    with replace_file(folder / f"{digest}.ids.npy") as temporary, open(temporary, "wb") as file:
         np.save(file, kept)
     # Written last: what it names is whole.
     write_json(folder / _DOCUMENT, {**document, "images": kept.shape[1], "features": features}, durable=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.errors import UserError
-from engine.core.file_cache import unless_changed
+from engine.core.file_cache import read_cached
 from engine.data.drift import ALPHA, holm
 from engine.data.predictions import read_predictions
 from engine.evaluation.comparison import compare
@@ -117,7 +117,7 @@ def _keys(runs: Sequence[Run]) -> dict[str, str]:
     """
     by_fingerprint: dict[str, str] = {}
     for run in runs:
-        if run.fingerprint not in by_fingerprint and (key := unless_changed(run.path, _VALIDATION, _validation_key)):
+        if run.fingerprint not in by_fingerprint and (key := read_cached(run.path, _VALIDATION, _validation_key)):
             by_fingerprint[run.fingerprint] = key
     return {run.id: by_fingerprint.get(run.fingerprint, run.fingerprint) for run in runs}
 

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from engine.core.number_text import counted, points
+from engine.core.number_text import count_text, points
 from engine.data.drift import ALPHA, holm
 from engine.evaluation.metrics import BOOTSTRAPS, LEVEL, Estimate
 
@@ -179,10 +179,10 @@ def _notes(
         notes.append(f"The runs do not know the same classes: {named} only one of them. Answers are compared by name.")
     for name, count in zip(of, missing, strict=True):
         if count and n:
-            notes.append(f"{counted(count, 'image')} that only {name} has scored {'is' if count == 1 else 'are'} left out.")
+            notes.append(f"{count_text(count, 'image')} that only {name} has scored {'is' if count == 1 else 'are'} left out.")
     if relabelled:
         notes.append(
-            f"{counted(relabelled, 'image has', 'images have')} another true class in each run, and {'is' if relabelled == 1 else 'are'} left out."
+            f"{count_text(relabelled, 'image has', 'images have')} another true class in each run, and {'is' if relabelled == 1 else 'are'} left out."
         )
     if not n:
         notes.append("Their test images have not one in common: only the scores themselves can be set side by side.")

@@ -11,7 +11,7 @@ from engine.data import selections
 from engine.data.columns import Columns
 from engine.data.filters import Filter, Range
 from engine.data.properties import PROPERTIES, Property
-from engine.data.view import view
+from engine.data.view import build_view
 
 QUARTERS = (0.25, 0.5, 0.75)
 _TENTHS = (0.1, 0.9)
@@ -92,7 +92,7 @@ def match_filters(columns: Columns, rows: np.ndarray, wanted: Sequence[Filter], 
     result, holds = np.zeros((len(wanted), len(rows)), bool), np.zeros(len(columns), bool)
     for place, one in enumerate(wanted):
         holds[:] = False
-        selected = selections.read(catalog, one.selection) if catalog is not None and one.selection else None
-        holds[view(columns, one, selected=selected).positions] = True
+        selected = selections.load_selection(catalog, one.selection) if catalog is not None and one.selection else None
+        holds[build_view(columns, one, selected=selected).positions] = True
         result[place] = holds[rows]
     return result

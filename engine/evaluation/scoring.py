@@ -12,10 +12,10 @@ import pandas as pd
 from engine.core.errors import UserError
 from engine.core.files import content_hash
 from engine.data import layouts
-from engine.data.class_names import by_composed_name, composed, in_natural_order, spelling_hint
-from engine.data.datasets import Dataset, dataset
-from engine.data.layouts import displayable
-from engine.data.predictions import table, write_predictions
+from engine.data.class_names import index_by_normalized_name, normalize_name, sort_naturally, spelling_hint
+from engine.data.datasets import Dataset, load_dataset
+from engine.data.layouts import display_name
+from engine.data.predictions import prediction_table, write_predictions
 from engine.data.unused_files import Tally, UnusedReport
 from engine.embeddings.extract import embed
 from engine.evaluation import metrics, tables
@@ -46,8 +46,8 @@ def split_images(data: Dataset, split: str, classes: tuple[str, ...]) -> Labelle
     They are in the order of their contents: what a run learns is a function of the data's fingerprint, not of when and
     under which names the files were scanned.
     """
-    frame, spelled = data.catalog.frame(split), by_composed_name(classes)
-    frame = frame.assign(**{"class": [spelled.get(composed(name or "")) for name in frame["class"]]})
+    frame, spelled = data.catalog.frame(split), index_by_normalized_name(classes)
+    frame = frame.assign(**{"class": [spelled.get(normalize_name(name or "")) for name in frame["class"]]})
     frame = frame[frame["class"].notna()].sort_values(["hash", "class", "path"], ignore_index=True)
     index = {name: i for i, name in enumerate(classes)}
     return LabelledImages(frame, data.catalog.files(frame), frame["class"].map(index).to_numpy(dtype=np.int64))
@@ -72,12 +72,12 @@ def folder_images(folder: Path, classes: tuple[str, ...]) -> LabelledFolder:
     pictures = [item for item in layout.entries() if tally.is_picture(item)]
     labelled = [item for item in pictures if item.class_name is not None]
     split = next((name for name in SPLITS if any(item.split == name for item in labelled)), None)
-    spelled = by_composed_name(classes)
-    names = {name: displayable(name)[0] for name in {item.class_name for item in labelled}}
+    spelled = index_by_normalized_name(classes)
+    names = {name: display_name(name)[0] for name in {item.class_name for item in labelled}}
     chosen = [(item, spelled.get(names[item.class_name], names[item.class_name])) for item in labelled if item.split == split]
     if len(chosen) < len(pictures):
         tally.notes.append(f"Of its {len(pictures):,} images the {len(chosen):,} of {split} are scored.")
-    unknown = in_natural_order({name for _, name in chosen if name not in classes})
+    unknown = sort_naturally({name for _, name in chosen if name not in classes})
     index = {name: place for place, name in enumerate(classes)}
     chosen = [(item, name) for item, name in chosen if name in index]
     if not chosen:
@@ -108,7 +108,7 @@ def predict_images(
     answers = answering.probabilities_of(features.vectors[read])
     paths = images.frame["path"].tolist()
     unread = {paths[i]: features.failures.get(i, "damaged picture") for i in np.flatnonzero(~read)}
-    return table(images.frame[read], images.labels[read], answers), unread
+    return prediction_table(images.frame[read], images.labels[read], answers), unread
 
 
 def score_split(run: Run, split: str, report: Report = lambda progress: True) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def score_split(run: Run, split: str, report: Report = lambda progress: True) ->
                 f"The run {run.id} has no model yet: it is {run.status.state}.", "Wait for it to finish, or resume it."
             )
         answering = model.load(run.path)
-        images = split_images(dataset(run.config.dataset), split, run.classes)
+        images = split_images(load_dataset(run.config.dataset), split, run.classes)
         matches, _ = predict_images(answering, images, run.config.method == "linear", report)
         write_predictions(run.path, split, matches, run.classes)
     result = run.predictions(split)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.core.file_cache import unless_changed
+from engine.core.file_cache import read_cached
 from engine.core.number_text import percent_estimate
 from engine.data.columns import Columns
 from engine.data.predictions import read_predictions
@@ -114,7 +114,7 @@ def read_protocol(of: Evidence) -> Protocol:
 def contents_of_test(run: Run) -> frozenset[str]:
     """The contents of the images on which the run was scored on test: labels that are corrected or images that are excluded do not make
     them new ones. Empty where its answers cannot be read."""
-    return unless_changed(run.path, "predictions-test.parquet", _contents)
+    return read_cached(run.path, "predictions-test.parquet", _contents)
 
 
 def _contents(file: Path) -> frozenset[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine import __version__
 from engine.core.errors import UserError
-from engine.core.files import move, replacing, temporary_folder
+from engine.core.files import move, replace_file, temporary_folder
 from engine.export import bundle, int8, onnx, parity_images, session
 from engine.export.description import Described
 from engine.export.formats import check
@@ -83,7 +83,7 @@ def export(run: Run, format: str, file: Path, report: Report = lambda phase, don
         if format == "bundle":
             made = bundle.pack(run, said, made, shown, {"parity": str(parity), "on": images.what}, folder)
         size = made.stat().st_size
-        with replacing(file, durable=True) as temporary:
+        with replace_file(file, durable=True) as temporary:
             move(made, temporary)
     as_shown = compare(_answers(shown, images.squares, report, "running the model as the pages do"), expected)
     return Handed(run.id, format, str(file), size, images.what, parity, as_shown, shown.compute.name, extra)

@@ -10,7 +10,7 @@ from engine.core import sandbox
 from engine.core.errors import UserError
 from engine.core.files import remove_folder, temporary_folder, write_json
 from engine.core.paths import cache_dir
-from engine.data.datasets import dataset, datasets
+from engine.data.datasets import list_datasets, load_dataset
 from engine.models.registry import backbone
 from engine.runs.config import configure
 from engine.runs.metadata import NOTE_LENGTH, update_metadata
@@ -51,7 +51,7 @@ def import_file(
             said = _said(model_name, tuple(classes), image_size, tuple(mean), tuple(std))
             function, arguments = "read_weights", {"said": said}
         arguments |= {"file": str(file.absolute()), "folder": str(folder)}
-        limits = sandbox.Limits().for_file(file)
+        limits = sandbox.SandboxLimits().for_file(file)
         result = sandbox.call(f"engine.export.reading:{function}", arguments, file, limits)
         run = _become_run(file, result["meta"], folder, dataset_name, result["report"])
     uncalibrated = "" if is_bundle else "The file has no temperature: its probabilities are not calibrated."
@@ -101,8 +101,8 @@ def _become_run(file: Path, document: dict[str, Any], folder: Path, dataset_name
 def _dataset(classes: Sequence[str], name: str) -> str:
     """The dataset that the run belongs to: the one named, or else one of the same classes. Raises UserError."""
     if name:
-        return dataset(name).name
-    for known in datasets():
+        return load_dataset(name).name
+    for known in list_datasets():
         if set(known.classes) == set(classes):
             return known.name
     raise UserError(

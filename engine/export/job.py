@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.files import read_json, remove, write_json
-from engine.core.jobs import Job, Report, Work
+from engine.core.jobs import Job, JobStatus, ReportProgress
 from engine.core.paths import runs_dir
 from engine.export.formats import FORMATS, check
 from engine.runs.run import Run, load_run
@@ -23,8 +23,8 @@ def start(made: Run, format: str) -> None:
     job(made.id, format).start()
 
 
-def progress(made: Run, format: str) -> Work:
-    return job(made.id, format).work()
+def progress(made: Run, format: str) -> JobStatus:
+    return job(made.id, format).status()
 
 
 def stop(made: Run, format: str) -> None:
@@ -43,7 +43,7 @@ def file(made: Run, format: str) -> Path:
     return job(made.id, format).folder / f"{made.id}{FORMATS[format].suffix}"
 
 
-def make(made: Run, format: str, report: Report) -> None:
+def make(made: Run, format: str, report: ReportProgress) -> None:
     """The file and its result, each whole or absent. Raises UserError."""
     from engine.export.export import export
 

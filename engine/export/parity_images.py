@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.core.errors import UserError
-from engine.data.datasets import dataset
-from engine.data.loading import decoded_batches
+from engine.data.datasets import load_dataset
+from engine.data.loading import decode_batches
 from engine.runs.run import Run
 
 CHECKED = 200  # pictures that a float32 file must answer alike
@@ -32,7 +32,7 @@ class Sample:
 
 def of_run(run: Run, size: int, splits: tuple[str, ...], count: int) -> Sample:
     """Up to `count` readable pictures of some splits of the run's dataset, spread evenly. Raises UserError without any."""
-    data = dataset(run.config.dataset)
+    data = load_dataset(run.config.dataset)
     numbers = {name: number for number, name in enumerate(run.classes)}
     files, true = [], []
     for split in splits:
@@ -41,7 +41,7 @@ def of_run(run: Run, size: int, splits: tuple[str, ...], count: int) -> Sample:
         files += data.catalog.files(frame)
         true += frame["class"].map(numbers).tolist()
     rows = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)) if files else np.array([], int)
-    batches = list(decoded_batches([files[i] for i in rows], size))
+    batches = list(decode_batches([files[i] for i in rows], size))
     squares = [batch.images for batch in batches if len(batch.images)]
     if not squares:
         raise UserError(f"No image of {data.name} can be read.", "Put the images back where the dataset was added from.")

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.core.errors import UserError
-from engine.core.safetensors_header import Entry, HeaderError, header
+from engine.core.safetensors_header import Entry, HeaderError, read_header
 from engine.export.bundle import META, WEIGHTS
 from engine.export.session import check_probabilities
 from engine.models import network
@@ -38,7 +38,7 @@ def read_bundle(file: str, folder: str) -> dict[str, Any]:
     document = _unpack(Path(file), weights)
     meta = parse_meta(document)
     try:
-        entries = header(weights)
+        entries = read_header(weights)
     except HeaderError as error:
         raise UserError(f"The weights in {file!r} cannot be read: {error}.", _WRITE) from None
     values = sum(math.prod(entry.shape) for entry in entries.values())

@@ -45,7 +45,7 @@ def load_from_elsewhere(file: Path, threads: int = 0) -> OnnxModel:
     """`load` of a file that anybody may have written: it is read, and asked about a picture, in a sandbox first. Raises UserError."""
     sandbox.check_ordinary(file, _LARGEST_FILE)
     arguments = {"file": str(file.absolute())}
-    sandbox.call("engine.export.session:check_answer", arguments, file, sandbox.Limits().for_file(file))
+    sandbox.call("engine.export.session:check_answer", arguments, file, sandbox.SandboxLimits().for_file(file))
     return load(file, threads)
 
 

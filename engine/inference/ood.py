@@ -19,9 +19,9 @@ import numpy as np
 
 from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
-from engine.core.jobs import Job, Report, Stopped
+from engine.core.jobs import Job, JobStopped, ReportProgress
 from engine.core.paths import cache_dir
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.embeddings import neighbours
 from engine.embeddings.neighbours import Index
 from engine.runs.events import Progress
@@ -109,7 +109,7 @@ def load(of: Run) -> Novelty | None:
     return Novelty(index, document) if index is not None else None
 
 
-def make(of: Run, model: "Model", report: Report = lambda phase, done, total: None) -> Novelty:  # noqa: F821
+def make(of: Run, model: "Model", report: ReportProgress = lambda phase, done, total: None) -> Novelty:  # noqa: F821
     """Compute it, from cached features where there are some, and keep it with the run.
 
     Raises UserError where the dataset has no images to compare with, and what `report` raises.
@@ -133,7 +133,7 @@ def job(of: Run) -> Job:
     return Job(cache_dir("novelty") / f"job-{of.id}", "engine.inference.ood", of.id)
 
 
-def _bank(of: Run, model: "Model", report: Report) -> Index:  # noqa: F821
+def _bank(of: Run, model: "Model", report: ReportProgress) -> Index:  # noqa: F821
     """The features of the run's training images on the disk; as they are where they were kept before."""
     from engine.embeddings.extract import cache_key
 
@@ -155,7 +155,7 @@ def features_of(
     of: Run,
     model: "Model",  # noqa: F821
     split: str,
-    report: Report,
+    report: ReportProgress,
     ids: set[int] | None = None,
 ) -> tuple[np.ndarray, "pd.DataFrame"]:  # noqa: F821
     """Features of the readable images of a split (those of `ids`), by id, and their rows. Raises UserError where there are none."""
@@ -179,24 +179,24 @@ def features_of(
 def _images(of: Run, split: str) -> "LabelledImages":  # noqa: F821
     from engine.evaluation import scoring
 
-    return scoring.split_images(dataset(of.config.dataset), split, of.classes)
+    return scoring.split_images(load_dataset(of.config.dataset), split, of.classes)
 
 
-def _teller(report: Report, phase: str) -> tuple[Callable[[Progress], bool], list[Stopped]]:
+def _teller(report: ReportProgress, phase: str) -> tuple[Callable[[Progress], bool], list[JobStopped]]:
     """`embed` asks whether to go on, where `report` raises: told to end, it keeps what it has."""
-    stopped: list[Stopped] = []
+    stopped: list[JobStopped] = []
 
     def tell(progress: Progress) -> bool:
         try:
             report(phase, progress.done, progress.total)
-        except Stopped as error:
+        except JobStopped as error:
             stopped.append(error)
         return not stopped
 
     return tell, stopped
 
 
-def _compute(run_id: str, report: Report) -> None:
+def _compute(run_id: str, report: ReportProgress) -> None:
     from engine.models import model
 
     report("loading the model", 0, 1)

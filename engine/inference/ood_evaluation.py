@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from engine.core.errors import UserError
-from engine.core.jobs import Report
+from engine.core.jobs import ReportProgress
 from engine.evaluation.metrics import Estimate, proportion
 from engine.evaluation.roc import areas
 from engine.inference import ood
@@ -34,7 +34,7 @@ class Told:
     test_flagged: Estimate
 
 
-def other_things(of: Run, model: Model, known: Novelty, files: Sequence[Path], report: Report) -> Told:
+def other_things(of: Run, model: Model, known: Novelty, files: Sequence[Path], report: ReportProgress) -> Told:
     """Pictures of other things against the run's test images. Raises UserError where none of the files can be read."""
     vectors, _ = ood.features_of(of, model, "test", report)
     answers = predict(model, files, 1, lambda done, total: report("looking at the other pictures", done, total))
@@ -45,7 +45,7 @@ def other_things(of: Run, model: Model, known: Novelty, files: Sequence[Path], r
     return _told("pictures of other things", other, known.scores(vectors, model.energy_of(vectors)))
 
 
-def left_out(of: Run, model: Model, report: Report) -> Iterator[Told]:
+def left_out(of: Run, model: Model, report: ReportProgress) -> Iterator[Told]:
     """Each class in turn against the others, with a linear head and neighbours that know the others alone.
 
     The features are the run's: of a fine-tuned run they have seen the class, which makes it easier or, as images of a class lie closer

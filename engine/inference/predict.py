@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine.core.errors import UserError
-from engine.data.loading import Source, decoded_batches
+from engine.data.loading import Source, decode_batches
 from engine.data.unused_files import Tally, UnusedReport
-from engine.data.walk import files_below
+from engine.data.walk import walk_files
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -57,7 +57,7 @@ def predict(
 
 def answers(model: Answering, sources: Sequence[Source], top: int = 3, batch_size: int = 32) -> Iterator[list[Answer]]:
     """The answers as they are made, some at a time, in the order of the sources."""
-    for batch in decoded_batches(sources, model.meta.image_size, batch_size=batch_size):
+    for batch in decode_batches(sources, model.meta.image_size, batch_size=batch_size):
         result = {index: Answer(index, error=reason) for index, reason in batch.failures.items()}
         if len(batch.indices):
             said = _said(model, batch.images)
@@ -89,7 +89,7 @@ def expand_and_report(paths: Sequence[str]) -> tuple[list[Path], UnusedReport]:
             raise UserError(f"{name!r} is an address on the network, not a file.", "Download the picture, and name its file.")
         if not path.exists():
             raise UserError(f"There is no file {name!r}.")
-        files += sorted(Path(item.path) for item in files_below(path) if tally.is_picture(item)) if path.is_dir() else [path]
+        files += sorted(Path(item.path) for item in walk_files(path) if tally.is_picture(item)) if path.is_dir() else [path]
     report = tally.report()
     if not files:
         summary = f" {report.summary}." if report.files else ""

@@ -4,7 +4,7 @@ A run's configuration may come from elsewhere. That it names `hf-hub:OWNER/NAME`
 """
 
 from engine.core.errors import UserError
-from engine.core.files import create_folder, locked, read_json, write_json
+from engine.core.files import create_folder, lock_file, read_json, write_json
 from engine.core.paths import home
 
 _PREFIX = "hf-hub:"
@@ -15,7 +15,7 @@ def remember(model: str) -> None:
     if not model.startswith(_PREFIX) or model in _known():
         return
     create_folder(home())
-    with locked(home() / ".hub_models.lock"):
+    with lock_file(home() / ".hub_models.lock"):
         write_json(home() / "hub_models.json", sorted({*_known(), model}))
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.errors import DiskError
-from engine.core.files import replacing, reserve, trim_folder
+from engine.core.files import replace_file, reserve, trim_folder
 from engine.core.paths import cache_dir
-from engine.data.loading import decoded_batches
+from engine.data.loading import decode_batches
 from engine.runs.events import Progress
 
 _CACHE_BYTES = 12 * 2**30
@@ -45,7 +45,7 @@ def decoded(
     trim_folder(file.parent, _CACHE_BYTES)
     shape = (len(files), size, size, 3)
     try:
-        with replacing(file, needed=math.prod(shape)) as temporary:
+        with replace_file(file, needed=math.prod(shape)) as temporary:
             images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             reserve(temporary, temporary.stat().st_size)
             failures = _decode(images, files, size, contents, report)
@@ -70,7 +70,7 @@ def _decode(
     """Fill `images`; the unreadable ones, or None where `report` says not to go on."""
     failures: dict[int, str] = {}
     done = 0
-    for batch in decoded_batches(files, size, contents=contents):
+    for batch in decode_batches(files, size, contents=contents):
         images[batch.indices] = batch.images
         failures.update(batch.failures)
         done += len(batch.indices) + len(batch.failures)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from engine.core.errors import UserError
-from engine.core.safetensors_header import header
+from engine.core.safetensors_header import read_header
 from engine.core.sandbox import check_ordinary
 
 RUN = "run:"
@@ -124,7 +124,7 @@ def _tensors(file: Path) -> object:
     from safetensors.torch import load_file
 
     if file.suffix.lower() == ".safetensors":
-        header(file)
+        read_header(file)
         return load_file(file)
     if zipfile.is_zipfile(file):
         check_growth(file)

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from engine.core.errors import UserError
 from engine.core.files import (
     create_folder,
-    errors_of,
+    explain_disk_errors,
     fsync_file,
     fsync_folder,
     json_text,
@@ -32,7 +32,7 @@ from engine.core.files import (
     sha256,
     write_json,
 )
-from engine.core.safetensors_header import header
+from engine.core.safetensors_header import read_header
 
 KEEP = 2
 _LONGEST_NAME = 1_000
@@ -121,7 +121,7 @@ def save(
     temporary = parent / f".saving-{kind}-{secrets.token_hex(4)}"
     target = parent / f"{kind}-{_next_generation(parent, kind):06d}"
     try:
-        with errors_of(target, _size_of([model, training or {}]), temporary):
+        with explain_disk_errors(target, _size_of([model, training or {}]), temporary):
             temporary.mkdir()
             save_file(
                 {name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}, temporary / "model.safetensors"
@@ -230,7 +230,7 @@ def _is_list_of_files(files: object) -> bool:
 def _read(folder: Path, notes: tuple[str, ...]) -> Checkpoint:
     meta = parse_meta(read_json(folder / "meta.json"))
     state, weights = folder / "training.pt", folder / "model.safetensors"
-    header(weights)
+    read_header(weights)
     training = _read_training(state) if state.is_file() else None
     return Checkpoint(meta, load_file(weights), training, int(read_json(folder / "manifest.json")["step"]), notes)
 

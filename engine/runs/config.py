@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from engine.core.errors import UserError
-from engine.core.fields import checked, option
+from engine.core.fields import config_field, parse_field
 from engine.runs.combinations import check_together
 from engine.runs.presets import PRESETS
 
@@ -36,30 +36,32 @@ class Config:
     `method="finetune"` marks a field that only gradient descent reads: the linear method has no use for it.
     """
 
-    dataset: str = option("demo", "name of the registered dataset", group="Data")
-    preset: str = option("fast", "the preset that this configuration started from", group="Data")
+    dataset: str = config_field("demo", "name of the registered dataset", group="Data")
+    preset: str = config_field("fast", "the preset that this configuration started from", group="Data")
 
-    model: str = option("efficientnet_lite0", "backbone: a registered name, timm:NAME or hf-hub:OWNER/NAME", group="Model")
-    weights: str = option(
+    model: str = config_field("efficientnet_lite0", "backbone: a registered name, timm:NAME or hf-hub:OWNER/NAME", group="Model")
+    weights: str = config_field(
         "pretrained",
         "pretrained, none (from scratch), run:ID (a run's best model), or the path of a state-dict file",
         group="Model",
     )
-    image_size: int = option(224, "side of the square that the network sees, in pixels", group="Model", minimum=32, maximum=1024)
-    views: Views = option(
+    image_size: int = config_field(
+        224, "side of the square that the network sees, in pixels", group="Model", minimum=32, maximum=1024
+    )
+    views: Views = config_field(
         "one",
         "views that evaluation and prediction average: one: the image alone; flip: the image and its mirror image (twice the time)",
         group="Model",
         choices=get_args(Views),
     )
 
-    method: Method = option(
+    method: Method = config_field(
         "linear",
         "linear: frozen backbone and a linear head; finetune: gradient descent",
         group="Method",
         choices=get_args(Method),
     )
-    trainable: float = option(
+    trainable: float = config_field(
         1.0,
         "share of the backbone's layers that is trained, counted from the output",
         group="Method",
@@ -67,7 +69,7 @@ class Config:
         minimum=0,
         maximum=1,
     )
-    unfreeze_epochs: int = option(
+    unfreeze_epochs: int = config_field(
         0,
         "epochs over which the trained share grows from the head alone to all of trainable (0: at once)",
         group="Method",
@@ -75,13 +77,13 @@ class Config:
         minimum=0,
         maximum=1000,
     )
-    augmentation: str = option(
+    augmentation: str = config_field(
         "standard",
         "augmentation pipeline: a name, or steps such as flip@0.5/crop:smallest=0.5",
         group="Method",
         method="finetune",
     )
-    draws: int = option(
+    draws: int = config_field(
         0,
         "augmented versions to cache per image, which epochs take in turn; frozen layers run once per version (0: always new)",
         group="Method",
@@ -89,7 +91,7 @@ class Config:
         minimum=0,
         maximum=1000,
     )
-    train_size: int = option(
+    train_size: int = config_field(
         0,
         "image size in training, if smaller than image_size in evaluation (0: the same)",
         group="Method",
@@ -97,7 +99,7 @@ class Config:
         minimum=0,
         maximum=1024,
     )
-    initial_size: int = option(
+    initial_size: int = config_field(
         0,
         "image size of the first epoch, from which it grows to that of training over half of the epochs (0: no growth)",
         group="Method",
@@ -106,17 +108,17 @@ class Config:
         maximum=1024,
     )
 
-    optimiser: Optimiser = option(
+    optimiser: Optimiser = config_field(
         "adamw",
         "sgd (with Nesterov's momentum), adam, or adamw (decoupled weight decay)",
         group="Optimiser",
         method="finetune",
         choices=get_args(Optimiser),
     )
-    peak_lr: float = option(
+    peak_lr: float = config_field(
         5e-4, "highest learning rate of the schedule", group="Optimiser", method="finetune", minimum=0.0, maximum=10.0
     )
-    layer_decay: float = option(
+    layer_decay: float = config_field(
         1.0,
         "factor on the learning rate from one block to the next towards the input (1: all layers alike)",
         group="Optimiser",
@@ -124,7 +126,7 @@ class Config:
         minimum=0.1,
         maximum=1.0,
     )
-    weight_decay: float = option(
+    weight_decay: float = config_field(
         0.02,
         "weight decay of the weight matrices; norms and biases have none",
         group="Optimiser",
@@ -132,8 +134,8 @@ class Config:
         minimum=0.0,
         maximum=1.0,
     )
-    momentum: float = option(0.9, "momentum of sgd", group="Optimiser", method="finetune", minimum=0.0, maximum=0.999)
-    clip_norm: float = option(
+    momentum: float = config_field(0.9, "momentum of sgd", group="Optimiser", method="finetune", minimum=0.0, maximum=0.999)
+    clip_norm: float = config_field(
         0.0,
         "longest gradient norm; longer gradients are scaled down to it (0: no clipping)",
         group="Optimiser",
@@ -141,8 +143,8 @@ class Config:
         minimum=0.0,
         maximum=1e3,
     )
-    batch_size: int = option(32, "images per optimizer step", group="Optimiser", method="finetune", minimum=1, maximum=4096)
-    accumulate: int = option(
+    batch_size: int = config_field(32, "images per optimizer step", group="Optimiser", method="finetune", minimum=1, maximum=4096)
+    accumulate: int = config_field(
         1,
         "parts into which a batch is split, computed one after the other: less memory, the same step",
         group="Optimiser",
@@ -151,21 +153,21 @@ class Config:
         maximum=256,
     )
 
-    epochs: int = option(5, "passes over the training images", group="Schedule", method="finetune", minimum=1, maximum=1000)
-    schedule: Schedule = option(
+    epochs: int = config_field(5, "passes over the training images", group="Schedule", method="finetune", minimum=1, maximum=1000)
+    schedule: Schedule = config_field(
         "cosine",
         "the learning rate after warm-up: constant, in steps, half a cosine to 0, one cycle, or lower at each plateau",
         group="Schedule",
         method="finetune",
         choices=get_args(Schedule),
     )
-    warmup: float = option(
+    warmup: float = config_field(
         0.1, "share of all steps with a rising learning rate", group="Schedule", method="finetune", minimum=0, maximum=1
     )
-    lr_factor: float = option(
+    lr_factor: float = config_field(
         0.1, "what step and plateau multiply the learning rate by", group="Schedule", method="finetune", minimum=0.0, maximum=1.0
     )
-    lr_epochs: int = option(
+    lr_epochs: int = config_field(
         2,
         "epochs between two steps of step; epochs without a lower validation loss before plateau acts",
         group="Schedule",
@@ -173,7 +175,7 @@ class Config:
         minimum=1,
         maximum=1000,
     )
-    patience: int = option(
+    patience: int = config_field(
         3,
         "stop after this many epochs without a better validation macro F1 (0: never)",
         group="Schedule",
@@ -182,7 +184,7 @@ class Config:
         maximum=1000,
     )
 
-    label_smoothing: float = option(
+    label_smoothing: float = config_field(
         0.05,
         "share of the probability that is spread over the other classes",
         group="Regularisation",
@@ -190,14 +192,14 @@ class Config:
         minimum=0,
         maximum=0.9,
     )
-    mixing: Mixing = option(
+    mixing: Mixing = config_field(
         "none",
         "training on mixtures of two images: mixup blends them, cutmix pastes a rectangle, both alternates between the two",
         group="Regularisation",
         method="finetune",
         choices=get_args(Mixing),
     )
-    mixing_alpha: float = option(
+    mixing_alpha: float = config_field(
         0.2,
         "shares of a mixture follow Beta(alpha, alpha): near 0 one image dominates, at 1 every share is equally likely",
         group="Regularisation",
@@ -205,7 +207,7 @@ class Config:
         minimum=0.01,
         maximum=10.0,
     )
-    ema: float = option(
+    ema: float = config_field(
         0.0,
         "decay of the moving average of the weights; the averaged weights are evaluated and saved (0: none; 0.99 to 0.9999)",
         group="Regularisation",
@@ -213,27 +215,27 @@ class Config:
         minimum=0.0,
         maximum=0.99999,
     )
-    balance: Balance = option(
+    balance: Balance = config_field(
         "none",
         "rare classes: none: no correction; weights: their errors count more; sampling: drawn as often as the others (finetune)",
         group="Regularisation",
         choices=get_args(Balance),
     )
 
-    precision: Precision = option(
+    precision: Precision = config_field(
         "auto",
         "number format for training; auto picks the fastest that the device supports",
         group="Machine",
         choices=get_args(Precision),
     )
-    determinism: Determinism = option(
+    determinism: Determinism = config_field(
         "auto",
         "enforced: bitwise repeatable arithmetic, slower on a GPU; a CPU is repeatable anyway with the same number of threads",
         group="Machine",
         choices=get_args(Determinism),
     )
-    device: Device = option("auto", "where to compute", group="Machine", choices=get_args(Device))
-    workers: int = option(
+    device: Device = config_field("auto", "where to compute", group="Machine", choices=get_args(Device))
+    workers: int = config_field(
         0,
         "processes that prepare batches in advance, useful with a GPU (0: none)",
         group="Machine",
@@ -241,7 +243,7 @@ class Config:
         minimum=0,
         maximum=16,
     )
-    seed: int = option(
+    seed: int = config_field(
         0, "seed of the image order, the augmentation and the new layers", group="Machine", minimum=0, maximum=2**31 - 1
     )
 
@@ -283,7 +285,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
 def _checked(name: str, value: Any) -> Any:
     if name not in fields():
         raise UserError(f"There is no field {name!r}.", f"Choose one of: {', '.join(fields())}.")
-    return checked(fields()[name], value)
+    return parse_field(fields()[name], value)
 
 
 def help_text(name: str) -> str:

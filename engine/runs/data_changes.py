@@ -9,7 +9,7 @@ from engine.runs.run import Run
 def images_fingerprint(data: Dataset) -> str:
     """Names the images of the dataset and their splits, whatever their labels: it stands in the configuration of each run."""
     with data.catalog.reading() as connection:
-        return fingerprint.digest_of_images(connection)
+        return fingerprint.compute_image_fingerprint(connection)
 
 
 def describe_change(a: Run, b: Run) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from engine.core.lease import boot, said
+from engine.core.lease import boot_id, read_signature
 
 _SAVED = "Resume it: it continues from its last checkpoint."
 _CRASH = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
@@ -15,7 +15,7 @@ _TAIL = 8192  # bytes of train.log in which the interpreter's last words are loo
 
 def diagnose_exit(run_path: Path, state: str, updated: float) -> tuple[str, str]:
     """A sentence and a hint. `state`: what was written last; `updated`: when, in seconds since 1970."""
-    signed = said(run_path / "lease")
+    signed = read_signature(run_path / "lease")
     if _machine_restarted(signed, updated):
         return f"The machine was restarted while the run was {state}.", _SAVED
     if not signed and state == "queued":
@@ -35,7 +35,7 @@ def diagnose_exit(run_path: Path, state: str, updated: float) -> tuple[str, str]
 
 def _machine_restarted(signed: dict, updated: float) -> bool:
     if "boot" in signed:
-        return signed["boot"] != boot()
+        return signed["boot"] != boot_id()
     return psutil.boot_time() > updated > 0
 
 

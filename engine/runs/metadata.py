@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.core.file_cache import unless_changed
+from engine.core.file_cache import read_cached
 from engine.core.files import read_json, write_json
 
 NAME_LENGTH, NOTE_LENGTH, TAG_LENGTH, TAGS = 60, 4000, 24, 12
@@ -23,7 +23,7 @@ class Metadata:
 
 def load_metadata(run_path: Path) -> Metadata:
     """What is said about the run; nothing where the file is missing or damaged."""
-    return unless_changed(run_path, "about.json", _read)
+    return read_cached(run_path, "about.json", _read)
 
 
 def update_metadata(

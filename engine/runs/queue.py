@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from engine.core.errors import UserError
-from engine.core.files import create_folder, locked, remove, touch
+from engine.core.files import create_folder, lock_file, remove, touch
 from engine.core.lease import is_held
 
 SLOTS = "SCENESCOPE_SLOTS"
@@ -27,7 +27,7 @@ def join(run_path: Path) -> None:
     """Queue up behind everybody. The caller holds the run's lease, or its ticket counts for nothing."""
     folder = _folder(run_path)
     create_folder(folder)
-    with locked(folder / ".lock"):
+    with lock_file(folder / ".lock"):
         tickets = _tickets(folder)
         # Of runs that are dead, and this run's own from an earlier life: swept here alone, where nobody can queue up meanwhile.
         for number, run_id in tickets:

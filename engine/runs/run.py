@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.core.file_cache import unless_changed
+from engine.core.file_cache import read_cached
 from engine.core.files import read_json
 from engine.core.lease import is_held
 from engine.core.paths import runs_dir
@@ -105,7 +105,7 @@ class Run:
     @property
     def results(self) -> dict[str, Any]:
         """Scores by split, written at the end: `{"test": {"n":, "accuracy": {...}, "macro_f1": {...}}, ...}`; else empty."""
-        results = unless_changed(self.path, "results.json", read_json)
+        results = read_cached(self.path, "results.json", read_json)
         return results if isinstance(results, dict) else {}
 
     @property
@@ -166,7 +166,7 @@ class Run:
 
     @property
     def _description(self) -> "_Description":
-        return unless_changed(self.path, "config.json", _described)
+        return read_cached(self.path, "config.json", _described)
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def _written_status(path: Path) -> Status:
-    return unless_changed(path, "status.json", _status) or _told_by_events(path)
+    return read_cached(path, "status.json", _status) or _told_by_events(path)
 
 
 def _status(file: Path) -> Status | None:

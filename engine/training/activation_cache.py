@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from engine.core.errors import DiskError
-from engine.core.files import create_folder, errors_of, reserve_open
+from engine.core.files import create_folder, explain_disk_errors, reserve_open
 from engine.core.paths import cache_dir
 from engine.models import fusing
 from engine.models.device import Compute
@@ -136,7 +136,7 @@ def build_cache(
 def _anonymous_map(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     """Memory backed by a file without a name: the system may write it out, and it is gone when the process is."""
     folder, size = create_folder(cache_dir("activations")), int(np.prod(shape)) * np.dtype(dtype).itemsize
-    with errors_of(folder, size), tempfile.TemporaryFile(dir=folder) as file:
+    with explain_disk_errors(folder, size), tempfile.TemporaryFile(dir=folder) as file:
         reserve_open(file.fileno(), size)  # a full disk is an error here, and would be a crash later
         return np.memmap(file, dtype=dtype, mode="r+" if size else "w+", shape=shape)
 

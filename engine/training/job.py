@@ -13,8 +13,8 @@ from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
 from engine.core.paths import PROJECT
 from engine.data import fingerprint
-from engine.data.class_names import composed
-from engine.data.datasets import Dataset, dataset
+from engine.data.class_names import normalize_name
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.predictions import write_predictions
 from engine.embeddings.extract import embed
 from engine.evaluation import metrics, scoring
@@ -119,12 +119,12 @@ def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
 
     A run that has learnt nothing yet takes the dataset as it finds it, and says so. Raises UserError.
     """
-    data = dataset(run.config.dataset)
+    data = load_dataset(run.config.dataset)
     if not data.root.is_dir():
         recorder.record(Message(f"The folder {str(data.root)!r} is not there: only what is cached can be used.", "warning"))
     if _is_as_at_the_start(run, data):
         return data
-    if set(map(composed, data.classes)) != set(map(composed, run.classes)):
+    if set(map(normalize_name, data.classes)) != set(map(normalize_name, run.classes)):
         raise UserError(f"The classes of {data.name} have changed since this run was created.", "Start a new run.")
     if checkpoint.generations(run.path, "last"):
         raise UserError(
@@ -143,7 +143,7 @@ def _is_as_at_the_start(run: Run, data: Dataset) -> bool:
     if set(data.classes) == set(run.classes):
         return False
     with data.catalog.reading() as connection:
-        return fingerprint.digest_as_spelled(connection, run.classes) == run.fingerprint
+        return fingerprint.compute_fingerprint_as_spelled(connection, run.classes) == run.fingerprint
 
 
 def _by_hand(run: Run, data: Dataset) -> str:

@@ -14,7 +14,7 @@ from engine.core.children import start_module
 from engine.core.errors import DiskError, UserError
 from engine.core.files import (
     create_folder,
-    locked,
+    lock_file,
     open_to_append,
     read_json,
     remove,
@@ -26,7 +26,7 @@ from engine.core.files import (
 )
 from engine.core.lease import Lease, holder
 from engine.core.paths import runs_dir
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.filters import Filter
 from engine.models import hub_names
 from engine.runs import queue
@@ -53,7 +53,7 @@ def check(config: Config) -> Dataset:
     """The dataset of a configuration that can be run. Raises UserError for what can be told without loading anything."""
     from engine.models.registry import check_name, check_weights
 
-    data = dataset(config.dataset)
+    data = load_dataset(config.dataset)
     if not data.has_pictures:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "Choose another dataset.")
     if not data.catalog.count(Filter(splits=("validation",))):
@@ -158,7 +158,7 @@ def finish(run: Run) -> None:
     if status.active:
         _ask(run, FINISH)
     else:
-        dataset(run.config.dataset)
+        load_dataset(run.config.dataset)
         _launch(run, FINISH)
 
 
@@ -173,7 +173,7 @@ def resume(run: Run) -> None:
     status = run.status
     if status.active or status.state == "finished":
         raise UserError(f"The run {run.id} is {status.state}.", _RESUMABLE)
-    dataset(run.config.dataset)
+    load_dataset(run.config.dataset)
     _launch(run)
 
 
@@ -192,7 +192,7 @@ def _mark(run: Run, word: str) -> None:
 def new_folder(preset: str, document: dict[str, Any]) -> Path:
     """`runs/<preset>-<number>` with its config.json; the number is above every one that was given: a name never comes back."""
     folder = create_folder(runs_dir())
-    with locked(folder / ".lock"):
+    with lock_file(folder / ".lock"):
         last = read_json(folder / ".last-number")
         given = [last if isinstance(last, int) else 0, *(_number(path.name) for path in folder.iterdir())]
         path = folder / f"{preset}-{max(given) + 1}"

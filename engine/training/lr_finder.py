@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from engine.core.errors import UserError
-from engine.data.datasets import dataset
-from engine.data.loading import decoded_batches
+from engine.data.datasets import load_dataset
+from engine.data.loading import decode_batches
 from engine.evaluation import scoring
 from engine.models import model, network
 from engine.models.device import compute
@@ -95,7 +95,7 @@ def _range_test(config: Config, report: Callable[[Progress], bool]) -> RangeTest
     # One epoch after the other, without anything that an epoch decides; weights are averaged for nobody.
     plain = replace(config, epochs=STEPS, patience=0, unfreeze_epochs=0, initial_size=0, draws=0, ema=0.0, views="one", workers=0)
     where = compute(plain.device, plain.precision)
-    data = dataset(plain.dataset)
+    data = load_dataset(plain.dataset)
     images = _sample(scoring.split_images(data, "train", data.classes), plain, report)
     torch.manual_seed(plain.seed)
     trunk = network.build(plain.model, plain.weights, plain.image_size)
@@ -112,7 +112,7 @@ def _sample(images: scoring.LabelledImages, config: Config, report: Callable[[Pr
     """Some of the training images, decoded, with their labels; those that cannot be read are left out."""
     chosen = np.random.default_rng(config.seed).permutation(len(images.labels))[:_IMAGES]
     pixels, labels = [], []
-    for batch in decoded_batches([images.files[i] for i in chosen], config.image_size):
+    for batch in decode_batches([images.files[i] for i in chosen], config.image_size):
         pixels.append(batch.images)
         labels.append(images.labels[chosen[batch.indices]])
         report(Progress("decoding images", sum(map(len, labels)), len(chosen)))

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from engine.core.errors import UserError
-from engine.data.datasets import dataset
-from engine.data.loading import decoded_batches
+from engine.data.datasets import load_dataset
+from engine.data.loading import decode_batches
 from engine.embeddings.extract import cache_key, forward
 from engine.models import model, network
 from engine.models.device import compute
@@ -36,15 +36,15 @@ def measure(config: Config, report: Callable[[Progress], bool] = lambda progress
     began = time.monotonic()
     where = compute(config.device, config.precision)
     trunk = network.build(config.model, config.weights if config.method == "linear" else "none", config.image_size)
-    classes = dataset(config.dataset).classes
+    classes = load_dataset(config.dataset).classes
     current = model.new(trunk, classes, config.image_size, where, config.seed, config.views)
     load = time.monotonic() - began
-    catalog = dataset(config.dataset).catalog
+    catalog = load_dataset(config.dataset).catalog
     files = catalog.files(catalog.frame("train").head(_FILES))
     if not files:
         raise UserError(f"The dataset {config.dataset} has no training images.")
     next_part(1)
-    decode = _rate(batch.images for batch in decoded_batches(files, config.image_size, batch_size=32))
+    decode = _rate(batch.images for batch in decode_batches(files, config.image_size, batch_size=32))
     next_part(2)
     embed = _rate(indices for indices, _, _ in forward(files, trunk, current.preprocessing, where))
     vectors = cache_key(trunk, current.preprocessing, where)

@@ -15,7 +15,7 @@ from engine.core.errors import UserError
 from engine.core.files import create_folder, open_to_append, read_json, remove, write_json
 from engine.core.lease import Lease, holder, is_held
 from engine.core.paths import cache_dir
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.runs.config import Config
 from engine.training.time_estimate import measured_fields
 
@@ -30,7 +30,7 @@ def probe_id(kind: str, config: Config) -> str:
         raise UserError(f"There is no probe {kind!r}.", f"Choose one of: {', '.join(KINDS)}.")
     values = config.to_dict()
     asked = measured_fields(config) if kind == "estimate" else {k: v for k, v in values.items() if k not in _NOT_LR}
-    text = json.dumps([asked, dataset(config.dataset).catalog.fingerprint()], sort_keys=True)
+    text = json.dumps([asked, load_dataset(config.dataset).catalog.fingerprint()], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

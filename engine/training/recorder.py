@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from engine.core.disk import FULL, disk_error, free_bytes
 from engine.core.errors import DiskError
-from engine.core.files import append_line, cut, open_for_lines, overwrite_json, read_json, sweep, write_json
+from engine.core.files import append_line, open_for_lines, overwrite_json, read_json, sweep, truncate, write_json
 from engine.runs.events import Event, Message, Progress
 from engine.runs.run import FINISH
 
@@ -196,7 +196,7 @@ def _mend(path: Path) -> int:
     text = path.read_bytes()
     whole = text[: text.rfind(b"\n") + 1]
     if len(whole) < len(text):
-        cut(path, len(whole))
+        truncate(path, len(whole))
     return next((seq for line in reversed(whole.splitlines()) if (seq := _seq(line)) is not None), 0)
 
 

@@ -11,11 +11,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from engine.core.content_cache import embedding_table
+from engine.core.content_cache import embedding_cache
 from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
 from engine.core.paths import cache_dir
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.models.pixels import is_decoded
 from engine.runs.config import Config
 
@@ -55,7 +55,7 @@ class Phase:
 
 def estimate_phases(config: Config, speeds: Speeds) -> list[Phase]:
     """What a run of this configuration will do on its dataset as it is now, with what is cached left out."""
-    data = dataset(config.dataset).catalog
+    data = load_dataset(config.dataset).catalog
     train, validation, test = (data.frame(split)["hash"].tolist() for split in ("train", "validation", "test"))
     result = [Phase("load", speeds.load, config.model)]
     if config.method == "linear":
@@ -132,6 +132,6 @@ def _missing(key: str, wanted: Sequence[str]) -> int:
     """How many of these contents the embedding cache does not hold."""
     asked = set(wanted)
     try:
-        return len(asked - embedding_table(key).known(asked))
+        return len(asked - embedding_cache(key).known(asked))
     except UserError:  # it cannot be read: all of them have to be computed
         return len(asked)

@@ -64,12 +64,13 @@ def main() -> None:
 def made(home: Path, rows: int, classes: int) -> str:
     """The address of a run that has answered so many images: a dataset of its own, each picture under many paths."""
     from engine.core.files import write_json
-    from engine.data.catalog import FACTS, touch
-    from engine.data.datasets import Dataset, dataset, register
-    from engine.data.predictions import table, write_predictions
+    from engine.data.catalog import FACTS
+    from engine.data.datasets import Dataset, load_dataset, register_dataset
+    from engine.data.fingerprint import renew_generation
+    from engine.data.predictions import prediction_table, write_predictions
     from engine.runs.config import configure
 
-    demo, name = dataset("demo"), f"many-{rows}-{classes}"
+    demo, name = load_dataset("demo"), f"many-{rows}-{classes}"
     data = Dataset(name, home / "many", demo.source, time.time(), synthetic=True)
     names = list(demo.classes)
     if classes != len(names):
@@ -102,8 +103,8 @@ def made(home: Path, rows: int, classes: int) -> str:
             }
             facts.append(tuple((row | changed)[field] for field in fields))
         connection.executemany(f"INSERT INTO images ({FACTS}) VALUES ({', '.join('?' * len(fields))})", facts)
-        touch(connection)
-    register(data)
+        renew_generation(connection)
+    register_dataset(data)
     run = home / "runs" / name
     (run / "checkpoints" / "best-1").mkdir(parents=True)
     write_json(
@@ -115,7 +116,7 @@ def made(home: Path, rows: int, classes: int) -> str:
     images = data.catalog.frame("test").sort_values("id").reset_index(drop=True)
     order = pd.Series(range(classes), index=names)[images["class"]].to_numpy()
     assert (order == true).all()
-    write_predictions(run, "test", table(images, true, probabilities), names)
+    write_predictions(run, "test", prediction_table(images, true, probabilities), names)
     return f"evaluate?dataset={name}&run={run.name}"
 
 

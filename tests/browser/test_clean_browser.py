@@ -32,8 +32,8 @@ def doubted(server, kaggle, monkeypatch):
 
 
 def audited(name, folder, count):
-    datasets.add(str(folder), name)
-    data = datasets.dataset(name)
+    datasets.add_dataset(str(folder), name)
+    data = datasets.load_dataset(name)
     table = data.catalog.frame("train").assign(split="train")
     sea = table[table["class"] == "sea"]
     result = [finding("label_issue", 0.9 - i / 20, sea.iloc[[i]], f"Doubted number {i}.", "glacier") for i in range(count)]

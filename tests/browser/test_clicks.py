@@ -7,7 +7,7 @@ import pytest
 from driven import TITLES, Tab
 from playwright.sync_api import expect
 
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.filters import Filter
 
 pytestmark = pytest.mark.browser
@@ -18,7 +18,7 @@ def demo(server, monkeypatch, wait) -> Dataset:
     """The demo dataset, once it has been painted."""
     wait((server.home / "data" / "demo" / "dataset.json").is_file, 300)
     monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
-    return dataset("demo")
+    return load_dataset("demo")
 
 
 def in_panel(tab: Tab, panel: str, option: str) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from dashboard.app import map_selection
 from engine.core.paths import PROJECT
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.embeddings import dataset_index
 from engine.embeddings.projection import Map, inside
 
@@ -29,7 +29,7 @@ def demo_map(server, trained) -> None:
 @pytest.fixture
 def drawn(demo_map, server, monkeypatch) -> Map:
     monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
-    return dataset_index.drawn(dataset("demo"))
+    return dataset_index.drawn(load_dataset("demo"))
 
 
 def lasso(tab: Tab, corners: list[tuple[float, float]]) -> None:
@@ -86,7 +86,7 @@ def test_a_point_shows_its_image_on_hover_and_opens_it_on_a_click(tab, drawn):
     assert abs(at - drawn.xy[0]).max() * scale < 3, "of points that lie on each other any may answer"
     tab.page.mouse.down()
     tab.page.mouse.up()
-    row = dataset("demo").catalog.get(shown)
+    row = load_dataset("demo").catalog.get(shown)
     expect(tab.page.get_by_role("dialog")).to_contain_text(row.path)
 
 

@@ -25,7 +25,7 @@ from dashboard.explore.tabs import QUESTIONS as EXPLORE
 from engine.curation import acquisition
 from engine.curation import found as audit_of
 from engine.curation.review_queue import queue
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.filters import Filter
 from engine.runs import pipelines
 from engine.runs.config import configure, fields
@@ -93,7 +93,7 @@ def expected(page: str, query: Query) -> Shown:
 
 
 def _explore(query: Query) -> Iterator[tuple[str, object]]:
-    data = dataset(query["dataset"])
+    data = load_dataset(query["dataset"])
     wanted, _ = Filter.from_text(query.get("filter", ""))
     if wanted.run and "run" in query:
         wanted = replace(wanted, run=query["run"])
@@ -143,7 +143,7 @@ def _clean(query: Query) -> Iterator[tuple[str, object]]:
     yield "radio:Question", CLEAN[question][0]
     if question != "one" or "finding" not in query:
         return
-    data = dataset(query["dataset"])
+    data = load_dataset(query["dataset"])
     audit = audit_of(data)
     part = queue(data, [*(audit.all if audit else ()), *acquisition.chosen(data)]).parts.get(query["kind"])
     if part is None:

@@ -177,7 +177,7 @@ def test_a_histogram_lights_the_bins_of_the_range():
 
 
 def drifted() -> pd.DataFrame:
-    """A comparison as `engine.data.drift.drift` gives it: brightness differs a lot, contrast does not."""
+    """A comparison as `engine.data.drift.compute_drift` gives it: brightness differs a lot, contrast does not."""
     rows = [
         ("", "brightness", 900, 100, 0.46, 0.7, 0.5, 1e-9, 0.6, 1e-8, "large", "Higher in test."),
         ("", "contrast", 900, 100, 0.2, 0.2, 0.02, 0.8, -0.01, 1.0, "negligible", "No difference."),

@@ -34,11 +34,11 @@ def _worker(name: str) -> Callable[[Path, Path], object]:
 
 
 def _batch(home: Path, images: Path) -> None:
-    from engine.data.uploads import Item
+    from engine.data.uploads import UploadItem
     from engine.inference.batch import store
 
     files = sorted(images.rglob("*.png"))[:3]
-    store.keep("three pictures", [Item(file.name, file.read_bytes(), "") for file in files])
+    store.keep("three pictures", [UploadItem(file.name, file.read_bytes(), "") for file in files])
 
 
 def _batch_folder(home: Path, images: Path) -> None:
@@ -48,10 +48,10 @@ def _batch_folder(home: Path, images: Path) -> None:
 
 
 def _correct(home: Path, images: Path) -> None:
-    from engine.data.datasets import dataset
+    from engine.data.datasets import load_dataset
     from engine.inference import corrections
 
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     one = corrections.tell(data, images.parent / "strange.png", "sea")
     corrections.join(data)
     corrections.tell(data, images.parent / "strange.png", "forest")
@@ -59,9 +59,9 @@ def _correct(home: Path, images: Path) -> None:
 
 
 def _select(home: Path, images: Path) -> None:
-    from engine.data.datasets import dataset
+    from engine.data.datasets import load_dataset
 
-    catalog = dataset("scenes").catalog
+    catalog = load_dataset("scenes").catalog
     assert catalog.check(_filter(catalog.select([1, 2, 3])))[1] == []
 
 
@@ -75,16 +75,16 @@ def _look(home: Path, images: Path) -> None:
     """What a page reads: thumbnails, mean images, columns; all are answered, whatever the disk takes."""
     from PIL import Image
 
-    from engine.data.datasets import dataset
-    from engine.data.mean_images import mean_image
-    from engine.data.thumbnails import jpeg
+    from engine.data.datasets import load_dataset
+    from engine.data.mean_images import compute_mean_image
+    from engine.data.thumbnails import load_thumbnail
 
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     assert len(data.catalog.view()) > 20
     row = data.catalog.get(1)
     assert row is not None
-    assert Image.open(io.BytesIO(jpeg(row, data.root, 16))).format == "JPEG"
-    assert mean_image(data, data.classes[0]) is not None
+    assert Image.open(io.BytesIO(load_thumbnail(row, data.root, 16))).format == "JPEG"
+    assert compute_mean_image(data, data.classes[0]) is not None
 
 
 def _demo(home: Path, images: Path) -> None:

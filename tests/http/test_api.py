@@ -18,7 +18,7 @@ from dashboard.http.api import guard, request, routes
 from dashboard.http.api.inference import Inference
 from dashboard.http.api.refused import Refused
 from dashboard.http.api.schema import document
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.inference.predict import predict
 from engine.runs.run import load_run
 
@@ -35,7 +35,7 @@ def ask(monkeypatch):
 @pytest.fixture
 def images(finished):
     """A picture of each class: (class, content)."""
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     frame = data.catalog.frame("test").groupby("class").head(1)
     return list(zip(frame["class"], [file.read_bytes() for file in data.catalog.files(frame)], strict=True))
 

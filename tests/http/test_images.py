@@ -28,7 +28,7 @@ def photos(home, tmp_path):
         for number in range(8):
             size = (1000, 500) if (name, number) == ("forest", 0) else (40 + number, 40)
             Image.new("RGB", size, colour).save(tmp_path / "photos" / name / f"{number}.png")
-    return datasets.add(str(tmp_path / "photos"))[0]
+    return datasets.add_dataset(str(tmp_path / "photos"))[0]
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_rewritten_file_says_so_and_its_present_picture_has_an_address(client,
     assert now.status_code == 200
     assert now.headers["cache-control"] == "no-store"
     assert np.abs(np.subtract(colour(now), (200, 30, 30))).max() < 8
-    datasets.add(str(photos.root))
+    datasets.add_dataset(str(photos.root))
     again = photos.catalog.get(row.id)
     assert again.hash != row.hash
     assert client.get(thumbnail_url("photos", row.id, again.hash)).status_code == 200
@@ -114,7 +114,7 @@ def test_a_path_never_comes_from_the_url(client, photos, row):
 def test_an_image_without_a_readable_content_has_no_picture(client, photos, row):
     broken = photos.root / "sea" / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff nothing")
-    datasets.add(str(photos.root))
+    datasets.add_dataset(str(photos.root))
     result = photos.catalog.problems()
     for url in (
         thumbnail_url("photos", int(result["id"].iloc[0]), None),

@@ -51,7 +51,7 @@ def copied(finished_session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def untrained(home: Path, kaggle: Path) -> Path:
     """A home with the dataset `scenes` and no run; the folder of its images."""
-    datasets.add(str(kaggle))
+    datasets.add_dataset(str(kaggle))
     return kaggle
 
 

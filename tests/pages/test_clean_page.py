@@ -14,7 +14,7 @@ from dashboard.components.gallery.selection import Held
 from engine.core.files import read_json, write_json
 from engine.curation import acquisition, store
 from engine.curation.findings import finding
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.filters import Filter
 from engine.data.labels import edits
 
@@ -22,7 +22,7 @@ from engine.data.labels import edits
 @pytest.fixture
 def audited(untrained):
     """The dataset `scenes` with an audit: three doubted labels of sea, and two sets of copies."""
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     table = pd.concat([data.catalog.frame(split).assign(split=split) for split in ("train", "test")])
     sea, forest = (table[table["class"] == name] for name in ("sea", "forest"))
     result = [finding("label_issue", 0.9 - i / 10, sea.iloc[[i]], f"Doubted {i}.", "glacier") for i in range(3)]
@@ -43,7 +43,7 @@ def test_before_an_audit_the_page_offers_one_and_no_question_about_its_findings(
     assert "changes nothing" in tab.text
     assert "Start the audit" in tab.buttons
     assert not tab.at.get("button_group")
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     assert tab.open("clean").at.button_group[0].options == ["Decisions", "Effect of retraining"]
 
@@ -150,7 +150,7 @@ def test_one_of_a_set_is_kept_and_a_bulk_decision_is_one_step(tab, audited):
 
 def test_images_worth_a_label_are_chosen_and_join_the_training_images_with_it(tab, audited, wait):
     tab.open("clean", clean="many").press("Choose images to label")
-    wait(lambda: acquisition.job(audited.name).work().state == "done")
+    wait(lambda: acquisition.job(audited.name).status().state == "done")
     tab.run()
     assert (tab.url("clean"), tab.url("kind")) == ("one", "unlabelled"), "the page goes to what was asked for"
     assert "3 images to label" in str([toast.value for toast in tab.at.toast])
@@ -173,7 +173,7 @@ def test_the_log_is_shown_and_a_version_can_be_restored(tab, audited):
 
 
 def test_the_proof_is_offered_once_a_label_is_another(tab, copied):
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     assert "there is no effect to measure" in tab.open("clean", clean="helped").text
     edits.exclude(data, data.catalog.frame("test")["id"].tolist()[:1])
     tab.run()
@@ -183,7 +183,7 @@ def test_the_proof_is_offered_once_a_label_is_another(tab, copied):
 
 
 def test_a_proof_says_of_which_labels_it_is_and_is_not_offered_twice(tab, copied):
-    data, name = dataset("scenes"), copied.id.replace("-", "\\-")
+    data, name = load_dataset("scenes"), copied.id.replace("-", "\\-")
     edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     after = shutil.copytree(copied.path, copied.path.parent / "again")
     now = {"fingerprint": data.catalog.fingerprint(), "labels": edits.log(data).version()}

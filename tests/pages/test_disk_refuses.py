@@ -10,7 +10,7 @@ from dashboard.predict import ood_status
 from engine.core import jobs
 from engine.core.errors import DiskError
 from engine.core.paths import cache_dir
-from engine.data.uploads import Item
+from engine.data.uploads import UploadItem
 from engine.inference import verdict
 from engine.inference.batch import answers, store
 from engine.models import model
@@ -63,7 +63,7 @@ def test_examples_that_cannot_be_stored_are_a_sentence(tab, trained, monkeypatch
 def test_answers_are_shown_where_nothing_can_be_written(tab, copied, full, write_class, tmp_path, count):
     """Neither what tells the unknown nor the rest of the answers can be prepared."""
     files = write_class(tmp_path / "sea", "sea", count, 6000)
-    batch = store.keep("pictures", [Item(file.name, file.read_bytes(), "") for file in files])
+    batch = store.keep("pictures", [UploadItem(file.name, file.read_bytes(), "") for file in files])
     if count > 12:
         rows = answers.answer(batch, copied, model.load(copied.path), verdict.judge((copied,)), at_once=5)
         next(rows)

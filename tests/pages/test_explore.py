@@ -6,16 +6,16 @@ import pytest
 from tab import Tab
 
 from engine.data import datasets
-from engine.data.catalog import touch
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.filters import Filter
+from engine.data.fingerprint import renew_generation
 from engine.data.predictions import read_predictions
 from engine.data.synthetic import synthesize
 
 
 @pytest.fixture
 def scenes(untrained) -> Dataset:
-    return dataset("scenes")
+    return load_dataset("scenes")
 
 
 def look(wanted: Filter = Filter(), **query: str) -> Tab:
@@ -115,7 +115,7 @@ def test_what_the_dataset_does_not_know_is_said_and_left_out(scenes):
 
 
 def test_another_dataset_begins_without_the_filter(scenes, untrained):
-    datasets.add(str(untrained), "second")
+    datasets.add_dataset(str(untrained), "second")
     tab = look(Filter(classes=("sea",)), dataset="scenes")
     assert len(shown(tab)) == 20
     tab.choose("dataset", "second")
@@ -151,7 +151,7 @@ def test_captions_are_chosen_and_stand_in_the_address(scenes):
 
 def test_files_that_are_put_aside_are_listed_and_can_be_looked_at(scenes, untrained):
     (untrained / "seg_train" / "seg_train" / "sea" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
-    datasets.add(str(untrained))
+    datasets.add_dataset(str(untrained))
     tab = look()
     assert [panel.label for panel in tab.at.status] == ["1 file is not used"]
     problem = tab.at.dataframe[0].value.iloc[0]
@@ -221,7 +221,7 @@ def test_drift_is_said_in_a_sentence_and_follows_the_filter(scenes):
 def test_properties_that_are_missing_can_be_computed(scenes):
     with scenes.catalog.connect() as connection:
         connection.execute("UPDATE images SET brightness = NULL, contrast = NULL, sharpness = NULL, colourfulness = NULL")
-        touch(connection)
+        renew_generation(connection)
     tab = look(order="brightness")
     assert "Of 83 images brightness, contrast, sharpness and colourfulness have not been computed yet" in tab.text
     assert "Compute" in tab.buttons

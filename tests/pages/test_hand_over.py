@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from torchvision import models
 
 from dashboard.components.model_export import ROUTES, file_url
-from engine.core.jobs import Work
+from engine.core.jobs import JobStatus
 from engine.export import job as making
 from engine.export import session
 from engine.export.importing import import_file
@@ -48,7 +48,7 @@ def test_a_making_that_fails_says_why_and_can_be_tried_again(tab, copied):
 
 
 def test_progress_is_shown_while_it_is_made_and_it_can_be_stopped(tab, copied, monkeypatch):
-    monkeypatch.setattr(making, "progress", lambda run, format: Work("working", "testing the file", 32, 200))
+    monkeypatch.setattr(making, "progress", lambda run, format: JobStatus("working", "testing the file", 32, 200))
     tab.open("runs", run=copied.id).press("Stop")
     assert (making.job(copied.id, "bundle").folder / "stop").exists()
 

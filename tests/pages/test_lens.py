@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import cache
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.decoding import load_square
 from engine.inference.explain.cam import heatmaps
 from engine.models.model import load
@@ -47,7 +47,9 @@ def pictures(at):
 
 def seen(run, row):
     """The square of a row, and the classes that its lens begins with."""
-    square = load_square(dataset("scenes").catalog.get(int(row["image_id"])).file(dataset("scenes").root), run.config.image_size)
+    square = load_square(
+        load_dataset("scenes").catalog.get(int(row["image_id"])).file(load_dataset("scenes").root), run.config.image_size
+    )
     second = int(np.argsort(-np.asarray(row["probabilities"]), kind="stable")[1])
     return square, (int(row["predicted"]), int(row["true"]) if row["true"] != row["predicted"] else second)
 
@@ -127,7 +129,7 @@ def test_the_smallest_cover_comes_with_what_was_tried(trained):
 @pytest.mark.parametrize("harm", ["changed", "gone"])
 def test_a_picture_that_is_not_what_was_scored_is_a_sentence_and_the_answer_stays(copied, harm, tmp_path):
     row = copied.predictions("test").iloc[0]
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     file = data.catalog.get(int(row["image_id"])).file(data.root)
     before = file.read_bytes()
     try:

@@ -9,11 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.app import map_selection
 from dashboard.charts import map_points
-from engine.core.jobs import Work
+from engine.core.jobs import JobStatus
 from engine.core.lease import Lease
-from engine.data.catalog import touch
-from engine.data.datasets import add, dataset
+from engine.data.datasets import add_dataset, load_dataset
 from engine.data.filters import Filter
+from engine.data.fingerprint import renew_generation
 from engine.embeddings import dataset_index, projection
 from engine.embeddings.projection import inside
 
@@ -25,11 +25,11 @@ def page():
     from dashboard.charts.palette import class_colours
     from dashboard.components.map import chip, embedding_map, within
     from dashboard.components.similar import similar
-    from engine.data.datasets import datasets
+    from engine.data.datasets import list_datasets
     from engine.data.filters import Filter
     from engine.runs.run import list_runs
 
-    data = datasets()[0]
+    data = list_datasets()[0]
     wanted = Filter.from_text(st.query_params.get("filter", ""))[0]
     colours = class_colours(data.classes)
     chip(data)
@@ -73,7 +73,7 @@ class Seen:
 
 @pytest.fixture
 def data(mapped):
-    return dataset("scenes")
+    return load_dataset("scenes")
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def few(write_class, tmp_path, home):
     """A dataset of 12 images without a map."""
     for kind in ("forest", "sea"):
         write_class(tmp_path / "few" / kind, kind, 6)
-    return add(str(tmp_path / "few"))[0]
+    return add_dataset(str(tmp_path / "few"))[0]
 
 
 def square(drawn, share=0.5):
@@ -106,7 +106,7 @@ def test_similar_images_without_embeddings_are_offered(few):
 
 def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
     job = dataset_index.job(few.name)
-    job._write(Work("working", "computing embeddings", 4, 12, began=1.0, updated=3.0))
+    job._write(JobStatus("working", "computing embeddings", 4, 12, began=1.0, updated=3.0))
     process = Lease(job.folder / "lease")
     assert process.acquire()
     seen = Seen()
@@ -119,7 +119,7 @@ def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
 
 
 def test_a_map_that_failed_says_why_and_goes_on(few):
-    dataset_index.job(few.name)._write(Work("failed", message="The disk is <b>full</b>.", hint="Make room."))
+    dataset_index.job(few.name)._write(JobStatus("failed", message="The disk is <b>full</b>.", hint="Make room."))
     seen = Seen()
     assert "The map could not be computed." in seen.at.error[0].value
     assert r"\<b\>full" in seen.at.error[0].value, "a message is text"
@@ -129,7 +129,7 @@ def test_a_map_that_failed_says_why_and_goes_on(few):
 def test_too_few_images_are_said(write_class, tmp_path, home):
     for kind in ("forest", "sea"):
         write_class(tmp_path / "tiny" / kind, kind, 3)
-    add(str(tmp_path / "tiny"))
+    add_dataset(str(tmp_path / "tiny"))
     assert "A map needs at least 10 images; there are 6." in Seen().text
 
 
@@ -201,7 +201,7 @@ def test_the_map_is_coloured_by_split_and_by_a_runs_answers(data):
 
 def test_a_map_of_a_sample_says_so(mapped_session, tmp_path, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(shutil.copytree(mapped_session.home, tmp_path / "home")))
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     projection.make(dataset_index.folder(data), dataset_index.index(data), limit=40)
     seen = Seen()
     assert "An even sample of 40 of 83 images is drawn, and only these can be selected here." in seen.text
@@ -210,9 +210,9 @@ def test_a_map_of_a_sample_says_so(mapped_session, tmp_path, monkeypatch):
 
 def test_a_catalog_that_changed_since_is_said_with_the_way_out(mapped_session, tmp_path, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(shutil.copytree(mapped_session.home, tmp_path / "home")))
-    with dataset("scenes").catalog.connect() as connection:
+    with load_dataset("scenes").catalog.connect() as connection:
         connection.execute("UPDATE images SET state = 'missing' WHERE id = (SELECT min(id) FROM images)")
-        touch(connection)
+        renew_generation(connection)
     seen = Seen()
     assert "Since this map was drawn, 1 image is gone or changed: not on it." in seen.text
     assert "Update map" in seen.buttons

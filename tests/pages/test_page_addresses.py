@@ -54,7 +54,7 @@ def test_the_dataset_and_the_run_stay_chosen_from_page_to_page(copied, kaggle):
     from engine.runs.config import configure
     from engine.training import launcher
 
-    datasets.add(str(kaggle), "second")
+    datasets.add_dataset(str(kaggle), "second")
     other = launcher.create(configure("scenes"))
     tab = Tab().open("runs")
     assert tab.at.selectbox(key="run").options == [

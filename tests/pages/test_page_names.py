@@ -23,7 +23,7 @@ def named(home, tmp_path, write_class) -> Run:
     root = tmp_path / "names"
     for number, name in enumerate(NAMES):
         write_class(root / name, ("sea", "forest", "glacier", "mountain")[number], 12, first=100 * number)
-    data, _ = datasets.add(str(root))
+    data, _ = datasets.add_dataset(str(root))
     run = launcher.create(configure("names"))
     images = data.catalog.frame("test")
     true = np.array([run.classes.index(name) for name in images["class"]])
@@ -80,6 +80,6 @@ def test_explore_and_augment_show_them_letter_by_letter(named):
 
 def test_a_path_with_markup_is_shown_as_it_is(named, tmp_path, home):
     shutil.copytree(tmp_path / "names", tmp_path / "*odd* [name]")
-    datasets.add(str(tmp_path / "*odd* [name]"), "odd")
+    datasets.add_dataset(str(tmp_path / "*odd* [name]"), "odd")
     tab = Tab().open("explore", dataset="odd")
     assert shown(str(tmp_path / "*odd* [name]")) in tab.text

@@ -88,10 +88,10 @@ def test_files_of_a_run_that_are_no_json_break_no_page(tab, copied):
 
 
 def test_a_damaged_description_is_named_on_start_and_the_other_datasets_work(tab, home, kaggle):
-    from engine.data.datasets import add
+    from engine.data.datasets import add_dataset
 
     for name in ("broken", "whole"):
-        add(str(kaggle), name)
+        add_dataset(str(kaggle), name)
     (home / "data" / "broken" / "dataset.json").write_text("{")
     tab.open("start")
     assert "**broken** cannot be shown." in tab.errors

@@ -3,9 +3,9 @@
 import pytest
 from tab import PAGES
 
-from engine.data import adding
-from engine.data.adding import Adding
-from engine.data.datasets import datasets
+from engine.data import add_job
+from engine.data.add_job import PendingDataset
+from engine.data.datasets import list_datasets
 from engine.runs.run import list_runs
 
 
@@ -56,7 +56,7 @@ def added(tab, source, name, wait) -> None:
     tab.at.text_input[0].set_value(str(source))
     tab.at.text_input[1].set_value(name)
     tab.press("Add")
-    wait(lambda: not adding.pending() and name in [data.name for data in datasets()])
+    wait(lambda: not add_job.list_pending() and name in [data.name for data in list_datasets()])
 
 
 def test_a_dataset_that_was_added_is_confirmed_and_chosen(tab, untrained, wait):
@@ -77,8 +77,8 @@ def test_the_first_dataset_is_confirmed_too(tab, home, kaggle, wait):
 
 
 def test_a_page_without_a_dataset_shows_how_far_the_demo_is_and_goes_on(tab, home, monkeypatch):
-    under_way = [Adding("demo", "demo", done=50, total=1200)]
-    monkeypatch.setattr(adding, "pending", lambda: under_way)
+    under_way = [PendingDataset("demo", "demo", done=50, total=1200)]
+    monkeypatch.setattr(add_job, "list_pending", lambda: under_way)
     tab.open("explore")
     assert "The demo dataset is being created: this page continues by itself" in tab.text
     assert [bar.proto.text for bar in tab.at.get("progress")] == ["Adding **demo**: 50 of 1,200 images"]

@@ -12,7 +12,7 @@ from dashboard.predict import ood_status
 from dashboard.predict.prediction import headline
 from dashboard.predict.unused import sentence
 from engine.core.number_text import probability as percent
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.labels import edits, undo
 from engine.inference import corrections, ood
 from engine.inference.batch import answers, job, store
@@ -103,7 +103,7 @@ def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, 
     tab.open("predict", run=run.id)
     upload(tab, ("scenes.zip", zipped(**files)))
     batch = shown(tab)
-    wait(lambda: job.job(batch).work().state in ("done", "failed"))
+    wait(lambda: job.job(batch).status().state in ("done", "failed"))
     tab.run()
     assert "16 of 16 answers" in tab.text
     assert [metric.value for metric in tab.at.metric][0] == "16"
@@ -155,22 +155,22 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     tab.choose(f"right-{key}", "mountain")
     tab.press("Keep it")
     assert "Corrected to mountain" in tab.text
-    told = corrections.told(dataset("scenes"))
+    told = corrections.told(load_dataset("scenes"))
     assert [one.class_name for one in told] == ["mountain"]
     assert tab.items("corrections")[0]["src"].endswith(f"{told[0].content}.jpg")
     again = type(tab)().open("predict", run=run.id, batch=tab.url("batch"))
     assert "Corrected to mountain" in again.text
     again.press("Undo")
-    assert corrections.told(dataset("scenes")) == []
+    assert corrections.told(load_dataset("scenes")) == []
     assert "Kept as" not in again.text and "Corrections for" not in again.text
     again.choose(f"right-{key}", "mountain").press("Keep it")
-    assert [one.class_name for one in corrections.told(dataset("scenes"))] == ["mountain"], "the same class once more"
+    assert [one.class_name for one in corrections.told(load_dataset("scenes"))] == ["mountain"], "the same class once more"
     again.press("Undo")
 
 
 def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_undone_on_the_spot(tab, run):
     tab.open("predict", run=run.id, examples="3")
-    batch, data = shown(tab), dataset("scenes")
+    batch, data = shown(tab), load_dataset("scenes")
     assert tab.text.count("filed under") == len(batch.pictures) == 6
     one = store.keep("one", [store.Item("x.png", batch.picture(0).file.read_bytes())])
     tab = type(tab)().open("predict", run=run.id, batch=one.id)
@@ -196,7 +196,7 @@ def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_un
 
 
 def test_the_way_leads_from_a_changed_label_to_clean(tab, run):
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     row = data.catalog.get(int(data.catalog.frame("test")["id"].iloc[0]))
     other = next(name for name in run.classes if name != row.class_name)
     one = store.keep("one", [store.Item("x.png", row.file(data.root).read_bytes())])
@@ -219,7 +219,7 @@ def test_what_of_many_files_is_not_used_is_counted_and_named_and_asked_for_no_pi
     tab.open("predict", run=run.id)
     upload(tab, ("photos.zip", zipped(**files, **{"words.jpg": b"plain words", "none.png": b""})))
     batch = shown(tab)
-    wait(lambda: job.job(batch).work().state in ("done", "failed"))
+    wait(lambda: job.job(batch).status().state in ("done", "failed"))
     tab.run()
     assert "photos.zip: 15 files" in tab.text.replace("\\", "") and "13 of 13 answers" in tab.text
     [box] = tab.at.warning

@@ -13,7 +13,7 @@ def test_start_explore_and_the_command_line_agree(tab, untrained, engine, home, 
     shutil.copy(sea / "000.png", sea / "000.png~")
     (sea / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
     (untrained / "labels.csv").write_text("file,label\n")
-    datasets.add(str(untrained))
+    datasets.add_dataset(str(untrained))
     document = json.loads(engine("data", "show", "scenes", "--json", home=home).stdout)["unused"]
     assert document["files"] == 8
     shown = engine("data", "show", "scenes", home=home).stdout
@@ -31,6 +31,6 @@ def test_start_explore_and_the_command_line_agree(tab, untrained, engine, home, 
 def test_what_a_folder_was_taken_for_is_said_on_start_and_explore(tab, home, tmp_path, write_class):
     for place, kind in enumerate(("bus", "car", "train")):
         write_class(tmp_path / "vehicles" / kind, "sea", 4, first=100 * place)
-    datasets.add(str(tmp_path / "vehicles"))
+    datasets.add_dataset(str(tmp_path / "vehicles"))
     for page in ("start", "explore"):
         assert "train/ is taken as a class" in tab.open(page, dataset="vehicles").text.replace("\\", "")

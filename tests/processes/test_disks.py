@@ -14,9 +14,9 @@ from engine.core import database, files
 from engine.core.errors import DiskError, UserError
 from engine.core.paths import PROJECT, cache_dir
 from engine.data import datasets
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.labels import edits
-from engine.data.thumbnails import jpeg
+from engine.data.thumbnails import load_thumbnail
 
 FAULTS = PROJECT / "tests" / "faults"
 WRITERS = ("engine/core/files.py", "engine/core/database.py")
@@ -116,8 +116,8 @@ def test_a_direct_write_is_found(tmp_path):
 
 @pytest.fixture
 def scenes(kaggle):
-    datasets.add(str(kaggle))
-    return dataset("scenes")
+    datasets.add_dataset(str(kaggle))
+    return load_dataset("scenes")
 
 
 @pytest.fixture
@@ -161,12 +161,12 @@ def fill(folder):
 
 
 def test_what_is_there_is_read(disk):
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     assert len(data.catalog.view()) == 82
     assert data.catalog.get(3).state == "excluded", "a decision that the catalog does not say yet"
     assert data.catalog.fingerprint()
     row = data.catalog.get(1)
-    assert jpeg(row, data.root, 32).startswith(b"\xff\xd8")
+    assert load_thumbnail(row, data.root, 32).startswith(b"\xff\xd8")
     word = data.catalog.select([1, 2])
     assert data.catalog.check(selected(word))[1] == []
 
@@ -178,12 +178,12 @@ def selected(word):
 
 
 def test_what_cannot_be_written_is_a_sentence_and_changes_nothing(disk):
-    data, before = dataset("scenes"), contents(disk)
+    data, before = load_dataset("scenes"), contents(disk)
     full = "is full" if shutil.disk_usage(disk).free == 0 else "is read-only"
     for action in (
         lambda: edits.decide(data, edits.Choice([edits.Decision(4, "exclude", None)] * 1, why="x" * 5000)),
         lambda: files.write_json(disk / "big.json", "x" * 100_000),
-        lambda: datasets.add(str(data.root), "other"),
+        lambda: datasets.add_dataset(str(data.root), "other"),
     ):
         with pytest.raises(DiskError) as refused:
             action()
@@ -271,9 +271,9 @@ def test_each_refusal_of_the_system_is_a_sentence_that_leaves_nothing_behind(num
 def test_a_cache_that_cannot_be_written_is_passed_over(home):
     home.mkdir()
     (home / "cache").write_text("in the way")
-    from engine.core.content_cache import Contents
+    from engine.core.content_cache import ContentCache
 
-    table = Contents(cache_dir("x") / "a.sqlite", "t", ["v"])
+    table = ContentCache(cache_dir("x") / "a.sqlite", "t", ["v"])
     assert not table.put([("a", b"1")])
     assert list(table.get(["a"])) == []
 

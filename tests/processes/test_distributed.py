@@ -57,7 +57,7 @@ def trained(command: list[str]) -> Run:
 def scenes(tmp_path_factory: pytest.TempPathFactory, finished_session) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENESCOPE_HOME", str(tmp_path_factory.mktemp("together")))
-        datasets.add(str(finished_session.images), "scenes")
+        datasets.add_dataset(str(finished_session.images), "scenes")
         yield
 
 
@@ -94,7 +94,7 @@ def test_two_processes_train_the_model_of_one_and_write_the_same_directory(both)
 def test_what_the_run_keeps_of_its_training_and_its_answers_agree(both):
     """Dynamics of every epoch; the saved model averages both views, as the scores do."""
     kept = dynamics.read(both.path)
-    frame = datasets.dataset("scenes").catalog.frame("validation")
+    frame = datasets.load_dataset("scenes").catalog.frame("validation")
     assert kept.predicted.shape == (3, len(frame))
     assert kept.contents == tuple(frame["hash"])
     recalls = build_history(both.events()[0]).epochs["validation_recall"].tolist()
@@ -103,7 +103,7 @@ def test_what_the_run_keeps_of_its_training_and_its_answers_agree(both):
         assert recall == pytest.approx([right[epoch, kept.true == label].mean() for label in range(4)], abs=1e-3)
     loaded = model.load(both.path, where=compute("cpu", "float32"))
     assert loaded.meta.views == "flip"
-    test = datasets.dataset("scenes").catalog
+    test = datasets.load_dataset("scenes").catalog
     answers = predict(loaded, test.files(test.frame("test")), top=4)
     again = np.array([[dict(answer.top)[name] for name in both.classes] for answer in answers])
     assert np.abs(again - np.stack(both.predictions("test")["probabilities"])).max() < 1e-3

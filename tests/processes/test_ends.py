@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 def create(kaggle, memory, monkeypatch):
     """create(**changes): a fine-tuning run, not started, of three steps an epoch on tiny pictures; its home is in memory."""
     monkeypatch.setenv("SCENESCOPE_HOME", str(memory))
-    datasets.add(str(kaggle))
+    datasets.add_dataset(str(kaggle))
 
     def make(**changes):
         settings = {"image_size": 32, "epochs": 1000, "patience": 0, "batch_size": 18, "weights": "none", "trainable": 0.1}

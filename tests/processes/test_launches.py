@@ -10,7 +10,7 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.core.files import write_json
-from engine.core.lease import Lease, boot
+from engine.core.lease import Lease, boot_id
 from engine.data import datasets
 from engine.runs import queue, trash
 from engine.runs.config import configure
@@ -26,14 +26,14 @@ from engine.training.recorder import Recorder, Stopped
 @pytest.fixture
 def run(kaggle):
     """A run that was created and not started."""
-    datasets.add(str(kaggle))
+    datasets.add_dataset(str(kaggle))
     return launcher.create(configure("scenes", "balanced", image_size=32, epochs=1000, patience=0, weights="none"))
 
 
 def died(run, state, **signed):
     """Leave what a process leaves that was killed in `state`."""
     write_json(run.path / "status.json", {"state": state, "updated": psutil.boot_time() + 1})
-    (run.path / "lease").write_text(json.dumps({"pid": 1, "start_time": 1.0, "boot": boot(), **signed}))
+    (run.path / "lease").write_text(json.dumps({"pid": 1, "start_time": 1.0, "boot": boot_id(), **signed}))
     return run.status
 
 

@@ -21,7 +21,7 @@ AT_ONCE, SLOTS = 8, 2
 def create(kaggle, memory, monkeypatch):
     """create(): a run of three epochs on tiny pictures, not started; its home is in memory."""
     monkeypatch.setenv("SCENESCOPE_HOME", str(memory))
-    datasets.add(str(kaggle))
+    datasets.add_dataset(str(kaggle))
     settings = {"image_size": 32, "epochs": 3, "patience": 0, "batch_size": 18, "weights": "none", "trainable": 0.1}
     return lambda *_: launcher.create(configure("scenes", "balanced", **settings))
 

@@ -36,7 +36,7 @@ def story(tmp_path_factory, wait, finished_session):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENESCOPE_HOME", str(tmp_path_factory.mktemp("lifecycle")))
         patch.setenv("OMP_NUM_THREADS", "1")
-        datasets.add(str(finished_session.images))
+        datasets.add_dataset(str(finished_session.images))
         yield _played(wait)
 
 

@@ -100,11 +100,11 @@ def try_model(file: hostile_models.HostileModel) -> str:
     }[file.kind]
     with tempfile.TemporaryDirectory() as folder:
         where = {} if file.kind == "onnx" else {"folder": folder}
-        limits = sandbox.Limits().for_file(file.path)
+        limits = sandbox.SandboxLimits().for_file(file.path)
         request = {
             "function": function, "arguments": {"file": str(file.path), **where, **arguments}, "limits": vars(limits),
         }  # fmt: skip
-        document = sandbox.answer(request)
+        document = sandbox.run_request(request)
     if "problem" in document:
         raise sandbox.refusal(file.path, document["problem"])
     return " ".join((document["error"], document["hint"])) if "error" in document else ""
@@ -123,10 +123,10 @@ def _said() -> dict:
 def try_upload(file: hostile.Hostile) -> str:
     """Read it as the Predict page and `/api/predict` do; why its pictures were not read, "" where one was."""
     from engine.data.decoding import ImageError, load_square
-    from engine.data.uploads import pictures
+    from engine.data.uploads import read_images
 
     reasons = []
-    for item in pictures([(file.name, file.content)]):
+    for item in read_images([(file.name, file.content)]):
         try:
             if not item.reason:
                 load_square(item.content, 224)

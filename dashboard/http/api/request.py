@@ -13,10 +13,10 @@ from starlette.types import Message
 
 from dashboard.http.api.refused import Refused
 from engine.data.decoding import file_too_large
-from engine.data.uploads import Limits
+from engine.data.uploads import UploadLimits
 
 IMAGES = 32
-IMAGE_BYTES, REQUEST_BYTES = Limits().picture_bytes, 100 << 20
+IMAGE_BYTES, REQUEST_BYTES = UploadLimits().picture_bytes, 100 << 20
 TOP, TOP_MAXIMUM = 3, 1000
 FIELDS = ("run", "images", "top")
 _FIELDS = 8

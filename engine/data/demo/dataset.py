@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.errors import DiskError
-from engine.core.files import create_folder, errors_of, move, temporary_folder
+from engine.core.files import create_folder, explain_disk_errors, move, temporary_folder
 from engine.data.demo.scenes import CLASSES, paint
 
 Job = tuple[Path, str, int]  # the file, its class, its seed
@@ -63,7 +63,7 @@ def _write(jobs: list[Job], progress: Callable[[int, int], None] | None) -> None
 
 def _save(job: Job) -> None:
     path, kind, seed = job
-    with errors_of(path):
+    with explain_disk_errors(path):
         paint(kind, seed).save(path, quality=QUALITY)
 
 

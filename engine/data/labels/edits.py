@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from engine.core.errors import UserError
 from engine.data import overlay
 from engine.data.catalog import Row
-from engine.data.class_names import in_natural_order
+from engine.data.class_names import sort_naturally
 from engine.data.datasets import Dataset
 from engine.data.labels.label_edit import Entry, myself, new_uid
 from engine.data.labels.label_log import Log
@@ -49,7 +49,7 @@ class AlreadyDecided(UserError):
 
 def log(data: Dataset) -> Log:
     """The label log of a dataset."""
-    return overlay.log_of(data.catalog.file)
+    return overlay.label_log(data.catalog.file)
 
 
 def decide(data: Dataset, choice: Choice) -> list[Entry]:
@@ -130,7 +130,7 @@ def keep_one(data: Dataset, kept: int, images: Iterable[int], **said: str) -> li
 def known_classes(data: Dataset) -> tuple[str, ...]:
     """The classes that a label can be: those of the folder, by name."""
     with data.catalog.reading() as connection:
-        return tuple(in_natural_order(overlay.classes(connection)))
+        return tuple(sort_naturally(overlay.classes(connection)))
 
 
 def reverse(data: Dataset, action: str, choose: Callable[[Sequence[Entry]], Sequence[Entry]], why: str = "") -> list[Entry]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.core.errors import DiskError, UserError
-from engine.core.files import locked, write_at
+from engine.core.files import lock_file, write_at
 from engine.data.labels.label_edit import Damaged, Entry, parse
 
 EMPTY = "0-00000000"  # the version of a log without entries
@@ -77,7 +77,7 @@ class Log:
         if not self.file.parent.is_dir():
             raise UserError(f"There is no folder {str(self.file.parent)!r} for the label edits.", "Was the dataset removed?")
         try:
-            with locked(self.file.with_suffix(".lock")):
+            with lock_file(self.file.with_suffix(".lock")):
                 known = self._read()
                 fresh = list(make(tuple(known.entries)))
                 if fresh:

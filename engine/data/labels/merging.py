@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.core.files import write_text
-from engine.data.class_names import by_composed_name, composed
+from engine.data.class_names import index_by_normalized_name, normalize_name
 from engine.data.datasets import Dataset
 from engine.data.labels import edits
 from engine.data.labels.label_edit import Damaged, Entry, parse
@@ -92,8 +92,8 @@ def _read(name: str, content: bytes) -> tuple[list[Entry], list[str]]:
 
 
 def _with_known_classes(data: Dataset, entries: list[Entry]) -> tuple[list[Entry], list[str]]:
-    classes = by_composed_name(edits.known_classes(data))
-    foreign = [entry for entry in entries if entry.action == "relabel" and composed(entry.to) not in classes]
+    classes = index_by_normalized_name(edits.known_classes(data))
+    foreign = [entry for entry in entries if entry.action == "relabel" and normalize_name(entry.to) not in classes]
     if not foreign:
         return entries, []
     names = ", ".join(sorted({repr(entry.to) for entry in foreign})[:5])

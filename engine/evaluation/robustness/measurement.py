@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.errors import UserError
-from engine.core.jobs import Job, Report
-from engine.data.datasets import dataset
-from engine.data.loading import decoded_batches
+from engine.core.jobs import Job, ReportProgress
+from engine.data.datasets import load_dataset
+from engine.data.loading import decode_batches
 from engine.evaluation.robustness import store
 from engine.evaluation.robustness.corruptions import corrupt
 from engine.runs.run import Run, load_run
@@ -25,7 +25,7 @@ def job(of: Run, split: str, count: int = SAMPLE) -> Job:
     return Job(store.folder(of, split), "engine.evaluation.robustness.measurement", f"{of.id}/{split}/{count}")
 
 
-def measure(of: Run, split: str, count: int, report: Report = lambda phase, done, total: None) -> None:
+def measure(of: Run, split: str, count: int, report: ReportProgress = lambda phase, done, total: None) -> None:
     """Ask about the first `count` images of the split's plan, from where an earlier measurement ended.
 
     Raises UserError where the run has no answers on this split, no model, or its dataset is gone; and what `report` raises.
@@ -91,7 +91,7 @@ def _conditions(squares: np.ndarray, contents: list[str]) -> Iterator[np.ndarray
 
 def _files(of: Run, image_ids: list[int], contents: list[str]) -> tuple[dict[str, Path], set[str]]:
     """Where each content lies by the catalog of today, and which contents it still knows."""
-    data = dataset(of.config.dataset)
+    data = load_dataset(of.config.dataset)
     if not data.has_pictures:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It cannot be looked at.")
     rows = data.catalog.rows(image_ids)
@@ -108,7 +108,7 @@ def _squares(files: list[Path], contents: list[str], reachable: set[str], size: 
     read = np.zeros(len(files), bool)
     known = [place for place, content in enumerate(contents) if content in reachable]
     squares = [np.empty((0, size, size, 3), np.uint8)]
-    for batch in decoded_batches([files[place] for place in known], size, BATCH, [contents[place] for place in known]):
+    for batch in decode_batches([files[place] for place in known], size, BATCH, [contents[place] for place in known]):
         read[[known[place] for place in batch.indices]] = True
         squares.append(batch.images)
     return np.concatenate(squares), read

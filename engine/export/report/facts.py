@@ -11,9 +11,9 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.core.files import read_json
-from engine.data.datasets import Dataset, dataset
+from engine.data.datasets import Dataset, load_dataset
 from engine.data.decoding import ImageError
-from engine.data.thumbnails import THUMBNAIL, jpeg
+from engine.data.thumbnails import THUMBNAIL, load_thumbnail
 from engine.embeddings import dataset_index
 from engine.evaluation import metrics, selective, slices, trust
 from engine.evaluation.slices import SliceSearch
@@ -71,7 +71,7 @@ def gather(run: Run, split: str, report: Report = lambda done, total: None) -> F
     report(0, steps)
     of, data, missing = trust.load_evidence(run, split), None, ""
     try:
-        data = dataset(run.config.dataset)
+        data = load_dataset(run.config.dataset)
     except UserError as error:
         missing = f"{error.message} What needs the catalog is left out: slices, copies, pictures."
     near = trust.near_copies(of, data.catalog.columns(), dataset_index.index(data)) if data else None
@@ -107,7 +107,7 @@ def _pictures(data: Dataset, rows: pd.DataFrame, report: Callable[[int], None]) 
         if image is None or image.hash != row.content:
             continue
         try:
-            content = jpeg(image, data.root, THUMBNAIL)
+            content = load_thumbnail(image, data.root, THUMBNAIL)
         except ImageError:
             continue
         result[row.image_id] = f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"

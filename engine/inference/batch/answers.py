@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.core.files import create_folder, replacing
+from engine.core.files import create_folder, replace_file
 from engine.inference.batch.store import Batch
 from engine.inference.verdict import Judge
 from engine.runs.run import Run
@@ -93,7 +93,7 @@ def _write(batch: Batch, run: Run, rows: pd.DataFrame) -> None:
     create_folder(folder.parent, parents=False)
     create_folder(folder, parents=False)
     table = pa.Table.from_pandas(rows, preserve_index=False)
-    with replacing(folder / f"{rows['number'].iloc[0]:06d}-{len(rows)}.parquet", make_folder=False) as temporary:
+    with replace_file(folder / f"{rows['number'].iloc[0]:06d}-{len(rows)}.parquet", make_folder=False) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
-from engine.core.jobs import Job, Report
+from engine.core.jobs import Job, ReportProgress
 from engine.inference import ood, verdict
 from engine.inference.batch.answers import answer, missing
 from engine.inference.batch.store import Batch, batch
@@ -34,7 +34,7 @@ def delete(of: Batch) -> None:
     of.delete()
 
 
-def work(of: Batch, report: Report) -> None:
+def work(of: Batch, report: ReportProgress) -> None:
     """Answer what is missing, run by run. Raises UserError, and what `report` raises: what was made is kept."""
     from engine.models import model
 
@@ -54,7 +54,7 @@ def work(of: Batch, report: Report) -> None:
                 report(f"answers of {one.id}", done, total)
 
 
-def _prepare(one: Run, loaded: "Model", report: Report) -> None:  # noqa: F821
+def _prepare(one: Run, loaded: "Model", report: ReportProgress) -> None:  # noqa: F821
     try:
         ood.make(one, loaded, report)
     except UserError:  # the dataset is gone: the run answers without a measure of the unknown

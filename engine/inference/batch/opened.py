@@ -31,7 +31,7 @@ def _is_zip(file: Path) -> bool:
 
 def _members(archive: Path, folder: Path, first: int) -> Iterator[Picture]:
     with archive.open("rb") as stream:
-        for number, item in enumerate(uploads.pictures([(archive.name, stream)]), first):
+        for number, item in enumerate(uploads.read_images([(archive.name, stream)]), first):
             # Under its number: a name in an archive is text and no place.
             file = folder / f"{number:06d}"
             name = str(archive) if item.name == archive.name else f"{archive}/{item.name}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.inference.batch.store import Picture
 from engine.runs.run import Run
 
@@ -21,7 +21,7 @@ def learnt_from(runs: Iterable[Run], pictures: Sequence[Picture]) -> frozenset[i
     places: set[str] = set()
     for name in {run.config.dataset for run in runs}:
         try:
-            catalog = dataset(name).catalog
+            catalog = load_dataset(name).catalog
         except UserError:
             continue
         frame = catalog.frame("train")

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.core.file_cache import unless_changed
+from engine.core.file_cache import read_cached
 from engine.core.files import content_hash, create_folder, read_json, remove, remove_folder, write_bytes, write_json
 from engine.core.paths import home
 from engine.data.decoding import EXTENSIONS
-from engine.data.layouts import displayable
+from engine.data.layouts import display_name
 from engine.data.unused_files import Tally, UnusedReport
-from engine.data.uploads import Item, class_of
-from engine.data.walk import files_below
+from engine.data.uploads import UploadItem, parent_folder
+from engine.data.walk import walk_files
 
 LIMIT_MB = "SCENESCOPE_BATCHES_MB"
 _LIMIT_MB = 4096
@@ -44,7 +44,7 @@ class Picture:
     @property
     def class_name(self) -> str:
         """The folder that it lies in, which is its class where folders are classes; "" where there is none."""
-        return class_of(self.name)
+        return parent_folder(self.name)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Batch:
 
     @property
     def _description(self) -> "_Description":
-        return unless_changed(self.path, _DOCUMENT, _described)
+        return read_cached(self.path, _DOCUMENT, _described)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class _Description:
     unused: UnusedReport
 
 
-def keep(title: str, uploads: Iterable[Item]) -> Batch:
+def keep(title: str, uploads: Iterable[UploadItem]) -> Batch:
     """Keep uploaded pictures; the oldest batches give way to them. Raises UserError where there are none."""
     batch = _new()
     listed = []
@@ -123,16 +123,16 @@ def keep_folder(folder: Path) -> Batch:
     if not folder.is_dir():
         raise UserError(f"There is no folder {str(folder)!r}.", "Give the full path, such as /home/me/photos.")
     tally = Tally(folder)
-    files = sorted(Path(entry.path) for entry in files_below(folder) if tally.is_picture(entry))
+    files = sorted(Path(entry.path) for entry in walk_files(folder) if tally.is_picture(entry))
     if not files:
         raise UserError(
             f"There are no images in {str(folder)!r}.",
             "Images are known by their names (.jpg, .png, .heic, ...) or their content.",
         )
     batch = _new()
-    listed = [[displayable(os.path.relpath(file, folder))[0], os.fspath(file), "", ""] for file in files]
+    listed = [[display_name(os.path.relpath(file, folder))[0], os.fspath(file), "", ""] for file in files]
     try:
-        return _finish(batch, displayable(os.fspath(folder))[0], listed, tally.report())
+        return _finish(batch, display_name(os.fspath(folder))[0], listed, tally.report())
     except BaseException:
         remove_folder(batch.path)
         raise

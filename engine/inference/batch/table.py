@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.core.files import replacing
+from engine.core.files import replace_file
 from engine.core.text_output import csv_text
-from engine.data.class_names import by_composed_name, composed
-from engine.data.layouts import displayable
+from engine.data.class_names import index_by_normalized_name, normalize_name
+from engine.data.layouts import display_name
 from engine.data.predictions import outcomes
 from engine.inference.batch.store import Picture
 from engine.inference.verdict import Judge, aligned
@@ -25,12 +25,12 @@ def table(pictures: Sequence[Picture], made: pd.DataFrame, judge: Judge) -> pd.D
     Columns number, name, true ("" where the folder is no class), error, predicted, confidence, verdict, may_be (classes, a tuple),
     novelty (above 1: unlike nearly all that was learnt from), probabilities. Where there is an error, predicted and verdict are "", numbers NaN.
     """
-    rows, spelled = [], by_composed_name(judge.classes)
+    rows, spelled = [], index_by_normalized_name(judge.classes)
     for number, error, probabilities, far in made[["number", "error", "probabilities", "novelty"]].itertuples(index=False):
         picture = pictures[number]
         # A name that is no UTF-8 cannot stand in a table.
-        name, _ = displayable(picture.name)
-        true = spelled.get(composed(picture.class_name), "")
+        name, _ = display_name(picture.name)
+        true = spelled.get(normalize_name(picture.class_name), "")
         if error:
             rows.append((number, name, true, error, "", np.nan, "", (), np.nan, None))
             continue
@@ -80,7 +80,7 @@ def flat(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
 def write(found: pd.DataFrame, file: Path) -> None:
     """Write a flat table as CSV or Parquet, by the file's name. Raises UserError."""
     check_file(file)
-    with replacing(file) as temporary:
+    with replace_file(file) as temporary:
         if file.suffix.lower() == ".csv":
             temporary.write_text(csv_text(found), encoding="utf-8", errors="surrogateescape", newline="")
         else:

@@ -36,7 +36,7 @@ class _Features:
 def heatmaps(model: Model, square: np.ndarray, classes: Sequence[int], by: str = DEFAULT, report: Report = _SILENT) -> np.ndarray:
     """One map for each class index, all on one scale: (len(classes), size, size) float32 in 0..1; 1 is the highest of all.
 
-    `square`: (size, size, 3) uint8, as `engine.data.decoding.square` makes it. `by`: a name of `METHODS`. `report` hears of the
+    `square`: (size, size, 3) uint8, as `engine.data.decoding.crop_square` makes it. `by`: a name of `METHODS`. `report` hears of the
     passes done. Raises UserError where the network has no such layer.
     """
     return on_one_scale(evidence(model, square[None], classes, by, report)[0])

@@ -8,8 +8,8 @@ import pytest
 from engine.core.lease import holder, is_held
 from engine.curation import acquisition
 from engine.curation import store as audit
-from engine.data import adding, analysis, datasets
-from engine.data.uploads import Item
+from engine.data import add_job, analysis, datasets
+from engine.data.uploads import UploadItem
 from engine.embeddings import dataset_index
 from engine.evaluation.robustness import measurement
 from engine.export import job as making
@@ -45,9 +45,9 @@ def jobs_of(run):
 
 
 def kept_batch(run):
-    data = datasets.dataset(run.config.dataset)
+    data = datasets.load_dataset(run.config.dataset)
     file = data.catalog.files(data.catalog.frame("test"))[0]
-    return store.keep("one", [Item(file.name, file.read_bytes())])
+    return store.keep("one", [UploadItem(file.name, file.read_bytes())])
 
 
 def new_child(action):
@@ -68,23 +68,23 @@ def end(child, wait):
 def test_a_job_that_is_killed_while_it_starts_has_failed_at_once_and_starts_again(run, wait, kind):
     job = jobs_of(run)[kind]
     child, _ = new_child(job.start)
-    assert (job.work().state, job.work().phase, job.running) == ("working", "starting", True)
+    assert (job.status().state, job.status().phase, job.running) == ("working", "starting", True)
     children = psutil.Process().children()
     job.start()  # does nothing: one is at it
     assert psutil.Process().children() == children
     end(child, wait)
-    assert (job.work().state, job.work().message, job.running) == ("failed", "The process ended unexpectedly.", False)
+    assert (job.status().state, job.status().message, job.running) == ("failed", "The process ended unexpectedly.", False)
     again, _ = new_child(job.start)
-    assert job.work().state == "working"
+    assert job.status().state == "working"
     end(again, wait)
 
 
 def test_a_job_that_is_killed_at_work_has_failed_at_once(run, wait):
     job = dataset_index.job(run.config.dataset)
     child, _ = new_child(job.start)
-    wait(lambda: holder(job.folder / "lease") or job.work().state != "working")
+    wait(lambda: holder(job.folder / "lease") or job.status().state != "working")
     end(child, wait)
-    assert job.work().state in ("failed", "done")
+    assert job.status().state in ("failed", "done")
     assert not job.running
 
 
@@ -93,7 +93,7 @@ def test_a_job_that_ends_well_is_done_and_leaves_no_zombie(run, wait):
     before = psutil.Process().children()
     child, _ = new_child(job.start)
     wait(lambda: not psutil.pid_exists(child.pid))
-    assert (job.work().state, job.running) == ("done", False)
+    assert (job.status().state, job.running) == ("done", False)
     assert psutil.Process().children() == before
 
 
@@ -102,14 +102,14 @@ def test_a_job_that_cannot_begin_has_failed_and_leaves_no_zombie(run, wait):
     shutil.rmtree(run.path)
     child, _ = new_child(job.start)
     wait(lambda: not psutil.pid_exists(child.pid))
-    assert job.work().state == "failed"
+    assert job.status().state == "failed"
 
 
 def test_a_dataset_a_probe_and_a_training_that_are_killed_have_failed_at_once(run, wait, kaggle):
-    child, name = new_child(lambda: adding.start(str(kaggle), "other"))
-    assert [item.state for item in adding.pending()] == ["adding"]
+    child, name = new_child(lambda: add_job.start(str(kaggle), "other"))
+    assert [item.state for item in add_job.list_pending()] == ["adding"]
     end(child, wait)
-    assert [(item.name, item.state) for item in adding.pending()] == [(name, "failed")]
+    assert [(item.name, item.state) for item in add_job.list_pending()] == [(name, "failed")]
 
     config = configure(run.config.dataset, "balanced", image_size=32, batch_size=16)
     child, name = new_child(lambda: probes.start("lr-find", config))
@@ -135,7 +135,7 @@ def test_what_a_child_starts_is_not_taken_for_the_job(run, wait, monkeypatch):
     with open(run.path / "config.json", "rb") as file:
         monkeypatch.setenv("SCENESCOPE_JOB_LEASE", str(file.fileno()))
         assert job.run(lambda report: seen.append(job.running)) == 0
-    assert (seen, job.running, job.work().state) == ([True], False, "done")
+    assert (seen, job.running, job.status().state) == ([True], False, "done")
 
 
 @pytest.mark.parametrize("run_id", ["a" * 201, "é" * 150, "a" * 5000, "..", "", "a/b", "a\0b", "\udcff"])

@@ -6,9 +6,9 @@ import pytest
 
 from engine.core.number_text import (
     count,
-    counted,
+    count_text,
     decimal,
-    for_terminal,
+    encode_for_terminal,
     percent,
     percent_estimate,
     points,
@@ -24,9 +24,9 @@ from engine.core.number_text import (
     ("text", "expected"),
     [
         (count(1294), "1,294"),
-        (counted(1, "image"), "1 image"),
-        (counted(1294, "image"), "1,294 images"),
-        (counted(2, "class", "classes"), "2 classes"),
+        (count_text(1, "image"), "1 image"),
+        (count_text(1294, "image"), "1,294 images"),
+        (count_text(2, "class", "classes"), "2 classes"),
         (probability(0.84), "84%"),
         (probability(0.004), "<1%"),
         (probability(0.9996), ">99%"),
@@ -55,7 +55,7 @@ def test_a_number_as_text(text, expected):
 
 
 def test_a_terminal_without_the_minus_sign_gets_a_hyphen_and_other_characters_as_escapes():
-    codecs.register_error("terminal", for_terminal)
+    codecs.register_error("terminal", encode_for_terminal)
     assert "−0.3 points of été".encode("ascii", "terminal") == rb"-0.3 points of \xe9t\xe9"
     assert "−0.3 été".encode("cp1252", "terminal") == "-0.3 été".encode("cp1252")
     assert "−0.3 \udce9".encode("utf-8", "terminal") == "−0.3 ".encode() + rb"\udce9"

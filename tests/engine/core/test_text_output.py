@@ -7,7 +7,7 @@ import os
 import pandas as pd
 import pytest
 
-from engine.core.files import file_name, replacing
+from engine.core.files import file_name, replace_file
 from engine.core.paths import PROJECT
 from engine.core.text_output import csv_cell, csv_text, from_csv_cell, one_line
 from engine.data import datasets
@@ -40,7 +40,7 @@ def test_a_table_reads_back_with_its_numbers():
 def test_the_table_that_explore_exports_holds_no_formula(home, tmp_path, write_class):
     for kind, name in (("sea", "=1+1"), ("forest", "\rSUM(A1)")):
         write_class(tmp_path / "odd" / name, kind, 3)
-    data, _ = datasets.add(str(tmp_path / "odd"), "odd")
+    data, _ = datasets.add_dataset(str(tmp_path / "odd"), "odd")
     rows = list(csv.reader(io.StringIO("".join(csv_rows(data.catalog, Filter())), newline="")))
     place = {name: number for number, name in enumerate(rows[0])}
     assert {row[place["class"]] for row in rows[1:]} == {"'=1+1", "'\rSUM(A1)"}
@@ -75,6 +75,6 @@ def test_a_name_fits_and_keeps_its_number_and_its_ending(tmp_path, stem):
 
 def test_a_file_with_a_long_name_is_replaced_whole(tmp_path):
     file = tmp_path / ("海" * 83 + ".csv")
-    with replacing(file) as temporary:
+    with replace_file(file) as temporary:
         temporary.write_text("whole")
     assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [(file.name, "whole")]

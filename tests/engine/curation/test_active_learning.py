@@ -8,7 +8,7 @@ import pytest
 from engine.cli import main
 from engine.core.errors import UserError
 from engine.curation.active_learning import diverse, worth_labelling
-from engine.data.datasets import add, dataset
+from engine.data.datasets import add_dataset, load_dataset
 from engine.data.filters import Filter
 
 
@@ -23,7 +23,7 @@ def test_copies_of_one_unsure_picture_are_not_asked_for_twice_while_others_are_u
 
 
 def test_images_without_a_label_are_chosen_with_what_the_model_would_say(mapped, capsys):
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     waiting = set(data.catalog.view(Filter(splits=("unlabelled",))).ids().tolist())
     assert len(waiting) == 3
     result = worth_labelling(data, 10)
@@ -38,6 +38,6 @@ def test_images_without_a_label_are_chosen_with_what_the_model_would_say(mapped,
 def test_a_dataset_in_which_all_images_have_labels_says_so(home, write_class, tmp_path):
     for kind in ("sea", "forest"):
         write_class(tmp_path / "all" / kind, kind, 3)
-    data, _ = add(str(tmp_path / "all"))
+    data, _ = add_dataset(str(tmp_path / "all"))
     with pytest.raises(UserError, match="All images of all have labels"):
         worth_labelling(data, 5)

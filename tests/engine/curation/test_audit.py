@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from engine import curation
-from engine.core.jobs import Stopped
+from engine.core.jobs import JobStopped
 from engine.curation import confident_learning, perceptual_hash, run_audit
-from engine.data.datasets import add, dataset
+from engine.data.datasets import add_dataset, load_dataset
 from engine.data.decoding import open_image
 
 TRAIN = "seg_train/seg_train"
@@ -63,16 +63,16 @@ def planted(mapped_session, finished_session, wait, tmp_path_factory, patch):
     plant(images)
     shutil.copytree(mapped_session.home / "cache", root / "home" / "cache")
     patch.setenv("SCENESCOPE_HOME", str(root / "home"))
-    add(str(images), "scenes")
+    add_dataset(str(images), "scenes")
     curation.job("scenes").start()
-    assert wait(lambda: (work := curation.job("scenes").work()).state not in ("none", "working") and work).state == "done"
+    assert wait(lambda: (work := curation.job("scenes").status()).state not in ("none", "working") and work).state == "done"
     return root
 
 
 @pytest.fixture
 def data(planted, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(planted / "home"))
-    return dataset("scenes")
+    return load_dataset("scenes")
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_another_audit_knows_the_same_findings_again_although_the_catalog_change
     new = planted / "scenes" / TRAIN / "forest" / "dark.png"
     with Image.open(planted / "scenes" / TRAIN / "forest" / "007.png") as picture:
         picture.point(lambda level: level // 12).save(new)
-    add(str(planted / "scenes"), "scenes")
+    add_dataset(str(planted / "scenes"), "scenes")
     assert found.stale(data)
     again = run_audit.make(data)
     assert not again.stale(data)
@@ -160,9 +160,9 @@ def test_looking_at_the_images_goes_on_where_it_was_ended(home, write_class, tmp
 
     def ended(done, total):
         if done == 6:
-            raise Stopped
+            raise JobStopped
 
-    with pytest.raises(Stopped):
+    with pytest.raises(JobStopped):
         perceptual_hash.Looks().complete(files, contents, ended)
     perceptual_hash.Looks().complete(files, contents, lambda done, total: heard.append(done))
     assert heard[0] == 4

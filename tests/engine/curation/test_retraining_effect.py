@@ -8,7 +8,7 @@ from engine.cli import main
 from engine.core.errors import UserError
 from engine.core.number_text import points_estimate
 from engine.curation import fair_holdout, retraining_effect
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.labels import edits
 from engine.data.labels.label_log import EMPTY
 from engine.runs.run import load_run
@@ -40,7 +40,7 @@ def of(data, split, kind):
 
 
 def test_a_run_learns_from_the_labels_of_now_and_says_their_version(before):
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     edits.relabel(data, of(data, "train", "sea")[:2], "glacier")
     edits.exclude(data, of(data, "test", "forest")[:1])
     after = again(before)
@@ -50,7 +50,7 @@ def test_a_run_learns_from_the_labels_of_now_and_says_their_version(before):
 
 
 def test_both_runs_are_scored_on_the_same_images_under_both_labels(before, capsys):
-    data, table = dataset("scenes"), before.predictions("test")
+    data, table = load_dataset("scenes"), before.predictions("test")
     wrong = table[table["true"] != table["predicted"]]
     assert len(wrong), "the fixture's run makes mistakes"
     for row in wrong.itertuples():  # the goalposts go where the model shoots
@@ -71,7 +71,7 @@ def test_both_runs_are_scored_on_the_same_images_under_both_labels(before, capsy
 
 
 def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decided_since(before):
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     edits.relabel(data, of(data, "train", "sea")[:2], "glacier")
     after = again(before)
     edits.exclude(data, of(data, "test", "sea"))
@@ -86,7 +86,7 @@ def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decide
 
 
 def test_a_proof_on_the_same_labels_or_without_a_score_is_refused_in_a_sentence(before):
-    data = dataset("scenes")
+    data = load_dataset("scenes")
     with pytest.raises(UserError, match="was trained on exactly these labels"):
         fair_holdout.retrain(before)
     edits.exclude(data, of(data, "train", "sea")[:1])

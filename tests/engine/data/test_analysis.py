@@ -13,8 +13,8 @@ from PIL import Image, ImageFilter
 
 from engine.core.errors import UserError
 from engine.data import analysis
-from engine.data.datasets import add, dataset
-from engine.data.mean_images import mean_image
+from engine.data.datasets import add_dataset, load_dataset
+from engine.data.mean_images import compute_mean_image
 from engine.data.properties import MEASURED, measure
 
 RNG = np.random.default_rng(3)
@@ -76,7 +76,7 @@ def aged(home, tmp_path, write_class):
     """A dataset whose catalog is one of before there were properties, and its rows as a scan of today makes them."""
     for kind in ("forest", "sea"):
         write_class(tmp_path / "plain" / kind, kind, 140)
-    data, _ = add(str(tmp_path / "plain"), "plain")
+    data, _ = add_dataset(str(tmp_path / "plain"), "plain")
     today = rows(data)
     connection = sqlite3.connect(data.catalog.file)
     connection.executescript(OLD)
@@ -89,13 +89,13 @@ def test_a_catalog_of_an_earlier_version_opens_keeps_its_rows_and_catches_up(age
     assert data.catalog.unmeasured() == 280
     pd.testing.assert_frame_equal(rows(data)[["id", "path", "hash", "split"]], today[["id", "path", "hash", "split"]])
     assert data.catalog.view().histogram("brightness").empty
-    assert analysis.due(data)
+    assert analysis.is_due(data)
     before = data.catalog.generation()
     assert analysis.analyse(data) == 280
     pd.testing.assert_frame_equal(rows(data), today)
     assert data.catalog.generation() != before
     assert data.catalog.view().histogram("brightness")["n"].sum() == 280
-    assert not analysis.due(data)
+    assert not analysis.is_due(data)
     assert analysis.analyse(data) == 0
 
 
@@ -117,11 +117,11 @@ def test_a_killed_job_goes_on_where_it_was(aged, wait):
 def test_the_job_tells_of_its_end_and_can_be_asked_to_stop(aged, wait):
     data, _ = aged
     analysis.start("plain")
-    wait(lambda: analysis.progress("plain").state == "done")
+    wait(lambda: analysis.job_status("plain").state == "done")
     assert data.catalog.unmeasured() == 0
     analysis.stop("plain")
     assert analysis.job("plain").run(lambda report: report("properties", 0, 1)) == 0
-    assert analysis.progress("plain").state == "stopped"
+    assert analysis.job_status("plain").state == "stopped"
 
 
 def test_an_image_that_is_not_any_more_what_was_catalogued_stays_unmeasured_and_holds_nothing_up(aged):
@@ -131,7 +131,7 @@ def test_an_image_that_is_not_any_more_what_was_catalogued_stays_unmeasured_and_
     second.unlink()
     assert analysis.analyse(data) == 278
     assert data.catalog.unmeasured() == 2
-    assert not analysis.due(data)
+    assert not analysis.is_due(data)
 
 
 def test_the_mean_image_is_the_mean_of_the_class(home, tmp_path):
@@ -141,14 +141,14 @@ def test_the_mean_image_is_the_mean_of_the_class(home, tmp_path):
             flat(level, 0, 255 - level, size=(70, 50)).save(tmp_path / "set" / "train" / kind / f"{level}.png")
     (tmp_path / "set" / "val" / "sea").mkdir(parents=True)
     flat(0, 0, 0).save(tmp_path / "set" / "val" / "sea" / "0.png")
-    data, _ = add(str(tmp_path / "set"), "set")
-    result = mean_image(data, "sea")
+    data, _ = add_dataset(str(tmp_path / "set"), "set")
+    result = compute_mean_image(data, "sea")
     assert (result.n, result.of, result.image.shape) == (4, 4, (96, 96, 3))
     assert result.image[48, 48].tolist() == [45, 0, 210]
     for file in (tmp_path / "set").rglob("*.png"):
         file.unlink()
-    assert mean_image(dataset("set"), "sea").image.tolist() == result.image.tolist()
-    assert mean_image(data, "desert") is None
+    assert compute_mean_image(load_dataset("set"), "sea").image.tolist() == result.image.tolist()
+    assert compute_mean_image(data, "desert") is None
 
 
 def test_a_catalog_without_images_says_that_there_is_nothing_to_analyse(home):

@@ -10,7 +10,7 @@ from engine.bench.catalog import measure
 from engine.core.errors import DiskError, UserError
 from engine.data import columns, synthetic
 from engine.data.catalog import _UNMEASURED, COLUMNS
-from engine.data.datasets import add, dataset
+from engine.data.datasets import add_dataset, load_dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 from engine.data.properties import PROPERTIES
@@ -44,7 +44,7 @@ def test_no_question_of_a_page_reads_the_whole_table(big):
 
 
 def test_a_made_up_catalog_has_what_was_asked_and_says_that_it_has_no_pictures(big):
-    data = dataset("big")
+    data = load_dataset("big")
     assert (data.catalog.count(), len(data.classes), data.has_pictures, data.synthetic) == (ROWS, CLASSES, False, True)
     assert set(data.catalog.counts()["split"]) == set(SPLITS)
     assert all(data.catalog.view().range(name) is not None for name in PROPERTIES)
@@ -67,7 +67,7 @@ def test_a_catalog_that_could_not_be_registered_is_made_anew(home, monkeypatch):
         raise DiskError("The disk is full.")
 
     with monkeypatch.context() as patch, pytest.raises(DiskError):
-        patch.setattr(synthetic, "register", refuse)
+        patch.setattr(synthetic, "register_dataset", refuse)
         synthesize("half", 40)
     assert synthesize("half", 30).catalog.count() == 30
 
@@ -103,7 +103,7 @@ def test_arrays_that_are_gone_or_damaged_are_made_again(big, damage):
 
 
 def test_every_thread_and_every_scan_sees_one_moment(home, kaggle, write_class):
-    catalog = add(str(kaggle), "scenes")[0].catalog
+    catalog = add_dataset(str(kaggle), "scenes")[0].catalog
     seen, stop = [], threading.Event()
 
     def look():
@@ -115,7 +115,7 @@ def test_every_thread_and_every_scan_sees_one_moment(home, kaggle, write_class):
     for thread in threads:
         thread.start()
     write_class(kaggle / "seg_train" / "seg_train" / "sea", "sea", 20, first=60)
-    add(str(kaggle), "scenes")
+    add_dataset(str(kaggle), "scenes")
     stop.set()
     for thread in threads:
         thread.join()

@@ -37,20 +37,20 @@ def test_here_is_called_by_the_folders_name(tmp_path, write_class, monkeypatch, 
     for kind in ("sea", "forest"):
         write_class(tmp_path / "holidays" / kind, kind, 3)
     monkeypatch.chdir(tmp_path / "holidays")
-    assert datasets.add(source)[0].name == "holidays"
+    assert datasets.add_dataset(source)[0].name == "holidays"
 
 
 def test_two_folders_of_other_scripts_are_both_added_and_found_again(tmp_path, write_class):
     for folder in ("写真", "图片"):
         for kind in ("sea", "forest"):
             write_class(tmp_path / folder / kind, kind, 3)
-        datasets.add(str(tmp_path / folder))
-    datasets.add(str(tmp_path / "图片"))
-    assert [(data.name, data.root.name) for data in datasets.datasets()] == [("dataset", "写真"), ("dataset-2", "图片")]
+        datasets.add_dataset(str(tmp_path / folder))
+    datasets.add_dataset(str(tmp_path / "图片"))
+    assert [(data.name, data.root.name) for data in datasets.list_datasets()] == [("dataset", "写真"), ("dataset-2", "图片")]
 
 
 def test_an_archive_is_to_be_unpacked(tmp_path):
     (tmp_path / "photos.zip").write_bytes(b"PK\x03\x04")
     with pytest.raises(UserError, match=r"photos\.zip' is an archive\.") as error:
-        datasets.add(str(tmp_path / "photos.zip"))
+        datasets.add_dataset(str(tmp_path / "photos.zip"))
     assert error.value.hint == "Unpack it, and add the folder that comes out."

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.core.content_cache import embedding_table
+from engine.core.content_cache import embedding_cache
 from engine.data import thumbnails
 from engine.data.catalog import Catalog
 from engine.data.layouts import detect
@@ -55,10 +55,10 @@ def test_the_first_scan_of_a_new_version_reads_what_may_differ_and_the_second_no
 def test_what_was_computed_of_other_pixels_is_forgotten(catalog):
     before = rows(catalog)
     black, other = before["sea/000.png"], before["sea/001.png"]
-    table, file = embedding_table("a backbone"), catalog.root / "sea" / "000.png"
+    table, file = embedding_cache("a backbone"), catalog.root / "sea" / "000.png"
     table.put((row.hash, np.zeros(3, np.float16).tobytes()) for row in (black, other))
-    thumbnails.of_file(file, 32)
-    thumbnails.of_file(catalog.root / "sea" / "001.png", 32)
+    thumbnails.load_file_thumbnail(file, 32)
+    thumbnails.load_file_thumbnail(catalog.root / "sea" / "001.png", 32)
     pixels.decoded([file], [black.hash], 16)
     as_an_earlier_version(catalog)
     scan(catalog, detect(catalog.root), seed=0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data.decoding import ImageError, NotAnImage, inspect, load_square, open_image, square
+from engine.data.decoding import ImageError, NotAnImage, crop_square, inspect, load_square, open_image
 
 
 def encoded(image, format, **options):
@@ -172,7 +172,7 @@ def test_pictures_of_any_shape_become_a_square(size):
 def test_the_square_is_the_middle_of_the_picture():
     pixels = np.zeros((40, 100, 3), np.uint8)
     pixels[:, 30:70] = 250
-    assert np.all(square(Image.fromarray(pixels), 40) == 250)
+    assert np.all(crop_square(Image.fromarray(pixels), 40) == 250)
 
 
 def test_a_large_jpeg_is_decoded_smaller_and_gives_the_same_square():
@@ -181,6 +181,6 @@ def test_a_large_jpeg_is_decoded_smaller_and_gives_the_same_square():
     small, full = open_image(content, at_least=64), open_image(content)
     assert full.size == (1600, 1200)
     assert 128 <= min(small.size) < 1200
-    difference = np.abs(load_square(content, 64).astype(int) - square(full, 64).astype(int))
+    difference = np.abs(load_square(content, 64).astype(int) - crop_square(full, 64).astype(int))
     assert difference.max() <= 3
     assert inspect(content)[:2] == (1600, 1200)

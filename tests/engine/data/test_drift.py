@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from engine.data.datasets import add
-from engine.data.drift import cliffs_delta, drift, effect, holm
+from engine.data.datasets import add_dataset
+from engine.data.drift import cliffs_delta, compute_drift, effect, holm
 from engine.data.filters import Filter
 
 RNG = np.random.default_rng(0)
@@ -26,8 +26,8 @@ def test_a_darker_test_split_is_found_with_its_size_and_the_rest_is_left_in_peac
     for i, kind in enumerate(("forest", "sea")):
         write(tmp_path / "set" / "train" / kind, 30, 120, 10 + i)
         write(tmp_path / "set" / "test" / kind, 30, 80, 20 + i)
-    catalog = add(str(tmp_path / "set"), "set")[0].catalog
-    result = drift(catalog).set_index("property")
+    catalog = add_dataset(str(tmp_path / "set"), "set")[0].catalog
+    result = compute_drift(catalog).set_index("property")
     assert result.index[0] == "brightness"
     row = result.loc["brightness"]
     assert (row.n_a, row.n_b, row.effect) == (54, 60, "large")
@@ -35,26 +35,26 @@ def test_a_darker_test_split_is_found_with_its_size_and_the_rest_is_left_in_peac
     assert row.sentence.startswith("Lower in test, a large difference: median 0.3")
     assert result.loc["aspect"].sentence == "No difference beyond chance: median 1 in test, 1 in train."
     assert (result["p_holm"] >= result["p"]).all()
-    assert drift(catalog, wanted=Filter(classes=("sea",))).set_index("property").loc["brightness"].n_b == 30
+    assert compute_drift(catalog, wanted=Filter(classes=("sea",))).set_index("property").loc["brightness"].n_b == 30
 
 
 def test_a_shift_inside_the_classes_that_the_mixture_hides_is_seen_by_class(home, tmp_path):
     for split, levels in (("train", (70, 130)), ("test", (130, 70))):
         for seed, (kind, level) in enumerate(zip(("forest", "sea"), levels, strict=True)):
             write(tmp_path / "set" / split / kind, 40, level, seed + 10 * len(split))
-    catalog = add(str(tmp_path / "set"), "set")[0].catalog
-    mixed = drift(catalog).set_index("property").loc["brightness"]
-    inside = drift(catalog, by_class=True).set_index(["class", "property"])["delta"]
+    catalog = add_dataset(str(tmp_path / "set"), "set")[0].catalog
+    mixed = compute_drift(catalog).set_index("property").loc["brightness"]
+    inside = compute_drift(catalog, by_class=True).set_index(["class", "property"])["delta"]
     assert mixed.p_holm > 0.05
     assert inside["forest", "brightness"] > 0.9
     assert inside["sea", "brightness"] < -0.9
 
 
 def test_splits_that_are_missing_or_tiny_give_an_empty_table(home, kaggle):
-    catalog = add(str(kaggle), "scenes")[0].catalog
-    assert drift(catalog, "train", "unlabelled").empty
-    assert drift(catalog, "train", "test", by_class=True).empty
-    assert "sentence" in drift(catalog, "train", "unlabelled")
+    catalog = add_dataset(str(kaggle), "scenes")[0].catalog
+    assert compute_drift(catalog, "train", "unlabelled").empty
+    assert compute_drift(catalog, "train", "test", by_class=True).empty
+    assert "sentence" in compute_drift(catalog, "train", "unlabelled")
 
 
 def test_a_negligible_difference_among_many_images_says_so():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from engine.data.catalog import Catalog
-from engine.data.datasets import add
+from engine.data.datasets import add_dataset
 from engine.data.filters import Filter
 from engine.data.properties import MEASURED, PROPERTIES
 from engine.runs.run import list_runs
@@ -17,7 +17,7 @@ ODD = ["a-b.c~_d", "<b>", "two\nlines", "\N{RIGHT-TO-LEFT OVERRIDE}gnp", "Straß
 
 @pytest.fixture
 def catalog(home, kaggle) -> Catalog:
-    return add(str(kaggle), "scenes")[0].catalog
+    return add_dataset(str(kaggle), "scenes")[0].catalog
 
 
 def rows(catalog: Catalog) -> pd.DataFrame:
@@ -136,9 +136,9 @@ def test_what_a_dataset_does_not_know_is_said_and_left_out(catalog):
 
 
 def test_a_runs_answers_filter_the_images(finished):
-    from engine.data.datasets import dataset
+    from engine.data.datasets import load_dataset
 
-    run, catalog = list_runs()[0], dataset("scenes").catalog
+    run, catalog = list_runs()[0], load_dataset("scenes").catalog
     table = run.predictions("test")
     classes = np.array(run.classes)
     wrong = Filter(("test",), run=run.id, verdict="wrong")

@@ -10,12 +10,12 @@ from PIL import Image
 
 from engine.core.errors import UserError
 from engine.data.catalog import Catalog
-from engine.data.datasets import add, dataset
+from engine.data.datasets import add_dataset, load_dataset
 from engine.data.decoding import ImageError, open_image, read_content
 from engine.data.filters import Filter
-from engine.data.layouts import detect, displayable
+from engine.data.layouts import detect, display_name
 from engine.data.scan import scan as fill
-from engine.data.thumbnails import jpeg
+from engine.data.thumbnails import load_thumbnail
 
 NOBODY = 65534
 
@@ -58,7 +58,7 @@ def test_a_picture_that_became_a_pipe_after_the_scan_is_named_and_not_waited_for
     with pytest.raises(ImageError, match="not a regular file"):
         open_image(plain / "sea" / "000.png")
     with pytest.raises(ImageError):
-        jpeg(row, plain)
+        load_thumbnail(row, plain)
 
 
 def test_links_are_followed_to_files_wherever_they_lead_and_to_folders_only_as_classes(plain, tmp_path, write_class):
@@ -153,7 +153,7 @@ def test_names_that_look_alike_are_different_images(plain):
         os.fsencode(plain / "sea") + b"/" + name for name in names
     }
     assert scan(plain)[1].read == 0
-    assert len({displayable(os.fsdecode(name))[0] for name in names}) == len(names)
+    assert len({display_name(os.fsdecode(name))[0] for name in names}) == len(names)
 
 
 def test_names_that_differ_in_case_alone_are_kept_apart(plain, write_class):
@@ -193,11 +193,11 @@ def test_two_folders_for_one_split_are_both_read(tmp_path, write_class):
 
 def test_a_root_whose_name_is_no_utf8_is_registered_and_shown(home, plain):
     odd = plain.rename(plain.parent / os.fsdecode(b"f\xe9rien"))
-    add(str(odd), "odd")
-    data = dataset("odd")
+    add_dataset(str(odd), "odd")
+    data = load_dataset("odd")
     assert data.root == odd
     assert data.place.endswith("f\\xe9rien")
-    assert add(str(odd), "odd")[1].read == 0
+    assert add_dataset(str(odd), "odd")[1].read == 0
 
 
 def test_very_many_classes_are_found_split_counted_and_filtered(home, tmp_path):
@@ -206,7 +206,7 @@ def test_very_many_classes_are_found_split_counted_and_filtered(home, tmp_path):
     for i in range(many):
         (tmp_path / "many" / f"class {i:04d}").mkdir(parents=True)
         os.link(picture, tmp_path / "many" / f"class {i:04d}" / "a.png")
-    data, result = add(str(tmp_path / "many"), "many")
+    data, result = add_dataset(str(tmp_path / "many"), "many")
     assert (result.ok, len(data.classes)) == (many, many)
     assert len(data.catalog.counts()) == many
     assert data.catalog.count(Filter(classes=("class 0999", "class 0000"))) == 2
@@ -223,10 +223,10 @@ def test_a_scan_that_was_killed_goes_on_where_it_was(home, plain, monkeypatch):
 
     monkeypatch.setattr("engine.data.scan._CHUNK", 3)
     with pytest.raises(Killed):
-        add(str(plain), "plain", kill)
-    data, result = add(str(plain), "plain")
+        add_dataset(str(plain), "plain", kill)
+    data, result = add_dataset(str(plain), "plain")
     assert (result.read, result.ok, data.catalog.count()) == (4, 10, 10)
-    assert add(str(plain), "plain")[1].read == 0
+    assert add_dataset(str(plain), "plain")[1].read == 0
 
 
 def test_what_a_killed_addition_read_of_another_folder_is_not_taken_over(home, plain, tmp_path, write_class):
@@ -234,9 +234,9 @@ def test_what_a_killed_addition_read_of_another_folder_is_not_taken_over(home, p
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        add(str(plain), "name", kill)
+        add_dataset(str(plain), "name", kill)
     for kind in ("forest", "sea"):
         write_class(tmp_path / "other" / kind, kind, 3, first=40)
-    data, result = add(str(tmp_path / "other"), "name")
+    data, result = add_dataset(str(tmp_path / "other"), "name")
     assert (result.read, result.ok, result.missing) == (6, 6, 0)
     assert data.catalog.problems().empty

@@ -16,7 +16,7 @@ import pytest
 from engine.core.paths import PROJECT
 from engine.data import decoding
 from engine.data.decoding import ImageError, load_square
-from engine.data.uploads import Limits, class_of, cleaned, pictures
+from engine.data.uploads import UploadLimits, clean_name, parent_folder, read_images
 
 COUNT = 500
 MEMORY = 900  # MB, of a process that holds one file at a time
@@ -24,12 +24,12 @@ WITH_TORCH = 900  # MB more: torch, the model, and the request of 32 files
 
 
 def outcomes(content, name="upload.zip", **limits):
-    return [(item.name, item.reason) for item in pictures([(name, content)], Limits(**limits))]
+    return [(item.name, item.reason) for item in read_images([(name, content)], UploadLimits(**limits))]
 
 
 def judged(file):
     """What each picture of the file came to: "" where it was read."""
-    for item in pictures([(file.name, file.content)]):
+    for item in read_images([(file.name, file.content)]):
         reason = item.reason
         if not reason:
             try:
@@ -134,7 +134,7 @@ def test_folders_of_an_archive_are_kept_as_class_names_and_what_systems_add_is_p
         ("scenes/forest/a.jpg", b"1"), ("scenes/", b""), ("__MACOSX/scenes/forest/._a.jpg", b"x"), ("scenes/.DS_Store", b"x"),
         ("scenes\\sea\\b.jpg", b"2"), ("c.png", b"3"), ("read me.txt", b"x"),
     )  # fmt: skip
-    items = list(pictures([("scenes.zip", content)]))
+    items = list(read_images([("scenes.zip", content)]))
     assert [(item.name, item.class_name, item.content) for item in items if not item.reason] == [
         ("scenes/forest/a.jpg", "forest", b"1"), ("scenes/sea/b.jpg", "sea", b"2"), ("c.png", "", b"3"),
     ]  # fmt: skip
@@ -142,7 +142,7 @@ def test_folders_of_an_archive_are_kept_as_class_names_and_what_systems_add_is_p
 
 
 def test_a_folder_that_was_uploaded_keeps_its_paths_and_a_path_that_leads_out_is_no_place():
-    items = list(pictures([("holiday/sea/a.jpg", b"1"), ("../../etc/b.jpg", b"2"), ("b.tar.gz", b"\x1f\x8b")]))
+    items = list(read_images([("holiday/sea/a.jpg", b"1"), ("../../etc/b.jpg", b"2"), ("b.tar.gz", b"\x1f\x8b")]))
     assert [(item.name, item.class_name) for item in items[:2]] == [("holiday/sea/a.jpg", "sea"), ("../../etc/b.jpg", "etc")]
     assert items[2].reason == "an archive of a kind that is not read: unpack it, or pack it as a .zip"
 
@@ -153,14 +153,14 @@ def test_a_folder_that_was_uploaded_keeps_its_paths_and_a_path_that_leads_out_is
      ("a/..\\../b.jpg", None), ("cafe\u0301.jpg", "caf\u00e9.jpg"), ("a\u202egpj.exe", "a\ufffdgpj.exe"), ("a\nb.jpg", "a\ufffdb.jpg")],
 )  # fmt: skip
 def test_a_name_in_an_archive_is_a_name_and_no_place(name, expected):
-    assert cleaned(name) == expected
+    assert clean_name(name) == expected
 
 
 def test_names_of_other_systems_are_read_as_they_were_meant():
     member = zipfile.ZipInfo("gl\u00e9tscher/a.jpg".encode().decode("cp437"))
     content = hostile.archive((member, b"1"))
     content = content.replace(member.filename.encode(), "gl\u00e9tscher/a.jpg".encode())
-    assert class_of("x/gl\u00e9tscher/a.jpg") == "gl\u00e9tscher"
+    assert parent_folder("x/gl\u00e9tscher/a.jpg") == "gl\u00e9tscher"
     assert [name.rpartition("/")[2] for name, _ in outcomes(content)] in (["a.jpg"], ["upload.zip"])
 
 
@@ -203,7 +203,7 @@ def zipped_as(name, content):
      ("sea/c.jpg", "ascii")],
 )  # fmt: skip
 def test_names_in_an_archive_are_read_in_the_writing_of_their_system(path, encoding):
-    [item] = pictures([("upload.zip", zipped_as(path.encode(encoding), b"1"))])
+    [item] = read_images([("upload.zip", zipped_as(path.encode(encoding), b"1"))])
     assert (item.name, item.reason) == (path, "")
 
 

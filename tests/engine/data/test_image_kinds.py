@@ -10,7 +10,7 @@ from PIL import Image
 
 from engine.data import jpeg_headers
 from engine.data.decoding import ImageError, inspect, load_square, open_image
-from engine.data.thumbnails import of_file
+from engine.data.thumbnails import load_file_thumbnail
 
 
 def encoded(image, format, **options):
@@ -186,7 +186,7 @@ def test_a_photo_of_108_megapixels_is_read_at_an_eighth(tmp_path):
     square = load_square(content, 64)
     assert np.abs(square[32, [5, 60], 0].astype(int) - [90, 200]).max() <= 2
     (tmp_path / "phone.jpg").write_bytes(content)
-    assert Image.open(io.BytesIO(of_file(tmp_path / "phone.jpg"))).size == (320, 240)
+    assert Image.open(io.BytesIO(load_file_thumbnail(tmp_path / "phone.jpg"))).size == (320, 240)
 
 
 def test_a_large_picture_that_would_be_held_whole_is_refused_before_it_is_decoded():
@@ -194,5 +194,5 @@ def test_a_large_picture_that_would_be_held_whole_is_refused_before_it_is_decode
     for kind, (width, height) in sizes.items():
         with pytest.raises(ImageError, match=f"too large: {width} x {height} pixels, the limit is 100 megapixels"):
             open_image(with_frame(WHOLE[kind], size=(width, height)))
-    assert jpeg_headers.frame(WHOLE["progressive"]).held_bytes == 2 * 96 * 64 * 1.5
-    assert jpeg_headers.frame(WHOLE["baseline"]).held_bytes == 0
+    assert jpeg_headers.read_frame(WHOLE["progressive"]).held_bytes == 2 * 96 * 64 * 1.5
+    assert jpeg_headers.read_frame(WHOLE["baseline"]).held_bytes == 0

@@ -24,8 +24,8 @@ from engine.data.labels.label_state import effective, heads, settle
 
 @pytest.fixture
 def scenes(kaggle):
-    datasets.add(str(kaggle))
-    return datasets.dataset("scenes")
+    datasets.add_dataset(str(kaggle))
+    return datasets.load_dataset("scenes")
 
 
 def of(data, split="train", kind="sea"):
@@ -44,8 +44,8 @@ def labels_of(data):
 
 
 def rescanned(data):
-    datasets.add(str(data.root))
-    return datasets.dataset(data.name)
+    datasets.add_dataset(str(data.root))
+    return datasets.load_dataset(data.name)
 
 
 def entry(uid, time, action="exclude", content="c", path="a.png", **more):
@@ -237,8 +237,8 @@ def test_processes_at_once_lose_nothing(scenes):
 @pytest.fixture
 def two(scenes, home, monkeypatch, tmp_path):
     """The same images registered by two people: two datasets with logs of their own."""
-    datasets.add(str(scenes.root), "hers")
-    return scenes, datasets.dataset("hers")
+    datasets.add_dataset(str(scenes.root), "hers")
+    return scenes, datasets.load_dataset("hers")
 
 
 def test_merging_is_the_same_either_way_and_twice_is_once(two, tmp_path, monkeypatch):

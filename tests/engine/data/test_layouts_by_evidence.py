@@ -26,13 +26,13 @@ def fill(write_class):
 
 def counts(dataset):
     """(images, classes, images by split with validation in train)."""
-    result = datasets.summary(dataset)
+    result = datasets.summarize(dataset)
     splits = result["splits"]
     return result["images"], tuple(result["classes"]), splits["train"] + splits["validation"], splits["test"]
 
 
 def added(root):
-    return datasets.add(str(root), root.name)[0]
+    return datasets.add_dataset(str(root), root.name)[0]
 
 
 def groups(dataset):
@@ -98,7 +98,7 @@ def test_a_test_folder_without_class_folders_is_unlabelled(tmp_path, fill, write
     fill(tmp_path / "set" / "validation", ("cats", "dogs"), 2, first=100)
     write_class(tmp_path / "set" / "test", "sea", 6, first=500)
     data = added(tmp_path / "set")
-    assert datasets.summary(data)["splits"] == {"train": 10, "validation": 4, "test": 0, "unlabelled": 6}
+    assert datasets.summarize(data)["splits"] == {"train": 10, "validation": 4, "test": 0, "unlabelled": 6}
     assert "test/ holds pictures and no class folders" in unused_report(data.catalog).notes[0]
 
 
@@ -119,7 +119,7 @@ def test_a_lone_folder_whose_name_may_mean_a_missing_split_is_taken_for_it(tmp_p
     fill(tmp_path / "set" / "train", ("forest", "sea"), 5)
     fill(tmp_path / "set" / name, ("forest", "sea"), 2, first=100)
     data = added(tmp_path / "set")
-    assert datasets.summary(data)["splits"][split] == 4
+    assert datasets.summarize(data)["splits"][split] == 4
     assert unused_report(data.catalog).notes == (f"{name}/ is taken as the {split} split.",)
 
 
@@ -161,7 +161,7 @@ def test_a_table_beside_one_flat_folder_is_named(tmp_path, write_class, name, co
     write_class(tmp_path / "set" / "data", "sea", 3)
     (tmp_path / "set" / name).write_text(content)
     with pytest.raises(UserError, match="holds only the class 'data'") as error:
-        datasets.add(str(tmp_path / "set"))
+        datasets.add_dataset(str(tmp_path / "set"))
     assert error.value.hint.startswith(f"{name} looks like a table of labels; reading it is not supported yet")
 
 
@@ -169,7 +169,7 @@ def test_validation_and_test_without_train_are_refused_to_learn_from_and_taken_t
     fill(tmp_path / "set" / "val", ("forest", "sea"), 2)
     fill(tmp_path / "set" / "test", ("forest", "sea"), 3, first=100)
     with pytest.raises(UserError, match="has folders for validation and test, and none for training"):
-        datasets.add(str(tmp_path / "set"))
+        datasets.add_dataset(str(tmp_path / "set"))
     labelled = folder_images(tmp_path / "set", ("forest", "sea"))
     assert (set(labelled.images.frame["path"].str.split("/").str[0]), len(labelled.images.files)) == ({"test"}, 6)
     assert labelled.unused.notes == ("Of its 10 images the 6 of test are scored.",)

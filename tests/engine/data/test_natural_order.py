@@ -8,10 +8,10 @@ import pytest
 
 from engine.core.files import read_json, write_json
 from engine.data import datasets, overlay
-from engine.data.class_names import composed, in_natural_order, other_spelling, spelling_hint
+from engine.data.class_names import find_other_spelling, normalize_name, sort_naturally, spelling_hint
 from engine.data.filters import Filter
 from engine.data.labels.label_edit import Entry
-from engine.data.predictions import table, write_predictions
+from engine.data.predictions import prediction_table, write_predictions
 from engine.evaluation.scoring import split_images
 from engine.runs.run import list_runs
 
@@ -21,7 +21,7 @@ def numbered(home, tmp_path, write_class):
     """A dataset whose classes are called 1 to 12."""
     for number in range(1, 13):
         write_class(tmp_path / "numbered" / str(number), "sea", 3, first=100 * number)
-    return datasets.add(str(tmp_path / "numbered"))[0]
+    return datasets.add_dataset(str(tmp_path / "numbered"))[0]
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def numbered(home, tmp_path, write_class):
     ],
 )
 def test_two_comes_before_ten(names, expected):
-    assert in_natural_order(names) == expected
+    assert sort_naturally(names) == expected
 
 
 def test_a_datasets_classes_are_in_natural_order_everywhere(numbered):
     expected = tuple(map(str, range(1, 13)))
     assert numbered.classes == expected
-    assert tuple(datasets.summary(numbered)["classes"]) == expected
+    assert tuple(datasets.summarize(numbered)["classes"]) == expected
     assert list(dict.fromkeys(numbered.catalog.counts()["class"])) == list(expected)
 
 
@@ -56,7 +56,7 @@ def test_a_run_whose_classes_are_in_alphabetical_order_is_aligned_by_name(number
     write_json(path / "config.json", document | {"classes": classes, "fingerprint": numbered.catalog.fingerprint()})
     frame = numbered.catalog.frame("test")
     true = frame["class"].map({name: place for place, name in enumerate(classes)}).to_numpy()
-    write_predictions(path, "test", table(frame, true, np.eye(len(classes))[true]), classes)
+    write_predictions(path, "test", prediction_table(frame, true, np.eye(len(classes))[true]), classes)
     (run,) = list_runs(numbered.name)
     assert list(run.classes) == classes
     assert numbered.catalog.count(Filter(run=run.id, verdict="right", splits=("test",))) == len(frame) == 12
@@ -84,17 +84,17 @@ def test_a_catalog_with_decomposed_classes_keeps_their_spelling(home, tmp_path, 
         write_class(tmp_path / "old" / folder, kind, 4)
     with monkeypatch.context() as patch:
         patch.setattr("engine.data.layouts.composed", lambda text: text)
-        data, _ = datasets.add(str(tmp_path / "old"))
+        data, _ = datasets.add_dataset(str(tmp_path / "old"))
     before = data.catalog.fingerprint()
     assert name in data.classes
-    _, result = datasets.add(str(tmp_path / "old"))
+    _, result = datasets.add_dataset(str(tmp_path / "old"))
     assert (result.read, data.catalog.fingerprint(), name in data.classes) == (0, before, True)
 
 
 def test_names_that_differ_in_spelling_alone():
-    assert composed("e\N{COMBINING ACUTE ACCENT}te") == "\N{LATIN SMALL LETTER E WITH ACUTE}te"
+    assert normalize_name("e\N{COMBINING ACUTE ACCENT}te") == "\N{LATIN SMALL LETTER E WITH ACUTE}te"
     classes = ("Forest", "Open Sea", "mer")
-    assert [other_spelling(name, classes) for name in ("forest", "open_sea", "OPEN-SEA", "Forest", "tree")] == [
+    assert [find_other_spelling(name, classes) for name in ("forest", "open_sea", "OPEN-SEA", "Forest", "tree")] == [
         "Forest", "Open Sea", "Open Sea", None, None,
     ]  # fmt: skip
     assert spelling_hint(["forest", "tree"], classes) == "'forest' may be the class 'Forest': give the folder the same name."
@@ -106,7 +106,7 @@ def test_a_run_and_labels_of_another_form_of_accents_are_aligned_with_a_catalog_
     decomposed = unicodedata.normalize("NFD", name)
     for folder, kind in ((decomposed, "forest"), ("mer", "sea")):
         write_class(tmp_path / "new" / folder, kind, 8)
-    data, _ = datasets.add(str(tmp_path / "new"))
+    data, _ = datasets.add_dataset(str(tmp_path / "new"))
     classes = (decomposed, "mer")
     images = split_images(data, "test", classes)
     assert (data.classes, sorted(set(images.labels))) == ((name, "mer"), [0, 1])
@@ -114,5 +114,5 @@ def test_a_run_and_labels_of_another_form_of_accents_are_aligned_with_a_catalog_
     old = Entry(
         uid="a", time=1.0, who="ann", action="relabel", content=row.hash, path=row.path, id=row.id, was="mer", to=decomposed
     )
-    overlay.log_of(data.catalog.file).file.write_text(json.dumps(old.document()) + "\n")
+    overlay.label_log(data.catalog.file).file.write_text(json.dumps(old.document()) + "\n")
     assert data.catalog.get(row.id).class_name == name

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from engine.core.errors import UserError
-from engine.data.predictions import read_predictions, table, write_predictions
+from engine.data.predictions import prediction_table, read_predictions, write_predictions
 
 
 @pytest.fixture
 def predictions():
     images = pd.DataFrame({"id": [3, 9], "path": ["sea/é<b>.jpg", "forest/two\nlines.jpg"], "hash": ["aa", "bb"]})
-    return table(images, np.array([0, 1]), np.array([[0.75, 0.25], [0.6, 0.4]], np.float32))
+    return prediction_table(images, np.array([0, 1]), np.array([[0.75, 0.25], [0.6, 0.4]], np.float32))
 
 
 def test_a_row_says_which_image_what_it_is_and_what_was_answered(predictions):

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from engine.core.disk_cache import Kept, Once
+from engine.core.disk_cache import DiskCache, SingleFlight
 from engine.core.paths import cache_dir
 from engine.data import thumbnails
 from engine.data.catalog import Row
 from engine.data.decoding import ImageError
-from engine.data.thumbnails import ChangedError, jpeg, present
+from engine.data.thumbnails import ChangedError, load_thumbnail, render_current
 
 # Broad fields of colour: what differs by a quarter of a pixel at their borders is no error of colour.
 FIELDS = np.array([[(200, 40, 30), (30, 150, 60), (20, 60, 190)], [(240, 220, 90), (128, 128, 128), (15, 15, 15)]], np.uint8)
@@ -105,7 +105,7 @@ def srgb():
 
 def test_every_kind_of_picture_looks_like_its_plain_twin(tmp_path):
     for name, (row, twin, tolerance) in kinds(tmp_path).items():
-        image = seen(jpeg(row, tmp_path))
+        image = seen(load_thumbnail(row, tmp_path))
         assert (image.format, image.mode in ("RGB", "L"), image.size) == ("JPEG", True, (320, 213)), name
         difference = np.abs(colours(image.convert("RGB")) - colours(twin))
         assert difference.max() <= tolerance, (name, difference.tolist())
@@ -114,12 +114,12 @@ def test_every_kind_of_picture_looks_like_its_plain_twin(tmp_path):
 def test_what_is_transparent_lies_on_white(tmp_path):
     image = fields().convert("RGBA")
     image.paste((255, 0, 0, 0), (0, 0, 200, 200))
-    assert seen(jpeg(write(tmp_path / "a.png", image, "PNG"), tmp_path)).getpixel((50, 50)) == (255, 255, 255)
+    assert seen(load_thumbnail(write(tmp_path / "a.png", image, "PNG"), tmp_path)).getpixel((50, 50)) == (255, 255, 255)
 
 
 def test_a_small_upright_jpeg_is_sent_as_it_is(tmp_path):
     row = write(tmp_path / "a.jpg", fields(50), quality=90)
-    assert jpeg(row, tmp_path) == (tmp_path / "a.jpg").read_bytes()
+    assert load_thumbnail(row, tmp_path) == (tmp_path / "a.jpg").read_bytes()
     assert not list(cache_dir("thumbnails").rglob("*.jpg"))
 
 
@@ -127,8 +127,8 @@ def test_a_small_picture_that_is_turned_or_no_jpeg_is_made_but_not_enlarged(tmp_
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = write(tmp_path / "a.jpg", fields(50), exif=exif)
-    assert seen(jpeg(turned, tmp_path)).size == (100, 150)
-    assert seen(jpeg(write(tmp_path / "a.png", fields(50), "PNG"), tmp_path)).size == (150, 100)
+    assert seen(load_thumbnail(turned, tmp_path)).size == (100, 150)
+    assert seen(load_thumbnail(write(tmp_path / "a.png", fields(50), "PNG"), tmp_path)).size == (150, 100)
 
 
 def test_a_picture_is_made_once_however_many_ask_at_once(tmp_path, monkeypatch):
@@ -142,19 +142,19 @@ def test_a_picture_is_made_once_however_many_ask_at_once(tmp_path, monkeypatch):
 
     def ask(_):
         together.wait()
-        return jpeg(row, tmp_path)
+        return load_thumbnail(row, tmp_path)
 
     monkeypatch.setattr(thumbnails, "_make", count)
     with ThreadPoolExecutor(8) as pool:
         answers = set(pool.map(ask, range(8)))
     assert len(answers) == 1
     assert made == [320]
-    assert jpeg(row, tmp_path) in answers
+    assert load_thumbnail(row, tmp_path) in answers
     assert made == [320], "and it is kept"
 
 
 def test_one_failure_reaches_all_who_ask_and_the_next_tries_again():
-    once, begun, asked = Once(), threading.Event(), threading.Event()
+    once, begun, asked = SingleFlight(), threading.Event(), threading.Event()
 
     def fail():
         begun.set()
@@ -171,7 +171,7 @@ def test_one_failure_reaches_all_who_ask_and_the_next_tries_again():
 
 
 def test_the_folder_keeps_to_its_limit_and_the_least_recently_used_go(tmp_path):
-    kept = Kept(tmp_path / "kept", limit=100_000)
+    kept = DiskCache(tmp_path / "kept", limit=100_000)
     for number in range(60):
         kept.put(f"{number:02d}", bytes(5_000))
         file = tmp_path / "kept" / f"{number:02d}" / f"{number:02d}"
@@ -190,8 +190,8 @@ def held(folder):
 
 def test_what_an_earlier_process_left_counts(tmp_path):
     for number in range(60):
-        Kept(tmp_path, 10**6).put(f"{number:02d}", bytes(5_000))
-    later = Kept(tmp_path, 100_000)
+        DiskCache(tmp_path, 10**6).put(f"{number:02d}", bytes(5_000))
+    later = DiskCache(tmp_path, 100_000)
     later.put("new", b"picture")
     later.wait()
     assert held(tmp_path) <= 100_000
@@ -210,9 +210,9 @@ def test_the_limit_can_be_set(monkeypatch):
 def test_a_file_that_was_deleted_is_told_apart_although_its_picture_is_kept(tmp_path, looked_at):
     row = write(tmp_path / "a.png", fields(), "PNG")
     if looked_at:
-        jpeg(row, tmp_path)
+        load_thumbnail(row, tmp_path)
     (tmp_path / "a.png").unlink()
-    for ask in (jpeg, present):
+    for ask in (load_thumbnail, render_current):
         with pytest.raises(ImageError, match="the file is gone"):
             ask(row, tmp_path)
 
@@ -221,25 +221,25 @@ def test_a_file_that_was_deleted_is_told_apart_although_its_picture_is_kept(tmp_
 def test_a_file_that_was_rewritten_is_told_apart_and_what_is_there_now_can_be_seen(tmp_path, looked_at):
     row = write(tmp_path / "a.png", fields(), "PNG")
     if looked_at:
-        jpeg(row, tmp_path)
+        load_thumbnail(row, tmp_path)
     write(tmp_path / "a.png", Image.new("RGB", (600, 400), (10, 200, 10)), "PNG")
     with pytest.raises(ChangedError, match="changed since the scan"):
-        jpeg(row, tmp_path)
-    assert np.abs(np.subtract(seen(present(row, tmp_path)).getpixel((100, 100)), (10, 200, 10))).max() <= 8
+        load_thumbnail(row, tmp_path)
+    assert np.abs(np.subtract(seen(render_current(row, tmp_path)).getpixel((100, 100)), (10, 200, 10))).max() <= 8
 
 
 def test_a_file_that_was_only_touched_is_the_same_picture(tmp_path):
     row = write(tmp_path / "a.png", fields(), "PNG")
-    before = jpeg(row, tmp_path)
+    before = load_thumbnail(row, tmp_path)
     os.utime(tmp_path / "a.png", (1, 1))
-    assert jpeg(row, tmp_path) == before
+    assert load_thumbnail(row, tmp_path) == before
 
 
 def test_a_rewritten_file_that_is_no_picture_says_why(tmp_path):
     row = write(tmp_path / "a.png", fields(), "PNG")
     (tmp_path / "a.png").write_text("These are words.")
     with pytest.raises(ImageError, match="not a picture"):
-        present(row, tmp_path)
+        render_current(row, tmp_path)
 
 
 def test_a_picture_is_given_although_the_disk_takes_nothing(tmp_path, monkeypatch):
@@ -248,4 +248,4 @@ def test_a_picture_is_given_although_the_disk_takes_nothing(tmp_path, monkeypatc
     blocked.mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr(thumbnails, "cache_dir", lambda kind: blocked / "file")
     (blocked / "file").write_text("in the way of a folder")
-    assert seen(jpeg(row, tmp_path)).size == (320, 213)
+    assert seen(load_thumbnail(row, tmp_path)).size == (320, 213)

@@ -96,7 +96,7 @@ def test_a_set_of_lfs_pointers_says_how_to_get_the_pictures(tmp_path):
         for number in range(3):
             (tmp_path / "lfs" / kind / f"{number}.jpg").write_text(LFS.format("ab" * 32))
     with pytest.raises(UserError, match="There are no images in .* 6 files are pointers of Git LFS or git-annex") as error:
-        datasets.add(str(tmp_path / "lfs"))
+        datasets.add_dataset(str(tmp_path / "lfs"))
     assert "git lfs pull" in error.value.hint
 
 
@@ -125,7 +125,7 @@ def test_a_set_of_dicom_alone_says_which_formats_are_read(tmp_path):
         (tmp_path / "dicom" / kind).mkdir(parents=True)
         (tmp_path / "dicom" / kind / "0.dcm").write_bytes(bytes(128) + b"DICM" + bytes(300))
     with pytest.raises(UserError, match=r"2 files are in formats that are not read \(DICOM\)") as error:
-        datasets.add(str(tmp_path / "dicom"))
+        datasets.add_dataset(str(tmp_path / "dicom"))
     assert error.value.hint.startswith("Formats that are read: JPEG, PNG")
 
 
@@ -134,8 +134,8 @@ def test_the_report_and_the_summary_agree_and_every_file_has_a_reason(plain):
     (plain / "labels.csv").write_text("file,label\n")
     (plain / "sea" / "cut.png").write_bytes((plain / "sea" / "000.png").read_bytes()[:900])
     (plain / "forest" / "003.png").rename(plain / "loose.png")
-    data, _ = datasets.add(str(plain))
-    report, document = unused_report(data.catalog), datasets.summary(data)["unused"]
+    data, _ = datasets.add_dataset(str(plain))
+    report, document = unused_report(data.catalog), datasets.summarize(data)["unused"]
     assert report.files == document["files"] == 4
     assert {group.kind: group.files for group in report.groups} == {"damaged": 1, "loose": 1, "table": 1, "format": 1}
     assert all(item["reason"] for group in document["groups"] for item in group["named"])

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from engine.data.datasets import add, dataset
+from engine.data.datasets import add_dataset, load_dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index, projection
 from engine.embeddings.neighbours import neighbours
@@ -13,7 +13,7 @@ from engine.embeddings.neighbours import neighbours
 
 @pytest.fixture
 def data(mapped):
-    return dataset("scenes")
+    return load_dataset("scenes")
 
 
 def test_the_map_holds_every_image_and_keeps_kinds_together(data, mapped):
@@ -68,7 +68,7 @@ def test_a_mistake_is_one_sentence(mapped, engine, arguments, sentence):
 
 
 def test_a_dataset_without_embeddings_says_how_to_get_them(kaggle, home, engine):
-    add(str(kaggle))
+    add_dataset(str(kaggle))
     said = engine("similar", "scenes", "1", home=home)
     assert said.returncode == 2
     assert "python -m engine map scenes" in said.stderr
@@ -77,11 +77,11 @@ def test_a_dataset_without_embeddings_says_how_to_get_them(kaggle, home, engine)
 def test_a_background_process_draws_the_map_and_says_how_far_it_is(write_class, tmp_path, home, wait):
     for kind in ("forest", "sea"):
         write_class(tmp_path / "few" / kind, kind, 6)
-    data, _ = add(str(tmp_path / "few"))
+    data, _ = add_dataset(str(tmp_path / "few"))
     dataset_index.job(data.name).start()
-    assert dataset_index.job(data.name).work().state == "working"
-    wait(lambda: dataset_index.job(data.name).work().state != "working")
-    assert dataset_index.job(data.name).work().state == "done", dataset_index.job(data.name).work().message
+    assert dataset_index.job(data.name).status().state == "working"
+    wait(lambda: dataset_index.job(data.name).status().state != "working")
+    assert dataset_index.job(data.name).status().state == "done", dataset_index.job(data.name).status().message
     drawn = dataset_index.drawn(data)
     assert len(drawn) == 12
 
@@ -89,7 +89,7 @@ def test_a_background_process_draws_the_map_and_says_how_far_it_is(write_class, 
     write_class(tmp_path / "few" / "sea", "forest", 1, first=3)
     write_class(tmp_path / "few" / "sea", "sea", 1, first=50)
     (tmp_path / "few" / "forest" / "000.png").unlink()
-    add(str(tmp_path / "few"))
+    add_dataset(str(tmp_path / "few"))
     assert dataset_index.newer(data, dataset_index.index(data)) == 2
     columns = data.catalog.columns()
     assert dataset_index.alike(drawn.ids, drawn.marks, columns.ids, columns.marks(np.arange(len(columns)))).sum() == 11
@@ -102,11 +102,11 @@ def test_a_background_process_draws_the_map_and_says_how_far_it_is(write_class, 
 def test_a_job_that_is_stopped_says_so_and_a_failed_one_why(write_class, tmp_path, home):
     for kind in ("forest", "sea"):
         write_class(tmp_path / "tiny" / kind, kind, 3)
-    data, _ = add(str(tmp_path / "tiny"))
+    data, _ = add_dataset(str(tmp_path / "tiny"))
     dataset_index.job(data.name).stop()
     job = dataset_index.job(data.name)
     assert job.run(lambda report: dataset_index.make(data, report)) == 0
-    assert dataset_index.job(data.name).work().state == "stopped"
+    assert dataset_index.job(data.name).status().state == "stopped"
     (dataset_index.folder(data) / "stop").unlink()
     assert job.run(lambda report: dataset_index.make(data, report)) == 2
-    assert dataset_index.job(data.name).work().message == "A map needs at least 10 images; there are 6."
+    assert dataset_index.job(data.name).status().message == "A map needs at least 10 images; there are 6."

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.evaluation import scoring
 from engine.evaluation.robustness import augmentation_robustness
 from engine.evaluation.robustness.augmentation_robustness import FACTORS, LabelledSquares, count_rows, measure_steps, verdict
@@ -22,7 +22,7 @@ def measured(finished_session):
         patch.setenv("SCENESCOPE_HOME", str(finished_session.home))
         result = load_run(finished_session.run_id)
         answering = load(result.path)
-        images = scoring.split_images(dataset("scenes"), "validation", result.classes)
+        images = scoring.split_images(load_dataset("scenes"), "validation", result.classes)
         return answering, images, augmentation_robustness.load_sample(images, answering.meta.image_size, count=8)
 
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import UserError
-from engine.core.jobs import Stopped
+from engine.core.jobs import JobStopped
 from engine.core.paths import home as home_dir
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.decoding import load_square
 from engine.evaluation.metrics import bootstrap_mean
 from engine.evaluation.robustness import measurement, store, summary
@@ -89,7 +89,7 @@ def scored(finished_session, tmp_path, monkeypatch):
 def test_the_answers_are_the_models_own_to_the_damaged_pictures(scored):
     measurement.measure(scored, "test", 6)
     answers = store.read(scored, "test")
-    answering, data = load(scored.path), dataset("scenes")
+    answering, data = load(scored.path), load_dataset("scenes")
     assert (len(answers.true), answers.measured, answers.images) == (6, 6, 24)
     for row, (image, content) in enumerate(zip(answers.image_ids, answers.contents, strict=True)):
         square = load_square(data.catalog.get(int(image)).file(data.root), answering.meta.image_size)
@@ -110,9 +110,9 @@ def test_a_stopped_measurement_goes_on_where_it_was_and_ends_as_one_that_was_not
     def stop_in_the_second_batch(phase, done, total):
         calls.append(done)
         if len(calls) > len(store.CONDITIONS) + 5:
-            raise Stopped
+            raise JobStopped
 
-    with pytest.raises(Stopped):
+    with pytest.raises(JobStopped):
         measurement.measure(scored, "test", 8, stop_in_the_second_batch)
     assert store.count_measured(scored, "test") == 4
     whole = []
@@ -125,7 +125,7 @@ def test_a_stopped_measurement_goes_on_where_it_was_and_ends_as_one_that_was_not
 
 
 def test_a_changed_file_is_left_out_and_a_dataset_that_is_gone_is_a_sentence(scored):
-    data, table = dataset("scenes"), scored.predictions("test")
+    data, table = load_dataset("scenes"), scored.predictions("test")
     chosen = int(table.iloc[store.fair_order(table["true"].to_numpy())[0]]["image_id"])
     file = data.catalog.get(chosen).file(data.root)
     before = file.read_bytes()

@@ -196,6 +196,6 @@ def test_images_that_changed_since_are_left_out_and_counted(columns):
 
 def test_images_that_a_person_picked_out_are_a_slice(columns, tmp_path):
     of = slices.match_catalog(columns, predictions(columns, np.arange(len(columns)) % 10 == 0), tmp_path / "catalog.sqlite")
-    word = selections.keep(tmp_path / "catalog.sqlite", columns.ids[[0, 1, 10, 20]])
+    word = selections.save_selection(tmp_path / "catalog.sqlite", columns.ids[[0, 1, 10, 20]])
     result = slices.measure_slice(of, Filter(selection=word))
     assert (result["n"], result["wrong"]) == (4, 3)

@@ -14,7 +14,7 @@ import torch
 from torchvision import models
 
 from engine.core.errors import UserError
-from engine.data.datasets import add, dataset
+from engine.data.datasets import add_dataset, load_dataset
 from engine.evaluation.scoring import score_split
 from engine.export import export, session
 from engine.export import onnx as portable
@@ -56,7 +56,7 @@ def run(finished):
 
 
 def pictures(name="scenes", count=9):
-    data = dataset(name)
+    data = load_dataset(name)
     return data.catalog.files(data.catalog.frame("test").iloc[:count])
 
 
@@ -201,8 +201,8 @@ class Evil:
 @pytest.fixture
 def scenes(finished_session, home):
     """A home of the test's own with the dataset `scenes`."""
-    add(str(finished_session.images))
-    return dataset("scenes")
+    add_dataset(str(finished_session.images))
+    return load_dataset("scenes")
 
 
 def test_a_bundle_becomes_a_run_that_answers_the_same_and_can_be_scored(handed, finished_session, scenes):

@@ -18,7 +18,7 @@ import torch
 
 from engine.core import sandbox
 from engine.core.errors import UserError
-from engine.core.safetensors_header import HeaderError, header
+from engine.core.safetensors_header import HeaderError, read_header
 from engine.export import session
 from engine.export.importing import import_file
 from engine.models import hub_names, model, network
@@ -85,7 +85,7 @@ def test_a_header_must_agree_with_its_file(tmp_path):
     file = tmp_path / "a.safetensors"
     good = {"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}
     file.write_bytes(hostile_parts.tensors(good, bytes(16)))
-    assert header(file)["a"].shape == (4,)
+    assert read_header(file)["a"].shape == (4,)
     for number, (name, content) in enumerate(hostile_models._safetensors(random.Random(0))):
         if (
             name in ("nan", "one infinity", "overflow", "negative variance", "another model", "gigabytes of holes")
@@ -97,7 +97,7 @@ def test_a_header_must_agree_with_its_file(tmp_path):
         other = tmp_path / f"{number}.safetensors"
         content(other) if callable(content) else other.write_bytes(content)
         with pytest.raises(HeaderError):
-            header(other)
+            read_header(other)
         other.unlink()
 
 
@@ -127,7 +127,7 @@ def test_a_graph_that_never_ends_or_asks_for_a_terabyte_is_ended_in_the_sandbox(
     for name in ("for ever", "huge Expand"):
         file = tmp_path / "costly.onnx"
         file.write_bytes(costly[name])
-        limits = sandbox.Limits(computing=1.0)
+        limits = sandbox.SandboxLimits(computing=1.0)
         with pytest.raises(UserError, match="cannot be read: |no ONNX model"):
             sandbox.call("engine.export.session:check_answer", {"file": str(file)}, file, limits)
 

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import UserError
-from engine.core.jobs import Stopped
-from engine.data.datasets import dataset
-from engine.data.uploads import Item
+from engine.core.jobs import JobStopped
+from engine.data.datasets import load_dataset
+from engine.data.uploads import UploadItem
 from engine.evaluation import metrics
 from engine.inference.batch import answers, job, seen_in_training, store
 from engine.inference.batch.table import flat, labelled, table, together, write
@@ -41,16 +41,16 @@ def loaded(finished_session):
 @pytest.fixture
 def asked(run, paint):
     """Six pictures in class folders, one of them filed wrongly, and one that is none."""
-    items = [Item(f"{kind}/{i}.png", png(paint(kind, 8000 + i))) for kind in ("forest", "sea") for i in range(3)]
-    items[0] = Item("sea/0.png", items[0].content)
-    batch = store.keep("seven files", [*items[:3], Item("sea/words.jpg", b"no picture"), *items[3:]])
+    items = [UploadItem(f"{kind}/{i}.png", png(paint(kind, 8000 + i))) for kind in ("forest", "sea") for i in range(3)]
+    items[0] = UploadItem("sea/0.png", items[0].content)
+    batch = store.keep("seven files", [*items[:3], UploadItem("sea/words.jpg", b"no picture"), *items[3:]])
     yield batch
     batch.delete()
 
 
 def test_names_of_uploads_are_text_and_no_places(home):
     odd = "../../etc/\u202egnp.exe/x.PNG"
-    batch = store.keep("two", [Item(odd, b"content"), Item("a.jpg", b"", "too large")])
+    batch = store.keep("two", [UploadItem(odd, b"content"), UploadItem("a.jpg", b"", "too large")])
     assert [picture.name for picture in batch.pictures] == [odd, "a.jpg"]
     kept = [file.relative_to(batch.path).as_posix() for file in home.rglob("*") if file.is_file()]
     assert sorted(kept) == ["batch.json", "files/000000.png"]
@@ -59,7 +59,7 @@ def test_names_of_uploads_are_text_and_no_places(home):
 
 
 def test_a_batch_is_found_again_until_it_is_deleted(home):
-    first, second = (store.keep(title, [Item("a.png", b"1")]) for title in ("first", "second"))
+    first, second = (store.keep(title, [UploadItem("a.png", b"1")]) for title in ("first", "second"))
     assert [one.title for one in store.batches()] == ["second", "first"]
     assert store.batch(first.id).pictures == first.pictures
     first.delete()
@@ -71,8 +71,8 @@ def test_a_batch_is_found_again_until_it_is_deleted(home):
 
 def test_old_batches_give_way_to_new_ones(home, monkeypatch):
     monkeypatch.setenv(store.LIMIT_MB, "1")
-    first, second = (store.keep("large", [Item("a.png", bytes(700_000))]) for _ in range(2))
-    store.keep("new", [Item("a.png", b"1")])
+    first, second = (store.keep("large", [UploadItem("a.png", bytes(700_000))]) for _ in range(2))
+    store.keep("new", [UploadItem("a.png", b"1")])
     assert not first.path.exists()
     assert second.path.exists()
 
@@ -157,10 +157,14 @@ def test_class_folders_give_scores_and_the_table_a_file(run, loaded, asked, tmp_
 
 
 def test_pictures_that_a_run_has_learnt_from_are_left_out_of_its_score(run, finished, paint):
-    images = dataset("scenes").catalog
+    images = load_dataset("scenes").catalog
     trained, unseen = (images.files(images.frame(split))[0] for split in ("train", "test"))
     uploaded = store.keep(
-        "three", [*(Item(f"sea/{f.name}", f.read_bytes()) for f in (trained, unseen)), Item("sea/new.png", png(paint("sea", 1)))]
+        "three",
+        [
+            *(UploadItem(f"sea/{f.name}", f.read_bytes()) for f in (trained, unseen)),
+            UploadItem("sea/new.png", png(paint("sea", 1))),
+        ],
     )
     filed = store.keep_folder(unseen.parent.parent)
     everything = store.keep_folder(finished.images)
@@ -205,7 +209,7 @@ def test_the_mean_of_two_runs_puts_their_classes_in_one_order(run):
 
 def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, paint):
     kinds = ("forest", "sea", "glacier", "mountain")
-    asked = [store.keep("one", [Item("x.png", png(paint(kind, 9000 + i)))]) for i in range(5) for kind in kinds]
+    asked = [store.keep("one", [UploadItem("x.png", png(paint(kind, 9000 + i)))]) for i in range(5) for kind in kinds]
     said = {}
 
     def ask(batch):
@@ -226,11 +230,11 @@ def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, pa
 def test_what_a_stopped_job_has_answered_is_kept(run, asked, monkeypatch):
     def stop(phase, done, total):
         if phase.startswith("answers"):
-            raise Stopped
+            raise JobStopped
 
     monkeypatch.setattr(job.Job, "start", lambda self: None)
     job.start(asked, [run])
-    with pytest.raises(Stopped):
+    with pytest.raises(JobStopped):
         job.work(asked, stop)
     assert answers.missing(asked, run) == []
 
@@ -239,8 +243,8 @@ def test_a_process_answers_in_the_background_and_goes_on_where_it_was_ended(run,
     next(answers.answer(asked, run, loaded, judge([run]), at_once=2))
     before = len(answers.made(asked, run))
     job.start(asked, [run])
-    wait(lambda: job.job(asked).work().state in ("done", "failed"))
-    assert job.job(asked).work().message == ""
+    wait(lambda: job.job(asked).status().state in ("done", "failed"))
+    assert job.job(asked).status().message == ""
     assert before == 2
     assert answers.missing(asked, run) == []
 

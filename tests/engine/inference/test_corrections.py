@@ -11,7 +11,7 @@ from engine.inference.corrections import OfDataset
 
 @pytest.fixture
 def data(home, kaggle):
-    return datasets.add(str(kaggle))[0]
+    return datasets.add_dataset(str(kaggle))[0]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_joined_to_the_dataset_they_are_trained_on_and_validation_and_test_stay_
     corrections.tell(data, picture, "sea")
     for _ in range(2):
         place, name = corrections.join(data)
-        joined = datasets.add(str(place), name)[0]
+        joined = datasets.add_dataset(str(place), name)[0]
     assert name == "scenes-corrected"
     for split, more in (("train", 1), ("validation", 0), ("test", 0)):
         before, after = (one.catalog.frame(split) for one in (data, joined))

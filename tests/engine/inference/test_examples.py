@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import UserError
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.decoding import load_square
 from engine.inference.explain import examples
 from engine.models.model import load
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def asked(run_id):
     """The first test image of the run: its row, its square, and the model."""
-    answering, data = load(load_run(run_id).path), dataset("scenes")
+    answering, data = load(load_run(run_id).path), load_dataset("scenes")
     row = data.catalog.get(int(load_run(run_id).predictions("test")["image_id"].iloc[0]))
     return answering, data, row, load_square(row.file(data.root), answering.meta.image_size)
 

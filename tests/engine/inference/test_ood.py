@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import UserError
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.decoding import load_square
 from engine.inference import ood, ood_evaluation, verdict
 from engine.inference.ood import Novelty
@@ -56,21 +56,21 @@ def oddities():
 
 
 def test_of_the_validation_images_as_many_pass_as_was_asked_for(run, loaded, measured):
-    far = strangeness(measured, loaded, squares(dataset("scenes"), "validation", 99))
+    far = strangeness(measured, loaded, squares(load_dataset("scenes"), "validation", 99))
     assert np.mean(far <= 1.01) >= ood.ACCEPTED - 1 / len(far)
     assert measured.stranger_than(far.max() + 1) == 1.0
     assert measured.stranger_than(np.median(far)) == pytest.approx(0.5, abs=0.15)
 
 
 def test_a_training_image_is_its_own_nearest_neighbour(run, loaded, measured):
-    frame = dataset("scenes").catalog.frame("train")
-    ids, distances = measured.nearest(loaded.features(squares(dataset("scenes"), "train")), 1)
+    frame = load_dataset("scenes").catalog.frame("train")
+    ids, distances = measured.nearest(loaded.features(squares(load_dataset("scenes"), "train")), 1)
     assert ids[:, 0].tolist() == frame["id"].tolist()[:12]
     assert distances.max() < 0.01
 
 
 def test_pictures_unlike_any_scene_are_farther_off_than_scenes(run, loaded, measured):
-    scenes = strangeness(measured, loaded, squares(dataset("scenes"), "test"))
+    scenes = strangeness(measured, loaded, squares(load_dataset("scenes"), "test"))
     odd = strangeness(measured, loaded, oddities())
     assert odd.min() > max(scenes.max(), 1)
 
@@ -81,7 +81,7 @@ def test_how_well_other_things_are_told_is_measured_on_the_files_that_can_be_rea
     (tmp_path / "words.png").write_text("no picture")
     files = sorted(tmp_path.iterdir())
     told = ood_evaluation.other_things(run, loaded, measured, files, lambda *_: None)
-    assert (told.n, told.test) == (4, len(dataset("scenes").catalog.frame("test")))
+    assert (told.n, told.test) == (4, len(load_dataset("scenes").catalog.frame("test")))
     assert told.auroc.value == told.flagged.value == 1
     assert told.auroc.low <= told.auroc.value <= told.auroc.high
     with pytest.raises(UserError, match="None of these"):
@@ -91,7 +91,7 @@ def test_how_well_other_things_are_told_is_measured_on_the_files_that_can_be_rea
 def test_a_class_that_was_left_out_is_told_better_than_by_chance(run, loaded):
     told = list(ood_evaluation.left_out(run, loaded, lambda *_: None))
     assert tuple(one.of for one in told) == run.classes
-    assert {one.n + one.test for one in told} == {len(dataset("scenes").catalog.frame("test"))}
+    assert {one.n + one.test for one in told} == {len(load_dataset("scenes").catalog.frame("test"))}
     assert np.mean([one.auroc.value for one in told]) > 0.75
 
 

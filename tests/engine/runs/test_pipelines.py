@@ -92,7 +92,7 @@ def test_a_pipeline_is_kept_only_under_a_name_of_its_own(home, name):
 
 
 def test_a_run_keeps_the_steps_whatever_becomes_of_the_name(home, kaggle):
-    datasets.add(str(kaggle), "scenes")
+    datasets.add_dataset(str(kaggle), "scenes")
     pipelines.save(Pipeline((PipelineStep("flip", 0.5),), "mine"))
     run = launcher.create(configure("scenes", "balanced", augmentation="mine"))
     pipelines.delete("mine")

@@ -21,7 +21,7 @@ from engine.training.recorder import Recorder
 @pytest.fixture
 def run(kaggle):
     """A run that was created and not started."""
-    datasets.add(str(kaggle))
+    datasets.add_dataset(str(kaggle))
     return launcher.create(configure("scenes", seed=5))
 
 
@@ -39,7 +39,7 @@ def leave_as_a_killed_process(run):
 
 
 def test_a_created_run_says_what_it_is(run):
-    data = datasets.dataset("scenes")
+    data = datasets.load_dataset("scenes")
     assert run.config == configure("scenes", seed=5)
     assert (run.classes, run.fingerprint) == (data.classes, data.catalog.fingerprint())
     assert load_run(run.id) == run
@@ -189,7 +189,7 @@ def test_a_run_without_its_configuration_is_told(run):
     ],
 )
 def test_what_cannot_be_started_leaves_no_run(kaggle, changes, sentence):
-    datasets.add(str(kaggle))
+    datasets.add_dataset(str(kaggle))
     with pytest.raises(UserError, match=sentence):
         launcher.start(configure(**{"dataset": "scenes", **changes}))
     assert list_runs() == []
@@ -198,7 +198,7 @@ def test_what_cannot_be_started_leaves_no_run(kaggle, changes, sentence):
 def test_a_dataset_without_an_image_to_validate_on_cannot_be_started(tmp_path, write_class):
     for kind in ("sea", "forest"):
         write_class(tmp_path / "tiny" / kind, kind, 1)
-    datasets.add(str(tmp_path / "tiny"))
+    datasets.add_dataset(str(tmp_path / "tiny"))
     with pytest.raises(UserError, match="has no validation images") as error:
         launcher.start(configure("tiny"))
     assert "two different images" in error.value.hint

@@ -18,7 +18,7 @@ from engine.training import launcher
 @pytest.fixture
 def run(kaggle):
     """A run that ended."""
-    datasets.add(str(kaggle))
+    datasets.add_dataset(str(kaggle))
     run = launcher.create(configure("scenes", seed=5))
     write_json(run.path / "status.json", {"state": "stopped", "updated": time.time()})
     return run

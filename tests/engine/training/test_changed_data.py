@@ -27,7 +27,7 @@ TRAIN = ("seg_train", "seg_train")
 @pytest.fixture
 def scenes(kaggle):
     """The folder of the registered dataset `scenes`."""
-    datasets.add(str(kaggle))
+    datasets.add_dataset(str(kaggle))
     return kaggle
 
 
@@ -50,7 +50,7 @@ def images_of(scenes, kind):
 
 
 def one_to_learn_from(scenes, kind="sea"):
-    return next(scenes / path for path in datasets.dataset("scenes").catalog.frame("train")["path"] if f"/{kind}/" in path)
+    return next(scenes / path for path in datasets.load_dataset("scenes").catalog.frame("train")["path"] if f"/{kind}/" in path)
 
 
 def test_a_run_goes_on_where_the_accents_of_a_class_are_written_otherwise(home, tmp_path, write_class, monkeypatch):
@@ -59,12 +59,12 @@ def test_a_run_goes_on_where_the_accents_of_a_class_are_written_otherwise(home, 
     for class_folder, kind in ((decomposed, "forest"), ("mer", "sea")):
         write_class(folder / class_folder, kind, 10)
     with monkeypatch.context() as patch:  # as catalogs were made before names were composed
-        patch.setattr("engine.data.layouts.composed", lambda text: text)
-        datasets.add(str(folder))
+        patch.setattr("engine.data.layouts.normalize_name", lambda text: text)
+        datasets.add_dataset(str(folder))
     run = carried_out(created("balanced"))
     assert run.classes == (decomposed, "mer")
     removal.remove("scenes")
-    data, _ = datasets.add(str(folder))
+    data, _ = datasets.add_dataset(str(folder))
     assert data.classes == (name, "mer")
     assert data.catalog.fingerprint() != run.fingerprint
     execute(run, Recorder(run.path))
@@ -75,7 +75,7 @@ def test_a_run_goes_on_where_the_accents_of_a_class_are_written_otherwise(home, 
 
 
 def test_an_edit_of_labels_changes_the_labels_of_a_run_and_not_its_images(scenes, write_class):
-    first, data = created(), datasets.dataset("scenes")
+    first, data = created(), datasets.load_dataset("scenes")
     edits.relabel(data, data.catalog.frame("train")["id"].tolist()[:1], "sea")
     edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     second = created()
@@ -85,7 +85,7 @@ def test_an_edit_of_labels_changes_the_labels_of_a_run_and_not_its_images(scenes
     )
     assert describe_change(second, second) == ""
     write_class(scenes.joinpath(*TRAIN, "sea"), "sea", 2, first=8000)
-    datasets.add(str(scenes))
+    datasets.add_dataset(str(scenes))
     third = created()
     assert describe_change(second, third) == (
         "The images of the dataset have changed between the runs: they were trained on different images."
@@ -94,7 +94,7 @@ def test_an_edit_of_labels_changes_the_labels_of_a_run_and_not_its_images(scenes
 
 
 def test_a_run_does_not_go_on_with_other_images_or_labels_than_it_learnt_from(scenes, write_class):
-    run, data = carried_out(created("balanced")), datasets.dataset("scenes")
+    run, data = carried_out(created("balanced")), datasets.load_dataset("scenes")
     edits.relabel(data, data.catalog.frame("train")["id"].tolist()[:1], "sea")
     edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     with pytest.raises(UserError, match=r"have changed since .* .label edits: version 2-\w+ instead of 0-00000000"):
@@ -102,7 +102,7 @@ def test_a_run_does_not_go_on_with_other_images_or_labels_than_it_learnt_from(sc
     undo.undo(data)
     undo.undo(data)
     write_class(scenes.joinpath(*TRAIN, "sea"), "sea", 2, first=8000)
-    datasets.add(str(scenes))
+    datasets.add_dataset(str(scenes))
     with pytest.raises(UserError, match="The images of scenes have changed since this run started training") as refused:
         execute(run, Recorder(run.path))
     assert "Start a new run" in refused.value.hint
@@ -113,7 +113,7 @@ def test_the_same_images_under_other_names_are_the_same_dataset(scenes):
     run = carried_out(created("balanced"))
     for file in images_of(scenes, "forest"):
         file.rename(file.with_name(f"renamed-{file.name}"))
-    datasets.add(str(scenes))
+    datasets.add_dataset(str(scenes))
     carried_out(run)
     assert any(text.startswith("Resumed after step 2") for text in messages(run))
 
@@ -122,9 +122,9 @@ def test_a_run_that_has_learnt_nothing_yet_takes_the_dataset_as_it_is_and_says_s
     run = created()
     before = run.fingerprint
     write_class(scenes.joinpath(*TRAIN, "sea"), "sea", 2, first=8000)
-    datasets.add(str(scenes))
+    datasets.add_dataset(str(scenes))
     carried_out(run)
-    assert run.fingerprint == datasets.dataset("scenes").catalog.fingerprint() != before
+    assert run.fingerprint == datasets.load_dataset("scenes").catalog.fingerprint() != before
     assert "The dataset changed while the run was waiting; it is trained on the new state." in messages(run)
 
 
@@ -132,7 +132,7 @@ def test_other_classes_need_another_run(scenes):
     run = created()
     shutil.rmtree(scenes.joinpath(*TRAIN, "sea"))
     shutil.rmtree(scenes / "seg_test" / "seg_test" / "sea")
-    datasets.add(str(scenes))
+    datasets.add_dataset(str(scenes))
     with pytest.raises(UserError, match="The classes of scenes have changed since this run was created. Start a new run."):
         execute(run, Recorder(run.path))
 
@@ -186,7 +186,7 @@ def test_the_test_set_is_the_one_of_the_start_whatever_is_scanned_meanwhile(scen
         def state(self, state, *args, **more):
             if state == "training":
                 write_class(scenes / "seg_test" / "seg_test" / "sea", "sea", 3, first=8000)
-                datasets.add(str(scenes))
+                datasets.add_dataset(str(scenes))
             super().state(state, *args, **more)
 
     run = created()

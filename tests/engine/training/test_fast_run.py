@@ -28,7 +28,7 @@ def run(finished):
 
 @pytest.fixture
 def data(finished):
-    return datasets.dataset("scenes")
+    return datasets.load_dataset("scenes")
 
 
 def test_the_run_directory_is_complete(run):

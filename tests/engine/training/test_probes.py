@@ -28,7 +28,7 @@ SPEEDS = Speeds(load=2.0, decode=50.0, embed=10.0, features=100, vectors="none-t
 
 @pytest.fixture
 def config(kaggle):
-    datasets.add(str(kaggle), "scenes")
+    datasets.add_dataset(str(kaggle), "scenes")
     return configure(
         "scenes", method="finetune", model=NETWORK, weights="none", image_size=32, batch_size=8, trainable=1.0, draws=0
     )
@@ -117,7 +117,7 @@ def test_what_cannot_be_measured_says_why_in_the_file(config):
 
 
 def test_the_estimate_is_arithmetic_on_speeds(config):
-    catalog = datasets.dataset("scenes").catalog
+    catalog = datasets.load_dataset("scenes").catalog
     train, validation, test = (len(catalog.frame(split)) for split in ("train", "validation", "test"))
     ten = {phase.name: phase.seconds for phase in estimate_phases(replace(config, epochs=10), SPEEDS)}
     assert ten == pytest.approx(

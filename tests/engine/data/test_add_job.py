@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.core.lease import holder
-from engine.data import adding, datasets
+from engine.data import add_job, datasets
 
 
 def lease_of(name):
@@ -24,56 +24,56 @@ def slow(tmp_path, kaggle):
 
 
 def test_it_is_added_in_the_background_and_leaves_no_trace_of_the_work(kaggle, wait):
-    assert adding.start(str(kaggle)) == "scenes"
-    wait(lambda: not adding.pending())
-    assert datasets.dataset("scenes").catalog.frame("test").shape[0] == 24
+    assert add_job.start(str(kaggle)) == "scenes"
+    wait(lambda: not add_job.list_pending())
+    assert datasets.load_dataset("scenes").catalog.frame("test").shape[0] == 24
     wait(lambda: not lease_of("scenes").exists())
 
 
 def test_kill_9_is_named_at_once_leaves_no_half_dataset_and_can_be_tried_again(slow, wait):
-    adding.start(str(slow))
-    wait(lambda: adding.pending()[0].done > 5)
+    add_job.start(str(slow))
+    wait(lambda: add_job.list_pending()[0].done > 5)
     holder(lease_of("scenes")).kill()
-    failed = wait(lambda: adding.pending()[0].state == "failed" and adding.pending()[0], 5)
+    failed = wait(lambda: add_job.list_pending()[0].state == "failed" and add_job.list_pending()[0], 5)
     assert (failed.name, failed.message) == ("scenes", "The process that read the images was killed.")
-    assert datasets.datasets() == []
+    assert datasets.list_datasets() == []
     with pytest.raises(UserError, match="There is no dataset"):
-        datasets.dataset("scenes")
+        datasets.load_dataset("scenes")
     for file in slow.glob("seg_train/seg_train/sea/large-*"):
         file.unlink()
-    adding.start(failed.source, failed.name)
-    wait(lambda: not adding.pending())
-    assert datasets.dataset("scenes").catalog.frame("test").shape[0] == 24
+    add_job.start(failed.source, failed.name)
+    wait(lambda: not add_job.list_pending())
+    assert datasets.load_dataset("scenes").catalog.frame("test").shape[0] == 24
 
 
 def test_a_dataset_that_was_there_stays_as_it_was_when_its_second_scan_is_killed(kaggle, slow, wait):
     for file in (moved := list(slow.glob("seg_train/seg_train/sea/large-*"))):
         file.rename(slow.parent / file.name)
-    before, _ = datasets.add(str(slow))
+    before, _ = datasets.add_dataset(str(slow))
     fingerprint = before.catalog.fingerprint()
     for file in moved:
         (slow.parent / file.name).rename(file)
-    adding.start(str(slow))
-    wait(lambda: adding.pending()[0].done > 5)
+    add_job.start(str(slow))
+    wait(lambda: add_job.list_pending()[0].done > 5)
     holder(lease_of("scenes")).kill()
-    wait(lambda: adding.pending()[0].state == "failed", 5)
-    assert datasets.dataset("scenes").catalog.fingerprint() == fingerprint
-    assert datasets.dataset("scenes").catalog.frame("test").shape[0] == 24
+    wait(lambda: add_job.list_pending()[0].state == "failed", 5)
+    assert datasets.load_dataset("scenes").catalog.fingerprint() == fingerprint
+    assert datasets.load_dataset("scenes").catalog.frame("test").shape[0] == 24
 
 
 def test_two_at_once_are_one(kaggle, wait):
-    assert adding.start(str(kaggle)) == adding.start(str(kaggle)) == "scenes"
-    wait(lambda: not adding.pending())
-    assert [data.name for data in datasets.datasets()] == ["scenes"]
+    assert add_job.start(str(kaggle)) == add_job.start(str(kaggle)) == "scenes"
+    wait(lambda: not add_job.list_pending())
+    assert [data.name for data in datasets.list_datasets()] == ["scenes"]
 
 
 def test_a_folder_without_pictures_says_why_until_it_is_dismissed(tmp_path, wait):
     for kind in ("sea", "forest"):
         (tmp_path / "words" / kind).mkdir(parents=True)
         (tmp_path / "words" / kind / "a.jpg").write_text("no picture")
-    adding.start(str(tmp_path / "words"))
-    failed = wait(lambda: adding.pending()[0].state == "failed" and adding.pending()[0])
+    add_job.start(str(tmp_path / "words"))
+    failed = wait(lambda: add_job.list_pending()[0].state == "failed" and add_job.list_pending()[0])
     assert failed.message.startswith("There are no images in")
-    adding.dismiss("words")
-    assert adding.pending() == []
-    assert datasets.datasets() == []
+    add_job.dismiss("words")
+    assert add_job.list_pending() == []
+    assert datasets.list_datasets() == []

@@ -17,7 +17,7 @@ _INTERVAL = 0.2  # seconds between two updates of the file
 
 
 @dataclass(frozen=True)
-class Adding:
+class PendingDataset:
     """A dataset on its way in, or one whose way ended badly. `state`: adding, failed."""
 
     name: str
@@ -36,7 +36,7 @@ def start(source: str, name: str | None = None) -> str:
     lease = Lease(_made_lease(name))
     if lease.take():
         try:
-            _write(Adding(name, source))
+            _write(PendingDataset(name, source))
             _spawn(source, name, lease)
         finally:
             lease.hand_over()
@@ -44,18 +44,18 @@ def start(source: str, name: str | None = None) -> str:
 
 
 def _made_lease(name: str) -> Path:
-    create_folder(datasets.lease(name).parent)
-    return datasets.lease(name)
+    create_folder(datasets.lease_file(name).parent)
+    return datasets.lease_file(name)
 
 
 def _spawn(source: str, name: str, lease: Lease) -> None:
     """The process holds the lease from its first moment."""
     if lease.descriptor is None:
         raise ValueError("the lease is not held")
-    start_module(["engine.data.adding", source, name, str(lease.descriptor)], descriptor=lease.descriptor)
+    start_module(["engine.data.add_job", source, name, str(lease.descriptor)], descriptor=lease.descriptor)
 
 
-def pending() -> list[Adding]:
+def list_pending() -> list[PendingDataset]:
     """Datasets that are being added, and those that could not be, until they are dismissed."""
     return [judged for file in sorted(_folder().glob("*.json")) if (judged := _judged(file))]
 
@@ -64,7 +64,7 @@ def dismiss(name: str) -> None:
     remove(_file(name))
 
 
-def _judged(file: Path) -> Adding | None:
+def _judged(file: Path) -> PendingDataset | None:
     """What the file says, if its process lives; None where it has ended well between two looks."""
     while (said := _read(file)) and said.state == "adding" and not datasets.is_being_added(said.name):
         if _read(file) == said:
@@ -72,14 +72,14 @@ def _judged(file: Path) -> Adding | None:
                 "The process that read the images was killed.",
                 "Add it again: it continues with the files that were not read yet.",
             )
-            return Adding(said.name, said.source, "failed", message=message, hint=hint)
+            return PendingDataset(said.name, said.source, "failed", message=message, hint=hint)
     return said
 
 
-def _read(file: Path) -> Adding | None:
+def _read(file: Path) -> PendingDataset | None:
     document = read_json(file)
     try:
-        return Adding(**document) if isinstance(document, dict) else None
+        return PendingDataset(**document) if isinstance(document, dict) else None
     except TypeError:
         return None
 
@@ -96,10 +96,10 @@ def main(source: str, name: str, descriptor: int | None = None) -> int:
         if time.monotonic() - last > _INTERVAL:
             last = time.monotonic()
             with contextlib.suppress(DiskError):  # the catalog may find room where this does not: it is only told
-                _write(Adding(name, source, done=done, total=total))
+                _write(PendingDataset(name, source, done=done, total=total))
 
     try:
-        datasets.add(source, name, progress)
+        datasets.add_dataset(source, name, progress)
         dismiss(name)
     except UserError as error:
         return _fail(name, source, error.message, error.hint)
@@ -108,15 +108,17 @@ def main(source: str, name: str, descriptor: int | None = None) -> int:
         raise
     finally:
         with contextlib.suppress(DiskError):
-            remove(datasets.lease(name))
+            remove(datasets.lease_file(name))
         lease.release()
     # The dataset is there; what follows only spares a page its waiting.
-    return analysis.job(name).run(lambda report: analysis.analyse(datasets.dataset(name), report))
+    return analysis.job(name).run(lambda report: analysis.analyse(datasets.load_dataset(name), report))
 
 
 def _fail(name: str, source: str, message: str, hint: str) -> int:
     with contextlib.suppress(DiskError):
-        overwrite_json(_file(name), asdict(Adding(name, source, "failed", message=message, hint=hint)) | {"updated": time.time()})
+        overwrite_json(
+            _file(name), asdict(PendingDataset(name, source, "failed", message=message, hint=hint)) | {"updated": time.time()}
+        )
     return 2
 
 
@@ -128,7 +130,7 @@ def _file(name: str) -> Path:
     return _folder() / f"{name}.json"
 
 
-def _write(adding: Adding) -> None:
+def _write(adding: PendingDataset) -> None:
     write_json(_file(adding.name), asdict(adding) | {"updated": time.time()})
 
 

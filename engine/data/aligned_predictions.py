@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from engine.core.errors import UserError
 from engine.core.paths import runs_dir
-from engine.data.class_names import composed
+from engine.data.class_names import normalize_name
 from engine.data.columns import Columns
 from engine.data.layouts import SPLITS
 from engine.data.predictions import read_classes, read_predictions
@@ -20,17 +20,17 @@ _NAME_BYTES = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class AlignedPredictions:
     """`predicted`: (n,) int32 into `Columns.names`; -1 where the run has no answer, or its class is unknown here."""
 
     predicted: np.ndarray
 
 
-_held: dict[tuple, Answers] = {}
+_held: dict[tuple, AlignedPredictions] = {}
 _lock = threading.Lock()
 
 
-def answers(run_id: str, columns: Columns) -> Answers | None:
+def align_predictions(run_id: str, columns: Columns) -> AlignedPredictions | None:
     """The run's answers of all splits; None where there is no such run, or none of its prediction tables can be read.
 
     An answer counts for the content that was scored: an image that was rewritten since has none.
@@ -51,13 +51,13 @@ def answers(run_id: str, columns: Columns) -> Answers | None:
         return _held[key]
 
 
-def _aligned(folder: Path, splits: list[str], columns: Columns) -> Answers:
+def _aligned(folder: Path, splits: list[str], columns: Columns) -> AlignedPredictions:
     predicted = np.full(len(columns), -1, np.int32)
-    known = {composed(name): code for name, code in columns.codes.items()}
+    known = {normalize_name(name): code for name, code in columns.codes.items()}
     for split in splits:
         try:
             table = read_predictions(folder, split, ["image_id", "content", "predicted"])
-            codes = np.array([known.get(composed(name), -1) for name in read_classes(folder, split)], np.int32)
+            codes = np.array([known.get(normalize_name(name), -1) for name in read_classes(folder, split)], np.int32)
         except (UserError, OSError, pa.ArrowInvalid):
             continue
         ids = table["image_id"].to_numpy()
@@ -65,4 +65,4 @@ def _aligned(folder: Path, splits: list[str], columns: Columns) -> Answers:
         marks = np.array([int(content[:16], 16) for content in table["content"]], np.uint64)
         same = (columns.ids[positions] == ids) & (columns.marks(positions) == marks)
         predicted[positions[same]] = codes[table["predicted"].to_numpy()[same]]
-    return Answers(predicted)
+    return AlignedPredictions(predicted)

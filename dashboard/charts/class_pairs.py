@@ -108,7 +108,7 @@ def positions_between_centres(
 def _spoken(row: "pd.core.frame.Pandas") -> str:
     of = PROPERTIES[row.property]
     return (
-        f"{of.label}: median {of.say(row.median_first)} (n={row.n_first:,}) against {of.say(row.median_second)} (n={row.n_second:,})"
+        f"{of.label}: median {of.format(row.median_first)} (n={row.n_first:,}) against {of.format(row.median_second)} (n={row.n_second:,})"
         f"<br>Cliff's delta {signed(row.delta, 2)} (95% interval {signed(row.low, 2)} to {signed(row.high, 2)}), "
         f"{row.effect}<br>p = {row.p_holm:.2g} (Holm)"
     )

@@ -106,13 +106,13 @@ def _finish(figure: go.Figure, points: pd.DataFrame, of: Property, log: bool, li
     ticks = _ticks(*limits, log)
     figure.update_xaxes(
         title=f"{of.label}, {of.unit}" if of.unit else of.label, gridcolor=GRID, zeroline=False, type="log" if log else "linear",
-        range=[low - pad, high + pad], tickvals=ticks, ticktext=[of.say(tick) for tick in ticks],
+        range=[low - pad, high + pad], tickvals=ticks, ticktext=[of.format(tick) for tick in ticks],
     )  # fmt: skip
     figure.update_layout(clickmode="event+select", hoverdistance=40)
     for place, row in enumerate(points.itertuples()):
         figure.add_annotation(
             x=1, xref="paper", xanchor="left", xshift=6, y=place, yref="y", showarrow=False, align="left", font={"size": SMALL},
-            text=f"<b>{of.say(row.q50)}</b>  n={row.n:,}",
+            text=f"<b>{of.format(row.q50)}</b>  n={row.n:,}",
         )  # fmt: skip
 
 
@@ -149,15 +149,15 @@ def _density(rows: pd.DataFrame, log: bool) -> tuple[np.ndarray, np.ndarray]:
 def _bin_texts(name: str, rows: pd.DataFrame, of: Property) -> list[str]:
     total = max(int(rows["n"].sum()), 1)
     return [
-        f"{escape_markup(name)}: {image_count(int(row.n))} ({100 * row.n / total:.1f}%) from {of.say(row.low)} to {of.say(row.high)}"
+        f"{escape_markup(name)}: {image_count(int(row.n))} ({100 * row.n / total:.1f}%) from {of.format(row.low)} to {of.format(row.high)}"
         for row in rows.itertuples()
     ]
 
 
 def _spoken(row: "pd.core.frame.Pandas", of: Property) -> str:
     return (
-        f"{escape_markup(row.group)}: median {of.say(row.q50)}<br>half of the images from {of.say(row.q25)} to {of.say(row.q75)}<br>"
-        f"9 in 10 from {of.say(row.q5)} to {of.say(row.q95)}<br>{image_count(row.n)}"
+        f"{escape_markup(row.group)}: median {of.format(row.q50)}<br>half of the images from {of.format(row.q25)} to {of.format(row.q75)}<br>"
+        f"9 in 10 from {of.format(row.q5)} to {of.format(row.q95)}<br>{image_count(row.n)}"
     )
 
 

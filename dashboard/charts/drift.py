@@ -47,7 +47,7 @@ def drift_dots(found: pd.DataFrame, a: str, b: str) -> go.Figure:
         of = PROPERTIES[row.property]
         figure.add_annotation(
             x=1, xref="paper", xanchor="left", xshift=8, y=place, yref="y", showarrow=False, font={"size": SMALL},
-            text=f"{of.say(row.median_a)} → {of.say(row.median_b)}",
+            text=f"{of.format(row.median_a)} → {of.format(row.median_b)}",
         )  # fmt: skip
     figure.add_annotation(
         x=1, xref="paper", xanchor="left", xshift=8, y=1, yref="paper", yanchor="bottom", yshift=6, showarrow=False, align="left",

@@ -97,7 +97,7 @@ def _picture(data: Dataset, row: Row) -> None:
 
 
 def _words(data: Dataset, row: Row) -> None:
-    st.markdown(f"{formatting.pixels(row.width, row.height)}, {PROPERTIES['bytes'].say(row.bytes)}")
+    st.markdown(f"{formatting.pixels(row.width, row.height)}, {PROPERTIES['bytes'].format(row.bytes)}")
     st.code(formatting.plain(row.path), language=None, wrap_lines=True)
     if row.edited:
         filed = formatting.literal(formatting.plain(row.original or "unlabelled"))
@@ -128,5 +128,5 @@ def _properties(data: Dataset, row: Row) -> None:
         bins = peers.histogram(name, _BINS)
         at = int(np.clip(np.searchsorted(bins["high"], value), 0, len(bins) - 1))
         with columns[place % _COLUMNS]:
-            st.markdown(f"{PROPERTIES[name].label.capitalize()} **{PROPERTIES[name].say(value)}**  \n:gray[{where}]")
+            st.markdown(f"{PROPERTIES[name].label.capitalize()} **{PROPERTIES[name].format(value)}**  \n:gray[{where}]")
             st.image(histogram_svg(bins["n"].tolist(), at, at + 1), width="stretch")

@@ -89,7 +89,7 @@ def _verdict(drift: pd.DataFrame, a: str, b: str) -> str:
 def _difference(row: pd.Series) -> str:
     prop = PROPERTIES[row["property"]]
     class_name = f" of {formatting.literal(formatting.plain(row['class']))}" if row["class"] else ""
-    return f"{prop.label}{class_name} {prop.say(row['median_a'])} → {prop.say(row['median_b'])} ({row['effect']})"
+    return f"{prop.label}{class_name} {prop.format(row['median_a'])} → {prop.format(row['median_b'])} ({row['effect']})"
 
 
 def _histograms(query: Query, conditions: Filter, drift: pd.DataFrame, a: str, b: str) -> None:

@@ -42,7 +42,7 @@ def caption_line(row: Row, name: str) -> str:
     if name == "split":
         return row.split or "no split"
     value = value_of(row, name)
-    return "not measured" if value is None else f"{PROPERTIES[name].label} {PROPERTIES[name].say(value)}"
+    return "not measured" if value is None else f"{PROPERTIES[name].label} {PROPERTIES[name].format(value)}"
 
 
 def card_facts(row: Row) -> dict[str, str]:
@@ -50,10 +50,10 @@ def card_facts(row: Row) -> dict[str, str]:
     facts = {
         "Split": row.split or "none",
         "Size": formatting.pixels(row.width, row.height),
-        "File": PROPERTIES["bytes"].say(row.bytes),
+        "File": PROPERTIES["bytes"].format(row.bytes),
     }
     facts |= {
-        PROPERTIES[name].label.capitalize(): PROPERTIES[name].say(value) for name in MEASURED if (value := value_of(row, name))
+        PROPERTIES[name].label.capitalize(): PROPERTIES[name].format(value) for name in MEASURED if (value := value_of(row, name))
     }
     if row.reason:
         facts["Note" if row.state == "ok" else "Not used"] = row.reason

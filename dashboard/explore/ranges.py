@@ -30,12 +30,12 @@ def property_ranges(data: Dataset, conditions: Filter) -> None:
                 _range(PROPERTIES[name], bins[name], conditions)
     same = {name: limits[0] for name in names if name not in differing and (limits := view.range(name))}
     if same:
-        values = ", ".join(f"{PROPERTIES[name].label} {PROPERTIES[name].say(value)}" for name, value in same.items())
+        values = ", ".join(f"{PROPERTIES[name].label} {PROPERTIES[name].format(value)}" for name, value in same.items())
         st.caption(f"The same in every image: {values}.")
 
 
 def _differ(bins: pd.DataFrame, prop: Property) -> bool:
-    return len(bins) > 1 and prop.say(bins["low"].iloc[0]) != prop.say(bins["high"].iloc[-1])
+    return len(bins) > 1 and prop.format(bins["low"].iloc[0]) != prop.format(bins["high"].iloc[-1])
 
 
 def _range(prop: Property, bins: pd.DataFrame, conditions: Filter) -> None:
@@ -45,9 +45,9 @@ def _range(prop: Property, bins: pd.DataFrame, conditions: Filter) -> None:
     st.markdown(prop.label.capitalize(), help=prop.help)
     st.image(histogram_svg(counts, low, high), width="stretch")
     key = f"filter-{prop.name}"
-    show_value(key, (low, high), [prop.say(edge) for edge in edges])
+    show_value(key, (low, high), [prop.format(edge) for edge in edges])
     st.select_slider(
-        prop.label, range(len(edges)), (0, last), key=key, format_func=lambda place: prop.say(edges[place]), on_change=_changed,
+        prop.label, range(len(edges)), (0, last), key=key, format_func=lambda place: prop.format(edges[place]), on_change=_changed,
         args=(prop.name, key, edges), label_visibility="collapsed",
     )  # fmt: skip
 
@@ -67,7 +67,7 @@ def slider_steps(bins: pd.DataFrame, prop: Property) -> tuple[list[float], list[
     edges, counts, waiting = [round(float(bins["low"].iloc[0]), 6)], [], 0
     for high, n in zip(bins["high"].astype(float).round(6), bins["n"], strict=True):
         waiting += int(n)
-        if prop.say(high) != prop.say(edges[-1]):
+        if prop.format(high) != prop.format(edges[-1]):
             edges.append(high)
             counts.append(waiting)
             waiting = 0

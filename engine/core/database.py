@@ -9,7 +9,7 @@ import os
 import sqlite3
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,7 +26,7 @@ Prepare = Callable[[sqlite3.Connection], None]
 
 
 @contextlib.contextmanager
-def explain_database_errors(file: Path) -> Iterator[None]:
+def explain_database_errors(file: Path) -> Generator[None]:
     """SQLite's errors about its file as DiskErrors; a mistake in a query stays what it is."""
     try:
         yield
@@ -37,7 +37,7 @@ def explain_database_errors(file: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_for_writing(file: Path, prepare: Prepare = lambda connection: None) -> Iterator[sqlite3.Connection]:
+def open_for_writing(file: Path, prepare: Prepare = lambda connection: None) -> Generator[sqlite3.Connection]:
     """A transaction, committed when the block ends well and rolled back otherwise. `prepare` is called before it begins."""
     create_folder(file.parent)
     with explain_database_errors(file):
@@ -138,15 +138,21 @@ def _state(file: Path) -> tuple[int, int, int]:
 
 def _content(file: Path) -> bytes:
     """The database as it would be read through SQLite, with what is committed in its `-wal`, as one that needs none."""
-    for _ in range(_ATTEMPTS):
-        before = _stamp(file)
-        pages = bytearray(file.read_bytes())
-        log = _log_of(file).read_bytes() if _has_log(file) else b""
-        if _stamp(file) == before:  # nobody moved a page from one to the other in between
-            break
+    pages, log = _read_both(file)
     apply_log(pages, log)
     pages[18:20] = b"\x01\x01"  # the header's format: not WAL
     return bytes(pages)
+
+
+def _read_both(file: Path) -> tuple[bytearray, bytes]:
+    """The bytes of the database and of its `-wal`, read again where a writer moved a page from one to the other in between."""
+    attempts = 0
+    while True:
+        before, attempts = _stamp(file), attempts + 1
+        pages = bytearray(file.read_bytes())
+        log = _log_of(file).read_bytes() if _has_log(file) else b""
+        if _stamp(file) == before or attempts == _ATTEMPTS:
+            return pages, log
 
 
 def apply_log(pages: bytearray, log: bytes) -> None:

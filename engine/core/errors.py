@@ -30,4 +30,4 @@ class DiskError(UserError, OSError):
     def in_context(self, sentence: str, then: str = "") -> "DiskError":
         """The same with what was being done in front, and what to do afterwards behind."""
         hint = f"{self.hint} {then}".strip()
-        return DiskError(f"{sentence} {self.message}", hint, self.errno, self.strerror, self.filename, self.needed)
+        return DiskError(f"{sentence} {self.message}", hint, self.errno or 0, self.strerror or "", self.filename, self.needed)

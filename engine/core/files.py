@@ -14,7 +14,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,7 +33,7 @@ def file_name(start: str, middle: str, end: str) -> str:
 
 
 @contextlib.contextmanager
-def explain_disk_errors(path: Path, needed: int = 0, temporary: Path | None = None) -> Iterator[None]:
+def explain_disk_errors(path: Path, needed: int = 0, temporary: Path | None = None) -> Generator[None]:
     """The disk's errors in the block as DiskErrors that name `path`: the name of the `temporary` one says nothing to anybody.
 
     `needed`: bytes that are to be written, where that is known.
@@ -70,7 +70,7 @@ def fsync_file(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock_file(path: Path) -> Iterator[None]:
+def lock_file(path: Path) -> Generator[None]:
     """Keep every other process out of the block that locks the same file; waits for its turn."""
     with explain_disk_errors(path):
         file = open(path, "w")
@@ -87,7 +87,7 @@ def create_folder(folder: Path, parents: bool = True, fresh: bool = False) -> Pa
 
 
 @contextlib.contextmanager
-def replace_file(path: Path, durable: bool = False, make_folder: bool = True, needed: int = 0) -> Iterator[Path]:
+def replace_file(path: Path, durable: bool = False, make_folder: bool = True, needed: int = 0) -> Generator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends well, and is removed otherwise.
 
     With `durable` the content and the rename are on the disk when the block returns. Without `make_folder` a folder that
@@ -111,7 +111,7 @@ def replace_file(path: Path, durable: bool = False, make_folder: bool = True, ne
 
 
 @contextlib.contextmanager
-def temporary_folder(parent: Path, prefix: str = ".making-") -> Iterator[Path]:
+def temporary_folder(parent: Path, prefix: str = ".making-") -> Generator[Path]:
     """A folder on the disk of `parent`, gone with the block."""
     create_folder(parent)
     with explain_disk_errors(parent):

@@ -98,7 +98,7 @@ class Job:
                     hint="Start it again: it continues where it stopped.",
                 )
 
-    def run(self, body: Callable[[ReportProgress], None]) -> int:
+    def run(self, body: Callable[[ReportProgress], object]) -> int:
         """Do the work in this process, unless another is at it; the exit code. SIGTERM ends it as `stop` does."""
         create_folder(self.folder)
         lease = Lease(self._lease)

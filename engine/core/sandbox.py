@@ -94,16 +94,14 @@ def call(function: str, arguments: dict[str, Any], file: Path, limits: SandboxLi
     with tempfile.TemporaryDirectory(prefix="scenescope-") as folder:
         answer = Path(folder, "answer.json")
         request = {"function": function, "arguments": arguments, "answer": str(answer), "limits": asdict(limits)}
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "engine.core.sandbox"], cwd=PROJECT, env={**os.environ, **_THREADS},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            problem = _follow(process, json.dumps(request).encode(), limits)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
+        ) as process:  # fmt: skip
+            try:
+                problem = _follow(process, json.dumps(request).encode(), limits)
+            finally:
+                process.kill()
         if problem:
             raise refusal(file, problem)
         try:
@@ -123,6 +121,7 @@ def refusal(file: Path, problem: str) -> UserError:
 
 def _follow(process: subprocess.Popen, request: bytes, limits: SandboxLimits) -> str:
     """Wait until the process has ended; why it was ended before, or ""."""
+    assert process.stdin and process.stdout  # `call` asks for both pipes
     with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(request)
     if process.stdout.readline() != _READY:  # it ends by itself after `_STARTING`
@@ -168,8 +167,9 @@ def _restrict(limits: SandboxLimits) -> None:
 
 def _data_bytes() -> int:
     """What this process has allocated, as RLIMIT_DATA counts it."""
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        return int(re.search(r"VmData:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+    with contextlib.suppress(OSError):
+        if match := re.search(r"VmData:\s+(\d+)", Path("/proc/self/status").read_text()):
+            return int(match[1]) * 1024
     return psutil.Process().memory_info().vms
 
 

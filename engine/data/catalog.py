@@ -3,9 +3,10 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import SupportsIndex
 
 import pandas as pd
 
@@ -100,13 +101,13 @@ class Catalog:
         self.root = root
 
     @contextlib.contextmanager
-    def connect(self) -> Iterator[sqlite3.Connection]:
+    def connect(self) -> Generator[sqlite3.Connection]:
         """A transaction that may write; the catalog is made where it is missing. Raises DiskError where it cannot be written."""
         with database.open_for_writing(self.file, self._bring_up) as connection:
             yield connection
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Generator[sqlite3.Connection]:
         """A connection for queries, on any disk. Raises UserError where the catalog is missing or damaged."""
         connection = database.open_for_reading(self.file)
         try:
@@ -138,11 +139,13 @@ class Catalog:
             result = connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (image_id,)).fetchone()
         return Row(*result) if result else None
 
-    def rows(self, ids: Sequence[int]) -> dict[int, Row]:
-        """The rows of these ids, those that exist."""
+    def rows(self, ids: Iterable[SupportsIndex]) -> dict[int, Row]:
+        """The rows with these ids, in their order; ids without a row are left out."""
+        query = f"SELECT {COLUMNS} FROM images WHERE id = ?"
         with self.reading() as connection:
-            result = (connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (int(i),)).fetchone() for i in ids)
-            return {row[0]: Row(*row) for row in result if row}
+            # sqlite3 would bind NumPy's integers as blobs, which match no id.
+            rows = (connection.execute(query, (int(i),)).fetchone() for i in ids)
+            return {row[0]: Row(*row) for row in rows if row}
 
     def copies(self, content: str) -> list[Row]:
         """The rows whose file has this content hash, by id."""
@@ -186,12 +189,11 @@ class Catalog:
 
     def check(self, wanted: Filter) -> tuple[Filter, list[str]]:
         """The filter without what this dataset does not know, and a sentence for each part that was left out."""
-        known, sentences = self.columns().codes, []
-        for field in ("classes", "predicted"):
-            names = getattr(wanted, field)
-            kept = tuple(name for name in names if name in known)
-            sentences += [f"There is no class {name!r} in this dataset." for name in names if name not in known]
-            wanted = replace(wanted, **{field: kept})
+        known = self.columns().codes
+        names = (*wanted.classes, *wanted.predicted)
+        sentences = [f"There is no class {name!r} in this dataset." for name in names if name not in known]
+        classes = tuple(name for name in wanted.classes if name in known)
+        wanted = replace(wanted, classes=classes, predicted=tuple(name for name in wanted.predicted if name in known))
         if wanted.selection and selections.load_selection(self.file, wanted.selection) is None:
             sentences.append("The selected images are not kept on this computer any more; select them again.")
             wanted = replace(wanted, selection="")

@@ -11,7 +11,9 @@ _SPACES = {"RGB": "RGB", "CMYK": "CMYK"}  # Pillow's mode -> the profile's own w
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """An RGB or CMYK picture as sRGB; as it is where the profile is absent, damaged, sRGB itself or of another kind."""
     transform = _transform(profile, image.mode) if profile else None
-    return ImageCms.applyTransform(image, transform) if transform else image
+    if transform is None:
+        return image
+    return ImageCms.applyTransform(image, transform) or image  # None only where it changes the image in place
 
 
 @lru_cache(maxsize=16)  # a camera writes the same profile into every photo

@@ -179,7 +179,8 @@ def summarize(dataset: Dataset) -> dict[str, Any]:
 def _load(folder: Path) -> Dataset:
     document = read_json(folder / "dataset.json")
     try:
-        return Dataset(**{**document, "name": folder.name, "root": Path(document["root"])})
+        fields: dict[str, Any] = {**document, "name": folder.name, "root": Path(document["root"])}
+        return Dataset(**fields)
     except (TypeError, KeyError) as error:
         raise UserError(
             f"The description {folder / 'dataset.json'} is damaged.",

@@ -8,7 +8,7 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -208,7 +208,7 @@ def _is_transparent(image: Image.Image) -> bool:
 
 
 @contextlib.contextmanager
-def _said() -> Iterator[None]:
+def _said() -> Generator[None]:
     """What Pillow and its plugins raise on damaged data, as an ImageError with the reason."""
     try:
         with warnings.catch_warnings():

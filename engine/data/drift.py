@@ -92,7 +92,7 @@ def _compare(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
 
 def _sentence(row: Any, a: str, b: str) -> str:
     prop = PROPERTIES[row.property]
-    medians = f"median {prop.say(row.median_b)} in {b}, {prop.say(row.median_a)} in {a}"
+    medians = f"median {prop.format(row.median_b)} in {b}, {prop.format(row.median_a)} in {a}"
     if row.p_holm >= ALPHA:
         return f"No difference beyond chance: {medians}."
     if row.effect != "negligible":

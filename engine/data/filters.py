@@ -26,11 +26,10 @@ class Range:
 
     def __str__(self) -> str:
         entry = PROPERTIES[self.name]
-        if self.low is None:
-            return f"{entry.label} up to {entry.say(self.high)}"
-        if self.high is None:
-            return f"{entry.label} from {entry.say(self.low)}"
-        return f"{entry.label} {entry.say(self.low)} to {entry.say(self.high)}"
+        low, high = ("" if end is None else entry.format(end) for end in (self.low, self.high))
+        if low and high:
+            return f"{entry.label} {low} to {high}"
+        return f"{entry.label} from {low}" if low else f"{entry.label} up to {high}"
 
 
 @dataclass(frozen=True)

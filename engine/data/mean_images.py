@@ -54,7 +54,7 @@ def _sample(data: Dataset, class_name: str, splits: tuple[str, ...]) -> tuple[li
 
 
 def _file(rows: Sequence[Row]) -> Path:
-    key = hashlib.blake2b("\n".join([str(SIZE), *sorted(row.hash for row in rows)]).encode(), digest_size=12).hexdigest()
+    key = hashlib.blake2b("\n".join([str(SIZE), *sorted(row.hash or "" for row in rows)]).encode(), digest_size=12).hexdigest()
     return cache_dir("averages") / f"{key}.npz"
 
 

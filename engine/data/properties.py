@@ -20,7 +20,7 @@ class Property:
     digits: int = 0
     skewed: bool = False
 
-    def say(self, value: float) -> str:
+    def format(self, value: float) -> str:
         """The value with its unit, as people read it."""
         if self.name == "bytes":
             return f"{value / 1024:,.0f} KB" if value >= 1024 else f"{value:,.0f} bytes"

@@ -167,17 +167,23 @@ def _examine(row: Row, root: Path) -> Row:
         row = replace(row, bytes=status.st_size, mtime_ns=status.st_mtime_ns)
         if reason := file_kinds.pointer_reason(content):
             return replace(row, state="quarantined", reason=reason)
-        facts = inspect(content)
-        return replace(row, hash=content_hash(content), **facts._asdict())
-    except NotAnImage as error:
-        # A `notes.txt` beside the photos is passed over; what is named like an image is not.
-        if looks_like_image(path):
-            return replace(row, state="quarantined", reason=str(error))
-        return replace(row, state="ignored", reason=file_kinds.format_reason(path.name, content[: file_kinds.HEAD_BYTES]))
+        return _decode(row, path, content)
     except ImageError as error:
         return replace(row, state="quarantined", reason=str(error))
     except OSError as error:
         return replace(row, state="quarantined", reason=f"cannot be read ({error.strerror})")
+
+
+def _decode(row: Row, path: Path, content: bytes) -> Row:
+    """The row with what the content shows; ignored where neither content nor name is an image's. Raises ImageError."""
+    try:
+        facts = inspect(content)
+    except NotAnImage:
+        # A `notes.txt` beside the photos is ignored; a broken file that is named like an image is reported.
+        if looks_like_image(path):
+            raise
+        return replace(row, state="ignored", reason=file_kinds.format_reason(path.name, content[: file_kinds.HEAD_BYTES]))
+    return replace(row, hash=content_hash(content), **facts._asdict())
 
 
 def _update(connection: sqlite3.Connection, gone: dict[str, _Known], closed: tuple[str, ...], root: Path) -> None:

@@ -8,7 +8,7 @@ import contextlib
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
@@ -128,7 +128,7 @@ def _read(file: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals() -> Generator[None]:
     """What the system says of a file, as an ImageError."""
     try:
         yield

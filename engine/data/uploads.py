@@ -132,7 +132,7 @@ def _members(archive: str, stream: BinaryIO, limits: UploadLimits) -> Iterator[U
                     budget -= member.file_size
     except _Stop as stop:
         yield UploadItem(archive, reason=str(stop))
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, UnicodeError, OverflowError):
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, OverflowError):
         yield UploadItem(archive, reason="damaged archive: it cannot be opened")
 
 

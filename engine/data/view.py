@@ -1,11 +1,12 @@
 """The images of a catalog that match a filter, and what they are like in numbers."""
 
+import copy
 import math
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,22 +19,24 @@ from engine.data.layouts import SPLITS
 from engine.data.overlay import EDITS
 from engine.data.properties import PROPERTIES
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _TINY = 1e-3  # the smallest value that a logarithmic scale tells from zero
 _KEPT = 16  # views that a process holds: 4 bytes a match, and as many for each order that was asked
 
 
-def _kept(method: Callable) -> Callable:
-    """Answer a question that was asked before from memory; a table is given away as a copy."""
+def _cached(method: Callable[Concatenate["View", P], R]) -> Callable[Concatenate["View", P], R]:
+    """Compute a method's result once per view and arguments. Tables are returned as copies: callers may change them."""
 
     @wraps(method)
-    def answer(self: "View", *args: Any, **kwargs: Any) -> Any:
+    def call(self: "View", *args: P.args, **kwargs: P.kwargs) -> R:
         key = (method.__name__, args, tuple(sorted(kwargs.items())))
-        if key not in self._answers:
-            self._answers[key] = method(self, *args, **kwargs)
-        result = self._answers[key]
-        return result.copy() if isinstance(result, pd.DataFrame) else result
+        if key not in self._results:
+            self._results[key] = method(self, *args, **kwargs)
+        return copy.copy(self._results[key])
 
-    return answer
+    return call
 
 
 class View:
@@ -42,7 +45,7 @@ class View:
     def __init__(self, columns: Columns, positions: np.ndarray) -> None:
         self.columns = columns
         self.positions = positions
-        self._answers: dict[tuple, Any] = {}
+        self._results: dict[tuple, Any] = {}
         self._sorted = ("id", positions)  # the order that was asked last, rising
 
     def __len__(self) -> int:
@@ -91,7 +94,7 @@ class View:
         result = np.flatnonzero(self._ordered(by, descending) == position)
         return int(result[0]) if len(result) else None
 
-    @_kept
+    @_cached
     def counts(self) -> pd.DataFrame:
         """Images by class and split: columns class (None: unlabelled), split, n."""
         of = self.columns
@@ -102,7 +105,7 @@ class View:
         classes, splits = np.array([None, *of.names], object), np.array([None, *SPLITS], object)
         return pd.DataFrame({"class": classes[filled // width], "split": splits[filled % width], "n": n[filled]})
 
-    @_kept
+    @_cached
     def sizes(self) -> pd.DataFrame:
         """Image sizes, the commonest first: columns width, height, n."""
         width, height = (self.values(name) for name in ("width", "height"))
@@ -126,14 +129,14 @@ class View:
         largest = np.sort(np.argsort(-n, kind="stable")[:most])
         return {names[code]: self.positions[codes == code] for code in largest if n[code]}
 
-    @_kept
+    @_cached
     def range(self, name: str) -> tuple[float, float] | None:
         """Smallest and largest value of a property; None where no image has one."""
         values = self.values(name)
         values = values[~np.isnan(values)]
         return (float(values.min()), float(values.max())) if len(values) else None
 
-    @_kept
+    @_cached
     def histogram(self, name: str, bins: int = 40, by: str = "", most: int = 12) -> pd.DataFrame:
         """How a property is spread: columns group, low, high, n; on a logarithmic scale where the property is skewed.
 
@@ -151,7 +154,7 @@ class View:
         ]
         return pd.concat(frames, ignore_index=True)
 
-    @_kept
+    @_cached
     def quantiles(
         self, name: str, by: str = "class", most: int = 30, at: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
     ) -> pd.DataFrame:
@@ -223,6 +226,7 @@ def _matching(columns: Columns, wanted: Filter, answers: AlignedPredictions | No
     if wanted.asks_run:
         holds &= _answered(columns, wanted, answers)
     if wanted.text:
+        # pyrefly: ignore[missing-attribute] - pyarrow makes its compute functions when it is imported
         result = pc.match_substring(columns.paths, to_search_text(wanted.text))
         holds &= result.to_numpy(zero_copy_only=False)
     return np.flatnonzero(holds).astype(np.int32)

@@ -210,4 +210,4 @@ def sentences(found: pd.DataFrame, names: Mapping[str, str], most: int = 3) -> S
 def _difference(row: "pd.core.frame.Pandas") -> str:
     of = PROPERTIES[row.property]
     more = "higher" if row.delta > 0 else "lower"
-    return f"{more} {of.label} ({row.effect}: median {of.say(row.median_first)} against {of.say(row.median_second)})"
+    return f"{more} {of.label} ({row.effect}: median {of.format(row.median_first)} against {of.format(row.median_second)})"

@@ -157,7 +157,7 @@ def test_a_distribution_without_images_is_an_empty_chart():
 def test_a_slider_has_one_step_a_word_and_loses_no_image():
     bins = pd.DataFrame({"low": np.linspace(0.4, 0.49, 37)[:-1], "high": np.linspace(0.4, 0.49, 37)[1:], "n": range(36)})
     edges, counts = slider_steps(bins, BRIGHTNESS)
-    said = [BRIGHTNESS.say(edge) for edge in edges]
+    said = [BRIGHTNESS.format(edge) for edge in edges]
     assert len(set(said)) == len(said) == len(counts) + 1 == 10
     assert sum(counts) == sum(range(36))
 

@@ -68,7 +68,7 @@ def test_a_run_whose_classes_are_in_alphabetical_order_is_aligned_by_name(number
 def test_columns_of_an_earlier_version_are_made_anew_in_natural_order(numbered, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("engine.data.columns._FORMAT", "3")
-        patch.setattr("engine.data.columns.in_natural_order", sorted)
+        patch.setattr("engine.data.columns.sort_naturally", sorted)
         old = numbered.catalog.file.with_suffix(".columns.arrow")
         old.unlink()
         patch.setattr("engine.data.columns._held", {})
@@ -83,7 +83,7 @@ def test_a_catalog_with_decomposed_classes_keeps_their_spelling(home, tmp_path, 
     for folder, kind in ((name, "forest"), ("mer", "sea")):
         write_class(tmp_path / "old" / folder, kind, 4)
     with monkeypatch.context() as patch:
-        patch.setattr("engine.data.layouts.composed", lambda text: text)
+        patch.setattr("engine.data.layouts.normalize_name", lambda text: text)
         data, _ = datasets.add_dataset(str(tmp_path / "old"))
     before = data.catalog.fingerprint()
     assert name in data.classes

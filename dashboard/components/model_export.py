@@ -114,7 +114,7 @@ def _file(request: Request) -> Response:
     """A file that was made; its place comes from the run and the format, never from the address."""
     try:
         chosen, format = load_run(request.path_params["run"]), request.path_params["format"]
-        file = job.file(chosen, format)
+        file = job.exported_file(chosen, format)
         if job.result(chosen, format) is None:
             return PlainTextResponse("There is no such file: create it on the Runs page.", 404)
     except UserError as error:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.app import formatting
 from engine.core.errors import UserError
-from engine.export.report import name_of, render
+from engine.export.report import file_name, render
 from engine.runs.run import Run
 
 _KINDS = {".html": "Report", ".md": "Model card", ".zip": "Everything"}
@@ -47,7 +47,7 @@ def _dialog(run: Run, split: str) -> None:
     content = made[3]
     place.download_button(
         f"Download ({len(content) / 1e6:.1f} MB)" if len(content) >= 1e5 else f"Download ({len(content) / 1e3:.0f} KB)", content,
-        name_of(run.id, split, kind), _MIME[kind], key="report-download", icon=":material/download:", type="primary", on_click="ignore",
+        file_name(run.id, split, kind), _MIME[kind], key="report-download", icon=":material/download:", type="primary", on_click="ignore",
         width="stretch",
     )  # fmt: skip
 

@@ -135,7 +135,7 @@ def _copies(
     of = np.sort(rng.choice(len(firsts), min(COPIES, len(firsts)), replace=False))
     rows = table.iloc[firsts]
     files = [file_of(data.root, raw, path) for raw, path in zip(rows["raw"].iloc[of], rows["path"].iloc[of], strict=True)]
-    planted = [edited(open_image(file), i, rng) for i, file in enumerate(files)]
+    planted = [edit_copy(open_image(file), i, rng) for i, file in enumerate(files)]
     small = np.concatenate([looks.pictures(rows["hash"].tolist()), pictures([look(open_image(copy)) for copy in planted])])
     own = index.vectors(np.searchsorted(index.ids, rows["id"]))
     pairs, _ = near.pairs(small, np.concatenate([own, _embedded(planted)]))
@@ -150,7 +150,7 @@ def _copies(
     return float(recall), float(right.mean()), len(native)
 
 
-def edited(image: Image.Image, number: int, rng: np.random.Generator) -> bytes:
+def edit_copy(image: Image.Image, number: int, rng: np.random.Generator) -> bytes:
     """A copy of the picture as a file: compressed anew, resized, slightly cropped or all three, by its number in turn."""
     way, quality = number % 4, 95
     if way in (2, 3):

@@ -13,7 +13,7 @@ from engine.data.file_kinds import holds_picture
 
 
 @dataclass(frozen=True)
-class Sample:
+class BenchImages:
     """Readable files and the number of each one's class."""
 
     name: str
@@ -21,7 +21,7 @@ class Sample:
     labels: list[int]
 
 
-def of_dataset(name: str, count: int) -> Sample:
+def sample_dataset(name: str, count: int) -> BenchImages:
     """Up to `count` training images of a registered dataset, spread evenly over it; the demo is made where it is missing."""
     if name == datasets.DEMO and name not in [known.name for known in datasets.list_datasets()]:
         datasets.add_dataset(datasets.DEMO)
@@ -29,10 +29,10 @@ def of_dataset(name: str, count: int) -> Sample:
     frame = data.catalog.frame("train")
     frame = frame.iloc[_spread(len(frame), count)]
     labels = frame["class"].map({name: number for number, name in enumerate(data.classes)})
-    return Sample(name, [str(file) for file in data.catalog.files(frame)], labels.tolist())
+    return BenchImages(name, [str(file) for file in data.catalog.files(frame)], labels.tolist())
 
 
-def of_folder(folder: Path, count: int) -> Sample:
+def sample_folder(folder: Path, count: int) -> BenchImages:
     """Up to `count` pictures of a folder that need not be registered, spread evenly over it."""
     layout = layouts.detect(folder.expanduser().resolve())
     result = [item for item in layout.files() if item.class_name is not None and holds_picture(item.path)]
@@ -40,7 +40,7 @@ def of_folder(folder: Path, count: int) -> Sample:
     names = sort_naturally({item.class_name for item in result})
     if not result:
         raise UserError(f"There are no images in {str(folder)!r}.", layouts.HELP)
-    return Sample(str(folder), [item.path for item in result], [names.index(item.class_name) for item in result])
+    return BenchImages(str(folder), [item.path for item in result], [names.index(item.class_name) for item in result])
 
 
 def _spread(total: int, count: int) -> np.ndarray:

@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from engine.bench.contender import OURS, REFERENCE, Contender
 from engine.bench.rounds import ROUNDS, Row, alternate
-from engine.bench.sample import Sample
-from engine.bench.side import OURS, REFERENCE, Side
+from engine.bench.sample import BenchImages
 from engine.core.errors import UserError
 from engine.models.registry import DEFAULT, backbone
 from engine.runs.presets import PRESETS
@@ -22,7 +22,7 @@ TAIL_SIZE = 160
 class Plan:
     """How to measure: `seconds` of rounds a row, both sides together, besides the time to get ready."""
 
-    sample: Sample
+    sample: BenchImages
     seconds: float = 60.0
     batch: int = TRAIN_BATCH
     threads: int = dataclasses.field(default_factory=lambda: len(os.sched_getaffinity(0)))
@@ -41,7 +41,7 @@ class Plan:
         }  # fmt: skip
 
 
-def train(plan: Plan, model: str | None = None) -> Iterator[Row]:
+def measure_training(plan: Plan, model: str | None = None) -> Iterator[Row]:
     """All layers at 224 pixels (`model`, or ResNet-50), the share that `best` trains (BatchNorm keeps its statistics),
     and the tail as `balanced` trains it, at 160 (`model`, or the default).
 
@@ -56,10 +56,10 @@ def train(plan: Plan, model: str | None = None) -> Iterator[Row]:
     yield from _train(plan, model or DEFAULT, "tail", "balanced", {"image_size": TAIL_SIZE})
 
 
-def embed(plan: Plan, model: str | None = None) -> Iterator[Row]:
+def measure_embedding(plan: Plan, model: str | None = None) -> Iterator[Row]:
     """Embeddings at 224 pixels from the files on, decoding included on both sides."""
     job = plan.job("embed", model or DEFAULT, EMBED_SIZE, EMBED_BATCH)
-    with Side(REFERENCE, job) as reference, Side(OURS, job) as ours:
+    with Contender(REFERENCE, job) as reference, Contender(OURS, job) as ours:
         reference.ready(), ours.ready()
         length = plan.seconds / ROUNDS / 2
         name = f"{model or DEFAULT}, embeddings, {EMBED_SIZE} pixels, batch {EMBED_BATCH}"
@@ -68,7 +68,7 @@ def embed(plan: Plan, model: str | None = None) -> Iterator[Row]:
 
 def _train(plan: Plan, model: str, part: str, preset: str, changes: dict[str, Any]) -> Iterator[Row]:
     job = plan.job("train", model, changes["image_size"], plan.batch)
-    with Side(REFERENCE, job) as reference, Side(OURS, {**job, "preset": preset, "changes": changes}) as ours:
+    with Contender(REFERENCE, job) as reference, Contender(OURS, {**job, "preset": preset, "changes": changes}) as ours:
         reference.ready()
         decoding = ours.ready()
         length = plan.seconds / ROUNDS / 2

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from engine.bench import answers, catalog, explain, speed
+from engine.bench import catalog, explaining, predicting, speed
 from engine.bench.rounds import ROUNDS, Row
-from engine.bench.sample import Sample, of_dataset, of_folder
+from engine.bench.sample import BenchImages, sample_dataset, sample_folder
 from engine.cli.output import json_flag, print_json, print_table
 from engine.data.datasets import load_dataset
 
@@ -36,8 +36,8 @@ def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of one pair each (default {ROUNDS})")
 
 
-def _sample(args: argparse.Namespace) -> Sample:
-    return of_folder(args.data, _IMAGES) if args.data else of_dataset(args.dataset, _IMAGES)
+def _sample(args: argparse.Namespace) -> BenchImages:
+    return sample_folder(args.data, _IMAGES) if args.data else sample_dataset(args.dataset, _IMAGES)
 
 
 def _plan(args: argparse.Namespace) -> speed.Plan:
@@ -45,13 +45,17 @@ def _plan(args: argparse.Namespace) -> speed.Plan:
 
 
 BENCHES: Mapping[str, Bench] = {
-    "train": ("images/s of training", _speed_arguments, lambda args: speed.train(_plan(args), args.model)),
-    "embed": ("images/s of embedding", _speed_arguments, lambda args: speed.embed(_plan(args), args.model)),
-    "predict": ("ms of one answer, images/s of many", _speed_arguments, lambda args: answers.answers(_plan(args), args.model)),
+    "train": ("images/s of training", _speed_arguments, lambda args: speed.measure_training(_plan(args), args.model)),
+    "embed": ("images/s of embedding", _speed_arguments, lambda args: speed.measure_embedding(_plan(args), args.model)),
+    "predict": (
+        "ms of one answer, images/s of many",
+        _speed_arguments,
+        lambda args: predicting.measure_predicting(_plan(args), args.model),
+    ),
     "explain": (
         "ms of a Grad-CAM pair",
         _explain_arguments,
-        lambda args: explain.explain(_sample(args), args.model, args.rounds),
+        lambda args: explaining.measure_explaining(_sample(args), args.model, args.rounds),
     ),
 }
 

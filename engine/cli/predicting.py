@@ -64,7 +64,7 @@ def _asked(name: str, with_cam: bool) -> _Asked:
     if session.is_model_file(name):
         if with_cam:
             raise UserError("Grad-CAM needs gradients, which an exported file does not provide.", "Name the run instead.")
-        loaded = session.load_from_elsewhere(Path(name))
+        loaded = session.load_untrusted(Path(name))
         return _Asked(name, tuple(loaded.meta.classes), loaded, Judge(tuple(loaded.meta.classes), USUAL, 0))
     run = load_run(name)
     from engine.models import model

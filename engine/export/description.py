@@ -1,4 +1,4 @@
-"""What a handed-over model says of itself, in a JSON document: enough to prepare a picture and to read the answer."""
+"""The description inside an exported model, a JSON document: enough to prepare an image and to read the prediction."""
 
 import dataclasses
 import json
@@ -7,14 +7,15 @@ from typing import Any
 
 from engine.core.errors import UserError
 
-KEY = "scenescope"  # of the document in an ONNX file's metadata, and its file's stem in a bundle
+KEY = "scenescope"  # of the document in an ONNX file's metadata, and the stem of its file in TorchScript
 INPUT, OUTPUT = "images", "probabilities"
 
 
 @dataclasses.dataclass(frozen=True)
-class Described:
-    """The model's description. `mean`, `std`: of RGB in 0..1; the file itself normalises, averages the `views`, divides by the
-    `temperature` and takes the softmax. `provenance`: run, dataset, fingerprint, weights, versions, licence.
+class Description:
+    """The model's description. `mean`, `std`: of RGB in 0..1. `provenance`: run, dataset, fingerprint, weights, versions, licence.
+
+    The file itself normalises, averages the `views`, divides by the `temperature` and takes the softmax: nobody has to do it again.
     """
 
     classes: tuple[str, ...]
@@ -28,35 +29,39 @@ class Described:
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
-        """With a sentence on the input, for who meets the file without this project."""
+        """The document, with a sentence each on input and output for readers without this project."""
         size = self.image_size
-        how = {
-            "input": f"{INPUT}: (n, {size}, {size}, 3) uint8 RGB, the picture's central square, resized with a bicubic filter",
+        usage = {
+            "input": f"{INPUT}: (n, {size}, {size}, 3) uint8 RGB, the image's central square, resized with a bicubic filter",
             "output": f"{OUTPUT}: (n, {len(self.classes)}) float32, calibrated, rows sum to 1, in the order of classes",
         }
-        return json.dumps({**dataclasses.asdict(self), **how}, indent=1, ensure_ascii=False)
+        return json.dumps({**dataclasses.asdict(self), **usage}, indent=1, ensure_ascii=False)
 
 
-def from_json(text: str, source: str) -> Described:
+def parse_description(text: str, source: str) -> Description:
     """The description that `Described.to_json` wrote. Raises UserError for anything else."""
     try:
         document = json.loads(text)
-        known = {f.name: document[f.name] for f in dataclasses.fields(Described) if f.name in document}
-        known = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
-        result = Described(**known)
+        # Any: the document may come from anywhere, and `_is_usable` looks at the values.
+        values: dict[str, Any] = {}
+        for field in dataclasses.fields(Description):
+            if field.name in document:
+                value = document[field.name]
+                values[field.name] = tuple(value) if isinstance(value, list) else value
+        description = Description(**values)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        result = None
-    if result is None or not _is_usable(result):
-        raise UserError(f"{source} does not describe how to use it.", "Take a file that `python -m engine export` wrote.")
-    return result
+        description = None
+    if description is None or not _is_usable(description):
+        raise UserError(f"{source} does not describe how to use it.", "Choose a file that `python -m engine export` wrote.")
+    return description
 
 
-def _is_usable(said: Described) -> bool:
-    """Whether each value is of its kind: a text is a sequence of letters too, and a number may be infinite."""
-    names = said.classes
+def _is_usable(description: Description) -> bool:
+    """Whether the values have the types that they claim: a string is a sequence too, and a number may be infinite."""
+    names = description.classes
     return (
         isinstance(names, tuple) and len(names) >= 1 and all(isinstance(name, str) and len(name) <= 1_000 for name in names)
-        and type(said.image_size) is int and 1 <= said.image_size <= 4096
-        and all(isinstance(text, str) for text in (said.views, said.backbone, said.precision))
-        and isinstance(said.provenance, Mapping)
+        and type(description.image_size) is int and 1 <= description.image_size <= 4096
+        and all(isinstance(text, str) for text in (description.views, description.backbone, description.precision))
+        and isinstance(description.provenance, Mapping)
     )  # fmt: skip

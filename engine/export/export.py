@@ -1,4 +1,4 @@
-"""`export`: a run's model as a file of one format, which is there only if it was found to answer as the model does."""
+"""`export`: a run's model as a file of one format, which is written only if its predictions match the model's."""
 
 import dataclasses
 import time
@@ -6,41 +6,57 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 
 from engine import __version__
 from engine.core.errors import UserError
 from engine.core.files import move, replace_file, temporary_folder
-from engine.export import bundle, int8, onnx, parity_images, session
-from engine.export.description import Described
-from engine.export.formats import check
-from engine.export.onnx import Portable
+from engine.core.jobs import ReportProgress
+from engine.export import bundle, int8, onnx, parity_images, session, torchscript
+from engine.export.description import Description
+from engine.export.formats import check_format
 from engine.export.parity import TOLERANCE, Parity, accuracy_cost, compare
-from engine.export.parity_images import Sample
+from engine.export.parity_images import ParityImages
+from engine.export.portable import PortableModel
 from engine.models import model
 from engine.models.model import Model
 from engine.runs.run import Run
 
-Report = Callable[[str, int, int], None]  # phase, done, total
 _BATCH = 32
 _ROUNDS = 5  # of a speed comparison
-_MOST_LOST = 0.05  # accuracy that an int8 file may cost for certain: above, the backbone does not bear it
+_MOST_LOST = 0.05  # accuracy that an int8 file may lose for certain: beyond that, the backbone does not survive quantisation
 
 
-class Answering(Protocol):
-    """What has an answer to pictures: a model, or a file."""
+class ProbabilityModel(Protocol):
+    """Whatever predicts: a model, or an exported file."""
 
     def probabilities(self, squares: np.ndarray) -> np.ndarray: ...
 
 
-@dataclass(frozen=True)
-class Handed:
-    """What was handed over and how it was checked.
+class Int8Figures(TypedDict, total=False):
+    """What an int8 file costs against the float32 file, in accuracy on `images` labelled images, and what it gains in milliseconds per
+    image and in bytes."""
 
-    `parity`: against the model in float32. `as_shown`: against the answers on the pages, which are in the arithmetic that
-    the device gains from (`shown_in`). `extra`: of int8 the accuracy cost and the speed ratio to the float32 file.
+    images: int
+    on: str
+    calibrated_on: str
+    accuracy_float32: float
+    accuracy_int8: float
+    accuracy_lost: dict[str, float]
+    ms_float32: float
+    ms_int8: float
+    times_faster: float
+    bytes_float32: int
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """The exported file and how it was checked.
+
+    `parity`: against the model in float32. `as_shown`: against the predictions on the pages, which are computed in the precision
+    that is fastest on the device (`shown_in`). `extra`: the figures of an int8 file; empty for other formats.
     """
 
     run: str
@@ -51,126 +67,161 @@ class Handed:
     parity: Parity
     as_shown: Parity
     shown_in: str
-    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+    extra: Int8Figures = dataclasses.field(default_factory=Int8Figures)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)
 
 
-def export(run: Run, format: str, file: Path, report: Report = lambda phase, done, total: None) -> Handed:
+def export(run: Run, format: str, file: Path, report: ReportProgress = lambda phase, done, total: None) -> ExportResult:
     """Write the run's best model to `file` in one of `formats.FORMATS`.
 
-    The file takes its place when its answers have been compared with the model's. Raises UserError where they differ, and
-    where the backbone or the dataset does not allow the format.
+    The file appears only after its predictions were compared with the model's. Raises UserError where they differ, and where the backbone
+    or the dataset does not allow the format.
     """
-    check(format)
+    check_format(format)
     report("loading the model", 0, 1)
     shown = model.load(run.path)
-    exact = Portable(shown)
-    said = described(run, shown)
+    exact = PortableModel(shown)
+    description = describe_model(run, shown)
     report("reading images", 0, 1)
-    images = parity_images.for_checking(run, said.image_size)
-    expected = _answers(exact, images.squares, report, "running the model")
+    images = parity_images.load_parity_images(run, description.image_size)
+    expected = _predict(exact, images.squares, report, "running the model")
     with temporary_folder(file.parent, ".handing-over-") as folder:
-        made, extra = _WRITERS[format](run, exact, said, folder, report)
-        result = _answers(_opened(made, format), images.squares, report, "testing the file")
-        parity = compare(result, expected)
+        output, extra = _WRITERS[format](run, exact, description, folder, report)
+        predictions = _predict(_load(output, format), images.squares, report, "testing the file")
+        parity = compare(predictions, expected)
+        # An int8 file differs by design: what it may lose was checked where it was written.
         if format != "int8" and not parity.same:
             raise UserError(
-                f"The file does not give the same predictions as the model ({parity}; allowed: the same top class, and {TOLERANCE:g}).",
+                f"The file does not give the same predictions as the model ({parity}; allowed: the same top class on every image, "
+                f"probabilities within {TOLERANCE:g}).",
                 "It was discarded. Another format may work for this backbone.",
             )
         if format == "bundle":
-            made = bundle.pack(run, said, made, shown, {"parity": str(parity), "on": images.what}, folder)
-        size = made.stat().st_size
+            output = bundle.pack(run, description, output, shown, {"parity": str(parity), "on": images.origin}, folder)
+        size = output.stat().st_size
         with replace_file(file, durable=True) as temporary:
-            move(made, temporary)
-    as_shown = compare(_answers(shown, images.squares, report, "running the model as the pages do"), expected)
-    return Handed(run.id, format, str(file), size, images.what, parity, as_shown, shown.compute.name, extra)
+            move(output, temporary)
+    as_shown = compare(_predict(shown, images.squares, report, "running the model as the pages do"), expected)
+    return ExportResult(
+        run=run.id,
+        format=format,
+        file=str(file),
+        bytes=size,
+        checked_on=images.origin,
+        parity=parity,
+        as_shown=as_shown,
+        shown_in=shown.compute.name,
+        extra=extra,
+    )
 
 
-def described(run: Run, shown: Model) -> Described:
-    """What the file will say of itself."""
+def describe_model(run: Run, shown: Model) -> Description:
+    """The description that is written into the file."""
     meta = shown.meta
-    return Described(
-        meta.classes, meta.image_size, tuple(meta.mean), tuple(meta.std), float(meta.temperature), meta.views, meta.backbone,
+    return Description(
+        classes=meta.classes,
+        image_size=meta.image_size,
+        mean=tuple(meta.mean),
+        std=tuple(meta.std),
+        temperature=float(meta.temperature),
+        views=meta.views,
+        backbone=meta.backbone,
         provenance={
-            "run": run.id, "dataset": run.config.dataset, "fingerprint": run.fingerprint, "weights": run.config.weights,
-            "made_with": f"Scenescope {__version__}", "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "run": run.id,
+            "dataset": run.config.dataset,
+            "fingerprint": run.fingerprint,
+            "weights": run.config.weights,
+            "made_with": f"Scenescope {__version__}",
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "licence": bundle.licence(meta.backbone),
         },
-    )  # fmt: skip
+    )
 
 
-def _onnx(run: Run, exact: Portable, said: Described, folder: Path, report: Report) -> tuple[Path, dict[str, Any]]:
+def _write_onnx(
+    run: Run, exact: PortableModel, description: Description, folder: Path, report: ReportProgress
+) -> tuple[Path, Int8Figures]:
     report("writing ONNX", 0, 1)
-    onnx.write_onnx(exact, said, folder / session.MODEL)
+    onnx.write_onnx(exact, description, folder / session.MODEL)
     return folder / session.MODEL, {}
 
 
-def _torchscript(run: Run, exact: Portable, said: Described, folder: Path, report: Report) -> tuple[Path, dict[str, Any]]:
+def _write_torchscript(
+    run: Run, exact: PortableModel, description: Description, folder: Path, report: ReportProgress
+) -> tuple[Path, Int8Figures]:
     report("writing TorchScript", 0, 1)
-    onnx.write_torchscript(exact, said, folder / "model.pt")
+    torchscript.write_torchscript(exact, description, folder / "model.pt")
     return folder / "model.pt", {}
 
 
-def _int8(run: Run, exact: Portable, said: Described, folder: Path, report: Report) -> tuple[Path, dict[str, Any]]:
-    """The quantised file, measured next to the float32 one on labelled pictures. Raises UserError where it costs too much."""
-    plain, _ = _onnx(run, exact, said, folder, report)
+def _write_int8(
+    run: Run, exact: PortableModel, description: Description, folder: Path, report: ReportProgress
+) -> tuple[Path, Int8Figures]:
+    """The quantised file, compared with the float32 one on labelled images. Raises UserError where it loses too much accuracy."""
+    plain, _ = _write_onnx(run, exact, description, folder, report)
     report("reading images", 0, 1)
-    calibration = parity_images.of_run(run, said.image_size, ("train",), int8.CALIBRATION)
-    labelled = parity_images.of_run(run, said.image_size, ("validation", "test"), parity_images.MEASURED)
+    calibration = parity_images.load_images(run, description.image_size, ("train",), int8.CALIBRATION)
+    labelled = parity_images.load_images(run, description.image_size, ("validation", "test"), parity_images.MEASURED)
     report("quantising", 0, 1)
     file = folder / "model-int8.onnx"
-    int8.write_int8(plain, dataclasses.replace(said, precision="int8"), calibration.squares, file)
+    int8.write_int8(plain, dataclasses.replace(description, precision="int8"), calibration.squares, file)
     before, after = session.load(plain), session.load(file)
-    result = _answers(after, labelled.squares, report, "testing the int8 file")
-    expected = _answers(before, labelled.squares, report, "testing the float32 file")
-    lost = accuracy_cost(result, expected, labelled.true)
+    predictions = _predict(after, labelled.squares, report, "testing the int8 file")
+    expected = _predict(before, labelled.squares, report, "testing the float32 file")
+    lost = accuracy_cost(predictions, expected, labelled.true)
     if lost.low > _MOST_LOST:
         raise UserError(
-            f"In int8 {said.backbone} answers {lost.value:.1%} fewer of {len(labelled):,} images right ({lost.low:.1%} to {lost.high:.1%}).",
+            f"In int8, {description.backbone} loses {lost.value:.1%} accuracy on {len(labelled):,} images ({lost.low:.1%} to {lost.high:.1%}).",
             "It was discarded. Export ONNX in float32, or train a convolutional backbone.",
         )
     report("comparing speed", 0, 1)
+    ms_float32, ms_int8 = _measure_latency(before, after, labelled)
     return file, {
-        "images": len(labelled), "on": labelled.what, "calibrated_on": f"{len(calibration)} {calibration.what}",
+        "images": len(labelled),
+        "on": labelled.origin,
+        "calibrated_on": f"{len(calibration)} {calibration.origin}",
         "accuracy_float32": float((expected.argmax(1) == labelled.true).mean()),
-        "accuracy_int8": float((result.argmax(1) == labelled.true).mean()), "accuracy_lost": lost.to_dict(),
-        **_speeds(before, after, labelled), "bytes_float32": plain.stat().st_size,
-    }  # fmt: skip
+        "accuracy_int8": float((predictions.argmax(1) == labelled.true).mean()),
+        "accuracy_lost": lost.to_dict(),
+        "ms_float32": ms_float32,
+        "ms_int8": ms_int8,
+        "times_faster": ms_float32 / ms_int8,
+        "bytes_float32": plain.stat().st_size,
+    }
 
 
-_WRITERS: dict[str, Callable[..., tuple[Path, dict[str, Any]]]] = {
-    "onnx": _onnx,
-    "int8": _int8,
-    "torchscript": _torchscript,
-    "bundle": _onnx,
+_Writer = Callable[[Run, PortableModel, Description, Path, ReportProgress], tuple[Path, Int8Figures]]
+_WRITERS: dict[str, _Writer] = {
+    "onnx": _write_onnx,
+    "int8": _write_int8,
+    "torchscript": _write_torchscript,
+    "bundle": _write_onnx,
 }
 
 
-def _opened(file: Path, format: str) -> Answering:
-    return onnx.Scripted(file) if format == "torchscript" else session.load(file)
+def _load(file: Path, format: str) -> ProbabilityModel:
+    return torchscript.TorchScriptModel(file) if format == "torchscript" else session.load(file)
 
 
-def _answers(model: Answering, squares: np.ndarray, report: Report, phase: str) -> np.ndarray:
-    """(n, classes). The last batch is of another size than the first: a file that only takes one number is found out."""
-    parts = []
+def _predict(candidate: ProbabilityModel, squares: np.ndarray, report: ReportProgress, phase: str) -> np.ndarray:
+    """(n, classes). The last batch is smaller than the others, so that a file that takes only one batch size fails here."""
+    batches = []
     for start in range(0, len(squares), _BATCH):
         report(phase, start, len(squares))
-        parts.append(model.probabilities(squares[start : start + _BATCH]))
+        batches.append(candidate.probabilities(squares[start : start + _BATCH]))
     report(phase, len(squares), len(squares))
-    return np.concatenate(parts)
+    return np.concatenate(batches)
 
 
-def _speeds(before: Answering, after: Answering, images: Sample) -> dict[str, float]:
-    """Milliseconds a picture alone, medians of alternating rounds, and their ratio."""
-    taken: dict[str, list[float]] = {"float32": [], "int8": []}
+def _measure_latency(float32: ProbabilityModel, int8: ProbabilityModel, images: ParityImages) -> tuple[float, float]:
+    """Milliseconds per single image of either file: medians over alternating rounds, the first third of which only warms up."""
+    elapsed: tuple[list[float], list[float]] = ([], [])
     for number in range(3 * _ROUNDS):
-        for name, answering in (("float32", before), ("int8", after)):
+        for candidate, times in zip((float32, int8), elapsed, strict=True):
             square = images.squares[number % len(images)][None]
-            began = time.perf_counter()
-            answering.probabilities(square)
-            taken[name].append((time.perf_counter() - began) * 1000)
-    first, second = (float(np.median(taken[name][_ROUNDS:])) for name in ("float32", "int8"))
-    return {"ms_float32": first, "ms_int8": second, "times_faster": first / second}
+            start = time.perf_counter()
+            candidate.probabilities(square)
+            times.append((time.perf_counter() - start) * 1000)
+    return float(np.median(elapsed[0][_ROUNDS:])), float(np.median(elapsed[1][_ROUNDS:]))

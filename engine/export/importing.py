@@ -1,10 +1,10 @@
-"""A bundle, or a state-dict file with the name of its architecture, becomes a run. No torch here until the file was checked."""
+"""Import: a bundle, or a state-dict file with the name of its architecture, becomes a run. torch is loaded once the file was checked."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.core import sandbox
 from engine.core.errors import UserError
@@ -17,12 +17,15 @@ from engine.runs.metadata import NOTE_LENGTH, update_metadata
 from engine.runs.run import Run
 from engine.training.launcher import new_folder
 
+if TYPE_CHECKING:
+    from engine.export.reading import ReadModel
+
 _LARGEST = 8 << 30  # bytes
 
 
 @dataclass(frozen=True)
-class Imported:
-    """The run that a file became, and what of the file fitted, in sentences."""
+class ImportResult:
+    """The run that was created from a file, and sentences about what of the file fitted."""
 
     run: Run
     report: tuple[str, ...]
@@ -36,10 +39,10 @@ def import_file(
     dataset_name: str = "",
     mean: Sequence[float] = (),
     std: Sequence[float] = (),
-) -> Imported:
-    """The file as a finished run, whose temperature is 1 where the file does not know one.
+) -> ImportResult:
+    """The file as a finished run; its temperature is 1 where the file has none.
 
-    A bundle says all by itself; a state dict needs `model_name`, and `classes` in the order of its outputs. `mean`, `std`:
+    A bundle describes itself; a state dict needs `model_name`, and `classes` in the order of its outputs. `mean`, `std`:
     of RGB in 0..1, where they are not the backbone's own. The file is read in a sandbox. Raises UserError.
     """
     sandbox.check_ordinary(file, _LARGEST)
@@ -48,28 +51,30 @@ def import_file(
         if is_bundle:
             function, arguments = "read_bundle", {}
         else:
-            said = _said(model_name, tuple(classes), image_size, tuple(mean), tuple(std))
-            function, arguments = "read_weights", {"said": said}
+            document = _meta_document(model_name, tuple(classes), image_size, tuple(mean), tuple(std))
+            function, arguments = "read_weights", {"document": document}
         arguments |= {"file": str(file.absolute()), "folder": str(folder)}
         limits = sandbox.SandboxLimits().for_file(file)
-        result = sandbox.call(f"engine.export.reading:{function}", arguments, file, limits)
-        run = _become_run(file, result["meta"], folder, dataset_name, result["report"])
+        model: ReadModel = sandbox.call(f"engine.export.reading:{function}", arguments, file, limits)
+        run = _create_run(file, model["meta"], folder, dataset_name, model["report"])
     uncalibrated = "" if is_bundle else "The file has no temperature: its probabilities are not calibrated."
-    return Imported(run, tuple(filter(None, (result["report"], uncalibrated))))
+    return ImportResult(run, tuple(filter(None, (model["report"], uncalibrated))))
 
 
-def _said(name: str, classes: tuple[str, ...], size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> dict[str, Any]:
-    """What the caller says of a file of weights. Raises UserError for what can be told without reading it."""
+def _meta_document(
+    name: str, classes: tuple[str, ...], size: int, mean: tuple[float, ...], std: tuple[float, ...]
+) -> dict[str, Any]:
+    """What the caller says about a state-dict file. Raises UserError for mistakes that show before the file is read."""
     if not name or not classes:
         raise UserError(
-            "A file of weights does not say what it is.", "Name its architecture and classes: --model resnet50 --classes a,b,c"
+            "A state-dict file does not say what it is.", "Name its architecture and classes: --model resnet50 --classes a,b,c"
         )
     backbone(name)
     return {"backbone": name, "classes": classes, "image_size": size, "mean": mean, "std": std}
 
 
-def _become_run(file: Path, document: dict[str, Any], folder: Path, dataset_name: str, report: str) -> Run:
-    """A run of the checked weights in `folder`."""
+def _create_run(file: Path, document: dict[str, Any], folder: Path, dataset_name: str, report: str) -> Run:
+    """A run with the checked weights in `folder`; nothing stays behind where that fails."""
     from safetensors.torch import load_file
 
     from engine.export.bundle import WEIGHTS
@@ -88,7 +93,7 @@ def _become_run(file: Path, document: dict[str, Any], folder: Path, dataset_name
         update_metadata(
             path,
             name=file.stem[:60],
-            note=f"Imported from {file.name}; the configuration is not what trained it. {report}"[:NOTE_LENGTH],
+            note=f"Imported from {file.name}; it was not trained with this configuration. {report}"[:NOTE_LENGTH],
         )
         status = {"state": "finished", "detail": "imported, not scored yet", "progress": 1.0, "updated": time.time()}
         write_json(path / "status.json", status, durable=True)
@@ -99,12 +104,10 @@ def _become_run(file: Path, document: dict[str, Any], folder: Path, dataset_name
 
 
 def _dataset(classes: Sequence[str], name: str) -> str:
-    """The dataset that the run belongs to: the one named, or else one of the same classes. Raises UserError."""
+    """The dataset that the run belongs to: the named one, or else one with the same classes. Raises UserError."""
     if name:
         return load_dataset(name).name
     for known in list_datasets():
         if set(known.classes) == set(classes):
             return known.name
-    raise UserError(
-        "No registered dataset has exactly these classes.", "Name one that the run is to be scored on: --dataset NAME"
-    )
+    raise UserError("No registered dataset has exactly these classes.", "Name the dataset to score the run on: --dataset NAME")

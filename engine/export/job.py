@@ -1,4 +1,4 @@
-"""Handing over in the background: `runs/<id>/handed/<format>/` holds the job's files, the file made, and what was found of it."""
+"""Export in the background: `runs/<id>/handed/<format>/` holds the job's files, the exported file and the result of its check."""
 
 import sys
 from pathlib import Path
@@ -7,60 +7,62 @@ from typing import Any
 from engine.core.files import read_json, remove, write_json
 from engine.core.jobs import Job, JobStatus, ReportProgress
 from engine.core.paths import runs_dir
-from engine.export.formats import FORMATS, check
+from engine.export.formats import FORMATS, check_format
 from engine.runs.run import Run, load_run
 
 _RESULT = "result.json"
 
 
 def job(run_id: str, format: str) -> Job:
-    check(format)
+    """The background process that exports a run in one format. Raises UserError for an unknown format."""
+    check_format(format)
     return Job(runs_dir() / run_id / "handed" / format, "engine.export.job", f"{run_id}:{format}")
 
 
-def start(made: Run, format: str) -> None:
-    """Make the file in a process of its own, unless one is at it."""
-    job(made.id, format).start()
+def start(run: Run, format: str) -> None:
+    """Export in a process of its own, unless one is already running."""
+    job(run.id, format).start()
 
 
-def progress(made: Run, format: str) -> JobStatus:
-    return job(made.id, format).status()
+def progress(run: Run, format: str) -> JobStatus:
+    return job(run.id, format).status()
 
 
-def stop(made: Run, format: str) -> None:
-    job(made.id, format).stop()
+def stop(run: Run, format: str) -> None:
+    job(run.id, format).stop()
 
 
-def result(made: Run, format: str) -> dict[str, Any] | None:
-    """What `export` said of the file, where it is there and made of the run's present model."""
-    folder = job(made.id, format).folder
-    document = read_json(folder / _RESULT)
-    there = isinstance(document, dict) and document.get("model") == _newest(made) and file(made, format).is_file()
-    return document if there else None
+def result(run: Run, format: str) -> dict[str, Any] | None:
+    """The document of the last `ExportResult`; None where the file is missing or was exported from an earlier checkpoint of the run."""
+    document = read_json(job(run.id, format).folder / _RESULT)
+    is_current = isinstance(document, dict) and document.get("model") == _newest(run) and exported_file(run, format).is_file()
+    return document if is_current else None
 
 
-def file(made: Run, format: str) -> Path:
-    return job(made.id, format).folder / f"{made.id}{FORMATS[format].suffix}"
+def exported_file(run: Run, format: str) -> Path:
+    return job(run.id, format).folder / f"{run.id}{FORMATS[format].suffix}"
 
 
-def make(made: Run, format: str, report: ReportProgress) -> None:
-    """The file and its result, each whole or absent. Raises UserError."""
+def export_and_record(run: Run, format: str, report: ReportProgress) -> None:
+    """Write the file and its result, each whole or absent. Raises UserError."""
     from engine.export.export import export
 
-    folder, model = job(made.id, format).folder, _newest(made)
+    folder, model = job(run.id, format).folder, _newest(run)
+    # First: a kill in between must not leave a new file with the result of the old one.
     remove(folder / _RESULT)
-    handed = export(made, format, file(made, format), report)
-    write_json(folder / _RESULT, {**handed.to_dict(), "model": model})
+    document = export(run, format, exported_file(run, format), report).to_dict()
+    write_json(folder / _RESULT, {**document, "model": model})
 
 
-def _newest(made: Run) -> str:
-    return max((folder.name for folder in (made.path / "checkpoints").glob("best-[0-9]*")), default="")
+def _newest(run: Run) -> str:
+    """The name of the best model's newest checkpoint; "" where there is none."""
+    return max((folder.name for folder in (run.path / "checkpoints").glob("best-[0-9]*")), default="")
 
 
 def main(argument: str) -> int:
     run_id, _, format = argument.partition(":")
-    made = load_run(run_id)
-    return job(made.id, format).run(lambda report: make(made, format, report))
+    run = load_run(run_id)
+    return job(run.id, format).run(lambda report: export_and_record(run, format, report))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The pictures that a file is checked on: the run's own dataset, or generated ones where it is gone."""
+"""The images that an exported file is checked on: those of the run's own dataset, or generated ones where it is gone."""
 
 from dataclasses import dataclass
 
@@ -9,29 +9,24 @@ from engine.data.datasets import load_dataset
 from engine.data.loading import decode_batches
 from engine.runs.run import Run
 
-CHECKED = 200  # pictures that a float32 file must answer alike
-MEASURED = 1500  # pictures that the accuracy of an int8 file is measured on, of validation and test together
+CHECKED = 200  # images on which a float32 file must give the same predictions
+MEASURED = 1500  # images, of validation and test together, on which the accuracy of an int8 file is measured
 
 
 @dataclass(frozen=True)
-class Sample:
-    """`squares`: (n, size, size, 3) uint8; `true`: (n,) class indices, -1 where unknown; `what`: what they are, in words."""
+class ParityImages:
+    """`squares`: (n, size, size, 3) uint8; `true`: (n,) class indices, -1 where unknown; `origin`: what they are, in words."""
 
     squares: np.ndarray
     true: np.ndarray
-    what: str
+    origin: str
 
     def __len__(self) -> int:
         return len(self.squares)
 
-    def spread(self, count: int) -> "Sample":
-        """Up to `count` of them, spread evenly."""
-        rows = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int))
-        return Sample(self.squares[rows], self.true[rows], self.what)
 
-
-def of_run(run: Run, size: int, splits: tuple[str, ...], count: int) -> Sample:
-    """Up to `count` readable pictures of some splits of the run's dataset, spread evenly. Raises UserError without any."""
+def load_images(run: Run, size: int, splits: tuple[str, ...], count: int) -> ParityImages:
+    """Up to `count` readable images of some splits of the run's dataset, spread evenly. Raises UserError where there are none."""
     data = load_dataset(run.config.dataset)
     numbers = {name: number for number, name in enumerate(run.classes)}
     files, true = [], []
@@ -45,21 +40,21 @@ def of_run(run: Run, size: int, splits: tuple[str, ...], count: int) -> Sample:
     squares = [batch.images for batch in batches if len(batch.images)]
     if not squares:
         raise UserError(f"No image of {data.name} can be read.", "Put the images back where the dataset was added from.")
-    read = np.concatenate([batch.indices for batch in batches])
-    return Sample(np.concatenate(squares), np.array(true)[rows][read], f"{' and '.join(splits)} images of {data.name}")
+    readable = np.concatenate([batch.indices for batch in batches])
+    return ParityImages(np.concatenate(squares), np.array(true)[rows][readable], f"{' and '.join(splits)} images of {data.name}")
 
 
-def for_checking(run: Run, size: int) -> Sample:
-    """Pictures for the comparison of a file with its model: real ones where they are to be had."""
+def load_parity_images(run: Run, size: int) -> ParityImages:
+    """The images for the parity check: real ones where the dataset still has them, generated ones otherwise."""
     try:
-        return of_run(run, size, ("validation", "test"), CHECKED)
+        return load_images(run, size, ("validation", "test"), CHECKED)
     except UserError:
-        return generated(size)
+        return generate_images(size)
 
 
-def generated(size: int, count: int = 64) -> Sample:
-    """Fields of colour with noise: no scenes, but pictures."""
+def generate_images(size: int, count: int = 64) -> ParityImages:
+    """Synthetic colour fields with noise; valid inputs, not scenes."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (count, 4, 4, 3)).repeat(-(-size // 4), axis=1).repeat(-(-size // 4), axis=2)
     squares = (coarse[:, :size, :size] * 0.8 + rng.integers(0, 50, (count, size, size, 3))).astype(np.uint8)
-    return Sample(squares, np.full(count, -1), "generated pictures (the dataset is not here)")
+    return ParityImages(squares, np.full(count, -1), "generated images (the dataset is not here)")

@@ -1,4 +1,4 @@
-"""An ONNX file that answers: onnxruntime alone, no torch."""
+"""An ONNX file as a model: onnxruntime alone, no torch."""
 
 import os
 import zipfile
@@ -6,30 +6,33 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.core import sandbox
 from engine.core.errors import UserError
-from engine.export.description import INPUT, KEY, OUTPUT, Described, from_json
+from engine.export.description import INPUT, KEY, OUTPUT, Description, parse_description
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 MODEL = "model.onnx"  # in a bundle
 _LARGEST, _LARGEST_FILE = 2 << 30, 8 << 30  # bytes: of a graph (protobuf allows no more), of a bundle
-_GROWTH = 1.2  # a bundle holds the graph as it is; other programs pack it, and gain little
+_GROWTH = 1.2  # a bundle stores the graph uncompressed; other programs may compress it, and gain little
 
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """What `engine.inference.predict.predict` needs of a model, from a file. Threads may share it."""
+    """A model from a file, with all that `engine.inference.predict.predict` needs. Threads may share it."""
 
-    meta: Described
-    session: Any
+    meta: Description
+    session: "InferenceSession"
     notes: tuple[str, ...] = ()
 
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
         """(n, size, size, 3) uint8 -> (n, classes) float32, rows sum to 1, calibrated."""
-        return self.session.run([OUTPUT], {INPUT: np.ascontiguousarray(squares)})[0]
+        return np.asarray(self.session.run([OUTPUT], {INPUT: np.ascontiguousarray(squares)})[0])
 
     @cached_property
     def providers(self) -> tuple[str, ...]:
@@ -37,34 +40,37 @@ class OnnxModel:
 
 
 def is_model_file(path: str) -> bool:
-    """Whether a name stands for a handed-over file rather than for a run."""
+    """Whether the name is one of an exported file rather than of a run."""
     return path.lower().endswith((".onnx", ".zip"))
 
 
-def load_from_elsewhere(file: Path, threads: int = 0) -> OnnxModel:
-    """`load` of a file that anybody may have written: it is read, and asked about a picture, in a sandbox first. Raises UserError."""
+def load_untrusted(file: Path, threads: int = 0) -> OnnxModel:
+    """`load` for a file of unknown origin: it is first read, and tried on one image, in a sandbox. Raises UserError."""
     sandbox.check_ordinary(file, _LARGEST_FILE)
     arguments = {"file": str(file.absolute())}
-    sandbox.call("engine.export.session:check_answer", arguments, file, sandbox.SandboxLimits().for_file(file))
+    sandbox.call("engine.export.session:check_model", arguments, file, sandbox.SandboxLimits().for_file(file))
     return load(file, threads)
 
 
-def check_answer(file: str) -> None:
-    """Called in a sandbox. Raises UserError where the file does not answer a picture as it says, or whatever a damaged file causes."""
+def check_model(file: str) -> None:
+    """Try the file on one image. Called in a sandbox, because a damaged file may raise anything.
+
+    Raises UserError where the prediction is not what the file's description says.
+    """
     model = load(Path(file), threads=1)
     size = model.meta.image_size
     check_probabilities(model.probabilities(np.full((1, size, size, 3), 128, np.uint8)), len(model.meta.classes), file)
 
 
-def check_probabilities(answer: np.ndarray, classes: int, file: str) -> None:
-    """Raises UserError where it is not one row of that many numbers."""
-    if answer.shape != (1, classes) or answer.dtype.kind != "f" or not np.isfinite(answer).all():
-        raise UserError(f"The model in {file!r} does not answer a picture with {classes} probabilities.", "Export it again.")
+def check_probabilities(probabilities: np.ndarray, classes: int, file: str) -> None:
+    """Raises UserError unless the prediction for one image is a row of finite numbers, one per class."""
+    if probabilities.shape != (1, classes) or probabilities.dtype.kind != "f" or not np.isfinite(probabilities).all():
+        raise UserError(f"The model in {file!r} does not return {classes} probabilities per image.", "Export it again.")
 
 
 def load(file: Path, threads: int = 0) -> OnnxModel:
     """The model of an ONNX file, or of a bundle. `threads`: 0 for all cores. Raises UserError."""
-    # Importing it takes 100 ms, and most commands have no use for it.
+    # Here, because the import takes 100 ms and most commands do not need it.
     import onnxruntime
 
     content = _content(file)
@@ -74,10 +80,10 @@ def load(file: Path, threads: int = 0) -> OnnxModel:
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        # onnxruntime's errors have no class in common but Exception, and all come from the file.
+        # onnxruntime's errors have no base class but Exception, and all are caused by the file.
         raise UserError(f"{str(file)!r} is not an ONNX model that can be run ({str(error).splitlines()[0][:120]}).") from error
-    said = session.get_modelmeta().custom_metadata_map.get(KEY, "")
-    meta = from_json(said, repr(str(file)))
+    text = session.get_modelmeta().custom_metadata_map.get(KEY, "")
+    meta = parse_description(text, repr(str(file)))
     _check(session, meta, file)
     return OnnxModel(meta, session)
 
@@ -101,13 +107,14 @@ def _content(file: Path) -> bytes:
         raise UserError(f"{str(file)!r} cannot be read ({str(error)[:100]}).") from error
 
 
-def _check(session: Any, meta: Described, file: Path) -> None:
-    given, taken = session.get_inputs(), session.get_outputs()
-    names = [value.name for value in given], [value.name for value in taken]
+def _check(session: "InferenceSession", meta: Description, file: Path) -> None:
+    """Raises UserError where the graph's inputs or outputs are not those of the description."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    names = [value.name for value in inputs], [value.name for value in outputs]
     size = meta.image_size
-    # A scalar has no last side, and a file may give any number of outputs.
+    # Names first: the rest reads the only input and the only output. A scalar output has no last dimension.
     if (
-        names != ([INPUT], [OUTPUT]) or list(given[0].shape[1:]) != [size, size, 3] or given[0].type != "tensor(uint8)"
-        or len(taken[0].shape) != 2 or taken[0].shape[-1] != len(meta.classes) or taken[0].type != "tensor(float)"
+        names != ([INPUT], [OUTPUT]) or list(inputs[0].shape[1:]) != [size, size, 3] or inputs[0].type != "tensor(uint8)"
+        or len(outputs[0].shape) != 2 or outputs[0].shape[-1] != len(meta.classes) or outputs[0].type != "tensor(float)"
     ):  # fmt: skip
-        raise UserError(f"{str(file)!r} does not accept or return what its description says.", "Export it again.")
+        raise UserError(f"{str(file)!r} does not match its own description.", "Export it again.")

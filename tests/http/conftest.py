@@ -47,7 +47,9 @@ class Server:
             try:
                 while piece := connection.recv(1 << 16):
                     received += piece
-                    if received.startswith(b"HTTP/1.1 101 ") and b"\r\n\r\n" in received:  # an open websocket: the server keeps the connection
+                    if (
+                        received.startswith(b"HTTP/1.1 101 ") and b"\r\n\r\n" in received
+                    ):  # an open websocket: the server keeps the connection
                         break
             except ConnectionError:
                 pass

@@ -28,8 +28,8 @@ def test_a_file_is_made_in_the_background_and_its_check_is_told_before_it_is_fet
     assert "Create again" in tab.buttons
     answer = fetched(copied.id, "onnx")
     assert f'filename="{copied.id}.onnx"' in answer.headers["content-disposition"]
-    assert answer.content == making.file(copied, "onnx").read_bytes()
-    assert session.load(making.file(copied, "onnx")).meta.classes == copied.classes
+    assert answer.content == making.exported_file(copied, "onnx").read_bytes()
+    assert session.load(making.exported_file(copied, "onnx")).meta.classes == copied.classes
     newer = max((copied.path / "checkpoints").glob("best-*"))
     shutil.copytree(newer, newer.with_name("best-999999"))
     assert making.result(copied, "onnx") is None
@@ -40,7 +40,7 @@ def test_a_making_that_fails_says_why_and_can_be_tried_again(tab, copied):
     for checkpoint in (copied.path / "checkpoints").glob("best-*"):
         (checkpoint / "model.safetensors").write_bytes(b"damaged")
     job = making.job(copied.id, "onnx")
-    assert job.run(lambda report: making.make(copied, "onnx", report)) == 2
+    assert job.run(lambda report: making.export_and_record(copied, "onnx", report)) == 2
     tab.open("runs", run=copied.id).choose(f"hand-over-{copied.id}", "onnx")
     assert "is damaged" in tab.errors
     assert "Create again" in tab.buttons

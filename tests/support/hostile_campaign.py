@@ -95,8 +95,8 @@ def try_model(file: hostile_models.HostileModel) -> str:
     sandbox.check_ordinary(file.path, (2 if file.path.suffix == ".onnx" else 8) << 30)
     function, arguments = {
         "bundle": ("engine.export.reading:read_bundle", {}),
-        "weights": ("engine.export.reading:read_weights", {"said": _said()}),
-        "onnx": ("engine.export.session:check_answer", {}),
+        "weights": ("engine.export.reading:read_weights", {"document": _document()}),
+        "onnx": ("engine.export.session:check_model", {}),
     }[file.kind]
     with tempfile.TemporaryDirectory() as folder:
         where = {} if file.kind == "onnx" else {"folder": folder}
@@ -110,7 +110,7 @@ def try_model(file: hostile_models.HostileModel) -> str:
     return " ".join((document["error"], document["hint"])) if "error" in document else ""
 
 
-def _said() -> dict:
+def _document() -> dict:
     return {
         "backbone": hostile_parts.BACKBONE,
         "classes": hostile_parts.CLASSES,

@@ -9,15 +9,15 @@ from engine.core.errors import UserError
 from engine.core.files import write_bytes
 from engine.export.report import tables
 from engine.export.report.card import card
-from engine.export.report.facts import Facts, Report, gather
+from engine.export.report.data import Report, ReportData, gather_data
 from engine.export.report.page import page
-from engine.export.report.tables import name_of
+from engine.export.report.tables import file_name
 from engine.runs.run import Run
 
-__all__ = ["KINDS", "name_of", "render", "write"]
+__all__ = ["KINDS", "file_name", "render", "write"]
 
 
-def _zip(facts: Facts) -> bytes:
+def _zip(facts: ReportData) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("report.html", page(facts))
@@ -27,7 +27,7 @@ def _zip(facts: Facts) -> bytes:
     return content.getvalue()
 
 
-KINDS: dict[str, Callable[[Facts], bytes]] = {
+KINDS: dict[str, Callable[[ReportData], bytes]] = {
     ".html": lambda facts: page(facts).encode("utf-8", "replace"),
     ".md": lambda facts: card(facts).encode("utf-8", "replace"),
     ".zip": _zip,
@@ -40,7 +40,7 @@ def render(run: Run, kind: str, split: str = "test", report: Report = lambda don
         raise UserError(
             f"A report cannot be written as {kind or 'a file without an ending'}.", f"End the name in one of: {', '.join(KINDS)}."
         )
-    return KINDS[kind](gather(run, split, report))
+    return KINDS[kind](gather_data(run, split, report))
 
 
 def write(run: Run, file: Path, split: str = "test", report: Report = lambda done, total: None) -> Path:

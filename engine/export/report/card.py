@@ -5,13 +5,13 @@ import re
 import pandas as pd
 
 from engine.core.text_output import utc_date
-from engine.export.report.facts import Facts
+from engine.export.report.data import ReportData
 from engine.runs import score_text
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&])")
 
 
-def card(facts: Facts) -> str:
+def card(facts: ReportData) -> str:
     run, document, config = facts.run, facts.document, facts.run.config
     accuracy = document["accuracy"]
     said = "\n".join(f"- {text}" for text in document["sentences"].values())
@@ -63,7 +63,7 @@ On {document["n"]:,} {facts.split} images: accuracy {accuracy["value"]:.1%} ({10
 """
 
 
-def _weak(facts: Facts) -> str:
+def _weak(facts: ReportData) -> str:
     if facts.slices is None:
         return "Slices were not looked at: the dataset no longer exists."
     result = facts.slices.beyond_chance.head(6)

@@ -10,7 +10,7 @@ from engine.core.number_text import percent_estimate
 from engine.core.text_output import utc_date
 from engine.evaluation import metrics
 from engine.export.report import svg
-from engine.export.report.facts import Facts
+from engine.export.report.data import ReportData
 from engine.runs import score_text
 
 _CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
@@ -24,7 +24,7 @@ _MOST_CLASSES = 40  # of the matrix and of charts; the tables have all
 _PAIRS = 12
 
 
-def page(facts: Facts) -> str:
+def page(facts: ReportData) -> str:
     """The whole file."""
     title = f"{facts.run.title} on {facts.run.config.dataset}"
     body = "\n".join(_sections(facts))
@@ -35,7 +35,7 @@ def page(facts: Facts) -> str:
     )
 
 
-def _sections(facts: Facts) -> Iterator[str]:
+def _sections(facts: ReportData) -> Iterator[str]:
     yield _head(facts)
     answers = "".join(
         f"<dt>{_QUESTIONS[topic]}</dt><dd>{escape(text)}</dd>" for topic, text in facts.document["sentences"].items()
@@ -49,7 +49,7 @@ def _sections(facts: Facts) -> Iterator[str]:
     yield _how(facts)
 
 
-def _head(facts: Facts) -> str:
+def _head(facts: ReportData) -> str:
     accuracy, run = facts.document["accuracy"], facts.document["run"]
     note = f"<p>{escape(facts.run.metadata.note)}</p>" if facts.run.metadata.note else ""
     missing = f'<p class="soft">{escape(facts.missing)}</p>' if facts.missing else ""
@@ -66,7 +66,7 @@ def _percent(score: dict) -> str:
     return percent_estimate(score["value"], score["low"], score["high"])
 
 
-def _confusions(facts: Facts) -> str:
+def _confusions(facts: ReportData) -> str:
     classes = facts.classes
     pairs = metrics.confused_pairs(facts.matrix, classes).head(_PAIRS)
     rows = [[p.a, p.b, f"{p.a_as_b:,}", f"{p.b_as_a:,}", f"{p.errors:,}"] for p in pairs.itertuples()]
@@ -79,7 +79,7 @@ def _confusions(facts: Facts) -> str:
     return f"<h2>Confusion matrix</h2>{drawn}{listed}"
 
 
-def _class_by_class(facts: Facts) -> str:
+def _class_by_class(facts: ReportData) -> str:
     scores = pd.DataFrame(facts.document["per_class"])
     worst = scores.sort_values("f1", kind="stable", na_position="last").head(_MOST_CLASSES)
     worst = worst.sort_index() if len(scores) <= _MOST_CLASSES else worst
@@ -95,7 +95,7 @@ def _interval(row: pd.Series, name: str) -> str:
     return "none" if pd.isna(row[name]) else f"{row[name]:.3f} ({row[f'{name}_low']:.3f} to {row[f'{name}_high']:.3f})"
 
 
-def _calibration(facts: Facts) -> str:
+def _calibration(facts: ReportData) -> str:
     result = facts.document["calibration"]
     named = {"confidence": "mean confidence", "ece": "expected calibration error", "chance": "the same by chance, up to", "brier": "Brier score",
              "loss": "cross-entropy"}  # fmt: skip
@@ -110,7 +110,7 @@ def _calibration(facts: Facts) -> str:
     )
 
 
-def _slices(facts: Facts) -> str:
+def _slices(facts: ReportData) -> str:
     if facts.slices is None or not len(facts.slices.frame):
         return ""
     result = facts.slices
@@ -127,7 +127,7 @@ def _slices(facts: Facts) -> str:
     return f"<h2>Slices</h2><p>{said}</p>{table(head, rows, 1)}"
 
 
-def _mistakes(facts: Facts) -> str:
+def _mistakes(facts: ReportData) -> str:
     figures = []
     for row in facts.mistakes.itertuples():
         true, predicted, source = facts.classes[row.true], facts.classes[row.predicted], facts.pictures.get(row.image_id)
@@ -142,7 +142,7 @@ def _mistakes(facts: Facts) -> str:
     return f'<h2>Its worst mistakes</h2><div class="gallery">{"".join(figures)}</div>'
 
 
-def _how(facts: Facts) -> str:
+def _how(facts: ReportData) -> str:
     settings = [[name, value, "changed" if changed else ""] for name, value, changed in facts.settings]
     counts = facts.counts[facts.counts["class"].notna()]
     data = (

@@ -8,10 +8,10 @@ import pandas as pd
 
 from engine.core.text_output import csv_text
 from engine.evaluation.tables import probabilities
-from engine.export.report.facts import Facts
+from engine.export.report.data import ReportData
 
 
-def frames(facts: Facts) -> dict[str, pd.DataFrame]:
+def frames(facts: ReportData) -> dict[str, pd.DataFrame]:
     """The tables by name; classes by theirs."""
     classes = list(facts.classes)
     result = {
@@ -28,7 +28,7 @@ def frames(facts: Facts) -> dict[str, pd.DataFrame]:
     return result
 
 
-def _predictions(facts: Facts) -> pd.DataFrame:
+def _predictions(facts: ReportData) -> pd.DataFrame:
     table = facts.of.predictions
     names = pd.Series(list(facts.classes))
     known = table[["image_id", "path", "content", "confidence", "margin", "loss"]].reset_index(drop=True)
@@ -38,7 +38,7 @@ def _predictions(facts: Facts) -> pd.DataFrame:
     return pd.concat([known, shares], axis=1)
 
 
-def files(facts: Facts) -> Iterator[tuple[str, bytes]]:
+def files(facts: ReportData) -> Iterator[tuple[str, bytes]]:
     """Each table twice: its file's name and content."""
     for name, frame in frames(facts).items():
         content = io.BytesIO()
@@ -47,6 +47,6 @@ def files(facts: Facts) -> Iterator[tuple[str, bytes]]:
         yield f"tables/{name}.csv", csv_text(frame).encode("utf-8", "surrogateescape")
 
 
-def name_of(run_id: str, split: str, kind: str) -> str:
+def file_name(run_id: str, split: str, kind: str) -> str:
     """A file's name for what is taken away: letters, digits, dots and dashes alone."""
     return re.sub(r"[^\w.-]", "-", f"{run_id}-{split}") + kind

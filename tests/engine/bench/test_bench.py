@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
+from engine.bench.contender import OURS, REFERENCE, Contender
 from engine.bench.rounds import alternate, geometric_mean
-from engine.bench.sample import of_folder
-from engine.bench.side import OURS, REFERENCE, Side
+from engine.bench.sample import sample_folder
 from engine.bench.speed import Plan
 from engine.core.errors import UserError
 from engine.core.paths import PROJECT
@@ -50,7 +50,7 @@ def test_the_interval_holds_the_ratio_and_widens_with_the_spread():
 def test_a_folder_gives_a_spread_of_its_readable_pictures(kaggle):
     broken = kaggle / "seg_train" / "seg_train" / "forest" / "000.png"
     broken.write_text("no picture")
-    sample = of_folder(kaggle, 16)
+    sample = sample_folder(kaggle, 16)
     assert len(sample.files) == len(sample.labels) == 15
     assert str(broken) not in sample.files
     assert set(sample.labels) == {0, 1, 2, 3}
@@ -62,9 +62,9 @@ def job(sample, task, **changes):
 
 @pytest.mark.parametrize("task", ["train", "embed"])
 def test_both_sides_work_as_long_as_they_are_asked_to_and_count_whole_batches(kaggle, task):
-    sample = of_folder(kaggle, 12)
+    sample = sample_folder(kaggle, 12)
     ours = {"preset": "balanced", "changes": {"image_size": 32}}
-    with Side(REFERENCE, job(sample, task)) as reference, Side(OURS, job(sample, task, **ours)) as engine:
+    with Contender(REFERENCE, job(sample, task)) as reference, Contender(OURS, job(sample, task, **ours)) as engine:
         assert reference.ready() == "ready"
         ready = engine.ready()
         assert ready == "ready" if task == "embed" else ready > 0
@@ -74,8 +74,8 @@ def test_both_sides_work_as_long_as_they_are_asked_to_and_count_whole_batches(ka
 
 @pytest.mark.parametrize("more", [{"together": 1, "cam": "bn2"}, {"together": 5}])
 def test_both_sides_answer_and_say_how_long_one_answer_took(kaggle, more):
-    asked = job(of_folder(kaggle, 12), "answer", **more)
-    with Side(REFERENCE, asked) as reference, Side(OURS, asked) as engine:
+    asked = job(sample_folder(kaggle, 12), "answer", **more)
+    with Contender(REFERENCE, asked) as reference, Contender(OURS, asked) as engine:
         for side in (reference, engine):
             assert side.ready() == "ready"
             assert side.rate(0.1) > 0
@@ -83,9 +83,9 @@ def test_both_sides_answer_and_say_how_long_one_answer_took(kaggle, more):
 
 
 def test_a_side_that_fails_says_why(kaggle):
-    sample = of_folder(kaggle, 12)
+    sample = sample_folder(kaggle, 12)
     with (
-        Side(REFERENCE, job(sample, "train", source="no_such_model")) as reference,
+        Contender(REFERENCE, job(sample, "train", source="no_such_model")) as reference,
         pytest.raises(UserError, match="no_such_model"),
     ):
         reference.ready()
@@ -94,7 +94,7 @@ def test_a_side_that_fails_says_why(kaggle):
 
 
 def test_the_reference_is_built_as_the_registry_says(kaggle):
-    told = Plan(of_folder(kaggle, 4), batch=4).job("train", "resnet50", 224, 4)
+    told = Plan(sample_folder(kaggle, 4), batch=4).job("train", "resnet50", 224, 4)
     assert (told["builder"], told["source"], told["mean"]) == ("torchvision", "resnet50", backbone("resnet50").mean)
 
 

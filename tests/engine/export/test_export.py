@@ -17,12 +17,13 @@ from engine.core.errors import UserError
 from engine.data.datasets import add_dataset, load_dataset
 from engine.evaluation.scoring import score_split
 from engine.export import export, session
-from engine.export import onnx as portable
-from engine.export.description import KEY, Described, from_json
+from engine.export.description import KEY, Description, parse_description
 from engine.export.importing import import_file
-from engine.export.onnx import Portable
+from engine.export.onnx import write_onnx
 from engine.export.parity import compare
-from engine.export.parity_images import generated
+from engine.export.parity_images import generate_images
+from engine.export.portable import PortableModel
+from engine.export.torchscript import TorchScriptModel, write_torchscript
 from engine.inference.predict import predict
 from engine.models import model, network
 from engine.models.device import compute
@@ -62,7 +63,7 @@ def pictures(name="scenes", count=9):
 
 def described(one):
     meta = one.meta
-    return Described(meta.classes, meta.image_size, meta.mean, meta.std, meta.temperature, meta.views, meta.backbone)
+    return Description(meta.classes, meta.image_size, meta.mean, meta.std, meta.temperature, meta.views, meta.backbone)
 
 
 @pytest.mark.parametrize("format", ["bundle", "torchscript"])
@@ -88,7 +89,7 @@ def test_int8_says_what_it_costs_and_how_fast_it_is_and_is_a_third_of_the_size(h
 
 def test_a_file_says_all_that_is_needed_to_use_it(handed, run):
     file = onnxruntime.InferenceSession(handed[0]["onnx"], providers=["CPUExecutionProvider"])
-    said = from_json(file.get_modelmeta().custom_metadata_map[KEY], "the file")
+    said = parse_description(file.get_modelmeta().custom_metadata_map[KEY], "the file")
     assert (said.classes, said.image_size, said.views) == (run.classes, 64, "one")
     assert said.temperature == model.load(run.path).meta.temperature != 1
     assert said.provenance["run"] == run.id
@@ -153,12 +154,12 @@ def small(name, size):
 def test_convolutions_and_transformers_answer_alike_for_any_number_of_pictures(tmp_path, name, size, views):
     trunk = small(name, size) if name in ("vit_b_16", "swin_t") else network.build(name, "none", size)
     one = model.new(trunk, ("a", "b", "c"), size, compute("cpu", "float32"), 0, views).with_temperature(0.3)
-    exact = Portable(one)
-    portable.write_onnx(exact, described(one), tmp_path / "m.onnx")
-    portable.write_torchscript(exact, described(one), tmp_path / "m.pt")
-    result, scripted = session.load(tmp_path / "m.onnx"), portable.Scripted(tmp_path / "m.pt")
+    exact = PortableModel(one)
+    write_onnx(exact, described(one), tmp_path / "m.onnx")
+    write_torchscript(exact, described(one), tmp_path / "m.pt")
+    result, scripted = session.load(tmp_path / "m.onnx"), TorchScriptModel(tmp_path / "m.pt")
     for count in (1, 5):
-        squares = generated(size, count).squares
+        squares = generate_images(size, count).squares
         expected = one.probabilities(squares)
         for file in (result, scripted):
             parity = compare(file.probabilities(squares), expected)
@@ -169,9 +170,9 @@ def test_convolutions_and_transformers_answer_alike_for_any_number_of_pictures(t
 def test_a_file_that_answers_otherwise_is_not_kept(run, tmp_path, monkeypatch):
     def other(run, exact, said, folder, report):
         exact.temperature *= 3
-        return export._onnx(run, exact, said, folder, report)
+        return export._write_onnx(run, exact, said, folder, report)
 
-    class Cold(Portable):
+    class Cold(PortableModel):
         """What the file is compared with stays as it was."""
 
     monkeypatch.setitem(export._WRITERS, "onnx", lambda run, exact, *rest: other(run, Cold(model.load(run.path)), *rest))
@@ -212,7 +213,7 @@ def test_a_bundle_becomes_a_run_that_answers_the_same_and_can_be_scored(handed, 
     assert result.run.status.state == "finished"
     after = model.load(result.run.path)
     assert after.meta == before.meta
-    squares = generated(64, 8).squares
+    squares = generate_images(64, 8).squares
     assert np.array_equal(after.probabilities(squares), before.probabilities(squares))
     assert score_split(result.run, "test")["n"] == 24
 
@@ -227,7 +228,7 @@ def test_a_state_dict_and_its_architecture_become_a_run(scenes, tmp_path):
     assert result.report[0] == "Loaded 120 of 120 tensors of the backbone from old.pth."
     assert "not calibrated" in result.report[1]
     loaded = model.load(result.run.path, where=compute("cpu", "float32"))
-    squares = generated(64, 4).squares
+    squares = generate_images(64, 4).squares
     with torch.inference_mode():
         expected = whole(loaded.inputs(squares)).softmax(1).numpy()
     assert loaded.meta.classes == tuple(order)

@@ -129,7 +129,7 @@ def test_a_graph_that_never_ends_or_asks_for_a_terabyte_is_ended_in_the_sandbox(
         file.write_bytes(costly[name])
         limits = sandbox.SandboxLimits(computing=1.0)
         with pytest.raises(UserError, match="cannot be read: |no ONNX model"):
-            sandbox.call("engine.export.session:check_answer", {"file": str(file)}, file, limits)
+            sandbox.call("engine.export.session:check_model", {"file": str(file)}, file, limits)
 
 
 def test_archives_that_grow_and_files_of_holes_are_refused_before_they_are_read(tmp_path):
@@ -159,7 +159,7 @@ def test_a_file_of_holes_is_refused_before_it_is_read(tmp_path, monkeypatch, nam
     os.truncate(holes, (1 << 31) - 1)
     monkeypatch.setattr("subprocess.Popen", lambda *arguments, **options: pytest.fail("a process was started for it"))
     is_graph = name in ("m.onnx", "m.zip")
-    for read in (session.load, session.load_from_elsewhere) if is_graph else (read_state,):
+    for read in (session.load, session.load_untrusted) if is_graph else (read_state,):
         with pytest.raises(UserError, match="most of it is holes"):
             read(holes)
     with pytest.raises(UserError, match="most of it is holes"):

@@ -18,7 +18,7 @@ OURS = ["-m", "engine.bench.ours"]
 _SETTLE = 0.5  # seconds for the loader's processes of the other side to fill their queues
 
 
-class Side:
+class Contender:
     """A loop in a process: started with its job, measured in rounds.
 
     `said` is what the process told when it was ready. The caches of ours are its own, and go with it.

@@ -27,7 +27,7 @@ MISTAKES = 36
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReportData:
     """`document`: `engine.evaluation.trust.document`; `pictures`: JPEG as data URIs by image id, of the worst mistakes; `slices`: None
     where the dataset is gone, `missing` then says why."""
 
@@ -65,7 +65,7 @@ class Facts:
         return [(name, str(value), value != usual[name]) for name, value in config.items() if name not in idle]
 
 
-def gather(run: Run, split: str, report: Report = lambda done, total: None) -> Facts:
+def gather_data(run: Run, split: str, report: Report = lambda done, total: None) -> ReportData:
     """Raises UserError where the run has no whole prediction table of the split."""
     steps = 3 + MISTAKES
     report(0, steps)
@@ -81,10 +81,10 @@ def gather(run: Run, split: str, report: Report = lambda done, total: None) -> F
     report(2, steps)
     counts = data.catalog.counts() if data else pd.DataFrame(columns=["class", "split", "n"])
     matrix, environment = metrics.confusion(of.predictions, len(run.classes)), read_json(run.path / "environment.json", {})
-    facts = Facts(run, split, of, document, matrix, result, counts, environment, {}, missing)
+    facts = ReportData(run, split, of, document, matrix, result, counts, environment, {}, missing)
     pictures = _pictures(data, facts.mistakes, lambda done: report(2 + done, steps)) if data else {}
     report(steps, steps)
-    return Facts(run, split, of, document, matrix, result, counts, environment, pictures, missing, facts.made)
+    return ReportData(run, split, of, document, matrix, result, counts, environment, pictures, missing, facts.made)
 
 
 def _slices(of: Evidence, data: Dataset | None) -> SliceSearch | None:

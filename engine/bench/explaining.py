@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from engine.bench.rounds import ROUNDS, Row, alternate
-from engine.bench.sample import Sample
+from engine.bench.sample import BenchImages
 
 SIZE = 224
 MODELS = ("efficientnet_lite0", "resnet50")
 _CLASSES = (0, 1)
 
 
-def explain(sample: Sample, name: str | None = None, rounds: int = ROUNDS) -> Iterator[Row]:
+def measure_explaining(sample: BenchImages, name: str | None = None, rounds: int = ROUNDS) -> Iterator[Row]:
     """Milliseconds from the square to both maps for `name`, or MODELS; the reference runs in float32, once for each class.
 
     Ours is the network that answers, in its own arithmetic: one pass for both classes. Weights are random: as fast.
@@ -22,7 +22,7 @@ def explain(sample: Sample, name: str | None = None, rounds: int = ROUNDS) -> It
         yield _pair(sample, one, rounds)
 
 
-def _pair(sample: Sample, name: str, rounds: int) -> Row:
+def _pair(sample: BenchImages, name: str, rounds: int) -> Row:
     from pathlib import Path
 
     from pytorch_grad_cam import GradCAM

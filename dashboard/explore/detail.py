@@ -99,9 +99,9 @@ def _picture(data: Dataset, row: Row) -> None:
 def _words(data: Dataset, row: Row) -> None:
     st.markdown(f"{formatting.pixels(row.width, row.height)}, {PROPERTIES['bytes'].format(row.bytes)}")
     st.code(formatting.plain(row.path), language=None, wrap_lines=True)
-    if row.edited:
+    if row.edit:
         filed = formatting.literal(formatting.plain(row.original or "unlabelled"))
-        st.markdown(f":material/edit: Decided by hand: {formatting.literal(row.edited)}. Its folder says {filed}.")
+        st.markdown(f":material/edit: Decided by hand: {formatting.literal(row.edit)}. Its folder says {filed}.")
     copies = data.catalog.copies(row.hash) if row.hash else []
     for other in (copy for copy in copies if copy.id != row.id):
         st.markdown(

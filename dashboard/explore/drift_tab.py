@@ -100,7 +100,7 @@ def _histograms(query: Query, conditions: Filter, drift: pd.DataFrame, a: str, b
     prop = PROPERTIES[row["property"]]
     st.markdown(f"**{prop.label.capitalize()}**  \n:gray[{row['sentence']}]")
     both = query.data.catalog.view(replace(conditions, splits=(a, b)))
-    chart(split_histograms(both.histogram(prop.name, _BINS, by="split"), prop, {a: ACCENT, b: BAD}), "drift-shapes")
+    chart(split_histograms(both.histogram(prop.name, _BINS, group_by="split"), prop, {a: ACCENT, b: BAD}), "drift-shapes")
 
 
 def _numbers(drift: pd.DataFrame, a: str, b: str) -> None:

@@ -34,7 +34,7 @@ def properties_panel(query: Query) -> None:
     if not len(points):
         st.info(f"No matching labelled image has a known {prop.label}.", icon=":material/straighten:")
     elif len(points) <= MAX_RIDGES:
-        chart(ridges(view.histogram(name, _BINS, by="class"), points, query.colours, prop), "spread", _pick_class)
+        chart(ridges(view.histogram(name, _BINS, group_by="class"), points, query.colours, prop), "spread", _pick_class)
     else:
         chart(intervals(points, query.colours, prop), "spread", _pick_class)
         if len(points) == LARGEST + SMALLEST:

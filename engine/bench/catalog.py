@@ -110,7 +110,7 @@ def _explore(catalog: Catalog, wanted: Filter) -> None:
     catalog.counts()
     view.counts()
     view.sizes()
-    view.histogram("sharpness", 48, by="class")
+    view.histogram("sharpness", 48, group_by="class")
     view.quantiles("sharpness", most=40)
     for name in PROPERTIES:
         catalog.view().histogram(name)

@@ -49,7 +49,7 @@ def _spread(total: int, count: int) -> np.ndarray:
 
 def _opens(file: Path) -> bool:
     try:
-        open_image(file, at_least=32)
+        open_image(file, min_size=32)
     except ImageError:
         return False
     return True

@@ -61,13 +61,14 @@ COLUMNS = f"id, {FACTS}, filed, edited"
 class Row:
     """One image of the catalog; `path` is relative to the root and for display, `file` is where it is.
 
-    `edited`: what was decided about it by hand (of `overlay.EDITS`); `filed` is then the class of its folder.
+    `layout_split` is the split that the folder layout names. `edit` is what a person decided about the image (one of
+    `overlay.EDITS`); `folder_class` is then the class of its folder.
     """
 
     id: int
     path: str
     raw: bytes | None
-    given: str | None
+    layout_split: str | None
     split: str | None
     class_name: str | None
     width: int | None
@@ -81,13 +82,13 @@ class Row:
     contrast: float | None = None
     sharpness: float | None = None
     colourfulness: float | None = None
-    filed: str | None = None
-    edited: str | None = None
+    folder_class: str | None = None
+    edit: str | None = None
 
     @property
     def original(self) -> str | None:
         """The class that its folder says, whatever was decided since."""
-        return self.filed if self.edited else self.class_name
+        return self.folder_class if self.edit else self.class_name
 
     def file(self, root: Path) -> Path:
         return root / (os.fsdecode(self.raw) if self.raw is not None else self.path)
@@ -171,9 +172,11 @@ class Catalog:
     def count(self, wanted: Filter = ALL) -> int:
         return len(self.view(wanted))
 
-    def page(self, wanted: Filter = ALL, number: int = 1, size: int = 60, by: str = "id", descending: bool = False) -> list[Row]:
-        """One page of the images that match, counted from 1, in the order of `by`: id (mixed), path or a property."""
-        return list(self.rows(self.view(wanted).page(number, size, by, descending).tolist()).values())
+    def page(
+        self, wanted: Filter = ALL, number: int = 1, size: int = 60, order: str = "id", descending: bool = False
+    ) -> list[Row]:
+        """One page of the images that match, counted from 1, sorted by `order`: id (which mixes the classes), path or a property."""
+        return list(self.rows(self.view(wanted).page(number, size, order, descending).tolist()).values())
 
     def counts(self, wanted: Filter = ALL) -> pd.DataFrame:
         """Images by class and split: columns class, split, n."""

@@ -36,7 +36,7 @@ _KEPT = 4  # catalogs whose columns a process holds
 
 
 class Columns:
-    """`ids`: (n,) int64, rising; `state`, `split`, `edited` (n,) int8 into STATES, SPLITS and EDITS; `label` (n,) int32 into `names`.
+    """`ids`: (n,) int64, rising; `state`, `split`, `edit` (n,) int8 into STATES, SPLITS and EDITS; `label` (n,) int32 into `names`.
 
     -1 is none.
     """
@@ -52,7 +52,7 @@ class Columns:
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
         names = ("id", "state", "split", "label", "edited")
-        self.ids, self.state, self.split, self.label, self.edited = map(self._array, names)
+        self.ids, self.state, self.split, self.label, self.edit = map(self._array, names)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -84,9 +84,9 @@ class Columns:
         """The first 64 bits of the content hashes, (n,) uint64: enough to see that an image was rewritten."""
         return self._hashes()[positions, :8].copy().view(">u8")[:, 0].astype(np.uint64)
 
-    def ranked(self, by: str) -> np.ndarray:
+    def sorted_positions(self, order: str) -> np.ndarray:
         """The positions in the order of a property or of the `path`; images without a value come last."""
-        return self._array(f"by {by}")
+        return self._array(f"by {order}")
 
     def _hashes(self) -> np.ndarray:
         return np.frombuffer(self._columns["hash"].buffers()[1], np.uint8).reshape(-1, 16)

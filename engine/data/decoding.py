@@ -92,24 +92,24 @@ def _check_ordinary(status: os.stat_result) -> None:
         raise ImageError("not a regular file (a folder, pipe, socket or device)")
 
 
-def open_image(source: Path | bytes | BinaryIO, at_least: int | None = None) -> Image.Image:
+def open_image(source: Path | bytes | BinaryIO, min_size: int | None = None) -> Image.Image:
     """The picture as RGB, upright (EXIF), alpha and colour key on white, deep greys scaled to 8 bits, first frame of an animation.
 
-    `at_least` as in `load_upright`. Raises ImageError with the reason.
+    `min_size` as in `load_upright`. Raises ImageError with the reason.
     """
     with _said():
-        return to_rgb(load_upright(source, at_least))
+        return to_rgb(load_upright(source, min_size))
 
 
-def load_upright(source: Path | bytes | BinaryIO, at_least: int | None = None) -> Image.Image:
+def load_upright(source: Path | bytes | BinaryIO, min_size: int | None = None) -> Image.Image:
     """The picture upright (EXIF), in the mode that the file has, or 8-bit grey for a deeper one. Raises ImageError with the reason.
 
-    `at_least`: a JPEG may be decoded at a reduced scale whose shorter side is at least twice this many pixels
+    `min_size`: a JPEG may be decoded at a reduced scale whose shorter side is at least twice this many pixels
     (much faster for photos of 12 megapixels). A JPEG above `MAX_PIXELS` always comes at an eighth of its size.
     """
     content = _content(source) if isinstance(source, Path) else source
     with _said():
-        return _load(content if isinstance(content, bytes) else content.read(), at_least).image
+        return _load(content if isinstance(content, bytes) else content.read(), min_size).image
 
 
 class _Loaded(NamedTuple):
@@ -120,22 +120,22 @@ class _Loaded(NamedTuple):
     note: str = ""
 
 
-def _load(content: bytes, at_least: int | None) -> _Loaded:
+def _load(content: bytes, min_size: int | None) -> _Loaded:
     frame = jpeg_headers.read_frame(content) if content.startswith(jpeg_headers.MARK) else None
     if frame and frame.obstacle():
         raise ImageError(frame.obstacle())
     try:
-        return _decoded(_open(content, frame), at_least)
+        return _decoded(_open(content, frame), min_size)
     except OSError as error:
         if not frame or not _tells_of_an_early_end(error):
             raise
     try:
-        return _without_end(content, frame, at_least)
+        return _without_end(content, frame, min_size)
     except OSError:  # in the headers of a later pass
         raise ImageError(_CUT) from None
 
 
-def _without_end(content: bytes, frame: jpeg_headers.Frame, at_least: int | None) -> _Loaded:
+def _without_end(content: bytes, frame: jpeg_headers.Frame, min_size: int | None) -> _Loaded:
     """A JPEG that lost its last bytes, where they held nothing of the picture. Raises ImageError where they did."""
     ended, filled = jpeg_headers.complete(content)
     # An eighth shows whether a block is missing; of a progressive picture it would not show a missing pass.
@@ -143,15 +143,15 @@ def _without_end(content: bytes, frame: jpeg_headers.Frame, at_least: int | None
     too_large = frame.is_progressive and frame.width * frame.height > _LARGE
     if too_large or _decoded(_open(ended, frame), scale).image != _decoded(_open(filled, frame), scale).image:
         raise ImageError(_CUT)
-    return _decoded(_open(ended, frame), at_least)._replace(note="its last bytes are missing, but nothing of the picture")
+    return _decoded(_open(ended, frame), min_size)._replace(note="its last bytes are missing, but nothing of the picture")
 
 
-def _decoded(image: Image.Image, at_least: int | None) -> _Loaded:
+def _decoded(image: Image.Image, min_size: int | None) -> _Loaded:
     size, pixels = image.size, image.width * image.height
     if pixels > MAX_PIXELS:
         image.draft("RGB", (image.width // 8, image.height // 8))
-    elif at_least and image.format in ("JPEG", "MPO"):
-        image.draft("RGB", (2 * at_least, 2 * at_least))
+    elif min_size and image.format in ("JPEG", "MPO"):
+        image.draft("RGB", (2 * min_size, 2 * min_size))
     if image.width * image.height <= _LARGE and pixels <= MAX_PIXELS:
         image.load()
         size = _upright(size, image)
@@ -161,7 +161,7 @@ def _decoded(image: Image.Image, at_least: int | None) -> _Loaded:
         image.load()
         size = _upright(size, image)
         image = _plain(image)
-        return _Loaded(ImageOps.exif_transpose(_reduced(image, at_least) if at_least else image), size)
+        return _Loaded(ImageOps.exif_transpose(_reduced(image, min_size) if min_size else image), size)
 
 
 def _upright(size: tuple[int, int], loaded: Image.Image) -> tuple[int, int]:
@@ -188,9 +188,9 @@ def _turned_like(image: Image.Image, other: Image.Image) -> Image.Image:
     return other
 
 
-def _reduced(image: Image.Image, at_least: int) -> Image.Image:
-    """The picture averaged over blocks, its shorter side at least twice `at_least`."""
-    factor = min(image.size) // (2 * at_least)
+def _reduced(image: Image.Image, min_size: int) -> Image.Image:
+    """The picture averaged over blocks, its shorter side at least twice `min_size`."""
+    factor = min(image.size) // (2 * min_size)
     if factor < 2:
         return image
     # The average of a colour key and a colour is neither.
@@ -276,7 +276,7 @@ def inspect(content: bytes) -> Facts:
     A JPEG is decoded once, at a reduced scale: that reads every byte, so the truncated ones are found, at a fraction of the time.
     """
     with _said():
-        loaded = _load(content, at_least=64)
+        loaded = _load(content, min_size=64)
         picture = to_rgb(loaded.image)
     return Facts(*loaded.size, *measure(picture), loaded.note)
 
@@ -301,4 +301,4 @@ def crop_square(image: Image.Image, size: int) -> np.ndarray:
 
 def load_square(source: Path | bytes | BinaryIO, size: int) -> np.ndarray:
     """`square` of the picture in `source`: (size, size, 3) uint8. Raises ImageError."""
-    return crop_square(open_image(source, at_least=size), size)
+    return crop_square(open_image(source, min_size=size), size)

@@ -31,8 +31,8 @@ _seen: dict[Path, tuple[int, int, int]] = {}  # by catalog, the state of the log
 class _File(NamedTuple):
     id: int
     path: str
-    filed: str | None
-    given: str | None
+    folder_class: str | None
+    layout_split: str | None
     split: str | None
 
 
@@ -134,13 +134,13 @@ def _said(file: _File, standing: Standing, known: Mapping[str, str]) -> tuple:
     if (
         name is not None and normalize_name(name) not in known
     ):  # a class of another time of this dataset: nothing to learn or to score by
-        return file.filed, split, "ok", "", file.filed, "unsure"
+        return file.folder_class, split, "ok", "", file.folder_class, "unsure"
     if standing.excluded:
-        return file.filed, split, "excluded", f"excluded by {standing.winner.who}", file.filed, "excluded"
+        return file.folder_class, split, "excluded", f"excluded by {standing.winner.who}", file.folder_class, "excluded"
     name = None if name is None else known[normalize_name(name)]
-    if name is not None and file.given == "unlabelled":
+    if name is not None and file.layout_split == "unlabelled":
         split = "train"
-    return name or file.filed, split, "ok", "", file.filed, _NAMES[standing.winner.action]
+    return name or file.folder_class, split, "ok", "", file.folder_class, _NAMES[standing.winner.action]
 
 
 def classes(connection: sqlite3.Connection) -> set[str]:

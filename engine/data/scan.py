@@ -49,7 +49,7 @@ class _Known(NamedTuple):
     id: int
     bytes: int
     mtime_ns: int
-    given: str | None
+    layout_split: str | None
     class_name: str | None
     state: str
     read: bool  # the file has been a readable picture
@@ -128,7 +128,7 @@ def _unreadable(path: str, error: OSError) -> str:
 
 
 def _unchanged(before: _Known, now: Row) -> bool:
-    return before.state != "missing" and before[1:5] == (now.bytes, now.mtime_ns, now.given, now.class_name)
+    return before.state != "missing" and before[1:5] == (now.bytes, now.mtime_ns, now.layout_split, now.class_name)
 
 
 def _read(catalog: Catalog, changed: list[Row], root: Path, progress: Progress) -> int:
@@ -136,7 +136,7 @@ def _read(catalog: Catalog, changed: list[Row], root: Path, progress: Progress) 
     with catalog.connect() as connection:
         query = "SELECT path, bytes, mtime_ns, given, class FROM readings"
         had = {path: tuple(facts) for path, *facts in connection.execute(query)}
-        now = {row.path: (row.bytes, row.mtime_ns, row.given, row.class_name) for row in changed}
+        now = {row.path: (row.bytes, row.mtime_ns, row.layout_split, row.class_name) for row in changed}
         connection.executemany("DELETE FROM readings WHERE path = ?", [(p,) for p, facts in had.items() if now.get(p) != facts])
     waiting = [row for row in changed if had.get(row.path) != now[row.path]]
     progress(0, len(waiting))
@@ -153,7 +153,7 @@ def _read(catalog: Catalog, changed: list[Row], root: Path, progress: Progress) 
 
 
 def _values(row: Row) -> tuple:
-    return (row.path, row.raw, row.given, row.split, row.class_name, row.width, row.height, row.bytes, row.mtime_ns,
+    return (row.path, row.raw, row.layout_split, row.split, row.class_name, row.width, row.height, row.bytes, row.mtime_ns,
             row.hash, row.state, row.reason, *(getattr(row, name) for name in MEASURED))  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def _make_and_keep(key: str, content: bytes, longest: int) -> bytes:
 def _make(content: bytes, longest: int) -> bytes:
     with _makers:
         # At least as many pixels on the shorter side as the result has on the longer one: a third more than are needed.
-        image = load_upright(content, at_least=longest // 2)
+        image = load_upright(content, min_size=longest // 2)
         profile = image.info.get("icc_profile")
         if image.mode == "CMYK":
             # Its profile speaks of four inks: it comes before the conversion.

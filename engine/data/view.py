@@ -81,17 +81,17 @@ class View:
             return self
         return View(self.columns, self.positions[np.linspace(0, len(self) - 1, most).round().astype(int)])
 
-    def page(self, number: int, size: int, by: str = "id", descending: bool = False) -> np.ndarray:
-        """Ids of one page, counted from 1, in the order of `by`: id, path or a property."""
-        positions = self._ordered(by, descending)[(number - 1) * size : number * size]
+    def page(self, number: int, size: int, order: str = "id", descending: bool = False) -> np.ndarray:
+        """Ids of one page, counted from 1, sorted by `order`: id, path or a property."""
+        positions = self._ordered(order, descending)[(number - 1) * size : number * size]
         return self.columns.ids[positions]
 
-    def place(self, image_id: int, by: str = "id", descending: bool = False) -> int | None:
+    def place(self, image_id: int, order: str = "id", descending: bool = False) -> int | None:
         """Where the image stands in that order, counted from 0; None where it is not among these."""
         position = np.searchsorted(self.columns.ids, image_id)
         if position == len(self.columns) or self.columns.ids[position] != image_id:
             return None
-        result = np.flatnonzero(self._ordered(by, descending) == position)
+        result = np.flatnonzero(self._ordered(order, descending) == position)
         return int(result[0]) if len(result) else None
 
     @_cached
@@ -115,13 +115,13 @@ class View:
         frame = pd.DataFrame({"width": result >> 32, "height": result & 0xFFFFFFFF, "n": pairs.to_numpy()})
         return frame.sort_values(["n", "width", "height"], ascending=[False, True, True], ignore_index=True)
 
-    def groups(self, by: str, most: int, among: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-        """The largest `most` classes or splits (`by`: class, split) with the positions of their images, by name.
+    def groups(self, group_by: str, most: int, among: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """The largest `most` classes or splits (`group_by`: class, split) with the positions of their images, by name.
 
         `among`: names to choose from.
         """
-        codes = (self.columns.label if by == "class" else self.columns.split)[self.positions]
-        names = self.columns.names if by == "class" else SPLITS
+        codes = (self.columns.label if group_by == "class" else self.columns.split)[self.positions]
+        names = self.columns.names if group_by == "class" else SPLITS
         n = np.bincount(codes[codes >= 0], minlength=len(names))
         if among is not None:
             chosen = np.isin(names, list(among))
@@ -137,16 +137,16 @@ class View:
         return (float(values.min()), float(values.max())) if len(values) else None
 
     @_cached
-    def histogram(self, name: str, bins: int = 40, by: str = "", most: int = 12) -> pd.DataFrame:
+    def histogram(self, name: str, bins: int = 40, group_by: str = "", most: int = 12) -> pd.DataFrame:
         """How a property is spread: columns group, low, high, n; on a logarithmic scale where the property is skewed.
 
-        `by`: "" for all images together, or class or split, of which the `most` largest are answered.
+        `group_by`: "" for all images together, or class or split, of which the `most` largest are answered.
         """
         limits = self.range(name)
         if limits is None:
             return pd.DataFrame({"group": [], "low": [], "high": [], "n": []})
         scale = _Scale(*limits, bins, PROPERTIES[name].skewed)
-        groups = self.groups(by, most) if by else {"": self.positions}
+        groups = self.groups(group_by, most) if group_by else {"": self.positions}
         values, edges = self.columns.values(name), scale.edges()
         frames = [
             pd.DataFrame({"group": group, "low": edges[:-1], "high": edges[1:], "n": scale.count(values[positions])})
@@ -156,29 +156,29 @@ class View:
 
     @_cached
     def quantiles(
-        self, name: str, by: str = "class", most: int = 30, at: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+        self, name: str, group_by: str = "class", most: int = 30, levels: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
     ) -> pd.DataFrame:
         """Quantiles of a property in each of the largest groups: columns group, n, and one a quantile (q5, q25, ...)."""
         values, rows = self.columns.values(name), []
-        for group, positions in self.groups(by, most).items():
+        for group, positions in self.groups(group_by, most).items():
             known = values[positions][~np.isnan(values[positions])]
             if len(known):
-                rows.append([group, len(known), *np.quantile(known, at)])
-        return pd.DataFrame(rows, columns=["group", "n", *(f"q{100 * q:g}" for q in at)])
+                rows.append([group, len(known), *np.quantile(known, levels)])
+        return pd.DataFrame(rows, columns=["group", "n", *(f"q{100 * q:g}" for q in levels)])
 
-    def _ordered(self, by: str, descending: bool) -> np.ndarray:
+    def _ordered(self, order: str, descending: bool) -> np.ndarray:
         last, result = self._sorted
-        if by == "id":
+        if order == "id":
             result = self.positions
-        elif by != last:
+        elif order != last:
             chosen = np.zeros(len(self.columns), bool)
             chosen[self.positions] = True
-            ranked = self.columns.ranked(by)
+            ranked = self.columns.sorted_positions(order)
             result = ranked[chosen[ranked]]
-            self._sorted = by, result
+            self._sorted = order, result
         if not descending:
             return result
-        valued = len(result) if by in ("id", "path") else int(np.count_nonzero(~np.isnan(self.values(by))))
+        valued = len(result) if order in ("id", "path") else int(np.count_nonzero(~np.isnan(self.values(order))))
         return result[::-1] if valued == len(result) else np.concatenate([result[:valued][::-1], result[valued:]])
 
 
@@ -213,7 +213,7 @@ def _matching(columns: Columns, wanted: Filter, answers: AlignedPredictions | No
     if wanted.classes:
         holds &= _any_of(columns.label, columns.numbers(wanted.classes), len(columns.names))
     if wanted.edited:
-        holds &= _any_of(columns.edited, [EDITS.index(edit) for edit in wanted.edited], len(EDITS))
+        holds &= _any_of(columns.edit, [EDITS.index(edit) for edit in wanted.edited], len(EDITS))
     for limits in wanted.ranges:
         values = columns.values(limits.name)
         holds &= ~np.isnan(values)

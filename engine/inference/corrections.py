@@ -55,7 +55,7 @@ def tell(data: Dataset, file: Path, class_name: str) -> Told:
         raise UserError(f"{data.name} has no class {class_name!r}.", f"Its classes: {', '.join(data.classes)}.")
     try:
         content = read_content(file)[0]
-        open_image(content, at_least=64)
+        open_image(content, min_size=64)
     except (ImageError, OSError) as error:
         raise UserError(f"The image could not be saved: {error}.") from error
     name = content_hash(content)

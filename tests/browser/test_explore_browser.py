@@ -130,7 +130,7 @@ def test_the_table_of_what_matches_is_a_file(tab, demo):
     assert answer.headers["content-disposition"] == 'attachment; filename="demo.csv"'
     lines = answer.text().splitlines()
     assert lines[0].startswith("path,class,split,state,width,height,bytes,brightness")
-    assert [line.split(",")[0] for line in lines[1:]] == [row.path for row in demo.catalog.page(wanted, by="path")]
+    assert [line.split(",")[0] for line in lines[1:]] == [row.path for row in demo.catalog.page(wanted, order="path")]
 
 
 def test_quick_presses_of_an_arrow_key_all_count(tab, demo):

@@ -83,7 +83,7 @@ def test_histograms_and_quantiles_are_those_of_the_values(big):
         assert (edges[0], edges[-1]) == (values.min(), values.max())
         cumulative = np.array([(values < edge).sum() for edge in edges[1:-1]])
         assert np.abs(histogram["n"].cumsum().to_numpy()[:-1] - cumulative).max() <= 2 + (name == "width") * len(frame)
-    quantiles = view.quantiles("brightness", by="split").set_index("group")
+    quantiles = view.quantiles("brightness", group_by="split").set_index("group")
     expected = frame.groupby("split")["brightness"].quantile([0.05, 0.5]).unstack()
     assert quantiles.loc[["train", "test"], ["q5", "q50"]].to_numpy() == pytest.approx(
         expected.loc[["train", "test"]].to_numpy(), abs=1e-4

@@ -178,7 +178,7 @@ def test_the_square_is_the_middle_of_the_picture():
 def test_a_large_jpeg_is_decoded_smaller_and_gives_the_same_square():
     gradient = np.linspace(0, 255, 1600)[None, :, None] * np.ones((1200, 1, 3))
     content = encoded(Image.fromarray(gradient.astype(np.uint8)), "JPEG", quality=95)
-    small, full = open_image(content, at_least=64), open_image(content)
+    small, full = open_image(content, min_size=64), open_image(content)
     assert full.size == (1600, 1200)
     assert 128 <= min(small.size) < 1200
     difference = np.abs(load_square(content, 64).astype(int) - crop_square(full, 64).astype(int))

@@ -109,7 +109,7 @@ def test_numbers_follow_the_filter(catalog):
     assert catalog.counts(wanted).values.tolist() == [["forest", "test", 6], ["sea", "test", 6]]
     view = catalog.view(wanted)
     for name in PROPERTIES:
-        histogram = view.histogram(name, by="class")
+        histogram = view.histogram(name, group_by="class")
         assert histogram.groupby("group")["n"].sum().to_dict() == {"forest": 6, "sea": 6}, name
         assert view.quantiles(name)["n"].tolist() == [6, 6]
     assert view.histogram("brightness").n.sum() == 12

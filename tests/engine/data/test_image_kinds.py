@@ -81,7 +81,7 @@ def test_a_deep_picture_is_turned_and_reduced_like_any_other(monkeypatch):
     content = encoded(Image.fromarray(values), "PNG", exif=exif)
     for large in (10**9, 100):
         monkeypatch.setattr("engine.data.decoding._LARGE", large)
-        seen = np.asarray(open_image(content, at_least=5))[..., 0]
+        seen = np.asarray(open_image(content, min_size=5))[..., 0]
         assert seen.shape[0] > seen.shape[1]
         assert (seen[0].max(), seen[-1].min()) == (0, 255)
         assert inspect(content)[:2] == (40, 60)
@@ -95,7 +95,7 @@ def test_a_colour_key_lies_on_white_like_alpha(monkeypatch, large):
     alpha = np.full((40, 40, 1), 255, np.uint8)
     alpha[:20] = 0
     key = encoded(Image.fromarray(pixels), "PNG", transparency=(255, 0, 255))
-    seen = open_image(key, at_least=5)
+    seen = open_image(key, min_size=5)
     assert [seen.getpixel((0, 0)), seen.getpixel((0, seen.height - 1))] == [(255, 255, 255), (0, 90, 0)]
     assert inspect(key) == inspect(encoded(Image.fromarray(np.concatenate([pixels, alpha], axis=2)), "PNG"))
 

@@ -57,7 +57,7 @@ def test_a_relabelled_image_trains_under_its_new_class_and_keeps_its_split_and_i
     before, bytes_before = labels_of(scenes), (scenes.root / path).read_bytes()
     edits.relabel(scenes, [image], "glacier", why="ice in front")
     row = scenes.catalog.get(image)
-    assert (row.class_name, row.original, row.edited, row.split) == ("glacier", "sea", "relabelled", "train")
+    assert (row.class_name, row.original, row.edit, row.split) == ("glacier", "sea", "relabelled", "train")
     assert labels_of(scenes) == {**before, path: ("glacier", "train")}
     assert (scenes.root / path).read_bytes() == bytes_before
 

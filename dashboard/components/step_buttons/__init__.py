@@ -10,9 +10,12 @@ import streamlit as st
 
 _FOLDER = Path(__file__).parent
 _CSS, _JS = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("step_buttons.css", "step_buttons.js"))
+# Disabled until the script listens: a press before that would be lost.
 _HTML = (
-    '<div class="steps"><button type="button" class="before" aria-keyshortcuts="ArrowLeft">Previous<small aria-hidden="true">←</small></button>'
-    '<button type="button" class="after" aria-keyshortcuts="ArrowRight">Next<small aria-hidden="true">→</small></button></div>'
+    '<div class="steps">'
+    '<button type="button" disabled class="before" aria-keyshortcuts="ArrowLeft">Previous<small aria-hidden="true">←</small></button>'
+    '<button type="button" disabled class="after" aria-keyshortcuts="ArrowRight">Next<small aria-hidden="true">→</small></button>'
+    "</div>"
 )
 
 

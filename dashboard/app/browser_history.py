@@ -1,13 +1,13 @@
-"""The browser's back and forward lead through the views of a page, one step for each thing that a person did.
+"""The browser's Back and Forward buttons step through the views of a page, one step per action of the person.
 
-Python alone says what the address is, and this module alone writes it. Streamlit writes an entry of the browser's history for
-every parameter that a script sets, writes what a page sends under the path of the page that was left (its messages arrive before
-the path has changed), and where a person goes back it sends the parameters of the page that was left (all seen in Streamlit 1.64).
-So `url` keeps the address, a component carries it to the browser, and what Streamlit writes by itself is dropped:
+Python alone decides what the address is, and this module alone writes it. By itself, Streamlit 1.64 adds an entry to the browser's
+history for every parameter that a script sets; it writes the parameters of a new page under the path of the previous one (its messages
+arrive before the path has changed); and when a person goes back it sends the parameters of the page that was left. So `url_state`
+holds the address, a component carries it to the browser, and what Streamlit writes by itself is dropped:
 
 - a message carries the path that its parameters belong to, so that it never overwrites the entry of another page;
-- until Python has answered a step back, messages of runs that began before it are dropped;
-- what was not set off by a person's hand takes the last entry's place.
+- until Python has answered a step back, messages of runs that began before the step are dropped;
+- a change that no person caused replaces the last entry instead of adding one.
 
 A step back is a value of the component, not an event: Streamlit sends it again with each run, so that it is never lost.
 """
@@ -18,14 +18,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
+from streamlit.components.v2 import component
 from streamlit.navigation.page import StreamlitPage
 
 from dashboard.app import url_state
 
 _KEY = "back"
 _ANSWERED = "back-answered"  # the id of the last step that was answered
-_STEP = "back-step"  # the one to answer, once the page that runs now is known
-_SENT = "back-sent"  # what was sent last
+_STEP = "back-step"  # the step to answer, once the page of this run is known
+_SENT = "back-sent"  # the last message
 
 _JS = """
 // On the window: each time that it is mounted, this module may be a new one.
@@ -40,25 +41,25 @@ function address({ path, search }) {
   return to
 }
 
-function hear(message) {
+function apply(message) {
   if (message.time <= shared.time) return // parts of the page are drawn in any order
   shared.time = message.time
   if (shared.step && message.answered !== shared.step) return
   shared.step = null
   const to = address(message)
   if (to.pathname === location.pathname && to.search === location.search) return
-  // From one open image to the next: Back closes it.
+  // A walk from one open image to the next is one entry: Back closes the image.
   const walk = [new URLSearchParams(location.search), to.searchParams].every(one => one.has("open"))
   if (to.pathname !== location.pathname || (shared.byHand && !walk)) shared.push({}, "", to)
   else history.replaceState(history.state, "", to)
   shared.byHand = false
 }
 
-function went() {
+function reportStep() {
   shared.byHand = false
   const id = (shared.step = Math.random().toString(36).slice(2))
-  shared.tell = () => shared.send?.({ id, path: location.pathname, search: location.search })
-  shared.tell()
+  shared.report = () => shared.send?.({ id, path: location.pathname, search: location.search })
+  shared.report()
 }
 
 function listen() {
@@ -67,11 +68,11 @@ function listen() {
   }
   shared.push = history.pushState.bind(history)
   history.pushState = () => {}
-  // Streamlit, which hears of it first, asks for the page too, with the parameters of the page that was left.
-  window.addEventListener("popstate", went)
-  // Before this was here, Streamlit answered a step back by itself, with the parameters that were loaded.
+  // Streamlit's own listener runs first and requests the page too, with the parameters of the page that was left.
+  window.addEventListener("popstate", reportStep)
+  // A step back before this listener was installed was answered by Streamlit, with the parameters of the first load.
   const loaded = performance.getEntriesByType("navigation")[0]?.name
-  if (loaded && loaded.split("#")[0] !== location.href.split("#")[0]) went()
+  if (loaded && loaded.split("#")[0] !== location.href.split("#")[0]) reportStep()
 }
 
 export default function ({ data, setStateValue }) {
@@ -79,16 +80,16 @@ export default function ({ data, setStateValue }) {
   if (data.listens) {
     const first = !shared.send
     shared.send = step => setStateValue("step", step)
-    if (first && shared.step) shared.tell()
+    if (first && shared.step) shared.report()
   }
-  hear(data.message)
+  apply(data.message)
 }
 """
-# It has nothing to show: it takes no room among what a page shows.
+# The component shows nothing and must take no space on the page.
 _CSS = """
 [class*="st-key-back"] {
   position: absolute;
-  left: 0; /* where it would stand, its full width would reach beyond a phone's page */
+  left: 0; /* at its own place, its full width would reach beyond a phone's page */
   max-width: 0;
   overflow: hidden;
 }
@@ -96,40 +97,41 @@ _CSS = """
 
 
 def follow(page: StreamlitPage, pages: Sequence[StreamlitPage]) -> None:
-    """Begin a page, or lead to the one that the person went back to; before anything is drawn."""
+    """Begin a page, or switch to the one that the person went back to. Call it before anything is drawn."""
     step = st.session_state.pop(_STEP, None)
     if step is not None:
         st.session_state[_ANSWERED] = step["id"]
-        to = next((one for one in pages if one.url_path == _page_of(step["path"])), pages[0])
-        # The message may still be of the page that was left. A third page is one that the person went on to meanwhile.
-        if url_state.current_page() in (None, page.url_path, to.url_path):
-            url_state.return_to(to.url_path, _parameters(step["search"]))
-            if to.url_path != page.url_path:
-                st.switch_page(to)
+        target = next((one for one in pages if one.url_path == _page_of(step["path"])), pages[0])
+        # This run may still be the one of the page that was left. On a third page the person has gone on meanwhile: leave them there.
+        if url_state.current_page() in (None, page.url_path, target.url_path):
+            url_state.return_to(target.url_path, _parameters(step["search"]))
+            if target.url_path != page.url_path:
+                st.switch_page(target)
     url_state.enter_page(page.url_path)
 
 
 def listen() -> None:
-    """Listen to the browser's buttons, and write the address as the page begins with it. It shows nothing."""
+    """Mount the invisible component that listens to the browser's buttons, with the address that the page begins with."""
 
-    def went() -> None:
+    def store_step() -> None:
         step = st.session_state[_KEY].step
         if isinstance(step, dict) and {"id", "path", "search"} <= step.keys() and step["id"] != st.session_state.get(_ANSWERED):
             st.session_state[_STEP] = {name: str(step[name]) for name in ("id", "path", "search")}
 
-    _draw(_KEY, _message(), listens=True, on_step_change=went)
+    _draw(_KEY, _message(), listens=True, on_step_change=store_step)
 
 
 def write_address(key: str, whole: bool = False) -> None:
-    """Bring what the page has chosen into the browser's address; `key` names the part of the page that ends with this.
+    """Write the page's choices into the browser's address; `key` names the part of the page that ends here.
 
-    `whole`: the part is drawn with the whole page, which is not complete yet: what was written last stays.
+    `whole`: the part is drawn as a portion of the whole page. Its choices are incomplete at this moment, so the last message is repeated.
     """
-    _draw(f"{_KEY}-{key}", st.session_state.get(_SENT) or _message() if whole else _message())
+    message = (st.session_state.get(_SENT) if whole else None) or _message()
+    _draw(f"{_KEY}-{key}", message)
 
 
 def _message() -> dict[str, Any]:
-    """What the browser's address has to be now."""
+    """The present address as the component takes it; remembered as the last message."""
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     message = {
         "time": time.time(), "path": "/".join(["", *filter(None, [base]), url_state.current_page() or ""]), "search": urlencode(url_state.address()),
@@ -140,8 +142,8 @@ def _message() -> dict[str, Any]:
 
 
 def _draw(key: str, message: Mapping[str, Any], listens: bool = False, **callbacks: Any) -> None:
-    component = st.components.v2.component("scenescope_back", js=_JS, css=_CSS, isolate_styles=False)
-    component(key=key, data={"message": message, "listens": listens}, height=1, **callbacks)
+    mount = component("scenescope_back", js=_JS, css=_CSS, isolate_styles=False)
+    mount(key=key, data={"message": message, "listens": listens}, height=1, **callbacks)
 
 
 def _page_of(path: str) -> str:

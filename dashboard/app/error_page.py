@@ -1,4 +1,4 @@
-"""What a person sees where a page fails: a sentence, never a traceback."""
+"""What a person sees when a page fails: a sentence, never a traceback."""
 
 import logging
 from collections.abc import Callable
@@ -14,20 +14,22 @@ _LOG = logging.getLogger("scenescope")
 
 
 class EndOfPage(Exception):
-    """A page has nothing more to show, and has said why."""
+    """Raised by a page that has nothing more to show and has already said why."""
 
 
 def end_page() -> NoReturn:
-    """End the page here. After `st.stop()` nothing could be drawn any more, and the address would stay behind."""
+    """End the page here. Unlike `st.stop()`, it lets `main` still draw the foot of the page, which writes the address."""
     raise EndOfPage
 
 
 def show_error(error: Exception) -> bool:
-    """Streamlit's handler for errors that a page did not catch; True: it has been shown."""
+    """Draw an error that a page did not catch; True tells Streamlit that it has been shown.
+
+    A bug keeps its traceback in the log, and only there: it may hold paths and names that are no business of the browser's.
+    """
     problem = error if isinstance(error, UserError) else disk_error(error)
     if problem is not None:
-        error = problem
-        st.error(f"{literal(error.message)} {literal(error.hint)}", icon=":material/error:")
+        st.error(f"{literal(problem.message)} {literal(problem.hint)}", icon=":material/error:")
     else:
         _LOG.error("A page failed.", exc_info=error)
         st.error(
@@ -38,7 +40,7 @@ def show_error(error: Exception) -> bool:
 
 
 def try_action(action: Callable[..., object], *arguments: object) -> bool:
-    """Do something; where it cannot be done, say why. Whether it was done."""
+    """Whether an action succeeded; a `UserError` that it raises is shown as a toast."""
     try:
         action(*arguments)
     except UserError as error:
@@ -48,6 +50,6 @@ def try_action(action: Callable[..., object], *arguments: object) -> bool:
 
 
 def try_and_rerun(action: Callable[..., object], *arguments: object) -> None:
-    """Do something, to a run most often, and draw the page again; where it cannot be done, say why."""
+    """Do something, to a run most often, and draw the page again; a `UserError` is shown as a toast instead."""
     if try_action(action, *arguments):
         st.rerun()

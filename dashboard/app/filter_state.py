@@ -1,7 +1,8 @@
-"""The filter bar's state: one `Filter`, kept in the address as `filter`, and the chips that say and remove its conditions."""
+"""The filter bar's state: one `Filter`, stored in the address as `filter`, and the chips that name and remove its conditions."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -13,9 +14,9 @@ from engine.data.filters import Filter
 from engine.runs.run import Run
 
 KEY = "filter"
-_OF = "filter-of"
-_EACH_UP_TO = 5  # names with a chip of their own; more share one
-CHIP = 30  # characters of a name in a chip
+_DATASET = "filter-of"  # session: the dataset that the filter is about, and how many addresses were adopted by then
+_MAX_CHIPS = 5  # names of a field with a chip each; more share one
+_CHIP_LENGTH = 30  # characters of a name in a chip
 
 
 @dataclass(frozen=True)
@@ -27,20 +28,20 @@ class Chip:
 
 
 def current() -> Filter:
-    """The filter that the address carries; what of it says nothing is left out."""
+    """The filter in the address; parts that cannot be read are left out."""
     return Filter.from_text(url_state.recall(KEY) or "")[0]
 
 
 def load_for_dataset(data: Dataset, run: Run | None) -> Filter:
-    """The filter that the address carries, without what this dataset does not know; what was left out is said.
+    """The filter in the address, reduced to what this dataset knows; a caption names each part that was dropped.
 
-    It asks the run of the header, whichever it was written with: the two would contradict each other.
+    Conditions on predictions apply to the run in the page's header, whichever run the address names: the page would contradict itself.
     """
-    _begin_with(data.name)
-    asked, sentences = Filter.from_text(url_state.recall(KEY) or "")
-    if asked.run and run is not None:
-        asked = replace(asked, run=run.id)
-    wanted, unknown = data.catalog.check(asked)
+    _reset_for(data.name)
+    requested, sentences = Filter.from_text(url_state.recall(KEY) or "")
+    if requested.run and run is not None:
+        requested = replace(requested, run=run.id)
+    wanted, unknown = data.catalog.check(requested)
     for sentence in [*sentences, *unknown]:
         st.caption(f":material/info: {formatting.literal(formatting.plain(sentence))}")
     put(wanted)
@@ -48,7 +49,7 @@ def load_for_dataset(data: Dataset, run: Run | None) -> Filter:
 
 
 def put(wanted: Filter) -> None:
-    """Make this the filter. Call it in a callback, or before what shows the filter is drawn."""
+    """Write a filter into the address. Call it in a callback, or before the widgets that show the filter are drawn."""
     if text := wanted.to_text():
         url_state.remember(KEY, text)
     else:
@@ -56,27 +57,27 @@ def put(wanted: Filter) -> None:
 
 
 def clear() -> None:
-    """No condition, and no area on the map: everything is shown."""
+    """Remove every condition and the area on the map, so that all images are shown."""
     put(Filter())
     url_state.forget(AREA)
 
 
-def change(**fields: object) -> None:
-    """Replace fields of the filter, as `put` does."""
+def change(**fields: Any) -> None:
+    """Replace fields of the filter in the address; when to call it, see `put`."""
     put(replace(current(), **fields))
 
 
-def _begin_with(dataset: str) -> None:
-    """A filter speaks of one dataset: when another is chosen, it begins without. An address brings its own."""
+def _reset_for(dataset: str) -> None:
+    """Drop the filter when another dataset is chosen, whose classes and runs differ; an address that brings its own filter keeps it."""
     now = (dataset, url_state.adoptions())
-    before = st.session_state.get(_OF, now)
-    st.session_state[_OF] = now
+    before = st.session_state.get(_DATASET, now)
+    st.session_state[_DATASET] = now
     if before[0] != dataset and before[1] == now[1]:
         url_state.forget(KEY)
 
 
 def chips(wanted: Filter) -> list[Chip]:
-    """Every condition of a filter, in the bar's order. Labels are plain text: names in them are untrusted."""
+    """One chip per condition, in the bar's order. Labels are plain text: names in them are untrusted."""
     return list(_chips(wanted))
 
 
@@ -98,35 +99,44 @@ def _chips(wanted: Filter) -> Iterator[Chip]:
         yield Chip("selected images", replace(wanted, selection=""))
 
 
-def _names(wanted: Filter, field: str, many: str, say: Callable[[str], str]) -> Iterator[Chip]:
-    """A chip for each name of a field, or one for all of them where they are many."""
-    names = getattr(wanted, field)
-    if len(names) > _EACH_UP_TO:
-        yield Chip(f"{len(names):,} {many}", replace(wanted, **{field: ()}))
+def _names(
+    wanted: Filter, field: Literal["classes", "splits", "edited", "predicted"], plural: str, describe: Callable[[str], str]
+) -> Iterator[Chip]:
+    """One chip per name of a field, or one for all of them where there are many."""
+    names: tuple[str, ...] = getattr(wanted, field)
+
+    def with_names(rest: tuple[str, ...]) -> Filter:
+        fields: dict[str, Any] = {field: rest}
+        return replace(wanted, **fields)
+
+    if len(names) > _MAX_CHIPS:
+        yield Chip(f"{len(names):,} {plural}", with_names(()))
         return
     for name in names:
-        yield Chip(say(_cut(name)), replace(wanted, **{field: tuple(other for other in names if other != name)}))
+        yield Chip(describe(_cut(name)), with_names(tuple(other for other in names if other != name)))
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= CHIP else f"{name[: CHIP - 1]}…"
+    return name if len(name) <= _CHIP_LENGTH else f"{name[: _CHIP_LENGTH - 1]}…"
 
 
 def draw_chips(wanted: Filter) -> None:
-    """A chip for each condition: a click on it removes it."""
-    result = chips(wanted)
-    if not result:
+    """Draw one chip per condition; a click on a chip removes its condition."""
+    conditions = chips(wanted)
+    if not conditions:
         return
-    labels = [f"{formatting.literal(formatting.plain(chip.label))} :material/close:" for chip in result]
+    # Pills that are all selected: the click that removes a condition deselects its pill.
+    places = list(range(len(conditions)))
+    labels = [f"{formatting.literal(formatting.plain(chip.label))} :material/close:" for chip in conditions]
 
-    def removed() -> None:
-        gone = set(range(len(result))) - set(st.session_state["filter-chips"])
-        if gone:
-            put(result[min(gone)].without)
+    def remove() -> None:
+        deselected = set(places) - set(st.session_state["filter-chips"])
+        if deselected:
+            put(conditions[min(deselected)].without)
 
-    show_value("filter-chips", list(range(len(result))), labels)
+    show_value("filter-chips", places, labels)
     st.pills(
-        "Active filters: click to remove", list(range(len(result))), selection_mode="multi", format_func=labels.__getitem__,
-        key="filter-chips", on_change=removed, label_visibility="collapsed",
+        "Active filters: click to remove", places, selection_mode="multi", format_func=labels.__getitem__, key="filter-chips",
+        on_change=remove, label_visibility="collapsed",
     )  # fmt: skip
     st.button("Clear all", on_click=clear, type="tertiary", key="clear-filter")

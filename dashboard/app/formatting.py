@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from engine.runs import score_text
 from engine.runs.run import FINISH, PAUSE, Run, Status
@@ -25,32 +26,33 @@ _REQUESTS = {"stop": "stopping", PAUSE: "pausing", FINISH: "finishing"}
 
 
 def literal(name: str) -> str:
-    """An untrusted name for Markdown: every character stands for itself, on one line."""
+    """An untrusted name escaped for Markdown, on one line."""
     return _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
 
 
-def plain(name: str) -> str:
-    """An untrusted name as one line of text. Signs that cannot be seen, direction marks among them, are written out.
+def plain(name: object) -> str:
+    """An untrusted name as one line of text, with invisible characters written out, direction marks among them.
 
-    Such a sign could turn the letters after it round, or make two names look the same. The joiners of Persian and of emoji
+    Such a character could reverse the letters after it, or make two names look the same. The joiners that Persian and emoji need
     stay as they are.
     """
     line = " ".join(str(name).split())
     return line if line.isprintable() else "".join(map(_visible, line))
 
 
-def _visible(sign: str) -> str:
-    hidden = unicodedata.category(sign) in ("Cc", "Cf") and sign not in "\u200c\u200d"
-    return sign.encode("unicode_escape").decode() if hidden else sign
+def _visible(character: str) -> str:
+    hidden = unicodedata.category(character) in ("Cc", "Cf") and character not in "\u200c\u200d"
+    return character.encode("unicode_escape").decode() if hidden else character
 
 
 def status_badge(status: Status) -> str:
+    """A run's state as a coloured badge in Markdown."""
     colour, icon = STATE_LOOK[status.word]
     return f":{colour}-badge[{icon} {status.word}]"
 
 
 def run_badge(run: Run) -> str:
-    """The run's state, or what it was asked for and is about to do."""
+    """A run's state as a badge, or the request (stop, pause, finish) that it has not acted on yet."""
     status, request = run.status, run.request
     if request not in _REQUESTS:
         return status_badge(status)
@@ -59,7 +61,7 @@ def run_badge(run: Run) -> str:
 
 
 def state_detail(status: Status) -> str:
-    """What a run does, or what it did when it failed, as Markdown."""
+    """What a run is doing, or was doing when it failed, as Markdown."""
     if status.state in ("failed", "interrupted") and status.detail:
         return f"during: {literal(status.detail)}"
     return literal(status.detail)
@@ -75,7 +77,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def score_estimate(score: dict, percent: bool = False) -> str:
+def score_estimate(score: Mapping[str, float], percent: bool = False) -> str:
     """A score with its interval: `0.929 (0.915 to 0.943)` or `92.9% (91.4 to 94.2%)`."""
     value, low, high = (score[key] for key in ("value", "low", "high"))
     if percent:
@@ -84,15 +86,15 @@ def score_estimate(score: dict, percent: bool = False) -> str:
 
 
 def run_label(run: Run) -> str:
-    """How a run stands in a list: name, model, score or state."""
+    """How a run is listed: id, name, backbone, and its test score or its state."""
     results, name = run.results, run.metadata.name
-    said = (
-        f"F1 {results['test']['macro_f1']['value']:.3f}{score_text.scored_classes(results['test'])}"
-        if "test" in results
-        else run.status.word
-    )
-    return " · ".join([run.id, *filter(None, [name]), run.config.model, said])
+    if "test" in results:
+        outcome = f"F1 {results['test']['macro_f1']['value']:.3f}{score_text.scored_classes(results['test'])}"
+    else:
+        outcome = run.status.word
+    return " · ".join([run.id, *filter(None, [name]), run.config.model, outcome])
 
 
 def pixels(width: int | None, height: int | None) -> str:
+    """`150 × 150 px`; empty where the size is not known."""
     return f"{width:,} × {height:,} px" if width and height else ""

@@ -1,6 +1,7 @@
-"""A link to a run or a dataset that does not exist: what is shown instead is said, until the person chooses."""
+"""A link to a run or dataset that does not exist: a notice names what is shown instead, until the person chooses."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -11,10 +12,10 @@ from engine.runs.run import list_runs
 _NOTES = "gone-links"  # session: "run" or "dataset" -> (the name in the link, what is shown in its place)
 
 
-def note_missing(kind: str, options: Sequence[str], default: str | None = None, dataset: str | None = None) -> None:
-    """Before the picker of `kind` is drawn: remember where the address names what is not among its options.
+def note_missing(kind: Literal["run", "dataset"], options: Sequence[str], default: str | None = None) -> None:
+    """Remember a name in the address that is not among a picker's options; call it before the picker is drawn.
 
-    A run that exists, of another dataset or without a model, is not missing: the pickers themselves say so.
+    A run of another dataset, or without a model, exists and is not missing: the pickers themselves say so.
     """
     notes: dict[str, tuple[str, str]] = st.session_state.setdefault(_NOTES, {})
     recalled = url_state.recall(kind)
@@ -23,23 +24,17 @@ def note_missing(kind: str, options: Sequence[str], default: str | None = None, 
             del notes[kind]
         return
     if recalled and not (kind == "run" and any(run.id == recalled for run in list_runs())):
-        notes[kind] = (recalled, default if default in options else options[0])
+        notes[kind] = (recalled, options[0] if default is None or default not in options else default)
 
 
 def draw_notices() -> None:
-    """What is shown in place of what the link names, and where it may be found again."""
+    """Draw a warning per missing run or dataset: what is shown instead, and where it can be restored."""
     for kind, (missing, shown) in list(st.session_state.get(_NOTES, {}).items()):
         in_trash = kind == "run" and any(entry.id == missing for entry in trash.list_deleted())
-        sentence = (
-            f"The {kind} {formatting.literal(formatting.plain(missing))} does not exist; "
-            f"showing {formatting.literal(formatting.plain(shown))}."
-        )
-        if in_trash:
-            sentence = (
-                f"The run {formatting.literal(missing)} is in the trash; showing {formatting.literal(formatting.plain(shown))}."
-            )
+        problem = "is in the trash" if in_trash else "does not exist"
+        name, substitute = (formatting.literal(formatting.plain(one)) for one in (missing, shown))
         with st.container(horizontal=True, vertical_alignment="center", key=f"gone-{kind}"):
-            st.warning(sentence, icon=":material/link_off:", width="stretch")
+            st.warning(f"The {kind} {name} {problem}; showing {substitute}.", icon=":material/link_off:", width="stretch")
             if in_trash:
                 st.page_link("../../pages/runs.py", label="Open the trash on Runs", icon=":material/delete:")
             st.button("Dismiss", key=f"gone-{kind}-dismiss", type="tertiary", on_click=_dismiss, args=(kind,))

@@ -1,6 +1,7 @@
-"""The addresses of images and tables that the server sends beside the pages.
+"""The URLs of images and tables that the server sends beside the pages.
 
-`dashboard.http.routes` and `dashboard.http.batch_images` answer them.
+`dashboard.http.routes` and `dashboard.http.batch_images` serve them. A content hash, a generation or a checkpoint in a URL lets the
+browser cache the response: other content has another URL.
 """
 
 from urllib.parse import urlencode
@@ -18,7 +19,7 @@ def preview_url(dataset_name: str, image_id: int, content: str | None) -> str:
 
 
 def about_url(dataset_name: str) -> str:
-    """The address that tells about an image of the dataset, its id to be added."""
+    """The URL of the name and thumbnail of an image, to which the caller appends `/` and the image's id."""
     return f"/about/{dataset_name}"
 
 
@@ -27,12 +28,12 @@ def image_url(dataset_name: str, image_id: int, content: str | None) -> str:
 
 
 def damaged_url(dataset_name: str, image_id: int, content: str, damage: str, severity: int, size: int) -> str:
-    """Where an image is as `engine.evaluation.robustness` shows it to a network of this input size, with a damage of this severity."""
+    """An image with a corruption of this severity, as `engine.evaluation.robustness` shows it to a network of this input size."""
     return f"/damaged/{dataset_name}/{image_id}/{content}/{damage}-{severity}-{size}.jpg"
 
 
 def mean_url(dataset_name: str, number: int, generation: str) -> str:
-    """Where the mean image of a class is, by the class's number in the catalog's columns."""
+    """The mean image of a class, by the class's number in the catalog's columns."""
     return f"/mean/{dataset_name}/{generation}/{number}.jpg"
 
 
@@ -46,12 +47,12 @@ def batch_thumbnail_url(batch: Batch, number: int) -> str:
 
 
 def network_input_url(batch: Batch, number: int) -> str:
-    """The square of a picture that a network is shown, larger."""
+    """The square of an image that a network is shown, at a size for people."""
     return f"/seen/{batch.id}/{number}.jpg"
 
 
 def heatmap_url(run: Run, batch: Batch, number: int, name: str, method: str) -> str:
-    """The same square under a method's map of where the run looked for a class."""
+    """The heatmap of a class over the same square, by an explanation method."""
     query = urlencode({"class": name, "by": method, "of": run.checkpoint})
     return f"/looked/{run.id}/{batch.id}/{number}.jpg?{query}"
 

@@ -11,7 +11,7 @@ from dashboard.app.lost_home import stop_where_lost
 from dashboard.app.scroll import mount_scroller
 from dashboard.app.tab_focus import keep_tab_focus
 
-# A file of our own: a Material icon would be asked for at fonts.gstatic.com, at every rerun.
+# A file of our own: the browser would request a Material icon from fonts.gstatic.com at every rerun.
 _ICON = Path(__file__).parent / "icon.svg"
 
 st.set_page_config(page_title="Scenescope", page_icon=str(_ICON), layout="wide")
@@ -28,6 +28,7 @@ pages = [
 ]
 page = st.navigation(pages, position="top")
 browser_history.follow(page, pages)
+# The foot is drawn at the end of the page but mounted first, so that it listens while a slow page is computed or where a page ends early.
 body, foot = st.container(), st.container(gap=None)
 with foot:
     browser_history.listen()

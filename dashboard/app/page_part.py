@@ -1,4 +1,4 @@
-"""A part of a page that is drawn by itself, as long as what it changes is its own."""
+"""A part of a page that is redrawn alone, as long as it changes only parameters of its own."""
 
 import re
 from collections.abc import Callable
@@ -11,11 +11,12 @@ from dashboard.app import browser_history, url_state
 
 
 def page_part(*own: str, every: float | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A fragment; `own` names the parameters of the address that nothing outside of it depends on. `every`: drawn again after so many seconds.
+    """Decorate a function that draws a fragment.
 
-    A callback inside a fragment redraws only the fragment. Where it changed anything else in the address (a filter, a dataset),
-    the rest of the page and the fragment's own arguments would show what was before: then the whole page is drawn. A
-    parameter that is missing in `own` costs time, and nothing else.
+    `own` names the parameters of the address on which nothing outside the fragment depends; `every` redraws it after so many seconds.
+    A callback inside a fragment redraws only the fragment. Where it changed another parameter (a filter, a dataset), the rest of the
+    page and the fragment's own arguments would be out of date, so the whole page is drawn. A parameter that is missing in `own` costs
+    time and nothing else.
     """
 
     def decorate(draw: Callable[..., None]) -> Callable[..., None]:

@@ -1,6 +1,7 @@
-"""Scrolling to the top of the page, where a click brings another view: Streamlit keeps the place of the old one."""
+"""Scrolling to the top of the page when a click brings another view: Streamlit keeps the scroll position of the old one."""
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 _COUNT = "scrolls-to-top"
 
@@ -18,11 +19,11 @@ export default function ({ data }) {
 
 
 def scroll_to_top() -> None:
-    """Once this run of the script, or the next one that comes to its end, has been drawn."""
+    """Scroll once this run of the script, or the next one that completes, has been drawn."""
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
 
 
 def mount_scroller() -> None:
-    """What scrolls. It shows nothing."""
+    """Mount the invisible component that scrolls."""
     count = {"count": st.session_state.get(_COUNT, 0)}
-    st.components.v2.component("scenescope_scroll", js=_JS)(key="scroll", data=count, height=1)
+    component("scenescope_scroll", js=_JS)(key="scroll", data=count, height=1)

@@ -1,10 +1,10 @@
-"""The keyboard's focus stays on a question's tab while the page is drawn.
+"""The keyboard focus stays on a tab while the page is drawn.
 
-Streamlit disables a tab for the moment between the message that draws the row of tabs and the one that draws the tab (seen in 1.64),
-and a disabled element loses the focus: the next arrow key would go nowhere.
+Streamlit 1.64 disables a tab between the message that draws the row of tabs and the one that draws the tab, and a disabled element
+loses the focus: the next arrow key would go nowhere.
 """
 
-import streamlit as st
+from streamlit.components.v2 import component
 
 _JS = """
 // On the window: each time that it is mounted, this module may be a new one.
@@ -29,5 +29,5 @@ export default function () {
 
 
 def keep_tab_focus() -> None:
-    """What gives the focus back. It shows nothing."""
-    st.components.v2.component("scenescope_tab_focus", js=_JS)(key="tab-focus", height=1)
+    """Mount the invisible component that returns the focus to the tab."""
+    component("scenescope_tab_focus", js=_JS)(key="tab-focus", height=1)

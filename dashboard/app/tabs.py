@@ -1,9 +1,10 @@
-"""A page's questions as tabs, of which the open one alone is computed."""
+"""Tabs of a page, of which only the open one is computed."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 from dashboard.app import url_state, widgets
 
@@ -29,26 +30,26 @@ export default function ({ data, parentElement }) {
 
 
 def choose_tab(questions: Mapping[str, tuple[str, Callable[..., Any]]], key: str) -> Callable[..., Any]:
-    """The panel of the question that the URL holds as `key`, a page's own. `questions`: name -> (title, panel).
+    """Draw a row of tabs and return the panel of the open one, stored in the URL as `key`. `questions`: name -> (title, panel).
 
-    The tabs have no `default`: one that follows the choice makes Streamlit reset them, which swallows every second click.
+    The tabs have no `default`: Streamlit (1.64) resets them whenever their default changes, which swallows every second click.
     """
     names = {title: name for name, (title, _) in questions.items()}
     recalled = url_state.recall(key)
     name = recalled if recalled in questions else next(iter(questions))
     tabs, row = f"{key}-tabs", f"{key}-row"
 
-    def changed() -> None:
+    def store_choice() -> None:
         url_state.remember(key, names[st.session_state[tabs]])
 
     widgets.show_value(tabs, questions[name][0])
     with st.container(gap=None, key=row):
-        st.tabs(list(names), key=tabs, on_change=changed)
+        st.tabs(list(names), key=tabs, on_change=store_choice)
         _keep_in_sight(questions[name][0], row)
     return questions[url_state.remember(key, name)][1]
 
 
 def _keep_in_sight(title: str, row: str) -> None:
-    """Scroll the row of tabs to the one that is open: on a phone it would lie outside. It shows nothing."""
-    mount = st.components.v2.component("scenescope_tab_in_sight", js=_JS)
+    """Scroll the row to the open tab, which on a phone may lie outside the screen. The component shows nothing."""
+    mount = component("scenescope_tab_in_sight", js=_JS)
     mount(key=f"{row}-in-sight", data={"title": title, "row": row}, height=1)

@@ -1,7 +1,7 @@
-"""What the Train form's options differ in from the preset, or from the run, that it begins with: kept in the address.
+"""How the Train form's options differ from the preset or run that it starts from, stored in the address.
 
-Each of them keeps its own changes, as `set-balanced=epochs-7~peak_lr-0.002`: they survive a reload, another page, another
-preset, and travel with the address.
+Each preset and run has its own changes, as in `set-balanced=epochs-7~peak_lr-0.002`: they survive a reload, another page and another
+preset, and are shared with the address.
 """
 
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ from engine.data.filters import escape, unescape
 from engine.runs.config import Config, fields, parse_settings
 
 _GENERATION = "train-form-generation"
-_LONGEST = 5_000  # characters of an address: more is not one that this page wrote
+_MAX_LENGTH = 5_000  # characters; this page never writes a longer address
 
 
 def to_text(changes: Mapping[str, Any]) -> str:
-    """The changes in characters that no browser escapes; empty where there is none."""
+    """Changes of options for an address, in characters that no browser escapes; empty where there are none."""
     return "~".join(f"{name}-{_value_text(value)}" for name, value in sorted(changes.items()))
 
 
 def _value_text(value: Any) -> str:
-    """A text escaped, a number as Python writes it: exactly."""
+    """A string escaped; a number as Python writes it, which is exact."""
     return escape(value) if isinstance(value, str) else repr(value)
 
 
 def from_text(text: str) -> tuple[dict[str, Any], list[str]]:
-    """The changes that `to_text` wrote, and a sentence for each part that could not be understood."""
-    if len(text) > _LONGEST:
+    """The changes that `to_text` wrote, and a sentence per part that could not be read."""
+    if len(text) > _MAX_LENGTH:
         return {}, ["The options in the address are too long and were left out."]
     changes, ignored = {}, []
     for part in filter(None, text.split("~")):
@@ -49,17 +49,18 @@ def _change(part: str) -> dict[str, Any]:
 
 
 def differences(values: Mapping[str, Any], base: Config) -> dict[str, Any]:
-    """The values that are not the base's."""
+    """The values that differ from the base configuration."""
     before = base.to_dict()
     return {name: value for name, value in values.items() if value != before[name]}
 
 
 def recall(base: str) -> tuple[dict[str, Any], list[str]]:
-    """What was changed of a preset or a run, by its name; and a sentence for each part of the address that is no use."""
+    """The changes to a preset or a run, by its name, and a sentence per part of the address that could not be read."""
     return from_text(url_state.recall(_parameter(base)) or "")
 
 
 def remember(base: str, changes: Mapping[str, Any]) -> None:
+    """Store the changes to a preset or a run in the address."""
     if changes:
         url_state.remember(_parameter(base), to_text(changes))
     else:
@@ -67,13 +68,13 @@ def remember(base: str, changes: Mapping[str, Any]) -> None:
 
 
 def reset(base: str) -> None:
-    """Drop the changes, in a callback. Widgets of a new generation replace those that hold the old values."""
+    """Drop the changes, in a callback. A new generation of widgets replaces those that hold the old values."""
     url_state.forget(_parameter(base))
     st.session_state[_GENERATION] = st.session_state.get(_GENERATION, 0) + 1
 
 
 def widget_key(base: str, name: str) -> str:
-    """The key of a field's widget: another base, a reset and a step back in the browser's history bring a new widget."""
+    """The key of a field's widget. It changes with the base, a reset and a step back in the history, so that a new widget is drawn."""
     generation = st.session_state.get(_GENERATION, 0) + url_state.adoptions()
     return f"{base}-{name}-{generation}" if generation else f"{base}-{name}"
 

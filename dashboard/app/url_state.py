@@ -1,6 +1,6 @@
 """Choices that live in the URL: a reload keeps them, and the address can be sent to a colleague.
 
-Streamlit's own `bind="query-params"` writes the label instead of the value and drops defaults, so that a shared address
+Streamlit's own `bind="query-params"` (1.64) writes the label instead of the value and drops defaults, so that a shared address
 would mean another run as soon as there is a newer one.
 """
 
@@ -12,109 +12,114 @@ import streamlit as st
 
 from dashboard.app.widgets import VISIT, show_value
 
-_ADOPTED = "adopted-views"
-_PAGES, _TURNER = 7, 344  # pages that a turner shows, and the pixels that these and its arrows take
+_ADOPTIONS = "adopted-views"  # how many addresses the person went back to
+_MAX_PAGES, _PAGINATION_WIDTH = 7, 344  # page numbers in view, and the pixels that these and the arrows take
 _PAGE = "page-now"
-_ADDRESS = "address"  # what the page's address holds, by parameter; `back` writes it into the browser
+_ADDRESS = "address"  # the parameters of the page's address; `browser_history` writes them into the browser
 _LEFT = "addresses-left"  # page -> the parameters of the address under which it was left
-_VIEW = "view"  # what is chosen, by URL parameter: the truth, which widgets show and change; it outlives them
+_VIEW = "view"  # all choices by URL parameter: the truth, which widgets show and change; it outlives them
 
 
 def choose(
     widget: Callable[..., Any], label: str, options: Sequence[str], key: str, default: str | None = None, **settings: Any
 ) -> str:
-    """Draw `widget` (a selectbox, segmented control, pills) over `options` and return the choice, kept in the URL as `key`.
+    """Draw `widget` (a selectbox, segmented control, pills) over `options` and return the choice, stored in the URL as `key`.
 
-    A value that is no option (an old address, another dataset) gives way to `default`, or to the first option.
+    A value that is not an option (an old address, another dataset) gives way to `default`, or to the first option.
     """
     choice = current_choice(options, key, default)
 
-    def changed() -> None:
-        # Segmented controls can be clicked empty: what was chosen stays chosen.
-        picked = st.session_state[key]
-        remember(key, picked if picked in options else choice)
+    def store_choice() -> None:
+        # A click on the chosen segment of a segmented control deselects it: the choice stays.
+        selection = st.session_state[key]
+        remember(key, selection if selection in options else choice)
 
-    say = settings.get("format_func", str)
-    show_value(key, choice, [say(option) for option in options])
-    widget(label, options, key=key, on_change=changed, **settings)
+    format_option = settings.get("format_func", str)
+    show_value(key, choice, [format_option(option) for option in options])
+    widget(label, options, key=key, on_change=store_choice, **settings)
     return choice
 
 
 def current_choice(options: Sequence[str], key: str, default: str | None = None) -> str:
-    """What `choose` would return, without its widget: for one in a panel that is closed."""
-    recalled = recall(key)
-    fallback = default if default in options else options[0]
-    return remember(key, recalled if recalled in options else fallback)
+    """The choice that `choose` would return, without drawing its widget: for a widget in a closed panel."""
+    for candidate in (recall(key), default):
+        if candidate is not None and candidate in options:
+            return remember(key, candidate)
+    return remember(key, options[0])
 
 
 def remember(key: str, value: str) -> str:
-    """Write a choice into the URL; the value."""
+    """Store a choice in the URL and return it."""
     _view()[key] = value
     _address()[key] = value
     return value
 
 
 def set_choice(key: str, value: str) -> None:
-    """Choose for the person, in a callback or before a rerun: the page that is drawn next shows it and writes it into the URL."""
+    """Make a choice for the person, in a callback or before a rerun; the page drawn next shows it and stores it in the URL."""
     _view()[key] = value
 
 
 def forget(key: str) -> None:
+    """Remove a choice, and its parameter from the URL."""
     _view().pop(key, None)
     _address().pop(key, None)
 
 
 def recall(key: str) -> str | None:
+    """A stored choice; None where there is none."""
     return _view().get(key)
 
 
 def choices() -> dict[str, str]:
-    """All that is chosen, as a copy."""
+    """All choices by URL parameter, as a copy."""
     return dict(_view())
 
 
 def recall_integer(key: str) -> int | None:
-    """The whole number that the URL holds as `key`; None where it holds none, or one that is no use (over nine digits)."""
+    """The choice `key` as an integer of at most nine digits; None where it is missing or not one."""
+    # Bounded: the address is untrusted, and Python refuses to convert very long digit strings.
     text = recall(key) or ""
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
-def choose_page(pages: int, of: str, key: str = "page") -> int:
-    """Draw a page turner where there are several pages, kept in the URL as `key`; the page's number, from 1.
+def choose_page(pages: int, subject: str, key: str = "page") -> int:
+    """Draw the pagination where there are several pages, and return the page's number, from 1, stored in the URL as `key`.
 
-    `of` names what is paged: another begins at its first page.
+    `subject` names what is paged: another subject begins at its first page.
     """
-    now = (of, adoptions())
+    now = (subject, adoptions())
     before = st.session_state.get(f"{key}-of", now)
     st.session_state[f"{key}-of"] = now
     if pages <= 1:
         forget(key)
         return 1
-    same = before[0] == of or before[1] != adoptions()
+    # After a step back the subject changes too, but then the address brings its page.
+    same = before[0] == subject or before[1] != adoptions()
     number = min(max(recall_integer(key) or 1, 1), pages) if same else 1
-    turner = f"{key}-turner"
+    widget = f"{key}-turner"
 
-    def changed() -> None:
-        remember(key, str(st.session_state[turner]))
+    def store_page() -> None:
+        remember(key, str(st.session_state[widget]))
 
-    show_value(turner, number)
-    # In a row, it would measure the place that it takes and hide pages for which there is room.
-    st.pagination(pages, max_visible_pages=_PAGES, key=turner, width=_TURNER, on_change=changed)
+    show_value(widget, number)
+    # A fixed width: in a row of elements it would measure the room it happens to have, and hide pages that fit.
+    st.pagination(pages, max_visible_pages=_MAX_PAGES, key=widget, width=_PAGINATION_WIDTH, on_change=store_page)
     return int(remember(key, str(number)))
 
 
 def current_page() -> str | None:
-    """The URL path of the page that the person is on; None before the first one is drawn."""
+    """The URL path of the page that the person is on; None before the first page is drawn."""
     return st.session_state.get(_PAGE)
 
 
 def address() -> dict[str, str]:
-    """What the page's address holds, as a copy."""
+    """The parameters of the page's address, as a copy."""
     return dict(_address())
 
 
 def enter_page(path: str) -> None:
-    """Begin a page, before it draws anything. The address that a link brings is the view of the page."""
+    """Begin a page, before it draws anything. Parameters that a link brings become the page's choices."""
     if path == current_page():
         return
     linked = st.query_params.to_dict()
@@ -127,38 +132,39 @@ def enter_page(path: str) -> None:
         _visit(path)
 
 
-def return_to(path: str, found: Mapping[str, str]) -> None:
-    """Show a page as the address says that the browser's Back led to. One that was left before it had an address is shown as it is."""
+def return_to(path: str, parameters: Mapping[str, str]) -> None:
+    """Show a page with the parameters that the browser's Back led to; without parameters the page keeps its present choices."""
     left = _address() if path == current_page() else dict.fromkeys(st.session_state.get(_LEFT, {}).get(path, ()), "")
     if path != current_page():
         _visit(path)
-    if found:
-        show_address(found, left)
+    if parameters:
+        show_address(parameters, left)
 
 
-def show_address(found: Mapping[str, str], left: Mapping[str, str]) -> None:
-    """Show the view of an address that the person went back to. What neither address speaks of stays as it is."""
+def show_address(parameters: Mapping[str, str], left: Mapping[str, str]) -> None:
+    """Take the choices from an address that the person went back to. A choice that neither it nor the address `left` names stays."""
     view = _view()
     for key in left:
         view.pop(key, None)
-    view.update(found)
-    st.session_state[_ADDRESS] = dict(found)
-    st.session_state[_ADOPTED] = adoptions() + 1
+    view.update(parameters)
+    st.session_state[_ADDRESS] = dict(parameters)
+    st.session_state[_ADOPTIONS] = adoptions() + 1
 
 
 def _visit(path: str) -> None:
-    """The address of another page begins with what it had when it was left, as it is chosen now."""
+    """Go to another page. Its address has the parameters that it had when it was left, with their present values."""
     left: dict[str, tuple[str, ...]] = st.session_state.setdefault(_LEFT, {})
-    if current_page() is not None:
-        left[current_page()] = tuple(_address())
+    previous = current_page()
+    if previous is not None:
+        left[previous] = tuple(_address())
         st.session_state[_ADDRESS] = {key: _view()[key] for key in left.get(path, ()) if key in _view()}
     st.session_state[_PAGE] = path
     st.session_state[VISIT] = st.session_state.get(VISIT, 0) + 1
 
 
 def adoptions() -> int:
-    """How many addresses the person went back to: part of the key of a widget that only a new key brings to another value."""
-    return st.session_state.get(_ADOPTED, 0)
+    """How many addresses the person went back to: part of the key of a widget that only a new key can bring to another value."""
+    return st.session_state.get(_ADOPTIONS, 0)
 
 
 def _view() -> dict[str, str]:

@@ -50,7 +50,7 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bo
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
         return Context(known.get(name), None, [])
     labels = {run.id: formatting.run_label(run) for run in result}
-    gone_link.note_missing("run", list(labels), None, name)
+    gone_link.note_missing("run", list(labels))
     chosen = url_state.choose(
         run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id)
     )

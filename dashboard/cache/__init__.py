@@ -2,7 +2,7 @@
 
 from dashboard.cache.augmentation import augment_by_step, augment_images, augmentation_robustness, mix_images, square
 from dashboard.cache.batches import batch_heatmap, batch_predictions, images_seen_in_training, judge, nearest_training_images
-from dashboard.cache.catalogs import class_counts, classes, colours, drift, unused_files
+from dashboard.cache.catalogs import classes, colours, count_classes, split_drift, unused_files
 from dashboard.cache.class_pairs import MAX_AVERAGED, average_heatmaps, class_differences, positions_between
 from dashboard.cache.cross_confusion import confusion_between, matrix_view, similarity_order
 from dashboard.cache.evaluation import compare_runs, evidence, near_copies, roc_areas, scored_catalog, worst_slices
@@ -18,7 +18,7 @@ from dashboard.cache.explanations import (
     robustness_document,
 )
 from dashboard.cache.late_imports import import_late, warm_up
-from dashboard.cache.maps import count_unindexed, embedding_index, map_points, neighbours, selected_ids
+from dashboard.cache.maps import count_unindexed, embedding_index, find_neighbours, map_points, selected_ids
 from dashboard.cache.models import model, predict_images, warm_up_model
 from dashboard.cache.retraining_effect import measure_retraining_effect
 from dashboard.cache.runs import estimate_time, history, per_class_scores, predictions, ranking, scores
@@ -31,21 +31,21 @@ __all__ = [
     "average_heatmaps",
     "batch_heatmap",
     "batch_predictions",
-    "class_counts",
     "class_differences",
     "classes",
     "colours",
     "compare_runs",
     "confusion_between",
     "corruption_predictions",
+    "count_classes",
     "count_unindexed",
-    "drift",
     "dynamics",
     "dynamics_summary",
     "embedding_index",
     "estimate_time",
     "evidence",
     "examples",
+    "find_neighbours",
     "has_heatmaps",
     "has_occlusion",
     "heatmaps",
@@ -60,7 +60,6 @@ __all__ = [
     "model",
     "near_copies",
     "nearest_training_images",
-    "neighbours",
     "occlusion",
     "per_class_scores",
     "positions_between",
@@ -73,6 +72,7 @@ __all__ = [
     "scores",
     "selected_ids",
     "similarity_order",
+    "split_drift",
     "square",
     "unused_files",
     "warm_up",

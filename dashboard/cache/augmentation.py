@@ -1,12 +1,14 @@
-"""Pictures as augmentation makes them, and what a model says of them."""
+"""Images as augmentation makes them, and how a model takes them."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.cache.keys import HASH_FUNCS
 from dashboard.cache.late_imports import import_late
 from dashboard.cache.memory import compute_once
 from dashboard.cache.models import checkpoint_identity, model
@@ -16,27 +18,31 @@ from engine.runs.config import from_dict
 from engine.runs.pipelines import parse
 from engine.runs.run import Run
 
+if TYPE_CHECKING:
+    from engine.evaluation.robustness.augmentation_robustness import LabelledSquares
+
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def square(file: str, content: str, size: int) -> np.ndarray:
-    """What the network sees of a picture: (size, size, 3) uint8. `content` names what is in the file. Raises ImageError."""
+    """An image as a network of this input size sees it: (size, size, 3) uint8. `content` is the file's hash. Raises ImageError."""
     return load_square(Path(file), size)
 
 
-# Sixteen pictures of 224 pixels are 2.4 MB: 77 MB in all, as for what is mixed.
+# Sixteen images of 224 pixels are 2.4 MB: 77 MB in all, and the same for mixed images.
 @st.cache_data(max_entries=32, show_spinner=False)
 def augment_images(contents: tuple[str, ...], _squares: np.ndarray, recipe: str, seed: int) -> np.ndarray:
-    """One draw of a pipeline on each picture: (n, size, size, 3) uint8, for squares of the same shape."""
+    """One draw of a pipeline per image: (n, size, size, 3) uint8, for squares of the same shape."""
     torch, augment = import_late("torch"), import_late("engine.models.augment")
     images = torch.from_numpy(_squares).permute(0, 3, 1, 2).contiguous()
-    drawn = augment.seeded(images, augment.pipeline(recipe, images.shape[-1]), seed)
-    return drawn.permute(0, 2, 3, 1).numpy()
+    augmented = augment.seeded(images, augment.pipeline(recipe, images.shape[-1]), seed)
+    return augmented.permute(0, 2, 3, 1).numpy()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def augment_by_step(content: str, _square: np.ndarray, recipe: str, seed: int) -> np.ndarray:
-    """One draw of each step of a pipeline by itself: (steps, size, size, 3) uint8."""
+    """One draw of each step of a pipeline alone: (steps, size, size, 3) uint8."""
     torch, augment = import_late("torch"), import_late("engine.models.augment")
+    # A copy, since a decoded square may be read-only, about which torch warns.
     image = torch.from_numpy(_square.copy()).permute(2, 0, 1).contiguous()
     return augment.alone(image, parse(recipe), seed).permute(0, 2, 3, 1).numpy()
 
@@ -52,7 +58,7 @@ def mix_images(
     alpha: float,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures after a pipeline and a mixing, (n, size, size, 3) uint8, and the shares of their classes, (n, classes)."""
+    """Images after a pipeline and mixing, (n, size, size, 3) uint8, and the shares of their classes, (n, classes)."""
     torch, mixing = import_late("torch"), import_late("engine.training.mixing")
     images = torch.from_numpy(augment_images(contents, _squares, recipe, seed)).permute(0, 3, 1, 2).float()
     config = from_dict({"method": "finetune", "mixing": kind, "mixing_alpha": alpha})
@@ -60,9 +66,9 @@ def mix_images(
     mixed, shares = [], []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        # A pair at a time: training draws one share per batch, and a sheet of eight pictures with the same share shows nothing.
-        for place in range(n):
-            pair = [place, (place + 1) % n]
+        # One pair at a time: training draws one share per batch, and a sheet of eight images with the same share shows nothing.
+        for position in range(n):
+            pair = [position, (position + 1) % n]
             image, share = mix(images[pair], targets[pair])
             mixed.append(image[0])
             shares.append(share[0])
@@ -70,22 +76,24 @@ def mix_images(
 
 
 def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callable[[], None]) -> pd.DataFrame:
-    """What a model withstands of one step on validation images of the dataset; `report` hears of each row. Raises UserError."""
+    """How a model's confidence falls with the strength of one step, on validation images; calls `report` per row. Raises UserError."""
     identity, fingerprint = checkpoint_identity(run), data.catalog.fingerprint()
 
-    def computed() -> pd.DataFrame:
-        pictures, rows = _validation_sample(run, identity, data.name, fingerprint), []
+    def compute() -> pd.DataFrame:
+        images, rows = _validation_sample(run, identity, data.name, fingerprint), []
         for row in import_late("engine.evaluation.robustness.augmentation_robustness").withstood(
-            model(run), pictures, parse(recipe).steps
+            model(run), images, parse(recipe).steps
         ):
             rows.append(row)
             report()
         return pd.DataFrame(rows)
 
-    return compute_once(("augmentation_robustness", run.id, identity, data.name, fingerprint, recipe), computed)
+    return compute_once(
+        ("augmentation_robustness", str(run.path), identity, str(data.catalog.file), fingerprint, recipe), compute
+    )
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Run: lambda run: run.id})
-def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "LabelledSquares":  # noqa: F821
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "LabelledSquares":
     images = import_late("engine.evaluation.scoring").of_split(load_dataset(dataset_name), "validation", run.classes)
     return import_late("engine.evaluation.robustness.augmentation_robustness").load_sample(images, model(run).meta.image_size)

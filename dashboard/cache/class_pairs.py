@@ -1,9 +1,12 @@
-"""What sets two confused classes apart, computed once for all sessions."""
+"""How two confused classes differ, computed once for all sessions."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.cache.keys import HASH_FUNCS
 from dashboard.cache.late_imports import import_late
 from dashboard.cache.maps import embedding_index
 from dashboard.cache.models import checkpoint_identity, model
@@ -11,59 +14,71 @@ from dashboard.cache.runs import predictions, predictions_mtime
 from engine.data.datasets import Dataset
 from engine.data.decoding import ImageError, load_square
 from engine.data.filters import Filter
+from engine.embeddings.neighbours import Index
 from engine.evaluation import class_pairs
 from engine.runs.run import Run
 
-MAX_AVERAGED = 24  # images whose maps are averaged: some seconds of work
-_NAMES = {Run: lambda run: str(run.path), Dataset: lambda data: data.name}
+MAX_AVERAGED = 24  # images whose heatmaps are averaged: some seconds of work
+
+
+class AverageHeatmaps(NamedTuple):
+    """The mean of `n` images and, per class, their mean Grad-CAM laid over it: (size, size, 3) uint8 each; None where n is 0."""
+
+    mean: np.ndarray | None
+    overlays: tuple[np.ndarray, ...]
+    n: int
 
 
 def class_differences(run: Run, split: str, data: Dataset, a: int, b: int) -> pd.DataFrame:
     """`engine.evaluation.class_pairs.differences` in the catalog's properties."""
-    return _differences(run, split, data, a, b, predictions_mtime(run, split), data.catalog.generation())
+    return _class_differences(run, split, data, a, b, predictions_mtime(run, split), data.catalog.generation())
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_NAMES)
-def _differences(run: Run, split: str, data: Dataset, a: int, b: int, changed: int, generation: str) -> pd.DataFrame:
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _class_differences(run: Run, split: str, data: Dataset, a: int, b: int, changed: int, generation: str) -> pd.DataFrame:
     table = predictions(run, split)
-    of = class_pairs.group_images(table, a, b)
-    # Only what is compared: the catalog may be large.
-    places = np.concatenate([*of.by_name().values()])
+    groups = class_pairs.group_images(table, a, b)
+    # Only the rows that are compared: the catalog may be large.
+    places = np.concatenate([*groups.by_name().values()])
     known = class_pairs.image_properties(data.catalog.columns(), table.iloc[places])
     values = pd.DataFrame(np.nan, index=range(len(table)), columns=known.columns)
     values.iloc[places] = known.to_numpy()
-    return class_pairs.differences(values, of)
+    return class_pairs.differences(values, groups)
 
 
 def positions_between(run: Run, split: str, data: Dataset, a: int, b: int) -> dict[str, np.ndarray] | None:
     """`engine.evaluation.class_pairs.project_on_axis` from the training images' centres; None where no embeddings have been computed."""
-    known = embedding_index(data)
-    if known is None:
+    index = embedding_index(data)
+    if index is None:
         return None
-    return _along(run, split, data, a, b, predictions_mtime(run, split), data.catalog.generation(), known.digest)
+    changed, generation = predictions_mtime(run, split), data.catalog.generation()
+    return _positions_between(run, split, data, a, b, changed, generation, index.digest, index)
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_NAMES)
-def _along(
-    run: Run, split: str, data: Dataset, a: int, b: int, changed: int, generation: str, digest: str
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _positions_between(
+    run: Run, split: str, data: Dataset, a: int, b: int, changed: int, generation: str, digest: str, _index: Index
 ) -> dict[str, np.ndarray]:
     table = predictions(run, split)
-    centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))
-    return class_pairs.project_on_axis(embedding_index(data), table, centres, class_pairs.group_images(table, a, b))
+
+    def training_images(place: int) -> np.ndarray:
+        return data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids()
+
+    centres = training_images(a), training_images(b)
+    return class_pairs.project_on_axis(_index, table, centres, class_pairs.group_images(table, a, b))
 
 
-def average_heatmaps(run: Run, data: Dataset, contents: tuple[str, ...], ids: tuple[int, ...], classes: tuple[int, ...]) -> tuple:
-    """The mean picture of some images and, for each class, their mean Grad-CAM laid over it; and how many could be read.
+def average_heatmaps(
+    run: Run, data: Dataset, contents: tuple[str, ...], ids: tuple[int, ...], classes: tuple[int, ...]
+) -> AverageHeatmaps:
+    """The mean heatmap per class of the images that can be read and still have this content. Raises UserError without a model."""
+    return _average_heatmaps(run, checkpoint_identity(run), data, contents, ids, classes)
 
-    Pictures are (size, size, 3) uint8. Raises UserError where the run has no model.
-    """
-    return _average_look(run, checkpoint_identity(run), data, contents, ids, classes)
 
-
-@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=_NAMES)
-def _average_look(
-    run: Run, identity: str, _data: Dataset, contents: tuple[str, ...], _ids: tuple[int, ...], classes: tuple
-) -> tuple:
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _average_heatmaps(
+    run: Run, identity: str, _data: Dataset, contents: tuple[str, ...], _ids: tuple[int, ...], classes: tuple[int, ...]
+) -> AverageHeatmaps:
     rows = _data.catalog.rows(_ids)
     squares = []
     for image, content in zip(_ids, contents, strict=True):
@@ -71,11 +86,11 @@ def _average_look(
             try:
                 squares.append(load_square(rows[image].file(_data.root), run.config.image_size))
             except ImageError:
-                continue  # a picture that cannot be read is not in the mean, and the count says so
+                continue  # an unreadable image is not in the mean, and not in the count
     if not squares:
-        return None, (), 0
+        return AverageHeatmaps(None, (), 0)
     import_late("pytorch_grad_cam")
     cam = import_late("engine.inference.explain.cam")
     maps = cam.on_one_scale(import_late("engine.inference.explain.averages").average_maps(model(run), np.stack(squares), classes))
     mean = np.mean(squares, axis=0).round().astype(np.uint8)
-    return mean, tuple(cam.overlay(mean, one, 0.6) for one in maps), len(squares)
+    return AverageHeatmaps(mean, tuple(cam.overlay(mean, heatmap, 0.6) for heatmap in maps), len(squares))

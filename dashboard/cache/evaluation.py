@@ -1,8 +1,9 @@
-"""What evaluation computes of prediction tables: once for all sessions, as long as the tables and the catalog stay the same."""
+"""Evaluations of prediction tables, computed once for all sessions while the tables and the catalog stay the same."""
 
 import pandas as pd
 import streamlit as st
 
+from dashboard.cache.keys import HASH_FUNCS, modified_ns
 from engine.data.datasets import Dataset, load_dataset
 from engine.embeddings import dataset_index
 from engine.evaluation import comparison, roc, slices, tables, trust
@@ -11,13 +12,11 @@ from engine.evaluation.near_copies import NearCopies
 from engine.evaluation.trust import Evidence
 from engine.runs.run import Run
 
-_OF_RUN = {Run: lambda run: run.id, Dataset: lambda data: str(data.catalog.file)}
-
 
 def _written(run: Run) -> tuple[int, ...]:
-    """When what the run has answered was written last."""
-    files = [run.path / name for name in ("predictions-test.parquet", "predictions-validation.parquet", "results.json")]
-    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+    """When the run's predictions and results were last written."""
+    names = ("predictions-test.parquet", "predictions-validation.parquet", "results.json")
+    return tuple(modified_ns(run.path / name) for name in names)
 
 
 def evidence(run: Run, split: str) -> Evidence:
@@ -25,45 +24,46 @@ def evidence(run: Run, split: str) -> Evidence:
     return _evidence(run, split, _written(run))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_OF_RUN)
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _evidence(run: Run, split: str, written: tuple[int, ...]) -> Evidence:
     return trust.load_evidence(run, split)
 
 
-def near_copies(run: Run, split: str, data: Dataset) -> NearCopies:
-    """How near each scored image is to a training image."""
-    index = dataset_index.folder(data) / "index.json"
-    made = index.stat().st_mtime_ns if index.exists() else 0
-    return _near_copies(run, split, data, _written(run), data.catalog.generation(), made)
+def near_copies(run: Run, split: str, data: Dataset) -> NearCopies | None:
+    """How near each scored image is to a training image; None for the split that is trained on. Raises UserError."""
+    indexed = modified_ns(dataset_index.folder(data) / "index.json")
+    return _near_copies(run, split, data, _written(run), data.catalog.generation(), indexed)
 
 
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=_OF_RUN)
-def _near_copies(run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str, made: int) -> NearCopies:
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _near_copies(
+    run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str, indexed: int
+) -> NearCopies | None:
     return trust.near_copies(_evidence(run, split, written), data.catalog.columns(), dataset_index.index(data))
 
 
 def roc_areas(run: Run, split: str, classes: tuple[str, ...]) -> pd.DataFrame:
-    """`engine.evaluation.roc.areas_by_class` of some of the run's classes."""
-    return _areas(run, split, classes, _written(run))
+    """`engine.evaluation.roc.areas_by_class` of some of the run's classes. Raises UserError."""
+    return _roc_areas(run, split, classes, _written(run))
 
 
-@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=_OF_RUN)
-def _areas(run: Run, split: str, classes: tuple[str, ...], written: tuple[int, ...]) -> pd.DataFrame:
-    of = _evidence(run, split, written)
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _roc_areas(run: Run, split: str, classes: tuple[str, ...], written: tuple[int, ...]) -> pd.DataFrame:
+    predictions = _evidence(run, split, written).predictions
     places = [run.classes.index(name) for name in classes]
-    result = tables.probabilities(of.predictions)[:, places]
-    true = of.predictions["true"].map({place: i for i, place in enumerate(places)}).fillna(-1).to_numpy()
-    return roc.areas_by_class(result, true, classes)
+    probabilities = tables.probabilities(predictions)[:, places]
+    true = predictions["true"].map({place: i for i, place in enumerate(places)}).fillna(-1).to_numpy()
+    return roc.areas_by_class(probabilities, true, classes)
 
 
 def scored_catalog(run: Run, split: str) -> slices.ScoredImages:
-    """The answers beside the catalog of the run's dataset. Raises UserError."""
+    """A run's predictions joined with the catalog of its dataset. Raises UserError."""
     data = load_dataset(run.config.dataset)
-    return _answered(run, split, data, _written(run), data.catalog.generation())
+    return _scored_catalog(run, split, data, _written(run), data.catalog.generation())
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_OF_RUN)
-def _answered(run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str) -> slices.ScoredImages:
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _scored_catalog(run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str) -> slices.ScoredImages:
     return slices.match_catalog(data.catalog.columns(), _evidence(run, split, written).predictions, data.catalog.file)
 
 
@@ -73,20 +73,20 @@ def worst_slices(run: Run, split: str, support: int) -> slices.SliceSearch:
     return _worst_slices(run, split, support, data, _written(run), data.catalog.generation())
 
 
-@st.cache_data(max_entries=16, show_spinner="Trying slices", hash_funcs=_OF_RUN)
+@st.cache_data(max_entries=16, show_spinner="Trying slices", hash_funcs=HASH_FUNCS)
 def _worst_slices(
     run: Run, split: str, support: int, data: Dataset, written: tuple[int, ...], generation: str
 ) -> slices.SliceSearch:
-    return slices.find_worst_slices(_answered(run, split, data, written, generation), run.classes, support)
+    return slices.find_worst_slices(_scored_catalog(run, split, data, written, generation), run.classes, support)
 
 
 def compare_runs(a: Run, b: Run, split: str) -> tuple[Comparison, Difference | None]:
     """The images of both runs, and how their scores differ; None where they have no image in common. Raises UserError."""
-    return _compared(a, b, split, _written(a), _written(b))
+    return _compare_runs(a, b, split, _written(a), _written(b))
 
 
-@st.cache_data(max_entries=8, show_spinner="Comparing", hash_funcs=_OF_RUN)
-def _compared(
+@st.cache_data(max_entries=8, show_spinner="Comparing", hash_funcs=HASH_FUNCS)
+def _compare_runs(
     a: Run, b: Run, split: str, written_a: tuple[int, ...], written_b: tuple[int, ...]
 ) -> tuple[Comparison, Difference | None]:
     result = comparison.compare(

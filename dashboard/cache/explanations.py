@@ -1,11 +1,13 @@
-"""Why a model answers as it does, computed once for all sessions."""
+"""Explanations of predictions, training dynamics and robustness, computed once for all sessions."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.cache.keys import HASH_FUNCS, size_and_time
 from dashboard.cache.late_imports import import_late
 from dashboard.cache.maps import embedding_index
 from dashboard.cache.memory import compute_once, stored_results
@@ -13,123 +15,123 @@ from dashboard.cache.models import checkpoint_identity, model
 from engine.core.errors import UserError
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
-from engine.evaluation import dynamics as stories
+from engine.evaluation import dynamics as training_dynamics
 from engine.evaluation.robustness import store
-from engine.inference.explain import examples as nearest
+from engine.inference.explain import examples as nearest_examples
 from engine.inference.explain.methods import DEFAULT
 from engine.runs.run import Run
+
+if TYPE_CHECKING:
+    from engine.inference.explain.occlusion import Occlusion
 
 Report = Callable[[int, int], None]
 
 
-def _silent(done: int, total: int) -> None:
-    """Nobody is told."""
-
-
-_BY_ID = {Run: lambda run: run.id, Dataset: lambda data: data.name}
+def _ignore_progress(done: int, total: int) -> None:
+    """The default `report`."""
 
 
 def heatmaps(
-    run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str = DEFAULT, report: Report = _silent
+    run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], method: str = DEFAULT, report: Report = _ignore_progress
 ) -> np.ndarray:
-    """`engine.inference.explain.cam.heatmaps`: (len(classes), size, size) in 0..1 on one scale. `content` names the picture."""
+    """`engine.inference.explain.cam.heatmaps`: (len(classes), size, size) in 0..1 on one scale. `content` is the image's hash."""
 
-    def computed() -> np.ndarray:
+    def compute() -> np.ndarray:
         import_late("pytorch_grad_cam")
-        return import_late("engine.inference.explain.cam").heatmaps(model(run), square, classes, by, report)
+        return import_late("engine.inference.explain.cam").heatmaps(model(run), square, classes, method, report)
 
-    return compute_once(_heatmaps_key(run, content, square, classes, by), computed)
-
-
-def has_heatmaps(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str = DEFAULT) -> bool:
-    """Whether `heatmaps` would answer at once."""
-    return _heatmaps_key(run, content, square, classes, by) in stored_results()
+    return compute_once(_heatmaps_key(run, content, square, classes, method), compute)
 
 
-def _heatmaps_key(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], by: str) -> tuple:
-    return "heatmaps", run.id, checkpoint_identity(run), content, square.shape, classes, by
+def has_heatmaps(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], method: str = DEFAULT) -> bool:
+    """Whether `heatmaps` has them already."""
+    return _heatmaps_key(run, content, square, classes, method) in stored_results()
 
 
-def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Report = _silent) -> "Occlusion":  # noqa: F821
-    """`engine.inference.explain.occlusion.smallest` of a picture that `content` names."""
+def _heatmaps_key(run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], method: str) -> tuple:
+    return "heatmaps", str(run.path), checkpoint_identity(run), content, square.shape, classes, method
 
-    def computed() -> "Occlusion":  # noqa: F821
+
+def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Report = _ignore_progress) -> "Occlusion":
+    """`engine.inference.explain.occlusion.smallest` of an image; `content` is its hash."""
+
+    def compute() -> "Occlusion":
         return import_late("engine.inference.explain.occlusion").smallest(model(run), square, fill, report)
 
-    return compute_once(_occlusion_key(run, content, square, fill), computed)
+    return compute_once(_occlusion_key(run, content, square, fill), compute)
 
 
 def has_occlusion(run: Run, content: str, square: np.ndarray, fill: str) -> bool:
-    """Whether `occlusion` would answer at once."""
+    """Whether `occlusion` has it already."""
     return _occlusion_key(run, content, square, fill) in stored_results()
 
 
 def _occlusion_key(run: Run, content: str, square: np.ndarray, fill: str) -> tuple:
-    return "occlusion", run.id, checkpoint_identity(run), content, square.shape, fill
+    return "occlusion", str(run.path), checkpoint_identity(run), content, square.shape, fill
 
 
-def examples(run: Run, data: Dataset, row: Row, square: np.ndarray) -> nearest.Examples | None:
+def examples(run: Run, data: Dataset, row: Row, square: np.ndarray) -> nearest_examples.Examples | None:
     """The training images nearest to an image, by the run's own embeddings, or else by the dataset's index; None without either.
 
     Raises UserError where the image came after the index.
     """
-    known = _own(run, checkpoint_identity(run), data, data.catalog.generation())
-    if known is not None:
-        return nearest.by_run(model(run), data, known, square, row.hash)
-    result = embedding_index(data)
-    return nearest.by_dataset(data, result, row.id, row.hash) if result is not None else None
+    content = row.hash or ""  # an image that is shown has been read, and has a hash
+    embeddings = _own_embeddings(run, checkpoint_identity(run), data, data.catalog.generation())
+    if embeddings is not None:
+        return nearest_examples.by_run(model(run), data, embeddings, square, content)
+    index = embedding_index(data)
+    return nearest_examples.by_dataset(data, index, row.id, content) if index is not None else None
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=_BY_ID)
-def _own(run: Run, identity: str, data: Dataset, generation: str) -> nearest.Own | None:
-    # Only a frozen network's embeddings are kept: those of a fine-tuned one would be looked for in vain, at the cost of a hash.
-    return nearest.own(model(run), data) if run.config.method == "linear" else None
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _own_embeddings(run: Run, identity: str, data: Dataset, generation: str) -> nearest_examples.Own | None:
+    # Only the embeddings of a frozen network are stored. To look for those of a fine-tuned one would cost a hash of its weights, in vain.
+    return nearest_examples.own(model(run), data) if run.config.method == "linear" else None
 
 
-def dynamics(run: Run) -> stories.Dynamics | None:
-    """What each validation image was taken for, epoch by epoch; None where the run keeps no such story."""
-    file = run.path / "dynamics.bin"
-    return _dynamics(run, file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None
+def dynamics(run: Run) -> training_dynamics.Dynamics | None:
+    """The prediction per validation image and epoch; None where the run has not recorded them."""
+    stamp = size_and_time(run.path / "dynamics.bin")
+    return _dynamics(run, stamp) if stamp is not None else None
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_ID)
-def _dynamics(run: Run, size: int, changed: int) -> stories.Dynamics | None:
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _dynamics(run: Run, stamp: tuple[int, int]) -> training_dynamics.Dynamics | None:
     try:
-        return stories.read(run.path)
+        return training_dynamics.read(run.path)
     except UserError:
         return None
 
 
 def dynamics_summary(run: Run) -> pd.DataFrame | None:
-    """`engine.evaluation.dynamics.summary`; None where the run keeps no story."""
-    file = run.path / "dynamics.bin"
-    return _learnt(run, file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None
+    """`engine.evaluation.dynamics.summary`; None where the run has not recorded its dynamics."""
+    stamp = size_and_time(run.path / "dynamics.bin")
+    return _dynamics_summary(run, stamp) if stamp is not None else None
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_ID)
-def _learnt(run: Run, size: int, changed: int) -> pd.DataFrame | None:
-    result = _dynamics(run, size, changed)
-    return stories.summary(result) if result is not None else None
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _dynamics_summary(run: Run, stamp: tuple[int, int]) -> pd.DataFrame | None:
+    recorded = _dynamics(run, stamp)
+    return training_dynamics.summary(recorded) if recorded is not None else None
 
 
 def corruption_predictions(run: Run, split: str) -> store.CorruptionPredictions | None:
-    """The run's answers to damaged pictures, as far as they were measured; None where nothing was."""
-    file = store.folder(run, split) / "answers.bin"
-    return _damaged(run, split, file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else None
+    """The run's predictions for corrupted images, as far as they were measured; None where none were."""
+    stamp = size_and_time(store.folder(run, split) / "answers.bin")
+    return _corruption_predictions(run, split, stamp) if stamp is not None else None
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_ID)
-def _damaged(run: Run, split: str, size: int, changed: int) -> store.CorruptionPredictions | None:
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _corruption_predictions(run: Run, split: str, stamp: tuple[int, int]) -> store.CorruptionPredictions | None:
     return store.read(run, split)
 
 
-def robustness_document(run: Run, split: str) -> dict:
-    """`engine.evaluation.robustness.summary.document` of `damaged`, with its sentence."""
-    file = store.folder(run, split) / "answers.bin"
-    return _damage_document(run, split, file.stat().st_size, file.stat().st_mtime_ns)
+def robustness_document(run: Run, split: str) -> dict[str, Any]:
+    """`engine.evaluation.robustness.summary.document` of `corruption_predictions`, which must exist, with its sentence."""
+    return _robustness_document(run, split, size_and_time(store.folder(run, split) / "answers.bin") or (0, 0))
 
 
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=_BY_ID)
-def _damage_document(run: Run, split: str, size: int, changed: int) -> dict:
-    result, summary = _damaged(run, split, size, changed), import_late("engine.evaluation.robustness.summary")
-    return summary.document(result) | {"sentence": summary.sentence(result)}
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _robustness_document(run: Run, split: str, stamp: tuple[int, int]) -> dict[str, Any]:
+    predictions, summary = _corruption_predictions(run, split, stamp), import_late("engine.evaluation.robustness.summary")
+    return summary.document(predictions) | {"sentence": summary.sentence(predictions)}

@@ -1,4 +1,4 @@
-"""Modules that bring torch: imported late, once, and by one thread at a time."""
+"""Modules that import torch: loaded when first needed, once, and by one thread at a time."""
 
 import importlib
 import threading
@@ -9,25 +9,25 @@ import streamlit as st
 
 from dashboard.app.gc_freeze import spare_lasting_objects
 
-_BREATH = 1.0  # seconds in which a page is painted before imports compete with it
-_IMPORTING = threading.Lock()
+_DELAY = 1.0  # seconds in which the browser paints the page before imports compete with it
+_IMPORT_LOCK = threading.Lock()
 
 
 def import_late(module: str) -> ModuleType:
-    """A module that brings torch, imported when it is first needed and by one thread at a time.
+    """Import a module that needs torch, one thread at a time, and return it.
 
-    torchvision's modules import each other in a circle: two threads that come in at different places meet half-made ones.
+    torchvision's modules import each other in a circle: two threads that enter it at different modules would get half-initialised ones.
     """
-    with _IMPORTING:
+    with _IMPORT_LOCK:
         return importlib.import_module(module)
 
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
-    """Load torch and Grad-CAM's package in the background, once, while the person looks at a page that will need them."""
+    """Load torch and Grad-CAM's package in a background thread, once, while the person looks at a page that will need them."""
 
     def load() -> None:
-        time.sleep(_BREATH)
+        time.sleep(_DELAY)
         import_late("engine.models.model")
         import_late("pytorch_grad_cam")
         spare_lasting_objects()

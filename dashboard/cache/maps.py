@@ -1,70 +1,70 @@
-"""Maps of a dataset, its embeddings, and what is alike in it."""
+"""A dataset's map, its embeddings, and nearest neighbours in them."""
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard.app.map_selection import Pick, read_pick
+from dashboard.cache.keys import HASH_FUNCS, modified_ns
 from dashboard.charts.map_points import Points, match_points
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
-from engine.embeddings import dataset_index
+from engine.embeddings import dataset_index, neighbours
 from engine.embeddings.neighbours import Index
-from engine.embeddings.neighbours import neighbours as find_neighbours
 
 
 def map_points(data: Dataset) -> Points | None:
-    """The dataset's map against its catalog as they are now; None where no map has been drawn."""
-    file = dataset_index.folder(data) / "map.json"
-    if not file.exists():
-        return None
-    return _map_points(data, str(file), file.stat().st_mtime_ns, data.catalog.generation())
+    """The dataset's map joined with its catalog, as both are now; None where no map has been drawn."""
+    drawn = modified_ns(dataset_index.folder(data) / "map.json")
+    return _map_points(data, drawn, data.catalog.generation()) if drawn else None
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
-def _map_points(data: Dataset, file: str, changed: int, generation: str) -> Points | None:
-    result = dataset_index.drawn(data)
-    return match_points(result, data.catalog.columns()) if result is not None else None
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _map_points(data: Dataset, changed: int, generation: str) -> Points | None:
+    drawn = dataset_index.drawn(data)
+    return match_points(drawn, data.catalog.columns()) if drawn is not None else None
 
 
-def selected_ids(data: Dataset, of: Points, pick: Pick) -> np.ndarray:
-    """The ids of the images that a pick on the map holds, rising."""
-    return _picked(data, of.drawn.version, of.columns.generation, of, pick.to_text())
+def selected_ids(data: Dataset, points: Points, pick: Pick) -> np.ndarray:
+    """The ids of the images that a pick on the map selects, in ascending order."""
+    return _selected_ids(data, points.drawn.version, points.columns.generation, points, pick.to_text())
 
 
-@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
-def _picked(data: Dataset, version: str, generation: str, _of: Points, pick: str) -> np.ndarray:
-    return _of.drawn.ids[_of.picked(read_pick(pick))]
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _selected_ids(data: Dataset, version: str, generation: str, _points: Points, text: str) -> np.ndarray:
+    # The text is the key: an array of corners cannot be hashed.
+    pick = read_pick(text)
+    return _points.drawn.ids[_points.selected(pick)] if pick is not None else _points.drawn.ids[:0]
 
 
 def embedding_index(data: Dataset) -> Index | None:
-    """The dataset's embeddings, to search in; None where they have not been computed."""
-    file = dataset_index.folder(data) / "index.json"
-    return _index(data, str(file), file.stat().st_mtime_ns) if file.exists() else None
+    """The dataset's embeddings; None where they have not been computed."""
+    changed = modified_ns(dataset_index.folder(data) / "index.json")
+    return _embedding_index(data, changed) if changed else None
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
-def _index(data: Dataset, file: str, changed: int) -> Index | None:
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _embedding_index(data: Dataset, changed: int) -> Index | None:
     return dataset_index.index(data)
 
 
-def count_unindexed(data: Dataset, of: Index) -> int:
-    """How many images of the catalog the index does not know, or knows with another content."""
-    return _newer(data, str(of.file), data.catalog.generation(), of)
+def count_unindexed(data: Dataset, index: Index) -> int:
+    """How many images of the catalog are not in the index, or only with other content."""
+    return _count_unindexed(data, str(index.file), data.catalog.generation(), index)
 
 
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
-def _newer(data: Dataset, file: str, generation: str, _of: Index) -> int:
-    return dataset_index.newer(data, _of)
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _count_unindexed(data: Dataset, file: str, generation: str, _index: Index) -> int:
+    return dataset_index.newer(data, _index)
 
 
-def neighbours(data: Dataset, of: Index, image_id: int, k: int, among: Filter | None = None) -> pd.DataFrame:
+def find_neighbours(data: Dataset, index: Index, image_id: int, k: int, among: Filter | None = None) -> pd.DataFrame:
     """`engine.embeddings.neighbours.neighbours` among the images that match a filter. Raises UserError."""
-    return _neighbours(data, str(of.file), data.catalog.generation(), of, image_id, k, among)
+    return _find_neighbours(data, str(index.file), data.catalog.generation(), index, image_id, k, among)
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Dataset: lambda data: data.name})
-def _neighbours(
-    data: Dataset, file: str, generation: str, _of: Index, image_id: int, k: int, among: Filter | None
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _find_neighbours(
+    data: Dataset, file: str, generation: str, _index: Index, image_id: int, k: int, among: Filter | None
 ) -> pd.DataFrame:
-    return find_neighbours(_of, image_id, k, data.catalog.view(among).ids() if among is not None else None)
+    return neighbours.neighbours(_index, image_id, k, data.catalog.view(among).ids() if among is not None else None)

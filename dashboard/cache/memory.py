@@ -1,33 +1,34 @@
-"""What takes long and can be ended by a click: remembered for all sessions, without Streamlit's own caches.
+"""A cache for long computations that draw their progress and that a click can stop.
 
-Those would play back the progress bar, which is drawn outside of them, and refuse to.
+Streamlit's own caches replay what is drawn inside a cached function, and raise an error for a progress bar that was created outside.
 """
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import streamlit as st
 
-_MOST = 256  # results that are kept; heatmaps and covers have 200 KB each
+Result = TypeVar("Result")
+_MAX_RESULTS = 256  # heatmaps and covers have 200 KB each: 51 MB in all
 
 
 @st.cache_resource(show_spinner=False)
-def stored_results() -> OrderedDict[tuple, Any]:
-    """The results by key, the least recently used first."""
+def stored_results() -> OrderedDict[Hashable, Any]:
+    """The results by key, the least recently used first; one dictionary for all sessions."""
     return OrderedDict()
 
 
-def compute_once(key: tuple, compute: Callable[[], Any]) -> Any:
-    """The result of this key; where there is none it is computed, and the least recently used one goes."""
+def compute_once(key: Hashable, compute: Callable[[], Result]) -> Result:
+    """The result stored under a key; computed where there is none, and the least recently used results are dropped."""
     results = stored_results()
     if key in results:
         with contextlib.suppress(KeyError):  # another session may be putting it out
             results.move_to_end(key)
             return results[key]
     result = results[key] = compute()
-    while len(results) > _MOST:
+    while len(results) > _MAX_RESULTS:
         with contextlib.suppress(KeyError):
             results.popitem(last=False)
     return result

@@ -1,42 +1,49 @@
-"""Models and their answers, loaded and computed once for all sessions."""
+"""Models and their predictions, loaded and computed once for all sessions."""
 
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
+from dashboard.cache.keys import HASH_FUNCS
 from dashboard.cache.late_imports import import_late, warm_up
 from engine.core.errors import UserError
 from engine.runs.run import Run
 
+if TYPE_CHECKING:
+    from engine.inference.predict import Answer
+    from engine.models.model import Model
 
-def model(run: Run) -> "Model":  # noqa: F821
-    """The run's model, loaded once for all sessions; the least recently used goes. Raises UserError."""
+
+def model(run: Run) -> "Model":
+    """The run's model, loaded once for all sessions; the least recently used one is dropped. Raises UserError."""
     return _model(run, checkpoint_identity(run))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the model", hash_funcs={Run: lambda run: run.id})
-def _model(run: Run, identity: str) -> "Model":  # noqa: F821
-    import_late("torchvision")  # which the model's builder imports in its own time
+@st.cache_resource(max_entries=2, show_spinner="Loading the model", hash_funcs=HASH_FUNCS)
+def _model(run: Run, identity: str) -> "Model":
+    import_late("torchvision")  # before the model's builder imports it outside of the lock
     return import_late("engine.models.model").load(run.path)
 
 
 def checkpoint_identity(run: Run) -> str:
+    """Names the content of the run's best checkpoint; another save is another key."""
     return import_late("engine.runs.checkpoint").identity(run.path)
 
 
 def warm_up_model(run: Run) -> None:
-    """Load the run's model in the background, and have it answer once, while the person chooses a picture."""
-    _warm(run, run.checkpoint)
+    """Load the run's model in a background thread and let it predict once, while the person chooses an image."""
+    _warm_up_model(run, run.checkpoint)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: run.id})
-def _warm(run: Run, identity: str) -> threading.Thread:
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _warm_up_model(run: Run, identity: str) -> threading.Thread:
     def load() -> None:
         warm_up().join()
         try:
             loaded = model(run)
-        except UserError:  # the page says so itself
+        except UserError:  # the page reports it when it needs the model
             return
         size = loaded.meta.image_size
         loaded.probabilities(np.zeros((1, size, size, 3), np.uint8))
@@ -46,11 +53,11 @@ def _warm(run: Run, identity: str) -> threading.Thread:
     return thread
 
 
-def predict_images(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list:
-    """`engine.inference.predict.predict` of the contents of files. Raises UserError."""
-    return _answers(run, checkpoint_identity(run), contents, top)
+def predict_images(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list["Answer"]:
+    """`engine.inference.predict.predict` of files' contents. Raises UserError."""
+    return _predict_images(run, checkpoint_identity(run), contents, top)
 
 
-@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
-def _answers(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list:
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _predict_images(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list["Answer"]:
     return import_late("engine.inference.predict").predict(model(run), contents, top)

@@ -1,10 +1,11 @@
-"""What runs have written, read once for all sessions."""
+"""The files of runs, read once for all sessions."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
+from dashboard.cache.keys import HASH_FUNCS, modified_ns
 from dashboard.cache.late_imports import import_late
 from engine.evaluation import best_run
 from engine.evaluation.best_run import Ranking
@@ -16,18 +17,17 @@ from engine.training.time_estimate import Speeds, estimate_document, load_speeds
 
 
 def predictions(run: Run, split: str) -> pd.DataFrame:
-    """The prediction table of a split, shared by all sessions: read it, change nothing. Raises UserError."""
+    """The prediction table of a split, shared by all sessions: do not modify it. Raises UserError."""
     return _predictions(run, split, predictions_mtime(run, split))
 
 
 def predictions_mtime(run: Run, split: str) -> int:
     """When the prediction table was written, in nanoseconds; 0 where there is none."""
-    file = run.path / f"predictions-{split}.parquet"
-    return file.stat().st_mtime_ns if file.exists() else 0
+    return modified_ns(run.path / f"predictions-{split}.parquet")
 
 
-# Not copied for each reader: at 100,000 images that alone would take a second.
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: str(run.path)})
+# A resource, which is not copied per reader as data is: at 100,000 images the copy alone would take a second.
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _predictions(run: Run, split: str, changed: int) -> pd.DataFrame:
     return check_predictions(run.predictions(split), run.classes, f"{run.id} on {split}")
 
@@ -37,28 +37,25 @@ def scores(run: Run, split: str) -> dict:
     return _scores(run, split, predictions_mtime(run, split))
 
 
-@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={Run: lambda run: run.id})
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _scores(run: Run, split: str, changed: int) -> dict:
     return import_late("engine.evaluation.metrics").evaluation(_predictions(run, split, changed), run.classes)
 
 
 def ranking(runs: Sequence[Run]) -> Ranking:
     """`engine.evaluation.best_run.rank` of a dataset's runs: computed again when one of them is scored, deleted or restored."""
-    return _ranking(tuple(runs), tuple((run.id, _result_stamp(run), predictions_mtime(run, "validation")) for run in runs))
+    return _ranking(
+        tuple(runs), tuple((run.id, modified_ns(run.path / "results.json"), predictions_mtime(run, "validation")) for run in runs)
+    )
 
 
-def _result_stamp(run: Run) -> int:
-    file = run.path / "results.json"
-    return file.stat().st_mtime_ns if file.exists() else 0
-
-
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Run: lambda run: str(run.path)})
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _ranking(runs: tuple[Run, ...], stamps: tuple[tuple[str, int, int], ...]) -> Ranking:
     return best_run.rank(runs)
 
 
 def per_class_scores(run: Run, split: str) -> pd.DataFrame:
-    """Columns class, precision, recall, f1, support: the rates of `scores` as numbers, NaN where there is none."""
+    """Columns class, precision, recall, f1, support: the rates of `scores` as floats, NaN where one is undefined."""
     frame = pd.DataFrame(scores(run, split)["per_class"])
     return frame.astype(dict.fromkeys(("precision", "recall", "f1"), float))
 
@@ -69,18 +66,19 @@ def estimate_time(config: Config) -> dict | None:
     return _estimate(config, speeds) if speeds else None
 
 
-# What is cached of the images changes meanwhile: the estimate is made anew now and then.
-@st.cache_data(max_entries=64, ttl=20, show_spinner=False, hash_funcs={Config: repr, Speeds: repr})
+# Decoded images are added to their cache meanwhile, which changes the estimate: it expires after 20 s.
+@st.cache_data(max_entries=64, ttl=20, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _estimate(config: Config, speeds: Speeds) -> dict:
     return estimate_document(config, speeds)
 
 
 def history(run: Run) -> History:
-    """What the events of the run say now: parsed once for all sessions, at each poll only what is new."""
+    """The run's history as of now: its events are parsed once for all sessions, and at each poll only the new ones."""
+    # A reader continues where it stopped in one file: where another file takes its place, it has to begin at the start.
     events = run.path / "events.jsonl"
     return _reader(run, events.stat().st_ino if events.exists() else 0).history()
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Run: lambda run: str(run.path)})
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _reader(run: Run, inode: int) -> HistoryReader:
     return HistoryReader(run)

@@ -21,14 +21,14 @@ _CELLS = 14  # along a side, when the densest place of a group is looked for
 
 @dataclass(frozen=True)
 class Points:
-    """The drawn images against the catalog: (n,) each. `there`: the image is still as it was when the map was made.
+    """The drawn images against the catalog: (n,) each. `present`: the image is still as it was when the map was made.
 
-    `positions` into the columns (of no meaning where not `there`); `label` and `split` as in the columns, -1 for none.
+    `positions` into the columns (of no meaning where not `present`); `label` and `split` as in the columns, -1 for none.
     """
 
     drawn: Map
     columns: Columns
-    there: np.ndarray
+    present: np.ndarray
     positions: np.ndarray
     label: np.ndarray
     split: np.ndarray
@@ -38,17 +38,17 @@ class Points:
         """The commonest class among each image's nearest, as a label; -1 for none."""
         return company(self.label, self.drawn.near)
 
-    def picked(self, pick: Pick) -> np.ndarray:
+    def selected(self, pick: Pick) -> np.ndarray:
         """Which of the images a pick holds: (n,) bool."""
         if pick.among is not None:
             own, around = pick.among
-            return self.there & (self.label == own) & (self.company == around)
-        return self.there & inside(self.drawn.xy, pick.corners)
+            return self.present & (self.label == own) & (self.company == around)
+        return self.present & inside(self.drawn.xy, pick.corners)
 
     def strays(self, seen: np.ndarray, most: int) -> list[tuple[int, int, int]]:
         """Classes with images among another class: (class, the one around it, how many of `seen`), the most frequent first."""
         around = self.company
-        stray = self.there & seen & (self.label >= 0) & (around >= 0) & (around != self.label)
+        stray = self.present & seen & (self.label >= 0) & (around >= 0) & (around != self.label)
         pairs, n = np.unique(np.stack([self.label[stray], around[stray]]), axis=1, return_counts=True)
         order = np.argsort(-n, kind="stable")[:most]
         return [(int(pairs[0, i]), int(pairs[1, i]), int(n[i])) for i in order]
@@ -56,10 +56,10 @@ class Points:
 
 def match_points(drawn: Map, columns: Columns) -> Points:
     positions = np.minimum(np.searchsorted(columns.ids, drawn.ids), len(columns) - 1)
-    there = alike(drawn.ids, drawn.marks, columns.ids, columns.marks(np.arange(len(columns))))
-    there &= columns.state[positions] == STATES.index("ok")
-    label, split = (np.where(there, of[positions], -1) for of in (columns.label, columns.split))
-    return Points(drawn, columns, there, positions, label, split)
+    present = alike(drawn.ids, drawn.marks, columns.ids, columns.marks(np.arange(len(columns))))
+    present &= columns.state[positions] == STATES.index("ok")
+    label, split = (np.where(present, of[positions], -1) for of in (columns.label, columns.split))
+    return Points(drawn, columns, present, positions, label, split)
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,14 @@ def colour_by_split(of: Points, tints: Mapping[str, str], seen: np.ndarray) -> C
 
 def colour_by_verdict(of: Points, answers: AlignedPredictions, seen: np.ndarray) -> Colouring:
     """Whether a run's answer is right, for the images that it was scored on."""
-    predicted = np.where(of.there, answers.predicted[of.positions], -1)
+    predicted = np.where(of.present, answers.predicted[of.positions], -1)
     scored = (predicted >= 0) & (of.label >= 0)
     group = np.where(scored, np.where(predicted == of.label, 0, 1), 2)
     return _coloured(of, group, [("right", GOOD), ("wrong", BAD), ("not scored", NEUTRAL)], seen)
 
 
 def _coloured(of: Points, group: np.ndarray, looks: Sequence[tuple[str, str]], seen: np.ndarray, named: int = 0) -> Colouring:
-    seen = seen & of.there
+    seen = seen & of.present
     n = np.bincount(group[seen], minlength=len(looks))
     groups = [{"name": name, "colour": colour, "count": int(n[i])} for i, (name, colour) in enumerate(looks)]
     largest = [int(i) for i in np.argsort(-n[:named], kind="stable")[:NAMED] if n[i]]

@@ -60,7 +60,7 @@ def _neighbours(review: Review, row: Row) -> None:
     if index is None:
         return
     try:
-        result = cache.neighbours(review.data, index, row.id, _NEAREST)
+        result = cache.find_neighbours(review.data, index, row.id, _NEAREST)
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return

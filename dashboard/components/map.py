@@ -134,7 +134,7 @@ def _coloured(
     said = align_predictions(run.id, of.columns) if run is not None else None
     options = {"class": "class", "split": "split", **({"verdict": f"predictions of {run.id}"} if said is not None else {})}
     by = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
-    seen = of.there & np.isin(of.drawn.ids, data.catalog.view(wanted).ids()) if wanted != Filter() else of.there
+    seen = of.present & np.isin(of.drawn.ids, data.catalog.view(wanted).ids()) if wanted != Filter() else of.present
     if by == "verdict":
         return colour_by_verdict(of, said, seen), seen
     return colour_by_split(of, _SPLIT_TINTS, seen) if by == "split" else colour_by_class(of, colours, seen), seen
@@ -200,7 +200,7 @@ def _staleness(data: Dataset, of: Points, busy: bool) -> None:
     """Where the catalog has changed since the map was drawn: by how much, and a button."""
     index = cache.embedding_index(data)
     behind = cache.count_unindexed(data, index) if index is not None else 0
-    gone = len(of.drawn) - int(of.there.sum())
+    gone = len(of.drawn) - int(of.present.sum())
     unfinished = index is not None and index.digest != of.drawn.document["index"]
     if busy or not (behind or gone or unfinished):
         return

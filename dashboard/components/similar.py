@@ -43,7 +43,7 @@ def similar(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "sim
     searching = st.spinner(f"Comparing with {len(index):,} images") if len(index) > _MANY else contextlib.nullcontext()
     try:
         with searching:
-            result = cache.neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
+            result = cache.find_neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return None

@@ -20,7 +20,7 @@ _SIZES = 300  # dots
 
 def counts_panel(query: Query) -> None:
     """Draw the classes by split, as counts, proportions or a pie, and the image sizes; a button shows sixteen random images."""
-    counts = cache.class_counts(query.data, query.conditions)
+    counts = cache.count_classes(query.data, query.conditions)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         shown = url_state.choose(st.segmented_control, "Classes by split", _SHOWN, "balance", label_visibility="collapsed")
         random_sample_button(query)

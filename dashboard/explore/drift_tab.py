@@ -43,7 +43,7 @@ def drift_panel(query: Query) -> None:
         format_func={"whole": "all images", "classes": "within each class"}.__getitem__,
     ) == "classes"  # fmt: skip
     conditions = replace(query.conditions, splits=())
-    drift = cache.drift(query.data, a, b, by_class, conditions)
+    drift = cache.split_drift(query.data, a, b, by_class, conditions)
     if not len(drift):
         st.info(f"Too few images of {a} or {b} match for a comparison.", icon=":material/compare_arrows:")
         return

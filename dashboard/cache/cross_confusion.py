@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard.cache.keys import HASH_FUNCS
 from dashboard.cache.runs import predictions, predictions_mtime
-from dashboard.charts.matrix_view import Unit, build_view
+from dashboard.charts.matrix_view import MatrixView, Unit, build_view
 from engine.evaluation import class_ordering
 from engine.evaluation.cross_confusion import Axis, CrossConfusion, cross_tabulate
 from engine.runs.run import Run
@@ -37,6 +37,6 @@ def similarity_order(matrix: np.ndarray) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def matrix_view(matrix: np.ndarray, classes: tuple[str, ...], shown: tuple[int, ...], unit: Unit, log: bool) -> dict:
+def matrix_view(matrix: np.ndarray, classes: tuple[str, ...], shown: tuple[int, ...], unit: Unit, log: bool) -> MatrixView:
     """`dashboard.charts.matrix_view.build_view`, shared by all sessions: do not modify it."""
     return build_view(matrix, classes, np.array(shown, int), unit, log)

@@ -1,1 +1,1 @@
-"""DataFrame in, plotly figure out; no Streamlit here."""
+"""DataFrame in, plotly figure out. No module here, nor any that it imports, needs Streamlit."""

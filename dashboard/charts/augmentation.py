@@ -6,17 +6,18 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, layout, subtitles
+from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, escape_markup, layout, subtitles
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL
 
 _COLUMNS = 4
-_HEIGHT = 190  # a row of panels, pixels
+_HEIGHT = 190  # pixels per row of panels
 
 
-def confidence_curves(labels: Sequence[str], measured: Sequence[pd.DataFrame]) -> go.Figure:
-    """A panel for each step: the mean probability of the true class against the step's strength, with the interval of its loss.
+def confidence_curves(labels: Sequence[str], frames: Sequence[pd.DataFrame]) -> go.Figure:
+    """A panel per step: the mean probability of the true class against the step's strength, with the interval of its loss.
 
-    `measured`: rows of `engine.evaluation.robustness.augmentation_robustness.measure_steps`, a frame a step. The step's own strength is marked.
+    `frames`: one frame per step with the rows of `engine.evaluation.robustness.augmentation_robustness.measure_steps`.
+    The step's own strength is marked.
     """
     columns = min(_COLUMNS, len(labels))
     rows = -(-len(labels) // columns)
@@ -24,8 +25,8 @@ def confidence_curves(labels: Sequence[str], measured: Sequence[pd.DataFrame]) -
         rows, columns, subplot_titles=list(labels), shared_yaxes="all", vertical_spacing=0.32 / rows, x_title="strength",
         y_title="confidence in the true class",
     )  # fmt: skip
-    axis_titles = figure.layout.annotations[-2:]
-    for place, frame in enumerate(measured):
+    axis_titles = list(figure.select_annotations())[-2:]
+    for place, frame in enumerate(frames):
         row, column = place // columns + 1, place % columns + 1
         for trace in _curve(frame):
             figure.add_trace(trace, row=row, col=column)
@@ -42,9 +43,9 @@ def confidence_curves(labels: Sequence[str], measured: Sequence[pd.DataFrame]) -
 
 def _curve(frame: pd.DataFrame) -> list[go.Scatter]:
     plain = frame["plain"]
-    own = frame["factor"] == 1.0
+    at_own_strength = frame["factor"] == 1.0
     hover = "%{customdata[0]}<br>confidence %{y:.0%}, without the step %{customdata[1]:.0%}<extra></extra>"
-    text = frame["text"].str.replace("&", "&amp;").str.replace("<", "&lt;")
+    texts = frame["text"].map(escape_markup)
     return [
         go.Scatter(
             x=[0.4, 5], y=[plain.iloc[0]] * 2, mode="lines", line={"color": NEUTRAL, "dash": "dot", "width": 1}, hoverinfo="skip"
@@ -56,7 +57,7 @@ def _curve(frame: pd.DataFrame) -> list[go.Scatter]:
         ),
         go.Scatter(
             x=frame["factor"], y=frame["confidence"], mode="lines+markers", line={"color": ACCENT, "width": 2},
-            marker={"size": [11 if mine else 6 for mine in own], "color": [BAD if hurts else ACCENT for hurts in frame["hurts"]]},
-            customdata=[[t, float(p)] for t, p in zip(text, plain, strict=True)], hovertemplate=hover,
+            marker={"size": [11 if own else 6 for own in at_own_strength], "color": [BAD if hurts else ACCENT for hurts in frame["hurts"]]},
+            customdata=[[text, float(p)] for text, p in zip(texts, plain, strict=True)], hovertemplate=hover,
         ),
     ]  # fmt: skip

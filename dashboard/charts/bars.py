@@ -1,9 +1,4 @@
-"""DataFrame in, plotly figure out: no Streamlit here.
-
-The figures carry no text colour and no background, so that `st.plotly_chart(figure, theme="streamlit", config=CONFIG)`
-gives both themes theirs; lines and bars keep to colours that show on either. Labels stand at the data instead of in a
-legend. Nothing zooms or pans: a finger on a chart scrolls the page.
-"""
+"""Bars of scores and probabilities per class. DataFrame in, plotly figure out; no Streamlit here."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,21 +7,15 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import CONFIG, GRID, SMALL, class_axis, escape_markup, layout, subtitles
+from dashboard.charts.figure import GRID, SMALL, class_axis, escape_markup, layout, subtitles
 from dashboard.charts.palette import NEUTRAL
 from engine.core.number_text import probability
-
-__all__ = [
-    "CONFIG",
-    "probability_bars",
-    "score_bars",
-]
 
 METRICS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
-    """Return precision, recall and F1 a class as labelled dots on one scale, with the support beside the name.
+    """Return precision, recall and F1 per class as labelled dots on one scale, with the support beside the name.
 
     per_class: columns class, precision, recall, f1 (0 to 1, or NaN where it is not defined), support (images).
     """
@@ -57,7 +46,7 @@ def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure
             hovertemplate=f"%{{customdata[0]}}: {name} %{{x:.3f}}, %{{customdata[1]:,}} images<extra></extra>",
         )
         figure.add_traces([stems, dots], rows=1, cols=column)
-        # The label of a perfect score still needs its place.
+        # Beyond 1: the label of a perfect score needs room too.
         figure.update_xaxes(range=[floor - 0.04 * (1 - floor), 1 + 0.9 * (1 - floor)], row=1, col=column)
     figure.update_xaxes(tickvals=[floor, 1], tickformat=".1f", gridcolor=GRID, zeroline=False)
     class_axis(figure, labels)
@@ -66,12 +55,12 @@ def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure
 
 
 def probability_bars(names: Sequence[str], values: Sequence[float], colours: Mapping[str, str]) -> go.Figure:
-    """Return a compact bar for each class, the given order from the top, labelled in percent. values: 0 to 1."""
+    """Return a compact bar per class, the first on top, labelled in percent. values: 0 to 1."""
     texts = [probability(value) for value in values]
     bars = _bars(names, values, texts, [colours.get(name, NEUTRAL) for name in names])
     bars.hovertemplate = "%{y}: %{text}<extra></extra>"
     figure = go.Figure(bars)
-    # One scale whatever the answer: a bar's length says how sure.
+    # The same scale for every image: the length of a bar is the confidence.
     figure.update_xaxes(visible=False, range=[0, 1.22])
     class_axis(figure, [escape_markup(name) for name in names])
     return layout(figure, 30 * len(names) + 8)

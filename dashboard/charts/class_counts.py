@@ -1,4 +1,4 @@
-"""How many images a class has, and how many of them match: as much of it as is drawn. No Streamlit here."""
+"""How many images each class has, and how many of them match a filter: the part of it that is drawn. No Streamlit here."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ import pandas as pd
 from engine.data.catalog import Catalog
 from engine.data.filters import Filter
 
-LARGEST, SMALLEST = 30, 10  # classes that are drawn where there are more than both together
-_SLICES = 12  # of a pie
+LARGEST, SMALLEST = 30, 10  # classes drawn where there are more than the sum
+_MAX_SLICES = 12  # of a pie
 
 
 @dataclass(frozen=True)
 class ClassCounts:
     """`drawn`: columns class, split, n, matching; `splits`: split, n, matching of all classes; `totals`: class, matching, others.
 
-    `totals` has the smallest classes in one row, for `others` of them; `left_out` classes are not `drawn`.
+    In `totals` the smallest classes share one row, whose `others` says how many they are. `left_out` classes are not in `drawn`.
     """
 
     drawn: pd.DataFrame
@@ -25,10 +25,10 @@ class ClassCounts:
 
 
 def class_counts(catalog: Catalog, wanted: Filter) -> ClassCounts:
-    """The images of a class and split, and those that `wanted` leaves; of very many classes the largest, the smallest, the chosen."""
-    every = catalog.counts(Filter(state=wanted.state))
-    left = catalog.counts(wanted).rename(columns={"n": "matching"})
-    counts = every[every["class"].notna()].merge(left, how="left", on=["class", "split"])
+    """The images per class and split, and those that match `wanted`; of very many classes the chosen, the largest and the smallest."""
+    all_counts = catalog.counts(Filter(state=wanted.state))
+    matching_counts = catalog.counts(wanted).rename(columns={"n": "matching"})
+    counts = all_counts[all_counts["class"].notna()].merge(matching_counts, how="left", on=["class", "split"])
     counts = counts.fillna({"matching": 0}).astype({"matching": int})
     matching = counts.groupby("class", sort=False)["matching"].sum()
     names = _names(counts.groupby("class", sort=False)["n"].sum(), wanted)
@@ -49,8 +49,8 @@ def _names(totals: pd.Series, wanted: Filter) -> list[str]:
 def _slices(matching: pd.Series) -> pd.DataFrame:
     ordered = matching.sort_values(ascending=False, kind="stable")
     frame = pd.DataFrame({"class": ordered.index, "matching": ordered.to_numpy(), "others": 0})
-    if len(frame) <= _SLICES:
+    if len(frame) <= _MAX_SLICES:
         return frame
-    rest = frame.iloc[_SLICES - 1 :]
+    rest = frame.iloc[_MAX_SLICES - 1 :]
     last = pd.DataFrame({"class": [None], "matching": [rest["matching"].sum()], "others": [len(rest)]})
-    return pd.concat([frame.iloc[: _SLICES - 1], last], ignore_index=True)
+    return pd.concat([frame.iloc[: _MAX_SLICES - 1], last], ignore_index=True)

@@ -1,12 +1,14 @@
 """Charts of two confused classes: DataFrame in, figure out; no Streamlit here."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts.figure import GRID, SMALL, escape_markup, layout, row_axis, shorten
+from dashboard.charts.frames import named_rows
 from dashboard.charts.palette import BAD, NEUTRAL
 from engine.core.number_text import signed
 from engine.data.drift import ALPHA
@@ -17,26 +19,26 @@ _SMALL, _MEDIUM, _LARGE = 0.147, 0.33, 0.474  # of Cliff's delta: Romano et al. 
 
 
 def confusion_rates(ranked: pd.DataFrame, classes: Sequence[str], colours: Mapping[str, str], chosen: int) -> go.Figure:
-    """Return the pairs as rows, the rate of either direction to its side, with its interval and its count.
+    """Return one row per pair: the confusion rate of either direction as a bar to its side, with its interval and count.
 
-    ranked: rows of `engine.evaluation.class_pairs.rank_pairs`. `chosen`: the row that is looked at. A click's point has `customdata` [row].
+    ranked: rows of `engine.evaluation.class_pairs.rank_pairs`. `chosen`: the highlighted row. A click's point has `customdata` [row].
     """
     figure, places = go.Figure(), list(range(len(ranked)))
     for name, sign in (("a", -1), ("b", 1)):
         rate, low, high = (100 * ranked[f"{name}_{kind}"].fillna(0) for kind in ("rate", "low", "high"))
         other = "b" if name == "a" else "a"
         count, images = ranked[f"{name}_as_{other}"], ranked[f"{name}_images"]
-        spoken = [
+        hover_texts = [
             f"{escape_markup(classes[t])} taken for {escape_markup(classes[p])}: {c:,} of {n:,}<br>{r:.1f}% (95% interval {lo:.1f} to {hi:.1f}%)"
             for t, p, c, n, r, lo, hi in zip(ranked[name], ranked[other], count, images, rate, low, high, strict=True)
         ]
-        strong = [0.95 if place == chosen else 0.5 for place in places]
+        opacities = [0.95 if place == chosen else 0.5 for place in places]
         figure.add_bar(
             x=sign * rate, y=places, orientation="h", width=0.6, customdata=[[place] for place in places],
-            marker={"color": [colours.get(classes[place], NEUTRAL) for place in ranked[name]], "opacity": strong, "cornerradius": 3},
+            marker={"color": [colours.get(classes[place], NEUTRAL) for place in ranked[name]], "opacity": opacities, "cornerradius": 3},
             error_x={"type": "data", "symmetric": False, "array": high - rate if sign > 0 else rate - low,
                      "arrayminus": rate - low if sign > 0 else high - rate, "thickness": 1, "width": 3, "color": "#808490"},
-            hovertext=spoken, hovertemplate="%{hovertext}<extra></extra>",
+            hovertext=hover_texts, hovertemplate="%{hovertext}<extra></extra>",
             selected={"marker": {"opacity": 0.95}}, unselected={"marker": {"opacity": 0.5}},
         )  # fmt: skip
         for place in places:
@@ -45,27 +47,28 @@ def confusion_rates(ranked: pd.DataFrame, classes: Sequence[str], colours: Mappi
                 x=sign * end, y=place, xanchor="right" if sign < 0 else "left", xshift=4 * sign, showarrow=False, font={"size": SMALL},
                 text=f"{escape_markup(shorten(classes[int(ranked[name].iloc[place])], 14))} {count.iloc[place]:,}",
             )  # fmt: skip
-    most = 1.9 * max((float(100 * ranked[f"{name}_high"].max()) for name in "ab"), default=1.0) + 1
+    # Almost twice the longest bar: the names stand outside of the bars' ends.
+    reach = 1.9 * max((float(100 * ranked[f"{name}_high"].max()) for name in "ab"), default=1.0) + 1
     row_axis(figure, [""] * len(places))
-    ticks = [tick for tick in _steps(most / 1.9) if tick]
+    ticks = [tick for tick in _steps(reach / 1.9) if tick]
     figure.update_xaxes(
-        range=[-most, most], zeroline=True, zerolinecolor=GRID, gridcolor=GRID, tickvals=[*(-tick for tick in ticks), 0, *ticks],
+        range=[-reach, reach], zeroline=True, zerolinecolor=GRID, gridcolor=GRID, tickvals=[*(-tick for tick in ticks), 0, *ticks],
         ticktext=[*(f"{tick:g}%" for tick in ticks), "0", *(f"{tick:g}%" for tick in ticks)],
     )  # fmt: skip
     figure.update_layout(barmode="overlay", clickmode="event+select")
     return layout(figure, _ROW * len(ranked) + 40, bottom=28)
 
 
-def effect_sizes(found: pd.DataFrame) -> go.Figure:
-    """Return Cliff's delta of every property with its interval: the rows of one comparison of `pairs.differences`."""
-    names = [name for name in PROPERTIES if (found["property"] == name).any()]
+def effect_sizes(differences: pd.DataFrame) -> go.Figure:
+    """Return Cliff's delta per property with its interval: one comparison of `engine.evaluation.class_pairs.differences`."""
+    names = [name for name in PROPERTIES if (differences["property"] == name).any()]
     figure = go.Figure(
         go.Scatter(
-            x=found["delta"], y=[names.index(name) for name in found["property"]], mode="markers",
-            error_x={"type": "data", "symmetric": False, "array": found["high"] - found["delta"],
-                     "arrayminus": found["delta"] - found["low"], "thickness": 1.6, "width": 0, "color": "#808490"},
-            marker={"size": 10, "color": [BAD if sure else NEUTRAL for sure in found["p_holm"] < ALPHA], "opacity": 1},
-            hovertext=[_spoken(row) for row in found.itertuples()], hovertemplate="%{hovertext}<extra></extra>",
+            x=differences["delta"], y=[names.index(name) for name in differences["property"]], mode="markers",
+            error_x={"type": "data", "symmetric": False, "array": differences["high"] - differences["delta"],
+                     "arrayminus": differences["delta"] - differences["low"], "thickness": 1.6, "width": 0, "color": "#808490"},
+            marker={"size": 10, "color": [BAD if significant else NEUTRAL for significant in differences["p_holm"] < ALPHA], "opacity": 1},
+            hovertext=[_hover_text(row) for row in named_rows(differences)], hovertemplate="%{hovertext}<extra></extra>",
         )
     )  # fmt: skip
     for edge in (-_LARGE, -_MEDIUM, -_SMALL, _SMALL, _MEDIUM, _LARGE):
@@ -79,14 +82,14 @@ def effect_sizes(found: pd.DataFrame) -> go.Figure:
 def positions_between_centres(
     along: Mapping[str, np.ndarray], names: Mapping[str, str], colours: Mapping[str, str], ends: tuple[str, str]
 ) -> go.Figure:
-    """Return where the images of each group lie between the two classes' centres: a dot an image, the median as a line.
+    """Return where the images of each group lie between the two classes' centres: a dot per image, the median as a line.
 
     along: group -> (n,) positions, 0 is the first centre and 1 the second. names, colours: of the groups. ends: the classes.
     """
     groups = [group for group in along if len(along[group])]
     figure, rng = go.Figure(), np.random.default_rng(0)
     for place, group in enumerate(groups):
-        values = along[group][:400]
+        values = along[group][:400]  # more dots than that overlap anyway
         figure.add_scatter(
             x=values, y=place + rng.uniform(-0.28, 0.28, len(values)), mode="markers", hoverinfo="skip",
             marker={"size": 5, "color": colours[group], "opacity": 0.55},
@@ -105,10 +108,10 @@ def positions_between_centres(
     return layout(figure, 52 * len(groups) + 40, bottom=28)
 
 
-def _spoken(row: "pd.core.frame.Pandas") -> str:
-    of = PROPERTIES[row.property]
+def _hover_text(row: Any) -> str:
+    prop = PROPERTIES[row.property]
     return (
-        f"{of.label}: median {of.format(row.median_first)} (n={row.n_first:,}) against {of.format(row.median_second)} (n={row.n_second:,})"
+        f"{prop.label}: median {prop.format(row.median_first)} (n={row.n_first:,}) against {prop.format(row.median_second)} (n={row.n_second:,})"
         f"<br>Cliff's delta {signed(row.delta, 2)} (95% interval {signed(row.low, 2)} to {signed(row.high, 2)}), "
         f"{row.effect}<br>p = {row.p_holm:.2g} (Holm)"
     )

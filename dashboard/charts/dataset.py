@@ -1,7 +1,7 @@
-"""What is there: charts of classes by split and of image sizes. DataFrame in, plotly figure out; no Streamlit here.
+"""Charts of a dataset's classes by split and of its image sizes. DataFrame in, plotly figure out; no Streamlit here.
 
-A bar or a dot carries `customdata` and an unseen target over its whole row, so that a click means the class however short
-its bar is. What the filter leaves is solid, over a faint bar of all.
+An invisible target with `customdata` covers each row, so that a click selects the class however short its bar is. The images that
+match the filter are a solid bar over a faint bar of all images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.charts.figure import CLEAR, GRID, SMALL, escape_markup, layout, row_axis, shorten, subtitles
+from dashboard.charts.frames import named_rows
 from dashboard.charts.palette import ACCENT, NEUTRAL
 from engine.core.number_text import percent
 from engine.data.layouts import SPLITS
@@ -21,31 +22,35 @@ _FAINT = 0.28
 
 
 def class_bars(counts: pd.DataFrame, splits: pd.DataFrame, colours: Mapping[str, str], share: bool = False) -> go.Figure:
-    """Return bars of images a class, one column a split, each labelled; the classes in the order in which they come.
+    """Return labelled bars of images per class, one column per split; the classes in the order of `counts`.
 
-    counts: columns class, split, n, matching (of the n, those that the filter leaves). splits: columns split, n, matching, which
-    are more than the sums of `counts` where not all classes are drawn. Counts have a scale of their own in
-    each column (the label tells the number); with `share` a bar is the class's proportion of its split, on one scale, so that
-    columns compare. A click's point has `customdata` [class, split].
+    counts: columns class, split, n, matching (how many of the n match the filter). splits: columns split, n, matching, which exceed
+    the sums of `counts` where not all classes are drawn. Counts have their own scale in each column (the label shows the number);
+    with `share` a bar is the class's proportion of its split, on one scale, so that columns can be compared. A click's point has
+    `customdata` [class, split].
     """
     names = list(dict.fromkeys(counts["class"]))
-    totals = splits.set_index("split")
-    splits = [split for split in SPLITS if split in totals.index]
-    every, left = (_table(counts, column, names, splits) for column in ("n", "matching"))
-    titles = [f"{split}<br>{_of(*totals.loc[split, ['matching', 'n']])}" for split in splits]
-    figure = make_subplots(1, max(1, len(splits)), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=titles or None)
-    shares = [table / totals.loc[splits, name].clip(lower=1) for name, table in (("n", every), ("matching", left))]
+    totals = {row.split: row for row in named_rows(splits)}
+    shown = [split for split in SPLITS if split in totals]
+    total, matching = (_table(counts, column, names, shown) for column in ("n", "matching"))
+    titles = [f"{split}<br>{_matching_text(totals[split].matching, totals[split].n)}" for split in shown]
+    figure = make_subplots(1, max(1, len(shown)), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=titles or None)
+    shares = [
+        table / pd.Series({split: max(getattr(totals[split], column), 1) for split in shown}, dtype=float)
+        for column, table in (("n", total), ("matching", matching))
+    ]
     top = max((table.to_numpy().max(initial=0) for table in shares), default=0)
-    for column, split in enumerate(splits, start=1):
-        values = [table[split] for table in (shares if share else (every, left))]
-        texts = _share_texts(shares[1][split]) if share else _count_texts(left[split], every[split])
-        # The longest bar stands beside its own label.
-        reach = (1.3 + 0.05 * max(map(len, texts), default=5)) * max(top if share else every[split].max(), 1e-9)
+    for column, split in enumerate(shown, start=1):
+        values = [table[split] for table in (shares if share else (total, matching))]
+        texts = _share_texts(shares[1][split]) if share else _count_texts(matching[split], total[split])
+        # Wider than the longest bar, whose label stands outside of it.
+        reach = (1.3 + 0.05 * max(map(len, texts), default=5)) * max(top if share else total[split].max(), 1e-9)
         traces = _row_bars(names, split, values, texts, [colours.get(name, NEUTRAL) for name in names], reach)
-        _say(
-            traces[-1],
-            [_sentence(name, split, left.at[name, split], every.at[name, split], totals.at[split, "n"]) for name in names],
-        )
+        sentences = [
+            _sentence(name, split, some, n, totals[split].n)
+            for name, some, n in zip(names, matching[split], total[split], strict=True)
+        ]
+        traces[-1].update(hovertext=sentences, hovertemplate="%{hovertext}<extra></extra>")
         figure.add_traces(traces, rows=1, cols=column)
         figure.update_xaxes(visible=False, range=[0, reach], row=1, col=column)
     row_axis(figure, names)
@@ -56,14 +61,14 @@ def class_bars(counts: pd.DataFrame, splits: pd.DataFrame, colours: Mapping[str,
 
 
 def row_height(rows: int) -> int:
-    """Return how high a row of a chart with so many rows is, in pixels."""
+    """Return the height of a row, in pixels, in a chart with so many rows."""
     return 30 if rows <= 10 else 24 if rows <= 24 else 19
 
 
 def class_pie(totals: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
-    """Return the classes' shares of the images that match as a pie.
+    """Return the classes' shares of the matching images as a pie.
 
-    totals: columns class, matching, others (for the row that stands for the rest: how many classes that are).
+    totals: columns class, matching, others (how many classes the row stands for, where it is that of the rest).
     """
     names = [f"{n:,} others" if n else name for name, n in zip(totals["class"], totals["others"], strict=True)]
     tints = [NEUTRAL if n else colours.get(name, NEUTRAL) for name, n in zip(totals["class"], totals["others"], strict=True)]
@@ -83,12 +88,12 @@ def class_pie(totals: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
 
 
 def size_scatter(sizes: pd.DataFrame) -> go.Figure:
-    """Return image sizes as dots whose area is the number of images, the commonest three labelled.
+    """Return image sizes as dots whose area is the number of images, the most common three labelled.
 
-    sizes: columns width, height (pixels), n (images), a row a size. A click's point has `customdata` [width, height].
+    sizes: columns width, height (pixels), n (images), one row per size. A click's point has `customdata` [width, height].
     """
     sizes = sizes.sort_values("n", ascending=False)
-    names = [f"{row.width:,} × {row.height:,}" for row in sizes.itertuples()]
+    names = [f"{row.width:,} × {row.height:,}" for row in named_rows(sizes)]
     texts = [f"{name}  {image_count(n)}" for name, n in zip(names, sizes["n"], strict=True)]
     dots = go.Scatter(
         x=sizes["width"],
@@ -103,7 +108,7 @@ def size_scatter(sizes: pd.DataFrame) -> go.Figure:
             "opacity": 0.55,
         },
         text=[text if place < NAMED_SIZES else "" for place, text in enumerate(texts)],
-        textposition=_beside(sizes),
+        textposition=_label_positions(sizes),
         textfont={"size": SMALL},
         cliponaxis=False,
         customdata=sizes[["width", "height"]].to_numpy().tolist(),
@@ -123,41 +128,37 @@ def image_count(n: int) -> str:
 
 
 def _table(counts: pd.DataFrame, column: str, names: Sequence[str], splits: Sequence[str]) -> pd.DataFrame:
-    """Return a column of counts as a table, a row a class, a column a split."""
+    """Return a column of counts as a table with one row per class and one column per split."""
     table = counts.pivot_table(index="class", columns="split", values=column, aggfunc="sum", fill_value=0)
-    return table.reindex(index=names, columns=splits, fill_value=0)
+    return table.reindex(index=list(names), columns=list(splits), fill_value=0)
 
 
 def _row_bars(
     names: Sequence[str], split: str, values: Sequence[pd.Series], texts: list[str], tints: list[str], reach: float
 ) -> list[go.Bar]:
-    """Return the faint bars of all, the solid ones of what matches, their labels, and the unseen targets that hear clicks."""
-    places, (every, left) = list(range(len(names))), values
+    """Return the faint bars of all images, their labels, the solid bars of the matching ones, and the invisible targets of clicks."""
+    places, (total, matching) = list(range(len(names))), values
     common = {"y": places, "orientation": "h", "width": 0.62}
-    faint = go.Bar(**common, x=list(every), marker={"color": tints, "opacity": _FAINT, "cornerradius": 3}, hoverinfo="skip")
-    # Behind the longer of the two: as a share of what matches, the solid bar may be longer than the faint one.
+    faint = go.Bar(**common, x=list(total), marker={"color": tints, "opacity": _FAINT, "cornerradius": 3}, hoverinfo="skip")
+    # At the end of the longer bar: as a share of the matching images, the solid bar may be longer than the faint one.
     labels = go.Bar(
-        **common, x=[max(pair) for pair in zip(every, left, strict=True)], marker={"color": CLEAR, "line": {"width": 0}}, text=texts,
+        **common, x=[max(pair) for pair in zip(total, matching, strict=True)], marker={"color": CLEAR, "line": {"width": 0}}, text=texts,
         textposition="outside", textfont={"size": SMALL}, cliponaxis=False, hoverinfo="skip",
     )  # fmt: skip
-    solid = go.Bar(**common, x=list(left), marker={"color": tints, "cornerradius": 3}, hoverinfo="skip")
+    solid = go.Bar(**common, x=list(matching), marker={"color": tints, "cornerradius": 3}, hoverinfo="skip")
     target = go.Bar(
         **(common | {"width": 1.0}), x=[reach] * len(names), marker={"color": CLEAR, "line": {"width": 0}},
-        # A list: as a numpy array it crosses as packed bytes, and every click then reports the first row.
+        # A list: a numpy array is sent to the browser as packed bytes, and every click would then report the first row.
         customdata=[[name, split] for name in names],
-        # A selection must not fade the rest: what is chosen shows in what matches.
+        # A selection must not fade the other rows: the solid bars show what is chosen.
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
     return [faint, labels, solid, target]
 
 
-def _say(trace: go.Bar, sentences: list[str]) -> None:
-    trace.update(hovertext=sentences, hovertemplate="%{hovertext}<extra></extra>")
-
-
-def _count_texts(left: pd.Series, every: pd.Series) -> list[str]:
-    """Return what matches; where nothing does, of how many: the eye would read the faint bar beside a bare 0."""
-    return [f"{some:,}" if some or not n else f"0 of {n:,}" for some, n in zip(left, every, strict=True)]
+def _count_texts(matching: pd.Series, total: pd.Series) -> list[str]:
+    """Return how many match; "0 of n" where none do, since a bare 0 beside the faint bar would be read as its length."""
+    return [f"{some:,}" if some or not n else f"0 of {n:,}" for some, n in zip(matching, total, strict=True)]
 
 
 def _share_texts(shares: pd.Series) -> list[str]:
@@ -165,12 +166,12 @@ def _share_texts(shares: pd.Series) -> list[str]:
 
 
 def _sentence(name: str, split: str, some: int, n: int, total: int) -> str:
-    """Return what a row says: "sea, train: 12 of 1,404 images match (16.0% of train)"."""
-    said = image_count(n) if some == n else f"{some:,} of {image_count(n)} match"
-    return f"{escape_markup(name)}, {split}: {said} ({percent(n / max(total, 1))} of {split})"
+    """Return a row's hover text: "sea, train: 12 of 1,404 images match (16.0% of train)"."""
+    matching = image_count(n) if some == n else f"{some:,} of {image_count(n)} match"
+    return f"{escape_markup(name)}, {split}: {matching} ({percent(n / max(total, 1))} of {split})"
 
 
-def _of(some: int, n: int) -> str:
+def _matching_text(some: int, n: int) -> str:
     return image_count(n) if some == n else f"{some:,} of {n:,}"
 
 
@@ -186,10 +187,10 @@ def _pixels(values: pd.Series) -> dict:
     return base | {"range": [max(0, low - pad), high + pad], "tickformat": ",d", "nticks": 6}
 
 
-def _beside(sizes: pd.DataFrame) -> list[str]:
-    """Return where each dot's label has room: on the inner side, and clear of the commonest size's own label."""
+def _label_positions(sizes: pd.DataFrame) -> list[str]:
+    """Return where each dot's label has room: on the inner side, and clear of the label of the most common size."""
     middle = (sizes["width"].min() + sizes["width"].max()) / 2
-    commonest = sizes["height"].iloc[0] if len(sizes) else 0
-    heights = ["top" if height >= commonest else "bottom" for height in sizes["height"]]
+    most_common = sizes["height"].iloc[0] if len(sizes) else 0
+    heights = ["top" if height >= most_common else "bottom" for height in sizes["height"]]
     sides = ["left" if width > middle else "right" for width in sizes["width"]]
     return [f"{height} {side}" for height, side in zip(["middle", *heights[1:]], sides, strict=False)]

@@ -1,6 +1,7 @@
-"""A rate with its interval in each row: slices, classes, differences between runs. DataFrame in, figure out; no Streamlit here."""
+"""One rate with its interval per row: slices, classes, differences between runs. DataFrame in, figure out; no Streamlit here."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, escape_markup, layout, row_axis, shorten, subtitles
+from dashboard.charts.frames import named_rows
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL
 from engine.core import number_text
 from engine.core.number_text import decimal, percent_estimate, signed_estimate, signed_percent
@@ -20,13 +22,13 @@ def interval_dots(
     rows: pd.DataFrame, *, line: float | None = None, longest: int = 34, clickable: bool = False, chosen: int | None = None,
     difference: bool = False, right: int = 132, over: bool = False, percent: bool = True,
 ) -> go.Figure:  # fmt: skip
-    """Return a dot with a bar over its 95% interval a row, the first on top.
+    """Return one row per rate, the first on top: a dot with a bar over its 95% interval.
 
-    rows: columns name, value, low, high (shares; NaN where there is none), text (stands at the right), and as far as
-    they are there tick (a second value, drawn as a stroke), colour, and more (said on hovering). line: a value marked through all rows.
-    With `difference` the scale is centred on 0, and dots without a colour are coloured by their sign where the interval leaves 0 out. A
-    click's point has `customdata` [row]; `chosen` has a bar behind it. With `over`, names and texts stand over their bars, so that long ones
-    fit a phone. Without `percent` the values are scores such as an area, 0.997, and not shares.
+    rows: columns name, value, low, high (shares; NaN where undefined), text (at the right), and optionally tick (a second value, drawn
+    as a stroke), colour, and more (added to the hover text). line: a value marked through all rows. With `difference` the scale is
+    centred on 0, and dots without a colour are coloured by their sign where the interval excludes 0. A click's point has `customdata`
+    [row]; the row `chosen` has a bar behind it. With `over`, names and texts stand above their bars, so that long ones fit on a phone.
+    Without `percent` the values are scores such as an area, 0.997, and not shares.
     """
     figure, places = go.Figure(), list(range(len(rows)))
     _intervals(figure, rows, difference, percent)
@@ -35,13 +37,13 @@ def interval_dots(
             x=rows["tick"], y=places, mode="markers", hoverinfo="skip",
             marker={"symbol": "line-ns", "size": 11, "line": {"width": 2, "color": NEUTRAL}},
         )  # fmt: skip
-    limits = _reach(rows, line, difference)
+    limits = _axis_limits(rows, line, difference)
     if clickable:
-        # An unseen target over each row: plotly tells no clicks of what it has nothing to say about.
+        # An invisible target over each row. It carries the hover text, since plotly reports no clicks on traces without one.
         figure.update_traces(hoverinfo="skip", hovertemplate=None, hovertext=None)
         figure.add_bar(
             x=[limits[1] - limits[0]] * len(rows), base=limits[0], y=places, orientation="h", width=1.0, marker={"color": CLEAR},
-            customdata=[[place] for place in places], hovertext=[_spoken(row, difference, percent) for row in rows.itertuples()],
+            customdata=[[place] for place in places], hovertext=[_hover_text(row, difference, percent) for row in named_rows(rows)],
             hovertemplate="%{hovertext}<extra></extra>", **_UNFADED,
         )  # fmt: skip
     if chosen is not None:
@@ -55,10 +57,10 @@ def interval_dots(
                 y=place, xref="paper", yref="y", text="<br>".join(map(escape_markup, lines)), showarrow=False, font={"size": SMALL}, x=0,
                 xanchor="left", align="left", yshift=15 if len(lines) == 1 else 22,
             )  # fmt: skip
-        _say(figure, rows["text"], x=1, xanchor="right", yshift=15)
+        _annotate_rows(figure, rows["text"], x=1, xanchor="right", yshift=15)
         figure.update_yaxes(range=[len(rows) - 0.5, -0.5], visible=False)
     else:
-        _say(figure, rows["text"], x=1, xanchor="left", xshift=8)
+        _annotate_rows(figure, rows["text"], x=1, xanchor="left", xshift=8)
         row_axis(figure, list(rows["name"]), longest)
     ticks = _difference_ticks(limits[1]) if difference else {"tickformat": ".0%" if percent else ".2~f", "nticks": 5}
     figure.update_xaxes(range=limits, gridcolor=GRID, zeroline=difference, zerolinecolor=NEUTRAL, ticks="", **ticks)
@@ -69,15 +71,15 @@ def interval_dots(
 
 
 def _lines(name: str, longest: int) -> list[str]:
-    """A name in one or two lines, broken between its conditions; only where these are too long themselves is anything cut."""
+    """Return a name in one or two lines, broken between its conditions; only a condition that is itself too long is cut."""
     if len(name) <= longest:
         return [name]
     head, _, tail = name.rpartition(", ")
     return [shorten(f"{head},", longest), shorten(tail, longest)] if head else [shorten(name, longest)]
 
 
-def _say(figure: go.Figure, texts: Iterable[str], **place: object) -> None:
-    """A small text in each row."""
+def _annotate_rows(figure: go.Figure, texts: Iterable[str], **place: object) -> None:
+    """Write a small text into each row."""
     for row, text in enumerate(texts):
         figure.add_annotation(
             y=row, xref="paper", yref="y", text=escape_markup(text), showarrow=False, font={"size": SMALL}, **place
@@ -94,12 +96,12 @@ def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool, percent:
         )
     figure.add_scatter(
         x=rows["value"], y=list(range(len(rows))), mode="markers", marker={"size": 11, "color": tints, "opacity": 1},
-        hovertext=[_spoken(row, difference, percent) for row in rows.itertuples()], hovertemplate="%{hovertext}<extra></extra>",
+        hovertext=[_hover_text(row, difference, percent) for row in named_rows(rows)], hovertemplate="%{hovertext}<extra></extra>",
         customdata=[[place] for place in range(len(rows))], **_UNFADED,
     )  # fmt: skip
 
 
-def _spoken(row: "pd.core.frame.Pandas", difference: bool, percent: bool) -> str:
+def _hover_text(row: Any, difference: bool, percent: bool) -> str:
     if not percent:
         return f"{escape_markup(row.name)}<br>{decimal(row.value)} ({decimal(row.low)} to {decimal(row.high)})<br>{escape_markup(row.text)}"
     tick = f"<br>expected from its class mix: {number_text.percent(row.tick)}" if hasattr(row, "tick") else ""
@@ -111,14 +113,14 @@ def _spoken(row: "pd.core.frame.Pandas", difference: bool, percent: bool) -> str
 
 
 def _difference_ticks(reach: float) -> dict[str, list]:
-    """Ticks on either side of 0, which has no sign. `reach`: the end of the axis, in shares."""
+    """Return ticks on either side of 0, which has no sign. `reach`: the end of the axis, in shares."""
     steps = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
     step = next((step for step in steps if reach / step < 3), 0.5)
     ticks = [place * step for place in range(-2, 3) if abs(place * step) <= reach]
     return {"tickvals": ticks, "ticktext": [signed_percent(tick, 0 if step >= 0.01 else 1) for tick in ticks]}
 
 
-def _reach(rows: pd.DataFrame, line: float | None, difference: bool) -> list[float]:
+def _axis_limits(rows: pd.DataFrame, line: float | None, difference: bool) -> list[float]:
     values = rows[["value", "low", "high"]].to_numpy(float).ravel()
     values = np.append(values, [] if line is None else line)
     low, high = (np.nanmin(values, initial=1.0), np.nanmax(values, initial=-1.0)) if np.isfinite(values).any() else (0.0, 1.0)
@@ -130,9 +132,9 @@ def _reach(rows: pd.DataFrame, line: float | None, difference: bool) -> list[flo
 
 
 def score_intervals(scores: pd.DataFrame, colours: Sequence[str]) -> go.Figure:
-    """Return precision, recall and F1 a class with their 95% intervals, on one scale; the counts beside the name.
+    """Return precision, recall and F1 per class with their 95% intervals, on one scale; the counts beside the name.
 
-    scores: `engine.evaluation.metrics.per_class_intervals`; colours: one a row.
+    scores: `engine.evaluation.metrics.per_class_intervals`; colours: one per row.
     """
     names = {"precision": "precision", "recall": "recall", "f1": "F1"}
     labels = [
@@ -140,7 +142,7 @@ def score_intervals(scores: pd.DataFrame, colours: Sequence[str]) -> go.Figure:
     ]
     figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=list(names.values()))
     lowest = np.nanmin(scores[[f"{name}_low" for name in names]].to_numpy(float), initial=1.0)
-    for column, (name, said) in enumerate(names.items(), start=1):
+    for column, (name, title) in enumerate(names.items(), start=1):
         values, low, high = (scores[key].astype(float) for key in (name, f"{name}_low", f"{name}_high"))
         dots = go.Scatter(
             x=values, y=labels, mode="markers+text", marker={"size": 10, "color": list(colours)}, textposition="top center",
@@ -148,7 +150,7 @@ def score_intervals(scores: pd.DataFrame, colours: Sequence[str]) -> go.Figure:
             error_x={"type": "data", "symmetric": False, "array": high - values, "arrayminus": values - low, "thickness": 2, "width": 0,
                      "color": NEUTRAL},
             customdata=np.stack([low, high], axis=1).tolist(),
-            hovertemplate=f"{said} %{{x:.3f}} (%{{customdata[0]:.3f}} to %{{customdata[1]:.3f}})<extra></extra>",
+            hovertemplate=f"{title} %{{x:.3f}} (%{{customdata[0]:.3f}} to %{{customdata[1]:.3f}})<extra></extra>",
         )  # fmt: skip
         figure.add_trace(dots, row=1, col=column)
         figure.update_xaxes(range=[max(0.0, lowest - 0.02), 1.01], tickformat=".2f", nticks=3, gridcolor=GRID, row=1, col=column)

@@ -1,4 +1,9 @@
-"""What all figures share: height, margins, no ground, no zoom, and the look of axes and panel titles."""
+"""What all figures share: height, margins, no background, no zoom, and the look of axes and panel titles.
+
+The figures carry no text colour but INK and no background, so that `st.plotly_chart(figure, config=CONFIG)` gives both themes theirs;
+lines and bars keep to colours that show on either. Labels stand at the data instead of in a legend. Nothing zooms or pans: a finger
+on a chart scrolls the page.
+"""
 
 from collections.abc import Sequence
 
@@ -17,12 +22,12 @@ INK = "#000037"
 
 
 def escape_markup(name: str) -> str:
-    """Return a name as plotly shows it letter by letter: it reads <b>, <a> and & in any text as markup."""
+    """Return a name escaped for plotly, which reads <b>, <a> and & in any text as markup."""
     return name.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def layout(figure: go.Figure, height: int, top: int = 8, bottom: int = 8, left: int = 8, right: int = 8) -> go.Figure:
-    """Give a figure what all share: its height, tight margins, no ground, no legend, no zoom."""
+    """Give a figure its height, tight margins, no background, no legend and no zoom."""
     figure.update_layout(
         height=height,
         margin={"t": top, "b": bottom, "l": left, "r": right},
@@ -42,7 +47,7 @@ def layout(figure: go.Figure, height: int, top: int = 8, bottom: int = 8, left: 
 
 
 def class_axis(figure: go.Figure, names: Sequence[str], grid: bool = False) -> None:
-    """Put the classes on the y axis, the first on top, each named in full."""
+    """Put the classes on the y axis, the first on top, with their full names."""
     names = list(names)
     figure.update_yaxes(
         type="category", categoryorder="array", categoryarray=names, tickvals=names, range=[len(names) - 0.5, -0.5],
@@ -51,20 +56,20 @@ def class_axis(figure: go.Figure, names: Sequence[str], grid: bool = False) -> N
 
 
 def subtitles(figure: go.Figure) -> None:
-    """Set the panels' titles left, above their plot."""
-    titles = [note for note in figure.layout.annotations if note.yref == "paper"]
+    """Align the panels' titles with the left edge of their plot."""
+    titles = [note for note in figure.select_annotations() if note.yref == "paper"]
     for axis, title in zip(figure.select_xaxes(), titles, strict=False):
         title.update(x=axis.domain[0], xanchor="left", align="left", yshift=6, font={"size": TEXT, "color": INK})
 
 
-def shorten(name: str, most: int = 12) -> str:
-    """Return a name of at most `most` characters, cut in the middle: what tells "class 17" from "class 18" comes last."""
-    head = most // 2
-    return name if len(name) <= most else f"{name[:head]}…{name[-(most - head - 1) :]}"
+def shorten(name: str, length: int = 12) -> str:
+    """Return a name of at most `length` characters, cut in the middle: "class 17" and "class 18" differ at the end."""
+    head = length // 2
+    return name if len(name) <= length else f"{name[:head]}…{name[-(length - head - 1) :]}"
 
 
 def row_axis(figure: go.Figure, names: Sequence[str], longest: int = 18) -> None:
-    """Name the rows 0, 1, ... of the y axis, the first on top. By number, since two names may look alike once they are cut."""
+    """Label the rows 0, 1, ... of the y axis, the first on top. By number, since two names may be the same once they are cut."""
     figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=[escape_markup(shorten(name, longest)) for name in names],
         range=[len(names) - 0.5, -0.5], showgrid=False, zeroline=False, ticks="", ticklabelstandoff=6,

@@ -1,16 +1,16 @@
-"""The small histogram over a slider, as SVG: dozens of them cost the browser nothing. Pure: numbers in, text out."""
+"""The small histogram above a slider, as SVG, of which a browser shows dozens without effort. Numbers in, text out."""
 
 from collections.abc import Sequence
 
 from dashboard.charts.palette import ACCENT, NEUTRAL
 
 _WIDTH, _HEIGHT = 320, 44
-_MARGIN = 0.033 * _WIDTH  # a slider's track begins half a thumb inside its place
-_LEAST = 1.5  # of the height: a bin with one image among a million still shows
+_MARGIN = 0.033 * _WIDTH  # a slider's track begins half a thumb inside its element
+_LEAST = 1.5  # the least height of a bin that is not empty: one image among a million still shows
 
 
 def histogram_svg(counts: Sequence[int], low: int = 0, high: int | None = None) -> str:
-    """Return bars of `counts`, those from bin `low` up to before bin `high` in the accent, the rest quiet."""
+    """Return bars of `counts`; those from bin `low` up to but not including bin `high` in the accent colour, the others grey."""
     high = len(counts) if high is None else high
     tallest, step = max([*counts, 1]), _WIDTH / max(len(counts), 1)
     bars = [

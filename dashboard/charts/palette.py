@@ -1,9 +1,9 @@
 """The colour of a class, the same on every page and in both themes.
 
-The six scene colours were searched for in OKLCH: each stands at 3:1 or better against the light and the dark page, and
-no two come closer than 0.1 in OKLab, for usual sight or a simulated protan, deutan or tritan one (Okabe and Ito's own
-six cannot do that on white: their yellow, orange and sky blue fade). Further classes take colours of the same kind, each
-as far as possible from all before it.
+The six scene colours come from a search in OKLCH: each has a contrast of 3:1 or better with the light and the dark page, and no two are
+closer than 0.1 in OKLab, for typical vision and for simulated protanopia, deuteranopia and tritanopia (the six colours of Okabe and Ito
+cannot do that on white: their yellow, orange and sky blue fade). Further classes get colours of the same kind, each as far as possible
+from all before it.
 """
 
 from collections.abc import Sequence
@@ -22,15 +22,16 @@ SCENES = {
     "street": "#d32865",
 }
 
-# Each at 3:1 or better on both pages, so that one figure serves both themes.
+# Each has a contrast of 3:1 or better with both pages, so that one figure serves both themes.
 ACCENT = "#118a7f"
 NEUTRAL = "#7d828a"
 GOOD = "#118a7f"
 BAD = "#d1571f"
 
 POOL_SIZE = 256
-_SORTED = 10_000  # classes
+_MAX_SORTED = 10_000  # classes
 
+# Linear sRGB to LMS, and the cube roots of LMS to OKLab: Ottosson (2020).
 _LMS = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -58,26 +59,19 @@ _DEUTAN = np.array(
 def class_colours(classes: Sequence[str]) -> dict[str, str]:
     """Return a hex colour for each class.
 
-    A scene class keeps its own colour in any dataset; the others take, in natural order, the scene colours that nobody
-    claimed and then the generated ones. Always pass the dataset's whole class list, never a filtered one: the colour of
-    a class follows from its place. A run of an earlier version has its classes in another order, and the same colours.
-    Beyond some 250 classes colours repeat.
+    A scene class has its own colour in any dataset; the others get, in natural order, the scene colours that are left and then the
+    generated ones. Always pass the dataset's whole class list, never a filtered one: the colour of a class depends on its place. A
+    run of an earlier version has its classes in another order, and the same colours. Beyond about 250 classes colours repeat.
     """
     names = set(classes)
-    # Sorting very many takes a second, and their colours repeat anyway.
-    ordered = sort_naturally(names) if len(names) <= _SORTED else dict.fromkeys(classes)
+    # Sorting very many names takes a second, and their colours repeat anyway.
+    ordered = sort_naturally(names) if len(names) <= _MAX_SORTED else dict.fromkeys(classes)
     others = [name for name in ordered if name not in SCENES]
     free = [colour for name, colour in SCENES.items() if name not in names]
     if len(others) > len(free):
         free += _generated()
     taken = {name: free[index % len(free)] for index, name in enumerate(others)}
     return {name: SCENES.get(name) or taken[name] for name in classes}
-
-
-def ink_on(colour: str) -> str:
-    """Return black or white, whichever reads better on `colour`."""
-    luminance = float(luminances(linear_rgb([colour]))[0])
-    return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
 
 
 def linear_rgb(colours: Sequence[str]) -> np.ndarray:
@@ -114,18 +108,18 @@ def _generated() -> list[str]:
 
 
 def _candidates() -> np.ndarray:
-    """Return colours that show on both pages: (n, 3) linear-light, from a grid over OKLCH."""
+    """Return colours that are visible on both pages: (n, 3) linear-light, from a grid over OKLCH."""
     lightness, chroma, hue = np.meshgrid(np.linspace(0.48, 0.68, 11), np.linspace(0.04, 0.22, 7), np.arange(0, 360, 6))
     angle = np.radians(hue.ravel())
     lab = np.stack([lightness.ravel(), chroma.ravel() * np.cos(angle), chroma.ravel() * np.sin(angle)], axis=1)
     linear = (lab @ np.linalg.inv(_LAB).T) ** 3 @ np.linalg.inv(_LMS).T
     luminance = luminances(linear)
-    shown = ((linear >= 0) & (linear <= 1)).all(axis=1) & (luminance > 0.125) & (luminance < 0.29)
-    return linear[shown]
+    visible = ((linear >= 0) & (linear <= 1)).all(axis=1) & (luminance > 0.125) & (luminance < 0.29)
+    return linear[visible]
 
 
 def _distance(plain: np.ndarray, deutan: np.ndarray, usual: np.ndarray, simulated: np.ndarray) -> np.ndarray:
-    """Return how far each colour is from one: the lesser of the plain and the deutan distance."""
+    """Return the distance of each colour from one: the smaller of that for typical vision and that for deuteranopia."""
     return np.minimum(np.linalg.norm(plain - usual, axis=1), np.linalg.norm(deutan - simulated, axis=1))
 
 

@@ -1,4 +1,8 @@
-"""Charts of how far to believe a run: calibration, coverage, sets, curves. DataFrame in, figure out; no Streamlit here."""
+"""Charts of calibration, selective prediction, conformal sets, and ROC and precision-recall curves. DataFrame in, figure out; no
+Streamlit here.
+"""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,13 +12,13 @@ from plotly.subplots import make_subplots
 from dashboard.charts.figure import GRID, SMALL, escape_markup, layout
 from dashboard.charts.palette import ACCENT, NEUTRAL
 
-FEW = 10  # images of a bin below which Wilson's interval of its accuracy is some 50 points wide: a dot alone, and no line
+FEW = 10  # images in a bin; with fewer, Wilson's interval of the accuracy is about 50 points wide, so the dot is small and not joined
 
 
 def reliability_diagram(after: pd.DataFrame, before: pd.DataFrame) -> go.Figure:
-    """Return accuracy against confidence a bin, with Wilson's intervals, and below it how many images each bin holds.
+    """Return accuracy against confidence per bin, with Wilson's intervals, and below it the number of images per bin.
 
-    after, before: `engine.evaluation.calibration.reliability` with and without the temperature; the latter stands pale behind.
+    after, before: `engine.evaluation.calibration.reliability` with and without the temperature; the latter is drawn as grey rings.
     """
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.76, 0.24], vertical_spacing=0.04)
     figure.add_scatter(
@@ -27,11 +31,11 @@ def reliability_diagram(after: pd.DataFrame, before: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
     figure.add_scatter(
         x=after["confidence"], y=after["accuracy"], mode="markers", marker={"size": [10 if n >= FEW else 6 for n in after["n"]], "color": ACCENT},
-        error_y=_error(after), customdata=_limits(after),
+        error_y=_error_bars(after), customdata=_limits(after),
         hovertemplate="%{x:.1%} sure, %{y:.1%} right (%{customdata[1]:.1%} to %{customdata[2]:.1%}), "
         "%{customdata[0]:,} images<extra></extra>", row=1, col=1,
     )  # fmt: skip
-    # No line through bins of a few images: one picture's 0% or 100% would look like a curve.
+    # No line through bins of a few images: the 0% or 100% of a single image would look like a curve.
     joined = after["accuracy"].where(after["n"] >= FEW)
     figure.add_scatter(
         x=after["confidence"],
@@ -53,17 +57,18 @@ def reliability_diagram(after: pd.DataFrame, before: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title_text="confidence", row=2, col=1)
     figure.update_yaxes(range=[0, 1.04], tickformat=".0%", gridcolor=GRID, zeroline=False, title_text="accuracy", row=1, col=1)
     figure.update_yaxes(visible=False, range=[0, 1.35 * max(after["n"].max(), 1)], row=2, col=1)
-    _say(figure, 0.98, 0.92, "perfect", "y")
+    _annotate(figure, 0.98, 0.92, "perfect", "y")
     return layout(figure, 420, bottom=44, left=12)
 
 
 def accuracy_by_coverage(curves: dict[str, pd.DataFrame], chosen: tuple[float, float] | None, target: float) -> go.Figure:
-    """Return how right the answers are that are kept, against the share of the images that is kept.
+    """Return the accuracy on answered images against the share of images that is answered.
 
-    curves: `engine.evaluation.selective.risk_coverage` by split, the one that is read first; chosen: coverage and accuracy of the threshold.
+    curves: `engine.evaluation.selective.risk_coverage` by split, the most important first; chosen: coverage and accuracy of the threshold.
     """
     figure, tints = go.Figure(), [ACCENT, NEUTRAL]
-    lowest, ends = target, {}
+    lowest = target
+    ends: dict[str, float] = {}
     for (split, curve), tint in reversed(list(zip(curves.items(), tints, strict=False))):
         shown = curve.iloc[np.unique(np.linspace(0, len(curve) - 1, 400).astype(int))]
         lowest = min(lowest, float(curve.loc[curve["coverage"] > 0.02, "accuracy"].min()))
@@ -74,14 +79,14 @@ def accuracy_by_coverage(curves: dict[str, pd.DataFrame], chosen: tuple[float, f
             "%{customdata[1]:,} answers, %{customdata[2]:,} wrong<extra></extra>",
         )  # fmt: skip
         ends[split] = float(curve["accuracy"].iloc[-1])
-    # Two curves end close together: the upper one is named above its end, the lower one below.
-    for place, split in enumerate(sorted(ends, key=ends.get)):
+    # Two curves end close together: the upper one is labelled above its end, the lower one below.
+    for place, split in enumerate(sorted(ends, key=lambda name: ends[name])):
         figure.add_annotation(
             x=1, y=ends[split], text=escape_markup(split), showarrow=False, xanchor="left", xshift=6, yshift=(8 if place else -8) * (len(ends) > 1),
             font={"size": SMALL, "color": tints[list(curves).index(split)]},
         )  # fmt: skip
     figure.add_hline(y=target, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
-    _say(figure, 0.0, target, f"asked for: {target:.1%}", "y", xanchor="left", yanchor="bottom")
+    _annotate(figure, 0.0, target, f"target: {target:.1%}", "y", xanchor="left", yanchor="bottom")
     if chosen:
         figure.add_scatter(x=[chosen[0]], y=[chosen[1]], mode="markers", marker={"size": 13, "color": ACCENT}, hoverinfo="skip")
     figure.update_xaxes(range=[0, 1.02], tickformat=".0%", gridcolor=GRID, zeroline=False, title_text="share of images answered")
@@ -92,7 +97,7 @@ def accuracy_by_coverage(curves: dict[str, pd.DataFrame], chosen: tuple[float, f
 
 
 def set_sizes(sizes: pd.DataFrame) -> go.Figure:
-    """Return how many images have sets of each size, and how often these hold the truth. sizes: `Conformal.sizes`."""
+    """Return how many images have prediction sets of each size, and how often these contain the true class. sizes: `ConformalSets.sizes`."""
     names = [f"{size:,} {'class' if size == 1 else 'classes'}" for size in sizes["size"]]
     texts = [f"{share:.1%} of the images ({n:,}), {held:.1%} with the truth" for share, n, held in
              zip(sizes["share"], sizes["n"], sizes["held"], strict=True)]  # fmt: skip
@@ -108,7 +113,7 @@ def set_sizes(sizes: pd.DataFrame) -> go.Figure:
 
 
 def roc_and_precision_recall(points: pd.DataFrame, name: str, base: float, colour: str) -> go.Figure:
-    """Return a class's two curves side by side, with the lines of chance. points: `engine.evaluation.roc.roc_curve`."""
+    """Return a class's ROC and precision-recall curves side by side, with the lines of chance. points: `engine.evaluation.roc.roc_curve`."""
     figure = make_subplots(1, 2, horizontal_spacing=0.14, subplot_titles=[f"ROC: {escape_markup(name)}", "precision and recall"])
     chance = {"color": NEUTRAL, "width": 1, "dash": "dot"}
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=chance, hoverinfo="skip", row=1, col=1)
@@ -132,7 +137,7 @@ def roc_and_precision_recall(points: pd.DataFrame, name: str, base: float, colou
     return layout(figure, 330, top=34, bottom=44, left=12)
 
 
-def _error(bins: pd.DataFrame) -> dict:
+def _error_bars(bins: pd.DataFrame) -> dict[str, Any]:
     up, down = bins["accuracy_high"] - bins["accuracy"], bins["accuracy"] - bins["accuracy_low"]
     return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.5, "width": 0, "color": ACCENT}
 
@@ -141,7 +146,7 @@ def _limits(bins: pd.DataFrame) -> list[list[float]]:
     return bins[["n", "accuracy_low", "accuracy_high"]].values.tolist()
 
 
-def _say(figure: go.Figure, x: float, y: float, text: str, yref: str, xanchor: str = "right", yanchor: str = "top") -> None:
+def _annotate(figure: go.Figure, x: float, y: float, text: str, yref: str, xanchor: str = "right", yanchor: str = "top") -> None:
     figure.add_annotation(
         x=x,
         y=y,

@@ -1,4 +1,4 @@
-"""The chart of robustness: accuracy against severity, a panel for each damage."""
+"""The chart of robustness: accuracy against severity, a panel per corruption."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, escape_markup, layout, subtitles
+from dashboard.charts.frames import named_rows
 from dashboard.charts.palette import ACCENT
 
 _OTHER = "#d67a2f"
@@ -17,9 +18,9 @@ _ROW = 185  # pixels
 def severity_curves(
     runs: Sequence[tuple[str, pd.DataFrame]], labels: dict[str, str], chosen: str = "", columns: int = 3
 ) -> go.Figure:
-    """Accuracy with its 95% interval against severity, a panel for each of `labels` (damage -> title), in their order.
+    """Return accuracy with its 95% interval against severity, a panel per entry of `labels` (corruption -> title), in their order.
 
-    `runs`: up to two names with `engine.evaluation.robustness.summary.by_severity`. A point's customdata is [damage]: a click picks it.
+    `runs`: up to two names with `engine.evaluation.robustness.summary.by_severity`. A click's point has `customdata` [corruption].
     """
     rows = -(-len(labels) // columns)
     titles = [f"<b>{title}</b>" if name == chosen else title for name, title in labels.items()]
@@ -43,10 +44,10 @@ def severity_curves(
 
 def _curve(run: str, frame: pd.DataFrame, label: str, tint: str, name: str) -> list[go.Scatter]:
     severity = frame["severity"]
-    said = [
+    texts = [
         f"{escape_markup(run)}, {label}, {'as it is' if row.severity == 0 else f'severity {row.severity}'}: {row.accuracy:.1%} "
         f"({row.low:.1%} to {row.high:.1%}, n = {row.n:,})"
-        for row in frame.itertuples()
+        for row in named_rows(frame)
     ]
     edge = {"color": CLEAR, "width": 0}
     return [
@@ -54,6 +55,6 @@ def _curve(run: str, frame: pd.DataFrame, label: str, tint: str, name: str) -> l
         go.Scatter(x=severity, y=frame["high"], mode="lines", line=edge, fill="tonexty", fillcolor=_FILLS[tint], hoverinfo="skip"),
         go.Scatter(
             x=severity, y=frame["accuracy"], mode="lines+markers", line={"color": tint, "width": 2}, marker={"size": 9, "color": tint},
-            customdata=[[name]] * len(frame), text=said, hovertemplate="%{text}<extra></extra>", cliponaxis=False,
+            customdata=[[name]] * len(frame), text=texts, hovertemplate="%{text}<extra></extra>", cliponaxis=False,
         ),
     ]  # fmt: skip

@@ -1,7 +1,7 @@
-"""Charts of a training: frame in, plotly figure out, no Streamlit here (see `dashboard.charts.bars` for what all charts keep to).
+"""Charts of a training: frame in, plotly figure out; no Streamlit here.
 
-Lines are named at their end, with their last value; names that would meet are moved apart. What is best or chosen stands in
-the title, where nothing can cross it on a phone.
+Lines are labelled at their end, with their last value; labels that would overlap are moved apart. The best or chosen value stands in
+the title, where no line can cross it on a phone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,12 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.charts.figure import GRID, INK, SMALL, TEXT, escape_markup, layout
+from dashboard.charts.frames import Values
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
 
 SPLITS = {"train": NEUTRAL, "validation": ACCENT}
-MOST_CLASSES, MOST_RUNS = 12, 6
-_TOP, _BOTTOM, _NAMES = 34, 38, 112  # margins in pixels; the last holds the names of the lines
+MAX_CLASSES, MAX_RUNS = 12, 6
+_TOP, _BOTTOM, _RIGHT = 34, 38, 112  # margins in pixels; the right one holds the names of the lines
 _LINE = 16  # pixels between two names
 
 
@@ -30,10 +31,10 @@ def epoch_curves(epochs: pd.DataFrame, metric: str, best_epoch: int | None = Non
     lines = {split: f"{split}_{metric}" for split in SPLITS if f"{split}_{metric}" in epochs}
     lines = {split: column for split, column in lines.items() if np.isfinite(epochs[column].to_numpy(float)).any()}
     figure = go.Figure([_line(epochs["epoch"], epochs[column], split, SPLITS[split]) for split, column in lines.items()])
-    at = epochs.loc[epochs["epoch"] == best_epoch, f"validation_{metric}"] if f"validation_{metric}" in epochs else epochs[:0]
-    if len(at.dropna()):
-        title += f", {at.iloc[0]:,.3f} at the best epoch, {best_epoch}"
-        _mark(figure, best_epoch, float(at.iloc[0]))
+    best = _value_at(epochs, best_epoch, f"validation_{metric}")
+    if best_epoch is not None and best is not None:
+        title += f", {best:,.3f} at the best epoch, {best_epoch}"
+        _mark(figure, best_epoch, best)
     span = _span([epochs[column] for column in lines.values()])
     ends = {split: epochs[["epoch", column]].dropna().iloc[-1].tolist() for split, column in lines.items()}
     figure = _framed(figure, title, span, 250)
@@ -42,12 +43,20 @@ def epoch_curves(epochs: pd.DataFrame, metric: str, best_epoch: int | None = Non
     return figure
 
 
+def _value_at(epochs: pd.DataFrame, epoch: int | None, column: str) -> float | None:
+    if column not in epochs:
+        return None
+    values = epochs[column][epochs["epoch"] == epoch].dropna()
+    return float(values.iloc[0]) if len(values) else None
+
+
 def step_curve(
     points: pd.DataFrame, title: str, limit: tuple[str, float] | None = None, from_zero: bool = False, height: int = 200
 ) -> go.Figure:
-    """Return a quantity by step of the optimiser: the mean of each bucket as a line, its lowest to highest as a band.
+    """Return a quantity by optimizer step: the mean of each bucket as a line, its lowest to highest value as a band.
 
-    points: columns step, mean, low, high, as `engine.runs.history.downsample` gives them. limit: a name and a value to stay below.
+    points: columns step, mean, low, high, as `engine.runs.history.downsample` gives them. limit: the name and value of a
+    line that the quantity should stay below.
     """
     band = go.Scatter(
         x=[*points["step"], *points["step"][::-1]], y=[*points["high"], *points["low"][::-1]],
@@ -56,7 +65,7 @@ def step_curve(
     line = _line(points["step"], points["mean"], title, ACCENT)
     line.update(mode="lines" if len(points) > 1 else "markers", hovertemplate="step %{x:,}: %{y:.4g}<extra></extra>")
     figure = go.Figure([band, line])
-    # A few wild batches at the start would press the rest of the curve flat.
+    # Without the extremes: a few outliers at the start would flatten the rest of the curve.
     span = _span(
         [points["low"].clip(lower=points["low"].quantile(0.01)), points["high"].clip(upper=points["high"].quantile(0.98))]
     )
@@ -74,24 +83,24 @@ def step_curve(
         tickfont={"size": SMALL},
         tickformat=",d",
         range=[0, max(2.0, 1.01 * points["step"].max())],
-        # Whole steps: plotly would set five ticks over two of them, and write 0 1 1 2 2.
+        # Few steps get a tick each: plotly would place five ticks over two steps, and label them 0 1 1 2 2.
         **({"dtick": 1} if not points["step"].max() > 5 else {"nticks": 5}),
     )
     figure.update_yaxes(exponentformat="e")  # a learning rate is 5e-6, not 5 micro
-    figure.update_layout(margin_r=_NAMES if limit else 14)
+    figure.update_layout(margin_r=_RIGHT if limit else 14)
     return figure
 
 
 def class_recalls(recalls: pd.DataFrame, colours: Mapping[str, str], last: int | None = None) -> go.Figure:
-    """Return validation recall by epoch as small multiples, a panel a class, the weakest `MOST_CLASSES` where there are more.
+    """Return validation recall by epoch, a panel per class; the weakest `MAX_CLASSES` where there are more.
 
-    recalls: a row an epoch (the index) and a column a class, 0 to 1, NaN where a class has no validation images.
+    recalls: one row per epoch (the index) and one column per class, 0 to 1, NaN where a class has no validation images.
     """
     names = list(recalls.columns)
-    if len(names) > MOST_CLASSES and not len(recalls):
-        names = names[:MOST_CLASSES]
-    elif len(names) > MOST_CLASSES:
-        weakest = set(recalls.iloc[-1].sort_values().index[:MOST_CLASSES])
+    if len(names) > MAX_CLASSES and not len(recalls):
+        names = names[:MAX_CLASSES]
+    elif len(names) > MAX_CLASSES:
+        weakest = set(recalls.iloc[-1].sort_values().index[:MAX_CLASSES])
         names = [name for name in names if name in weakest]
     rows = max(1, -(-len(names) // 3))
     ends = {name: f" {recalls[name].iloc[-1]:.2f}" if len(recalls) else "" for name in names}
@@ -112,9 +121,9 @@ def class_recalls(recalls: pd.DataFrame, colours: Mapping[str, str], last: int |
 
 
 def regularisation_curve(scores: pd.DataFrame) -> go.Figure:
-    """Return validation loss by regularisation strength C, the lowest, which is the chosen one, marked and told in the title.
+    """Return validation loss by regularisation strength C; the lowest, which is chosen, is marked and named in the title.
 
-    scores: columns C, validation_loss, validation_macro_f1; without a row, the empty frame.
+    scores: columns C, validation_loss, validation_macro_f1; without rows, an empty figure with a title.
     """
     if not len(scores):
         figure = _framed(go.Figure(), "validation loss by regularisation strength appears here", (0.0, 1.0), 250)
@@ -122,7 +131,7 @@ def regularisation_curve(scores: pd.DataFrame) -> go.Figure:
     scores = scores.sort_values("C", ignore_index=True)
     place = int(scores["validation_loss"].idxmin())
     chosen = scores.iloc[place]
-    # Equal distances: the strengths are chosen, not measured, and their names need the room.
+    # Equal distances: the strengths are chosen, not measured, and their labels need the room.
     line = _line(scores.index, scores["validation_loss"], "validation loss", NEUTRAL)
     line.update(
         customdata=scores[["C", "validation_macro_f1"]].to_numpy().tolist(),
@@ -141,19 +150,19 @@ def regularisation_curve(scores: pd.DataFrame) -> go.Figure:
 
 
 def learning_rates(points: Sequence[Mapping[str, float]], suggestion: float | None, chosen: float) -> go.Figure:
-    """Return the loss by learning rate of a range test, single batches faint and smoothed; the suggestion and the chosen rate marked.
+    """Return the loss by learning rate of a range test, per batch (faint) and smoothed, with the suggested and the chosen rate.
 
-    points: lr, loss, smoothed, as `engine.training.lr_finder` finds them.
+    points: lr, loss, smoothed, from `engine.training.lr_finder`.
     """
     frame = pd.DataFrame(points)
-    # The last points explode, which is the end of the test and no scale for what came before.
+    # Without the last points, which diverge, since that ends the test: they would set the scale.
     shown = frame[frame["smoothed"] <= 1.6 * frame["smoothed"].iloc[0] + 0.2]
     batches = go.Scatter(x=frame["lr"], y=frame["loss"], mode="lines", line={"color": GRID, "width": 1}, hoverinfo="skip")
     smooth = _line(frame["lr"], frame["smoothed"], "smoothed loss", ACCENT)
     smooth.update(mode="lines", hovertemplate="rate %{x:.2g}: loss %{y:.3f}<extra></extra>")
     figure = go.Figure([batches, smooth])
-    said = f"; {suggestion:.2g} is suggested" if suggestion else ""
-    figure = _framed(figure, f"batch loss by learning rate{said}", _span([shown["smoothed"]]), 250)
+    hint = f"; {suggestion:.2g} is suggested" if suggestion else ""
+    figure = _framed(figure, f"batch loss by learning rate{hint}", _span([shown["smoothed"]]), 250)
     if suggestion:
         _mark(figure, suggestion, float(np.interp(np.log(suggestion), np.log(frame["lr"]), frame["smoothed"])))
     figure.add_vline(chosen, line={"color": NEUTRAL, "width": 1})
@@ -169,11 +178,11 @@ def learning_rates(points: Sequence[Mapping[str, float]], suggestion: float | No
 
 
 def run_curves(runs: Mapping[str, pd.DataFrame], linear: Mapping[str, float]) -> go.Figure:
-    """Return validation macro F1 by epoch, a line a run; a run without epochs, by the one score it has, is a dotted level.
+    """Return validation macro F1 by epoch, a line per run; a run without epochs, which has one score, is a dotted level.
 
-    runs: by name, frames with columns epoch, validation_macro_f1. linear: by name, a macro F1. `MOST_RUNS` at most are told apart.
+    runs: by name, frames with columns epoch, validation_macro_f1. linear: by name, a macro F1. At most `MAX_RUNS` together.
     """
-    tints = dict(zip([*runs, *linear], list(SCENES.values())[:MOST_RUNS], strict=False))
+    tints = dict(zip([*runs, *linear], list(SCENES.values())[:MAX_RUNS], strict=False))
     figure = go.Figure(
         [_line(f["epoch"], f["validation_macro_f1"], escape_markup(name), tints[name]) for name, f in runs.items()]
     )
@@ -195,9 +204,9 @@ def run_curves(runs: Mapping[str, pd.DataFrame], linear: Mapping[str, float]) ->
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Return the places moved apart to at least `gap`, as little as that takes, in their order."""
+    """Return the places moved apart to at least `gap`, by as little as that takes, in their order."""
     order = np.argsort(places, kind="stable")
-    # Blocks of names that touch: each is centred on the mean of where its names want to be.
+    # Blocks of labels that touch: each block is centred on the mean of its labels' own places.
     blocks: list[list[int]] = []
     for index in order:
         blocks.append([int(index)])
@@ -215,8 +224,8 @@ def _start(places: Sequence[float], block: Sequence[int], gap: float) -> float:
     return float(np.mean([places[index] for index in block])) - gap * (len(block) - 1) / 2
 
 
-def _line(x: Sequence, y: Sequence, name: str, colour: str) -> go.Scatter:
-    """Return a line with dots where they can be told apart; a gap where a value is missing."""
+def _line(x: Values, y: Values, name: str, colour: str) -> go.Scatter:
+    """Return a line with dots, smaller ones where there are many; a gap where a value is missing."""
     values = np.asarray(y, float)
     return go.Scatter(
         x=list(x), y=[float(value) if np.isfinite(value) else None for value in values], name=name, mode="lines+markers",
@@ -226,21 +235,21 @@ def _line(x: Sequence, y: Sequence, name: str, colour: str) -> go.Scatter:
 
 
 def _mark(figure: go.Figure, x: float, y: float) -> None:
-    """Ring the point that is best, and lead down from it."""
+    """Ring the best point, with a dotted line down to the axis."""
     figure.add_vline(x, line={"color": ACCENT, "width": 1, "dash": "dot"})
     ring = {"size": 13, "color": "rgba(0, 0, 0, 0)", "line": {"color": ACCENT, "width": 2}}
     figure.add_trace(go.Scatter(x=[x], y=[y], mode="markers", marker=ring, hoverinfo="skip", cliponaxis=False))
 
 
 def _framed(figure: go.Figure, title: str, span: tuple[float, float], height: int) -> go.Figure:
-    figure = layout(figure, height, top=_TOP, bottom=_BOTTOM, left=44, right=_NAMES)
+    figure = layout(figure, height, top=_TOP, bottom=_BOTTOM, left=44, right=_RIGHT)
     figure.add_annotation(
         text=title, xref="paper", yref="paper", x=0, y=1, xanchor="left", yanchor="bottom", yshift=8, xshift=-36, showarrow=False,
         align="left", font={"size": TEXT, "color": INK},
     )  # fmt: skip
     figure.update_xaxes(showgrid=False, zeroline=False)
     figure.update_yaxes(range=list(span), gridcolor=GRID, zeroline=False, nticks=5, tickfont={"size": SMALL}, automargin=False)
-    # What a person did with the chart stays when the next poll draws it again.
+    # With a constant revision, what a person did with the chart survives the next poll, which draws it again.
     figure.update_layout(uirevision="kept")
     return figure
 
@@ -264,7 +273,7 @@ def _name_ends(
     height: int,
     at_edge: bool = False,
 ) -> None:
-    """Name each line (text, colour, x, y) right of its end, moved apart where two would meet; `at_edge`: x is a share of the plot."""
+    """Label each line (text, colour, x, y) right of its end, moved apart where two would overlap; `at_edge`: x is a share of the plot."""
     scale = (height - _TOP - _BOTTOM) / (span[1] - span[0])
     wanted = [(y - span[0]) * scale for *_, y in ends]
     for (text, colour, x, y), want, place in zip(ends, wanted, spread(wanted, _LINE), strict=True):
@@ -275,7 +284,7 @@ def _name_ends(
 
 
 def _span(columns: Sequence[pd.Series]) -> tuple[float, float]:
-    """Return the axis' limits round all finite values, with some air."""
+    """Return axis limits around all finite values, with some room."""
     values = np.concatenate([np.asarray(column, float) for column in columns]) if columns else np.array([])
     values = values[np.isfinite(values)]
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)

@@ -33,7 +33,7 @@ _ASKED = {
 }
 _COVERAGES = (0.8, 0.9, 0.95, 0.98, 0.99)
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
-_MOST_CLASSES = 24  # with their curves' areas at once; more are asked for one at a time
+_MAX_CLASSES = 24  # with their curves' areas at once; more are asked for one at a time
 _NO_VALIDATION = (
     "A threshold is chosen on validation and measured on test: choose the test split of a run that has answers on both."
 )
@@ -199,7 +199,7 @@ def _curves(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     points = roc.thin_curve(roc.roc_curve(tables.probabilities(of.predictions)[:, index], positive))
     figure = reliability.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
     st.plotly_chart(figure, config=CONFIG, key="curves")
-    shown = present if len(present) <= _MOST_CLASSES else [name]
+    shown = present if len(present) <= _MAX_CLASSES else [name]
     result = cache.roc_areas(scored.run, scored.split, tuple(shown))
     for column, key, title in zip(
         st.columns(2, gap="large"), ("auc", "ap"), ("Area under the ROC curve", "Average precision"), strict=True

@@ -22,7 +22,7 @@ from engine.runs.run import Run
 
 _AGAINST = "against"
 _SCORES = {"recall": "recall", "f1": "F1"}
-_MOST_CLASSES = 30
+_MAX_CLASSES = 30
 
 
 def compare_with(run: Run, others: Sequence[Run]) -> None:
@@ -112,7 +112,7 @@ def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) 
 def _by_class(found: Comparison, difference: Difference, names: tuple[str, str]) -> None:
     score = url_state.choose(st.segmented_control, "By class", list(_SCORES), "compare_by", format_func=_SCORES.__getitem__)
     table = difference.by_class[difference.by_class[score].notna()]
-    largest = table.reindex(table[score].abs().sort_values(ascending=False, kind="stable").index).head(_MOST_CLASSES)
+    largest = table.reindex(table[score].abs().sort_values(ascending=False, kind="stable").index).head(_MAX_CLASSES)
     rows = pd.DataFrame({
         "name": largest["class"].map(formatting.plain), "value": largest[score], "low": largest[f"{score}_low"], "high": largest[f"{score}_high"],
         "text": [f"fixed {fixed:,}, broken {broken:,}" for fixed, broken in zip(largest[FIXED], largest[BROKEN], strict=True)],

@@ -85,7 +85,7 @@ def _columns() -> dict[str, object]:
 
 def compare_runs(selected: Sequence[Run]) -> None:
     """Several runs: their learning curves in one chart, and what their configurations differ in."""
-    drawn = list(selected)[: training_curves.MOST_RUNS]
+    drawn = list(selected)[: training_curves.MAX_RUNS]
     if len(selected) > len(drawn):
         st.caption(f"The chart shows the first {len(drawn)}.")
     called = Counter(run.title for run in drawn)

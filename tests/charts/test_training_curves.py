@@ -105,7 +105,7 @@ def test_recalls_have_a_panel_a_class_in_its_colour():
     assert texts(training_curves.class_recalls(RECALLS[:0], SCENES)) == ["sea", "tram"]
     many = pd.DataFrame(np.linspace(0, 1, 40)[None], index=[1], columns=[f"c{n}" for n in range(40)])
     assert [trace.name for trace in training_curves.class_recalls(many, {}).data] == [
-        f"c{n}" for n in range(training_curves.MOST_CLASSES)
+        f"c{n}" for n in range(training_curves.MAX_CLASSES)
     ]
 
 

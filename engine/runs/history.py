@@ -1,5 +1,6 @@
-"""What the events of a run say, as frames for charts."""
+"""The events of a run as frames for charts."""
 
+import re
 import threading
 from array import array
 from collections.abc import Iterable, Sequence
@@ -9,21 +10,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.runs.events import Candidate, Epoch, Message, Step
+from engine.runs.events import Candidate, Divergence, Epoch, Message, Step
 from engine.runs.run import ACTIVE, Run
 
 # The columns of frames without a row.
 _COLUMNS = {kind.__name__.lower(): [field.name for field in fields(kind)] for kind in (Step, Epoch, Candidate, Message)}
 _COLUMNS["state"] = ["time", "state", "detail"]
 _LISTS = ("epoch", "candidate", "message", "state")
+# How runs of version 0.1 reported a divergence: they wrote an error message and no event of its own.
+_OLD_DIVERGENCE = re.compile(
+    r"The (?P<quantity>loss|gradient) is (?:nan|-?inf|not finite) at step (?P<step>\d+), with a learning rate of (?P<rate>[\d.e+-]*\d)"
+)
 
 
 @dataclass(frozen=True)
 class History:
-    """One frame a kind of event: the fields of `engine.runs.events`, and seq and time (seconds since 1970).
+    """One frame per kind of event, with the fields of `engine.runs.events`, seq and time (seconds since 1970).
 
-    `states`: the states that the run entered, with their detail, from its first start on; where a process was killed, it reads
-    `interrupted` at the time of the last event.
+    `states`: the states that the run entered, with their detail, from its first start on; where a process was killed, a row says
+    `interrupted`, at the time of the last event. `divergence`: what ended the training, if it was that.
     """
 
     steps: pd.DataFrame
@@ -31,6 +36,7 @@ class History:
     candidates: pd.DataFrame
     messages: pd.DataFrame
     states: pd.DataFrame
+    divergence: Divergence | None = None
 
     @property
     def best_epoch(self) -> int | None:
@@ -38,17 +44,19 @@ class History:
         return int(best["epoch"].iloc[-1]) if len(best) else None
 
     def recalls(self, classes: Sequence[str]) -> pd.DataFrame:
-        """Validation recall, a row an epoch (the index) and a column a class; no rows where the run did not tell."""
+        """Validation recall: one row per epoch (the index), one column per class; no rows for a run that did not record it."""
         if "validation_recall" not in self.epochs:
             return pd.DataFrame(columns=list(classes), dtype=float)
-        fitting = self.epochs["validation_recall"].map(lambda value: isinstance(value, list) and len(value) == len(classes))
-        told = self.epochs[fitting.astype(bool)]
-        return pd.DataFrame(told["validation_recall"].tolist(), index=told["epoch"], columns=list(classes)).astype(float)
+        complete = self.epochs["validation_recall"].map(lambda value: isinstance(value, list) and len(value) == len(classes))
+        epochs = self.epochs[complete.astype(bool)]
+        return pd.DataFrame(epochs["validation_recall"].tolist(), index=epochs["epoch"], columns=list(classes)).astype(float)
 
     def latest(self, field: str) -> float | None:
-        """The last epoch's value of a field; None where the run did not tell."""
-        told = self.epochs[field].dropna() if field in self.epochs else []
-        return float(told.iloc[-1]) if len(told) else None
+        """The last epoch's value of a field; None for a run that did not record it."""
+        if field not in self.epochs:
+            return None
+        values = self.epochs[field].dropna()
+        return float(values.iloc[-1]) if len(values) else None
 
     @property
     def empty(self) -> bool:
@@ -56,22 +64,23 @@ class History:
 
 
 def build_history(events: Iterable[dict[str, Any]]) -> History:
-    """The story that counts: what a killed process did after the checkpoint from which the run went on is left out."""
-    story = HistoryBuilder()
-    story.take(events)
-    return story.history()
+    """The history of these events, without what a killed process did after the checkpoint that the run was resumed from."""
+    builder = HistoryBuilder()
+    builder.add(events)
+    return builder.history()
 
 
 class HistoryBuilder:
-    """A history that grows: taking in an event costs the same after a hundred thousand steps."""
+    """A history that grows: adding an event costs the same after a hundred thousand steps."""
 
     def __init__(self) -> None:
         self._steps = _Columns()
         self._lists: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _LISTS}
+        self._divergence: Divergence | None = None
         self._history: History | None = None
-        self._last = 0.0  # when the last event was written
+        self._last_time = 0.0
 
-    def take(self, events: Iterable[dict[str, Any]]) -> None:
+    def add(self, events: Iterable[dict[str, Any]]) -> None:
         for event in events:
             self._history = None
             kind = event.get("kind")
@@ -82,65 +91,84 @@ class HistoryBuilder:
                 self._lists["epoch"] = [e for e in self._lists["epoch"] if e["epoch"] <= event["epoch"]]
             elif kind == "state":
                 self._enter(event)
+            elif kind == "divergence":
+                self._divergence = Divergence(**{field.name: event[field.name] for field in fields(Divergence)})
             elif kind in self._lists:
                 self._lists[kind].append(event)
-            self._last = event.get("time", self._last)
+                if event.get("level") == "error":
+                    self._divergence = self._divergence or self._old_divergence(event)
+            self._last_time = event.get("time", self._last_time)
 
     def _enter(self, event: dict[str, Any]) -> None:
         states = self._lists["state"]
         if event["state"] == "preparing":
-            # The linear method has no steps to go on from: it begins anew.
+            # A new attempt. The linear method has no steps to go on from: it begins anew.
             self._lists["candidate"] = []
+            self._divergence = None
             if states and states[-1]["state"] in ACTIVE:
-                states.append({"kind": "state", "state": "interrupted", "detail": "", "time": self._last})
+                states.append({"kind": "state", "state": "interrupted", "detail": "", "time": self._last_time})
         states.append(event)
+
+    def _old_divergence(self, message: dict[str, Any]) -> Divergence | None:
+        match = _OLD_DIVERGENCE.match(str(message.get("text")))
+        if match is None:
+            return None
+        quantity = "loss" if match["quantity"] == "loss" else "gradient"
+        return Divergence(int(match["step"]), int(self._steps.last("epoch", 1)), quantity, float(match["rate"]))
 
     def history(self) -> History:
         if self._history is None:
-            epochs, *others = (
-                pd.DataFrame(self._lists[kind], columns=None if self._lists[kind] else _COLUMNS[kind]) for kind in _LISTS
+            frames = {kind: pd.DataFrame(rows, columns=None if rows else _COLUMNS[kind]) for kind, rows in self._lists.items()}
+            self._history = History(
+                steps=self._steps.frame(),
+                epochs=frames["epoch"],
+                candidates=frames["candidate"],
+                messages=frames["message"],
+                states=frames["state"],
+                divergence=self._divergence,
             )
-            self._history = History(self._steps.frame(), epochs, *others)
         return self._history
 
 
 class HistoryReader:
-    """Follows the events of a run for any number of readers: each look parses only what was added since the last."""
+    """Follows the events of a run for any number of readers: each call parses only what was added since the last one."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._lock = threading.Lock()
-        self._begin()
+        self._start()
 
     def history(self) -> History:
         with self._lock:
+            # A file that is shorter than what was read of it is another file.
             if self._run.events_size() < self._offset:
-                self._begin()
+                self._start()
             events, self._offset = self._run.events(self._offset)
-            self._story.take(events)
-            return self._story.history()
+            self._builder.add(events)
+            return self._builder.history()
 
-    def _begin(self) -> None:
-        self._story, self._offset = HistoryBuilder(), 0
+    def _start(self) -> None:
+        self._builder, self._offset = HistoryBuilder(), 0
 
 
 def downsample(steps: pd.DataFrame, column: str, points: int = 400) -> pd.DataFrame:
     """At most `points` rows for drawing: columns step (the last of its bucket), mean, low, high of `column` over equal buckets.
 
-    Values that are not finite are left out; a frame with fewer rows comes back one row a step.
+    Values that are not finite are left out; a frame with fewer rows comes back with one row per step.
     """
+    empty = pd.DataFrame({"step": [], "mean": [], "low": [], "high": []})
     if column not in steps:
-        return pd.DataFrame({"step": [], "mean": [], "low": [], "high": []})
-    values, at = steps[column].to_numpy(float), steps["step"].to_numpy()
+        return empty
+    values, numbers = steps[column].to_numpy(float), steps["step"].to_numpy()
     finite = np.isfinite(values)
-    values, at = values[finite], at[finite]
+    values, numbers = values[finite], numbers[finite]
     if not len(values):
-        return pd.DataFrame({"step": [], "mean": [], "low": [], "high": []})
+        return empty
     starts = np.unique(np.linspace(0, len(values), min(points, len(values)), endpoint=False).astype(int))
     counts = np.diff([*starts, len(values)])
     return pd.DataFrame(
         {
-            "step": at[starts + counts - 1].astype(int),
+            "step": numbers[starts + counts - 1].astype(int),
             "mean": np.add.reduceat(values, starts) / counts,
             "low": np.minimum.reduceat(values, starts),
             "high": np.maximum.reduceat(values, starts),
@@ -149,7 +177,10 @@ def downsample(steps: pd.DataFrame, column: str, points: int = 400) -> pd.DataFr
 
 
 class _Columns:
-    """Rows of numbers, kept by column in plain arrays; a field that comes later is NaN before."""
+    """Rows of numbers, stored by column in plain arrays; a field that appears later is NaN in the rows before.
+
+    Arrays take 8 bytes per value and grow in place; a list of a hundred thousand dicts would be rebuilt into a frame at each look.
+    """
 
     def __init__(self) -> None:
         self._columns: dict[str, array] = {}
@@ -165,7 +196,7 @@ class _Columns:
             column.append(np.nan if value is None else value)
 
     def cut(self, name: str, last: float) -> None:
-        """Leave out the rows from the end whose `name` is above `last`."""
+        """Remove the rows from the end whose `name` is above `last`."""
         rising = self._columns.get(name, array("d"))
         keep = self._rows
         while keep and rising[keep - 1] > last:
@@ -173,6 +204,10 @@ class _Columns:
         for column in self._columns.values():
             del column[keep:]
         self._rows = keep
+
+    def last(self, name: str, default: float) -> float:
+        column = self._columns.get(name)
+        return column[-1] if column else default
 
     def frame(self) -> pd.DataFrame:
         if not self._columns:

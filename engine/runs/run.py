@@ -1,13 +1,12 @@
 """Reading runs: `runs/<id>/` is the interface between the process that trains and everybody else."""
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -20,27 +19,30 @@ from engine.data.labels.label_log import EMPTY as NO_EDITS
 from engine.runs import config as configuration
 from engine.runs import exit_cause
 from engine.runs.config import Config
+from engine.runs.event_log import read_events
 from engine.runs.metadata import Metadata, load_metadata
 
-ACTIVE = ("queued", "preparing", "training", "evaluating")
-ENDED = ("finished", "stopped", "failed", "interrupted")
+State = Literal["queued", "preparing", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
+ACTIVE: tuple[State, ...] = ("queued", "preparing", "training", "evaluating")
+ENDED: tuple[State, ...] = ("finished", "stopped", "failed", "interrupted")
 PAUSE, PAUSED = "pause", "paused"  # the word in the `stop` marker, and the detail of a run that was stopped to go on later
-FINISH = "finish"  # the word in the `stop` marker that ends the training early, and not the run
-_NAME_BYTES = 200  # of a run's name: files beside and inside its folder are named after it
+FINISH = "finish"  # the word in the `stop` marker that ends the training early, but not the run
+_NAME_BYTES = 200  # of a run's name: files beside and inside its folder are named after it, and a file system's names end at 255
+_LOG_TAIL = 20_000  # bytes of train.log in which its last lines are looked for
 
 
 @dataclass(frozen=True)
 class Status:
     """What a run is doing. `progress` goes from 0 to 1 within the state, `eta` is in seconds, `error` is for people."""
 
-    state: str
+    state: State
     detail: str = ""
     progress: float = 0.0
     eta: float | None = None
     error: str = ""
     hint: str = ""
     updated: float = 0.0
-    waiting: bool = False  # for room on a full disk, as `detail` says; it goes on by itself
+    waiting: bool = False  # for space on a full disk, as `detail` says; the run continues by itself
 
     @property
     def active(self) -> bool:
@@ -49,7 +51,9 @@ class Status:
     @property
     def word(self) -> str:
         """The state as people read it."""
-        return PAUSED if self.paused else "waiting" if self.waiting and self.active else self.state
+        if self.paused:
+            return PAUSED
+        return "waiting" if self.waiting and self.active else self.state
 
     @property
     def paused(self) -> bool:
@@ -58,7 +62,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Run:
-    """One training, by its directory. Every property says what the files say now; what it gives is shared: change nothing of it."""
+    """One training, by its directory. Every property reads what the files say now; the values are shared, so do not change them."""
 
     id: str
     path: Path
@@ -82,7 +86,7 @@ class Run:
 
     @property
     def labels(self) -> str:
-        """The version of the label edits that the run learns from (`engine.data.labels`); that of none for a run of before they were."""
+        """The version of the label edits that the run is trained on (`engine.data.labels`); that of no edits for a run older than they are."""
         return self._description.labels
 
     @property
@@ -110,14 +114,14 @@ class Run:
 
     @property
     def request(self) -> str:
-        """What the running process was asked for and has not done yet: stop, PAUSE or FINISH; "" where there is nothing."""
+        """What the running process was asked to do and has not done yet: stop, PAUSE or FINISH; "" where there is nothing."""
         try:
             word = (self.path / "stop").read_text()
         except OSError:
             return ""
         state = self.status.state
-        waiting = state in ACTIVE and not (word == FINISH and state == "evaluating")
-        return (word or "stop") if waiting else ""
+        pending = state in ACTIVE and not (word == FINISH and state == "evaluating")
+        return (word or "stop") if pending else ""
 
     @property
     def status(self) -> Status:
@@ -126,20 +130,13 @@ class Run:
             status = _written_status(self.path)
             if not status.active or is_held(self.path / "lease"):
                 return status
-            # The process may have ended well, or another may have been started, between the two looks.
+            # Between the two looks the process may have ended in order, or another may have been started: look again.
             if _written_status(self.path) == status:
                 return _interrupted(self.path, status)
 
     def events(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """The whole events from byte `offset` on, and the offset to go on from; a torn last line is left for next time."""
-        try:
-            with open(self.path / "events.jsonl", "rb") as file:
-                file.seek(offset)
-                text = file.read()
-        except FileNotFoundError:
-            return [], offset
-        whole = text[: text.rfind(b"\n") + 1]
-        return _events(whole, offset), offset + len(whole)
+        """The events from byte `offset` on, and the offset to go on from; a last line that is still being written is left for next time."""
+        return read_events(self.path / "events.jsonl", offset)
 
     def events_size(self) -> int:
         """Bytes of the events file; 0 where there is none."""
@@ -150,14 +147,14 @@ class Run:
         try:
             with open(self.path / "train.log", "rb") as file:
                 file.seek(0, 2)
-                file.seek(max(0, file.tell() - 20_000))
+                file.seek(max(0, file.tell() - _LOG_TAIL))
                 return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
         except FileNotFoundError:
             return ""
 
     def predictions(self, split: str) -> pd.DataFrame:
         """The prediction table of one split (see `engine.data.predictions`). Raises UserError where there is none."""
-        from engine.data.predictions import read_predictions
+        from engine.data.predictions import read_predictions  # late: it loads pyarrow, which listing runs does not need
 
         return read_predictions(self.path, split)
 
@@ -166,12 +163,12 @@ class Run:
 
     @property
     def _description(self) -> "_Description":
-        return read_cached(self.path, "config.json", _described)
+        return read_cached(self.path, "config.json", _read_description)
 
 
 @dataclass(frozen=True)
 class _Description:
-    """What `config.json` says."""
+    """The content of `config.json`."""
 
     config: Config
     created: float
@@ -180,43 +177,20 @@ class _Description:
     labels: str
 
 
-def _described(file: Path) -> _Description:
+def _read_description(file: Path) -> _Description:
     document = read_json(file)
     try:
-        config = configuration.from_dict(document["config"])
-        classes, labels = tuple(document["classes"]), str(document.get("labels", NO_EDITS))
-        return _Description(config, float(document["created"]), classes, document["fingerprint"], labels)
+        return _Description(
+            config=configuration.from_dict(document["config"]),
+            created=float(document["created"]),
+            classes=tuple(document["classes"]),
+            fingerprint=document["fingerprint"],
+            labels=str(document.get("labels", NO_EDITS)),
+        )
     except (TypeError, KeyError, ValueError, AttributeError):
         raise UserError(
             f"The run {file.parent.name!r} has no readable config.json.", "Delete the run, or restore the file."
         ) from None
-
-
-def _events(whole: bytes, offset: int) -> list[dict[str, Any]]:
-    """The events of whole lines, which begin at byte `offset` of the file."""
-    try:
-        # At once: twice as fast as line by line, for a hundred thousand steps.
-        events = json.loads(b"[" + b",".join(whole.splitlines()) + b"]")
-    except ValueError:
-        events = [None]
-    return events if all(isinstance(event, dict) for event in events) else list(_whole_events(whole, offset))
-
-
-def _whole_events(text: bytes, offset: int) -> Iterator[dict[str, Any]]:
-    """The events of whole lines; in the place of a line that is none stands a message that names it."""
-    seq = 0
-    for line in text.splitlines(keepends=True):
-        try:
-            event = json.loads(line)
-        except ValueError:
-            event = None
-        if isinstance(event, dict):
-            seq = event.get("seq", seq)
-            yield event
-        else:
-            told = f"A line of events.jsonl is damaged and was passed over (byte {offset:,})."
-            yield {"seq": seq, "time": 0.0, "kind": "message", "text": told, "level": "warning"}
-        offset += len(line)
 
 
 def list_runs(dataset: str | None = None) -> list[Run]:
@@ -227,13 +201,17 @@ def list_runs(dataset: str | None = None) -> list[Run]:
     except FileNotFoundError:
         return []
     folder = runs_dir()
-    result = [(run, config.dataset) for run in (Run(name, folder / name) for name in names) if (config := _readable(run))]
-    result.sort(key=lambda pair: (pair[0].created, pair[0].id), reverse=True)
-    return [run for run, of in result if dataset is None or of == dataset]
+    runs = []
+    for name in names:
+        run = Run(name, folder / name)
+        config = _readable_config(run)
+        if config and dataset in (None, config.dataset):
+            runs.append(run)
+    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
 
 
-def _readable(run: Run) -> Config | None:
-    """Its configuration; None for a folder that is no run, or one whose configuration cannot be read."""
+def _readable_config(run: Run) -> Config | None:
+    """The run's configuration; None for a folder that is not a run, or whose configuration cannot be read."""
     try:
         return run.config
     except UserError:
@@ -241,7 +219,8 @@ def _readable(run: Run) -> Config | None:
 
 
 def load_run(run_id: str) -> Run:
-    # A name that no file system holds would be an OSError, not an answer.
+    """The run of this id. Raises UserError where there is none."""
+    # Asking the file system for a name that it cannot hold would be an OSError.
     valid = re.fullmatch(r"[\w.-]+", run_id) is not None and len(run_id.encode()) <= _NAME_BYTES
     if valid and (runs_dir() / run_id / "config.json").is_file():
         return Run(run_id, runs_dir() / run_id)
@@ -277,27 +256,32 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def _written_status(path: Path) -> Status:
-    return read_cached(path, "status.json", _status) or _told_by_events(path)
+    return read_cached(path, "status.json", _read_status) or _status_from_events(path)
 
 
-def _status(file: Path) -> Status | None:
+def _read_status(file: Path) -> Status | None:
     """None where the file is missing or damaged."""
     document = read_json(file)
-    if not isinstance(document, dict) or document.get("state") not in (*ACTIVE, *ENDED):
+    if not isinstance(document, dict) or _state(document) is None:
         return None
     return Status(**{k: v for k, v in document.items() if k in Status.__dataclass_fields__})
 
 
-def _told_by_events(path: Path) -> Status:
+def _state(document: Mapping[str, Any]) -> State | None:
+    return next((state for state in (*ACTIVE, *ENDED) if state == document.get("state")), None)
+
+
+def _status_from_events(path: Path) -> Status:
     """The state where status.json is missing or damaged."""
     events, _ = Run(path.name, path).events()
-    last = next((event for event in reversed(events) if event.get("state") in (*ACTIVE, *ENDED)), None)
-    if last is None:
-        return Status("interrupted", error="The run was never started.", hint="Resume it to start it.")
-    hint = "Its status.json is damaged; this is what its events say."
-    return Status(last["state"], str(last.get("detail", "")), hint=hint, updated=float(last.get("time", 0.0)))
+    for event in reversed(events):
+        state = _state(event)
+        if state:
+            hint = "Its status.json is damaged; this is what its events say."
+            return Status(state, str(event.get("detail", "")), hint=hint, updated=float(event.get("time", 0.0)))
+    return Status("interrupted", error="The run was never started.", hint="Resume it to start it.")
 
 
 def _interrupted(path: Path, status: Status) -> Status:
     error, hint = exit_cause.diagnose_exit(path, status.state, status.updated)
-    return Status("interrupted", status.detail, status.progress, None, error, hint, status.updated)
+    return replace(status, state="interrupted", eta=None, error=error, hint=hint, waiting=False)

@@ -155,7 +155,7 @@ class FineTuning:
         self.scaler.unscale_(self.optimizer)
         parameters = [p for p in self.network.parameters() if p.grad is not None]
         norm = float(nn.utils.clip_grad_norm_(parameters, self.config.clip_norm or float("inf")))
-        divergence.check_finite(loss, norm, self.step + 1, rate, self.scaler)
+        divergence.check_finite(loss, norm, self.scaler, step=self.step + 1, epoch=self.epoch + 1, learning_rate=rate)
         optimisers.set_rate(self.optimizer, rate)
         self.scaler.step(self.optimizer)
         self.scaler.update()

@@ -1,4 +1,4 @@
-"""The training part of a run: the method that its configuration names, with what it tells and saves on the way."""
+"""The training part of a run: the method that its configuration names, recorded and saved on the way."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,8 @@ from engine.models.model import Model
 from engine.models.pixels import decoded
 from engine.models.transfer import Fit
 from engine.runs import checkpoint
-from engine.runs.events import Epoch, Message, Progress, Step
+from engine.runs.checkpoint import Checkpoint
+from engine.runs.events import Epoch, Message, Progress, Resumed, Step
 from engine.runs.run import Run
 from engine.training import unreadable
 from engine.training.batches import Images
@@ -23,110 +24,126 @@ from engine.training.finetune import FineTuning
 from engine.training.linear_probe import LinearProbe
 from engine.training.recorder import Recorder, Stopped
 
-_SAVE_SECONDS = 60.0  # at most this much work is lost to a kill
+_SAVE_SECONDS = 60.0  # between two saves within an epoch: at most this much work is lost to a kill
 
 
-def fit(run: Run, recorder: Recorder, where: Compute, train: LabelledImages, validation: LabelledImages) -> Model:
-    """Train by the run's method: the best model, also saved as its checkpoint `best`. Raises Stopped, UserError."""
-    method = _train_linear if run.config.method == "linear" else _finetune
-    return method(run, recorder, where, train, validation)
+def fit(run: Run, recorder: Recorder, compute: Compute, train: LabelledImages, validation: LabelledImages) -> Model:
+    """The best model that the run's method trains, also saved as the checkpoint `best`. Raises Stopped, UserError."""
+    method = _fit_linear if run.config.method == "linear" else _finetune
+    return method(run, recorder, compute, train, validation)
 
 
-def _train_linear(run: Run, recorder: Recorder, where: Compute, train: LabelledImages, validation: LabelledImages) -> Model:
+def _fit_linear(run: Run, recorder: Recorder, compute: Compute, train: LabelledImages, validation: LabelledImages) -> Model:
     config = run.config
-    fresh = _fresh_model(run, recorder, where)
-    both = (train, validation)
-    report = reporter(recorder)
-    files = [file for images in both for file in images.files]
-    contents = [content for images in both for content in images.frame["hash"]]
-    features = embed(files, contents, fresh.trunk, fresh.preprocessing, where, report)
+    fresh = _fresh_model(run, recorder, compute)
+    # Both splits in one pass: an image that is in both, or twice in one, is embedded once.
+    splits = (train, validation)
+    files = [file for images in splits for file in images.files]
+    contents = [content for images in splits for content in images.frame["hash"]]
+    features = embed(files, contents, fresh.trunk, fresh.preprocessing, compute, reporter(recorder))
     if features is None:
         raise Stopped
-    labels = np.concatenate([images.labels for images in both])
-    read = ~np.isnan(features.vectors).any(axis=1)
+    labels = np.concatenate([images.labels for images in splits])
+    readable = ~np.isnan(features.vectors).any(axis=1)
     in_train = np.arange(len(labels)) < len(train.labels)
-    first, second = read & in_train, read & ~in_train
-    paths = [path for images in both for path in images.frame["path"]]
-    unread = {i: features.failures.get(i, "a copy of one that cannot be read") for i in np.flatnonzero(~read)}
-    unreadable.record_unreadable(recorder, unread, paths)
-    unreadable.check_enough(labels[first], labels[second], run.classes)
+    train_rows, validation_rows = readable & in_train, readable & ~in_train
+    paths = [path for images in splits for path in images.frame["path"]]
+    reasons = {i: features.failures.get(i, "a copy of one that cannot be read") for i in np.flatnonzero(~readable).tolist()}
+    unreadable.record_unreadable(recorder, reasons, paths)
+    unreadable.check_enough(labels[train_rows], labels[validation_rows], run.classes)
     recorder.state("training", "fitting the linear head")
-    parts = (features.vectors[first], labels[first], features.vectors[second], labels[second])
-    probe = LinearProbe(*parts, len(run.classes), balanced=config.balance == "weights")
-    for number, fact in enumerate(probe.fit(), start=1):
-        recorder.record(fact)
+    probe = LinearProbe(
+        features.vectors[train_rows],
+        labels[train_rows],
+        features.vectors[validation_rows],
+        labels[validation_rows],
+        len(run.classes),
+        balanced=config.balance == "weights",
+    )
+    for number, candidate in enumerate(probe.fit(), start=1):
+        recorder.record(candidate)
+        # One more than are known: the probe decides after each whether to try another.
         recorder.record(Progress("fitting the linear head", number, number + 1))
         if recorder.stop_requested():
             raise Stopped
-    probe.head(fresh.classifier)
+    probe.write_head(fresh.classifier)
     recorder.retry_when_full(checkpoint.save, run.path, "best", 1, fresh.meta, fresh.classifier.state_dict())
-    recorder.record(Message(f"Chose C on {int(second.sum())} validation images; the backbone {config.model} stays frozen."))
+    recorder.record(
+        Message(f"Chose C on {int(validation_rows.sum())} validation images; the backbone {config.model} stays frozen.")
+    )
     return fresh
 
 
-def _finetune(run: Run, recorder: Recorder, where: Compute, train: LabelledImages, validation: LabelledImages) -> Model:
+def _finetune(run: Run, recorder: Recorder, compute: Compute, train: LabelledImages, validation: LabelledImages) -> Model:
     config = run.config
     resumed = checkpoint.load(run.path, "last") if checkpoint.generations(run.path, "last") else None
-    current = model.from_checkpoint(resumed, where) if resumed else _fresh_model(run, recorder, where)
-    with where.leader_first():  # it decodes, the others read what it decoded
-        images = [_images(split, config.image_size, recorder) for split in (train, validation)]
-    unreadable.check_enough(images[0].labels, images[1].labels, run.classes)
-    learnt_from = unreadable.images_key(images)
-    trainer = FineTuning(current.classifier, *images, config, current.preprocessing, where)
+    current = model.from_checkpoint(resumed, compute) if resumed else _fresh_model(run, recorder, compute)
+    with compute.leader_first():  # it decodes into the cache, the other processes read from there
+        train_images = _decode(train, config.image_size, recorder)
+        validation_images = _decode(validation, config.image_size, recorder)
+    unreadable.check_enough(train_images.labels, validation_images.labels, run.classes)
+    images_key = unreadable.images_key((train_images, validation_images))
+    trainer = FineTuning(current.classifier, train_images, validation_images, config, current.preprocessing, compute)
     if resumed:
-        state = dict(resumed.training or {})
-        unreadable.check_same(state.pop("images", learnt_from), learnt_from)
-        trainer.load_state(state)
-        recorder.event({"kind": "resumed", "step": trainer.step, "epoch": trainer.epoch})
-        for note in (*resumed.notes, f"Resumed after step {trainer.step}, in epoch {trainer.epoch + 1}."):
-            recorder.record(Message(note))
+        _restore(trainer, resumed, images_key, recorder)
     elif any(event.get("kind") == "step" for event in run.events()[0]):
-        # Killed before its first save: what it told of the steps that it takes again does not count.
-        recorder.event({"kind": "resumed", "step": 0, "epoch": 0})
-    lead, saved = where.rank == 0, time.monotonic()
+        # Killed before its first save: the steps in the events file will be taken again.
+        recorder.record(Resumed(step=0, epoch=0))
+    # One process writes; all of them must agree on when to stop, or the others would wait for its gradients for ever.
+    lead, last_save = compute.rank == 0, time.monotonic()
     if lead:
-        recorder.retry_when_full(dynamics.write_images, run.path, images[1].contents, images[1].labels)
+        recorder.retry_when_full(dynamics.write_images, run.path, validation_images.contents, validation_images.labels)
     recorder.state("training", "first steps")
-    for fact in trainer.fit():
-        recorder.record(fact)
-        if isinstance(fact, Epoch) and lead:
-            recorder.retry_when_full(dynamics.write_epoch, run.path, fact.epoch, trainer.validation_predictions)
-        if isinstance(fact, Step):
-            detail = f"epoch {fact.epoch} of {config.epochs}"
-            recorder.record(Progress(detail, fact.step, trainer.total_steps, fact.rate))
-        if isinstance(fact, Epoch) and fact.best and lead:
-            recorder.retry_when_full(
-                checkpoint.save, run.path, "best", fact.step, current.meta, trainer.evaluated_network.state_dict()
-            )
-        stopping = where.any_of(recorder.stop_requested())
-        if lead and (isinstance(fact, Epoch) or stopping or time.monotonic() - saved > _SAVE_SECONDS):
-            state = {**trainer.state(), "images": learnt_from}
+    for event in trainer.fit():
+        recorder.record(event)
+        if isinstance(event, Step):
+            recorder.record(Progress(f"epoch {event.epoch} of {config.epochs}", event.step, trainer.total_steps, event.rate))
+        if isinstance(event, Epoch) and lead:
+            recorder.retry_when_full(dynamics.write_epoch, run.path, event.epoch, trainer.validation_predictions)
+            if event.best:
+                weights = trainer.evaluated_network.state_dict()
+                recorder.retry_when_full(checkpoint.save, run.path, "best", event.step, current.meta, weights)
+        stopping = compute.any_of(recorder.stop_requested())
+        if lead and (isinstance(event, Epoch) or stopping or time.monotonic() - last_save > _SAVE_SECONDS):
+            state = {**trainer.state(), "images": images_key}
+            # The trained weights, not their moving average, which is part of the state.
             weights = current.classifier.state_dict()
             recorder.retry_when_full(checkpoint.save, run.path, "last", trainer.step, current.meta, weights, state)
-            saved = time.monotonic()
+            last_save = time.monotonic()
         if stopping:
             raise Stopped
-        if where.any_of(recorder.finish_requested() and bool(run.checkpoint)):
+        if compute.any_of(recorder.finish_requested() and bool(run.checkpoint)):
             recorder.record(
                 Message(f"Ended on request after step {trainer.step} of {trainer.total_steps}: the best epoch counts.")
             )
             break
-    return model.load(run.path, "best", where) if lead else current
+    return model.load(run.path, "best", compute) if lead else current
 
 
-def _fresh_model(run: Run, recorder: Recorder, where: Compute) -> Model:
+def _restore(trainer: FineTuning, saved: Checkpoint, images_key: str, recorder: Recorder) -> None:
+    """Put the trainer where the checkpoint was saved. Raises UserError where it was trained on other images."""
+    state = dict(saved.training or {})
+    # A checkpoint of an earlier version does not name its images.
+    unreadable.check_same(state.pop("images", images_key), images_key)
+    trainer.load_state(state)
+    recorder.record(Resumed(step=trainer.step, epoch=trainer.epoch))
+    for text in (*saved.notes, f"Resumed after step {trainer.step}, in epoch {trainer.epoch + 1}."):
+        recorder.record(Message(text))
+
+
+def _fresh_model(run: Run, recorder: Recorder, compute: Compute) -> Model:
     config = run.config
     hub_names.check(config.model)
     torch.manual_seed(config.seed)
     trunk = network.build(config.model, config.weights, config.image_size, notify=lambda text: recorder.record(Message(text)))
-    fresh = model.new(trunk, run.classes, config.image_size, where, config.seed, config.views)
+    fresh = model.new(trunk, run.classes, config.image_size, compute, config.seed, config.views)
     if trunk.fit and config.method == "finetune":
-        recorder.record(Message(_take_head(fresh, trunk.fit)))
+        recorder.record(Message(_load_head(fresh, trunk.fit)))
     return fresh
 
 
-def _take_head(fresh: Model, fit: Fit) -> str:
-    """Begin with the classification layer that came with the weights, where it is one for these classes; what was done."""
+def _load_head(fresh: Model, fit: Fit) -> str:
+    """Start from the classification layer that came with the weights, where it is one for these classes; a sentence about it."""
     head = fit.head_for(fresh.meta.classes)
     if head is None or head["weight"].shape != fresh.classifier.head.weight.shape:
         return "The classification layer is new: the file has none for these classes."
@@ -135,7 +152,7 @@ def _take_head(fresh: Model, fit: Fit) -> str:
     return f"The classification layer was loaded as well{order}."
 
 
-def _images(images: LabelledImages, size: int, recorder: Recorder) -> Images:
+def _decode(images: LabelledImages, size: int, recorder: Recorder) -> Images:
     pixels = recorder.retry_when_full(decoded, images.files, images.frame["hash"].tolist(), size, reporter(recorder))
     if pixels is None:
         raise Stopped
@@ -148,6 +165,8 @@ def _images(images: LabelledImages, size: int, recorder: Recorder) -> Images:
 
 
 def reporter(recorder: Recorder) -> Callable[[Progress], bool]:
+    """A callback for long work: it records the progress, and returns False where the work is to stop."""
+
     def report(progress: Progress) -> bool:
         recorder.record(progress)
         return not recorder.stop_requested()

@@ -1,9 +1,11 @@
-"""What a run does, from its configuration to its scores."""
+"""The work of a run, from its configuration to its scores."""
 
 import dataclasses
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +21,12 @@ from engine.data.predictions import write_predictions
 from engine.embeddings.extract import embed
 from engine.evaluation import metrics, scoring
 from engine.evaluation.scoring import LabelledImages
-from engine.models import model
-from engine.models.device import Compute, compute, enforce_determinism
+from engine.models import device, model
+from engine.models.device import Compute
 from engine.models.model import Model
 from engine.runs import checkpoint, score_text
 from engine.runs.data_changes import images_fingerprint
-from engine.runs.events import Message
+from engine.runs.events import Message, Score
 from engine.runs.run import Run
 from engine.training import distributed, unreadable
 from engine.training.fit import fit, reporter
@@ -39,41 +41,44 @@ def execute(run: Run, recorder: Recorder) -> None:
 
 
 def train(run: Run, recorder: Recorder) -> tuple[Model, LabelledImages, LabelledImages]:
-    """The trained model, and the validation and test images; together with other processes where torchrun started some."""
+    """The trained model, and the validation and test images. Every process that torchrun started comes through here."""
     config = run.config
     recorder.state("preparing", "loading the model")
     if config.determinism == "enforced":
-        enforce_determinism()
+        device.enforce_determinism()
     if config.method == "finetune":
         distributed.join()
     try:
-        where = compute(config.device, config.precision)
-        with where.leader_first():
+        compute = device.compute(config.device, config.precision)
+        # The leader may still rewrite config.json: the others must read what it wrote.
+        with compute.leader_first():
             data = _unchanged_dataset(run, recorder)
-        if where.rank == 0:
-            recorder.retry_when_full(_write_environment, run, where)
-        training, validation, test = _images(run, data, recorder)
-        return fit(run, recorder, where, training, validation), validation, test
+        if compute.rank == 0:
+            recorder.retry_when_full(_write_environment, run, compute)
+        training, validation, test = _load_splits(run, data, recorder)
+        return fit(run, recorder, compute, training, validation), validation, test
     finally:
         distributed.leave()
 
 
-def _images(run: Run, data: Dataset, recorder: Recorder) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
+def _load_splits(run: Run, data: Dataset, recorder: Recorder) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
     """The images of all splits at once: a scan while the run trains must not put another test set in the place of this one.
 
-    They are of one state of the labels, that of the run's fingerprint: a person may go on deciding meanwhile.
+    They have one state of the labels, that of the run's fingerprint: a person may go on deciding meanwhile.
     """
     while True:
-        result = tuple(scoring.split_images(data, split, run.classes) for split in ("train", "validation", "test"))
-        if _is_as_at_the_start(run, data):
-            return result
+        train, validation, test = (scoring.split_images(data, split, run.classes) for split in ("train", "validation", "test"))
+        # Checked after reading: three queries are no transaction, and an edit between two of them would mix two states.
+        if _is_unchanged(run, data):
+            return train, validation, test
         data = _unchanged_dataset(run, recorder)
 
 
 def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: LabelledImages, test: LabelledImages) -> None:
     """Fit the temperature on validation, then score validation and test; test is looked at here and nowhere else."""
     recorder.state("evaluating", "scoring validation and test")
-    report, frozen = reporter(recorder), run.config.method == "linear"
+    # A frozen backbone's features are in the cache from fitting the head; those of a fine-tuned one serve nobody else.
+    report, cached = reporter(recorder), run.config.method == "linear"
     features = embed(
         validation.files,
         validation.frame["hash"].tolist(),
@@ -81,14 +86,14 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
         trained.preprocessing,
         trained.compute,
         report,
-        cached=frozen,
+        cached=cached,
     )
     if features is None:
         raise Stopped
-    read = ~np.isnan(features.vectors).any(axis=1)
-    if not read.any():
+    readable = ~np.isnan(features.vectors).any(axis=1)
+    if not readable.any():
         raise UserError("No validation image can be read any more.", "Put the files back, then resume the run.")
-    temperature = model.fit_temperature(trained.logits_of(features.vectors[read]), validation.labels[read])
+    temperature = model.fit_temperature(trained.logits_of(features.vectors[readable]), validation.labels[readable])
     calibrated = trained.with_temperature(temperature)
     step = checkpoint.load(run.path).step
     recorder.retry_when_full(checkpoint.save, run.path, "best", step, calibrated.meta, calibrated.classifier.state_dict())
@@ -98,37 +103,37 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
             recorder.record(Message(f"There are no {split} images: the run has no {split} score.", "warning"))
             continue
         try:
-            result, unread = scoring.predict_images(calibrated, images, frozen, report)
+            predictions, reasons = scoring.predict_images(calibrated, images, cached, report)
         except InterruptedError:
             raise Stopped from None
-        unreadable.record_unreadable(recorder, dict(enumerate(unread.values())), list(unread))
-        if not len(result):
+        unreadable.record_unreadable(recorder, dict(enumerate(reasons.values())), list(reasons))
+        if not len(predictions):
             recorder.record(Message(f"No {split} image can be read: the run has no {split} score.", "warning"))
             continue
-        recorder.retry_when_full(write_predictions, run.path, split, result, run.classes)
-        scores = metrics.score_predictions(result, run.classes)
+        recorder.retry_when_full(write_predictions, run.path, split, predictions, run.classes)
+        scores = metrics.score_predictions(predictions, run.classes)
         results[split] = {key: scores[key] for key in ("n", "accuracy", "macro_f1", "macro_f1_classes", "loss", "small")}
-        recorder.event({"kind": "score", "split": split, **results[split]})
+        recorder.record(Score(split=split, **results[split]))
     document = {**results, "temperature": temperature}
     recorder.retry_when_full(write_json, run.path / "results.json", document, durable=True, make_folder=False)
-    recorder.state("finished", _sentence(results))
+    recorder.state("finished", _summarise(results))
 
 
 def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
-    """The run's dataset. What a run has learnt belongs to the images that it has learnt from: it does not go on with others.
+    """The run's dataset. Raises UserError where it has changed since the run began to train: the run must not go on with other images.
 
-    A run that has learnt nothing yet takes the dataset as it finds it, and says so. Raises UserError.
+    A run that has not trained yet adopts the dataset as it is now, and says so.
     """
     data = load_dataset(run.config.dataset)
     if not data.root.is_dir():
         recorder.record(Message(f"The folder {str(data.root)!r} is not there: only what is cached can be used.", "warning"))
-    if _is_as_at_the_start(run, data):
+    if _is_unchanged(run, data):
         return data
     if set(map(normalize_name, data.classes)) != set(map(normalize_name, run.classes)):
         raise UserError(f"The classes of {data.name} have changed since this run was created.", "Start a new run.")
     if checkpoint.generations(run.path, "last"):
         raise UserError(
-            f"The images of {data.name} have changed since this run started training on them{_by_hand(run, data)}.",
+            f"The images of {data.name} have changed since this run started training on them{_label_change(run, data)}.",
             "Start a new run with the same configuration; this one can still be evaluated.",
         )
     recorder.retry_when_full(_adopt, run, data)
@@ -136,8 +141,8 @@ def _unchanged_dataset(run: Run, recorder: Recorder) -> Dataset:
     return data
 
 
-def _is_as_at_the_start(run: Run, data: Dataset) -> bool:
-    """Whether the dataset holds the images, labels and splits that it held when the run was made; accents may be written otherwise."""
+def _is_unchanged(run: Run, data: Dataset) -> bool:
+    """Whether the images, labels and splits are those of when the run was made; accents in class names may be encoded differently."""
     if data.catalog.fingerprint() == run.fingerprint:
         return True
     if set(data.classes) == set(run.classes):
@@ -146,26 +151,26 @@ def _is_as_at_the_start(run: Run, data: Dataset) -> bool:
         return fingerprint.compute_fingerprint_as_spelled(connection, run.classes) == run.fingerprint
 
 
-def _by_hand(run: Run, data: Dataset) -> str:
-    now = data.catalog.labels()
-    return "" if now == run.labels else f" (label edits: version {now} instead of {run.labels})"
+def _label_change(run: Run, data: Dataset) -> str:
+    version = data.catalog.labels()
+    return "" if version == run.labels else f" (label edits: version {version} instead of {run.labels})"
 
 
 def _adopt(run: Run, data: Dataset) -> None:
-    """The configuration says what reproduces the run."""
-    now = {"fingerprint": data.catalog.fingerprint(), "labels": data.catalog.labels(), "images": images_fingerprint(data)}
+    """Write the dataset's present state into config.json, which must say what reproduces the run."""
+    state = {"fingerprint": data.catalog.fingerprint(), "labels": data.catalog.labels(), "images": images_fingerprint(data)}
     document = read_json(run.path / "config.json")
-    write_json(run.path / "config.json", {**document, **now}, durable=True, make_folder=False)
+    write_json(run.path / "config.json", {**document, **state}, durable=True, make_folder=False)
 
 
-def _sentence(results: dict) -> str:
+def _summarise(results: Mapping[str, Any]) -> str:
     split = "test" if "test" in results else "validation"
     if split not in results:
         return "finished without labelled images to score"
     return f"macro F1 {score_text.macro_f1(results[split])} on {results[split]['n']:,} {split} images"
 
 
-def _write_environment(run: Run, where: Compute) -> None:
+def _write_environment(run: Run, compute: Compute) -> None:
     git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False)
     versions = {name: metadata.version(name) for name in _PACKAGES}
     write_json(
@@ -176,9 +181,9 @@ def _write_environment(run: Run, where: Compute) -> None:
             "python": platform.python_version(),
             "packages": versions,
             "platform": platform.platform(),
-            "compute": dataclasses.asdict(where) | {"device": str(where.device), "dtype": str(where.dtype)},
+            "compute": dataclasses.asdict(compute) | {"device": str(compute.device), "dtype": str(compute.dtype)},
             "threads": torch.get_num_threads(),
-            "processes": where.world,
+            "processes": compute.world,
             "fingerprint": run.fingerprint,
             "labels": run.labels,
         },

@@ -62,7 +62,7 @@ class LinearProbe:
             if worse == _GIVE_UP:
                 return
 
-    def head(self, classifier: Classifier) -> None:
+    def write_head(self, classifier: Classifier) -> None:
         """Put the winner into the classifier's head, the standardisation folded into its weights."""
         _, weight, bias = self.best
         folded = weight / self.scale

@@ -16,32 +16,33 @@ from pathlib import Path
 import psutil
 
 from engine.core.errors import UserError
-from engine.core.files import read_json, remove
+from engine.core.files import remove
 from engine.core.lease import Lease
 from engine.core.text_output import utc
 from engine.runs import queue
 from engine.runs.exit_cause import STARTED
 from engine.runs.run import PAUSE, PAUSED, Run
 from engine.training import distributed
+from engine.training.divergence import DivergenceError
 from engine.training.failure import explain
-from engine.training.recorder import Recorder, Stopped, overwrite_status
+from engine.training.recorder import Recorder, RunRecorder, Stopped, overwrite_status, read_status
 from engine.training.signals import handle_signals
 
 _POLL = 0.5  # seconds between two looks at the queue
-_ROOM = 256 << 20  # bytes free on the disk: with less, a run that waited waits on
+_RESERVE = 256 << 20  # bytes free on the disk: with less, a run that waited goes on waiting
 _UNSAVED = "It ended while the disk was full: its progress since the last checkpoint is lost."
-_SHORT = "it is this run's turn, but the disk has less than 256 MB left: it starts as soon as there is space"
+_NO_SPACE = "it is this run's turn, but the disk has less than 256 MB left: it starts as soon as there is space"
 
 
 def main(path: Path, descriptor: int | None = None) -> int:
-    """Run to the end, whatever it is; 1 where it was an error that no one foresaw. `descriptor`: of the lease, if it is held."""
+    """Run to the end, however it ends; 1 where that was an error that no one foresaw. `descriptor`: of the lease, if it is held."""
     if not distributed.is_leader():
         return _follow(path)
     lease = Lease(path / "lease")
     if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
         return 0  # another process runs this run already, or it was deleted
     if distributed.process_count() > 1:
-        remove(path / "stop")  # no launcher took away what ended it last time
+        remove(path / "stop")  # torchrun started it, and no launcher that would have removed the old marker
     try:
         return _guarded(path)
     finally:
@@ -52,16 +53,16 @@ def main(path: Path, descriptor: int | None = None) -> int:
 
 
 def _follow(path: Path) -> int:
-    """The whole life of a process of another rank than 0: compute its share, and leave every decision to rank 0."""
+    """The whole life of a process of a rank other than 0: compute its share, and leave every decision to rank 0."""
     for ignored in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ignored, signal.SIG_IGN)
     run = Run(path.name, path)
     if run.config.method == "finetune":
         from engine.training.job import train
 
-        # Both are rank 0's to report.
+        # Rank 0 meets the same ones, and reports them.
         with contextlib.suppress(Stopped, UserError):
-            train(run, distributed.SilentRecorder())
+            train(run, Recorder())
     return 0
 
 
@@ -71,25 +72,24 @@ def _guarded(path: Path) -> int:
         with contextlib.suppress(OSError):  # the log's disk may be full
             print(f"{STARTED}{utc(time.time())}, process {os.getpid()}", flush=True)  # noqa: T201 - train.log
         faulthandler.enable()
-        recorder = Recorder(path)
+        recorder = RunRecorder(path)
         handle_signals(first=recorder.request_stop, second=lambda: _end_at_once(path))
         _wait_for_turn(path, recorder)
-        # Only now: a run that waits in the queue stays small.
+        # Only now: importing torch takes hundreds of megabytes, which a run that waits in the queue does not need.
         from engine.training.job import execute
 
         execute(Run(path.name, path), recorder)
     except Stopped:
-        _say_stopped(path, recorder)
+        _record_stop(path, recorder)
     except Exception as error:
-        return _fail(path, recorder, error)
+        return _record_failure(path, recorder, error)
     return 0
 
 
-def _say_stopped(path: Path, recorder: Recorder | None) -> None:
-    known = read_json(path / "status.json")
-    waited = isinstance(known, dict) and known.get("waiting")
+def _record_stop(path: Path, recorder: RunRecorder | None) -> None:
+    waiting_for_space = read_status(path).get("waiting")
     if recorder:
-        recorder.last_word("stopped", hint=_UNSAVED if waited else "", detail=_reason(path))
+        recorder.record_end("stopped", hint=_UNSAVED if waiting_for_space else "", detail=_reason(path))
 
 
 def _reason(path: Path) -> str:
@@ -97,18 +97,19 @@ def _reason(path: Path) -> str:
     return PAUSED if marker.exists() and marker.read_text() == PAUSE else "stopped on request"
 
 
-def _fail(path: Path, recorder: Recorder | None, error: Exception) -> int:
-    """End as `failed` with a sentence; without a word where the run was deleted meanwhile: there is no one to tell."""
+def _record_failure(path: Path, recorder: RunRecorder | None, error: Exception) -> int:
+    """End as `failed`, with what went wrong; silently where the run was deleted meanwhile. 1 for an error that no one foresaw."""
     if not (path / "config.json").is_file():
         _remove_remains(path)
         return 0
     expected = isinstance(error, UserError)
-    with contextlib.suppress(OSError):  # the disk of the log may be the one that is full
-        if not expected:
+    if not expected:
+        with contextlib.suppress(OSError):  # the disk of the log may be the one that is full
             traceback.print_exc()
     message, hint = explain(error)
     if recorder:
-        recorder.last_word("failed", message, hint)
+        cause = error.event if isinstance(error, DivergenceError) else None
+        recorder.record_end("failed", message, hint, cause=cause)
     else:
         with contextlib.suppress(OSError):
             overwrite_status(path, {"state": "failed", "error": message, "hint": hint})
@@ -116,36 +117,36 @@ def _fail(path: Path, recorder: Recorder | None, error: Exception) -> int:
 
 
 def _remove_remains(path: Path) -> None:
-    """What this process wrote while the directory was being deleted; a directory that holds anything else is left alone."""
+    """Remove what this process wrote while the directory was being deleted; a directory that holds anything else is left alone."""
     with contextlib.suppress(OSError):
         remove(path / "status.json")
         for folder in (path / "checkpoints", path):
             folder.rmdir()
 
 
-def _wait_for_turn(path: Path, recorder: Recorder) -> None:
+def _wait_for_turn(path: Path, recorder: RunRecorder) -> None:
     """Wait, first come first served, until fewer runs than there are slots are ahead; raises Stopped where the wait is ended.
 
-    A run that had to wait is not to fail one after the other with those before it, because the disk has run full meanwhile.
+    A run that had to wait also waits for disk space: if the runs before it filled the disk, a whole queue would fail one by one.
     """
-    slots, told = queue.slots(), ""
+    slots, last_detail = queue.slots(), ""
     while True:
         if recorder.stop_requested():
             raise Stopped
-        before = queue.runs_ahead(path)
-        if before is None:
+        ahead = queue.runs_ahead(path)
+        if ahead is None:
             recorder.retry_when_full(queue.join, path)
             continue
-        if len(before) >= slots:
-            said = _place(len(before) - slots)
-        elif told and shutil.disk_usage(path).free < _ROOM:
-            said = _SHORT
+        if len(ahead) >= slots:
+            detail = _place(len(ahead) - slots)
+        elif last_detail and shutil.disk_usage(path).free < _RESERVE:
+            detail = _NO_SPACE
         else:
             return
-        if said != told:
-            told = said
+        if detail != last_detail:
+            last_detail = detail
             with contextlib.suppress(OSError):  # the disk may be full to the last byte
-                recorder.wait_in_queue(said)
+                recorder.wait_in_queue(detail)
         time.sleep(_POLL)
 
 
@@ -156,7 +157,7 @@ def _place(waiting_before: int) -> str:
 
 
 def _end_at_once(path: Path) -> None:
-    """What a second signal asks for: nothing more is saved, nothing of the run stays alive."""
+    """What a second signal does: nothing more is saved, and no process of the run stays alive."""
     with contextlib.suppress(OSError):
         overwrite_status(
             path,
@@ -164,11 +165,12 @@ def _end_at_once(path: Path) -> None:
              "hint": "Resume it: it continues from its last checkpoint."},
         )  # fmt: skip
     _end_children()
-    os.kill(os.getpid(), 9)
+    # SIGKILL: an orderly exit would wait for the main thread, which may be deep in a batch.
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _end_children() -> None:
-    """Helpers that read or decode for the run must not outlive it."""
+    """Processes that decode or prepare batches for the run must not outlive it."""
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
@@ -176,9 +178,10 @@ def _end_children() -> None:
 
 if __name__ == "__main__":
     code = main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
-    # The others wait for a process that will not come: torchrun ends them where this one fails.
+    # Where rank 0 ended before it met the others, they wait for it in vain: torchrun ends them if this process fails.
     code = code or int(not distributed.has_joined())
-    # A log on a full disk cannot be flushed; the threads of the numerical libraries have nothing left to do.
+    # A log on a full disk cannot be flushed. _exit, as the threads of the numerical libraries have nothing left to do
+    # and must not delay the end.
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(code)

@@ -20,7 +20,7 @@ from engine.runs.run import Run
 from engine.training import launcher
 from engine.training import recorder as record
 from engine.training.failure import explain
-from engine.training.recorder import Recorder, Stopped
+from engine.training.recorder import RunRecorder, Stopped
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_crash_of_an_earlier_process_is_not_told_again(run):
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"state": "dreaming"}', "\x00" * 300])
 def test_a_damaged_status_is_told_from_the_events(run, damage):
-    recorder = Recorder(run.path)
+    recorder = RunRecorder(run.path)
     recorder.state("training", "epoch 2")
     recorder.state("finished", "macro F1 0.9")
     (run.path / "status.json").write_text(damage)
@@ -114,11 +114,11 @@ def test_a_damaged_status_is_told_from_the_events(run, damage):
 
 @pytest.mark.parametrize("line", [b"\x00\x00\x00\n", b"\xff\xfe{]\n", b"17\n", b'{"seq": 2, "kind": "mes\n'])
 def test_a_line_that_the_disk_has_damaged_is_named_and_passed_over(run, line):
-    Recorder(run.path).record(Message("before"))
+    RunRecorder(run.path).record(Message("before"))
     file = run.path / "events.jsonl"
     with open(file, "ab") as stream:
         stream.write(line)
-    Recorder(run.path).record(Message("after"))
+    RunRecorder(run.path).record(Message("after"))
     events, offset = run.events()
     told = "A line of events.jsonl is damaged and was passed over (byte "
     assert [event["text"].startswith(told) for event in events] == [False, True, False]
@@ -130,7 +130,7 @@ def test_a_line_that_the_disk_has_damaged_is_named_and_passed_over(run, line):
 def test_an_event_for_which_there_is_no_room_is_not_begun(run, monkeypatch):
     """The half of a line that a full disk took is taken back; the run waits for room, and the line is whole then."""
     monkeypatch.setattr(record, "_LOOK", 0)
-    recorder = Recorder(run.path)
+    recorder = RunRecorder(run.path)
     recorder.record(Message("one"))
     original, calls, states = os.write, [], []
 
@@ -144,7 +144,7 @@ def test_an_event_for_which_there_is_no_room_is_not_begun(run, monkeypatch):
         return original(descriptor, data)
 
     monkeypatch.setattr(os, "write", full)
-    recorder.event({"kind": "message", "text": "two"})
+    recorder.append({"kind": "message", "text": "two"})
     monkeypatch.undo()
     recorder.record(Message("three"))
     events = [(event["seq"], event["text"]) for event in run.events()[0]]
@@ -155,7 +155,7 @@ def test_an_event_for_which_there_is_no_room_is_not_begun(run, monkeypatch):
 
 
 def test_a_run_that_waits_for_room_can_be_stopped(run, monkeypatch):
-    recorder = Recorder(run.path)
+    recorder = RunRecorder(run.path)
 
     def no_room():
         recorder.request_stop()

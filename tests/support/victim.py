@@ -19,7 +19,7 @@ from engine.runs import checkpoint, queue
 from engine.runs.checkpoint import Meta
 from engine.runs.events import Progress, Step
 from engine.training import job, signals, worker  # noqa: F401 - loads what a run computes with
-from engine.training.recorder import Recorder
+from engine.training.recorder import RunRecorder
 
 META = Meta("resnet18", ("sea", "forest"), 64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 SIZE = 5000  # numbers in the model: 20 kB
@@ -33,10 +33,10 @@ def train(path: Path, steps: int = 10**9, told: Connection | None = None) -> Non
     """Go on from the last checkpoint, saving after each of so many steps; each is told when its save has returned."""
     lease = Lease(path / "lease")
     assert lease.acquire()
-    recorder = Recorder(path)
+    recorder = RunRecorder(path)
     recorder.state("training")
     saved = checkpoint.load(path, "last").step if checkpoint.generations(path, "last") else 0
-    recorder.event({"kind": "resumed", "step": saved, "epoch": 0})
+    recorder.append({"kind": "resumed", "step": saved, "epoch": 0})
     if told:
         told.send(saved)
     for step in range(saved + 1, saved + 1 + steps):

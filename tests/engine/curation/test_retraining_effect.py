@@ -14,7 +14,7 @@ from engine.data.labels.label_log import EMPTY
 from engine.runs.run import load_run
 from engine.training import launcher
 from engine.training.job import execute
-from engine.training.recorder import Recorder
+from engine.training.recorder import RunRecorder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -30,7 +30,7 @@ def before(finished_session, tmp_path, monkeypatch):
 def again(before):
     """A run of the same configuration on the labels as they are now, carried out in this process."""
     after = launcher.create(before.config)
-    execute(after, Recorder(after.path))
+    execute(after, RunRecorder(after.path))
     return after
 
 

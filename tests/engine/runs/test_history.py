@@ -52,13 +52,13 @@ def test_a_file_that_was_cut_short_is_read_anew(run):
 
 
 def test_steps_after_the_checkpoint_of_a_resumed_run_are_forgotten_again_and_again():
-    story = HistoryBuilder()
+    builder = HistoryBuilder()
     for _ in range(3):
-        story.take([step(number) for number in range(5, 9)] if len(story.history().steps) else [step(n) for n in range(1, 9)])
-        story.take([{"kind": "resumed", "step": 4, "epoch": 0}])
-        assert story.history().steps["step"].tolist() == [1, 2, 3, 4]
-    story.take([step(5)])
-    assert story.history().steps[["step", "loss"]].values.tolist()[-1] == [5, 0.2]
+        builder.add([step(number) for number in range(5, 9)] if len(builder.history().steps) else [step(n) for n in range(1, 9)])
+        builder.add([{"kind": "resumed", "step": 4, "epoch": 0}])
+        assert builder.history().steps["step"].tolist() == [1, 2, 3, 4]
+    builder.add([step(5)])
+    assert builder.history().steps[["step", "loss"]].values.tolist()[-1] == [5, 0.2]
 
 
 def test_a_field_that_comes_later_is_not_a_number_before():

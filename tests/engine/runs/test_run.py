@@ -15,7 +15,7 @@ from engine.runs.events import Message, Progress, Step
 from engine.runs.history import build_history
 from engine.runs.run import list_runs, load_run, runs_dir
 from engine.training import launcher
-from engine.training.recorder import Recorder
+from engine.training.recorder import RunRecorder
 
 
 @pytest.fixture
@@ -95,12 +95,12 @@ def test_a_run_without_events_has_none(run):
 
 
 def test_a_writer_that_follows_a_killed_one_mends_the_torn_line_and_counts_on(run):
-    first = Recorder(run.path)
+    first = RunRecorder(run.path)
     for text in ("one", "two"):
         first.record(Message(text))
     with open(run.path / "events.jsonl", "ab") as stream:
         stream.write(b'{"seq": 3, "kind": "mess')
-    Recorder(run.path).record(Message("three"))
+    RunRecorder(run.path).record(Message("three"))
     events, _ = run.events()
     assert [(event["seq"], event["text"]) for event in events] == [(1, "one"), (2, "two"), (3, "three")]
 
@@ -108,7 +108,7 @@ def test_a_writer_that_follows_a_killed_one_mends_the_torn_line_and_counts_on(ru
 def test_progress_goes_to_the_status_with_the_time_that_is_left(run):
     lease = Lease(run.path / "lease")
     assert lease.acquire()
-    recorder = Recorder(run.path)
+    recorder = RunRecorder(run.path)
     recorder.state("training")
     recorder.record(Progress("epoch 1 of 2", 0, 10, 5.0))
     time.sleep(0.1)
@@ -149,7 +149,7 @@ def test_history_of_nothing_is_empty_frames():
 
 
 def test_facts_come_back_from_the_file_as_they_were_recorded(run):
-    Recorder(run.path).record(Step(3, 1, 0.5, 1e-4, 20.0))
+    RunRecorder(run.path).record(Step(3, 1, 0.5, 1e-4, 20.0))
     frame = build_history(run.events()[0]).steps
     assert frame[["seq", "step", "epoch", "loss", "learning_rate", "rate"]].values.tolist() == [[1, 3, 1, 0.5, 1e-4, 20.0]]
 

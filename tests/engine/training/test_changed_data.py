@@ -18,7 +18,7 @@ from engine.runs.config import configure
 from engine.runs.data_changes import describe_change
 from engine.training import launcher
 from engine.training.job import execute
-from engine.training.recorder import Recorder
+from engine.training.recorder import RunRecorder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TRAIN = ("seg_train", "seg_train")
@@ -37,7 +37,7 @@ def created(preset="fast", **changes):
 
 
 def carried_out(run):
-    execute(run, Recorder(run.path))
+    execute(run, RunRecorder(run.path))
     return run
 
 
@@ -67,11 +67,11 @@ def test_a_run_goes_on_where_the_accents_of_a_class_are_written_otherwise(home, 
     data, _ = datasets.add_dataset(str(folder))
     assert data.classes == (name, "mer")
     assert data.catalog.fingerprint() != run.fingerprint
-    execute(run, Recorder(run.path))
+    execute(run, RunRecorder(run.path))
     assert (run.status.state, run.classes, run.results["test"]["n"]) == ("finished", (decomposed, "mer"), 4)
     edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     with pytest.raises(UserError, match="have changed since this run started"):
-        execute(run, Recorder(run.path))
+        execute(run, RunRecorder(run.path))
 
 
 def test_an_edit_of_labels_changes_the_labels_of_a_run_and_not_its_images(scenes, write_class):
@@ -98,13 +98,13 @@ def test_a_run_does_not_go_on_with_other_images_or_labels_than_it_learnt_from(sc
     edits.relabel(data, data.catalog.frame("train")["id"].tolist()[:1], "sea")
     edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     with pytest.raises(UserError, match=r"have changed since .* .label edits: version 2-\w+ instead of 0-00000000"):
-        execute(run, Recorder(run.path))
+        execute(run, RunRecorder(run.path))
     undo.undo(data)
     undo.undo(data)
     write_class(scenes.joinpath(*TRAIN, "sea"), "sea", 2, first=8000)
     datasets.add_dataset(str(scenes))
     with pytest.raises(UserError, match="The images of scenes have changed since this run started training") as refused:
-        execute(run, Recorder(run.path))
+        execute(run, RunRecorder(run.path))
     assert "Start a new run" in refused.value.hint
     assert checkpoint.load(run.path, "last").step == 2
 
@@ -134,7 +134,7 @@ def test_other_classes_need_another_run(scenes):
     shutil.rmtree(scenes / "seg_test" / "seg_test" / "sea")
     datasets.add_dataset(str(scenes))
     with pytest.raises(UserError, match="The classes of scenes have changed since this run was created. Start a new run."):
-        execute(run, Recorder(run.path))
+        execute(run, RunRecorder(run.path))
 
 
 def test_a_file_that_is_gone_and_one_that_was_painted_over_are_named_and_left_out(scenes):
@@ -158,14 +158,14 @@ def test_a_class_without_a_picture_left_is_a_sentence(scenes):
     shutil.rmtree(scenes.joinpath(*TRAIN, "sea"))
     for run in runs:
         with pytest.raises(UserError, match="No training image of 'sea' can be read. Put the files back"):
-            execute(run, Recorder(run.path))
+            execute(run, RunRecorder(run.path))
 
 
 def test_a_folder_that_is_not_mounted_is_named(scenes, tmp_path):
     run = created()
     scenes.rename(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="No training image of 'forest', 'glacier', 'mountain', 'sea' can be read"):
-        execute(run, Recorder(run.path))
+        execute(run, RunRecorder(run.path))
     said = messages(run)
     assert said[0] == f"The folder {str(scenes)!r} is not there: only what is cached can be used."
     assert said[-1].startswith("Left out as well: ")
@@ -178,11 +178,11 @@ def test_a_training_goes_on_from_the_decoded_images_and_not_without_those_it_has
     carried_out(run)
     shutil.rmtree(cache_dir("pixels"))
     with pytest.raises(UserError, match="The readable images are not those that this run was trained on"):
-        execute(run, Recorder(run.path))
+        execute(run, RunRecorder(run.path))
 
 
 def test_the_test_set_is_the_one_of_the_start_whatever_is_scanned_meanwhile(scenes, write_class):
-    class Meanwhile(Recorder):
+    class Meanwhile(RunRecorder):
         def state(self, state, *args, **more):
             if state == "training":
                 write_class(scenes / "seg_test" / "seg_test" / "sea", "sea", 3, first=8000)

@@ -1,1 +1,1 @@
-"""Nothing about images: paths, files, errors, locks, jobs, caches, configuration fields."""
+"""Everything that knows nothing about images: paths, files, errors, locks, jobs, caches, configuration fields."""

@@ -1,4 +1,4 @@
-"""Starting processes that outlive whoever started them, and collecting those that have ended."""
+"""Starts processes that outlive their parent, and reaps those that have ended."""
 
 import os
 import subprocess
@@ -16,15 +16,13 @@ def start_module(
     descriptor: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> int:
-    """Run `python -m` with the arguments in a session of its own; its pid. The process inherits the open file `descriptor`.
-
-    A thread of its own waits for each process: one that has ended and that nobody waits for stays as a zombie. Waiting for any
-    child would take the exit codes of others, and SIGCHLD reaches the main thread alone, which is the server's.
-    """
+    """Run `python -m` with the arguments in a new session and return its pid. The process inherits the open file `descriptor`."""
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         pass_fds=() if descriptor is None else [descriptor], env={**os.environ, **(environment or {})},
     )  # fmt: skip
+    # A process that has ended stays a zombie until somebody waits for it. `os.wait` would also take the exit codes that other
+    # code waits for, and a SIGCHLD handler would have to be installed from the main thread, which belongs to the server.
     threading.Thread(target=process.wait, name=f"wait-{process.pid}", daemon=True).start()
     return process.pid

@@ -1,4 +1,4 @@
-"""What was computed of image contents, kept: a table by content hash in one SQLite file, committed as it goes."""
+"""Caches of what was computed from image contents: a table by content hash in one SQLite file."""
 
 import contextlib
 import sqlite3
@@ -10,36 +10,36 @@ from engine.core.errors import DiskError
 from engine.core.files import remove
 from engine.core.paths import cache_dir
 
-_ASKED = 500  # values in one question to SQLite
+_BATCH = 500  # values per query
 
 
 class ContentCache:
-    """Rows of blobs by content: `table` with the `columns` named, in `file`. Several processes may read and write it at once."""
+    """Rows of blobs by content hash, in the named `table` and `columns` of `file`. Several processes may read and write at once."""
 
     def __init__(self, file: Path, table: str, columns: Sequence[str]) -> None:
         self.file, self._table, self._columns = file, table, tuple(columns)
 
     def get(self, contents: Iterable[str], *columns: str) -> Iterator[tuple]:
-        """(content, value of each of the `columns`, or of all) of each content that is known, in no order."""
+        """Yield (content, value of each of the `columns`) for each cached content, in no order; all columns by default."""
         if not self.file.is_file():
             return
-        wanted = list(dict.fromkeys(contents))
-        chosen = ", ".join(("content", *(columns or self._columns)))
+        unique = list(dict.fromkeys(contents))
+        selected = ", ".join(("content", *(columns or self._columns)))
         connection = open_for_reading(self.file)
         with contextlib.closing(connection), explain_database_errors(self.file):
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (self._table,)).fetchone():
                 return
-            for start in range(0, len(wanted), _ASKED):
-                asked = wanted[start : start + _ASKED]
-                query = f"SELECT {chosen} FROM {self._table} WHERE content IN ({','.join('?' * len(asked))})"
-                yield from connection.execute(query, asked)
+            for start in range(0, len(unique), _BATCH):
+                batch = unique[start : start + _BATCH]
+                query = f"SELECT {selected} FROM {self._table} WHERE content IN ({','.join('?' * len(batch))})"
+                yield from connection.execute(query, batch)
 
     def known(self, contents: Iterable[str]) -> set[str]:
-        """Those of the contents that have a row."""
+        """The contents that have a row."""
         return {content for content, *_ in self.get(contents, "1")}
 
     def put(self, rows: Iterable[tuple]) -> bool:
-        """Keep rows of (content, value of each column); whether the disk has taken them."""
+        """Save rows of (content, value of each column); False where the disk refused them, as a cache is never required."""
         places = ", ".join("?" * (len(self._columns) + 1))
         try:
             with open_for_writing(self.file, self._prepare) as connection:
@@ -55,23 +55,23 @@ class ContentCache:
 
 
 def forget_contents(contents: Sequence[str]) -> None:
-    """Remove all that caches hold of these contents: their pixels are decoded otherwise now."""
+    """Remove everything cached for these contents, because a newer decoder gives them different pixels."""
     if not contents:
         return
     for folder, table in (("embeddings", "vectors"), ("audit", "looks")):
         for file in cache_dir(folder).glob("*.sqlite"):
             with open_for_writing(file) as connection:
-                # A file without this table is the cache of something else.
+                # A file without this table is another kind of cache.
                 if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone():
                     connection.executemany(f"DELETE FROM {table} WHERE content = ?", [(content,) for content in contents])
     for content in contents:
         for thumbnail in cache_dir("thumbnails").glob(f"*/{content}-*"):
             remove(thumbnail)
-    # They are named by all of their contents together.
+    # A pixel cache is named by all of its contents together, so any of them may contain one of these.
     for pixels in cache_dir("pixels").glob("*.npy"):
         remove(pixels)
 
 
 def embedding_cache(key: str) -> ContentCache:
-    """The cached embeddings of one backbone, with one set of weights (`engine.embeddings.extract.cache_key`)."""
+    """The cached embeddings of one backbone with one set of weights; `key`: `engine.embeddings.extract.cache_key`."""
     return ContentCache(cache_dir("embeddings") / f"{key}.sqlite", "vectors", ["vector"])

@@ -1,7 +1,7 @@
-"""The one place that opens SQLite files: for reading on any disk, a full or a read-only one too; for writing with errors in words.
+"""The one place that opens SQLite files: for reading even on a full or read-only disk, for writing with readable errors.
 
-A database in WAL mode needs files beside it (`-wal`, `-shm`) even to be read. Where they cannot be made, it is opened as a file that
-nobody changes; with changes still in its `-wal`, as a copy in memory into which those have been taken over.
+A database in WAL mode needs files beside it (`-wal`, `-shm`) even to be read. Where they cannot be created, it is opened as
+immutable; if its `-wal` still holds changes, as a copy in memory with those changes applied.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ from engine.core.disk import database_error
 from engine.core.errors import UserError
 from engine.core.files import create_folder
 
-_PATIENCE = 30.0  # seconds that another process's transaction is waited for
-_COPIES = 4  # databases that a process holds in memory
+_TIMEOUT = 30.0  # seconds to wait for another process's transaction
+_MAX_COPIES = 4  # databases that a process keeps in memory
 _ATTEMPTS = 5
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 
@@ -27,7 +27,7 @@ Prepare = Callable[[sqlite3.Connection], None]
 
 @contextlib.contextmanager
 def explain_database_errors(file: Path) -> Generator[None]:
-    """SQLite's errors about its file as DiskErrors; a mistake in a query stays what it is."""
+    """Raise SQLite's errors about its file as DiskErrors; a mistake in a query keeps its own error."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -38,11 +38,12 @@ def explain_database_errors(file: Path) -> Generator[None]:
 
 @contextlib.contextmanager
 def open_for_writing(file: Path, prepare: Prepare = lambda connection: None) -> Generator[sqlite3.Connection]:
-    """A transaction, committed when the block ends well and rolled back otherwise. `prepare` is called before it begins."""
+    """A transaction that commits when the block succeeds and rolls back otherwise. `prepare` is called before it begins."""
     create_folder(file.parent)
     with explain_database_errors(file):
-        connection = sqlite3.connect(file, timeout=_PATIENCE)
+        connection = sqlite3.connect(file, timeout=_TIMEOUT)
         try:
+            # In WAL mode this cannot damage the file; a power cut may lose the last transactions, which can be computed again.
             connection.execute("PRAGMA synchronous=NORMAL")
             prepare(connection)
             with connection:
@@ -61,12 +62,12 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
                 raise UserError(f"The file {str(file)!r} is missing.", "Was its disk removed? Otherwise recreate it.") from None
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
-        # No writer can be at it where not even the lock table can be made.
+        # Where not even the lock table can be created, no other process can be writing.
         return memory_copy(file) if _has_log(file) else _connect(file, "immutable=1")
 
 
 def _connect(file: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{quote(os.fsencode(file))}?{mode}", timeout=_PATIENCE, uri=True)
+    connection = sqlite3.connect(f"file:{quote(os.fsencode(file))}?{mode}", timeout=_TIMEOUT, uri=True)
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except BaseException:
@@ -86,29 +87,30 @@ def _has_log(file: Path) -> bool:
         return False
 
 
-_held: dict[tuple[Path, object], tuple[tuple, sqlite3.Connection, str]] = {}  # by file and version
+# By file and version: the file's stamp, the connection that keeps the copy alive, its address.
+_copies: dict[tuple[Path, object], tuple[tuple, sqlite3.Connection, str]] = {}
 _lock = threading.Lock()
 _number = 0
 
 
 def memory_copy(file: Path, prepare: Prepare = lambda connection: None, version: object = None) -> sqlite3.Connection:
-    """A connection to a copy in memory that `prepare` has changed; made once per state of the file and `version`."""
+    """A connection to a copy in memory, changed by `prepare`; copied once per state of the file and `version`."""
     global _number
     with _lock, explain_database_errors(file):
         stamp, key = _stamp(file), (file, version)
-        known = _held.pop(key, None)
-        if known is None or known[0] != stamp:
+        entry = _copies.pop(key, None)
+        if entry is None or entry[0] != stamp:
             _number += 1
             address = f"file:copy-{os.getpid()}-{_number}?mode=memory&cache=shared"
-            known = (stamp, _copied(file, address, prepare), address)
-        _held[key] = known
-        while len(_held) > _COPIES:
-            _held.pop(next(iter(_held)))
-        # The content lives as long as one connection to it does.
-        return sqlite3.connect(known[2], timeout=_PATIENCE, uri=True)
+            entry = (stamp, _copy(file, address, prepare), address)
+        _copies[key] = entry
+        while len(_copies) > _MAX_COPIES:
+            _copies.pop(next(iter(_copies)))
+        # A shared memory database exists as long as one connection to it does: the one in `entry`.
+        return sqlite3.connect(entry[2], timeout=_TIMEOUT, uri=True)
 
 
-def _copied(file: Path, address: str, prepare: Prepare) -> sqlite3.Connection:
+def _copy(file: Path, address: str, prepare: Prepare) -> sqlite3.Connection:
     anchor = sqlite3.connect(address, uri=True, check_same_thread=False)
     source = sqlite3.connect(":memory:")
     try:
@@ -137,10 +139,10 @@ def _state(file: Path) -> tuple[int, int, int]:
 
 
 def _content(file: Path) -> bytes:
-    """The database as it would be read through SQLite, with what is committed in its `-wal`, as one that needs none."""
+    """The database file with the committed changes of its `-wal` applied, marked as one that needs no `-wal`."""
     pages, log = _read_both(file)
     apply_log(pages, log)
-    pages[18:20] = b"\x01\x01"  # the header's format: not WAL
+    pages[18:20] = b"\x01\x01"  # the header's read and write version: not WAL
     return bytes(pages)
 
 
@@ -156,27 +158,27 @@ def _read_both(file: Path) -> tuple[bytearray, bytes]:
 
 
 def apply_log(pages: bytearray, log: bytes) -> None:
-    """Put the pages of the log's committed transactions in their places; the file format is documented at sqlite.org/walformat."""
+    """Write the pages of the log's committed transactions into `pages`; the format is documented at sqlite.org/walformat.html."""
     if len(log) <= _WAL_HEADER:
         return
     magic, _, page_size, _, salt1, salt2, sum1, sum2 = struct.unpack(">8I", log[:_WAL_HEADER])
     order = ">" if magic & 1 else "<"
     if magic & ~1 != 0x377F0682 or _checksum(log[: _WAL_HEADER - 8], order, 0, 0) != (sum1, sum2):
         return
-    waiting: dict[int, bytes] = {}
+    uncommitted: dict[int, bytes] = {}
     for start in range(_WAL_HEADER, len(log) - page_size - _FRAME_HEADER + 1, page_size + _FRAME_HEADER):
         number, size, first, second, *sums = struct.unpack(">6I", log[start : start + _FRAME_HEADER])
         page = log[start + _FRAME_HEADER : start + _FRAME_HEADER + page_size]
         sum1, sum2 = _checksum(log[start : start + 8] + page, order, sum1, sum2)
         if (first, second) != (salt1, salt2) or (sum1, sum2) != tuple(sums):
-            return  # of an earlier round of the log, or torn
-        waiting[number] = page
-        if size:  # a commit, and the pages that the database has after it
+            return  # a frame from before the log was last reset, or a torn one
+        uncommitted[number] = page
+        if size:  # a commit: `size` is the number of pages in the database after it
             pages += bytes(max(0, size * page_size - len(pages)))
-            for each, content in waiting.items():
+            for each, content in uncommitted.items():
                 pages[(each - 1) * page_size : each * page_size] = content
             del pages[size * page_size :]
-            waiting = {}
+            uncommitted = {}
 
 
 def _checksum(content: bytes, order: str, sum1: int, sum2: int) -> tuple[int, int]:

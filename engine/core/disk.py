@@ -1,4 +1,4 @@
-"""What the system's refusal to write a file means for the person who sees it: one sentence, one way out."""
+"""Explains why the system refused to write a file: one sentence on the cause, one on the way out."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 _FAILING = (errno.EIO, errno.EUCLEAN if hasattr(errno, "EUCLEAN") else errno.EIO)
-# Not of a disk: a signal, a pipe, a lock, the memory.
+# Not about a disk: signals, pipes, locks, memory.
 _OTHER = (errno.EINTR, errno.EPIPE, errno.EAGAIN, errno.ENOMEM, errno.ECONNRESET, errno.ETIMEDOUT)
 _ELSEWHERE = "or set SCENESCOPE_HOME to a folder on another disk."
 _ANOTHER_FILE = "or name a file on another disk."
@@ -26,7 +26,7 @@ _LITTLE = 64 << 10  # bytes free below which SQLite cannot make even its lock ta
 
 
 def disk_error(error: Exception, file: Path | str | None = None, needed: int = 0) -> DiskError | None:
-    """What is wrong with the disk; None where the error is of something else.
+    """What is wrong with the disk, as a DiskError; None where the error is about something else.
 
     `file` is what was being written, `needed` its size in bytes, where they are known.
     """
@@ -40,7 +40,7 @@ def disk_error(error: Exception, file: Path | str | None = None, needed: int = 0
 
 
 def error_number(error: BaseException) -> int | None:
-    """The system's number of an error that it raised, or that a library passes on in words of its own; None where it is another."""
+    """The errno of a system error, also of one that a library passes on in its own words; None for other errors."""
     if isinstance(error, OSError):
         # Libraries raise OSErrors without a number too: Arrow, Pillow, safetensors.
         return error.errno or _number_in(str(error))
@@ -54,7 +54,7 @@ def error_number(error: BaseException) -> int | None:
 
 
 def _number_in(text: str) -> int | None:
-    """As Arrow ("errno 28"), Rust ("os error 28") and Python ("[Errno 28]") write it."""
+    """The errno in a message of Arrow ("errno 28"), Rust ("os error 28") or Python ("[Errno 28]")."""
     match = re.search(r"\b(?:errno|os error) (\d+)", text, re.IGNORECASE)
     if match:
         return int(match[1])
@@ -62,7 +62,7 @@ def _number_in(text: str) -> int | None:
 
 
 def database_error(error: sqlite3.Error, file: Path) -> DiskError | None:
-    """The same for an error of SQLite's; None for a mistake in a query."""
+    """What is wrong with the database's file, as a DiskError; None for a mistake in a query."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _SQLITE_BUSY:
         return DiskError(
@@ -77,14 +77,14 @@ def database_error(error: sqlite3.Error, file: Path) -> DiskError | None:
 def _how_to_replace(file: Path) -> str:
     if file.name == "catalog.sqlite":
         return (
-            f"Move it away, then add the dataset's folder again with --name {file.parent.name}: the catalog is made anew, "
-            "and the label edits are in labels.jsonl."
+            f"Move it away, then add the dataset's folder again with --name {file.parent.name}: the catalog is rebuilt, "
+            "and the label edits are kept in labels.jsonl."
         )
     return "Remove it: it is a cache and will be rebuilt."
 
 
 def _reason(code: int, file: Path) -> int:
-    """SQLite says that it could not write, and seldom why: the disk is asked."""
+    """The errno behind a failure of SQLite, which rarely says why it could not write: the disk is checked instead."""
     if code == _SQLITE_FULL:
         return errno.ENOSPC
     if not file.parent.is_dir():
@@ -104,22 +104,22 @@ def _is_read_only(folder: Path) -> bool:
 
 
 def free_bytes(file: Path | str) -> int:
-    """Bytes that may still be written on the disk that holds `file`, which need not exist."""
-    place = Path(file).absolute()
+    """Free bytes on the disk that holds `file`, which need not exist."""
+    folder = Path(file).absolute()
     while True:
         try:
-            return shutil.disk_usage(place).free
+            return shutil.disk_usage(folder).free
         except OSError:
-            if place == place.parent:
+            if folder == folder.parent:
                 return 0
-            place = place.parent
+            folder = folder.parent
 
 
 def size_text(size: int) -> str:
-    """A number of bytes as people read it."""
-    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
-        if size >= one:
-            return f"{size / one:.1f} {unit}" if size < 10 * one else f"{size / one:,.0f} {unit}"
+    """A number of bytes as text: `4.0 GB`, `512 bytes`."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}" if size < 10 * factor else f"{size / factor:,.0f} {unit}"
     return f"{size} bytes"
 
 
@@ -130,22 +130,22 @@ def _explained(number: int, name: str, needed: int) -> DiskError:
 
 
 def _sentences(number: int, name: str, shown: str, needed: int) -> tuple[str, str]:
-    away = _ELSEWHERE if not name or Path(name).absolute().is_relative_to(home()) else _ANOTHER_FILE
+    alternative = _ELSEWHERE if not name or Path(name).absolute().is_relative_to(home()) else _ANOTHER_FILE
     disk = f"The disk that holds {shown}" if name else "The disk"
     if number in FULL:
-        room = f"{size_text(free_bytes(name or os.curdir))} are free"
-        room = f"{size_text(needed)} are needed, {room}" if needed else room
-        what = "is full" if number == errno.ENOSPC else "has no room left for this account (quota)"
-        return f"{disk} {what}: {room}.", f"Free some space, {away}"
+        space = f"{size_text(free_bytes(name or os.curdir))} are free"
+        space = f"{size_text(needed)} are needed, {space}" if needed else space
+        problem = "is full" if number == errno.ENOSPC else "has no space left for this account (quota)"
+        return f"{disk} {problem}: {space}.", f"Free some space, {alternative}"
     if number == errno.EROFS:
-        return f"{disk} is read-only.", f"Make it writable, {away}"
+        return f"{disk} is read-only.", f"Make it writable, {alternative}"
     if number in _FORBIDDEN:
-        return f"{shown} may not be written: no permission.", f"Fix the permissions of the folder, {away}"
+        return f"{shown} cannot be written: permission denied.", f"Fix the folder's permissions, {alternative}"
     if number in _GONE:
         folder = os.path.dirname(name) or name  # noqa: PTH120 - text, and perhaps no path of this system
-        return f"{shown} cannot be written: its folder {folder!r} is not there.", f"Connect the disk that holds it, {away}"
+        return f"{shown} cannot be written: its folder {folder!r} is missing.", f"Connect the disk that holds it, {alternative}"
     if number in _FAILING:
-        return f"{shown} cannot be written: the disk reports an error.", f"Check the disk, {away}"
+        return f"{shown} cannot be written: the disk reports an error.", f"Check the disk, {alternative}"
     if number == errno.EFBIG:
-        return f"A file may not become so large here ({name}).", "Raise the limit on the size of files."
-    return f"{shown} cannot be written: {os.strerror(number)}.", f"Fix that, {away}"
+        return f"{shown} cannot be written: it would exceed the limit on file sizes.", "Raise the limit on file sizes."
+    return f"{shown} cannot be written: {os.strerror(number)}.", f"Fix this, {alternative}"

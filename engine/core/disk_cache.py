@@ -1,4 +1,4 @@
-"""A folder of small files by key that never grows beyond a limit, and work that is done once although many ask for it."""
+"""An LRU cache of small files on disk, and a guard that runs equal concurrent computations once."""
 
 import contextlib
 import os
@@ -13,53 +13,54 @@ from engine.core.files import trim_folder, write_bytes
 
 T = TypeVar("T")
 
-_SLACK = 16  # the folder is looked through each time that a 16th of its limit has been added
-_FRESH = 3600.0  # seconds in which a file's last use is not noted again
+_SLACK = 16  # the folder is trimmed each time that a 16th of its limit has been added
+_FRESH = 3600.0  # seconds for which a file's access time is precise enough
 
 
 class DiskCache:
-    """Files by key; where they would take more than `limit` bytes, the least recently used go.
+    """Files by key; where they take more than `limit` bytes, the least recently used are removed.
 
-    The folder is never looked through while somebody waits: what is added is counted, and a thread tidies up now and then.
+    No call waits while the folder is searched: added bytes are counted, and a thread trims the folder now and then.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
         self.limit = limit
         self._lock = threading.Lock()
-        self._added = limit  # what an earlier process left is not known: the first file calls the tidying
-        self._tidying: threading.Thread | None = None
+        self._added = limit  # an earlier process may have left any amount: the first `put` starts a trim
+        self._trimming: threading.Thread | None = None
 
     def get(self, key: str) -> bytes | None:
+        """The content of the key's file; None where it is absent or cannot be read."""
         file = self._file(key)
         try:
             with open(file, "rb") as stream:
                 status = os.fstat(stream.fileno())
-                # Many systems are mounted so that reading leaves no trace.
+                # Most disks are mounted with relatime or noatime: reading alone does not update the access time.
                 if time.time() - status.st_atime > _FRESH:
                     with contextlib.suppress(OSError):
                         os.utime(file, (time.time(), status.st_mtime))
                 return stream.read()
-        except OSError:  # absent, or out of reach: it is made anew
+        except OSError:  # absent or unreadable: the caller computes it again
             return None
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep it if that is possible: a full or read-only disk costs time, not the picture."""
+        """Save the content if possible: a full or read-only disk costs time later, but raises nothing."""
         with contextlib.suppress(OSError):
             write_bytes(self._file(key), content)
         with self._lock:
             self._added += len(content)
-            if self._added > self.limit // _SLACK and not (self._tidying and self._tidying.is_alive()):
+            if self._added > self.limit // _SLACK and not (self._trimming and self._trimming.is_alive()):
                 self._added = 0
-                self._tidying = threading.Thread(target=self._tidy, name="tidy", daemon=True)
-                self._tidying.start()
+                self._trimming = threading.Thread(target=self._trim, name="trim", daemon=True)
+                self._trimming.start()
 
     def wait(self) -> None:
-        """Until the tidying that has begun is over."""
-        if self._tidying:
-            self._tidying.join()
+        """Wait for a running trim to end."""
+        if self._trimming:
+            self._trimming.join()
 
-    def _tidy(self) -> None:
+    def _trim(self) -> None:
         trim_folder(self.folder, self.limit - self.limit // _SLACK)
 
     def _file(self, key: str) -> Path:
@@ -67,13 +68,13 @@ class DiskCache:
 
 
 class SingleFlight:
-    """Calls that ask for the same key at the same moment share one computation."""
+    """Concurrent calls with the same key share one computation and its result or error."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[Hashable, Future] = {}
 
-    def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
+    def __call__(self, key: Hashable, compute: Callable[[], T]) -> T:
         with self._lock:
             future = self._running.get(key)
             if first := future is None:
@@ -81,7 +82,7 @@ class SingleFlight:
         if not first:
             return future.result()
         try:
-            future.set_result(make())
+            future.set_result(compute())
         except BaseException as error:
             future.set_exception(error)
             raise

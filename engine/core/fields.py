@@ -1,4 +1,4 @@
-"""Fields of a configuration that know what a person needs to set them, and refuse what cannot be."""
+"""Fields of a configuration: each knows its help, bounds and choices, and rejects invalid values."""
 
 import dataclasses
 from typing import Any
@@ -27,7 +27,7 @@ def config_field(
 
 
 def parse_field(field: dataclasses.Field, value: Any) -> Any:
-    """The value in the type of the field's default, from itself or from text. Raises UserError that names the field and what it takes."""
+    """The value, converted from text where necessary to the type of the field's default. Raises UserError for an invalid one."""
     kind = type(field.default)
     try:
         value = kind(value) if isinstance(value, str) or kind is float else value

@@ -1,4 +1,4 @@
-"""What a small file says, read again only when it has changed: a thousand runs are listed by looking at their files' dates."""
+"""Caches the parsed content of small files until they change, so that listing a thousand runs reads only their files' dates."""
 
 import os
 import time
@@ -9,36 +9,38 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _ENTRIES = 20_000
-_SETTLED = 0.1  # seconds after which another write cannot carry the same date: clocks of file systems tick in milliseconds
+# Seconds after which another write cannot get the same date: file systems' clocks tick in milliseconds.
+_SETTLED = 0.1
 
-_said: OrderedDict[tuple[str, Callable[[Path], Any]], tuple[tuple[int, ...], Any]] = OrderedDict()
+_results: OrderedDict[tuple[str, Callable[[Path], Any]], tuple[tuple[int, ...], Any]] = OrderedDict()
 
 
 def read_cached(folder: Path, name: str, read: Callable[[Path], T]) -> T:
-    """`read(folder / name)`, kept in this process while the file's date, size and inode stay the same.
+    """`read(folder / name)`, cached in this process while the file's date, size and inode stay the same.
 
-    The answer is shared: never change it. Raises what `read` raises, which is not kept.
+    The result is shared: do not change it. Raises what `read` raises; errors are not cached.
     """
-    # Text instead of a path object: the thousand joins cost more than the thousand looks.
+    # Text instead of a Path: a thousand joins cost more than a thousand calls of stat.
     file = f"{folder}/{name}"
     stamp, key = _stamp(file), (file, read)
-    known = _said.get(key)
-    if known and known[0] == stamp:
-        return known[1]
-    answer = read(folder / name)
+    entry = _results.get(key)
+    if entry and entry[0] == stamp:
+        return entry[1]
+    result = read(folder / name)
     if stamp and abs(time.time() - stamp[0] / 1e9) < _SETTLED:
-        _said.pop(key, None)
-        return answer
-    _said[key] = (stamp, answer)
-    while len(_said) > _ENTRIES:
-        _said.popitem(last=False)
-    return answer
+        # The file may be written again within the same tick of the clock, and the stamp would not show it.
+        _results.pop(key, None)
+        return result
+    _results[key] = (stamp, result)
+    while len(_results) > _ENTRIES:
+        _results.popitem(last=False)
+    return result
 
 
 def _stamp(file: str) -> tuple[int, ...]:
-    """Empty where there is no file."""
+    """Date, size and inode of the file; empty where there is none."""
     try:
-        result = os.stat(file)  # noqa: PTH116 - see above
+        status = os.stat(file)  # noqa: PTH116 - see above
     except (FileNotFoundError, NotADirectoryError):
         return ()
-    return result.st_mtime_ns, result.st_size, result.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

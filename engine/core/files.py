@@ -1,6 +1,6 @@
-"""The one place that writes files: whole or absent, and with a sentence where the disk does not take them (`engine.core.disk`).
+"""The one place that writes files: whole or not at all, and with a readable error where the disk refuses (`engine.core.disk`).
 
-What belongs to SQLite is in `engine.core.database`. A test walks the code for writes that go past these two.
+SQLite files are written by `engine.core.database`. A test searches the code for writes that bypass these two.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
 
 
 def file_name(start: str, middle: str, end: str) -> str:
-    """A file's name of three parts, whose middle is shortened where it would be longer than a file system allows."""
+    """The three parts joined to a file name; the middle is shortened where the name would be too long for a file system."""
     while middle and len(os.fsencode(start + middle + end)) > _NAME_BYTES:
         middle = middle[:-1]
     return f"{start}{middle}{end}"
@@ -34,24 +34,24 @@ def file_name(start: str, middle: str, end: str) -> str:
 
 @contextlib.contextmanager
 def explain_disk_errors(path: Path, needed: int = 0, temporary: Path | None = None) -> Generator[None]:
-    """The disk's errors in the block as DiskErrors that name `path`: the name of the `temporary` one says nothing to anybody.
+    """Raise the disk's errors in the block as DiskErrors that name `path`, because the name of a `temporary` file helps nobody.
 
-    `needed`: bytes that are to be written, where that is known.
+    `needed`: the size of the write in bytes, where it is known.
     """
     try:
         yield
     except Exception as error:
-        inside = getattr(error, "filename", None)
-        strange = isinstance(inside, str | bytes | Path) and not _is_of(Path(os.fsdecode(inside)), path, temporary)
-        explained = disk_error(error, Path(os.fsdecode(inside)) if strange else path, needed)
+        name = getattr(error, "filename", None)
+        file = Path(os.fsdecode(name)) if isinstance(name, str | bytes | Path) else path
+        explained = disk_error(error, path if _belongs_to(file, path, temporary) else file, needed)
         if explained is None or explained is error:
             raise
         raise explained from error
 
 
-def _is_of(inside: Path, path: Path, temporary: Path | None) -> bool:
-    """Whether a failure about the file `inside` is one of writing `path`."""
-    return inside in (path, path.parent, temporary) or (temporary is not None and temporary in inside.parents)
+def _belongs_to(file: Path, path: Path, temporary: Path | None) -> bool:
+    """Whether an error about `file` is one about writing `path`."""
+    return file in (path, path.parent, temporary) or (temporary is not None and temporary in file.parents)
 
 
 def fsync_folder(folder: Path) -> None:
@@ -71,7 +71,7 @@ def fsync_file(path: Path) -> None:
 
 @contextlib.contextmanager
 def lock_file(path: Path) -> Generator[None]:
-    """Keep every other process out of the block that locks the same file; waits for its turn."""
+    """Hold an exclusive lock on the file during the block; waits until other processes have released it."""
     with explain_disk_errors(path):
         file = open(path, "w")
     with file:
@@ -80,7 +80,7 @@ def lock_file(path: Path) -> Generator[None]:
 
 
 def create_folder(folder: Path, parents: bool = True, fresh: bool = False) -> Path:
-    """Make the folder where it is missing; with `fresh` it must be. Without `parents`, one whose parent was deleted is not made."""
+    """Create the folder if it is missing. With `fresh` it must not exist; without `parents` its parent must exist."""
     with explain_disk_errors(folder):
         folder.mkdir(parents=parents, exist_ok=not fresh)
     return folder
@@ -88,10 +88,10 @@ def create_folder(folder: Path, parents: bool = True, fresh: bool = False) -> Pa
 
 @contextlib.contextmanager
 def replace_file(path: Path, durable: bool = False, make_folder: bool = True, needed: int = 0) -> Generator[Path]:
-    """Yield a temporary path beside `path` that takes its place when the block ends well, and is removed otherwise.
+    """Yield a temporary path that replaces `path` when the block succeeds, and is removed otherwise.
 
-    With `durable` the content and the rename are on the disk when the block returns. Without `make_folder` a folder that
-    was deleted stays deleted. Raises DiskError, with the `needed` bytes where they are known.
+    With `durable`, content and rename survive a power cut once the block has ended. Without `make_folder`, a deleted folder
+    stays deleted. Raises DiskError, with the `needed` bytes where they are known.
     """
     if make_folder:
         create_folder(path.parent)
@@ -100,10 +100,11 @@ def replace_file(path: Path, durable: bool = False, make_folder: bool = True, ne
         try:
             yield temporary
             if durable:
+                # Before the rename: otherwise a power cut may leave the new name with an empty file.
                 fsync_file(temporary)
             os.replace(temporary, path)
         finally:
-            # On a disk that has become read-only it stays, and `sweep` takes it later.
+            # On a disk that has become read-only it stays; `sweep` removes it later.
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
         if durable:
@@ -112,7 +113,7 @@ def replace_file(path: Path, durable: bool = False, make_folder: bool = True, ne
 
 @contextlib.contextmanager
 def temporary_folder(parent: Path, prefix: str = ".making-") -> Generator[Path]:
-    """A folder on the disk of `parent`, gone with the block."""
+    """Yield a new folder inside `parent`, which is removed when the block ends."""
     create_folder(parent)
     with explain_disk_errors(parent):
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
@@ -138,19 +139,19 @@ def write_json(path: Path, document: Any, durable: bool = False, make_folder: bo
 
 def json_text(document: Any) -> str:
     text = json.dumps(document, indent=1, ensure_ascii=False)
-    if any("\ud800" <= letter <= "\udfff" for letter in text):  # of a file name that is no UTF-8
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # from a file name that is not valid UTF-8
         return json.dumps(document, indent=1)
     return text
 
 
 def overwrite_json(path: Path, document: Any, durable: bool = False) -> None:
-    """Replace a small document, or write over it in place where the disk has no room for a second file. Raises DiskError."""
+    """Replace a small document, or overwrite it in place where the disk has no space for a second file. Raises DiskError."""
     try:
         write_json(path, document, durable, make_folder=False)
     except OSError:
         text = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
         with explain_disk_errors(path, len(text)):
-            # Blanks to the old length, in one call: no reader finds the end of the old text behind the new.
+            # Padded with blanks to the old length and written in one call, so that no reader finds the old text's end.
             descriptor = os.open(path, os.O_WRONLY)
             try:
                 os.pwrite(descriptor, text.ljust(os.fstat(descriptor).st_size), 0)
@@ -159,8 +160,7 @@ def overwrite_json(path: Path, document: Any, durable: bool = False) -> None:
 
 
 def write_at(path: Path, offset: int, content: bytes) -> None:
-    """Put `content` at byte `offset`, in the place of all that is behind it, whole and on the disk. Where it does not fit, the
-    file ends at `offset`."""
+    """Replace everything from byte `offset` on by `content`, durably. Where it cannot be written whole, the file ends at `offset`."""
     is_new = not path.exists()
     with explain_disk_errors(path, len(content)):
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644), "wb", buffering=0) as file:
@@ -179,13 +179,13 @@ def write_at(path: Path, offset: int, content: bytes) -> None:
 
 
 def open_for_lines(path: Path) -> int:
-    """The descriptor of a file that only grows, for `append_line`."""
+    """A descriptor for `append_line`; the file is created where it is missing."""
     with explain_disk_errors(path):
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def append_line(descriptor: int, path: Path, line: bytes) -> None:
-    """Write a line at the end of an open file, whole or not at all."""
+    """Append a line to an open file, whole or not at all."""
     with explain_disk_errors(path, len(line)):
         size = os.fstat(descriptor).st_size
         try:
@@ -198,20 +198,20 @@ def append_line(descriptor: int, path: Path, line: bytes) -> None:
 
 
 def truncate(path: Path, size: int) -> None:
-    """Cut the file at `size` bytes, on the disk."""
+    """Cut the file off at `size` bytes, durably."""
     with explain_disk_errors(path), open(path, "r+b") as file:
         file.truncate(size)
         os.fsync(file.fileno())
 
 
 def open_to_append(path: Path) -> IO[bytes]:
-    """A log for a process's output."""
+    """A binary stream that appends to the file, for a process's output."""
     with explain_disk_errors(path):
         return open(path, "ab")
 
 
 def reserve(path: Path, size: int) -> None:
-    """Take the room of the whole file at once: on a full disk, a write into a map without blocks kills the process (SIGBUS)."""
+    """Allocate all blocks of the file now: on a full disk, a write to a memory map without blocks kills the process (SIGBUS)."""
     with explain_disk_errors(path, size), open(path, "ab") as file:
         reserve_open(file.fileno(), size)
 
@@ -233,18 +233,18 @@ def remove(path: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove the folder with all that can be removed of it; what cannot be is left."""
+    """Remove the folder and its content; what cannot be removed is left behind."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename within one disk, in one step; a file at `target` gives way."""
+    """Rename atomically within one disk; a file at `target` is replaced."""
     with explain_disk_errors(target, temporary=source):
         os.replace(source, target)
 
 
 def link(target: Path, place: Path) -> None:
-    """A symbolic link at `place`, in a folder that is made where it is missing."""
+    """Create a symbolic link to `target` at `place`, and the folder of `place` where it is missing."""
     create_folder(place.parent)
     with explain_disk_errors(place):
         place.symlink_to(target)
@@ -252,14 +252,14 @@ def link(target: Path, place: Path) -> None:
 
 def sweep(folder: Path, older_than: float = 3600.0) -> None:
     """Remove the temporary files that killed writers left in `folder`, once they are `older_than` seconds old."""
-    with contextlib.suppress(OSError):  # a disk that cannot be written keeps them
+    with contextlib.suppress(OSError):  # on a disk that cannot be written they stay
         for file in folder.iterdir():
             if _TEMPORARY.fullmatch(file.name) and time.time() - file.stat().st_mtime > older_than:
                 file.unlink(missing_ok=True)
 
 
 def read_json(path: Path, default: Any = None) -> Any:
-    """The document, or `default` where the file is missing or is not JSON (a reader never trips over a torn file)."""
+    """The document, or `default` where the file is missing or is not JSON (such as one that a kill cut off)."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
@@ -275,15 +275,15 @@ def sha256(path: Path) -> str:
 
 
 def content_hash(content: bytes) -> str:
-    """How the catalog names what a file holds: BLAKE2b of 16 bytes, as hex."""
+    """The catalog's key for a file's content: BLAKE2b with 16 bytes, as hex."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def trim_folder(folder: Path, maximum_bytes: int) -> None:
-    """Remove the least recently used files of a cache until it holds at most `maximum_bytes`."""
+    """Remove the least recently used files of a cache until it takes at most `maximum_bytes`."""
     entries = []
     for file in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # another process tidies up as well
+        with contextlib.suppress(FileNotFoundError):  # another process is trimming, too
             status = file.stat()
             if stat.S_ISREG(status.st_mode):
                 entries.append((status.st_atime, status.st_size, file))

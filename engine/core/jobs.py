@@ -1,6 +1,6 @@
-"""Work in the background: a process of its own, whose progress stands in a file, and which can be ended at any moment.
+"""Background jobs: each is a process that writes its progress to a file and can be stopped at any moment.
 
-Files in the job's folder: `work.json` (what it is doing), `lease` (held by the live process), `stop` (a request to end).
+Files in the job's folder: `work.json` (its status), `lease` (locked by the live process), `stop` (a request to stop).
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from engine.core.children import start_module
 from engine.core.disk import disk_error
@@ -17,26 +18,27 @@ from engine.core.errors import DiskError, UserError
 from engine.core.files import create_folder, overwrite_json, read_json, remove, touch, write_json
 from engine.core.lease import Lease, is_held
 
-_INTERVAL = 0.3  # seconds between two updates of the file
+_INTERVAL = 0.3  # seconds between two updates of the status file
 _STARTING = "starting"
-_DESCRIPTOR = "SCENESCOPE_JOB_LEASE"  # tells a job's process which open file is its lease
+_DESCRIPTOR = "SCENESCOPE_JOB_LEASE"  # the inherited descriptor of the lease, for the job's process
 
-ReportProgress = Callable[[str, int, int], None]  # phase, done, total; raises Stopped where the job is to end
+JobState = Literal["none", "working", "stopped", "failed", "done"]
+ReportProgress = Callable[[str, int, int], None]  # (phase, done, total); raises JobStopped once a stop was requested
 
 
 class JobStopped(Exception):
-    """The job was asked to end; what it has done is kept."""
+    """A stop was requested; what the job has done is kept."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """What a job is doing. `state`: none, working, stopped, failed, done; `began` is when the phase began."""
+    """A job's status. `began` is when the phase began; times are seconds since 1970."""
 
-    state: str = "none"
+    state: JobState = "none"
     phase: str = ""
     done: int = 0
     total: int = 0
-    first: int = 0  # `done` at the phase's first update: what was there before is no measure of speed
+    first: int = 0  # `done` at the phase's first update: what was done before says nothing about the speed
     began: float = 0.0
     updated: float = 0.0
     message: str = ""
@@ -44,21 +46,21 @@ class JobStatus:
 
     @property
     def eta(self) -> float | None:
-        """Seconds until the phase ends; None where it cannot be told yet."""
-        fresh, elapsed = self.done - self.first, self.updated - self.began
-        return elapsed / fresh * (self.total - self.done) if fresh > 0 and elapsed > 1 else None
+        """Estimated seconds until the phase ends; None where it cannot be estimated yet."""
+        steps, elapsed = self.done - self.first, self.updated - self.began
+        return elapsed / steps * (self.total - self.done) if steps > 0 and elapsed > 1 else None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job by its folder. `module` is run as `python -m module argument`, and calls `run`."""
+    """A job, identified by its folder. Its process runs `python -m module argument`, which calls `run`."""
 
     folder: Path
     module: str
     argument: str
 
     def start(self) -> None:
-        """Begin, or go on, in a process of its own, unless one is at it."""
+        """Start or continue the job in a new process, unless one is running."""
         create_folder(self.folder)
         lease = Lease(self._lease)
         if not lease.take():
@@ -67,7 +69,7 @@ class Job:
             remove(self.folder / "stop")
             lease.clear()
             self._write(JobStatus("working", _STARTING))
-            # The process holds the lease from its first moment: one that ends before it does anything is seen to have ended.
+            # The process inherits the lease: if it dies before it does anything, the lock is released and `status` reports the failure.
             start_module(
                 [self.module, self.argument], descriptor=lease.descriptor, environment={_DESCRIPTOR: str(lease.descriptor)}
             )
@@ -75,7 +77,7 @@ class Job:
             lease.hand_over()
 
     def stop(self) -> None:
-        """Ask the process to end; what it has done is kept."""
+        """Request a stop; what the job has done is kept."""
         create_folder(self.folder)
         touch(self.folder / "stop")
 
@@ -84,12 +86,12 @@ class Job:
         return is_held(self._lease)
 
     def status(self) -> JobStatus:
-        """What the process is doing, or how the last one ended."""
+        """The status of the running process, or how the last one ended."""
         while True:
             written = self._written()
             if written.state != "working" or self.running:
                 return written
-            # The process may have ended well, or another may have been started, between the two looks.
+            # Read again: between the two reads the process may have finished, or another may have started.
             if self._written() == written:
                 return replace(
                     written,
@@ -99,20 +101,21 @@ class Job:
                 )
 
     def run(self, body: Callable[[ReportProgress], object]) -> int:
-        """Do the work in this process, unless another is at it; the exit code. SIGTERM ends it as `stop` does."""
+        """Do the job in this process, unless another is doing it, and return the exit code. SIGTERM stops it as `stop` does."""
         create_folder(self.folder)
         lease = Lease(self._lease)
         descriptor = os.environ.pop(_DESCRIPTOR, None)
-        if not (descriptor and lease.adopt(int(descriptor)) or lease.acquire()):
+        if not ((descriptor and lease.adopt(int(descriptor))) or lease.acquire()):
             return 0
         recorder = _Recorder(self)
-        signal.signal(signal.SIGTERM, lambda *_: recorder.end())
+        signal.signal(signal.SIGTERM, lambda *_: recorder.request_stop())
         try:
             body(recorder)
         except JobStopped:
             self._write_last(JobStatus("stopped"))
         except Exception as error:
-            if (problem := error if isinstance(error, UserError) else disk_error(error)) is not None:
+            problem = error if isinstance(error, UserError) else disk_error(error)
+            if problem is not None:
                 self._write_last(JobStatus("failed", message=problem.message, hint=problem.hint))
                 return 2
             self._write_last(JobStatus("failed", message=f"Unexpected {type(error).__name__}: {error}"))
@@ -135,36 +138,36 @@ class Job:
     def _lease(self) -> Path:
         return self.folder / "lease"
 
-    def _write(self, work: JobStatus) -> None:
-        write_json(self.folder / "work.json", asdict(replace(work, updated=time.time())))
+    def _write(self, status: JobStatus) -> None:
+        write_json(self.folder / "work.json", asdict(replace(status, updated=time.time())))
 
-    def _write_last(self, work: JobStatus) -> None:
-        """How it ended, as far as the disk lets it: the work itself is done, or has said what is wrong."""
+    def _write_last(self, status: JobStatus) -> None:
+        """Write how the job ended, if the disk allows: a full disk must not turn finished work into a failure."""
         with contextlib.suppress(DiskError):
-            overwrite_json(self.folder / "work.json", asdict(replace(work, updated=time.time())))
+            overwrite_json(self.folder / "work.json", asdict(replace(status, updated=time.time())))
 
 
 class _Recorder:
-    """Writes the progress into the file, not more often than a page looks."""
+    """Writes the progress to the status file, no more often than a page reads it."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._work = JobStatus()
-        self._ending = False
+        self._status = JobStatus()
+        self._stop_requested = False
 
-    def end(self) -> None:
-        """What the file `stop` does, for this process alone, and on any disk."""
-        self._ending = True
+    def request_stop(self) -> None:
+        """Request a stop of this process, without the file `stop`: from a signal handler, and on a full disk."""
+        self._stop_requested = True
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        if self._ending or (self._job.folder / "stop").exists():
+        if self._stop_requested or (self._job.folder / "stop").exists():
             raise JobStopped
         now = time.time()
-        if phase != self._work.phase:
-            self._work = JobStatus("working", phase, done, total, first=done, began=now, updated=now)
-        elif now - self._work.updated > _INTERVAL:
-            self._work = replace(self._work, done=done, total=total, updated=now)
+        if phase != self._status.phase:
+            self._status = JobStatus("working", phase, done, total, first=done, began=now, updated=now)
+        elif now - self._status.updated > _INTERVAL:
+            self._status = replace(self._status, done=done, total=total, updated=now)
         else:
             return
-        with contextlib.suppress(DiskError):  # progress that cannot be told is no reason to end
-            self._job._write(self._work)
+        with contextlib.suppress(DiskError):  # progress that cannot be written is no reason to stop
+            self._job._write(self._status)

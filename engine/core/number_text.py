@@ -1,8 +1,9 @@
 """Numbers as text for people: one function per kind, so that the same number reads the same everywhere.
 
-Negative numbers have the minus sign (U+2212), as the axes of charts have it. A terminal that does not know the sign gets a hyphen.
+Negative numbers have the minus sign (U+2212), like the axes of charts. A terminal that cannot show it gets a hyphen.
 """
 
+import math
 from collections.abc import Sequence
 
 MINUS = "\N{MINUS SIGN}"
@@ -14,12 +15,12 @@ def count(number: int) -> str:
 
 
 def count_text(number: int, one: str, many: str = "") -> str:
-    """`1 image`, `1,294 images`. `many`: the plural where it is not `one` with an s."""
+    """`1 image`, `1,294 images`. `many`: the plural, by default `one` with an s."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def probability(share: float, digits: int = 0) -> str:
-    """`84%` of what no model is wholly sure of: never `0%` nor `100%` unless it is exactly that, but `<1%` and `>99%`."""
+    """`84%`, for probabilities: never `0%` or `100%` unless it is exactly that, but `<1%` and `>99%`."""
     step, text = 10.0**-digits, percent(share, digits)
     if 0 < share < 1 and text == percent(0.0, digits):
         return f"<{decimal(step, digits)}%"
@@ -27,8 +28,8 @@ def probability(share: float, digits: int = 0) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """`92.4%` of a share such as 0.924; `undefined` where there is none."""
-    return f"{decimal(100 * share, digits)}%" if share == share else "undefined"
+    """`92.4%` for a share such as 0.924; `undefined` for NaN."""
+    return "undefined" if math.isnan(share) else f"{decimal(100 * share, digits)}%"
 
 
 def percent_range(low: float, high: float, digits: int = 1) -> str:
@@ -42,7 +43,7 @@ def percent_estimate(value: float, low: float, high: float, digits: int = 1) -> 
 
 
 def decimal(number: float, digits: int = 3) -> str:
-    """`0.925`, `−0.3`; what rounds to zero has no sign."""
+    """`0.925`, `−0.3`; a number that rounds to zero has no sign."""
     text = f"{number:.{digits}f}"
     return text.removeprefix("-") if _is_zero(text) else _minus(text)
 
@@ -59,12 +60,12 @@ def signed_estimate(value: float, low: float, high: float, digits: int = 3) -> s
 
 
 def points(difference: float, digits: int = 1) -> str:
-    """A difference of two shares in percentage points, without the unit: `+0.3`."""
+    """A difference of two shares in percentage points: `+0.3`, without the unit."""
     return signed(100 * difference, digits)
 
 
 def points_estimate(value: float, low: float, high: float, digits: int = 1) -> str:
-    """`−0.3 (−1.3 to +0.7)`: such a difference with its interval."""
+    """`−0.3 (−1.3 to +0.7)`: a difference in percentage points with its interval."""
     return signed_estimate(100 * value, 100 * low, 100 * high, digits)
 
 
@@ -74,7 +75,7 @@ def signed_percent(share: float, digits: int = 1) -> str:
 
 
 def encode_for_terminal(error: UnicodeError) -> tuple[str | bytes, int]:
-    """An error handler of `codecs`: a hyphen for the minus sign, the escape of any other character that the encoding lacks."""
+    """An error handler for `codecs`: a hyphen for the minus sign, an escape for other characters that the encoding lacks."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     missing: Sequence[str] = error.object[error.start : error.end]

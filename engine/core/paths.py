@@ -19,5 +19,5 @@ def runs_dir() -> Path:
 
 
 def cache_dir(kind: str) -> Path:
-    """The folder of one kind of cache (`thumbnails`, `embeddings`, `pixels`); whoever writes into it makes it."""
+    """The folder of one kind of cache (`thumbnails`, `embeddings`, `pixels`); the code that writes to it creates it."""
     return home() / "cache" / kind

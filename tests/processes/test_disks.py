@@ -244,11 +244,11 @@ def test_a_missing_and_a_damaged_catalog_are_sentences(scenes):
     ("number", "words"),
     [
         (errno.ENOSPC, "is full: "),
-        (errno.EDQUOT, "has no room left for this account (quota): "),
+        (errno.EDQUOT, "has no space left for this account (quota): "),
         (errno.EROFS, "is read-only."),
-        (errno.EACCES, "may not be written: no permission."),
+        (errno.EACCES, "cannot be written: permission denied."),
         (errno.EIO, "cannot be written: the disk reports an error."),
-        (errno.ENOENT, "is not there."),
+        (errno.ENOENT, "is missing."),
     ],
 )
 def test_each_refusal_of_the_system_is_a_sentence_that_leaves_nothing_behind(number, words, home, monkeypatch):

@@ -216,10 +216,10 @@ def test_two_threads_at_once_lose_nothing(scenes):
 
 _MANY = """
 import sys
-from engine.data.datasets import dataset
+from engine.data.datasets import load_dataset
 from engine.data.labels import edits
 for image in map(int, sys.argv[1:]):
-    edits.exclude(dataset("scenes"), [image])
+    edits.exclude(load_dataset("scenes"), [image])
 """
 
 

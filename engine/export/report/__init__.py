@@ -1,4 +1,4 @@
-"""A run's evaluation as one file: the report (.html), the model card (.md), or both with the tables (.zip)."""
+"""A run's evaluation as one file: the report (.html), the model card (.md), or both and the tables (.zip)."""
 
 import io
 import zipfile
@@ -9,7 +9,7 @@ from engine.core.errors import UserError
 from engine.core.files import write_bytes
 from engine.export.report import tables
 from engine.export.report.card import card
-from engine.export.report.data import Report, ReportData, gather_data
+from engine.export.report.data import ReportData, ReportSteps, gather_data
 from engine.export.report.page import page
 from engine.export.report.tables import file_name
 from engine.runs.run import Run
@@ -17,34 +17,35 @@ from engine.runs.run import Run
 __all__ = ["KINDS", "file_name", "render", "write"]
 
 
-def _zip(facts: ReportData) -> bytes:
+def _zip(data: ReportData) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("report.html", page(facts))
-        archive.writestr("model-card.md", card(facts))
-        for name, table in tables.files(facts):
+        archive.writestr("report.html", page(data))
+        archive.writestr("model-card.md", card(data))
+        for name, table in tables.files(data):
             archive.writestr(name, table)
     return content.getvalue()
 
 
 KINDS: dict[str, Callable[[ReportData], bytes]] = {
-    ".html": lambda facts: page(facts).encode("utf-8", "replace"),
-    ".md": lambda facts: card(facts).encode("utf-8", "replace"),
+    ".html": lambda data: page(data).encode("utf-8", "replace"),
+    ".md": lambda data: card(data).encode("utf-8", "replace"),
     ".zip": _zip,
 }
 
 
-def render(run: Run, kind: str, split: str = "test", report: Report = lambda done, total: None) -> bytes:
-    """The file's content. `kind`: its ending, of KINDS. Raises UserError."""
+def render(run: Run, kind: str, split: str = "test", report: ReportSteps = lambda done, total: None) -> bytes:
+    """The content of the file. `kind`: its extension, one of KINDS. Raises UserError."""
     if kind not in KINDS:
         raise UserError(
-            f"A report cannot be written as {kind or 'a file without an ending'}.", f"End the name in one of: {', '.join(KINDS)}."
+            f"A report cannot be written as {kind or 'a file without an extension'}.",
+            f"Choose an extension from: {', '.join(KINDS)}.",
         )
     return KINDS[kind](gather_data(run, split, report))
 
 
-def write(run: Run, file: Path, split: str = "test", report: Report = lambda done, total: None) -> Path:
-    """Write it whole or not at all; the file. Raises UserError."""
+def write(run: Run, file: Path, split: str = "test", report: ReportSteps = lambda done, total: None) -> Path:
+    """Write the report, whole or not at all; the path of the file. Raises UserError."""
     content = render(run, file.suffix.lower(), split, report)
     if not file.absolute().parent.is_dir():
         raise UserError(f"There is no folder {str(file.absolute().parent)!r}.", "Create it first, or name another file.")

@@ -1,9 +1,9 @@
-"""What a report says of a run: gathered once, for the page, the model card and the tables."""
+"""What a report says about a run: gathered once, for the page, the model card and the tables."""
 
 import base64
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,93 +22,106 @@ from engine.runs.config import Config
 from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import Run
 
-Report = Callable[[int, int], None]
-MISTAKES = 36
+ReportSteps = Callable[[int, int], None]  # done, total
+MOST_ERRORS = 36  # images in the gallery
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """`document`: `engine.evaluation.trust.document`; `pictures`: JPEG as data URIs by image id, of the worst mistakes; `slices`: None
-    where the dataset is gone, `missing` then says why."""
+    """A run's evaluation on one split.
+
+    `document`: `engine.evaluation.trust.document`. `thumbnails`: the worst errors by image id, as data URIs of JPEGs. `slices`: None
+    where the dataset is gone or has changed. `missing`: what the report lacks because the dataset is gone, as a sentence; else empty.
+    """
 
     run: Run
     split: str
-    of: Evidence
+    evidence: Evidence
     document: dict[str, Any]
     matrix: np.ndarray
     slices: SliceSearch | None
     counts: pd.DataFrame
     environment: dict[str, Any]
-    pictures: dict[int, str]
-    missing: str = ""
-    made: float = field(default_factory=time.time)
+    thumbnails: dict[int, str]
+    missing: str
+    created: float
 
     @property
     def classes(self) -> tuple[str, ...]:
         return tuple(self.run.classes)
 
     @property
-    def mistakes(self) -> pd.DataFrame:
-        """The wrong answers with the largest loss."""
-        wrong = self.of.predictions[~self.of.right]
-        return wrong.sort_values("loss", ascending=False, kind="stable").head(MISTAKES)
+    def errors(self) -> pd.DataFrame:
+        """The wrong predictions with the largest loss."""
+        return _worst_errors(self.evidence)
 
     @property
     def curve(self) -> pd.DataFrame:
-        return selective.risk_coverage(self.of.confidence, self.of.right)
+        """The risk-coverage curve."""
+        return selective.risk_coverage(self.evidence.confidence, self.evidence.right)
 
     @property
     def settings(self) -> list[tuple[str, str, bool]]:
-        """The configuration: field, value, and whether it differs from the default; fields that do nothing in this run are left out."""
+        """The configuration: field, value, and whether it differs from the default; without the fields that have no effect in this run."""
         config, usual = self.run.config.to_dict(), Config().to_dict()
         idle = inactive_fields(config)
         return [(name, str(value), value != usual[name]) for name, value in config.items() if name not in idle]
 
 
-def gather_data(run: Run, split: str, report: Report = lambda done, total: None) -> ReportData:
-    """Raises UserError where the run has no whole prediction table of the split."""
-    steps = 3 + MISTAKES
+def gather_data(run: Run, split: str, report: ReportSteps = lambda done, total: None) -> ReportData:
+    """The data of a report. Raises UserError where the run has no complete prediction table of the split."""
+    steps = 3 + MOST_ERRORS
     report(0, steps)
-    of, data, missing = trust.load_evidence(run, split), None, ""
+    evidence, data, missing = trust.load_evidence(run, split), None, ""
     try:
         data = load_dataset(run.config.dataset)
     except UserError as error:
-        missing = f"{error.message} What needs the catalog is left out: slices, copies, pictures."
-    near = trust.near_copies(of, data.catalog.columns(), dataset_index.index(data)) if data else None
-    document = trust.document(of, near)
+        missing = f"{error.message} Slices, near-duplicates and images are therefore missing from this report."
+    near = trust.near_copies(evidence, data.catalog.columns(), dataset_index.index(data)) if data else None
+    document = trust.document(evidence, near)
     report(1, steps)
-    result = _slices(of, data)
+    worst_slices = _find_slices(evidence, data) if data else None
     report(2, steps)
-    counts = data.catalog.counts() if data else pd.DataFrame(columns=["class", "split", "n"])
-    matrix, environment = metrics.confusion(of.predictions, len(run.classes)), read_json(run.path / "environment.json", {})
-    facts = ReportData(run, split, of, document, matrix, result, counts, environment, {}, missing)
-    pictures = _pictures(data, facts.mistakes, lambda done: report(2 + done, steps)) if data else {}
+    thumbnails = _load_thumbnails(data, _worst_errors(evidence), lambda done: report(2 + done, steps)) if data else {}
     report(steps, steps)
-    return ReportData(run, split, of, document, matrix, result, counts, environment, pictures, missing, facts.made)
+    return ReportData(
+        run=run,
+        split=split,
+        evidence=evidence,
+        document=document,
+        matrix=metrics.confusion(evidence.predictions, len(run.classes)),
+        slices=worst_slices,
+        counts=data.catalog.counts() if data else pd.DataFrame(columns=["class", "split", "n"]),
+        environment=read_json(run.path / "environment.json", {}),
+        thumbnails=thumbnails,
+        missing=missing,
+        created=time.time(),
+    )
 
 
-def _slices(of: Evidence, data: Dataset | None) -> SliceSearch | None:
+def _worst_errors(evidence: Evidence) -> pd.DataFrame:
+    wrong = evidence.predictions[~evidence.right]
+    return wrong.sort_values("loss", ascending=False, kind="stable").head(MOST_ERRORS)
+
+
+def _find_slices(evidence: Evidence, data: Dataset) -> SliceSearch | None:
     try:
-        return (
-            slices.find_worst_slices(slices.match_catalog(data.catalog.columns(), of.predictions), of.run.classes)
-            if data
-            else None
-        )
+        return slices.find_worst_slices(slices.match_catalog(data.catalog.columns(), evidence.predictions), evidence.run.classes)
     except UserError:
         return None
 
 
-def _pictures(data: Dataset, rows: pd.DataFrame, report: Callable[[int], None]) -> dict[int, str]:
-    """Those that are as they were scored, and can be read."""
-    known, result = data.catalog.rows(rows["image_id"].tolist()), {}
-    for done, row in enumerate(rows.itertuples()):
-        image = known.get(row.image_id)
+def _load_thumbnails(data: Dataset, errors: pd.DataFrame, report: Callable[[int], None]) -> dict[int, str]:
+    """Data URIs by image id, of the images that are as they were when they were scored and can be read."""
+    known, thumbnails = data.catalog.rows(errors["image_id"].tolist()), {}
+    for done, (image_id, content) in enumerate(zip(errors["image_id"].tolist(), errors["content"], strict=True)):
+        image = known.get(image_id)
         report(done)
-        if image is None or image.hash != row.content:
+        if image is None or image.hash != content:
             continue
         try:
-            content = load_thumbnail(image, data.root, THUMBNAIL)
+            jpeg = load_thumbnail(image, data.root, THUMBNAIL)
         except ImageError:
             continue
-        result[row.image_id] = f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
-    return result
+        thumbnails[image_id] = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+    return thumbnails

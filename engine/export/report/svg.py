@@ -1,4 +1,4 @@
-"""Charts as small pieces of SVG for a page without scripts: the page's style gives them the colours of both themes."""
+"""Charts as small pieces of SVG for a page without scripts; their colours, for both themes, come from the page's style sheet."""
 
 from collections.abc import Sequence
 from html import escape
@@ -24,21 +24,23 @@ def matrix(counts: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def reliability(bins: pd.DataFrame) -> str:
-    """Accuracy against confidence a bin. bins: `engine.evaluation.calibration.reliability`."""
-    points = [(row.confidence, row.accuracy, row.accuracy_low, row.accuracy_high, row.n) for row in bins.itertuples()]
-    parts = _axes("confidence", "accuracy") + [f'<line class="rule" {_ends((0, 0), (1, 1))}/>']
-    for x, y, low, high, n in points:
-        parts.append(f'<line class="span" {_ends((x, low), (x, high))}/>')
-        parts.append(f'<circle class="dot" cx="{_x(x):.1f}" cy="{_y(y):.1f}" r="5"><title>{n:,} images</title></circle>')
+    """The reliability diagram: accuracy against confidence, per bin. bins: `engine.evaluation.calibration.reliability`."""
+    parts = [*_axes("confidence", "accuracy"), f'<line class="rule" {_ends((0, 0), (1, 1))}/>']
+    for row in bins.to_dict("records"):
+        x, y = row["confidence"], row["accuracy"]
+        parts.append(f'<line class="span" {_ends((x, row["accuracy_low"]), (x, row["accuracy_high"]))}/>')
+        parts.append(f'<circle class="dot" cx="{_x(x):.1f}" cy="{_y(y):.1f}" r="5"><title>{row["n"]:,} images</title></circle>')
     return _svg(_WIDTH, 330, parts)
 
 
 def coverage(curve: pd.DataFrame) -> str:
-    """Accuracy of what is kept against its share. curve: `engine.evaluation.selective.risk_coverage`."""
+    """The accuracy on the answered images against their share. curve: `engine.evaluation.selective.risk_coverage`."""
+    # The first images are the most certain ones: a single error among them must not stretch the axis.
     floor = max(0.0, float(curve.loc[curve["coverage"] > 0.02, "accuracy"].min()) - 0.02)
     shown = curve.iloc[np.unique(np.linspace(0, len(curve) - 1, 200).astype(int))]
     line = " ".join(
-        f"{_x(row.coverage):.1f},{_y((max(row.accuracy, floor) - floor) / (1 - floor)):.1f}" for row in shown.itertuples()
+        f"{_x(row['coverage']):.1f},{_y((max(row['accuracy'], floor) - floor) / (1 - floor)):.1f}"
+        for row in shown.to_dict("records")
     )
     return _svg(
         _WIDTH,
@@ -47,7 +49,7 @@ def coverage(curve: pd.DataFrame) -> str:
     )
 
 
-def _axes(across: str, up: str, floor: float = 0.0) -> list[str]:
+def _axes(x_title: str, y_title: str, floor: float = 0.0) -> list[str]:
     parts = []
     for share in (0, 0.25, 0.5, 0.75, 1):
         parts += [
@@ -57,7 +59,7 @@ def _axes(across: str, up: str, floor: float = 0.0) -> list[str]:
         parts.append(
             _text(_x(0) - 8, _y(share) + 4, f"{100 * (floor + share * (1 - floor)):.{0 if floor == 0 else 1}f}%", "end", "small")
         )
-    return [*parts, _text(_x(0.5), 320, across, "middle"), _text(_x(0), 14, up, "start")]
+    return [*parts, _text(_x(0.5), 320, x_title, "middle"), _text(_x(0), 14, y_title, "start")]
 
 
 def _x(share: float) -> float:
@@ -73,7 +75,7 @@ def _ends(a: tuple[float, float], b: tuple[float, float]) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(str(text))}</text>'
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _svg(width: int, height: int, parts: Sequence[str]) -> str:

@@ -11,36 +11,37 @@ from engine.evaluation.tables import probabilities
 from engine.export.report.data import ReportData
 
 
-def frames(facts: ReportData) -> dict[str, pd.DataFrame]:
-    """The tables by name; classes by theirs."""
-    classes = list(facts.classes)
+def frames(data: ReportData) -> dict[str, pd.DataFrame]:
+    """The tables by name; they hold names of classes instead of indices."""
+    classes = list(data.classes)
     result = {
-        "predictions": _predictions(facts),
-        "classes": pd.DataFrame(facts.document["per_class"]),
-        "confusion": pd.DataFrame(facts.matrix, columns=classes).assign(true=classes)[
+        "predictions": _predictions(data),
+        "classes": pd.DataFrame(data.document["per_class"]),
+        "confusion": pd.DataFrame(data.matrix, columns=classes).assign(true=classes)[
             ["true", *(name for name in classes if name != "true")]
         ],
-        "reliability": pd.DataFrame(facts.document["reliability"]),
-        "coverage": facts.curve,
+        "reliability": pd.DataFrame(data.document["reliability"]),
+        "coverage": data.curve,
     }
-    if facts.slices is not None:
-        result["slices"] = facts.slices.frame.assign(filter=[wanted.to_text() for wanted in facts.slices.frame["filter"]])
+    if data.slices is not None:
+        result["slices"] = data.slices.frame.assign(filter=[condition.to_text() for condition in data.slices.frame["filter"]])
     return result
 
 
-def _predictions(facts: ReportData) -> pd.DataFrame:
-    table = facts.of.predictions
-    names = pd.Series(list(facts.classes))
-    known = table[["image_id", "path", "content", "confidence", "margin", "loss"]].reset_index(drop=True)
-    known.insert(3, "true", names.loc[table["true"]].to_numpy())
-    known.insert(4, "predicted", names.loc[table["predicted"]].to_numpy())
-    shares = pd.DataFrame(probabilities(table).astype("float32"), columns=[f"p {name}" for name in facts.classes])
-    return pd.concat([known, shares], axis=1)
+def _predictions(data: ReportData) -> pd.DataFrame:
+    """The prediction table with class names, and one probability column per class instead of lists."""
+    table = data.evidence.predictions
+    names = pd.Series(list(data.classes))
+    result = table[["image_id", "path", "content", "confidence", "margin", "loss"]].reset_index(drop=True)
+    result.insert(3, "true", names.loc[table["true"]].to_numpy())
+    result.insert(4, "predicted", names.loc[table["predicted"]].to_numpy())
+    columns = [f"p {name}" for name in data.classes]
+    return pd.concat([result, pd.DataFrame(probabilities(table).astype("float32"), columns=columns)], axis=1)
 
 
-def files(facts: ReportData) -> Iterator[tuple[str, bytes]]:
-    """Each table twice: its file's name and content."""
-    for name, frame in frames(facts).items():
+def files(data: ReportData) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the files: each table as Parquet and as CSV."""
+    for name, frame in frames(data).items():
         content = io.BytesIO()
         frame.to_parquet(content, index=False)
         yield f"tables/{name}.parquet", content.getvalue()
@@ -48,5 +49,5 @@ def files(facts: ReportData) -> Iterator[tuple[str, bytes]]:
 
 
 def file_name(run_id: str, split: str, kind: str) -> str:
-    """A file's name for what is taken away: letters, digits, dots and dashes alone."""
+    """The name of the downloaded file: only letters, digits, dots and dashes."""
     return re.sub(r"[^\w.-]", "-", f"{run_id}-{split}") + kind

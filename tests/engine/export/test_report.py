@@ -59,7 +59,7 @@ def test_the_report_is_one_file_without_scripts_and_needs_nothing_from_elsewhere
     assert "http" not in re.sub(r"data:image/jpeg;base64,[^\"]*", "", text).replace("http-equiv", "")
     accuracy = trained.results["test"]["accuracy"]
     assert f"Accuracy {accuracy['value']:.1%}" in result.said
-    for said in ("Confusion matrix", "The test images were scored once", "Class by class", "fingerprint", "image_size"):
+    for said in ("Confusion matrix", "The test images were scored once", "Per-class metrics", "fingerprint", "image_size"):
         assert said in result.said
     assert told[0][0] == 0
     assert told[-1][0] == told[-1][1]
@@ -111,8 +111,8 @@ def test_without_the_dataset_the_report_says_what_is_left_out(copied_run, tmp_pa
         if entry.name not in ("runs",):
             shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
     text = Checked(report.render(copied_run, ".html").decode()).said
-    assert "What needs the catalog is left out" in text
-    assert "Class by class" in text
+    assert "Slices, near-duplicates and images are therefore missing" in text
+    assert "Per-class metrics" in text
 
 
 def test_a_run_without_answers_or_an_ending_that_is_none_is_refused(trained, tmp_path):
@@ -160,7 +160,7 @@ def test_the_commands_say_as_json_what_the_page_says(trained, capsys, tmp_path):
         (["slices", "RUN", "--by", "class", "--filter", "class_sea"], "--by and --filter ask for different things."),
         (["compare", "RUN", "nothing"], "There is no run 'nothing'."),
         (["compare", "RUN", "RUN", "--split", "train"], "has no predictions for train"),
-        (["report", "RUN", "--out", "report"], "cannot be written as a file without an ending"),
+        (["report", "RUN", "--out", "report"], "cannot be written as a file without an extension"),
     ],
 )
 def test_bad_input_gets_a_sentence_and_exit_2(trained, capsys, arguments, sentence):

@@ -9,6 +9,7 @@ from engine.data.datasets import Dataset, load_dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
 from engine.evaluation import comparison, conformal, slices, tables, trust
+from engine.evaluation.trust_document import trust_document
 from engine.runs import score_text
 from engine.runs.data_changes import describe_change
 from engine.runs.run import Run, load_run
@@ -67,7 +68,7 @@ def _trust(args: argparse.Namespace) -> None:
         raise UserError(f"--accuracy is {args.accuracy:g}.", "Give a share between 0 and 1, such as 0.98.")
     of, data = trust.load_evidence(run, args.split), _dataset(run)
     near = trust.near_copies(of, data.catalog.columns(), dataset_index.index(data)) if data else None
-    document = trust.document(of, near, args.accuracy, args.coverage, args.sets)
+    document = trust_document(of, near, args.accuracy, args.coverage, args.sets)
     if args.json:
         print_json(document)
         return

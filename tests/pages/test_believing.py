@@ -30,8 +30,8 @@ def believed(tab: Tab, of: Run, **query: str) -> Tab:
 def test_the_sceptic_is_answered_in_sentences_and_each_has_what_it_rests_on(tab, trained):
     believed(tab, trained, ask="trust")
     for said in (
-        "The test images were scored once, at the end", "So few images say little", "None of them is a file of train",
-        "embeddings have not been computed", "expected calibration error", "sure or more of",
+        "The test images were scored once, at the end", "With so few images, the score is uncertain", "No image is also in the training set",
+        "embeddings have not been computed", "expected calibration error", "have a confidence of 90% or more",
     ):  # fmt: skip
         assert said in tab.text.replace("\\", ""), said
     for closer in CLOSER:
@@ -42,14 +42,14 @@ def test_the_sceptic_is_answered_in_sentences_and_each_has_what_it_rests_on(tab,
 
 def test_a_coverage_that_is_asked_for_changes_the_sentence_above(tab, trained):
     believed(tab, trained, ask="trust", closer="Conformal sets").choose("coverage", "0.8")
-    assert "should hold the truth in 80.0%" in tab.text.replace("\\", "")
+    assert "should contain the true class for 80.0%" in tab.text.replace("\\", "")
     tab.choose("coverage", "0.99")
-    assert "validation is too small for 4 of 4 classes" in tab.text.replace("\\", "")
+    assert "validation has too few images for 4 of 4 classes" in tab.text.replace("\\", "")
 
 
 def test_on_validation_the_page_says_that_the_score_is_too_good(tab, trained):
     tab.open("evaluate", dataset="scenes", run=trained.id, split="validation", ask="trust", closer="Selective prediction")
-    assert "choices were made on them, so the score is too good" in tab.text
+    assert "choices were made on them, so the score is too high" in tab.text
     assert "choose the test split" in tab.text
 
 

@@ -88,5 +88,5 @@ def _plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-def _rate(row: Mapping[str, Any], name: str) -> str:
+def _rate(row: Mapping[Any, Any], name: str) -> str:
     return "n/a" if pd.isna(row[name]) else f"{row[name]:.3f} ({row[f'{name}_low']:.3f} to {row[f'{name}_high']:.3f})"

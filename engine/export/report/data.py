@@ -18,6 +18,7 @@ from engine.embeddings import dataset_index
 from engine.evaluation import metrics, selective, slices, trust
 from engine.evaluation.slices import SliceSearch
 from engine.evaluation.trust import Evidence
+from engine.evaluation.trust_document import TrustDocument, trust_document
 from engine.runs.config import Config
 from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import Run
@@ -30,14 +31,14 @@ MOST_ERRORS = 36  # images in the gallery
 class ReportData:
     """A run's evaluation on one split.
 
-    `document`: `engine.evaluation.trust.document`. `thumbnails`: the worst errors by image id, as data URIs of JPEGs. `slices`: None
+    `document`: `engine.evaluation.trust_document`. `thumbnails`: the worst errors by image id, as data URIs of JPEGs. `slices`: None
     where the dataset is gone or has changed. `missing`: what the report lacks because the dataset is gone, as a sentence; else empty.
     """
 
     run: Run
     split: str
     evidence: Evidence
-    document: dict[str, Any]
+    document: TrustDocument
     matrix: np.ndarray
     slices: SliceSearch | None
     counts: pd.DataFrame
@@ -78,7 +79,7 @@ def gather_data(run: Run, split: str, report: ReportSteps = lambda done, total: 
     except UserError as error:
         missing = f"{error.message} Slices, near-duplicates and images are therefore missing from this report."
     near = trust.near_copies(evidence, data.catalog.columns(), dataset_index.index(data)) if data else None
-    document = trust.document(evidence, near)
+    document = trust_document(evidence, near)
     report(1, steps)
     worst_slices = _find_slices(evidence, data) if data else None
     report(2, steps)

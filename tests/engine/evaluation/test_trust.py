@@ -54,7 +54,7 @@ def test_an_accuracy_that_stays_is_not_said_to_change(home):
     of = trust.load_evidence(run_on_test("fast-1", 1.0, range(23)))
     near = NearCopies(np.zeros(len(TRUE), bool), np.where(np.arange(len(TRUE)) == 299, 0.03, 0.5), np.full(len(TRUE), -1))
     assert (
-        "Without it accuracy stays at 92.3% (88.7 to 94.8%)."
+        "Without it, accuracy stays at 92.3% (88.7 to 94.8%)."
         in trust.sentences(of, trust.read_protocol(of), near, 0.95, None)["copies"]
     )
     worse = NearCopies(near.exact, np.where(np.arange(len(TRUE)) >= 200, 0.03, 0.5), near.twin)

@@ -9,39 +9,39 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
-# Control characters, line and paragraph separators, and what turns the direction of a line.
-_TURNS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-# What a spreadsheet takes for the start of a formula (OWASP, "CSV injection"), behind apostrophes that were there before.
+# Control characters, line and paragraph separators, and marks that change the direction of a line.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# What a spreadsheet treats as the start of a formula (OWASP, "CSV injection"), possibly after existing apostrophes.
 _FORMULA = re.compile("'*[=+\\-@\t\r\n]")
 
 
 def one_line(text: str) -> str:
-    """The text without what would break or turn a line: such characters are written as escapes."""
-    return text if text.isprintable() else _TURNS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+    """The text on one line: characters that would break the line or change its direction become escapes."""
+    return text if text.isprintable() else _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def utc(moment: float) -> str:
-    """`2026-11-29 09:31:17 UTC`: a time that files and the command line say; a page says it in the zone of its reader."""
+    """`2026-11-29 09:31:17 UTC`, for files and the command line; pages show times in the reader's zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
 
 
 def utc_date(moment: float) -> str:
-    """`29 November 2026` in UTC, for documents that travel."""
+    """`29 November 2026` in UTC, for documents that are passed on."""
     return time.strftime("%d %B %Y", time.gmtime(moment)).removeprefix("0")
 
 
 def csv_cell(value: Any) -> Any:
-    """The value for a CSV: text that a spreadsheet would take for a formula gets an apostrophe, which `from_csv_cell` takes away."""
+    """The value for a CSV: text that a spreadsheet would treat as a formula gets an apostrophe, which `from_csv_cell` removes."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def from_csv_cell(text: str) -> str:
-    """The text that `csv_cell` was given."""
+    """The text that was passed to `csv_cell`."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def csv_text(frame: "pd.DataFrame", **options: Any) -> str:
-    """A table as CSV without its index; names and cells as `csv_cell` has them. `options`: of `DataFrame.to_csv`."""
+    """A table as CSV without its index; names and cells go through `csv_cell`. `options`: for `DataFrame.to_csv`."""
     texts = frame.select_dtypes(exclude="number").columns
     safe = frame.assign(**{name: frame[name].map(csv_cell) for name in texts}).rename(columns=csv_cell)
     cells = [*safe.columns, *(cell for name in safe.select_dtypes(exclude="number") for cell in safe[name])]
@@ -49,5 +49,5 @@ def csv_text(frame: "pd.DataFrame", **options: Any) -> str:
 
 
 def csv_quoting(cells: Iterable[Any]) -> Literal[0, 2]:
-    """How lines that end in a line feed are quoted: Python's writer leaves a lone carriage return bare, which readers take for an end."""
+    """The quoting that keeps rows whole: Python's writer does not quote a lone carriage return, which readers take for a line end."""
     return csv.QUOTE_NONNUMERIC if any(isinstance(cell, str) and "\r" in cell for cell in cells) else csv.QUOTE_MINIMAL

@@ -1,1 +1,1 @@
-"""Datasets: layouts, the catalog, reading of images, splits."""
+"""Datasets: folder layouts, the catalog, decoding of images, splits, uploads."""

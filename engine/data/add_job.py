@@ -1,10 +1,11 @@
-"""Adding a dataset in the background: a process of its own, whose progress stands in a file."""
+"""Adds a dataset in a background process that writes its progress to a file."""
 
 import contextlib
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from engine.core.children import start_module
 from engine.core.errors import DiskError, UserError
@@ -13,16 +14,16 @@ from engine.core.lease import Lease
 from engine.core.paths import data_dir
 from engine.data import analysis, datasets
 
-_INTERVAL = 0.2  # seconds between two updates of the file
+_INTERVAL = 0.2  # seconds between two updates of the status file
 
 
 @dataclass(frozen=True)
 class PendingDataset:
-    """A dataset on its way in, or one whose way ended badly. `state`: adding, failed."""
+    """A dataset that is being added, or that could not be added."""
 
     name: str
     source: str
-    state: str = "adding"
+    state: Literal["adding", "failed"] = "adding"
     done: int = 0
     total: int = 0
     message: str = ""
@@ -31,9 +32,9 @@ class PendingDataset:
 
 
 def start(source: str, name: str | None = None) -> str:
-    """Add the dataset in a process of its own; its name. Raises UserError for what can be told at once."""
+    """Add the dataset in a new process and return its name. Raises UserError for problems that show without reading images."""
     name = datasets.check_source(source, name)
-    lease = Lease(_made_lease(name))
+    lease = Lease(_prepare_lease(name))
     if lease.take():
         try:
             _write(PendingDataset(name, source))
@@ -43,37 +44,38 @@ def start(source: str, name: str | None = None) -> str:
     return name
 
 
-def _made_lease(name: str) -> Path:
+def _prepare_lease(name: str) -> Path:
+    """The lease's path, in a folder that exists."""
     create_folder(datasets.lease_file(name).parent)
     return datasets.lease_file(name)
 
 
 def _spawn(source: str, name: str, lease: Lease) -> None:
-    """The process holds the lease from its first moment."""
+    """Start the process with the lease: it holds the lock from its first moment."""
     if lease.descriptor is None:
         raise ValueError("the lease is not held")
     start_module(["engine.data.add_job", source, name, str(lease.descriptor)], descriptor=lease.descriptor)
 
 
 def list_pending() -> list[PendingDataset]:
-    """Datasets that are being added, and those that could not be, until they are dismissed."""
-    return [judged for file in sorted(_folder().glob("*.json")) if (judged := _judged(file))]
+    """Datasets that are being added, and those that failed and were not dismissed."""
+    entries = [_current_state(file) for file in sorted(_folder().glob("*.json"))]
+    return [entry for entry in entries if entry is not None]
 
 
 def dismiss(name: str) -> None:
     remove(_file(name))
 
 
-def _judged(file: Path) -> PendingDataset | None:
-    """What the file says, if its process lives; None where it has ended well between two looks."""
-    while (said := _read(file)) and said.state == "adding" and not datasets.is_being_added(said.name):
-        if _read(file) == said:
-            message, hint = (
-                "The process that read the images was killed.",
-                "Add it again: it continues with the files that were not read yet.",
-            )
-            return PendingDataset(said.name, said.source, "failed", message=message, hint=hint)
-    return said
+def _current_state(file: Path) -> PendingDataset | None:
+    """The file's entry, as failed where its process was killed; None where it has finished in the meantime."""
+    while (entry := _read(file)) and entry.state == "adding" and not datasets.is_being_added(entry.name):
+        # Read again: between the two checks the process may have finished and removed the file.
+        if _read(file) == entry:
+            message = "The process that read the images was killed."
+            hint = "Add it again: it continues with the files that were not read yet."
+            return PendingDataset(entry.name, entry.source, "failed", message=message, hint=hint)
+    return entry
 
 
 def _read(file: Path) -> PendingDataset | None:
@@ -85,21 +87,21 @@ def _read(file: Path) -> PendingDataset | None:
 
 
 def main(source: str, name: str, descriptor: int | None = None) -> int:
-    """Add the dataset; `descriptor`: of the lease, where the process that started this one has taken it."""
-    lease = Lease(_made_lease(name))
+    """Add the dataset and return the exit code. `descriptor`: the inherited lease, where the parent process has taken it."""
+    lease = Lease(_prepare_lease(name))
     if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
         return 0
-    last = 0.0
+    last = 0.0  # time of the last update
 
-    def progress(done: int, total: int) -> None:
+    def report_progress(done: int, total: int) -> None:
         nonlocal last
         if time.monotonic() - last > _INTERVAL:
             last = time.monotonic()
-            with contextlib.suppress(DiskError):  # the catalog may find room where this does not: it is only told
+            with contextlib.suppress(DiskError):  # progress that cannot be written is no reason to stop
                 _write(PendingDataset(name, source, done=done, total=total))
 
     try:
-        datasets.add_dataset(source, name, progress)
+        datasets.add_dataset(source, name, report_progress)
         dismiss(name)
     except UserError as error:
         return _fail(name, source, error.message, error.hint)
@@ -110,7 +112,7 @@ def main(source: str, name: str, descriptor: int | None = None) -> int:
         with contextlib.suppress(DiskError):
             remove(datasets.lease_file(name))
         lease.release()
-    # The dataset is there; what follows only spares a page its waiting.
+    # The dataset is usable now; this computes in advance what its pages would wait for.
     return analysis.job(name).run(lambda report: analysis.analyse(datasets.load_dataset(name), report))
 
 

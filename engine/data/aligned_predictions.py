@@ -1,4 +1,4 @@
-"""What a run answered about the images of a catalog, aligned with the catalog's columns."""
+"""A run's predictions for the images of a catalog, aligned with the catalog's columns."""
 
 import re
 import threading
@@ -15,27 +15,27 @@ from engine.data.columns import Columns
 from engine.data.layouts import SPLITS
 from engine.data.predictions import read_classes, read_predictions
 
-_KEPT = 4
+_MAX_CACHED = 4
 _NAME_BYTES = 200
 
 
 @dataclass(frozen=True, eq=False)
 class AlignedPredictions:
-    """`predicted`: (n,) int32 into `Columns.names`; -1 where the run has no answer, or its class is unknown here."""
+    """`predicted`: (n,) int32 into `Columns.names`; -1 where the run has no prediction, or one of a class that the dataset lacks."""
 
     predicted: np.ndarray
 
 
-_held: dict[tuple, AlignedPredictions] = {}
+_cached: dict[tuple, AlignedPredictions] = {}
 _lock = threading.Lock()
 
 
 def align_predictions(run_id: str, columns: Columns) -> AlignedPredictions | None:
-    """The run's answers of all splits; None where there is no such run, or none of its prediction tables can be read.
+    """The run's predictions for all splits; None where the run is missing or none of its prediction tables can be read.
 
-    An answer counts for the content that was scored: an image that was rewritten since has none.
+    A prediction holds for the content that was scored: an image that was rewritten since has none.
     """
-    # Other texts come from addresses: they may lead out of the folder of the runs, or be longer than a file system allows.
+    # The id may come from an address: it could lead out of the runs' folder, or be longer than a file system allows.
     if not re.fullmatch(r"[\w.-]+", run_id) or len(run_id.encode()) > _NAME_BYTES:
         return None
     folder = runs_dir() / run_id
@@ -44,24 +44,25 @@ def align_predictions(run_id: str, columns: Columns) -> AlignedPredictions | Non
     if not files:
         return None
     with _lock:
-        if key not in _held:
-            while len(_held) >= _KEPT:
-                _held.pop(next(iter(_held)))
-            _held[key] = _aligned(folder, list(files), columns)
-        return _held[key]
+        if key not in _cached:
+            while len(_cached) >= _MAX_CACHED:
+                _cached.pop(next(iter(_cached)))
+            _cached[key] = _align(folder, list(files), columns)
+        return _cached[key]
 
 
-def _aligned(folder: Path, splits: list[str], columns: Columns) -> AlignedPredictions:
+def _align(folder: Path, splits: list[str], columns: Columns) -> AlignedPredictions:
     predicted = np.full(len(columns), -1, np.int32)
-    known = {normalize_name(name): code for name, code in columns.codes.items()}
+    code_by_name = {normalize_name(name): code for name, code in columns.codes.items()}
     for split in splits:
         try:
             table = read_predictions(folder, split, ["image_id", "content", "predicted"])
-            codes = np.array([known.get(normalize_name(name), -1) for name in read_classes(folder, split)], np.int32)
+            codes = np.array([code_by_name.get(normalize_name(name), -1) for name in read_classes(folder, split)], np.int32)
         except (UserError, OSError, pa.ArrowInvalid):
             continue
         ids = table["image_id"].to_numpy()
         positions = np.minimum(np.searchsorted(columns.ids, ids), max(len(columns) - 1, 0))
+        # 64 bits of the hash are enough to see that a file was rewritten, and compare as numbers.
         marks = np.array([int(content[:16], 16) for content in table["content"]], np.uint64)
         same = (columns.ids[positions] == ids) & (columns.marks(positions) == marks)
         predicted[positions[same]] = codes[table["predicted"].to_numpy()[same]]

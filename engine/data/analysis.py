@@ -1,7 +1,7 @@
-"""Analysing a dataset in the background: the properties that a catalog of an earlier version lacks, and the classes' mean images.
+"""Analyses a dataset in the background: properties that an older catalog lacks, and the mean image of each class.
 
-A scan measures what it reads; this is for images that were read before there were properties. Whatever is done is kept, so that
-a job which was killed goes on where it was.
+A scan measures the images that it reads; this job measures those that an earlier version read without measuring. Results are
+saved as it goes, so that a job which was killed continues where it stopped.
 """
 
 import os
@@ -19,7 +19,7 @@ from engine.data.decoding import ImageError, inspect, read_content
 from engine.data.fingerprint import renew_generation
 from engine.data.properties import MEASURED
 
-_CHUNK = 256  # images whose properties a kill may cost
+_CHUNK = 256  # images per transaction: a kill loses the properties of at most so many
 _UPDATE = f"UPDATE images SET {', '.join(f'{name} = ?' for name in MEASURED)} WHERE id = ? AND hash = ?"
 
 
@@ -28,7 +28,7 @@ def job(name: str) -> Job:
 
 
 def start(name: str) -> None:
-    """Analyse the dataset in a process of its own, unless one is at it."""
+    """Analyse the dataset in a new process, unless one is running."""
     job(name).start()
 
 
@@ -41,18 +41,18 @@ def job_status(name: str) -> JobStatus:
 
 
 def is_due(data: Dataset) -> bool:
-    """Whether images lack properties that a job could still find out."""
+    """Whether images lack properties that a job has not tried to measure yet."""
     return data.catalog.unmeasured() > 0 and data.catalog.meta("analysed") != data.catalog.generation()
 
 
 def analyse(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> int:
-    """Measure what a dataset lacks: the properties of its images and the mean image of each class.
+    """Measure the properties that images lack, prepare the classes' mean images, and return how many images were measured.
 
-    How many images were measured; what is known already is not computed again. Raises UserError.
+    Existing results are not computed again. Raises UserError.
     """
     if not data.has_pictures:
         raise UserError(
-            f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to analyse."
+            f"The dataset {data.name} is a catalog without images, made for benchmarks.", "There is nothing to analyse."
         )
     measured = _measure(data.catalog, report)
     mean_images.prepare(data, lambda done, total: report("mean images", done, total))
@@ -60,15 +60,15 @@ def analyse(data: Dataset, report: ReportProgress = lambda phase, done, total: N
 
 
 def _measure(catalog: Catalog, report: ReportProgress) -> int:
-    total, after, seen, measured = catalog.unmeasured(), 0, 0, 0
+    total, last_id, done, measured = catalog.unmeasured(), 0, 0, 0
     try:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            while rows := catalog.unmeasured_rows(after, _CHUNK):
-                report("properties", seen, total)
-                result = [facts for facts in pool.map(lambda row: _properties(row, catalog), rows) if facts]
+            while rows := catalog.unmeasured_rows(last_id, _CHUNK):
+                report("properties", done, total)
+                updates = [values for values in pool.map(lambda row: _properties(row, catalog), rows) if values]
                 with catalog.connect() as connection:
-                    connection.executemany(_UPDATE, result)
-                after, seen, measured = rows[-1].id, seen + len(rows), measured + len(result)
+                    connection.executemany(_UPDATE, updates)
+                last_id, done, measured = rows[-1].id, done + len(rows), measured + len(updates)
     finally:
         with catalog.connect() as connection:
             if measured:
@@ -78,7 +78,7 @@ def _measure(catalog: Catalog, report: ReportProgress) -> int:
 
 
 def _properties(row: Row, catalog: Catalog) -> tuple | None:
-    """What `_UPDATE` takes; None where the file is not any more what the catalog knows: the next scan will say so."""
+    """The parameters of `_UPDATE`; None where the file has changed since the scan, which the next scan will notice."""
     try:
         content = read_content(row.file(catalog.root))[0]
         facts = inspect(content)

@@ -16,6 +16,7 @@ from dashboard.clean.key_presses import allow_one_press
 from dashboard.clean.kinds import choose_part, open_findings
 from dashboard.clean.large_image import large_image, preload
 from dashboard.clean.review import Review
+from dashboard.components.step_buttons import step_buttons
 from engine.curation import Finding
 from engine.curation.review_queue import name
 from engine.data.catalog import Row
@@ -42,9 +43,11 @@ def single_review(review: Review) -> None:
     url_state.remember("finding", current.id)
     rows = review.data.catalog.rows(current.images)
     there = [rows[image] for image in current.images if image in rows and rows[image].state in ("ok", "excluded")]
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    left, right = st.columns([6, 4], vertical_alignment="center")
+    with left:
         undo_buttons(review.data)
-        _walk(waiting, place)
+    with right:
+        _steps(waiting, place)
     if not there:
         st.warning("The images of this finding are no longer in the dataset.", icon=":material/hide_image:")
     elif len(there) == 1:
@@ -65,17 +68,15 @@ def _place(waiting: Sequence[Finding]) -> int:
     return place
 
 
-def _walk(waiting: Sequence[Finding], place: int) -> None:
-    def go(to: int) -> None:
+def _steps(waiting: Sequence[Finding], place: int) -> None:
+    """Draw the finding's place in the queue, and the buttons to its neighbours."""
+
+    def move(to: int) -> None:
         url_state.remember("finding", waiting[to].id)
 
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{place + 1:,} of {len(waiting):,}", width="content")
-        st.button("Previous", key="clean-before", shortcut="Left", disabled=not place, on_click=go, args=(place - 1,))
-        st.button(
-            "Next", key="clean-after", shortcut="Right", disabled=place + 1 == len(waiting), on_click=go, args=(place + 1,),
-            help="Skip",
-        )  # fmt: skip
+        step_buttons("clean-steps", place, len(waiting), move)
 
 
 def _finished(done: int) -> None:

@@ -1,4 +1,4 @@
-"""One image in detail: the whole picture, its facts and where they lie in its class, copies of it; arrow keys walk on."""
+"""One image in detail: the whole image, its properties compared with its class, its copies; arrow keys step to the next image."""
 
 import html
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.app import browser_history, formatting
 from dashboard.app.image_urls import image_url
 from dashboard.app.open_image import close_image, is_new_opening
+from dashboard.charts.dataset import image_count
 from dashboard.charts.histogram import histogram_svg
 from dashboard.components.similar import similar
 from dashboard.components.step_buttons import step_buttons
@@ -27,9 +28,10 @@ def open_detail(
     data: Dataset, conditions: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str],
     on_close: Callable[[], None] | None = None, in_address: bool = False,
 ) -> None:  # fmt: skip
-    """Open the dialog on an image; the arrow keys walk through what the filter leaves, in the gallery's order.
+    """Open the dialog on an image; the arrow keys step through the images that match, in the gallery's order.
 
-    `on_close`: is called when the person closes it, before the page is drawn anew. `in_address`: it is in the address.
+    `on_close` is called when the person closes it, before the page is redrawn. `in_address`: the address says that it is open, so
+    the page calls this at each run until it is closed, and an image that the person stepped to meanwhile stays.
     """
     if not in_address or is_new_opening("detail"):
         st.session_state[_IMAGE] = image
@@ -45,14 +47,14 @@ def _dialog(data: Dataset, conditions: Filter, by: str, descending: bool, colour
 def _detail(data: Dataset, conditions: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
     row = data.catalog.get(st.session_state[_IMAGE])
     if row is None:
-        st.info("This image is not in the catalog any more.", icon=":material/hide_image:")
+        st.info("This image is no longer in the catalog.", icon=":material/hide_image:")
         return
-    _walk(data, conditions, by, descending, row)
+    _heading(data, conditions, by, descending, row)
     picture, facts = st.columns([6, 5], gap="large")
     with picture:
         _picture(data, row)
     with facts:
-        _words(data, row)
+        _file(data, row)
         _properties(data, row)
     if row.state == "ok":
         st.markdown("**Similar images**")
@@ -62,11 +64,11 @@ def _detail(data: Dataset, conditions: Filter, by: str, descending: bool, colour
             st.rerun(scope="fragment")
 
 
-def _walk(data: Dataset, conditions: Filter, by: str, descending: bool, row: Row) -> None:
-    """The image's place among those that match, and the ways to its neighbours."""
+def _heading(data: Dataset, conditions: Filter, by: str, descending: bool, row: Row) -> None:
+    """Draw the image's class and its place among those that match, and the buttons to its neighbours."""
     view = data.catalog.view(conditions)
     place = view.place(row.id, by, descending)
-    text, ways = st.columns([6, 2.6], vertical_alignment="center")
+    text, buttons = st.columns([6, 2.6], vertical_alignment="center")
     name = formatting.literal(formatting.plain(row.class_name or "unlabelled"))
     text.markdown(
         f"**{name}** in {row.split or 'no split'}" + ("" if place is None else f" :gray[{place + 1:,} of {len(view):,}]")
@@ -75,12 +77,12 @@ def _walk(data: Dataset, conditions: Filter, by: str, descending: bool, row: Row
     def move(to: int) -> None:
         st.session_state[_IMAGE] = int(view.page(to + 1, 1, by, descending)[0])
 
-    with ways:
+    with buttons:
         step_buttons("detail-steps", place, len(view), move)
 
 
 def _picture(data: Dataset, row: Row) -> None:
-    """The whole picture, its place kept before it has loaded; or why it cannot be shown."""
+    """Draw the whole image, with its space reserved before it has loaded; or why it cannot be shown."""
     if row.state not in ("ok", "excluded"):
         st.warning(f"Not used: {formatting.literal(row.reason)}.", icon=":material/report:")
         return
@@ -88,20 +90,21 @@ def _picture(data: Dataset, row: Row) -> None:
         st.warning(
             "The file is missing since the last scan. Add the dataset again to update the catalog.", icon=":material/report:"
         )
-    spoken = html.escape(formatting.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
+    alt = html.escape(formatting.plain(f"{row.class_name or 'unlabelled'}, {row.path}"), quote=True)
     source = html.escape(image_url(data.name, row.id, row.hash), quote=True)
     st.html(
-        f'<img src="{source}" alt="{spoken}" width="{row.width}" height="{row.height}" style="display:block;width:100%;'
+        f'<img src="{source}" alt="{alt}" width="{row.width}" height="{row.height}" style="display:block;width:100%;'
         f'height:auto;max-height:62vh;object-fit:contain;border-radius:8px">'
     )
 
 
-def _words(data: Dataset, row: Row) -> None:
+def _file(data: Dataset, row: Row) -> None:
+    """Draw size and path, the label edit, and where else the same file lies."""
     st.markdown(f"{formatting.pixels(row.width, row.height)}, {PROPERTIES['bytes'].format(row.bytes)}")
     st.code(formatting.plain(row.path), language=None, wrap_lines=True)
     if row.edit:
-        filed = formatting.literal(formatting.plain(row.original or "unlabelled"))
-        st.markdown(f":material/edit: Decided by hand: {formatting.literal(row.edit)}. Its folder says {filed}.")
+        original = formatting.literal(formatting.plain(row.original or "unlabelled"))
+        st.markdown(f":material/edit: Edited by hand: {formatting.literal(row.edit)}. Its folder says {original}.")
     copies = data.catalog.copies(row.hash) if row.hash else []
     for other in (copy for copy in copies if copy.id != row.id):
         st.markdown(
@@ -111,22 +114,18 @@ def _words(data: Dataset, row: Row) -> None:
 
 
 def _properties(data: Dataset, row: Row) -> None:
-    """Each property with the histogram of the image's class, and the image's own place in it."""
+    """Draw each property as a histogram of the image's class in which the image's own bin is marked."""
     peers = data.catalog.view(Filter(classes=(row.class_name,)) if row.class_name else Filter())
-    whose = formatting.literal(formatting.plain(row.class_name)) if row.class_name else "all images"
-    said = [
-        (name, value, percentile_text(peers.values(name), name, value))
-        for name in PROPERTIES
-        if (value := value_of(row, name)) is not None
-    ]
-    said = [entry for entry in said if entry[2]]
-    if not said:
+    group = formatting.literal(formatting.plain(row.class_name)) if row.class_name else "all images"
+    values = {name: value for name in PROPERTIES if (value := value_of(row, name)) is not None}
+    texts = {name: text for name, value in values.items() if (text := percentile_text(peers.values(name), name, value))}
+    if not texts:
         return
-    st.caption(f"Where it lies in {whose}, {len(peers):,} images")
+    st.caption(f"Compared with {group} ({image_count(len(peers))})")
     columns = st.columns(_COLUMNS, gap="medium")
-    for place, (name, value, where) in enumerate(said):
+    for place, (name, text) in enumerate(texts.items()):
         bins = peers.histogram(name, _BINS)
-        at = int(np.clip(np.searchsorted(bins["high"], value), 0, len(bins) - 1))
+        own = int(np.clip(np.searchsorted(bins["high"], values[name]), 0, len(bins) - 1))
         with columns[place % _COLUMNS]:
-            st.markdown(f"{PROPERTIES[name].label.capitalize()} **{PROPERTIES[name].format(value)}**  \n:gray[{where}]")
-            st.image(histogram_svg(bins["n"].tolist(), at, at + 1), width="stretch")
+            st.markdown(f"{PROPERTIES[name].label.capitalize()} **{PROPERTIES[name].format(values[name])}**  \n:gray[{text}]")
+            st.image(histogram_svg(bins["n"].tolist(), own, own + 1), width="stretch")

@@ -1,10 +1,10 @@
-"""The pictures of the Explore page: what the filter leaves, sorted, captioned, paged; what is selected; one in detail."""
+"""The gallery of the Explore page: the images that match, sorted, captioned, in pages; the selection; one image in detail."""
 
 from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard.app import url_state
+from dashboard.app import open_image, url_state
 from dashboard.app.page_part import page_part
 from dashboard.app.paging import page_count, page_slice
 from dashboard.app.widgets import popover, show_value
@@ -14,6 +14,7 @@ from dashboard.explore.empty import nothing_matches
 from dashboard.explore.facts import CAPTIONS, image_tile
 from dashboard.explore.query import Query
 from dashboard.explore.selected import selection_menu
+from engine.data.datasets import Dataset
 from engine.data.properties import PROPERTIES
 from engine.data.view import View
 
@@ -35,9 +36,9 @@ class Order:
     descending: bool = False
 
 
-@page_part("page", "order", "size", "captions", "nearest_of")
+@page_part("page", "order", "size", "captions", "nearest_of", open_image.KEY)
 def images_panel(query: Query) -> None:
-    """The gallery with its controls. A fragment: turning a page draws nothing else anew."""
+    """Draw the gallery with its controls. A fragment: turning a page redraws nothing else."""
     data, conditions = query.data, query.conditions
     view = data.catalog.view(conditions)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="gallery-controls"):
@@ -45,7 +46,7 @@ def images_panel(query: Query) -> None:
             st.segmented_control, "Size", list(SIZES), "size", "M", label_visibility="collapsed"
         )  # fmt: skip
         selection_menu(data, conditions, order.by, order.descending, KEY)
-    number = _turner(len(view), f"{data.name}-{conditions.to_text()}-{order.by}-{order.descending}")
+    number = _page_number(len(view), f"{data.name}-{conditions.to_text()}-{order.by}-{order.descending}")
     if not len(view):
         nothing_matches(query)
         return
@@ -56,24 +57,39 @@ def images_panel(query: Query) -> None:
         [image_tile(data, rows[image], query.colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
         of=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
     )  # fmt: skip
-    if picked.opened is not None:
-        open_detail(data, conditions, order.by, order.descending, picked.opened, query.colours)
+    if picked.opened is not None and picked.opened in rows:
+        open_image.write_open_image(KEY, picked.opened, rows[picked.opened].hash)
+    if (image := _read_open_image(data)) is not None:
+        open_detail(data, conditions, order.by, order.descending, image, query.colours, in_address=True)
+
+
+def _read_open_image(data: Dataset) -> int | None:
+    """The image that is open according to the address; one that is no longer in the catalog is removed from the address."""
+    reference = open_image.read_open_image(KEY)
+    if reference is None:
+        return None
+    image, beginning = reference
+    row = data.catalog.get(image)
+    if row is None or not open_image.is_content(row.hash, beginning):
+        open_image.close_image()
+        return None
+    return image
 
 
 def page_ids(view: View, number: int, order: Order) -> list[int]:
     """The images on a page, in their order."""
     place = page_slice(number, len(view), PAGE)
     ids = view.page(number, PAGE, order.by, order.descending).tolist()
-    if place.stop > place.start + PAGE:  # the last page takes the few that are left over
+    if place.stop > place.start + PAGE:  # the last page takes the few that remain
         ids += view.page(number + 1, PAGE, order.by, order.descending).tolist()
     return ids
 
 
-def _turner(n: int, of: str) -> int:
-    """The page, and which of the images are on it."""
+def _page_number(n: int, query_key: str) -> int:
+    """Draw the page turner for `n` images; the page. Another `query_key` begins at the first page."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="turner"):
         pages = page_count(n, PAGE)
-        number = url_state.choose_page(pages, of)
+        number = url_state.choose_page(pages, query_key)
         if pages > 1:
             place = page_slice(number, n, PAGE)
             st.caption(f"{place.start + 1:,} to {place.stop:,} of {n:,}", width="content")
@@ -81,28 +97,27 @@ def _turner(n: int, of: str) -> int:
 
 
 def _order() -> Order:
-    chosen = url_state.choose(
+    order = url_state.choose(
         st.selectbox, "Sort by", list(_ORDERS), "order", _MIXED, format_func=_ORDERS.__getitem__, width=230,
         label_visibility="collapsed",
     )  # fmt: skip
-    return Order("id" if chosen == _MIXED else chosen.removesuffix("-"), chosen.endswith("-"))
+    return Order(by="id" if order == _MIXED else order.removesuffix("-"), descending=order.endswith("-"))
 
 
 def _lines() -> tuple[str, ...]:
-    """What stands under each picture beside its class, kept in the URL."""
-    conditions = [name for name in (url_state.recall("captions") or "file").split("-") if name in CAPTIONS][:NOTES]
+    """The names of the captions under each image, besides its class, kept in the URL."""
+    captions = [name for name in (url_state.recall("captions") or "file").split("-") if name in CAPTIONS][:NOTES]
     key = "caption-lines"
 
     def changed() -> None:
-        chosen = st.session_state[key][-NOTES:]
-        url_state.remember("captions", "-".join(chosen) or "none")
+        url_state.remember("captions", "-".join(st.session_state[key][-NOTES:]) or "none")
 
     panel = popover("Captions", "captions-panel", icon=":material/label:")
     if panel.open:
         with panel:
-            show_value(key, conditions)
+            show_value(key, captions)
             st.pills(
-                f"Under each picture, up to {NOTES}", list(CAPTIONS), selection_mode="multi", key=key, format_func=CAPTIONS.__getitem__,
+                f"Captions under each image, up to {NOTES}", list(CAPTIONS), selection_mode="multi", key=key, format_func=CAPTIONS.__getitem__,
                 on_change=changed,
             )  # fmt: skip
-    return tuple(conditions)
+    return tuple(captions)

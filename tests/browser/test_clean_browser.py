@@ -171,3 +171,24 @@ def test_the_focus_stays_on_its_button_from_picture_to_picture(open_tab, many_do
         tab.see(f"Doubted number {number}.")
         expect(tab.page.get_by_role("button", name="Exclude")).to_be_focused()
     assert actions(many_doubted) == ["exclude", "exclude"]
+
+
+def test_quick_presses_of_an_arrow_key_all_count_and_decision_keys_go_on_from_there(open_tab, many_doubted):
+    tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
+    tab.see("Doubted number 0.")
+    buttons = {name: tab.page.get_by_role("button", name=name, exact=True) for name in ("Previous", "Next")}
+    expect(buttons["Next"]).to_be_enabled()  # the keys are heard once the buttons are there
+    for _ in range(3):
+        tab.page.keyboard.press("ArrowRight")
+    tab.see("4 of 12")
+    tab.see("Doubted number 3.")
+    press(tab, many_doubted, "k")
+    tab.see("Doubted number 4.")
+    assert actions(many_doubted) == ["keep"]
+    for _ in range(2):
+        buttons["Next"].click()
+    tab.see("Doubted number 6.")
+    for _ in range(20):
+        tab.page.keyboard.press("ArrowLeft")
+    tab.see("Doubted number 0.")
+    expect(buttons["Previous"]).to_be_disabled()

@@ -181,7 +181,7 @@ def test_a_condition_that_leaves_nothing_is_dropped_everywhere_after_the_click(t
     shows(tab, demo.catalog.view(sea).page(1, 60, "id", False).tolist())
 
 
-@pytest.mark.parametrize(("page", "gallery", "query"), [("evaluate", "cell-0", "&sort=margin")])
+@pytest.mark.parametrize(("page", "gallery", "query"), [("explore", "explore", ""), ("evaluate", "cell-0", "&sort=margin")])
 def test_back_closes_the_image_that_is_open_and_a_link_opens_it_again(open_tab, demo, trained, page, gallery, query):
     tab = open_tab().open(page, f"?dataset=demo{query}")
     tab.addressed(dataset="demo")

@@ -1,4 +1,6 @@
-"""The audit: an offer where there is none, a bar while it works, a word where it is out of date."""
+"""The audit of a dataset: the button that starts it, its progress, and how old it is."""
+
+from typing import Literal
 
 import streamlit as st
 
@@ -14,11 +16,11 @@ from engine.curation.review_queue import TO_LABEL
 from engine.data.datasets import Dataset
 
 _POLL = 1.0  # seconds
-_CHOOSING = "clean-choosing"  # the dataset for which the person asked for images to label
+_CHOOSING = "clean-choosing"  # the dataset for which images to label were requested
 
 
 def audit_state(review: Review) -> None:
-    """What the audit does, or what could be done about it; nothing where it is there and fits the images."""
+    """Draw the audit's progress, or the button that starts or continues it; nothing where it is done."""
     now = job(review.data.name).status()
     _show_choice(review.data)
     if now.state == "working":
@@ -29,47 +31,48 @@ def audit_state(review: Review) -> None:
     if review.audit is None:
         _offer(review.data, now)
     elif _failed(review, now):
-        _button(review.data, "Go on", "primary")
+        _button(review.data, "Continue", "primary")
 
 
 def audit_age(review: Review) -> None:
-    """When the audit was made, whether the images have changed since, and a new one."""
+    """Draw when the audit was made, whether images or labels have changed since, and buttons for a new one and for acquisition."""
     now = job(review.data.name).status()
     if review.audit is None or now.state == "working":
         return
-    said = f"Audit of {review.audit.document['images']:,} images, {viewer_time.time_ago(review.audit.document['made'])}."
+    text = f"Audit of {review.audit.document['images']:,} images, {viewer_time.time_ago(review.audit.document['made'])}."
     stale = " Images or labels have changed since." if review.audit.stale(review.data) else ""
     with st.container(horizontal=True, vertical_alignment="center", key="audit-age"):
-        st.caption(said + stale, width="content")
+        st.caption(text + stale, width="content")
         if not _failed(review, now):
             _button(review.data, "Audit again")
-        _worth(review.data)
+        _acquisition(review.data)
 
 
 def _failed(review: Review, now: JobStatus) -> bool:
-    """Whether the last audit failed, and none has been made since."""
+    """Whether the last audit failed and no other has been completed since."""
     return now.state == "failed" and (review.audit is None or now.updated > review.audit.document["made"])
 
 
 def _offer(data: Dataset, now: JobStatus) -> None:
-    begun = " Results so far are kept." if now.state in ("stopped", "failed") else ""
+    interrupted = now.state in ("stopped", "failed")
     st.info(
-        "The audit looks for copies, the same picture in two splits, labels that a model trained without the image doubts, "
-        f"outliers and poor-quality images. It runs in the background and changes nothing.{begun}",
+        "The audit looks for duplicates, images that appear in two splits, labels that disagree with a model trained without the "
+        "image, outliers and poor-quality images. It runs in the background and changes nothing."
+        + (" Results so far are kept." if interrupted else ""),
         icon=":material/troubleshoot:",
     )
-    _button(data, "Go on" if begun else "Start the audit", "primary")
+    _button(data, "Continue" if interrupted else "Start the audit", "primary")
 
 
-def _button(data: Dataset, label: str, kind: str = "secondary") -> None:
+def _button(data: Dataset, label: str, kind: Literal["primary", "secondary"] = "secondary") -> None:
     pressed = st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_pictures)
     if pressed and try_action(job(data.name).start):
-        scroll_to_top()  # the progress is there, and this may be the button at the end of the page
+        scroll_to_top()  # the progress bar is there, while this may be the button at the end of the page
         st.rerun()
 
 
-def _worth(data: Dataset) -> None:
-    """The offer to choose among the images without a label; where that failed, why."""
+def _acquisition(data: Dataset) -> None:
+    """Draw the button that chooses unlabelled images to label, or its progress; where it failed, why."""
     now = acquisition.job(data.name).status()
     if now.state == "working":
         st.fragment(_progress, run_every=_POLL)(acquisition.job(data.name), "Images worth labelling")
@@ -78,7 +81,7 @@ def _worth(data: Dataset) -> None:
         return
     pressed = st.button(
         "Choose images to label", icon=":material/new_label:", key="start-worth",
-        help=f"The {acquisition.CHOSEN} images without a label of which the model is unsure and that differ from each other",
+        help=f"{acquisition.CHOSEN} unlabelled images about which the model is uncertain and that differ from each other",
     )  # fmt: skip
     if pressed and try_action(acquisition.job(data.name).start):
         st.session_state[_CHOOSING] = data.name
@@ -88,7 +91,7 @@ def _worth(data: Dataset) -> None:
 
 
 def _show_choice(data: Dataset) -> None:
-    """Once the images that the person asked for are chosen: go to them, as they stand far above the button."""
+    """Once the requested images are chosen, show them: they are far above the button that was pressed."""
     work = acquisition.job(data.name).status()
     if st.session_state.get(_CHOOSING) != data.name or work.state == "working":
         return
@@ -98,13 +101,11 @@ def _show_choice(data: Dataset) -> None:
         url_state.set_choice("kind", TO_LABEL)
         url_state.forget("finding")
         scroll_to_top()
-        st.toast(
-            f"{count_text(len(acquisition.chosen(data)), 'image')} to label: decide on them here.", icon=":material/new_label:"
-        )
+        st.toast(f"{count_text(len(acquisition.chosen(data)), 'image')} to label: label them here.", icon=":material/new_label:")
 
 
-def _progress(working: Job, what: str) -> None:
-    now = working.status()
+def _progress(running: Job, label: str) -> None:
+    now = running.status()
     if now.state != "working":
         st.rerun()
-    work_bar(now, what, f"stop-{what}", working.stop)
+    work_bar(now, label, f"stop-{label}", running.stop)

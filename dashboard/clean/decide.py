@@ -1,4 +1,4 @@
-"""Decisions by button and key: each is in the log before the page is drawn again."""
+"""Decisions by button and key: each is in the label log before the page is redrawn."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,88 +14,87 @@ from engine.data.labels import edits, overview, undo
 from engine.data.labels.edits import Choice, Decision
 from engine.data.labels.label_edit import Entry
 
-_SAID = "clean-said"  # what was done last, to be said
+_MESSAGE = "clean-said"  # what was done last, in words
 
 
 def with_log_length(review: Review) -> Review:
-    """The subject as it is now, for a panel that is drawn: decisions made in it are about this state."""
-    return replace(review, seen=len(edits.log(review.data).entries))
+    """The review with the present length of the log, for a panel that is drawn: decisions made in it refer to this state."""
+    return replace(review, log_length=len(edits.log(review.data).entries))
 
 
 def decide(review: Review, decisions: Sequence[Decision], finding: str = "") -> bool:
-    """Write the decisions, in a callback; whether all of them have an answer now. Where not, a sentence says why and nothing has changed.
+    """Write the decisions, in a callback; whether all these images are decided now. If not, a message says why and nothing changed.
 
-    What was decided since the panel was drawn, by another tab or by a key pressed twice, stays, and a sentence says so.
+    What was decided since the panel was drawn, in another tab or by a key that was pressed twice, stays, and a message says so.
     """
     return bool(decisions) and try_action(_write, review, decisions, finding)
 
 
 def _write(review: Review, decisions: Sequence[Decision], finding: str) -> None:
     try:
-        entries = edits.decide(review.data, Choice(decisions, finding, seen=review.seen))
+        entries = edits.decide(review.data, Choice(decisions, finding, seen=review.log_length))
     except edits.AlreadyDecided as error:
-        one = error.entry
-        name = formatting.literal(formatting.plain(one.path.rpartition("/")[2]))
+        entry = error.entry
+        name = formatting.literal(formatting.plain(entry.path.rpartition("/")[2]))
         st.toast(
-            f"{name} was decided already, {viewer_time.time_ago(one.time)}: "
-            f"{formatting.literal(formatting.plain(overview.said(one)))}. Undo that decision to "
-            "decide again.",
+            f"{name} has already been decided, {viewer_time.time_ago(entry.time)}: "
+            f"{formatting.literal(formatting.plain(overview.said(entry)))}. Undo that decision to decide again.",
             icon=":material/front_hand:",
-        )  # fmt: skip
+        )
         return
-    _say("", entries)
-    if left := len(decisions) - len(entries):
+    _set_message("", entries)
+    if skipped := len(decisions) - len(entries):
         st.toast(
-            f"{left:,} of {len(decisions):,} images were decided meanwhile: they stay as they are.", icon=":material/front_hand:"
+            f"{skipped:,} of {len(decisions):,} images have been decided meanwhile: they stay as they are.",
+            icon=":material/front_hand:",
         )
 
 
 def label_decision(row: Row, name: str | None, finding: str = "") -> Decision:
-    """That the image shows `name`. Where that is its folder's class already, nothing was wrong with it."""
+    """The decision that the image shows `name`: to keep it where that already is its label and its folder's class."""
     if name == row.class_name == row.original:
         return Decision(row.id, "keep", finding=finding)
     return Decision(row.id, "relabel", name, finding)
 
 
 def keep_decision(row: Row, finding: str = "") -> Decision:
-    """That the image is in with the label that it has, be it its folder's or one that was decided on."""
+    """The decision that the image stays with its present label, be it its folder's or one that was decided before."""
     return label_decision(row, row.class_name, finding)
 
 
 def undo_buttons(data: Dataset) -> None:
-    """Undo and redo, with their keys; what they did is said, and the finding that it was about is shown again."""
-    back, forth = undo.possible(data)
+    """Draw undo and redo, with their keys, and what was done last; an undo shows the finding that it is about again."""
+    can_undo, can_redo = undo.possible(data)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
-            "Undo", icon=":material/undo:", key="clean-undo", shortcut="Z", disabled=not back,
+            "Undo", icon=":material/undo:", key="clean-undo", shortcut="Z", disabled=not can_undo,
             on_click=_reverse, args=(data, "Undone", undo.undo),
         )  # fmt: skip
         st.button(
-            "Redo", icon=":material/redo:", key="clean-redo", shortcut="Y", disabled=not forth,
-            on_click=_reverse, args=(data, "Done again", undo.redo),
+            "Redo", icon=":material/redo:", key="clean-redo", shortcut="Y", disabled=not can_redo,
+            on_click=_reverse, args=(data, "Redone", undo.redo),
         )  # fmt: skip
-        if said := st.session_state.get(_SAID):
-            st.caption(said, width="content")
+        if message := st.session_state.get(_MESSAGE):
+            st.caption(message, width="content")
 
 
 def _reverse(data: Dataset, word: str, act: Callable[[Dataset], list[Entry]]) -> None:
-    def do() -> None:
-        result = act(data)
-        _say(word, result)
-        kind, _, finding = (result[0].finding if result else "").partition(":")
+    def reverse() -> None:
+        entries = act(data)
+        _set_message(word, entries)
+        kind, _, finding = (entries[0].finding if entries else "").partition(":")
         if finding and word == "Undone":
             url_state.set_choice("kind", kind)
             url_state.remember("finding", finding)
 
-    try_action(do)
+    try_action(reverse)
 
 
-def _say(word: str, entries: Sequence[Entry]) -> None:
+def _set_message(word: str, entries: Sequence[Entry]) -> None:
     if not entries:
-        st.session_state[_SAID] = ""
+        st.session_state[_MESSAGE] = ""
         return
     first, more = entries[0], f" and {len(entries) - 1:,} more" if len(entries) > 1 else ""
-    what = f"{first.path.rpartition('/')[2]} {overview.decision(first)}{more}" if first.decides else first.why
-    st.session_state[_SAID] = (
-        f"{word}: {formatting.literal(formatting.plain(what))}" if word else formatting.literal(formatting.plain(what))
-    )
+    text = f"{first.path.rpartition('/')[2]} {overview.decision(first)}{more}" if first.decides else first.why
+    text = formatting.literal(formatting.plain(text))
+    st.session_state[_MESSAGE] = f"{word}: {text}" if word else text

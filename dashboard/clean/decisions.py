@@ -1,4 +1,4 @@
-"""What was decided: the log, its conflicts, and its travels."""
+"""The label log: the last decisions, conflicts, export and import, and going back to an earlier version."""
 
 import pandas as pd
 import streamlit as st
@@ -7,15 +7,17 @@ from dashboard.app import formatting, viewer_time
 from dashboard.app.error_page import try_action, try_and_rerun
 from dashboard.clean.decide import undo_buttons
 from dashboard.clean.review import Review
+from engine.core.number_text import count_text
 from engine.data.labels import edits, merging, overview, undo
 from engine.data.labels.label_edit import Entry
 
 _SHOWN = 200
-_LOG_MB = 100  # some 250,000 decisions
+_CONFLICTS = 20  # that are listed
+_LOG_MB = 100  # about 250,000 decisions
 
 
 def decision_log(review: Review) -> None:
-    """The last decisions, undo, conflicts, export, import, and going back to a version."""
+    """Draw the last decisions, undo, conflicts, export, import, and the way back to an earlier version."""
     log = edits.log(review.data)
     entries = log.entries
     for sentence in log.damaged[:5]:
@@ -25,7 +27,7 @@ def decision_log(review: Review) -> None:
     if entries:
         st.dataframe(_table(entries), hide_index=True, width="stretch", key="clean-log")
         if len(entries) > _SHOWN:
-            st.caption(f"The last {_SHOWN:,} of {len(entries):,} entries; the exported log has all.")
+            st.caption(f"The last {_SHOWN:,} of {len(entries):,} entries; the exported log contains all of them.")
     else:
         st.info("No decisions yet.", icon=":material/edit_note:")
     with st.container(horizontal=True, vertical_alignment="bottom", key="clean-travel"):
@@ -36,12 +38,12 @@ def decision_log(review: Review) -> None:
         with st.popover("Import a log", icon=":material/upload:"):
             _import(review)
         if entries:
-            with st.popover("Go back to a version", icon=":material/history:"):
+            with st.popover("Restore a version", icon=":material/history:"):
                 _restore(review, entries)
 
 
 def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
-    """The newest first. A dataframe shows every text letter by letter."""
+    """The entries, newest first. Names are untrusted, but a dataframe renders no Markdown: they need not be escaped."""
     states = overview.states(entries)
     rows = [
         {
@@ -50,9 +52,7 @@ def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
             "state": states[entry.uid],
             "by": formatting.plain(entry.who),
             "from": entry.was or "",
-            "image": formatting.plain(entry.path)
-            if entry.decides
-            else f"{len(entry.undoes):,} {'entry' if len(entry.undoes) == 1 else 'entries'}",
+            "image": formatting.plain(entry.path) if entry.decides else count_text(len(entry.undoes), "entry", "entries"),
             "because of": entry.finding.partition(":")[0].replace("_", " ") or entry.why,
         }
         for entry in reversed(entries[-_SHOWN:])
@@ -61,26 +61,30 @@ def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
 
 
 def _conflicts(review: Review) -> None:
-    result = overview.conflicts(review.data)
-    if not result:
+    conflicts = overview.conflicts(review.data)
+    if not conflicts:
         return
     st.warning(
-        f"About {len(result):,} {'image' if len(result) == 1 else 'images'} people made conflicting decisions. "
-        "The later decision counts; decide again to settle it.",
+        f"{count_text(len(conflicts), 'image has', 'images have')} conflicting decisions by different people. "
+        "The latest decision counts; decide again to settle it.",
         icon=":material/call_split:",
     )
-    for one in result[:20]:
-        st.markdown(f"- {formatting.literal(formatting.plain(one.path))}: {formatting.literal(formatting.plain(one.words))}")
+    for conflict in conflicts[:_CONFLICTS]:
+        st.markdown(
+            f"- {formatting.literal(formatting.plain(conflict.path))}: {formatting.literal(formatting.plain(conflict.words))}"
+        )
 
 
 def _import(review: Review) -> None:
-    given = st.file_uploader("A log exported here or elsewhere", type=["jsonl"], key="clean-import", max_upload_size=_LOG_MB)
-    if given is None or not st.button("Merge it", key="clean-merge", type="primary"):
+    file = st.file_uploader(
+        "A label log exported here or on another computer", type=["jsonl"], key="clean-import", max_upload_size=_LOG_MB
+    )
+    if file is None or not st.button("Merge", key="clean-merge", type="primary"):
         return
 
     def merge() -> None:
-        merged = merging.merge_content(review.data, given.name, given.getvalue())
-        st.toast(f"{merged.added:,} entries were added, {merged.known:,} were already known.", icon=":material/upload:")
+        merged = merging.merge_content(review.data, file.name, file.getvalue())
+        st.toast(f"{merged.added:,} entries were added, {merged.known:,} were already there.", icon=":material/upload:")
         for sentence in merged.left_out[:3]:
             st.toast(formatting.literal(sentence), icon=":material/report:")
 
@@ -90,18 +94,16 @@ def _import(review: Review) -> None:
 
 def _restore(review: Review, entries: tuple[Entry, ...]) -> None:
     log = edits.log(review.data)
-    # Between the decisions of one stroke there is no version to go back to.
+    # The decisions of one bulk action are undone together: no version between them is offered.
     first = max(0, len(entries) - _SHOWN)
-    steps_begin = [
-        i for i in range(first, len(entries)) if not i or not entries[i].batch or entries[i].batch != entries[i - 1].batch
-    ]
-    known = {log.version(i): i for i in reversed(steps_begin)}
+    starts = [i for i in range(first, len(entries)) if not i or not entries[i].batch or entries[i].batch != entries[i - 1].batch]
+    versions = {log.version(i): i for i in reversed(starts)}
 
-    def say(version: str) -> str:
-        n = known[version]
-        return f"{version}: before {formatting.plain(overview.said(entries[n]))}, {viewer_time.time_ago(entries[n].time)}"
+    def label(version: str) -> str:
+        entry = entries[versions[version]]
+        return f"{version}: before {formatting.plain(overview.said(entry))}, {viewer_time.time_ago(entry.time)}"
 
-    chosen = st.selectbox("The labels as they were at", list(known), format_func=say, key="clean-version")
-    st.caption("Later entries are undone by a new entry, which can itself be undone.")
-    if st.button("Go back", key="clean-restore", type="primary"):
-        try_and_rerun(undo.restore, review.data, chosen)
+    version = st.selectbox("Restore the labels of version", list(versions), format_func=label, key="clean-version")
+    st.caption("All later entries are undone by one new entry, which can itself be undone.")
+    if st.button("Restore", key="clean-restore", type="primary"):
+        try_and_rerun(undo.restore, review.data, version)

@@ -1,4 +1,4 @@
-"""Evidence for a label: the model's probabilities, the nearest images with their labels, and where a run looks."""
+"""Evidence for a label: the model's probabilities, the nearest images with their labels, and a run's heatmaps."""
 
 import html
 from collections.abc import Mapping
@@ -19,29 +19,29 @@ _NEAREST, _TOP = 8, 5
 
 
 def probabilities(review: Review, row: Row) -> Mapping[str, float]:
-    """By class, of the model that was trained without this image; empty where it was not judged."""
+    """By class, the probability that the audit's model, trained without this image, gives; empty where there is none."""
     return review.audit.probabilities(row.id) if review.audit is not None else {}
 
 
 def evidence(review: Review, row: Row) -> None:
-    """Bars, neighbours, and Grad-CAM on request."""
-    result = probabilities(review, row)
-    if result:
+    """Draw probability bars, neighbours, and Grad-CAM on request."""
+    by_class = probabilities(review, row)
+    if by_class:
         st.caption("Probabilities from a model trained without this image")
-        st.html(_bars(result, review.colours, row.class_name))
+        st.html(_bars(by_class, review.colours, row.class_name))
     _neighbours(review, row)
-    looks = "Grad-CAM of the run in the header. The label was doubted by another model, the audit's, which was trained without this image."
-    if review.run is not None and st.toggle(f"Where {formatting.literal(review.run.id)} looks", key="clean-cam", help=looks):
+    cam_help = "Grad-CAM of the run in the header. The label was doubted by a different model, the audit's, which was trained without this image."
+    if review.run is not None and st.toggle(f"Where {formatting.literal(review.run.id)} looks", key="clean-cam", help=cam_help):
         cache.warm_up()
-        _looks(review, review.run, row)
+        _heatmaps(review, review.run, row)
 
 
-def _bars(found: Mapping[str, float], colours: Mapping[str, str], label: str | None) -> str:
-    """The largest probabilities as bars of plain HTML, that of the present label among them and marked.
+def _bars(by_class: Mapping[str, float], colours: Mapping[str, str], label: str | None) -> str:
+    """The largest probabilities as bars in plain HTML; that of the present label is always included, and marked.
 
-    A chart would take longer to draw than the decision to make.
+    Not a plotly figure, which would take longer to draw than a person takes to decide.
     """
-    ranked = sorted(found.items(), key=lambda pair: -pair[1])
+    ranked = sorted(by_class.items(), key=lambda pair: -pair[1])
     lines = []
     for name, share in [*ranked[:_TOP], *(pair for pair in ranked[_TOP:] if pair[0] == label)]:
         shown = f"<b>{html.escape(formatting.plain(name))}</b> (label)" if name == label else html.escape(formatting.plain(name))
@@ -60,24 +60,28 @@ def _neighbours(review: Review, row: Row) -> None:
     if index is None:
         return
     try:
-        result = cache.find_neighbours(review.data, index, row.id, _NEAREST)
+        nearest = cache.find_neighbours(review.data, index, row.id, _NEAREST)
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return
-    rows = review.data.catalog.rows(result["id"].tolist())
-    st.caption("The images most like it, with their labels")
-    thumbnail_strip(review.data, [(rows[image], rows[image].class_name or "no label") for image in result["id"] if image in rows])
+    rows = review.data.catalog.rows(nearest["id"].tolist())
+    st.caption("The most similar images, with their labels")
+    thumbnail_strip(
+        review.data, [(rows[image], rows[image].class_name or "no label") for image in nearest["id"] if image in rows]
+    )
 
 
-def _looks(review: Review, run: Run, row: Row) -> None:
+def _heatmaps(review: Review, run: Run, row: Row) -> None:
+    """Draw where the run finds evidence for each of its two most probable classes."""
     try:
         square = load_square(row.file(review.data.root), run.config.image_size)
-        [answer] = cache.predict_images(run, (row.file(review.data.root).read_bytes(),), 2)
-        best = [(run.classes.index(name), name, share) for name, share in answer.top]
-        maps = cache.heatmaps(run, row.hash, square, tuple(place for place, _, _ in best))
+        [prediction] = cache.predict_images(run, (row.file(review.data.root).read_bytes(),), 2)
+        maps = cache.heatmaps(run, row.hash or "", square, tuple(run.classes.index(name) for name, _ in prediction.top))
     except (UserError, ImageError, OSError) as error:
         st.caption(formatting.literal(str(error)))
         return
-    for column, (_, name, share), heat in zip(st.columns(2), best, maps, strict=False):
-        picture = cache.import_late("engine.inference.explain.cam").overlay(square, heat, 0.6)
-        column.image(picture, caption=f"Evidence for {formatting.literal(name)}, {probability(share)}", width="stretch")
+    overlay = cache.import_late("engine.inference.explain.cam").overlay
+    for column, (name, share), heat in zip(st.columns(2), prediction.top, maps, strict=False):
+        column.image(
+            overlay(square, heat, 0.6), caption=f"Evidence for {formatting.literal(name)}, {probability(share)}", width="stretch"
+        )

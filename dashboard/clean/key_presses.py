@@ -1,10 +1,11 @@
-"""A decision by key or click counts once for each drawing of the queue: what comes before the next picture is there is not counted.
+"""One decision by key or click per finding that is drawn: presses that come before the next image is there are ignored.
 
-A second key would interrupt the drawing of the next picture, again and again where it is held. It is stopped in the browser and a line
-says so; the keyboard's focus stays on its button although each finding has buttons of its own.
+A second press would interrupt the drawing of the next image, again and again if the key is held. It is stopped in the browser, and a
+message says so. The keyboard focus stays on its button although the buttons of each finding are new ones.
 """
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 _DRAWINGS = "clean-drawings"
 _HTML = '<p class="wait" role="status" popover="manual">Loading the next image. That key press was ignored.</p>'
@@ -14,8 +15,8 @@ _CSS = """
   font: 14px var(--st-font) }
 """
 _JS = """
-const WAIT = 2000 // ms after which a press that led to no drawing holds up no other one
-const SHOWN = 1500 // ms that the line stands
+const WAIT = 2000 // ms after which the next press is let through even if nothing was drawn
+const SHOWN = 1500 // ms for which the message is shown
 const DECIDING = ["clean-classes", "clean-common", "clean-only"].map(name => `[class*=st-key-${name}] button`).join()
 const guards = new WeakMap()
 
@@ -29,23 +30,25 @@ export default function ({ data, parentElement }) {
     refocus(guard)
   }
   return () => {
-    guard.leave.abort()
+    guard.controller.abort()
     guards.delete(parentElement)
   }
 }
 
 function watch(root) {
-  const guard = { line: root.querySelector(".wait"), keys: [], pressed: -WAIT, drawing: null, focused: -1, leave: new AbortController() }
-  const ear = { capture: true, signal: guard.leave.signal }
+  const guard = { message: root.querySelector(".wait"), keys: [], pressed: -WAIT, drawing: null, focused: -1, controller: new AbortController() }
+  const options = { capture: true, signal: guard.controller.signal }
   addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || !guard.keys.includes(event.key.toLowerCase())) return
-    if (!event.composedPath()[0].closest?.("input, textarea, [contenteditable], [role=dialog]")) take(guard, event)
-  }, ear)
-  addEventListener("click", event => event.target.closest?.(DECIDING) && take(guard, event), ear)
+    if (!event.composedPath()[0].closest?.("input, textarea, [contenteditable], [role=dialog]")) handlePress(guard, event)
+  }, options)
+  addEventListener("click", event => {
+    if (event.target.closest?.(DECIDING)) handlePress(guard, event)
+  }, options)
   return guard
 }
 
-function take(guard, event) {
+function handlePress(guard, event) {
   const now = performance.now()
   if (!event.repeat && now - guard.pressed >= WAIT) {
     guard.pressed = now
@@ -54,12 +57,12 @@ function take(guard, event) {
   }
   event.stopImmediatePropagation()
   event.preventDefault()
-  guard.line.showPopover()
+  guard.message.showPopover()
   clearTimeout(guard.hiding)
-  guard.hiding = setTimeout(() => guard.line.hidePopover(), SHOWN)
+  guard.hiding = setTimeout(() => guard.message.hidePopover(), SHOWN)
 }
 
-// The button in the same place: the one that had the focus went with its finding.
+// To the button in the same place: the one that had the focus disappeared with its finding.
 function refocus(guard) {
   const place = guard.focused
   guard.focused = -1
@@ -73,12 +76,9 @@ function buttons() {
 
 
 def allow_one_press(digits: int) -> None:
-    """Let one decision through for this drawing, drawn after the picture and the buttons that it is about.
-
-    `digits`: how many choices a digit makes.
-    """
+    """Let one decision through for the finding as drawn now. Call it after its image and buttons; `digits`: choices with a digit key."""
     drawing = st.session_state.get(_DRAWINGS, 0) + 1
     st.session_state[_DRAWINGS] = drawing
     keys = [*map(str, range(1, digits + 1)), "k", "x", "u"]
-    mount = st.components.v2.component("scenescope_presses", html=_HTML, css=_CSS, js=_JS)
+    mount = component("scenescope_presses", html=_HTML, css=_CSS, js=_JS)
     mount(key="clean-presses", data={"drawing": drawing, "keys": keys}, height=1)

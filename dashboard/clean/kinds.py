@@ -1,4 +1,4 @@
-"""What is left of each kind of finding, and which kind is looked at."""
+"""The kinds of findings: how many of each are left, and which kind is shown."""
 
 import streamlit as st
 
@@ -12,45 +12,45 @@ _UNSURE = "clean-put-off"
 
 
 def findings(review: Review) -> list[Finding]:
-    """What can be decided: the audit's findings, and the images that are worth a label."""
+    """What can be decided: the audit's findings, and the unlabelled images that acquisition chose."""
     return [*(review.audit.all if review.audit is not None else ()), *acquisition.chosen(review.data)]
 
 
 def choose_part(review: Review) -> Part:
-    """The findings of the kind that is chosen, with what is left of all kinds; kept in the URL as `kind`."""
-    result = queue(review.data, findings(review))
-    kinds = [kind for kind in (*KINDS, TO_LABEL) if kind in result.parts]
+    """Draw how many findings of each kind are open; those of the kind that is chosen, which the URL keeps as `kind`."""
+    work = queue(review.data, findings(review))
+    kinds = [kind for kind in (*KINDS, TO_LABEL) if kind in work.parts]
     if not kinds:
         return Part()
-    first = next((kind for kind in kinds if result.parts[kind].open), kinds[0])
+    first = next((kind for kind in kinds if work.parts[kind].open), kinds[0])
     kind = url_state.choose(
         st.segmented_control, "Kind of finding", kinds, "kind", first, label_visibility="collapsed",
-        format_func=lambda one: f"{_title(one)} **{len(result.parts[one].open):,}**",
+        format_func=lambda option: f"{_title(option)} **{len(work.parts[option].open):,}**",
     )  # fmt: skip
-    part = result.parts[kind]
-    _progress(result, part, kind)
+    part = work.parts[kind]
+    _progress(work, part, kind)
     return part
 
 
 def open_findings(part: Part) -> list[Finding]:
-    """What the queue shows: the open findings, or those that were put off."""
+    """The findings to show: the open ones, or those marked unsure if the person wants these or no others are left."""
     if not part.open and part.unsure:
         st.caption("Only the findings you marked as unsure remain.")
         return list(part.unsure)
-    # There from the start: a line that comes with the first one would move the picture away from under the eye.
-    only = st.toggle(f"Only those marked unsure ({len(part.unsure):,})", key=_UNSURE, disabled=not part.unsure)
-    return list(part.unsure if only and part.unsure else part.open)
+    # Drawn even while none is unsure: appearing with the first one, it would move the image that the person looks at.
+    only_unsure = st.toggle(f"Only those marked unsure ({len(part.unsure):,})", key=_UNSURE, disabled=not part.unsure)
+    return list(part.unsure if only_unsure and part.unsure else part.open)
 
 
 def _title(kind: str) -> str:
     return _TITLES.get(kind) or KINDS[kind].title
 
 
-def _progress(found: Queue, part: Part, kind: str) -> None:
-    """How far the kind is, and the time for what is left, at the person's own pace."""
+def _progress(work: Queue, part: Part, kind: str) -> None:
+    """Draw how many findings of the kind are decided, and the time left at the person's own pace."""
     help_text = KINDS[kind].help if kind in KINDS else "Unlabelled images whose labels would help training most"
     done = part.done + len(part.unsure)
-    left = found.seconds_left(len(part.open))
+    left = work.seconds_left(len(part.open))
     pace = f", about {formatting.duration(left)} left at your pace" if left and part.open else ""
     share = done / part.total if part.total else 1.0
     st.progress(share, text=f"{done:,} of {part.total:,} decided{pace}. :gray[{help_text}.]")

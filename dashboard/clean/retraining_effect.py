@@ -1,4 +1,4 @@
-"""The proof: a run again on the cleaned labels, and both under both sets of test labels."""
+"""The effect of retraining: the same configuration trained on the cleaned labels, and both runs scored on both sets of test labels."""
 
 from collections.abc import Sequence
 
@@ -21,54 +21,56 @@ _SIDES = {"cleaned": "Cleaned test labels", "original": "Original test labels"}
 
 
 def retraining_effect(review: Review) -> None:
-    """What was changed, the offer to train again, and what came of each proof."""
+    """Draw what was changed, the button that trains again, and the comparison of each run with its retrained one."""
     pairs = started(review.data)
     _changes(review, bool(pairs))
-    _offer(review, pairs)
+    _retrain_button(review, pairs)
     for before, after in pairs:
         with st.container(border=True, key=f"proof-{after.id}"):
             if after.status.active:
-                st.fragment(_waiting, run_every=_POLL)(before, after)
+                st.fragment(_progress, run_every=_POLL)(before, after)
             else:
-                _shown(review, before, after)
+                _comparison(review, before, after)
 
 
-def _changes(review: Review, proven: bool) -> None:
+def _changes(review: Review, retrained: bool) -> None:
     counts = pd.DataFrame(overview.counts(review.data), columns=["split", "edited", "n"])
     counts = counts[counts["edited"].isin(["relabelled", "excluded"])]
-    if not len(counts) and proven:
-        st.caption("Currently no image is relabelled or excluded.")
+    if not len(counts) and retrained:
+        st.caption("No image is relabelled or excluded at the moment.")
         return
     if not len(counts):
         st.info("No label has been changed yet, so there is no effect to measure.", icon=":material/balance:")
         return
-    said = [f"{row.n:,} {row.split or ''} {'image' if row.n == 1 else 'images'} {row.edited}" for row in counts.itertuples()]
-    st.markdown(f"So far {', '.join(said)}. Version **{review.data.catalog.labels()}** of the labels.")
+    texts = [f"{row.n:,} {row.split or ''} {'image' if row.n == 1 else 'images'} {row.edited}" for row in counts.itertuples()]
+    st.markdown(f"So far {', '.join(texts)}. Version **{review.data.catalog.labels()}** of the labels.")
     if (counts["split"] == "test").any():
         st.caption(
-            ":material/balance: Test labels are among them. If a model chose them, a better score is "
-            "partly due to moved goalposts: so both runs are scored on both sets of labels."
+            ":material/balance: These include test labels. Where a model suggested the change, part of any gain in the score comes from "
+            "the changed test labels, so both runs are scored on both sets of labels."
         )
 
 
-def _offer(review: Review, pairs: Sequence[tuple[Run, Run]]) -> None:
+def _retrain_button(review: Review, pairs: Sequence[tuple[Run, Run]]) -> None:
     if review.run is None:
         st.info("To measure the effect, first train a run on the original labels.", icon=":material/model_training:")
-        st.page_link("../../pages/train.py", label="Train one", icon=":material/model_training:")
+        st.page_link("../../pages/train.py", label="Train a run", icon=":material/model_training:")
         return
     run = review.run
     if not run.has_predictions("test"):
-        st.caption(f"{formatting.literal(run.id)} has no test score yet: choose a finished run above.")
+        st.caption(f"{formatting.literal(run.id)} has not been scored on the test set yet: choose a finished run above.")
         return
     now = review.data.catalog.fingerprint()
     if now == run.fingerprint:
         st.caption(f"{formatting.literal(run.id)} was trained on exactly these labels: choose an earlier run above.")
         return
-    again = [
+    retrained = [
         after.id for before, after in pairs if before.id == run.id and after.fingerprint == now and after.status.state != "failed"
     ]
-    if again:
-        st.caption(f"{formatting.literal(run.id)} was trained again on these very labels: {formatting.literal(again[0])}, below.")
+    if retrained:
+        st.caption(
+            f"{formatting.literal(run.id)} has already been retrained on exactly these labels: {formatting.literal(retrained[0])}, below."
+        )
         return
     if st.button(
         f"Train {formatting.literal(run.id)} again on the cleaned labels", icon=":material/model_training:", type="primary",
@@ -77,7 +79,7 @@ def _offer(review: Review, pairs: Sequence[tuple[Run, Run]]) -> None:
         try_and_rerun(lambda: cache.import_late("engine.curation.fair_holdout").retrain(run))
 
 
-def _waiting(before: Run, after: Run) -> None:
+def _progress(before: Run, after: Run) -> None:
     now = after.status
     if not now.active:
         st.rerun()
@@ -86,45 +88,48 @@ def _waiting(before: Run, after: Run) -> None:
         min(max(now.progress, 0.0), 1.0),
         text=f"{formatting.literal(after.id)}: {now.word}, {formatting.literal(now.detail)}{left}",
     )
-    st.caption(f"The configuration of {formatting.literal(before.id)}. You can go on deciding meanwhile.")
+    st.caption(f"Trained with the configuration of {formatting.literal(before.id)}. You can continue reviewing meanwhile.")
 
 
-def _shown(review: Review, before: Run, after: Run) -> None:
+def _comparison(review: Review, before: Run, after: Run) -> None:
     st.markdown(
-        f"**{formatting.literal(before.id)}** before, **{formatting.literal(after.id)}** after cleaning {formatting.status_badge(after.status)}"
+        f"**{formatting.literal(before.id)}** before cleaning, **{formatting.literal(after.id)}** after {formatting.status_badge(after.status)}"
     )
     if after.status.state != "finished":
-        st.caption(formatting.literal(after.status.error or "It ended early: resume it on the page Runs."))
+        st.caption(formatting.literal(after.status.error or "It ended early: resume it on the Runs page."))
         return
     try:
-        result = cache.measure_retraining_effect(before, after, review.data)
+        effect = cache.measure_retraining_effect(before, after, review.data)
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return
-    st.markdown(f"**{formatting.literal(conclusion(result))}**")
+    st.markdown(f"**{formatting.literal(conclusion(effect))}**")
     if review.data.catalog.fingerprint() != after.fingerprint:
         st.caption(
-            f":material/history: This is of version {result.version} of the labels, which were edited since (now {review.data.catalog.labels()}). "
-            "Train again to see what those edits change."
+            f":material/history: Measured on version {effect.version} of the labels, which have been edited since "
+            f"(now {review.data.catalog.labels()}). Train again to see the effect of those edits."
         )
-    st.table(_table(result))
-    st.caption("Intervals and p are of these test images. Both runs have one seed; another seed moves the scores as well.")
-    if st.button("Look at the run", key=f"open-{after.id}", icon=":material/target:"):
+    st.table(_table(effect))
+    st.caption(
+        "Intervals and p-values reflect the choice of test images only. Both runs were trained with one seed; another seed would change "
+        "the scores too."
+    )
+    if st.button("Open the run", key=f"open-{after.id}", icon=":material/target:"):
         url_state.set_choice("run", after.id)
         st.switch_page("../../pages/evaluate.py")
 
 
-def _table(found: Proof) -> pd.DataFrame:
-    """One column per set of labels: both runs, the paired difference, what was fixed and broken."""
-    return pd.DataFrame({title: _side(found, getattr(found, key)) for key, title in _SIDES.items()})
+def _table(effect: Proof) -> pd.DataFrame:
+    """One column per set of labels: both accuracies, the paired differences, how many predictions were fixed and broken."""
+    return pd.DataFrame({title: _column(effect, getattr(effect, name)) for name, title in _SIDES.items()})
 
 
-def _side(found: Proof, side: Side) -> dict[str, str]:
+def _column(effect: Proof, side: Side) -> dict[str, str]:
     gain, f1, counts = side.difference.accuracy, side.difference.macro_f1, side.comparison.counts
     return {
         "Images": f"{len(side.comparison):,}",
-        f"Accuracy, {formatting.plain(found.before.id)}": percent(side.difference.a["accuracy"]),
-        f"Accuracy, {formatting.plain(found.after.id)}": percent(side.difference.b["accuracy"]),
+        f"Accuracy, {formatting.plain(effect.before.id)}": percent(side.difference.a["accuracy"]),
+        f"Accuracy, {formatting.plain(effect.after.id)}": percent(side.difference.b["accuracy"]),
         "Difference, points (95%)": points_estimate(gain.value, gain.low, gain.high, 2),
         "Macro F1, points (95%)": points_estimate(f1.value, f1.low, f1.high, 2)
         + score_text.scored_classes(side.difference.to_dict()),

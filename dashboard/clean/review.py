@@ -1,4 +1,4 @@
-"""What every panel of the page is given."""
+"""What every panel of the page gets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,14 @@ from engine.runs.run import Run
 
 @dataclass(frozen=True)
 class Review:
-    """The dataset with its last audit, the run of the header (for its answers and where it looks), and the colours of the classes.
-    `seen`: how many entries the label log had when the panel was drawn."""
+    """The dataset with its last audit, the run of the header (for its predictions and heatmaps), and the classes with their colours.
+
+    `log_length`: how many entries the label log had when the panel was drawn.
+    """
 
     data: Dataset
     audit: Audit | None
     run: Run | None
     classes: tuple[str, ...]
     colours: Mapping[str, str]
-    seen: int = 0
+    log_length: int = 0

@@ -1,4 +1,4 @@
-"""The questions of the page, a panel each."""
+"""The tabs of the page, one panel each."""
 
 from collections.abc import Callable
 
@@ -22,9 +22,9 @@ QUESTIONS: dict[str, tuple[str, Panel]] = {
 
 
 def choose_question(any_findings: bool) -> tuple[str, Panel]:
-    """The key and the panel of the question that is asked, kept in the URL as `clean`; without findings there is nothing to go through."""
+    """Draw the tabs; the key and the panel of the chosen one, kept in the URL as `clean`. Without findings there is nothing to review."""
     key = url_state.choose(
         st.segmented_control, "Question", list(QUESTIONS) if any_findings else ["decided", "helped"], "clean", label_visibility="collapsed",
-        format_func=lambda one: QUESTIONS[one][0],
+        format_func=lambda option: QUESTIONS[option][0],
     )  # fmt: skip
     return key, QUESTIONS[key][1]

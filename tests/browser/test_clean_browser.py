@@ -77,7 +77,7 @@ def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(open_tab, doubt
         tab.see(f"Doubted number {number}.")
     assert tab.page.locator("[data-testid=stHtml] img").first.get_attribute("src") == first
     press(tab, doubted, "y")
-    tab.see(re.compile("Done again"))
+    tab.see(re.compile("Redone"))
     assert actions(doubted) == ["relabel", "keep", "exclude", "undo", "undo", "undo", "redo"]
 
 

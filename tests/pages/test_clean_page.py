@@ -99,7 +99,7 @@ def test_a_decision_is_in_the_log_and_leads_to_the_next_finding_in_every_tab(tab
     assert audited.catalog.get(entry.id).class_name == "glacier"
     assert "Doubted 1\\." in Tab().open("clean", kind="label_issue").text
     tab.press("Keep").press("Exclude")
-    assert "All 3 findings of this kind are decided." in tab.text
+    assert "All 3 findings of this kind have been decided." in tab.text
     assert actions(audited) == ["relabel", "keep", "exclude"]
 
 
@@ -120,7 +120,7 @@ def test_what_a_person_is_not_sure_of_waits(tab, audited):
     tab.press("Not sure")
     assert "1 of 1" in tab.text
     tab.press("glacier")
-    assert "All 3 findings of this kind are decided." in tab.text
+    assert "All 3 findings of this kind have been decided." in tab.text
 
 
 def test_what_was_relabelled_before_stays_so_when_it_is_kept(tab, audited):
@@ -167,7 +167,7 @@ def test_images_worth_a_label_are_chosen_and_join_the_training_images_with_it(ta
 
 def test_the_log_is_shown_and_a_version_can_be_restored(tab, audited):
     edits.exclude(audited, audited.catalog.frame("train")["id"].tolist()[:2], why="by <b>hand</b>")
-    tab.open("clean", clean="decided").press("Go back")
+    tab.open("clean", clean="decided").press("Restore")
     assert not audited.catalog.count(Filter(state="excluded"))
     assert "Export the log" in [element.proto.label for element in tab.at.get("download_button")]
 
@@ -178,7 +178,7 @@ def test_the_proof_is_offered_once_a_label_is_another(tab, copied):
     edits.exclude(data, data.catalog.frame("test")["id"].tolist()[:1])
     tab.run()
     assert "1 test image excluded" in tab.text
-    assert "moved goalposts" in tab.text
+    assert "part of any gain in the score comes from the changed test labels" in tab.text
     assert f"Train {copied.id.replace('-', chr(92) + '-')} again on the cleaned labels" in tab.buttons
 
 
@@ -191,12 +191,12 @@ def test_a_proof_says_of_which_labels_it_is_and_is_not_offered_twice(tab, copied
     write_json(after / "proof.json", {"before": copied.id})
     tab.open("clean", run=copied.id, clean="helped")
     assert "24 test images: accuracy changes by 0.0 (0.0 to 0.0) points" in tab.text.replace("\\", "")
-    assert f"{name} was trained again on these very labels: again, below." in tab.text
-    assert "which were edited since" not in tab.text
+    assert f"{name} has already been retrained on exactly these labels: again, below." in tab.text
+    assert "which have been edited since" not in tab.text
     edits.keep(data, data.catalog.frame("train")["id"].tolist()[:1])
-    assert "which were edited since" not in tab.run().text, "a label that is kept changes no label"
+    assert "which have been edited since" not in tab.run().text, "a label that is kept changes no label"
     edits.exclude(data, data.catalog.frame("test")["id"].tolist()[:1])
-    assert f"This is of version {now['labels']} of the labels, which were edited since" in tab.run().text
+    assert f"Measured on version {now['labels']} of the labels, which have been edited since" in tab.run().text
     assert f"Train {name} again on the cleaned labels" in tab.buttons
 
 
@@ -214,7 +214,7 @@ def test_of_two_tabs_the_second_is_told_that_a_finding_is_decided_and_goes_on(ta
     tab.open("clean", kind="label_issue").press("glacier")
     other.press("Exclude")
     assert actions(audited) == ["relabel"], "nothing is overwritten"
-    assert "was decided already" in str([toast.value for toast in other.at.toast])
+    assert "has already been decided" in str([toast.value for toast in other.at.toast])
     assert "Doubted 1\\." in other.text
     other.press("Exclude")
     assert actions(audited) == ["relabel", "exclude"]
@@ -239,4 +239,4 @@ def test_a_bulk_decision_leaves_what_another_tab_decided_meanwhile(tab, audited)
     Tab().open("clean", kind="label_issue", clean="one").press("glacier")
     tab.press("Exclude")
     assert [(entry.id, entry.action) for entry in edits.log(audited).entries] == [(first, "relabel"), (second, "exclude")]
-    assert "1 of 2 images were decided meanwhile" in str([toast.value for toast in tab.at.toast])
+    assert "1 of 2 images have been decided meanwhile" in str([toast.value for toast in tab.at.toast])

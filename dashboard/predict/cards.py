@@ -1,10 +1,11 @@
-"""Few pictures: each answered as one looks, and shown as a card."""
+"""A few images: each is classified while the person watches, and shown as a card."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import cache
 from dashboard.app import formatting
@@ -22,17 +23,17 @@ _COLUMNS = 4
 
 
 def prediction_cards(batch: Batch, view: View, settled: bool) -> None:
-    """The cards, each as soon as its answer is made; files that cannot be read are named. `settled`: answers are final."""
-    shown = sum(not picture.reason for picture in batch.pictures)
-    places = _places(shown) if shown > 1 else None
+    """Draw the cards, each as soon as its prediction is there; unreadable files are named. `settled`: predictions are final."""
+    readable = sum(not picture.reason for picture in batch.pictures)
+    places = _places(readable) if readable > 1 else None
     report, errors = st.empty(), [(picture.name, picture.reason) for picture in batch.pictures if picture.reason]
     report_unused(batch, errors, report)
-    for predictions in _said(batch, view, settled):
+    for predictions in _predict_in_order(batch, view, settled):
         if predictions.error:
             if predictions.picture.reason:
                 continue
             errors.append((predictions.picture.name, predictions.error))
-            report_unused(batch, errors, report)  # at once: the next answer may take a while
+            report_unused(batch, errors, report)  # at once: the next prediction may take a while
         elif places is None:
             detail(batch, predictions, view)
         else:
@@ -40,18 +41,19 @@ def prediction_cards(batch: Batch, view: View, settled: bool) -> None:
                 _card(batch, predictions, view)
 
 
-def _places(count: int) -> Iterator:
+def _places(count: int) -> Iterator[DeltaGenerator]:
+    """Bordered containers, row by row without end."""
     columns = min(count, _COLUMNS)
     while True:
         for column in st.columns(columns, gap="medium"):
             yield column.container(border=True)
 
 
-def _said(batch: Batch, view: View, keep: bool) -> Iterator[ImagePredictions]:
-    """What the runs say of each picture, in order: read where it was kept, made otherwise."""
+def _predict_in_order(batch: Batch, view: View, keep: bool) -> Iterator[ImagePredictions]:
+    """What the runs predict for each image, in order: saved predictions where there are any, new ones otherwise."""
     judge = cache.judge(view.runs)
-    with contextlib.ExitStack() as open_:
-        sources = {run.id: open_.enter_context(contextlib.closing(_rows(batch, run, keep))) for run in view.runs}
+    with contextlib.ExitStack() as stack:
+        sources = {run.id: stack.enter_context(contextlib.closing(_rows(batch, run, keep))) for run in view.runs}
         known: dict[str, dict[int, pd.Series]] = {run.id: {} for run in view.runs}
         for picture in batch.pictures:
             for run_id, rows in known.items():
@@ -60,16 +62,16 @@ def _said(batch: Batch, view: View, keep: bool) -> Iterator[ImagePredictions]:
             yield ImagePredictions(picture, {run_id: rows[picture.number] for run_id, rows in known.items()}, judge)
 
 
-def _rows(batch: Batch, run: Run, keep: bool) -> Iterator[dict[int, pd.Series]]:
-    made = cache.batch_predictions(batch, run)
-    yield _by_number(made)
-    if len(made) < len(batch.pictures):
-        # What the disk does not take is answered again at the next look.
+def _rows(batch: Batch, run: Run, keep: bool) -> Generator[dict[int, pd.Series]]:
+    saved = cache.batch_predictions(batch, run)
+    yield _by_number(saved)
+    if len(saved) < len(batch.pictures):
+        # Where the disk is full, the predictions are shown all the same, and made again the next time.
         with (
             contextlib.suppress(DiskError),
-            contextlib.closing(answer(batch, run, cache.model(run), cache.judge((run,)), at_once=1, keep=keep)) as fresh,
+            contextlib.closing(answer(batch, run, cache.model(run), cache.judge((run,)), at_once=1, keep=keep)) as new,
         ):
-            yield from map(_by_number, fresh)
+            yield from map(_by_number, new)
 
 
 def _by_number(rows: pd.DataFrame) -> dict[int, pd.Series]:
@@ -78,23 +80,16 @@ def _by_number(rows: pd.DataFrame) -> dict[int, pd.Series]:
 
 def _card(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     probabilities, verdict = compute_verdict(predictions, view)
-    best, key = verdict.classes[0], f"answer-{batch.id}-{predictions.picture.number}"
-    image_pane(batch, predictions.picture, view, best, f"pane-{key}")
+    image = predictions.picture
+    best, key = verdict.classes[0], f"answer-{batch.id}-{image.number}"
+    image_pane(batch, image, view, best, f"pane-{key}")
     st.markdown(headline(verdict, probabilities))
-    if told := sentence(verdict, predictions.judge):
-        st.caption(told)
+    if text := sentence(verdict, predictions.judge):
+        st.caption(text)
     prediction_bars(predictions, view, probabilities, key)
-    filed = (
-        f" filed under {formatting.literal(predictions.picture.class_name)}"
-        if predictions.picture.class_name in predictions.judge.classes
-        else ""
-    )
+    folder = f" filed under {formatting.literal(image.class_name)}" if image.class_name in predictions.judge.classes else ""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"{formatting.literal(predictions.picture.name.rpartition('/')[2])}{filed}", width="stretch")
-        if st.button(
-            "More",
-            key=f"more-{key}",
-            help="Nearest training images, and the right class if this is wrong.",
-            type="tertiary",
-        ):
+        st.caption(f"{formatting.literal(image.name.rpartition('/')[2])}{folder}", width="stretch")
+        more_help = "Nearest training images, and a correction if the prediction is wrong."
+        if st.button("More", key=f"more-{key}", help=more_help, type="tertiary"):
             open_detail(batch, predictions, view)

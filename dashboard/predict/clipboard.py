@@ -1,10 +1,10 @@
-"""A picture that was copied elsewhere is pasted on the page, and goes the way of an upload.
+"""Images pasted anywhere on the page are treated like uploads.
 
-Streamlit 1.64 takes pasted files in its chat input alone. The pictures are handed to the uploader on the page, as a drop would be: all
-its checks hold. Text that is pasted, addresses among it, is left alone.
+Streamlit 1.64 accepts pasted files in its chat input only. So the images are handed to the page's file uploader, as if they had been
+dropped on it, and pass the same checks. Pasted text, such as an address, is left alone.
 """
 
-import streamlit as st
+from streamlit.components.v2 import component
 
 _JS = """
 const SEEN = "scenescopePaste"
@@ -14,12 +14,12 @@ export default function () {
   document.documentElement.dataset[SEEN] = "1"
   document.addEventListener("paste", event => {
     const input = document.querySelector("[data-testid=stMain] [data-testid=stFileUploaderDropzoneInput]")
-    const pictures = [...(event.clipboardData?.files ?? [])].filter(file => file.type.startsWith("image/"))
-    if (!input || pictures.length === 0) return
+    const images = [...(event.clipboardData?.files ?? [])].filter(file => file.type.startsWith("image/"))
+    if (!input || images.length === 0) return
     event.preventDefault()
-    const held = new DataTransfer()
-    pictures.forEach(picture => held.items.add(picture))
-    input.files = held.files
+    const transfer = new DataTransfer() // the only way to make a FileList
+    images.forEach(image => transfer.items.add(image))
+    input.files = transfer.files
     input.dispatchEvent(new Event("change", { bubbles: true }))
   })
 }
@@ -27,5 +27,5 @@ export default function () {
 
 
 def accept_pasted_images() -> None:
-    """Hand pasted pictures to the file uploader, once for the tab. It shows nothing."""
-    st.components.v2.component("scenescope_paste", js=_JS)(key="take_pasted", height=1)
+    """Hand pasted images to the file uploader from now on. Draws nothing visible."""
+    component("scenescope_paste", js=_JS)(key="take_pasted", height=1)

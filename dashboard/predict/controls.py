@@ -1,4 +1,4 @@
-"""How answers are shown: by which runs, how many classes, where the network looked."""
+"""How predictions are shown: of which runs, how many classes, which heatmap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ _OPACITY = 70  # percent
 
 @dataclass(frozen=True)
 class View:
-    """`runs`: one, or two that are compared. `top`: how many classes a picture shows. `opacity` 0: no map of where the run looked;
-    `target` "": each picture's own answer; `method`: a name of `engine.inference.explain.methods`. `in_grid`: the pictures are shown small, without
-    maps and bars; what is said of these is chosen where one picture is opened."""
+    """`runs`: one, or two that are compared. `top`: how many classes are shown per image. `opacity`: of the heatmap, 0 for none;
+    `target`: the class that the heatmap explains, "" for the predicted one; `method`: a name of `engine.inference.explain.methods`.
+    `in_grid`: images are thumbnails without heatmaps and bars, whose controls stand in the dialog of an opened image."""
 
     runs: tuple[Run, ...]
     top: int
@@ -33,39 +33,41 @@ class View:
 
 
 def controls(run: Run, others: Sequence[Run], in_grid: bool) -> View:
-    """Draw the line of controls. `others`: the runs that may stand beside `run`."""
+    """Draw the row of controls. `others`: the runs that `run` may be compared with."""
     others = [other for other in others if other.id != run.id and set(other.classes) == set(run.classes)]
     labels = {other.id: formatting.run_label(other) for other in others}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="predict-controls"):
-        beside = url_state.choose(
+        compared = url_state.choose(
             st.selectbox, "Compare with", [_NONE, *labels], "with", _NONE, width=260,
             format_func=lambda name: labels.get(name, "no other run"), disabled=not labels,
-            help="Predictions of another run on the same classes, and the mean of both.",
+            help="Shows the predictions of another run with the same classes, and the mean of both.",
         )  # fmt: skip
-        runs = (run, *(other for other in others if other.id == beside))
+        runs = (run, *(other for other in others if other.id == compared))
         if in_grid:
-            return View(runs, len(run.classes), _OPACITY / 100, _OWN, DEFAULT, in_grid=True)
-        return _choose_map(runs)
+            return View(runs, top=len(run.classes), opacity=_OPACITY / 100, target=_OWN, method=DEFAULT, in_grid=True)
+        return _choose_heatmap(runs)
 
 
-def map_controls(view: View) -> View:
-    """The controls of classes and maps for one picture of a grid that is opened; the view with what they say."""
+def heatmap_controls(view: View) -> View:
+    """Draw the controls of classes and heatmap for an image of a grid that is opened; the view as they set it."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="predict-map-controls"):
-        return _choose_map(view.runs)
+        return _choose_heatmap(view.runs)
 
 
-def _choose_map(runs: tuple[Run, ...]) -> View:
+def _choose_heatmap(runs: tuple[Run, ...]) -> View:
     run = runs[0]
     top = url_state.choose(
         st.selectbox, "Classes", _TOPS, "top", width=90, format_func=lambda n: n if n == "all" else f"top {n}"
     )  # fmt: skip
     target = url_state.choose(
-        st.selectbox, "Heatmap for" if len(runs) == 1 else f"Where {run.id} looked, for", [_OWN, *run.classes], "cam_class",
+        st.selectbox, "Heatmap for" if len(runs) == 1 else f"Heatmap of {run.id} for", [_OWN, *run.classes], "cam_class",
         width=200, format_func=lambda name: name or "the predicted class",
     )  # fmt: skip
+    shown_method = METHODS.get(url_state.recall("cam_method") or DEFAULT)
     method = url_state.choose(
-        st.selectbox, "By", list(METHODS), "cam_method", width=150, format_func=lambda name: METHODS[name].label,
-        help=METHODS[url_state.recall("cam_method") or DEFAULT].scale if (url_state.recall("cam_method") or DEFAULT) in METHODS else None,
+        st.selectbox, "Method", list(METHODS), "cam_method", width=150, format_func=lambda name: METHODS[name].label,
+        help=shown_method.scale if shown_method else None,
     )  # fmt: skip
     opacity = st.slider("Heatmap opacity", 0, 100, _OPACITY, 5, format="%d%%", key="opacity", width=220)
-    return View(runs, len(run.classes) if top == "all" else min(int(top), len(run.classes)), opacity / 100, target, method)
+    count = len(run.classes) if top == "all" else min(int(top), len(run.classes))
+    return View(runs, top=count, opacity=opacity / 100, target=target, method=method)

@@ -1,4 +1,4 @@
-"""The pictures that were told their right class: looked through, taken back, and joined to the dataset for the next training."""
+"""The corrections of a dataset: browsed, removed, and combined with the dataset for the next training."""
 
 import streamlit as st
 
@@ -8,64 +8,61 @@ from dashboard.app.image_urls import correction_url
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, clear_selection, gallery, selection
 from engine.core.errors import UserError
-from engine.data import add_job, datasets
-from engine.data.datasets import Dataset
-from engine.inference import corrections as collection
+from engine.data import add_job
+from engine.data.datasets import Dataset, list_datasets
+from engine.inference.corrections import JOINED, Told, folder, join, remove, told
 
 _KEY = "corrections"
 _SHOWN = 60
 
 
-def corrections(data: Dataset) -> None:
-    """The collection of a dataset; nothing where it is empty."""
-    told = collection.told(data)
-    if not told:
+def corrections(data: Dataset | None) -> None:
+    """Draw the corrections of a dataset; nothing where there are none."""
+    items = told(data) if data is not None else []
+    if data is None or not items:
         return
     colours = class_colours(data.classes)
     with st.expander(
-        f"Corrections for {formatting.literal(data.name)}: {len(told):,}", icon=":material/rule:", key="corrections-list"
+        f"Corrections for {formatting.literal(data.name)}: {len(items):,}", icon=":material/rule:", key="corrections-list"
     ):
         tiles = [
             Tile(
-                id=place, src=correction_url(data.name, one.content), caption=one.class_name, notes=[viewer_time.time_ago(one.when)],
-                colour=colours.get(one.class_name), alt=f"Corrected to {one.class_name}",
+                id=place, src=correction_url(data.name, item.content), caption=item.class_name, notes=[viewer_time.time_ago(item.when)],
+                colour=colours.get(item.class_name), alt=f"Corrected to {item.class_name}",
             )
-            for place, one in enumerate(told[:_SHOWN])
+            for place, item in enumerate(items[:_SHOWN])
         ]  # fmt: skip
-        gallery(tiles, key=_KEY, size="S", select="many", of=f"{data.name}-{len(told)}", label="Corrected images")
-        chosen = selection(_KEY)
+        gallery(tiles, key=_KEY, size="S", select="many", of=f"{data.name}-{len(items)}", label="Corrected images")
+        selected = selection(_KEY)
         with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(
-                "Take back", icon=":material/undo:", disabled=not chosen, help="Removes the selected images from the corrections."
-            ):
-                _take_back(data, [told[place] for place in chosen if place < len(told)])
-            if st.button("Make a dataset to train on", icon=":material/library_add:"):
-                _join(data)
-        more = f" The newest {_SHOWN} are shown." if len(told) > _SHOWN else ""
+            if st.button("Remove", icon=":material/undo:", disabled=not selected, help="Removes the selected corrections."):
+                _remove(data, [items[place] for place in selected if place < len(items)])
+            if st.button("Create a dataset with corrections", icon=":material/library_add:"):
+                _create_dataset(data)
+        more = f" The newest {_SHOWN} are shown." if len(items) > _SHOWN else ""
         st.caption(
-            f"They are stored in `{collection.folder(data)}`, one folder per class.{more} "
-            f"The dataset {formatting.literal(data.name)}{collection.JOINED} has "
-            "them among its training images and the same validation and test images as this one, so that scores are comparable."
+            f"Stored in `{folder(data)}`, one folder per class.{more} The dataset {formatting.literal(data.name)}{JOINED} adds "
+            "them to the training images and has the same validation and test images as this one, so that scores are comparable."
         )
 
 
-def _take_back(data: Dataset, told: list[collection.Told]) -> None:
-    def take_back() -> None:
-        for one in told:
-            collection.remove(data, one.content)
+def _remove(data: Dataset, items: list[Told]) -> None:
+    def remove_all() -> None:
+        for item in items:
+            remove(data, item.content)
         clear_selection(_KEY)
 
-    try_and_rerun(take_back)
+    try_and_rerun(remove_all)
 
 
-def _join(data: Dataset) -> None:
+def _create_dataset(data: Dataset) -> None:
     try:
-        place, name = collection.join(data)
-        known = next((one for one in datasets.list_datasets() if one.name == name), None)
+        place, name = join(data)
+        known = any(other.name == name for other in list_datasets())
         add_job.start(str(place), name)
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return
-    again = "is being scanned again" if known else "is being made"
-    st.success(f"**{formatting.literal(name)}** {again}; it is on the Start page in a moment.", icon=":material/check:")
+    action = "is being scanned again" if known else "is being created"
+    st.success(f"**{formatting.literal(name)}** {action}; it will appear on the Start page in a moment.", icon=":material/check:")
     st.page_link("../../pages/train.py", label="Train on it", icon=":material/model_training:")

@@ -1,4 +1,4 @@
-"""One picture in full: the answer, the training images nearest to it, and a way to tell the right class."""
+"""One image in full: the prediction, a form to correct it, and the nearest training images."""
 
 import pandas as pd
 import streamlit as st
@@ -8,7 +8,7 @@ from dashboard.app import browser_history, formatting
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, gallery
-from dashboard.predict.controls import View, map_controls
+from dashboard.predict.controls import View, heatmap_controls
 from dashboard.predict.correction import correction_form
 from dashboard.predict.prediction import ImagePredictions, badge, compute_verdict, image_pane, prediction_bars, sentence
 from engine.core.errors import UserError
@@ -23,7 +23,7 @@ _OPEN = "detail-open"
 
 
 def open_detail(batch: Batch, predictions: ImagePredictions, view: View) -> None:
-    """The dialog on one picture."""
+    """Open the dialog on one image."""
     st.session_state[_OPEN] = True
     _dialog(batch, predictions, view)
 
@@ -33,48 +33,48 @@ def detail_is_open() -> bool:
 
 
 def forget_detail() -> None:
-    """For the start of a whole run of the page, which closes the dialog."""
+    """Note that no dialog is open: for the start of a full rerun of the page, which closes it."""
     st.session_state.pop(_OPEN, None)
 
 
-@st.dialog("This picture", width="large", on_dismiss=forget_detail)
+@st.dialog("Image", width="large", on_dismiss=forget_detail)
 def _dialog(batch: Batch, predictions: ImagePredictions, view: View) -> None:
-    detail(batch, predictions, map_controls(view) if view.in_grid else view)
+    detail(batch, predictions, heatmap_controls(view) if view.in_grid else view)
     if view.in_grid:
         browser_history.write_address("predict-dialog")
 
 
 def detail(batch: Batch, predictions: ImagePredictions, view: View) -> None:
-    """Draw one picture and all that is said of it."""
+    """Draw one image with its prediction, its correction and its neighbours."""
     probabilities, verdict = compute_verdict(predictions, view)
     picture, key = predictions.picture, f"detail-{batch.id}-{predictions.picture.number}"
     left, right = st.columns([5, 6], gap="large")
     with left:
         image_pane(batch, picture, view, verdict.classes[0], f"pane-{key}")
-        st.caption(f"{formatting.literal(picture.name)}. The square that the network saw; drag the line, or use the arrow keys.")
+        st.caption(f"{formatting.literal(picture.name)}. The square that the network saw: drag the line, or use the arrow keys.")
     with right:
-        strange = verdict.kind == UNKNOWN
+        unknown = verdict.kind == UNKNOWN
         st.subheader(
             "Out-of-distribution?"
-            if strange
+            if unknown
             else f"{formatting.literal(verdict.classes[0])} {probability(float(probabilities.max()))}",
             anchor=False,
         )
-        st.markdown(f"{'' if strange else badge(verdict)} {sentence(verdict, predictions.judge)}")
+        st.markdown(f"{'' if unknown else badge(verdict)} {sentence(verdict, predictions.judge)}")
         prediction_bars(predictions, view, probabilities, key)
         correction_form(predictions, view.run, key)
-        # Last: where these come later, nothing that a person is about to press moves.
+        # Last, because these take a while: arriving late, they move nothing that a person is about to press.
         _novelty(predictions, view)
         _nearest(batch, predictions, view)
 
 
 def _novelty(predictions: ImagePredictions, view: View) -> None:
-    judge, far = cache.judge((view.run,)), float(predictions.rows[view.run.id]["novelty"])
-    if judge.unknown is None or not judge.decides or pd.isna(far):
+    judge, novelty = cache.judge((view.run,)), float(predictions.rows[view.run.id]["novelty"])
+    if judge.unknown is None or not judge.decides or pd.isna(novelty):
         return
-    share = judge.unknown.stranger_than(far)
-    than = "any" if share >= 1 else percent(share, 0)
-    st.caption(f"More unusual than {than} of the validation images.")
+    share = judge.unknown.stranger_than(novelty)
+    others = "any" if share >= 1 else percent(share, 0)
+    st.caption(f"More unusual than {others} of the validation images.")
 
 
 def _nearest(batch: Batch, predictions: ImagePredictions, view: View) -> None:
@@ -92,9 +92,9 @@ def _nearest(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     tiles = [
         Tile(
             id=row.id, src=thumbnail_url(data.name, row.id, row.hash), preview=preview_url(data.name, row.id, row.hash),
-            caption=row.class_name or "", notes=[f"distance {distance:.3f}"], colour=colours.get(row.class_name),
+            caption=row.class_name or "", notes=[f"distance {distance:.3f}"], colour=colours.get(row.class_name or ""),
             facts={"class": row.class_name or "", "file": row.path, "distance": f"{distance:.4f}"},
-            alt=f"{row.class_name}, distance {distance:.3f}, {row.path}",
+            alt=f"{row.class_name or 'unlabelled'}, distance {distance:.3f}, {row.path}",
         )
         for image, distance in zip(ids.tolist(), distances, strict=True) if (row := rows.get(image)) is not None
     ]  # fmt: skip

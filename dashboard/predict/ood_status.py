@@ -1,4 +1,4 @@
-"""What tells the unknown, while it is being prepared for a run."""
+"""The out-of-distribution detector of a run: whether it is ready, its progress while it is fitted, and why it is unavailable."""
 
 import streamlit as st
 
@@ -14,11 +14,11 @@ _UNAVAILABLE = "Out-of-distribution detection is unavailable"
 
 
 def is_detector_ready(run: Run) -> bool:
-    """Whether there is nothing to wait for: it is there, or it cannot be had. Otherwise a process is at it from now on."""
+    """Whether there is nothing to wait for: the detector is fitted, or it cannot be. Otherwise starts the job that fits it."""
     if ood.load(run) is not None:
         return True
     state = ood.job(run).status().state
-    if state in ("none", "done"):  # done for an earlier checkpoint, or its files are gone
+    if state in ("none", "done"):  # done: for an earlier checkpoint, or its files were deleted
         try:
             ood.job(run).start()
         except UserError as error:
@@ -28,13 +28,13 @@ def is_detector_ready(run: Run) -> bool:
 
 
 def detector_progress(run: Run) -> None:
-    """How far it is; draws the page anew when it is there."""
+    """Draw the progress of the fitting; rerun the page when it is done."""
 
     @st.fragment(run_every=_POLL)
     def state() -> None:
         now = ood.job(run).status()
         if now.state != "working":
-            if not detail_is_open():  # drawing the page anew would close it
+            if not detail_is_open():  # a rerun would close it
                 st.rerun()
             return
         count = f", {now.done:,} of {now.total:,}" if now.total > 1 else ""
@@ -48,12 +48,12 @@ def detector_progress(run: Run) -> None:
 
 
 def detector_problem(run: Run) -> None:
-    """Why it cannot be had, where that is so."""
-    now, measured = ood.job(run).status(), ood.load(run)
-    if measured is not None and measured.reason:
-        st.caption(f":material/info: {formatting.literal(run.id)}: {formatting.literal(measured.reason)}")
-    if now.state in ("failed", "stopped") and measured is None:
-        left, right = st.columns([6, 1], vertical_alignment="center")
-        left.caption(formatting.literal(f"{_UNAVAILABLE}: {now.message} {now.hint}"))
-        if right.button("Try again", key="novelty-again"):
+    """Draw why the detector is unavailable, where it is."""
+    now, detector = ood.job(run).status(), ood.load(run)
+    if detector is not None and detector.reason:
+        st.caption(f":material/info: {formatting.literal(run.id)}: {formatting.literal(detector.reason)}")
+    if now.state in ("failed", "stopped") and detector is None:
+        text, action = st.columns([6, 1], vertical_alignment="center")
+        text.caption(formatting.literal(f"{_UNAVAILABLE}: {now.message} {now.hint}"))
+        if action.button("Try again", key="novelty-again"):
             try_and_rerun(ood.job(run).start)

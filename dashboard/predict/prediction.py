@@ -1,6 +1,6 @@
-"""One picture and what is said of it."""
+"""What the runs predict for one image, in words, bars and heatmaps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ _LOOK = {SURE: ("green", ":material/check_circle:"), UNSURE: ("orange", ":materi
 
 @dataclass(frozen=True)
 class ImagePredictions:
-    """What the runs of a view say of one picture: a row of `engine.inference.batch.answers.made` each, and the judge of their mean."""
+    """What the runs of a view predict for one image: per run a row of `engine.inference.batch.answers.made`; and the judge of their mean."""
 
     picture: Picture
     rows: Mapping[str, pd.Series]
@@ -37,16 +37,16 @@ class ImagePredictions:
 
 
 def stored_predictions(batch: Batch, number: int, view: View) -> ImagePredictions:
-    """What is kept of a picture that all runs of the view have answered."""
+    """The saved predictions of all runs of the view for one image."""
     rows = {}
     for run in view.runs:
-        made = cache.batch_predictions(batch, run)
-        rows[run.id] = made[made["number"] == number].iloc[0]
+        saved = cache.batch_predictions(batch, run)
+        rows[run.id] = saved[saved["number"] == number].iloc[0]
     return ImagePredictions(batch.picture(number), rows, cache.judge(view.runs))
 
 
 def compute_verdict(predictions: ImagePredictions, view: View) -> tuple[np.ndarray, Verdict]:
-    """The probabilities by which a picture is judged, the mean of the runs', and the verdict."""
+    """The mean of the runs' probabilities, (classes,), and the verdict on them."""
     row = together([pd.DataFrame([predictions.rows[run.id]]) for run in view.runs], view.runs).iloc[0]
     return row["probabilities"], predictions.judge.verdict(row["probabilities"], float(row["novelty"]))
 
@@ -59,23 +59,23 @@ def badge(verdict: Verdict) -> str:
 
 
 def headline(verdict: Verdict, probabilities: np.ndarray) -> str:
-    """The verdict and the most probable class: where it is perhaps none of them, that comes first and the class after it."""
+    """The most probable class and the verdict; the verdict comes first where the image may show none of the classes."""
     best = f"{formatting.literal(verdict.classes[0])} {probability(float(probabilities.max()))}"
     return f"{badge(verdict)} :gray[closest: {best}]" if verdict.kind == UNKNOWN else f"**{best}** {badge(verdict)}"
 
 
 def sentence(verdict: Verdict, judge: Judge) -> str:
-    """What the verdict means, in words."""
+    """What the verdict means, in a sentence; empty where the model is sure."""
     names = [f"**{formatting.literal(name)}**" for name in verdict.classes]
     either = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
     if verdict.kind == UNKNOWN:
         return (
-            f"Unlike nearly everything that it was trained on: perhaps none of these scenes, or one that is blurred or enlarged. If it is one, "
+            "Unlike nearly all training images: it may show none of these classes, or be blurred or enlarged. If it does show one, "
             f"then {either}."
         )
     if verdict.kind == UNSURE:
         promise = (
-            f": for pictures like the training ones, what is named holds the right class in {percent(COVERAGE, 0)} of the cases"
+            f" ({percent(COVERAGE, 0)} of such sets contain the true class, for images like the training images)"
             if judge.promises
             else ""
         )
@@ -84,19 +84,19 @@ def sentence(verdict: Verdict, judge: Judge) -> str:
 
 
 def image_pane(batch: Batch, picture: Picture, view: View, best: str, key: str) -> None:
-    """The square that the network saw; beside the line, where it looked."""
+    """Draw the square that the network saw and, on the other side of the slider, the heatmap."""
     target = view.target or best
-    over = heatmap_url(view.run, batch, picture.number, target, view.method) if view.opacity else ""
+    heatmap = heatmap_url(view.run, batch, picture.number, target, view.method) if view.opacity else ""
     compare(
-        network_input_url(batch, picture.number), over, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
+        network_input_url(batch, picture.number), heatmap, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
         label=f"Evidence of {view.run.id} for {target}",
     )  # fmt: skip
-    if over and len(view.runs) > 1:
-        st.caption(f"The map is that of {formatting.literal(view.run.id)}, the run in the header.")
+    if heatmap and len(view.runs) > 1:
+        st.caption(f"The heatmap is that of {formatting.literal(view.run.id)}, the run in the header.")
 
 
 def prediction_bars(predictions: ImagePredictions, view: View, probabilities: np.ndarray, key: str) -> None:
-    """The most probable classes; with two runs, those of each and of their mean."""
+    """Draw the probabilities of the most probable classes; with two runs, those of each and of their mean."""
     colours, classes = class_colours(view.run.classes), np.array(view.run.classes)
     if len(view.runs) > 1:
         for run in view.runs:
@@ -107,7 +107,7 @@ def prediction_bars(predictions: ImagePredictions, view: View, probabilities: np
     _bars(classes, probabilities, view.top, colours, key)
 
 
-def _bars(classes: np.ndarray, values: Sequence[float], top: int, colours: Mapping[str, str], key: str) -> None:
-    order = np.argsort(-np.asarray(values), kind="stable")[:top]
+def _bars(classes: np.ndarray, values: np.ndarray, top: int, colours: Mapping[str, str], key: str) -> None:
+    order = np.argsort(-values, kind="stable")[:top]
     figure = probability_bars(list(classes[order]), [float(values[i]) for i in order], colours)
     st.plotly_chart(figure, config=CONFIG, key=key)

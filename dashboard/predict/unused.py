@@ -1,4 +1,4 @@
-"""The files of a batch that are not used: how many, each by its name and reason, in one place above the answers."""
+"""The files of a batch that are not used: how many, and each with its reason, in one place above the predictions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,15 +15,15 @@ _NAMED = 3  # files that are named per reason before the table names all
 
 
 def report_unused(batch: Batch, errors: Iterable[tuple[str, str]], place: DeltaGenerator | None = None) -> None:
-    """`errors`: the names of files of the batch that cannot be answered, with the reasons; what a folder holds besides is added."""
+    """Draw the unused files: `errors`, the names of unreadable images with the reasons, and whatever else the folder or zip contains."""
     rows = [*errors, *((item.path, item.reason) for group in batch.unused.groups for item in group.named)]
     if not rows and not batch.unused.files:
         return
-    counts = batch.unused.files - sum(len(group.named) for group in batch.unused.groups)
+    unnamed = batch.unused.files - sum(len(group.named) for group in batch.unused.groups)
     with (place or st).container():
-        st.warning(formatting.literal(sentence(rows, counts)), icon=":material/report:")
+        st.warning(formatting.literal(sentence(rows, unnamed)), icon=":material/report:")
         if len(rows) > len({reason for _, reason in rows}) * _NAMED:
-            with st.expander("The names of all files that are not used"):
+            with st.expander("All unused files"):
                 table = pd.DataFrame(
                     [(formatting.plain(name), formatting.plain(reason)) for name, reason in rows], columns=["file", "reason"]
                 )
@@ -35,9 +35,9 @@ def sentence(rows: Sequence[tuple[str, str]], unnamed: int = 0) -> str:
     by_reason: dict[str, list[str]] = defaultdict(list)
     for name, reason in rows:
         by_reason[reason].append(formatting.plain(name.rpartition("/")[2] or name))
-    count = len(rows) + unnamed
+    total = len(rows) + unnamed
     reasons = "; ".join(f"{_names(names)}: {formatting.plain(reason)}" for reason, names in by_reason.items())
-    return f"{count_text(count, 'file is', 'files are')} not used. {reasons}{f'; and {unnamed:,} more' if unnamed else ''}."
+    return f"{count_text(total, 'file is', 'files are')} not used. {reasons}{f'; and {unnamed:,} more' if unnamed else ''}."
 
 
 def _names(names: Sequence[str]) -> str:

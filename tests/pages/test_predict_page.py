@@ -251,9 +251,9 @@ def test_the_map_says_whose_it_is_where_two_runs_answer(tab, run, scenes):
     tab.open("predict", run=run.id, **{"with": "second"})
     upload(tab, ("sea.png", scenes("sea")[0].read_bytes()))
     name = run.id.replace("-", "\\-")
-    assert f"The map is that of {name}, the run in the header." in tab.text
+    assert f"The heatmap is that of {name}, the run in the header." in tab.text
     tab.choose("with", "none")
-    assert "The map is that of" not in tab.text
+    assert "The heatmap is that of" not in tab.text
 
 
 def test_what_is_perhaps_none_of_the_scenes_is_said_before_the_class():

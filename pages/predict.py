@@ -1,11 +1,11 @@
-"""Predict: what is in this picture?"""
+"""Predict: what is in this image?"""
 
 import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.error_page import end_page
-from dashboard.components.page_header import header, need_run
+from dashboard.components.page_header import header, need_dataset, need_run
 from dashboard.predict.batch_results import batch_results
 from dashboard.predict.cards import MAX_CARDS, prediction_cards
 from dashboard.predict.controls import controls
@@ -16,18 +16,20 @@ from dashboard.predict.uploads import batch_title, current_batch, example_images
 from engine.core.errors import UserError
 
 forget_detail()
-context = header("What is in this picture?", usable=True)
+context = header("What is in this image?", usable=True)
+data = need_dataset(context)
 run = need_run(context)
 cache.warm_up_model(run)
 batch = current_batch()
 upload_panel(batch is not None)
 if batch is None:
-    example_images(context.dataset)
-    corrections(context.dataset)
+    example_images(data)
+    corrections(data)
     end_page()
 view = controls(run, context.runs, in_grid=len(batch.pictures) > MAX_CARDS)
 batch_title(batch)
-settled = sum(not is_detector_ready(one) for one in view.runs) == 0  # each is asked: the first one starts its process
+ready = [is_detector_ready(run) for run in view.runs]  # not inside all(): each call starts the detector of a run that has none
+settled = all(ready)
 try:
     if len(batch.pictures) > MAX_CARDS:
         batch_results(batch, view)
@@ -35,9 +37,9 @@ try:
         prediction_cards(batch, view, settled)
 except UserError as error:
     st.error(formatting.literal(str(error)), icon=":material/error:")
-for one in view.runs:
+for run in view.runs:
     if settled:
-        detector_problem(one)
+        detector_problem(run)
     else:
-        detector_progress(one)
-corrections(context.dataset)
+        detector_progress(run)
+corrections(data)

@@ -1,4 +1,4 @@
-"""Where an answer is wrong: the right class, kept for retraining. A label of the dataset itself is changed only after a question."""
+"""Corrections of wrong predictions, saved for retraining. The label of an image of the dataset itself is changed only if confirmed."""
 
 from dataclasses import dataclass
 
@@ -17,109 +17,118 @@ from engine.runs.run import Run
 
 @dataclass(frozen=True)
 class _Question:
-    """Whether an image of the dataset, in `split` under the class `before`, is to be labelled `after`; `seen`: of the label log."""
+    """Whether an image of the dataset, in `split` with the label `before`, is to be labelled `after`.
+
+    `log_length`: how many entries the label log had when the question was asked.
+    """
 
     image: int
     path: str
     split: str
     before: str
     after: str
-    seen: int
+    log_length: int
 
 
 @dataclass(frozen=True)
 class _Change:
-    """What was changed: the entries of the label log."""
+    """A label that was changed: `uids` of the entries of the label log."""
 
     question: _Question
     uids: frozenset[str]
 
 
 def correction_form(predictions: ImagePredictions, run: Run, key: str) -> None:
-    """The list of classes, and what came of a choice."""
+    """Draw the list of classes, and what came of the last choice."""
     try:
         data = load_dataset(run.config.dataset)
     except UserError:
         return
-    known = _known(data, predictions)
+    corrected = _corrected_class(data, predictions)
     st.markdown("Wrong? Correct it")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(data.classes)
-        start = known or predictions.picture.class_name
+        start = corrected or predictions.picture.class_name
         name = st.selectbox(
             "Right class", names, names.index(start) if start in names else None, key=f"right-{key}", label_visibility="collapsed",
             placeholder="The right class", width=220,
         )  # fmt: skip
         st.button(
-            "Keep it", icon=":material/add_task:", key=f"tell-{key}", disabled=name is None or name == known,
-            on_click=_tell, args=(data, predictions, name, key),
+            "Save correction", icon=":material/add_task:", key=f"tell-{key}", disabled=name is None or name == corrected,
+            on_click=_correct, args=(data, predictions, name, key),
         )  # fmt: skip
     if reason := st.session_state.pop(f"untold-{key}", None):
         st.warning(formatting.literal(reason), icon=":material/info:")
     state = st.session_state.get(_state(key))
     if isinstance(state, _Question):
-        _ask(data, state, key)
+        _confirm(data, state, key)
     elif isinstance(state, _Change):
         _changed(data, state, key)
     elif isinstance(state, str):
         st.caption(f":material/check: {state}")
-    elif known:
+    elif corrected:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(
-                f":material/check: Corrected to {formatting.literal(known)}. The list of all corrections is at the end of the page.",
+                f":material/check: Corrected to {formatting.literal(corrected)}. All corrections are listed at the end of the page.",
                 width="content",
             )
             st.button(
-                "Undo", key=f"untell-{key}", icon=":material/undo:", type="tertiary", on_click=_untell, args=(data, predictions, key),
-                help="Take this correction out of the collection.",
+                "Undo", key=f"untell-{key}", icon=":material/undo:", type="tertiary", on_click=_remove_correction, args=(data, predictions, key),
+                help="Removes this correction.",
             )  # fmt: skip
 
 
-def _known(data: Dataset, predictions: ImagePredictions) -> str:
-    """The class that the picture was told before; "" where it was not."""
+def _corrected_class(data: Dataset, predictions: ImagePredictions) -> str:
+    """The class to which the image was corrected before; "" where it was not."""
     content = predictions.picture.content
-    return next((one.class_name for one in corrections.told(data) if content and one.content == content), "")
+    return next((item.class_name for item in corrections.told(data) if content and item.content == content), "")
 
 
 def _state(key: str) -> str:
     return f"right-class-{key}"
 
 
-def _tell(data: Dataset, predictions: ImagePredictions, name: str, key: str) -> None:
-    """Keep the picture under its right class; about an image of the dataset itself, ask first."""
+def _correct(data: Dataset, predictions: ImagePredictions, name: str, key: str) -> None:
+    """Save the image under its right class; for an image of the dataset itself, ask first."""
     st.session_state.pop(_state(key), None)
     try:
         corrections.tell(data, predictions.picture.file, name)
     except OfDataset as own:
         if own.class_name == name:
             st.session_state[_state(key)] = (
-                f"This is an image of the dataset itself, and {formatting.literal(name)} is its label already."
+                f"This is an image of the dataset itself, and its label already is {formatting.literal(name)}."
             )
             return
-        seen = len(edits.log(data).entries)
-        st.session_state[_state(key)] = _Question(own.image_id, own.path, own.split, own.class_name, name, seen)
+        st.session_state[_state(key)] = _Question(
+            image=own.image_id,
+            path=own.path,
+            split=own.split,
+            before=own.class_name,
+            after=name,
+            log_length=len(edits.log(data).entries),
+        )
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
 
 
-def _untell(data: Dataset, predictions: ImagePredictions, key: str) -> None:
-    """Take the correction back, wherever it was made."""
+def _remove_correction(data: Dataset, predictions: ImagePredictions, key: str) -> None:
+    """Remove the correction of this image."""
     try:
         corrections.remove(data, predictions.picture.content)
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
-    st.session_state[f"right-{key}"] = None  # a key that is only forgotten leaves the old choice in the browser
+    st.session_state[f"right-{key}"] = None  # if the key were only deleted, the browser would still show the old choice
 
 
-def _ask(data: Dataset, question: _Question, key: str) -> None:
+def _confirm(data: Dataset, question: _Question, key: str) -> None:
     path, before, after = (
         formatting.literal(formatting.plain(text)) for text in (question.path, question.before, question.after)
     )
     kind = f"{question.split} image" if question.split else "image"
-    honest = f" {formatting.TEST_LABELS}" if question.split == "test" else ""
+    caution = f" {formatting.TEST_LABELS}" if question.split == "test" else ""
     st.warning(
-        f"This picture is a {kind} of the dataset {formatting.literal(data.name)}: {path}, labelled {before}. Its label would be changed "
-        f"there.{honest}",
+        f"This image is in the dataset {formatting.literal(data.name)} itself: {path}, {kind} labelled {before}. Its label would be changed "
+        f"there.{caution}",
         icon=":material/balance:",
     )
     with st.container(horizontal=True, gap="small"):
@@ -130,13 +139,13 @@ def _ask(data: Dataset, question: _Question, key: str) -> None:
             on_click=_change,
             args=(data, question, key),
         )
-        st.button(f"Leave it {before}", key=f"leave-{key}", type="tertiary", on_click=_forget, args=(key,))
+        st.button(f"Keep {before}", key=f"leave-{key}", type="tertiary", on_click=_forget, args=(key,))
 
 
 def _change(data: Dataset, question: _Question, key: str) -> None:
     decision = Decision(question.image, "relabel", question.after)
     try:
-        entries = edits.decide(data, Choice([decision], why="told on the Predict page", seen=question.seen))
+        entries = edits.decide(data, Choice([decision], why="corrected on the Predict page", seen=question.log_length))
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
         _forget(key)
@@ -147,10 +156,10 @@ def _change(data: Dataset, question: _Question, key: str) -> None:
 def _changed(data: Dataset, change: _Change, key: str) -> None:
     question = change.question
     name, after = (formatting.literal(formatting.plain(text)) for text in (question.path.rpartition("/")[2], question.after))
-    st.caption(f":material/check: The label of {name} in {formatting.literal(data.name)} is {after} now.")
+    st.caption(f":material/check: The label of {name} in {formatting.literal(data.name)} is now {after}.")
     with st.container(horizontal=True, gap="small"):
         st.button("Undo", key=f"undo-{key}", icon=":material/undo:", on_click=_undo, args=(data, change, key))
-        if st.button("See it on Clean", key=f"clean-{key}", icon=":material/cleaning_services:", type="tertiary"):
+        if st.button("Show on Clean", key=f"clean-{key}", icon=":material/cleaning_services:", type="tertiary"):
             url_state.set_choice("clean", "decided")
             st.switch_page("../../pages/clean.py")
 
@@ -158,11 +167,11 @@ def _changed(data: Dataset, change: _Change, key: str) -> None:
 def _undo(data: Dataset, change: _Change, key: str) -> None:
     before = formatting.literal(formatting.plain(change.question.before))
     try:
-        undone = undo.take_back(data, change.uids, "taken back on the Predict page")
+        undone = undo.take_back(data, change.uids, "undone on the Predict page")
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
         return
-    st.session_state[_state(key)] = f"Its label is {before} again." if undone else "It was undone already."
+    st.session_state[_state(key)] = f"Its label is {before} again." if undone else "It has already been undone."
 
 
 def _forget(key: str) -> None:

@@ -16,10 +16,10 @@ _KEY = "corrections"
 _SHOWN = 60
 
 
-def corrections(data: Dataset | None) -> None:
+def corrections(data: Dataset) -> None:
     """Draw the corrections of a dataset; nothing where there are none."""
-    items = told(data) if data is not None else []
-    if data is None or not items:
+    items = told(data)
+    if not items:
         return
     colours = class_colours(data.classes)
     with st.expander(

@@ -19,7 +19,7 @@ TITLES = {
     "runs": "What was trained?",
     "evaluate": "Where does it err?",
     "clean": "Which labels are wrong?",
-    "predict": "What is in this picture?",
+    "predict": "What is in this image?",
 }
 
 

@@ -73,4 +73,4 @@ def test_answers_are_shown_where_nothing_can_be_written(tab, copied, full, write
     tab.open("predict", run=copied.id, batch=batch.id)
     assert f"{ood_status._UNAVAILABLE}: The disk that holds 'x' is full" in tab.text.replace("\\", "")
     assert ("The disk that holds 'x' is full" in tab.errors) == (count > 12)
-    assert ("5 of 5 answers" if count > 12 else "**sea") in tab.text
+    assert ("5 of 5 predictions" if count > 12 else "**sea") in tab.text

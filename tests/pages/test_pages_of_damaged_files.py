@@ -50,7 +50,7 @@ def test_a_folder_of_images_that_is_gone_breaks_no_page(tab, lost, page):
         assert "cannot be shown" in tab.errors
         assert tab.pictures() == []
     elif page == "predict":
-        assert "are not where they were" in tab.text
+        assert "are missing: their folder was moved or deleted" in tab.text
     else:
         assert not tab.at.error
 

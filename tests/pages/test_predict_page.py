@@ -105,7 +105,7 @@ def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, 
     batch = shown(tab)
     wait(lambda: job.job(batch).status().state in ("done", "failed"))
     tab.run()
-    assert "16 of 16 answers" in tab.text
+    assert "16 of 16 predictions" in tab.text
     assert [metric.value for metric in tab.at.metric][0] == "16"
     assert len(tab.items("asked")) == 16
     tab.choose("batch-classes", ["sea"])
@@ -113,7 +113,7 @@ def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, 
     sea = sum(run.classes[p.argmax()] == "sea" for p in result["probabilities"])
     assert len(tab.items("asked")) == sea
     tab.choose("as", "table")
-    assert f"{sea} of 16 answers" in tab.text
+    assert f"{sea} of 16 predictions" in tab.text
 
 
 def test_a_picture_opens_in_full_while_what_tells_the_unknown_is_made(tab, run, scenes, monkeypatch):
@@ -153,7 +153,7 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     upload(tab, ("x.png", scenes("mountain", first=6100)[0].read_bytes()))
     key = f"detail-{tab.url('batch')}-0"
     tab.choose(f"right-{key}", "mountain")
-    tab.press("Keep it")
+    tab.press("Save correction")
     assert "Corrected to mountain" in tab.text
     told = corrections.told(load_dataset("scenes"))
     assert [one.class_name for one in told] == ["mountain"]
@@ -163,7 +163,7 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     again.press("Undo")
     assert corrections.told(load_dataset("scenes")) == []
     assert "Kept as" not in again.text and "Corrections for" not in again.text
-    again.choose(f"right-{key}", "mountain").press("Keep it")
+    again.choose(f"right-{key}", "mountain").press("Save correction")
     assert [one.class_name for one in corrections.told(load_dataset("scenes"))] == ["mountain"], "the same class once more"
     again.press("Undo")
 
@@ -177,12 +177,12 @@ def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_un
     row = data.catalog.copies(one.picture(0).content)[0]
     other = next(name for name in run.classes if name != row.class_name)
     before = len(edits.log(data).entries)
-    tab.choose(f"right-detail-{one.id}-0", other).press("Keep it")
+    tab.choose(f"right-detail-{one.id}-0", other).press("Save correction")
     assert "favour the model" in tab.text, "a test label: Clean's own warning"
     assert (data.catalog.get(row.id).class_name, len(edits.log(data).entries)) == (row.class_name, before), "nothing unasked"
-    tab.press(f"Leave it {row.class_name}")
+    tab.press(f"Keep {row.class_name}")
     assert "favour the model" not in tab.text
-    tab.press("Keep it").press(f"Change its label to {other}")
+    tab.press("Save correction").press(f"Change its label to {other}")
     assert data.catalog.get(row.id).class_name == other
     assert corrections.told(data) == []
     edits.exclude(data, [data.catalog.frame("train")["id"].iloc[0]])
@@ -201,8 +201,8 @@ def test_the_way_leads_from_a_changed_label_to_clean(tab, run):
     other = next(name for name in run.classes if name != row.class_name)
     one = store.keep("one", [store.Item("x.png", row.file(data.root).read_bytes())])
     tab.open("predict", run=run.id, batch=one.id)
-    tab.choose(f"right-detail-{one.id}-0", other).press("Keep it").press(f"Change its label to {other}")
-    tab.press("See it on Clean")
+    tab.choose(f"right-detail-{one.id}-0", other).press("Save correction").press(f"Change its label to {other}")
+    tab.press("Show on Clean")
     assert tab.url("clean") == "decided"
     undo.undo(data)
 
@@ -210,7 +210,7 @@ def test_the_way_leads_from_a_changed_label_to_clean(tab, run):
 def test_a_folder_that_is_not_there_costs_a_sentence(tab, run, tmp_path):
     tab.open("predict", run=run.id, **{"from": "here"})
     tab.at.text_input[0].set_value(str(tmp_path / "gone"))
-    tab.press("Look")
+    tab.press("Open")
     assert "There is no folder" in tab.errors
 
 
@@ -221,7 +221,7 @@ def test_what_of_many_files_is_not_used_is_counted_and_named_and_asked_for_no_pi
     batch = shown(tab)
     wait(lambda: job.job(batch).status().state in ("done", "failed"))
     tab.run()
-    assert "photos.zip: 15 files" in tab.text.replace("\\", "") and "13 of 13 answers" in tab.text
+    assert "photos.zip: 15 files" in tab.text.replace("\\", "") and "13 of 13 predictions" in tab.text
     [box] = tab.at.warning
     assert "2 files are not used" in box.value and "words" in box.value and "none" in box.value
     assert len(tab.items("asked")) == 13, "a picture that cannot be shown is not asked for"
@@ -229,7 +229,7 @@ def test_what_of_many_files_is_not_used_is_counted_and_named_and_asked_for_no_pi
         "no dead controls"
     )
     shown_answers = sum(
-        int(count) for count in re.findall(r"(\d+) (?:sure|unsure|none of)", tab.text.partition("13 of 13 answers")[2])
+        int(count) for count in re.findall(r"(\d+) (?:sure|unsure|none of)", tab.text.partition("13 of 13 predictions")[2])
     )
     assert shown_answers == 13
 

@@ -11,7 +11,7 @@ context = header("From photos to a model you can trust")
 next_step(context)
 st.subheader("Datasets", anchor=False)
 dataset_cards()
-pending_datasets()  # where the form is that started it
+pending_datasets()  # above the form that starts them
 add_form()
-st.subheader("Last runs", anchor=False)
+st.subheader("Latest runs", anchor=False)
 recent_runs()

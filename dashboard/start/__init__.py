@@ -1,1 +1,1 @@
-"""The pieces of the Start page."""
+"""The sections of the Start page."""

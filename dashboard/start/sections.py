@@ -1,4 +1,4 @@
-"""The pieces of the Start page."""
+"""The sections of the Start page: the next step, the datasets, the form that adds one, and the latest runs."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -19,29 +19,30 @@ from engine.runs.config import configure
 from engine.runs.run import list_runs
 from engine.training.launcher import start as start_run
 
-_STRIP = 8  # pictures that introduce a dataset
+_STRIP = 8  # example images on a dataset's card
+_RECENT = 5  # runs that are listed
 
 
 def next_step(context: Context) -> None:
-    """One sentence that says where the person stands, and one button for what comes next."""
+    """Draw one sentence that says what there is, and one button for what to do next."""
     if context.dataset is None:
         st.markdown(
-            "Explore your images, train a classifier on this computer, see what it confuses and why. Nothing leaves the machine."
+            "Explore your images, train a classifier on this computer, and see what it confuses and why. Nothing leaves the machine."
         )
         return
     name = formatting.literal(context.dataset.name)
     if not context.dataset.has_pictures:
         st.markdown(
-            f"**{name}** is a catalog without images, made for measuring: it can be explored, and nothing can learn from it."
+            f"**{name}** is a catalog without image files, made for benchmarks: it can be explored, but no model can be trained on it."
         )
         return
     if context.run is None:
-        st.markdown(f"**{name}** has no model yet. The preset *fast* trains one in a minute or two, on this computer.")
+        st.markdown(f"**{name}** has no model yet. The preset *fast* trains one on this computer in a minute or two.")
         if st.button("Train a first model", type="primary", icon=":material/play_arrow:"):
             _train_first(context.dataset)
     elif context.run.status.active:
         st.markdown(f"{formatting.run_badge(context.run)} **{context.run.id}** is training on **{name}**.")
-        st.page_link("../../pages/train.py", label="Watch it", icon=":material/model_training:")
+        st.page_link("../../pages/train.py", label="Watch the training", icon=":material/model_training:")
     elif "test" in context.run.results:
         score = context.run.results["test"]
         st.markdown(
@@ -50,7 +51,7 @@ def next_step(context: Context) -> None:
         st.page_link("../../pages/evaluate.py", label="See where it errs", icon=":material/target:")
     else:
         st.markdown(f"{formatting.status_badge(context.run.status)} **{context.run.id}** has not been scored.")
-        st.page_link("../../pages/train.py", label="Look at it", icon=":material/model_training:")
+        st.page_link("../../pages/train.py", label="Show the run", icon=":material/model_training:")
 
 
 def _train_first(data: Dataset) -> None:
@@ -87,28 +88,21 @@ def _card(data: Dataset) -> None:
     colours = class_colours(classes)
     if not data.has_pictures:
         return
-    rows = [
-        row
-        for name in classes[:_STRIP]
-        for row in data.catalog.page(Filter(splits=("train",), classes=(name,)), size=max(1, _STRIP // len(classes)))
-    ]
     tiles = [
         Tile(
-            id=row.id,
-            src=thumbnail_url(data.name, row.id, row.hash),
-            caption=row.class_name,
-            colour=colours[row.class_name],
-            alt=f"{row.class_name}, an example of {data.name}",
+            id=row.id, src=thumbnail_url(data.name, row.id, row.hash), caption=name, colour=colours[name],
+            alt=f"{name}, an example from {data.name}",
         )
-        for row in rows
-    ]
+        for name in classes[:_STRIP]
+        for row in data.catalog.page(Filter(splits=("train",), classes=(name,)), size=max(1, _STRIP // len(classes)))
+    ]  # fmt: skip
     if gallery(tiles, key=f"strip-{data.name}", size="S", label=f"Examples of {data.name}").opened is not None:
         url_state.set_choice("dataset", data.name)
         st.switch_page("../../pages/explore.py")
 
 
 def _unused_files(place: DeltaGenerator, data: Dataset) -> None:
-    """What the folders were taken for, and how many files are not used for which reason."""
+    """Draw how the folders were interpreted, and how many files are not used for which reason."""
     report = cache.unused_files(data)
     lines = [formatting.literal(note) for note in report.notes]
     if report.files:
@@ -119,14 +113,14 @@ def _unused_files(place: DeltaGenerator, data: Dataset) -> None:
 
 
 def add_form() -> None:
-    # Another number is another expander: it is closed again after a dataset was added.
+    # In the keys, so that the expander is a new one, and closed, after a dataset was added.
     added = st.session_state.setdefault("datasets-added", 0)
     with st.expander("Add a dataset", icon=":material/add:", key=f"add-{added}"), st.form(f"add-form-{added}", border=False):
         source = st.text_input(
             "Folder on this computer",
             placeholder="/home/you/photos",
-            help="Accepted: one folder a class; train, val and test folders that hold class folders; Kaggle's seg_train and seg_test. "
-            f"Also {INTEL}, or demo.",
+            help="A folder with one subfolder per class, or with train, val and test folders that contain the class folders, or Kaggle's "
+            f"seg_train and seg_test. Also {INTEL} or demo.",
         )
         name = st.text_input("Name (optional)", placeholder="taken from the folder")
         st.caption("Images are read where they are; nothing is copied or changed.")
@@ -136,7 +130,7 @@ def add_form() -> None:
 
 def _add(source: str, name: str) -> None:
     if not source:
-        st.error("Name a folder that holds class folders.", icon=":material/error:")
+        st.error("Enter a folder with one subfolder per class.", icon=":material/error:")
         return
     try:
         await_dataset(add_job.start(source, name or None))
@@ -148,16 +142,16 @@ def _add(source: str, name: str) -> None:
 
 
 def recent_runs() -> None:
-    result = list_runs()[:5]
-    if not result:
+    runs = list_runs()[:_RECENT]
+    if not runs:
         st.caption("None yet.")
         return
-    for run in result:
+    for run in runs:
         text, action = st.columns([6, 1], vertical_alignment="center")
         status, results = run.status, run.results
-        said = f"macro F1 {score_text.macro_f1(results['test'])}" if "test" in results else formatting.state_detail(status)
+        outcome = f"macro F1 {score_text.macro_f1(results['test'])}" if "test" in results else formatting.state_detail(status)
         text.markdown(
-            f"{formatting.run_badge(run)} **{run.id}** {formatting.literal(run.config.model)} on {formatting.literal(run.config.dataset)}: {said} "
+            f"{formatting.run_badge(run)} **{run.id}** {formatting.literal(run.config.model)} on {formatting.literal(run.config.dataset)}: {outcome} "
             f":gray[{viewer_time.time_ago(run.created)}]"
         )
         if action.button("Open", key=f"open-{run.id}", width="stretch"):

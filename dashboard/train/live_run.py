@@ -1,4 +1,4 @@
-"""A run while it runs, and what it looks like when it is over: read from its files alone."""
+"""One run, while it trains and afterwards; everything is read from the run's files."""
 
 import numpy as np
 import pandas as pd
@@ -25,9 +25,9 @@ _NOTE_ICONS = {"info": ":material/info:", "advice": ":material/lightbulb:", "war
 
 
 def run_panel(run: Run) -> None:
-    """State, progress, notes, curves and log of a run; polls while it is active, and draws the page anew when its state changes.
+    """Draw state, progress, diagnostics, curves and log of a run; polls while it is active, and reruns the page when its state changes.
 
-    Two fragments: what changes each second is quick to draw, and the charts are left alone by it.
+    Two fragments: the head is redrawn every second, and the charts, which take longer, at their own pace.
     """
     drawn = run.status
 
@@ -35,14 +35,14 @@ def run_panel(run: Run) -> None:
     def head() -> None:
         status = run.status
         if status.state != drawn.state or not run.path.is_dir():
-            # The rest of the page names the state as well: header, buttons, other runs.
+            # The rest of the page shows the state as well: header, buttons, other runs.
             st.rerun()
         story = cache.history(run)
         state_row(run)
         _progress(status, story)
         configuration_line(run)
         if status.state == "finished":
-            st.markdown(_lesson(run, story))
+            st.markdown(_summary(run, story))
         for note in diagnostics.diagnose(
             TrainingSnapshot(story, run.config, run.classes, status.state, psutil.virtual_memory().total)
         ):
@@ -68,11 +68,12 @@ def _waits(status: Status) -> bool:
 def _progress(status: Status, story: History) -> None:
     if status.active and not _waits(status):
         progress_bars(status, story.states)
-    elif said := time_spent(story.states):
-        st.caption(said)
+    elif text := time_spent(story.states):
+        st.caption(text)
 
 
-def _lesson(run: Run, story: History) -> str:
+def _summary(run: Run, story: History) -> str:
+    """The result in a sentence, as Markdown."""
     results = run.results
     try:
         scored = cache.scores(run, "test" if "test" in results else "validation")
@@ -83,7 +84,7 @@ def _lesson(run: Run, story: History) -> str:
 
 
 def _curves(run: Run, status: Status, story: History) -> None:
-    """The charts' places are kept while a run has nothing to draw yet, so that nothing jumps when it has."""
+    """Draw the charts, empty ones while there is nothing to draw yet, so that nothing moves when there is."""
     if story.empty and (not status.active or _waits(status)):
         return
     if run.config.method == "linear":
@@ -92,9 +93,9 @@ def _curves(run: Run, status: Status, story: History) -> None:
             f"candidates-{run.id}",
             "Validation loss by regularisation strength",
         )
-        st.caption("The linear head at each regularisation strength; the one with the lowest validation loss is chosen.")
+        st.caption("The linear probe at each regularisation strength: the one with the lowest validation loss is used.")
         return
-    # A run that was paused or that failed has its plan still; only what is finished is over.
+    # A paused or failed run may be resumed: its charts still show all planned epochs.
     planned = run.config.epochs if status.state != "finished" else None
     left, right = st.columns(2, gap="medium")
     for column, metric in ((left, "loss"), (right, "macro_f1")):
@@ -122,26 +123,26 @@ def _steps(run: Run, story: History) -> None:
 
 
 def _figures(story: History) -> str:
-    """Where the training is, in numbers."""
+    """The current step, speed, loss, learning rate, memory and waiting time, as Markdown."""
     last, memory, waiting = story.steps.iloc[-1], story.latest("memory"), story.latest("waiting")
-    said = [
+    figures = [
         f"Step **{int(last['step']):,}**",
         f"**{story.steps['rate'].tail(20).median():.1f}** images/s",
         f"batch loss **{last['loss']:,.3f}**",
         f"learning rate **{last['learning_rate']:.2g}**",
     ]
     if memory is not None:
-        said.append(f"memory **{memory / 1e9:.1f}** of {psutil.virtual_memory().total / 1e9:.0f} GB")
+        figures.append(f"memory **{memory / 1e9:.1f}** of {psutil.virtual_memory().total / 1e9:.0f} GB")
     if waiting is not None:
-        said.append(f"**{waiting:.0%}** of the time waiting for data")
-    return ", ".join(said)
+        figures.append(f"**{waiting:.0%}** of the time waiting for data")
+    return ", ".join(figures)
 
 
 def _log(run: Run, story: History) -> None:
-    """The messages of the run, then what the process printed; it prints each message as well, which is shown once."""
+    """Draw the run's messages, then the end of what the process printed. Messages that are printed as well appear once."""
     tail = run.log_tail(30)
     printed = set(tail.splitlines())
     lines = [text for text in story.messages["text"].astype(str) if text not in printed] if len(story.messages) else []
-    said = "\n".join([*lines, *([""] if lines else []), "train.log:", tail]).strip()
+    text = "\n".join([*lines, *([""] if lines else []), "train.log:", tail]).strip()
     with st.expander("Log", icon=":material/notes:", key=f"log-{run.id}"):
-        st.code(said if tail or lines else "Nothing yet.", language=None, wrap_lines=True)
+        st.code(text if tail or lines else "Nothing yet.", language=None, wrap_lines=True)

@@ -1,6 +1,4 @@
-"""How far a run is: a bar for each phase while it runs, a line once it is over."""
-
-import time
+"""The progress of a run: one bar per phase while it runs, one line of text once it is over."""
 
 import pandas as pd
 import streamlit as st
@@ -13,7 +11,7 @@ _DONE = {"preparing": "Prepared", "training": "trained", "evaluating": "evaluate
 
 
 def progress_bars(status: Status, states: pd.DataFrame) -> None:
-    """One bar per phase, each with what it does and how long it takes; states: `engine.runs.history.History.states`."""
+    """Draw one bar per phase with its time; states: `engine.runs.history.History.states`."""
     spent = durations(latest_stretch(states))
     order = list(PHASES)
     now = order.index(status.state) if status.state in order else -1
@@ -29,13 +27,13 @@ def progress_bars(status: Status, states: pd.DataFrame) -> None:
 
 
 def time_spent(states: pd.DataFrame) -> str:
-    """`Prepared in 12 s, trained in 3 min, evaluated in 5 s.`: all stretches of a run that was resumed together."""
-    said = [f"{_DONE[phase]} in {formatting.duration(seconds)}" for phase, seconds in durations(states).items()]
-    return f"{', '.join(said).capitalize()}." if said else ""
+    """`Prepared in 12 s, trained in 3 min, evaluated in 5 s.`: in total, if the run was resumed."""
+    texts = [f"{_DONE[phase]} in {formatting.duration(seconds)}" for phase, seconds in durations(states).items()]
+    return f"{', '.join(texts).capitalize()}." if texts else ""
 
 
 def durations(states: pd.DataFrame) -> dict[str, float]:
-    """Seconds in each phase that the run has left again, the sum where it was in it several times."""
+    """Seconds in each phase that is over, summed where a resumed run was in it several times."""
     if not len(states):
         return {}
     spent: dict[str, float] = {}
@@ -46,10 +44,6 @@ def durations(states: pd.DataFrame) -> dict[str, float]:
 
 
 def latest_stretch(states: pd.DataFrame) -> pd.DataFrame:
-    """The states since the run was started or resumed last."""
+    """The states since the run was last started or resumed."""
     starts = states.index[states["state"] == "preparing"] if len(states) else []
     return states.loc[starts[-1] :] if len(starts) else states
-
-
-def since(moment: float) -> str:
-    return formatting.duration(max(0.0, time.time() - moment))

@@ -63,7 +63,7 @@ def test_a_killed_run_reads_interrupted_with_the_way_out(tab, start_run, wait):
         assert "Resume" in tab.buttons
     tab.open("start")
     assert ":material/bolt: interrupted" in tab.text
-    assert "Look at it" in tab.links
+    assert "Show the run" in tab.links
 
 
 def test_a_failed_run_says_why(tab, start_run, wait, untrained):

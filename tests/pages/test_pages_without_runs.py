@@ -39,7 +39,7 @@ def test_start_offers_to_train_the_first_model(tab, untrained):
 def test_adding_a_folder_that_is_not_there_gives_a_sentence(tab, home):
     tab.open("start")
     tab.press("Add")
-    assert "Name a folder that holds class folders." in tab.errors
+    assert "Enter a folder with one subfolder per class." in tab.errors
     tab.at.text_input[0].set_value("/no/such/folder")
     tab.press("Add")
     assert "There is no folder" in tab.errors.replace("\\", "")

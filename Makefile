@@ -1,10 +1,11 @@
 # make run    opens the dashboard        make test   runs all tests
 # make install, make browser             are their first steps alone
 # make check  style, types and the fast tests, in under two minutes
+# make check-js  types and style of the components' scripts (needs Node 20; the app itself does not)
 # make monkey    300 random clicks, keys and steps back on every page in a real browser
 # make measure   the times that a person waits for, in a real browser
 # make measure-memory   what a server holds while 20 sessions walk through its pages for 30 minutes
-.PHONY: run test check monkey measure measure-memory install install-dev browser lint clean
+.PHONY: run test check check-js monkey measure measure-memory install install-dev browser lint clean
 
 # The first interpreter from 3.11 to 3.13; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -21,7 +22,7 @@ test: install-dev browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser
 	$(BIN)/python -m pytest tests/browser
 
-check: install-dev
+check: install-dev check-js
 	$(BIN)/ruff check .
 	$(BIN)/pyrefly check
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(FAST)
@@ -47,8 +48,12 @@ lint: install-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+check-js:
+	@if command -v npm >/dev/null; then npm ci --silent && npm run --silent check; \
+	else echo "The scripts were not checked: Node is missing (https://nodejs.org)."; fi
+
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache cache
+	rm -rf node_modules .venv .pytest_cache .ruff_cache cache
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Scenescope needs Python 3.11, 3.12 or 3.13; none was found. Name one: make PYTHON=/path/to/python" >&2; exit 1; }

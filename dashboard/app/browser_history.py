@@ -14,6 +14,7 @@ A step back is a value of the component, not an event: Streamlit sends it again 
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -22,69 +23,14 @@ from streamlit.components.v2 import component
 from streamlit.navigation.page import StreamlitPage
 
 from dashboard.app import url_state
+from dashboard.app.component_files import join_modules
 
 _KEY = "back"
 _ANSWERED = "back-answered"  # the id of the last step that was answered
 _STEP = "back-step"  # the step to answer, once the page of this run is known
 _SENT = "back-sent"  # the last message
 
-_JS = """
-// On the window: each time that it is mounted, this module may be a new one.
-const shared = (window.scenescopeBack ??= { byHand: false, time: 0, step: null })
-const EMBED = ["embed", "embed_options"] // Streamlit's own, which Python does not see
-
-function address({ path, search }) {
-  const to = new URL(path, location.origin), now = new URLSearchParams(location.search)
-  const all = new URLSearchParams(search)
-  for (const name of EMBED) for (const value of now.getAll(name)) all.append(name, value)
-  to.search = all.toString()
-  return to
-}
-
-function apply(message) {
-  if (message.time <= shared.time) return // parts of the page are drawn in any order
-  shared.time = message.time
-  if (shared.step && message.answered !== shared.step) return
-  shared.step = null
-  const to = address(message)
-  if (to.pathname === location.pathname && to.search === location.search) return
-  // A walk from one open image to the next is one entry: Back closes the image.
-  const walk = [new URLSearchParams(location.search), to.searchParams].every(one => one.has("open"))
-  if (to.pathname !== location.pathname || (shared.byHand && !walk)) shared.push({}, "", to)
-  else history.replaceState(history.state, "", to)
-  shared.byHand = false
-}
-
-function reportStep() {
-  shared.byHand = false
-  const id = (shared.step = Math.random().toString(36).slice(2))
-  shared.report = () => shared.send?.({ id, path: location.pathname, search: location.search })
-  shared.report()
-}
-
-function listen() {
-  for (const name of ["pointerdown", "keydown", "input"]) {
-    document.addEventListener(name, () => { shared.byHand = true }, { capture: true, passive: true })
-  }
-  shared.push = history.pushState.bind(history)
-  history.pushState = () => {}
-  // Streamlit's own listener runs first and requests the page too, with the parameters of the page that was left.
-  window.addEventListener("popstate", reportStep)
-  // A step back before this listener was installed was answered by Streamlit, with the parameters of the first load.
-  const loaded = performance.getEntriesByType("navigation")[0]?.name
-  if (loaded && loaded.split("#")[0] !== location.href.split("#")[0]) reportStep()
-}
-
-export default function ({ data, setStateValue }) {
-  if (!shared.push) listen()
-  if (data.listens) {
-    const first = !shared.send
-    shared.send = step => setStateValue("step", step)
-    if (first && shared.step) shared.report()
-  }
-  apply(data.message)
-}
-"""
+_JS = join_modules(Path(__file__).with_suffix(".js"))
 # The component shows nothing and must take no space on the page.
 _CSS = """
 [class*="st-key-back"] {

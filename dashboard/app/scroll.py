@@ -1,21 +1,15 @@
 """Scrolling to the top of the page when a click brings another view: Streamlit keeps the scroll position of the old one."""
 
+from pathlib import Path
+
 import streamlit as st
 from streamlit.components.v2 import component
 
+from dashboard.app.component_files import join_modules
+
 _COUNT = "scrolls-to-top"
 
-_JS = """
-// On the window: each time that it is mounted, this module may be a new one.
-const shared = (window.scenescopeScroll ??= {})
-
-export default function ({ data }) {
-  if (shared.count !== undefined && shared.count !== data.count) {
-    document.querySelector("[data-testid=stMain]")?.scrollTo({ top: 0, behavior: "instant" })
-  }
-  shared.count = data.count
-}
-"""
+_JS = join_modules(Path(__file__).with_suffix(".js"))
 
 
 def scroll_to_top() -> None:

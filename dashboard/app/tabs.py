@@ -1,32 +1,16 @@
 """Tabs of a page, of which only the open one is computed."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.components.v2 import component
 
 from dashboard.app import url_state, widgets
+from dashboard.app.component_files import join_modules
 
-_JS = """
-// The row of tabs is scrolled, never the page. Where the person has scrolled it since, it stays until another tab is chosen.
-const shown = new WeakMap()
-
-export default function ({ data, parentElement }) {
-  if (shown.get(parentElement) === data.title) return
-  const show = tries => {
-    const tabs = document.querySelectorAll(`.st-key-${data.row} [role=tab]`)
-    const tab = [...tabs].find(one => one.textContent.trim() === data.title)
-    const row = tab?.closest("[role=tablist]")
-    if (!row) return tries && setTimeout(() => show(tries - 1), 100)
-    const [outer, inner] = [row.getBoundingClientRect(), tab.getBoundingClientRect()]
-    if (inner.left >= outer.left && inner.right <= outer.right) return
-    row.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2
-  }
-  show(20)
-  shown.set(parentElement, data.title)
-}
-"""
+_JS = join_modules(Path(__file__).with_suffix(".js"))
 
 
 def choose_tab(questions: Mapping[str, tuple[str, Callable[..., Any]]], key: str) -> Callable[..., Any]:

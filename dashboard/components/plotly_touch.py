@@ -5,22 +5,13 @@ Plotly handles touches itself and selects what the tap before had hovered over: 
 browser's own mouse events, hover first, and the cell is right. A swipe scrolls the page either way.
 """
 
+from pathlib import Path
+
 import streamlit as st
 
-_JS = """
-const SEEN = "scenescopeTouch"
+from dashboard.app.component_files import join_modules
 
-export default function () {
-  if (document.documentElement.dataset[SEEN]) return
-  document.documentElement.dataset[SEEN] = "1"
-  const keep = event => {
-    if (event.target.closest?.(".js-plotly-plot")) event.stopPropagation()
-  }
-  for (const name of ["touchstart", "touchmove", "touchend"]) {
-    document.addEventListener(name, keep, { capture: true, passive: true })
-  }
-}
-"""
+_JS = join_modules(Path(__file__).with_suffix(".js"))
 
 
 def native_touch() -> None:

@@ -4,26 +4,13 @@ Streamlit 1.64 accepts pasted files in its chat input only. So the images are ha
 dropped on it, and pass the same checks. Pasted text, such as an address, is left alone.
 """
 
+from pathlib import Path
+
 from streamlit.components.v2 import component
 
-_JS = """
-const SEEN = "scenescopePaste"
+from dashboard.app.component_files import join_modules
 
-export default function () {
-  if (document.documentElement.dataset[SEEN]) return
-  document.documentElement.dataset[SEEN] = "1"
-  document.addEventListener("paste", event => {
-    const input = document.querySelector("[data-testid=stMain] [data-testid=stFileUploaderDropzoneInput]")
-    const images = [...(event.clipboardData?.files ?? [])].filter(file => file.type.startsWith("image/"))
-    if (!input || images.length === 0) return
-    event.preventDefault()
-    const transfer = new DataTransfer() // the only way to make a FileList
-    images.forEach(image => transfer.items.add(image))
-    input.files = transfer.files
-    input.dispatchEvent(new Event("change", { bubbles: true }))
-  })
-}
-"""
+_JS = join_modules(Path(__file__).with_suffix(".js"))
 
 
 def accept_pasted_images() -> None:

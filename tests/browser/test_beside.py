@@ -38,14 +38,14 @@ def test_a_map_that_is_not_there_is_requested_once_and_stays_away(browser: Brows
     page.on("request", lambda request: requests.update([request.url.removeprefix(SITE)]))
     for _ in range(3):
         page.evaluate("draw({picture: '/1.svg', over: '/gone-map'})")
-        expect(page.locator(".said")).to_have_text("gone-map is gone")
+        expect(page.locator(".message")).to_have_text("gone-map is gone")
         expect(page.locator(".over")).to_be_hidden()
         expect(page.get_by_role("slider", include_hidden=True)).to_be_hidden()
         page.wait_for_timeout(300)
     assert requests == {"1.svg": 1, "gone-map": 2}, "the picture, and the reason in words"
     page.evaluate("draw({picture: '/2.svg', over: '/2-map.svg'})")
     expect(page.locator(".over")).to_be_visible()
-    expect(page.locator(".said")).to_be_hidden()
+    expect(page.locator(".message")).to_be_hidden()
     page.evaluate("draw({picture: '/gone-picture', over: ''})")
-    expect(page.locator(".said")).to_have_text("gone-picture is gone")
+    expect(page.locator(".message")).to_have_text("gone-picture is gone")
     page.context.close()

@@ -5,9 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.app import formatting
+from dashboard.app.component_files import join_modules
 
 _FOLDER = Path(__file__).parent
-_HTML, _CSS, _JS = ((_FOLDER / f"beside.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
+_HTML, _CSS = ((_FOLDER / f"compare_slider.{kind}").read_text(encoding="utf-8") for kind in ("html", "css"))
+_JS = join_modules(_FOLDER / "compare_slider.js")
 
 
 def compare(picture: str, over: str, *, key: str, alt: str, label: str, opacity: float = 1.0, waiting: str = "Looking") -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard.app import formatting
+from dashboard.app.component_files import join_modules
 from dashboard.components.gallery.selection import begin, clear_selection, hear, held, selection, set_selection
 
 __all__ = ["NOTES", "SIZES", "Picked", "Tile", "clear_selection", "gallery", "selection", "set_selection"]
@@ -16,16 +17,9 @@ SIZES = ("S", "M", "L")
 NOTES = 3  # lines under the caption that are shown
 
 _FOLDER = Path(__file__).parent
-
-
-def _joined(*names: str) -> str:
-    """Files as one text: an inline component is one module and one sheet."""
-    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
-
-
-_HTML = _joined("gallery.html")
-_CSS = _joined("gallery.css", "card.css")
-_JS = _joined("gallery.js", "keys.js", "picking.js", "card.js")
+_HTML = (_FOLDER / "gallery.html").read_text(encoding="utf-8")
+_CSS = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("gallery.css", "card.css"))
+_JS = join_modules(_FOLDER / "gallery.js")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,213 +1,123 @@
 // The grid keeps one tile per image id: a rerun changes only what differs, so pictures do not reload, the focus stays and
-// nothing moves. Names come from files and folders of unknown origin: they enter as textContent, never as HTML.
+// nothing moves.
 
+/** @import { FrontendRendererArgs } from "@streamlit/component-v2-lib" */
+/** @import { Data, Grid, State } from "./types.ts" */
+
+import { part } from "../dom.js"
+import { hideCard, listenForHover, refreshCard } from "./card.js"
+import { listenForDrag } from "./drag.js"
+import { focusedTile, moveTabStop, tileOf, tilesOf } from "./elements.js"
+import { handleClick, handleKey } from "./keys.js"
+import { clearSelection, takeSelection } from "./selection.js"
+import { buildTile, fillTile, removeTile } from "./tile.js"
+
+/** @type {WeakMap<Node, Grid>} */
 const grids = new WeakMap()
 
-export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
-  const known = grids.get(parentElement)
-  const grid = known?.list.isConnected ? known : mount(parentElement)
+/** @param {FrontendRendererArgs<State, Data>} component */
+export default function gallery({ data, parentElement, setStateValue, setTriggerValue }) {
+  const mounted = grids.get(parentElement)
+  const grid = mounted?.list.isConnected ? mounted : mount(parentElement)
   grids.set(parentElement, grid)
-  grid.open = id => setTriggerValue("opened", id)
-  grid.report = report => setStateValue("selected", report)
+  grid.sendOpened = id => setTriggerValue("opened", id)
+  grid.sendSelected = report => setStateValue("selected", report)
   update(grid, data)
   return () => {
     hideCard(grid)
-    clearInterval(grid.watch)
+    clearInterval(grid.dialogTimer)
     grid.leave.abort()
     grids.delete(parentElement)
   }
 }
 
+/** @param {HTMLElement | ShadowRoot} root @returns {Grid} */
 function mount(root) {
-  const part = name => root.querySelector(name)
+  if (!(root instanceof ShadowRoot)) throw new Error("The gallery needs isolated styles.")
+  /** @type {Grid} */
   const grid = {
-    root, stage: part(".stage"), list: part(".grid"), empty: part(".empty"),
-    bar: part(".bar"), count: part(".count"), lasso: part(".lasso"), card: part(".card"),
-    tiles: new Map(), items: new Map(), mode: "",
-    selected: new Set(), elsewhere: 0, others: true, revision: -1, anchor: null,
+    root,
+    stage: part(root, ".stage", HTMLElement),
+    list: part(root, ".grid", HTMLElement),
+    empty: part(root, ".empty", HTMLElement),
+    bar: part(root, ".bar", HTMLElement),
+    count: part(root, ".count", HTMLElement),
+    lasso: part(root, ".lasso", HTMLElement),
+    card: part(root, ".card", HTMLElement),
+    tiles: new Map(),
+    items: new Map(),
+    mode: "",
+    selected: new Set(),
+    elsewhere: 0,
+    others: true,
+    revision: -1,
+    anchor: null,
+    pointerType: "",
+    dragging: false,
+    dragged: false,
+    cardTile: null,
+    cardTimer: 0,
+    dialogTimer: 0,
     leave: new AbortController(),
+    sendOpened: () => {},
+    sendSelected: () => {},
   }
-  grid.list.addEventListener("click", event => press(grid, event))
-  grid.list.addEventListener("keydown", event => key(grid, event))
-  // A held or released space bar would click the button too.
-  grid.list.addEventListener("keyup", event => event.key === " " && grid.mode && event.preventDefault())
-  grid.list.addEventListener("focusin", event => rove(grid, event.target.closest(".tile")))
-  picking(grid)
-  hovering(grid)
+  grid.list.addEventListener("click", event => handleClick(grid, event))
+  grid.list.addEventListener("keydown", event => handleKey(grid, event))
+  grid.list.addEventListener("keyup", event => {
+    // A held or released space bar would click the button too.
+    if (event.key === " " && grid.mode) event.preventDefault()
+  })
+  grid.list.addEventListener("focusin", event => moveTabStop(grid, tileOf(event)))
+  part(grid.bar, ".clear", HTMLElement).addEventListener("click", () => clearSelection(grid))
+  listenForDrag(grid)
+  listenForHover(grid)
   return grid
 }
 
-function update(grid, { items, size, select, current, label, empty, ...chosen }) {
-  const focused = grid.root.activeElement?.closest?.(".tile") ?? null
+/** @param {Grid} grid @param {Data} data */
+function update(grid, data) {
+  const focused = focusedTile(grid)
   const place = focused ? tilesOf(grid).indexOf(focused) : -1
-
-  grid.mode = select
-  grid.list.dataset.size = size
-  grid.list.dataset.select = select
-  grid.list.setAttribute("role", select ? "listbox" : "list")
-  if (select === "many") grid.list.setAttribute("aria-multiselectable", "true")
-  else grid.list.removeAttribute("aria-multiselectable")
-  grid.list.setAttribute("aria-label", label)
-  grid.stage.hidden = items.length === 0
-  grid.empty.hidden = items.length > 0
-  grid.empty.textContent = empty
-  grid.items = new Map(items.map(item => [String(item.id), item]))
-  for (const [id, tile] of grid.tiles) {
-    if (grid.items.has(id)) continue
-    tile.parentElement.remove()
-    // What has not come yet would hold up the pictures that take its place.
-    const img = tile.querySelector("img")
-    setSrcset(img, "")
-    img.removeAttribute("src")
-    grid.tiles.delete(id)
-    grid.selected.delete(id)
-  }
-
-  // A tile already in its place is not touched: moving one would blur it.
-  let next = grid.list.firstElementChild
-  for (const [id, item] of grid.items) {
-    const tile = grid.tiles.get(id) ?? build(grid, id)
-    if (tile.parentElement === next) next = next.nextElementSibling
-    else grid.list.insertBefore(tile.parentElement, next)
-    fill(grid, tile, item, current !== null && item.id === current, size === "L")
-  }
-  choose(grid, chosen)
+  grid.mode = data.select
+  grid.items = new Map(data.items.map(item => [String(item.id), item]))
+  describeList(grid, data)
+  placeTiles(grid, data)
+  takeSelection(grid, data)
   refreshCard(grid)
 
   const tiles = tilesOf(grid)
-  const marked = tiles.find(tile => tile.getAttribute("aria-current") === "true")
-  const kept = focused?.isConnected ? focused : tiles[Math.min(place, tiles.length - 1)]
+  const current = tiles.find(tile => tile.getAttribute("aria-current") === "true")
+  const refocused = focused?.isConnected ? focused : tiles[Math.min(place, tiles.length - 1)]
   const reachable = tiles.find(tile => tile.tabIndex === 0)
-  rove(grid, kept ?? marked ?? reachable ?? tiles[0])
-  if (focused && kept && grid.root.activeElement !== kept) kept.focus({ preventScroll: true })
+  moveTabStop(grid, refocused ?? current ?? reachable ?? tiles[0])
+  if (focused && refocused && grid.root.activeElement !== refocused) refocused.focus({ preventScroll: true })
 }
 
-function build(grid, id) {
-  const item = element("li", "item")
-  const tile = element("button", "tile")
-  const photo = element("span", "photo")
-  const img = document.createElement("img")
-  const badge = element("span", "badge")
-  item.setAttribute("role", "presentation")
-  tile.type = "button"
-  tile.tabIndex = -1
-  tile.dataset.id = id
-  // Set before the source: a lazy image must be lazy before it is asked for.
-  img.loading = "lazy"
-  img.decoding = "async"
-  img.width = 150
-  img.height = 150
-  img.draggable = false
-  img.addEventListener("error", () => explain(photo, img))
-  img.addEventListener("load", () => {
-    photo.classList.remove("broken")
-    tile.removeAttribute("aria-description")
-  })
-  badge.append(text("span"))
-  const check = element("span", "check")
-  check.setAttribute("aria-hidden", "true")
-  photo.append(img, text("span", "missing"), text("span", "stale"), badge, check)
-  tile.append(photo, text("span", "caption"))
-  item.append(tile)
-  grid.tiles.set(id, tile)
-  return tile
+/** @param {Grid} grid @param {Data} data */
+function describeList({ list, stage, empty }, data) {
+  list.dataset.size = data.size
+  list.dataset.select = data.select
+  list.setAttribute("role", data.select ? "listbox" : "list")
+  if (data.select === "many") list.setAttribute("aria-multiselectable", "true")
+  else list.removeAttribute("aria-multiselectable")
+  list.setAttribute("aria-label", data.label)
+  stage.hidden = data.items.length === 0
+  empty.hidden = data.items.length > 0
+  empty.textContent = data.empty
 }
 
-function fill(grid, tile, item, current, large) {
-  const part = name => tile.querySelector(name)
-  const photo = part(".photo")
-  const img = part("img")
-  const spoken = item.alt || [item.caption, item.badge, ...item.notes].filter(Boolean).join(", ")
-  if (img.dataset.src !== item.src) {
-    photo.classList.remove("broken", "changed")
-    img.dataset.src = item.src
-    setSrcset(img, "")
-    img.src = item.src
+/** @param {Grid} grid @param {Data} data */
+function placeTiles(grid, { current, size }) {
+  for (const [id, tile] of grid.tiles) {
+    if (!grid.items.has(id)) removeTile(grid, id, tile)
   }
-  // A large tile on a dense screen has more pixels than the thumbnail.
-  const sources = `${item.src} 1x, ${item.preview} 2x`
-  const dense = large && item.preview && sources !== img.dataset.failed && !photo.matches(".broken, .changed")
-  setSrcset(img, dense ? sources : "")
-  img.alt = spoken
-  write(part(".caption"), item.caption)
-  write(part(".badge span"), item.badge)
-  part(".badge").hidden = !item.badge
-  const notes = Array.from(tile.querySelectorAll(".note"))
-  notes.slice(item.notes.length).forEach(note => note.remove())
-  item.notes.forEach((line, place) => {
-    if (!notes[place]) tile.append(notes[place] = text("span", "note"))
-    write(notes[place], line)
-  })
-  paint(photo, "--frame", item.colour)
-  paint(part(".badge"), "--dot", item.badge_colour)
-  // The card says more than the browser's own tooltip; both at once would lie on each other.
-  const title = hasCard(item) ? "" : [item.caption, ...item.notes].filter(Boolean).join("\n")
-  if (tile.title !== title) tile.title = title
-  tile.setAttribute("aria-label", spoken)
-  if (grid.mode) tile.setAttribute("role", "option")
-  else tile.removeAttribute("role")
-  tile.parentElement.setAttribute("role", grid.mode ? "presentation" : "listitem")
-  if (current) tile.setAttribute("aria-current", "true")
-  else tile.removeAttribute("aria-current")
-  tile.classList.remove("pending")
-}
-
-// Assigning `srcset` loads the picture again, even where it stays empty: in an error handler that would be a request without end.
-function setSrcset(img, sources) {
-  if (img.srcset !== sources) img.srcset = sources
-}
-
-// The server says in words why a picture is not there, and where the present one is if the file was rewritten.
-async function explain(photo, img) {
-  if (img.srcset) {
-    // The larger picture is not there: the thumbnail may be.
-    img.dataset.failed = img.srcset
-    return setSrcset(img, "")
+  // A tile already in its place is not touched: moving one would blur it.
+  let next = grid.list.firstElementChild
+  for (const [id, item] of grid.items) {
+    const tile = grid.tiles.get(id) ?? buildTile(grid, id)
+    if (next && tile.parentElement === next) next = next.nextElementSibling
+    else grid.list.insertBefore(/** @type {HTMLElement} */ (tile.parentElement), next)
+    fillTile(grid, tile, item, { isCurrent: item.id === current, isLarge: size === "L" })
   }
-  const source = img.dataset.src
-  const asked = img.getAttribute("src")
-  const missing = photo.querySelector(".missing")
-  photo.classList.add("broken")
-  missing.textContent = img.alt
-  const answer = await fetch(asked).catch(() => null)
-  if (!answer || answer.ok || img.getAttribute("src") !== asked) return
-  const reason = (await answer.text()).slice(0, 200)
-  const now = answer.headers.get("Content-Location")
-  if (now && now !== source && asked === source) {
-    write(photo.querySelector(".stale"), reason)
-    photo.classList.add("changed")
-    img.src = now
-  } else {
-    photo.classList.remove("changed")
-    missing.textContent = reason
-    photo.parentElement.setAttribute("aria-description", reason)
-  }
-}
-
-function tilesOf(grid) {
-  return Array.from(grid.list.querySelectorAll(".tile"))
-}
-
-function element(tag, name = "") {
-  const node = document.createElement(tag)
-  node.className = name
-  return node
-}
-
-// A direction of its own: a right-to-left name does not turn round what stands beside it.
-function text(tag, name) {
-  const node = element(tag, name)
-  node.dir = "auto"
-  return node
-}
-
-function write(node, words) {
-  const value = words ?? ""
-  if (node.textContent !== value) node.textContent = value
-  node.hidden = value === "" && !node.closest(".badge")
-}
-
-function paint(node, property, colour) {
-  if (colour) node.style.setProperty(property, colour)
-  else node.style.removeProperty(property)
 }

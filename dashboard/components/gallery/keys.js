@@ -1,85 +1,96 @@
-// Opening a picture, and walking from one to another by key.
+// Opening a picture, and moving from one to another by key.
+
+/** @import { Grid, Tile } from "./types.ts" */
+
+import { hideCard } from "./card.js"
+import { idOf, moveTabStop, tileOf, tilesOf } from "./elements.js"
+import { clearSelection, selectByClick, selectByKey, selectRange } from "./selection.js"
 
 const PAUSE = 150 // ms between looks at whether the dialog is still there
 const TRIES = 40 // looks until a dialog must have come
 
-function press(grid, event) {
-  const tile = event.target.closest(".tile")
+/** @param {Grid} grid @param {MouseEvent} event */
+export function handleClick(grid, event) {
+  const tile = tileOf(event)
   // A rectangle or a long press ends with a click of the pointer; a click of a key is meant.
   if (!tile || (grid.dragged && event.detail > 0)) return
   hideCard(grid)
-  rove(grid, tile)
-  if (grid.mode && pick(grid, tile, event)) return
+  moveTabStop(grid, tile)
+  if (grid.mode && selectByClick(grid, tile, event)) return
   // Shown at once; the server's answer replaces it. If the answer leaves this grid as it is, it must not stay.
   tile.classList.add("pending")
   setTimeout(() => tile.classList.remove("pending"), 1000)
-  grid.anchor = tile.dataset.id
-  grid.open(Number(tile.dataset.id))
-  comeBack(grid, tile)
+  grid.anchor = idOf(tile)
+  grid.sendOpened(Number(idOf(tile)))
+  restoreFocus(grid, tile)
 }
 
-// A dialog that closes gives the focus back to what had it, but does not look into a component: here it is done for it.
-function comeBack(grid, tile) {
-  let seen = false
+/**
+ * Give the focus back to the tile when the dialog closes. Streamlit's dialog does so itself, but does not look into a component.
+ * @param {Grid} grid
+ * @param {Tile} tile
+ */
+function restoreFocus(grid, tile) {
+  let wasOpen = false
   let tries = 0
-  clearInterval(grid.watch)
-  grid.watch = setInterval(() => {
-    const open = document.querySelector("[role=dialog]") !== null
-    seen ||= open
-    if (open || (!seen && ++tries < TRIES)) return
-    clearInterval(grid.watch)
-    const lost = document.activeElement === document.body || document.activeElement === null
-    if (seen && lost && tile.isConnected) tile.focus({ preventScroll: true })
+  clearInterval(grid.dialogTimer)
+  grid.dialogTimer = setInterval(() => {
+    const isOpen = document.querySelector("[role=dialog]") !== null
+    tries += 1
+    if (isOpen) wasOpen = true
+    if (isOpen || (!wasOpen && tries < TRIES)) return
+    clearInterval(grid.dialogTimer)
+    const isLost = document.activeElement === document.body || document.activeElement === null
+    if (wasOpen && isLost && tile.isConnected) tile.focus({ preventScroll: true })
   }, PAUSE)
 }
 
-function key(grid, event) {
-  const tile = event.target.closest(".tile")
+/** @param {Grid} grid @param {KeyboardEvent} event */
+export function handleKey(grid, event) {
+  const tile = tileOf(event)
   if (!tile || event.altKey) return
-  const command = event.ctrlKey || event.metaKey
   if (event.key === "Escape") {
     if (grid.selected.size + grid.elsewhere > 0) {
       event.preventDefault()
       event.stopPropagation()
-      clear(grid)
+      clearSelection(grid)
     }
-    return hideCard(grid)
-  }
-  if (grid.mode && pickByKey(grid, tile, event, command)) return event.preventDefault()
-  if (command || (event.shiftKey && grid.mode !== "many")) return
-  const to = step(grid, tile, event.key)
-  if (to === null) return
-  // Even at an edge: a page that scrolls only then would surprise.
-  event.preventDefault()
-  if (event.shiftKey) range(grid, to)
-  else grid.anchor = to.dataset.id
-  to.focus()
+    hideCard(grid)
+  } else if (grid.mode && selectByKey(grid, tile, event)) event.preventDefault()
+  else moveByKey(grid, tile, event)
 }
 
-// Where a key leads from a tile; null where it leads nowhere.
-function step(grid, tile, name) {
+/** @param {Grid} grid @param {Tile} tile @param {KeyboardEvent} event */
+function moveByKey(grid, tile, event) {
+  if (event.ctrlKey || event.metaKey || (event.shiftKey && grid.mode !== "many")) return
+  const next = nextTile(grid, tile, event.key)
+  if (!next) return
+  // Even at an edge: a page that scrolls only then would surprise.
+  event.preventDefault()
+  if (event.shiftKey) selectRange(grid, next)
+  else grid.anchor = idOf(next)
+  next.focus()
+}
+
+/** The tile that a key leads to, the same one at an edge; null for other keys. @param {Grid} grid @param {Tile} tile @param {string} key */
+function nextTile(grid, tile, key) {
   const tiles = tilesOf(grid)
   const here = tiles.indexOf(tile)
   const columns = tiles.filter(other => other.offsetTop === tiles[0].offsetTop).length
-  const rows = Math.max(1, Math.floor(innerHeight / (tile.parentElement.offsetHeight || 1)) - 1)
+  const rows = Math.max(1, Math.floor(innerHeight / (tile.parentElement?.offsetHeight || 1)) - 1)
   const last = tiles.length - 1
   const column = here % columns
   const lowest = last - ((last - column + columns) % columns)
-  const moves = {
-    ArrowLeft: here - 1,
-    ArrowRight: here + 1,
-    ArrowUp: here - columns,
-    ArrowDown: here + columns,
-    Home: 0,
-    End: last,
-    PageUp: Math.max(column, here - rows * columns),
-    PageDown: Math.min(lowest, here + rows * columns),
-  }
-  return name in moves ? (tiles[moves[name]] ?? tile) : null
-}
-
-// One tile is in the tab order: the grid is a single stop, and Tab returns to where one was.
-function rove(grid, tile) {
-  if (!tile) return
-  for (const other of grid.tiles.values()) other.tabIndex = other === tile ? 0 : -1
+  const moves = new Map([
+    ["ArrowLeft", here - 1],
+    ["ArrowRight", here + 1],
+    ["ArrowUp", here - columns],
+    ["ArrowDown", here + columns],
+    ["Home", 0],
+    ["End", last],
+    ["PageUp", Math.max(column, here - rows * columns)],
+    ["PageDown", Math.min(lowest, here + rows * columns)],
+  ])
+  const place = moves.get(key)
+  return place === undefined ? null : (tiles[place] ?? tile)
 }

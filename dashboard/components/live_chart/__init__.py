@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from dashboard.app.component_files import join_modules
 from dashboard.charts.figure import INK
 
 _FOLDER = Path(__file__).parent
-_JS = (_FOLDER / "live_chart.js").read_text(encoding="utf-8")
+_JS = join_modules(_FOLDER / "live_chart.js")
 # plotly.js as the Python package carries it: the copy in Streamlit's own bundle cannot be reached from a component.
 _LIBRARY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _SOURCE = f"/plotly-{plotly.__version__}.js"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.app.component_files import join_modules
 from dashboard.charts.matrix_view import CORRECT, ERRORS, GROUND, Unit
 
 __all__ = ["Axes", "Unit", "confusion_matrix"]
@@ -16,8 +17,7 @@ __all__ = ["Axes", "Unit", "confusion_matrix"]
 _FOLDER = Path(__file__).parent
 _HTML = (_FOLDER / "matrix.html").read_text(encoding="utf-8")
 _CSS = (_FOLDER / "matrix.css").read_text(encoding="utf-8")
-# A component's script is one module; these are its parts.
-_JS = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in ("matrix", "paint", "point"))
+_JS = join_modules(_FOLDER / "matrix.js")
 
 
 @dataclass(frozen=True)

@@ -1,45 +1,74 @@
-// The confusion matrix: cells on a canvas (10,000 of them at 100 classes), headers as buttons. A selection shows at once and is
-// reported under a rising number; an answer of the server that knows less than was reported is passed over. Class names are
-// of unknown origin: they enter as textContent, never as HTML.
+// The confusion matrix: cells on a canvas (10,000 of them at 100 classes), headers as buttons. Class names are of unknown origin:
+// they enter as textContent, never as HTML.
 
+/** @import { FrontendRendererArgs } from "@streamlit/component-v2-lib" */
+/** @import { Board, Data, State } from "./types.ts" */
+
+import { commandKey, contextOf, decodeBytes, part } from "../dom.js"
+import { listenForKeys } from "./keys.js"
+import { layOut } from "./layout.js"
+import { listenForPointer } from "./pointer.js"
+import { hideTip } from "./tip.js"
+
+/** @type {WeakMap<Node, Board>} */
 const boards = new WeakMap()
 
-export default function ({ data, parentElement, setStateValue }) {
-  const known = boards.get(parentElement)
-  const board = known?.canvas.isConnected ? known : mount(parentElement)
+/** @param {FrontendRendererArgs<State, Data>} component */
+export default function matrix({ data, parentElement, setStateValue }) {
+  const mounted = boards.get(parentElement)
+  const board = mounted?.canvas.isConnected ? mounted : mount(parentElement, data)
   boards.set(parentElement, board)
-  board.report = said => setStateValue("picked", said)
+  board.sendPicked = report => setStateValue("picked", report)
   update(board, data)
   return () => {
-    board.watch.disconnect()
+    board.observer.disconnect()
     boards.delete(parentElement)
   }
 }
 
-function mount(root) {
-  const part = name => root.querySelector(name)
+/** @param {HTMLElement | ShadowRoot} root @param {Data} data @returns {Board} */
+function mount(root, data) {
+  const canvas = part(root, "canvas", HTMLCanvasElement)
+  /** @type {Board} */
   const board = {
-    root, frame: part(".matrix"), canvas: part("canvas"), tip: part(".tip"), hint: part(".hint"), spoken: part(".spoken"),
-    heads: [part(".rows"), part(".columns")], axes: [part(".down"), part(".across")],
-    selected: new Set(), revision: -1, at: null, sent: "", cell: 0, ids: [],
+    frame: part(root, ".matrix", HTMLElement),
+    canvas,
+    pen: contextOf(canvas),
+    tip: part(root, ".tip", HTMLElement),
+    hint: part(root, ".hint", HTMLElement),
+    spoken: part(root, ".spoken", HTMLElement),
+    heads: [part(root, ".rows", HTMLElement), part(root, ".columns", HTMLElement)],
+    axes: [part(root, ".down", HTMLElement), part(root, ".across", HTMLElement)],
+    data,
+    n: 0,
+    counts: new Int32Array(),
+    shades: new Uint8Array(),
+    limits: new Uint16Array(),
+    version: "",
+    selected: new Set(),
+    revision: -1,
+    cursor: null,
+    width: 0,
+    cell: 0,
+    observer: new ResizeObserver(() => layOut(board)),
+    sendPicked: () => {},
   }
-  board.watch = new ResizeObserver(() => measure(board))
-  board.watch.observe(board.frame)
-  pointing(board)
-  keys(board)
+  board.observer.observe(board.frame)
+  listenForPointer(board)
+  listenForKeys(board)
   return board
 }
 
+/** @param {Board} board @param {Data} data */
 function update(board, data) {
   board.data = data
-  board.ids = data.ids
   board.n = data.ids.length
-  if (board.sent !== data.version) {
-    board.sent = data.version
-    board.counts = new Int32Array(bytes(data.counts))
-    board.shades = new Uint8Array(bytes(data.shades))
-    board.limits = new Uint16Array(bytes(data.limits))
-    head(board)
+  if (board.version !== data.version) {
+    board.version = data.version
+    board.counts = new Int32Array(decodeBytes(data.counts).buffer)
+    board.shades = decodeBytes(data.shades)
+    board.limits = new Uint16Array(decodeBytes(data.limits).buffer)
+    buildHeaders(board)
     hideTip(board)
     board.width = 0
   }
@@ -47,51 +76,30 @@ function update(board, data) {
     board.revision = data.revision
     board.selected = new Set(data.selected)
   }
-  board.axes[0].textContent = data.axes[0]
-  board.axes[1].textContent = data.axes[1]
+  for (const [i, axis] of board.axes.entries()) axis.textContent = data.axes[i]
   board.hint.textContent = matchMedia("(hover: none)").matches
     ? "Tap a cell or a name. Hold one to add it."
-    : `Click a cell or a name; ${/Mac/.test(navigator.platform) ? "Cmd" : "Ctrl"}+click adds one.`
+    : `Click a cell or a name; ${commandKey()}+click adds one.`
   board.canvas.setAttribute("aria-label", `${data.label}. Arrow keys move, Enter selects, Space adds, Escape clears.`)
-  measure(board)
+  layOut(board)
 }
 
-function bytes(text) {
-  return Uint8Array.from(atob(text), sign => sign.charCodeAt(0)).buffer
-}
-
-function head(board) {
-  board.heads.forEach((strip, axis) => {
-    strip.replaceChildren(...board.data.names.map((name, place) => {
-      const [button, span] = ["button", "span"].map(tag => document.createElement(tag))
+/** @param {Board} board */
+function buildHeaders({ data, heads }) {
+  for (const [axis, strip] of heads.entries()) {
+    const buttons = data.names.map((name, i) => {
+      const button = document.createElement("button")
+      const text = document.createElement("span")
       button.type = "button"
       button.tabIndex = -1 // the canvas's arrow keys reach them: one stop for Tab
-      button.dataset.place = place
-      button.dataset.class = board.ids[place]
+      button.dataset.place = String(i)
+      button.dataset.class = String(data.ids[i])
       button.title = name
-      button.setAttribute("aria-label", `${board.data.axes[axis]} ${name}`)
-      span.textContent = name
-      button.append(span)
+      button.setAttribute("aria-label", `${data.axes[axis]} ${name}`)
+      text.textContent = name
+      button.append(text)
       return button
-    }))
-  })
-}
-
-// A selection is a set of texts: "3-2" a cell, "3-" a row, "-2" a column, by the classes' numbers.
-function token(board, [row, column]) {
-  return `${row < 0 ? "" : board.ids[row]}-${column < 0 ? "" : board.ids[column]}`
-}
-
-function choose(board, at, add) {
-  const chosen = token(board, at)
-  const alone = board.selected.size === 1 && board.selected.has(chosen)
-  if (add) board.selected.has(chosen) ? board.selected.delete(chosen) : board.selected.add(chosen)
-  else board.selected = new Set(alone ? [] : [chosen])
-  tell(board)
-}
-
-function tell(board) {
-  board.revision += 1
-  board.report({ cells: Array.from(board.selected), revision: board.revision })
-  paint(board)
+    })
+    strip.replaceChildren(...buttons)
+  }
 }

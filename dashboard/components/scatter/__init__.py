@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from dashboard.app.component_files import join_modules
 from engine.embeddings.projection import STEPS, Map
 
 HEIGHT = 560  # pixels
@@ -18,8 +19,7 @@ HEIGHT = 560  # pixels
 _FOLDER = Path(__file__).parent
 _HTML = (_FOLDER / "scatter.html").read_text(encoding="utf-8")
 _CSS = (_FOLDER / "scatter.css").read_text(encoding="utf-8")
-# A component's script is one module; these are its parts.
-_JS = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in ("shapes", "draw", "pointer", "scatter"))
+_JS = join_modules(_FOLDER / "scatter.js")
 
 
 def scatter(

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.app.component_files import join_modules
+
 _FOLDER = Path(__file__).parent
-_CSS, _JS = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("step_buttons.css", "step_buttons.js"))
+_CSS = (_FOLDER / "step_buttons.css").read_text(encoding="utf-8")
+_JS = join_modules(_FOLDER / "step_buttons.js")
 # Disabled until the script listens: a press before that would be lost.
 _HTML = (
     '<div class="steps">'

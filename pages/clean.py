@@ -6,12 +6,12 @@ from dashboard.clean.audit_status import audit_age, audit_state
 from dashboard.clean.kinds import findings
 from dashboard.clean.review import Review
 from dashboard.clean.tabs import choose_question
-from dashboard.components.page_header import header, need_dataset
+from dashboard.components.page_header import page_header, require_dataset
 from engine.curation import found
 from engine.data.labels.edits import known_classes, log
 
-context = header("Which labels are wrong?", usable=True)
-data = need_dataset(context)
+context = page_header("Which labels are wrong?", usable=True)
+data = require_dataset(context)
 review = Review(data, found(data), context.run, known_classes(data), cache.colours(data))
 audit_state(review)
 any_findings = review.audit is not None or bool(findings(review))

@@ -4,15 +4,15 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app.tabs import choose_tab
-from dashboard.components.page_header import header, need_run
-from dashboard.components.plotly_touch import native_touch
+from dashboard.components.page_header import page_header, require_run
+from dashboard.components.plotly_touch import use_native_touch
 from dashboard.components.report_export import report_button
-from dashboard.components.scored import scored
+from dashboard.components.scored_run import choose_scored_run
 from dashboard.evaluate.headline import headline
-from dashboard.evaluate.tabs import QUESTIONS
+from dashboard.evaluate.tabs import TABS
 
-context = header("Where does it err?", usable=True, gone=True)
-answers = scored(need_run(context))
+context = page_header("Where does it err?", usable=True, gone=True)
+answers = choose_scored_run(require_run(context))
 cache.warm_up()
 said, report = st.columns([8, 1], vertical_alignment="center")
 with said:
@@ -21,5 +21,5 @@ with report:
     report_button(answers.run, answers.split)
 if context.dataset is None:
     st.warning("The dataset of this run is gone: its scores stand, its pictures cannot be shown.", icon=":material/folder_off:")
-choose_tab(QUESTIONS, "ask")(answers)
-native_touch()
+choose_tab(TABS, "ask")(answers)
+use_native_touch()

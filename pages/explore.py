@@ -5,9 +5,9 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import filter_state
 from dashboard.app.tabs import choose_tab
-from dashboard.components.map import within
-from dashboard.components.page_header import header, need_dataset
-from dashboard.components.plotly_touch import native_touch
+from dashboard.components.embedding_map import narrow_to_selection
+from dashboard.components.page_header import page_header, require_dataset
+from dashboard.components.plotly_touch import use_native_touch
 from dashboard.explore.analysis import analysis_state
 from dashboard.explore.filter_bar import filter_bar
 from dashboard.explore.gallery import images_panel
@@ -15,9 +15,9 @@ from dashboard.explore.query import Query
 from dashboard.explore.states import filter_summary
 from dashboard.explore.tabs import QUESTIONS
 
-data = need_dataset(context := header("What is in the data?"))
+data = require_dataset(context := page_header("What is in the data?"))
 wanted = filter_state.load_for_dataset(data, context.run)
-query = Query(data, wanted, within(data, wanted), context.run, cache.colours(data))
+query = Query(data, wanted, narrow_to_selection(data, wanted), context.run, cache.colours(data))
 filter_bar(data, cache.classes(data), wanted, context.run)
 filter_summary(query)
 analysis_state(data)
@@ -27,4 +27,4 @@ with answer:
     panel(query)
 with pictures:
     images_panel(query)
-native_touch()
+use_native_touch()

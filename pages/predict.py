@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.error_page import end_page
-from dashboard.components.page_header import header, need_dataset, need_run
+from dashboard.components.page_header import page_header, require_dataset, require_run
 from dashboard.predict.batch_results import batch_results
 from dashboard.predict.cards import MAX_CARDS, prediction_cards
 from dashboard.predict.controls import controls
@@ -16,9 +16,9 @@ from dashboard.predict.uploads import batch_title, current_batch, example_images
 from engine.core.errors import UserError
 
 forget_detail()
-context = header("What is in this image?", usable=True)
-data = need_dataset(context)
-run = need_run(context)
+context = page_header("What is in this image?", usable=True)
+data = require_dataset(context)
+run = require_run(context)
 cache.warm_up_model(run)
 batch = current_batch()
 upload_panel(batch is not None)

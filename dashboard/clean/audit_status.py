@@ -8,7 +8,7 @@ from dashboard.app import formatting, url_state, viewer_time
 from dashboard.app.error_page import try_action
 from dashboard.app.scroll import scroll_to_top
 from dashboard.clean.review import Review
-from dashboard.components.job_panel import work_bar
+from dashboard.components.job_panel import progress_bar
 from engine.core.jobs import Job, JobStatus
 from engine.core.number_text import count_text
 from engine.curation import acquisition, job
@@ -108,4 +108,4 @@ def _progress(running: Job, label: str) -> None:
     now = running.status()
     if now.state != "working":
         st.rerun()
-    work_bar(now, label, f"stop-{label}", running.stop)
+    progress_bar(now, label, f"stop-{label}", running.stop)

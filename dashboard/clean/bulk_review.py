@@ -37,7 +37,7 @@ def bulk_review(review: Review) -> None:
     shown = order[(number - 1) * _PAGE : number * _PAGE]
     rows = review.data.catalog.rows(shown)
     tiles = [_tile(review, rows[image], by_image[image], numbers[by_image[image].id]) for image in shown if image in rows]
-    opened = gallery(tiles, key=_KEY, select="many", of=review.data.name, empty="No open findings of this kind.").opened
+    opened = gallery(tiles, key=_KEY, select="many", scope=review.data.name, empty="No open findings of this kind.").opened
     if opened is not None:
         url_state.set_choice("clean", "one")
         url_state.remember("finding", by_image[opened].id)

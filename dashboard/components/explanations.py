@@ -18,7 +18,7 @@ from dashboard.charts.dynamics import probability_curve
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, gallery
-from dashboard.components.picture import picture
+from dashboard.components.inline_image import inline_image
 from engine.core.errors import UserError
 from engine.core.number_text import percent
 from engine.data.catalog import Row
@@ -31,7 +31,7 @@ _CHOICES = "explained-choices"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExplainedImage:
     """A picture and what is known of its answer. `square`: (size, size, 3) uint8; `other` is the truth, or the second class."""
 
     run: Run
@@ -42,7 +42,7 @@ class Asked:
     other_is_true: bool = True
 
 
-def smallest_cover(asked: Asked, key: str) -> None:
+def smallest_patch(asked: ExplainedImage, key: str) -> None:
     """Behind a button: the smallest square that, covered, changes the answer; what was tried. A click elsewhere ends the search."""
     request = f"{key}-cover-request"
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-cover"):
@@ -72,7 +72,7 @@ def smallest_cover(asked: Asked, key: str) -> None:
         _smallest(asked, cache.occlusion(asked.run, asked.content, asked.square, fill))
 
 
-def _search(asked: Asked, fill: str) -> bool:
+def _search(asked: ExplainedImage, fill: str) -> bool:
     """Try the covers, with a bar that says how many; whether that is possible of this run."""
     bar = st.empty()
 
@@ -89,13 +89,13 @@ def _search(asked: Asked, fill: str) -> bool:
     return True
 
 
-def _smallest(asked: Asked, result: "Occlusion") -> None:  # noqa: F821
+def _smallest(asked: ExplainedImage, result: "Occlusion") -> None:  # noqa: F821
     sides, size = f"{result.sides[0]} to {max(result.sides)}", len(asked.square)
     if result.box is None:
         st.markdown(f"No square of {sides} of {size} pixels changes the answer: {result.tried:,} patches were tried.")
         return
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
-    picture(_framed(result.covered, result.box), "The smallest patch found", left)
+    inline_image(_framed(result.covered, result.box), "The smallest patch found", left)
     _, _, side = result.box
     right.markdown(
         f"Covered by {side} of {size} pixels a side, **{formatting.literal(asked.run.classes[result.answer])}** becomes "
@@ -107,7 +107,7 @@ def _smallest(asked: Asked, result: "Occlusion") -> None:  # noqa: F821
     )
 
 
-def nearest_examples(run: Run, data: Dataset, row: Row, asked: Asked, true: int, key: str) -> None:
+def nearest_examples(run: Run, data: Dataset, row: Row, asked: ExplainedImage, true: int, key: str) -> None:
     """The training images nearest to the picture, with their labels, and by which embedding they are."""
     st.markdown("**Nearest training images**")
     try:
@@ -130,7 +130,7 @@ def nearest_examples(run: Run, data: Dataset, row: Row, asked: Asked, true: int,
     st.caption(f"By cosine distance in the embedding of {whose}.")
 
 
-def epochs_story(run: Run, content: str, key: str) -> bool:
+def epoch_history(run: Run, content: str, key: str) -> bool:
     """What the image was taken for after each epoch; whether the run knows: it does of validation images, trained in epochs."""
     story = cache.dynamics(run)
     if story is None or content not in story.contents:

@@ -13,8 +13,8 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.interrupt import let_clicks_through
-from dashboard.components.explanations import Asked, choices, lasting_choice
-from dashboard.components.picture import picture
+from dashboard.components.explanations import ExplainedImage, choices, lasting_choice
+from dashboard.components.inline_image import inline_image
 from engine.core.errors import UserError
 from engine.inference.explain.methods import DEFAULT, METHODS, Method
 
@@ -26,7 +26,7 @@ _VISIBLE = 0.02  # of the scale: a map below that is dark all over
 class Pair:
     """The maps that are asked for: a map per class, or a single one for a method that knows no classes."""
 
-    asked: Asked
+    asked: ExplainedImage
     method: Method
     classes: tuple[int, ...]
     key: str  # of the widgets
@@ -59,11 +59,11 @@ class Pair:
         return cache.heatmaps(self.asked.run, self.asked.content, self.asked.square, self.classes, self.method.name, report)
 
 
-def heatmap_pair(asked: Asked, key: str) -> Callable[[], None]:
+def heatmap_pair(asked: ExplainedImage, key: str) -> Callable[[], None]:
     """Draw the picture and the places of its maps, with what to look for above them; what is returned fills the maps in."""
     pair = _choose(asked, key)
     columns = st.columns(3, gap="small")
-    picture(asked.square, "What the network saw", columns[0])
+    inline_image(asked.square, "What the network saw", columns[0])
     places = [column.empty() for column in columns[1 : 1 + len(pair.classes)]]
     if not pair.method.by_class:
         columns[2].caption(f"{pair.method.label} has one map for all classes: there is no second one to compare it with.")
@@ -75,7 +75,7 @@ def heatmap_pair(asked: Asked, key: str) -> Callable[[], None]:
         return _nothing
     state = "computing" if wanted else "not computed yet"
     for place, caption in zip(places, pair.waiting, strict=True):
-        picture(asked.square, f"{caption}: {state}", place, faint=True)
+        inline_image(asked.square, f"{caption}: {state}", place, faint=True)
     if not wanted:
         bar.button(
             f"Compute {pair.method.label}", key=f"{key}-dear", icon=":material/hourglass_top:", on_click=_request, args=(pair,),
@@ -85,7 +85,7 @@ def heatmap_pair(asked: Asked, key: str) -> Callable[[], None]:
     return lambda: _fill(pair, places, bar, opacity)
 
 
-def _choose(asked: Asked, key: str) -> Pair:
+def _choose(asked: ExplainedImage, key: str) -> Pair:
     columns = st.columns(3, gap="small")
     with columns[0]:
         name = lasting_choice(f"{key}-method", "Method", list(METHODS), DEFAULT, lambda name: METHODS[name].label)
@@ -119,7 +119,7 @@ def _fill(pair: Pair, places: Sequence[DeltaGenerator], bar: DeltaGenerator, opa
     bar.empty()
     overlay = cache.import_late("engine.inference.explain.cam").overlay
     for place, heat, caption in zip(places, maps, pair.captions(maps), strict=True):
-        picture(overlay(pair.asked.square, heat, opacity), caption, place)
+        inline_image(overlay(pair.asked.square, heat, opacity), caption, place)
 
 
 def _stoppable(pair: Pair, bar: DeltaGenerator) -> DeltaGenerator:
@@ -160,7 +160,7 @@ def _legend(method: Method, key: str) -> float:
     return choices()[f"{key}-opacity"]
 
 
-def _option(asked: Asked, one: int) -> str:
+def _option(asked: ExplainedImage, one: int) -> str:
     if one == ANSWER:
         return f"Predicted: {formatting.plain(asked.run.classes[asked.answer])}"
     if one == OTHER:
@@ -168,5 +168,5 @@ def _option(asked: Asked, one: int) -> str:
     return formatting.plain(asked.run.classes[one])
 
 
-def _index(asked: Asked, one: int) -> int:
+def _index(asked: ExplainedImage, one: int) -> int:
     return {ANSWER: asked.answer, OTHER: asked.other}.get(one, one)

@@ -10,7 +10,7 @@ from dashboard.app.open_image import close_image, is_new_opening
 from dashboard.charts.bars import probability_bars
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
-from dashboard.components.explanations import Asked, epochs_story, nearest_examples, smallest_cover
+from dashboard.components.explanations import ExplainedImage, epoch_history, nearest_examples, smallest_patch
 from dashboard.components.heatmap_pair import heatmap_pair
 from dashboard.components.step_buttons import step_buttons
 from engine.core.errors import UserError
@@ -24,7 +24,7 @@ _PLACE = "lens-place"
 _TOP = 6
 
 
-def lens(run: Run, found: pd.DataFrame, place: int) -> None:
+def image_dialog(run: Run, found: pd.DataFrame, place: int) -> None:
     """Open the dialog on row `place` of `found` (rows of a prediction table); the buttons and arrow keys walk through the rest."""
     if is_new_opening("lens"):
         st.session_state[_PLACE] = place
@@ -54,7 +54,7 @@ def _image(run: Run, found: pd.DataFrame) -> None:
     # What takes a moment comes after all that is at hand.
     fill_in()
     nearest_examples(run, data, known, asked, int(row["true"]), "lens-examples")
-    smallest_cover(asked, "lens")
+    smallest_patch(asked, "lens")
 
 
 def _heading(run: Run, found: pd.DataFrame, place: int) -> None:
@@ -90,11 +90,11 @@ def _picture(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:
     return data, known, load_square(content, run.config.image_size)
 
 
-def _asked(run: Run, row: pd.Series, square: np.ndarray) -> Asked:
+def _asked(run: Run, row: pd.Series, square: np.ndarray) -> ExplainedImage:
     true, answer = int(row["true"]), int(row["predicted"])
     order = np.argsort(-np.asarray(row["probabilities"]), kind="stable")
     other = true if true != answer else int(order[min(1, len(order) - 1)])
-    return Asked(run, row["content"], square, answer, other, other_is_true=true != answer)
+    return ExplainedImage(run, row["content"], square, answer, other, other_is_true=true != answer)
 
 
 def _figures(run: Run, row: pd.Series) -> None:
@@ -106,5 +106,5 @@ def _figures(run: Run, row: pd.Series) -> None:
         st.plotly_chart(bars, config=CONFIG, key="lens-bars")
         st.caption(f"Loss {row['loss']:.3f}, margin to the second class {row['margin']:.1%}.")
     with right:
-        if not epochs_story(run, row["content"], "lens-story") and cache.dynamics(run) is not None:
+        if not epoch_history(run, row["content"], "lens-story") and cache.dynamics(run) is not None:
             st.caption("What it was taken for in each epoch is kept of validation images only.")

@@ -10,7 +10,7 @@ from engine.core.jobs import Job, JobStatus
 _POLL = 1.0  # seconds
 
 
-def watch(job: Job, what: str, key: str, failed: str, since: float = 0.0) -> bool:
+def job_panel(job: Job, what: str, key: str, failed: str, since: float = 0.0) -> bool:
     """What a job does, or, where it failed after `since`, the sentence `failed` and why; whether it is at work.
 
     Looked at again every second while it works; the page is drawn anew when it ends.
@@ -23,7 +23,7 @@ def watch(job: Job, what: str, key: str, failed: str, since: float = 0.0) -> boo
         if busy and now.state != "working":
             st.rerun()
         if now.state == "working":
-            work_bar(now, what, key, job.stop)
+            progress_bar(now, what, key, job.stop)
         elif now.state == "failed" and now.updated > since:
             st.error(f"{failed} {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
 
@@ -31,7 +31,7 @@ def watch(job: Job, what: str, key: str, failed: str, since: float = 0.0) -> boo
     return busy
 
 
-def work_bar(now: JobStatus, what: str, key: str, stop: Callable[[], None]) -> None:
+def progress_bar(now: JobStatus, what: str, key: str, stop: Callable[[], None]) -> None:
     """`what`: begins the line, before the phase ("" where the phase says it all). What a job has done is kept when it is ended."""
     left = f", {formatting.duration(now.eta)} left" if now.eta is not None else ""
     count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""

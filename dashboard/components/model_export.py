@@ -19,7 +19,7 @@ from engine.runs.run import Run, load_run
 _POLL = 1.0  # seconds
 
 
-def panel(chosen: Run) -> None:
+def export_panel(chosen: Run) -> None:
     """The panel of a run's actions; it says why where there is no model yet.
 
     Part of the page, and no popover: its button would fall below the edge of a low window, where nothing scrolls to it.

@@ -14,7 +14,7 @@ from engine.runs.run import Run, list_runs
 
 
 @dataclass(frozen=True)
-class Context:
+class PageContext:
     """What the page talks about; `runs` are the dataset's, newest first. A run may outlive its dataset."""
 
     dataset: Dataset | None
@@ -22,7 +22,7 @@ class Context:
     runs: list[Run]
 
 
-def header(title: str | Callable[[Context], str], usable: bool = False, gone: bool = False) -> Context:
+def page_header(title: str | Callable[[PageContext], str], usable: bool = False, gone: bool = False) -> PageContext:
     """Draw the line. With `usable`, only runs that have a model can be chosen; with `gone`, also those whose dataset is gone."""
     question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
     context = _context(data_column, run_column, usable, gone)
@@ -31,13 +31,13 @@ def header(title: str | Callable[[Context], str], usable: bool = False, gone: bo
     return context
 
 
-def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bool, gone: bool) -> Context:
+def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bool, gone: bool) -> PageContext:
     """The dataset and the run that are chosen; a picker for each."""
     known = {data.name: data for data in list_datasets()}
     trained = [(run, run.config.dataset) for run in list_runs()] if known or gone else []
     lost = dict.fromkeys(of for _, of in trained if of not in known) if gone else {}
     if not known and not lost:
-        return Context(None, None, [])
+        return PageContext(None, None, [])
     latest = next((of for _, of in trained if of in known), None)
     options = [*known, *lost]
     gone_link.note_missing("dataset", options, latest)
@@ -48,16 +48,16 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bo
     result = [run for run, of in trained if of == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
     if not result:
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
-        return Context(known.get(name), None, [])
+        return PageContext(known.get(name), None, [])
     labels = {run.id: formatting.run_label(run) for run in result}
     gone_link.note_missing("run", list(labels))
     chosen = url_state.choose(
         run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id)
     )
-    return Context(known.get(name), next(run for run in result if run.id == chosen), result)
+    return PageContext(known.get(name), next(run for run in result if run.id == chosen), result)
 
 
-def need_dataset(context: Context) -> Dataset:
+def require_dataset(context: PageContext) -> Dataset:
     """The dataset, or an explanation of what to do and the end of the page."""
     if context.dataset is None:
         wait_for_dataset()
@@ -65,10 +65,10 @@ def need_dataset(context: Context) -> Dataset:
     return context.dataset
 
 
-def need_run(context: Context) -> Run:
+def require_run(context: PageContext) -> Run:
     """The run, or an explanation of what to do and the end of the page."""
     if context.run is None:
-        need_dataset(context)
+        require_dataset(context)
         st.info("No model has been trained on this dataset yet.", icon=":material/model_training:")
         st.page_link(
             "../../pages/train.py", label="Train one: the preset fast takes a minute or two", icon=":material/model_training:"

@@ -14,6 +14,6 @@ from dashboard.app.component_files import join_modules
 _JS = join_modules(Path(__file__).with_suffix(".js"))
 
 
-def native_touch() -> None:
+def use_native_touch() -> None:
     """Hand touches on charts to the browser, once for the tab. Call it at the end of a page with clickable charts: it shows nothing."""
     st.components.v2.component("scenescope_touch", js=_JS)(key="native_touch", height=1)

@@ -113,12 +113,12 @@ def more_buttons(run: Run) -> None:
 
 def more_panels(run: Run) -> None:
     """Hand over, describe."""
-    model_export.panel(run)
+    model_export.export_panel(run)
     with st.expander("Name and notes", icon=":material/edit_note:", key=f"describe-panel-{run.id}"):
         _describe(run)
 
 
-def said_about(run: Run) -> None:
+def run_description(run: Run) -> None:
     """The run's name, tags and note, letter by letter."""
     about = run.metadata
     tags = " ".join(f":gray-badge[{formatting.literal(tag)}]" for tag in about.tags)

@@ -9,15 +9,15 @@ from dashboard.app import open_image, url_state
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.app.paging import page_count, page_slice
 from dashboard.components.gallery import Tile, gallery
-from dashboard.components.image_dialog import lens
-from dashboard.components.scored import Scored
+from dashboard.components.image_dialog import image_dialog
+from dashboard.components.scored_run import ScoredRun
 from engine.core.text_output import csv_text
 
 PAGE = 60
 SORTS = {"loss": ("loss", False), "confidence": ("confidence", False), "margin": ("margin", True)}
 _SORTED = {"loss": "highest loss first", "confidence": "most confident first", "margin": "smallest margin first"}
 
-Row = "pd.core.frame.Pandas"  # what `itertuples` gives of the prediction table
+PredictionRow = "pd.core.frame.Pandas"  # what `itertuples` gives of the prediction table
 
 
 def choose_order(key: str = "sort") -> str:
@@ -27,42 +27,42 @@ def choose_order(key: str = "sort") -> str:
     )
 
 
-def ordered(rows: pd.DataFrame, order: str) -> pd.DataFrame:
+def sort_rows(rows: pd.DataFrame, order: str) -> pd.DataFrame:
     column, ascending = SORTS[order]
     return rows.sort_values(column, ascending=ascending, kind="stable")
 
 
-def pictures(
-    scored: Scored,
+def scored_gallery(
+    scored: ScoredRun,
     rows: pd.DataFrame,
     key: str,
     *,
-    of: str = "",
+    scope: str = "",
     page: str = "cell_page",
     size: str = "M",
     most: int = PAGE,
     empty: str = "No image is here.",
-    notes: Callable[[Row], Sequence[str]] | None = None,
-    source: Callable[[Row], str] | None = None,
+    notes: Callable[[PredictionRow], Sequence[str]] | None = None,
+    source: Callable[[PredictionRow], str] | None = None,
 ) -> None:
     """Draw `rows` of the prediction table in their order, `most` of them a page; a click opens one under the lens.
 
-    `of` names what the rows are (a cell, a slice): another begins at its first page, which the URL keeps as `page`. `notes`
+    `scope` names what the rows are (a cell, a slice): another begins at its first page, which the URL keeps as `page`. `notes`
     gives a row's lines under its caption; without it, how sure the answer was and its loss. `source` gives the address of
     another picture than the image itself, which stays in the hover card.
     """
-    what = f"{scored.run.id}-{scored.split}-{of}"
+    what = f"{scored.run.id}-{scored.split}-{scope}"
     number = url_state.choose_page(page_count(len(rows), most), what, page)
     shown = rows.iloc[page_slice(number, len(rows), most)]
-    tiles = [picture_tile(scored, row, notes or usual, source) for row in shown.itertuples()]
-    picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, of=what, empty=empty)
+    tiles = [scored_tile(scored, row, notes or default_notes, source) for row in shown.itertuples()]
+    picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, scope=what, empty=empty)
     if tiles:
         _export(scored, rows, picked.selected, key)
     if picked.opened is not None:
         content = rows["content"].iloc[rows["image_id"].tolist().index(picked.opened)]
         open_image.write_open_image(key, picked.opened, content)
     if (place := _open_place(rows, key)) is not None:
-        lens(scored.run, rows.reset_index(drop=True), place)
+        image_dialog(scored.run, rows.reset_index(drop=True), place)
 
 
 def _open_place(rows: pd.DataFrame, key: str) -> int | None:
@@ -77,31 +77,34 @@ def _open_place(rows: pd.DataFrame, key: str) -> int | None:
     return None
 
 
-def _export(scored: Scored, rows: pd.DataFrame, selected: Sequence[int], key: str) -> None:
+def _export(scored: ScoredRun, rows: pd.DataFrame, selected: Sequence[int], key: str) -> None:
     """The rows, or those of them that are selected, as a table to take away; it is made when it is asked for."""
     if selected:
         rows = rows[rows["image_id"].isin(selected)]
     st.download_button(
         f"Table of the {len(rows):,} selected as CSV" if selected else f"Table of {len(rows):,} as CSV",
-        lambda: csv(rows, scored.classes), f"{scored.run.id}-{scored.split}.csv", "text/csv", key=f"{key}-csv",
+        lambda: predictions_csv(rows, scored.classes), f"{scored.run.id}-{scored.split}.csv", "text/csv", key=f"{key}-csv",
         type="tertiary", icon=":material/table:", on_click="ignore",
     )  # fmt: skip
 
 
-def csv(rows: pd.DataFrame, classes: Sequence[str]) -> str:
+def predictions_csv(rows: pd.DataFrame, classes: Sequence[str]) -> str:
     """Rows of a prediction table as CSV: path, true, predicted, confidence, margin, loss, content."""
     named = {name: [classes[place] for place in rows[name]] for name in ("true", "predicted")}
     columns = ["path", *named, "confidence", "margin", "loss", "content"]
     return csv_text(rows.assign(**named)[columns], float_format="%.6g")
 
 
-def usual(row: Row) -> list[str]:
+def default_notes(row: PredictionRow) -> list[str]:
     """How sure the answer was, and its loss."""
     return [f"{row.confidence:.0%} sure, loss {row.loss:.2f}"]
 
 
-def picture_tile(
-    scored: Scored, row: Row, notes: Callable[[Row], Sequence[str]], source: Callable[[Row], str] | None = None
+def scored_tile(
+    scored: ScoredRun,
+    row: PredictionRow,
+    notes: Callable[[PredictionRow], Sequence[str]],
+    source: Callable[[PredictionRow], str] | None = None,
 ) -> Tile:
     """The image of a row of the prediction table in a grid; arguments as those of `pictures`."""
     true, predicted = scored.classes[row.true], scored.classes[row.predicted]

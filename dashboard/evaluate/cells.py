@@ -36,7 +36,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class CellSelection:
     """Parts of a matrix, in the order of choice; without any, all cells off the diagonal are meant."""
 
     parts: tuple[Part, ...] = ()
@@ -54,21 +54,21 @@ class Chosen:
         return mask
 
     @property
-    def directions(self) -> tuple["Chosen", ...]:
+    def directions(self) -> tuple["CellSelection", ...]:
         """The two cells of a pair apart, where nothing else is chosen."""
         if (
             len(self.parts) == 2
             and self.parts[0].opposite == self.parts[1]
             and None not in (self.parts[0].row, self.parts[0].column)
         ):
-            return tuple(Chosen((part,)) for part in self.parts)
+            return tuple(CellSelection((part,)) for part in self.parts)
         return (self,)
 
     def to_text(self) -> str:
         return "_".join(part.to_text() for part in self.parts)
 
 
-def read(texts: Iterable[str], classes: int) -> Chosen:
+def parse_selection(texts: Iterable[str], classes: int) -> CellSelection:
     """What an address or the browser holds; what says nothing to a matrix of so many classes is left out."""
     result = []
     for text in texts:
@@ -76,19 +76,19 @@ def read(texts: Iterable[str], classes: int) -> Chosen:
         numbers = [int(digits) if digits else None for digits in match.groups()] if match else []
         if any(number is not None for number in numbers) and all(number is None or number < classes for number in numbers):
             result.append(Part(*numbers))
-    return Chosen(tuple(dict.fromkeys(result))[:_MOST])
+    return CellSelection(tuple(dict.fromkeys(result))[:_MOST])
 
 
-def chosen(classes: Sequence[str]) -> Chosen:
+def read_selection(classes: Sequence[str]) -> CellSelection:
     """What the address holds now. Older addresses name a cell by its classes: true=, predicted=, both=."""
     if (url_state.recall("true") or url_state.recall("predicted")) and not url_state.recall(CELLS):
         places = [list(classes).index(name) if name in classes else None for name in map(url_state.recall, ("true", "predicted"))]
         part = Part(*places)
         parts = [part, part.opposite] if url_state.recall("both") == "1" else [part]
-        set_chosen(read([part.to_text() for part in parts], len(classes)))
+        set_selection(parse_selection([part.to_text() for part in parts], len(classes)))
     for old in ("true", "predicted", "both"):
         url_state.forget(old)
-    result = read((url_state.recall(CELLS) or "").split("_"), len(classes))
+    result = parse_selection((url_state.recall(CELLS) or "").split("_"), len(classes))
     if result:
         url_state.remember(CELLS, result.to_text())
     else:
@@ -96,7 +96,7 @@ def chosen(classes: Sequence[str]) -> Chosen:
     return result
 
 
-def set_chosen(to: Chosen) -> None:
+def set_selection(to: CellSelection) -> None:
     """Choose, in a callback or before `chosen` is asked."""
     if to:
         url_state.remember(CELLS, to.to_text())
@@ -104,26 +104,26 @@ def set_chosen(to: Chosen) -> None:
         url_state.forget(CELLS)
 
 
-def cell_box(now: Chosen, matrix: np.ndarray, classes: Sequence[str], off_diagonal: str = "errors") -> None:
+def cell_box(now: CellSelection, matrix: np.ndarray, classes: Sequence[str], off_diagonal: str = "errors") -> None:
     """What is chosen, each part with its cross, and a list to search for more: all that the matrix does, without a pointer.
 
     `off_diagonal`: what the images beside the diagonal are called, which are meant where nothing is chosen.
     """
 
     def changed() -> None:
-        set_chosen(read(st.session_state[_BOX], len(classes)))
+        set_selection(parse_selection(st.session_state[_BOX], len(classes)))
 
     texts = [part.to_text() for part in now.parts]
     offered = dict.fromkeys([*texts, *_offers(matrix)])
     show_value(_BOX, texts, list(offered))
     st.multiselect(
         "Chosen cells", list(offered), key=_BOX, on_change=changed, label_visibility="collapsed",
-        format_func=lambda text: said(read([text], len(classes)).parts[0], classes),
+        format_func=lambda text: describe_part(parse_selection([text], len(classes)).parts[0], classes),
         placeholder=f"All {off_diagonal}. Choose cells in the matrix, or type a class",
     )  # fmt: skip
 
 
-def said(part: Part, classes: Sequence[str]) -> str:
+def describe_part(part: Part, classes: Sequence[str]) -> str:
     names = ("any" if place is None else formatting.plain(classes[place]) for place in (part.row, part.column))
     return " → ".join(names)
 

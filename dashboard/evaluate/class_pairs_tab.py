@@ -9,9 +9,9 @@ from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.page_part import page_part
 from dashboard.charts.class_pairs import confusion_rates, effect_sizes, positions_between_centres
-from dashboard.components.click_target import chart
-from dashboard.components.scored import Scored
-from dashboard.components.scored_gallery import ordered, pictures
+from dashboard.components.clickable_chart import clickable_chart
+from dashboard.components.scored_gallery import scored_gallery, sort_rows
+from dashboard.components.scored_run import ScoredRun
 from engine.core.errors import UserError
 from engine.data.datasets import Dataset, is_registered, load_dataset
 from engine.data.drift import effect
@@ -28,7 +28,7 @@ _METHOD = (
 
 
 @page_part("between", "cell_page", "page_back", "page_between", "looks", "open")
-def why_these_two(scored: Scored) -> None:
+def class_pairs_tab(scored: ScoredRun) -> None:
     ranked = class_pairs.rank_pairs(scored.confusion)
     if not len(ranked):
         st.success("No image was misclassified.", icon=":material/check_circle:")
@@ -49,7 +49,7 @@ def why_these_two(scored: Scored) -> None:
     _borderline(scored, a, b)
 
 
-def _choose_pair(scored: Scored, ranked: pd.DataFrame) -> pd.Series:
+def _choose_pair(scored: ScoredRun, ranked: pd.DataFrame) -> pd.Series:
     """One pair of the ranking, by the chart or by a list that can be searched."""
     classes = scored.classes
     keys = [f"{a}-{b}" for a, b in zip(ranked["a"], ranked["b"], strict=True)]
@@ -70,12 +70,12 @@ def _choose_pair(scored: Scored, ranked: pd.DataFrame) -> pd.Series:
         st.caption(f"{len(ranked):,} of {len(classes) * (len(classes) - 1) // 2:,} class pairs were confused at least once.")
     place = keys.index(chosen)
     with right:
-        chart(confusion_rates(ranked.head(_DRAWN), classes, scored.colours, place), "pairs-ranked", pick)
+        clickable_chart(confusion_rates(ranked.head(_DRAWN), classes, scored.colours, place), "pairs-ranked", pick)
         st.caption("Share of a class's images that went to the other, with 95% intervals. Click a bar to see that pair.")
     return ranked.iloc[place]
 
 
-def _both_directions(scored: Scored, row: pd.Series, of: class_pairs.Groups) -> None:
+def _both_directions(scored: ScoredRun, row: pd.Series, of: class_pairs.Groups) -> None:
     for place, (panel, true, other) in enumerate(zip(st.columns(2, gap="large"), "ab", "ba", strict=True)):
         result = scored.predictions.iloc[of.a_as_b if true == "a" else of.b_as_a]
         count, images = int(row[f"{true}_as_{other}"]), int(row[f"{true}_images"])
@@ -83,13 +83,13 @@ def _both_directions(scored: Scored, row: pd.Series, of: class_pairs.Groups) -> 
         with panel:
             rate = f": {row[f'{true}_rate']:.1%} ({100 * row[f'{true}_low']:.1f} to {row[f'{true}_high']:.1%})" if images else ""
             st.markdown(f"**{count:,} of {images:,}** {names[0]} taken for {names[1]}{rate}")
-            pictures(
-                scored, ordered(result, "loss"), f"direction-{place}", of=f"{row['a']}-{row['b']}", size="S", most=12,
+            scored_gallery(
+                scored, sort_rows(result, "loss"), f"direction-{place}", scope=f"{row['a']}-{row['b']}", size="S", most=12,
                 page=("cell_page", "page_back")[place], empty="There are no errors in this direction.",
             )  # fmt: skip
 
 
-def _names(scored: Scored, a: int, b: int) -> dict[str, str]:
+def _names(scored: ScoredRun, a: int, b: int) -> dict[str, str]:
     one, other = (formatting.plain(scored.classes[place]) for place in (a, b))
     return {
         "a_right": f"{one} recognised", "a_as_b": f"{one} taken for {other}",
@@ -97,7 +97,7 @@ def _names(scored: Scored, a: int, b: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
+def _properties(scored: ScoredRun, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
     result = cache.class_differences(scored.run, scored.split, data, a, b)
     if not len(result):
         st.caption(
@@ -117,11 +117,13 @@ def _properties(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[st
     for place, (panel, (first, second)) in enumerate(zip(st.columns(len(compared), gap="medium"), compared, strict=True)):
         with panel:
             st.markdown(formatting.literal(f"{names[first]} against {names[second]}"))
-            chart(effect_sizes(result[(result["first"] == first) & (result["second"] == second)]), f"pair-effects-{place}")
+            clickable_chart(
+                effect_sizes(result[(result["first"] == first) & (result["second"] == second)]), f"pair-effects-{place}"
+            )
     st.caption(_METHOD)
 
 
-def _embedding(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
+def _embedding(scored: ScoredRun, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
     along = cache.positions_between(scored.run, scored.split, data, a, b)
     if along is None:
         st.caption("How near the images lie in the embedding is shown once this dataset's map has been drawn.")
@@ -139,7 +141,7 @@ def _embedding(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str
         "b_as_a": scored.colours[other],
         "b_right": scored.colours[other],
     }
-    chart(positions_between_centres(along, names, tints, (one, other)), "pair-line")
+    clickable_chart(positions_between_centres(along, names, tints, (one, other)), "pair-line")
     st.caption(
         "Where each image lies between the mean embeddings of the two classes' training images, by a network that never learned these "
         "classes. Mistaken images near the other centre look like that class to it. Of those near their own class this view "
@@ -147,7 +149,7 @@ def _embedding(scored: Scored, data: Dataset, a: int, b: int, names: Mapping[str
     )
 
 
-def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int) -> None:
+def _looks(scored: ScoredRun, data: Dataset, of: class_pairs.Groups, a: int, b: int) -> None:
     """Mean pictures and mean Grad-CAM of both directions, on request: some seconds of work."""
     if not data.has_pictures or not (len(of.a_as_b) or len(of.b_as_a)):
         return
@@ -162,7 +164,7 @@ def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int
         return
     columns = st.columns(6)
     for first, places, classes in ((0, of.a_as_b, (b, a)), (3, of.b_as_a, (a, b))):
-        worst = ordered(scored.predictions.iloc[places], "loss").head(cache.MAX_AVERAGED)
+        worst = sort_rows(scored.predictions.iloc[places], "loss").head(cache.MAX_AVERAGED)
         if not len(worst):
             continue
         try:
@@ -186,7 +188,7 @@ def _looks(scored: Scored, data: Dataset, of: class_pairs.Groups, a: int, b: int
     )
 
 
-def _borderline(scored: Scored, a: int, b: int) -> None:
+def _borderline(scored: ScoredRun, a: int, b: int) -> None:
     st.subheader("Borderline images", anchor=False)
     result = class_pairs.borderline_images(scored.predictions, a, b)
     wrong = int((result["true"] != result["predicted"]).sum())
@@ -195,7 +197,8 @@ def _borderline(scored: Scored, a: int, b: int) -> None:
         f"**{len(result):,}** images of {one} and {other} had these two classes as their top two, **{wrong:,}** of them wrong. "
         "Smallest margin first."
     )
-    pictures(
-        scored, result, "borderline", of=f"{a}-{b}", page="page_between", most=24, empty="There are no borderline images between these two classes.",
+    scored_gallery(
+        scored, result, "borderline", scope=f"{a}-{b}", page="page_between", most=24,
+        empty="There are no borderline images between these two classes.",
         notes=lambda row: [f"margin {row.margin:.1%}"],
     )  # fmt: skip

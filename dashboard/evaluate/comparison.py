@@ -11,7 +11,7 @@ from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.widgets import popover
 from dashboard.components.matrix import Axes
-from dashboard.components.scored import Scored, of_run
+from dashboard.components.scored_run import ScoredRun, load_scored_run
 from engine.core.errors import UserError
 from engine.evaluation.cross_confusion import CrossConfusion
 from engine.runs.run import Run, list_runs
@@ -20,7 +20,7 @@ TRUTH, THIS = "truth", "this"
 
 
 @dataclass(frozen=True)
-class Crossed:
+class ConfusionView:
     """The matrix that is looked at: `crossing`, the run whose answers the pictures tell, and what to call the axes.
 
     `rows_of`: (n,) positions in `scored.predictions` of the crossing's images. `other`: the other run and the positions in its
@@ -29,15 +29,15 @@ class Crossed:
 
     crossing: CrossConfusion
     matrix: np.ndarray
-    scored: Scored
+    scored: ScoredRun
     rows_of: np.ndarray
     axes: Axes
     key: str
     own: bool  # whether the pictures tell the answers of the run that the page is about
-    other: tuple[Scored, np.ndarray] | None = None
+    other: tuple[ScoredRun, np.ndarray] | None = None
 
     @property
-    def scores(self) -> tuple[Scored, ...]:
+    def scores(self) -> tuple[ScoredRun, ...]:
         """The run whose answers the matrix shows, or the two runs."""
         return (self.scored,) if self.other is None else (self.scored, self.other[0])
 
@@ -75,7 +75,7 @@ class Sides:
         return (self.rows, self.columns) == (TRUTH, THIS)
 
 
-def sides(scored: Scored) -> Sides:
+def read_sides(scored: ScoredRun) -> Sides:
     """The two sides as the address has them; truth against this run where it says nothing."""
     others = {
         run.id: run
@@ -90,20 +90,20 @@ def sides(scored: Scored) -> Sides:
     return Sides(rows, columns, labels, others)
 
 
-def matrix_of(scored: Scored) -> tuple[Crossed, UserError | None]:
+def load_view(scored: ScoredRun) -> tuple[ConfusionView, UserError | None]:
     """The matrix that the address asks for; where it cannot be made, truth against this run, and why."""
-    now = sides(scored)
+    now = read_sides(scored)
     try:
-        return crossed(scored, now.rows, now.columns, now.others), None
+        return build_view(scored, now.rows, now.columns, now.others), None
     except UserError as error:
         if now.default:
             raise
-        return crossed(scored, TRUTH, THIS, now.others), error
+        return build_view(scored, TRUTH, THIS, now.others), error
 
 
-def choose_sides(scored: Scored) -> Crossed:
+def choose_sides(scored: ScoredRun) -> ConfusionView:
     """The two axes by two lists; where another run cannot be laid beside this one, a sentence, and truth against this run."""
-    now = sides(scored)
+    now = read_sides(scored)
     panel = popover(
         "Rows and columns", "sides-panel", icon=":material/compare_arrows:",
         help="Compare with another run or with the labels",
@@ -111,13 +111,13 @@ def choose_sides(scored: Scored) -> Crossed:
     if panel.open:
         with panel:
             _sides_panel(scored, now)
-    matrix, error = matrix_of(scored)
+    matrix, error = load_view(scored)
     if error is not None:
         st.warning(formatting.literal(f"{error} This run is shown against the truth instead."), icon=":material/compare_arrows:")
     return matrix
 
 
-def _sides_panel(scored: Scored, now: Sides) -> None:
+def _sides_panel(scored: ScoredRun, now: Sides) -> None:
     rest = [side for side in now.labels if side != now.rows]
     url_state.choose(st.selectbox, "Rows", list(now.labels), "rows", TRUTH, format_func=now.labels.__getitem__)
     url_state.choose(st.selectbox, "Columns", rest, "columns", THIS, format_func=now.labels.__getitem__)
@@ -127,7 +127,7 @@ def _sides_panel(scored: Scored, now: Sides) -> None:
         )
 
 
-def crossed(scored: Scored, rows: str, columns: str, others: Mapping[str, Run]) -> Crossed:
+def build_view(scored: ScoredRun, rows: str, columns: str, others: Mapping[str, Run]) -> ConfusionView:
     """Two sides on the images that both have. Raises UserError."""
     answers = [_answers(scored, side, others) for side in (rows, columns) if side != TRUTH]
     own = answers[0].run.id == scored.run.id
@@ -135,17 +135,17 @@ def crossed(scored: Scored, rows: str, columns: str, others: Mapping[str, Run]) 
     if len(answers) == 1:
         (of,) = answers
         result, matrix = cache.confusion_between(of.run, of.run, scored.split, rows == TRUTH, columns == TRUTH)
-        return Crossed(result, matrix, of, result.places, _against_truth(of, scored, rows == TRUTH), key, own)
+        return ConfusionView(result, matrix, of, result.places, _against_truth(of, scored, rows == TRUTH), key, own)
     result, matrix = cache.confusion_between(answers[0].run, answers[1].run, scored.split, False, False)
     names = [of.run.id for of in answers]
     axes = Axes(
         f"↓ {names[0]}", f"{names[1]} →", ("", f" by {names[0]}, ", f" by {names[1]}"), ("both say ", "", ""),
         (f"that {names[0]} calls", f"that {names[1]} calls"),
     )  # fmt: skip
-    return Crossed(result, matrix, answers[0], result.places, axes, key, own, (answers[1], result.other_places))
+    return ConfusionView(result, matrix, answers[0], result.places, axes, key, own, (answers[1], result.other_places))
 
 
-def _against_truth(answers: Scored, scored: Scored, true_rows: bool) -> Axes:
+def _against_truth(answers: ScoredRun, scored: ScoredRun, true_rows: bool) -> Axes:
     """The axes of a run against the truth; another run than the page's is named wherever its answers are spoken of."""
     own = answers.run.id == scored.run.id
     predicted, by = ("predicted", "") if own else (answers.run.id, f" by {answers.run.id}")
@@ -156,11 +156,11 @@ def _against_truth(answers: Scored, scored: Scored, true_rows: bool) -> Axes:
     return Axes(f"↓ {predicted}", "true →", ("", f" answered{by}, truly ", ""), same, (whose, "images of"))
 
 
-def _answers(scored: Scored, side: str, others: Mapping[str, Run]) -> Scored:
-    return scored if side == THIS else of_run(others[side], scored.split)
+def _answers(scored: ScoredRun, side: str, others: Mapping[str, Run]) -> ScoredRun:
+    return scored if side == THIS else load_scored_run(others[side], scored.split)
 
 
-def tell(of: Crossed) -> None:
+def overlap_caption(of: ConfusionView) -> None:
     """How many images the two have in common, and what only one of them knows."""
     result = of.crossing
     if of.other is None:

@@ -12,11 +12,11 @@ from dashboard.app.page_part import page_part
 from dashboard.app.widgets import show_value
 from dashboard.charts.bars import score_bars
 from dashboard.charts.figure import CONFIG
-from dashboard.components.scored import Scored
-from dashboard.components.scored_gallery import Row, choose_order, ordered, pictures
-from dashboard.evaluate.cells import Chosen, Part, cell_box, chosen, set_chosen
-from dashboard.evaluate.comparison import Crossed, choose_sides, matrix_of, tell
-from dashboard.evaluate.confusions import confusions
+from dashboard.components.scored_gallery import PredictionRow, choose_order, scored_gallery, sort_rows
+from dashboard.components.scored_run import ScoredRun
+from dashboard.evaluate.cells import CellSelection, Part, cell_box, read_selection, set_selection
+from dashboard.evaluate.comparison import ConfusionView, choose_sides, load_view, overlap_caption
+from dashboard.evaluate.confusions import confusion_panel
 from engine.core.number_text import percent
 from engine.evaluation.metrics import confused_pairs
 
@@ -24,9 +24,9 @@ _PAIRS = 6
 _SCORES_UP_TO = 40  # classes whose scores are drawn; more are a table
 
 
-def what_does_it_confuse(scored: Scored) -> None:
+def confusion_tab(scored: ScoredRun) -> None:
     _matrix_and_gallery(scored)
-    shown = matrix_of(scored)[0].scores
+    shown = load_view(scored)[0].scores
     for place, of in enumerate(shown):
         own = len(shown) == 1 and of.run.id == scored.run.id
         st.subheader("Class by class" if own else f"Class by class: {formatting.literal(of.run.id)}", anchor=False)
@@ -48,7 +48,7 @@ def what_does_it_confuse(scored: Scored) -> None:
     "both",
     "open",
 )
-def _matrix_and_gallery(scored: Scored) -> None:
+def _matrix_and_gallery(scored: ScoredRun) -> None:
     """A part of its own: a click in the matrix runs this and nothing else. Other rows or columns change the page's headline, too."""
     top, aside = st.columns([9, 2], vertical_alignment="bottom")
     with aside:
@@ -56,11 +56,11 @@ def _matrix_and_gallery(scored: Scored) -> None:
     classes = of.crossing.classes
     with top:
         _pair_pills(of)
-    tell(of)
+    overlap_caption(of)
     left, right = st.columns([5, 7], gap="large")
-    now = chosen(classes)
+    now = read_selection(classes)
     with left:
-        confusions(of, now)
+        confusion_panel(of, now)
     with right:
         box, sort = st.columns([5, 3])
         with box:
@@ -70,7 +70,7 @@ def _matrix_and_gallery(scored: Scored) -> None:
         _gallery(of, now, order)
 
 
-def _pair_pills(of: Crossed) -> None:
+def _pair_pills(of: ConfusionView) -> None:
     """The most confused pairs, a click each: both directions."""
     classes = of.crossing.classes
     numbers = list(range(len(classes)))
@@ -82,30 +82,30 @@ def _pair_pills(of: Crossed) -> None:
     def pick() -> None:
         first = (st.session_state["pair"] or "").partition("_")[0]
         part = Part(*map(int, first.split("-"))) if first else None
-        set_chosen(Chosen((part, part.opposite)) if part else Chosen())
+        set_selection(CellSelection((part, part.opposite)) if part else CellSelection())
 
-    now = chosen(classes).to_text()
+    now = read_selection(classes).to_text()
     show_value("pair", now if now in labels else None, list(labels.values()))
     label = "Most often confused" if of.other is None else "Most often disagreed"
     st.pills(label, list(labels), format_func=lambda pair: formatting.literal(labels[pair]), key="pair", on_change=pick)
 
 
-def _gallery(of: Crossed, now: Chosen, order: str) -> None:
+def _gallery(of: ConfusionView, now: CellSelection, order: str) -> None:
     """The pictures behind what is chosen; the two directions of a pair stand side by side, smaller."""
     classes = of.crossing.classes
     directions = now.directions
     for place, (direction, panel) in enumerate(zip(directions, st.columns(len(directions), gap="medium"), strict=True)):
-        result = ordered(of.images(direction.mask(len(classes))), order)
+        result = sort_rows(of.images(direction.mask(len(classes))), order)
         with panel:
             st.markdown(_title(result, direction, of))
-            pictures(
-                of.scored, result, f"cell-{place}", of=f"{of.key}-{direction.to_text()}-{order}",
+            scored_gallery(
+                of.scored, result, f"cell-{place}", scope=f"{of.key}-{direction.to_text()}-{order}",
                 page="cell_page" if place == 0 else "page_back",  # the second direction turns its own pages
                 size="S" if len(directions) > 1 else "M", empty="No image is in this cell.", notes=_notes(of),
             )  # fmt: skip
 
 
-def _notes(of: Crossed) -> Callable[[Row], Sequence[str]] | None:
+def _notes(of: ConfusionView) -> Callable[[PredictionRow], Sequence[str]] | None:
     """Where two runs are compared, a picture says what each of them answers."""
     if of.other is None:
         return None
@@ -113,7 +113,7 @@ def _notes(of: Crossed) -> Callable[[Row], Sequence[str]] | None:
     theirs = np.zeros(len(of.scored.predictions), int)
     theirs[of.rows_of] = places
 
-    def notes(row: Row) -> Sequence[str]:
+    def notes(row: PredictionRow) -> Sequence[str]:
         second = other.predictions.iloc[theirs[row.Index]]
         return [
             _answer(of.scored, row.predicted, row.confidence),
@@ -123,11 +123,11 @@ def _notes(of: Crossed) -> Callable[[Row], Sequence[str]] | None:
     return notes
 
 
-def _answer(of: Scored, predicted: int, confidence: float) -> str:
+def _answer(of: ScoredRun, predicted: int, confidence: float) -> str:
     return f"{of.run.id}: {of.classes[predicted]}, {percent(confidence, 0)} sure"
 
 
-def _title(found: pd.DataFrame, direction: Chosen, of: Crossed) -> str:
+def _title(found: pd.DataFrame, direction: CellSelection, of: ConfusionView) -> str:
     n, classes = len(found), of.crossing.classes
     images = f"**{n:,}** image{'' if n == 1 else 's'}"
     if not direction:
@@ -144,20 +144,20 @@ def _title(found: pd.DataFrame, direction: Chosen, of: Crossed) -> str:
     return f"{images}{'' if kind.startswith('that ') else ':'} {kind} {row or column}, {_of_them(found, of)}"
 
 
-def _all_off_diagonal(of: Crossed) -> str:
+def _all_off_diagonal(of: ConfusionView) -> str:
     if of.other is not None:
         return "on which the two runs differ"
     return "with a wrong answer" if of.own else f"with a wrong answer of {formatting.literal(of.scored.run.id)}"
 
 
-def _of_them(found: pd.DataFrame, of: Crossed) -> str:
+def _of_them(found: pd.DataFrame, of: ConfusionView) -> str:
     """How many of the images are beside the diagonal: wrong answers, or those on which two runs differ."""
     if of.other is None:
         return f"**{int((found['true'] != found['predicted']).sum()):,}** of them wrong"
     return f"on **{of.differing(found):,}** of them the two runs differ"
 
 
-def _class_scores(scored: Scored, key: str) -> None:
+def _class_scores(scored: ScoredRun, key: str) -> None:
     table = cache.per_class_scores(scored.run, scored.split)
     if len(table) <= _SCORES_UP_TO:
         st.plotly_chart(score_bars(table, scored.colours), config=CONFIG, key=key)

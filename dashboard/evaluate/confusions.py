@@ -9,8 +9,8 @@ from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.widgets import popover, show_value
 from dashboard.components.matrix import confusion_matrix
-from dashboard.evaluate.cells import Chosen, read, set_chosen
-from dashboard.evaluate.comparison import Crossed
+from dashboard.evaluate.cells import CellSelection, parse_selection, set_selection
+from dashboard.evaluate.comparison import ConfusionView
 from engine.data.class_names import natural_key
 from engine.evaluation import class_ordering
 
@@ -27,7 +27,7 @@ _LOG_HELP = (
 )
 
 
-def confusions(of: Crossed, chosen: Chosen) -> None:
+def confusion_panel(of: ConfusionView, chosen: CellSelection) -> None:
     """Draw the matrix; a click, a tap or a key there changes what is chosen before the gallery is drawn."""
     classes = of.crossing.classes
     result = _choose_classes(of) if len(classes) > READABLE else None
@@ -41,17 +41,17 @@ def confusions(of: Crossed, chosen: Chosen) -> None:
             cache.matrix_view(of.matrix, classes, tuple(shown.tolist()), unit, log), of.axes, key="matrix",
             selected=[part.to_text() for part in chosen.parts], dark=st.context.theme.type == "dark",
             label=f"{_name(of)} of {len(shown)} classes, {len(of.crossing):,} images",
-            on_select=lambda cells: set_chosen(read(cells, len(classes))),
+            on_select=lambda cells: set_selection(parse_selection(cells, len(classes))),
         )  # fmt: skip
 
 
-def _name(of: Crossed) -> str:
+def _name(of: ConfusionView) -> str:
     if of.other is None:
         return "Confusion matrix" if of.own else f"Confusion matrix of {of.scored.run.id}: matrix"
     return f"Answers of {of.scored.run.id} against those of {of.other[0].run.id}: matrix"
 
 
-def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
+def _settings(of: ConfusionView) -> tuple[str, np.ndarray, bool]:
     """The unit, all classes in their order, and whether colours go by the logarithm."""
     rows, columns = (axis.strip("↓→ ") for axis in (of.axes.rows, of.axes.columns))
     names = {"count": "count", "true": f"% of {rows}", "predicted": f"% of {columns}"}
@@ -74,7 +74,7 @@ def _settings(of: Crossed) -> tuple[str, np.ndarray, bool]:
     return _UNITS[unit], cache.similarity_order(of.matrix) if order is None else order, log
 
 
-def _choose_classes(of: Crossed) -> list[int] | None:
+def _choose_classes(of: ConfusionView) -> list[int] | None:
     """The classes that are searched for, by number; empty for the most confused, None for all."""
     classes = of.crossing.classes
     zoomed, others = (
@@ -111,7 +111,7 @@ def _shown(matrix: np.ndarray, order: np.ndarray, found: list[int] | None) -> np
     return order[np.isin(order, kept)]
 
 
-def _say_what_is_left_out(of: Crossed, shown: np.ndarray) -> None:
+def _say_what_is_left_out(of: ConfusionView, shown: np.ndarray) -> None:
     part = of.matrix[np.ix_(shown, shown)]
     inside, total = int(part.sum() - np.trace(part)), int(of.matrix.sum() - np.trace(of.matrix))
     st.caption(f"{len(shown)} of {len(of.matrix)} classes, which hold {inside:,} of the {total:,} {of.off_diagonal}.")

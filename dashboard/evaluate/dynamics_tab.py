@@ -10,8 +10,8 @@ from dashboard.app import formatting, url_state
 from dashboard.app.scroll import scroll_to_top
 from dashboard.charts.dynamics import BINS, learning_map, map_cells, settled_bars
 from dashboard.charts.figure import CONFIG
-from dashboard.components.scored import Scored
-from dashboard.components.scored_gallery import Row, pictures
+from dashboard.components.scored_gallery import PredictionRow, scored_gallery
+from dashboard.components.scored_run import ScoredRun
 from engine.core.errors import UserError
 from engine.evaluation.dynamics import STATES
 
@@ -19,7 +19,7 @@ _CHOICE = "learnt"
 _LABELS = {"never": "Never learned", "forgotten": "Forgotten", "late": "Learned late", "early": "Learned early"}
 
 
-def when_did_it_learn(scored: Scored) -> None:
+def dynamics_tab(scored: ScoredRun) -> None:
     summary = cache.dynamics_summary(scored.run)
     if summary is None or not len(summary):
         _no_story(scored)
@@ -43,7 +43,7 @@ def when_did_it_learn(scored: Scored) -> None:
         _gallery(validation, summary, chosen, epochs)
 
 
-def _no_story(scored: Scored) -> None:
+def _no_story(scored: ScoredRun) -> None:
     if scored.run.config.method == "linear":
         st.info(
             "This run fitted a linear head and has no epochs. "
@@ -60,7 +60,7 @@ def _no_story(scored: Scored) -> None:
         st.info("This run recorded no predictions per epoch, or has not finished its first epoch.", icon=":material/timeline:")
 
 
-def _on_validation(scored: Scored) -> Scored | None:
+def _on_validation(scored: ScoredRun) -> ScoredRun | None:
     """The run's answers on the validation images, of which alone the epochs' predictions are kept; None where they cannot be read."""
     if scored.split == "validation":
         return scored
@@ -119,18 +119,18 @@ def _chart(key: str, figure: "go.Figure") -> None:  # noqa: F821
     st.plotly_chart(figure, key=key, on_select=picked, selection_mode="points", config=CONFIG)
 
 
-def _gallery(validation: Scored, summary: pd.DataFrame, chosen: str, epochs: int) -> None:
+def _gallery(validation: ScoredRun, summary: pd.DataFrame, chosen: str, epochs: int) -> None:
     result = summary[_within(summary, chosen)].drop_duplicates("content")
     columns = ["content", "state", "settled", "forgettings", "confidence", "variability", "correctness"]
     story = result[columns].rename(columns={"confidence": "sure", "variability": "varied"})
     rows = validation.predictions.merge(story, on="content").sort_values("sure", kind="stable")
     st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(chosen)}, least certain first")
 
-    def notes(row: Row) -> list[str]:
+    def notes(row: PredictionRow) -> list[str]:
         return [f"recognised in {round(row.correctness * epochs)} of {epochs} epochs", f"truth {row.sure:.0%} on average"]
 
-    pictures(
-        validation, rows, "learnt-pictures", of=f"learnt-{chosen}", page="learnt_page", notes=notes, empty="No image is here."
+    scored_gallery(
+        validation, rows, "learnt-pictures", scope=f"learnt-{chosen}", page="learnt_page", notes=notes, empty="No image is here."
     )
 
 

@@ -3,32 +3,32 @@
 import streamlit as st
 
 from dashboard.app import formatting, url_state
-from dashboard.components.scored import Scored, verdict
-from dashboard.evaluate.comparison import Crossed, matrix_of
-from dashboard.evaluate.tabs import QUESTIONS
+from dashboard.components.scored_run import ScoredRun, score_summary
+from dashboard.evaluate.comparison import ConfusionView, load_view
+from dashboard.evaluate.tabs import TABS
 from engine.runs import score_text
 
 _ASK, _MATRIX = "ask", "errors"  # of the address; the question that shows the matrix
 
 
-def headline(scored: Scored) -> None:
+def headline(scored: ScoredRun) -> None:
     """The verdict on the run; where the matrix shows another run, on that one, and where it shows two, how often they differ."""
     if _question() != _MATRIX:
-        verdict(scored)
+        score_summary(scored)
         return
-    matrix, _ = matrix_of(scored)
+    matrix, _ = load_view(scored)
     if matrix.other is None:
-        verdict(matrix.scored, named=not matrix.own)
+        score_summary(matrix.scored, named=not matrix.own)
     else:
         _two_runs(matrix, matrix.other[0])
 
 
 def _question() -> str:
     recalled = url_state.recall(_ASK)
-    return recalled if recalled in QUESTIONS else next(iter(QUESTIONS))
+    return recalled if recalled in TABS else next(iter(TABS))
 
 
-def _two_runs(matrix: Crossed, other: Scored) -> None:
+def _two_runs(matrix: ConfusionView, other: ScoredRun) -> None:
     names = [formatting.literal(of.run.id) for of in matrix.scores]
     crossing = matrix.crossing
     differing = int((crossing.rows != crossing.columns).sum())

@@ -12,9 +12,9 @@ from dashboard.app.paging import page_count, page_slice
 from dashboard.charts.dot_plot import interval_dots
 from dashboard.charts.figure import CONFIG
 from dashboard.components.gallery import Tile, gallery
-from dashboard.components.image_dialog import lens
-from dashboard.components.scored import Scored
-from dashboard.components.scored_gallery import Row, picture_tile
+from dashboard.components.image_dialog import image_dialog
+from dashboard.components.scored_gallery import PredictionRow, scored_tile
+from dashboard.components.scored_run import ScoredRun
 from engine.core.text_output import csv_text
 from engine.data.catalog import Row as CatalogRow
 from engine.data.datasets import Dataset, load_dataset
@@ -26,7 +26,7 @@ _COLUMNS = 4
 _EMBEDDING = "of a network trained on ImageNet: 0 for the same picture, about 0.7 for two at random"
 
 
-def near_copies(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
+def near_copies(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
     if near is None:
         st.info("Copies cannot be checked: the dataset's catalog is missing.", icon=":material/folder_off:")
         return
@@ -51,7 +51,7 @@ def near_copies(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     _pairs(scored, of, near)
 
 
-def _pairs(scored: Scored, of: Evidence, near: NearCopies) -> None:
+def _pairs(scored: ScoredRun, of: Evidence, near: NearCopies) -> None:
     """Each image beside the training image that is nearest to it, the nearest pairs first: a person sees whether they are the same."""
     chosen = np.flatnonzero(near.within(DISTANCES[-1]))
     chosen = chosen[np.argsort(np.where(near.exact, -1, near.distance)[chosen], kind="stable")]
@@ -79,17 +79,17 @@ def _pairs(scored: Scored, of: Evidence, near: NearCopies) -> None:
     )  # fmt: skip
 
 
-def _pair(scored: Scored, data: Dataset, row: Row, twin: CatalogRow | None, place: int) -> None:
+def _pair(scored: ScoredRun, data: Dataset, row: PredictionRow, twin: CatalogRow | None, place: int) -> None:
     picked = gallery(
-        [picture_tile(scored, row, lambda row: [scored.split])] + ([_twin_tile(scored, data, twin)] if twin is not None else []),
-        key=f"copies-{place}", size="S", of=f"copies-{row.image_id}", label=f"{row.path} and the nearest training image",
+        [scored_tile(scored, row, lambda row: [scored.split])] + ([_twin_tile(scored, data, twin)] if twin is not None else []),
+        key=f"copies-{place}", size="S", scope=f"copies-{row.image_id}", label=f"{row.path} and the nearest training image",
     )  # fmt: skip
     st.caption("the same file" if row.same_file else f"cosine distance {row.distance:.3f}")
     if picked.opened == row.image_id:
-        lens(scored.run, scored.predictions[scored.predictions["image_id"] == row.image_id].reset_index(drop=True), 0)
+        image_dialog(scored.run, scored.predictions[scored.predictions["image_id"] == row.image_id].reset_index(drop=True), 0)
 
 
-def _twin_tile(scored: Scored, data: Dataset, twin: CatalogRow) -> Tile:
+def _twin_tile(scored: ScoredRun, data: Dataset, twin: CatalogRow) -> Tile:
     name = twin.class_name or "unlabelled"
     return Tile(
         id=twin.id, src=thumbnail_url(data.name, twin.id, twin.hash), preview=preview_url(data.name, twin.id, twin.hash), caption=name,

@@ -11,9 +11,9 @@ from dashboard.app.error_page import try_action
 from dashboard.app.image_urls import damaged_url
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.robustness import severity_curves
-from dashboard.components.job_panel import watch
-from dashboard.components.scored import Scored
-from dashboard.components.scored_gallery import Row, pictures
+from dashboard.components.job_panel import job_panel
+from dashboard.components.scored_gallery import PredictionRow, scored_gallery
+from dashboard.components.scored_run import ScoredRun
 from engine.core.number_text import decimal, percent, signed
 from engine.data.datasets import load_dataset
 from engine.evaluation.robustness import measurement, store, summary
@@ -25,9 +25,9 @@ _CHOICE = "damage"
 _POLL = 5.0  # seconds
 
 
-def what_breaks_it(scored: Scored) -> None:
+def robustness_tab(scored: ScoredRun) -> None:
     run, split = scored.run, scored.split
-    busy = watch(measurement.job(run, split), "", "stop_damage", "The measurement ended.")
+    busy = job_panel(measurement.job(run, split), "", "stop_damage", "The measurement ended.")
     answers = cache.corruption_predictions(run, split)
     if busy:
         _redraw_when_there_is_more(scored, answers.measured if answers is not None else 0)
@@ -56,7 +56,7 @@ def what_breaks_it(scored: Scored) -> None:
         _gallery(scored, answers, chosen)
 
 
-def _redraw_when_there_is_more(scored: Scored, drawn: int) -> None:
+def _redraw_when_there_is_more(scored: ScoredRun, drawn: int) -> None:
     """While it is being measured: what is known so far is shown, and shown anew with each part. `drawn`: images in what is shown."""
 
     @st.fragment(run_every=_POLL)
@@ -84,7 +84,7 @@ def _said(document: dict, answers: store.CorruptionPredictions) -> None:
     )
 
 
-def _curves(scored: Scored, document: dict, ranked: Sequence[str], chosen: str) -> None:
+def _curves(scored: ScoredRun, document: dict, ranked: Sequence[str], chosen: str) -> None:
     shown = [(scored.run.id, pd.DataFrame(document["by_severity"]))]
     others = _others(scored)
     if others:
@@ -112,13 +112,13 @@ def _curves(scored: Scored, document: dict, ranked: Sequence[str], chosen: str) 
         st.dataframe(pd.DataFrame(rows), hide_index=True)
 
 
-def _others(scored: Scored) -> dict[str, Run]:
+def _others(scored: ScoredRun) -> dict[str, Run]:
     """Other runs on the same data with answers to damaged pictures of this split."""
     result = [run for run in list_runs(scored.run.config.dataset) if run.id != scored.run.id]
     return {run.id: run for run in result if cache.corruption_predictions(run, scored.split) is not None}
 
 
-def _gallery(scored: Scored, answers: store.CorruptionPredictions, chosen: str) -> None:
+def _gallery(scored: ScoredRun, answers: store.CorruptionPredictions, chosen: str) -> None:
     broken = summary.first_broken(answers, chosen)
     told_of = broken[["image_id", "severity", "predicted", "clean", "broken"]].rename(columns={"predicted": "becomes"})
     # In the order of `broken`.
@@ -128,25 +128,25 @@ def _gallery(scored: Scored, answers: store.CorruptionPredictions, chosen: str) 
         f"**{len(rows):,}** of {int(answers.right[:, 0].sum()):,} correctly classified images flip under {label}, first to flip first"
     )
 
-    def notes(row: Row) -> list[str]:
+    def notes(row: PredictionRow) -> list[str]:
         return [
             f"breaks at severity {row.severity}",
             f"taken for {scored.classes[row.becomes]}",
             f"truth {percent(row.clean, 0)} to {percent(row.broken, 0)}",
         ]
 
-    def source(row: Row) -> str:
+    def source(row: PredictionRow) -> str:
         return damaged_url(scored.run.config.dataset, row.image_id, row.content, chosen, row.severity, answers.size)
 
-    pictures(
-        scored, rows, "broken", of=f"broken-{chosen}", page="broken_page", notes=notes, source=source, empty="No prediction flips.",
+    scored_gallery(
+        scored, rows, "broken", scope=f"broken-{chosen}", page="broken_page", notes=notes, source=source, empty="No prediction flips.",
     )  # fmt: skip
 
 
 # How the measurement comes to be
 
 
-def _invitation(scored: Scored) -> None:
+def _invitation(scored: ScoredRun) -> None:
     images = len(scored.predictions)
     st.info(
         f"Robustness has not been measured for this run. Its model is tested on {min(images, measurement.SAMPLE):,} {scored.split} images under "
@@ -160,12 +160,12 @@ def _invitation(scored: Scored) -> None:
             _start(scored, images, f"Measure all {images:,}", "damage-start-all")
 
 
-def _more(scored: Scored, answers: store.CorruptionPredictions) -> None:
+def _more(scored: ScoredRun, answers: store.CorruptionPredictions) -> None:
     """Where not all was measured: go on, for narrower intervals."""
     _start(scored, answers.images, f"Measure the other {answers.images - answers.measured:,} too", "damage-more")
 
 
-def _start(scored: Scored, count: int, label: str, key: str, primary: bool = False) -> None:
+def _start(scored: ScoredRun, count: int, label: str, key: str, primary: bool = False) -> None:
     if st.button(label, icon=":material/play_arrow:", type="primary" if primary else "secondary", key=key):
 
         def begin() -> None:

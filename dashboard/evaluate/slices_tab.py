@@ -10,8 +10,8 @@ from dashboard.app import filter_state, formatting, url_state
 from dashboard.charts.dot_plot import interval_dots
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import ACCENT, BAD
-from dashboard.components.scored import SPLITS, Scored
-from dashboard.components.scored_gallery import choose_order, ordered, pictures
+from dashboard.components.scored_gallery import choose_order, scored_gallery, sort_rows
+from dashboard.components.scored_run import SPLITS, ScoredRun
 from engine.core.errors import UserError
 from engine.core.number_text import percent, percent_range, signed
 from engine.data.datasets import load_dataset
@@ -31,7 +31,7 @@ _METHOD = (
 )
 
 
-def where_is_it_weak(scored: Scored) -> None:
+def slices_tab(scored: ScoredRun) -> None:
     try:
         of = cache.scored_catalog(scored.run, scored.split)
     except UserError as error:
@@ -50,7 +50,7 @@ def where_is_it_weak(scored: Scored) -> None:
     _pictures(scored, of, result.iloc[place])
 
 
-def _rows(scored: Scored, of: ScoredImages) -> pd.DataFrame | None:
+def _rows(scored: ScoredRun, of: ScoredImages) -> pd.DataFrame | None:
     """The slices of the column that is chosen, after what they say."""
     folders = slices.measure_column(of, slices.BY_FOLDER, scored.classes)
     explored = _explored(scored)
@@ -75,7 +75,7 @@ def _rows(scored: Scored, of: ScoredImages) -> pd.DataFrame | None:
     return result
 
 
-def _worst(scored: Scored, support: int) -> pd.DataFrame:
+def _worst(scored: ScoredRun, support: int) -> pd.DataFrame:
     result = cache.worst_slices(scored.run, scored.split, support)
     sure = result.beyond_chance
     if not result.tried:
@@ -94,7 +94,7 @@ def _worst(scored: Scored, support: int) -> pd.DataFrame:
     return result.frame
 
 
-def _explored(scored: Scored) -> Filter | None:
+def _explored(scored: ScoredRun) -> Filter | None:
     """The filter of the Explore page, as far as it speaks of images and not of a run."""
     wanted, _ = Filter.from_text(url_state.recall(filter_state.KEY) or "")
     try:
@@ -167,7 +167,7 @@ def _legend(many: bool, red: bool) -> str:
     return f"{joint}; {stroke}{' Red: beyond chance by the exact test (Holm).' if red else ''}"
 
 
-def _pictures(scored: Scored, of: ScoredImages, chosen: pd.Series) -> None:
+def _pictures(scored: ScoredRun, of: ScoredImages, chosen: pd.Series) -> None:
     wanted = chosen["filter"]
     rows = slices.slice_predictions(of, wanted)
     alone = ", 95% interval of this slice alone" if "p_holm" in chosen else ""
@@ -192,16 +192,16 @@ def _pictures(scored: Scored, of: ScoredImages, chosen: pd.Series) -> None:
         only = url_state.choose(st.segmented_control, "Show", ["wrong", "all"], "slice_show")
         order = choose_order()
     rows = rows[rows["true"] != rows["predicted"]] if only == "wrong" else rows
-    pictures(
+    scored_gallery(
         scored,
-        ordered(rows, order),
+        sort_rows(rows, order),
         "slice-images",
-        of=f"{wanted.to_text()}-{only}-{order}",
+        scope=f"{wanted.to_text()}-{only}-{order}",
         empty="None of its images is wrong.",
     )
 
 
-def _elsewhere(scored: Scored, wanted: Filter) -> str:
+def _elsewhere(scored: ScoredRun, wanted: Filter) -> str:
     """What the same slice is like on the run's other split: a weakness that is none of chance is there as well."""
     other = next((split for split in SPLITS if split != scored.split and scored.run.has_predictions(split)), None)
     if other is None:
@@ -219,7 +219,7 @@ def _elsewhere(scored: Scored, wanted: Filter) -> str:
 _OPENED = "slice-opened"
 
 
-def _open(scored: Scored, wanted: Filter) -> None:
+def _open(scored: ScoredRun, wanted: Filter) -> None:
     """Explore with the slice as its filter: the same images."""
     filter_state.put(replace(wanted, splits=(scored.split,)))
     st.session_state[_OPENED] = True

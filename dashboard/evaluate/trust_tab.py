@@ -11,9 +11,9 @@ from dashboard.app import formatting, url_state
 from dashboard.charts import reliability
 from dashboard.charts.dot_plot import interval_dots, score_intervals
 from dashboard.charts.figure import CONFIG
-from dashboard.components.click_target import chart
-from dashboard.components.scored import Scored
-from dashboard.components.scored_gallery import ordered, pictures
+from dashboard.components.clickable_chart import clickable_chart
+from dashboard.components.scored_gallery import scored_gallery, sort_rows
+from dashboard.components.scored_run import ScoredRun
 from dashboard.evaluate.near_copies import near_copies
 from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
@@ -39,7 +39,7 @@ _NO_VALIDATION = (
 )
 
 
-def can_i_believe_it(scored: Scored) -> None:
+def trust_tab(scored: ScoredRun) -> None:
     try:
         of = cache.evidence(scored.run, scored.split)
     except UserError as error:
@@ -57,7 +57,7 @@ def can_i_believe_it(scored: Scored) -> None:
     _CLOSER[chosen](scored, of, near)
 
 
-def _near(scored: Scored) -> NearCopies | None:
+def _near(scored: ScoredRun) -> NearCopies | None:
     """None where the dataset is gone: then nothing can be said of copies."""
     try:
         return cache.near_copies(scored.run, scored.split, load_dataset(scored.run.config.dataset))
@@ -77,7 +77,7 @@ def _asked_for(of: Evidence) -> tuple[float, float, str]:
     return target, wanted, asked("sets_of", {name: name for name in conformal.METHODS}, conformal.LAC)
 
 
-def _calibration(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
+def _calibration(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
     right, left = st.columns([7, 5], gap="large")
     equal = url_state.choose(
         left.segmented_control, "Bins", ["width", "images"], "bins", format_func={"width": "equal width", "images": "equal numbers"}.__getitem__
@@ -98,7 +98,7 @@ def _calibration(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     )
 
 
-def _sure(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
+def _sure(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
     result = calibration.confident_errors(of.predictions, _LEVELS)
     level = float(url_state.choose(
         st.segmented_control, "At least this sure", [f"{value:g}" for value in _LEVELS], "level", "0.9",
@@ -111,10 +111,12 @@ def _sure(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     st.plotly_chart(interval_dots(rows), config=CONFIG, key="sure-chart")
     wrong = of.predictions[~of.right & (of.confidence >= level)]
     st.markdown(f"**{len(wrong):,}** {'is' if len(wrong) == 1 else 'are'} wrong although {level:.0%} sure or more")
-    pictures(scored, ordered(wrong, "confidence"), "sure", of=f"sure-{level}", empty="There are no errors at this confidence.")
+    scored_gallery(
+        scored, sort_rows(wrong, "confidence"), "sure", scope=f"sure-{level}", empty="There are no errors at this confidence."
+    )
 
 
-def _person(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
+def _person(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
     if of.validation is None:
         st.info(_NO_VALIDATION, icon=":material/call_split:")
         return
@@ -137,10 +139,10 @@ def _person(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     if kept is not None:
         left = of.predictions[of.confidence < kept.threshold]
         st.markdown(f"**{len(left):,}** images referred to a person, least certain first")
-        pictures(scored, left.sort_values("confidence", kind="stable"), "person", of=f"person-{target}", size="S")
+        scored_gallery(scored, left.sort_values("confidence", kind="stable"), "person", scope=f"person-{target}", size="S")
 
 
-def _sets(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
+def _sets(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
     if of.validation is None:
         st.info(_NO_VALIDATION, icon=":material/call_split:")
         return
@@ -170,7 +172,7 @@ def _sets(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     )
     right.markdown("**How often they hold the truth, by class**")
     with right:
-        chart(interval_dots(rows.drop(columns="size"), line=wanted, longest=18), "set-classes")
+        clickable_chart(interval_dots(rows.drop(columns="size"), line=wanted, longest=18), "set-classes")
     st.markdown("**Images with the largest sets**")
     size = sets.sets.sum(axis=1)
     order = np.lexsort((of.confidence, -size))
@@ -179,19 +181,19 @@ def _sets(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
         int(image): " or ".join(np.array(scored.classes, object)[row])
         for image, row in zip(of.predictions["image_id"], sets.sets, strict=True)
     }
-    pictures(scored, result, "sets", of=f"sets-{wanted}-{method}", size="S", empty="Every set is a single class.",
+    scored_gallery(scored, result, "sets", scope=f"sets-{wanted}-{method}", size="S", empty="Every set is a single class.",
              notes=lambda row: [names[row.image_id]])  # fmt: skip
 
 
-def _classes(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
+def _classes(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
     table = per_class_intervals(scored.confusion, scored.classes)
-    chart(score_intervals(table, [scored.colours[name] for name in table["class"]]), "class-intervals")
+    clickable_chart(score_intervals(table, [scored.colours[name] for name in table["class"]]), "class-intervals")
     st.caption(
         "95% intervals: Wilson's for precision and recall, a bootstrap over images for F1. A class without images has no rate."
     )
 
 
-def _curves(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
+def _curves(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
     present = [name for index, name in enumerate(scored.classes) if (of.predictions["true"] == index).any()]
     name = url_state.choose(st.selectbox, "Class", present, "curve_of", format_func=formatting.plain)
     index = scored.classes.index(name)
@@ -216,7 +218,7 @@ def _curves(scored: Scored, of: Evidence, near: NearCopies | None) -> None:
     )
 
 
-_CLOSER: dict[str, Callable[[Scored, Evidence, NearCopies | None], None]] = {
+_CLOSER: dict[str, Callable[[ScoredRun, Evidence, NearCopies | None], None]] = {
     "Calibration": _calibration,
     "Confident errors": _sure,
     "Selective prediction": _person,

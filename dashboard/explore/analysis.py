@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.app import formatting
 from dashboard.app.error_page import try_and_rerun
-from dashboard.components.job_panel import work_bar
+from dashboard.components.job_panel import progress_bar
 from engine.data import analysis
 from engine.data.datasets import Dataset
 
@@ -23,7 +23,7 @@ def _state(data: Dataset, busy: bool) -> None:
     if busy and now.state != "working":
         st.rerun()
     if busy:
-        work_bar(now, "Analysing images", "stop-analysis", lambda: analysis.stop(data.name))
+        progress_bar(now, "Analysing images", "stop-analysis", lambda: analysis.stop(data.name))
         return
     text, action = st.columns([6, 1], vertical_alignment="center")
     n = data.catalog.unmeasured()

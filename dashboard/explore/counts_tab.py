@@ -7,7 +7,7 @@ from dashboard import cache
 from dashboard.app import filter_state, formatting, url_state
 from dashboard.charts import dataset
 from dashboard.charts.class_counts import LARGEST, SMALLEST
-from dashboard.components.click_target import chart
+from dashboard.components.clickable_chart import clickable_chart
 from dashboard.explore.query import Query
 from dashboard.explore.sample_grid import random_sample_button
 from dashboard.explore.states import unused_files
@@ -25,9 +25,11 @@ def counts_panel(query: Query) -> None:
         shown = url_state.choose(st.segmented_control, "Classes by split", _SHOWN, "balance", label_visibility="collapsed")
         random_sample_button(query)
     if shown == "pie":
-        chart(dataset.class_pie(counts.totals, query.colours), "pie")
+        clickable_chart(dataset.class_pie(counts.totals, query.colours), "pie")
     elif len(counts.drawn):
-        chart(dataset.class_bars(counts.drawn, counts.splits, query.colours, share=shown == "proportions"), "counts", _pick_class)
+        clickable_chart(
+            dataset.class_bars(counts.drawn, counts.splits, query.colours, share=shown == "proportions"), "counts", _pick_class
+        )
         if counts.left_out:
             st.caption(
                 f"The {LARGEST} largest and the {SMALLEST} smallest classes; the {counts.left_out:,} classes between them are not drawn."
@@ -52,7 +54,7 @@ def _image_sizes(data: Dataset, conditions: Filter) -> None:
         st.markdown(f"All images are {formatting.pixels(int(sizes['width'][0]), int(sizes['height'][0]))}.")
         return
     st.markdown(f"**Image sizes**  \n:gray[{_sizes_text(sizes)}]")
-    chart(dataset.size_scatter(sizes.head(_SIZES)), "sizes", _pick_size)
+    clickable_chart(dataset.size_scatter(sizes.head(_SIZES)), "sizes", _pick_size)
 
 
 def _sizes_text(sizes: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ from dashboard.app.image_urls import image_url
 from dashboard.app.open_image import close_image, is_new_opening
 from dashboard.charts.dataset import image_count
 from dashboard.charts.histogram import histogram_svg
-from dashboard.components.similar import similar
+from dashboard.components.similar_images import similar_images
 from dashboard.components.step_buttons import step_buttons
 from dashboard.explore.facts import percentile_text, value_of
 from engine.data.catalog import Row
@@ -58,7 +58,7 @@ def _detail(data: Dataset, conditions: Filter, by: str, descending: bool, colour
         _properties(data, row)
     if row.state == "ok":
         st.markdown("**Similar images**")
-        opened = similar(data, row, colours, key="detail-similar")
+        opened = similar_images(data, row, colours, key="detail-similar")
         if opened is not None:
             st.session_state[_IMAGE] = opened
             st.rerun(scope="fragment")

@@ -11,7 +11,7 @@ from dashboard import cache
 from dashboard.app import filter_state, formatting, url_state
 from dashboard.charts.drift import drift_dots, drift_grid, split_histograms
 from dashboard.charts.palette import ACCENT, BAD
-from dashboard.components.click_target import chart
+from dashboard.components.clickable_chart import clickable_chart
 from dashboard.explore.query import Query
 from engine.core.number_text import MINUS, decimal
 from engine.data.drift import ALPHA
@@ -49,12 +49,12 @@ def drift_panel(query: Query) -> None:
         return
     st.markdown(_verdict(drift, a, b))
     if by_class:
-        chart(drift_grid(drift, b), "drift-grid", _pick_cell)
+        clickable_chart(drift_grid(drift, b), "drift-grid", _pick_cell)
         st.caption(
             f"Cliff's delta where a difference matters: + higher in {b}, {MINUS} lower. The largest classes, strongest differences first."
         )
     else:
-        chart(drift_dots(drift, a, b), "drift", _pick_property)
+        clickable_chart(drift_dots(drift, a, b), "drift", _pick_property)
         st.caption("Darker red means a larger difference: small, medium, large. Click a dot to compare the distributions.")
         _histograms(query, conditions, drift, a, b)
     _numbers(drift, a, b)
@@ -100,7 +100,9 @@ def _histograms(query: Query, conditions: Filter, drift: pd.DataFrame, a: str, b
     prop = PROPERTIES[row["property"]]
     st.markdown(f"**{prop.label.capitalize()}**  \n:gray[{row['sentence']}]")
     both = query.data.catalog.view(replace(conditions, splits=(a, b)))
-    chart(split_histograms(both.histogram(prop.name, _BINS, group_by="split"), prop, {a: ACCENT, b: BAD}), "drift-shapes")
+    clickable_chart(
+        split_histograms(both.histogram(prop.name, _BINS, group_by="split"), prop, {a: ACCENT, b: BAD}), "drift-shapes"
+    )
 
 
 def _numbers(drift: pd.DataFrame, a: str, b: str) -> None:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.app import filter_state, formatting
 from dashboard.charts.dataset import image_count
-from dashboard.components.map import within
+from dashboard.components.embedding_map import narrow_to_selection
 from dashboard.explore.query import Query
 
 _OFFERED = 4
@@ -13,7 +13,9 @@ _OFFERED = 4
 def nothing_matches(query: Query) -> None:
     """Say so, and offer to remove each condition without which some images match, the most images first."""
     data, chips = query.data, filter_state.chips(query.bar_conditions)
-    counts = sorted(((data.catalog.count(within(data, chip.without)), chip) for chip in chips), key=lambda pair: -pair[0])
+    counts = sorted(
+        ((data.catalog.count(narrow_to_selection(data, chip.without)), chip) for chip in chips), key=lambda pair: -pair[0]
+    )
     helpful = [(n, chip) for n, chip in counts if n][:_OFFERED]
     with st.container(border=True, key="nothing-matches"):
         text = "No images match all filters." if len(chips) > 1 else "No images match this filter."

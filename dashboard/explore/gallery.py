@@ -55,7 +55,7 @@ def images_panel(query: Query) -> None:
     first = page_slice(number, len(view), PAGE).start + 1
     picked = gallery(
         [image_tile(data, rows[image], query.colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
-        of=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
+        scope=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
     )  # fmt: skip
     if picked.opened is not None and picked.opened in rows:
         open_image.write_open_image(KEY, picked.opened, rows[picked.opened].hash)

@@ -1,6 +1,6 @@
 """The tab Similarity map: the images as points, similar ones close together."""
 
-from dashboard.components.map import embedding_map
+from dashboard.components.embedding_map import embedding_map
 from dashboard.explore.detail import open_detail
 from dashboard.explore.query import Query
 

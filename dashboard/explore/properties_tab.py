@@ -8,7 +8,7 @@ from dashboard.app import filter_state, formatting, url_state
 from dashboard.app.image_urls import mean_url
 from dashboard.charts.class_counts import LARGEST, SMALLEST
 from dashboard.charts.distributions import MAX_RIDGES, intervals, ridges
-from dashboard.components.click_target import chart
+from dashboard.components.clickable_chart import clickable_chart
 from dashboard.components.gallery import Tile, gallery
 from dashboard.explore.query import Query
 from engine.data.datasets import Dataset
@@ -34,9 +34,9 @@ def properties_panel(query: Query) -> None:
     if not len(points):
         st.info(f"No matching labelled image has a known {prop.label}.", icon=":material/straighten:")
     elif len(points) <= MAX_RIDGES:
-        chart(ridges(view.histogram(name, _BINS, group_by="class"), points, query.colours, prop), "spread", _pick_class)
+        clickable_chart(ridges(view.histogram(name, _BINS, group_by="class"), points, query.colours, prop), "spread", _pick_class)
     else:
-        chart(intervals(points, query.colours, prop), "spread", _pick_class)
+        clickable_chart(intervals(points, query.colours, prop), "spread", _pick_class)
         if len(points) == LARGEST + SMALLEST:
             st.caption(f"The {len(points)} classes with the most matching images.")
     mean_images(query)

@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import filter_state, formatting
-from dashboard.components.map import chip as map_chip
+from dashboard.components.embedding_map import selection_chip as map_chip
 from dashboard.explore.query import Query
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter

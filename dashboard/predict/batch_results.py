@@ -16,7 +16,7 @@ from dashboard.charts.bars import score_bars
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import SIZES, Tile, gallery
-from dashboard.components.job_panel import work_bar
+from dashboard.components.job_panel import progress_bar
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail_is_open, open_detail
 from dashboard.predict.prediction import stored_predictions
@@ -80,7 +80,7 @@ def batch_results(batch: Batch, view: View) -> None:
 
 def _state(batch: Batch, view: View, now: JobStatus, left: int) -> None:
     if now.state == "working":
-        work_bar(now, "", "stop-batch", job.job(batch).stop)
+        progress_bar(now, "", "stop-batch", job.job(batch).stop)
         return
     if now.state == "failed":
         st.error(formatting.literal(f"{now.message} {now.hint}"), icon=":material/error:")
@@ -220,7 +220,7 @@ def _gallery(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
     page = predictions.iloc[(number - 1) * _PAGE : number * _PAGE]
     tiles = [_tile(batch, row, colours) for row in page.to_dict("records")]
     click = gallery(
-        tiles, key="asked", size=SIZES[1], of=batch.id, empty="No matching predictions.",
+        tiles, key="asked", size=SIZES[1], scope=batch.id, empty="No matching predictions.",
         label=count_text(len(predictions), "prediction"),
     )  # fmt: skip
     if click.opened is not None and not batch.picture(click.opened).reason:

@@ -32,7 +32,7 @@ def corrections(data: Dataset) -> None:
             )
             for place, item in enumerate(items[:_SHOWN])
         ]  # fmt: skip
-        gallery(tiles, key=_KEY, size="S", select="many", of=f"{data.name}-{len(items)}", label="Corrected images")
+        gallery(tiles, key=_KEY, size="S", select="many", scope=f"{data.name}-{len(items)}", label="Corrected images")
         selected = selection(_KEY)
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Remove", icon=":material/undo:", disabled=not selected, help="Removes the selected corrections."):

@@ -99,5 +99,9 @@ def _nearest(batch: Batch, predictions: ImagePredictions, view: View) -> None:
         for image, distance in zip(ids.tolist(), distances, strict=True) if (row := rows.get(image)) is not None
     ]  # fmt: skip
     gallery(
-        tiles, key=f"nearest-{batch.id}-{predictions.picture.number}", size="S", of=data.name, label="The nearest training images"
+        tiles,
+        key=f"nearest-{batch.id}-{predictions.picture.number}",
+        size="S",
+        scope=data.name,
+        label="The nearest training images",
     )

@@ -13,7 +13,7 @@ from dashboard.app.image_urls import heatmap_url, network_input_url
 from dashboard.charts.bars import probability_bars
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
-from dashboard.components.compare_slider import compare
+from dashboard.components.compare_slider import compare_slider
 from dashboard.predict.controls import View
 from engine.core.number_text import percent, probability
 from engine.inference.batch.store import Batch, Picture
@@ -87,7 +87,7 @@ def image_pane(batch: Batch, picture: Picture, view: View, best: str, key: str) 
     """Draw the square that the network saw and, on the other side of the slider, the heatmap."""
     target = view.target or best
     heatmap = heatmap_url(view.run, batch, picture.number, target, view.method) if view.opacity else ""
-    compare(
+    compare_slider(
         network_input_url(batch, picture.number), heatmap, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
         label=f"Evidence of {view.run.id} for {target}",
     )  # fmt: skip

@@ -164,7 +164,7 @@ def example_images(data: Dataset) -> None:
         )
         for row in rows
     ]
-    picked = gallery(tiles, key="tries-gallery", size="M", of=data.name, label="Images to try")
+    picked = gallery(tiles, key="tries-gallery", size="M", scope=data.name, label="Images to try")
     if picked.opened is not None:
         _predict(data, [row for row in rows if row.id == picked.opened])
     if st.button("Try six", icon=":material/casino:"):

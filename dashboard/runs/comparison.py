@@ -10,8 +10,8 @@ from dashboard.app import formatting, url_state
 from dashboard.charts.dot_plot import interval_dots
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL, class_colours
-from dashboard.components.scored import SPLITS, Scored
-from dashboard.components.scored_gallery import pictures
+from dashboard.components.scored_gallery import scored_gallery
+from dashboard.components.scored_run import SPLITS, ScoredRun
 from engine.core.errors import UserError
 from engine.core.number_text import signed_estimate
 from engine.data.drift import ALPHA
@@ -34,10 +34,10 @@ def compare_with(run: Run, others: Sequence[Run]) -> None:
         return
     chosen = url_state.choose(st.selectbox, "Compare with", list(known), _AGAINST, "", format_func=known.get, width=420)
     if chosen:
-        two_runs(next(other for other in others if other.id == chosen), run)
+        comparison(next(other for other in others if other.id == chosen), run)
 
 
-def compare_two_of(selected: Sequence[Run], current: Run) -> None:
+def compare_selected(selected: Sequence[Run], current: Run) -> None:
     """Choose A and B of several runs, then compare them. B is the run that the page talks about, where it is among them."""
     usable = sorted((run for run in selected if _splits(run)), key=lambda run: run.created)
     if len(usable) < 2:
@@ -54,10 +54,10 @@ def compare_two_of(selected: Sequence[Run], current: Run) -> None:
         rest = [run_id for run_id in ids if run_id != a.id]
         b = ids[url_state.choose(right.selectbox, "B", rest, "compare_b", second, format_func=labels.get)]
     url_state.remember(_AGAINST, a.id)
-    two_runs(a, b)
+    comparison(a, b)
 
 
-def two_runs(a: Run, b: Run) -> None:
+def comparison(a: Run, b: Run) -> None:
     """The verdict first, then the differences by class, then the images."""
     common = [split for split in _splits(b) if split in _splits(a)]
     if not common:
@@ -80,7 +80,7 @@ def two_runs(a: Run, b: Run) -> None:
         return
     _scores(difference, names, split, len(result))
     _by_class(result, difference, names)
-    _images(result, Scored(b, split, cache.scores(b, split), cache.predictions(b, split), class_colours(b.classes)), names)
+    _images(result, ScoredRun(b, split, cache.scores(b, split), cache.predictions(b, split), class_colours(b.classes)), names)
 
 
 def _splits(run: Run) -> list[str]:
@@ -134,7 +134,7 @@ def _by_class(found: Comparison, difference: Difference, names: tuple[str, str])
     )
 
 
-def _images(found: Comparison, scored: Scored, names: tuple[str, str]) -> None:
+def _images(found: Comparison, scored: ScoredRun, names: tuple[str, str]) -> None:
     labels = {FIXED: "fixed", BROKEN: "broken", DIFFERENT: "both wrong, differently", SAME: "both wrong, alike"}
     fate = url_state.choose(
         st.segmented_control, "Images", list(labels), "fate", format_func=lambda one: f"{labels[one]}: {found.counts[one]:,}"
@@ -147,7 +147,7 @@ def _images(found: Comparison, scored: Scored, names: tuple[str, str]) -> None:
         ]
         for row in rows.itertuples()
     }
-    pictures(
-        scored, scored.predictions.iloc[rows["row_b"]], "compared", of=f"{names}-{fate}", empty="No image is among these.",
+    scored_gallery(
+        scored, scored.predictions.iloc[rows["row_b"]], "compared", scope=f"{names}-{fate}", empty="No image is among these.",
         notes=lambda row: answers[row.image_id],
     )  # fmt: skip

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.app import url_state
 from dashboard.app.widgets import popover
-from dashboard.components.page_header import Context
+from dashboard.components.page_header import PageContext
 from engine.data.filters import escape, unescape
 from engine.runs.run import ACTIVE, Run
 
@@ -14,7 +14,7 @@ _SEARCH = "find"
 _STATES = {"finished": ("finished",), "running or waiting": ACTIVE, "ended early": ("stopped", "failed", "interrupted")}
 
 
-def filtered_runs(context: Context) -> list[Run]:
+def filtered_runs(context: PageContext) -> list[Run]:
     """The dataset's runs that the filters above the table leave, newest first."""
     models = sorted({run.config.model for run in context.runs})
     tags = sorted({tag for run in context.runs for tag in run.metadata.tags})

@@ -155,7 +155,7 @@ def _live_state(run: Run) -> None:
     state()
 
 
-def configuration_of(run: Run) -> None:
+def configuration_columns(run: Run) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"Configuration, from the preset **{formatting.literal(run.config.preset)}**")

@@ -8,7 +8,7 @@ from dashboard.app import formatting, url_state, viewer_time
 from dashboard.app.image_urls import thumbnail_url
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, gallery
-from dashboard.components.page_header import Context
+from dashboard.components.page_header import PageContext
 from dashboard.components.pending_datasets import await_dataset
 from engine.core.errors import UserError
 from engine.data import add_job
@@ -23,7 +23,7 @@ _STRIP = 8  # example images on a dataset's card
 _RECENT = 5  # runs that are listed
 
 
-def next_step(context: Context) -> None:
+def next_step(context: PageContext) -> None:
     """Draw one sentence that says what there is, and one button for what to do next."""
     if context.dataset is None:
         st.markdown(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.app import formatting, train_options, url_state
 from dashboard.app.train_options import widget_key
-from dashboard.components.page_header import Context
+from dashboard.components.page_header import PageContext
 from engine.core.errors import UserError
 from engine.data.datasets import Dataset
 from engine.models.registry import BACKBONES, check_weights
@@ -31,7 +31,7 @@ class Base:
     config: Config
 
 
-def options_form(data: Dataset, context: Context) -> tuple[Config | None, str]:
+def options_form(data: Dataset, context: PageContext) -> tuple[Config | None, str]:
     """The configuration that the form says, and the key of its widget of peak_lr.
 
     None, with the reason on the page, where it is not valid.
@@ -40,7 +40,7 @@ def options_form(data: Dataset, context: Context) -> tuple[Config | None, str]:
     return _configuration(base, data, context), widget_key(base.name, "peak_lr")
 
 
-def _configuration(base: Base, data: Dataset, context: Context) -> Config | None:
+def _configuration(base: Base, data: Dataset, context: PageContext) -> Config | None:
     changes, ignored = train_options.recall(base.name)
     for sentence in ignored:
         st.warning(formatting.literal(sentence), icon=":material/warning:")
@@ -64,7 +64,7 @@ def _configuration(base: Base, data: Dataset, context: Context) -> Config | None
         return None
 
 
-def _base(data: Dataset, context: Context) -> Base:
+def _base(data: Dataset, context: PageContext) -> Base:
     copied = next((run for run in context.runs if run.id == url_state.recall("like")), None)
     if copied is None:
         url_state.forget("like")
@@ -112,7 +112,7 @@ def _model(base: Base, before: str) -> str:
     )
 
 
-def _weights(base: Base, before: str, model: str, context: Context) -> tuple[str, bool]:
+def _weights(base: Base, before: str, model: str, context: PageContext) -> tuple[str, bool]:
     """What the training starts from, as the field `weights` says it ("" while there is none), and whether that is a problem.
 
     The problem stands below the field.
@@ -127,7 +127,7 @@ def _weights(base: Base, before: str, model: str, context: Context) -> tuple[str
     return weights, False
 
 
-def _start_from(base: Base, before: str, context: Context) -> str:
+def _start_from(base: Base, before: str, context: PageContext) -> str:
     kind = before.partition(":")[0] if before.partition(":")[0] in _STARTS else "file"
     left, right = st.columns([3, 4], gap="medium")
     chosen = left.selectbox(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.app import formatting, train_options, url_state
 from dashboard.app.scroll import scroll_to_top
-from dashboard.components.page_header import Context
+from dashboard.components.page_header import PageContext
 from dashboard.train.probes import time_estimate
 from engine.core.errors import UserError
 from engine.runs.config import Config
@@ -16,14 +16,14 @@ _VIEWS = {"new": "New run", "run": "The chosen run"}
 _POLL = 1.0  # seconds
 
 
-def train_title(context: Context) -> str:
+def train_title(context: PageContext) -> str:
     """The question of the page: about the run that is shown, or about the one that is to come."""
     if context.run is None or _begins_with(context) == "new":
         return "How should it learn?"
     return "How is it learning?" if context.run.status.active else "How did it learn?"
 
 
-def _begins_with(context: Context) -> str:
+def _begins_with(context: PageContext) -> str:
     """The view that the address asks for."""
     shown = url_state.recall("show")
     if shown in _VIEWS:
@@ -31,7 +31,7 @@ def _begins_with(context: Context) -> str:
     return "new" if url_state.recall("like") or url_state.recall("preset") in PRESETS else "run"
 
 
-def choose_view(context: Context) -> str:
+def choose_view(context: PageContext) -> str:
     """`new` for the form or `run` for the run of the header, in the URL; at first the run, unless the address names a preset."""
     if context.run is None:
         url_state.forget("show")
@@ -69,7 +69,7 @@ def _start(config: Config) -> None:
     st.rerun()
 
 
-def other_runs(context: Context, shown: Run | None) -> None:
+def other_runs(context: PageContext, shown: Run | None) -> None:
     """The runs that are computing or waiting, besides the one that is shown; polls only while there are any."""
     if not any(run.status.active for run in _others(shown)):
         return

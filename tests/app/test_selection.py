@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard.app import formatting
 from dashboard.components.gallery import clear_selection, selection, set_selection
-from dashboard.components.gallery.selection import begin, hear
+from dashboard.components.gallery.selection import enter_scope, take_report
 
 PAGE, OTHER = frozenset(range(1, 7)), frozenset(range(7, 13))
 
@@ -20,52 +20,52 @@ def report(revision, *ids, others=True):
 
 
 def test_a_report_counts_once_so_that_what_was_cleared_stays_cleared():
-    assert hear("grid", report(1, 3, 5), PAGE)
+    assert take_report("grid", report(1, 3, 5), PAGE)
     assert selection("grid") == (3, 5)
     clear_selection("grid")
-    assert not hear("grid", report(1, 3, 5), PAGE), "the browser goes on repeating its last report"
+    assert not take_report("grid", report(1, 3, 5), PAGE), "the browser goes on repeating its last report"
     assert selection("grid") == ()
-    assert hear("grid", report(2, 4), PAGE)
+    assert take_report("grid", report(2, 4), PAGE)
     assert selection("grid") == (4,)
 
 
 def test_images_of_other_pages_stay_until_all_is_cleared():
-    hear("grid", report(1, 3, 5), PAGE)
-    hear("grid", report(2, 9), OTHER)
+    take_report("grid", report(1, 3, 5), PAGE)
+    take_report("grid", report(2, 9), OTHER)
     assert selection("grid") == (3, 5, 9)
-    hear("grid", report(3, 5), PAGE)
+    take_report("grid", report(3, 5), PAGE)
     assert selection("grid") == (5, 9), "what is on the page and not in the report was released"
-    hear("grid", report(4, others=False), OTHER)
+    take_report("grid", report(4, others=False), OTHER)
     assert selection("grid") == ()
 
 
 def test_only_what_was_shown_can_be_selected():
-    hear("grid", report(1, 3, 99, 8), PAGE)
+    take_report("grid", report(1, 3, 99, 8), PAGE)
     assert selection("grid") == (3,)
     for nonsense in (None, 7, [1], {}, {"revision": 2}, {"revision": "2", "ids": [1]}, {"revision": 2, "ids": "12"}):
-        assert not hear("grid", nonsense, PAGE)
-    hear("grid", {"revision": 2, "ids": ["4", None, 4.5, 5]}, PAGE)
+        assert not take_report("grid", nonsense, PAGE)
+    take_report("grid", {"revision": 2, "ids": ["4", None, 4.5, 5]}, PAGE)
     assert selection("grid") == (5,)
 
 
 def test_one_replaces_the_other():
     for revision, image in enumerate((3, 5), start=1):
-        hear("grid", report(revision, image), PAGE, one=True)
+        take_report("grid", report(revision, image), PAGE, one=True)
         assert selection("grid") == (image,)
 
 
 def test_another_dataset_begins_with_nothing_selected():
     set_selection("grid", [3, 3, 5])
-    begin("grid", "demo")
+    enter_scope("grid", "demo")
     assert selection("grid") == (3, 5), "chosen before the grid was drawn"
-    begin("grid", "demo")
+    enter_scope("grid", "demo")
     assert selection("grid") == (3, 5)
-    begin("grid", "intel")
+    enter_scope("grid", "intel")
     assert selection("grid") == ()
 
 
 def test_grids_do_not_share_a_selection():
-    hear("one", report(1, 3), PAGE)
+    take_report("one", report(1, 3), PAGE)
     assert selection("other") == ()
 
 

@@ -17,8 +17,8 @@ from dashboard.app.train_options import from_text
 from dashboard.clean.tabs import QUESTIONS as CLEAN
 from dashboard.components.scored_gallery import PAGE as CELL_PAGE
 from dashboard.components.scored_gallery import SORTS
-from dashboard.evaluate.cells import read as read_cells
-from dashboard.evaluate.tabs import QUESTIONS as EVALUATE
+from dashboard.evaluate.cells import parse_selection as read_cells
+from dashboard.evaluate.tabs import TABS as EVALUATE
 from dashboard.explore.gallery import _ORDERS as ORDERS
 from dashboard.explore.gallery import Order, page_ids
 from dashboard.explore.tabs import QUESTIONS as EXPLORE

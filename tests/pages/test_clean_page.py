@@ -10,7 +10,7 @@ from tab import Tab
 from dashboard.clean.evidence import _bars
 from dashboard.clean.measures import measure_text
 from dashboard.clean.review import Review
-from dashboard.components.gallery.selection import Held
+from dashboard.components.gallery.selection import SelectionState
 from engine.core.files import read_json, write_json
 from engine.curation import acquisition, store
 from engine.curation.findings import finding
@@ -223,9 +223,9 @@ def test_of_two_tabs_the_second_is_told_that_a_finding_is_decided_and_goes_on(ta
 def test_a_bulk_decision_is_about_what_is_selected_when_it_is_pressed(tab, audited):
     tab.open("clean", kind="label_issue", clean="many")
     first, second, third = (item["id"] for item in tab.items("clean-many"))
-    tab.at.session_state["clean-many-selection"] = Held(of="scenes", ids=(first, second))
+    tab.at.session_state["clean-many-selection"] = SelectionState(scope="scenes", ids=(first, second))
     tab.run()
-    tab.at.session_state["clean-many-selection"] = Held(of="scenes", ids=(second, third))
+    tab.at.session_state["clean-many-selection"] = SelectionState(scope="scenes", ids=(second, third))
     tab.press("Exclude")
     assert [entry.id for entry in edits.log(audited).entries] == [second, third]
     assert not tab.at.session_state["clean-many-selection"].ids
@@ -234,7 +234,7 @@ def test_a_bulk_decision_is_about_what_is_selected_when_it_is_pressed(tab, audit
 def test_a_bulk_decision_leaves_what_another_tab_decided_meanwhile(tab, audited):
     tab.open("clean", kind="label_issue", clean="many")
     first, second, _ = (item["id"] for item in tab.items("clean-many"))
-    tab.at.session_state["clean-many-selection"] = Held(of="scenes", ids=(first, second))
+    tab.at.session_state["clean-many-selection"] = SelectionState(scope="scenes", ids=(first, second))
     tab.run()
     Tab().open("clean", kind="label_issue", clean="one").press("glacier")
     tab.press("Exclude")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from test_pages_of_a_finished_run import a_confusion, behind
 
-from dashboard.components.scored_gallery import csv
+from dashboard.components.scored_gallery import predictions_csv
 from dashboard.evaluate import tabs
 from engine.core.files import read_json, write_json
 from engine.data.predictions import outcomes, write_predictions
@@ -76,7 +76,7 @@ def test_what_the_gallery_holds_can_be_taken_away(tab, trained):
     wrong = table[table["true"] != table["predicted"]]
     tab.open("evaluate")
     assert f"Table of {len(wrong)} as CSV" in [button.proto.label for button in tab.at.get("download_button")]
-    read = pd.read_csv(io.StringIO(csv(wrong, trained.classes)))
+    read = pd.read_csv(io.StringIO(predictions_csv(wrong, trained.classes)))
     assert read["path"].tolist() == wrong["path"].tolist()
     assert read["true"].tolist() == [trained.classes[place] for place in wrong["true"]]
     assert read["loss"].to_numpy() == pytest.approx(wrong["loss"].to_numpy(), rel=1e-5)
@@ -101,8 +101,8 @@ def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
 
 def test_only_the_open_question_is_computed(tab, trained, monkeypatch):
     asked = []
-    panels = {key: (title, lambda scored, key=key: asked.append(key)) for key, (title, _) in tabs.QUESTIONS.items()}
-    monkeypatch.setattr(tabs, "QUESTIONS", panels)
+    panels = {key: (title, lambda scored, key=key: asked.append(key)) for key, (title, _) in tabs.TABS.items()}
+    monkeypatch.setattr(tabs, "TABS", panels)
     tab.open("evaluate", ask="pairs")
     assert asked == ["pairs"]
     assert tab.url("ask") == "pairs"

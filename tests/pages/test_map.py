@@ -23,8 +23,8 @@ def page():
     import streamlit as st
 
     from dashboard.charts.palette import class_colours
-    from dashboard.components.map import chip, embedding_map, within
-    from dashboard.components.similar import similar
+    from dashboard.components.embedding_map import embedding_map, narrow_to_selection, selection_chip
+    from dashboard.components.similar_images import similar_images
     from engine.data.datasets import list_datasets
     from engine.data.filters import Filter
     from engine.runs.run import list_runs
@@ -32,12 +32,12 @@ def page():
     data = list_datasets()[0]
     wanted = Filter.from_text(st.query_params.get("filter", ""))[0]
     colours = class_colours(data.classes)
-    chip(data)
-    result = within(data, wanted)
+    selection_chip(data)
+    result = narrow_to_selection(data, wanted)
     embedding_map(data, wanted, colours, next(iter(list_runs()), None))
     st.markdown(f"{data.catalog.count(result)} match")
     if "open" in st.query_params:
-        similar(data, data.catalog.get(int(st.query_params["open"])), colours)
+        similar_images(data, data.catalog.get(int(st.query_params["open"])), colours)
 
 
 class Seen:

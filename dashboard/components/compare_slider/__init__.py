@@ -12,7 +12,9 @@ _HTML, _CSS = ((_FOLDER / f"compare_slider.{kind}").read_text(encoding="utf-8") 
 _JS = join_modules(_FOLDER / "compare_slider.js")
 
 
-def compare(picture: str, over: str, *, key: str, alt: str, label: str, opacity: float = 1.0, waiting: str = "Looking") -> None:
+def compare_slider(
+    picture: str, over: str, *, key: str, alt: str, label: str, opacity: float = 1.0, waiting: str = "Looking"
+) -> None:
     """Draw the square picture at the URL path `picture`; to the right of the line the one at `over`, none where it is "".
 
     `opacity`: of what lies over, 0 to 1. `label` says what lies over; `waiting` stands there until it has come. Both sources answer

@@ -9,9 +9,9 @@ import streamlit as st
 
 from dashboard.app import formatting
 from dashboard.app.component_files import join_modules
-from dashboard.components.gallery.selection import begin, clear_selection, hear, held, selection, set_selection
+from dashboard.components.gallery.selection import clear_selection, enter_scope, load_state, selection, set_selection, take_report
 
-__all__ = ["NOTES", "SIZES", "Picked", "Tile", "clear_selection", "gallery", "selection", "set_selection"]
+__all__ = ["NOTES", "SIZES", "GalleryResult", "Tile", "clear_selection", "gallery", "selection", "set_selection"]
 
 SIZES = ("S", "M", "L")
 NOTES = 3  # lines under the caption that are shown
@@ -39,7 +39,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Picked:
+class GalleryResult:
     """What the person did: `opened` in this rerun (a click, a tap or Enter), and all that is `selected`, in order of choice."""
 
     opened: int | None = None
@@ -52,18 +52,18 @@ def gallery(
     key: str,
     size: str = "M",
     select: Literal["one", "many"] | None = None,
-    of: str = "",
+    scope: str = "",
     current: int | None = None,
     empty: str = "No images here.",
     label: str | None = None,
     on_open: Callable[[int], None] | None = None,
     on_select: Callable[[tuple[int, ...]], None] | None = None,
-) -> Picked:
+) -> GalleryResult:
     """Draw the tiles; what was opened in this rerun, and what is selected.
 
     `select`: with "many", Ctrl or Cmd and a click, Shift and a click, a dragged rectangle, Space, Ctrl+A and a long press
     select, Escape clears, and the selection stays while pages are turned; with "one", a click selects instead of opening.
-    `of` names what is selected from, such as the dataset: another begins with nothing selected. `selection`,
+    `scope` names what is selected from, such as the dataset: another scope begins with nothing selected. `selection`,
     `set_selection` and `clear_selection` read and change it from outside. `current` marks the tile that another part of the
     page shows. `on_open` and `on_select` hear before the script reruns, early enough to change what stands above the grid.
     `label` names the list for a screen reader. Not inside `st.form`: Streamlit drops a component's clicks there.
@@ -74,7 +74,7 @@ def gallery(
     if size not in SIZES:
         raise ValueError(f"There is no gallery size {size!r}. Choose one of: {', '.join(SIZES)}.")
     shown = frozenset(ids)
-    begin(key, of)
+    enter_scope(key, scope)
 
     def opened() -> None:
         image = _known(st.session_state[key].opened, shown)
@@ -83,13 +83,13 @@ def gallery(
 
     def selected() -> None:
         report = st.session_state[key].selected
-        if select and hear(key, report, shown, select == "one") and on_select is not None:
+        if select and take_report(key, report, shown, select == "one") and on_select is not None:
             on_select(selection(key))
 
     # Registered at each call, which is free while nothing differs: every runtime (and every AppTest) has its own registry,
     # and this module is imported once for all of them.
     mount = st.components.v2.component("scenescope_gallery", html=_HTML, css=_CSS, js=_JS)
-    chosen = held(key)
+    chosen = load_state(key)
     data = {
         "items": [_item(tile) for tile in tiles],
         "size": size,
@@ -104,8 +104,8 @@ def gallery(
     heard = mount(key=key, data=data, on_opened_change=opened, on_selected_change=selected)
     if select:
         # A session that begins anew (the server was started again) learns here what the open tab still shows.
-        hear(key, heard.selected, shown, select == "one")
-    return Picked(_known(heard.opened, shown), selection(key) if select else ())
+        take_report(key, heard.selected, shown, select == "one")
+    return GalleryResult(_known(heard.opened, shown), selection(key) if select else ())
 
 
 def _item(tile: Tile) -> dict[str, Any]:

@@ -7,27 +7,28 @@ so what Python clears stays cleared although the browser goes on repeating its l
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import SupportsInt
 
 import streamlit as st
 
 
 @dataclass(frozen=True)
-class Held:
-    """The selected ids in the order of their choice, what they are selected from, and the last report that was heard."""
+class SelectionState:
+    """The selected ids in the order of their choice, what they are selected from, and the number of the last report taken."""
 
-    of: str = ""
+    scope: str = ""
     ids: tuple[int, ...] = ()
     revision: int = 0
 
 
 def selection(key: str) -> tuple[int, ...]:
     """The selected images of the grid `key`, in the order of their choice; also before the grid is drawn."""
-    return held(key).ids
+    return load_state(key).ids
 
 
-def set_selection(key: str, ids: Iterable[int]) -> None:
+def set_selection(key: str, ids: Iterable[SupportsInt]) -> None:
     """Select just these. In a callback or before the grid is drawn; afterwards it shows at the next rerun."""
-    _hold(key, replace(held(key), ids=tuple(dict.fromkeys(int(image) for image in ids))))
+    _save_state(key, replace(load_state(key), ids=tuple(dict.fromkeys(int(image) for image in ids))))
 
 
 def clear_selection(key: str) -> None:
@@ -35,36 +36,42 @@ def clear_selection(key: str) -> None:
     set_selection(key, ())
 
 
-def held(key: str) -> Held:
-    return st.session_state.get(_place(key), Held())
+def load_state(key: str) -> SelectionState:
+    """What is held of the grid `key`; nothing selected where it has not been drawn yet."""
+    return st.session_state.get(_state_key(key), SelectionState())
 
 
-def begin(key: str, of: str) -> None:
-    """Forget what was selected from something else."""
-    before = held(key)
-    if before.of != of:
-        _hold(key, replace(before, of=of, ids=() if before.of else before.ids))
+def enter_scope(key: str, scope: str) -> None:
+    """Forget what was selected in another scope; what was set before the first drawing stays."""
+    before = load_state(key)
+    if before.scope != scope:
+        _save_state(key, replace(before, scope=scope, ids=() if before.scope else before.ids))
 
 
-def hear(key: str, report: object, shown: Collection[int], one: bool = False) -> bool:
-    """Take a report of the browser: {ids, others, revision}; whether it was news.
+def take_report(key: str, report: object, shown: Collection[int], one: bool = False) -> bool:
+    """Whether a report of the browser, {ids, others, revision}, was new; if so, its selection is taken over.
 
     Only what was shown can be selected or released by it; images of other pages stay unless `others` is false.
     """
-    before = held(key)
-    revision, ids = (report.get("revision"), report.get("ids")) if isinstance(report, Mapping) else (None, None)
+    before = load_state(key)
+    if not isinstance(report, Mapping):
+        return False
+    revision, ids = report.get("revision"), report.get("ids")
     if not isinstance(revision, int) or not isinstance(ids, list) or revision <= before.revision:
         return False
-    chosen = [image for image in ids if isinstance(image, int) and image in shown]
-    kept = [image for image in before.ids if image in chosen or image not in shown] if report.get("others") and not one else []
-    merged = tuple(dict.fromkeys([*kept, *chosen]))
-    _hold(key, replace(before, ids=merged[:1] if one else merged, revision=revision))
+    selected = [image for image in ids if isinstance(image, int) and image in shown]
+    if report.get("others") and not one:
+        # What was selected before keeps its place in the order of choice.
+        stay = [image for image in before.ids if image in selected or image not in shown]
+        selected = list(dict.fromkeys([*stay, *selected]))
+    unique = tuple(dict.fromkeys(selected))
+    _save_state(key, replace(before, ids=unique[:1] if one else unique, revision=revision))
     return True
 
 
-def _hold(key: str, what: Held) -> None:
-    st.session_state[_place(key)] = what
+def _save_state(key: str, state: SelectionState) -> None:
+    st.session_state[_state_key(key)] = state
 
 
-def _place(key: str) -> str:
+def _state_key(key: str) -> str:
     return f"{key}-selection"

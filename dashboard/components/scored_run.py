@@ -21,7 +21,7 @@ SPLITS = ("test", "validation")
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredRun:
     """A run's answers on a split. Shared by all sessions: read, never changed.
 
     `document`: `engine.evaluation.metrics.score_predictions`; `predictions`: the prediction table; `colours`: a class's colour, as everywhere.
@@ -43,19 +43,19 @@ class Scored:
         return np.array(self.document["confusion"])
 
 
-def scored(run: Run) -> Scored:
+def choose_scored_run(run: Run) -> ScoredRun:
     """The run on the split that is chosen, or what is wrong with it and the end of the page."""
     split = choose_split(run)
     try:
-        return of_run(run, split)
+        return load_scored_run(run, split)
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         end_page()
 
 
-def of_run(run: Run, split: str) -> Scored:
+def load_scored_run(run: Run, split: str) -> ScoredRun:
     """The run on a split. Raises UserError where its table is missing or damaged."""
-    return Scored(run, split, cache.scores(run, split), cache.predictions(run, split), class_colours(run.classes))
+    return ScoredRun(run, split, cache.scores(run, split), cache.predictions(run, split), class_colours(run.classes))
 
 
 def choose_split(run: Run) -> str:
@@ -71,7 +71,7 @@ def choose_split(run: Run) -> str:
     )
 
 
-def verdict(of: Scored, named: bool = False) -> None:
+def score_summary(of: ScoredRun, named: bool = False) -> None:
     """How often the run is wrong, and what limits the figure. `named`: begins with the run's name, where it is not the page's."""
     document, split = of.document, of.split
     wrong = document["n"] - int(np.trace(of.confusion))

@@ -15,11 +15,11 @@ from engine.models.model import load
 
 _SCRIPT = """
 import streamlit as st
-from dashboard.components.image_dialog import lens
+from dashboard.components.image_dialog import image_dialog
 from engine.runs.run import load_run
 
 found = load_run({run_id!r})
-lens(found, found.predictions("test"), st.session_state.get("place", {place}))
+image_dialog(found, found.predictions("test"), st.session_state.get("place", {place}))
 """
 
 

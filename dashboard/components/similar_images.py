@@ -25,7 +25,7 @@ _MAJORITY = 2 / 3  # of the neighbours in one other class: worth a word
 _AMONG = {"all": "all images", "train": "training images", "same": "the same class", "other": "other classes"}
 
 
-def similar(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "similar") -> int | None:
+def similar_images(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "similar") -> int | None:
     """Draw the images nearest to this one; the id of the one that was clicked in this rerun, else None."""
     index = cache.embedding_index(data)
     if index is None:

@@ -16,7 +16,7 @@ from dashboard.app.image_urls import about_url
 from dashboard.app.map_selection import AREA, Pick, from_corners, read_pick
 from dashboard.charts.map_points import Colouring, Points, colour_by_class, colour_by_split, colour_by_verdict
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
-from dashboard.components.job_panel import watch
+from dashboard.components.job_panel import job_panel
 from dashboard.components.scatter import scatter
 from engine.data.aligned_predictions import align_predictions
 from engine.data.datasets import Dataset
@@ -31,25 +31,25 @@ _SPLIT_TINTS = {"train": NEUTRAL, "validation": SCENES["sea"], "test": SCENES["b
 
 
 @dataclass(frozen=True)
-class Selected:
+class MapSelection:
     """What is selected on the map: its images' `ids`, rising, and the `pick` that holds them."""
 
     ids: np.ndarray
     pick: Pick
 
 
-def selected(data: Dataset) -> Selected | None:
+def read_selection(data: Dataset) -> MapSelection | None:
     """What the address selects on the map; None where it selects nothing, or on a map that is drawn otherwise now."""
     pick = read_pick(url_state.recall(AREA) or "")
     of = cache.map_points(data)
     if pick is None or of is None or pick.version != of.drawn.version:
         return None
-    return Selected(cache.selected_ids(data, of, pick), pick)
+    return MapSelection(cache.selected_ids(data, of, pick), pick)
 
 
-def within(data: Dataset, wanted: Filter) -> Filter:
+def narrow_to_selection(data: Dataset, wanted: Filter) -> Filter:
     """The filter, narrowed to what is selected on the map."""
-    result = selected(data)
+    result = read_selection(data)
     if result is None:
         return wanted
     ids = result.ids
@@ -58,9 +58,9 @@ def within(data: Dataset, wanted: Filter) -> Filter:
     return replace(wanted, selection=data.catalog.select(ids))
 
 
-def chip(data: Dataset) -> None:
+def selection_chip(data: Dataset) -> None:
     """What is selected, as a button that ends the selection; nothing where nothing is."""
-    result = selected(data)
+    result = read_selection(data)
     if result is not None:
         st.button(
             f"{len(result.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url_state.forget, args=(AREA,),
@@ -82,7 +82,7 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
             "This dataset is a catalog without images, made for measuring: it can have no map.", icon=":material/scatter_plot:"
         )
         return None
-    busy = watch(
+    busy = job_panel(
         dataset_index.job(data.name), "The map", "stop_map", "The map could not be computed.", since=dataset_index.drawn_at(data)
     )
     of = cache.map_points(data)
@@ -109,9 +109,9 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
     return opened
 
 
-def _chosen(data: Dataset) -> Selected | None:
+def _chosen(data: Dataset) -> MapSelection | None:
     """What is selected, kept in the address; what the address holds of an earlier map is said and removed."""
-    result = selected(data)
+    result = read_selection(data)
     if result is not None:
         url_state.remember(AREA, result.pick.to_text())
     elif url_state.recall(AREA):

@@ -10,7 +10,7 @@ from dashboard.charts.figure import CONFIG
 TALL = 560  # pixels; a taller chart scrolls in its place
 
 
-def chart(figure: go.Figure, key: str, on_select: Callable[[list], None] | None = None) -> None:
+def clickable_chart(figure: go.Figure, key: str, on_select: Callable[[list], None] | None = None) -> None:
     """Draw a figure; `on_select` hears the `customdata` of the point that is clicked, before the page is drawn anew."""
 
     def picked() -> None:

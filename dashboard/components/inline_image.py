@@ -16,7 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 _QUALITY = 92
 
 
-def picture(square: np.ndarray, caption: str, place: DeltaGenerator | None = None, faint: bool = False) -> None:
+def inline_image(square: np.ndarray, caption: str, place: DeltaGenerator | None = None, faint: bool = False) -> None:
     """Draw (height, width, 3) uint8 as wide as its place. The caption is plain text. `faint`: it only keeps the place of another."""
     spoken = html.escape(caption, quote=True)
     look = "filter:grayscale(1);opacity:0.25;" if faint else ""

@@ -1,6 +1,7 @@
-"""How a chart stands on the page."""
+"""A chart whose points can be clicked."""
 
 from collections.abc import Callable
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -11,12 +12,15 @@ TALL = 560  # pixels; a taller chart scrolls in its place
 
 
 def clickable_chart(figure: go.Figure, key: str, on_select: Callable[[list], None] | None = None) -> None:
-    """Draw a figure; `on_select` hears the `customdata` of the point that is clicked, before the page is drawn anew."""
+    """Draw a figure; `on_select` gets the `customdata` of the point that is clicked, before the page is drawn anew."""
 
-    def picked() -> None:
+    def handle_click() -> None:
         points = st.session_state[key].selection.points
         if points and on_select is not None:
             on_select(points[0]["customdata"])
 
-    with st.container(height=TALL if figure.layout.height > TALL else "content", border=False):
-        st.plotly_chart(figure, config=CONFIG, key=key, on_select=picked if on_select else "ignore", selection_mode="points")
+    layout: Any = figure.layout  # plotly publishes no types
+    with st.container(height=TALL if layout.height > TALL else "content", border=False):
+        st.plotly_chart(
+            figure, config=CONFIG, key=key, on_select=handle_click if on_select else "ignore", selection_mode="points"
+        )

@@ -1,10 +1,11 @@
-"""Pieces that explain one answer: the smallest cover, the nearest training images, the story of the epochs.
+"""Parts that explain one prediction: the smallest occluding patch, the nearest training images, the predictions per epoch.
 
-Each draws what is quick at once and what takes longer when it is called for; the lens and other pages place them.
+Each draws at once what is quick, and what takes longer on request; the image dialog places them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,54 +27,56 @@ from engine.data.datasets import Dataset
 from engine.inference.explain import examples as nearest
 from engine.runs.run import Run
 
+if TYPE_CHECKING:
+    from engine.inference.explain.occlusion import Occlusion  # loads torch
+
+Option = TypeVar("Option")
+
 _FILLS = {"blur": "blurred", "mean": "its mean colour"}
 _CHOICES = "explained-choices"
 
 
 @dataclass(frozen=True)
 class ExplainedImage:
-    """A picture and what is known of its answer. `square`: (size, size, 3) uint8; `other` is the truth, or the second class."""
+    """An image and its prediction, classes by index. `square`: (size, size, 3) uint8; `other`: the true class, or the second one."""
 
     run: Run
     content: str
     square: np.ndarray
-    answer: int
+    predicted: int
     other: int
     other_is_true: bool = True
 
 
-def smallest_patch(asked: ExplainedImage, key: str) -> None:
-    """Behind a button: the smallest square that, covered, changes the answer; what was tried. A click elsewhere ends the search."""
+def smallest_patch(image: ExplainedImage, key: str) -> None:
+    """Draw a button that searches for the smallest patch that flips the prediction, and the result. A click elsewhere ends the search."""
     request = f"{key}-cover-request"
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-cover"):
         button = st.empty()
         fill = lasting_choice(f"{key}-fill", "Cover with", list(_FILLS), "blur", _FILLS.__getitem__, width=170)
-    this = (asked.run.id, asked.content, fill)
+    subject = (image.run.id, image.content, fill)
 
     def begin() -> None:
-        st.session_state[request] = this
+        st.session_state[request] = subject
 
     def end() -> None:
         st.session_state.pop(request, None)
 
-    def offer() -> None:
-        label = "Find the smallest patch that flips the prediction"
-        button.button(label, key=f"{key}-find", icon=":material/select:", on_click=begin)
-
-    if st.session_state.get(request) != this:
-        end()  # a request for another picture ends here
-    known = cache.has_occlusion(asked.run, asked.content, asked.square, fill)
-    if not known and request in st.session_state:
+    if st.session_state.get(request) != subject:
+        end()  # a request for another image ends here
+    is_known = cache.has_occlusion(image.run, image.content, image.square, fill)
+    if not is_known and request in st.session_state:
         button.button("Stop", key=f"{key}-find-stop", icon=":material/stop:", on_click=end)
-        known = _search(asked, fill)
+        is_known = _search(image, fill)
         end()
-    offer()
-    if known:
-        _smallest(asked, cache.occlusion(asked.run, asked.content, asked.square, fill))
+    label = "Find the smallest patch that flips the prediction"
+    button.button(label, key=f"{key}-find", icon=":material/select:", on_click=begin)
+    if is_known:
+        _draw_patch(image, cache.occlusion(image.run, image.content, image.square, fill))
 
 
-def _search(asked: ExplainedImage, fill: str) -> bool:
-    """Try the covers, with a bar that says how many; whether that is possible of this run."""
+def _search(image: ExplainedImage, fill: str) -> bool:
+    """Whether the patches could be tried on this run's model; a bar counts them."""
     bar = st.empty()
 
     def report(n: int, total: int) -> None:
@@ -81,7 +84,7 @@ def _search(asked: ExplainedImage, fill: str) -> bool:
         bar.progress(n / total, text=f"{n:,} of up to {total:,} patches tried")
 
     try:
-        cache.occlusion(asked.run, asked.content, asked.square, fill, report)
+        cache.occlusion(image.run, image.content, image.square, fill, report)
     except UserError as error:
         bar.caption(formatting.literal(str(error)))
         return False
@@ -89,95 +92,104 @@ def _search(asked: ExplainedImage, fill: str) -> bool:
     return True
 
 
-def _smallest(asked: ExplainedImage, result: "Occlusion") -> None:  # noqa: F821
-    sides, size = f"{result.sides[0]} to {max(result.sides)}", len(asked.square)
-    if result.box is None:
-        st.markdown(f"No square of {sides} of {size} pixels changes the answer: {result.tried:,} patches were tried.")
+def _draw_patch(image: ExplainedImage, result: "Occlusion") -> None:
+    classes, size = image.run.classes, len(image.square)
+    if result.box is None or result.covered is None:
+        sides = f"{result.sides[0]} to {max(result.sides)}"
+        st.markdown(f"No patch of {sides} of {size} pixels flips the prediction: {result.tried:,} were tried.")
         return
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
-    inline_image(_framed(result.covered, result.box), "The smallest patch found", left)
+    inline_image(_frame_box(result.covered, result.box), "The smallest patch found", left)
     _, _, side = result.box
     right.markdown(
-        f"Covered by {side} of {size} pixels a side, **{formatting.literal(asked.run.classes[result.answer])}** becomes "
-        f"**{formatting.literal(asked.run.classes[result.becomes])}**, {percent(result.probability)} sure."
+        f"Covered by a patch of {side} of {size} pixels, **{formatting.literal(classes[result.answer])}** becomes "
+        f"**{formatting.literal(classes[result.becomes])}**, {percent(result.probability)} sure."
     )
     right.caption(
-        f"{result.tried:,} patches of {min(result.sides)} to {max(result.sides)} pixels were tried, with 50% overlap. A smaller patch between "
-        "them may work as well. The network was not trained on covered images."
+        f"{result.tried:,} patches of {min(result.sides)} to {max(result.sides)} pixels were tried, with 50% overlap. A smaller patch at "
+        "another place may work as well. The network was not trained on covered images."
     )
 
 
-def nearest_examples(run: Run, data: Dataset, row: Row, asked: ExplainedImage, true: int, key: str) -> None:
-    """The training images nearest to the picture, with their labels, and by which embedding they are."""
+def nearest_examples(data: Dataset, row: Row, image: ExplainedImage, true: int, key: str) -> None:
+    """Draw the nearest training images with their labels, and say by which embedding they are."""
+    run = image.run
     st.markdown("**Nearest training images**")
     try:
-        result = cache.examples(run, data, row, asked.square)
+        result = cache.examples(run, data, row, image.square)
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return
     if result is None:
         st.caption("They are available once the map of this dataset has been computed.")
-        st.page_link("../../pages/explore.py", label="Draw it on Explore, Similarity map", icon=":material/scatter_plot:")
+        st.page_link("../../pages/explore.py", label="Compute the map: Similarity map", icon=":material/scatter_plot:")
         return
-    colours, labels = class_colours(run.classes), result.nearest["label"].tolist()
-    st.markdown(formatting.literal(nearest.verdict(run.classes[true], run.classes[asked.answer], labels)))
-    gallery([_example(data, one, colours) for one in result.nearest.itertuples()], key=key, size="S", empty="There are none.")
-    whose = (
+    labels = result.nearest["label"].tolist()
+    st.markdown(formatting.literal(nearest.verdict(run.classes[true], run.classes[image.predicted], labels)))
+    gallery(_example_tiles(data, run, result.nearest), key=key, size="S", empty="There are none.")
+    network = (
         "this run's own network"
         if result.by == "run"
         else f"the dataset's index ({formatting.literal(result.model)} as pretrained, not as this run trained it)"
     )
-    st.caption(f"By cosine distance in the embedding of {whose}.")
+    st.caption(f"By cosine distance in the embedding of {network}.")
 
 
 def epoch_history(run: Run, content: str, key: str) -> bool:
-    """What the image was taken for after each epoch; whether the run knows: it does of validation images, trained in epochs."""
-    story = cache.dynamics(run)
-    if story is None or content not in story.contents:
+    """Draw the image's prediction after each epoch; False where the run has none: it does of validation images, trained in epochs."""
+    dynamics = cache.dynamics(run)
+    if dynamics is None or content not in dynamics.contents:
         return False
-    at = story.contents.index(content)
-    frame = pd.DataFrame({"probability": story.probability[:, at].astype(float), "predicted": story.predicted[:, at]})
-    frame = frame.assign(epoch=np.arange(1, len(frame) + 1), right=frame["predicted"] == story.true[at])
+    place = dynamics.contents.index(content)
+    frame = pd.DataFrame({
+        "probability": dynamics.probability[:, place].astype(float), "predicted": dynamics.predicted[:, place]
+    })  # fmt: skip
+    frame = frame.assign(epoch=np.arange(1, len(frame) + 1), right=frame["predicted"] == dynamics.true[place])
     frame["taken_for"] = [run.classes[index] for index in frame["predicted"]]
     st.plotly_chart(probability_curve(frame), config=CONFIG, key=key)
     return True
 
 
-def _example(data: Dataset, one: "pd.core.frame.Pandas", colours: Mapping[str, str]) -> Tile:
-    label = one.label
-    said = "the same file" if one.copy else f"distance {one.distance:.3f}"
-    return Tile(
-        id=one.id, src=thumbnail_url(data.name, one.id, one.content), preview=preview_url(data.name, one.id, one.content),
-        caption=label, notes=[said], colour=colours.get(label), alt=f"{label}, {said}, {one.path}",
-        facts={"class": label, "distance": f"{one.distance:.4f}", "file": one.path},
-    )  # fmt: skip
+def _example_tiles(data: Dataset, run: Run, nearest: pd.DataFrame) -> list[Tile]:
+    colours = class_colours(run.classes)
+    tiles = []
+    for record in nearest.to_dict("records"):
+        image, content, label = int(record["id"]), str(record["content"]), str(record["label"])
+        distance = "the same file" if record["copy"] else f"distance {record['distance']:.3f}"
+        tiles.append(Tile(
+            id=image, src=thumbnail_url(data.name, image, content), preview=preview_url(data.name, image, content),
+            caption=label, notes=[distance], colour=colours.get(label), alt=f"{label}, {distance}, {record['path']}",
+            facts={"class": label, "distance": f"{record['distance']:.4f}", "file": str(record["path"])},
+        ))  # fmt: skip
+    return tiles
 
 
-def _framed(picture: np.ndarray, box: Sequence[int]) -> np.ndarray:
-    """The picture with a white and a dark line round the box."""
+def _frame_box(square: np.ndarray, box: Sequence[int]) -> np.ndarray:
+    """A copy of the image with a white and a dark line around the box: one of them is visible on any background."""
     left, top, side = box
-    framed = picture.copy()
+    image = square.copy()
     for inset, colour in ((0, 255), (1, 20)):
-        a, b, c, d = top + inset, top + side - 1 - inset, left + inset, left + side - 1 - inset
-        if b > a and d > c:
-            framed[[a, b], c : d + 1] = colour
-            framed[a : b + 1, [c, d]] = colour
-    return framed
+        first_row, last_row = top + inset, top + side - 1 - inset
+        first_column, last_column = left + inset, left + side - 1 - inset
+        if last_row > first_row and last_column > first_column:
+            image[[first_row, last_row], first_column : last_column + 1] = colour
+            image[first_row : last_row + 1, [first_column, last_column]] = colour
+    return image
 
 
 def lasting_choice(
     key: str,
     label: str,
-    options: Sequence,
-    default: object,
-    say: Callable,
+    options: Sequence[Option],
+    default: Option,
+    say: Callable[[Option], str],
     disabled_because: str | None = None,
-    width: int | str = "stretch",
-) -> object:
-    """A list whose choice stays from picture to picture, although what it says changes. `disabled_because`: why it cannot be used."""
-    wanted = st.session_state.get(f"{key}-list", choices().get(key, default))
-    st.session_state[f"{key}-list"] = wanted if wanted in options else default
-    chosen = st.selectbox(
+    width: int | Literal["stretch"] = "stretch",
+) -> Option:
+    """What is chosen from a list, which stays from image to image although the labels change. `disabled_because`: why it is disabled."""
+    choice = st.session_state.get(f"{key}-list", choices().get(key, default))
+    st.session_state[f"{key}-list"] = choice if choice in options else default
+    choice = st.selectbox(
         label,
         options,
         format_func=say,
@@ -186,10 +198,10 @@ def lasting_choice(
         help=disabled_because,
         width=width,
     )
-    choices()[key] = chosen
-    return chosen
+    choices()[key] = choice
+    return choice
 
 
-def choices() -> dict:
-    """What was chosen under the lens in this session, by key."""
+def choices() -> dict[str, Any]:
+    """What was chosen in the image dialog in this session, by key: Streamlit forgets a widget's value when the dialog closes."""
     return st.session_state.setdefault(_CHOICES, {})

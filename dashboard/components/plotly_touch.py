@@ -7,7 +7,7 @@ browser's own mouse events, hover first, and the cell is right. A swipe scrolls 
 
 from pathlib import Path
 
-import streamlit as st
+from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
 
@@ -16,4 +16,4 @@ _JS = join_modules(Path(__file__).with_suffix(".js"))
 
 def use_native_touch() -> None:
     """Hand touches on charts to the browser, once for the tab. Call it at the end of a page with clickable charts: it shows nothing."""
-    st.components.v2.component("scenescope_touch", js=_JS)(key="native_touch", height=1)
+    component("scenescope_touch", js=_JS)(key="native_touch", height=1)

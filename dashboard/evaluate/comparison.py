@@ -43,7 +43,7 @@ class ConfusionView:
 
     @property
     def true_rows(self) -> bool:
-        return self.axes.of[0] == "images of"
+        return self.axes.groups[0] == "images of"
 
     @property
     def off_diagonal(self) -> str:

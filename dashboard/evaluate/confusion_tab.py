@@ -140,7 +140,7 @@ def _title(found: pd.DataFrame, direction: CellSelection, of: ConfusionView) -> 
         before, between, after = of.axes.same if part.row == part.column else of.axes.other
         middle = f"{before}{row}{between}{'' if part.row == part.column else column}{after}"
         return f"{images} of {middle}" if of.other is None and of.true_rows else f"{images}: {middle}"
-    kind = of.axes.of[0 if row else 1]
+    kind = of.axes.groups[0 if row else 1]
     return f"{images}{'' if kind.startswith('that ') else ':'} {kind} {row or column}, {_of_them(found, of)}"
 
 

@@ -1,8 +1,8 @@
-"""A picture and what was laid over it, side by side at a line that a hand moves."""
+"""An image and an overlay, side by side at a line that a person drags."""
 
 from pathlib import Path
 
-import streamlit as st
+from streamlit.components.v2 import component
 
 from dashboard.app import formatting
 from dashboard.app.component_files import join_modules
@@ -13,14 +13,14 @@ _JS = join_modules(_FOLDER / "compare_slider.js")
 
 
 def compare_slider(
-    picture: str, over: str, *, key: str, alt: str, label: str, opacity: float = 1.0, waiting: str = "Looking"
+    image_url: str, overlay_url: str, *, key: str, alt: str, label: str, opacity: float = 1.0, waiting: str = "Loading"
 ) -> None:
-    """Draw the square picture at the URL path `picture`; to the right of the line the one at `over`, none where it is "".
+    """Draw a square image; right of the line, the overlay lies on it, none where its URL path is "".
 
-    `opacity`: of what lies over, 0 to 1. `label` says what lies over; `waiting` stands there until it has come. Both sources answer
-    with a sentence where they have no picture. Every text is shown letter by letter.
+    `opacity`: of the overlay, 0 to 1. `label` names the overlay; `waiting` is shown until it is loaded. Both addresses answer with a
+    sentence where they have no image. Every text is shown literally.
     """
     # Registered at each call, as the gallery is: every runtime has its own registry.
-    mount = st.components.v2.component("scenescope_compare", html=_HTML, css=_CSS, js=_JS)
-    data = {"picture": picture, "over": over, "alt": formatting.plain(alt), "label": formatting.plain(label)}
+    mount = component("scenescope_compare", html=_HTML, css=_CSS, js=_JS)
+    data = {"image": image_url, "overlay": overlay_url, "alt": formatting.plain(alt), "label": formatting.plain(label)}
     mount(key=key, data={**data, "opacity": opacity, "waiting": waiting})

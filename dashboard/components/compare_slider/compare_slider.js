@@ -1,14 +1,14 @@
-// A picture, and what lies over it to the right of a line that is dragged by pointer, finger or arrow keys.
+// An image, and an overlay to the right of a line that is dragged by pointer, finger or arrow keys.
 
 /** @import { FrontendRendererArgs } from "@streamlit/component-v2-lib" */
-/** @typedef {{ picture: string, over: string, alt: string, label: string, opacity: number, waiting: string }} Data */
+/** @typedef {{ image: string, overlay: string, alt: string, label: string, opacity: number, waiting: string }} Data */
 
 import { part } from "../dom.js"
 
 /** @param {FrontendRendererArgs<{}, Data>} component */
 export default function compareSlider({ data, parentElement: root }) {
-  const picture = part(root, ".picture", HTMLImageElement)
-  const over = part(root, ".over", HTMLImageElement)
+  const image = part(root, ".image", HTMLImageElement)
+  const overlay = part(root, ".overlay", HTMLImageElement)
   const line = part(root, ".line", HTMLElement)
   const slider = part(root, ".divide", HTMLInputElement)
   const message = part(root, ".message", HTMLElement)
@@ -18,38 +18,38 @@ export default function compareSlider({ data, parentElement: root }) {
     message.textContent = text
     message.hidden = text === ""
   }
-  setSource(picture, data.picture)
-  picture.alt = data.alt
-  picture.onerror = () => explain(picture, showMessage)
-  over.style.opacity = String(data.opacity)
-  const hasFailed = over.dataset.failed === data.over
-  over.hidden = line.hidden = slider.hidden = !data.over || hasFailed
+  setSource(image, data.image)
+  image.alt = data.alt
+  image.onerror = () => explain(image, showMessage)
+  overlay.style.opacity = String(data.opacity)
+  const hasFailed = overlay.dataset.failed === data.overlay
+  overlay.hidden = line.hidden = slider.hidden = !data.overlay || hasFailed
   slider.setAttribute("aria-label", data.label)
   slider.oninput = () => moveLine(stage, slider)
   moveLine(stage, slider)
-  if (!data.over) {
-    over.removeAttribute("src")
-    delete over.dataset.source
+  if (!data.overlay) {
+    overlay.removeAttribute("src")
+    delete overlay.dataset.source
     showMessage("")
     return
   }
   // The same source again would be loaded again, also where it has failed.
-  if (over.dataset.source === data.over) return
-  over.alt = data.label
+  if (overlay.dataset.source === data.overlay) return
+  overlay.alt = data.label
   showMessage(data.waiting)
-  over.onload = () => showMessage("")
-  over.onerror = () => {
-    over.dataset.failed = data.over
-    line.hidden = slider.hidden = over.hidden = true
-    explain(over, showMessage)
+  overlay.onload = () => showMessage("")
+  overlay.onerror = () => {
+    overlay.dataset.failed = data.overlay
+    line.hidden = slider.hidden = overlay.hidden = true
+    explain(overlay, showMessage)
   }
-  setSource(over, data.over)
+  setSource(overlay, data.overlay)
 }
 
 /** @param {HTMLElement} stage @param {HTMLInputElement} slider */
 function moveLine(stage, slider) {
   stage.style.setProperty("--at", `${slider.value}%`)
-  slider.setAttribute("aria-valuetext", `${slider.value}% plain picture`)
+  slider.setAttribute("aria-valuetext", `${slider.value}% plain image`)
 }
 
 /** @param {HTMLImageElement} image @param {string} source */
@@ -60,7 +60,7 @@ function setSource(image, source) {
 }
 
 /**
- * Show why a picture is not there, which the server says in words.
+ * Show why an image is not there, which the server says in words.
  * @param {HTMLImageElement} image
  * @param {(text: string) => void} showMessage
  */
@@ -69,6 +69,6 @@ async function explain(image, showMessage) {
   const response = await fetch(source).catch(() => null)
   let text = "The server does not answer."
   if (response) text = response.ok ? "This picture cannot be shown." : (await response.text()).slice(0, 200)
-  // By the time the server answers, another picture may have taken the place.
+  // By the time the server answers, another image may have taken the place.
   if (image.getAttribute("src") === source) showMessage(text)
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 from dashboard.app import formatting
 from dashboard.app.component_files import join_modules
@@ -24,23 +25,23 @@ _JS = join_modules(_FOLDER / "gallery.js")
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One picture of a grid. Every text may hold a name of unknown origin: it is shown letter by letter, on one line."""
+    """One image of a grid. Every text may hold a name of unknown origin: it is shown literally, on one line."""
 
-    id: int  # its own in the grid
+    id: int  # unique in the grid
     src: str  # URL path of the thumbnail
     caption: str = ""
     notes: Sequence[str] = ()  # quieter lines under the caption, up to NOTES
-    facts: Mapping[str, str] = field(default_factory=dict)  # what the hover card says: name -> value
-    preview: str | None = None  # URL path of a larger picture for the hover card
-    colour: str | None = None  # of the class: the frame
-    badge: str | None = None  # a chip on the picture, such as the predicted class
+    facts: Mapping[str, str] = field(default_factory=dict)  # on the hover card: name -> value
+    preview: str | None = None  # URL path of a larger image for the hover card
+    colour: str | None = None  # of the frame: the class
+    badge: str | None = None  # a chip on the image, such as the predicted class
     badge_colour: str | None = None
-    alt: str | None = None  # class, file, verdict: read aloud, and shown where the picture cannot be
+    alt: str | None = None  # class, file, verdict: read aloud, and shown where the image cannot be loaded
 
 
 @dataclass(frozen=True)
 class GalleryResult:
-    """What the person did: `opened` in this rerun (a click, a tap or Enter), and all that is `selected`, in order of choice."""
+    """What a person did: `opened` in this rerun (a click, a tap or Enter), and all that is `selected`, in order of choice."""
 
     opened: int | None = None
     selected: tuple[int, ...] = ()
@@ -59,13 +60,13 @@ def gallery(
     on_open: Callable[[int], None] | None = None,
     on_select: Callable[[tuple[int, ...]], None] | None = None,
 ) -> GalleryResult:
-    """Draw the tiles; what was opened in this rerun, and what is selected.
+    """What was opened in this rerun, and what is selected, of the tiles that this draws.
 
     `select`: with "many", Ctrl or Cmd and a click, Shift and a click, a dragged rectangle, Space, Ctrl+A and a long press
     select, Escape clears, and the selection stays while pages are turned; with "one", a click selects instead of opening.
     `scope` names what is selected from, such as the dataset: another scope begins with nothing selected. `selection`,
     `set_selection` and `clear_selection` read and change it from outside. `current` marks the tile that another part of the
-    page shows. `on_open` and `on_select` hear before the script reruns, early enough to change what stands above the grid.
+    page shows. `on_open` and `on_select` are called before the script reruns, early enough to change what stands above the grid.
     `label` names the list for a screen reader. Not inside `st.form`: Streamlit drops a component's clicks there.
     """
     ids = [tile.id for tile in tiles]
@@ -76,40 +77,40 @@ def gallery(
     shown = frozenset(ids)
     enter_scope(key, scope)
 
-    def opened() -> None:
-        image = _known(st.session_state[key].opened, shown)
+    def handle_open() -> None:
+        image = _checked_id(st.session_state[key].opened, shown)
         if on_open is not None and image is not None:
             on_open(image)
 
-    def selected() -> None:
+    def handle_selection() -> None:
         report = st.session_state[key].selected
         if select and take_report(key, report, shown, select == "one") and on_select is not None:
             on_select(selection(key))
 
     # Registered at each call, which is free while nothing differs: every runtime (and every AppTest) has its own registry,
     # and this module is imported once for all of them.
-    mount = st.components.v2.component("scenescope_gallery", html=_HTML, css=_CSS, js=_JS)
-    chosen = load_state(key)
+    mount = component("scenescope_gallery", html=_HTML, css=_CSS, js=_JS)
+    state = load_state(key)
     data = {
         "items": [_item(tile) for tile in tiles],
         "size": size,
         "select": select or "",
-        "selected": [image for image in chosen.ids if image in shown] if select else [],
-        "elsewhere": sum(image not in shown for image in chosen.ids) if select else 0,
-        "revision": chosen.revision,
+        "selected": [image for image in state.ids if image in shown] if select else [],
+        "elsewhere": sum(image not in shown for image in state.ids) if select else 0,
+        "revision": state.revision,
         "current": current,
         "label": formatting.plain(label or f"{len(ids)} images"),
         "empty": empty,
     }
-    heard = mount(key=key, data=data, on_opened_change=opened, on_selected_change=selected)
+    result = mount(key=key, data=data, on_opened_change=handle_open, on_selected_change=handle_selection)
     if select:
-        # A session that begins anew (the server was started again) learns here what the open tab still shows.
-        take_report(key, heard.selected, shown, select == "one")
-    return GalleryResult(_known(heard.opened, shown), selection(key) if select else ())
+        # A session that begins anew (the server was started again) takes over here what the open tab still shows.
+        take_report(key, result.selected, shown, select == "one")
+    return GalleryResult(_checked_id(result.opened, shown), selection(key) if select else ())
 
 
 def _item(tile: Tile) -> dict[str, Any]:
-    """What the browser needs of a tile; absent fields stay away."""
+    """The tile as `Item` in types.ts; absent fields are not sent."""
     texts = {name: getattr(tile, name) for name in ("caption", "badge", "alt")}
     settings = {name: getattr(tile, name) for name in ("src", "preview", "colour", "badge_colour")}
     return {
@@ -121,6 +122,6 @@ def _item(tile: Tile) -> dict[str, Any]:
     }
 
 
-def _known(image: object, shown: frozenset[int]) -> int | None:
-    """The id if it is one of these images: the browser's word is not taken for it."""
+def _checked_id(image: object, shown: frozenset[int]) -> int | None:
+    """The id if it is one of these images, else None: what a browser sends is not trusted."""
     return image if isinstance(image, int) and image in shown else None

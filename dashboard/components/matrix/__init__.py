@@ -1,6 +1,6 @@
-"""The confusion matrix that one can click: one v2 component (html, css, js in files) and its Python face.
+"""A confusion matrix whose cells and headers can be selected.
 
-Drawn by itself and not by plotly, whose heatmap reports no clicks, whose headers are text, and which has no keyboard.
+A component of its own: plotly's heatmap reports no clicks, its headers are plain text, and it cannot be used by keyboard.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
 from dashboard.charts.matrix_view import CORRECT, ERRORS, GROUND, Unit
@@ -22,17 +23,20 @@ _JS = join_modules(_FOLDER / "matrix.js")
 
 @dataclass(frozen=True)
 class Axes:
-    """How rows and columns are spoken of. `other`: before, between and after the two classes of a cell off the diagonal."""
+    """The words for rows, columns and cells.
+
+    `other`: before, between and after the two classes of a cell off the diagonal; `same`: around the class of one on it.
+    """
 
     rows: str
     columns: str
     other: tuple[str, str, str]
     same: tuple[str, str, str]
-    of: tuple[str, str]  # what a row's and a column's images are called before the class
+    groups: tuple[str, str]  # what the images of a row and of a column are called, before the class
 
 
 def confusion_matrix(
-    part: Mapping,
+    part: Mapping[str, object],
     axes: Axes,
     *,
     key: str,
@@ -41,29 +45,33 @@ def confusion_matrix(
     on_select: Callable[[list[str]], None],
     dark: bool = False,
 ) -> None:
-    """Draw what `view` made. `selected`: texts as `dashboard.evaluate.cells` reads them; `on_select` hears of others.
+    """Draw what `dashboard.charts.matrix_view` made of a matrix.
+
+    `selected`: texts as `dashboard.evaluate.cells` reads them; `on_select` gets what the person selects instead.
 
     The browser shows a selection at once and reports all of it under a rising number, as component state: each number counts
     once, so that what Python clears stays cleared although the browser goes on repeating its last report.
     """
-    heard = f"{key}-heard"
+    last = f"{key}-heard"  # the number of the last report that was taken
 
-    def picked() -> None:
+    def handle_selection() -> None:
         report = st.session_state[key].picked
-        cells, revision = (report.get("cells"), report.get("revision")) if isinstance(report, Mapping) else (None, None)
-        if isinstance(cells, list) and isinstance(revision, int) and revision > st.session_state.get(heard, 0):
-            st.session_state[heard] = revision
+        if not isinstance(report, Mapping):
+            return
+        cells, revision = report.get("cells"), report.get("revision")
+        if isinstance(cells, list) and isinstance(revision, int) and revision > st.session_state.get(last, 0):
+            st.session_state[last] = revision
             on_select([cell for cell in cells if isinstance(cell, str)])
 
     # Registered at each call, as the gallery is: every runtime has its own registry.
-    mount = st.components.v2.component("scenescope_matrix", html=_HTML, css=_CSS, js=_JS)
+    mount = component("scenescope_matrix", html=_HTML, css=_CSS, js=_JS)
     data = {
         **part,
         "axes": [axes.rows, axes.columns],
-        "say": {"other": axes.other, "same": axes.same, "of": axes.of},
+        "say": {"other": axes.other, "same": axes.same, "groups": axes.groups},
         "colours": {"errors": ERRORS[dark], "right": CORRECT[dark], "ground": GROUND},
         "selected": list(selected),
-        "revision": st.session_state.get(heard, 0),
+        "revision": st.session_state.get(last, 0),
         "label": label,
     }
-    mount(key=key, data=data, on_picked_change=picked)
+    mount(key=key, data=data, on_picked_change=handle_selection)

@@ -17,7 +17,7 @@ export type Data = {
   totals: [rows: number[], columns: number[]]
   unit: "count" | "row" | "column"
   axes: [row: string, column: string]
-  say: { other: Sentence; same: Sentence; of: [row: string, column: string] }
+  say: { other: Sentence; same: Sentence; groups: [row: string, column: string] }
   colours: { errors: string[]; right: string[]; ground: string }
   selected: string[]
   revision: number

@@ -1,7 +1,7 @@
-"""The map's canvas: a component that draws points of the plane, and hears of areas drawn round them and of points opened.
+"""A scatter plot on a canvas: a person opens points and selects those inside an area that they draw.
 
-In place of plotly's WebGL scatter: it needs no graphics card, sends back an area's corners instead of
-every point inside it, and keeps its zoom when the figure changes.
+Unlike plotly's WebGL scatter it needs no graphics card, sends back an area's corners instead of every point
+inside it, and keeps its zoom when the figure changes.
 """
 
 import base64
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
 from engine.embeddings.projection import STEPS, Map
@@ -23,7 +24,7 @@ _JS = join_modules(_FOLDER / "scatter.js")
 
 
 def scatter(
-    drawn: Map,
+    points: Map,
     group: np.ndarray,
     groups: Sequence[Mapping],
     *,
@@ -38,45 +39,45 @@ def scatter(
 ) -> int | None:
     """The id of the image whose point was clicked in this rerun, else None.
 
-    group: (n,) whole numbers into `groups`, mappings with name, colour, count: the legend, where clicks highlight one. labels:
+    group: (n,) indices into `groups`, mappings with name, colour, count: the legend, where a click highlights one. labels:
     mappings with text, x, y, the most important first. shown, picked: (n,) bool, what the filter and the selection leave;
-    None where there is none. area: (corners, 2), the selection's outline. source: the address that tells about an image, its
-    id to be added. `on_area` hears of an area that was drawn ([[x, y], ...]), empty where the selection is to end, before the
+    None where there is none. area: (corners, 2), the selection's outline. source: the address that describes an image, its
+    id to be appended. `on_area` gets the corners of an area that was drawn, none where the selection is to end, before the
     script reruns.
     """
 
-    def drew() -> None:
+    def handle_area() -> None:
         if on_area is not None:
-            on_area(_corners(st.session_state[key].area))
+            on_area(_read_corners(st.session_state[key].area))
 
     data = {
-        "version": f"{drawn.version}-{len(drawn)}",
+        "version": f"{points.version}-{len(points)}",
         "steps": STEPS,
-        "xy": _text(np.round(drawn.xy * STEPS).astype("<u2")),
-        "ids": _text(drawn.ids.astype("<i4")),
-        "group": _text(group.astype("<u2")),
+        "xy": _to_base64(np.round(points.xy * STEPS).astype("<u2")),
+        "ids": _to_base64(points.ids.astype("<i4")),
+        "group": _to_base64(group.astype("<u2")),
         "groups": [{"name": str(g["name"]), "colour": str(g["colour"]), "count": int(g["count"])} for g in groups],
-        "labels": [{"text": str(at["text"]), "x": float(at["x"]), "y": float(at["y"])} for at in labels],
-        "shown": None if shown is None else _text(np.packbits(shown)),
-        "picked": None if picked is None else _text(np.packbits(picked)),
+        "labels": [{"text": str(one["text"]), "x": float(one["x"]), "y": float(one["y"])} for one in labels],
+        "shown": None if shown is None else _to_base64(np.packbits(shown)),
+        "picked": None if picked is None else _to_base64(np.packbits(picked)),
         "area": None if area is None else np.asarray(area, float).tolist(),
         "source": source,
         "label": f"{label}. Arrow keys move it, plus and minus zoom, 0 shows all of it, Escape ends a selection.",
         "height": HEIGHT,
     }
     # Registered at each call, as the gallery is: every runtime has its own registry.
-    mount = st.components.v2.component("scenescope_scatter", html=_HTML, css=_CSS, js=_JS)
-    opened = mount(key=key, data=data, on_opened_change=lambda: None, on_area_change=drew).opened
-    # The browser's word is not taken for it.
-    return opened if isinstance(opened, int) and opened in drawn.ids else None
+    mount = component("scenescope_scatter", html=_HTML, css=_CSS, js=_JS)
+    opened = mount(key=key, data=data, on_opened_change=lambda: None, on_area_change=handle_area).opened
+    # What a browser sends is not trusted.
+    return opened if isinstance(opened, int) and opened in points.ids else None
 
 
-def _corners(said: object) -> list[tuple[float, float]]:
-    """What the browser said that an area's corners are; nothing where it is no such list."""
-    if not isinstance(said, list) or not all(isinstance(at, list) and len(at) == 2 for at in said):
+def _read_corners(report: object) -> list[tuple[float, float]]:
+    """The corners of an area as a browser reports them; none where that is not a list of points."""
+    if not isinstance(report, list) or not all(isinstance(corner, list) and len(corner) == 2 for corner in report):
         return []
-    return [(float(x), float(y)) for x, y in said if isinstance(x, int | float) and isinstance(y, int | float)]
+    return [(float(x), float(y)) for x, y in report if isinstance(x, int | float) and isinstance(y, int | float)]
 
 
-def _text(values: np.ndarray) -> str:
+def _to_base64(values: np.ndarray) -> str:
     return base64.b64encode(values.tobytes()).decode("ascii")

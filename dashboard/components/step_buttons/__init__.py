@@ -1,4 +1,4 @@
-"""Previous and Next through a list of pictures, by click and arrow key: each press counts, however many come while a picture is drawn.
+"""Previous and Next through a list of images, by click and arrow key: each press counts, however many come while an image is drawn.
 
 With Streamlit's own buttons, presses that come during one run of the script are one press: three quick ones moved by two.
 """
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
 
@@ -23,21 +24,23 @@ _HTML = (
 
 
 def step_buttons(key: str, place: int | None, count: int, on_move: Callable[[int], None]) -> None:
-    """Draw both. `place`: of the picture that is shown, from 0; None where it is not in the list. `on_move` hears the place to go to.
+    """Draw both. `place`: of the image that is shown, from 0; None where it is not in the list. `on_move` gets the place to show.
 
     The browser reports under a rising number, so that each report counts once although it is repeated with every later click.
     """
-    heard = f"{key}-heard"
+    last = f"{key}-heard"  # the number of the last report that was taken
 
     def handle_move() -> None:
         report = st.session_state[key].moved
-        to, revision = (report.get("place"), report.get("revision")) if isinstance(report, Mapping) else (None, None)
-        if not isinstance(to, int) or not isinstance(revision, int) or revision <= st.session_state.get(heard, 0):
+        if not isinstance(report, Mapping):
             return
-        st.session_state[heard] = revision
-        if 0 <= to < count:
-            on_move(to)
+        target, revision = report.get("place"), report.get("revision")
+        if not isinstance(target, int) or not isinstance(revision, int) or revision <= st.session_state.get(last, 0):
+            return
+        st.session_state[last] = revision
+        if 0 <= target < count:
+            on_move(target)
 
-    mount = st.components.v2.component("scenescope_step_buttons", html=_HTML, css=_CSS, js=_JS)
-    data = {"key": key, "place": -1 if place is None else place, "count": count, "revision": st.session_state.get(heard, 0)}
+    mount = component("scenescope_step_buttons", html=_HTML, css=_CSS, js=_JS)
+    data = {"key": key, "place": -1 if place is None else place, "count": count, "revision": st.session_state.get(last, 0)}
     mount(key=key, data=data, on_moved_change=handle_move)

@@ -1,4 +1,4 @@
-"""The picture and what lies over it, alone in a browser: what is not there is requested once, and its reason stays with it."""
+"""The compare slider alone in a browser: an image that is missing is requested once, and its reason stays with it."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from dashboard.components import compare_slider as face
 
 pytestmark = pytest.mark.browser
 
-SITE = "http://beside.test/"
+SITE = "http://slider.test/"
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="150"><rect width="150" height="150" fill="teal"/></svg>'
 MOUNT = """async ([html, css, js]) => {
   const root = document.querySelector("#host").attachShadow({mode: "open"})
@@ -37,15 +37,15 @@ def test_a_map_that_is_not_there_is_requested_once_and_stays_away(browser: Brows
     requests: Counter[str] = Counter()
     page.on("request", lambda request: requests.update([request.url.removeprefix(SITE)]))
     for _ in range(3):
-        page.evaluate("draw({picture: '/1.svg', over: '/gone-map'})")
+        page.evaluate("draw({image: '/1.svg', overlay: '/gone-map'})")
         expect(page.locator(".message")).to_have_text("gone-map is gone")
-        expect(page.locator(".over")).to_be_hidden()
+        expect(page.locator(".overlay")).to_be_hidden()
         expect(page.get_by_role("slider", include_hidden=True)).to_be_hidden()
         page.wait_for_timeout(300)
     assert requests == {"1.svg": 1, "gone-map": 2}, "the picture, and the reason in words"
-    page.evaluate("draw({picture: '/2.svg', over: '/2-map.svg'})")
-    expect(page.locator(".over")).to_be_visible()
+    page.evaluate("draw({image: '/2.svg', overlay: '/2-map.svg'})")
+    expect(page.locator(".overlay")).to_be_visible()
     expect(page.locator(".message")).to_be_hidden()
-    page.evaluate("draw({picture: '/gone-picture', over: ''})")
+    page.evaluate("draw({image: '/gone-picture', overlay: ''})")
     expect(page.locator(".message")).to_have_text("gone-picture is gone")
     page.context.close()

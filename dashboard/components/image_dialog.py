@@ -53,7 +53,7 @@ def _image(run: Run, found: pd.DataFrame) -> None:
     _figures(run, row)
     # What takes a moment comes after all that is at hand.
     fill_in()
-    nearest_examples(run, data, known, asked, int(row["true"]), "lens-examples")
+    nearest_examples(data, known, asked, int(row["true"]), "lens-examples")
     smallest_patch(asked, "lens")
 
 

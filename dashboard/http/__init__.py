@@ -1,1 +1,1 @@
-"""HTTP routes beside those of Streamlit, and what the server does when it starts."""
+"""HTTP routes beside those of Streamlit, the guard of all requests, and what the server does when it starts."""

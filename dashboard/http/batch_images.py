@@ -1,4 +1,4 @@
-"""The pictures of the Predict page over HTTP: what was asked about, and where a run looked in it."""
+"""The images of the Predict page over HTTP: a batch's images, heatmaps over them, and corrections."""
 
 import io
 from collections.abc import Callable
@@ -20,49 +20,49 @@ from engine.inference.explain.methods import DEFAULT, method
 from engine.runs.run import load_run
 
 SIDE = 480  # pixels of the square that a person sees
-# A batch's pictures do not change; those of a folder of the person's own may, which an hour may pass over.
+# A batch's images do not change. The files of a person's own folder may, and then the browser shows the old ones for an hour.
 _AN_HOUR = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
 _ONCE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def _asked(request: Request) -> Response:
-    return _answer(lambda: load_file_thumbnail(_picture(request)))
+def _thumbnail(request: Request) -> Response:
+    return _respond(lambda: load_file_thumbnail(_image_file(request)))
 
 
-def _seen(request: Request) -> Response:
-    return _answer(lambda: _jpeg(load_square(_picture(request), SIDE)))
+def _network_input(request: Request) -> Response:
+    return _respond(lambda: _encode_jpeg(load_square(_image_file(request), SIDE)))
 
 
-def _looked(request: Request) -> Response:
-    """Runs in a worker thread: a map takes a tenth of a second and more, and a page asks for many."""
-
-    from dashboard import cache  # which the server does not need to start
+def _heatmap(request: Request) -> Response:
+    """The heatmap of a class. Runs in a worker thread: it takes a tenth of a second or more, and a page requests many."""
+    from dashboard import cache  # not at the top: the server starts sooner without it
 
     def make() -> bytes:
-        of, one = batch(request.path_params["batch"]), load_run(request.path_params["run"])
+        images, run = batch(request.path_params["batch"]), load_run(request.path_params["run"])
         name = request.query_params.get("class", "")
-        if name not in one.classes:
-            raise UserError(f"The run {one.id} knows no such class.")
-        by = method(request.query_params.get("by", DEFAULT)).name
-        heatmap = cache.batch_heatmap(one, of, request.path_params["number"], one.classes.index(name), by)
-        # Each picture shows its own strongest place in full.
+        if name not in run.classes:
+            raise UserError(f"The run {run.id} has no such class.")
+        explanation = method(request.query_params.get("by", DEFAULT)).name
+        heatmap = cache.batch_heatmap(run, images, request.path_params["number"], run.classes.index(name), explanation)
+        # Relative to the image's own maximum, so that each image shows its strongest place in full colour.
         scaled = Image.fromarray(heatmap / max(float(heatmap.max()), 1e-7)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        square = load_square(_picture(request), SIDE)
-        return _jpeg(cache.import_late("engine.inference.explain.cam").overlay(square, np.asarray(scaled), 1.0))
+        square = load_square(_image_file(request), SIDE)
+        return _encode_jpeg(cache.import_late("engine.inference.explain.cam").overlay(square, np.asarray(scaled), 1.0))
 
-    return _answer(make)
+    return _respond(make)
 
 
-def _collected(request: Request) -> Response:
+def _correction(request: Request) -> Response:
     name, content = request.path_params["dataset"], request.path_params["content"]
-    return _answer(lambda: load_file_thumbnail(corrections.find(load_dataset(name), content).file))
+    return _respond(lambda: load_file_thumbnail(corrections.find(load_dataset(name), content).file))
 
 
-def _picture(request: Request) -> Path:
+def _image_file(request: Request) -> Path:
     return batch(request.path_params["batch"]).picture(request.path_params["number"]).file
 
 
-def _answer(make: Callable[[], bytes]) -> Response:
+def _respond(make: Callable[[], bytes]) -> Response:
+    """The JPEG that `make` returns; 404 with the reason where it raises an error of the user's or the image's."""
     try:
         return Response(make(), headers=_AN_HOUR, media_type="image/jpeg")
     except (UserError, ImageError) as error:
@@ -70,15 +70,15 @@ def _answer(make: Callable[[], bytes]) -> Response:
         return PlainTextResponse(reason[:1].upper() + reason[1:], 404, _ONCE)
 
 
-def _jpeg(pixels: np.ndarray) -> bytes:
+def _encode_jpeg(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=92)
     return file.getvalue()
 
 
 ROUTES = [
-    Route("/asked/{batch}/{number:int}.jpg", _asked, name="asked"),
-    Route("/seen/{batch}/{number:int}.jpg", _seen, name="seen"),
-    Route("/looked/{run}/{batch}/{number:int}.jpg", _looked, name="looked"),
-    Route("/collected/{dataset}/{content}.jpg", _collected, name="collected"),
+    Route("/asked/{batch}/{number:int}.jpg", _thumbnail, name="asked"),
+    Route("/seen/{batch}/{number:int}.jpg", _network_input, name="seen"),
+    Route("/looked/{run}/{batch}/{number:int}.jpg", _heatmap, name="looked"),
+    Route("/collected/{dataset}/{content}.jpg", _correction, name="collected"),
 ]

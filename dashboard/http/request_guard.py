@@ -1,8 +1,8 @@
 """What every request must satisfy before any route sees it, Streamlit's own routes and websockets included.
 
-A web page that someone visits can send requests to this computer (cross-site requests), and can give a name of its own this
-computer's address (DNS rebinding). Browsers name both, and pages cannot forge it: the name in `Host`, the page in `Origin` and
-`Sec-Fetch-Site`.
+A web page that someone visits can send requests to this computer (cross-site requests), and can point a host name of its own at this
+computer's address (DNS rebinding). Browsers report both, and pages cannot forge the reports: the host name in `Host`, the page in
+`Origin` and `Sec-Fetch-Site`.
 """
 
 import re
@@ -17,17 +17,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER_BYTES, HEADER_COUNT = 64 << 10, 100
 URL_BYTES = 16 << 10
-SEGMENT_BYTES = 255  # the longest name that a file can have: whatever is longer names nothing here
+SEGMENT_BYTES = 255  # the longest name that a file can have: a longer segment cannot name anything here
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:(?P<port>[0-9]{1,5}))?")
-# Streamlit's page looks for its server below its own address first: /explore/_stcore/health.
+# Streamlit's page looks for its server below its own address first, as in /explore/_stcore/health (1.64).
 _BELOW_A_PAGE = re.compile(r"/.+/_stcore/(health|host-config)")
-_ALWAYS = {"Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
-_READING = ("GET", "HEAD")
+_SECURITY_HEADERS = {"Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
+_SAFE_METHODS = ("GET", "HEAD")
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is not answered."""
+    """Why a request is refused."""
 
     status: int
     error: str
@@ -35,7 +35,7 @@ class Refusal:
 
 
 class RequestGuard:
-    """ASGI middleware: refuses what breaks a rule, and adds the headers that keep other sites from embedding answers."""
+    """ASGI middleware: refuses requests that break a rule, and adds the headers that keep other sites from embedding responses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -50,15 +50,15 @@ class RequestGuard:
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
         elif _BELOW_A_PAGE.fullmatch(scope["path"]):
-            await _elsewhere(scope, receive, _with_headers(send))
+            await _point_to_root(scope, receive, _with_headers(send))
         else:
             await self._app(scope, receive, _with_headers(send))
 
 
 def check(scope: Scope) -> Refusal | None:
-    """The first rule that a request breaks; None where it may be answered."""
+    """The refusal by the first rule that a request breaks; None where it is allowed."""
     headers = scope["headers"]
-    return _too_large(scope) or _wrong_host([value for name, value in headers if name == b"host"]) or _foreign(scope)
+    return _check_size(scope) or _check_host([value for name, value in headers if name == b"host"]) or _check_site(scope)
 
 
 def host_name(host: str) -> str | None:
@@ -77,7 +77,7 @@ def is_allowed(name: str, allowed: Iterable[str]) -> bool:
     )
 
 
-def _too_large(scope: Scope) -> Refusal | None:
+def _check_size(scope: Scope) -> Refusal | None:
     headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
     if len(headers) > HEADER_COUNT or sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES:
         return Refusal(431, f"The headers are too large: the limits are {HEADER_COUNT} headers and {HEADER_BYTES >> 10} kB.")
@@ -89,7 +89,7 @@ def _too_large(scope: Scope) -> Refusal | None:
     return None
 
 
-def _wrong_host(hosts: Sequence[bytes]) -> Refusal | None:
+def _check_host(hosts: Sequence[bytes]) -> Refusal | None:
     if len(hosts) != 1:
         return Refusal(400, f"A request needs exactly one Host header (got {len(hosts)}).")
     name = host_name(hosts[0].decode("latin-1"))
@@ -103,8 +103,8 @@ def _wrong_host(hosts: Sequence[bytes]) -> Refusal | None:
     return None
 
 
-def _foreign(scope: Scope) -> Refusal | None:
-    """Requests that a page of another site makes, except for opening a page of this one in its place."""
+def _check_site(scope: Scope) -> Refusal | None:
+    """Refuse the requests of another site's pages, except for a link that opens a page here in their place."""
     headers = Headers(scope=scope)
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
     refusal = Refusal(
@@ -113,7 +113,7 @@ def _foreign(scope: Scope) -> Refusal | None:
     if origin is not None:
         return None if _is_own(origin, headers["host"]) else refusal
     navigates = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-    if site in ("none", "same-origin") or navigates and scope.get("method") in _READING:
+    if site in ("none", "same-origin") or navigates and scope.get("method") in _SAFE_METHODS:
         return None
     return refusal
 
@@ -127,7 +127,7 @@ def _is_own(origin: str, host: str) -> bool:
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return False
-    # A proxy may take https and ask here by http: the scheme says nothing, and its own port may be left out.
+    # A proxy may accept https and forward it here as http: the scheme is no evidence, and the proxy's own port may be missing.
     name, separator, host_port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     same_port = port == int(host_port) if separator else port in (80, 443)
     return parts.netloc.lower() == host.lower() or same_port and parts.hostname == host_name(name if separator else host)
@@ -135,10 +135,10 @@ def _is_own(origin: str, host: str) -> bool:
 
 async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
-        # A server that cannot send a status of its own before the handshake: it answers 403.
+        # A server without this extension cannot send another status before the handshake: closing it sends a 403.
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.error})
         return
-    # What is left of the request is not read: the connection ends with the answer.
+    # The rest of the request is not read, so the connection has to end with the response.
     headers = {"Cache-Control": "no-store", "Connection": "close"}
     response: Response
     if scope["path"].split("/")[1:2] == ["api"]:
@@ -149,14 +149,14 @@ async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) 
     await response(scope, receive, _with_headers(send))
 
 
-async def _elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
-    """Send Streamlit's page on to the server's real address.
+async def _point_to_root(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer Streamlit's probe below a page so that it goes on to the server's real address.
 
-    A success would make it take the page's own address for the server's; a 404, which it also understands, is reported as an error
-    in the browser's console at every load of a page by its address. A 300 without a place is neither.
+    A success would make it take the page's own address for the server's. It understands a 404 too, but the browser reports that as an
+    error in its console whenever a page is loaded by its address. A 300 without a Location header is neither.
     """
-    place = scope["path"][scope["path"].rindex("/_stcore/") :]
-    await JSONResponse({"see": place}, 300, {"Cache-Control": "no-store"})(scope, receive, send)
+    path = scope["path"][scope["path"].rindex("/_stcore/") :]
+    await JSONResponse({"see": path}, 300, {"Cache-Control": "no-store"})(scope, receive, send)
 
 
 def _with_headers(send: Send) -> Send:
@@ -164,7 +164,9 @@ def _with_headers(send: Send) -> Send:
         if message["type"].endswith("http.response.start"):
             present = {name.lower() for name, _ in message.get("headers", ())}
             added = [
-                (name.lower().encode(), value.encode()) for name, value in _ALWAYS.items() if name.lower().encode() not in present
+                (name.lower().encode(), value.encode())
+                for name, value in _SECURITY_HEADERS.items()
+                if name.lower().encode() not in present
             ]
             message = {**message, "headers": [*message.get("headers", ()), *added]}
         await send(message)

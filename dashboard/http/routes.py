@@ -6,7 +6,7 @@ import inspect
 import io
 import logging
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from PIL import Image
@@ -18,11 +18,11 @@ from dashboard.app.formatting import plain
 from dashboard.app.gc_freeze import spare_lasting_objects
 from dashboard.app.image_urls import thumbnail_url
 from dashboard.components import live_chart, model_export
-from dashboard.http import batch_images as asked
-from dashboard.http.api import routes as api
-from dashboard.http.header_limit import limit_heads
+from dashboard.http import batch_images
+from dashboard.http.api import routes as api_routes
+from dashboard.http.header_limit import limit_request_heads
 from dashboard.http.housekeeping import housekeeping
-from dashboard.http.tcp_nodelay import send_at_once
+from dashboard.http.tcp_nodelay import disable_nagle
 from dashboard.http.unmatched import unmatched_routes
 from engine.core.errors import UserError
 from engine.core.files import content_hash
@@ -36,18 +36,18 @@ from engine.data.properties import PROPERTIES
 from engine.data.thumbnails import FULL, PREVIEW, THUMBNAIL, ChangedError, load_thumbnail, render_current
 from engine.evaluation.robustness.corruptions import corrupt
 
-# The URL carries the content's hash: what it names never changes.
+# The URL holds the content's hash, so that the response to a URL never changes.
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 _ONCE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_NOW = "now"  # in place of a hash: whatever the file holds
+_CURRENT = "now"  # in place of a hash in a URL: the present content of the file
 _SIZES = {"thumb": THUMBNAIL, "preview": PREVIEW, "image": FULL}
 
 
-def _picture(request: Request) -> Response:
+def _image(request: Request) -> Response:
     """An image by its id in the catalog; a path never comes from the URL. Runs in a worker thread.
 
-    What is not to be had is answered with the reason in words, which the gallery shows. Where the file holds another picture
-    than was asked for, `Content-Location` names the present one.
+    A 404 explains the reason in words, which the gallery shows. Where the file now has other content than the URL names,
+    `Content-Location` is the URL of the present content.
     """
     name, image_id, content = (request.path_params[key] for key in ("dataset", "image_id", "content"))
     kind = request.url.path.split("/")[1]
@@ -55,34 +55,34 @@ def _picture(request: Request) -> Response:
         data = load_dataset(name)
         row = data.catalog.get(image_id)
         if row is None or row.hash is None:
-            return _absent("There is no such image.")
-        if content == _NOW:
+            return _not_found("There is no such image.")
+        if content == _CURRENT:
             return Response(render_current(row, data.root, _SIZES[kind]), headers=_ONCE, media_type="image/jpeg")
         if content != row.hash:
             raise ChangedError("another picture is here now")
         return Response(load_thumbnail(row, data.root, _SIZES[kind]), headers=_FOREVER, media_type="image/jpeg")
     except ChangedError as error:
-        return _absent(str(error), {"Content-Location": f"/{kind}/{name}/{image_id}/{_NOW}.jpg"})
+        return _not_found(str(error), {"Content-Location": f"/{kind}/{name}/{image_id}/{_CURRENT}.jpg"})
     except (UserError, ImageError) as error:
-        return _absent(str(error))
+        return _not_found(str(error))
     except OverflowError:  # an id that no integer of SQLite holds
-        return _absent("There is no such image.")
+        return _not_found("There is no such image.")
 
 
-def _absent(reason: str, headers: Mapping[str, str] | None = None) -> Response:
+def _not_found(reason: str, headers: Mapping[str, str] | None = None) -> Response:
     return PlainTextResponse(reason[:1].upper() + reason[1:], 404, {**_ONCE, **(headers or {})})
 
 
 def _export(request: Request) -> Response:
-    """The images that a filter leaves, as a CSV file. Runs in a worker thread."""
+    """The images that match a filter, as a CSV file. Runs in a worker thread."""
     name, query = request.path_params["dataset"], request.query_params
-    by = query.get("by", "id")
+    order = query.get("by", "id")
     try:
         wanted, ignored = Filter.from_text(query.get("filter", ""))
-        if ignored or by not in ("id", "path", *PROPERTIES):
-            # A part that was left out would make the table larger than what was asked for.
-            return PlainTextResponse(" ".join(ignored) or f"There is no order {by!r}.", 400)
-        rows = csv_rows(load_dataset(name).catalog, wanted, by, query.get("descending") == "1")
+        if ignored or order not in ("id", "path", *PROPERTIES):
+            # An ignored part of the filter would make the table larger than what was requested.
+            return PlainTextResponse(" ".join(ignored) or f"There is no order {order!r}.", 400)
+        rows = csv_rows(load_dataset(name).catalog, wanted, order, query.get("descending") == "1")
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"', "X-Content-Type-Options": "nosniff"}
@@ -90,7 +90,7 @@ def _export(request: Request) -> Response:
 
 
 def _about(request: Request) -> Response:
-    """What the map's hover card says of an image: its file's name and its thumbnail's address."""
+    """The content of the map's hover card: an image's file name and the URL of its thumbnail."""
     name, image_id = request.path_params["dataset"], request.path_params["image_id"]
     try:
         row = load_dataset(name).catalog.get(image_id)
@@ -101,77 +101,77 @@ def _about(request: Request) -> Response:
     return JSONResponse({"name": plain(row.path.rpartition("/")[2]), "src": thumbnail_url(name, row.id, row.hash)}, headers=_ONCE)
 
 
-def _damaged(request: Request) -> Response:
-    """An image as a network was asked about it under a damage, drawn when it is looked at. Runs in a worker thread."""
-    name, image_id, content, damage, severity, size = (
+def _corrupted(request: Request) -> Response:
+    """An image with a corruption, as a network sees it, computed on request. Runs in a worker thread."""
+    name, image_id, content, corruption, severity, size = (
         request.path_params[key] for key in ("dataset", "image_id", "content", "damage", "severity", "size")
     )
     try:
         data = load_dataset(name)
         row = data.catalog.get(image_id)
         if row is None or row.hash != content or not 16 <= size <= 1024:
-            return _absent("There is no such image.")
-        result = read_content(row.file(data.root))[0]
-        if content_hash(result) != content:
-            return _absent("The file has changed since.")
-        square = corrupt(load_square(result, size), damage, severity, content)
+            return _not_found("There is no such image.")
+        file_bytes = read_content(row.file(data.root))[0]
+        if content_hash(file_bytes) != content:
+            return _not_found("The file has changed since.")
+        square = corrupt(load_square(file_bytes, size), corruption, severity, content)
     except (UserError, ImageError) as error:
-        return _absent(str(error))
+        return _not_found(str(error))
     except FileNotFoundError:
-        return _absent("The file is gone.")
+        return _not_found("The file is gone.")
     except OSError as error:
-        return _absent(f"The file cannot be read ({error.strerror}).")
+        return _not_found(f"The file cannot be read ({error.strerror}).")
     except OverflowError:  # an id that no integer of SQLite holds
-        return _absent("There is no such image.")
+        return _not_found("There is no such image.")
     file = io.BytesIO()
     Image.fromarray(square).save(file, "JPEG", quality=95)
     return Response(file.getvalue(), headers=_FOREVER, media_type="image/jpeg")
 
 
 def _mean(request: Request) -> Response:
-    """The mean image of a class, made when it is first looked at. Runs in a worker thread."""
+    """The mean image of a class, computed at the first request. Runs in a worker thread."""
     name, generation, number = (request.path_params[key] for key in ("dataset", "generation", "number"))
     try:
         data = load_dataset(name)
         columns = data.catalog.columns()
         if columns.generation != generation or number >= len(columns.names):
-            return _absent("The dataset has changed since.")
+            return _not_found("The dataset has changed since.")
         mean = compute_mean_image(data, columns.names[number])
     except UserError as error:
-        return _absent(str(error))
+        return _not_found(str(error))
     if mean is None:
-        return _absent("None of its images can be read.")
+        return _not_found("None of its images can be read.")
     file = io.BytesIO()
     Image.fromarray(mean.image).save(file, "JPEG", quality=92)
     return Response(file.getvalue(), headers=_FOREVER, media_type="image/jpeg")
 
 
 _OWN = [
-    *(Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _picture, name=kind) for kind in _SIZES),
+    *(Route(f"/{kind}/{{dataset}}/{{image_id:int}}/{{content}}.jpg", _image, name=kind) for kind in _SIZES),
     Route("/about/{dataset}/{image_id:int}", _about, name="about"),
     Route("/export/{dataset}.csv", _export, name="export"),
-    Route("/damaged/{dataset}/{image_id:int}/{content}/{damage:str}-{severity:int}-{size:int}.jpg", _damaged, name="damaged"),
+    Route("/damaged/{dataset}/{image_id:int}/{content}/{damage:str}-{severity:int}-{size:int}.jpg", _corrupted, name="damaged"),
     Route("/mean/{dataset}/{generation}/{number:int}.jpg", _mean, name="mean"),
-    *api.ROUTES,
+    *api_routes.ROUTES,
     *model_export.ROUTES,
-    *asked.ROUTES,
+    *batch_images.ROUTES,
     *live_chart.ROUTES,
 ]
 ROUTES = [*_OWN, *unmatched_routes(_OWN)]
 
 
 @contextlib.asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[dict]:
-    """Make the demo dataset in the background at the first start, so that it is there without a click."""
-    # Every browser tab polls: one line a request would bury what matters.
+async def lifespan(app: Any) -> AsyncGenerator[dict[str, Any], None]:
+    """Prepare the server, and create the demo dataset in the background at the first start, so that no click is needed."""
+    # Every browser tab polls: one line per request would bury what matters.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
-    send_at_once()
-    limit_heads()
-    if not any(known.name == DEMO for known in list_datasets()):
+    disable_nagle()
+    limit_request_heads()
+    if not any(data.name == DEMO for data in list_datasets()):
         try:
             add_job.start(DEMO)
         except UserError as error:
-            # A disk that cannot be written is a sentence in the server's log, and no reason not to show what there is.
+            # Without a writable disk the server still shows what there is.
             logging.getLogger(__name__).warning("%s", error)
     threading.Thread(target=_prepare_first_page, name="first-page", daemon=True).start()
     async with housekeeping():
@@ -179,8 +179,8 @@ async def lifespan(app: Any) -> AsyncIterator[dict]:
 
 
 def _prepare_first_page() -> None:
-    """Do what the first script run would wait for, while the browser still loads Streamlit's own scripts."""
+    """Do the slow part of the first script run, while the browser still loads Streamlit's own scripts."""
     importlib.import_module("dashboard.start.sections")
-    # Streamlit looks at the call stack once, for which `inspect` resolves the file of every module: it keeps the answers.
+    # Streamlit inspects the call stack in a script run, for which `inspect` resolves the file of every module, once: it caches the results.
     inspect.stack()
     spare_lasting_objects()

@@ -1,4 +1,4 @@
-"""Answers that leave at once."""
+"""Responses that are sent immediately."""
 
 import os
 import socket
@@ -6,11 +6,14 @@ import socket
 import psutil
 
 
-def send_at_once() -> None:
-    """Switch Nagle's algorithm off for the connections of every listening socket of this process, which inherit it.
+def disable_nagle() -> None:
+    """Set TCP_NODELAY on every listening socket of this process; connections inherit it.
 
-    asyncio does so where a socket names its protocol; the one that Streamlit 1.64 binds does not, and the body of every answer,
-    Streamlit's own scripts among them, waited 40 ms for the browser's delayed acknowledgement of the header.
+    Why: asyncio sets it only on sockets that were created with their protocol named. The one that Streamlit 1.64 binds was not, and the
+    body of every response, Streamlit's own scripts included, waited 40 ms for the browser's delayed acknowledgement of the header.
+
+    May go when Streamlit creates its socket with IPPROTO_TCP. tests/http/test_tcp_nodelay.py holds what this does, but not that it is
+    still needed.
     """
     for connection in psutil.Process().net_connections(kind="tcp"):
         if connection.status == psutil.CONN_LISTEN:

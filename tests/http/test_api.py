@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 
 from dashboard import cache
 from dashboard.http.api import guard, request, routes
+from dashboard.http.api.errors import ApiError
 from dashboard.http.api.inference import Inference
-from dashboard.http.api.refused import Refused
 from dashboard.http.api.schema import document
 from engine.data.datasets import load_dataset
 from engine.inference.predict import predict
@@ -233,17 +233,17 @@ def test_who_is_too_many_is_told_to_come_again_and_who_waits_too_long_is_told_so
 
     async def scene():
         inference = Inference(workers=1, waiting=2, seconds=2)
-        waiting = [asyncio.create_task(inference.ask(held.wait)) for _ in range(2)]
+        waiting = [asyncio.create_task(inference.run(held.wait)) for _ in range(2)]
         await asyncio.sleep(0.05)
-        with pytest.raises(Refused) as full:
-            await inference.ask(lambda: 1)
+        with pytest.raises(ApiError) as full:
+            await inference.run(lambda: 1)
         late = await asyncio.gather(*waiting, return_exceptions=True)
         held.set()
         deadline = time.monotonic() + 10
         while True:
             try:
-                return full.value, late, await inference.ask(lambda: "again")
-            except Refused:
+                return full.value, late, await inference.run(lambda: "again")
+            except ApiError:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.02)
 

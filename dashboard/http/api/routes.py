@@ -1,10 +1,10 @@
-"""The handlers: guard, read, infer, answer."""
+"""The handlers of the API: check the caller, read the request, predict, respond."""
 
 import functools
 import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from starlette.requests import Request
@@ -12,44 +12,48 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from dashboard.http.api import guard
-from dashboard.http.api import request as body
+from dashboard.http.api.errors import HEADERS, ApiError
 from dashboard.http.api.inference import SHARED
-from dashboard.http.api.refused import HEADERS, Refused
+from dashboard.http.api.request import PredictRequest, read_request
 from dashboard.http.api.schema import document
 from engine.core.errors import UserError
 from engine.runs.run import Run, list_runs, load_run
 
-_DIGITS = 6  # of a probability: a network in bfloat16 has three that mean something
+if TYPE_CHECKING:
+    from engine.inference.predict import Answer
+    from engine.inference.verdict import Judge
+
+_DIGITS = 6  # of a probability; in bfloat16 about three of them are significant
 
 Handler = Callable[[Request], Awaitable[JSONResponse]]
 
 
 def _guarded(handler: Handler) -> Handler:
-    """The handler behind the guard; what is refused on the way becomes its answer."""
+    """Decorate a handler: check the caller first, and turn errors into responses."""
 
     @functools.wraps(handler)
     async def guarded(request: Request) -> JSONResponse:
         try:
             guard.check(request.headers, request.client.host if request.client else None)
             return await handler(request)
-        except Refused as refused:
-            return refused.response
+        except ApiError as error:
+            return error.response
         except UserError as error:
-            return Refused(404, error.message, error.hint).response
+            return ApiError(404, error.message, error.hint).response
 
     return guarded
 
 
 @_guarded
 async def _predict(request: Request) -> JSONResponse:
-    asked = await body.read(request)
-    began = time.perf_counter()
-    predictions, classes = await SHARED.ask(lambda: _predictions(asked))
+    wanted = await read_request(request)
+    start = time.perf_counter()
+    predictions, classes = await SHARED.run(lambda: _predict_images(wanted))
     result = {
-        "run": asked.run,
+        "run": wanted.run,
         "classes": list(classes),
         "predictions": predictions,
-        "milliseconds": round((time.perf_counter() - began) * 1000, 1),
+        "milliseconds": round((time.perf_counter() - start) * 1000, 1),
     }
     if all("error" in one for one in predictions):
         return JSONResponse({"error": "None of the images can be read.", **result}, 422, HEADERS)
@@ -58,7 +62,7 @@ async def _predict(request: Request) -> JSONResponse:
 
 @_guarded
 async def _models(request: Request) -> JSONResponse:
-    return JSONResponse({"models": await SHARED.ask(_known)}, headers=HEADERS)
+    return JSONResponse({"models": await SHARED.run(_list_models)}, headers=HEADERS)
 
 
 @_guarded
@@ -66,36 +70,38 @@ async def _openapi(request: Request) -> JSONResponse:
     return JSONResponse(document(), headers=HEADERS)
 
 
-def _predictions(asked: body.Asked) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    """Runs in a worker thread. Raises UserError for a run that is not there, or has no model yet."""
-    # The server imports this file before Streamlit's runtime is there, which the caches want.
+def _predict_images(wanted: PredictRequest) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The predictions and the classes. Runs in a worker thread. Raises UserError for a run that is missing or has no model yet."""
+    # Not at the top: the server imports this module before it has Streamlit's runtime, which the caches need.
     from dashboard import cache
 
-    run = load_run(asked.run)
+    run = load_run(wanted.run)
     model, judge = cache.model(run), cache.judge((run,))
-    answers = cache.import_late("engine.inference.predict").predict(model, [content for _, content in asked.images], asked.top)
-    return [_prediction(name, one, judge) for (name, _), one in zip(asked.images, answers, strict=True)], model.meta.classes
+    contents = [content for _, content in wanted.images]
+    predictions = cache.import_late("engine.inference.predict").predict(model, contents, wanted.top)
+    documents = [_prediction_document(name, one, judge) for (name, _), one in zip(wanted.images, predictions, strict=True)]
+    return documents, model.meta.classes
 
 
-def _prediction(name: str, answer: Any, judge: "Judge") -> dict[str, Any]:  # noqa: F821
-    if answer.error:
-        return {"name": name, "error": answer.error}
-    far = float(judge.novelty(answer.features[None], np.array([answer.energy]))[0])
-    verdict = judge.verdict(answer.probabilities, far)
+def _prediction_document(name: str, prediction: "Answer", judge: "Judge") -> dict[str, Any]:
+    if prediction.features is None or prediction.probabilities is None:
+        return {"name": name, "error": prediction.error}
+    novelty = float(judge.novelty(prediction.features[None], np.array([prediction.energy]))[0])
+    verdict = judge.verdict(prediction.probabilities, novelty)
     return {
         "name": name,
-        "top": [{"class": label, "probability": round(value, _DIGITS)} for label, value in answer.top],
+        "top": [{"class": label, "probability": round(value, _DIGITS)} for label, value in prediction.top],
         "verdict": verdict.kind,
         "may_be": list(verdict.classes),
-        "novelty": None if math.isnan(far) else round(far, 4),
+        "novelty": None if math.isnan(novelty) else round(novelty, 4),
     }
 
 
-def _known() -> list[dict[str, Any]]:
-    return [_described(run) for run in list_runs() if any((run.path / "checkpoints").glob("best-*"))]
+def _list_models() -> list[dict[str, Any]]:
+    return [_model_document(run) for run in list_runs() if any((run.path / "checkpoints").glob("best-*"))]
 
 
-def _described(run: Run) -> dict[str, Any]:
+def _model_document(run: Run) -> dict[str, Any]:
     config, test = run.config, run.results.get("test")
     return {
         "id": run.id, "title": run.title, "dataset": config.dataset, "backbone": config.model, "image_size": config.image_size,

@@ -1,11 +1,11 @@
-"""What can be asked and what comes back, as an OpenAPI document (3.1)."""
+"""The API's requests and responses, as an OpenAPI 3.1 document."""
 
 from typing import Any
 
 from dashboard.http.api.request import IMAGE_BYTES, IMAGES, REQUEST_BYTES, TOP, TOP_MAXIMUM
 from engine import __version__
 
-_PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/heic", "image/avif")
+_IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/heic", "image/avif")
 _REFUSALS = {
     "400": "The body is not a multipart form.",
     "401": "The token is missing or wrong.",
@@ -19,7 +19,7 @@ _REFUSALS = {
 
 
 def document() -> dict[str, Any]:
-    """A new one each time: the caller may change it."""
+    """The OpenAPI document; a new one per call, which the caller may change."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "Scenescope", "version": __version__, "description": "Predictions of trained runs."},
@@ -64,7 +64,9 @@ def _predict() -> dict[str, Any]:
         ],
         "requestBody": {
             "required": True,
-            "content": {"multipart/form-data": {"schema": form, "encoding": {"images": {"contentType": ", ".join(_PICTURES)}}}},
+            "content": {
+                "multipart/form-data": {"schema": form, "encoding": {"images": {"contentType": ", ".join(_IMAGE_TYPES)}}}
+            },
         },
         "responses": {
             "200": _json(
@@ -81,8 +83,8 @@ def _parameter(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def _get(summary: str, schema: str, refusals: tuple[str, ...]) -> dict[str, Any]:
-    said = {status: _json(_REFUSALS[status], "Error") for status in refusals}
-    return {"operationId": schema.lower(), "summary": summary, "responses": {"200": _json(summary, schema), **said}}
+    errors = {status: _json(_REFUSALS[status], "Error") for status in refusals}
+    return {"operationId": schema.lower(), "summary": summary, "responses": {"200": _json(summary, schema), **errors}}
 
 
 def _json(text: str, schema: str) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) ->
 
 
 def _schemas() -> dict[str, Any]:
-    from engine.inference.verdict import SURE, UNKNOWN, UNSURE  # not when the server starts, which would wait for it
+    from engine.inference.verdict import SURE, UNKNOWN, UNSURE  # not at the top: the server starts sooner without it
 
     text, number, names = {"type": "string"}, {"type": "number"}, {"type": "array", "items": {"type": "string"}}
     reference = {name: {"$ref": f"#/components/schemas/{name}"} for name in ("Answer", "Model", "Score")}
@@ -114,19 +116,19 @@ def _schemas() -> dict[str, Any]:
     }  # fmt: skip
     share = {"type": "number", "minimum": 0, "maximum": 1}
     top = {"type": "array", "items": _object({"class": text, "probability": share})}
-    judged = {
+    verdict = {
         "verdict": {"enum": [SURE, UNSURE, UNKNOWN], "description": "unknown: unlike the training images (out-of-distribution)"},
         "may_be": names | {"description": "the classes that it may be, the most probable first"},
         "novelty": {
             "type": ["number", "null"],
-            "description": "above 1: more unusual than nearly all validation images; null until `novelty` or the page Predict measured the run",
+            "description": "above 1: more unusual than nearly all validation images; null until `novelty` or the Predict page has measured the run",
         },
     }
     return {
         "Error": _object(error, {"hint": text}),
         "Unreadable": _object(error, {"hint": text, **predictions}),
         "Predictions": _object(predictions),
-        "Answer": {"oneOf": [_object({"name": text, "top": top, **judged}), _object({"name": text, "error": text})]},
+        "Answer": {"oneOf": [_object({"name": text, "top": top, **verdict}), _object({"name": text, "error": text})]},
         "Models": _object({"models": {"type": "array", "items": reference["Model"]}}),
         "Model": _object(
             {

@@ -1,4 +1,4 @@
-"""A request that is not answered: a status, and a sentence in JSON."""
+"""Errors of the API: a status, and a sentence in JSON."""
 
 from collections.abc import Mapping
 
@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-class Refused(Exception):
-    """Raised anywhere on the way of a request; `response` is what the caller gets."""
+class ApiError(Exception):
+    """Raised anywhere while a request is handled; `response` is sent to the caller."""
 
     def __init__(self, status: int, error: str, hint: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(error)

@@ -51,7 +51,7 @@ class Judge:
         """`Novelty.scores`: 0 as the median validation image, above 1 unlike nearly all; NaN where that cannot be known."""
         return self.unknown.scores(features, energies) if self.unknown and self.decides else np.full(len(features), np.nan)
 
-    def verdict(self, probabilities: Sequence[float], far: float) -> Verdict:
+    def verdict(self, probabilities: Sequence[float] | np.ndarray, far: float) -> Verdict:
         """Of the probabilities of the classes, (classes,), and the picture's `novelty`."""
         order = np.argsort(-np.asarray(probabilities), kind="stable")
         # The best class is always named: a set without any would tell a person nothing.

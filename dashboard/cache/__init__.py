@@ -1,4 +1,8 @@
-"""Every cache of the dashboard: each key holds what the answer depends on, so that nothing stale is shown."""
+"""Every cache of the dashboard. Each key holds everything that the value depends on, so that nothing stale is shown.
+
+`st.cache_data` gives each reader a copy; `st.cache_resource` shares one value, where a copy would take time or memory, which nobody may
+modify.
+"""
 
 from dashboard.cache.augmentation import augment_by_step, augment_images, augmentation_robustness, mix_images, square
 from dashboard.cache.batches import batch_heatmap, batch_predictions, images_seen_in_training, judge, nearest_training_images

@@ -73,7 +73,7 @@ def worst_slices(run: Run, split: str, support: int) -> slices.SliceSearch:
     return _worst_slices(run, split, support, data, _written(run), data.catalog.generation())
 
 
-@st.cache_data(max_entries=16, show_spinner="Trying slices", hash_funcs=HASH_FUNCS)
+@st.cache_data(max_entries=16, show_spinner="Searching for slices", hash_funcs=HASH_FUNCS)
 def _worst_slices(
     run: Run, split: str, support: int, data: Dataset, written: tuple[int, ...], generation: str
 ) -> slices.SliceSearch:

@@ -36,7 +36,7 @@ def probability_curve(story: pd.DataFrame) -> go.Figure:
     layout(figure, 190, top=28, bottom=36)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%", nticks=4, gridcolor=GRID, zeroline=False)
     figure.update_xaxes(title_text="epoch", dtick=max(1, len(story) // 8), showgrid=False, zeroline=False)
-    return _with_title(figure, "True class, epoch by epoch (ring: taken for another)")
+    return _with_title(figure, "True class by epoch (ring: misclassified)")
 
 
 def settled_bars(summary: pd.DataFrame, epochs: int, chosen: str = "") -> go.Figure:

@@ -27,12 +27,12 @@ def reliability_diagram(after: pd.DataFrame, before: pd.DataFrame) -> go.Figure:
     figure.add_scatter(
         x=before["confidence"], y=before["accuracy"], mode="markers", name="before",
         marker={"size": 9, "color": "rgba(0,0,0,0)", "line": {"color": NEUTRAL, "width": 2}}, customdata=before[["n"]].values.tolist(),
-        hovertemplate="before the temperature: %{x:.1%} sure, %{y:.1%} right, %{customdata[0]:,} images<extra></extra>", row=1, col=1,
+        hovertemplate="before temperature scaling: confidence %{x:.1%}, accuracy %{y:.1%}, %{customdata[0]:,} images<extra></extra>", row=1, col=1,
     )  # fmt: skip
     figure.add_scatter(
         x=after["confidence"], y=after["accuracy"], mode="markers", marker={"size": [10 if n >= FEW else 6 for n in after["n"]], "color": ACCENT},
         error_y=_error_bars(after), customdata=_limits(after),
-        hovertemplate="%{x:.1%} sure, %{y:.1%} right (%{customdata[1]:.1%} to %{customdata[2]:.1%}), "
+        hovertemplate="confidence %{x:.1%}, accuracy %{y:.1%} (%{customdata[1]:.1%} to %{customdata[2]:.1%}), "
         "%{customdata[0]:,} images<extra></extra>", row=1, col=1,
     )  # fmt: skip
     # No line through bins of a few images: the 0% or 100% of a single image would look like a curve.
@@ -75,8 +75,8 @@ def accuracy_by_coverage(curves: dict[str, pd.DataFrame], chosen: tuple[float, f
         figure.add_scatter(
             x=shown["coverage"], y=shown["accuracy"], mode="lines", line={"color": tint, "width": 2 if tint == ACCENT else 1.5},
             customdata=shown[["threshold", "kept", "errors"]].values.tolist(),
-            hovertemplate=f"{split}: %{{y:.1%}} right on %{{x:.1%}} of the images<br>at least %{{customdata[0]:.1%}} sure: "
-            "%{customdata[1]:,} answers, %{customdata[2]:,} wrong<extra></extra>",
+            hovertemplate=f"{split}: accuracy %{{y:.1%}} on %{{x:.1%}} of the images<br>confidence of at least %{{customdata[0]:.1%}}: "
+            "%{customdata[1]:,} images, %{customdata[2]:,} errors<extra></extra>",
         )  # fmt: skip
         ends[split] = float(curve["accuracy"].iloc[-1])
     # Two curves end close together: the upper one is labelled above its end, the lower one below.
@@ -99,7 +99,7 @@ def accuracy_by_coverage(curves: dict[str, pd.DataFrame], chosen: tuple[float, f
 def set_sizes(sizes: pd.DataFrame) -> go.Figure:
     """Return how many images have prediction sets of each size, and how often these contain the true class. sizes: `ConformalSets.sizes`."""
     names = [f"{size:,} {'class' if size == 1 else 'classes'}" for size in sizes["size"]]
-    texts = [f"{share:.1%} of the images ({n:,}), {held:.1%} with the truth" for share, n, held in
+    texts = [f"{share:.1%} of images ({n:,}), {coverage:.1%} with the true class" for share, n, coverage in
              zip(sizes["share"], sizes["n"], sizes["held"], strict=True)]  # fmt: skip
     figure = go.Figure(
         go.Bar(x=sizes["share"], y=names, orientation="h", marker={"color": ACCENT, "cornerradius": 3}, text=texts, textposition="outside",
@@ -121,19 +121,19 @@ def roc_and_precision_recall(points: pd.DataFrame, name: str, base: float, colou
     shared = {"mode": "lines", "line": {"color": colour, "width": 2}, "customdata": points[["threshold"]].values.tolist()}
     figure.add_scatter(
         x=points["false_positive_rate"], y=points["recall"], row=1, col=1, **shared,
-        hovertemplate="threshold %{customdata[0]:.3f}: %{y:.1%} of the class found,<br>%{x:.1%} of the false positive rate<extra></extra>",
+        hovertemplate="threshold %{customdata[0]:.3f}: true positive rate %{y:.1%},<br>false positive rate %{x:.1%}<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
         x=points["recall"], y=points["precision"], row=1, col=2, **shared,
-        hovertemplate="threshold %{customdata[0]:.3f}: %{x:.1%} of the class found,<br>%{y:.1%} of what is called so is it<extra></extra>",
+        hovertemplate="threshold %{customdata[0]:.3f}: recall %{x:.1%},<br>precision %{y:.1%}<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%", nticks=5, gridcolor=GRID, zeroline=False)
     figure.update_yaxes(range=[-0.01, 1.03], tickformat=".0%", nticks=5, gridcolor=GRID, zeroline=False)
-    for column, (across, up) in enumerate(
-        [("false positive rate", "found"), ("true positive rate (recall)", "precision")], start=1
+    for column, (x_title, y_title) in enumerate(
+        [("false positive rate", "true positive rate"), ("recall (true positive rate)", "precision")], start=1
     ):
-        figure.update_xaxes(title_text=across, row=1, col=column)
-        figure.update_yaxes(title_text=up, row=1, col=column)
+        figure.update_xaxes(title_text=x_title, row=1, col=column)
+        figure.update_yaxes(title_text=y_title, row=1, col=column)
     return layout(figure, 330, top=34, bottom=44, left=12)
 
 

@@ -1,4 +1,4 @@
-"""Prediction tables as evaluation takes them: whole, and in agreement with the run's classes."""
+"""Prediction tables for evaluation: checked to be complete and to fit the run's classes."""
 
 from collections.abc import Sequence
 
@@ -12,42 +12,42 @@ from engine.runs.run import Run
 
 def load_predictions(run: Run, split: str) -> pd.DataFrame:
     """The run's prediction table of a split, checked. Raises UserError where it is missing, damaged or cut short."""
-    hint = f"Write them again: python -m engine evaluate {run.id} --split {split}"
+    hint = f"Write it again: python -m engine evaluate {run.id} --split {split}"
     return check_predictions(run.predictions(split), run.classes, f"{run.id} on {split}", hint)
 
 
-def check_predictions(predictions: pd.DataFrame, classes: Sequence[str], of: str, hint: str = "") -> pd.DataFrame:
-    """The table itself where every row fits the classes. Raises UserError with the `hint`, which calls the table `of`."""
+def check_predictions(predictions: pd.DataFrame, classes: Sequence[str], name: str, hint: str = "") -> pd.DataFrame:
+    """The table itself where every row fits the classes. Raises UserError with the `hint`; its message calls the table `name`."""
     if not len(predictions):
-        raise UserError(f"The predictions of {of} hold no image.", hint)
+        raise UserError(f"The predictions of {name} hold no image.", hint)
     lengths = predictions["probabilities"].map(len)
     if (lengths != len(classes)).any():
         raise UserError(
-            f"The predictions of {of} are cut short: a row has {int(lengths.min())} probabilities for {len(classes)} classes.",
+            f"The predictions of {name} are cut short: a row has {lengths.min()} probabilities for {len(classes)} classes.",
             hint,
         )
     indices = predictions[["true", "predicted"]].to_numpy()
     known = (indices >= 0).all() and (indices < len(classes)).all()
     if not known or not np.isfinite(probabilities(predictions)).all():
-        raise UserError(f"The predictions of {of} do not fit the run's classes.", hint)
+        raise UserError(f"The predictions of {name} do not fit the run's classes.", hint)
     return predictions
 
 
 def probabilities(predictions: pd.DataFrame) -> np.ndarray:
-    """(n, classes) float64 of a table: rows sum to 1."""
-    return np.stack(predictions["probabilities"].to_numpy()).astype(np.float64)
+    """(n, classes) float64 of a table; rows sum to 1."""
+    return np.stack(predictions["probabilities"].to_list()).astype(np.float64)
 
 
 def right(predictions: pd.DataFrame) -> np.ndarray:
-    """(n,) bool: which answers are the true class."""
+    """(n,) bool: which predictions are the true class."""
     return (predictions["true"] == predictions["predicted"]).to_numpy()
 
 
 def remove_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """(n, classes) probabilities as they were before division of the logits by the temperature (Guo et al. 2017).
 
-    The logarithm of a softmax is the logits less a constant, so that nothing but the probabilities is needed.
+    The logarithm of a softmax is the logits less a constant, so the probabilities alone are enough.
     """
     logits = temperature * np.log(np.maximum(probabilities, EPSILON**2))
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)

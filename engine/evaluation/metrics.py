@@ -1,15 +1,17 @@
 """Metrics are pure functions over one prediction table: a frame in, a number or a frame out."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 BOOTSTRAPS = 2000
 LEVEL = 0.95
-SMALL = 100  # below this many images an interval is too wide to choose by
+SMALL = 100  # images; with fewer, intervals are too wide to choose a run by
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ def confusion(predictions: pd.DataFrame, classes: int) -> np.ndarray:
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
-def wilson(right: np.ndarray | int, n: np.ndarray | int, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's interval (95% unless another level is given) of the shares right / n (Wilson 1927): two arrays, NaN where n is 0."""
+def wilson(right: ArrayLike, n: ArrayLike, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """The lower and upper limits of Wilson's interval for the shares right / n (Wilson 1927); NaN where n is 0."""
     right, n, z = np.asarray(right, float), np.asarray(n, float), NormalDist().inv_cdf((1 + level) / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = right / n
@@ -49,18 +51,18 @@ def proportion(right: int, n: int) -> Estimate:
 
 
 def accuracy(matrix: np.ndarray) -> Estimate:
-    """Share of images whose predicted class is the true one, with Wilson's interval."""
+    """The share of images whose predicted class is the true one, with Wilson's interval."""
     return proportion(int(np.trace(matrix)), int(matrix.sum()))
 
 
 def macro_f1(matrix: np.ndarray, seed: int = 0) -> Estimate:
-    """Mean F1 over the classes that have images, with a percentile bootstrap interval over images.
+    """The mean F1 over the classes that have images, with a percentile bootstrap interval over images.
 
-    A class without an image has no recall: its F1 of 0, where an image of another class was taken for it, would be of that one error
-    and not of the class. The error counts in the other class. Each resample is scored by the same rule.
+    A class without images is left out. Its F1 would be 0 as soon as one image of another class is predicted as it: that error already
+    counts in the other class. Each resample is scored by the same rule.
 
-    Resampling n images with replacement is a multinomial draw over the matrix's cells, so no image is touched. Without a
-    single error every resample is perfect too, which says nothing: then the limits are those of the accuracy.
+    Resampling n images with replacement is a multinomial draw over the matrix's cells, so only counts are drawn. Without a single error
+    every resample would be perfect too, and the interval empty: then the limits are those of the accuracy.
     """
     n = int(matrix.sum())
     if n == 0:
@@ -73,12 +75,12 @@ def macro_f1(matrix: np.ndarray, seed: int = 0) -> Estimate:
 
 
 def macro_f1_classes(matrix: np.ndarray) -> dict[str, int]:
-    """Over how many classes the macro F1 is the mean: `scored`, those with images, of `all`."""
+    """How many classes the macro F1 is the mean of: `scored`, those with images, among `all`."""
     return {"scored": int((matrix.sum(axis=1) > 0).sum()), "all": len(matrix)}
 
 
 def bootstrap_mean(values: np.ndarray, seed: int = 0) -> Estimate:
-    """The mean of (n,) values with a percentile bootstrap interval; for paired differences, give the differences."""
+    """The mean of (n,) values with a percentile bootstrap interval; for a paired comparison, pass the differences."""
     if not len(values):
         return Estimate(float("nan"), float("nan"), float("nan"))
     picks = np.random.default_rng(seed).integers(0, len(values), size=(BOOTSTRAPS, len(values)))
@@ -87,7 +89,7 @@ def bootstrap_mean(values: np.ndarray, seed: int = 0) -> Estimate:
 
 
 def per_class(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    """Columns class, precision, recall, f1, support (images of the class), predicted (times it was the answer).
+    """One row per class: class, precision, recall, f1, support (images of the class), predicted (images that were predicted as it).
 
     A rate without a denominator is NaN: a class that was never predicted has no precision, one without images has no recall and no F1.
     """
@@ -102,8 +104,8 @@ def per_class(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
 def per_class_intervals(matrix: np.ndarray, classes: Sequence[str], seed: int = 0) -> pd.DataFrame:
     """`per_class` with 95% intervals: precision_low, precision_high and so on.
 
-    Wilson's for precision and recall, which are shares; a percentile bootstrap over images for F1, of which a resample is a multinomial
-    draw of the class's right answers, its errors and all other images. A class without a single error takes the limits of its recall.
+    Wilson's for precision and recall, which are shares. For F1 a percentile bootstrap over images: each resample is a multinomial draw of
+    the class's hits, its errors and all other images. A class without a single error gets the limits of its recall.
     """
     table, rng, n = per_class(matrix, classes), np.random.default_rng(seed), int(matrix.sum())
     right = np.diag(matrix)
@@ -120,7 +122,7 @@ def per_class_intervals(matrix: np.ndarray, classes: Sequence[str], seed: int = 
 
 
 def confused_pairs(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    """Unordered pairs by how often one was taken for the other: columns a, b, a_as_b, b_as_a, errors, support."""
+    """One row per pair of classes that was confused, the most errors first: a, b, a_as_b, b_as_a, errors, support."""
     first, second = np.nonzero(np.triu(matrix + matrix.T, 1))
     names, support = np.array(classes, object), matrix.sum(axis=1)
     frame = pd.DataFrame(
@@ -132,8 +134,21 @@ def confused_pairs(matrix: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     return frame.sort_values("errors", ascending=False, kind="stable", ignore_index=True)
 
 
-def score_predictions(predictions: pd.DataFrame, classes: Sequence[str]) -> dict:
-    """The scores of a prediction table as one JSON document, counts beside rates."""
+class Scores(TypedDict):
+    """The scores of a prediction table as a JSON document. `small`: fewer than SMALL images. `per_class`: rows of `per_class`."""
+
+    n: int
+    accuracy: dict[str, float]
+    macro_f1: dict[str, float]
+    macro_f1_classes: dict[str, int]
+    loss: float | None
+    small: bool
+    classes: list[str]
+    confusion: list[list[int]]
+    per_class: list[dict[Hashable, Any]]
+
+
+def score_predictions(predictions: pd.DataFrame, classes: Sequence[str]) -> Scores:
     matrix = confusion(predictions, len(classes))
     table = per_class(matrix, classes)
     return {
@@ -145,7 +160,7 @@ def score_predictions(predictions: pd.DataFrame, classes: Sequence[str]) -> dict
         "small": bool(matrix.sum() < SMALL),
         "classes": list(classes),
         "confusion": matrix.tolist(),
-        "per_class": table.astype(object).where(table.notna(), None).to_dict("records"),
+        "per_class": table.astype(object).mask(table.isna(), None).to_dict("records"),
     }
 
 

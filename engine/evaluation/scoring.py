@@ -1,4 +1,4 @@
-"""Scoring a model on labelled images: a split of its dataset, or any folder of class folders."""
+"""Scoring a model on labelled images: a split of its dataset, or any folder with class folders."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -19,19 +19,20 @@ from engine.data.predictions import prediction_table, write_predictions
 from engine.data.unused_files import Tally, UnusedReport
 from engine.embeddings.extract import embed
 from engine.evaluation import metrics, tables
+from engine.evaluation.metrics import Scores
 from engine.models import model
 from engine.runs.events import Progress
 from engine.runs.run import Run
 
-Report = Callable[[Progress], bool]
+OnProgress = Callable[[Progress], bool]  # whether to go on
 SPLITS = ("test", "validation", "train")
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Files with their class indices: `frame` has the columns id, path, hash of `Catalog.frame`.
+    """Files with their class indices. `frame`: columns id, path, hash as in `Catalog.frame`.
 
-    Of files that were never `scanned` the hash is a stand-in.
+    `scanned`: whether the hashes are those of the contents; otherwise they only stand in for them.
     """
 
     frame: pd.DataFrame
@@ -43,11 +44,12 @@ class LabelledImages:
 def split_images(data: Dataset, split: str, classes: tuple[str, ...]) -> LabelledImages:
     """The readable images of a split whose class the model knows.
 
-    They are in the order of their contents: what a run learns is a function of the data's fingerprint, not of when and
-    under which names the files were scanned.
+    They are sorted by content, so that a training depends on the data's fingerprint alone, not on when and under which names the
+    files were scanned.
     """
-    frame, spelled = data.catalog.frame(split), index_by_normalized_name(classes)
-    frame = frame.assign(**{"class": [spelled.get(normalize_name(name or "")) for name in frame["class"]]})
+    frame, class_by_name = data.catalog.frame(split), index_by_normalized_name(classes)
+    names = pd.Series([class_by_name.get(normalize_name(name or "")) for name in frame["class"]], index=frame.index, dtype=object)
+    frame = frame.assign(**{"class": names})
     frame = frame[frame["class"].notna()].sort_values(["hash", "class", "path"], ignore_index=True)
     index = {name: i for i, name in enumerate(classes)}
     return LabelledImages(frame, data.catalog.files(frame), frame["class"].map(index).to_numpy(dtype=np.int64))
@@ -55,7 +57,7 @@ def split_images(data: Dataset, split: str, classes: tuple[str, ...]) -> Labelle
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """The images of a folder whose class the model knows, the names of its other class folders, and what else is not used."""
+    """The images of a folder whose class the model knows, the names of its other class folders, and which files were not used."""
 
     images: LabelledImages
     unknown: list[str]
@@ -63,73 +65,92 @@ class LabelledFolder:
 
 
 def folder_images(folder: Path, classes: tuple[str, ...]) -> LabelledFolder:
-    """The labelled images below `folder`. Of a folder with splits the test images alone, or the validation images where it has none.
+    """The labelled images below `folder`. In a folder with splits, only the test images, or the validation images where there are none.
 
-    Raises UserError where no image is of a class that the model knows.
+    Raises UserError where no image has a class that the model knows.
     """
     layout = layouts.detect(folder)
     tally = Tally(layout.root, layout.left_out, layout.notes)
-    pictures = [item for item in layout.entries() if tally.is_picture(item)]
-    labelled = [item for item in pictures if item.class_name is not None]
-    split = next((name for name in SPLITS if any(item.split == name for item in labelled)), None)
-    spelled = index_by_normalized_name(classes)
-    names = {name: display_name(name)[0] for name in {item.class_name for item in labelled}}
-    chosen = [(item, spelled.get(names[item.class_name], names[item.class_name])) for item in labelled if item.split == split]
-    if len(chosen) < len(pictures):
-        tally.notes.append(f"Of its {len(pictures):,} images the {len(chosen):,} of {split} are scored.")
-    unknown = sort_naturally({name for _, name in chosen if name not in classes})
-    index = {name: place for place, name in enumerate(classes)}
-    chosen = [(item, name) for item, name in chosen if name in index]
-    if not chosen:
+    images = [entry for entry in layout.entries() if tally.is_picture(entry)]
+    labelled = [(entry, entry.class_name) for entry in images if entry.class_name is not None]
+    split = next((name for name in SPLITS if any(entry.split == name for entry, _ in labelled)), None)
+    # The folder's names as the model spells them: the same letters may be encoded in two ways.
+    class_by_name = index_by_normalized_name(classes)
+    names = {folder_name: display_name(folder_name)[0] for folder_name in {folder_name for _, folder_name in labelled}}
+    scored = [(entry, class_by_name.get(names[name], names[name])) for entry, name in labelled if entry.split == split]
+    if len(scored) < len(images):
+        tally.notes.append(f"Only the {len(scored):,} {split or 'labelled'} images of {len(images):,} are scored.")
+    unknown = sort_naturally({name for _, name in scored if name not in classes})
+    index = {name: i for i, name in enumerate(classes)}
+    scored = [(entry, name) for entry, name in scored if name in index]
+    if not scored:
         raise UserError(
-            f"No image in {str(folder)!r} lies in a folder named like a class of this run.",
+            f"No image in {str(folder)!r} is in a folder with the name of one of this run's classes.",
             f"Its classes: {', '.join(classes)}. {spelling_hint(unknown, classes)}".strip(),
         )
-    paths = [os.path.relpath(item.path, layout.root) for item, _ in chosen]
-    frame = pd.DataFrame({"id": range(len(chosen)), "path": paths, "hash": paths})
-    labels = np.array([index[name] for _, name in chosen], dtype=np.int64)
-    images = LabelledImages(frame, [Path(item.path) for item, _ in chosen], labels, scanned=False)
-    return LabelledFolder(images, unknown, tally.report())
+    paths = [os.path.relpath(entry.path, layout.root) for entry, _ in scored]
+    frame = pd.DataFrame({"id": range(len(scored)), "path": paths, "hash": paths})
+    labels = np.array([index[name] for _, name in scored], dtype=np.int64)
+    files = [Path(entry.path) for entry, _ in scored]
+    return LabelledFolder(LabelledImages(frame, files, labels, scanned=False), unknown, tally.report())
 
 
 def predict_images(
-    answering: model.Model, images: LabelledImages, frozen: bool = False, report: Report = lambda progress: True
+    predictor: model.Model, images: LabelledImages, frozen: bool = False, report: OnProgress = lambda progress: True
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The prediction table of the images, and the reasons for those that could not be read, by path.
+    """The prediction table of the images, and by path the reasons why some could not be read.
 
-    With a `frozen` trunk the features come from the embedding cache, where their content is known.
+    frozen: whether the trunk is the pretrained one, so that the embedding cache has the features of known contents.
     """
-    contents = images.frame["hash"].tolist()
-    how = (answering.trunk, answering.preprocessing, answering.compute)
-    features = embed(images.files, contents, *how, report, cached=frozen, scanned=images.scanned)
-    if features is None:
+    features = embed(
+        images.files,
+        images.frame["hash"].tolist(),
+        predictor.trunk,
+        predictor.preprocessing,
+        predictor.compute,
+        report,
+        cached=frozen,
+        scanned=images.scanned,
+    )
+    if features is None:  # `report` said to stop
         raise InterruptedError
-    read = ~np.isnan(features.vectors).any(axis=1)
-    answers = answering.probabilities_of(features.vectors[read])
+    readable = ~np.isnan(features.vectors).any(axis=1)
+    probabilities = predictor.probabilities_of(features.vectors[readable])
     paths = images.frame["path"].tolist()
-    unread = {paths[i]: features.failures.get(i, "damaged picture") for i in np.flatnonzero(~read)}
-    return prediction_table(images.frame[read], images.labels[read], answers), unread
+    # The cache does not hold why an image with the same content could not be read.
+    unreadable = {paths[i]: features.failures.get(i, "damaged image") for i in np.flatnonzero(~readable).tolist()}
+    return prediction_table(images.frame.take(np.flatnonzero(readable)), images.labels[readable], probabilities), unreadable
 
 
-def score_split(run: Run, split: str, report: Report = lambda progress: True) -> dict[str, Any]:
-    """Scores of a run on a split of its dataset, from the stored prediction table, or made now where there is none or it is damaged."""
+class SplitScores(Scores):
+    """`copies`: images whose content occurs earlier in the table."""
+
+    copies: int
+
+
+def score_split(run: Run, split: str, report: OnProgress = lambda progress: True) -> SplitScores:
+    """The scores of a run on a split of its dataset; predicts first where the stored prediction table is missing or damaged."""
     if split not in SPLITS:
         raise UserError(f"There is no split {split!r} with labels.", f"Choose one of: {', '.join(SPLITS)}.")
-    if not _intact(run, split):
+    if not _has_predictions(run, split):
         if not (run.path / "checkpoints").is_dir():
             raise UserError(
                 f"The run {run.id} has no model yet: it is {run.status.state}.", "Wait for it to finish, or resume it."
             )
-        answering = model.load(run.path)
+        predictor = model.load(run.path)
         images = split_images(load_dataset(run.config.dataset), split, run.classes)
-        matches, _ = predict_images(answering, images, run.config.method == "linear", report)
-        write_predictions(run.path, split, matches, run.classes)
-    result = run.predictions(split)
-    return {**metrics.score_predictions(result, run.classes), "copies": int(result["content"].duplicated().sum())}
+        predictions, _ = predict_images(predictor, images, run.config.method == "linear", report)
+        write_predictions(run.path, split, predictions, run.classes)
+    # Read back, so that the scores are those of the stored table: its probabilities are rounded to float32.
+    predictions = run.predictions(split)
+    return {
+        **metrics.score_predictions(predictions, run.classes),
+        "copies": len(predictions) - predictions["content"].nunique(dropna=False),
+    }
 
 
-def _intact(run: Run, split: str) -> bool:
-    """Whether the run has a whole table of the split; one that is damaged or cut short is made again."""
+def _has_predictions(run: Run, split: str) -> bool:
+    """Whether the run has a complete prediction table of the split."""
     try:
         tables.load_predictions(run, split)
     except UserError:
@@ -138,26 +159,37 @@ def _intact(run: Run, split: str) -> bool:
 
 
 def count_repeated_files(files: Sequence[Path]) -> int:
-    """How many of the files have the same content as one before them. Only files of the same size are read."""
+    """How many files have the same content as an earlier one. Only files of equal size are read."""
     by_size: dict[int, list[Path]] = {}
     for file in files:
         by_size.setdefault(file.stat().st_size, []).append(file)
     return sum(len(same) - len({content_hash(file.read_bytes()) for file in same}) for same in by_size.values() if len(same) > 1)
 
 
-def score_folder(run: Run, folder: Path, report: Report = lambda progress: True) -> dict[str, Any]:
-    """Scores of a run on a labelled folder that need not be registered; files that were not used are named."""
-    answering = model.load(run.path)
+class FolderScores(SplitScores):
+    """`unknown_classes`: folders whose name is no class of the model; `hint`: what they may be misspellings of. `unreadable`: reasons by
+    path. `unused`: the other files that were not used. `notes`: sentences on what was not scored."""
+
+    unknown_classes: list[str]
+    hint: str
+    unreadable: dict[str, str]
+    unused: dict[str, Any]
+    notes: list[str]
+
+
+def score_folder(run: Run, folder: Path, report: OnProgress = lambda progress: True) -> FolderScores:
+    """The scores of a run on a labelled folder, which need not be registered; names the files that were not used."""
+    predictor = model.load(run.path)
     labelled = folder_images(folder, run.classes)
-    result, unread = predict_images(answering, labelled.images, report=report)
+    predictions, unreadable = predict_images(predictor, labelled.images, report=report)
     paths = labelled.images.frame["path"]
-    readable = [file for file, path in zip(labelled.images.files, paths, strict=True) if path not in unread]
-    notes = {
+    readable = [file for file, path in zip(labelled.images.files, paths, strict=True) if path not in unreadable]
+    return {
+        **metrics.score_predictions(predictions, run.classes),
         "unknown_classes": labelled.unknown,
         "hint": spelling_hint(labelled.unknown, run.classes),
-        "unreadable": unread,
+        "unreadable": unreadable,
         "copies": count_repeated_files(readable),
         "unused": labelled.unused.document(),
-        "notes": [*labelled.unused.notes, *answering.notes],
+        "notes": [*labelled.unused.notes, *predictor.notes],
     }
-    return {**metrics.score_predictions(result, run.classes), **notes}

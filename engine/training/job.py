@@ -97,7 +97,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
     calibrated = trained.with_temperature(temperature)
     step = checkpoint.load(run.path).step
     recorder.retry_when_full(checkpoint.save, run.path, "best", step, calibrated.meta, calibrated.classifier.state_dict())
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for split, images in (("validation", validation), ("test", test)):
         if not len(images.labels):
             recorder.record(Message(f"There are no {split} images: the run has no {split} score.", "warning"))

@@ -76,7 +76,7 @@ def test_validation_and_test_without_train_are_scored_on_test(ask, write_class, 
         write_class(tmp_path / "set" / "val" / kind, kind, 2, first=9300)
         write_class(tmp_path / "set" / "test" / kind, kind, 3, first=9310)
     assert said(ask("evaluate", "--data", tmp_path / "set", "--json"))["n"] == 6
-    assert "Of its 10 images the 6 of test are scored." in ask("evaluate", "--data", tmp_path / "set").stdout
+    assert "Only the 6 test images of 10 are scored." in ask("evaluate", "--data", tmp_path / "set").stdout
 
 
 def test_a_folder_in_another_spelling_is_hinted_at(ask, write_class, tmp_path):

@@ -172,7 +172,7 @@ def test_validation_and_test_without_train_are_refused_to_learn_from_and_taken_t
         datasets.add_dataset(str(tmp_path / "set"))
     labelled = folder_images(tmp_path / "set", ("forest", "sea"))
     assert (set(labelled.images.frame["path"].str.split("/").str[0]), len(labelled.images.files)) == ({"test"}, 6)
-    assert labelled.unused.notes == ("Of its 10 images the 6 of test are scored.",)
+    assert labelled.unused.notes == ("Only the 6 test images of 10 are scored.",)
 
 
 def test_composed_and_decomposed_accents_are_one_class(tmp_path, write_class):

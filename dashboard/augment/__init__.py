@@ -1,1 +1,1 @@
-"""The pieces of the Augment page: the editor of a pipeline, its pictures, and what a model withstands of it."""
+"""The sections of the Augment page: the pipeline editor, the augmented images, and a model's robustness to them."""

@@ -1,13 +1,12 @@
-"""Editing a pipeline: choose one, switch its steps, move their probabilities and strengths, keep it under a name.
+"""The pipeline editor: choose a pipeline, switch its steps on and off, set their probabilities and strengths, save it under a name.
 
-The pipeline lives in the URL as its text. The widgets are made from it, and each change of a widget writes it anew; when it
-comes from elsewhere (another pipeline was chosen, a file was read), a new generation of widgets begins.
+The pipeline is kept in the URL as text. The widgets are made from it, and each change of a widget rewrites it. When the pipeline
+comes from elsewhere (another one was chosen, a file was imported), the widgets get new keys: a new generation.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -23,12 +22,12 @@ from engine.runs.transforms import TRANSFORMS
 _KEY = "pipeline"
 _DEFAULT = "standard"
 _OWN = "custom (unsaved)"
-_PRESET = "balanced"  # the quickest one that trains on augmented images
+_PRESET = "balanced"  # the fastest preset that trains on augmented images
 _CHOICE = "pipeline-choice"
 
 
 def pipeline_editor() -> Pipeline:
-    """The pipeline of the URL, drawn as an editor; what stands there after the person's last change."""
+    """Draw the editor; the pipeline of the URL, which is the one after the person's last change."""
     pipeline = _from_url()
     _chooser(pipeline)
     for place, step in enumerate(pipeline.steps):
@@ -37,12 +36,12 @@ def pipeline_editor() -> Pipeline:
     if not pipeline.steps:
         st.caption("No steps: the network sees the images unchanged.")
     _add(pipeline)
-    _keep(pipeline)
+    _actions(pipeline)
     return pipeline
 
 
 def comparison_pipeline() -> Pipeline | None:
-    """One to compare with, where the person wants that."""
+    """Draw the choice of a second pipeline to compare with; None where the person wants none."""
     names = [*BUILT_IN, *pipelines.saved_names()]
     name = url_state.choose(st.selectbox, "Compare with", ["", *names], "compare", format_func=lambda name: name or "nothing")
     return pipelines.parse(name) if name else None
@@ -53,16 +52,16 @@ def _from_url() -> Pipeline:
     try:
         pipeline = pipelines.parse(text)
     except UserError as error:
-        st.warning(formatting.literal(f"{error} The pipeline {_DEFAULT} is shown."), icon=":material/warning:")
+        st.warning(formatting.literal(f"{error} The pipeline {_DEFAULT} is shown instead."), icon=":material/warning:")
         pipeline = BUILT_IN[_DEFAULT]
     url_state.remember(_KEY, pipeline.text)
     return pipeline
 
 
-def _change(pipeline: Pipeline, anew: bool = False) -> None:
-    """Make this the page's pipeline; `anew` where the widgets do not say it already."""
+def _change(pipeline: Pipeline, new_widgets: bool = False) -> None:
+    """Make this the page's pipeline; with `new_widgets` where the present widgets do not show it already."""
     url_state.remember(_KEY, pipeline.text)
-    if anew:
+    if new_widgets:
         st.session_state["pipeline-generation"] = _generation() + 1
 
 
@@ -78,12 +77,12 @@ def _chooser(pipeline: Pipeline) -> None:
     def choose() -> None:
         name = st.session_state[_CHOICE]
         if name != _OWN:
-            try_action(lambda: _change(replace(pipelines.parse(name), name=name), anew=True))
+            try_action(lambda: _change(replace(pipelines.parse(name), name=name), new_widgets=True))
 
-    # Assigned at each run: a change of a step makes it another pipeline's name.
+    # Assigned at each run, because a change of a step changes the name.
     st.session_state[_CHOICE] = current
     st.selectbox("Pipeline", options, key=_CHOICE, on_change=choose, help="Built-in or saved pipelines.")
-    # Always a line: without it the sliders below would move up, be mounted anew, and lose the keyboard's focus.
+    # Always a caption: without it the sliders below would move up, be mounted again, and lose the keyboard focus.
     st.caption(HELP.get(current, "Saved by you." if current in names else "Custom: not saved under a name."))
 
 
@@ -98,45 +97,44 @@ def _step(pipeline: Pipeline, place: int, step: PipelineStep) -> None:
     kind, base = step.kind, f"step-{_generation()}-{place}-{step.transform}"
 
     def rebuild() -> None:
-        on = st.session_state[f"{base}-on"]
-        often = st.session_state.get(f"{base}-often", 100 * (step.probability or 1.0)) / 100 if on else 0.0
-        values = {name: _value(f"{base}-{name}", value) for name, value in step.values.items()}
-        try_action(lambda: _change(_with_step(pipeline, place, PipelineStep(step.transform, often, values))))
+        enabled = st.session_state[f"{base}-on"]
+        # A step that was off has no slider: switched on, it gets its last probability, or 100%.
+        probability = st.session_state.get(f"{base}-often", 100 * (step.probability or 1.0)) / 100 if enabled else 0.0
+        values = {name: float(st.session_state.get(f"{base}-{name}", value)) for name, value in step.values.items()}
+        try_action(lambda: _change(_with_step(pipeline, place, PipelineStep(step.transform, probability, values))))
 
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.toggle(kind.label, step.probability > 0, key=f"{base}-on", help=kind.help, on_change=rebuild)
-        with st.popover("", icon=":material/more_vert:", key=f"{base}-menu", help="Move or remove it"):
+        with st.popover("", icon=":material/more_vert:", key=f"{base}-menu", help="Move or remove this step"):
             _move(pipeline, place, base)
     if step.probability:
         _sliders(step, base, rebuild)
 
 
 def _sliders(step: PipelineStep, base: str, rebuild: Callable[[], None]) -> None:
-    """How often and how strongly, two side by side."""
-    draw = [
-        lambda place: place.slider(
-            "probability", 5, 100, round(100 * step.probability), 5, "%d%%", f"{base}-often", on_change=rebuild
-        )
-    ]
-    draw += [partial(_strength, step, name, base, rebuild) for name in step.values]
-    for start in range(0, len(draw), 2):
-        for column, slider in zip(st.columns(2), draw[start : start + 2], strict=False):
-            slider(column)
+    """Draw the probability and the strengths of a step, two per row."""
+    names = ["", *step.values]  # "": the probability
+    for start in range(0, len(names), 2):
+        for column, name in zip(st.columns(2), names[start : start + 2], strict=False):
+            if name:
+                _strength(column, step, name, base, rebuild)
+            else:
+                column.slider(
+                    "probability", 5, 100, round(100 * step.probability), 5, "%d%%", key=f"{base}-often", on_change=rebuild
+                )
 
 
-def _strength(step: PipelineStep, name: str, base: str, rebuild: Callable[[], None], place: DeltaGenerator) -> None:
-    strength = step.kind.strengths[name]
-    number = int if strength.step >= 1 else float
-    bounds = (number(n) for n in (strength.minimum, strength.maximum, step.values[name], strength.step))
-    place.slider(strength.label, *bounds, key=f"{base}-{name}", on_change=rebuild)
-
-
-def _value(key: str, before: float) -> float:
-    return float(st.session_state.get(key, before))
+def _strength(place: DeltaGenerator, step: PipelineStep, name: str, base: str, rebuild: Callable[[], None]) -> None:
+    strength, value, key = step.kind.strengths[name], step.values[name], f"{base}-{name}"
+    low, high, by = strength.minimum, strength.maximum, strength.step
+    if by >= 1:  # Streamlit shows whole numbers without decimals if all four are int
+        place.slider(strength.label, int(low), int(high), int(value), int(by), key=key, on_change=rebuild)
+    else:
+        place.slider(strength.label, float(low), float(high), float(value), float(by), key=key, on_change=rebuild)
 
 
 def _with_step(pipeline: Pipeline, place: int, step: PipelineStep) -> Pipeline:
-    """The pipeline with one step replaced: no longer the one of its name, unless that is what the change restores."""
+    """The pipeline with one step replaced. It loses a built-in name, unless the change restores a built-in pipeline."""
     steps = (*pipeline.steps[:place], step, *pipeline.steps[place + 1 :])
     return _named(steps, pipeline.name)
 
@@ -151,10 +149,10 @@ def _move(pipeline: Pipeline, place: int, base: str) -> None:
 
     def swap(other: int) -> None:
         steps[place], steps[other] = steps[other], steps[place]
-        _change(_named(steps, pipeline.name), anew=True)
+        _change(_named(steps, pipeline.name), new_widgets=True)
 
     def remove() -> None:
-        _change(_named(steps[:place] + steps[place + 1 :], pipeline.name), anew=True)
+        _change(_named(steps[:place] + steps[place + 1 :], pipeline.name), new_widgets=True)
 
     st.button("Earlier", icon=":material/arrow_upward:", key=f"{base}-up", disabled=place == 0, on_click=swap, args=(place - 1,))
     last = place == len(steps) - 1
@@ -163,9 +161,10 @@ def _move(pipeline: Pipeline, place: int, base: str) -> None:
 
 
 def default_step(name: str) -> PipelineStep:
-    """A step as people mostly want it when they add it: at times, and mild; a crop each time, since it varies by itself."""
-    often = {"crop": 1.0, "greyscale": 0.1}.get(name, 0.5)
-    return PipelineStep(name, often, {"low": 0.8, "high": 1.25} if name == "gamma" else {})
+    """A step with the values that people mostly want when they add it: half of the time, and mild."""
+    # A crop is applied each time, since it differs each time by itself.
+    probability = {"crop": 1.0, "greyscale": 0.1}.get(name, 0.5)
+    return PipelineStep(name, probability, {"low": 0.8, "high": 1.25} if name == "gamma" else {})
 
 
 def _add(pipeline: Pipeline) -> None:
@@ -174,7 +173,7 @@ def _add(pipeline: Pipeline) -> None:
     def add() -> None:
         name = st.session_state[key]
         if name:
-            try_action(lambda: _change(_named((*pipeline.steps, default_step(name)), pipeline.name), anew=True))
+            try_action(lambda: _change(_named((*pipeline.steps, default_step(name)), pipeline.name), new_widgets=True))
 
     st.selectbox(
         "Add a transform", list(TRANSFORMS), None, lambda name: TRANSFORMS[name].label, key=key, on_change=add,
@@ -182,7 +181,8 @@ def _add(pipeline: Pipeline) -> None:
     )  # fmt: skip
 
 
-def _keep(pipeline: Pipeline) -> None:
+def _actions(pipeline: Pipeline) -> None:
+    """Draw the buttons that train with the pipeline, save, delete, export and import it."""
     if st.button("Train with this pipeline", icon=":material/model_training:", width="stretch", key="train-with-pipeline"):
         train_options.remember(_PRESET, train_options.recall(_PRESET)[0] | {"augmentation": pipeline.text})
         url_state.set_choice("preset", _PRESET)
@@ -192,7 +192,7 @@ def _keep(pipeline: Pipeline) -> None:
         st.switch_page("../../pages/train.py")
     with st.expander("Save or share", icon=":material/save:", key=f"keep-pipeline-{_generation()}"):
         name = st.text_input("Name", pipeline.name if pipeline.name not in BUILT_IN else "", key=f"save-name-{_generation()}")
-        if st.button("Save", type="primary", key="save-pipeline", help="You can then choose it in Train."):
+        if st.button("Save", type="primary", key="save-pipeline", help="You can then choose it on the Train page."):
             _try(lambda: _save(pipeline, name.strip()))
         if pipeline.name in pipelines.saved_names() and st.button("Delete saved pipeline", icon=":material/delete:"):
             _try(lambda: _delete(pipeline))
@@ -202,11 +202,11 @@ def _keep(pipeline: Pipeline) -> None:
         )  # fmt: skip
         file = st.file_uploader("Import", ["json"], key=f"read-pipeline-{_generation()}", max_upload_size=1)
         if file:
-            _try(lambda: _read(file.name, file.getvalue()))
+            _try(lambda: _import(file.name, file.getvalue()))
 
 
 def _try(action: Callable[[], None]) -> None:
-    """Do it and draw the page again; where it cannot be done, say why here, at the field."""
+    """Do it and rerun the page; where it cannot be done, say why here, beside the field."""
     try:
         action()
     except UserError as error:
@@ -218,18 +218,18 @@ def _try(action: Callable[[], None]) -> None:
 def _save(pipeline: Pipeline, name: str) -> None:
     named = replace(pipeline, name=name)
     pipelines.save(named)
-    _change(named, anew=True)
-    st.toast(f"Saved as {formatting.literal(name)}. You can now choose it in Train.", icon=":material/check:")
+    _change(named, new_widgets=True)
+    st.toast(f"Saved as {formatting.literal(name)}. You can now choose it on the Train page.", icon=":material/check:")
 
 
 def _delete(pipeline: Pipeline) -> None:
     pipelines.delete(pipeline.name)
-    _change(replace(pipeline, name=""), anew=True)
+    _change(replace(pipeline, name=""), new_widgets=True)
 
 
-def _read(name: str, content: bytes) -> None:
+def _import(name: str, content: bytes) -> None:
     try:
         document = json.loads(content)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise UserError(f"{name} is not a JSON file.", "A pipeline is shared with the button Export.") from None
-    _change(pipelines.from_document(document, name), anew=True)
+        raise UserError(f"{name} is not a JSON file.", "Import a file that was made with the button Export.") from None
+    _change(pipelines.from_document(document, name), new_widgets=True)

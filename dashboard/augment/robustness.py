@@ -1,4 +1,4 @@
-"""What a run withstands of the pipeline: measured on validation images when asked for, said where it hurts."""
+"""A run's robustness to the pipeline's steps: measured on validation images on request, with a warning where a step hurts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,29 +37,29 @@ class Target:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A measurement: rows of `engine.evaluation.robustness.augmentation_robustness.measure_steps`, a frame per step."""
+    """The rows of `engine.evaluation.robustness.augmentation_robustness.measure_steps`, a frame per step."""
 
-    subject: Target
+    target: Target
     frames: Sequence[pd.DataFrame]
 
 
 def robustness_panel(run: Run | None, data: Dataset, pipeline: Pipeline) -> None:
-    """How the run's confidence in the true class falls under each step, once the person has asked for it."""
+    """Draw how the run's confidence in the true class falls under each step, once the person has asked for it."""
     st.subheader("Is the augmentation too strong?", anchor=False)
     if run is None:
-        st.caption("Train a model first: it can then test which of these steps destroy the evidence it relies on.")
+        st.caption("Train a model first: it can then show which of these steps destroy the evidence it relies on.")
         return
-    subject = Target(run.id, data.name, pipeline.recipe)
-    if not subject.steps:
-        st.caption("There is no step to measure.")
+    target = Target(run.id, data.name, pipeline.recipe)
+    if not target.steps:
+        st.caption("The pipeline has no step to measure.")
         return
     st.caption(
-        f"How sure **{formatting.literal(run.id)}** is of the true class of validation images when a step is done to them, at half, once, "
-        "twice and four times its strength. Where even the model loses confidence, the image may no longer show its class."
+        f"The confidence of **{formatting.literal(run.id)}** in the true class of validation images when one step is applied to them, at half, "
+        "once, twice and four times its strength. Where the model loses confidence, the image may no longer show its class."
     )
     request: Target | None = st.session_state.get(_REQUEST)
     result: Measurement | None = st.session_state.get(_RESULT)
-    if result and (result.subject.run, result.subject.dataset) != (run.id, data.name):
+    if result and (result.target.run, result.target.dataset) != (run.id, data.name):
         result = None
     button = st.empty()
     if request and (request.run, request.dataset) == (run.id, data.name):
@@ -67,18 +67,18 @@ def robustness_panel(run: Run | None, data: Dataset, pipeline: Pipeline) -> None
         result = _measure(run, data, request) or result
     button.button(
         "Measure again" if result else "Measure", icon=":material/shield:", type="primary", key="measure-withstand",
-        on_click=_ask, args=(subject,),
+        on_click=_request, args=(target,),
     )  # fmt: skip
     if result:
-        if result.subject.recipe != subject.recipe:
+        if result.target.recipe != target.recipe:
             st.markdown(
                 ":orange-badge[:material/history: outdated] The pipeline has changed since this was measured: Measure again."
             )
-        _verdicts(run, result)
+        _draw_verdicts(run, result)
 
 
-def _ask(subject: Target) -> None:
-    st.session_state[_REQUEST] = subject
+def _request(target: Target) -> None:
+    st.session_state[_REQUEST] = target
 
 
 def _cancel() -> None:
@@ -86,7 +86,7 @@ def _cancel() -> None:
 
 
 def _measure(run: Run, data: Dataset, request: Target) -> Measurement | None:
-    """Measure what was asked for. A click elsewhere meanwhile begins this anew, for the same pipeline; what is known is cached."""
+    """Measure the requested pipeline. A click elsewhere restarts this function, which finds the finished steps in the cache."""
     place, frames, steps = st.empty(), [], request.steps
 
     def show(number: int) -> None:
@@ -108,13 +108,13 @@ def _measure(run: Run, data: Dataset, request: Target) -> Measurement | None:
     return st.session_state[_RESULT]
 
 
-def _verdicts(run: Run, result: Measurement) -> None:
-    """A warning with its figures for each step that hurts; the others in a line each, by what was found; then the curves."""
+def _draw_verdicts(run: Run, result: Measurement) -> None:
+    """Draw a warning with figures for each step that hurts, one line for each group of the others, and the curves."""
     verdict = cache.import_late("engine.evaluation.robustness.augmentation_robustness").verdict
-    steps, frames = result.subject.steps, result.frames
+    steps, frames = result.target.steps, result.frames
     verdicts = [verdict(rows) for rows in frames]
-    for step, rows, said in zip(steps, frames, verdicts, strict=True):
-        if said == "hurts":
+    for step, rows, outcome in zip(steps, frames, verdicts, strict=True):
+        if outcome == "hurts":
             st.warning(_warning(run, step, rows), icon=":material/warning:")
     for text in _lines(steps, verdicts):
         st.success(text, icon=":material/check:")
@@ -126,27 +126,28 @@ def _verdicts(run: Run, result: Measurement) -> None:
 
 
 def _lines(steps: Sequence[PipelineStep], verdicts: Sequence[str]) -> list[str]:
-    """What is harmless, and how harmless: a step without a strength, such as a flip, cannot be made stronger."""
-    by_verdict = {
+    """A sentence for each degree of harmlessness. Steps without a strength, such as a flip, cannot be made stronger."""
+    outcomes = list(zip(steps, verdicts, strict=True))
+    groups = {
         "No loss of confidence even at four times the strength; these could be stronger": [
-            step for step, said in zip(steps, verdicts, strict=True) if said == "withstood" and step.values
+            step for step, outcome in outcomes if outcome == "withstood" and step.values
         ],
-        "No loss": [step for step, said in zip(steps, verdicts, strict=True) if said == "withstood" and not step.values],
-        "No loss to speak of at its own strength": [step for step, said in zip(steps, verdicts, strict=True) if said == ""],
+        "No loss of confidence": [step for step, outcome in outcomes if outcome == "withstood" and not step.values],
+        "No significant loss at its own strength": [step for step, outcome in outcomes if outcome == ""],
     }
-    return [f"{text}: {', '.join(step.kind.label for step in some)}." for text, some in by_verdict.items() if some]
+    return [f"{text}: {', '.join(step.kind.label for step in group)}." for text, group in groups.items() if group]
 
 
 def _limits(steps: Sequence[PipelineStep], frames: Sequence[pd.DataFrame]) -> str:
-    """Which strengths were not measured, since the step ends before them."""
-    said = []
+    """Which strengths were not measured because they are beyond the step's limit."""
+    texts = []
     for step, rows in zip(steps, frames, strict=True):
         missing = [f"{factor:g}×" for factor in FACTORS if factor not in set(rows["factor"])]
         if step.values and missing:
-            said.append(f"{step.kind.label} has no {' and no '.join(missing)}: it is at its limit before.")
+            texts.append(f"{step.kind.label} was not measured at {' and '.join(missing)}, which is beyond its limit.")
         elif not step.values:
-            said.append(f"{step.kind.label} has no strength to vary.")
-    return " ".join(said)
+            texts.append(f"{step.kind.label} has no strength to vary.")
+    return " ".join(texts)
 
 
 def _warning(run: Run, step: PipelineStep, rows: pd.DataFrame) -> str:
@@ -154,9 +155,9 @@ def _warning(run: Run, step: PipelineStep, rows: pd.DataFrame) -> str:
     strengths = ", ".join(f"{step.kind.strengths[name].label} {value:g}" for name, value in step.values.items())
     worst = formatting.literal(run.classes[int(own["worst"])])
     milder = rows[(rows["factor"] < 1.0) & ~rows["hurts"]]
-    way_out = " At half the strength it does not." if len(milder) else ""
+    advice = " At half the strength it does not." if len(milder) else ""
     return (
         f"**{step.kind.label}**{f' ({strengths})' if strengths else ''} destroys the evidence that the model relies on: its confidence "
         f"in the true class falls from {own['plain']:.2f} to {own['confidence']:.2f} ({signed(-own['drop'], 2)}, 95% interval "
-        f"{signed(-own['high'], 2)} to {signed(-own['low'], 2)}, n = {int(own['n'])}), most for {worst} ({signed(-own['worst_drop'], 2)}).{way_out}"
+        f"{signed(-own['high'], 2)} to {signed(-own['low'], 2)}, n = {int(own['n'])}), most for {worst} ({signed(-own['worst_drop'], 2)}).{advice}"
     )

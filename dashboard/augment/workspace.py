@@ -1,4 +1,4 @@
-"""The Augment page's working place: what is edited on the right is drawn on the left, at each change."""
+"""The workspace of the Augment page: the pipeline is edited on the right, and each change redraws the images on the left."""
 
 import random
 
@@ -15,30 +15,29 @@ from engine.runs.pipelines import Pipeline
 from engine.runs.run import Run
 
 
-@page_part(
-    "pipeline", "compare", "seed", "image", "class_drawn", "px", "draws_of", "grid", "mixing",
-)  # fmt: skip
+@page_part("pipeline", "compare", "seed", "image", "class_drawn", "px", "draws_of", "grid", "mixing")
 def workspace(data: Dataset, run: Run | None) -> None:
-    """A fragment: a change draws nothing else anew, and the grid, which is what the person watches, first."""
+    """Draw editor, images and robustness. A fragment: a change redraws nothing else."""
     sheet, controls = st.columns([7, 3], gap="large")
     with controls:
         pipeline = pipeline_editor()
         other = comparison_pipeline()
     with sheet:
-        chosen = choose_images(data)
-        seed, normalised = _view()
-        if chosen is None:
+        images = choose_images(data)
+        seed, normalised = _choose_view()
+        if images is None:
             return
-        row = st.container()
-        _grids(chosen, pipeline, other, seed, normalised)
-        with row:
-            draw_single_steps(chosen, pipeline, seed, normalised)
-        mixtures(data, chosen, pipeline, seed)
+        single_steps = st.container()
+        # The grid comes first, although it stands below: it is what the person watches while changing the pipeline.
+        _grids(images, pipeline, other, seed, normalised)
+        with single_steps:
+            draw_single_steps(images, pipeline, seed, normalised)
+        mixtures(data, images, pipeline, seed)
     robustness_panel(run, data, pipeline)
 
 
-def _view() -> tuple[int, bool]:
-    """The seed of the draws, and whether they are shown as the numbers that the network gets."""
+def _choose_view() -> tuple[int, bool]:
+    """Draw the buttons; the seed of the samples, and whether they are shown normalised, as the network gets them."""
     again, shuffle, view = st.columns([2, 2, 3], vertical_alignment="center")
     seed = url_state.recall_integer("seed") or 0
     if again.button("New samples", icon=":material/casino:", type="primary", width="stretch", help="Uses a new random seed."):
@@ -53,13 +52,13 @@ def _view() -> tuple[int, bool]:
     return seed, normalised
 
 
-def _grids(chosen: SourceImages, pipeline: Pipeline, other: Pipeline | None, seed: int, normalised: bool) -> None:
-    said = f"{len(chosen.rows)} draws, seed {seed}"
+def _grids(images: SourceImages, pipeline: Pipeline, other: Pipeline | None, seed: int, normalised: bool) -> None:
+    title = f"{len(images.rows)} samples, seed {seed}"
     if other is None:
-        draw_samples(chosen, pipeline, seed, normalised, f"{said}: the same seed gives the same draws, here and in training")
+        draw_samples(images, pipeline, seed, normalised, f"{title}: the same seed gives the same samples, here and in training")
         return
     left, right = st.columns(2)
     with left:
-        draw_samples(chosen, pipeline, seed, normalised, f"{pipeline.name or 'this pipeline'}, {said}")
+        draw_samples(images, pipeline, seed, normalised, f"{pipeline.name or 'This pipeline'}, {title}")
     with right:
-        draw_samples(chosen, other, seed, normalised, f"{other.name or 'the other'}, {said}")
+        draw_samples(images, other, seed, normalised, f"{other.name or 'The other pipeline'}, {title}")

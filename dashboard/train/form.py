@@ -1,4 +1,4 @@
-"""The form of the Train page: it derives from the configuration's fields, and starts from a preset or from another run."""
+"""The form of the Train page. It is derived from the configuration's fields, and starts from a preset or from another run."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -25,17 +25,14 @@ _STARTS = {"pretrained": "pretrained weights", "run": "the model of a run", "fil
 
 @dataclasses.dataclass(frozen=True)
 class Base:
-    """What the form begins with: a preset's configuration, or that of a run that is duplicated."""
+    """What the form starts from: the configuration of a preset, or of a run that is duplicated."""
 
     name: str
     config: Config
 
 
 def options_form(data: Dataset, context: PageContext) -> tuple[Config | None, str]:
-    """The configuration that the form says, and the key of its widget of peak_lr.
-
-    None, with the reason on the page, where it is not valid.
-    """
+    """Draw the form; its configuration (None where it is invalid, with the reason on the page) and the key of the peak_lr widget."""
     base = _base(data, context)
     return _configuration(base, data, context), widget_key(base.name, "peak_lr")
 
@@ -76,20 +73,20 @@ def _base(data: Dataset, context: PageContext) -> Base:
     url_state.remember("like", copied.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/content_copy: The options of **{copied.id}** {formatting.literal(copied.metadata.name)}. What you change is marked.",
+            f":material/content_copy: The options of **{copied.id}** {formatting.literal(copied.metadata.name)}. Your changes are marked.",
             width="content",
         )
         _reset_button(copied.id, f"Reset to {copied.id}")
-        st.button("Begin with a preset", icon=":material/undo:", on_click=_begin_with_preset, args=(copied.id,))
+        st.button("Start from a preset instead", icon=":material/undo:", on_click=_use_preset, args=(copied.id,))
     return Base(copied.id, copied.config)
 
 
 def _reset_button(base: str, label: str) -> None:
-    """Always in its place: a first change moves nothing. It acts on what the address says when it is pressed."""
+    """Draw the button even while nothing has changed, so that a first change moves nothing."""
     st.button(label, icon=":material/restart_alt:", key=f"reset-{base}", on_click=train_options.reset, args=(base,))
 
 
-def _begin_with_preset(copied: str) -> None:
+def _use_preset(copied: str) -> None:
     url_state.forget("like")
     train_options.reset(copied)
 
@@ -97,13 +94,9 @@ def _begin_with_preset(copied: str) -> None:
 def _model(base: Base, before: str) -> str:
     known = before in BACKBONES
     name = st.selectbox(
-        "Model",
-        [*BACKBONES, _OTHER],
-        index=list(BACKBONES).index(before) if known else len(BACKBONES),
-        format_func=_model_label,
-        help=fields()["model"].metadata["help"],
-        key=widget_key(base.name, "model"),
-    )
+        "Model", [*BACKBONES, _OTHER], index=list(BACKBONES).index(before) if known else len(BACKBONES), format_func=_model_label,
+        help=fields()["model"].metadata["help"], key=widget_key(base.name, "model"),
+    )  # fmt: skip
     if name != _OTHER:
         return name
     text = "timm:mobilenetv4_conv_small" if known else before
@@ -113,9 +106,9 @@ def _model(base: Base, before: str) -> str:
 
 
 def _weights(base: Base, before: str, model: str, context: PageContext) -> tuple[str, bool]:
-    """What the training starts from, as the field `weights` says it ("" while there is none), and whether that is a problem.
+    """Draw what the training starts from: the value of the field `weights` ("" while there is none), and whether it is invalid.
 
-    The problem stands below the field.
+    The reason is drawn below the field.
     """
     weights = ""
     try:
@@ -130,40 +123,40 @@ def _weights(base: Base, before: str, model: str, context: PageContext) -> tuple
 def _start_from(base: Base, before: str, context: PageContext) -> str:
     kind = before.partition(":")[0] if before.partition(":")[0] in _STARTS else "file"
     left, right = st.columns([3, 4], gap="medium")
-    chosen = left.selectbox(
-        "Start from", list(_STARTS), list(_STARTS).index(kind), format_func=_STARTS.get, key=widget_key(base.name, "start"),
+    start = left.selectbox(
+        "Start from", list(_STARTS), list(_STARTS).index(kind), format_func=_STARTS.__getitem__, key=widget_key(base.name, "start"),
         help=fields()["weights"].metadata["help"],
     )  # fmt: skip
-    if chosen == "run":
+    if start == "run":
         trained = {run.id: run for run in context.runs if any((run.path / "checkpoints").glob("best-*"))}
         if not trained:
             raise UserError("No run of this dataset has a model to start from yet.", "Start from pretrained weights.")
-        wanted = before.partition(":")[2]
-        place = list(trained).index(wanted) if wanted in trained else 0
+        source = before.partition(":")[2]
+        place = list(trained).index(source) if source in trained else 0
         run_id = right.selectbox(
             "Run", list(trained), place, format_func=lambda run_id: formatting.run_label(trained[run_id]),
             key=widget_key(base.name, "from-run"),
         )  # fmt: skip
         return f"run:{run_id}"
-    if chosen == "file":
+    if start == "file":
         path = right.text_input(
             "File on this computer", before if kind == "file" else "", placeholder="/home/you/weights.safetensors",
             key=widget_key(base.name, "weights"),
-            help="A state dict: safetensors, or .pth read without running its code. The log says what fitted.",
+            help="A state dict: safetensors, or .pth read without running its code. The log says which weights fitted.",
         )  # fmt: skip
         if not path.strip():
-            raise UserError("No weights file is named yet.", "Enter its path, or start from pretrained weights.")
+            raise UserError("No weights file has been entered yet.", "Enter its path, or start from pretrained weights.")
         return path.strip()
-    return chosen
+    return start
 
 
-def _options(base: Base, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the options' widgets; a field that has no effect with the others has no widget, and keeps its value."""
+def _options(base: Base, initial: Mapping[str, Any]) -> dict[str, Any]:
+    """Draw the options; their values. A field that has no effect given the others has no widget and keeps its value."""
     names = [name for name, field in fields().items() if field.metadata["group"] != "Data" and name not in ("model", "weights")]
-    now = {name: st.session_state.get(widget_key(base.name, name), values[name]) for name in names}
-    idle = inactive_fields(now)
-    shown = [name for name in names if name not in idle]
-    chosen = _row_by_row(base, [name for name in COMMON if name in shown], now)
+    now = {name: st.session_state.get(widget_key(base.name, name), initial[name]) for name in names}
+    inactive = inactive_fields(now)
+    shown = [name for name in names if name not in inactive]
+    values = _row_by_row(base, [name for name in COMMON if name in shown], now)
     rest = [name for name in shown if name not in COMMON]
     changed = sum(now[name] != getattr(base.config, name) for name in rest)
     label = f"More options ({changed} changed)" if changed else "More options"
@@ -173,25 +166,26 @@ def _options(base: Base, values: Mapping[str, Any]) -> dict[str, Any]:
             if not members:
                 continue
             st.markdown(f"**{group}**")
-            chosen |= _row_by_row(base, members, now)
-    return chosen
+            values |= _row_by_row(base, members, now)
+    return values
 
 
 def _row_by_row(base: Base, names: Sequence[str], now: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of some fields' widgets, in rows: stacked on a phone, they keep their order."""
-    chosen = {}
+    """Draw some fields' widgets; their values. In rows, so that they keep their order where a phone stacks the columns."""
+    values = {}
     for start in range(0, len(names), _COLUMNS):
         columns = st.columns(_COLUMNS, gap="medium")
         for column, name in zip(columns, names[start : start + _COLUMNS], strict=False):
-            chosen[name] = _widget(column, base, name, now[name])
-    return chosen
+            values[name] = _widget(column, base, name, now[name])
+    return values
 
 
 def _widget(column: Any, base: Base, name: str, now: Any) -> Any:
-    """The widget of a field. Its default is the present value: one that is mounted anew (in a panel that was closed) shows that."""
+    """Draw the widget of a field; its value."""
     field, before = fields()[name], getattr(base.config, name)
     meta, key = field.metadata, widget_key(base.name, name)
-    # Plain text: a screen reader reads the label out as it is written.
+    # The label is plain text, without Markdown, because a screen reader reads it out as it is written. The widget's default is the
+    # present value, which it shows when it is mounted again in a panel that was closed.
     label = name.replace("_", " ") + (f" ({base.name}: {_short(before)})" if now != before else "")
     if name == "augmentation":
         known = list(dict.fromkeys([*BUILT_IN, *saved_names(), before, now]))

@@ -1,4 +1,7 @@
-"""Short measurements before a training: how long it will take, and which learning rate suits it."""
+"""Short measurements before a training: how long it will take, and which learning rate suits it best."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -13,7 +16,7 @@ from engine.training import probes
 
 _POLL = 0.7  # seconds
 _LOADING = "loading the model and some images, which takes a few seconds"
-_PARTS = {
+_PHASES = {
     "load": "loading",
     "decode": "decoding",
     "embed": "embedding",
@@ -24,16 +27,16 @@ _PARTS = {
 
 
 def time_estimate(config: Config) -> None:
-    """How long the training will take on this machine: at once where its speed is known, else after a short probe."""
-    result = cache.estimate_time(config)
-    if result:
-        parts = [
-            f"{_PARTS.get(part['name'], part['name'])} {formatting.duration(part['seconds'])}"
-            for part in result["phases"]
-            if part["seconds"] >= 1
+    """Draw how long the training will take on this machine: at once where its speed is known, otherwise after a short measurement."""
+    estimate = cache.estimate_time(config)
+    if estimate:
+        phases = [
+            f"{_PHASES.get(phase['name'], phase['name'])} {formatting.duration(phase['seconds'])}"
+            for phase in estimate["phases"]
+            if phase["seconds"] >= 1
         ]
         st.markdown(
-            f":material/timer: About **{formatting.duration(result['seconds'])}** on this machine: {', '.join(parts)}.",
+            f":material/timer: About **{formatting.duration(estimate['seconds'])}** on this machine: {', '.join(phases)}.",
             width="content",
         )
         return
@@ -41,9 +44,8 @@ def time_estimate(config: Config) -> None:
     if probe and probe["state"] == "running":
         _poll_estimate(config)
         return
-    if st.button(
-        "How long?", icon=":material/timer:", help="Measures this configuration on some of your images, for a few seconds."
-    ):
+    estimate_help = "Measures this configuration on some of your images for a few seconds."
+    if st.button("Estimate time", icon=":material/timer:", help=estimate_help):
         _start("estimate", config)
     if probe and probe["state"] == "failed":
         st.markdown(f":material/error: {formatting.literal(probe['error'])} {formatting.literal(probe['hint'])}", width="content")
@@ -61,13 +63,13 @@ def _poll_estimate(config: Config) -> None:
 
 
 def learning_rate_finder(config: Config, key: str) -> None:
-    """The range test of this configuration, its curve and its suggestion; `key`: the widget of peak_lr, to be set by a click."""
+    """Draw the learning rate range test of this configuration: curve, suggestion, and a button that sets the widget `key` to it."""
     if config.method != "finetune":
         return
     name = probes.probe_id("lr-find", config)
-    drawn = probes.read("lr-find", name)
-    running = bool(drawn and drawn["state"] == "running")
-    expanded = initial_value("lr-finder", bool(drawn))
+    known = probes.read("lr-find", name)
+    running = bool(known and known["state"] == "running")
+    expanded = initial_value("lr-finder", bool(known))
     with st.expander("Find a learning rate", icon=":material/search_insights:", expanded=expanded, key="lr-finder"):
 
         @st.fragment(run_every=_POLL if running else None)
@@ -80,33 +82,38 @@ def learning_rate_finder(config: Config, key: str) -> None:
         panel()
 
 
-def _finder(now: dict | None, name: str, config: Config, key: str) -> None:
-    state = now["state"] if now else "none"
-    if state == "running":
+def _finder(now: Mapping[str, Any] | None, name: str, config: Config, key: str) -> None:
+    if now and now["state"] == "running":
         st.progress(min(now["progress"], 1.0), text=formatting.literal(now.get("detail") or _LOADING))
         if st.button("Cancel", key="lr-cancel"):
             probes.cancel("lr-find", name)
     else:
         st.caption(
-            "Trains some 90 steps at a rising learning rate and looks where the loss falls fastest. Some seconds to minutes."
+            "Trains about 90 steps with a rising learning rate and finds where the loss falls fastest. Takes seconds to minutes."
         )
-        if st.button("Measure again" if now else "Find one", icon=":material/search_insights:", key="lr-start"):
+        if st.button("Measure again" if now else "Find a rate", icon=":material/search_insights:", key="lr-start"):
             _start("lr-find", config)
-    if state == "failed":
+    if now:
+        _finding(now, config, key)
+
+
+def _finding(now: Mapping[str, Any], config: Config, key: str) -> None:
+    """Draw what the range test found so far: the curve, and in the end the suggestion or the error."""
+    if now["state"] == "failed":
         st.error(f"{formatting.literal(now['error'])} {formatting.literal(now['hint'])}", icon=":material/error:")
-    if now and now.get("points"):
+    if now.get("points"):
         figure = training_curves.learning_rates(now["points"], now.get("suggestion"), config.peak_lr)
         live_chart(figure, "lr-curve", "Batch loss by learning rate")
-    if state == "finished":
+    if now["state"] == "finished":
         st.markdown(formatting.literal(now["reason"]))
         if now["suggestion"]:
             rate = float(f"{now['suggestion']:.2g}")
-            used = st.button(
+            pressed = st.button(
                 f"Use {rate:g}", type="primary", icon=":material/check:", key="lr-use", on_click=_use, args=(key, rate),
                 disabled=rate == config.peak_lr,
             )  # fmt: skip
-            if used:
-                # The click runs this panel alone; the form has to show the rate.
+            if pressed:
+                # The click reruns only this fragment, but the form has to show the rate.
                 st.rerun()
 
 

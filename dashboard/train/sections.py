@@ -1,4 +1,4 @@
-"""The pieces of the Train page besides the form: what it shows, the start, and the other runs."""
+"""The sections of the Train page besides the form: what it shows, the button that starts a run, and the other runs."""
 
 import streamlit as st
 
@@ -12,18 +12,18 @@ from engine.runs.presets import PRESETS
 from engine.runs.run import Run, list_runs
 from engine.training import launcher
 
-_VIEWS = {"new": "New run", "run": "The chosen run"}
+_VIEWS = {"new": "New run", "run": "Selected run"}
 _POLL = 1.0  # seconds
 
 
 def train_title(context: PageContext) -> str:
-    """The question of the page: about the run that is shown, or about the one that is to come."""
-    if context.run is None or _begins_with(context) == "new":
+    """The title of the page: about the run that is shown, or about a new one."""
+    if context.run is None or _initial_view() == "new":
         return "How should it learn?"
     return "How is it learning?" if context.run.status.active else "How did it learn?"
 
 
-def _begins_with(context: PageContext) -> str:
+def _initial_view() -> str:
     """The view that the address asks for."""
     shown = url_state.recall("show")
     if shown in _VIEWS:
@@ -32,18 +32,18 @@ def _begins_with(context: PageContext) -> str:
 
 
 def choose_view(context: PageContext) -> str:
-    """`new` for the form or `run` for the run of the header, in the URL; at first the run, unless the address names a preset."""
+    """Draw the choice between `new`, the form, and `run`, the run of the header; at first `run`, unless the address has a preset."""
     if context.run is None:
         url_state.forget("show")
         return "new"
     return url_state.choose(
-        st.segmented_control, "View", list(_VIEWS), "show", _begins_with(context), format_func=_VIEWS.get,
+        st.segmented_control, "View", list(_VIEWS), "show", _initial_view(), format_func=_VIEWS.__getitem__,
         label_visibility="collapsed",
     )  # fmt: skip
 
 
 def start_row(config: Config | None) -> None:
-    """The button that starts the run, and how long it will take."""
+    """Draw the button that starts the run, and how long it will take."""
     problem = ""
     with st.container(horizontal=True, vertical_alignment="center", key="start-row"):
         pressed = st.button("Train", type="primary", icon=":material/play_arrow:", disabled=config is None)
@@ -70,7 +70,7 @@ def _start(config: Config) -> None:
 
 
 def other_runs(context: PageContext, shown: Run | None) -> None:
-    """The runs that are computing or waiting, besides the one that is shown; polls only while there are any."""
+    """Draw the runs that are computing or waiting, besides the one that is shown; polls only while there are any."""
     if not any(run.status.active for run in _others(shown)):
         return
 
@@ -79,7 +79,7 @@ def other_runs(context: PageContext, shown: Run | None) -> None:
         active = [(run, status) for run in _others(shown) if (status := run.status).active]
         if not active:
             st.rerun()
-        st.subheader("Also under way", anchor=False)
+        st.subheader("Other active runs", anchor=False)
         for run, status in active:
             text, action = st.columns([6, 1], vertical_alignment="center")
             share = f", {status.progress:.0%}" if status.state == "training" else ""

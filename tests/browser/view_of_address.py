@@ -178,7 +178,7 @@ def _augment(query: Query) -> Iterator[tuple[str, object]]:
     steps = pipelines.parse(query["pipeline"]).steps
     yield "toggles:", [[step.kind.label, step.probability > 0] for step in steps]
     if "seed" in query:
-        yield r"says:draws, seed \d+", f"draws, seed {query['seed']}"
+        yield r"says:samples, seed \d+", f"samples, seed {query['seed']}"
 
 
 def _runs(query: Query) -> Iterator[tuple[str, object]]:

@@ -131,7 +131,7 @@ def test_a_flip_is_not_said_to_be_able_to_be_stronger(tab, trained):
 
 def test_strengths_beyond_the_limit_of_a_step_are_named(tab, trained):
     tab.open("augment", px="96", pipeline="crop:smallest=0.5").press("Measure")
-    assert "Random crop has no 4×: it is at its limit before." in tab.text
+    assert "Random crop was not measured at 4×, which is beyond its limit." in tab.text
 
 
 def test_a_change_after_measuring_marks_the_result_outdated_and_measures_nothing(tab, trained, monkeypatch):

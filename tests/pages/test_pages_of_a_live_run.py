@@ -100,7 +100,7 @@ def test_a_second_run_waits_and_can_be_watched(tab, start_run, wait):
     tab.open("train")
     assert tab.url("run") == second.id
     assert ":material/schedule: queued" in tab.text
-    assert "Also under way" in tab.text
+    assert "Other active runs" in tab.text
     tab.press("Watch")
     assert tab.url("run") == first.id
     assert tab.at.selectbox(key="run").value == first.id

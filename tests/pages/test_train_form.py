@@ -125,7 +125,7 @@ def train_is_disabled(tab) -> bool:
 
 def test_a_file_of_weights_that_is_not_there_gives_a_sentence_before_train_is_pressed(tab, untrained):
     tab.open("train").choose("fast-start", "file")
-    assert "No weights file is named yet." in tab.errors.replace("\\", "")
+    assert "No weights file has been entered yet." in tab.errors.replace("\\", "")
     assert train_is_disabled(tab)
     tab.choose("fast-weights", "/no/such/weights.pt")
     assert "There is no weights file '/no/such/weights.pt'." in tab.errors.replace("\\", "")

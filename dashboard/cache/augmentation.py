@@ -81,7 +81,7 @@ def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callab
 
     def compute() -> pd.DataFrame:
         images, rows = _validation_sample(run, identity, data.name, fingerprint), []
-        for row in import_late("engine.evaluation.robustness.augmentation_robustness").withstood(
+        for row in import_late("engine.evaluation.robustness.augmentation_robustness").measure_steps(
             model(run), images, parse(recipe).steps
         ):
             rows.append(row)
@@ -95,5 +95,5 @@ def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callab
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "LabelledSquares":
-    images = import_late("engine.evaluation.scoring").of_split(load_dataset(dataset_name), "validation", run.classes)
+    images = import_late("engine.evaluation.scoring").split_images(load_dataset(dataset_name), "validation", run.classes)
     return import_late("engine.evaluation.robustness.augmentation_robustness").load_sample(images, model(run).meta.image_size)

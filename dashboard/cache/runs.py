@@ -39,7 +39,7 @@ def scores(run: Run, split: str) -> dict:
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _scores(run: Run, split: str, changed: int) -> dict:
-    return import_late("engine.evaluation.metrics").evaluation(_predictions(run, split, changed), run.classes)
+    return import_late("engine.evaluation.metrics").score_predictions(_predictions(run, split, changed), run.classes)
 
 
 def ranking(runs: Sequence[Run]) -> Ranking:

@@ -8,6 +8,6 @@ from dashboard.components.page_header import page_header, require_dataset
 context = page_header("What will the network see?", usable=True)
 data = require_dataset(context)
 st.markdown(
-    "Each pass over the data shows the network another variation of every picture. These come from the training pipeline itself."
+    "In each epoch the network sees another variation of every image. The samples here come from the training pipeline itself."
 )
 workspace(data, context.run)

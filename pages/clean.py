@@ -5,16 +5,17 @@ from dashboard.app import url_state
 from dashboard.clean.audit_status import audit_age, audit_state
 from dashboard.clean.kinds import findings
 from dashboard.clean.review import Review
-from dashboard.clean.tabs import choose_question
+from dashboard.clean.tabs import choose_tab
 from dashboard.components.page_header import page_header, require_dataset
 from engine.curation import found
 from engine.data.labels.edits import known_classes, log
 
 context = page_header("Which labels are wrong?", usable=True)
 data = require_dataset(context)
-review = Review(data, found(data), context.run, known_classes(data), cache.colours(data))
+review = Review(data, audit=found(data), run=context.run, classes=known_classes(data), colours=cache.colours(data))
 audit_state(review)
 any_findings = review.audit is not None or bool(findings(review))
 if any_findings or log(data).entries or url_state.recall("clean") in ("helped", "decided"):
-    choose_question(any_findings)[1](review)
+    panel = choose_tab(any_findings)
+    panel(review)
 audit_age(review)

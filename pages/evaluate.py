@@ -12,14 +12,17 @@ from dashboard.evaluate.headline import headline
 from dashboard.evaluate.tabs import TABS
 
 context = page_header("Where does it err?", usable=True, gone=True)
-answers = choose_scored_run(require_run(context))
+scored = choose_scored_run(require_run(context))
 cache.warm_up()
-said, report = st.columns([8, 1], vertical_alignment="center")
-with said:
-    headline(answers)
+summary, report = st.columns([8, 1], vertical_alignment="center")
+with summary:
+    headline(scored)
 with report:
-    report_button(answers.run, answers.split)
+    report_button(scored.run, scored.split)
 if context.dataset is None:
-    st.warning("The dataset of this run is gone: its scores stand, its pictures cannot be shown.", icon=":material/folder_off:")
-choose_tab(TABS, "ask")(answers)
+    st.warning(
+        "The dataset of this run is gone: its scores remain, but its images cannot be shown.", icon=":material/folder_off:"
+    )
+panel = choose_tab(TABS, "ask")
+panel(scored)
 use_native_touch()

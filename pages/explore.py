@@ -13,18 +13,25 @@ from dashboard.explore.filter_bar import filter_bar
 from dashboard.explore.gallery import images_panel
 from dashboard.explore.query import Query
 from dashboard.explore.states import filter_summary
-from dashboard.explore.tabs import QUESTIONS
+from dashboard.explore.tabs import TABS
 
-data = require_dataset(context := page_header("What is in the data?"))
-wanted = filter_state.load_for_dataset(data, context.run)
-query = Query(data, wanted, narrow_to_selection(data, wanted), context.run, cache.colours(data))
-filter_bar(data, cache.classes(data), wanted, context.run)
+context = page_header("What is in the data?")
+data = require_dataset(context)
+bar_conditions = filter_state.load_for_dataset(data, context.run)
+query = Query(
+    data=data,
+    bar_conditions=bar_conditions,
+    conditions=narrow_to_selection(data, bar_conditions),
+    run=context.run,
+    colours=cache.colours(data),
+)
+filter_bar(data, cache.classes(data), bar_conditions, context.run)
 filter_summary(query)
 analysis_state(data)
-panel = choose_tab(QUESTIONS, "question")
-answer, pictures = st.columns([5, 7], gap="large")
-with answer:
+panel = choose_tab(TABS, "question")
+left, right = st.columns([5, 7], gap="large")
+with left:
     panel(query)
-with pictures:
+with right:
     images_panel(query)
 use_native_touch()

@@ -1,4 +1,4 @@
-"""Runs: what was trained, and how it came out."""
+"""Runs: what was trained, and with what result."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Start: what is here, and the next step."""
+"""Start: the datasets, the latest runs, and the next step."""
 
 import streamlit as st
 

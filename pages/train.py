@@ -1,4 +1,4 @@
-"""Train: choose how, start, watch."""
+"""Train: set the options, start a run, watch it."""
 
 import streamlit as st
 

@@ -1,1 +1,1 @@
-"""The pieces of the Clean page."""
+"""The sections of the Clean page."""

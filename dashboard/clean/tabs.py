@@ -13,7 +13,7 @@ from dashboard.clean.single_review import single_review
 
 Panel = Callable[[Review], None]
 
-QUESTIONS: dict[str, tuple[str, Panel]] = {
+TABS: dict[str, tuple[str, Panel]] = {
     "one": ("One by one", single_review),
     "many": ("Many at once", bulk_review),
     "helped": ("Effect of retraining", retraining_effect),
@@ -21,10 +21,10 @@ QUESTIONS: dict[str, tuple[str, Panel]] = {
 }
 
 
-def choose_question(any_findings: bool) -> tuple[str, Panel]:
-    """Draw the tabs; the key and the panel of the chosen one, kept in the URL as `clean`. Without findings there is nothing to review."""
-    key = url_state.choose(
-        st.segmented_control, "Question", list(QUESTIONS) if any_findings else ["decided", "helped"], "clean", label_visibility="collapsed",
-        format_func=lambda option: QUESTIONS[option][0],
+def choose_tab(any_findings: bool) -> Panel:
+    """Draw the tabs; the panel of the open one, kept in the URL as `clean`. Without findings there is nothing to review."""
+    name = url_state.choose(
+        st.segmented_control, "View", list(TABS) if any_findings else ["decided", "helped"], "clean", label_visibility="collapsed",
+        format_func=lambda option: TABS[option][0],
     )  # fmt: skip
-    return key, QUESTIONS[key][1]
+    return TABS[name][1]

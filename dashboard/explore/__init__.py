@@ -1,1 +1,1 @@
-"""The Explore page's own building blocks: filter bar, gallery, one image in detail, a panel for each question."""
+"""The sections of the Explore page: filter bar, gallery, one image in detail, and one panel per tab."""

@@ -13,7 +13,7 @@ from dashboard.charts.dataset import image_count
 from dashboard.charts.histogram import histogram_svg
 from dashboard.components.similar_images import similar_images
 from dashboard.components.step_buttons import step_buttons
-from dashboard.explore.facts import percentile_text, value_of
+from dashboard.explore.facts import percentile_text, property_value
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -117,7 +117,7 @@ def _properties(data: Dataset, row: Row) -> None:
     """Draw each property as a histogram of the image's class in which the image's own bin is marked."""
     peers = data.catalog.view(Filter(classes=(row.class_name,)) if row.class_name else Filter())
     group = formatting.literal(formatting.plain(row.class_name)) if row.class_name else "all images"
-    values = {name: value for name in PROPERTIES if (value := value_of(row, name)) is not None}
+    values = {name: value for name in PROPERTIES if (value := property_value(row, name)) is not None}
     texts = {name: text for name, value in values.items() if (text := percentile_text(peers.values(name), name, value))}
     if not texts:
         return

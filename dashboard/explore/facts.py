@@ -41,7 +41,7 @@ def caption_line(row: Row, name: str) -> str:
         return row.path.rpartition("/")[2]
     if name == "split":
         return row.split or "no split"
-    value = value_of(row, name)
+    value = property_value(row, name)
     return "not measured" if value is None else f"{PROPERTIES[name].label} {PROPERTIES[name].format(value)}"
 
 
@@ -53,14 +53,16 @@ def card_facts(row: Row) -> dict[str, str]:
         "File": PROPERTIES["bytes"].format(row.bytes),
     }
     facts |= {
-        PROPERTIES[name].label.capitalize(): PROPERTIES[name].format(value) for name in MEASURED if (value := value_of(row, name))
+        PROPERTIES[name].label.capitalize(): PROPERTIES[name].format(value)
+        for name in MEASURED
+        if (value := property_value(row, name))
     }
     if row.reason:
         facts["Note" if row.state == "ok" else "Not used"] = row.reason
     return {name: value for name, value in facts.items() if value}
 
 
-def value_of(row: Row, name: str) -> float | None:
+def property_value(row: Row, name: str) -> float | None:
     """The value of a property of one image; None where it is not known."""
     if name in ("longest", "aspect"):
         if not row.width or not row.height:

@@ -10,7 +10,7 @@ from dashboard.explore.query import Query
 
 Panel = Callable[[Query], None]
 
-QUESTIONS: dict[str, tuple[str, Panel]] = {
+TABS: dict[str, tuple[str, Panel]] = {
     "there": ("Counts and sizes", counts_panel),
     "look": ("Properties", properties_panel),
     "differ": ("Train vs test", drift_panel),

@@ -1,1 +1,1 @@
-"""The pieces of the Predict page."""
+"""The sections of the Predict page."""

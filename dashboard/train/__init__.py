@@ -1,1 +1,1 @@
-"""The pieces of the Train page."""
+"""The sections of the Train page."""

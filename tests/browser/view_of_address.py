@@ -14,14 +14,14 @@ from driven import Tab
 from dashboard.app.filter_state import chips
 from dashboard.app.paging import page_slice
 from dashboard.app.train_options import from_text
-from dashboard.clean.tabs import QUESTIONS as CLEAN
+from dashboard.clean.tabs import TABS as CLEAN
 from dashboard.components.scored_gallery import PAGE as CELL_PAGE
 from dashboard.components.scored_gallery import SORTS
 from dashboard.evaluate.cells import parse_selection as read_cells
 from dashboard.evaluate.tabs import TABS as EVALUATE
 from dashboard.explore.gallery import _ORDERS as ORDERS
 from dashboard.explore.gallery import Order, page_ids
-from dashboard.explore.tabs import QUESTIONS as EXPLORE
+from dashboard.explore.tabs import TABS as EXPLORE
 from engine.curation import acquisition
 from engine.curation import found as audit_of
 from engine.curation.review_queue import queue

@@ -26,7 +26,7 @@ def _state(data: Dataset, busy: bool) -> None:
         progress_bar(now, "Analysing images", "stop-analysis", lambda: analysis.stop(data.name))
         return
     text, action = st.columns([6, 1], vertical_alignment="center")
-    n = data.catalog.unmeasured()
+    n = data.catalog.count_unmeasured()
     if now.state == "failed":
         text.error(
             f"The images could not be analysed. {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:"

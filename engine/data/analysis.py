@@ -42,7 +42,7 @@ def job_status(name: str) -> JobStatus:
 
 def is_due(data: Dataset) -> bool:
     """Whether images lack properties that a job has not tried to measure yet."""
-    return data.catalog.unmeasured() > 0 and data.catalog.meta("analysed") != data.catalog.generation()
+    return data.catalog.count_unmeasured() > 0 and data.catalog.meta("analysed") != data.catalog.generation()
 
 
 def analyse(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> int:
@@ -52,7 +52,7 @@ def analyse(data: Dataset, report: ReportProgress = lambda phase, done, total: N
     """
     if not data.has_pictures:
         raise UserError(
-            f"The dataset {data.name} is a catalog without images, made for benchmarks.", "There is nothing to analyse."
+            f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to analyse."
         )
     measured = _measure(data.catalog, report)
     mean_images.prepare(data, lambda done, total: report("mean images", done, total))
@@ -60,7 +60,7 @@ def analyse(data: Dataset, report: ReportProgress = lambda phase, done, total: N
 
 
 def _measure(catalog: Catalog, report: ReportProgress) -> int:
-    total, last_id, done, measured = catalog.unmeasured(), 0, 0, 0
+    total, last_id, done, measured = catalog.count_unmeasured(), 0, 0, 0
     try:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             while rows := catalog.unmeasured_rows(last_id, _CHUNK):

@@ -1,4 +1,4 @@
-"""The dataset's index: one row an image, in SQLite (WAL), readable while `engine.data.scan` fills it."""
+"""The index of a dataset: one row per image, in SQLite (WAL mode), readable while `engine.data.scan` fills it."""
 
 import contextlib
 import os
@@ -27,39 +27,39 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS images (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     path TEXT NOT NULL UNIQUE,        -- relative to the dataset's root, for people and for search
-    raw BLOB,                         -- the name's bytes, where they are not UTF-8
-    given TEXT,                       -- the split that the folder layout names, if it does
+    raw BLOB,                         -- the path's bytes, where they are not UTF-8
+    given TEXT,                       -- the split that the folder layout names, if any
     split TEXT,                       -- train, validation, test, unlabelled
     class TEXT,
     width INTEGER, height INTEGER, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    hash TEXT,                        -- of the file's content
-    state TEXT NOT NULL,              -- ok, quarantined, missing, excluded (by hand), ignored (no image at all)
+    hash TEXT,                        -- of the file's content (content_hash)
+    state TEXT NOT NULL,              -- ok, quarantined, missing, excluded (by hand), ignored (not an image)
     reason TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS images_by_place ON images (state, split, class, id);
 CREATE INDEX IF NOT EXISTS images_by_hash ON images (hash);
-CREATE TABLE IF NOT EXISTS places (hash TEXT PRIMARY KEY, split TEXT NOT NULL);  -- a content keeps the split it was given
+CREATE TABLE IF NOT EXISTS places (hash TEXT PRIMARY KEY, split TEXT NOT NULL);  -- a content keeps the split that it got first
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 FACTS = f"path, raw, given, split, class, width, height, bytes, mtime_ns, hash, state, reason, {', '.join(MEASURED)}"
-# What later versions of the program added, in order; `user_version` counts those that a catalog has had.
+# Changes by later versions of the program, in order; a catalog's `user_version` counts those applied to it.
 _ADDITIONS = (
     "".join(f"ALTER TABLE images ADD COLUMN {name} REAL;\n" for name in MEASURED)
     + "CREATE INDEX images_unmeasured ON images (id) WHERE state = 'ok' AND brightness IS NULL;",
-    # What a scan has read and not yet taken over.
+    # Files that a scan has read; they are merged into `images` at its end.
     f"CREATE TABLE readings ({FACTS}, PRIMARY KEY (path));",
-    # What `engine.data.overlay` lays over a row: the class of its folder, and the kind of the edit.
+    # For `engine.data.overlay`: the class of the folder, and the kind of the label edit.
     "ALTER TABLE images ADD COLUMN filed TEXT; ALTER TABLE images ADD COLUMN edited TEXT;"
     "CREATE INDEX images_edited ON images (id) WHERE edited IS NOT NULL;",
 )
-# SQLite would take the larger index of two that fit.
+# INDEXED BY: of two indexes that fit, SQLite would choose the larger one.
 _UNMEASURED = "images INDEXED BY images_unmeasured WHERE state = 'ok' AND brightness IS NULL"
 COLUMNS = f"id, {FACTS}, filed, edited"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image of the catalog; `path` is relative to the root and for display, `file` is where it is.
+    """One image of the catalog. `path` is relative to the root and for display; `file` is the place on the disk.
 
     `layout_split` is the split that the folder layout names. `edit` is what a person decided about the image (one of
     `overlay.EDITS`); `folder_class` is then the class of its folder.
@@ -87,7 +87,7 @@ class Row:
 
     @property
     def original(self) -> str | None:
-        """The class that its folder says, whatever was decided since."""
+        """The class of the image's folder, regardless of label edits."""
         return self.folder_class if self.edit else self.class_name
 
     def file(self, root: Path) -> Path:
@@ -95,7 +95,7 @@ class Row:
 
 
 class Catalog:
-    """Reads one catalog file. Cheap to make; every call opens its own connection, so threads may share it."""
+    """A catalog file. Cheap to create; each call opens its own connection, so threads may share it."""
 
     def __init__(self, file: Path, root: Path) -> None:
         self.file = file
@@ -103,8 +103,8 @@ class Catalog:
 
     @contextlib.contextmanager
     def connect(self) -> Generator[sqlite3.Connection]:
-        """A transaction that may write; the catalog is made where it is missing. Raises DiskError where it cannot be written."""
-        with database.open_for_writing(self.file, self._bring_up) as connection:
+        """A transaction that may write; a missing catalog is created. Raises DiskError where it cannot be written."""
+        with database.open_for_writing(self.file, self._update) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -115,30 +115,31 @@ class Catalog:
             with database.explain_database_errors(self.file):
                 if _is_old(connection) or overlay.is_behind(connection, self.file):
                     connection.close()
-                    connection = self._brought_up()
+                    connection = self._open_updated()
                 yield connection
         finally:
             connection.close()
 
-    def _brought_up(self) -> sqlite3.Connection:
-        """With what an earlier version's catalog lacks and what was decided since: in the file, or in memory where that is not to be."""
+    def _open_updated(self) -> sqlite3.Connection:
+        """A connection after migrating the schema and applying new label edits: in the file, or in memory where it is read-only."""
         try:
             with self.connect():
                 pass
             return database.open_for_reading(self.file)
         except DiskError:
             version = overlay.label_log(self.file).version()
-            return database.memory_copy(self.file, self._bring_up, version)
+            return database.memory_copy(self.file, self._update, version)
 
-    def _bring_up(self, connection: sqlite3.Connection) -> None:
+    def _update(self, connection: sqlite3.Connection) -> None:
         if _is_old(connection):
             _migrate(connection)
         overlay.catch_up(connection, self.file)
 
     def get(self, image_id: int) -> Row | None:
+        """The row with this id; None where there is none."""
         with self.reading() as connection:
-            result = connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (image_id,)).fetchone()
-        return Row(*result) if result else None
+            row = connection.execute(f"SELECT {COLUMNS} FROM images WHERE id = ?", (image_id,)).fetchone()
+        return Row(*row) if row else None
 
     def rows(self, ids: Iterable[SupportsIndex]) -> dict[int, Row]:
         """The rows with these ids, in their order; ids without a row are left out."""
@@ -151,72 +152,73 @@ class Catalog:
     def copies(self, content: str) -> list[Row]:
         """The rows whose file has this content hash, by id."""
         with self.reading() as connection:
-            result = connection.execute(f"SELECT {COLUMNS} FROM images WHERE hash = ? ORDER BY id", (content,))
-            return [Row(*row) for row in result]
+            rows = connection.execute(f"SELECT {COLUMNS} FROM images WHERE hash = ? ORDER BY id", (content,))
+            return [Row(*row) for row in rows]
 
     def generation(self) -> str:
-        """A word that changes whenever the catalog's rows do: a cache key."""
+        """A random token that changes whenever the catalog's rows do: a cache key."""
         return self.meta("generation") or ""
 
     def columns(self) -> Columns:
-        """The catalog's numbers as arrays, as they are now."""
+        """The catalog's current values as arrays."""
         return columns.load(self.file, self.generation(), self.reading)
 
-    def view(self, wanted: Filter = ALL) -> View:
-        """The images that match: their number, counts, histograms, pages of ids. Milliseconds at a million images."""
-        of = self.columns()
-        said = align_predictions(wanted.run, of) if wanted.asks_run else None
-        selected = selections.load_selection(self.file, wanted.selection) if wanted.selection else None
-        return build_view(of, wanted, said, selected)
+    def view(self, conditions: Filter = ALL) -> View:
+        """The images that match, with counts, histograms and pages of ids. Takes milliseconds at a million images."""
+        columns = self.columns()
+        predictions = align_predictions(conditions.run, columns) if conditions.needs_predictions else None
+        selected = selections.load_selection(self.file, conditions.selection) if conditions.selection else None
+        return build_view(columns, conditions, predictions, selected)
 
-    def count(self, wanted: Filter = ALL) -> int:
-        return len(self.view(wanted))
+    def count(self, conditions: Filter = ALL) -> int:
+        return len(self.view(conditions))
 
     def page(
-        self, wanted: Filter = ALL, number: int = 1, size: int = 60, order: str = "id", descending: bool = False
+        self, conditions: Filter = ALL, number: int = 1, size: int = 60, order: str = "id", descending: bool = False
     ) -> list[Row]:
         """One page of the images that match, counted from 1, sorted by `order`: id (which mixes the classes), path or a property."""
-        return list(self.rows(self.view(wanted).page(number, size, order, descending).tolist()).values())
+        return list(self.rows(self.view(conditions).page(number, size, order, descending).tolist()).values())
 
-    def counts(self, wanted: Filter = ALL) -> pd.DataFrame:
+    def counts(self, conditions: Filter = ALL) -> pd.DataFrame:
         """Images by class and split: columns class, split, n."""
-        return self.view(wanted).counts()
+        return self.view(conditions).counts()
 
-    def sizes(self, wanted: Filter = ALL) -> pd.DataFrame:
-        """Image sizes, the commonest first: columns width, height, n."""
-        return self.view(wanted).sizes()
+    def sizes(self, conditions: Filter = ALL) -> pd.DataFrame:
+        """Image sizes, the most common first: columns width, height, n."""
+        return self.view(conditions).sizes()
 
     def select(self, ids: Iterable[int]) -> str:
-        """A word for this set of images, for `Filter.selection`."""
+        """Save a set of images and return its key, for `Filter.selection`."""
         return selections.save_selection(self.file, ids)
 
-    def check(self, wanted: Filter) -> tuple[Filter, list[str]]:
-        """The filter without what this dataset does not know, and a sentence for each part that was left out."""
+    def check(self, conditions: Filter) -> tuple[Filter, list[str]]:
+        """The filter without the parts that do not apply to this dataset, and a sentence for each part that was dropped."""
         known = self.columns().codes
-        names = (*wanted.classes, *wanted.predicted)
+        names = (*conditions.classes, *conditions.predicted)
         sentences = [f"There is no class {name!r} in this dataset." for name in names if name not in known]
-        classes = tuple(name for name in wanted.classes if name in known)
-        wanted = replace(wanted, classes=classes, predicted=tuple(name for name in wanted.predicted if name in known))
-        if wanted.selection and selections.load_selection(self.file, wanted.selection) is None:
-            sentences.append("The selected images are not kept on this computer any more; select them again.")
-            wanted = replace(wanted, selection="")
-        if wanted.asks_run and align_predictions(wanted.run, self.columns()) is None:
-            sentences.append(f"The run {wanted.run!r} has no predictions here.")
-            wanted = replace(wanted, run="", predicted=(), verdict="")
-        return wanted, sentences
+        classes = tuple(name for name in conditions.classes if name in known)
+        conditions = replace(conditions, classes=classes, predicted=tuple(name for name in conditions.predicted if name in known))
+        if conditions.selection and selections.load_selection(self.file, conditions.selection) is None:
+            sentences.append("The selected images are no longer stored on this computer; select them again.")
+            conditions = replace(conditions, selection="")
+        if conditions.needs_predictions and align_predictions(conditions.run, self.columns()) is None:
+            sentences.append(f"The run {conditions.run!r} has no predictions for this dataset.")
+            conditions = replace(conditions, run="", predicted=(), verdict="")
+        return conditions, sentences
 
-    def unmeasured(self) -> int:
-        """How many readable images have no properties: those of an earlier version's catalog, until `engine.data.analysis` ran."""
+    def count_unmeasured(self) -> int:
+        """How many readable images have no properties: rows of an older catalog, until `engine.data.analysis` has run."""
         with self.reading() as connection:
             return connection.execute(f"SELECT count(*) FROM {_UNMEASURED}").fetchone()[0]
 
-    def unmeasured_rows(self, after: int, limit: int) -> list[Row]:
-        """The first of them with an id above `after`."""
+    def unmeasured_rows(self, last_id: int, limit: int) -> list[Row]:
+        """The first `limit` unmeasured images with an id above `last_id`."""
         query = f"SELECT {COLUMNS} FROM {_UNMEASURED} AND id > ? ORDER BY id LIMIT ?"
         with self.reading() as connection:
-            return [Row(*row) for row in connection.execute(query, (after, limit))]
+            return [Row(*row) for row in connection.execute(query, (last_id, limit))]
 
     def meta(self, key: str) -> str | None:
+        """A value of the catalog's `meta` table; None where it is not set."""
         with self.reading() as connection:
             row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
@@ -228,17 +230,17 @@ class Catalog:
             return pd.DataFrame(connection.execute(query, (split,)).fetchall(), columns=["id", "path", "raw", "class", "hash"])
 
     def files(self, frame: pd.DataFrame) -> list[Path]:
-        """Where the images of `frame` are."""
+        """The paths of the images in `frame`, as returned by `frame()`."""
         return [self.root / (os.fsdecode(raw) if raw else path) for path, raw in zip(frame["path"], frame["raw"], strict=True)]
 
     def problems(self) -> pd.DataFrame:
-        """Files that are not used, with the reason: columns id, path, state, reason."""
+        """Quarantined and missing files with the reason: columns id, path, state, reason."""
         query = "SELECT id, path, state, reason FROM images WHERE state IN ('quarantined', 'missing') ORDER BY path"
         with self.reading() as connection:
             return pd.DataFrame(connection.execute(query).fetchall(), columns=["id", "path", "state", "reason"])
 
     def unused_rows(self, most: int) -> list[tuple[str, str, int, list[str]]]:
-        """State, reason, number and the first `most` paths of the files that are not used; without those a person excluded."""
+        """(state, reason, number, first `most` paths) of the files that are not used, except those excluded by hand."""
         counts = "SELECT state, reason, count(*) FROM images WHERE state IN ('quarantined', 'missing', 'ignored') GROUP BY state, reason"
         paths = "SELECT path FROM images WHERE state = ? AND reason = ? ORDER BY path LIMIT ?"
         with self.reading() as connection:
@@ -248,7 +250,7 @@ class Catalog:
             ]
 
     def unlearnable_classes(self) -> list[str]:
-        """The classes that have images to score by and none to learn from."""
+        """Classes that have validation or test images but no training images."""
         query = (
             "SELECT DISTINCT class FROM images WHERE state = 'quarantined' AND reason = ? AND class IS NOT NULL ORDER BY class"
         )
@@ -256,13 +258,13 @@ class Catalog:
             return [row[0] for row in connection.execute(query, (UNLEARNABLE,))]
 
     def classes(self) -> tuple[str, ...]:
-        """The classes that have training images, in natural order (2 before 10)."""
+        """Classes that have training images, in natural order (2 before 10)."""
         return tuple(self.counts(_TRAIN)["class"])
 
     def fingerprint(self) -> str:
-        """A hash over the content, class and split of every image in use, whatever the files' order or place."""
-        known = self.meta("fingerprint")
-        if known is None and self.meta("labels"):
+        """A hash over content, class and split of every image in use; the files' names and order do not matter."""
+        stored = self.meta("fingerprint")
+        if stored is None and self.meta("labels"):
             try:
                 with self.connect() as connection:
                     connection.execute("BEGIN IMMEDIATE")
@@ -270,10 +272,10 @@ class Catalog:
             except DiskError:
                 with self.reading() as connection:
                     return compute_fingerprint(connection)
-        return known or ""
+        return stored or ""
 
     def labels(self) -> str:
-        """The version of the label log that the rows say (`engine.data.labels`)."""
+        """The version of the label log that the rows reflect (see `engine.data.labels`)."""
         with self.reading() as connection:
             return overlay.applied_version(connection)
 
@@ -283,15 +285,16 @@ def _is_old(connection: sqlite3.Connection) -> bool:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring a new file, or one of an earlier version, to today's schema; whoever comes second finds it done."""
+    """Bring a new file, or one of an earlier version, to the current schema. Safe when several processes do it at once."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
     try:
-        had = connection.execute("PRAGMA user_version").fetchone()[0]
-        for addition in _ADDITIONS[had:]:
+        # Read again under the lock: another process may have migrated the file in the meantime.
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for addition in _ADDITIONS[version:]:
             for statement in filter(str.strip, addition.split(";")):
                 connection.execute(statement)
-        if had < len(_ADDITIONS):
+        if version < len(_ADDITIONS):
             renew_generation(connection)
             connection.execute(f"PRAGMA user_version = {len(_ADDITIONS)}")
         connection.commit()

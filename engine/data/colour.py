@@ -1,15 +1,15 @@
-"""A picture in the colour space of its embedded profile -> sRGB, for eyes. The network sees pixels as they are stored."""
+"""Conversion of images with a colour profile to sRGB, for display. Networks see the pixels as they are stored."""
 
 import io
 from functools import lru_cache
 
 from PIL import Image, ImageCms
 
-_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}  # Pillow's mode -> the profile's own word
+_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}  # Pillow's mode -> the profile's name for it
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """An RGB or CMYK picture as sRGB; as it is where the profile is absent, damaged, sRGB itself or of another kind."""
+    """An RGB or CMYK image as sRGB; unchanged where the profile is absent, damaged, sRGB or for another colour space."""
     transform = _transform(profile, image.mode) if profile else None
     if transform is None:
         return image

@@ -1,7 +1,7 @@
-"""The catalog's numbers as arrays beside it: one Arrow file, memory-mapped, one entry an image.
+"""The catalog's values as arrays: a memory-mapped Arrow file beside the catalog, one entry per image.
 
-A condition on any columns is a scan over arrays (1 to 2 ms a column at a million images), where SQLite would read every row. The
-file is made from the catalog whenever that has changed (its `generation`), and can be removed at any time.
+A condition scans arrays (1 to 2 ms per column at a million images), where SQLite would read every row. The file is rebuilt when
+the catalog has changed (its `generation`), and can be removed at any time.
 """
 
 import contextlib
@@ -32,13 +32,13 @@ _SELECT = (
 )
 _CHUNK = 50_000
 _FORMAT = "4"
-_KEPT = 4  # catalogs whose columns a process holds
+_MAX_CACHED = 4  # catalogs whose columns a process holds
 
 
 class Columns:
-    """`ids`: (n,) int64, rising; `state`, `split`, `edit` (n,) int8 into STATES, SPLITS and EDITS; `label` (n,) int32 into `names`.
+    """`ids`: (n,) int64, ascending; `state`, `split`, `edit` (n,) int8 into STATES, SPLITS and EDITS; `label` (n,) int32 into `names`.
 
-    -1 is none.
+    -1 stands for none.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -46,7 +46,7 @@ class Columns:
         self.generation = metadata[b"generation"].decode()
         self.format = metadata[b"format"].decode()
         self.names: tuple[str, ...] = tuple(json.loads(metadata[b"names"]))
-        # One chunk is taken as it lies in the file; combining would copy it into memory.
+        # A single chunk stays memory-mapped; combining chunks would copy them into memory.
         self._columns = {
             name: column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
             for name, column in zip(table.column_names, table.columns, strict=True)
@@ -59,24 +59,24 @@ class Columns:
 
     @cached_property
     def codes(self) -> dict[str, int]:
-        """The number of each class name."""
+        """The code of each class: its index in `names`."""
         return {name: i for i, name in enumerate(self.names)}
 
-    def numbers(self, names: Iterable[str]) -> list[int]:
-        """The numbers of these classes, those that exist."""
+    def class_codes(self, names: Iterable[str]) -> list[int]:
+        """The codes of these classes; unknown ones are left out."""
         return [self.codes[name] for name in names if name in self.codes]
 
     @property
     def paths(self) -> pa.StringArray:
-        """The paths as `to_search_text` makes them."""
+        """The paths, converted by `to_search_text`."""
         return self._columns["path"]
 
     def values(self, name: str) -> np.ndarray:
-        """One property of every image: (n,) float32, NaN where it is not known."""
+        """One property of every image: (n,) float32, NaN where it is unknown. Raises KeyError for an unknown property."""
         return self._array(PROPERTIES[name].name)
 
     def contents(self, positions: np.ndarray) -> list[str]:
-        """The content hashes of the images at `positions`, empty for files that were not read."""
+        """The content hashes of the images at `positions`, "" for files that were not read."""
         raw = self._hashes()[positions]
         return [content.hex() if any(content) else "" for content in map(bytes, raw)]
 
@@ -85,7 +85,7 @@ class Columns:
         return self._hashes()[positions, :8].copy().view(">u8")[:, 0].astype(np.uint64)
 
     def sorted_positions(self, order: str) -> np.ndarray:
-        """The positions in the order of a property or of the `path`; images without a value come last."""
+        """All positions sorted by a property or the `path`; images without a value come last."""
         return self._array(f"by {order}")
 
     def _hashes(self) -> np.ndarray:
@@ -96,7 +96,7 @@ class Columns:
 
 
 def to_search_text(text: str) -> str:
-    """Text for search: without case, accents composed (a Mac writes them apart)."""
+    """The text in lower case with composed accents (a Mac decomposes them), for searching."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
 
 
@@ -105,29 +105,29 @@ _lock = threading.Lock()
 
 
 def load(catalog: Path, generation: str, connect: Connect) -> Columns:
-    """The columns of `catalog` at its `generation`, made anew where the file is missing, damaged or of another time."""
+    """The columns of `catalog` at its `generation`; rebuilt where the file is missing, damaged or of another generation."""
     with _lock:
-        held = _held.pop(catalog, None)
-        if held is None or held.generation != generation:
-            held = _opened(catalog, generation) or build(catalog, connect)
-        _held[catalog] = held
-        while len(_held) > _KEPT:
+        columns = _held.pop(catalog, None)
+        if columns is None or columns.generation != generation:
+            columns = _open(catalog, generation) or build(catalog, connect)
+        _held[catalog] = columns
+        while len(_held) > _MAX_CACHED:
             _held.pop(next(iter(_held)))
-        return held
+        return columns
 
 
-def _opened(catalog: Path, generation: str) -> Columns | None:
+def _open(catalog: Path, generation: str) -> Columns | None:
     with contextlib.suppress(OSError, pa.ArrowInvalid, KeyError, ValueError):
-        result = Columns(_mapped(_file(catalog)))
-        if result.generation == generation and result.format == _FORMAT:
-            return result
+        columns = Columns(_map_table(_file(catalog)))
+        if columns.generation == generation and columns.format == _FORMAT:
+            return columns
     return None
 
 
 def build(catalog: Path, connect: Connect) -> Columns:
-    """Write the columns of `catalog` as it is now, whole or not at all, and open them; on a disk that cannot be written, in memory."""
+    """Write the columns of `catalog` as it is now, and open them; where the disk cannot be written, they stay in memory."""
     with connect() as connection:
-        connection.execute("BEGIN")  # one moment of the catalog for all queries
+        connection.execute("BEGIN")  # all queries see the same state of the catalog
         generation = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()[0]
         distinct = connection.execute("SELECT DISTINCT class FROM images WHERE class IS NOT NULL")
         names = sort_naturally(row[0] for row in distinct)
@@ -141,12 +141,12 @@ def build(catalog: Path, connect: Connect) -> Columns:
             pa.ipc.new_file(sink, table.schema) as file,
         ):
             file.write_table(table)
-    except DiskError:  # they are read all the same, and take memory
+    except DiskError:
         return Columns(table)
-    return Columns(_mapped(_file(catalog)))
+    return Columns(_map_table(_file(catalog)))
 
 
-def _mapped(file: Path) -> pa.Table:
+def _map_table(file: Path) -> pa.Table:
     with pa.memory_map(str(file)) as source:
         return pa.ipc.open_file(source).read_all()
 
@@ -161,7 +161,7 @@ def _read(connection: sqlite3.Connection, codes: dict[str, int]) -> pa.Table:
     while rows := cursor.fetchmany(_CHUNK):
         batches.append(_batch(rows, codes))
     table = pa.Table.from_batches(batches or [_batch([], codes)]).combine_chunks()
-    # Orders take a fifth of a second each to make at a million images: too long to wait for at a click.
+    # Sorting takes a fifth of a second per property at a million images: too long for a click, so it is done here.
     ordered = np.fromiter((row[0] for row in connection.execute("SELECT id FROM images ORDER BY path")), np.int64, len(table))
     orders = {"path": np.searchsorted(table["id"].to_numpy(), ordered)}
     orders |= {name: np.argsort(table[name].to_numpy(), kind="stable") for name in PROPERTIES}

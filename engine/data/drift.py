@@ -20,9 +20,9 @@ _GAP = 0.1  # of the cumulative shares: below it, shapes are alike for any pract
 
 
 def compute_drift(
-    catalog: Catalog, a: str = "train", b: str = "test", by_class: bool = False, most: int = 30, wanted: Filter = ALL
+    catalog: Catalog, a: str = "train", b: str = "test", by_class: bool = False, most: int = 30, conditions: Filter = ALL
 ) -> pd.DataFrame:
-    """Each property in split `a` against split `b`, of the images that `wanted` matches; the largest differences first.
+    """Each property in split `a` against split `b`, of the images that `conditions` matches; the largest differences first.
 
     `by_class`: within each of the `most` largest classes that both have, because a shift inside a class hides in the mixture.
     Columns: class ("" for all), property, n_a, n_b, median_a, median_b, ks (largest gap between the two cumulative shares, 0..1),
@@ -33,7 +33,7 @@ def compute_drift(
     Two-sample Kolmogorov-Smirnov test: scipy.stats.ks_2samp. Holm 1979, "A simple sequentially rejective multiple test
     procedure". Cliff 1993, "Dominance statistics: ordinal analyses to answer ordinal questions".
     """
-    first, second = (catalog.view(replace(wanted, splits=(split,))) for split in (a, b))
+    first, second = (catalog.view(replace(conditions, splits=(split,))) for split in (a, b))
     pairs = {"": (first.positions, second.positions)}
     if by_class:
         here = first.groups("class", most)

@@ -13,9 +13,9 @@ COLUMNS = ("path", "class", "split", "state", "width", "height", "bytes", *MEASU
 _BATCH = 2_000
 
 
-def csv_rows(catalog: Catalog, wanted: Filter, order: str = "id", descending: bool = False) -> Iterator[str]:
+def csv_rows(catalog: Catalog, conditions: Filter, order: str = "id", descending: bool = False) -> Iterator[str]:
     """The table in pieces: a heading, then a line an image, in the order of `View.page`."""
-    view = catalog.view(wanted)
+    view = catalog.view(conditions)
     yield _lines([COLUMNS])
     for number in range(1, -(-len(view) // _BATCH) + 1):
         rows = catalog.rows(view.page(number, _BATCH, order, descending).tolist())

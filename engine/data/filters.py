@@ -53,7 +53,7 @@ class Filter:
     edited: tuple[str, ...] = ()
 
     @property
-    def asks_run(self) -> bool:
+    def needs_predictions(self) -> bool:
         return bool(self.run and (self.predicted or self.verdict))
 
     def range(self, name: str) -> Range:
@@ -115,11 +115,11 @@ class Filter:
             raise ValueError(key)
         return replace(self, **readers[key]())
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """The filter as a person says it; empty where it has no condition. Names are as the folder has them: untrusted text."""
-        return ", ".join(self._said())
+        return ", ".join(self._descriptions())
 
-    def _said(self) -> Iterator[str]:
+    def _descriptions(self) -> Iterator[str]:
         if self.splits:
             yield _either(self.splits)
         if self.classes:

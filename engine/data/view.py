@@ -187,18 +187,18 @@ _lock = threading.Lock()
 
 
 def build_view(
-    columns: Columns, wanted: Filter, answers: AlignedPredictions | None = None, selected: np.ndarray | None = None
+    columns: Columns, conditions: Filter, answers: AlignedPredictions | None = None, selected: np.ndarray | None = None
 ) -> View:
-    """The view of `columns` that `wanted` describes; the last few are kept.
+    """The view of `columns` that `conditions` describes; the last few are kept.
 
     `answers` of the run that the filter asks and `selected` ids of its selection: None where there are none, and then no image
     matches.
     """
-    key = (columns, wanted, answers)
+    key = (columns, conditions, answers)
     with _lock:
         result = _held.pop(key, None)
     if result is None:
-        result = View(columns, _matching(columns, wanted, answers, selected))
+        result = View(columns, _matching(columns, conditions, answers, selected))
     with _lock:
         _held[key] = result
         while len(_held) > _KEPT:
@@ -206,46 +206,48 @@ def build_view(
     return result
 
 
-def _matching(columns: Columns, wanted: Filter, answers: AlignedPredictions | None, selected: np.ndarray | None) -> np.ndarray:
-    holds = columns.state == STATES.index(wanted.state)
-    if wanted.splits:
-        holds &= _any_of(columns.split, [SPLITS.index(split) for split in wanted.splits], len(SPLITS))
-    if wanted.classes:
-        holds &= _any_of(columns.label, columns.numbers(wanted.classes), len(columns.names))
-    if wanted.edited:
-        holds &= _any_of(columns.edit, [EDITS.index(edit) for edit in wanted.edited], len(EDITS))
-    for limits in wanted.ranges:
+def _matching(
+    columns: Columns, conditions: Filter, answers: AlignedPredictions | None, selected: np.ndarray | None
+) -> np.ndarray:
+    holds = columns.state == STATES.index(conditions.state)
+    if conditions.splits:
+        holds &= _any_of(columns.split, [SPLITS.index(split) for split in conditions.splits], len(SPLITS))
+    if conditions.classes:
+        holds &= _any_of(columns.label, columns.class_codes(conditions.classes), len(columns.names))
+    if conditions.edited:
+        holds &= _any_of(columns.edit, [EDITS.index(edit) for edit in conditions.edited], len(EDITS))
+    for limits in conditions.ranges:
         values = columns.values(limits.name)
         holds &= ~np.isnan(values)
         if limits.low is not None:
             holds &= values >= np.float32(limits.low)
         if limits.high is not None:
             holds &= values <= np.float32(limits.high)
-    if wanted.selection:
+    if conditions.selection:
         holds &= np.isin(columns.ids, selected if selected is not None else [])
-    if wanted.asks_run:
-        holds &= _answered(columns, wanted, answers)
-    if wanted.text:
+    if conditions.needs_predictions:
+        holds &= _answered(columns, conditions, answers)
+    if conditions.text:
         # pyrefly: ignore[missing-attribute] - pyarrow makes its compute functions when it is imported
-        result = pc.match_substring(columns.paths, to_search_text(wanted.text))
+        result = pc.match_substring(columns.paths, to_search_text(conditions.text))
         holds &= result.to_numpy(zero_copy_only=False)
     return np.flatnonzero(holds).astype(np.int32)
 
 
-def _any_of(codes: np.ndarray, wanted: list[int], known: int) -> np.ndarray:
+def _any_of(codes: np.ndarray, conditions: list[int], known: int) -> np.ndarray:
     table = np.zeros(known + 1, bool)  # the last entry is that of code -1: none
-    table[wanted] = True
+    table[conditions] = True
     return table[codes]
 
 
-def _answered(columns: Columns, wanted: Filter, answers: AlignedPredictions | None) -> np.ndarray:
+def _answered(columns: Columns, conditions: Filter, answers: AlignedPredictions | None) -> np.ndarray:
     if answers is None:
         return np.zeros(len(columns), bool)
     holds = answers.predicted >= 0
-    if wanted.predicted:
-        holds &= _any_of(answers.predicted, columns.numbers(wanted.predicted), len(columns.names))
-    if wanted.verdict:
-        holds &= (answers.predicted == columns.label) == (wanted.verdict == "right")
+    if conditions.predicted:
+        holds &= _any_of(answers.predicted, columns.class_codes(conditions.predicted), len(columns.names))
+    if conditions.verdict:
+        holds &= (answers.predicted == columns.label) == (conditions.verdict == "right")
     return holds
 
 

@@ -160,7 +160,7 @@ def _row(of: ScoredImages, wanted: Filter, inside: np.ndarray, parents: Sequence
     low, high = wilson(wrong, n)
     rest = (int(of.wrong.sum()) - wrong) / (total - n) if total > n else float("nan")
     error = wrong / n if n else float("nan")
-    words = wanted.words() or "all images"
+    words = wanted.describe() or "all images"
     return [wanted, words, n, wrong, error, float(low), float(high), rest, expected / max(n, 1), wrong - expected, p]
 
 

@@ -86,7 +86,7 @@ def aged(home, tmp_path, write_class):
 
 def test_a_catalog_of_an_earlier_version_opens_keeps_its_rows_and_catches_up(aged):
     data, today = aged
-    assert data.catalog.unmeasured() == 280
+    assert data.catalog.count_unmeasured() == 280
     pd.testing.assert_frame_equal(rows(data)[["id", "path", "hash", "split"]], today[["id", "path", "hash", "split"]])
     assert data.catalog.view().histogram("brightness").empty
     assert analysis.is_due(data)
@@ -103,12 +103,12 @@ def test_a_killed_job_goes_on_where_it_was(aged, wait):
     data, today = aged
     analysis.start("plain")
     lease = data.catalog.file.parent / "analysis" / "lease"
-    wait(lambda: data.catalog.unmeasured() < 280)
+    wait(lambda: data.catalog.count_unmeasured() < 280)
     pid = json.loads(lease.read_text() or "{}").get("pid")
     if pid and analysis.job("plain").running:
         os.kill(pid, signal.SIGKILL)
         wait(lambda: not analysis.job("plain").running)
-    left = data.catalog.unmeasured()
+    left = data.catalog.count_unmeasured()
     assert left < 280
     assert analysis.analyse(data) == left
     pd.testing.assert_frame_equal(rows(data), today)
@@ -118,7 +118,7 @@ def test_the_job_tells_of_its_end_and_can_be_asked_to_stop(aged, wait):
     data, _ = aged
     analysis.start("plain")
     wait(lambda: analysis.job_status("plain").state == "done")
-    assert data.catalog.unmeasured() == 0
+    assert data.catalog.count_unmeasured() == 0
     analysis.stop("plain")
     assert analysis.job("plain").run(lambda report: report("properties", 0, 1)) == 0
     assert analysis.job_status("plain").state == "stopped"
@@ -130,7 +130,7 @@ def test_an_image_that_is_not_any_more_what_was_catalogued_stays_unmeasured_and_
     first.write_bytes(b"no picture any more")
     second.unlink()
     assert analysis.analyse(data) == 278
-    assert data.catalog.unmeasured() == 2
+    assert data.catalog.count_unmeasured() == 2
     assert not analysis.is_due(data)
 
 

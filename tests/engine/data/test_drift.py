@@ -35,7 +35,7 @@ def test_a_darker_test_split_is_found_with_its_size_and_the_rest_is_left_in_peac
     assert row.sentence.startswith("Lower in test, a large difference: median 0.3")
     assert result.loc["aspect"].sentence == "No difference beyond chance: median 1 in test, 1 in train."
     assert (result["p_holm"] >= result["p"]).all()
-    assert compute_drift(catalog, wanted=Filter(classes=("sea",))).set_index("property").loc["brightness"].n_b == 30
+    assert compute_drift(catalog, conditions=Filter(classes=("sea",))).set_index("property").loc["brightness"].n_b == 30
 
 
 def test_a_shift_inside_the_classes_that_the_mixture_hides_is_seen_by_class(home, tmp_path):

@@ -38,7 +38,7 @@ def test_an_address_gives_the_filter_back_whatever_the_names(name):
 
 
 def test_no_condition_is_no_text():
-    assert (Filter().to_text(), Filter().words(), Filter.from_text("")) == ("", "", (Filter(), []))
+    assert (Filter().to_text(), Filter().describe(), Filter.from_text("")) == ("", "", (Filter(), []))
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_an_endless_address_is_left_out_with_a_sentence():
 def test_a_filter_says_itself_in_words():
     wanted = Filter(("test",), ("glacier", "sea"), text="img", run="fast-1", verdict="wrong").with_range("brightness", 0.2, 0.4)
     wanted = wanted.with_range("width", 150, None).with_range("bytes", None, 20_480)
-    assert wanted.words() == (
+    assert wanted.describe() == (
         "test, class glacier or sea, path with “img”, brightness 0.2 to 0.4, file size up to 20 KB, width from 150 px, fast-1 is wrong"
     )
-    assert Filter(classes=tuple("abcdefgh")).words() == "class a, b, c or 5 others"
+    assert Filter(classes=tuple("abcdefgh")).describe() == "class a, b, c or 5 others"
 
 
 def test_every_condition_matches_what_the_rows_say(catalog):
@@ -130,8 +130,8 @@ def test_what_a_dataset_does_not_know_is_said_and_left_out(catalog):
     known, sentences = catalog.check(wanted)
     assert known == Filter(("test",), ("sea",))
     assert [s.split(".")[0] for s in sentences] == [
-        "There is no class 'desert' in this dataset", "The selected images are not kept on this computer any more; select them again",
-        "The run 'fast-9' has no predictions here",
+        "There is no class 'desert' in this dataset", "The selected images are no longer stored on this computer; select them again",
+        "The run 'fast-9' has no predictions for this dataset",
     ]  # fmt: skip
 
 

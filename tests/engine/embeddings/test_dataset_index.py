@@ -21,7 +21,7 @@ def test_the_map_holds_every_image_and_keeps_kinds_together(data, mapped):
     said = json.loads(mapped.said.stdout)
     assert said["drawn"] == said["images"] == len(drawn) == len(data.catalog.view()) == 83
     label = columns.label[np.searchsorted(columns.ids, drawn.ids)]
-    apart = np.isin(label, columns.numbers(["forest", "sea"]))  # the two others overlap on purpose
+    apart = np.isin(label, columns.class_codes(["forest", "sea"]))  # the two others overlap on purpose
     assert (label[drawn.near[:, 0]] == label)[apart].mean() > 0.9
     assert (projection.company(label, drawn.near) == label)[apart].mean() > 0.9
     across = np.linalg.norm(drawn.xy[:, None] - drawn.xy, axis=2) + 1e9 * (np.eye(len(drawn)) + (label < 0))

@@ -178,7 +178,7 @@ def test_a_column_is_scored_bin_by_bin(columns):
     assert by_class["n"].sum() == len(columns)
     assert by_class["wrong"].sum() == len(columns) // 10
     assert slices.measure_column(of, "folder", CLASSES)["words"].tolist() == [
-        f.words() for f in conditions.folder_filters(of.frame["path"]) if f.text != "test/"
+        f.describe() for f in conditions.folder_filters(of.frame["path"]) if f.text != "test/"
     ]
     with pytest.raises(UserError, match="no column 'mood'"):
         slices.measure_column(of, "mood", CLASSES)

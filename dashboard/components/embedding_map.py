@@ -1,6 +1,6 @@
-"""The map of a dataset: its images laid out by what the network sees in them, where an area that is drawn selects images.
+"""The map of a dataset: its images laid out by their embeddings, where an area that a person draws selects images.
 
-Explore draws `embedding_map`, and asks `within` for its filter with what is selected there; `chip` says so and ends it.
+Explore draws `embedding_map` and narrows its filter by `narrow_to_selection`; `selection_chip` shows the selection and ends it.
 """
 
 from collections.abc import Mapping
@@ -32,46 +32,46 @@ _SPLIT_TINTS = {"train": NEUTRAL, "validation": SCENES["sea"], "test": SCENES["b
 
 @dataclass(frozen=True)
 class MapSelection:
-    """What is selected on the map: its images' `ids`, rising, and the `pick` that holds them."""
+    """What is selected on the map: the images' `ids`, ascending, and the `pick` that the address holds."""
 
     ids: np.ndarray
     pick: Pick
 
 
 def read_selection(data: Dataset) -> MapSelection | None:
-    """What the address selects on the map; None where it selects nothing, or on a map that is drawn otherwise now."""
+    """What the address selects on the map; None where it selects nothing, or on an earlier map."""
     pick = read_pick(url_state.recall(AREA) or "")
-    of = cache.map_points(data)
-    if pick is None or of is None or pick.version != of.drawn.version:
+    points = cache.map_points(data)
+    if pick is None or points is None or pick.version != points.drawn.version:
         return None
-    return MapSelection(cache.selected_ids(data, of, pick), pick)
+    return MapSelection(cache.selected_ids(data, points, pick), pick)
 
 
 def narrow_to_selection(data: Dataset, wanted: Filter) -> Filter:
     """The filter, narrowed to what is selected on the map."""
-    result = read_selection(data)
-    if result is None:
+    selection = read_selection(data)
+    if selection is None:
         return wanted
-    ids = result.ids
+    ids = selection.ids
     if wanted.selection:
         ids = np.intersect1d(ids, data.catalog.view(Filter(selection=wanted.selection)).ids())
     return replace(wanted, selection=data.catalog.select(ids))
 
 
 def selection_chip(data: Dataset) -> None:
-    """What is selected, as a button that ends the selection; nothing where nothing is."""
-    result = read_selection(data)
-    if result is not None:
+    """Draw the number of selected images as a button that clears the selection; nothing where nothing is selected."""
+    selection = read_selection(data)
+    if selection is not None:
         st.button(
-            f"{len(result.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url_state.forget, args=(AREA,),
+            f"{len(selection.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url_state.forget, args=(AREA,),
             help="Clear the map selection",
         )  # fmt: skip
 
 
 def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run: Run | None = None) -> int | None:
-    """Compute the map, or how to get one; the id of the image that was clicked in this rerun, else None.
+    """The id of the image that was clicked in this rerun, else None; draws the map, or how to get one.
 
-    `wanted`: the filter without what is selected here: images that it leaves out turn grey. `run`: whose answers can colour it.
+    `wanted`: the filter without the map's selection; images that it excludes are grey. `run`: its predictions can colour the map.
     """
     images = data.catalog.count()
     if images < FEWEST:
@@ -82,42 +82,42 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
             "This dataset is a catalog without images, made for measuring: it can have no map.", icon=":material/scatter_plot:"
         )
         return None
-    busy = job_panel(
+    is_working = job_panel(
         dataset_index.job(data.name), "The map", "stop_map", "The map could not be computed.", since=dataset_index.drawn_at(data)
     )
-    of = cache.map_points(data)
-    if of is None:
-        if not busy:
+    points = cache.map_points(data)
+    if points is None:
+        if not is_working:
             _invitation(data, images)
         return None
-    _staleness(data, of, busy)
-    chosen = _chosen(data)
+    _staleness(data, points, is_working)
+    selection = _keep_selection(data)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        colouring, seen = _coloured(data, of, wanted, colours, run)
+        colouring, seen = _choose_colouring(data, points, wanted, colours, run)
     with right:
-        _strays(of, seen)
+        _strays(points, seen)
     opened = scatter(
-        of.drawn, colouring.group, colouring.groups, key="map", labels=colouring.labels, source=about_url(data.name),
+        points.drawn, colouring.group, colouring.groups, key="map", labels=colouring.labels, source=about_url(data.name),
         shown=seen if not seen.all() else None,
-        picked=np.isin(of.drawn.ids, chosen.ids) if chosen else None,
-        area=chosen.pick.corners if chosen else None,
-        label=f"Map of {len(of.drawn):,} images",
-        on_area=lambda corners: _select(from_corners(of.drawn.version, corners)),
+        picked=np.isin(points.drawn.ids, selection.ids) if selection else None,
+        area=selection.pick.corners if selection else None,
+        label=f"Map of {len(points.drawn):,} images",
+        on_area=lambda corners: _select(from_corners(points.drawn.version, corners)),
     )  # fmt: skip
-    st.caption(_note(data, of))
+    st.caption(_note(points))
     return opened
 
 
-def _chosen(data: Dataset) -> MapSelection | None:
-    """What is selected, kept in the address; what the address holds of an earlier map is said and removed."""
-    result = read_selection(data)
-    if result is not None:
-        url_state.remember(AREA, result.pick.to_text())
+def _keep_selection(data: Dataset) -> MapSelection | None:
+    """What is selected, kept in the address; a selection on an earlier map is removed from it, with a note."""
+    selection = read_selection(data)
+    if selection is not None:
+        url_state.remember(AREA, selection.pick.to_text())
     elif url_state.recall(AREA):
-        st.caption("The selection in this address was made on an earlier map of this dataset, and is left out.")
+        st.caption("The selection in this address was made on an earlier map of this dataset and is ignored.")
         url_state.forget(AREA)
-    return result
+    return selection
 
 
 def _select(pick: Pick | None) -> None:
@@ -127,51 +127,59 @@ def _select(pick: Pick | None) -> None:
         url_state.set_choice(AREA, pick.to_text())
 
 
-def _coloured(
-    data: Dataset, of: Points, wanted: Filter, colours: Mapping[str, str], run: Run | None
+def _choose_colouring(
+    data: Dataset, points: Points, wanted: Filter, colours: Mapping[str, str], run: Run | None
 ) -> tuple[Colouring, np.ndarray]:
-    """The colours that were chosen, and which points the filter leaves."""
-    said = align_predictions(run.id, of.columns) if run is not None else None
-    options = {"class": "class", "split": "split", **({"verdict": f"predictions of {run.id}"} if said is not None else {})}
+    """The colours by what a person chooses, and which points the filter leaves."""
+    options = {"class": "class", "split": "split"}
+    predictions = None
+    if run is not None:
+        predictions = align_predictions(run.id, points.columns)
+        if predictions is not None:
+            options["verdict"] = f"predictions of {run.id}"
     by = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
-    seen = of.present & np.isin(of.drawn.ids, data.catalog.view(wanted).ids()) if wanted != Filter() else of.present
-    if by == "verdict":
-        return colour_by_verdict(of, said, seen), seen
-    return colour_by_split(of, _SPLIT_TINTS, seen) if by == "split" else colour_by_class(of, colours, seen), seen
+    seen = points.present
+    if wanted != Filter():
+        seen = seen & np.isin(points.drawn.ids, data.catalog.view(wanted).ids())
+    if by == "verdict" and predictions is not None:
+        return colour_by_verdict(points, predictions, seen), seen
+    if by == "split":
+        return colour_by_split(points, _SPLIT_TINTS, seen), seen
+    return colour_by_class(points, colours, seen), seen
 
 
-def _strays(of: Points, seen: np.ndarray) -> None:
-    """A list that selects without a pointer: images of one class whose neighbours are of another."""
-    names = of.columns.names
-    result = {f"{own}_{around}": (own, around, n) for own, around, n in of.strays(seen, _STRAYS)}
+def _strays(points: Points, seen: np.ndarray) -> None:
+    """Draw a list that selects without a pointer: images of one class whose neighbours are of another."""
+    names = points.columns.names
+    strays = {f"{own}_{around}": (own, around, n) for own, around, n in points.strays(seen, _STRAYS)}
     pick = read_pick(url_state.recall(AREA) or "")
-    now = "_".join(map(str, pick.among)) if pick is not None and pick.among else ""
+    current = "_".join(map(str, pick.among)) if pick is not None and pick.among else ""
 
-    def say(option: str) -> str:
+    def describe(option: str) -> str:
         if not option:
             return "none"
-        own, around, n = result[option]
-        # The number first: it is what would be cut off where the list is narrow.
+        own, around, n = strays[option]
+        # The number first: a narrow list cuts off the end.
         return f"{n:,}: {formatting.plain(names[own])} among {formatting.plain(names[around])}"
 
     def choose() -> None:
         # The browser may send an option of a list that has changed meanwhile; Streamlit then gives its label.
-        pair = result.get(st.session_state["map_strays"])
-        _select(Pick(of.drawn.version, among=pair[:2]) if pair else None)
+        pair = strays.get(st.session_state["map_strays"])
+        _select(Pick(points.drawn.version, among=pair[:2]) if pair else None)
 
-    st.session_state["map_strays"] = now if now in result else ""
+    st.session_state["map_strays"] = current if current in strays else ""
     st.selectbox(
-        "Images surrounded by another class", ["", *result], format_func=say, key="map_strays", on_change=choose,
+        "Images surrounded by another class", ["", *strays], format_func=describe, key="map_strays", on_change=choose,
         help="Their nearest neighbours are mostly of the other class: confusable images, or wrong labels.",
     )  # fmt: skip
 
 
-def _note(data: Dataset, of: Points) -> str:
-    document = of.drawn.document
+def _note(points: Points) -> str:
+    document = points.drawn.document
     images, kept = document["of"], document["kept"]
     sample = (
-        f" An even sample of {len(of.drawn):,} of {images:,} images is drawn, and only these can be selected here."
-        if len(of.drawn) < images
+        f" An even sample of {len(points.drawn):,} of {images:,} images is drawn, and only these can be selected here."
+        if len(points.drawn) < images
         else ""
     )
     return (
@@ -182,35 +190,35 @@ def _note(data: Dataset, of: Points) -> str:
     )
 
 
-# How the map comes to be
+# Computing the map
 
 
 def _invitation(data: Dataset, images: int) -> None:
     state = dataset_index.job(data.name).status().state
-    begun = " Results so far are kept." if state in ("stopped", "failed") else ""
+    resumable = " Results so far are kept." if state in ("stopped", "failed") else ""
     st.info(
         f"No map yet. It is computed from embeddings of the {images:,} images: roughly "
-        f"{formatting.duration(20 + images / _RATE)}, in the background.{begun}",
+        f"{formatting.duration(20 + images / _RATE)}, in the background.{resumable}",
         icon=":material/scatter_plot:",
     )
-    _start_button(data, "Compute map" if state == "none" else "Go on")
+    _start_button(data, "Compute map" if state == "none" else "Continue")
 
 
-def _staleness(data: Dataset, of: Points, busy: bool) -> None:
-    """Where the catalog has changed since the map was drawn: by how much, and a button."""
+def _staleness(data: Dataset, points: Points, is_working: bool) -> None:
+    """Say how much the catalog has changed since the map was drawn, beside a button that updates it."""
     index = cache.embedding_index(data)
     behind = cache.count_unindexed(data, index) if index is not None else 0
-    gone = len(of.drawn) - int(of.present.sum())
-    unfinished = index is not None and index.digest != of.drawn.document["index"]
-    if busy or not (behind or gone or unfinished):
+    gone = len(points.drawn) - int(points.present.sum())
+    unfinished = index is not None and index.digest != points.drawn.document["index"]
+    if is_working or not (behind or gone or unfinished):
         return
     changes = (
-        (behind, "image came or changed", "images came or changed"),
-        (gone, "image is gone or changed", "images are gone or changed"),
+        (behind, "image was added or changed", "images were added or changed"),
+        (gone, "image was removed or changed", "images were removed or changed"),
     )
-    said = ", ".join(f"{n:,} {one if n == 1 else many}" for n, one, many in changes if n)
+    summary = ", ".join(f"{n:,} {one if n == 1 else many}" for n, one, many in changes if n)
     text, action = st.columns([3, 1], vertical_alignment="center")
-    text.caption(f"Since this map was drawn, {said}: not on it." if said else "This map was drawn on earlier embeddings.")
+    text.caption(f"Changes that this map does not show: {summary}." if summary else "This map was drawn on earlier embeddings.")
     with action:
         _start_button(data, "Update map")
 

@@ -1,6 +1,7 @@
-"""The pictures of some rows of the prediction table: sorted, in pages, each opened under the lens by a click."""
+"""Images of rows of a prediction table: sorted, in pages, each opened in the image dialog by a click."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, cast
 
 import pandas as pd
 import streamlit as st
@@ -15,15 +16,34 @@ from engine.core.text_output import csv_text
 
 PAGE = 60
 SORTS = {"loss": ("loss", False), "confidence": ("confidence", False), "margin": ("margin", True)}
-_SORTED = {"loss": "highest loss first", "confidence": "most confident first", "margin": "smallest margin first"}
+_SORT_LABELS = {"loss": "highest loss first", "confidence": "most confident first", "margin": "smallest margin first"}
 
-PredictionRow = "pd.core.frame.Pandas"  # what `itertuples` gives of the prediction table
+
+class PredictionRow(Protocol):
+    """A row of the prediction table by attributes; panels merge in columns of their own."""
+
+    Index: int
+    image_id: int
+    content: str
+    path: str
+    true: int
+    predicted: int
+    confidence: float
+    margin: float
+    loss: float
+
+    def __getattr__(self, column: str) -> Any: ...
+
+
+def iterate_rows(predictions: pd.DataFrame) -> Iterator[PredictionRow]:
+    """The rows of a prediction table. The table's reader has checked the columns, which pandas' own types do not know."""
+    return cast(Iterator[PredictionRow], predictions.itertuples())
 
 
 def choose_order(key: str = "sort") -> str:
-    """By what the pictures are sorted, kept in the URL as `key`: for galleries that share one order."""
+    """The sort order that a person chooses, kept in the URL as `key`: for galleries that share one order."""
     return url_state.choose(
-        st.selectbox, "Sort by", list(SORTS), key, label_visibility="collapsed", format_func=_SORTED.__getitem__
+        st.selectbox, "Sort by", list(SORTS), key, label_visibility="collapsed", format_func=_SORT_LABELS.__getitem__
     )
 
 
@@ -45,17 +65,17 @@ def scored_gallery(
     notes: Callable[[PredictionRow], Sequence[str]] | None = None,
     source: Callable[[PredictionRow], str] | None = None,
 ) -> None:
-    """Draw `rows` of the prediction table in their order, `most` of them a page; a click opens one under the lens.
+    """Draw `rows` of the prediction table in their order, `most` per page; a click opens the image dialog.
 
-    `scope` names what the rows are (a cell, a slice): another begins at its first page, which the URL keeps as `page`. `notes`
-    gives a row's lines under its caption; without it, how sure the answer was and its loss. `source` gives the address of
-    another picture than the image itself, which stays in the hover card.
+    `scope` names what the rows are (a cell, a slice): another scope begins at its first page, which the URL keeps as `page`.
+    `notes` gives a row's lines under its caption; by default its confidence and loss. `source` gives the URL of an image to show
+    instead of the thumbnail; the hover card shows the image itself.
     """
-    what = f"{scored.run.id}-{scored.split}-{scope}"
-    number = url_state.choose_page(page_count(len(rows), most), what, page)
+    view = f"{scored.run.id}-{scored.split}-{scope}"
+    number = url_state.choose_page(page_count(len(rows), most), view, page)
     shown = rows.iloc[page_slice(number, len(rows), most)]
-    tiles = [scored_tile(scored, row, notes or default_notes, source) for row in shown.itertuples()]
-    picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, scope=what, empty=empty)
+    tiles = [scored_tile(scored, row, notes or default_notes, source) for row in iterate_rows(shown)]
+    picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, scope=view, empty=empty)
     if tiles:
         _export(scored, rows, picked.selected, key)
     if picked.opened is not None:
@@ -66,19 +86,19 @@ def scored_gallery(
 
 
 def _open_place(rows: pd.DataFrame, key: str) -> int | None:
-    """Which of the rows the address says is open; one that is not among them any more is taken out of it."""
-    held = open_image.read_open_image(key)
-    if held is None:
+    """The place of the row that the address says is open; one that is no longer among the rows is removed from the address."""
+    opened = open_image.read_open_image(key)
+    if opened is None:
         return None
     for place, (image, content) in enumerate(zip(rows["image_id"], rows["content"], strict=True)):
-        if image == held[0] and open_image.is_content(content, held[1]):
+        if image == opened[0] and open_image.is_content(content, opened[1]):
             return place
     open_image.close_image()
     return None
 
 
 def _export(scored: ScoredRun, rows: pd.DataFrame, selected: Sequence[int], key: str) -> None:
-    """The rows, or those of them that are selected, as a table to take away; it is made when it is asked for."""
+    """Draw a button that downloads the rows, or the selected ones, as CSV; the text is made on click."""
     if selected:
         rows = rows[rows["image_id"].isin(selected)]
     st.download_button(
@@ -90,13 +110,13 @@ def _export(scored: ScoredRun, rows: pd.DataFrame, selected: Sequence[int], key:
 
 def predictions_csv(rows: pd.DataFrame, classes: Sequence[str]) -> str:
     """Rows of a prediction table as CSV: path, true, predicted, confidence, margin, loss, content."""
-    named = {name: [classes[place] for place in rows[name]] for name in ("true", "predicted")}
-    columns = ["path", *named, "confidence", "margin", "loss", "content"]
-    return csv_text(rows.assign(**named)[columns], float_format="%.6g")
+    names = {column: [classes[index] for index in rows[column]] for column in ("true", "predicted")}
+    columns = ["path", *names, "confidence", "margin", "loss", "content"]
+    return csv_text(rows.assign(**names)[columns], float_format="%.6g")
 
 
 def default_notes(row: PredictionRow) -> list[str]:
-    """How sure the answer was, and its loss."""
+    """The prediction's confidence and loss."""
     return [f"{row.confidence:.0%} sure, loss {row.loss:.2f}"]
 
 
@@ -106,7 +126,7 @@ def scored_tile(
     notes: Callable[[PredictionRow], Sequence[str]],
     source: Callable[[PredictionRow], str] | None = None,
 ) -> Tile:
-    """The image of a row of the prediction table in a grid; arguments as those of `pictures`."""
+    """The tile of a row of the prediction table; arguments as in `scored_gallery`."""
     true, predicted = scored.classes[row.true], scored.classes[row.predicted]
     dataset, wrong = scored.run.config.dataset, row.true != row.predicted
     return Tile(
@@ -120,7 +140,7 @@ def scored_tile(
         alt=f"{true}, {'taken for ' + predicted if wrong else 'recognised'}, {row.path}",
         preview=preview_url(dataset, row.image_id, row.content),
         facts={
-            "Answer": f"{predicted}, {row.confidence:.1%}",
+            "Prediction": f"{predicted}, {row.confidence:.1%}",
             "Margin to the second class": f"{row.margin:.1%}",
             "Loss": f"{row.loss:.3f}",
             "File": row.path,

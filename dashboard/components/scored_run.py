@@ -1,4 +1,4 @@
-"""What every panel of the page is given: a run on a split, its scores and its answers."""
+"""A run on a split with its scores and predictions: what every panel of Evaluate draws from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ SPLITS = ("test", "validation")
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """A run's answers on a split. Shared by all sessions: read, never changed.
+    """A run's scores and predictions on a split. Shared by all sessions, so never changed.
 
-    `document`: `engine.evaluation.metrics.score_predictions`; `predictions`: the prediction table; `colours`: a class's colour, as everywhere.
+    `document`: as `engine.evaluation.metrics.score_predictions` makes it; `predictions`: the prediction table; `colours`: by class name.
     """
 
     run: Run
@@ -33,7 +33,7 @@ class ScoredRun:
     predictions: pd.DataFrame
     colours: Mapping[str, str]
 
-    @cached_property  # the run looks at its file each time
+    @cached_property  # the run reads its file each time
     def classes(self) -> tuple[str, ...]:
         return self.run.classes
 
@@ -44,7 +44,7 @@ class ScoredRun:
 
 
 def choose_scored_run(run: Run) -> ScoredRun:
-    """The run on the split that is chosen, or what is wrong with it and the end of the page."""
+    """The run on the split that a person chooses; if it cannot be loaded, a message and the end of the page."""
     split = choose_split(run)
     try:
         return load_scored_run(run, split)
@@ -62,7 +62,7 @@ def choose_split(run: Run) -> str:
     usable = [split for split in SPLITS if run.has_predictions(split)]
     if not usable:
         st.info(f"The run {run.id} has not been scored: it is {run.status.state}.", icon=":material/hourglass_empty:")
-        st.page_link("../../pages/train.py", label="Look at it", icon=":material/model_training:")
+        st.page_link("../../pages/train.py", label="Show the run on Train", icon=":material/model_training:")
         end_page()
     return (
         usable[0]
@@ -71,35 +71,35 @@ def choose_split(run: Run) -> str:
     )
 
 
-def score_summary(of: ScoredRun, named: bool = False) -> None:
-    """How often the run is wrong, and what limits the figure. `named`: begins with the run's name, where it is not the page's."""
-    document, split = of.document, of.split
-    wrong = document["n"] - int(np.trace(of.confusion))
-    whose = f"**{formatting.literal(of.run.id)}**: " if named else ""
+def score_summary(scored: ScoredRun, named: bool = False) -> None:
+    """Say how often the run is wrong, and what limits the figure. `named`: with the run's id, where it is not the page's run."""
+    document, split = scored.document, scored.split
+    wrong = document["n"] - int(np.trace(scored.confusion))
+    subject = f"**{formatting.literal(scored.run.id)}**: " if named else ""
     st.markdown(
-        f"{whose}**{wrong:,} of {document['n']:,} {split} images** are misclassified. "
+        f"{subject}**{wrong:,} of {document['n']:,} {split} images** are misclassified. "
         f"Accuracy **{formatting.score_estimate(document['accuracy'], percent=True)}**, macro F1 **{score_text.macro_f1(document)}**, "
         "with 95% intervals."
     )
     if missing := score_text.unscored_classes(document):
         st.caption(formatting.literal(missing))
-    if copies := score_text.duplicates(int(of.predictions["content"].duplicated().sum())):
+    if copies := score_text.duplicates(int(scored.predictions["content"].duplicated().sum())):
         st.caption(copies)
     if document["small"]:
         st.caption("Few images: the intervals are wide, and differences between runs may be chance.")
     if split == "validation":
-        st.caption("Choices were made on these images, so the scores are a little too good. The test split tells.")
-    _said_of_labels(of.run)
+        st.caption("Choices were made on these images, so the scores are slightly optimistic. Only the test split is unbiased.")
+    _note_label_edits(scored.run)
 
 
-def _said_of_labels(run: Run) -> None:
-    """Where labels were edited since the run was scored: that these scores are of the labels before."""
+def _note_label_edits(run: Run) -> None:
+    """Say so where labels were edited since the run was scored."""
     try:
         catalog = load_dataset(run.config.dataset).catalog
     except UserError:
         return
     if catalog.labels() != run.labels and catalog.fingerprint() != run.fingerprint:
         st.caption(
-            f"Scored on version {run.labels} of the labels; since then they were edited ({catalog.labels()}). The page Clean compares "
+            f"Scored on version {run.labels} of the labels, which have been edited since ({catalog.labels()}). The Clean page compares "
             "runs under both."
         )

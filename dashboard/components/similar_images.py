@@ -1,10 +1,9 @@
-"""Images like this one: its nearest neighbours by embedding, with distances; those of another class stand out."""
+"""Images similar to one: its nearest neighbours by embedding, with distances; those of another class are marked."""
 
 import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import cache
@@ -20,13 +19,13 @@ from engine.embeddings import dataset_index
 
 SHOWN = 12
 _MANY = 100_000  # images: a search takes a moment
-_MAJORITY = 2 / 3  # of the neighbours in one other class: worth a word
+_MAJORITY = 2 / 3  # of the neighbours in one other class: worth a note
 
 _AMONG = {"all": "all images", "train": "training images", "same": "the same class", "other": "other classes"}
 
 
 def similar_images(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "similar") -> int | None:
-    """Draw the images nearest to this one; the id of the one that was clicked in this rerun, else None."""
+    """The id of the image that was clicked in this rerun, else None; draws the images nearest to this one."""
     index = cache.embedding_index(data)
     if index is None:
         _no_embeddings(data)
@@ -51,22 +50,23 @@ def similar_images(data: Dataset, row: Row, colours: Mapping[str, str], key: str
     result = result[result["id"].isin(rows)]
     if among == "all":
         _verdict(row, [rows[image].class_name for image in result["id"]])
-    tiles = [_tile(data, row, rows[at.id], at, colours) for at in result.itertuples()]
+    columns = zip(result["id"].tolist(), result["distance"].tolist(), result["copy"].tolist(), strict=True)
+    tiles = [_tile(data, row, rows[image], distance, is_copy, colours) for image, distance, is_copy in columns]
     opened = gallery(
         tiles, key=key, size="S", label=f"Images similar to {row.path}", empty="There are none among these images."
     ).opened
-    of = cache.map_points(data)
-    usual = f", two images of this dataset picked at random lie {of.drawn.document['apart']:.2f} apart" if of is not None else ""
-    st.caption(
-        f"Distance is 1 minus the cosine between what EfficientNet-Lite0 sees in two images: 0 is the same picture{usual}."
-    )
+    points = cache.map_points(data)
+    typical = ""
+    if points is not None:
+        typical = f"; two random images of this dataset have a distance of about {points.drawn.document['apart']:.2f}"
+    st.caption(f"Distance: 1 minus the cosine of two images' EfficientNet-Lite0 embeddings. 0 is the same image{typical}.")
     return opened
 
 
 def _filter(data: Dataset, row: Row, among: str) -> Filter | None:
     if among == "train":
         return Filter(splits=("train",))
-    if among == "same":
+    if among == "same" and row.class_name is not None:
         return Filter(classes=(row.class_name,))
     if among == "other":
         return Filter(classes=tuple(name for name in data.catalog.columns().names if name != row.class_name))
@@ -74,38 +74,41 @@ def _filter(data: Dataset, row: Row, among: str) -> Filter | None:
 
 
 def _verdict(row: Row, neighbours: Sequence[str | None]) -> None:
-    """A sentence where most neighbours are of one other class."""
-    commonest, n = Counter(filter(None, neighbours)).most_common(1)[0] if any(neighbours) else (None, 0)
-    if row.class_name is None or commonest in (None, row.class_name) or n < _MAJORITY * len(neighbours):
+    """Say so where most neighbours have one other class."""
+    counts = Counter(name for name in neighbours if name)
+    if row.class_name is None or not counts:
+        return
+    name, count = counts.most_common(1)[0]
+    if name == row.class_name or count < _MAJORITY * len(neighbours):
         return
     st.markdown(
-        f":orange-badge[:material/help: {n} of {len(neighbours)}] of the nearest are **{formatting.literal(commonest)}**; this one is filed "
-        f"under **{formatting.literal(row.class_name)}**. A confusable image, or a wrong label."
+        f":orange-badge[:material/help: {count} of {len(neighbours)}] nearest images are **{formatting.literal(name)}**; this one is labelled "
+        f"**{formatting.literal(row.class_name)}**. The image is ambiguous, or its label is wrong."
     )
 
 
-def _tile(data: Dataset, of: Row, row: Row, at: "pd.core.frame.Pandas", colours: Mapping[str, str]) -> Tile:
+def _tile(data: Dataset, query: Row, row: Row, distance: float, is_copy: bool, colours: Mapping[str, str]) -> Tile:
     name = row.class_name or "unlabelled"
-    other = of.class_name is not None and row.class_name is not None and row.class_name != of.class_name
-    said = "the same file" if at.copy else f"distance {at.distance:.3f}"
+    is_other = query.class_name is not None and row.class_name is not None and row.class_name != query.class_name
+    note = "the same file" if is_copy else f"distance {distance:.3f}"
     return Tile(
         id=row.id,
         src=thumbnail_url(data.name, row.id, row.hash),
         preview=preview_url(data.name, row.id, row.hash),
         caption=name,
-        notes=[said, row.split or ""],
-        facts={"class": name, "split": row.split or "", "file": row.path, "distance": f"{at.distance:.4f}"},
-        colour=colours.get(row.class_name),
-        badge="other class" if other else None,
-        badge_colour=colours.get(row.class_name) if other else None,
-        alt=f"{name}, {said}, {row.path}",
+        notes=[note, row.split or ""],
+        facts={"class": name, "split": row.split or "", "file": row.path, "distance": f"{distance:.4f}"},
+        colour=colours.get(name),
+        badge="other class" if is_other else None,
+        badge_colour=colours.get(name) if is_other else None,
+        alt=f"{name}, {note}, {row.path}",
     )
 
 
 def _no_embeddings(data: Dataset) -> None:
     if dataset_index.job(data.name).status().state == "working":
-        st.caption("Similar images can be shown once the map is drawn: it is being computed.")
+        st.caption("Similar images are shown once the map, which is being computed, is ready.")
         return
-    st.caption("Similar images are found by what a network sees in them. That has not been computed for this dataset yet.")
-    if st.button("Compute it", icon=":material/scatter_plot:", key="similar_start"):
+    st.caption("Similar images are found by their embeddings, which have not been computed for this dataset yet.")
+    if st.button("Compute embeddings", icon=":material/scatter_plot:", key="similar_start"):
         try_and_rerun(dataset_index.job(data.name).start)

@@ -100,8 +100,8 @@ def test_a_dataset_without_a_map_is_offered_one(few):
 
 def test_similar_images_without_embeddings_are_offered(few):
     seen = Seen(open=str(few.catalog.view().ids()[0]))
-    assert "has not been computed" in seen.text
-    assert "Compute it" in seen.buttons
+    assert "have not been computed" in seen.text
+    assert "Compute embeddings" in seen.buttons
 
 
 def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
@@ -123,7 +123,7 @@ def test_a_map_that_failed_says_why_and_goes_on(few):
     seen = Seen()
     assert "The map could not be computed." in seen.at.error[0].value
     assert r"\<b\>full" in seen.at.error[0].value, "a message is text"
-    assert "Go on" in seen.buttons
+    assert "Continue" in seen.buttons
 
 
 def test_too_few_images_are_said(write_class, tmp_path, home):
@@ -214,7 +214,7 @@ def test_a_catalog_that_changed_since_is_said_with_the_way_out(mapped_session, t
         connection.execute("UPDATE images SET state = 'missing' WHERE id = (SELECT min(id) FROM images)")
         renew_generation(connection)
     seen = Seen()
-    assert "Since this map was drawn, 1 image is gone or changed: not on it." in seen.text
+    assert "Changes that this map does not show: 1 image was removed or changed." in seen.text
     assert "Update map" in seen.buttons
     assert sum(group["count"] for group in seen.map["groups"]) == 82
 

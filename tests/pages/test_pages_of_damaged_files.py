@@ -62,7 +62,7 @@ def test_a_dataset_that_is_gone_takes_only_its_runs_along(tab, copied):
     tab.open("start")
     assert f"**{copied.id}**" in tab.text
     tab.press("Open")
-    assert "The dataset of this run is gone: its scores stand, its pictures cannot be shown." in tab.text
+    assert "The dataset of this run is gone: its scores remain, but its images cannot be shown." in tab.text
 
 
 def test_a_damaged_run_is_left_out_of_the_list(tab, copied):

@@ -14,6 +14,7 @@ from dashboard.charts.histogram import histogram_svg
 from dashboard.components.similar_images import similar_images
 from dashboard.components.step_buttons import step_buttons
 from dashboard.explore.facts import percentile_text, property_value
+from dashboard.explore.query import Order
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -25,7 +26,7 @@ _COLUMNS = 2
 
 
 def open_detail(
-    data: Dataset, conditions: Filter, by: str, descending: bool, image: int, colours: Mapping[str, str],
+    data: Dataset, conditions: Filter, order: Order, image: int, colours: Mapping[str, str],
     on_close: Callable[[], None] | None = None, in_address: bool = False,
 ) -> None:  # fmt: skip
     """Open the dialog on an image; the arrow keys step through the images that match, in the gallery's order.
@@ -36,20 +37,20 @@ def open_detail(
     if not in_address or is_new_opening("detail"):
         st.session_state[_IMAGE] = image
     dialog = st.dialog("Image", width="large", on_dismiss=on_close or (close_image if in_address else "ignore"))
-    dialog(_dialog)(data, conditions, by, descending, colours)
+    dialog(_dialog)(data, conditions, order, colours)
 
 
-def _dialog(data: Dataset, conditions: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
-    _detail(data, conditions, by, descending, colours)
+def _dialog(data: Dataset, conditions: Filter, order: Order, colours: Mapping[str, str]) -> None:
+    _detail(data, conditions, order, colours)
     browser_history.write_address("detail")
 
 
-def _detail(data: Dataset, conditions: Filter, by: str, descending: bool, colours: Mapping[str, str]) -> None:
+def _detail(data: Dataset, conditions: Filter, order: Order, colours: Mapping[str, str]) -> None:
     row = data.catalog.get(st.session_state[_IMAGE])
     if row is None:
         st.info("This image is no longer in the catalog.", icon=":material/hide_image:")
         return
-    _heading(data, conditions, by, descending, row)
+    _heading(data, conditions, order, row)
     picture, facts = st.columns([6, 5], gap="large")
     with picture:
         _picture(data, row)
@@ -64,10 +65,10 @@ def _detail(data: Dataset, conditions: Filter, by: str, descending: bool, colour
             st.rerun(scope="fragment")
 
 
-def _heading(data: Dataset, conditions: Filter, by: str, descending: bool, row: Row) -> None:
+def _heading(data: Dataset, conditions: Filter, order: Order, row: Row) -> None:
     """Draw the image's class and its place among those that match, and the buttons to its neighbours."""
     view = data.catalog.view(conditions)
-    place = view.place(row.id, by, descending)
+    place = view.place(row.id, order.name, order.descending)
     text, buttons = st.columns([6, 2.6], vertical_alignment="center")
     name = formatting.literal(formatting.plain(row.class_name or "unlabelled"))
     text.markdown(
@@ -75,7 +76,7 @@ def _heading(data: Dataset, conditions: Filter, by: str, descending: bool, row: 
     )
 
     def move(to: int) -> None:
-        st.session_state[_IMAGE] = int(view.page(to + 1, 1, by, descending)[0])
+        st.session_state[_IMAGE] = int(view.page(to + 1, 1, order.name, order.descending)[0])
 
     with buttons:
         step_buttons("detail-steps", place, len(view), move)

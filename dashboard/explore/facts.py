@@ -20,15 +20,15 @@ _LOWER_HIGHER = {
 }  # fmt: skip
 
 
-def image_tile(data: Dataset, row: Row, colours: Mapping[str, str], lines: Sequence[str] = ()) -> Tile:
-    """The image in a grid, with these CAPTIONS under its class."""
+def image_tile(data: Dataset, row: Row, colours: Mapping[str, str], captions: Sequence[str] = ()) -> Tile:
+    """The image in a grid, with `captions`, names of CAPTIONS, under its class."""
     class_name = row.class_name or "unlabelled"
     return Tile(
         id=row.id,
         src=thumbnail_url(data.name, row.id, row.hash),
         preview=preview_url(data.name, row.id, row.hash),
         caption=class_name,
-        notes=[caption_line(row, name) for name in lines],
+        notes=[caption_line(row, name) for name in captions],
         facts=card_facts(row),
         colour=colours.get(row.class_name or ""),
         alt=f"{class_name}, {row.path}" + (f", {row.reason}" if row.reason else ""),

@@ -1,7 +1,5 @@
 """The gallery of the Explore page: the images that match, sorted, captioned, in pages; the selection; one image in detail."""
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from dashboard.app import open_image, url_state
@@ -12,7 +10,7 @@ from dashboard.components.gallery import NOTES, SIZES, gallery
 from dashboard.explore.detail import open_detail
 from dashboard.explore.empty import nothing_matches
 from dashboard.explore.facts import CAPTIONS, image_tile
-from dashboard.explore.query import Query
+from dashboard.explore.query import Order, Query
 from dashboard.explore.selected import selection_menu
 from engine.data.datasets import Dataset
 from engine.data.properties import PROPERTIES
@@ -22,18 +20,10 @@ PAGE = 60
 KEY = "explore"
 _MIXED = "mixed"
 _ORDERS = {_MIXED: "Shuffled", "path": "Path, A to Z", "path-": "Path, Z to A"} | {
-    f"{name}{sign}": f"{of.label.capitalize()}, {first} first"
-    for name, of in PROPERTIES.items()
+    f"{name}{sign}": f"{prop.label.capitalize()}, {first} first"
+    for name, prop in PROPERTIES.items()
     for sign, first in (("", "low"), ("-", "high"))
 }
-
-
-@dataclass(frozen=True)
-class Order:
-    """The order of the gallery, as `View.page` takes it."""
-
-    by: str = "id"
-    descending: bool = False
 
 
 @page_part("page", "order", "size", "captions", "nearest_of", open_image.KEY)
@@ -42,11 +32,11 @@ def images_panel(query: Query) -> None:
     data, conditions = query.data, query.conditions
     view = data.catalog.view(conditions)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="gallery-controls"):
-        order, lines, size = _order(), _lines(), url_state.choose(
-            st.segmented_control, "Size", list(SIZES), "size", "M", label_visibility="collapsed"
-        )  # fmt: skip
-        selection_menu(data, conditions, order.by, order.descending, KEY)
-    number = _page_number(len(view), f"{data.name}-{conditions.to_text()}-{order.by}-{order.descending}")
+        order = _choose_order()
+        captions = _choose_captions()
+        size = url_state.choose(st.segmented_control, "Size", list(SIZES), "size", "M", label_visibility="collapsed")
+        selection_menu(data, conditions, order, KEY)
+    number = _page_number(len(view), f"{data.name}-{conditions.to_text()}-{order.name}-{order.descending}")
     if not len(view):
         nothing_matches(query)
         return
@@ -54,13 +44,13 @@ def images_panel(query: Query) -> None:
     rows = data.catalog.rows(ids)
     first = page_slice(number, len(view), PAGE).start + 1
     picked = gallery(
-        [image_tile(data, rows[image], query.colours, lines) for image in ids if image in rows], key=KEY, size=size, select="many",
+        [image_tile(data, rows[image], query.colours, captions) for image in ids if image in rows], key=KEY, size=size, select="many",
         scope=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
     )  # fmt: skip
     if picked.opened is not None and picked.opened in rows:
         open_image.write_open_image(KEY, picked.opened, rows[picked.opened].hash)
     if (image := _read_open_image(data)) is not None:
-        open_detail(data, conditions, order.by, order.descending, image, query.colours, in_address=True)
+        open_detail(data, conditions, order, image, query.colours, in_address=True)
 
 
 def _read_open_image(data: Dataset) -> int | None:
@@ -79,9 +69,9 @@ def _read_open_image(data: Dataset) -> int | None:
 def page_ids(view: View, number: int, order: Order) -> list[int]:
     """The images on a page, in their order."""
     place = page_slice(number, len(view), PAGE)
-    ids = view.page(number, PAGE, order.by, order.descending).tolist()
+    ids = view.page(number, PAGE, order.name, order.descending).tolist()
     if place.stop > place.start + PAGE:  # the last page takes the few that remain
-        ids += view.page(number + 1, PAGE, order.by, order.descending).tolist()
+        ids += view.page(number + 1, PAGE, order.name, order.descending).tolist()
     return ids
 
 
@@ -96,15 +86,15 @@ def _page_number(n: int, query_key: str) -> int:
     return number
 
 
-def _order() -> Order:
+def _choose_order() -> Order:
     order = url_state.choose(
         st.selectbox, "Sort by", list(_ORDERS), "order", _MIXED, format_func=_ORDERS.__getitem__, width=230,
         label_visibility="collapsed",
     )  # fmt: skip
-    return Order(by="id" if order == _MIXED else order.removesuffix("-"), descending=order.endswith("-"))
+    return Order(name="id" if order == _MIXED else order.removesuffix("-"), descending=order.endswith("-"))
 
 
-def _lines() -> tuple[str, ...]:
+def _choose_captions() -> tuple[str, ...]:
     """The names of the captions under each image, besides its class, kept in the URL."""
     captions = [name for name in (url_state.recall("captions") or "file").split("-") if name in CAPTIONS][:NOTES]
     key = "caption-lines"

@@ -9,6 +9,14 @@ from engine.runs.run import Run
 
 
 @dataclass(frozen=True)
+class Order:
+    """The order of the gallery, as `engine.data.view.View.page` takes it: by "id", which is a shuffled order, path or a property."""
+
+    name: str = "id"
+    descending: bool = False
+
+
+@dataclass(frozen=True)
 class Query:
     """`bar_conditions`: those of the filter bar; `conditions`: these, narrowed to the area that is selected on the map."""
 

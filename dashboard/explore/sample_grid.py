@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.components.gallery import gallery
 from dashboard.explore.detail import open_detail
 from dashboard.explore.facts import image_tile
-from dashboard.explore.query import Query
+from dashboard.explore.query import Order, Query
 from engine.data.filters import Filter
 
 _COUNT = 16
@@ -19,12 +19,13 @@ _RETURN = "sixteen-return"
 
 def random_sample_button(query: Query) -> None:
     """Draw the button and what belongs to it: the samples, the image opened from them, or the samples again once that is closed."""
-    opened, closed = st.session_state.pop(_OPENED, None), st.session_state.pop(_RETURN, False)
+    opened = st.session_state.pop(_OPENED, None)
+    closed = st.session_state.pop(_RETURN, False)
     if st.button("Random 16", icon=":material/casino:", type="tertiary", key="sixteen"):
         st.session_state[_SEED] = random.randrange(10_000)
         _dialog(query)
     elif opened is not None:
-        open_detail(query.data, _sampled(query), "id", False, opened, query.colours, _reopen_samples)
+        open_detail(query.data, _sampled(query), Order(), opened, query.colours, on_close=_reopen_samples)
     elif closed:
         _dialog(query)
 

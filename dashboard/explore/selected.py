@@ -9,13 +9,14 @@ from dashboard.app.image_urls import export_url
 from dashboard.app.widgets import popover
 from dashboard.charts.dataset import image_count
 from dashboard.components.gallery import clear_selection, selection
+from dashboard.explore.query import Order
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 
 _COPIED = 1_000  # paths that are shown to be copied; the CSV has all
 
 
-def selection_menu(data: Dataset, conditions: Filter, by: str, descending: bool, key: str) -> None:
+def selection_menu(data: Dataset, conditions: Filter, order: Order, key: str) -> None:
     """Draw a menu for the selection of the gallery `key`, or for all images that match where nothing is selected."""
     ids = selection(key)
     label = f"{len(ids):,} selected" if ids else "Export"
@@ -31,11 +32,11 @@ def selection_menu(data: Dataset, conditions: Filter, by: str, descending: bool,
             only = conditions
         n = len(ids) or len(data.catalog.view(conditions))
         st.link_button(
-            f"Download CSV of {image_count(n)}", export_url(data.name, only.to_text(), by, descending), icon=":material/table:",
+            f"Download CSV of {image_count(n)}", export_url(data.name, only.to_text(), order.name, order.descending), icon=":material/table:",
             width="stretch",
         )  # fmt: skip
         view = data.catalog.view(only)
-        paths = [row.path for row in data.catalog.rows(view.page(1, _COPIED, by, descending).tolist()).values()]
+        paths = [row.path for row in data.catalog.rows(view.page(1, _COPIED, order.name, order.descending).tolist()).values()]
         st.caption("Paths" if n <= _COPIED else f"The first {_COPIED:,} paths of {n:,}")
         st.code("\n".join(paths) or "none", language=None, height=160)
 

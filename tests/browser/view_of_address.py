@@ -20,7 +20,8 @@ from dashboard.components.scored_gallery import SORTS
 from dashboard.evaluate.cells import parse_selection as read_cells
 from dashboard.evaluate.tabs import TABS as EVALUATE
 from dashboard.explore.gallery import _ORDERS as ORDERS
-from dashboard.explore.gallery import Order, page_ids
+from dashboard.explore.gallery import page_ids
+from dashboard.explore.query import Order
 from dashboard.explore.tabs import TABS as EXPLORE
 from engine.curation import acquisition
 from engine.curation import found as audit_of

@@ -65,7 +65,7 @@ def _offer(data: Dataset, now: JobStatus) -> None:
 
 
 def _button(data: Dataset, label: str, kind: Literal["primary", "secondary"] = "secondary") -> None:
-    pressed = st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_pictures)
+    pressed = st.button(label, icon=":material/troubleshoot:", key="start-audit", type=kind, disabled=not data.has_images)
     if pressed and try_action(job(data.name).start):
         scroll_to_top()  # the progress bar is there, while this may be the button at the end of the page
         st.rerun()

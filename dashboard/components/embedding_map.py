@@ -77,7 +77,7 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
     if images < FEWEST:
         st.info(f"A map needs at least {FEWEST} images; there are {images}.", icon=":material/scatter_plot:")
         return None
-    if not data.has_pictures:
+    if not data.has_images:
         st.info(
             "This dataset is a catalog without images, made for measuring: it can have no map.", icon=":material/scatter_plot:"
         )

@@ -151,7 +151,7 @@ def _embedding(scored: ScoredRun, data: Dataset, a: int, b: int, names: Mapping[
 
 def _looks(scored: ScoredRun, data: Dataset, of: class_pairs.Groups, a: int, b: int) -> None:
     """Mean pictures and mean Grad-CAM of both directions, on request: some seconds of work."""
-    if not data.has_pictures or not (len(of.a_as_b) or len(of.b_as_a)):
+    if not data.has_images or not (len(of.a_as_b) or len(of.b_as_a)):
         return
     wanted = url_state.choose(
         st.segmented_control, "Average Grad-CAM", ["off", "on"], "looks", format_func="Average Grad-CAM {}".format,

@@ -14,7 +14,7 @@ _POLL = 1.0  # seconds
 def analysis_state(data: Dataset) -> None:
     """Draw a progress bar while properties are computed, and a button where some are missing; otherwise nothing."""
     busy = analysis.job_status(data.name).state == "working"
-    if busy or (analysis.is_due(data) and data.has_pictures):
+    if busy or (analysis.is_due(data) and data.has_images):
         st.fragment(_state, run_every=_POLL if busy else None)(data, busy)
 
 

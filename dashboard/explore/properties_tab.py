@@ -56,7 +56,7 @@ def mean_images(query: Query) -> None:
     counts = counts[counts["class"].notna()]
     if query.bar_conditions.classes:
         counts = counts[counts["class"].isin(query.bar_conditions.classes)]
-    if not len(counts) or not query.data.has_pictures:
+    if not len(counts) or not query.data.has_images:
         return
     most = st.session_state.get(_MEANS, _FIRST)
     st.markdown("**Average images**")

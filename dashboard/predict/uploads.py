@@ -21,7 +21,7 @@ from engine.core.number_text import count_text
 from engine.data import uploads
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
-from engine.data.decoding import EXTENSIONS
+from engine.data.file_kinds import EXTENSIONS
 from engine.inference.batch import job, store
 from engine.inference.batch.store import Batch
 

@@ -31,7 +31,7 @@ def next_step(context: PageContext) -> None:
         )
         return
     name = formatting.literal(context.dataset.name)
-    if not context.dataset.has_pictures:
+    if not context.dataset.has_images:
         st.markdown(
             f"**{name}** is a catalog without image files, made for benchmarks: it can be explored, but no model can be trained on it."
         )
@@ -86,7 +86,7 @@ def _card(data: Dataset) -> None:
         url_state.set_choice("dataset", data.name)
         st.switch_page("../../pages/explore.py")
     colours = class_colours(classes)
-    if not data.has_pictures:
+    if not data.has_images:
         return
     tiles = [
         Tile(

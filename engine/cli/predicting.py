@@ -13,8 +13,7 @@ from engine.cli.output import json_flag, print_json, print_table, print_unused, 
 from engine.core.errors import UserError
 from engine.core.files import file_name
 from engine.core.text_output import one_line
-from engine.data.decoding import looks_like_image
-from engine.data.file_kinds import format_reason, is_archive, read_head
+from engine.data.file_kinds import format_reason, is_archive, looks_like_image, read_head
 from engine.evaluation import metrics
 from engine.inference.verdict import UNKNOWN, UNSURE, USUAL, Judge, judge
 from engine.runs.run import Run, load_run

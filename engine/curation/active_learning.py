@@ -22,7 +22,7 @@ def worth_labelling(data: Dataset, n: int, report: ReportProgress = lambda phase
     """
     if n < 1:
         raise UserError(f"{n} images cannot be chosen.", "Ask for at least one.")
-    if not data.has_pictures:
+    if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to label.")
     table = audited(data)
     if not (table["split"] == "unlabelled").any():

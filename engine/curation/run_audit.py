@@ -27,7 +27,7 @@ from engine.embeddings import dataset_index, neighbours
 
 def make(data: Dataset, report: ReportProgress = lambda phase, done, total: None, looks: Looks | None = None) -> Audit:
     """Audit the dataset and keep what is found. `looks`: where those are cached. Raises UserError, and what `report` raises."""
-    if not data.has_pictures:
+    if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to audit.")
     began, fingerprint = time.time(), data.catalog.fingerprint()
     table = audited(data)

@@ -50,7 +50,7 @@ def analyse(data: Dataset, report: ReportProgress = lambda phase, done, total: N
 
     Existing results are not computed again. Raises UserError.
     """
-    if not data.has_pictures:
+    if not data.has_images:
         raise UserError(
             f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to analyse."
         )

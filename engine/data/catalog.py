@@ -12,49 +12,16 @@ import pandas as pd
 
 from engine.core import database
 from engine.core.errors import DiskError
-from engine.data import columns, overlay, selections
+from engine.data import catalog_schema, columns, overlay, selections
 from engine.data.aligned_predictions import align_predictions
+from engine.data.catalog_schema import COLUMNS, UNMEASURED
 from engine.data.columns import Columns
 from engine.data.filters import Filter
-from engine.data.fingerprint import UNLEARNABLE, compute_fingerprint, renew_generation, write_fingerprint
-from engine.data.properties import MEASURED
+from engine.data.fingerprint import UNLEARNABLE, compute_fingerprint, write_fingerprint
 from engine.data.view import View, build_view
 
 ALL = Filter()
 _TRAIN = Filter(splits=("train",))
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS images (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    path TEXT NOT NULL UNIQUE,        -- relative to the dataset's root, for people and for search
-    raw BLOB,                         -- the path's bytes, where they are not UTF-8
-    given TEXT,                       -- the split that the folder layout names, if any
-    split TEXT,                       -- train, validation, test, unlabelled
-    class TEXT,
-    width INTEGER, height INTEGER, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    hash TEXT,                        -- of the file's content (content_hash)
-    state TEXT NOT NULL,              -- ok, quarantined, missing, excluded (by hand), ignored (not an image)
-    reason TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX IF NOT EXISTS images_by_place ON images (state, split, class, id);
-CREATE INDEX IF NOT EXISTS images_by_hash ON images (hash);
-CREATE TABLE IF NOT EXISTS places (hash TEXT PRIMARY KEY, split TEXT NOT NULL);  -- a content keeps the split that it got first
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
-FACTS = f"path, raw, given, split, class, width, height, bytes, mtime_ns, hash, state, reason, {', '.join(MEASURED)}"
-# Changes by later versions of the program, in order; a catalog's `user_version` counts those applied to it.
-_ADDITIONS = (
-    "".join(f"ALTER TABLE images ADD COLUMN {name} REAL;\n" for name in MEASURED)
-    + "CREATE INDEX images_unmeasured ON images (id) WHERE state = 'ok' AND brightness IS NULL;",
-    # Files that a scan has read; they are merged into `images` at its end.
-    f"CREATE TABLE readings ({FACTS}, PRIMARY KEY (path));",
-    # For `engine.data.overlay`: the class of the folder, and the kind of the label edit.
-    "ALTER TABLE images ADD COLUMN filed TEXT; ALTER TABLE images ADD COLUMN edited TEXT;"
-    "CREATE INDEX images_edited ON images (id) WHERE edited IS NOT NULL;",
-)
-# INDEXED BY: of two indexes that fit, SQLite would choose the larger one.
-_UNMEASURED = "images INDEXED BY images_unmeasured WHERE state = 'ok' AND brightness IS NULL"
-COLUMNS = f"id, {FACTS}, filed, edited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +80,7 @@ class Catalog:
         connection = database.open_for_reading(self.file)
         try:
             with database.explain_database_errors(self.file):
-                if _is_old(connection) or overlay.is_behind(connection, self.file):
+                if catalog_schema.is_outdated(connection) or overlay.is_behind(connection, self.file):
                     connection.close()
                     connection = self._open_updated()
                 yield connection
@@ -131,8 +98,8 @@ class Catalog:
             return database.memory_copy(self.file, self._update, version)
 
     def _update(self, connection: sqlite3.Connection) -> None:
-        if _is_old(connection):
-            _migrate(connection)
+        if catalog_schema.is_outdated(connection):
+            catalog_schema.migrate(connection)
         overlay.catch_up(connection, self.file)
 
     def get(self, image_id: int) -> Row | None:
@@ -209,11 +176,11 @@ class Catalog:
     def count_unmeasured(self) -> int:
         """How many readable images have no properties: rows of an older catalog, until `engine.data.analysis` has run."""
         with self.reading() as connection:
-            return connection.execute(f"SELECT count(*) FROM {_UNMEASURED}").fetchone()[0]
+            return connection.execute(f"SELECT count(*) FROM {UNMEASURED}").fetchone()[0]
 
     def unmeasured_rows(self, last_id: int, limit: int) -> list[Row]:
         """The first `limit` unmeasured images with an id above `last_id`."""
-        query = f"SELECT {COLUMNS} FROM {_UNMEASURED} AND id > ? ORDER BY id LIMIT ?"
+        query = f"SELECT {COLUMNS} FROM {UNMEASURED} AND id > ? ORDER BY id LIMIT ?"
         with self.reading() as connection:
             return [Row(*row) for row in connection.execute(query, (last_id, limit))]
 
@@ -278,26 +245,3 @@ class Catalog:
         """The version of the label log that the rows reflect (see `engine.data.labels`)."""
         with self.reading() as connection:
             return overlay.applied_version(connection)
-
-
-def _is_old(connection: sqlite3.Connection) -> bool:
-    return connection.execute("PRAGMA user_version").fetchone()[0] < len(_ADDITIONS)
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring a new file, or one of an earlier version, to the current schema. Safe when several processes do it at once."""
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
-    try:
-        # Read again under the lock: another process may have migrated the file in the meantime.
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for addition in _ADDITIONS[version:]:
-            for statement in filter(str.strip, addition.split(";")):
-                connection.execute(statement)
-        if version < len(_ADDITIONS):
-            renew_generation(connection)
-            connection.execute(f"PRAGMA user_version = {len(_ADDITIONS)}")
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise

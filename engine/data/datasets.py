@@ -1,4 +1,4 @@
-"""Registered datasets: `data/<name>/` holds the description, the catalog and, for datasets that we made or fetched, the images."""
+"""Registered datasets: `data/<name>/` holds the description, the catalog and, for demo and synthetic datasets, the images."""
 
 import os
 import re
@@ -22,7 +22,7 @@ from engine.data.unused_files import unused_report
 DEMO = "demo"
 SPLIT_SEED = 0
 KAGGLE = "kaggle:"
-CATALOG_ONLY = "synthesize-catalog"  # the source of a dataset that has rows and no pictures
+CATALOG_ONLY = "synthesize-catalog"  # the source of a dataset that has rows but no image files
 INTEL = "kaggle:puneet6060/intel-image-classification"
 
 
@@ -43,18 +43,18 @@ class Dataset:
 
     @property
     def place(self) -> str:
-        """The root as text that can be shown, whatever bytes its name has."""
+        """The root as text that can be displayed, whatever bytes its name contains."""
         return layouts.display_name(os.fspath(self.root))[0]
 
     @property
-    def has_pictures(self) -> bool:
-        """Whether there are files behind the rows: a catalog made for measuring has none."""
+    def has_images(self) -> bool:
+        """Whether the rows have image files: a catalog made for measuring has none."""
         return self.source != CATALOG_ONLY
 
     @property
     def origin(self) -> str:
-        """What a person must know of images that are no photographs."""
-        return "synthetic: painted by a program" if self.has_pictures else "synthetic: a catalog without images, for measuring"
+        """A note for datasets whose images are not photographs."""
+        return "synthetic: painted by a program" if self.has_images else "synthetic: a catalog without images, for measuring"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,17 +62,17 @@ class Dataset:
 
 
 def list_datasets() -> list[Dataset]:
-    """The registered datasets, by name; those whose description is damaged are left out: see `list_damaged`."""
-    return [found for _, found in _found() if isinstance(found, Dataset)]
+    """The registered datasets, by name; for those whose description is damaged see `list_damaged`."""
+    return [entry for _, entry in _load_all() if isinstance(entry, Dataset)]
 
 
 def list_damaged() -> dict[str, UserError]:
-    """The datasets whose description cannot be read, by name, with what is wrong and the way out."""
-    return {name: found for name, found in _found() if isinstance(found, UserError)}
+    """The errors of datasets whose description cannot be read, by name."""
+    return {name: entry for name, entry in _load_all() if isinstance(entry, UserError)}
 
 
 def is_registered(name: str) -> bool:
-    """Whether there is a dataset of this name, be its description damaged or not."""
+    """Whether a dataset has this name, even if its description is damaged."""
     return is_name(name) and (data_dir() / name / "dataset.json").is_file()
 
 
@@ -89,7 +89,7 @@ def lease_file(name: str) -> Path:
     return data_dir() / ".adding" / f"{name}.lease"
 
 
-def _found() -> Iterator[tuple[str, Dataset | UserError]]:
+def _load_all() -> Iterator[tuple[str, Dataset | UserError]]:
     if not data_dir().is_dir():
         return
     for folder in sorted(data_dir().iterdir()):
@@ -102,20 +102,21 @@ def _found() -> Iterator[tuple[str, Dataset | UserError]]:
 
 
 def load_dataset(name: str) -> Dataset:
+    """The registered dataset of this name. Raises UserError where there is none."""
     if is_registered(name):
         return _load(data_dir() / name)
-    known = ", ".join(d.name for d in list_datasets()) or "none yet"
-    raise UserError(f"There is no dataset {name!r}.", f"Registered: {known}. Add one with: python -m engine data add SOURCE")
+    names = ", ".join(data.name for data in list_datasets()) or "none yet"
+    raise UserError(f"There is no dataset {name!r}.", f"Registered: {names}. Add one with: python -m engine data add SOURCE")
 
 
 def check_source(source: str, name: str | None = None) -> str:
-    """The name under which `source` would be registered. Raises UserError for what can be told without reading an image."""
+    """The name under which `source` would be registered. Raises UserError for problems that show without reading an image."""
     name = _name_for(source, name)
     if source != DEMO and not source.startswith(KAGGLE):
         layout = layouts.detect(Path(source).expanduser().resolve())
         _check_trainable(layout)
         if any(known.name == name and known.root != layout.root for known in list_datasets()):
-            raise UserError(f"There is a dataset {name!r} already.", "Give the new one a name of its own.")
+            raise UserError(f"A dataset named {name!r} already exists.", "Choose another name for the new one.")
     return name
 
 
@@ -124,41 +125,41 @@ def add_dataset(
 ) -> tuple[Dataset, ScanResult]:
     """Register the dataset at `source` (`demo`, `kaggle:OWNER/NAME` or a folder) and fill its catalog.
 
-    A dataset that is registered already is scanned again. Raises UserError, and then nothing is left behind. What was read is
-    kept if the process is killed: added again, the dataset goes on from there.
+    A dataset that is already registered is scanned again. After a UserError nothing is left behind. If the process is killed,
+    the files that it has read are kept, and adding the dataset again continues from there.
     """
     name = _name_for(source, name)
-    home = data_dir() / name
-    known = next((d for d in list_datasets() if d.name == name), None)
-    was_there = is_registered(name)
-    layout = _layout(source, home, progress)
+    folder = data_dir() / name
+    known = next((data for data in list_datasets() if data.name == name), None)
+    was_registered = is_registered(name)
+    layout = _detect_layout(source, folder, progress)
     if known and known.root != layout.root:
-        raise UserError(f"The name {name!r} is taken by {known.source}.", "Give the new dataset a name of its own with --name.")
+        raise UserError(f"The name {name!r} belongs to the dataset of {known.source}.", "Choose another name with --name.")
     _check_trainable(layout)
-    described = known or Dataset(name, layout.root, source, time.time(), synthetic=source == DEMO)
-    _start_anew_for_another_folder(described)
-    create_folder(home)
+    data = known or Dataset(name, layout.root, source, time.time(), synthetic=source == DEMO)
+    _remove_catalog_of_another_folder(data)
+    create_folder(folder)
     try:
-        result = scan(described.catalog, layout, described.seed, progress)
-        _check_usable(described, result, layout)
-        register_dataset(described)
+        result = scan(data.catalog, layout, data.seed, progress)
+        _check_usable(data, result, layout)
+        register_dataset(data)
     except UserError:
-        if not was_there:
-            remove_folder(home)
+        if not was_registered:
+            remove_folder(folder)
         raise
-    return described, result
+    return data, result
 
 
-def _start_anew_for_another_folder(described: Dataset) -> None:
-    """Remove the catalog that an addition which was killed has begun, where it is of another folder."""
-    file = described.catalog.file
-    if file.is_file() and described.catalog.meta("root") not in (None, described.place):
+def _remove_catalog_of_another_folder(data: Dataset) -> None:
+    """Remove a catalog that a killed process has begun under this name for another folder."""
+    file = data.catalog.file
+    if file.is_file() and data.catalog.meta("root") not in (None, data.place):
         for part in file.parent.glob("catalog.*"):
             remove(part)
 
 
 def summarize(dataset: Dataset) -> dict[str, Any]:
-    """The dataset as one JSON document: its description, counts by class and split, sizes, files that were put aside."""
+    """The dataset as a JSON document: its description, counts by class and split, image sizes, files that are not used."""
     catalog = dataset.catalog
     counts = catalog.counts()
     splits = {split: int(counts.loc[counts["split"] == split, "n"].sum()) for split in layouts.SPLITS}
@@ -183,7 +184,7 @@ def _load(folder: Path) -> Dataset:
         return Dataset(**fields)
     except (TypeError, KeyError) as error:
         raise UserError(
-            f"The description {folder / 'dataset.json'} is damaged.",
+            f"The dataset's description {folder / 'dataset.json'} is damaged.",
             f"Add its images again with --name {folder.name}, or remove it: python -m engine data remove {folder.name}",
         ) from error
 
@@ -193,15 +194,15 @@ def _document(dataset: Dataset) -> dict[str, Any]:
     return {**fields, "root": str(dataset.root)}
 
 
-def _layout(source: str, home: Path, progress: Progress) -> Layout:
+def _detect_layout(source: str, folder: Path, progress: Progress) -> Layout:
     if source == DEMO:
-        return layouts.detect(_demo(home / "images", progress))
+        return layouts.detect(_paint_demo(folder / "images", progress))
     if source.startswith(KAGGLE):
-        return layouts.detect(_kaggle(source.removeprefix(KAGGLE)))
+        return layouts.detect(_download_kaggle(source.removeprefix(KAGGLE)))
     return layouts.detect(Path(source).expanduser().resolve())
 
 
-def _demo(folder: Path, progress: Progress) -> Path:
+def _paint_demo(folder: Path, progress: Progress) -> Path:
     if not folder.is_dir():
         from engine.data.demo import write_demo
 
@@ -209,14 +210,14 @@ def _demo(folder: Path, progress: Progress) -> Path:
     return folder.resolve()
 
 
-def _kaggle(handle: str) -> Path:
+def _download_kaggle(handle: str) -> Path:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", handle):
         raise UserError(f"{handle!r} is not the name of a Kaggle dataset.", f"Write it as {INTEL}.")
     import kagglehub
 
     try:
         folder = Path(kagglehub.dataset_download(handle))
-    except Exception as error:  # kagglehub passes on whatever requests, urllib3 and Kaggle raise: each means "not to be had"
+    except Exception as error:  # kagglehub passes on any error of requests, urllib3 and Kaggle
         raise UserError(
             f"Kaggle's dataset {handle} could not be downloaded ({type(error).__name__}).",
             "Check the name and the network, or download it in a browser, unpack it and add the folder.",
@@ -225,13 +226,13 @@ def _kaggle(handle: str) -> Path:
 
 
 def _check_trainable(layout: Layout) -> None:
-    """Raises UserError for a folder that names its splits and has none to learn from."""
+    """Raise UserError for a layout that has split folders but no training split."""
     named = {split for _, split, _ in layout.folders if split}
     if named and "train" not in named:
-        result = " and ".join(split for split in layouts.SPLITS if split in named)
+        splits = " and ".join(split for split in layouts.SPLITS if split in named)
         raise UserError(
-            f"{str(layout.root)!r} has folders for {result}, and none for training.",
-            "Name the folder that holds the training images train, beside the others.",
+            f"{str(layout.root)!r} has folders for {splits}, but none for training.",
+            "Name the folder with the training images train, beside the others.",
         )
 
 

@@ -1,7 +1,7 @@
-"""Whether two splits look alike: each property compared by a test and by the size of the difference."""
+"""Drift between two splits: each property compared by a statistical test and by effect size."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,25 +10,27 @@ from engine.data.catalog import ALL, Catalog
 from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
 
+Effect = Literal["negligible", "small", "medium", "large"]
+
 ALPHA = 0.05
-FEWEST = 8  # images of either split, below which no comparison is made
-_MOST = 100_000  # values of either split: more change nothing but the time
-_EXACT = 1000  # up to here scipy may take the exact distribution, which is slow beyond
+MIN_IMAGES = 8  # of each split; with fewer, a property is not compared
+_MAX_VALUES = 100_000  # per split: more only take longer
+_EXACT = 1000  # values up to which scipy may use the exact distribution, which is slow for more
 _SEED = 0
 _NEGLIGIBLE, _SMALL, _MEDIUM = 0.147, 0.33, 0.474
-_GAP = 0.1  # of the cumulative shares: below it, shapes are alike for any practical purpose
+_GAP = 0.1  # between the cumulative shares: below it, shapes are alike for practical purposes
 
 
 def compute_drift(
     catalog: Catalog, a: str = "train", b: str = "test", by_class: bool = False, most: int = 30, conditions: Filter = ALL
 ) -> pd.DataFrame:
-    """Each property in split `a` against split `b`, of the images that `conditions` matches; the largest differences first.
+    """Each property compared between splits `a` and `b` of the images that match `conditions`; the largest differences first.
 
-    `by_class`: within each of the `most` largest classes that both have, because a shift inside a class hides in the mixture.
+    `by_class`: within each of the `most` largest classes that both have, because the mixture can hide a shift inside a class.
     Columns: class ("" for all), property, n_a, n_b, median_a, median_b, ks (largest gap between the two cumulative shares, 0..1),
     p, p_holm (Holm's correction over all rows), delta (Cliff's: chance that an image of `b` has more minus that it has less,
     -1..1), effect (negligible, small, medium, large: Romano et al. 2006), sentence. Of more than 100,000 images a seeded sample
-    is compared; n_a and n_b say so.
+    is compared; n_a and n_b are its size.
 
     Two-sample Kolmogorov-Smirnov test: scipy.stats.ks_2samp. Holm 1979, "A simple sequentially rejective multiple test
     procedure". Cliff 1993, "Dominance statistics: ordinal analyses to answer ordinal questions".
@@ -36,15 +38,16 @@ def compute_drift(
     first, second = (catalog.view(replace(conditions, splits=(split,))) for split in (a, b))
     pairs = {"": (first.positions, second.positions)}
     if by_class:
-        here = first.groups("class", most)
-        there = second.groups("class", most, among=here)
-        pairs = {name: (here[name], there[name]) for name in here if name in there}
+        groups_a = first.groups("class", most)
+        groups_b = second.groups("class", most, among=groups_a)
+        pairs = {name: (groups_a[name], groups_b[name]) for name in groups_a if name in groups_b}
     rows = []
-    for name, (here, there) in pairs.items():
+    for name, (positions_a, positions_b) in pairs.items():
         for prop in PROPERTIES:
-            values = _known(first.columns.values(prop), here), _known(second.columns.values(prop), there)
-            if min(map(len, values)) >= FEWEST:
-                rows.append({"class": name, "property": prop, **_compare(*values)})
+            values_a = _known_values(first.columns.values(prop), positions_a)
+            values_b = _known_values(second.columns.values(prop), positions_b)
+            if min(len(values_a), len(values_b)) >= MIN_IMAGES:
+                rows.append({"class": name, "property": prop, **_compare(values_a, values_b)})
     frame = pd.DataFrame(rows, columns=["class", "property", "n_a", "n_b", "median_a", "median_b", "ks", "p", "delta"])
     frame["p_holm"] = holm(frame["p"].to_numpy(float))
     frame["effect"] = [effect(abs(delta)) for delta in frame["delta"]]
@@ -54,7 +57,7 @@ def compute_drift(
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p-values: (n,) in, (n,) out, never below the given ones."""
+    """Holm's adjusted p-values, (n,) for (n,); never smaller than the originals."""
     order = np.argsort(p)
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
@@ -62,23 +65,23 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def cliffs_delta(a: np.ndarray, b: np.ndarray) -> float:
-    """P(b > a) - P(b < a) for one value of each, ties counted as neither: -1..1."""
+    """P(b > a) - P(b < a) for a random value of each, -1..1; ties count for neither."""
     a = np.sort(a)
     below, not_above = np.searchsorted(a, b, "left"), np.searchsorted(a, b, "right")
     return float((below.sum() - (len(a) - not_above).sum()) / (len(a) * len(b)))
 
 
-def effect(delta: float) -> str:
-    """The word for an absolute Cliff's delta."""
+def effect(delta: float) -> Effect:
+    """The size of an absolute Cliff's delta, in a word (Romano et al. 2006)."""
     if delta < _NEGLIGIBLE:
         return "negligible"
     return "small" if delta < _SMALL else "medium" if delta < _MEDIUM else "large"
 
 
-def _known(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def _known_values(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
     values = values[positions]
     values = values[~np.isnan(values)]
-    return values if len(values) <= _MOST else np.random.default_rng(_SEED).choice(values, _MOST, replace=False)
+    return values if len(values) <= _MAX_VALUES else np.random.default_rng(_SEED).choice(values, _MAX_VALUES, replace=False)
 
 
 def _compare(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
@@ -98,5 +101,5 @@ def _sentence(row: Any, a: str, b: str) -> str:
     if row.effect != "negligible":
         return f"{'Higher' if row.delta > 0 else 'Lower'} in {b}, a {row.effect} difference: {medians}."
     if row.ks >= _GAP:
-        return f"As high in both ({medians}), but spread or shaped differently."
-    return f"Beyond chance but negligible: {medians}. With {row.n_a:,} and {row.n_b:,} images even a difference without meaning is found."
+        return f"Similar medians ({medians}), but the distributions differ in spread or shape."
+    return f"Significant but negligible: {medians}. With {row.n_a:,} and {row.n_b:,} images even a meaningless difference is detected."

@@ -1,4 +1,4 @@
-"""The images that match a filter as a table of text, made while it is sent: at a million rows too, little is held in memory."""
+"""The images that match a filter as CSV, generated while it is sent, so that even a million rows take little memory."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ _BATCH = 2_000
 
 
 def csv_rows(catalog: Catalog, conditions: Filter, order: str = "id", descending: bool = False) -> Iterator[str]:
-    """The table in pieces: a heading, then a line an image, in the order of `View.page`."""
+    """Yield the table in pieces: a header, then one line per image, in the order of `View.page`."""
     view = catalog.view(conditions)
     yield _lines([COLUMNS])
     for number in range(1, -(-len(view) // _BATCH) + 1):

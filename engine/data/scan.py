@@ -12,9 +12,11 @@ from typing import NamedTuple
 from engine.core.content_cache import forget_contents
 from engine.core.files import content_hash
 from engine.data import decoder_version, file_kinds, overlay, splits
-from engine.data.catalog import FACTS, Catalog, Row
+from engine.data.catalog import Catalog, Row
+from engine.data.catalog_schema import FACTS
 from engine.data.class_names import normalize_name
-from engine.data.decoding import ImageError, NotAnImage, inspect, looks_like_image, read_content
+from engine.data.decoding import ImageError, NotAnImage, inspect, read_content
+from engine.data.file_kinds import looks_like_image
 from engine.data.fingerprint import renew_generation, restore_unlearnable, write_fingerprint
 from engine.data.layouts import Layout, LayoutEntry, display_name
 from engine.data.properties import MEASURED

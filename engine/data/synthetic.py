@@ -7,7 +7,8 @@ import numpy as np
 
 from engine.core.errors import UserError
 from engine.core.paths import data_dir
-from engine.data.catalog import FACTS, Catalog
+from engine.data.catalog import Catalog
+from engine.data.catalog_schema import FACTS
 from engine.data.datasets import CATALOG_ONLY, Dataset, is_registered, register_dataset
 from engine.data.fingerprint import renew_generation
 from engine.data.layouts import SPLITS

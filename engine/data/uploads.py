@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from engine.core.files import CHUNK
-from engine.data.decoding import file_too_large, looks_like_image
-from engine.data.file_kinds import HEAD_BYTES, format_reason, has_signature
+from engine.data.decoding import file_too_large
+from engine.data.file_kinds import HEAD_BYTES, format_reason, has_signature, looks_like_image
 from engine.data.file_kinds import is_archive as is_archive_name
 from engine.data.zip_names import member_names
 

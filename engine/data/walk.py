@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from engine.core.errors import UserError
 from engine.data import file_kinds
-from engine.data.decoding import looks_like_image
+from engine.data.file_kinds import looks_like_image
 
 # Why something is left out.
 FOLDER, LOOSE, TABLE, UNREAD, FORMAT = "folder", "loose", "table", "unread", "format"

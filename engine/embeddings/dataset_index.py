@@ -69,7 +69,7 @@ def alike(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, contents: np.nd
 
 def make(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> projection.Map:
     """The dataset's index and map, from what is cached already. Raises UserError, and what `report` raises."""
-    if not data.has_pictures:
+    if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It can have no map.")
     result = embedded(data, report)
     if not len(result):

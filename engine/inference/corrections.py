@@ -13,7 +13,8 @@ from engine.core.files import content_hash, link, remove_folder, write_bytes
 from engine.core.files import remove as remove_file
 from engine.core.paths import home
 from engine.data.datasets import Dataset
-from engine.data.decoding import EXTENSIONS, ImageError, open_image, read_content
+from engine.data.decoding import ImageError, open_image, read_content
+from engine.data.file_kinds import EXTENSIONS
 
 _SPLITS = {"train": "train", "validation": "val", "test": "test"}
 _WEIGHT = {"test": 0, "validation": 1, "train": 2}

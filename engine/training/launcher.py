@@ -54,7 +54,7 @@ def check(config: Config) -> Dataset:
     from engine.models.registry import check_name, check_weights
 
     data = load_dataset(config.dataset)
-    if not data.has_pictures:
+    if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "Choose another dataset.")
     if not data.catalog.count(Filter(splits=("validation",))):
         raise UserError(

@@ -64,7 +64,7 @@ def main() -> None:
 def made(home: Path, rows: int, classes: int) -> str:
     """The address of a run that has answered so many images: a dataset of its own, each picture under many paths."""
     from engine.core.files import write_json
-    from engine.data.catalog import FACTS
+    from engine.data.catalog_schema import FACTS
     from engine.data.datasets import Dataset, load_dataset, register_dataset
     from engine.data.fingerprint import renew_generation
     from engine.data.predictions import prediction_table, write_predictions

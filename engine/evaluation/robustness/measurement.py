@@ -92,7 +92,7 @@ def _conditions(squares: np.ndarray, contents: list[str]) -> Iterator[np.ndarray
 def _files(of: Run, image_ids: list[int], contents: list[str]) -> tuple[dict[str, Path], set[str]]:
     """Where each content lies by the catalog of today, and which contents it still knows."""
     data = load_dataset(of.config.dataset)
-    if not data.has_pictures:
+    if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It cannot be looked at.")
     rows = data.catalog.rows(image_ids)
     nowhere = data.root / "gone"

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from engine.core.files import content_hash, temporary_folder, write_bytes
 from engine.data import uploads
-from engine.data.decoding import looks_like_image
-from engine.data.file_kinds import read_head
+from engine.data.file_kinds import looks_like_image, read_head
 from engine.inference.batch.store import Picture
 
 

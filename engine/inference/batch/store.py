@@ -17,7 +17,7 @@ from engine.core.errors import UserError
 from engine.core.file_cache import read_cached
 from engine.core.files import content_hash, create_folder, read_json, remove, remove_folder, write_bytes, write_json
 from engine.core.paths import home
-from engine.data.decoding import EXTENSIONS
+from engine.data.file_kinds import EXTENSIONS
 from engine.data.layouts import display_name
 from engine.data.unused_files import Tally, UnusedReport
 from engine.data.uploads import UploadItem, parent_folder

@@ -9,7 +9,7 @@ import pytest
 from engine.bench.catalog import measure
 from engine.core.errors import DiskError, UserError
 from engine.data import columns, synthetic
-from engine.data.catalog import _UNMEASURED, COLUMNS
+from engine.data.catalog_schema import COLUMNS, UNMEASURED
 from engine.data.datasets import add_dataset, load_dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
@@ -29,8 +29,8 @@ PLANS = [
     (f"SELECT {COLUMNS} FROM images WHERE id = 5", "SEARCH images USING INTEGER PRIMARY KEY"),
     ("SELECT id, path, raw, class, hash FROM images WHERE state = 'ok' AND split = 'test' ORDER BY id", "images_by_place"),
     ("SELECT id FROM images WHERE state IN ('quarantined', 'missing')", "SEARCH images USING COVERING INDEX images_by_place"),
-    (f"SELECT count(*) FROM {_UNMEASURED}", "images_unmeasured"),
-    (f"SELECT id FROM {_UNMEASURED} AND id > 7 ORDER BY id LIMIT 9", "images_unmeasured"),
+    (f"SELECT count(*) FROM {UNMEASURED}", "images_unmeasured"),
+    (f"SELECT id FROM {UNMEASURED} AND id > 7 ORDER BY id LIMIT 9", "images_unmeasured"),
     ("SELECT id FROM images ORDER BY path", "USING COVERING INDEX sqlite_autoindex_images_1"),
     ("SELECT value FROM meta WHERE key = 'generation'", "SEARCH meta USING INDEX"),
 ]
@@ -45,7 +45,7 @@ def test_no_question_of_a_page_reads_the_whole_table(big):
 
 def test_a_made_up_catalog_has_what_was_asked_and_says_that_it_has_no_pictures(big):
     data = load_dataset("big")
-    assert (data.catalog.count(), len(data.classes), data.has_pictures, data.synthetic) == (ROWS, CLASSES, False, True)
+    assert (data.catalog.count(), len(data.classes), data.has_images, data.synthetic) == (ROWS, CLASSES, False, True)
     assert set(data.catalog.counts()["split"]) == set(SPLITS)
     assert all(data.catalog.view().range(name) is not None for name in PROPERTIES)
     with pytest.raises(UserError, match="There is a dataset 'big' already"):

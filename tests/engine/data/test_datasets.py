@@ -40,7 +40,7 @@ def test_the_images_are_never_written_to(kaggle):
 def test_a_name_that_is_taken_is_refused_and_its_dataset_stays(kaggle):
     added, _ = datasets.add_dataset(str(kaggle), "my-scenes.v2")
     assert added.name == "my-scenes.v2"
-    with pytest.raises(UserError, match="The name 'my-scenes.v2' is taken by"):
+    with pytest.raises(UserError, match="The name 'my-scenes.v2' belongs to the dataset of"):
         datasets.add_dataset(str(kaggle / "seg_train"), "my-scenes.v2")
     assert datasets.load_dataset("my-scenes.v2") == added
 

@@ -68,7 +68,7 @@ def test_a_negligible_difference_among_many_images_says_so():
         ).itertuples()
     )
     assert (row.p < 0.001, row.effect) == (True, "negligible")
-    assert _sentence(row, "train", "test").startswith("Beyond chance but negligible: ")
+    assert _sentence(row, "train", "test").startswith("Significant but negligible: ")
 
 
 @pytest.mark.parametrize("levels", [None, 5])

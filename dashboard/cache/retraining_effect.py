@@ -10,21 +10,21 @@ from engine.data.datasets import Dataset
 from engine.runs.run import Run
 
 if TYPE_CHECKING:
-    from engine.curation.retraining_effect import Proof
+    from engine.curation.retraining_effect import RetrainingEffect
 
 
-def measure_retraining_effect(before: Run, after: Run, data: Dataset) -> "Proof":
-    """`engine.curation.retraining_effect.prove`, after both runs have predicted the images that they had not scored. Raises UserError."""
+def measure_retraining_effect(before: Run, after: Run, data: Dataset) -> "RetrainingEffect":
+    """`engine.curation.retraining_effect.measure_effect`, after both runs have predicted the images that they had not scored. Raises UserError."""
     changed = tuple(modified_ns(run.path / "predictions-test.parquet") for run in (before, after))
     return _measure_retraining_effect(before, after, data, changed, data.catalog.generation())
 
 
 @st.cache_data(max_entries=16, show_spinner="Scoring both runs under both sets of labels", hash_funcs=HASH_FUNCS)
-def _measure_retraining_effect(before: Run, after: Run, data: Dataset, changed: tuple[int, ...], generation: str) -> "Proof":
+def _measure_retraining_effect(before: Run, after: Run, data: Dataset, changed: tuple[int, ...], generation: str) -> "RetrainingEffect":
     effect = import_late("engine.curation.retraining_effect")
-    labels = effect.test_labels(data, after.labels)
+    labels = effect.load_test_labels(data, after.labels)
     for run in (before, after):
-        if len(effect.unanswered(run, labels)):
+        if len(effect.unscored_images(run, labels)):
             import_late("torchvision")
-            import_late("engine.curation.fair_holdout").complete(run, data, after.labels)
-    return effect.prove(before, after, data)
+            import_late("engine.curation.fair_holdout").score_missing(run, data, after.labels)
+    return effect.measure_effect(before, after, data)

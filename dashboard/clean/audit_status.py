@@ -77,11 +77,11 @@ def _acquisition(data: Dataset) -> None:
     if now.state == "working":
         st.fragment(_progress, run_every=_POLL)(acquisition.job(data.name), "Images worth labelling")
         return
-    if not acquisition.any_unlabelled(data):
+    if not acquisition.has_unlabelled(data):
         return
     pressed = st.button(
         "Choose images to label", icon=":material/new_label:", key="start-worth",
-        help=f"{acquisition.CHOSEN} unlabelled images about which the model is uncertain and that differ from each other",
+        help=f"{acquisition.SELECTION_SIZE} unlabelled images about which the model is uncertain and that differ from each other",
     )  # fmt: skip
     if pressed and try_action(acquisition.job(data.name).start):
         st.session_state[_CHOOSING] = data.name
@@ -101,7 +101,10 @@ def _show_choice(data: Dataset) -> None:
         url_state.set_choice("kind", TO_LABEL)
         url_state.forget("finding")
         scroll_to_top()
-        st.toast(f"{count_text(len(acquisition.chosen(data)), 'image')} to label: label them here.", icon=":material/new_label:")
+        st.toast(
+            f"{count_text(len(acquisition.load_selection(data)), 'image')} to label: label them here.",
+            icon=":material/new_label:",
+        )
 
 
 def _progress(running: Job, label: str) -> None:

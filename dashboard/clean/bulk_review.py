@@ -14,7 +14,7 @@ from dashboard.clean.measures import measure_text
 from dashboard.clean.review import Review
 from dashboard.components.gallery import Tile, clear_selection, gallery, selection
 from engine.curation import Finding
-from engine.curation.review_queue import name as finding_key
+from engine.curation.review_queue import finding_key
 from engine.data.catalog import Row
 from engine.data.labels.edits import Decision
 

@@ -11,7 +11,7 @@ from dashboard.clean.review import Review
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.labels import edits, overview, undo
-from engine.data.labels.edits import Choice, Decision
+from engine.data.labels.edits import Decision, DecisionGroup
 from engine.data.labels.label_edit import Entry
 
 _MESSAGE = "clean-said"  # what was done last, in words
@@ -19,7 +19,7 @@ _MESSAGE = "clean-said"  # what was done last, in words
 
 def with_log_length(review: Review) -> Review:
     """The review with the present length of the log, for a panel that is drawn: decisions made in it refer to this state."""
-    return replace(review, log_length=len(edits.log(review.data).entries))
+    return replace(review, log_length=len(edits.open_log(review.data).entries))
 
 
 def decide(review: Review, decisions: Sequence[Decision], finding: str = "") -> bool:
@@ -32,13 +32,13 @@ def decide(review: Review, decisions: Sequence[Decision], finding: str = "") -> 
 
 def _write(review: Review, decisions: Sequence[Decision], finding: str) -> None:
     try:
-        entries = edits.decide(review.data, Choice(decisions, finding, seen=review.log_length))
-    except edits.AlreadyDecided as error:
+        entries = edits.decide(review.data, DecisionGroup(decisions, finding, known_entries=review.log_length))
+    except edits.AlreadyDecidedError as error:
         entry = error.entry
         name = formatting.literal(formatting.plain(entry.path.rpartition("/")[2]))
         st.toast(
             f"{name} has already been decided, {viewer_time.time_ago(entry.time)}: "
-            f"{formatting.literal(formatting.plain(overview.said(entry)))}. Undo that decision to decide again.",
+            f"{formatting.literal(formatting.plain(overview.signed_text(entry)))}. Undo that decision to decide again.",
             icon=":material/front_hand:",
         )
         return
@@ -64,7 +64,7 @@ def keep_decision(row: Row, finding: str = "") -> Decision:
 
 def undo_buttons(data: Dataset) -> None:
     """Draw undo and redo, with their keys, and what was done last; an undo shows the finding that it is about again."""
-    can_undo, can_redo = undo.possible(data)
+    can_undo, can_redo = undo.count_steps(data)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Undo", icon=":material/undo:", key="clean-undo", shortcut="Z", disabled=not can_undo,
@@ -95,6 +95,6 @@ def _set_message(word: str, entries: Sequence[Entry]) -> None:
         st.session_state[_MESSAGE] = ""
         return
     first, more = entries[0], f" and {len(entries) - 1:,} more" if len(entries) > 1 else ""
-    text = f"{first.path.rpartition('/')[2]} {overview.decision(first)}{more}" if first.decides else first.why
+    text = f"{first.path.rpartition('/')[2]} {overview.decision_text(first)}{more}" if first.is_decision else first.reason
     text = formatting.literal(formatting.plain(text))
     st.session_state[_MESSAGE] = f"{word}: {text}" if word else text

@@ -18,7 +18,7 @@ _LOG_MB = 100  # about 250,000 decisions
 
 def decision_log(review: Review) -> None:
     """Draw the last decisions, undo, conflicts, export, import, and the way back to an earlier version."""
-    log = edits.log(review.data)
+    log = edits.open_log(review.data)
     entries = log.entries
     for sentence in log.damaged[:5]:
         st.warning(formatting.literal(sentence), icon=":material/report:")
@@ -32,7 +32,7 @@ def decision_log(review: Review) -> None:
         st.info("No decisions yet.", icon=":material/edit_note:")
     with st.container(horizontal=True, vertical_alignment="bottom", key="clean-travel"):
         st.download_button(
-            "Export the log", lambda: merging.export_text(review.data), f"{review.data.name}-labels.jsonl", "application/jsonl",
+            "Export the log", lambda: merging.format_log(review.data), f"{review.data.name}-labels.jsonl", "application/jsonl",
             icon=":material/download:", disabled=not entries, on_click="ignore",
         )  # fmt: skip
         with st.popover("Import a log", icon=":material/upload:"):
@@ -44,16 +44,16 @@ def decision_log(review: Review) -> None:
 
 def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
     """The entries, newest first. Names are untrusted, but a dataframe renders no Markdown: they need not be escaped."""
-    states = overview.states(entries)
+    states = overview.entry_states(entries)
     rows = [
         {
             "when": viewer_time.date_and_time(entry.time),
-            "decision": formatting.plain(overview.decision(entry)),
+            "decision": formatting.plain(overview.decision_text(entry)),
             "state": states[entry.uid],
-            "by": formatting.plain(entry.who),
-            "from": entry.was or "",
-            "image": formatting.plain(entry.path) if entry.decides else count_text(len(entry.undoes), "entry", "entries"),
-            "because of": entry.finding.partition(":")[0].replace("_", " ") or entry.why,
+            "by": formatting.plain(entry.author),
+            "from": entry.old_class or "",
+            "image": formatting.plain(entry.path) if entry.is_decision else count_text(len(entry.undoes), "entry", "entries"),
+            "because of": entry.finding.partition(":")[0].replace("_", " ") or entry.reason,
         }
         for entry in reversed(entries[-_SHOWN:])
     ]
@@ -61,7 +61,7 @@ def _table(entries: tuple[Entry, ...]) -> pd.DataFrame:
 
 
 def _conflicts(review: Review) -> None:
-    conflicts = overview.conflicts(review.data)
+    conflicts = overview.list_conflicts(review.data)
     if not conflicts:
         return
     st.warning(
@@ -71,7 +71,7 @@ def _conflicts(review: Review) -> None:
     )
     for conflict in conflicts[:_CONFLICTS]:
         st.markdown(
-            f"- {formatting.literal(formatting.plain(conflict.path))}: {formatting.literal(formatting.plain(conflict.words))}"
+            f"- {formatting.literal(formatting.plain(conflict.path))}: {formatting.literal(formatting.plain(conflict.sentence))}"
         )
 
 
@@ -93,7 +93,7 @@ def _import(review: Review) -> None:
 
 
 def _restore(review: Review, entries: tuple[Entry, ...]) -> None:
-    log = edits.log(review.data)
+    log = edits.open_log(review.data)
     # The decisions of one bulk action are undone together: no version between them is offered.
     first = max(0, len(entries) - _SHOWN)
     starts = [i for i in range(first, len(entries)) if not i or not entries[i].batch or entries[i].batch != entries[i - 1].batch]
@@ -101,7 +101,7 @@ def _restore(review: Review, entries: tuple[Entry, ...]) -> None:
 
     def label(version: str) -> str:
         entry = entries[versions[version]]
-        return f"{version}: before {formatting.plain(overview.said(entry))}, {viewer_time.time_ago(entry.time)}"
+        return f"{version}: before {formatting.plain(overview.signed_text(entry))}, {viewer_time.time_ago(entry.time)}"
 
     version = st.selectbox("Restore the labels of version", list(versions), format_func=label, key="clean-version")
     st.caption("All later entries are undone by one new entry, which can itself be undone.")

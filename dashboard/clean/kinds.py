@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.app import formatting, url_state
 from dashboard.clean.review import Review
 from engine.curation import KINDS, Finding, acquisition
-from engine.curation.review_queue import TO_LABEL, Part, Queue, queue
+from engine.curation.review_queue import TO_LABEL, Part, ReviewQueue, build_queue
 
 _TITLES = {TO_LABEL: "Worth labelling"}
 _UNSURE = "clean-put-off"
@@ -13,12 +13,12 @@ _UNSURE = "clean-put-off"
 
 def findings(review: Review) -> list[Finding]:
     """What can be decided: the audit's findings, and the unlabelled images that acquisition chose."""
-    return [*(review.audit.all if review.audit is not None else ()), *acquisition.chosen(review.data)]
+    return [*(review.audit.all if review.audit is not None else ()), *acquisition.load_selection(review.data)]
 
 
 def choose_part(review: Review) -> Part:
     """Draw how many findings of each kind are open; those of the kind that is chosen, which the URL keeps as `kind`."""
-    work = queue(review.data, findings(review))
+    work = build_queue(review.data, findings(review))
     kinds = [kind for kind in (*KINDS, TO_LABEL) if kind in work.parts]
     if not kinds:
         return Part()
@@ -46,7 +46,7 @@ def _title(kind: str) -> str:
     return _TITLES.get(kind) or KINDS[kind].title
 
 
-def _progress(work: Queue, part: Part, kind: str) -> None:
+def _progress(work: ReviewQueue, part: Part, kind: str) -> None:
     """Draw how many findings of the kind are decided, and the time left at the person's own pace."""
     help_text = KINDS[kind].help if kind in KINDS else "Unlabelled images whose labels would help training most"
     done = part.done + len(part.unsure)

@@ -11,7 +11,7 @@ from dashboard.app.error_page import try_and_rerun
 from dashboard.clean.review import Review
 from engine.core.errors import UserError
 from engine.core.number_text import percent, points_estimate
-from engine.curation.retraining_effect import Proof, Side, conclusion, started
+from engine.curation.retraining_effect import PairedScores, RetrainingEffect, conclusion, list_retrainings
 from engine.data.labels import overview
 from engine.runs import score_text
 from engine.runs.run import Run
@@ -22,7 +22,7 @@ _SIDES = {"cleaned": "Cleaned test labels", "original": "Original test labels"}
 
 def retraining_effect(review: Review) -> None:
     """Draw what was changed, the button that trains again, and the comparison of each run with its retrained one."""
-    pairs = started(review.data)
+    pairs = list_retrainings(review.data)
     _changes(review, bool(pairs))
     _retrain_button(review, pairs)
     for before, after in pairs:
@@ -34,7 +34,7 @@ def retraining_effect(review: Review) -> None:
 
 
 def _changes(review: Review, retrained: bool) -> None:
-    counts = pd.DataFrame(overview.counts(review.data), columns=["split", "edited", "n"])
+    counts = pd.DataFrame(overview.count_edits(review.data), columns=["split", "edited", "n"])
     counts = counts[counts["edited"].isin(["relabelled", "excluded"])]
     if not len(counts) and retrained:
         st.caption("No image is relabelled or excluded at the moment.")
@@ -119,12 +119,12 @@ def _comparison(review: Review, before: Run, after: Run) -> None:
         st.switch_page("../../pages/evaluate.py")
 
 
-def _table(effect: Proof) -> pd.DataFrame:
+def _table(effect: RetrainingEffect) -> pd.DataFrame:
     """One column per set of labels: both accuracies, the paired differences, how many predictions were fixed and broken."""
     return pd.DataFrame({title: _column(effect, getattr(effect, name)) for name, title in _SIDES.items()})
 
 
-def _column(effect: Proof, side: Side) -> dict[str, str]:
+def _column(effect: RetrainingEffect, side: PairedScores) -> dict[str, str]:
     gain, f1, counts = side.difference.accuracy, side.difference.macro_f1, side.comparison.counts
     return {
         "Images": f"{len(side.comparison):,}",

@@ -18,7 +18,7 @@ from dashboard.clean.large_image import large_image, preload
 from dashboard.clean.review import Review
 from dashboard.components.step_buttons import step_buttons
 from engine.curation import Finding
-from engine.curation.review_queue import name as finding_key
+from engine.curation.review_queue import finding_key
 from engine.data.catalog import Row
 from engine.data.labels.edits import Decision
 

@@ -9,7 +9,7 @@ from dashboard.predict.prediction import ImagePredictions
 from engine.core.errors import UserError
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.labels import edits, undo
-from engine.data.labels.edits import Choice, Decision
+from engine.data.labels.edits import Decision, DecisionGroup
 from engine.inference import corrections
 from engine.inference.corrections import OfDataset
 from engine.runs.run import Run
@@ -105,7 +105,7 @@ def _correct(data: Dataset, predictions: ImagePredictions, name: str, key: str) 
             split=own.split,
             before=own.class_name,
             after=name,
-            log_length=len(edits.log(data).entries),
+            log_length=len(edits.open_log(data).entries),
         )
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
@@ -145,7 +145,7 @@ def _confirm(data: Dataset, question: _Question, key: str) -> None:
 def _change(data: Dataset, question: _Question, key: str) -> None:
     decision = Decision(question.image, "relabel", question.after)
     try:
-        entries = edits.decide(data, Choice([decision], why="corrected on the Predict page", seen=question.log_length))
+        entries = edits.decide(data, DecisionGroup([decision], reason="corrected on the Predict page", known_entries=question.log_length))
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
         _forget(key)
@@ -167,7 +167,7 @@ def _changed(data: Dataset, change: _Change, key: str) -> None:
 def _undo(data: Dataset, change: _Change, key: str) -> None:
     before = formatting.literal(formatting.plain(change.question.before))
     try:
-        undone = undo.take_back(data, change.uids, "undone on the Predict page")
+        undone = undo.revert_entries(data, change.uids, "undone on the Predict page")
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
         return

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from engine.curation import Audit, confident_learning, duplicates, near, run_audit
-from engine.curation.cross_validation import out_of_fold
-from engine.curation.images import audited, file_of, labelled
-from engine.curation.perceptual_hash import Looks, look, pictures
+from engine.curation import Audit, confident_learning, duplicates, near_duplicates, run_audit
+from engine.curation.cross_validation import predict_out_of_fold
+from engine.curation.images import has_label, image_file, load_image_table
+from engine.curation.perceptual_hash import SignatureCache, compute_signature, stack_thumbnails
 from engine.data.datasets import Dataset
 from engine.data.decoding import open_image
 from engine.embeddings import dataset_index, neighbours
@@ -59,10 +59,10 @@ def measure(data: Dataset, seed: int = 0) -> Figures:
     """Audit the dataset, then again with planted faults, which are never written to it."""
     index = dataset_index.embedded(data)
     with tempfile.TemporaryDirectory(prefix="scenescope-bench-") as folder:
-        looks, began, busy = Looks(Path(folder)), time.monotonic(), time.process_time()
-        audit = run_audit.make(data, looks=looks)
+        looks, began, busy = SignatureCache(Path(folder)), time.monotonic(), time.process_time()
+        audit = run_audit.audit_dataset(data, looks=looks)
         seconds, processor = time.monotonic() - began, time.process_time() - busy
-        table = audited(data)
+        table = load_image_table(data)
         exact = _groups(table, audit, "exact_duplicate")
         recall, precision, there = _copies(data, table, exact, looks, index, seed)
     ours, cleanlab, flipped = _flips(table, _groups(table, audit, "exact_duplicate", "near_duplicate"), index, seed)
@@ -78,30 +78,32 @@ def _groups(table: pd.DataFrame, audit: Audit, *kinds: str) -> np.ndarray:
     row = {image: i for i, image in enumerate(table["id"])}
     sets = [found.images for found in audit.all if found.kind in kinds]
     pairs = [(row[of[0]], row[other]) for of in sets for other in of[1:]]
-    return duplicates.joined(np.arange(len(table)), np.array(pairs, int).reshape(-1, 2))
+    return duplicates.merge_groups(np.arange(len(table)), np.array(pairs, int).reshape(-1, 2))
 
 
 def _identical(data: Dataset, table: pd.DataFrame) -> Iterator[tuple[int, int]]:
     """The pairs of rows whose files hold the same bytes, counted without the catalog."""
     result: dict[str, list[int]] = {}
     for i, (raw, path) in enumerate(zip(table["raw"], table["path"], strict=True)):
-        result.setdefault(hashlib.sha256(file_of(data.root, raw, path).read_bytes()).hexdigest(), []).append(i)
+        result.setdefault(hashlib.sha256(image_file(data.root, raw, path).read_bytes()).hexdigest(), []).append(i)
     for rows in result.values():
         yield from combinations(rows, 2)
 
 
 def _flips(table: pd.DataFrame, groups: np.ndarray, index: neighbours.Index, seed: int) -> tuple[Ranking, Ranking | None, int]:
     """How the rankings of label issues find labels that were exchanged for another class at random."""
-    rows = np.flatnonzero(labelled(table) & table["id"].isin(index.ids).to_numpy())
+    rows = np.flatnonzero(has_label(table) & table["id"].isin(index.ids).to_numpy())
     labels, classes = pd.factorize(table["class"].iloc[rows], sort=True)
     rng = np.random.default_rng(seed)
     flipped = rng.choice(len(labels), round(FLIPPED * len(labels)), replace=False)
     labels[flipped] = (labels[flipped] + rng.integers(1, len(classes), len(flipped))) % len(classes)
     wrong = np.isin(np.arange(len(labels)), flipped)
     vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[rows]))
-    probabilities = out_of_fold(vectors, labels, groups[rows], len(classes))
+    probabilities = predict_out_of_fold(vectors, labels, groups[rows], len(classes))
     ours = _ranking(
-        wrong, confident_learning.suspicion(labels, probabilities), confident_learning.suspects(labels, probabilities)
+        wrong,
+        confident_learning.label_issue_scores(labels, probabilities),
+        confident_learning.find_label_issues(labels, probabilities),
     )
     return ours, _by_cleanlab(wrong, labels, probabilities), len(flipped)
 
@@ -126,7 +128,7 @@ def _ranking(wrong: np.ndarray, scores: np.ndarray, listed: np.ndarray) -> Ranki
 
 
 def _copies(
-    data: Dataset, table: pd.DataFrame, exact: np.ndarray, looks: Looks, index: neighbours.Index, seed: int
+    data: Dataset, table: pd.DataFrame, exact: np.ndarray, looks: SignatureCache, index: neighbours.Index, seed: int
 ) -> tuple[float, float, int]:
     """Recall and precision of pairs with planted copies, and how many near pairs there are without them."""
     firsts = np.unique(exact, return_index=True)[1]
@@ -134,14 +136,16 @@ def _copies(
     rng = np.random.default_rng(seed)
     of = np.sort(rng.choice(len(firsts), min(COPIES, len(firsts)), replace=False))
     rows = table.iloc[firsts]
-    files = [file_of(data.root, raw, path) for raw, path in zip(rows["raw"].iloc[of], rows["path"].iloc[of], strict=True)]
+    files = [image_file(data.root, raw, path) for raw, path in zip(rows["raw"].iloc[of], rows["path"].iloc[of], strict=True)]
     planted = [edit_copy(open_image(file), i, rng) for i, file in enumerate(files)]
-    small = np.concatenate([looks.pictures(rows["hash"].tolist()), pictures([look(open_image(copy)) for copy in planted])])
+    small = np.concatenate(
+        [looks.pictures(rows["hash"].tolist()), stack_thumbnails([compute_signature(open_image(copy)) for copy in planted])]
+    )
     own = index.vectors(np.searchsorted(index.ids, rows["id"]))
-    pairs, _ = near.pairs(small, np.concatenate([own, _embedded(planted)]))
+    pairs, _ = near_duplicates.find_pairs(small, np.concatenate([own, _embedded(planted)]))
     count = len(firsts)
     native = pairs[(pairs < count).all(axis=1)]
-    groups = duplicates.joined(np.arange(count), native)
+    groups = duplicates.merge_groups(np.arange(count), native)
     original = np.concatenate([np.arange(count), of])
     with_copy = pairs[(pairs >= count).any(axis=1)]
     right = groups[original[with_copy[:, 0]]] == groups[original[with_copy[:, 1]]]

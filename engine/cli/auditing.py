@@ -33,7 +33,7 @@ def _audit(args: argparse.Namespace) -> None:
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
-    made = (curation.found(data) if args.kept else None) or run_audit.make(data, report)
+    made = (curation.load_audit(data) if args.kept else None) or run_audit.audit_dataset(data, report)
     if args.json:
         print_json(document(made))
         return
@@ -49,14 +49,14 @@ def _audit(args: argparse.Namespace) -> None:
 
 
 def _choose(args: argparse.Namespace) -> None:
-    from engine.curation.active_learning import worth_labelling
+    from engine.curation.active_learning import select_for_labelling
 
     data, lines = load_dataset(args.dataset), {}
 
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
-    chosen = worth_labelling(data, args.count, report)
+    chosen = select_for_labelling(data, args.count, report)
     if args.json:
         print_json({"dataset": data.name, "count": len(chosen), "images": chosen.to_dict("records")})
         return

@@ -93,9 +93,9 @@ def _analyse(args: argparse.Namespace) -> None:
 
 
 def _remove(args: argparse.Namespace) -> None:
-    known = removal.remove(args.name)
+    known = removal.remove_dataset(args.name)
     kept = str(known.root) if known and known.root.is_dir() else None
-    decisions = next((str(file) for file in reversed(removal.kept_decisions(args.name))), None)
+    decisions = next((str(file) for file in reversed(removal.list_saved_logs(args.name))), None)
     if args.json:
         print_json({"removed": args.name, "images": kept, "labels": decisions})
         return

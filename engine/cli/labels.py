@@ -61,12 +61,12 @@ def _decide(args: argparse.Namespace) -> None:
     data = load_dataset(args.dataset)
     rows = [image_of(data, said) for said in args.images]
     to = args.to if args.action == "relabel" else None
-    made = edits.decide(data, edits.Choice([edits.Decision(row.id, args.action, to) for row in rows], why=args.why))
-    _tell(args, f"{len(made):,} images: {overview.said(made[0])}.", decided=[entry.document() for entry in made])
+    made = edits.decide(data, edits.DecisionGroup([edits.Decision(row.id, args.action, to) for row in rows], reason=args.why))
+    _tell(args, f"{len(made):,} images: {overview.signed_text(made[0])}.", decided=[entry.document() for entry in made])
 
 
 def _tell(args: argparse.Namespace, sentence: str, **document: object) -> None:
-    version = edits.log(load_dataset(args.dataset)).version()
+    version = edits.open_log(load_dataset(args.dataset)).version()
     if args.json:
         print_json({"dataset": args.dataset, **document, "version": version})
     else:
@@ -81,26 +81,26 @@ def _show(args: argparse.Namespace) -> None:
         return
     print(f"{data.name}: {document['entries']:,} entries, version {document['version']}.\n")
     print_table(["split", "decided", "images"], [[row["split"] or "-", row["edited"], row["n"]] for row in document["edited"]])
-    for conflict in overview.conflicts(data):
-        print(one_line(f"{conflict.path}: {conflict.words}."))
+    for conflict in overview.list_conflicts(data):
+        print(one_line(f"{conflict.path}: {conflict.sentence}."))
     for sentence in document["damaged"]:
         print(sentence, file=sys.stderr)
 
 
 def _undo(args: argparse.Namespace) -> None:
     undone = undo.undo(load_dataset(args.dataset))
-    said = f"Undone: {overview.said(undone[0])}." if undone else "There is nothing to undo."
+    said = f"Undone: {overview.signed_text(undone[0])}." if undone else "There is nothing to undo."
     _tell(args, said, undone=[entry.document() for entry in undone])
 
 
 def _redo(args: argparse.Namespace) -> None:
     again = undo.redo(load_dataset(args.dataset))
-    said = f"Done again: {overview.said(again[0])}." if again else "There is nothing to redo."
+    said = f"Done again: {overview.signed_text(again[0])}." if again else "There is nothing to redo."
     _tell(args, said, redone=[entry.document() for entry in again])
 
 
 def _log(args: argparse.Namespace) -> None:
-    log = edits.log(load_dataset(args.dataset))
+    log = edits.open_log(load_dataset(args.dataset))
     entries = log.entries
     first = max(0, len(entries) - args.last) if args.last > 0 else 0
     rows = [(log.version(i + 1), entry) for i, entry in enumerate(entries) if i >= first]
@@ -109,8 +109,8 @@ def _log(args: argparse.Namespace) -> None:
             {"version": version, **entry.document()} for version, entry in rows]})  # fmt: skip
         return
     print_table(["version", "when", "what", "from", "image", "why"], [
-        [version, utc(entry.time), overview.said(entry), entry.was or "-",
-         entry.path or f"{len(entry.undoes)} entries", entry.why] for version, entry in rows])  # fmt: skip
+        [version, utc(entry.time), overview.signed_text(entry), entry.old_class or "-",
+         entry.path or f"{len(entry.undoes)} entries", entry.reason] for version, entry in rows])  # fmt: skip
     for sentence in log.damaged:
         print(sentence, file=sys.stderr)
 
@@ -118,23 +118,23 @@ def _log(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     data = load_dataset(args.dataset)
     if not args.out:
-        print_json([entry.document() for entry in edits.log(data).entries]) if args.json else print(
-            merging.export_text(data), end=""
+        print_json([entry.document() for entry in edits.open_log(data).entries]) if args.json else print(
+            merging.format_log(data), end=""
         )
         return
-    n = merging.export(data, Path(args.out))
+    n = merging.export_log(data, Path(args.out))
     _tell(args, f"{n:,} entries are in {args.out}.", exported=n, file=args.out)
 
 
 def _import(args: argparse.Namespace) -> None:
     data = load_dataset(args.dataset)
-    merged = merging.merge(data, Path(args.file))
+    merged = merging.merge_file(data, Path(args.file))
     for sentence in merged.left_out:
         print(sentence, file=sys.stderr)
     _tell(args, f"{merged.added:,} entries came in; {merged.known:,} were here already.", **vars(merged))
     if not args.json:
-        for conflict in overview.conflicts(data):
-            print(one_line(f"{conflict.path}: {conflict.words}."))
+        for conflict in overview.list_conflicts(data):
+            print(one_line(f"{conflict.path}: {conflict.sentence}."))
 
 
 def _restore(args: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ import argparse
 
 from engine.cli.output import json_flag, print_json, print_table
 from engine.core.errors import UserError
-from engine.curation.retraining_effect import conclusion, prove, test_labels, unanswered
+from engine.curation.retraining_effect import conclusion, load_test_labels, measure_effect, unscored_images
 from engine.data.datasets import load_dataset
 from engine.runs.run import load_run
 
@@ -35,13 +35,13 @@ def _proof(args: argparse.Namespace) -> None:
     if before.config.dataset != after.config.dataset:
         raise UserError(f"{before.id} and {after.id} are of two datasets.", "Compare runs of one dataset.")
     data = load_dataset(after.config.dataset)
-    labels = test_labels(data, after.labels)
+    labels = load_test_labels(data, after.labels)
     for one in (before, after):
-        if len(unanswered(one, labels)):  # torch is loaded where it is needed
+        if len(unscored_images(one, labels)):  # torch is loaded where it is needed
             from engine.curation import fair_holdout
 
-            fair_holdout.complete(one, data, after.labels)
-    result = prove(before, after, data)
+            fair_holdout.score_missing(one, data, after.labels)
+    result = measure_effect(before, after, data)
     document = result.document()
     if args.json:
         print_json(document)

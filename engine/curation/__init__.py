@@ -1,10 +1,10 @@
 """The audit of a dataset: duplicates, leaks, suspected label errors, outliers, poor pictures; and which images to label next.
 
-`found(dataset)` reads the last audit, `job(name)` is the process that makes one, `KINDS` has the words. None of it loads torch.
+`load_audit(dataset)` reads the last audit, `job(name)` is the process that makes one, `KINDS` has the words. None of it loads torch.
 `engine.curation.run_audit` makes one in this process.
 """
 
 from engine.curation.findings import KINDS, Finding, Kind
-from engine.curation.store import Audit, found, job
+from engine.curation.store import Audit, job, load_audit
 
-__all__ = ["KINDS", "Audit", "Finding", "Kind", "found", "job"]
+__all__ = ["KINDS", "Audit", "Finding", "Kind", "job", "load_audit"]

@@ -11,7 +11,7 @@ from engine.curation.findings import Finding
 from engine.curation.review_queue import TO_LABEL
 from engine.data.datasets import Dataset, load_dataset
 
-CHOSEN = 100  # images that are asked for at a time
+SELECTION_SIZE = 100  # images that are asked for at a time
 _DOCUMENT = "choice.json"
 
 
@@ -20,18 +20,20 @@ def job(name: str) -> Job:
     return Job(data_dir() / name / "worth", "engine.curation.acquisition", name)
 
 
-def any_unlabelled(data: Dataset) -> bool:
+def has_unlabelled(data: Dataset) -> bool:
     """Whether there are images that wait for a label."""
     query = "SELECT 1 FROM images WHERE state = 'ok' AND split = 'unlabelled' AND class IS NULL LIMIT 1"
     with data.catalog.reading() as connection:
         return connection.execute(query).fetchone() is not None
 
 
-def choose(data: Dataset, report: ReportProgress = lambda phase, done, total: None, n: int = CHOSEN) -> list[Finding]:
+def select_images(
+    data: Dataset, report: ReportProgress = lambda phase, done, total: None, n: int = SELECTION_SIZE
+) -> list[Finding]:
     """Choose anew and keep the choice. Raises UserError where nothing is left to label."""
-    from engine.curation.active_learning import worth_labelling
+    from engine.curation.active_learning import select_for_labelling
 
-    result = worth_labelling(data, n, report)
+    result = select_for_labelling(data, n, report)
     rows = data.catalog.rows(result["id"].tolist())
     images = [
         {"id": int(one.id), "path": one.path, "content": rows[one.id].hash, "predicted": one.predicted,
@@ -39,10 +41,10 @@ def choose(data: Dataset, report: ReportProgress = lambda phase, done, total: No
         for one in result.itertuples() if one.id in rows
     ]  # fmt: skip
     write_json(job(data.name).folder / _DOCUMENT, {"made": time.time(), "images": images})
-    return chosen(data)
+    return load_selection(data)
 
 
-def chosen(data: Dataset) -> list[Finding]:
+def load_selection(data: Dataset) -> list[Finding]:
     """What was chosen last, the most worth first: a finding an image, whose suggestion is the model's guess."""
     said = read_json(job(data.name).folder / _DOCUMENT)
     images = said.get("images", []) if isinstance(said, dict) else []
@@ -58,4 +60,4 @@ def _asked(image: dict, score: float) -> Finding:
 
 
 if __name__ == "__main__":
-    sys.exit(job(sys.argv[1]).run(lambda report: choose(load_dataset(sys.argv[1]), report)))
+    sys.exit(job(sys.argv[1]).run(lambda report: select_images(load_dataset(sys.argv[1]), report)))

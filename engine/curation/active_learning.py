@@ -5,8 +5,8 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.core.jobs import ReportProgress
-from engine.curation.cross_validation import fitted
-from engine.curation.images import audited, labelled
+from engine.curation.cross_validation import fit_classifier
+from engine.curation.images import has_label, load_image_table
 from engine.data.datasets import Dataset
 from engine.embeddings import dataset_index
 
@@ -14,7 +14,7 @@ _SEED = 0
 COLUMNS = ("id", "path", "predicted", "probability", "margin")
 
 
-def worth_labelling(data: Dataset, n: int, report: ReportProgress = lambda phase, done, total: None) -> pd.DataFrame:
+def select_for_labelling(data: Dataset, n: int, report: ReportProgress = lambda phase, done, total: None) -> pd.DataFrame:
     """Up to n images of the unlabelled split, the first the most worth: columns COLUMNS.
 
     `predicted` and its `probability` come from logistic regression on the training images' embeddings; `margin`: how far the
@@ -24,7 +24,7 @@ def worth_labelling(data: Dataset, n: int, report: ReportProgress = lambda phase
         raise UserError(f"{n} images cannot be chosen.", "Ask for at least one.")
     if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to label.")
-    table = audited(data)
+    table = load_image_table(data)
     if not (table["split"] == "unlabelled").any():
         raise UserError(
             f"All images of {data.name} have labels.",
@@ -32,14 +32,16 @@ def worth_labelling(data: Dataset, n: int, report: ReportProgress = lambda phase
         )
     index = dataset_index.embedded(data, report)
     table = table[np.isin(table["id"], index.ids)]
-    pool = table[(table["split"] == "unlabelled") & ~labelled(table)].drop_duplicates("hash")
-    teach = table[(table["split"] == "train") & labelled(table)]
+    pool = table[(table["split"] == "unlabelled") & ~has_label(table)].drop_duplicates("hash")
+    teach = table[(table["split"] == "train") & has_label(table)]
     classes = sorted(teach["class"].unique())
     report("choosing", 0, n)
     vectors = index.vectors(np.searchsorted(index.ids, pool["id"]))
     labels = pd.Categorical(teach["class"], classes).codes.astype(int)
-    probabilities = fitted(index.vectors(np.searchsorted(index.ids, teach["id"])), labels, len(classes)).probabilities(vectors)
-    chosen = diverse(vectors, probabilities, n)
+    probabilities = fit_classifier(index.vectors(np.searchsorted(index.ids, teach["id"])), labels, len(classes)).probabilities(
+        vectors
+    )
+    chosen = select_diverse(vectors, probabilities, n)
     report("choosing", n, n)
     best = np.sort(probabilities[chosen], axis=1)
     return pd.DataFrame(
@@ -51,7 +53,7 @@ def worth_labelling(data: Dataset, n: int, report: ReportProgress = lambda phase
     )  # fmt: skip
 
 
-def diverse(vectors: np.ndarray, probabilities: np.ndarray, n: int, seed: int = _SEED) -> np.ndarray:
+def select_diverse(vectors: np.ndarray, probabilities: np.ndarray, n: int, seed: int = _SEED) -> np.ndarray:
     """Rows of up to n images that the model is unsure of and that differ from each other, in the order of choice: (n,) int.
 
     `vectors`: (images, features), `probabilities`: (images, classes). BADGE: the gradients that the images would give the last

@@ -18,7 +18,7 @@ _OVERLAP = 0.5
 _UNMOVED = np.eye(2, 3, dtype=np.float32)
 
 
-def likeness(first: np.ndarray, second: np.ndarray) -> float:
+def similarity(first: np.ndarray, second: np.ndarray) -> float:
     """0 (nothing in common) to 1 (the same): the correlation of fine structure where the two fit best.
 
     `first`, `second`: (side, side) uint8.

@@ -7,14 +7,14 @@ the given class numbers (n,) int, and `probabilities` (n, classes) float come fr
 import numpy as np
 
 
-def suspects(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def find_label_issues(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Which labels are probably wrong: (n,) bool.
 
     "Prune by class": of each class as many images as the joint distribution says are mislabelled, those with the lowest
     probability of their label, without those whose label is the most probable class all the same.
     """
     given, classes = _given(labels, probabilities), probabilities.shape[1]
-    expected = joint(labels, probabilities)
+    expected = estimate_joint(labels, probabilities)
     wrong = np.rint((expected.sum(axis=1) - expected.diagonal()) * len(labels)).astype(int)
     result = np.zeros(len(labels), bool)
     for number in range(classes):
@@ -23,12 +23,12 @@ def suspects(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return result & (probabilities.argmax(axis=1) != labels)
 
 
-def suspicion(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def label_issue_scores(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """How suspect each label is: (n,) float in 0..1, 1 minus the probability of the label ("self-confidence")."""
     return 1 - _given(labels, probabilities)
 
 
-def joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def estimate_joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """The estimated joint distribution of given and true labels: (classes, classes), rows given, the sum 1.
 
     An image counts as truly of a class where its probability reaches the mean probability of that class over the images

@@ -11,7 +11,7 @@ _SEED = 0
 _IMAGES_STRENGTH = 3.0  # C times the images it is fitted on: heavy regularisation, a wrong label is not learnt by heart
 
 
-def out_of_fold(
+def predict_out_of_fold(
     vectors: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
@@ -34,13 +34,13 @@ def out_of_fold(
         parts = list(StratifiedGroupKFold(folds, shuffle=True, random_state=_SEED).split(vectors, labels, groups))
     for done, (others, held) in enumerate(parts):
         report(done, folds)
-        probabilities[held] = fitted(vectors[others], labels[others], classes).probabilities(vectors[held])
+        probabilities[held] = fit_classifier(vectors[others], labels[others], classes).probabilities(vectors[held])
     report(folds, folds)
     return probabilities
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Classifier:
     """Logistic regression that knows the classes `present` (numbers) of `classes`."""
 
     probe: "LinearProbe | None"  # noqa: F821 - it loads torch
@@ -54,14 +54,14 @@ class Fitted:
         return result
 
 
-def fitted(vectors: np.ndarray, labels: np.ndarray, classes: int) -> Fitted:
+def fit_classifier(vectors: np.ndarray, labels: np.ndarray, classes: int) -> Classifier:
     """The model of these images: logistic regression as the preset `fast` fits it, at one strong regularisation."""
     from engine.training.linear_probe import LinearProbe
 
     present, numbers = np.unique(labels, return_inverse=True)
     if len(present) < 2:
-        return Fitted(None, present, classes)
+        return Classifier(None, present, classes)
     probe = LinearProbe(vectors, numbers, vectors[:1], numbers[:1], len(present), strengths=(_IMAGES_STRENGTH / len(vectors),))
     for _ in probe.fit():
         pass
-    return Fitted(probe, present, classes)
+    return Classifier(probe, present, classes)

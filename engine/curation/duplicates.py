@@ -7,17 +7,17 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from engine.curation.findings import Finding, finding
+from engine.curation.findings import Finding, make_finding
 
 _JUDGED = ("test", "validation", "train")  # the splits that must share no picture, the first to keep its own
 
 
-def same_pixels(keys: Sequence[str]) -> np.ndarray:
+def group_by_key(keys: Sequence[str]) -> np.ndarray:
     """A number for each image, the same for the same key: (n,) int."""
     return pd.factorize(np.asarray(keys, dtype=object))[0]
 
 
-def joined(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+def merge_groups(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """The groups (n,) with those of each pair of rows (m, 2) made one: (n,) int."""
     count = int(groups.max(initial=-1)) + 1
     ends = groups[pairs.reshape(-1, 2)]
@@ -25,23 +25,23 @@ def joined(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return connected_components(links, directed=False)[1][groups]
 
 
-def exact_sets(table: pd.DataFrame, groups: np.ndarray) -> Iterator[Finding]:
+def find_exact_duplicates(table: pd.DataFrame, groups: np.ndarray) -> Iterator[Finding]:
     """A finding for every set of images with the same pixels."""
     for of in _sets(table, groups):
         same_files = of["hash"].nunique() == 1
         said = "the same file" if same_files else "the same pixels in different files"
-        yield finding("exact_duplicate", 1.0, of, f"{len(of)} images are {said}.")
+        yield make_finding("exact_duplicate", 1.0, of, f"{len(of)} images are {said}.")
 
 
-def near_sets(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
+def find_near_duplicates(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
     """A finding for every set of images that are alike without being the same. `likeness`: (n,) of each image to its set."""
     for of in _sets(table, near):
         if len(np.unique(exact[of.index])) > 1:
             alike = float(likeness[of.index].min())
-            yield finding("near_duplicate", alike, of, f"{len(of)} images are near-duplicates; {_correlation(alike)}.")
+            yield make_finding("near_duplicate", alike, of, f"{len(of)} images are near-duplicates; {_correlation(alike)}.")
 
 
-def leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
+def find_leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
     """A finding for every set that stands in two of train, validation and test."""
     inside = table[table["split"].isin(_JUDGED)]
     for of in _sets(inside, near[inside.index]):
@@ -53,10 +53,10 @@ def leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np
                 if alike == 1
                 else (f"Nearly the same image is in {_listed(places)}; {_correlation(alike)}.")
             )
-            yield finding("leak", alike, of, detail)
+            yield make_finding("leak", alike, of, detail)
 
 
-def conflicts(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
+def find_label_conflicts(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
     """A finding for every set whose images have different classes."""
     inside = table[table["class"].notna()]
     for of in _sets(inside, near[inside.index]):
@@ -68,7 +68,7 @@ def conflicts(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness
                 if alike == 1
                 else (f"Nearly the same image is labelled {_listed(classes)}; {_correlation(alike)}.")
             )
-            yield finding("label_conflict", alike, of, detail)
+            yield make_finding("label_conflict", alike, of, detail)
 
 
 def _correlation(alike: float) -> str:

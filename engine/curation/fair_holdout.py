@@ -5,7 +5,7 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.core.files import write_json
-from engine.curation.retraining_effect import MARK, SET_ASIDE, test_labels, unanswered
+from engine.curation.retraining_effect import FAIR_HOLDOUT, MARKER_FILE, load_test_labels, unscored_images
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.predictions import read_predictions, write_predictions
 from engine.evaluation import scoring
@@ -23,14 +23,14 @@ def retrain(before: Run) -> Run:
     if data.catalog.fingerprint() == before.fingerprint:
         raise UserError(f"The run {before.id} was trained on exactly these labels.", "Decide on some findings first.")
     after = launcher.start(before.config, typed=False)
-    write_json(after.path / MARK, {"before": before.id}, make_folder=False)
+    write_json(after.path / MARKER_FILE, {"before": before.id}, make_folder=False)
     update_metadata(after.path, name=f"{before.title[:60]}, cleaned")
     return after
 
 
-def complete(of: Run, data: Dataset, version: str) -> int:
+def score_missing(of: Run, data: Dataset, version: str) -> int:
     """Let the run answer the test images that it has not scored; how many there were. Raises UserError."""
-    missing = unanswered(of, test_labels(data, version))
+    missing = unscored_images(of, load_test_labels(data, version))
     missing = missing[missing["original"].isin(of.classes)].drop_duplicates("hash").reset_index(drop=True)
     if not len(missing):
         return 0
@@ -38,7 +38,7 @@ def complete(of: Run, data: Dataset, version: str) -> int:
     labels = missing["original"].map(index).to_numpy(np.int64)
     images = scoring.LabelledImages(missing, data.catalog.files(missing), labels)
     result, _ = scoring.predict_images(model.load(of.path), images, of.config.method == "linear")
-    if of.has_predictions(SET_ASIDE):
-        result = pd.concat([read_predictions(of.path, SET_ASIDE), result]).drop_duplicates("content")
-    write_predictions(of.path, SET_ASIDE, result, of.classes)
+    if of.has_predictions(FAIR_HOLDOUT):
+        result = pd.concat([read_predictions(of.path, FAIR_HOLDOUT), result]).drop_duplicates("content")
+    write_predictions(of.path, FAIR_HOLDOUT, result, of.classes)
     return len(missing)

@@ -59,13 +59,15 @@ class Finding:
         return {**said, "images": images}
 
 
-def from_document(said: dict[str, Any]) -> Finding:
+def parse_finding(said: dict[str, Any]) -> Finding:
     images = said["images"]
     listed = {key: tuple(said[key]) for key in ("classes", "splits")}
     return Finding(**{**said, **listed, "images": tuple(i["id"] for i in images), "paths": tuple(i["path"] for i in images)})
 
 
-def finding(kind: str, score: float, of: pd.DataFrame, detail: str, suggestion: str | None = None, reason: str = "") -> Finding:
+def make_finding(
+    kind: str, score: float, of: pd.DataFrame, detail: str, suggestion: str | None = None, reason: str = ""
+) -> Finding:
     """The finding on the images `of` (columns id, path, class, split, hash), in their order."""
     classes = tuple(None if pd.isna(name) else str(name) for name in of["class"])
     splits = tuple(map(str, of["split"]))
@@ -76,7 +78,7 @@ def finding(kind: str, score: float, of: pd.DataFrame, detail: str, suggestion: 
     return Finding(identity, kind, score, ids, tuple(of["path"]), classes, splits, detail, suggestion, reason)
 
 
-def frame(findings: Sequence[Finding]) -> pd.DataFrame:
+def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """A row a finding, columns FIELDS, in the order given."""
     return pd.DataFrame({name: pd.Series([getattr(f, name) for f in findings], dtype=object) for name in FIELDS}).astype(
         {"score": float}

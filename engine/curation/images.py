@@ -13,18 +13,18 @@ _COLUMNS = ("id", "path", "raw", "class", "split", "hash", "width", "height", "b
 _QUERY = f"SELECT {', '.join(_COLUMNS)} FROM images WHERE state = 'ok' ORDER BY id"
 
 
-def audited(data: Dataset) -> pd.DataFrame:
+def load_image_table(data: Dataset) -> pd.DataFrame:
     """Every readable image, by id: columns id, path, raw, class, split, hash, width, height, bytes and the measured properties."""
     with data.catalog.reading() as connection:
         table = pd.DataFrame(connection.execute(_QUERY).fetchall(), columns=list(_COLUMNS))
     return table.astype(dict.fromkeys(MEASURED, float))
 
 
-def file_of(root: Path, raw: bytes | None, path: str) -> Path:
+def image_file(root: Path, raw: bytes | None, path: str) -> Path:
     """Where an image of the table is."""
     return root / (os.fsdecode(raw) if isinstance(raw, bytes) else path)
 
 
-def labelled(table: pd.DataFrame) -> np.ndarray:
+def has_label(table: pd.DataFrame) -> np.ndarray:
     """Which images have a class: (n,) bool."""
     return table["class"].notna().to_numpy()

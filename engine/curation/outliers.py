@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from engine.curation.findings import Finding, finding
+from engine.curation.findings import Finding, make_finding
 from engine.embeddings.neighbours import graph
 
 _NEIGHBOURS = 10
@@ -14,7 +14,7 @@ _UNUSUAL = 4.0  # robust standard deviations
 _MAD = 1.4826
 
 
-def outliers(table: pd.DataFrame, vectors: np.ndarray) -> Iterator[Finding]:
+def find_outliers(table: pd.DataFrame, vectors: np.ndarray) -> Iterator[Finding]:
     """A finding for every image whose distance to the k-th nearest of its class is far above what is usual there.
 
     `table`: labelled images, as in `engine.curation.images`; `vectors`: (n, features) float32 of unit length. The distance to the
@@ -33,4 +33,4 @@ def outliers(table: pd.DataFrame, vectors: np.ndarray) -> Iterator[Finding]:
                 f"{far[place] / max(usual, 1e-6):.1f} times as far away as it is for the median image of the class "
                 "(cosine distance of embeddings)."
             )
-            yield finding("outlier", 1 - usual / far[place], table.iloc[[of[place]]], detail)
+            yield make_finding("outlier", 1 - usual / far[place], table.iloc[[of[place]]], detail)

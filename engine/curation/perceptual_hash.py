@@ -22,14 +22,14 @@ SIDE = 64  # pixels of the small grey picture, whatever the image's shape
 _CHUNK = 512  # images that a kill may cost
 
 
-class Look(NamedTuple):
+class Signature(NamedTuple):
     """`pixels`: 16 bytes, the same for the same decoded RGB picture; `small`: SIDE * SIDE bytes of grey."""
 
     pixels: bytes
     small: bytes
 
 
-class Looks:
+class SignatureCache:
     """The looks of image contents, from the cache, or from another `folder`."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -62,15 +62,15 @@ class Looks:
         return _stacked([small[content] for content in contents])
 
 
-def look(image: Image.Image) -> Look:
+def compute_signature(image: Image.Image) -> Signature:
     """The look of an RGB picture."""
     digest = hashlib.blake2b(f"{image.width}x{image.height}".encode(), digest_size=16)
     digest.update(image.tobytes())
     small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-    return Look(digest.digest(), small.tobytes())
+    return Signature(digest.digest(), small.tobytes())
 
 
-def pictures(of: Sequence[Look]) -> np.ndarray:
+def stack_thumbnails(of: Sequence[Signature]) -> np.ndarray:
     """Their small grey pictures: (n, SIDE, SIDE) uint8."""
     return _stacked([each.small for each in of])
 
@@ -79,10 +79,10 @@ def _stacked(small: Sequence[bytes]) -> np.ndarray:
     return np.frombuffer(b"".join(small), np.uint8).reshape(-1, SIDE, SIDE)
 
 
-def _look(item: tuple[str, Path]) -> tuple[str, Look | None]:
+def _look(item: tuple[str, Path]) -> tuple[str, Signature | None]:
     content, file = item
     try:
         result = read_content(file)[0]
-        return content, look(open_image(result)) if content_hash(result) == content else None
+        return content, compute_signature(open_image(result)) if content_hash(result) == content else None
     except (ImageError, OSError):
         return content, None

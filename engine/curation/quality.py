@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from engine.curation.findings import Finding, finding
+from engine.curation.findings import Finding, make_finding
 
 _UNUSUAL = 5.0  # robust standard deviations of the logarithm of size or shape
 _LEAST = np.log(1.05)  # and at least this: in a set of one size a pixel more or less is no matter
@@ -60,11 +60,11 @@ FAULTS = {
 }
 
 
-def poor(table: pd.DataFrame) -> Iterator[Finding]:
+def find_quality_issues(table: pd.DataFrame) -> Iterator[Finding]:
     """A finding for every fault of an image; one that was not measured has none. `table`: see `engine.curation.images`."""
     if not len(table):
         return
     for reason, fault in FAULTS.items():
         badness = fault.badness(table)
         for row in np.flatnonzero(badness > 0):
-            yield finding("quality", badness[row], table.iloc[[row]], fault.say(table.iloc[row]), reason=reason)
+            yield make_finding("quality", badness[row], table.iloc[[row]], fault.say(table.iloc[row]), reason=reason)

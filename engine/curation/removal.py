@@ -22,7 +22,7 @@ from engine.runs.run import list_runs
 _PATIENCE = 15.0  # seconds that a job may need to end
 
 
-def remove(name: str) -> Dataset | None:
+def remove_dataset(name: str) -> Dataset | None:
     """Remove the dataset; what it was, None where its description was damaged. Raises UserError while it is in use."""
     known = None if is_registered(name) and _is_damaged(name) else load_dataset(name)
     busy = [run.id for run in list_runs(name) if run.status.active]
@@ -40,7 +40,7 @@ def remove(name: str) -> Dataset | None:
     return known
 
 
-def kept_decisions(name: str) -> list[Path]:
+def list_saved_logs(name: str) -> list[Path]:
     """The label logs of removed datasets of this name, oldest first: `labels import` brings one back."""
     return sorted((data_dir() / ".labels").glob(f"{name}-????????-??????.jsonl"))
 

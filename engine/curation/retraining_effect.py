@@ -19,18 +19,18 @@ from engine.data.datasets import Dataset
 from engine.data.drift import ALPHA
 from engine.data.labels import edits
 from engine.data.labels.label_edit import Entry
-from engine.data.labels.label_state import heads, settle
+from engine.data.labels.label_state import latest_decisions, resolve_states
 from engine.data.predictions import prediction_table, read_predictions
 from engine.evaluation.comparison import Comparison, Difference, compare, measure_difference, verdict
 from engine.evaluation.metrics import Estimate, bootstrap_mean
 from engine.runs.run import Run, list_runs, load_run
 
-SET_ASIDE = "set-aside"  # the prediction table of test images that a run did not score, as they were excluded then
-MARK = "proof.json"  # in the directory of a run that was started for a proof
+FAIR_HOLDOUT = "set-aside"  # the prediction table of test images that a run did not score, as they were excluded then
+MARKER_FILE = "proof.json"  # in the directory of a run that was started for a proof
 
 
 @dataclass(frozen=True)
-class Side:
+class PairedScores:
     """Both runs on the test images under one set of labels: columns of `comparison` as `engine.evaluation.comparison` has them."""
 
     comparison: Comparison
@@ -44,7 +44,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Proof:
+class RetrainingEffect:
     """`cleaned`, `original`: the runs under both labels. `moved`: the accuracy that the run before wins by the new labels alone.
 
     `changed`: test images by what was decided (relabelled, excluded); `suspected` of them because a model doubted their label.
@@ -53,8 +53,8 @@ class Proof:
     before: Run
     after: Run
     version: str
-    cleaned: Side
-    original: Side
+    cleaned: PairedScores
+    original: PairedScores
     moved: Estimate
     changed: Mapping[str, int]
     suspected: int
@@ -74,11 +74,11 @@ class Proof:
         }  # fmt: skip
 
 
-def started(data: Dataset) -> list[tuple[Run, Run]]:
+def list_retrainings(data: Dataset) -> list[tuple[Run, Run]]:
     """The pairs (before, after) whose second run was started for a proof, newest first; a run that is gone has none."""
     pairs = []
     for after in list_runs(data.name):
-        said = read_json(after.path / MARK)
+        said = read_json(after.path / MARKER_FILE)
         if isinstance(said, dict) and isinstance(said.get("before"), str):
             try:
                 pairs.append((load_run(said["before"]), after))
@@ -87,12 +87,12 @@ def started(data: Dataset) -> list[tuple[Run, Run]]:
     return pairs
 
 
-def test_labels(data: Dataset, version: str) -> pd.DataFrame:
+def load_test_labels(data: Dataset, version: str) -> pd.DataFrame:
     """The test images: columns id, path, raw, hash, original (the folder's class), cleaned (None: excluded), suspected.
 
     `cleaned` is what held at `version` of the label log. Raises UserError for a version that this log never had.
     """
-    log = edits.log(data)
+    log = edits.open_log(data)
     position = log.position(version)
     if position is None:
         raise UserError(f"The labels of {data.name} have no version {version!r}.", "Import the log that the run was made with.")
@@ -103,40 +103,40 @@ def test_labels(data: Dataset, version: str) -> pd.DataFrame:
     with data.catalog.reading() as connection:
         frame = pd.DataFrame(connection.execute(query).fetchall(), columns=["id", "path", "raw", "hash", "original"])
     cleaned, suspected = frame["original"].tolist(), [False] * len(frame)
-    decided = heads(log.entries[:position])
+    decided = latest_decisions(log.entries[:position])
     for content, rows in frame[frame["hash"].isin(decided)].groupby("hash").groups.items():
         copies = [copy.path for copy in data.catalog.copies(content) if copy.state in ("ok", "excluded")]
-        standing = settle(decided[content], copies)
+        standing = resolve_states(decided[content], copies)
         for row in rows:
             if stands := standing.get(frame["path"][row]):
-                cleaned[row] = None if stands.excluded else stands.relabelled or cleaned[row]
+                cleaned[row] = None if stands.excluded else stands.new_class or cleaned[row]
                 suspected[row] = _on_suspicion(stands.winner)
     return frame.assign(cleaned=cleaned, suspected=suspected)
 
 
-def unanswered(of: Run, labels: pd.DataFrame) -> pd.DataFrame:
+def unscored_images(of: Run, labels: pd.DataFrame) -> pd.DataFrame:
     """The rows of `labels` that the run has never answered: excluded when it was scored, or excluded no more."""
     known = _answers(of)
     return labels[~labels["hash"].isin(known["content"])]
 
 
-def prove(before: Run, after: Run, data: Dataset) -> Proof:
+def measure_effect(before: Run, after: Run, data: Dataset) -> RetrainingEffect:
     """Both runs on the same test images, under the labels of the `after` run and under the original ones.
 
     Every test image must have been answered (`unanswered`), or it is left out. Raises UserError.
     """
-    labels = test_labels(data, after.labels)
+    labels = load_test_labels(data, after.labels)
     sides = {truth: _side(before, after, labels, truth) for truth in ("cleaned", "original")}
     relabelled = (labels["cleaned"].notna() & (labels["cleaned"] != labels["original"])).sum()
     changed = {"relabelled": int(relabelled), "excluded": int(labels["cleaned"].isna().sum())}
     differs = labels["cleaned"] != labels["original"]
-    return Proof(
+    return RetrainingEffect(
         before, after, after.labels, sides["cleaned"], sides["original"], _moved(before, labels), changed,
         int((differs & labels["suspected"]).sum()),
     )  # fmt: skip
 
 
-def conclusion(proof: Proof) -> str:
+def conclusion(proof: RetrainingEffect) -> str:
     """Did cleaning help, or only move the goalposts? In a few sentences."""
     new, old = proof.cleaned, proof.original
     better = new.comparison.mcnemar < ALPHA and new.difference.accuracy.value > 0
@@ -171,12 +171,12 @@ def conclusion(proof: Proof) -> str:
     return f"{said} {moved}{by}"
 
 
-def _side(before: Run, after: Run, labels: pd.DataFrame, truth: str) -> Side:
+def _side(before: Run, after: Run, labels: pd.DataFrame, truth: str) -> PairedScores:
     tables = [_under(of, labels, truth) for of in (before, after)]
     result = compare(*tables, before.classes, after.classes, (before.id, after.id))
     if not len(result):
         raise UserError("The two runs share no test images.", "Compare runs of one dataset.")
-    return Side(result, measure_difference(result))
+    return PairedScores(result, measure_difference(result))
 
 
 def _under(of: Run, labels: pd.DataFrame, truth: str) -> pd.DataFrame:
@@ -191,7 +191,7 @@ def _under(of: Run, labels: pd.DataFrame, truth: str) -> pd.DataFrame:
 
 def _answers(of: Run) -> pd.DataFrame:
     """What the run has answered about test images: columns content, probabilities; one row a content."""
-    splits = [split for split in ("test", SET_ASIDE) if of.has_predictions(split)]
+    splits = [split for split in ("test", FAIR_HOLDOUT) if of.has_predictions(split)]
     if "test" not in splits:
         raise UserError(f"The run {of.id} has no test score: it is {of.status.word}.", "A proof needs two finished runs.")
     frames = [read_predictions(of.path, split, ["content", "probabilities"]) for split in splits]

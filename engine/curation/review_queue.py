@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Protocol
 
+from engine.curation.findings import Finding
 from engine.data.datasets import Dataset
 from engine.data.labels import edits
 from engine.data.labels.label_edit import Entry
-from engine.data.labels.label_state import effective
+from engine.data.labels.label_state import effective_entries
 
 TO_LABEL = "unlabelled"  # the kind of a finding that asks for the class of an image that has none
 _BREAK = 120.0  # seconds after which a person was away
@@ -16,22 +16,12 @@ _RECENT, _FEW = 60, 3  # decisions from which the pace is told, and those that t
 _ABOUT_LABELS = ("label_issue", "outlier", TO_LABEL)
 
 
-class Asked(Protocol):
-    """What the queue must know of a finding (`engine.curation.Finding`)."""
-
-    id: str
-    kind: str
-    images: tuple[int, ...]
-    classes: tuple[str | None, ...]
-    splits: tuple[str, ...]
-
-
 @dataclass(frozen=True)
 class Part:
     """The findings of one kind, in the audit's order: `open` ones, those put off as `unsure`, and the number that are `done`."""
 
-    open: Sequence[Asked] = field(default_factory=list)
-    unsure: Sequence[Asked] = field(default_factory=list)
+    open: Sequence[Finding] = field(default_factory=list)
+    unsure: Sequence[Finding] = field(default_factory=list)
     done: int = 0
 
     @property
@@ -40,7 +30,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Queue:
+class ReviewQueue:
     """The parts by kind, in the order of the findings, and the person's own seconds a decision (None: not known yet)."""
 
     parts: Mapping[str, Part]
@@ -66,14 +56,14 @@ class _Now:
     class_name: str | None
 
 
-def name(finding: Asked) -> str:
+def finding_key(finding: Finding) -> str:
     """How a decision names the finding that it answers."""
     return f"{finding.kind}:{finding.id}"
 
 
-def queue(data: Dataset, findings: Iterable[Asked]) -> Queue:
+def build_queue(data: Dataset, findings: Iterable[Finding]) -> ReviewQueue:
     """The findings against what was decided by now."""
-    decisions = [entry for entry in effective(edits.log(data).entries) if entry.decides]
+    decisions = [entry for entry in effective_entries(edits.open_log(data).entries) if entry.is_decision]
     answers: dict[str, set[str]] = {}
     for entry in decisions:
         if entry.finding:
@@ -81,11 +71,11 @@ def queue(data: Dataset, findings: Iterable[Asked]) -> Queue:
     now, parts = _now(data), {}
     for finding in findings:
         part = parts.setdefault(finding.kind, ([], [], []))
-        part[_place(finding, answers.get(name(finding)), now)].append(finding)
-    return Queue({kind: Part(*part[:2], len(part[2])) for kind, part in parts.items()}, pace(decisions))
+        part[_place(finding, answers.get(finding_key(finding)), now)].append(finding)
+    return ReviewQueue({kind: Part(*part[:2], len(part[2])) for kind, part in parts.items()}, median_pace(decisions))
 
 
-def pace(decisions: Sequence[Entry]) -> float | None:
+def median_pace(decisions: Sequence[Entry]) -> float | None:
     """Seconds a decision: the median over the last ones, breaks left out; None before there are a few."""
     moments = list(dict.fromkeys((entry.batch or entry.uid) for entry in decisions))
     first = {}
@@ -96,7 +86,7 @@ def pace(decisions: Sequence[Entry]) -> float | None:
     return median(gaps) if len(gaps) >= _FEW else None
 
 
-def _place(finding: Asked, answers: set[str] | None, now: Mapping[int, _Now]) -> int:
+def _place(finding: Finding, answers: set[str] | None, now: Mapping[int, _Now]) -> int:
     """Where a finding belongs: 0 open, 1 unsure, 2 done."""
     if answers and answers != {"unsure"}:
         return 2
@@ -105,7 +95,7 @@ def _place(finding: Asked, answers: set[str] | None, now: Mapping[int, _Now]) ->
     return 1 if answers else 0
 
 
-def _settled(finding: Asked, now: Mapping[int, _Now]) -> bool:
+def _settled(finding: Finding, now: Mapping[int, _Now]) -> bool:
     """Whether decisions on other findings have answered this one too."""
     there = [i for i, image in enumerate(finding.images) if image not in now or now[image].edited not in ("excluded", "gone")]
     if finding.kind in _ABOUT_LABELS or len(finding.images) == 1:

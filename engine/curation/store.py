@@ -17,7 +17,7 @@ from engine.core.file_cache import read_cached
 from engine.core.files import read_json, remove, replace_file, write_json
 from engine.core.jobs import Job
 from engine.core.paths import data_dir
-from engine.curation.findings import KINDS, Finding, frame, from_document
+from engine.curation.findings import KINDS, Finding, findings_table, parse_finding
 from engine.data.datasets import Dataset
 
 _DOCUMENT, _FORMAT = "findings.json", 1
@@ -46,7 +46,7 @@ class Audit:
             and (split is None or split in found.splits)
             and (image is None or image in found.images)
         ]
-        return frame(wanted)
+        return findings_table(wanted)
 
     def get(self, identity: str) -> Finding | None:
         """The finding of this id."""
@@ -92,12 +92,12 @@ def job(name: str) -> Job:
     return Job(folder(name), "engine.curation", name)
 
 
-def found(data: Dataset) -> Audit | None:
+def load_audit(data: Dataset) -> Audit | None:
     """The dataset's last audit; None where there was none. It may be older than the catalog: see `Audit.stale`."""
     return read_cached(folder(data.name), _DOCUMENT, _read)
 
 
-def keep(
+def save_audit(
     data: Dataset, findings: Sequence[Finding], document: dict[str, Any], ids: np.ndarray, probabilities: np.ndarray
 ) -> Audit:
     """Keep an audit in place of the one before. `probabilities`: (n, classes) of the images `ids` (n,), rising."""
@@ -120,4 +120,4 @@ def _read(file: Path) -> Audit | None:
     said = read_json(file)
     if not isinstance(said, dict) or said.get("format") != _FORMAT:
         return None
-    return Audit(file.parent, said, tuple(map(from_document, said.pop("findings"))))
+    return Audit(file.parent, said, tuple(map(parse_finding, said.pop("findings"))))

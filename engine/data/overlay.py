@@ -12,8 +12,8 @@ from typing import NamedTuple
 from engine.data.class_names import index_by_normalized_name, normalize_name
 from engine.data.fingerprint import clear_fingerprint, quarantine_unlearnable, renew_generation, restore_unlearnable
 from engine.data.labels.label_edit import Entry
-from engine.data.labels.label_log import EMPTY, Log
-from engine.data.labels.label_state import Standing, heads, settle
+from engine.data.labels.label_log import EMPTY, LabelLog
+from engine.data.labels.label_state import LabelState, latest_decisions, resolve_states
 
 EDITS = ("relabelled", "excluded", "kept", "unsure")
 _NAMES = {"relabel": "relabelled", "exclude": "excluded", "keep": "kept", "unsure": "unsure"}
@@ -36,9 +36,9 @@ class _File(NamedTuple):
     split: str | None
 
 
-def label_log(catalog: Path) -> Log:
+def label_log(catalog: Path) -> LabelLog:
     """The label log beside a catalog file."""
-    return Log(catalog.with_name("labels.jsonl"))
+    return LabelLog(catalog.with_name("labels.jsonl"))
 
 
 def is_behind(connection: sqlite3.Connection, catalog: Path) -> bool:
@@ -77,13 +77,13 @@ def lift(connection: sqlite3.Connection) -> None:
     connection.execute(_LIFT)
 
 
-def lay(connection: sqlite3.Connection, log: Log) -> None:
+def lay(connection: sqlite3.Connection, log: LabelLog) -> None:
     """Lay the log over the rows, which must have been lifted."""
     entries = log.entries
     _lay(connection, entries, log.version(len(entries)))
 
 
-def _bring_up(connection: sqlite3.Connection, log: Log) -> None:
+def _bring_up(connection: sqlite3.Connection, log: LabelLog) -> None:
     entries = log.entries  # what comes in from here on is laid next time
     position = log.position(applied_version(connection))
     if position is None:  # another log than the one that was laid
@@ -96,7 +96,7 @@ def _bring_up(connection: sqlite3.Connection, log: Log) -> None:
 
 def _lay(connection: sqlite3.Connection, entries: Sequence[Entry], version: str, contents: Iterable[str] | None = None) -> None:
     """With `contents`, over the rows of these alone."""
-    standing = heads(entries)
+    standing = latest_decisions(entries)
     restore_unlearnable(connection)
     known = index_by_normalized_name(classes(connection))
     for content in standing if contents is None else contents:
@@ -115,28 +115,28 @@ def _touched(entries: Sequence[Entry], position: int) -> set[str]:
         if entry.uid in passed:
             continue
         passed.add(entry.uid)
-        if entry.decides:
+        if entry.is_decision:
             result.add(entry.content)
         waiting += [by_uid[uid] for uid in entry.undoes if uid in by_uid]
     return result
 
 
 def _lay_one(connection: sqlite3.Connection, files: list[_File], decided: Sequence[Entry], known: Mapping[str, str]) -> None:
-    standings: Mapping[str, Standing] = settle(decided, [file.path for file in files])
+    standings: Mapping[str, LabelState] = resolve_states(decided, [file.path for file in files])
     for file in files:
         if standing := standings.get(file.path):
             connection.execute(_SET, (*_said(file, standing, known), file.id))
 
 
-def _said(file: _File, standing: Standing, known: Mapping[str, str]) -> tuple:
+def _said(file: _File, standing: LabelState, known: Mapping[str, str]) -> tuple:
     """What `_SET` takes: class, split, state, reason, filed, edited."""
-    name, split = standing.relabelled, file.split
+    name, split = standing.new_class, file.split
     if (
         name is not None and normalize_name(name) not in known
     ):  # a class of another time of this dataset: nothing to learn or to score by
         return file.folder_class, split, "ok", "", file.folder_class, "unsure"
     if standing.excluded:
-        return file.folder_class, split, "excluded", f"excluded by {standing.winner.who}", file.folder_class, "excluded"
+        return file.folder_class, split, "excluded", f"excluded by {standing.winner.author}", file.folder_class, "excluded"
     name = None if name is None else known[normalize_name(name)]
     if name is not None and file.layout_split == "unlabelled":
         split = "train"

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from engine.curation import removal, store
-from engine.curation.findings import finding
+from engine.curation.findings import make_finding
 from engine.data import datasets
 from engine.data.labels import edits
 
@@ -20,7 +20,7 @@ def many_doubted(server, kaggle, monkeypatch):
     """A dataset of the server's with an audit that doubts twelve labels of sea."""
     monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
     yield audited("hurried", kaggle, 12)
-    removal.remove("hurried")
+    removal.remove_dataset("hurried")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def doubted(server, kaggle, monkeypatch):
     """A dataset of the server's with an audit that doubts four labels of sea."""
     monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
     yield audited("doubted", kaggle, 4)
-    removal.remove("doubted")
+    removal.remove_dataset("doubted")
 
 
 def audited(name, folder, count):
@@ -36,16 +36,16 @@ def audited(name, folder, count):
     data = datasets.load_dataset(name)
     table = data.catalog.frame("train").assign(split="train")
     sea = table[table["class"] == "sea"]
-    result = [finding("label_issue", 0.9 - i / 20, sea.iloc[[i]], f"Doubted number {i}.", "glacier") for i in range(count)]
+    result = [make_finding("label_issue", 0.9 - i / 20, sea.iloc[[i]], f"Doubted number {i}.", "glacier") for i in range(count)]
     ids = np.sort(sea["id"].to_numpy()[:count])
     document = {"dataset": data.name, "made": 1.0, "seconds": 1.0, "fingerprint": data.catalog.fingerprint(), "images": 83,
                 "classes": list(data.classes), "model": "efficientnet_lite0"}  # fmt: skip
-    store.keep(data, result, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (count, 1)))
+    store.save_audit(data, result, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (count, 1)))
     return data
 
 
 def actions(data):
-    return [entry.action for entry in edits.log(data).entries]
+    return [entry.action for entry in edits.open_log(data).entries]
 
 
 def press(tab, data, key):
@@ -105,7 +105,7 @@ def test_keys_in_a_hurry_decide_each_picture_once_at_most(open_tab, many_doubted
         tab.page.wait_for_timeout(between)
     tab.page.wait_for_timeout(1500)
     tab.settled()
-    entries = edits.log(many_doubted).entries
+    entries = edits.open_log(many_doubted).entries
     pictures = [entry.path for entry in entries]
     assert len(set(pictures)) == len(pictures), "no picture is decided twice"
     assert 2 <= len(pictures) <= 10
@@ -136,7 +136,7 @@ def test_each_decision_is_about_the_picture_that_was_in_sight_when_its_key_was_p
         tab.page.wait_for_timeout(between)
     tab.page.wait_for_timeout(1500)
     tab.settled()
-    decided = [(entry.action, entry.id) for entry in edits.log(many_doubted).entries]
+    decided = [(entry.action, entry.id) for entry in edits.open_log(many_doubted).entries]
     heard = [(MEANT[key], image) for key, image in tab.state("heard")]
     assert len(decided) >= 3
     assert [pair for pair in heard if pair in decided] and set(decided) <= set(heard)

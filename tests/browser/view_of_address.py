@@ -24,8 +24,8 @@ from dashboard.explore.gallery import page_ids
 from dashboard.explore.query import Order
 from dashboard.explore.tabs import TABS as EXPLORE
 from engine.curation import acquisition
-from engine.curation import found as audit_of
-from engine.curation.review_queue import queue
+from engine.curation import load_audit as audit_of
+from engine.curation.review_queue import build_queue
 from engine.data.datasets import load_dataset
 from engine.data.filters import Filter
 from engine.runs import pipelines
@@ -146,7 +146,7 @@ def _clean(query: Query) -> Iterator[tuple[str, object]]:
         return
     data = load_dataset(query["dataset"])
     audit = audit_of(data)
-    part = queue(data, [*(audit.all if audit else ()), *acquisition.chosen(data)]).parts.get(query["kind"])
+    part = build_queue(data, [*(audit.all if audit else ()), *acquisition.load_selection(data)]).parts.get(query["kind"])
     if part is None:
         return  # another dataset, with nothing of this kind
     current = next((finding for finding in part.open if finding.id == query["finding"]), None)

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from label_edits import exclude, keep, relabel
 from tab import Tab
 
 from dashboard.clean.evidence import _bars
@@ -13,7 +14,7 @@ from dashboard.clean.review import Review
 from dashboard.components.gallery.selection import SelectionState
 from engine.core.files import read_json, write_json
 from engine.curation import acquisition, store
-from engine.curation.findings import finding
+from engine.curation.findings import make_finding
 from engine.data.datasets import load_dataset
 from engine.data.filters import Filter
 from engine.data.labels import edits
@@ -25,17 +26,17 @@ def audited(untrained):
     data = load_dataset("scenes")
     table = pd.concat([data.catalog.frame(split).assign(split=split) for split in ("train", "test")])
     sea, forest = (table[table["class"] == name] for name in ("sea", "forest"))
-    result = [finding("label_issue", 0.9 - i / 10, sea.iloc[[i]], f"Doubted {i}.", "glacier") for i in range(3)]
-    result += [finding("exact_duplicate", 1.0, forest.iloc[[i, i + 1]], f"Alike {i}.") for i in (0, 2)]
+    result = [make_finding("label_issue", 0.9 - i / 10, sea.iloc[[i]], f"Doubted {i}.", "glacier") for i in range(3)]
+    result += [make_finding("exact_duplicate", 1.0, forest.iloc[[i, i + 1]], f"Alike {i}.") for i in (0, 2)]
     ids = np.sort(sea["id"].to_numpy()[:3])
     document = {"dataset": "scenes", "made": 1.0, "seconds": 1.0, "fingerprint": data.catalog.fingerprint(), "images": 83,
                 "classes": list(data.classes), "model": "efficientnet_lite0"}  # fmt: skip
-    store.keep(data, result, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (3, 1)))
+    store.save_audit(data, result, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (3, 1)))
     return data
 
 
 def actions(data):
-    return [entry.action for entry in edits.log(data).entries]
+    return [entry.action for entry in edits.open_log(data).entries]
 
 
 def test_before_an_audit_the_page_offers_one_and_no_question_about_its_findings(tab, untrained):
@@ -44,7 +45,7 @@ def test_before_an_audit_the_page_offers_one_and_no_question_about_its_findings(
     assert "Start the audit" in tab.buttons
     assert not tab.at.get("button_group")
     data = load_dataset("scenes")
-    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     assert tab.open("clean").at.button_group[0].options == ["Decisions", "Effect of retraining"]
 
 
@@ -65,8 +66,8 @@ def test_a_doubted_label_says_both_probabilities_and_no_bare_score(tab, audited)
 
 
 def test_an_outlier_says_its_distance(audited):
-    result = finding("outlier", 1 - 1 / 4.2, audited.catalog.frame("train").assign(split="train").iloc[[0]], "Far.")
-    subject = Review(audited, store.found(audited), None, audited.classes, {})
+    result = make_finding("outlier", 1 - 1 / 4.2, audited.catalog.frame("train").assign(split="train").iloc[[0]], "Far.")
+    subject = Review(audited, store.load_audit(audited), None, audited.classes, {})
     assert measure_text(subject, result, audited.catalog.rows(result.images)[result.images[0]]) == "4.2 times the median distance"
 
 
@@ -80,8 +81,8 @@ def test_the_bars_have_the_present_label_however_improbable():
 
 def test_entries_that_do_not_hold_any_more_are_told_apart(tab, audited):
     tab.open("clean", kind="label_issue").press("glacier").press("Exclude").press("Undo")
-    image = edits.log(audited).entries[0].id
-    edits.relabel(audited, [image], "forest")
+    image = edits.open_log(audited).entries[0].id
+    relabel(audited, [image], "forest")
     table = Tab().open("clean", clean="decided").at.dataframe[0].value
     assert table[["decision", "state"]].to_numpy().tolist() == [
         ["relabelled as forest", "holds"], ["undo", "holds"], ["excluded", "undone"], ["relabelled as glacier", "replaced by a later decision"],
@@ -94,8 +95,8 @@ def test_a_decision_is_in_the_log_and_leads_to_the_next_finding_in_every_tab(tab
     assert "Doubted 0\\." in tab.text
     tab.press("glacier")
     assert "Doubted 1\\." in tab.text
-    [entry] = edits.log(audited).entries
-    assert (entry.action, entry.was, entry.to) == ("relabel", "sea", "glacier")
+    [entry] = edits.open_log(audited).entries
+    assert (entry.action, entry.old_class, entry.new_class) == ("relabel", "sea", "glacier")
     assert audited.catalog.get(entry.id).class_name == "glacier"
     assert "Doubted 1\\." in Tab().open("clean", kind="label_issue").text
     tab.press("Keep").press("Exclude")
@@ -124,8 +125,8 @@ def test_what_a_person_is_not_sure_of_waits(tab, audited):
 
 
 def test_what_was_relabelled_before_stays_so_when_it_is_kept(tab, audited):
-    copy = store.found(audited).findings("exact_duplicate")["images"].iloc[0][0]
-    edits.relabel(audited, [copy], "glacier")
+    copy = store.load_audit(audited).findings("exact_duplicate")["images"].iloc[0][0]
+    relabel(audited, [copy], "glacier")
     tab.open("clean", kind="exact_duplicate").press("Keep all")
     assert "Alike 2\\." in tab.text
     assert audited.catalog.get(copy).class_name == "glacier"
@@ -158,15 +159,15 @@ def test_images_worth_a_label_are_chosen_and_join_the_training_images_with_it(ta
     assert "Keep" not in tab.buttons
     first = tab.url("finding")
     tab.press("sea")
-    [entry] = edits.log(audited).entries
-    assert (entry.was, entry.to, audited.catalog.get(entry.id).split) == (None, "sea", "train")
+    [entry] = edits.open_log(audited).entries
+    assert (entry.old_class, entry.new_class, audited.catalog.get(entry.id).split) == (None, "sea", "train")
     assert tab.url("finding") not in (None, first)
     tab.press("Exclude").press("Not sure")
     assert actions(audited) == ["relabel", "exclude", "unsure"]
 
 
 def test_the_log_is_shown_and_a_version_can_be_restored(tab, audited):
-    edits.exclude(audited, audited.catalog.frame("train")["id"].tolist()[:2], why="by <b>hand</b>")
+    exclude(audited, audited.catalog.frame("train")["id"].tolist()[:2], reason="by <b>hand</b>")
     tab.open("clean", clean="decided").press("Restore")
     assert not audited.catalog.count(Filter(state="excluded"))
     assert "Export the log" in [element.proto.label for element in tab.at.get("download_button")]
@@ -175,7 +176,7 @@ def test_the_log_is_shown_and_a_version_can_be_restored(tab, audited):
 def test_the_proof_is_offered_once_a_label_is_another(tab, copied):
     data = load_dataset("scenes")
     assert "there is no effect to measure" in tab.open("clean", clean="helped").text
-    edits.exclude(data, data.catalog.frame("test")["id"].tolist()[:1])
+    exclude(data, data.catalog.frame("test")["id"].tolist()[:1])
     tab.run()
     assert "1 test image excluded" in tab.text
     assert "part of any gain in the score comes from the changed test labels" in tab.text
@@ -184,18 +185,18 @@ def test_the_proof_is_offered_once_a_label_is_another(tab, copied):
 
 def test_a_proof_says_of_which_labels_it_is_and_is_not_offered_twice(tab, copied):
     data, name = load_dataset("scenes"), copied.id.replace("-", "\\-")
-    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     after = shutil.copytree(copied.path, copied.path.parent / "again")
-    now = {"fingerprint": data.catalog.fingerprint(), "labels": edits.log(data).version()}
+    now = {"fingerprint": data.catalog.fingerprint(), "labels": edits.open_log(data).version()}
     write_json(after / "config.json", {**read_json(after / "config.json"), **now})
     write_json(after / "proof.json", {"before": copied.id})
     tab.open("clean", run=copied.id, clean="helped")
     assert "24 test images: accuracy changes by 0.0 (0.0 to 0.0) points" in tab.text.replace("\\", "")
     assert f"{name} has already been retrained on exactly these labels: again, below." in tab.text
     assert "which have been edited since" not in tab.text
-    edits.keep(data, data.catalog.frame("train")["id"].tolist()[:1])
+    keep(data, data.catalog.frame("train")["id"].tolist()[:1])
     assert "which have been edited since" not in tab.run().text, "a label that is kept changes no label"
-    edits.exclude(data, data.catalog.frame("test")["id"].tolist()[:1])
+    exclude(data, data.catalog.frame("test")["id"].tolist()[:1])
     assert f"Measured on version {now['labels']} of the labels, which have been edited since" in tab.run().text
     assert f"Train {name} again on the cleaned labels" in tab.buttons
 
@@ -227,7 +228,7 @@ def test_a_bulk_decision_is_about_what_is_selected_when_it_is_pressed(tab, audit
     tab.run()
     tab.at.session_state["clean-many-selection"] = SelectionState(scope="scenes", ids=(second, third))
     tab.press("Exclude")
-    assert [entry.id for entry in edits.log(audited).entries] == [second, third]
+    assert [entry.id for entry in edits.open_log(audited).entries] == [second, third]
     assert not tab.at.session_state["clean-many-selection"].ids
 
 
@@ -238,5 +239,5 @@ def test_a_bulk_decision_leaves_what_another_tab_decided_meanwhile(tab, audited)
     tab.run()
     Tab().open("clean", kind="label_issue", clean="one").press("glacier")
     tab.press("Exclude")
-    assert [(entry.id, entry.action) for entry in edits.log(audited).entries] == [(first, "relabel"), (second, "exclude")]
+    assert [(entry.id, entry.action) for entry in edits.open_log(audited).entries] == [(first, "relabel"), (second, "exclude")]
     assert "1 of 2 images have been decided meanwhile" in str([toast.value for toast in tab.at.toast])

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from label_edits import exclude
 
 from dashboard.predict import ood_status
 from dashboard.predict.prediction import headline
@@ -176,23 +177,23 @@ def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_un
     tab = type(tab)().open("predict", run=run.id, batch=one.id)
     row = data.catalog.copies(one.picture(0).content)[0]
     other = next(name for name in run.classes if name != row.class_name)
-    before = len(edits.log(data).entries)
+    before = len(edits.open_log(data).entries)
     tab.choose(f"right-detail-{one.id}-0", other).press("Save correction")
     assert "favour the model" in tab.text, "a test label: Clean's own warning"
-    assert (data.catalog.get(row.id).class_name, len(edits.log(data).entries)) == (row.class_name, before), "nothing unasked"
+    assert (data.catalog.get(row.id).class_name, len(edits.open_log(data).entries)) == (row.class_name, before), "nothing unasked"
     tab.press(f"Keep {row.class_name}")
     assert "favour the model" not in tab.text
     tab.press("Save correction").press(f"Change its label to {other}")
     assert data.catalog.get(row.id).class_name == other
     assert corrections.told(data) == []
-    edits.exclude(data, [data.catalog.frame("train")["id"].iloc[0]])
+    exclude(data, [data.catalog.frame("train")["id"].iloc[0]])
     tab.press("Undo")
     assert f"Its label is {row.class_name} again" in tab.text
     assert data.catalog.get(row.id).class_name == row.class_name
-    assert edits.log(data).entries[-1].action == "restore", "what was decided after it holds still"
+    assert edits.open_log(data).entries[-1].action == "restore", "what was decided after it holds still"
     undo.undo(data)
     assert data.catalog.get(row.id).class_name == other
-    undo.restore(data, edits.log(data).version(before))
+    undo.restore(data, edits.open_log(data).version(before))
 
 
 def test_the_way_leads_from_a_changed_label_to_clean(tab, run):

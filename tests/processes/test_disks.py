@@ -141,7 +141,7 @@ def mount(tmp_path):
 @pytest.fixture(params=["read-only", "full"])
 def disk(request, mount, scenes, home, monkeypatch):
     """The home, on a disk that takes nothing more; what is in it was written before."""
-    edits.decide(scenes, edits.Choice([edits.Decision(3, "exclude", None)]))
+    edits.decide(scenes, edits.DecisionGroup([edits.Decision(3, "exclude", None)]))
     if request.param == "read-only":
         folder = mount("--bind", str(home))
         subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
@@ -181,7 +181,7 @@ def test_what_cannot_be_written_is_a_sentence_and_changes_nothing(disk):
     data, before = load_dataset("scenes"), contents(disk)
     full = "is full" if shutil.disk_usage(disk).free == 0 else "is read-only"
     for action in (
-        lambda: edits.decide(data, edits.Choice([edits.Decision(4, "exclude", None)] * 1, why="x" * 5000)),
+        lambda: edits.decide(data, edits.DecisionGroup([edits.Decision(4, "exclude", None)] * 1, reason="x" * 5000)),
         lambda: files.write_json(disk / "big.json", "x" * 100_000),
         lambda: datasets.add_dataset(str(data.root), "other"),
     ):

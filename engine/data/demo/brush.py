@@ -35,13 +35,13 @@ def mix(under: Array, over: Array, share: Array | float) -> Array:
     return under + (over - under) * share
 
 
-def ramp(values: Array, low: float | Array, high: float | Array) -> Array:
+def smoothstep(values: Array, low: float | Array, high: float | Array) -> Array:
     """A smooth step: 0 up to `low`, 1 from `high` on."""
     part = np.clip((values - low) / (high - low), 0, 1)
     return part * part * (3 - 2 * part)
 
 
-def between(rng: Rng, low: float, high: float) -> float:
+def uniform(rng: Rng, low: float, high: float) -> float:
     """A uniform draw as a plain float (numpy's doubles would widen float32 canvases)."""
     return float(rng.uniform(low, high))
 
@@ -113,7 +113,7 @@ def _doubled(name: str) -> Image.Image:
 
 
 @cache
-def slopes(name: str) -> tuple[Array, Array]:
+def gradients(name: str) -> tuple[Array, Array]:
     """The tile's gradient along its columns and its rows, a tile's side being 1."""
     field = tile(name)
     right = np.roll(field, -1, 1) - np.roll(field, 1, 1)
@@ -133,14 +133,14 @@ def texture(
     return np.asarray(_doubled(name).resize(shape[::-1], method, box=box))
 
 
-def nearest(field: Array, u: Array, v: Array) -> Array:
+def sample_nearest(field: Array, u: Array, v: Array) -> Array:
     """`field` at (u, v), in tiles, wrapped round; for textures that are seen smaller than they are."""
     column = (u * TILE).astype(np.int32) & (TILE - 1)
     row = (v * TILE).astype(np.int32) & (TILE - 1)
     return field.ravel().take(row * TILE + column, mode="clip")  # clip: the quick mode; nothing is out of range
 
 
-def look(field: Array, u: Array, v: Array) -> Array:
+def interpolate(field: Array, u: Array, v: Array) -> Array:
     """`field` at (u, v), in tiles, wrapped round and interpolated."""
     x, y = u * TILE, v * TILE
     left, top = np.floor(x), np.floor(y)

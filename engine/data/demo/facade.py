@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.data.demo.brush import SIZE, Array, Rng, between, colour, jitter, look, mix, nearest, ramp, tile
+from engine.data.demo.brush import SIZE, Array, Rng, colour, interpolate, jitter, mix, sample_nearest, smoothstep, tile, uniform
 from engine.data.demo.light import Light
 
 WALLS = (
@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float, float]  # x from, x to, height, z from, 
 def styles(rng: Rng, boxes: list[Box], homely: bool) -> dict[str, Array]:
     """What each box is made of, one entry a box: colours (3, count), window sizes in metres and shares."""
     count = len(boxes)
-    glassy = rng.random(count) < (0 if homely else between(rng, 0, 0.7))
+    glassy = rng.random(count) < (0 if homely else uniform(rng, 0, 0.7))
     walls = np.concatenate([jitter(rng, WALLS[pick], 0.1) for pick in rng.integers(len(WALLS), size=count)], 1)[..., 0]
     panes = np.concatenate([jitter(rng, GLASS[pick], 0.12) for pick in rng.integers(len(GLASS), size=count)], 1)[..., 0]
     ribbon = rng.random(count) < (0 if homely else 0.2)
@@ -59,8 +59,8 @@ def facades(
     bays, floors = along / of["bay"], y / of["floor"]
     pane = stripe(bays, of["wide"], foot / of["bay"] / skew) * stripe(floors, of["tall"], foot / of["floor"])
     in_frame = pane * (y < of["top"] - 1.2) * (y > 0.6)
-    dirt = nearest(tile("rough"), along / 37, y / 90) - 0.5
-    wall = of["wall"] * (1 + 0.45 * dirt + 0.2 * (nearest(tile("grit"), along / 9, y / 9) - 0.5))
+    dirt = sample_nearest(tile("rough"), along / 37, y / 90) - 0.5
+    wall = of["wall"] * (1 + 0.45 * dirt + 0.2 * (sample_nearest(tile("grit"), along / 9, y / 9) - 0.5))
     courses = stripe(y * 4, 0.75, foot * 4) * stripe(along * 2 + np.floor(y * 4) * 0.5, 0.85, foot * 2 / skew)
     wall = wall * (1 - 0.28 * (1 - courses) * (of["brick"] > 0.5))
     lit = _sunlight(rng, along, y, side, ray)
@@ -76,8 +76,8 @@ def _sunlight(rng: Rng, along: Array, y: Array, side: Array, ray: tuple[Array, A
     """How much sun each face gets: one wall of the street is in shade, the other up to a ragged shadow line."""
     left, front, right = rng.permutation([0.12, 0.5, 0.95])
     face = np.where(side, np.where(ray[0] > 0, float(right), float(left)), float(front)).astype(np.float32)
-    line = between(rng, -4, 14) + 6 * (look(tile("rough"), np.floor(along / 11) * 0.13, np.float32(0.7)) - 0.5)
-    shadow = ramp(y - line, -0.4, 0.4)
+    line = uniform(rng, -4, 14) + 6 * (interpolate(tile("rough"), np.floor(along / 11) * 0.13, np.float32(0.7)) - 0.5)
+    shadow = smoothstep(y - line, -0.4, 0.4)
     return np.where(face > 0.6, 0.15 + (face - 0.15) * shadow, face)
 
 
@@ -98,13 +98,15 @@ def _windows(
     column, row = np.floor(bays).astype(np.int32), np.floor(floors).astype(np.int32)
     chance = tile("grit")[(column * 37 + row * 11) & 511, (row * 53 + column * 7) & 511]
     mirrored = mix(light.horizon, light.zenith, np.clip(np.abs(ray[1]) * 1.2 + (chance - 0.5) * 0.4, 0, 1))
-    clouds = nearest(tile("cloud"), bays * 0.02 + 0.3, floors * 0.03)
+    clouds = sample_nearest(tile("cloud"), bays * 0.02 + 0.3, floors * 0.03)
     glass = mix(
-        of["glass"] * (light.ambient + 0.3 * light.sun), mirrored * (0.6 + 0.8 * clouds), 0.25 + 0.4 * ramp(chance, 0.3, 0.7)
+        of["glass"] * (light.ambient + 0.3 * light.sun),
+        mirrored * (0.6 + 0.8 * clouds),
+        0.25 + 0.4 * smoothstep(chance, 0.3, 0.7),
     )
-    glass = glass * (0.55 + 0.5 * ramp(floors - np.floor(floors), 0.95, 0.55))
+    glass = glass * (0.55 + 0.5 * smoothstep(floors - np.floor(floors), 0.95, 0.55))
     evening = light.mood in ("dusk", "sunset", "storm")
-    lamps = ramp(chance, 0.5, 0.62) if evening else ramp(chance, 0.82, 0.9) * 0.5
+    lamps = smoothstep(chance, 0.5, 0.62) if evening else smoothstep(chance, 0.82, 0.9) * 0.5
     lamp = colour(255, 206, 130) if evening else of["wall"] * light.shine(lit)
     bar = np.maximum(stripe(bays * 2 + 0.5, 0.1, np.float32(0.05)), stripe(floors * 2 + 0.4, 0.08, np.float32(0.05)))
     return mix(mix(glass, lamp, lamps * 0.8), of["wall"] * 0.8 * light.shine(lit), bar * (of["wide"] < 0.8) * 0.7)
@@ -117,7 +119,7 @@ def _shops(rng: Rng, light: Light, facade: Array, of: dict[str, Array], along: A
     hue = np.stack([tile("grit")[(cell * 31 + k * 77) & 511, 9 * k] for k in range(3)])
     shade = light.shine(np.full((1, 1), 0.4, np.float32))
     sign = np.clip(of["wall"] * 0.6 + (hue - 0.45) * 0.7, 0.05, 1) * shade
-    goods = 0.4 + 0.7 * nearest(tile("rough"), along / 21, y / 17)
+    goods = 0.4 + 0.7 * sample_nearest(tile("rough"), along / 21, y / 17)
     inside = mix(of["glass"], colour(176, 150, 118), chance) * goods
     glow = inside * (1.1 if light.mood in ("dusk", "sunset") else 0.6 * shade + 0.25)
     has = of["shop"] * (chance > 0.25)

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.data.demo.brush import COLUMNS, ROWS, SIZE, Array, Rng, between, colour, jitter, look, mix, ramp, texture, tile
+from engine.data.demo.brush import (
+    COLUMNS,
+    ROWS,
+    SIZE,
+    Array,
+    Rng,
+    colour,
+    interpolate,
+    jitter,
+    mix,
+    smoothstep,
+    texture,
+    tile,
+    uniform,
+)
 from engine.data.demo.light import Light, draw_light, haze, sky
 from engine.data.demo.terrain import alpine
 
@@ -25,18 +39,18 @@ def woodland(rng: Rng) -> Array:
         return _inside(rng, light, leaf)
     if kind == "canopy":
         return _canopy(rng, light, leaf)
-    top = SIZE * between(rng, -0.05, 0.35)
+    top = SIZE * uniform(rng, -0.05, 0.35)
     peaks = rng.random() < 0.2
-    behind = alpine(rng, 0.0, between(rng, 0.2, 0.8), light=light) if peaks else sky(rng, light, top + SIZE * 0.4)
-    return wooded_slope(rng, light, behind, leaf, SIZE * between(rng, 0.3, 0.5) if peaks else top)
+    behind = alpine(rng, 0.0, uniform(rng, 0.2, 0.8), light=light) if peaks else sky(rng, light, top + SIZE * 0.4)
+    return wooded_slope(rng, light, behind, leaf, SIZE * uniform(rng, 0.3, 0.5) if peaks else top)
 
 
 def wooded_peaks(rng: Rng) -> Array:
     """A canvas of mountains over a wood of conifers, half forest and half mountain."""
     light = draw_light(rng)
     leaf = jitter(rng, FOLIAGE[rng.integers(len(FOLIAGE))], 0.1)
-    behind = alpine(rng, 0.0, between(rng, 0.2, 0.8), light=light)
-    return wooded_slope(rng, light, behind, leaf, SIZE * between(rng, 0.42, 0.7))
+    behind = alpine(rng, 0.0, uniform(rng, 0.2, 0.8), light=light)
+    return wooded_slope(rng, light, behind, leaf, SIZE * uniform(rng, 0.42, 0.7))
 
 
 def foliage(rng: Rng, light: Light, leaf: Array, zoom: float, coarse: bool = False) -> Array:
@@ -49,18 +63,20 @@ def foliage(rng: Rng, light: Light, leaf: Array, zoom: float, coarse: bool = Fal
 
 
 def _inside(rng: Rng, light: Light, leaf: Array) -> Array:
-    horizon = SIZE * between(rng, 0.5, 0.75)
+    horizon = SIZE * uniform(rng, 0.5, 0.75)
     glow = np.clip(mix(light.horizon, light.shine(np.float32(0.8) * np.ones((1, 1), np.float32)), 0.3), 0, 1)
-    veil = mix(leaf * 1.1, glow, between(rng, 0.35, 0.8))
-    backdrop = mix(foliage(rng, light, leaf, between(rng, 0.3, 0.6)), veil, between(rng, 0.35, 0.75))
-    gaps = ramp(texture(rng, "rough", 0.5) + (0.5 - ROWS / SIZE) * 0.4, 0.55, 0.75) * between(rng, 0, 1)
+    veil = mix(leaf * 1.1, glow, uniform(rng, 0.35, 0.8))
+    backdrop = mix(foliage(rng, light, leaf, uniform(rng, 0.3, 0.6)), veil, uniform(rng, 0.35, 0.75))
+    gaps = smoothstep(texture(rng, "rough", 0.5) + (0.5 - ROWS / SIZE) * 0.4, 0.55, 0.75) * uniform(rng, 0, 1)
     canvas = mix(backdrop, glow * 1.1, gaps)
     canvas = mix(
-        canvas, _floor(rng, light, leaf, horizon), ramp(ROWS - horizon + (texture(rng, "rough", 0.6) - 0.5) * SIZE * 0.12, -2, 8)
+        canvas,
+        _floor(rng, light, leaf, horizon),
+        smoothstep(ROWS - horizon + (texture(rng, "rough", 0.6) - 0.5) * SIZE * 0.12, -2, 8),
     )
     layers = int(rng.integers(3, 6))
     bark = jitter(rng, BARKS[rng.integers(len(BARKS))], 0.1)
-    slant = between(rng, -0.06, 0.06)
+    slant = uniform(rng, -0.06, 0.06)
     for number in range(layers):
         nearness = (number + 1) / layers
         canvas = _trunks(rng, light, canvas, bark, veil, horizon, nearness, slant)
@@ -73,19 +89,19 @@ def _inside(rng: Rng, light: Light, leaf: Array) -> Array:
 def _floor(rng: Rng, light: Light, leaf: Array, horizon: float) -> Array:
     """Ground in perspective: moss, needles or fallen leaves, with sun flecks, and a path through it now and then."""
     distance = 1 / np.maximum((ROWS - horizon) / SIZE, 0.015)
-    u = (COLUMNS / SIZE - 0.5) * distance * 0.14 + between(rng, 0, 1)
-    v = distance * 0.3 + between(rng, 0, 1) + np.zeros_like(u)
+    u = (COLUMNS / SIZE - 0.5) * distance * 0.14 + uniform(rng, 0, 1)
+    v = distance * 0.3 + uniform(rng, 0, 1) + np.zeros_like(u)
     litter = jitter(rng, (leaf, colour(128, 92, 58), colour(96, 84, 52), colour(150, 100, 50))[rng.integers(4)], 0.1)
-    dabs = look(tile("leaves"), u * 2, v * 2)
-    flecks = ramp(look(tile("rough"), u * 0.8, v * 0.8), 0.5, 0.68) * between(rng, 0.2, 1)
+    dabs = interpolate(tile("leaves"), u * 2, v * 2)
+    flecks = smoothstep(interpolate(tile("rough"), u * 0.8, v * 0.8), 0.5, 0.68) * uniform(rng, 0.2, 1)
     ground = litter * (0.55 + 1.1 * dabs) * light.shine(0.2 + 0.75 * flecks)
     if rng.random() < 0.4:
-        bend = between(rng, -0.25, 0.25)
-        middle = 0.5 + bend * np.sin(distance * between(rng, 0.15, 0.4)) * 0.5
-        width = between(rng, 0.25, 0.6) / distance
+        bend = uniform(rng, -0.25, 0.25)
+        middle = 0.5 + bend * np.sin(distance * uniform(rng, 0.15, 0.4)) * 0.5
+        width = uniform(rng, 0.25, 0.6) / distance
         aside = np.abs(COLUMNS / SIZE - middle) / width + (dabs - 0.5) * 0.5
         soil = jitter(rng, colour(158, 136, 108), 0.12) * (0.6 + 0.5 * dabs) * light.shine(0.3 + 0.7 * flecks)
-        ground = mix(ground, soil, ramp(-aside, -0.6, -0.4))
+        ground = mix(ground, soil, smoothstep(-aside, -0.6, -0.4))
     return ground
 
 
@@ -96,10 +112,10 @@ def _trunks(
     count = int(rng.integers(3, 7) * (2.2 - 1.7 * nearness)) + 1
     grain = texture(rng, "rough", 0.9, 0.12)
     for _ in range(count):
-        half = SIZE * (0.005 + 0.035 * nearness**2) * between(rng, 0.5, 1.4)
-        foot = horizon + (SIZE * 1.05 - horizon) * nearness**2 * between(rng, 0.5, 1) + 2
-        lean = slant + between(rng, -0.05, 0.05)
-        at = between(rng, -0.05, 1.05) * SIZE
+        half = SIZE * (0.005 + 0.035 * nearness**2) * uniform(rng, 0.5, 1.4)
+        foot = horizon + (SIZE * 1.05 - horizon) * nearness**2 * uniform(rng, 0.5, 1) + 2
+        lean = slant + uniform(rng, -0.05, 0.05)
+        at = uniform(rng, -0.05, 1.05) * SIZE
         left, right = int(max(at - half * 3 - SIZE * 0.12, 0)), int(min(at + half * 3 + SIZE * 0.12, SIZE))
         rows = int(min(foot, SIZE))
         if right - left < 2 or rows < 2:
@@ -109,7 +125,7 @@ def _trunks(
         across = (columns - at - lean * (foot - down) + (grain[:rows, left:right] - 0.5) * half * 0.4) / flare
         side = np.clip(0.6 + 0.6 * across * (1 if light.sun_x > 0.5 else -1), 0, 1) * (0.35 + grain[:rows, left:right])
         wood = mix(bark * light.shine(side) * (0.45 + 0.85 * grain[:rows, left:right]), veil, 0.75 * (1 - nearness) ** 1.2)
-        cover = ramp(-np.abs(across), -1.0 - 0.5 / half, -1.0 + 0.5 / half)
+        cover = smoothstep(-np.abs(across), -1.0 - 0.5 / half, -1.0 + 0.5 / half)
         canvas[:, :rows, left:right] = mix(canvas[:, :rows, left:right], wood, cover)
     return canvas
 
@@ -117,35 +133,35 @@ def _trunks(
 def _boughs(rng: Rng, light: Light, canvas: Array, leaf: Array, veil: Array, nearness: float) -> Array:
     """Foliage that hangs from above, thinner toward the ground."""
     field = texture(rng, "rough", 0.6) + (texture(rng, "leaves", 0.5) - 0.5) * 0.35
-    hang = field + (between(rng, 0.0, 0.5) - ROWS / SIZE) * 0.9
+    hang = field + (uniform(rng, 0.0, 0.5) - ROWS / SIZE) * 0.9
     green = mix(foliage(rng, light, leaf, 0.6 - 0.25 * nearness, coarse=nearness > 0.7), veil, 0.6 * (1 - nearness))
-    return mix(canvas, green, ramp(hang, 0.42, 0.5))
+    return mix(canvas, green, smoothstep(hang, 0.42, 0.5))
 
 
 def _undergrowth(rng: Rng, light: Light, canvas: Array, leaf: Array, horizon: float) -> Array:
     mound = texture(rng, "rough", 0.5, 0.3) + (texture(rng, "leaves", 0.4) - 0.5) * 0.4
-    rise = mound + (ROWS - horizon) / SIZE * between(rng, 0.6, 1.8) - between(rng, 0.1, 0.4)
-    fern = foliage(rng, light, jitter(rng, leaf, 0.15), between(rng, 0.25, 0.5))
-    return mix(canvas, fern, ramp(rise, 0.45, 0.55))
+    rise = mound + (ROWS - horizon) / SIZE * uniform(rng, 0.6, 1.8) - uniform(rng, 0.1, 0.4)
+    fern = foliage(rng, light, jitter(rng, leaf, 0.15), uniform(rng, 0.25, 0.5))
+    return mix(canvas, fern, smoothstep(rise, 0.45, 0.55))
 
 
 def _shafts(rng: Rng, light: Light, canvas: Array) -> Array:
     """Beams from one point above the picture."""
-    source, above = between(rng, 0.1, 0.9), between(rng, 0.1, 0.4)
+    source, above = uniform(rng, 0.1, 0.9), uniform(rng, 0.1, 0.4)
     angle = np.arctan2(COLUMNS / SIZE - source, ROWS / SIZE + above)
-    beams = look(tile("cloud"), angle * between(rng, 0.6, 1.2), np.float32(between(rng, 0, 1)))
-    fall = ramp(beams, 0.48, 0.7) * np.clip(1.1 - ROWS / SIZE, 0, 1) * between(rng, 0.25, 0.6)
+    beams = interpolate(tile("cloud"), angle * uniform(rng, 0.6, 1.2), np.float32(uniform(rng, 0, 1)))
+    fall = smoothstep(beams, 0.48, 0.7) * np.clip(1.1 - ROWS / SIZE, 0, 1) * uniform(rng, 0.25, 0.6)
     return canvas + (light.sun * 0.8 + 0.1) * fall
 
 
 def wooded_slope(rng: Rng, light: Light, canvas: Array, leaf: Array, top: float) -> Array:
     """The canvas with ranks of conifers up a hillside that ends near row `top`, each rank paler than the one before it."""
     ranks = int(rng.integers(4, 7))
-    needles = mix(leaf, colour(34, 62, 44), between(rng, 0.3, 0.9))
-    air = between(rng, 0.2, 1.2)
+    needles = mix(leaf, colour(34, 62, 44), uniform(rng, 0.3, 0.9))
+    air = uniform(rng, 0.2, 1.2)
     for number in range(ranks):
         nearness = (number + 1) / ranks
-        rise = (look(tile("hills"), COLUMNS / SIZE * 0.4 + between(rng, 0, 1), np.float32(0.1)) - 0.5) * SIZE * 0.3
+        rise = (interpolate(tile("hills"), COLUMNS / SIZE * 0.4 + uniform(rng, 0, 1), np.float32(0.1)) - 0.5) * SIZE * 0.3
         base = top + (SIZE * 0.95 - top) * nearness**1.2 + rise
         green = foliage(rng, light, jitter(rng, needles, 0.08), 0.75 - 0.4 * nearness) * (0.7 + 0.5 * nearness)
         cover, shade = _conifers(rng, base, tall=SIZE * (0.06 + 0.34 * nearness**1.5))
@@ -156,9 +172,9 @@ def wooded_slope(rng: Rng, light: Light, canvas: Array, leaf: Array, top: float)
 
 def _conifers(rng: Rng, base: Array, tall: float) -> tuple[Array, Array]:
     """(cover, light side) of a row of firs that stand on `base`, the canvas below them filled."""
-    pitch = tall * between(rng, 0.3, 0.45)
-    place = COLUMNS / pitch + between(rng, 0, 9)
-    cover, shade = ramp(ROWS - base, -2, 2), np.full((SIZE, SIZE), 0.5, np.float32)
+    pitch = tall * uniform(rng, 0.3, 0.45)
+    place = COLUMNS / pitch + uniform(rng, 0, 9)
+    cover, shade = smoothstep(ROWS - base, -2, 2), np.full((SIZE, SIZE), 0.5, np.float32)
     ragged = texture(rng, "grit", 0.5, 0.3) - 0.5
     for shift in (0.0, 0.5):
         tree = np.floor(place + shift)
@@ -168,7 +184,7 @@ def _conifers(rng: Rng, base: Array, tall: float) -> tuple[Array, Array]:
         down = ROWS - (base - height)
         tiers = 0.75 + 0.35 * ((down / (tall * 0.11)) % 1)
         width = np.clip(down, 0, None) * 0.24 * tiers + ragged * tall * 0.06
-        body = ramp(width - np.abs(aside), -0.6, 0.8) * (down > 0)
+        body = smoothstep(width - np.abs(aside), -0.6, 0.8) * (down > 0)
         shade = np.where(body > 0.5, 0.5 + np.clip(aside / np.maximum(width, 1), -1, 1) * 0.5, shade)
         cover = np.maximum(cover, body)
     return cover, shade
@@ -182,10 +198,10 @@ def _canopy(rng: Rng, light: Light, leaf: Array) -> Array:
     for y in np.linspace(-0.05, 1.1, cells * 2):
         size = SIZE / cells * (0.45 + 0.75 * max(y, 0))
         for x in rng.random(cells + 2) * 1.1 - 0.05:
-            _crown(rng, crowns, tint, x * SIZE, y * SIZE, size * between(rng, 0.6, 1.1))
-    body = foliage(rng, light, leaf, between(rng, 0.4, 0.7)) * (0.25 + 1.0 * crowns)
-    varied = body * (1 + tint * colour(110, 60, -30) * between(rng, 0.3, 1.5))
-    return haze(varied, np.clip(1 - ROWS / SIZE, 0, 1), light, between(rng, 0.0, 0.9))
+            _crown(rng, crowns, tint, x * SIZE, y * SIZE, size * uniform(rng, 0.6, 1.1))
+    body = foliage(rng, light, leaf, uniform(rng, 0.4, 0.7)) * (0.25 + 1.0 * crowns)
+    varied = body * (1 + tint * colour(110, 60, -30) * uniform(rng, 0.3, 1.5))
+    return haze(varied, np.clip(1 - ROWS / SIZE, 0, 1), light, uniform(rng, 0.0, 0.9))
 
 
 def _crown(rng: Rng, crowns: Array, tint: Array, x: float, y: float, radius: float) -> None:
@@ -199,4 +215,4 @@ def _crown(rng: Rng, crowns: Array, tint: Array, x: float, y: float, radius: flo
     light = np.clip(0.75 - 0.45 * across - 0.6 * down, 0.1, 1.2)
     inside = reach < 0.85
     crowns[top:bottom, left:right] = np.where(inside, light, crowns[top:bottom, left:right])
-    tint[top:bottom, left:right] = np.where(inside, between(rng, -0.5, 1), tint[top:bottom, left:right])
+    tint[top:bottom, left:right] = np.where(inside, uniform(rng, -0.5, 1), tint[top:bottom, left:right])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from engine.data.demo.brush import COLUMNS, ROWS, SIZE, Array, Rng, between, colour, jitter, look, mix, ramp, tile
+from engine.data.demo.brush import COLUMNS, ROWS, SIZE, Array, Rng, colour, interpolate, jitter, mix, smoothstep, tile, uniform
 
 SIDE = 150
 
@@ -52,7 +52,7 @@ def draw_light(rng: Rng, chances: dict[str, float] = DAYTIME) -> Light:
     clouds = {"overcast": 0.9, "storm": 0.8}.get(mood, float(rng.choice([0.0, 0.25, 0.45, 0.6])))
     return Light(
         mood, zenith, horizon, sun, ambient,
-        sun_x=between(rng, 0.1, 0.9), sun_y=between(rng, 0.02, 0.12) if low else between(rng, 0.3, 0.9), clouds=clouds,
+        sun_x=uniform(rng, 0.1, 0.9), sun_y=uniform(rng, 0.02, 0.12) if low else uniform(rng, 0.3, 0.9), clouds=clouds,
     )  # fmt: skip
 
 
@@ -60,25 +60,27 @@ def sky(rng: Rng, light: Light, horizon: float) -> Array:
     """A whole canvas of sky over a horizon at row `horizon`: gradient, glow round the sun, clouds in perspective."""
     above = (horizon - ROWS) / SIZE
     up = np.clip(above, 0, 2)
-    blue = mix(light.horizon, light.zenith, (1 - np.exp(-up * between(rng, 1.8, 3.6))))
+    blue = mix(light.horizon, light.zenith, (1 - np.exp(-up * uniform(rng, 1.8, 3.6))))
     away = np.hypot(COLUMNS / SIZE - light.sun_x, (above - light.sun_y) * 1.15)
-    glow = np.exp(-away * between(rng, 4, 8)) * (0.9 if light.sun_y < 0.2 else 0.35) * (1.15 - light.clouds)
+    glow = np.exp(-away * uniform(rng, 4, 8)) * (0.9 if light.sun_y < 0.2 else 0.35) * (1.15 - light.clouds)
     lit = blue + light.sun * glow * 0.8
     if light.sun_y < 0.2 and light.mood != "dusk" and light.clouds < 0.7:
-        lit = mix(lit, np.maximum(lit, colour(255, 245, 210)), ramp(-away, -0.045, -0.03))
+        lit = mix(lit, np.maximum(lit, colour(255, 245, 210)), smoothstep(-away, -0.045, -0.03))
     return _clouds(rng, light, lit, up) if light.clouds else lit
 
 
 def _clouds(rng: Rng, light: Light, blue: Array, up: Array) -> Array:
-    depth = 0.22 / (up + between(rng, 0.08, 0.3))
-    scale, shift_u, shift_v = between(rng, 0.35, 0.8), between(rng, 0, 1), between(rng, 0, 1)
+    depth = 0.22 / (up + uniform(rng, 0.08, 0.3))
+    scale, shift_u, shift_v = uniform(rng, 0.35, 0.8), uniform(rng, 0, 1), uniform(rng, 0, 1)
     u = (COLUMNS / SIZE - 0.5) * depth * scale + shift_u
-    v = depth * scale * between(rng, 0.5, 1.1) + shift_v + np.zeros_like(u)
+    v = depth * scale * uniform(rng, 0.5, 1.1) + shift_v + np.zeros_like(u)
     field = tile("cloud")
-    body = look(field, u, v)
-    toward_sun = look(field, u + (light.sun_x - 0.5) * 0.04, v + 0.02)
+    body = interpolate(field, u, v)
+    toward_sun = interpolate(field, u + (light.sun_x - 0.5) * 0.04, v + 0.02)
     cut = 0.78 - light.clouds * 0.62
-    cover = ramp(body, cut, cut + between(rng, 0.16, 0.34)) * ramp(up, 0, 0.07) * (0.95 if light.clouds > 0.7 else 0.88)
+    cover = (
+        smoothstep(body, cut, cut + uniform(rng, 0.16, 0.34)) * smoothstep(up, 0, 0.07) * (0.95 if light.clouds > 0.7 else 0.88)
+    )
     shade = np.clip(0.62 + (body - toward_sun) * 2.2 - (body - 0.5) * 0.7, 0, 1)
     bright = np.clip(light.ambient * 1.15 + light.sun * 0.95 + 0.12, 0, 1)
     grey = mix(light.ambient, light.horizon, 0.45)
@@ -99,14 +101,14 @@ def develop(rng: Rng, canvas: Array, gentle: bool = False) -> Image.Image:
     picture = _tone(rng, picture)
     grey = 0.3 * picture[0] + 0.59 * picture[1] + 0.11 * picture[2]
     faded = rng.random() < 0.02
-    picture = mix(grey, picture, 0.05 if faded else between(rng, 0.72, 1.15))
+    picture = mix(grey, picture, 0.05 if faded else uniform(rng, 0.72, 1.15))
     corners = (COLUMNS / SIZE - 0.5) ** 2 + (ROWS / SIZE - 0.5) ** 2
-    picture = picture * (1 - corners * between(rng, 0, 0.4))
+    picture = picture * (1 - corners * uniform(rng, 0, 0.4))
     return _expose(rng, picture)
 
 
 def _tone(rng: Rng, picture: Array) -> Array:
-    gamma, contrast = between(rng, 0.85, 1.12), between(rng, 0.05, 0.55)
+    gamma, contrast = uniform(rng, 0.85, 1.12), uniform(rng, 0.05, 0.55)
     picture = np.clip(picture, 0, 1.6)
     picture = np.minimum(picture * (1.1 - 0.22 * picture), 1.2) ** gamma  # a soft shoulder keeps snow and sand from burning out
     return mix(picture, picture * picture * (3 - 2 * picture), contrast)
@@ -115,11 +117,11 @@ def _tone(rng: Rng, picture: Array) -> Array:
 def _expose(rng: Rng, picture: Array) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray((np.clip(picture, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)))
     if rng.random() < 0.15:
-        image = image.filter(ImageFilter.GaussianBlur(between(rng, 0.5, 1.2)))
-    side = SIZE * between(rng, 0.84, 1)
+        image = image.filter(ImageFilter.GaussianBlur(uniform(rng, 0.5, 1.2)))
+    side = SIZE * uniform(rng, 0.84, 1)
     left, top = rng.random(2) * (SIZE - side)
     small = image.resize((SIDE, SIDE), Image.Resampling.BOX, box=(left, top, left + side, top + side))
     if rng.random() < 0.5:
         small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    grain = rng.standard_normal((SIDE, SIDE, 1), np.float32) * between(rng, 0.5, 3.5)
+    grain = rng.standard_normal((SIDE, SIDE, 1), np.float32) * uniform(rng, 0.5, 3.5)
     return Image.fromarray(np.clip(np.asarray(small, np.float32) + grain, 0, 255).astype(np.uint8))

@@ -5,7 +5,21 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from engine.data.demo.brush import COLUMNS, ROWS, SIZE, Array, Rng, between, colour, jitter, mix, paint_over, ramp, rgba, texture
+from engine.data.demo.brush import (
+    COLUMNS,
+    ROWS,
+    SIZE,
+    Array,
+    Rng,
+    colour,
+    jitter,
+    mix,
+    paint_over,
+    rgba,
+    smoothstep,
+    texture,
+    uniform,
+)
 from engine.data.demo.light import Light
 from engine.data.demo.town import Box, Eye, Street
 
@@ -53,7 +67,7 @@ class Stage:
 def car(rng: Rng, stage: Stage, x: float, z: float) -> None:
     """A car seen from behind or from the front; a van now and then."""
     body, glass = jitter(rng, PAINTS[rng.integers(len(PAINTS))], 0.1), colour(40, 50, 62)
-    tall = 2.3 if rng.random() < 0.15 else between(rng, 1.4, 1.6)
+    tall = 2.3 if rng.random() < 0.15 else uniform(rng, 1.4, 1.6)
     stage.face(
         [(x - 1.1, 0.01, z - 0.2), (x + 1.1, 0.01, z - 0.2), (x + 1.1, 0.01, z + 4.4), (x - 1.1, 0.01, z + 4.4)],
         body * 0,
@@ -78,7 +92,7 @@ def car(rng: Rng, stage: Stage, x: float, z: float) -> None:
 def person(rng: Rng, stage: Stage, x: float, z: float) -> None:
     """Somebody who walks by."""
     coat, legs = jitter(rng, PAINTS[rng.integers(len(PAINTS))], 0.2), colour(*rng.uniform(25, 90, 3))
-    stride = between(rng, 0.03, 0.16)
+    stride = uniform(rng, 0.03, 0.16)
     stage.face([(x - 0.35, 0.01, z), (x + 0.35, 0.01, z), (x + 0.3, 0.01, z + 0.6), (x - 0.3, 0.01, z + 0.6)], coat * 0, 0, 0.4)
     for side in (-1, 1):
         stage.face(
@@ -104,7 +118,7 @@ def tree(rng: Rng, eye: Eye, light: Light, canvas: Array, x: float, z: float, ta
     foot, middle = eye.project(x, 0, z), eye.project(x, tall * 0.65, z)
     if not foot or not middle or foot[1] - middle[1] < 3:
         return canvas
-    radius = (foot[1] - middle[1]) * between(rng, 0.5, 0.7)
+    radius = (foot[1] - middle[1]) * uniform(rng, 0.5, 0.7)
     left, right = (int(min(max(middle[0] + side * radius * 1.5, 0), SIZE)) for side in (-1, 1))
     top, bottom = int(min(max(middle[1] - radius * 1.5, 0), SIZE)), int(min(max(foot[1] + 1, 0), SIZE))
     if left < right and top < bottom:
@@ -115,13 +129,13 @@ def tree(rng: Rng, eye: Eye, light: Light, canvas: Array, x: float, z: float, ta
 
 def _leafy(rng: Rng, light: Light, patch: Array, across: Array, down: Array, radius: float) -> Array:
     """The patch with a stem and a crown; `across` and `down` count from the middle of the crown."""
-    trunk = ramp(radius * 0.09 - np.abs(across), -0.7, 0.7) * (down > 0)
+    trunk = smoothstep(radius * 0.09 - np.abs(across), -0.7, 0.7) * (down > 0)
     patch = mix(patch, colour(70, 58, 48) * light.shine(np.full((1, 1), 0.3, np.float32)), trunk)
     shape = patch.shape[1:]
     leaves = texture(rng, "leaves", min(0.12 + 6 / radius, 0.9), shape=shape)
     lumps = texture(rng, "rough", min(0.1 + 6 / radius, 0.9), shape=shape)
     across, down = across / radius, down / radius
-    cover = ramp(1 - across**2 - down**2 + (lumps - 0.5) * 1.3 + (leaves - 0.5) * 0.5, 0.15, 0.35)
+    cover = smoothstep(1 - across**2 - down**2 + (lumps - 0.5) * 1.3 + (leaves - 0.5) * 0.5, 0.15, 0.35)
     lit = np.clip(leaves * 0.9 - 0.3 * across - 0.4 * down + (lumps - 0.5), 0.03, 1)
     green = jitter(rng, LEAVES[rng.integers(len(LEAVES))], 0.12)
     return mix(patch, green * light.shine(lit) * (0.5 + 0.8 * lit), cover)
@@ -134,14 +148,14 @@ def pitched_roof(rng: Rng, stage: Stage, box: Box) -> None:
     wall = jitter(rng, colour(200, 188, 168), 0.08)
     x0, x1, z0, z1 = x0 - out, x1 + out, z0 - out, z1 + out
     if rng.random() < 0.5:
-        peak, middle = y + (x1 - x0) * between(rng, 0.3, 0.55), (x0 + x1) / 2
+        peak, middle = y + (x1 - x0) * uniform(rng, 0.3, 0.55), (x0 + x1) / 2
         for edge, lit in ((x0, 0.3), (x1, 0.8)):
             if stage.eye.y > y + (stage.eye.x - edge) * (peak - y) / (middle - edge):  # else its underside is hidden
                 stage.face([(edge, y, z0), (edge, y, z1), (middle, peak, z1), (middle, peak, z0)], shade, lit)
         stage.face([(x0, y, z0), (x1, y, z0), (middle, peak, z0)], shade * 0.6, 0.5)
         stage.face([(x0 + 0.6, y, z0), (x1 - 0.6, y, z0), (middle, peak - 0.5, z0)], wall, 0.55)
         return
-    peak, middle = y + (z1 - z0) * between(rng, 0.25, 0.45), (z0 + z1) / 2
+    peak, middle = y + (z1 - z0) * uniform(rng, 0.25, 0.45), (z0 + z1) / 2
     if not x0 < stage.eye.x < x1:
         edge = x0 if stage.eye.x < x0 else x1
         stage.face([(edge, y, z0), (edge, y, z1), (edge, peak, middle)], wall, 0.3)
@@ -155,7 +169,7 @@ def spire(rng: Rng, stage: Stage, box: Box) -> None:
     """A pointed roof on a tower."""
     x0, x1, y, z0, z1 = box
     shade = jitter(rng, TILES[rng.integers(len(TILES))], 0.1)
-    tip = ((x0 + x1) / 2, y + (x1 - x0) * between(rng, 0.7, 2.2), (z0 + z1) / 2)
+    tip = ((x0 + x1) / 2, y + (x1 - x0) * uniform(rng, 0.7, 2.2), (z0 + z1) / 2)
     for edge in (x0, x1) if stage.eye.x > tip[0] else (x1, x0):
         stage.face([(edge, y, z0), (edge, y, z1), tip], shade, 0.3)
     stage.face([(x0 - 0.2, y, z0), (x1 + 0.2, y, z0), tip], shade, 0.75)
@@ -165,21 +179,21 @@ def furnish(rng: Rng, eye: Eye, light: Light, canvas: Array, street: Street, bus
     """The canvas with trees, lamps, cars and people along the street; `busy` is about 0 to 1."""
     kerb = street.half_road + 0.8
     if rng.random() < 0.35:
-        side, pace = int(rng.choice([-1, 1])), between(rng, 8, 14)
+        side, pace = int(rng.choice([-1, 1])), uniform(rng, 8, 14)
         for z in np.arange(70, 10, -pace):
             for edge in (-1, 1) if rng.random() < 0.6 else (side,):
-                canvas = tree(rng, eye, light, canvas, edge * (kerb + 0.4), float(z), between(rng, 5, 9))
+                canvas = tree(rng, eye, light, canvas, edge * (kerb + 0.4), float(z), uniform(rng, 5, 9))
     stage, things = Stage(eye, light), []
     if rng.random() < 0.6:
-        things += [("lamp", side * kerb, z) for z in np.arange(4, 90, between(rng, 14, 22)) for side in (-1, 1)]
+        things += [("lamp", side * kerb, z) for z in np.arange(4, 90, uniform(rng, 14, 22)) for side in (-1, 1)]
     if rng.random() < 0.3 + 0.5 * busy:  # parked along the kerb
         side = int(rng.choice([-1, 1]))
         things += [
-            ("car", side * (street.half_road - 1.1), z) for z in np.arange(between(rng, 3, 14), 70, 6.0) if rng.random() < 0.75
+            ("car", side * (street.half_road - 1.1), z) for z in np.arange(uniform(rng, 3, 14), 70, 6.0) if rng.random() < 0.75
         ]
-    things += [("car", between(rng, -0.5, 0.5) * street.half_road, between(rng, 8, 60)) for _ in range(rng.poisson(2.5 * busy))]
+    things += [("car", uniform(rng, -0.5, 0.5) * street.half_road, uniform(rng, 8, 60)) for _ in range(rng.poisson(2.5 * busy))]
     edges = rng.uniform(street.half_road * 0.6, street.half_road + street.pavement, rng.poisson(5 * busy))
-    things += [("person", float(edge * rng.choice([-1, 1])), between(rng, 4, 45)) for edge in edges]
+    things += [("person", float(edge * rng.choice([-1, 1])), uniform(rng, 4, 45)) for edge in edges]
     for kind, x, z in sorted(things, key=lambda thing: -thing[2]):
         if kind == "lamp":
             lamp_post(stage, x, float(z))

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from engine.data.demo import forest, ice, quarter, sea, terrain
-from engine.data.demo.brush import Array, Rng, between
+from engine.data.demo.brush import Array, Rng, uniform
 from engine.data.demo.light import develop, draw_light
 
 CLASSES = ("buildings", "forest", "glacier", "mountain", "sea", "street")
@@ -27,24 +27,24 @@ def _mountain(rng: Rng) -> Array:
     kind = _pick(rng, [0.5, 0.2, 0.24, 0.06])
     if kind == 0:
         share = float(rng.beta(1.2, 3.5))
-        return terrain.alpine(rng, share if rng.random() < 0.42 else 0.0, between(rng, 0.0, 0.9))
+        return terrain.alpine(rng, share if rng.random() < 0.42 else 0.0, uniform(rng, 0.0, 0.9))
     if kind == 1:
-        return terrain.alpine(rng, between(rng, 0.1, 0.6), between(rng, 0.1, 0.8), lake=True)
+        return terrain.alpine(rng, uniform(rng, 0.1, 0.6), uniform(rng, 0.1, 0.8), lake=True)
     if kind == 3:
         return forest.wooded_peaks(rng)
-    return terrain.hills(rng, max(between(rng, -0.6, 0.5), 0), lake=rng.random() < 0.2)
+    return terrain.hills(rng, max(uniform(rng, -0.6, 0.5), 0), lake=rng.random() < 0.2)
 
 
 def _glacier(rng: Rng) -> Array:
     kind = _pick(rng, [0.6, 0.2, 0.2])
     if kind == 0:
-        return terrain.alpine(rng, float(rng.beta(2.6, 1.7)), between(rng, 0.3, 1.0), light=draw_light(rng, ice.HOURS))
+        return terrain.alpine(rng, float(rng.beta(2.6, 1.7)), uniform(rng, 0.3, 1.0), light=draw_light(rng, ice.HOURS))
     return ice.ice_front(rng) if kind == 1 else ice.crevasses(rng)
 
 
 def _sea(rng: Rng) -> Array:
     if rng.random() < 0.05:  # a fjord
-        return terrain.alpine(rng, between(rng, 0.6, 1.0), between(rng, 0.0, 0.5), lake=True)
+        return terrain.alpine(rng, uniform(rng, 0.6, 1.0), uniform(rng, 0.0, 0.5), lake=True)
     return sea.seascape(rng)
 
 

@@ -14,16 +14,16 @@ from engine.data.demo.brush import (
     SIZE,
     Array,
     Rng,
-    between,
     colour,
+    gradients,
+    interpolate,
     jitter,
-    look,
     mix,
-    nearest,
-    ramp,
-    slopes,
+    sample_nearest,
+    smoothstep,
     texture,
     tile,
+    uniform,
 )
 from engine.data.demo.light import Light, draw_light, haze, sky
 
@@ -58,7 +58,7 @@ class Relief:
 
     def rise(self, depth: Array, aside: Array) -> Array:
         """How much of the relief stands at a point: little in the valley before the eye, all of it far away."""
-        sides = ramp(np.abs(aside) + depth * 0.22, self.valley * 0.35, self.valley * 1.6)
+        sides = smoothstep(np.abs(aside) + depth * 0.22, self.valley * 0.35, self.valley * 1.6)
         return self.height * (0.1 + 0.9 * sides)
 
     def ice(self, depth: Array) -> Array:
@@ -70,7 +70,7 @@ def march(relief: Relief) -> Array:
     """The distance seen at each pixel, (SIZE, SIZE), infinite where there is sky: a height field drawn front to back."""
     depth = np.geomspace(relief.near, relief.far, STEPS, dtype=np.float32)[:, None]
     u, v, aside = relief.place(depth, COLUMNS)
-    ground = np.maximum(look(tile(relief.field), u, v) * relief.rise(depth, aside), relief.ice(depth))
+    ground = np.maximum(interpolate(tile(relief.field), u, v) * relief.rise(depth, aside), relief.ice(depth))
     rows = relief.horizon - (ground - relief.eye) * SIZE / (depth * relief.spread)
     skyline = np.minimum.accumulate(rows, axis=0)
     filled = np.clip(np.ceil(skyline), 0, SIZE).astype(np.int32)
@@ -108,7 +108,7 @@ def _compose(rng: Rng, light: Light, relief: Relief, snow: float, lake: bool) ->
     far = np.where(ground, depth, relief.far)
     land, flat = _land(rng, relief, light, far, snow)
     thick = light.mood in ("hazy", "sunset", "golden") and rng.random() < 0.6
-    land = haze(land, far, light, between(rng, 0.1, 0.5) * (3 if thick else 1))
+    land = haze(land, far, light, uniform(rng, 0.1, 0.5) * (3 if thick else 1))
     scene = mix(sky(rng, light, relief.horizon), land, ground.astype(np.float32))
     if lake:
         scene = _mirror(rng, light, scene, flat & ground)
@@ -118,26 +118,26 @@ def _compose(rng: Rng, light: Light, relief: Relief, snow: float, lake: bool) ->
 def _mirror(rng: Rng, light: Light, scene: Array, flat: NDArray[np.bool_]) -> Array:
     """The scene with its slopes mirrored in the flat part, a little rippled and darker."""
     shore = np.where(flat.any(0), flat.argmax(0), SIZE)[None, :]
-    ripple = (texture(rng, "waves", 0.3, 1.0) - 0.4) * (ROWS - shore) / SIZE * between(rng, 5, 60)
+    ripple = (texture(rng, "waves", 0.3, 1.0) - 0.4) * (ROWS - shore) / SIZE * uniform(rng, 5, 60)
     rows = np.clip(2 * shore - ROWS + ripple, 0, SIZE - 1).astype(np.int32)
     image = scene[:, rows, np.arange(SIZE)[None, :]]
     water = mix(
         image * 0.85,
         jitter(rng, colour(40, 84, 100), 0.15) * light.shine(np.full((1, 1), 0.5, np.float32)),
-        between(rng, 0.1, 0.5),
+        uniform(rng, 0.1, 0.5),
     )
     return np.where(flat, water, scene)
 
 
 def _relief(rng: Rng, ice: float, field: str) -> Relief:
-    height, horizon, spread = between(rng, 0.16, 0.36), between(rng, 0.3, 0.6), between(rng, 0.5, 1.2)
-    eye = height * between(rng, 0.3, 0.65)
+    height, horizon, spread = uniform(rng, 0.16, 0.36), uniform(rng, 0.3, 0.6), uniform(rng, 0.5, 1.2)
+    eye = height * uniform(rng, 0.3, 0.65)
     ice_level = min(height * (0.02 + 0.38 * ice), eye - 0.02)
     return Relief(
         field=field, eye=eye, height=height, near=0.5 * (eye - ice_level) / spread,
-        far=between(rng, 0.8, 1.6), spread=spread, horizon=SIZE * horizon,
-        origin=(between(rng, 0, 1), between(rng, 0, 1)), heading=between(rng, 0, 6.28), valley=between(rng, 0.1, 0.35),
-        ice_level=ice_level, ice_tilt=height * between(rng, 0, 0.5) * ice, roughness=between(rng, 0.7, 1.4),
+        far=uniform(rng, 0.8, 1.6), spread=spread, horizon=SIZE * horizon,
+        origin=(uniform(rng, 0, 1), uniform(rng, 0, 1)), heading=uniform(rng, 0, 6.28), valley=uniform(rng, 0.1, 0.35),
+        ice_level=ice_level, ice_tilt=height * uniform(rng, 0, 0.5) * ice, roughness=uniform(rng, 0.7, 1.4),
     )  # fmt: skip
 
 
@@ -145,64 +145,64 @@ def _land(rng: Rng, relief: Relief, light: Light, depth: Array, snow: float) -> 
     """(the lit ground, where it is ice) at the given depths."""
     u, v, aside = relief.place(depth, COLUMNS)
     rise = relief.rise(depth, aside)
-    ground = look(tile(relief.field), u, v) * rise
+    ground = interpolate(tile(relief.field), u, v) * rise
     gap = ground - relief.ice(depth)
-    bumps = nearest(tile("grit"), u * 3.1, v * 3.1) - 0.5
-    right, down = (nearest(part, u, v) * rise for part in slopes(relief.field))
-    fine = [nearest(part, u * 3, v * 3) * 0.2 * relief.height for part in slopes("rough")]
-    facing = between(rng, 0, 6.28)
+    bumps = sample_nearest(tile("grit"), u * 3.1, v * 3.1) - 0.5
+    right, down = (sample_nearest(part, u, v) * rise for part in gradients(relief.field))
+    fine = [sample_nearest(part, u * 3, v * 3) * 0.2 * relief.height for part in gradients("rough")]
+    facing = uniform(rng, 0, 6.28)
     lean = (right + fine[0]) * math.cos(facing) + (down + fine[1]) * math.sin(facing)
     lit = np.clip(0.5 - lean * 0.4 * relief.roughness + bumps * 0.16, 0.03, 1)
     steep = np.hypot(right, down)
     level = np.clip(ground / relief.height, 0, 1)
-    bare = _bare(rng, level, steep, bumps, nearest(tile("rough"), u * 2.3, v * 2.3))
+    bare = _bare(rng, level, steep, bumps, sample_nearest(tile("rough"), u * 2.3, v * 2.3))
     white = _snow_cover(rng, level, steep, bumps, snow)
     surface = mix(bare, colour(244, 246, 250), white)
     shaded = surface * light.shine(lit) + white * (1 - lit) * colour(6, 14, 34)
-    return mix(_ice(rng, light, u, v, depth), shaded, ramp(gap, -0.001, 0.003)), gap < 0
+    return mix(_ice(rng, light, u, v, depth), shaded, smoothstep(gap, -0.001, 0.003)), gap < 0
 
 
 def _bare(rng: Rng, level: Array, steep: Array, bumps: Array, patches: Array) -> Array:
     rock = jitter(rng, ROCKS[rng.integers(len(ROCKS))], 0.1)
     green = jitter(rng, GREENS[rng.integers(len(GREENS))], 0.1)
-    strata = 1 + 0.16 * np.sin(level * between(rng, 40, 90) + bumps * 5)
+    strata = 1 + 0.16 * np.sin(level * uniform(rng, 40, 90) + bumps * 5)
     stone = rock * (strata * (0.75 + 0.55 * patches))
-    tree_line = between(rng, 0.02, 0.5)
-    grown = ramp(-level - bumps * 0.25 - (patches - 0.5) * 0.4, -tree_line - 0.06, -tree_line + 0.06)
-    return mix(stone, green * (0.7 + 0.7 * patches + bumps), grown * ramp(-steep, -2.2, -1.2))
+    tree_line = uniform(rng, 0.02, 0.5)
+    grown = smoothstep(-level - bumps * 0.25 - (patches - 0.5) * 0.4, -tree_line - 0.06, -tree_line + 0.06)
+    return mix(stone, green * (0.7 + 0.7 * patches + bumps), grown * smoothstep(-steep, -2.2, -1.2))
 
 
 def _snow_cover(rng: Rng, level: Array, steep: Array, bumps: Array, snow: float) -> Array:
     line = 1.02 - snow * 1.05
-    wind = between(rng, 0.05, 0.16)
-    return ramp(level - line + bumps * wind - ramp(steep, 0.6, 2.0) * 0.28, -0.03, 0.07)
+    wind = uniform(rng, 0.05, 0.16)
+    return smoothstep(level - line + bumps * wind - smoothstep(steep, 0.6, 2.0) * 0.28, -0.03, 0.07)
 
 
 def _ice(rng: Rng, light: Light, u: Array, v: Array, depth: Array) -> Array:
     """Glacier ice: pale, bluer in the cracks, with dark stripes of moraine now and then."""
-    scale = between(rng, 2.5, 6)
-    along, across = u * scale, v * scale * between(rng, 0.5, 1)
-    cracks = look(tile("cracks"), along, across)
-    fine = nearest(tile("cracks"), along * 3, across * 3)
+    scale = uniform(rng, 2.5, 6)
+    along, across = u * scale, v * scale * uniform(rng, 0.5, 1)
+    cracks = interpolate(tile("cracks"), along, across)
+    fine = sample_nearest(tile("cracks"), along * 3, across * 3)
     clear = np.exp(-depth * 2.5)
-    torn = ramp(look(tile("cloud"), along * 0.4, across * 0.4), between(rng, 0.25, 0.5), 0.75)
-    deep = torn * (ramp(cracks, 0.45, 0.75) * between(rng, 0.4, 1) + clear * ramp(fine, 0.5, 0.9) * 0.5)
-    swell = look(slopes("cloud")[0], along * 0.5, across * 0.5) * between(rng, 0.01, 0.04)
-    grain = nearest(tile("grit"), along, across) - 0.5
+    torn = smoothstep(interpolate(tile("cloud"), along * 0.4, across * 0.4), uniform(rng, 0.25, 0.5), 0.75)
+    deep = torn * (smoothstep(cracks, 0.45, 0.75) * uniform(rng, 0.4, 1) + clear * smoothstep(fine, 0.5, 0.9) * 0.5)
+    swell = interpolate(gradients("cloud")[0], along * 0.5, across * 0.5) * uniform(rng, 0.01, 0.04)
+    grain = sample_nearest(tile("grit"), along, across) - 0.5
     lit = np.clip(0.66 - swell * clear - deep * 0.3 + grain * 0.2 * clear, 0.05, 1)
     pale = jitter(rng, colour(226, 236, 242), 0.03)
     blue = jitter(rng, colour(96, 160, 196), 0.08)
     body = mix(pale, blue, np.clip(deep * 0.8, 0, 1))
     if rng.random() < 0.45:
-        dirt = ramp(look(tile("cloud"), u * 0.6 + 0.3, v * 2.5), 0.58, 0.74) * between(rng, 0.3, 0.85)
+        dirt = smoothstep(interpolate(tile("cloud"), u * 0.6 + 0.3, v * 2.5), 0.58, 0.74) * uniform(rng, 0.3, 0.85)
         body = mix(body, colour(92, 88, 84), dirt * (0.6 + 0.5 * fine))
     return body * light.shine(lit)
 
 
 def _mist(rng: Rng, light: Light, scene: Array, depth: Array) -> Array:
     """Cloud banks that lie between the near and the far slopes."""
-    cloud = texture(rng, "cloud", between(rng, 0.25, 0.6), between(rng, 0.15, 0.3))
-    middle = SIZE * between(rng, 0.3, 0.6)
-    band = np.exp(-(((ROWS - middle) / (SIZE * between(rng, 0.08, 0.2))) ** 2))
-    cover = ramp(cloud * band, 0.25, 0.6) * ramp(depth, 0.2, 0.7)
+    cloud = texture(rng, "cloud", uniform(rng, 0.25, 0.6), uniform(rng, 0.15, 0.3))
+    middle = SIZE * uniform(rng, 0.3, 0.6)
+    band = np.exp(-(((ROWS - middle) / (SIZE * uniform(rng, 0.08, 0.2))) ** 2))
+    cover = smoothstep(cloud * band, 0.25, 0.6) * smoothstep(depth, 0.2, 0.7)
     return mix(scene, np.clip(light.ambient + light.sun * 0.75, 0, 1), cover * 0.9)

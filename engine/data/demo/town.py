@@ -7,7 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.data.demo.brush import COLUMNS, ROWS, SIZE, Array, Rng, between, colour, jitter, look, mix, nearest, ramp, tile
+from engine.data.demo.brush import (
+    COLUMNS,
+    ROWS,
+    SIZE,
+    Array,
+    Rng,
+    colour,
+    interpolate,
+    jitter,
+    mix,
+    sample_nearest,
+    smoothstep,
+    tile,
+    uniform,
+)
 from engine.data.demo.facade import Box, facades, stripe, styles
 from engine.data.demo.light import Light, haze, sky
 
@@ -69,7 +83,7 @@ def render(rng: Rng, light: Light, eye: Eye, boxes: list[Box], street: Street, h
     is_ground = ground_at < distance
     near = np.minimum(np.where(is_ground, ground_at, distance), 2000).astype(np.float32)
     canvas = sky(rng, light, min(max(eye.horizon, SIZE * 0.3), SIZE * 2.0))
-    air = between(rng, 0.03, 0.3) * (2 if light.mood == "hazy" else 1)
+    air = uniform(rng, 0.03, 0.3) * (2 if light.mood == "hazy" else 1)
     for part in (is_ground, (which >= 0) & ~is_ground):
         seen = [field[part][None] for field in ray]  # (1, n): colours are (3, 1, 1), so a colour for each is (3, 1, n)
         far = near[part][None]
@@ -130,8 +144,8 @@ def _slabs(eye: Eye, box: Box, slow: list[Array]) -> tuple[Array, Array, Array]:
 
 def _ground(rng: Rng, light: Light, street: Street, x: Array, z: Array, near: Array) -> Array:
     """Asphalt with its marks, kerbs, paving, and sunlight that falls across all of it."""
-    grit = nearest(tile("grit"), x / 6, z / 6) - 0.5
-    stains = look(tile("rough"), x / 40, z / 120) - 0.5
+    grit = sample_nearest(tile("grit"), x / 6, z / 6) - 0.5
+    stains = interpolate(tile("rough"), x / 40, z / 120) - 0.5
     grey = jitter(
         rng, (colour(96, 96, 98), colour(126, 122, 118), colour(78, 78, 82), colour(140, 124, 108))[rng.integers(4)], 0.08
     )
@@ -142,21 +156,23 @@ def _ground(rng: Rng, light: Light, street: Street, x: Array, z: Array, near: Ar
     joints = 1 - stripe(x / 0.9, 0.94, foot) * stripe(z / 0.9, 0.94, foot * 4)
     slab = jitter(rng, colour(164, 158, 150), 0.1) * (1 + 0.2 * grit + 0.4 * stains) * (1 - 0.25 * joints)
     if street.lawn:
-        blades = nearest(tile("leaves"), x / 7, z / 7)
+        blades = sample_nearest(tile("leaves"), x / 7, z / 7)
         slab = jitter(rng, colour(96, 118, 58), 0.15) * (0.6 + 0.7 * blades + 0.5 * stains)
     kerb = np.abs(np.abs(x) - street.half_road)
-    floor = mix(road, slab, ramp(np.abs(x) - street.half_road, 0, 0.05 + 0.02 * foot))
-    floor = mix(floor, colour(196, 192, 186), ramp(-kerb, -0.2, -0.1) * 0.7)
-    edge = street.half_road * between(rng, -1.5, 1.5) + 5 * (look(tile("rough"), np.floor(z / 11) * 0.13, np.float32(0.7)) - 0.5)
-    lit = 0.1 + 0.75 * ramp(x - edge, -0.3, 0.3)
+    floor = mix(road, slab, smoothstep(np.abs(x) - street.half_road, 0, 0.05 + 0.02 * foot))
+    floor = mix(floor, colour(196, 192, 186), smoothstep(-kerb, -0.2, -0.1) * 0.7)
+    edge = street.half_road * uniform(rng, -1.5, 1.5) + 5 * (
+        interpolate(tile("rough"), np.floor(z / 11) * 0.13, np.float32(0.7)) - 0.5
+    )
+    lit = 0.1 + 0.75 * smoothstep(x - edge, -0.3, 0.3)
     shone = floor * light.shine(lit)
-    return mix(shone, light.horizon, street.wet * ramp(stains, -0.1, 0.2) * np.clip(near / 40, 0.1, 0.7))
+    return mix(shone, light.horizon, street.wet * smoothstep(stains, -0.1, 0.2) * np.clip(near / 40, 0.1, 0.7))
 
 
 def _marks(rng: Rng, street: Street, x: Array, z: Array, foot: Array) -> Array:
-    dashed = between(rng, 3, 5)
-    middle = ramp(-np.abs(x), -0.13 - foot * 0.3, -0.08) * ((z % (dashed * 2) < dashed) if rng.random() < 0.7 else 1)
-    edges = ramp(-np.abs(np.abs(x) - street.half_road + 0.6), -0.12 - foot * 0.3, -0.07) * (rng.random() < 0.5)
-    start = between(rng, 5, 22)
+    dashed = uniform(rng, 3, 5)
+    middle = smoothstep(-np.abs(x), -0.13 - foot * 0.3, -0.08) * ((z % (dashed * 2) < dashed) if rng.random() < 0.7 else 1)
+    edges = smoothstep(-np.abs(np.abs(x) - street.half_road + 0.6), -0.12 - foot * 0.3, -0.07) * (rng.random() < 0.5)
+    start = uniform(rng, 5, 22)
     zebra = stripe(x / 1.1, 0.5, foot) * ((z > start) & (z < start + 3.2)) * (rng.random() < 0.4)
     return np.clip(middle + edges + zebra, 0, 1)

@@ -1,4 +1,4 @@
-"""One entry of the label log, and the line of JSON that it is kept as."""
+"""One entry of the label log, and the line of JSON that holds it."""
 
 import getpass
 import hashlib
@@ -8,89 +8,98 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-DECISIONS = ("relabel", "exclude", "keep", "unsure")
-REVERSALS = ("undo", "redo", "restore")
-_LONGEST = 8_000  # characters of a field of text
-_NAMES = {"was": "from"}  # a field that cannot be called what it is in JSON
+Action = Literal["relabel", "exclude", "keep", "unsure"]
+Reversal = Literal["undo", "redo", "restore"]
+
+DECISIONS: tuple[Action, ...] = ("relabel", "exclude", "keep", "unsure")
+REVERSALS: tuple[Reversal, ...] = ("undo", "redo", "restore")
+_MAX_TEXT = 8_000  # characters per text field
+# Fields whose key in the file differs: logs of any age must stay readable, and digests of versions are over the written text.
+_KEYS = {"author": "who", "old_class": "from", "new_class": "to", "reason": "why"}
 
 
-class Damaged(ValueError):
-    """A line that is no entry; the text says why."""
+class DamagedEntryError(ValueError):
+    """A line of the log that is not an entry; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A decision about one image, or the reversal of earlier entries.
 
-    `content` (the file's hash), `path` and `id` name the image; `was` and `to` are its class before and after. `replaces`: the
-    decisions that stood for this image when it was made; two that do not know of each other are in conflict. `undoes`: of a
-    reversal. What was decided at one stroke has one `batch`. `time` rises within a log, whatever the clock does.
+    `content` (the file's hash), `path` and `id` name the image. `replaces`: the uids of the decisions that were in force for this
+    image when this one was made; two decisions that do not name each other are in conflict. `undoes`: the uids that a reversal
+    reverses. Decisions that were made in one step share a `batch`. `time` (seconds since 1970) rises within a log, even if the
+    clock is put back.
     """
 
     uid: str
     time: float
-    who: str
-    action: str
+    author: str
+    action: Action | Reversal
     content: str = ""
     path: str = ""
     id: int = 0
-    was: str | None = None
-    to: str | None = None
-    why: str = ""
+    old_class: str | None = None
+    new_class: str | None = None
+    reason: str = ""
     finding: str = ""
     replaces: tuple[str, ...] = ()
     undoes: tuple[str, ...] = ()
     batch: str = ""
 
     @property
-    def decides(self) -> bool:
+    def is_decision(self) -> bool:
+        """Whether this is a decision; if not, it is a reversal."""
         return self.action in DECISIONS
 
     @property
     def outcome(self) -> tuple[str, str | None]:
-        """What two decisions must share to say the same."""
-        return self.action, self.to
+        """What two decisions must have in common to agree."""
+        return self.action, self.new_class
 
     def document(self) -> dict[str, Any]:
-        """The entry as JSON says it; what is empty is left out."""
-        values = {_NAMES.get(name, name): getattr(self, name) for name in self.__slots__}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items() if v not in ("", None, (), 0)}
+        """The entry as a JSON object, without empty fields."""
+        values = {_KEYS.get(name, name): getattr(self, name) for name in self.__slots__}
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items() if v not in ("", None, (), 0)}
 
     def line(self, seq: int) -> str:
-        """The line of the log: the document with its place and a check of its own."""
+        """The line of the log: the document with its sequence number and a checksum."""
         document = self.document()
-        # A file name that is no UTF-8 is written in escapes.
-        return json.dumps({"seq": seq, **document, "check": _check(document)}, ensure_ascii=True)
+        # ASCII, because a file name that is not valid UTF-8 can only be written with escapes.
+        return json.dumps({"seq": seq, **document, "check": _checksum(document)}, ensure_ascii=True)
 
     @classmethod
-    def of(cls, document: Any) -> Self:
-        """The entry of a document. Raises Damaged."""
+    def from_document(cls, document: object) -> Self:
+        """The entry that a JSON value describes. Raises DamagedEntryError."""
         if not isinstance(document, Mapping):
-            raise Damaged("it is not a JSON object")
-        said = {key: value for key, value in document.items() if key not in ("seq", "check")}
-        if "check" in document and document["check"] != _check(said):
-            raise Damaged("its check does not fit what it says")
+            raise DamagedEntryError("it is not a JSON object")
+        values = {key: value for key, value in document.items() if key not in ("seq", "check")}
+        if "check" in document and document["check"] != _checksum(values):
+            raise DamagedEntryError("its checksum does not match its content")
         try:
-            return cls(**_fields(said))
+            return cls(**_parse_fields(values))
         except TypeError as error:
-            raise Damaged("it lacks fields of an entry") from error
+            raise DamagedEntryError("it lacks fields of an entry") from error
 
 
 def parse(line: bytes) -> Entry:
-    """The entry of a line. Raises Damaged."""
+    """The entry on a line of the log. Raises DamagedEntryError."""
     try:
-        return Entry.of(json.loads(line))
+        return Entry.from_document(json.loads(line))
+    except DamagedEntryError:
+        raise
     except (ValueError, RecursionError) as error:
-        raise error if isinstance(error, Damaged) else Damaged("it is not JSON") from error
+        raise DamagedEntryError("it is not JSON") from error
 
 
 def new_uid() -> str:
+    """A random name for an entry or a batch, unique across all logs: logs of several people are merged."""
     return secrets.token_hex(8)
 
 
-def myself() -> str:
+def current_author() -> str:
     """Who decides: SCENESCOPE_WHO, or the name of the account."""
     try:
         return (os.environ.get("SCENESCOPE_WHO") or getpass.getuser())[:80]
@@ -98,42 +107,43 @@ def myself() -> str:
         return "unknown"
 
 
-def _check(document: Mapping[str, Any]) -> str:
+def _checksum(document: Mapping[str, Any]) -> str:
     text = json.dumps(document, sort_keys=True, ensure_ascii=True)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
-def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an entry, each of the kind that it must be."""
-    result = {}
+def _parse_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an entry, each checked to be of its type."""
+    fields = {}
     for name in Entry.__slots__:
-        value = said.get(_NAMES.get(name, name))
+        key = _KEYS.get(name, name)
+        value = document.get(key)
         if value is None:
             continue
         if name in ("replaces", "undoes"):
             if not isinstance(value, list) or not all(map(_is_text, value)):
-                raise Damaged(f"its {name} is not a list of entries")
+                raise DamagedEntryError(f"its {key} is not a list of entries")
             value = tuple(value)
         elif name in ("time", "id"):
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise Damaged(f"its {name} is not a number")
+                raise DamagedEntryError(f"its {key} is not a number")
             value = float(value) if name == "time" else int(value)
         elif not _is_text(value):
-            raise Damaged(f"its {name} is not text")
-        result[name] = value
-    _check_meaning(result)
-    return result
+            raise DamagedEntryError(f"its {key} is not text")
+        fields[name] = value
+    _check_required(fields)
+    return fields
 
 
-def _check_meaning(found: Mapping[str, Any]) -> None:
-    action = found.get("action")
+def _check_required(fields: Mapping[str, Any]) -> None:
+    action = fields.get("action")
     if action not in (*DECISIONS, *REVERSALS):
-        raise Damaged(f"there is no action {str(action)[:40]!r}")
-    if action in DECISIONS and not found.get("content"):
-        raise Damaged("it names no image")
-    if action == "relabel" and not found.get("to"):
-        raise Damaged("it names no class")
+        raise DamagedEntryError(f"there is no action {str(action)[:40]!r}")
+    if action in DECISIONS and not fields.get("content"):
+        raise DamagedEntryError("it names no image")
+    if action == "relabel" and not fields.get("new_class"):
+        raise DamagedEntryError("it names no class")
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_TEXT

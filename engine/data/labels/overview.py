@@ -1,16 +1,36 @@
-"""What the label log of a dataset amounts to: counts, conflicts, and what stands about one image."""
+"""What the label log of a dataset amounts to: counts, conflicts, and decisions in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from engine.data.datasets import Dataset
 from engine.data.labels import edits
 from engine.data.labels.label_edit import Entry
-from engine.data.labels.label_state import Standing, effective, heads, settle
+from engine.data.labels.label_state import LabelState, effective_entries, latest_decisions, resolve_states
 from engine.data.overlay import EDITS
 
 _USABLE = ("ok", "excluded")
+HOLDS, UNDONE, REPLACED = "holds", "undone", "replaced by a later decision"
+
+
+class EditCount(TypedDict):
+    """`n` images of `split` (None: no split) are `edited`: relabelled, excluded, kept or unsure."""
+
+    split: str | None
+    edited: str
+    n: int
+
+
+class Summary(TypedDict):
+    """The state of the labels as one JSON document. `edited` has one row per split and kind of edit."""
+
+    dataset: str
+    version: str
+    entries: int
+    edited: list[EditCount]
+    conflicts: list[dict[str, Any]]
+    damaged: list[str]
 
 
 @dataclass(frozen=True)
@@ -19,70 +39,76 @@ class Conflict:
 
     image: int
     path: str
-    standing: Standing
+    state: LabelState
 
     @property
-    def words(self) -> str:
-        """Who wins over whom."""
-        others = "; ".join(said(entry) for entry in self.standing.rivals)
-        return f"{said(self.standing.winner)} holds, as the later one, over {others}"
+    def sentence(self) -> str:
+        """Which decision wins over which."""
+        others = "; ".join(signed_text(entry) for entry in self.state.rivals)
+        return f"{signed_text(self.state.winner)} holds, as the later one, over {others}"
+
+    def document(self) -> dict[str, Any]:
+        """The conflict as a JSON object: `holds` is the winning entry, `over` are the others."""
+        return {
+            "image": self.image, "path": self.path, "holds": self.state.winner.document(),
+            "over": [entry.document() for entry in self.state.rivals],
+        }  # fmt: skip
 
 
-def said(entry: Entry) -> str:
-    """A decision as people say it; names in it are untrusted text."""
-    return f"{decision(entry)} ({entry.who})"
+def signed_text(entry: Entry) -> str:
+    """A decision in words, with its author. Class and author are untrusted text."""
+    return f"{decision_text(entry)} ({entry.author})"
 
 
-def decision(entry: Entry) -> str:
-    """What was decided, without who did."""
-    what = {"relabel": f"relabelled as {entry.to}", "exclude": "excluded", "keep": "kept", "unsure": "not sure"}
-    return what.get(entry.action, entry.action)
+def decision_text(entry: Entry) -> str:
+    """What was decided, without the author."""
+    texts = {"relabel": f"relabelled as {entry.new_class}", "exclude": "excluded", "keep": "kept", "unsure": "not sure"}
+    return texts.get(entry.action, entry.action)
 
 
-HOLDS, UNDONE, REPLACED = "holds", "undone", "replaced by a later decision"
+def entry_states(entries: Sequence[Entry]) -> dict[str, str]:
+    """By the entry's uid, whether it is still in force: HOLDS, UNDONE or REPLACED."""
+    in_force = {entry.uid for entry in effective_entries(entries)}
+    latest = {entry.uid for decisions in latest_decisions(entries).values() for entry in decisions}
+    states = {}
+    for entry in entries:
+        if entry.uid not in in_force:
+            states[entry.uid] = UNDONE
+        elif entry.is_decision and entry.uid not in latest:
+            states[entry.uid] = REPLACED
+        else:
+            states[entry.uid] = HOLDS
+    return states
 
 
-def states(entries: Sequence[Entry]) -> dict[str, str]:
-    """By the entry's uid, whether it still says something: HOLDS, UNDONE or REPLACED."""
-    effective_uids = {entry.uid for entry in effective(entries)}
-    latest = {entry.uid for decided in heads(entries).values() for entry in decided}
-    return {
-        entry.uid: UNDONE if entry.uid not in effective_uids else HOLDS if not entry.decides or entry.uid in latest else REPLACED
-        for entry in entries
-    }
-
-
-def conflicts(data: Dataset) -> list[Conflict]:
-    """The images about which decisions disagree, by path."""
-    result = []
-    for content, decided in heads(edits.log(data).entries).items():
-        if len(decided) < 2:
+def list_conflicts(data: Dataset) -> list[Conflict]:
+    """The images that people decided on differently, by path."""
+    conflicts = []
+    for content, decisions in latest_decisions(edits.open_log(data).entries).items():
+        if len(decisions) < 2:
             continue
         rows = {row.path: row for row in data.catalog.copies(content) if row.state in _USABLE}
-        result += [Conflict(rows[path].id, path, one) for path, one in settle(decided, rows).items() if one.rivals]
-    return sorted(result, key=lambda conflict: conflict.path)
+        states = resolve_states(decisions, rows)
+        conflicts += [Conflict(rows[path].id, path, state) for path, state in states.items() if state.rivals]
+    return sorted(conflicts, key=lambda conflict: conflict.path)
 
 
-def counts(data: Dataset) -> list[dict[str, Any]]:
-    """How many images were edited: a row a split and kind of edit, of those that there are."""
+def count_edits(data: Dataset) -> list[EditCount]:
+    """How many images were edited: one row per split and kind of edit that occur."""
     query = "SELECT split, edited, count(*) FROM images WHERE edited IS NOT NULL AND state IN ('ok', 'excluded') GROUP BY 1, 2"
     with data.catalog.reading() as connection:
         rows = connection.execute(query).fetchall()
     return [{"split": split, "edited": edit, "n": n} for split, edit, n in sorted(rows, key=lambda row: EDITS.index(row[1]))]
 
 
-def summary(data: Dataset) -> dict[str, Any]:
-    """The state of the labels as one JSON document."""
-    log = edits.log(data)
+def summary(data: Dataset) -> Summary:
+    """The state of the labels."""
+    log = edits.open_log(data)
     return {
         "dataset": data.name,
         "version": log.version(),
         "entries": len(log.entries),
-        "edited": counts(data),
-        "conflicts": [
-            {"image": one.image, "path": one.path, "holds": one.standing.winner.document(),
-             "over": [entry.document() for entry in one.standing.rivals]}
-            for one in conflicts(data)
-        ],
+        "edited": count_edits(data),
+        "conflicts": [conflict.document() for conflict in list_conflicts(data)],
         "damaged": log.damaged,
-    }  # fmt: skip
+    }

@@ -1,4 +1,4 @@
-"""Undo, redo and restore: entries of their own that name what they reverse, so that nothing is ever lost."""
+"""Undo, redo and restore: they append entries that name what they reverse, so that nothing is ever lost."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -7,80 +7,91 @@ from engine.core.errors import UserError
 from engine.data.datasets import Dataset
 from engine.data.labels import edits
 from engine.data.labels.label_edit import Entry
-from engine.data.labels.label_state import effective
+from engine.data.labels.label_state import effective_entries
 
 
 @dataclass
 class _Step:
-    """What happened at one stroke; `reversals`: the undo and redo entries about it, in turn."""
+    """What was done in one step. `reversals`: the undo and redo entries about it, in turn."""
 
     entries: list[Entry]
     reversals: list[Entry] = field(default_factory=list)
 
 
+@dataclass
+class _History:
+    """The steps that can be undone and those that can be redone, the last one last."""
+
+    done: list[_Step] = field(default_factory=list)
+    undone: list[_Step] = field(default_factory=list)
+
+
 def undo(data: Dataset) -> list[Entry]:
-    """Undo the last step that is not undone; what it was, nothing where there is none."""
-    undone: list[Entry] = []
+    """Undo the last step that is not undone, and return its entries; an empty list if there is none."""
 
     def choose(entries: Sequence[Entry]) -> list[Entry]:
-        done, _ = _steps(entries)
-        undone[:] = done[-1].entries if done else []
-        # A step that was redone holds by its redo: that is what has to go.
-        return [done[-1].reversals[-1]] if done and done[-1].reversals else undone
+        done = _history(entries).done
+        if not done:
+            return []
+        # A step that was redone is in force through its redo, so that is what has to be undone.
+        return done[-1].reversals[-1:] or done[-1].entries
 
-    edits.reverse(data, "undo", choose)
-    return undone
+    fresh = edits.reverse(data, "undo", choose)
+    return _history_before(data, fresh[0]).done[-1].entries if fresh else []
 
 
 def redo(data: Dataset) -> list[Entry]:
-    """Do again what was undone last, unless something was decided since; what it was."""
-    again: list[Entry] = []
+    """Redo the last undone step, unless something was decided since, and return its entries."""
 
     def choose(entries: Sequence[Entry]) -> list[Entry]:
-        _, undone = _steps(entries)
-        again[:] = undone[-1].entries if undone else []
-        return [undone[-1].reversals[-1]] if undone else []
+        undone = _history(entries).undone
+        return undone[-1].reversals[-1:] if undone else []
 
-    edits.reverse(data, "redo", choose)
-    return again
+    fresh = edits.reverse(data, "redo", choose)
+    return _history_before(data, fresh[0]).undone[-1].entries if fresh else []
 
 
 def restore(data: Dataset, version: str) -> int:
-    """Bring the labels to what they were at a version, by undoing what came after; how many entries that were. Raises UserError."""
-    log = edits.log(data)
+    """Bring the labels back to a version by undoing what came after, and return how many entries that were. Raises UserError."""
+    log = edits.open_log(data)
     position = log.position(version)
     if position is None:
         raise UserError(f"The labels of {data.name} have no version {version!r}.", f"The present one is {log.version()}.")
 
-    def choose(entries: Sequence[Entry]) -> list[Entry]:
-        # All of them, also those that do not hold: an undo that was undone would come back without its undoing.
+    def choose(entries: Sequence[Entry]) -> Sequence[Entry]:
+        # All of them, also those that are not in force: undoing only the undo of an undo would bring the first undo back.
         return entries[position:]
 
-    fresh = edits.reverse(data, "restore", choose, why=f"back to version {version}")
+    fresh = edits.reverse(data, "restore", choose, reason=f"back to version {version}")
     return len(fresh[0].undoes) if fresh else 0
 
 
-def take_back(data: Dataset, uids: Collection[str], why: str) -> bool:
-    """Undo just these entries, whatever was decided after them, as a step of its own; whether any of them held still."""
+def revert_entries(data: Dataset, uids: Collection[str], reason: str) -> bool:
+    """Undo just these entries as a step of its own, whatever was decided later; whether any of them was still in force."""
 
     def choose(entries: Sequence[Entry]) -> list[Entry]:
-        return [entry for entry in effective(entries) if entry.uid in uids]
+        return [entry for entry in effective_entries(entries) if entry.uid in uids]
 
-    return bool(edits.reverse(data, "restore", choose, why=why))
-
-
-def possible(data: Dataset) -> tuple[int, int]:
-    """How many steps can be undone and redone."""
-    done, undone = _steps(edits.log(data).entries)
-    return len(done), len(undone)
+    return bool(edits.reverse(data, "restore", choose, reason=reason))
 
 
-def _steps(entries: Sequence[Entry]) -> tuple[list[_Step], list[_Step]]:
-    """The steps that can be undone and those that can be redone, the last one last; what was imported is none of ours."""
+def count_steps(data: Dataset) -> tuple[int, int]:
+    """How many steps can be undone and how many can be redone."""
+    history = _history(edits.open_log(data).entries)
+    return len(history.done), len(history.undone)
+
+
+def _history_before(data: Dataset, reversal: Entry) -> _History:
+    """The history as it was when `reversal` was appended: another process may have appended more since."""
+    entries = edits.open_log(data).entries
+    return _history(entries[: [entry.uid for entry in entries].index(reversal.uid)])
+
+
+def _history(entries: Sequence[Entry]) -> _History:
     done: list[_Step] = []
     undone: list[_Step] = []
     for entry in entries:
-        if entry.batch.startswith("import:"):
+        if entry.batch.startswith("import:"):  # another person's step, which is not ours to undo
             continue
         if entry.action == "undo" and done:
             step = done.pop()
@@ -90,9 +101,9 @@ def _steps(entries: Sequence[Entry]) -> tuple[list[_Step], list[_Step]]:
             step = undone.pop()
             step.reversals.append(entry)
             done.append(step)
-        elif entry.decides and done and not done[-1].reversals and done[-1].entries[0].batch == entry.batch != "":
+        elif entry.is_decision and done and not done[-1].reversals and done[-1].entries[0].batch == entry.batch != "":
             done[-1].entries.append(entry)
-        elif entry.decides or entry.action == "restore":
+        elif entry.is_decision or entry.action == "restore":
             done.append(_Step([entry]))
             undone.clear()
-    return done, undone
+    return _History(done, undone)

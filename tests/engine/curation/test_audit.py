@@ -77,7 +77,7 @@ def data(planted, monkeypatch):
 
 @pytest.fixture
 def found(data):
-    return curation.found(data)
+    return curation.load_audit(data)
 
 
 def names(found, kind):
@@ -145,7 +145,7 @@ def test_another_audit_knows_the_same_findings_again_although_the_catalog_change
         picture.point(lambda level: level // 12).save(new)
     add_dataset(str(planted / "scenes"), "scenes")
     assert found.stale(data)
-    again = run_audit.make(data)
+    again = run_audit.audit_dataset(data)
     assert not again.stale(data)
     sure = ("exact_duplicate", "near_duplicate", "leak", "label_conflict", "quality")
     assert {f.id for f in found.all if f.kind in sure} <= {f.id for f in again.all}
@@ -163,10 +163,13 @@ def test_looking_at_the_images_goes_on_where_it_was_ended(home, write_class, tmp
             raise JobStopped
 
     with pytest.raises(JobStopped):
-        perceptual_hash.Looks().complete(files, contents, ended)
-    perceptual_hash.Looks().complete(files, contents, lambda done, total: heard.append(done))
+        perceptual_hash.SignatureCache().complete(files, contents, ended)
+    perceptual_hash.SignatureCache().complete(files, contents, lambda done, total: heard.append(done))
     assert heard[0] == 4
-    assert perceptual_hash.Looks().pixels(contents)[contents[9]] == perceptual_hash.look(open_image(files[9])).pixels
+    assert (
+        perceptual_hash.SignatureCache().pixels(contents)[contents[9]]
+        == perceptual_hash.compute_signature(open_image(files[9])).pixels
+    )
 
 
 def test_confident_learning_agrees_with_cleanlab_on_the_same_probabilities():
@@ -180,10 +183,10 @@ def test_confident_learning_agrees_with_cleanlab_on_the_same_probabilities():
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     given = np.where(rng.random(800) < 0.08, rng.integers(0, 4, 800), true)
     np.testing.assert_allclose(
-        confident_learning.joint(given, probabilities), estimate_joint(given, probabilities), atol=1 / 800
+        confident_learning.estimate_joint(given, probabilities), estimate_joint(given, probabilities), atol=1 / 800
     )  # it rounds
     theirs = find_label_issues(given, probabilities, filter_by="prune_by_class", n_jobs=1)
-    ours = confident_learning.suspects(given, probabilities)
+    ours = confident_learning.find_label_issues(given, probabilities)
     assert ours.sum() > 30
     assert (ours ^ theirs).sum() <= 4  # rounding of how many a class has
 

@@ -8,7 +8,7 @@ from engine.cli import main
 from engine.core.errors import UserError
 from engine.core.files import create_folder, write_json
 from engine.core.lease import Lease
-from engine.curation.removal import remove
+from engine.curation.removal import remove_dataset
 from engine.data import datasets
 from engine.data.datasets import add_dataset, list_damaged, load_dataset
 from engine.runs.config import configure
@@ -32,7 +32,7 @@ def test_what_we_made_goes_with_the_dataset(home, write_class, monkeypatch, tmp_
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "hub"))
     data = datasets.Dataset("scenes", copy / "versions" / "1", "kaggle:some/scenes", 0.0)
     datasets.register_dataset(data)
-    remove("scenes")
+    remove_dataset("scenes")
     assert not copy.exists() and (tmp_path / "hub").exists()
 
 
@@ -43,22 +43,22 @@ def test_a_dataset_on_which_a_run_trains_or_that_is_being_added_is_kept(home, ka
     lease = Lease(run.path / "lease")
     assert lease.acquire()
     with pytest.raises(UserError, match=r"fast-1 is training on 'scenes'\. Stop it first: python -m engine runs stop fast-1"):
-        remove("scenes")
+        remove_dataset("scenes")
     lease.release()
     create_folder(datasets.lease_file("scenes").parent)
     adding = Lease(datasets.lease_file("scenes"))
     assert adding.acquire()
     with pytest.raises(UserError, match="is being added"):
-        remove("scenes")
+        remove_dataset("scenes")
     adding.release()
-    remove("scenes")
+    remove_dataset("scenes")
     assert not datasets.is_registered("scenes")
 
 
 @pytest.mark.parametrize("name", ["holidays", "..", "../runs", ""])
 def test_only_a_dataset_can_be_removed(home, name):
     with pytest.raises(UserError, match="There is no dataset"):
-        remove(name)
+        remove_dataset(name)
 
 
 @pytest.mark.parametrize(
@@ -78,5 +78,5 @@ def test_a_damaged_description_is_named_and_can_be_mended_or_removed(home, kaggl
     assert add_dataset(str(kaggle), "scenes")[1].read == 0
     assert load_dataset("scenes").catalog.counts().values.tolist() == splits
     (home / "data" / "scenes" / "dataset.json").write_text(text)
-    remove("scenes")
+    remove_dataset("scenes")
     assert list_damaged() == {} and kaggle.is_dir()

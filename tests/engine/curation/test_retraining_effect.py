@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from label_edits import exclude, relabel
 
 from engine.cli import main
 from engine.core.errors import UserError
@@ -41,10 +42,10 @@ def of(data, split, kind):
 
 def test_a_run_learns_from_the_labels_of_now_and_says_their_version(before):
     data = load_dataset("scenes")
-    edits.relabel(data, of(data, "train", "sea")[:2], "glacier")
-    edits.exclude(data, of(data, "test", "forest")[:1])
+    relabel(data, of(data, "train", "sea")[:2], "glacier")
+    exclude(data, of(data, "test", "forest")[:1])
     after = again(before)
-    assert (before.labels, after.labels) == (EMPTY, edits.log(data).version())
+    assert (before.labels, after.labels) == (EMPTY, edits.open_log(data).version())
     assert len(after.predictions("test")) == len(before.predictions("test")) - 1
     assert after.fingerprint == data.catalog.fingerprint() != before.fingerprint
 
@@ -54,13 +55,13 @@ def test_both_runs_are_scored_on_the_same_images_under_both_labels(before, capsy
     wrong = table[table["true"] != table["predicted"]]
     assert len(wrong), "the fixture's run makes mistakes"
     for row in wrong.itertuples():  # the goalposts go where the model shoots
-        edits.relabel(data, [row.image_id], before.classes[row.predicted], finding="label_issue:x")
+        relabel(data, [row.image_id], before.classes[row.predicted], finding="label_issue:x")
     right = table[table["true"] == table["predicted"]]["image_id"].tolist()
-    edits.exclude(data, right[:2])
+    exclude(data, right[:2])
     after = again(before)
     assert main(["proof", "--before", before.id, "--after", after.id]) == 0
     assert "on the original test labels" in capsys.readouterr().out
-    result = retraining_effect.prove(before, after, data)
+    result = retraining_effect.measure_effect(before, after, data)
     assert (len(result.original.comparison), len(result.cleaned.comparison)) == (len(table), len(table) - 2)
     assert result.cleaned.difference.a["accuracy"] == 1.0
     assert result.original.difference.a["accuracy"] == pytest.approx((table["true"] == table["predicted"]).mean())
@@ -72,10 +73,10 @@ def test_both_runs_are_scored_on_the_same_images_under_both_labels(before, capsy
 
 def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decided_since(before):
     data = load_dataset("scenes")
-    edits.relabel(data, of(data, "train", "sea")[:2], "glacier")
+    relabel(data, of(data, "train", "sea")[:2], "glacier")
     after = again(before)
-    edits.exclude(data, of(data, "test", "sea"))
-    result = retraining_effect.prove(before, after, data)
+    exclude(data, of(data, "test", "sea"))
+    result = retraining_effect.measure_effect(before, after, data)
     assert not result.goalposts
     assert len(result.cleaned.comparison) == len(before.predictions("test"))
     said = retraining_effect.conclusion(result)
@@ -89,7 +90,7 @@ def test_a_proof_on_the_same_labels_or_without_a_score_is_refused_in_a_sentence(
     data = load_dataset("scenes")
     with pytest.raises(UserError, match="was trained on exactly these labels"):
         fair_holdout.retrain(before)
-    edits.exclude(data, of(data, "train", "sea")[:1])
+    exclude(data, of(data, "train", "sea")[:1])
     waiting = launcher.create(before.config)
     with pytest.raises(UserError, match="has no test score"):
-        retraining_effect.prove(before, waiting, data)
+        retraining_effect.measure_effect(before, waiting, data)

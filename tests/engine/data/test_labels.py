@@ -8,18 +8,18 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from label_edits import exclude, keep, relabel
 
 from engine.core.errors import UserError
 from engine.core.paths import PROJECT
 from engine.curation import removal
 from engine.data import datasets
 from engine.data.filters import Filter
-from engine.data.labels import edits, merging, overview
-from engine.data.labels import undo as steps
-from engine.data.labels.edits import Choice, Decision
+from engine.data.labels import edits, merging, overview, undo
+from engine.data.labels.edits import Decision, DecisionGroup
 from engine.data.labels.label_edit import Entry
-from engine.data.labels.label_log import EMPTY, Log
-from engine.data.labels.label_state import effective, heads, settle
+from engine.data.labels.label_log import EMPTY, LabelLog
+from engine.data.labels.label_state import effective_entries, latest_decisions, resolve_states
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ def rescanned(data):
 
 
 def entry(uid, time, action="exclude", content="c", path="a.png", **more):
-    return Entry(uid=uid, time=time, who="ann", action=action, content=content, path=path, **more)
+    return Entry(uid=uid, time=time, author="ann", action=action, content=content, path=path, **more)
 
 
 def test_a_relabelled_image_trains_under_its_new_class_and_keeps_its_split_and_its_file(scenes):
     (image, path), *_ = of(scenes)
     before, bytes_before = labels_of(scenes), (scenes.root / path).read_bytes()
-    edits.relabel(scenes, [image], "glacier", why="ice in front")
+    relabel(scenes, [image], "glacier", reason="ice in front")
     row = scenes.catalog.get(image)
     assert (row.class_name, row.original, row.edit, row.split) == ("glacier", "sea", "relabelled", "train")
     assert labels_of(scenes) == {**before, path: ("glacier", "train")}
@@ -64,27 +64,27 @@ def test_a_relabelled_image_trains_under_its_new_class_and_keeps_its_split_and_i
 
 def test_an_excluded_image_is_in_no_split_and_is_found_as_excluded(scenes):
     (image, path), *_ = of(scenes, "test")
-    edits.exclude(scenes, [image])
+    exclude(scenes, [image])
     assert path not in labels_of(scenes)
     assert [row.path for row in scenes.catalog.page(Filter(state="excluded"))] == [path]
-    edits.keep(scenes, [image])
+    keep(scenes, [image])
     assert labels_of(scenes)[path] == ("sea", "test")
 
 
 def test_the_fingerprint_is_that_of_the_labels_and_comes_back_with_them(scenes):
     before = scenes.catalog.fingerprint()
-    edits.relabel(scenes, [of(scenes)[0][0]], "glacier")
+    relabel(scenes, [of(scenes)[0][0]], "glacier")
     changed = scenes.catalog.fingerprint()
-    steps.undo(scenes)
+    undo.undo(scenes)
     assert changed != before == scenes.catalog.fingerprint()
     assert scenes.catalog.labels() != EMPTY
 
 
 def test_an_unlabelled_image_that_gets_a_class_joins_the_training_images(scenes):
     image = int(scenes.catalog.frame("unlabelled")["id"].iloc[0])
-    edits.relabel(scenes, [image], "sea")
+    relabel(scenes, [image], "sea")
     assert image in scenes.catalog.frame("train")["id"].tolist()
-    steps.undo(scenes)
+    undo.undo(scenes)
     assert image in scenes.catalog.frame("unlabelled")["id"].tolist()
 
 
@@ -92,52 +92,52 @@ def test_undo_and_redo_go_back_and_forth_without_end(scenes):
     (image, _), (other, _), *_ = of(scenes)
     states = [labels_of(scenes)]
     for act in (
-        lambda: edits.relabel(scenes, [image], "glacier"),
-        lambda: edits.keep_one(scenes, image, [image, other]),
-        lambda: edits.relabel(scenes, [image, other], "forest"),
+        lambda: relabel(scenes, [image], "glacier"),
+        lambda: edits.decide(scenes, DecisionGroup([Decision(image, "keep"), Decision(other, "exclude")])),
+        lambda: relabel(scenes, [image, other], "forest"),
     ):
         act()
         states.append(labels_of(scenes))
     for _ in range(3):
         for state in states[-2::-1]:
-            assert steps.undo(scenes)
+            assert undo.undo(scenes)
             assert labels_of(scenes) == state
-        assert steps.undo(scenes) == []
+        assert undo.undo(scenes) == []
         for state in states[1:]:
-            assert steps.redo(scenes)
+            assert undo.redo(scenes)
             assert labels_of(scenes) == state
-        assert steps.redo(scenes) == []
-    steps.undo(scenes)
-    edits.exclude(scenes, [other])
-    assert steps.redo(scenes) == [], "what was undone is gone once something else was decided"
-    assert steps.possible(scenes) == (3, 0)
+        assert undo.redo(scenes) == []
+    undo.undo(scenes)
+    exclude(scenes, [other])
+    assert undo.redo(scenes) == [], "what was undone is gone once something else was decided"
+    assert undo.count_steps(scenes) == (3, 0)
 
 
 def test_any_version_can_be_restored_and_the_restoring_undone(scenes):
     (image, _), (other, _), *_ = of(scenes)
-    edits.exclude(scenes, [other])
-    version, state = edits.log(scenes).version(), labels_of(scenes)
-    edits.relabel(scenes, [image], "forest")
-    steps.undo(scenes)
-    steps.undo(scenes)
-    steps.redo(scenes)
-    steps.undo(scenes)
+    exclude(scenes, [other])
+    version, state = edits.open_log(scenes).version(), labels_of(scenes)
+    relabel(scenes, [image], "forest")
+    undo.undo(scenes)
+    undo.undo(scenes)
+    undo.redo(scenes)
+    undo.undo(scenes)
     later = labels_of(scenes)
     assert later != state
-    assert steps.restore(scenes, version) == 5
+    assert undo.restore(scenes, version) == 5
     assert labels_of(scenes) == state
-    steps.undo(scenes)
+    undo.undo(scenes)
     assert labels_of(scenes) == later
     with pytest.raises(UserError, match="have no version '3-ffffffff'"):
-        steps.restore(scenes, "3-ffffffff")
+        undo.restore(scenes, "3-ffffffff")
 
 
 def test_a_scan_loses_no_edit_and_moves_no_other_image_to_another_split(scenes, write_class):
     (image, path), (other, gone), *_ = of(scenes)
     before = labels_of(scenes)
-    edits.relabel(scenes, [image], "glacier")
-    edits.exclude(scenes, [other])
-    edits.relabel(scenes, [i for i, _ in of(scenes, kind="forest")[:5]], "glacier")
+    relabel(scenes, [image], "glacier")
+    exclude(scenes, [other])
+    relabel(scenes, [i for i, _ in of(scenes, kind="forest")[:5]], "glacier")
     edited = labels_of(scenes)
     write_class(scenes.root / "seg_train" / "seg_train" / "sea", "sea", 1, first=7000)
     after = labels_of(rescanned(scenes))
@@ -148,8 +148,8 @@ def test_a_scan_loses_no_edit_and_moves_no_other_image_to_another_split(scenes, 
 
 def test_a_moved_file_keeps_its_edit(scenes):
     (image, path), (other, excluded), *_ = of(scenes)
-    edits.relabel(scenes, [image], "glacier")
-    edits.exclude(scenes, [other])
+    relabel(scenes, [image], "glacier")
+    exclude(scenes, [other])
     for name in (path, excluded):
         shutil.move(scenes.root / name, (scenes.root / name).with_name(f"moved-{(scenes.root / name).name}"))
     result = labels_of(rescanned(scenes))
@@ -163,19 +163,19 @@ def test_of_two_copies_one_can_stay_and_a_class_holds_for_both(scenes):
     shutil.copy(scenes.root / path, scenes.root / twin)
     data = rescanned(scenes)
     copy = next(row.id for row in data.catalog.copies(data.catalog.get(image).hash) if row.path == twin)
-    edits.keep_one(data, image, [image, copy])
+    edits.decide(data, DecisionGroup([Decision(image, "keep"), Decision(copy, "exclude")]))
     result = labels_of(data)
     assert result[path] == ("sea", "train") and twin not in result
-    steps.undo(data)
-    edits.relabel(data, [copy], "sea")
+    undo.undo(data)
+    relabel(data, [copy], "sea")
     result = labels_of(data)
     assert result[path][0] == result[twin][0] == "sea"
 
 
 def test_the_columns_of_explore_see_the_edits(scenes):
     (image, _), (other, _), *_ = of(scenes)
-    edits.relabel(scenes, [image], "glacier")
-    edits.keep(scenes, [other])
+    relabel(scenes, [image], "glacier")
+    keep(scenes, [other])
     assert scenes.catalog.view(Filter(edited=("relabelled",))).ids().tolist() == [image]
     assert scenes.catalog.view(Filter(edited=("kept", "relabelled"))).ids().tolist() == sorted([image, other])
     text = Filter(edited=("kept", "relabelled")).to_text()
@@ -184,12 +184,12 @@ def test_the_columns_of_explore_see_the_edits(scenes):
 
 def test_a_torn_last_line_is_left_out_and_the_next_decision_stands_after_it(scenes):
     (image, _), (other, _), *_ = of(scenes)
-    edits.exclude(scenes, [image])
-    file = edits.log(scenes).file
+    exclude(scenes, [image])
+    file = edits.open_log(scenes).file
     with open(file, "ab") as log:
         log.write(b'{"seq": 2, "uid": "half')
-    assert len(Log(file).entries) == 1 and Log(file).damaged == []
-    edits.exclude(scenes, [other])
+    assert len(LabelLog(file).entries) == 1 and LabelLog(file).damaged == []
+    exclude(scenes, [other])
     assert [json.loads(line)["seq"] for line in file.read_text().splitlines()] == [1, 2]
     assert {row.id for row in scenes.catalog.page(Filter(state="excluded"))} == {image, other}
 
@@ -197,8 +197,8 @@ def test_a_torn_last_line_is_left_out_and_the_next_decision_stands_after_it(scen
 def test_a_damaged_line_is_named_and_the_others_hold(scenes):
     ids = [image for image, _ in of(scenes)[:3]]
     for image in ids:
-        edits.exclude(scenes, [image])
-    file = edits.log(scenes).file
+        exclude(scenes, [image])
+    file = edits.open_log(scenes).file
     lines = file.read_text().splitlines(keepends=True)
     file.write_text(lines[0] + lines[1].replace('"exclude"', '"keep"') + lines[2])
     assert "Line 2 of labels.jsonl is damaged" in overview.summary(scenes)["damaged"][0]
@@ -208,18 +208,18 @@ def test_a_damaged_line_is_named_and_the_others_hold(scenes):
 def test_two_threads_at_once_lose_nothing(scenes):
     ids = [image for kind in ("sea", "forest") for image, _ in of(scenes, kind=kind)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda image: edits.exclude(scenes, [image]), ids))
+        list(pool.map(lambda image: exclude(scenes, [image]), ids))
     assert {row.id for row in scenes.catalog.page(Filter(state="excluded"))} == set(ids)
-    times = [entry.time for entry in edits.log(scenes).entries]
+    times = [entry.time for entry in edits.open_log(scenes).entries]
     assert times == sorted(set(times))
 
 
 _MANY = """
 import sys
 from engine.data.datasets import load_dataset
-from engine.data.labels import edits
+from engine.data.labels.edits import Decision, DecisionGroup, decide
 for image in map(int, sys.argv[1:]):
-    edits.exclude(load_dataset("scenes"), [image])
+    decide(load_dataset("scenes"), DecisionGroup([Decision(image, "exclude")]))
 """
 
 
@@ -231,7 +231,9 @@ def test_processes_at_once_lose_nothing(scenes):
     ]
     assert [process.wait(timeout=120) for process in working] == [0, 0]
     assert {row.id for row in scenes.catalog.page(Filter(state="excluded"))} == set(ids)
-    assert [json.loads(line)["seq"] for line in edits.log(scenes).file.read_text().splitlines()] == list(range(1, len(ids) + 1))
+    assert [json.loads(line)["seq"] for line in edits.open_log(scenes).file.read_text().splitlines()] == list(
+        range(1, len(ids) + 1)
+    )
 
 
 @pytest.fixture
@@ -245,111 +247,113 @@ def test_merging_is_the_same_either_way_and_twice_is_once(two, tmp_path, monkeyp
     his, hers = two
     (image, path), (other, _), (third, _), *_ = of(his)
     monkeypatch.setenv("SCENESCOPE_WHO", "bob")
-    edits.relabel(his, [image], "glacier")
-    edits.exclude(his, [third])
+    relabel(his, [image], "glacier")
+    exclude(his, [third])
     monkeypatch.setenv("SCENESCOPE_WHO", "ann")
-    edits.relabel(hers, [image], "forest")
-    edits.exclude(hers, [other])
-    steps.undo(hers)
-    edits.exclude(hers, [other])
+    relabel(hers, [image], "forest")
+    exclude(hers, [other])
+    undo.undo(hers)
+    exclude(hers, [other])
     for data in two:
-        merging.export(data, tmp_path / f"{data.name}.jsonl")
-    assert merging.merge(his, tmp_path / "hers.jsonl").added == 4
-    assert merging.merge(hers, tmp_path / "scenes.jsonl").added == 2
+        merging.export_log(data, tmp_path / f"{data.name}.jsonl")
+    assert merging.merge_file(his, tmp_path / "hers.jsonl").added == 4
+    assert merging.merge_file(hers, tmp_path / "scenes.jsonl").added == 2
     assert labels_of(his) == labels_of(hers)
     assert labels_of(his)[path] == ("forest", "train"), "the later decision holds"
-    assert merging.merge(his, tmp_path / "hers.jsonl").added == 0
-    [conflict] = overview.conflicts(his)
-    assert conflict.words == "relabelled as forest (ann) holds, as the later one, over relabelled as glacier (bob)"
-    edits.relabel(his, [image], "glacier")
-    assert overview.conflicts(his) == [], "a decision that knows of both settles it"
+    assert merging.merge_file(his, tmp_path / "hers.jsonl").added == 0
+    [conflict] = overview.list_conflicts(his)
+    assert conflict.sentence == "relabelled as forest (ann) holds, as the later one, over relabelled as glacier (bob)"
+    relabel(his, [image], "glacier")
+    assert overview.list_conflicts(his) == [], "a decision that knows of both settles it"
 
 
 def test_an_import_that_does_not_fit_is_refused_in_a_sentence(two, tmp_path, kaggle):
     his, _ = two
-    edits.relabel(his, [of(his)[0][0]], "glacier")
+    relabel(his, [of(his)[0][0]], "glacier")
     file, foreign = tmp_path / "log.jsonl", tmp_path / "foreign.jsonl"
-    merging.export(his, file)
+    merging.export_log(his, file)
     line = json.loads(file.read_text())
     del line["check"]
     foreign.write_text(json.dumps({**line, "uid": "x1", "content": "ab" * 16}) + "\n")
     with pytest.raises(UserError, match="None of the 1 images that foreign.jsonl decides about is in scenes"):
-        merging.merge(his, foreign)
+        merging.merge_file(his, foreign)
     foreign.write_text(json.dumps({**line, "uid": "x2", "to": "desert"}) + "\n")
-    assert merging.merge(his, foreign).left_out == ("1 decisions were left out: scenes has no class 'desert'.",)
+    assert merging.merge_file(his, foreign).left_out == ("1 decision left out: scenes has no class 'desert'.",)
     foreign.write_bytes(b"\x89PNG\r\n\x00\x01")
     with pytest.raises(UserError, match=r"foreign.jsonl is not a label log: Line 1 of foreign.jsonl was left out"):
-        merging.merge(his, foreign)
+        merging.merge_file(his, foreign)
     with pytest.raises(UserError, match="cannot be read"):
-        merging.merge(his, tmp_path / "absent.jsonl")
+        merging.merge_file(his, tmp_path / "absent.jsonl")
 
 
 def test_a_wrong_decision_is_refused_in_a_sentence(scenes):
     (image, path), *_ = of(scenes)
     with pytest.raises(UserError, match="There is no class 'desert' in scenes") as refused:
-        edits.relabel(scenes, [image], "desert")
+        relabel(scenes, [image], "desert")
     assert "sea" in refused.value.hint
     with pytest.raises(UserError, match="cannot decide on the image number 9999"):
-        edits.exclude(scenes, [9999])
+        exclude(scenes, [9999])
     (scenes.root / path).unlink()
     with pytest.raises(UserError, match="it is not in scenes any more .the file is gone"):
-        edits.exclude(rescanned(scenes), [image])
-    assert edits.log(scenes).version() == EMPTY
+        exclude(rescanned(scenes), [image])
+    assert edits.open_log(scenes).version() == EMPTY
 
 
 def test_removing_a_dataset_keeps_what_was_decided(scenes):
     (image, path), *_ = of(scenes)
-    edits.relabel(scenes, [image], "glacier")
-    version = edits.log(scenes).version()
-    removal.remove("scenes")
+    relabel(scenes, [image], "glacier")
+    version = edits.open_log(scenes).version()
+    removal.remove_dataset("scenes")
     data = rescanned(scenes)
     assert labels_of(data)[path] == ("sea", "train")
-    [kept] = removal.kept_decisions("scenes")
-    merging.merge(data, kept)
+    [kept] = removal.list_saved_logs("scenes")
+    merging.merge_file(data, kept)
     assert labels_of(data)[path] == ("glacier", "train")
-    assert edits.log(data).version() == version
-    assert steps.undo(data), "a log that has moved can still be undone step by step"
+    assert edits.open_log(data).version() == version
+    assert undo.undo(data), "a log that has moved can still be undone step by step"
 
 
 def test_what_was_decided_since_a_person_looked_is_not_overwritten(scenes):
     (first, _), (second, _), (third, path), *_ = of(scenes)
-    seen = len(edits.log(scenes).entries)
-    edits.decide(scenes, Choice([Decision(first, "relabel", "glacier")], "label_issue:a", seen=seen))
-    with pytest.raises(edits.AlreadyDecided) as refused:
-        edits.decide(scenes, Choice([Decision(first, "exclude")], "label_issue:a", seen=seen))
-    assert (refused.value.entry.action, refused.value.entry.to) == ("relabel", "glacier")
-    with pytest.raises(edits.AlreadyDecided):
-        edits.exclude(scenes, [first], seen=seen)
-    [entry] = edits.exclude(scenes, [first, second], seen=seen)
+    seen = len(edits.open_log(scenes).entries)
+    edits.decide(scenes, DecisionGroup([Decision(first, "relabel", "glacier")], "label_issue:a", known_entries=seen))
+    with pytest.raises(edits.AlreadyDecidedError) as refused:
+        edits.decide(scenes, DecisionGroup([Decision(first, "exclude")], "label_issue:a", known_entries=seen))
+    assert (refused.value.entry.action, refused.value.entry.new_class) == ("relabel", "glacier")
+    with pytest.raises(edits.AlreadyDecidedError):
+        exclude(scenes, [first], known_entries=seen)
+    [entry] = exclude(scenes, [first, second], known_entries=seen)
     assert entry.id == second, "the others of one stroke are decided"
-    edits.exclude(scenes, [first], seen=len(edits.log(scenes).entries))
+    exclude(scenes, [first], known_entries=len(edits.open_log(scenes).entries))
     assert scenes.catalog.get(first).state == "excluded", "whoever saw the decision may replace it"
-    seen = len(edits.log(scenes).entries)
-    edits.exclude(scenes, [third])
-    steps.undo(scenes)
-    assert edits.keep(scenes, [third], seen=seen)[0].path == path, "what was undone is open again"
+    seen = len(edits.open_log(scenes).entries)
+    exclude(scenes, [third])
+    undo.undo(scenes)
+    assert keep(scenes, [third], known_entries=seen)[0].path == path, "what was undone is open again"
 
 
 def test_a_set_is_answered_whole_or_not_at_all(scenes):
     (first, _), (second, _), (third, _), *_ = of(scenes)
     pair = [Decision(second, "keep", finding="exact_duplicate:b"), Decision(third, "exclude", finding="exact_duplicate:b")]
-    edits.exclude(scenes, [second])
-    with pytest.raises(edits.AlreadyDecided):
-        edits.decide(scenes, Choice(pair, seen=0))
-    assert [entry.id for entry in edits.decide(scenes, Choice([*pair, Decision(first, "exclude")], seen=0))] == [first]
+    exclude(scenes, [second])
+    with pytest.raises(edits.AlreadyDecidedError):
+        edits.decide(scenes, DecisionGroup(pair, known_entries=0))
+    assert [entry.id for entry in edits.decide(scenes, DecisionGroup([*pair, Decision(first, "exclude")], known_entries=0))] == [
+        first
+    ]
     assert scenes.catalog.get(third).state == "ok"
 
 
 def test_an_undo_that_was_undone_undoes_nothing():
-    first, undo = entry("1", 1.0), Entry(uid="2", time=2.0, who="ann", action="undo", undoes=("1",))
-    redo = Entry(uid="3", time=3.0, who="ann", action="redo", undoes=("2",))
-    assert effective([first, undo]) == [undo]
-    assert effective([redo, undo, first]) == [first, redo]
+    first, undo_entry = entry("1", 1.0), Entry(uid="2", time=2.0, author="ann", action="undo", undoes=("1",))
+    redo_entry = Entry(uid="3", time=3.0, author="ann", action="redo", undoes=("2",))
+    assert effective_entries([first, undo_entry]) == [undo_entry]
+    assert effective_entries([redo_entry, undo_entry, first]) == [first, redo_entry]
 
 
 def test_what_is_replaced_is_no_conflict_and_what_is_not_is():
     old, new = entry("1", 1.0), entry("2", 2.0, "keep", replaces=("1",))
-    assert settle(heads([old, new])["c"], ["a.png"])["a.png"].rivals == ()
-    stranger = entry("3", 3.0, "relabel", to="sea")
-    standing = settle(heads([old, new, stranger])["c"], ["a.png"])["a.png"]
+    assert resolve_states(latest_decisions([old, new])["c"], ["a.png"])["a.png"].rivals == ()
+    stranger = entry("3", 3.0, "relabel", new_class="sea")
+    standing = resolve_states(latest_decisions([old, new, stranger])["c"], ["a.png"])["a.png"]
     assert (standing.winner, standing.rivals) == (stranger, (new,))

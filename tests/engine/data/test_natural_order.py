@@ -112,7 +112,15 @@ def test_a_run_and_labels_of_another_form_of_accents_are_aligned_with_a_catalog_
     assert (data.classes, sorted(set(images.labels))) == ((name, "mer"), [0, 1])
     row = next(row for row in data.catalog.page(size=100) if row.class_name == "mer")
     old = Entry(
-        uid="a", time=1.0, who="ann", action="relabel", content=row.hash, path=row.path, id=row.id, was="mer", to=decomposed
+        uid="a",
+        time=1.0,
+        author="ann",
+        action="relabel",
+        content=row.hash,
+        path=row.path,
+        id=row.id,
+        old_class="mer",
+        new_class=decomposed,
     )
     overlay.label_log(data.catalog.file).file.write_text(json.dumps(old.document()) + "\n")
     assert data.catalog.get(row.id).class_name == name

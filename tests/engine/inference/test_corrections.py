@@ -1,10 +1,10 @@
 """Pictures that were told their right class: kept once, taken back, and joined to the dataset without touching its test."""
 
 import pytest
+from label_edits import exclude
 
 from engine.core.errors import UserError
 from engine.data import datasets
-from engine.data.labels import edits
 from engine.inference import corrections
 from engine.inference.corrections import OfDataset
 
@@ -33,7 +33,7 @@ def test_the_images_of_the_dataset_itself_are_not_taken(data, kaggle):
     with pytest.raises(OfDataset, match="test image of the dataset, filed under sea") as caught:
         corrections.tell(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
     assert data.catalog.get(caught.value.image_id).path.endswith("sea/500.png")
-    edits.exclude(data, [caught.value.image_id])
+    exclude(data, [caught.value.image_id])
     with pytest.raises(OfDataset, match="test image"):
         corrections.tell(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
     assert corrections.told(data) == []

@@ -5,13 +5,14 @@ import unicodedata
 
 import numpy as np
 import pytest
+from label_edits import exclude, relabel
 
 from engine.core.errors import UserError
 from engine.core.files import content_hash
 from engine.core.paths import cache_dir
 from engine.curation import removal
 from engine.data import datasets
-from engine.data.labels import edits, undo
+from engine.data.labels import undo
 from engine.embeddings.extract import Cache
 from engine.runs import checkpoint
 from engine.runs.config import configure
@@ -63,21 +64,21 @@ def test_a_run_goes_on_where_the_accents_of_a_class_are_written_otherwise(home, 
         datasets.add_dataset(str(folder))
     run = carried_out(created("balanced"))
     assert run.classes == (decomposed, "mer")
-    removal.remove("scenes")
+    removal.remove_dataset("scenes")
     data, _ = datasets.add_dataset(str(folder))
     assert data.classes == (name, "mer")
     assert data.catalog.fingerprint() != run.fingerprint
     execute(run, RunRecorder(run.path))
     assert (run.status.state, run.classes, run.results["test"]["n"]) == ("finished", (decomposed, "mer"), 4)
-    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     with pytest.raises(UserError, match="have changed since this run started"):
         execute(run, RunRecorder(run.path))
 
 
 def test_an_edit_of_labels_changes_the_labels_of_a_run_and_not_its_images(scenes, write_class):
     first, data = created(), datasets.load_dataset("scenes")
-    edits.relabel(data, data.catalog.frame("train")["id"].tolist()[:1], "sea")
-    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    relabel(data, data.catalog.frame("train")["id"].tolist()[:1], "sea")
+    exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     second = created()
     assert (
         describe_change(first, second)
@@ -95,8 +96,8 @@ def test_an_edit_of_labels_changes_the_labels_of_a_run_and_not_its_images(scenes
 
 def test_a_run_does_not_go_on_with_other_images_or_labels_than_it_learnt_from(scenes, write_class):
     run, data = carried_out(created("balanced")), datasets.load_dataset("scenes")
-    edits.relabel(data, data.catalog.frame("train")["id"].tolist()[:1], "sea")
-    edits.exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
+    relabel(data, data.catalog.frame("train")["id"].tolist()[:1], "sea")
+    exclude(data, data.catalog.frame("train")["id"].tolist()[:1])
     with pytest.raises(UserError, match=r"have changed since .* .label edits: version 2-\w+ instead of 0-00000000"):
         execute(run, RunRecorder(run.path))
     undo.undo(data)

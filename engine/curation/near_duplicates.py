@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from scipy.fft import dctn
 
-from engine.curation.alignment import likeness
+from engine.curation.alignment import similarity
 from engine.embeddings.neighbours import unit
 
-ALIKE = 0.75  # above it are copies and pictures of one burst; two different scenes stayed below 0.7
+MIN_SIMILARITY = 0.75  # above it are copies and pictures of one burst; two different scenes stayed below 0.7
 _FREQUENCIES = 6
 _FARTHEST = 0.65  # cosine distance of embeddings
 _LEAST, _SLOPE = 0.35, 0.9  # the likeness of low frequencies that is asked for, and how it rises with that distance
@@ -27,7 +27,7 @@ _BLOCK = 1024
 _AT_ONCE = 256  # pairs between two reports
 
 
-def pairs(
+def find_pairs(
     small: np.ndarray, vectors: np.ndarray, report: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of rows (m, 2) int, the lower first, and their likeness (m,), those at least ALIKE.
@@ -40,9 +40,9 @@ def pairs(
     with _one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(proposed), _AT_ONCE):
             of = proposed[start : start + _AT_ONCE]
-            alike[start : start + len(of)] = list(pool.map(lambda pair: likeness(small[pair[0]], small[pair[1]]), of))
+            alike[start : start + len(of)] = list(pool.map(lambda pair: similarity(small[pair[0]], small[pair[1]]), of))
             report(start + len(of), len(proposed))
-    kept = alike >= ALIKE
+    kept = alike >= MIN_SIMILARITY
     return proposed[kept], alike[kept]
 
 

@@ -11,7 +11,7 @@ from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.properties import MEASURED, PROPERTIES
 
-CAPTIONS = {"file": "File name", "split": "Split"} | {name: name.label.capitalize() for name, name in PROPERTIES.items()}
+CAPTIONS = {"file": "File name", "split": "Split"} | {name: prop.label.capitalize() for name, prop in PROPERTIES.items()}
 _MOST = 0.5  # share of the images that must differ from one before its percentile says anything
 _LOWER_HIGHER = {
     "width": ("narrower", "wider"), "height": ("lower", "higher"), "longest": ("smaller", "larger"), "aspect": ("taller", "wider"),

@@ -191,7 +191,7 @@ def test_of_very_many_classes_the_largest_the_smallest_and_the_chosen_are_drawn(
     drawn = [name for name, _ in tab.figure("counts")["data"][3]["customdata"]]
     assert drawn[0] == chosen and len(drawn) == len(set(drawn)) <= 41
     assert totals[drawn[1]] == totals.max() and totals[drawn[-1]] == totals.min()
-    assert f"{500 - len(drawn)} between them are not drawn." in tab.text
+    assert f"the {500 - len(drawn)} classes between them are not drawn." in tab.text
     assert shown(tab) == data.catalog.view(Filter(classes=(chosen,))).page(1, 60).tolist()
 
 
@@ -223,7 +223,7 @@ def test_properties_that_are_missing_can_be_computed(scenes):
         connection.execute("UPDATE images SET brightness = NULL, contrast = NULL, sharpness = NULL, colourfulness = NULL")
         renew_generation(connection)
     tab = look(order="brightness")
-    assert "Of 83 images brightness, contrast, sharpness and colourfulness have not been computed yet" in tab.text
+    assert "Brightness, contrast, sharpness and colourfulness have not been computed yet for 83 images" in tab.text
     assert "Compute" in tab.buttons
     assert len(shown(tab)) == 60
 

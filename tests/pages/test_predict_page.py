@@ -15,6 +15,7 @@ from dashboard.predict.unused import sentence
 from engine.core.number_text import probability as percent
 from engine.data.datasets import load_dataset
 from engine.data.labels import edits, undo
+from engine.data.uploads import UploadItem
 from engine.inference import corrections, ood
 from engine.inference.batch import answers, job, store
 from engine.inference.predict import predict
@@ -173,7 +174,7 @@ def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_un
     tab.open("predict", run=run.id, examples="3")
     batch, data = shown(tab), load_dataset("scenes")
     assert tab.text.count("filed under") == len(batch.pictures) == 6
-    one = store.keep("one", [store.Item("x.png", batch.picture(0).file.read_bytes())])
+    one = store.keep("one", [UploadItem("x.png", batch.picture(0).file.read_bytes())])
     tab = type(tab)().open("predict", run=run.id, batch=one.id)
     row = data.catalog.copies(one.picture(0).content)[0]
     other = next(name for name in run.classes if name != row.class_name)
@@ -200,7 +201,7 @@ def test_the_way_leads_from_a_changed_label_to_clean(tab, run):
     data = load_dataset("scenes")
     row = data.catalog.get(int(data.catalog.frame("test")["id"].iloc[0]))
     other = next(name for name in run.classes if name != row.class_name)
-    one = store.keep("one", [store.Item("x.png", row.file(data.root).read_bytes())])
+    one = store.keep("one", [UploadItem("x.png", row.file(data.root).read_bytes())])
     tab.open("predict", run=run.id, batch=one.id)
     tab.choose(f"right-detail-{one.id}-0", other).press("Save correction").press(f"Change its label to {other}")
     tab.press("Show on Clean")

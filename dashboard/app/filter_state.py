@@ -93,8 +93,8 @@ def _chips(wanted: Filter) -> Iterator[Chip]:
         yield Chip(str(r), wanted.with_range(r.name, None, None))
     if wanted.run:
         yield from _names(wanted, "predicted", "predicted classes", lambda name: f"predicted {name}")
-        if wanted.verdict:
-            yield Chip(f"answered {wanted.verdict}", replace(wanted, verdict=""))
+        if wanted.correctness:
+            yield Chip(f"answered {wanted.correctness}", replace(wanted, correctness=""))
     if wanted.selection:
         yield Chip("selected images", replace(wanted, selection=""))
 

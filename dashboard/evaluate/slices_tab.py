@@ -99,7 +99,7 @@ def _explored(scored: ScoredRun) -> Filter | None:
     wanted, _ = Filter.from_text(url_state.recall(filter_state.KEY) or "")
     try:
         wanted, _ = load_dataset(scored.run.config.dataset).catalog.check(
-            replace(wanted, splits=(), run="", predicted=(), verdict="")
+            replace(wanted, splits=(), run="", predicted=(), correctness="")
         )
     except UserError:
         return None

@@ -9,7 +9,7 @@ from dashboard.app import filter_state, formatting
 from dashboard.app.widgets import popover, show_value
 from dashboard.explore.ranges import property_ranges
 from engine.data.datasets import Dataset
-from engine.data.filters import VERDICTS, Filter
+from engine.data.filters import CORRECTNESS, Filter
 from engine.data.layouts import SPLITS
 from engine.runs.run import Run
 
@@ -103,14 +103,16 @@ def _predictions(conditions: Filter, run: Run | None) -> None:
     if run is None or not any(run.has_predictions(split) for split in SPLITS):
         return
     st.markdown(f"**Predictions of {formatting.literal(run.id)}**")
-    verdict_column, class_column = st.columns([2, 5], vertical_alignment="center")
+    correctness_column, class_column = st.columns([2, 5], vertical_alignment="center")
 
     def change() -> None:
-        names, verdict = tuple(st.session_state["filter-predicted"]), st.session_state["filter-verdict"] or ""
-        filter_state.change(run=run.id if names or verdict else "", predicted=names, verdict=verdict)
+        names, correctness = tuple(st.session_state["filter-predicted"]), st.session_state["filter-verdict"] or ""
+        filter_state.change(run=run.id if names or correctness else "", predicted=names, correctness=correctness)
 
-    show_value("filter-verdict", conditions.verdict or None)
-    verdict_column.pills("Prediction", list(VERDICTS), key="filter-verdict", on_change=change, label_visibility="collapsed")
+    show_value("filter-verdict", conditions.correctness or None)
+    correctness_column.pills(
+        "Prediction", list(CORRECTNESS), key="filter-verdict", on_change=change, label_visibility="collapsed"
+    )
     # Of very many classes, the selected ones and as many others as a list can hold.
     options = list(dict.fromkeys([*conditions.predicted, *run.classes[:MAX_LISTED]]))
     show_value("filter-predicted", list(conditions.predicted), options)

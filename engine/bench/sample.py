@@ -9,7 +9,7 @@ from engine.core.errors import UserError
 from engine.data import datasets, layouts
 from engine.data.class_names import sort_naturally
 from engine.data.decoding import ImageError, open_image
-from engine.data.file_kinds import holds_picture
+from engine.data.file_kinds import is_image
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def sample_dataset(name: str, count: int) -> BenchImages:
 def sample_folder(folder: Path, count: int) -> BenchImages:
     """Up to `count` pictures of a folder that need not be registered, spread evenly over it."""
     layout = layouts.detect(folder.expanduser().resolve())
-    result = [item for item in layout.files() if item.class_name is not None and holds_picture(item.path)]
+    result = [item for item in layout.files() if item.class_name is not None and is_image(item.path)]
     result = [item for item in (result[i] for i in _spread(len(result), count)) if _opens(Path(item.path))]
     names = sort_naturally({item.class_name for item in result})
     if not result:

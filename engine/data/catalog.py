@@ -14,7 +14,7 @@ from engine.core import database
 from engine.core.errors import DiskError
 from engine.data import catalog_schema, columns, overlay, selections
 from engine.data.aligned_predictions import align_predictions
-from engine.data.catalog_schema import COLUMNS, UNMEASURED
+from engine.data.catalog_schema import COLUMNS, UNMEASURED, ImageState
 from engine.data.columns import Columns
 from engine.data.filters import Filter
 from engine.data.fingerprint import UNLEARNABLE, compute_fingerprint, write_fingerprint
@@ -43,7 +43,7 @@ class Row:
     bytes: int
     mtime_ns: int
     hash: str | None
-    state: str
+    state: ImageState
     reason: str
     brightness: float | None = None
     contrast: float | None = None
@@ -170,7 +170,7 @@ class Catalog:
             conditions = replace(conditions, selection="")
         if conditions.needs_predictions and align_predictions(conditions.run, self.columns()) is None:
             sentences.append(f"The run {conditions.run!r} has no predictions for this dataset.")
-            conditions = replace(conditions, run="", predicted=(), verdict="")
+            conditions = replace(conditions, run="", predicted=(), correctness="")
         return conditions, sentences
 
     def count_unmeasured(self) -> int:

@@ -1,9 +1,12 @@
 """The schema of the catalog's SQLite file, and its migration from earlier versions."""
 
 import sqlite3
+from typing import Literal
 
 from engine.data.fingerprint import renew_generation
 from engine.data.properties import MEASURED
+
+ImageState = Literal["ok", "quarantined", "missing", "excluded", "ignored"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS images (

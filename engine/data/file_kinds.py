@@ -1,4 +1,4 @@
-"""What a file or folder is by its name or its first bytes: a picture, a backup copy, a recycle bin, a pointer, a table of labels."""
+"""Recognizes files and folders by name or first bytes: images, backup copies, recycle bins, pointers, tables of labels."""
 
 import os
 import re
@@ -29,7 +29,7 @@ _BACKUP = re.compile(
 )
 _BACKUP_ENDS = ("_original", "_exiftool_tmp", "~", ".bak", ".bkp", ".backup", ".orig", ".old", ".sav", ".save")
 
-# Formats that hold pictures and are not read, by extension and in words.
+# Formats that hold images but are not supported: extension -> name.
 _NOT_READ = {
     ".dcm": "DICOM", ".dicom": "DICOM", ".jxl": "JPEG XL", ".psd": "Photoshop", ".psb": "Photoshop", ".svg": "SVG", ".svgz": "SVG",
     ".eps": "PostScript", ".ai": "Illustrator", ".pdf": "PDF", ".xcf": "GIMP", ".kra": "Krita", ".exr": "OpenEXR", ".hdr": "Radiance HDR",
@@ -64,47 +64,48 @@ def looks_like_image(path: Path | str) -> bool:
 
 
 def is_recycle_bin(name: str) -> bool:
-    """Whether a folder of this name holds what somebody deleted."""
+    """Whether a folder of this name is a recycle bin."""
     return name.lower() in _BINS or name.lower().startswith(".trash-")
 
 
 def is_system(name: str) -> bool:
-    """Whether a file or folder is hidden, or one that an operating system makes unasked."""
+    """Whether a file or folder is hidden or created by an operating system."""
     return name.startswith(".") or name.lower() in _SYSTEM
 
 
-def is_backup(name: str, beside: Collection[str]) -> bool:
-    """Whether this is a copy that an editor left of a picture `beside` it. Without its original it is the picture itself."""
+def is_backup(name: str, siblings: Collection[str]) -> bool:
+    """Whether this is an editor's backup of an image among its `siblings`. Without its original it is the image itself."""
     match = _BACKUP.fullmatch(name) if name.lower().endswith(_BACKUP_ENDS) else None
     if match is None:
         return False
     original = match["original"]
     if looks_like_image(original):
-        return original in beside
-    # IMG.bak beside IMG.jpg. A picture without an extension may well end in "_original".
-    return match[2].startswith(".") and any(other.startswith(f"{original}.") and looks_like_image(other) for other in beside)
+        return original in siblings
+    # IMG.bak beside IMG.jpg. An image without an extension may well end in "_original".
+    return match[2].startswith(".") and any(other.startswith(f"{original}.") and looks_like_image(other) for other in siblings)
 
 
 def is_archive(name: str) -> bool:
-    return _NOT_READ.get(os.path.splitext(name)[1].lower()) == "archive"  # noqa: PTH122 (a million names a scan)
+    return _NOT_READ.get(os.path.splitext(name)[1].lower()) == "archive"  # noqa: PTH122 (a million names per scan)
 
 
 def pointer_reason(content: bytes) -> str:
-    """The reason why this content stands for a picture that was not downloaded; "" where it does not."""
+    """Why this content is only a pointer to an image that was not downloaded; "" where it is not."""
     if content.startswith(_LFS):
         return LFS_POINTER
     return ANNEX_LINK if len(content) < 1024 and _ANNEX in content else ""
 
 
 def broken_link_reason(path: str) -> str:
-    """The reason why a link to a file that is not there cannot be opened; "" where `path` is no link."""
+    """Why a link to a missing file cannot be opened; "" where `path` is not a link."""
     try:
-        target = os.readlink(path)  # noqa: PTH115 (a million names a scan)
+        target = os.readlink(path)  # noqa: PTH115 (a million names per scan)
     except OSError:
         return ""
     return ANNEX_LINK if ".git/annex/" in target.replace("\\", "/") else BROKEN_LINK
 
 
+# Catalogs store these reasons, and `engine.data.unused_files` compares them: a change would need a migration.
 LFS_POINTER = "a pointer of Git LFS: the picture itself was not downloaded"
 ANNEX_LINK = "a link of git-annex: the picture itself was not downloaded"
 BROKEN_LINK = "a link to a file that is not there"
@@ -114,17 +115,17 @@ LABEL_TABLE = "looks like a table of labels; reading it is not supported yet"
 
 
 def format_reason(name: str, head: bytes) -> str:
-    """Why a file that is no picture for us is left out: its format in words, as far as name or first bytes tell."""
+    """Why a file is not used: its format in words, as far as the name or the first bytes show it."""
     if is_label_table(name, head):
         return LABEL_TABLE
-    known = "DICOM" if head[128:132] == b"DICM" else _NOT_READ.get(os.path.splitext(name)[1].lower())  # noqa: PTH122
-    if known in ("video", "archive"):
-        return f"{'an' if known == 'archive' else 'a'} {known}, not a picture"
-    return f"{known}{NOT_READ}" if known else "not a picture"
+    kind = "DICOM" if head[128:132] == b"DICM" else _NOT_READ.get(os.path.splitext(name)[1].lower())  # noqa: PTH122
+    if kind in ("video", "archive"):
+        return f"{'an' if kind == 'archive' else 'a'} {kind}, not a picture"
+    return f"{kind}{NOT_READ}" if kind else "not a picture"
 
 
 def is_label_table(name: str, head: bytes) -> bool:
-    """Whether a file looks like the table that says which class each picture has."""
+    """Whether a file looks like a table of the images' classes."""
     stem, extension = os.path.splitext(name.lower())  # noqa: PTH122
     if extension not in _TABLES:
         return False
@@ -132,9 +133,9 @@ def is_label_table(name: str, head: bytes) -> bool:
 
 
 def read_head(path: str | Path) -> bytes:
-    """The first bytes of an ordinary file; empty for what cannot be read."""
+    """The first bytes of a regular file; empty where it cannot be read."""
     try:
-        if not os.path.isfile(path):  # noqa: PTH113 (a pipe would be waited for without end)
+        if not os.path.isfile(path):  # noqa: PTH113 (reading a pipe would wait forever)
             return b""
         with open(path, "rb") as file:
             return file.read(HEAD_BYTES)
@@ -142,19 +143,20 @@ def read_head(path: str | Path) -> bytes:
         return b""
 
 
-def holds_picture(path: str | Path) -> bool:
-    """Whether a file is a picture by its name or, where the name says nothing, by its first bytes."""
-    name = os.path.basename(path)  # noqa: PTH119 (a million names a scan)
+def is_image(path: str | Path) -> bool:
+    """Whether a file is an image by its extension or, where that says nothing, by its first bytes."""
+    name = os.path.basename(path)  # noqa: PTH119 (a million names per scan)
     extension = os.path.splitext(name)[1].lower()  # noqa: PTH122
     return looks_like_image(name) or (extension not in _NOT_READ and extension not in _TABLES and has_signature(read_head(path)))
 
 
 def has_signature(head: bytes) -> bool:
-    """Whether the bytes begin like a picture in one of the formats that are read."""
+    """Whether the bytes begin like an image in one of the supported formats."""
     if head.startswith(_SIGNATURES):
         return True
     if head[:4] == b"RIFF":
         return head[8:12] == b"WEBP"
     if head[4:8] == b"ftyp":
         return head[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"heim", b"hevc")
-    return head[:2] == b"BM" and len(head) > 26 and head[6:10] == b"\0\0\0\0" or re.match(rb"P[1-6]\s", head) is not None
+    is_bmp = head[:2] == b"BM" and len(head) > 26 and head[6:10] == b"\0\0\0\0"  # the reserved bytes are zero
+    return is_bmp or re.match(rb"P[1-6]\s", head) is not None

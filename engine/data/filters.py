@@ -1,24 +1,28 @@
-"""Which images a person looks at: one value that the pages, the URL and the catalog share."""
+"""Filters of images: one value that the pages, their addresses and the catalog share."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Literal, Self, TypeVar
 
+from engine.data.catalog_schema import ImageState
 from engine.data.layouts import SPLITS
 from engine.data.overlay import EDITS
 from engine.data.properties import PROPERTIES
 
-STATES = ("ok", "quarantined", "missing", "excluded")
-VERDICTS = ("right", "wrong")
+Correctness = Literal["", "right", "wrong"]
+C = TypeVar("C", bound=str)
+
+STATES: tuple[ImageState, ...] = ("ok", "quarantined", "missing", "excluded")
+CORRECTNESS: tuple[Correctness, ...] = ("right", "wrong")
 _NUMBER = r"\d{1,15}(?:\.\d{1,9})?"
 _RANGE = re.compile(rf"({_NUMBER})?-({_NUMBER})?")
-_LONGEST = 20_000  # characters of an address: more is no filter of ours
+_MAX_LENGTH = 20_000  # characters in an address: no page writes longer filters
 
 
 @dataclass(frozen=True)
 class Range:
-    """Values of one property from `low` to `high`, both included; None leaves that side open."""
+    """Values of one property from `low` to `high`, inclusive; None leaves that side open."""
 
     name: str
     low: float | None = None
@@ -34,40 +38,42 @@ class Range:
 
 @dataclass(frozen=True)
 class Filter:
-    """Conditions that all hold; an empty one is no condition. Two equal filters are the same cache key.
+    """Conditions that must all hold; an empty field is no condition. Equal filters are equal cache keys.
 
-    `classes`, `splits` and `edited` (by hand): any of these. `text` is part of the path, whatever its case. `run` with `predicted`
-    (any of these classes) and `verdict` (right, wrong): what that run answered. `selection`: the word of `Catalog.select` for a set
-    of images.
+    `classes`, `splits` and `edited` (kinds of label edits): any of these. `text` is part of the path, in any case. `run` with
+    `predicted` (any of these classes) and `correctness`: what that run predicted. `selection`: the key that `Catalog.select`
+    returned for a set of images.
     """
 
     splits: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
-    state: str = "ok"
+    state: ImageState = "ok"
     text: str = ""
     ranges: tuple[Range, ...] = ()
     run: str = ""
     predicted: tuple[str, ...] = ()
-    verdict: str = ""
+    correctness: Correctness = ""
     selection: str = ""
     edited: tuple[str, ...] = ()
 
     @property
     def needs_predictions(self) -> bool:
-        return bool(self.run and (self.predicted or self.verdict))
+        """Whether the filter depends on a run's predictions."""
+        return bool(self.run and (self.predicted or self.correctness))
 
     def range(self, name: str) -> Range:
-        """The range of a property; open on both sides where there is none."""
+        """The range of a property; open on both sides where none is set."""
         return next((r for r in self.ranges if r.name == name), Range(name))
 
     def with_range(self, name: str, low: float | None, high: float | None) -> Self:
-        """The same filter with this range instead of the property's present one. Raises KeyError for an unknown property."""
+        """The filter with the property's range replaced. Raises KeyError for an unknown property."""
         others = [r for r in self.ranges if r.name != name]
         new = [] if low is None and high is None else [Range(PROPERTIES[name].name, low, high)]
+        # Sorted, so that filters with the same ranges are equal.
         return replace(self, ranges=tuple(sorted(others + new, key=lambda r: r.name)))
 
     def to_text(self) -> str:
-        """The filter for an address, in characters that no browser escapes; empty where it has no condition."""
+        """The filter for an address, in characters that no browser escapes; "" where it has no condition."""
         return "~".join(f"{key}_{value}" for key, value in self._fields() if value)
 
     def _fields(self) -> Iterator[tuple[str, str]]:
@@ -80,13 +86,13 @@ class Filter:
             yield r.name, f"{_number(r.low)}-{_number(r.high)}"
         yield "run", escape(self.run)
         yield "predicted", _join(self.predicted)
-        yield "verdict", self.verdict
+        yield "verdict", self.correctness
         yield "selection", escape(self.selection)
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Self, list[str]]:
-        """The filter that `to_text` wrote, and a sentence for each part that says nothing to us and was left out."""
-        if len(text) > _LONGEST:
+        """The filter that `to_text` wrote, and a sentence for each part that was not understood and was left out."""
+        if len(text) > _MAX_LENGTH:
             return cls(), ["The filter in the address is too long and was left out."]
         result, ignored = cls(), []
         for part in filter(None, text.split("~")):
@@ -100,23 +106,29 @@ class Filter:
     def _with(self, key: str, value: str) -> Self:
         if key in PROPERTIES:
             return self.with_range(key, *_parse_range(value))
-        readers = {
-            "split": lambda: {"splits": tuple(_one_of(v, SPLITS) for v in _split(value))},
-            "class": lambda: {"classes": _split(value)},
-            "state": lambda: {"state": _one_of(value, STATES)},
-            "edited": lambda: {"edited": tuple(_one_of(v, EDITS) for v in _split(value))},
-            "path": lambda: {"text": unescape(value)},
-            "run": lambda: {"run": unescape(value)},
-            "predicted": lambda: {"predicted": _split(value)},
-            "verdict": lambda: {"verdict": _one_of(value, VERDICTS)},
-            "selection": lambda: {"selection": unescape(value)},
-        }
-        if key not in readers:
-            raise ValueError(key)
-        return replace(self, **readers[key]())
+        match key:
+            case "split":
+                return replace(self, splits=tuple(_choice(name, SPLITS) for name in _split(value)))
+            case "class":
+                return replace(self, classes=_split(value))
+            case "state":
+                return replace(self, state=_choice(value, STATES))
+            case "edited":
+                return replace(self, edited=tuple(_choice(name, EDITS) for name in _split(value)))
+            case "path":
+                return replace(self, text=unescape(value))
+            case "run":
+                return replace(self, run=unescape(value))
+            case "predicted":
+                return replace(self, predicted=_split(value))
+            case "verdict":
+                return replace(self, correctness=_choice(value, CORRECTNESS))
+            case "selection":
+                return replace(self, selection=unescape(value))
+        raise ValueError(key)
 
     def describe(self) -> str:
-        """The filter as a person says it; empty where it has no condition. Names are as the folder has them: untrusted text."""
+        """The filter in words; "" where it has no condition. Contains names of folders and files: untrusted text."""
         return ", ".join(self._descriptions())
 
     def _descriptions(self) -> Iterator[str]:
@@ -132,9 +144,9 @@ class Filter:
             yield f"path with \N{LEFT DOUBLE QUOTATION MARK}{self.text}\N{RIGHT DOUBLE QUOTATION MARK}"
         yield from map(str, self.ranges)
         if self.run and self.predicted:
-            yield f"called {_either(self.predicted)} by {self.run}"
-        if self.run and self.verdict:
-            yield f"{self.run} is {self.verdict}"
+            yield f"predicted {_either(self.predicted)} by {self.run}"
+        if self.run and self.correctness:
+            yield f"{self.run} is {self.correctness}"
         if self.selection:
             yield "selected images"
 
@@ -160,10 +172,12 @@ def _parse_range(text: str) -> tuple[float | None, float | None]:
     return low, high
 
 
-def _one_of(value: str, known: Iterable[str]) -> str:
-    if value not in known:
-        raise ValueError(value)
-    return value
+def _choice(value: str, choices: Iterable[C]) -> C:
+    """The one of the choices that equals the value. Raises ValueError where there is none."""
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise ValueError(value)
 
 
 def _join(values: Iterable[str]) -> str:
@@ -175,11 +189,12 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 def escape(value: str) -> str:
-    """Letters and digits of ASCII stay, any other byte of the UTF-8 becomes a dot and two hexadecimal digits."""
+    """The value with every byte of its UTF-8 other than ASCII letters, digits and `_` as a dot and two hexadecimal digits."""
     return re.sub(rb"[^A-Za-z0-9_]", lambda m: b".%02X" % m[0][0], value.encode("utf-8", "surrogatepass")).decode("ascii")
 
 
 def unescape(text: str) -> str:
+    """The value that `escape` wrote. Raises ValueError for anything else."""
     if not re.fullmatch(r"(?:[A-Za-z0-9_]|\.[0-9A-F]{2})*", text):
         raise ValueError(text)
     return re.sub(rb"\.([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), text.encode("ascii")).decode("utf-8")

@@ -1,4 +1,4 @@
-"""What a catalog says of its rows as a whole: its generation, its fingerprint, and which of them cannot be learnt."""
+"""The state of a catalog as a whole: its generation, its fingerprint, and images whose class has no training images."""
 
 import hashlib
 import secrets
@@ -7,16 +7,17 @@ from collections.abc import Iterable
 
 from engine.data.class_names import index_by_normalized_name, normalize_name
 
+# Catalogs store this reason and compare it: a change would need a migration.
 UNLEARNABLE = "its class has no training images"
 
 
 def renew_generation(connection: sqlite3.Connection) -> None:
-    """Give the catalog a new generation; in the transaction that changed its rows."""
+    """Give the catalog a new generation; call it in the transaction that changes rows."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (secrets.token_hex(8),))
 
 
 def write_fingerprint(connection: sqlite3.Connection) -> str:
-    """Write and return the fingerprint."""
+    """Compute, store and return the fingerprint."""
     digest = compute_fingerprint(connection)
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (digest,))
     return digest
@@ -30,17 +31,17 @@ def compute_fingerprint(connection: sqlite3.Connection) -> str:
 
 
 def compute_fingerprint_as_spelled(connection: sqlite3.Connection, classes: Iterable[str]) -> str:
-    """The hash that the same images had where the accents of the class names were written as in `classes`."""
-    spelled = index_by_normalized_name(classes)
+    """The fingerprint of the same images if the accents of class names were written as in `classes` (as before normalization)."""
+    spellings = index_by_normalized_name(classes)
     rows = connection.execute("SELECT hash, class, split FROM images WHERE state = 'ok'").fetchall()
-    renamed = [(content, name and spelled.get(normalize_name(name), name), split) for content, name, split in rows]
+    renamed = [(content, name and spellings.get(normalize_name(name), name), split) for content, name, split in rows]
     return _digest(
         sorted(renamed, key=lambda row: tuple(("" if part is None else part).encode("utf-8", "backslashreplace") for part in row))
     )
 
 
 def compute_image_fingerprint(connection: sqlite3.Connection) -> str:
-    """A hash over the content and split of every image, the excluded ones among them: what an edit of labels leaves as it is."""
+    """A hash over content and split of every image, including excluded ones; label edits do not change it."""
     return _digest(
         connection.execute("SELECT hash, split FROM images WHERE state IN ('ok', 'excluded') ORDER BY hash, split, path")
     )
@@ -54,16 +55,17 @@ def _digest(rows: Iterable[tuple]) -> str:
 
 
 def clear_fingerprint(connection: sqlite3.Connection) -> None:
-    """Forget the fingerprint, which is made again when somebody asks: two seconds at a million rows are too long for a click."""
+    """Drop the stored fingerprint; it is computed again when needed, as two seconds at a million rows are too long for a click."""
     connection.execute("DELETE FROM meta WHERE key = 'fingerprint'")
 
 
 def restore_unlearnable(connection: sqlite3.Connection) -> None:
+    """Undo `quarantine_unlearnable`."""
     connection.execute("UPDATE images SET state = 'ok', reason = '' WHERE state = 'quarantined' AND reason = ?", (UNLEARNABLE,))
 
 
 def quarantine_unlearnable(connection: sqlite3.Connection) -> None:
-    """Put the images aside that score a class of which there is nothing to learn."""
+    """Quarantine validation and test images of classes that have no training images."""
     connection.execute(
         "UPDATE images SET state = 'quarantined', reason = ? WHERE state = 'ok' AND split IN ('validation', 'test') "
         "AND class NOT IN (SELECT class FROM images WHERE state = 'ok' AND split = 'train')",

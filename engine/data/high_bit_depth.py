@@ -1,4 +1,4 @@
-"""Grey pictures of more than 8 bits (16-bit scans, depth maps, satellite images) -> the 8 bits that a person would see."""
+"""Conversion of grey images with more than 8 bits (16-bit scans, depth maps, satellite images) to 8 bits for viewing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-# Bits that cameras and scanners fill of the 16 that a file holds.
+# Bit depths of cameras and scanners, stored in 16 bits.
 _DEPTHS = (8, 10, 12, 14, 16)
-# What programs write where they have no value, if the file does not name it itself.
+# Values that programs write for missing data, where the file does not declare one.
 _NO_VALUE = (-999.0, -9999.0, -99999.0, -32767.0, -32768.0)
-_EXTREME = 1e38  # the largest float is another such value
-_DIMMEST = 1 / 16  # of a scale: floats that stay below are on another one
+_EXTREME = 1e38  # beyond this: the largest float, which also stands for missing data
+_DIMMEST = 1 / 16  # of a full scale: floats that stay below are on another scale
 _STRIP = 1_000_000  # pixels that are converted at a time
 _GDAL_NO_DATA = 42113
 _WHITE = 255
@@ -19,7 +19,7 @@ _WHITE = 255
 
 @dataclass(frozen=True)
 class _Scale:
-    """The values that are black and white, and the one that stands for "no value"."""
+    """The values shown as black and white, and the one that stands for missing data."""
 
     black: float
     white: float
@@ -31,14 +31,15 @@ class NoValuesError(ValueError):
 
 
 def is_deep(image: Image.Image) -> bool:
+    """Whether the image has more than 8 bits per sample."""
     return image.mode.startswith(("I", "F"))
 
 
 def to_grey(image: Image.Image) -> Image.Image:
-    """The picture in mode L. White where it has no value (not a number, or the file's or a usual "no data" value).
+    """The image in mode L; white where data is missing (NaN, or the declared or a common "no data" value).
 
-    16 bits are scaled by the fewest bits that hold all values, floats of 0 to 1 and of 0 to 255 by that, all else by its range.
-    Raises NoValuesError.
+    16-bit values are scaled by the smallest bit depth that holds all of them, floats in 0..1 or 0..255 by that range, everything
+    else by its own range. Raises NoValuesError.
     """
     scale = _scale(image)
     result = Image.new("L", image.size)
@@ -52,7 +53,7 @@ def to_grey(image: Image.Image) -> Image.Image:
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
-    """(first row, values as float64), a million pixels at a time: a large picture is in memory once."""
+    """Yield (first row, values as float64), a million pixels at a time, so that a large image is in memory only once."""
     rows = max(1, _STRIP // image.width)
     for top in range(0, image.height, rows):
         part = image.crop((0, top, image.width, min(top + rows, image.height)))
@@ -60,19 +61,19 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _scale(image: Image.Image) -> _Scale:
-    no_value = _stated(image)
+    no_value = _declared_no_value(image)
     low, high = _extremes(image, no_value)
     for suspect in (low, high):
         if no_value is None and (suspect in _NO_VALUE or abs(suspect) >= _EXTREME):
             rest = _extremes(image, suspect)
-            # Far from all others: -9999 among heights, and not in a picture that has all values around it.
+            # Missing data is far from all other values: -9999 among heights, but not in an image with values around it.
             if min(abs(suspect - value) for value in rest) > rest[1] - rest[0]:
                 no_value, (low, high) = suspect, rest
     return _Scale(*_ends(image, low, high), no_value)
 
 
 def _ends(image: Image.Image, low: float, high: float) -> tuple[float, float]:
-    """The values of black and of white."""
+    """The values shown as black and white."""
     if low < 0:
         return low, high
     if image.mode == "F":
@@ -80,7 +81,7 @@ def _ends(image: Image.Image, low: float, high: float) -> tuple[float, float]:
         return (0.0, full) if full else (low, high)
     if high > 65535:
         return low, high
-    # Pillow has scaled those of PPM already.
+    # Pillow scales PPM to 16 bits when it reads the file.
     return 0.0, 65535.0 if image.format == "PPM" else next(2.0**bits - 1 for bits in _DEPTHS if high < 2**bits)
 
 
@@ -101,8 +102,8 @@ def _is_missing(values: np.ndarray, no_value: float | None) -> np.ndarray:
     return missing if no_value is None else missing | (values == no_value)
 
 
-def _stated(image: Image.Image) -> float | None:
-    """The value that the file itself names as "no data" (GeoTIFF) or as transparent (PNG)."""
+def _declared_no_value(image: Image.Image) -> float | None:
+    """The value that the file declares as "no data" (GeoTIFF) or as transparent (PNG)."""
     key = image.info.get("transparency")
     if isinstance(key, int):
         return float(key)

@@ -158,7 +158,7 @@ class Tally:
             kind = walk.BACKUP if item.obstacle == file_kinds.BACKUP_COPY else "damaged"
             self.add(item.left_out or walk.UnusedEntry(item.path, kind, item.obstacle))
             return False
-        if file_kinds.holds_picture(item.path):
+        if file_kinds.is_image(item.path):
             return True
         reason = file_kinds.format_reason(os.path.basename(item.path), file_kinds.read_head(item.path))  # noqa: PTH119
         self.add(walk.UnusedEntry(item.path, walk.kind_of_format(reason), reason))

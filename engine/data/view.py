@@ -246,8 +246,8 @@ def _answered(columns: Columns, conditions: Filter, answers: AlignedPredictions 
     holds = answers.predicted >= 0
     if conditions.predicted:
         holds &= _any_of(answers.predicted, columns.class_codes(conditions.predicted), len(columns.names))
-    if conditions.verdict:
-        holds &= (answers.predicted == columns.label) == (conditions.verdict == "right")
+    if conditions.correctness:
+        holds &= (answers.predicted == columns.label) == (conditions.correctness == "right")
     return holds
 
 

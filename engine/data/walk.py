@@ -95,7 +95,7 @@ def _pruned(base: str, folders: list[str]) -> Iterator[Entry]:
 
 def holds_pictures(folder: Path, files: list[str]) -> bool:
     """Whether some of a folder's own files are pictures: by name, or the first few by what they hold."""
-    return any(map(looks_like_image, files)) or any(file_kinds.holds_picture(folder / name) for name in files[:_SNIFFED])
+    return any(map(looks_like_image, files)) or any(file_kinds.is_image(folder / name) for name in files[:_SNIFFED])
 
 
 def count_files(folder: str | Path) -> tuple[int, int]:

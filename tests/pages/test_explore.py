@@ -168,7 +168,7 @@ def test_a_property_is_drawn_for_each_class_that_matches(scenes):
 def test_the_answers_of_a_run_filter_too(trained):
     table = read_predictions(trained.path, "test")
     wrong = table[table["true"] != table["predicted"]]
-    tab = look(Filter(run=trained.id, verdict="wrong", splits=("test",)), dataset="scenes")
+    tab = look(Filter(run=trained.id, correctness="wrong", splits=("test",)), dataset="scenes")
     assert sorted(shown(tab)) == sorted(wrong["image_id"])
     assert f"**{len(wrong)}** of" in tab.text
 

@@ -29,7 +29,14 @@ def rows(catalog: Catalog) -> pd.DataFrame:
 @pytest.mark.parametrize("name", ODD)
 def test_an_address_gives_the_filter_back_whatever_the_names(name):
     wanted = Filter(
-        ("test", "train"), (name, "sea"), "quarantined", name, run="fast-1", predicted=(name,), verdict="wrong", selection="0f"
+        ("test", "train"),
+        (name, "sea"),
+        "quarantined",
+        name,
+        run="fast-1",
+        predicted=(name,),
+        correctness="wrong",
+        selection="0f",
     )
     wanted = wanted.with_range("brightness", 0.25, 0.5).with_range("bytes", None, 40_000).with_range("width", 0, None)
     text = wanted.to_text()
@@ -57,7 +64,9 @@ def test_an_endless_address_is_left_out_with_a_sentence():
 
 
 def test_a_filter_says_itself_in_words():
-    wanted = Filter(("test",), ("glacier", "sea"), text="img", run="fast-1", verdict="wrong").with_range("brightness", 0.2, 0.4)
+    wanted = Filter(("test",), ("glacier", "sea"), text="img", run="fast-1", correctness="wrong").with_range(
+        "brightness", 0.2, 0.4
+    )
     wanted = wanted.with_range("width", 150, None).with_range("bytes", None, 20_480)
     assert wanted.describe() == (
         "test, class glacier or sea, path with “img”, brightness 0.2 to 0.4, file size up to 20 KB, width from 150 px, fast-1 is wrong"
@@ -125,7 +134,7 @@ def test_a_selection_is_a_word_that_names_the_same_images_later(catalog):
 
 
 def test_what_a_dataset_does_not_know_is_said_and_left_out(catalog):
-    wanted = Filter(("test",), ("sea", "desert"), run="fast-9", verdict="wrong", selection="../../x")
+    wanted = Filter(("test",), ("sea", "desert"), run="fast-9", correctness="wrong", selection="../../x")
     assert catalog.count(wanted) == 0
     known, sentences = catalog.check(wanted)
     assert known == Filter(("test",), ("sea",))
@@ -141,9 +150,9 @@ def test_a_runs_answers_filter_the_images(finished):
     run, catalog = list_runs()[0], load_dataset("scenes").catalog
     table = run.predictions("test")
     classes = np.array(run.classes)
-    wrong = Filter(("test",), run=run.id, verdict="wrong")
+    wrong = Filter(("test",), run=run.id, correctness="wrong")
     assert catalog.view(wrong).ids().tolist() == sorted(table[table["true"] != table["predicted"]]["image_id"])
-    assert catalog.count(Filter(("test",), run=run.id, verdict="right")) + catalog.count(wrong) == len(table)
+    assert catalog.count(Filter(("test",), run=run.id, correctness="right")) + catalog.count(wrong) == len(table)
     for name in run.classes:
         called = Filter(("test",), run=run.id, predicted=(name,))
         assert catalog.view(called).ids().tolist() == sorted(table[classes[table["predicted"]] == name]["image_id"])

@@ -59,8 +59,8 @@ def test_a_run_whose_classes_are_in_alphabetical_order_is_aligned_by_name(number
     write_predictions(path, "test", prediction_table(frame, true, np.eye(len(classes))[true]), classes)
     (run,) = list_runs(numbered.name)
     assert list(run.classes) == classes
-    assert numbered.catalog.count(Filter(run=run.id, verdict="right", splits=("test",))) == len(frame) == 12
-    assert numbered.catalog.count(Filter(run=run.id, verdict="wrong")) == 0
+    assert numbered.catalog.count(Filter(run=run.id, correctness="right", splits=("test",))) == len(frame) == 12
+    assert numbered.catalog.count(Filter(run=run.id, correctness="wrong")) == 0
     ten = numbered.catalog.page(Filter(run=run.id, predicted=("10",)))
     assert [row.class_name for row in ten] == ["10"]
 

@@ -7,7 +7,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.data import datasets
 from engine.data.catalog import Catalog
-from engine.data.file_kinds import holds_picture, is_backup, is_label_table
+from engine.data.file_kinds import is_backup, is_image, is_label_table
 from engine.data.layouts import detect
 from engine.data.scan import scan
 from engine.data.unused_files import unused_report
@@ -189,7 +189,7 @@ def test_pictures_without_an_extension_are_known_by_their_first_bytes(plain, pai
     for number, kind in enumerate(("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")):
         file = plain / f"picture-{number}"
         paint("sea", number).save(file, format=kind)
-        assert holds_picture(file), kind
+        assert is_image(file), kind
     (plain / "words").write_text("BM or P5, says the text")
-    assert not holds_picture(plain / "words")
-    assert not holds_picture(plain / "nowhere")
+    assert not is_image(plain / "words")
+    assert not is_image(plain / "nowhere")

@@ -1,6 +1,6 @@
-"""What of the matrix is chosen: cells, rows and columns that add up, kept in the address.
+"""What is selected in the confusion matrix: cells, rows and columns, kept in the address.
 
-cells=3-2_4-_-5      a cell (row, column), the whole row 4, the whole column 5, by the classes' numbers
+cells=3-2_4-_-5      a cell (row, column), the whole row 4, the whole column 5, by the classes' indices
 """
 
 import re
@@ -22,7 +22,7 @@ _CELL = re.compile(r"([0-9]{0,4})-([0-9]{0,4})")
 
 @dataclass(frozen=True)
 class Part:
-    """A cell, a row (`column` is None) or a column (`row` is None): class numbers."""
+    """A cell, a row (`column` is None) or a column (`row` is None), by class indices."""
 
     row: int | None
     column: int | None
@@ -37,7 +37,7 @@ class Part:
 
 @dataclass(frozen=True)
 class CellSelection:
-    """Parts of a matrix, in the order of choice; without any, all cells off the diagonal are meant."""
+    """Parts of a matrix, in the order of choice; without any, it means all cells off the diagonal."""
 
     parts: tuple[Part, ...] = ()
 
@@ -45,17 +45,19 @@ class CellSelection:
         return bool(self.parts)
 
     def mask(self, classes: int) -> np.ndarray:
-        """(classes, classes) bool: the cells that are meant."""
+        """(classes, classes) bool: the selected cells."""
         if not self.parts:
             return ~np.eye(classes, dtype=bool)
         mask = np.zeros((classes, classes), dtype=bool)
         for part in self.parts:
-            mask[slice(None) if part.row is None else part.row, slice(None) if part.column is None else part.column] = True
+            rows = slice(None) if part.row is None else part.row
+            columns = slice(None) if part.column is None else part.column
+            mask[rows, columns] = True
         return mask
 
     @property
     def directions(self) -> tuple["CellSelection", ...]:
-        """The two cells of a pair apart, where nothing else is chosen."""
+        """The two cells of a class pair apart where they are the whole selection; else the selection itself."""
         if (
             len(self.parts) == 2
             and self.parts[0].opposite == self.parts[1]
@@ -69,67 +71,65 @@ class CellSelection:
 
 
 def parse_selection(texts: Iterable[str], classes: int) -> CellSelection:
-    """What an address or the browser holds; what says nothing to a matrix of so many classes is left out."""
-    result = []
+    """The selection that an address or the browser holds; parts that a matrix of so many classes does not have are dropped."""
+    parts = []
     for text in texts:
         match = _CELL.fullmatch(text)
         numbers = [int(digits) if digits else None for digits in match.groups()] if match else []
         if any(number is not None for number in numbers) and all(number is None or number < classes for number in numbers):
-            result.append(Part(*numbers))
-    return CellSelection(tuple(dict.fromkeys(result))[:_MOST])
+            parts.append(Part(*numbers))
+    return CellSelection(tuple(dict.fromkeys(parts))[:_MOST])
 
 
 def read_selection(classes: Sequence[str]) -> CellSelection:
-    """What the address holds now. Older addresses name a cell by its classes: true=, predicted=, both=."""
+    """The selection in the address. Addresses of older versions name a cell by its classes: true=, predicted=, both=."""
     if (url_state.recall("true") or url_state.recall("predicted")) and not url_state.recall(CELLS):
-        places = [list(classes).index(name) if name in classes else None for name in map(url_state.recall, ("true", "predicted"))]
-        part = Part(*places)
+        names = [url_state.recall(key) for key in ("true", "predicted")]
+        part = Part(*(list(classes).index(name) if name is not None and name in classes else None for name in names))
         parts = [part, part.opposite] if url_state.recall("both") == "1" else [part]
         set_selection(parse_selection([part.to_text() for part in parts], len(classes)))
     for old in ("true", "predicted", "both"):
         url_state.forget(old)
-    result = parse_selection((url_state.recall(CELLS) or "").split("_"), len(classes))
-    if result:
-        url_state.remember(CELLS, result.to_text())
-    else:
-        url_state.forget(CELLS)
-    return result
+    selection = parse_selection((url_state.recall(CELLS) or "").split("_"), len(classes))
+    set_selection(selection)
+    return selection
 
 
-def set_selection(to: CellSelection) -> None:
-    """Choose, in a callback or before `chosen` is asked."""
-    if to:
-        url_state.remember(CELLS, to.to_text())
+def set_selection(selection: CellSelection) -> None:
+    """Write the selection to the address, in a callback or before `read_selection` is called."""
+    if selection:
+        url_state.remember(CELLS, selection.to_text())
     else:
         url_state.forget(CELLS)
 
 
-def cell_box(now: CellSelection, matrix: np.ndarray, classes: Sequence[str], off_diagonal: str = "errors") -> None:
-    """What is chosen, each part with its cross, and a list to search for more: all that the matrix does, without a pointer.
+def cell_box(selection: CellSelection, matrix: np.ndarray, classes: Sequence[str], off_diagonal: str = "errors") -> None:
+    """Draw the selected parts and a list to search for more: all that the matrix does, without a pointer.
 
-    `off_diagonal`: what the images beside the diagonal are called, which are meant where nothing is chosen.
+    `off_diagonal`: what the images off the diagonal are called, which an empty selection means.
     """
 
-    def changed() -> None:
+    def store_selection() -> None:
         set_selection(parse_selection(st.session_state[_BOX], len(classes)))
 
-    texts = [part.to_text() for part in now.parts]
-    offered = dict.fromkeys([*texts, *_offers(matrix)])
-    show_value(_BOX, texts, list(offered))
+    texts = [part.to_text() for part in selection.parts]
+    options = list(dict.fromkeys([*texts, *_list_parts(matrix)]))
+    show_value(_BOX, texts, options)
     st.multiselect(
-        "Chosen cells", list(offered), key=_BOX, on_change=changed, label_visibility="collapsed",
+        "Selected cells", options, key=_BOX, on_change=store_selection, label_visibility="collapsed",
         format_func=lambda text: describe_part(parse_selection([text], len(classes)).parts[0], classes),
-        placeholder=f"All {off_diagonal}. Choose cells in the matrix, or type a class",
+        placeholder=f"All {off_diagonal}. Select cells in the matrix, or type a class",
     )  # fmt: skip
 
 
 def describe_part(part: Part, classes: Sequence[str]) -> str:
+    """`sea → glacier`, `sea → any`, by class names."""
     names = ("any" if place is None else formatting.plain(classes[place]) for place in (part.row, part.column))
     return " → ".join(names)
 
 
-def _offers(matrix: np.ndarray) -> list[str]:
-    """Rows, columns and cells of a matrix as texts: every cell of a small one, of a large one the largest errors."""
+def _list_parts(matrix: np.ndarray) -> list[str]:
+    """Rows, columns and cells of a matrix as texts: every cell of a small matrix, the largest errors of a large one."""
     n = len(matrix)
     rows = [Part(place, None) for place in range(n)]
     columns = [Part(None, place) for place in range(n)]

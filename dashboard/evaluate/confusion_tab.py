@@ -1,4 +1,4 @@
-"""Confusion matrix The matrix, the most confused pairs, and the pictures behind what is chosen."""
+"""The tab Confusion matrix: the matrix, the most confused pairs, and the images behind what is selected."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,11 +26,11 @@ _SCORES_UP_TO = 40  # classes whose scores are drawn; more are a table
 
 def confusion_tab(scored: ScoredRun) -> None:
     _matrix_and_gallery(scored)
-    shown = load_view(scored)[0].scores
-    for place, of in enumerate(shown):
-        own = len(shown) == 1 and of.run.id == scored.run.id
-        st.subheader("Class by class" if own else f"Class by class: {formatting.literal(of.run.id)}", anchor=False)
-        _class_scores(of, "class-scores" if place == 0 else f"class-scores-{place}")
+    runs = load_view(scored)[0].scores
+    for place, one in enumerate(runs):
+        own = len(runs) == 1 and one.run.id == scored.run.id
+        st.subheader("Per-class metrics" if own else f"Per-class metrics of {formatting.literal(one.run.id)}", anchor=False)
+        _class_scores(one, "class-scores" if place == 0 else f"class-scores-{place}")
 
 
 @page_part(
@@ -49,112 +49,113 @@ def confusion_tab(scored: ScoredRun) -> None:
     "open",
 )
 def _matrix_and_gallery(scored: ScoredRun) -> None:
-    """A part of its own: a click in the matrix runs this and nothing else. Other rows or columns change the page's headline, too."""
+    """A part of its own: a click in the matrix reruns only this. Other rows or columns change the page's headline, too."""
     top, aside = st.columns([9, 2], vertical_alignment="bottom")
     with aside:
-        of = choose_sides(scored)
-    classes = of.crossing.classes
+        view = choose_sides(scored)
+    classes = view.crossing.classes
     with top:
-        _pair_pills(of)
-    overlap_caption(of)
+        _pair_pills(view)
+    overlap_caption(view)
     left, right = st.columns([5, 7], gap="large")
-    now = read_selection(classes)
+    selection = read_selection(classes)
     with left:
-        confusion_panel(of, now)
+        confusion_panel(view, selection)
     with right:
         box, sort = st.columns([5, 3])
         with box:
-            cell_box(now, of.matrix, classes, of.off_diagonal)
+            cell_box(selection, view.matrix, classes, view.off_diagonal)
         with sort:
             order = choose_order()
-        _gallery(of, now, order)
+        _gallery(view, selection, order)
 
 
-def _pair_pills(of: ConfusionView) -> None:
-    """The most confused pairs, a click each: both directions."""
-    classes = of.crossing.classes
-    numbers = list(range(len(classes)))
-    pairs = confused_pairs(of.matrix, numbers).head(_PAIRS)
-    labels = {f"{p.a}-{p.b}_{p.b}-{p.a}": f"{classes[p.a]} ⇄ {classes[p.b]}: {p.errors:,}" for p in pairs.itertuples()}
+def _pair_pills(view: ConfusionView) -> None:
+    """Draw the most confused pairs; a click selects both directions."""
+    classes = view.crossing.classes
+    # Indices in place of names: the address holds indices.
+    pairs = confused_pairs(view.matrix, [str(index) for index in range(len(classes))]).head(_PAIRS)
+    labels = {}
+    for a, b, errors in zip(map(int, pairs["a"]), map(int, pairs["b"]), pairs["errors"], strict=True):
+        labels[f"{a}-{b}_{b}-{a}"] = f"{classes[a]} ⇄ {classes[b]}: {errors:,}"
     if not labels:
         return
 
-    def pick() -> None:
+    def select_pair() -> None:
         first = (st.session_state["pair"] or "").partition("_")[0]
         part = Part(*map(int, first.split("-"))) if first else None
         set_selection(CellSelection((part, part.opposite)) if part else CellSelection())
 
-    now = read_selection(classes).to_text()
-    show_value("pair", now if now in labels else None, list(labels.values()))
-    label = "Most often confused" if of.other is None else "Most often disagreed"
-    st.pills(label, list(labels), format_func=lambda pair: formatting.literal(labels[pair]), key="pair", on_change=pick)
+    selected = read_selection(classes).to_text()
+    show_value("pair", selected if selected in labels else None, list(labels.values()))
+    label = "Most confused pairs" if view.other is None else "Most frequent disagreements"
+    st.pills(label, list(labels), format_func=lambda pair: formatting.literal(labels[pair]), key="pair", on_change=select_pair)
 
 
-def _gallery(of: ConfusionView, now: CellSelection, order: str) -> None:
-    """The pictures behind what is chosen; the two directions of a pair stand side by side, smaller."""
-    classes = of.crossing.classes
-    directions = now.directions
+def _gallery(view: ConfusionView, selection: CellSelection, order: str) -> None:
+    """Draw the images of what is selected; the two directions of a pair side by side, smaller."""
+    classes = view.crossing.classes
+    directions = selection.directions
     for place, (direction, panel) in enumerate(zip(directions, st.columns(len(directions), gap="medium"), strict=True)):
-        result = sort_rows(of.images(direction.mask(len(classes))), order)
+        rows = sort_rows(view.images(direction.mask(len(classes))), order)
         with panel:
-            st.markdown(_title(result, direction, of))
+            st.markdown(_title(rows, direction, view))
             scored_gallery(
-                of.scored, result, f"cell-{place}", scope=f"{of.key}-{direction.to_text()}-{order}",
+                view.scored, rows, f"cell-{place}", scope=f"{view.key}-{direction.to_text()}-{order}",
                 page="cell_page" if place == 0 else "page_back",  # the second direction turns its own pages
-                size="S" if len(directions) > 1 else "M", empty="No image is in this cell.", notes=_notes(of),
+                size="S" if len(directions) > 1 else "M", empty="No image is in this cell.", notes=_notes(view),
             )  # fmt: skip
 
 
-def _notes(of: ConfusionView) -> Callable[[PredictionRow], Sequence[str]] | None:
-    """Where two runs are compared, a picture says what each of them answers."""
-    if of.other is None:
+def _notes(view: ConfusionView) -> Callable[[PredictionRow], Sequence[str]] | None:
+    """What each of two runs predicts, as lines under an image; None for one run."""
+    if view.other is None:
         return None
-    other, places = of.other
-    theirs = np.zeros(len(of.scored.predictions), int)
-    theirs[of.rows_of] = places
+    other, other_places = view.other
+    # From a row of this run's table to the row of the same image in the other's.
+    matches = np.zeros(len(view.scored.predictions), int)
+    matches[view.places] = other_places
 
     def notes(row: PredictionRow) -> Sequence[str]:
-        second = other.predictions.iloc[theirs[row.Index]]
+        second = other.predictions.iloc[matches[row.Index]]
         return [
-            _answer(of.scored, row.predicted, row.confidence),
-            _answer(other, second["predicted"], second["confidence"]),
+            _describe_prediction(view.scored, row.predicted, row.confidence),
+            _describe_prediction(other, second["predicted"], second["confidence"]),
         ]
 
     return notes
 
 
-def _answer(of: ScoredRun, predicted: int, confidence: float) -> str:
-    return f"{of.run.id}: {of.classes[predicted]}, {percent(confidence, 0)} sure"
+def _describe_prediction(scored: ScoredRun, predicted: int, confidence: float) -> str:
+    return f"{scored.run.id}: {scored.classes[predicted]}, {percent(confidence, 0)} sure"
 
 
-def _title(found: pd.DataFrame, direction: CellSelection, of: ConfusionView) -> str:
-    n, classes = len(found), of.crossing.classes
+def _title(rows: pd.DataFrame, direction: CellSelection, view: ConfusionView) -> str:
+    n, classes = len(rows), view.crossing.classes
     images = f"**{n:,}** image{'' if n == 1 else 's'}"
     if not direction:
-        return f"{images} {_all_off_diagonal(of)}"
+        return f"{images} {_describe_errors(view)}"
     if len(direction.parts) > 1:
-        return f"{images} in {len(direction.parts)} parts of the matrix, {_of_them(found, of)}"
+        return f"{images} in {len(direction.parts)} parts of the matrix, {_count_errors(rows, view)}"
     part = direction.parts[0]
-    row, column = (None if place is None else f"**{formatting.literal(classes[place])}**" for place in (part.row, part.column))
+    row, column = (None if index is None else f"**{formatting.literal(classes[index])}**" for index in (part.row, part.column))
     if row and column:
-        before, between, after = of.axes.same if part.row == part.column else of.axes.other
-        middle = f"{before}{row}{between}{'' if part.row == part.column else column}{after}"
-        return f"{images} of {middle}" if of.other is None and of.true_rows else f"{images}: {middle}"
-    kind = of.axes.groups[0 if row else 1]
-    return f"{images}{'' if kind.startswith('that ') else ':'} {kind} {row or column}, {_of_them(found, of)}"
+        before, between, after = view.axes.same if part.row == part.column else view.axes.other
+        cell = f"{before}{row}{between}{'' if part.row == part.column else column}{after}"
+        return f"{images} of {cell}" if view.other is None and view.true_rows else f"{images}: {cell}"
+    return f"{images} {view.axes.groups[0 if row else 1]} {row or column}, {_count_errors(rows, view)}"
 
 
-def _all_off_diagonal(of: ConfusionView) -> str:
-    if of.other is not None:
-        return "on which the two runs differ"
-    return "with a wrong answer" if of.own else f"with a wrong answer of {formatting.literal(of.scored.run.id)}"
+def _describe_errors(view: ConfusionView) -> str:
+    if view.other is not None:
+        return "on which the two runs disagree"
+    return "misclassified" if view.own else f"misclassified by {formatting.literal(view.scored.run.id)}"
 
 
-def _of_them(found: pd.DataFrame, of: ConfusionView) -> str:
-    """How many of the images are beside the diagonal: wrong answers, or those on which two runs differ."""
-    if of.other is None:
-        return f"**{int((found['true'] != found['predicted']).sum()):,}** of them wrong"
-    return f"on **{of.differing(found):,}** of them the two runs differ"
+def _count_errors(rows: pd.DataFrame, view: ConfusionView) -> str:
+    if view.other is None:
+        return f"**{(rows['true'] != rows['predicted']).sum():,}** of them wrong"
+    return f"the two runs disagree on **{view.count_disagreements(rows):,}** of them"
 
 
 def _class_scores(scored: ScoredRun, key: str) -> None:

@@ -93,7 +93,7 @@ def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
     assert [item["id"] for item in tab.items("cell-1")] == back
     assert tab.url("cells") == f"{a}-{b}_{b}-{a}"
     tab.choose("cell-box", [])
-    assert "with a wrong answer" in tab.text
+    assert "misclassified" in tab.text
     older = type(tab)().open("evaluate", true=names[0], predicted=names[1], both="1")
     assert older.url("cells") == f"{a}-{b}_{b}-{a}", "an address of before leads to the same view"
     assert older.url("true") is None
@@ -117,7 +117,7 @@ def test_two_runs_are_laid_over_each_other_by_content(tab, copied):
         expected[predicted, (predicted + 1) % 4] += 1
     assert np.array_equal(counts(tab), expected)
     assert f"{len(table) - 3} images were scored by both runs" in tab.text
-    assert "on which the two runs differ" in tab.text
+    assert "on which the two runs disagree" in tab.text
     assert ids(tab) == set(table["image_id"][3:])
     first, second = tab.items("cell-0")[0]["notes"]
     assert (first.partition(":")[0], second.partition(":")[0]) == (copied.id, other.id)
@@ -131,13 +131,13 @@ def test_where_the_matrix_shows_two_runs_the_page_speaks_of_both(tab, copied):
     text = tab.text.replace("\\", "")
     assert f"{copied.id} and {other.id} disagree on {n} of {n} test images" in text
     assert "are misclassified" not in text
-    assert "Class by class: fast-1" in text
-    assert "Class by class: fast-77" in text
-    assert tab.at.pills(key="pair").label == "Most often disagreed"
+    assert "Per-class metrics of fast-1" in text
+    assert "Per-class metrics of fast-77" in text
+    assert tab.at.pills(key="pair").label == "Most frequent disagreements"
     assert tab.at.multiselect(key="cell-box").placeholder.startswith("All disagreements.")
     tab.choose("cell-box", ["0-"])
     inside = int((copied.predictions("test")["predicted"] == 0).sum())
-    assert f"on **{inside}** of them the two runs differ" in tab.text
+    assert f"the two runs disagree on **{inside}** of them" in tab.text
 
 
 def test_where_the_matrix_shows_another_run_the_page_speaks_of_that_one(tab, copied):
@@ -148,8 +148,8 @@ def test_where_the_matrix_shows_another_run_the_page_speaks_of_that_one(tab, cop
     text = tab.text.replace("\\", "")
     assert f"fast-77**: **{wrong} of {n} test images** are misclassified" in text
     assert tab.data("matrix")["axes"] == ["↓ true", "fast-77 →"]
-    assert f"**{wrong}** images with a wrong answer of fast-77" in text
-    assert "Class by class: fast-77" in text
+    assert f"**{wrong}** images misclassified by fast-77" in text
+    assert "Per-class metrics of fast-77" in text
     recalls = metrics.per_class(matrix, other.classes)["recall"]
     assert all(f"{value:.3f}" in str(tab.figure("class-scores")) for value in recalls), "the chart is of the other run"
     elsewhere = type(tab)().open("evaluate", run=copied.id, ask="trust", columns=other.id)
@@ -225,7 +225,7 @@ def test_of_many_classes_the_most_confused_stand_in_the_matrix_and_others_are_fo
 
 def test_a_run_whose_dataset_is_gone_keeps_its_scores(tab, copied):
     shutil.rmtree(copied.path.parents[1] / "data" / copied.config.dataset)
-    for question, said in (("errors", "with a wrong answer"), ("pairs", "The dataset of this run is gone")):
+    for question, said in (("errors", "** images misclassified"), ("pairs", "The dataset of this run is gone")):
         again = type(tab)().open("evaluate", dataset=copied.config.dataset, run=copied.id, ask=question)
         assert "its pictures cannot be shown" in again.at.warning[0].value
         assert said in again.text

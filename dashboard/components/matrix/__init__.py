@@ -32,7 +32,7 @@ class Axes:
     columns: str
     other: tuple[str, str, str]
     same: tuple[str, str, str]
-    groups: tuple[str, str]  # what the images of a row and of a column are called, before the class
+    groups: tuple[str, str]  # between "images" and the class: what the images of a row and of a column are
 
 
 def confusion_matrix(

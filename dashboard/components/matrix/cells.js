@@ -35,7 +35,7 @@ export function describeCell(board, [row, column]) {
     if (!total) return ""
     const [low, high] = [0, 1].map(end => (limits[(axis * 2 + end) * n * n + i] / 100).toFixed(1))
     const value = (100 * shareOf(board, [row, column], axis ? "column" : "row")).toFixed(1)
-    return `${value}% (${low} to ${high}%) of ${total.toLocaleString("en")} ${data.say.groups[axis]} ${axis ? columnName : rowName}`
+    return `${value}% (${low} to ${high}%) of ${total.toLocaleString("en")} images ${data.say.groups[axis]} ${axis ? columnName : rowName}`
   }
   const subject = `${before}${rowName}${between}${isDiagonal ? "" : columnName}${after}`
   return [`${subject}: ${counts[i].toLocaleString("en")}`, describeShare(0), describeShare(1)]

@@ -93,7 +93,7 @@ def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
     assert [item["id"] for item in tab.items("cell-1")] == back
     assert tab.url("cells") == f"{a}-{b}_{b}-{a}"
     tab.choose("cell-box", [])
-    assert "misclassified" in tab.text
+    assert "** images misclassified" in tab.text
     older = type(tab)().open("evaluate", true=names[0], predicted=names[1], both="1")
     assert older.url("cells") == f"{a}-{b}_{b}-{a}", "an address of before leads to the same view"
     assert older.url("true") is None

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-Array = NDArray[np.float32]
+# float32 at run time; numpy's stubs say float64 for what a float32 array and a Python float give, so the type is the common one.
+Array = NDArray[np.floating]
+Values = Array | np.floating | float  # or one number for all of a canvas
+Mask = NDArray[np.bool_]
 Rng = np.random.Generator
 Colour = tuple[float, float, float]
 
-SIZE = 192  # more than the final side, so that shrinking smooths the edges
+SIZE = 192  # larger than the final side, so that shrinking antialiases the edges
 TILE = 512
 
 ROWS: Array = np.arange(SIZE, dtype=np.float32)[:, None]
@@ -25,17 +28,17 @@ def colour(red: float, green: float, blue: float) -> Array:
 
 
 def jitter(rng: Rng, base: Array, amount: float = 0.05) -> Array:
-    """`base` moved a little in lightness and, less, in each channel."""
+    """`base` varied a little in lightness and, less, in each channel."""
     moved = base * (1 + rng.normal(0, amount)) + base.mean() * rng.normal(0, amount / 2, (3, 1, 1))
     return np.clip(moved, 0, 1).astype(np.float32)
 
 
-def mix(under: Array, over: Array, share: Array | float) -> Array:
-    """`under` where share is 0, `over` where it is 1."""
+def mix(under: Array, over: Values, share: Values) -> Array:
+    """A blend: `under` where `share` is 0, `over` where it is 1."""
     return under + (over - under) * share
 
 
-def smoothstep(values: Array, low: float | Array, high: float | Array) -> Array:
+def smoothstep(values: Array, low: Values, high: Values) -> Array:
     """A smooth step: 0 up to `low`, 1 from `high` on."""
     part = np.clip((values - low) / (high - low), 0, 1)
     return part * part * (3 - 2 * part)
@@ -47,7 +50,7 @@ def uniform(rng: Rng, low: float, high: float) -> float:
 
 
 def _octave(rng: Rng, cells: int) -> Array:
-    """Value noise in 0..1 with `cells` periods a side, tileable."""
+    """Tileable value noise in 0..1 with `cells` periods per side."""
     wrapped = np.pad(rng.random((cells, cells), np.float32), 3, mode="wrap")
     image = Image.fromarray(wrapped)
     return np.asarray(image.resize((TILE, TILE), Image.Resampling.BICUBIC, box=(3, 3, cells + 3, cells + 3)))
@@ -64,7 +67,7 @@ def _fractal(rng: Rng, first: int, gain: float) -> Array:
 def _ridged(rng: Rng, first: int, gain: float) -> Array:
     """Ridged multifractal (Musgrave): sharp crests, detail gathered on the heights."""
     total, weight, cells = np.zeros((TILE, TILE), np.float32), 1.0, first
-    carry: Array | float = 1.0
+    carry: Values = 1.0
     while cells <= TILE // 2:
         crest = (1 - np.abs(2 * _octave(rng, cells) - 1)) ** 2
         total += weight * crest * carry
@@ -90,7 +93,7 @@ def _leaves(rng: Rng, dab: float) -> Array:
 
 @cache
 def tile(name: str) -> Array:
-    """A tileable (TILE, TILE) field in 0..1, made once a process: the scenes differ in where and how they sample it."""
+    """A tileable (TILE, TILE) field in 0..1, made once per process: scenes differ in where and how they sample it."""
     rng = np.random.default_rng([7, *name.encode()])
     makers = {
         "cloud": lambda: _fractal(rng, 4, 0.55),
@@ -114,7 +117,7 @@ def _doubled(name: str) -> Image.Image:
 
 @cache
 def gradients(name: str) -> tuple[Array, Array]:
-    """The tile's gradient along its columns and its rows, a tile's side being 1."""
+    """The tile's gradient along its columns and its rows, in units per tile side."""
     field = tile(name)
     right = np.roll(field, -1, 1) - np.roll(field, 1, 1)
     down = np.roll(field, -1, 0) - np.roll(field, 1, 0)
@@ -124,24 +127,24 @@ def gradients(name: str) -> tuple[Array, Array]:
 def texture(
     rng: Rng, name: str, wide: float = 0.5, tall: float | None = None, shape: tuple[int, int] = (SIZE, SIZE)
 ) -> Array:  # fmt: skip
-    """A cut of a tile at a random place, so scaled that a canvas would show `wide` by `tall` tiles of it."""
+    """A part of a tile at a random place, scaled so that a whole canvas would show `wide` by `tall` tiles."""
     wide, tall = wide * shape[1] / SIZE, (wide if tall is None else tall) * shape[0] / SIZE
     left, top = rng.random(2) * TILE * 0.999
     box = (left, top, min(left + wide * TILE, 2 * TILE), min(top + tall * TILE, 2 * TILE))
-    shrunk = wide * TILE > shape[1] and tall * TILE > shape[0]  # then picking pixels is as good, and much quicker
+    shrunk = wide * TILE > shape[1] and tall * TILE > shape[0]  # then nearest pixels look as good, and are much faster
     method = Image.Resampling.NEAREST if shrunk else Image.Resampling.BILINEAR
     return np.asarray(_doubled(name).resize(shape[::-1], method, box=box))
 
 
 def sample_nearest(field: Array, u: Array, v: Array) -> Array:
-    """`field` at (u, v), in tiles, wrapped round; for textures that are seen smaller than they are."""
+    """The pixels of `field` nearest to (u, v), in tiles, wrapped around; for textures that are seen smaller than they are."""
     column = (u * TILE).astype(np.int32) & (TILE - 1)
     row = (v * TILE).astype(np.int32) & (TILE - 1)
-    return field.ravel().take(row * TILE + column, mode="clip")  # clip: the quick mode; nothing is out of range
+    return field.ravel().take(row * TILE + column, mode="clip")  # the fastest mode; the mask above keeps everything in range
 
 
-def interpolate(field: Array, u: Array, v: Array) -> Array:
-    """`field` at (u, v), in tiles, wrapped round and interpolated."""
+def interpolate(field: Array, u: Array, v: Values) -> Array:
+    """`field` at (u, v), in tiles, wrapped around, with bilinear interpolation."""
     x, y = u * TILE, v * TILE
     left, top = np.floor(x), np.floor(y)
     across, down = x - left, y - top
@@ -162,6 +165,6 @@ def paint_over(canvas: Array, layer: Image.Image) -> Array:
 
 
 def rgba(shade: Array, alpha: float = 1.0) -> tuple[int, int, int, int]:
-    """`shade` as Pillow wants it."""
+    """`shade` as a colour for Pillow."""
     red, green, blue = (int(255 * min(max(float(part), 0), 1)) for part in shade.ravel())
     return red, green, blue, int(255 * alpha)

@@ -12,29 +12,29 @@ from engine.core.errors import DiskError
 from engine.core.files import create_folder, explain_disk_errors, move, temporary_folder
 from engine.data.demo.scenes import CLASSES, paint
 
-Job = tuple[Path, str, int]  # the file, its class, its seed
-QUALITY = 88
+Painting = tuple[Path, str, int]  # the file, its class, its seed
+QUALITY = 88  # of the JPEG files
 
 
 def write_demo(
     folder: Path, seed: int = 0, progress: Callable[[int, int], None] | None = None,
     *, train: int = 150, test: int = 40, unlabelled: int = 60,
 ) -> int:  # fmt: skip
-    """Write the dataset and return its number of images; the same seed (0 or more) gives the same bytes.
+    """Write the dataset and return its number of images. The same seed (0 or more) gives the same bytes.
 
-    `train` and `test` count the images of a class, `unlabelled` all of them. The folder appears at the end, complete;
-    one that is there already is replaced. `progress(done, total)` is called after each image.
+    `train` and `test` are numbers of images per class, `unlabelled` is one in total. The folder appears at the end, complete, and
+    replaces one that exists. `progress(done, total)` is called after each image.
     """
     folder = Path(folder)
     with temporary_folder(folder.parent, f".{folder.name}-") as draft:
-        jobs = list(_jobs(draft / "whole", seed, train, test, unlabelled))
-        _write(jobs, progress)
+        paintings = list(_plan(draft / "whole", seed, train, test, unlabelled))
+        _write(paintings, progress)
         _replace(draft, folder)
-    return len(jobs)
+    return len(paintings)
 
 
-def _jobs(root: Path, seed: int, train: int, test: int, unlabelled: int) -> Iterator[Job]:
-    """Every image to paint, under shuffled numbers that say nothing of the class."""
+def _plan(root: Path, seed: int, train: int, test: int, unlabelled: int) -> Iterator[Painting]:
+    """Every image to paint, under shuffled numbers, so that a file name says nothing about the class."""
     rng = np.random.default_rng(seed)
     labelled = [
         (f"seg_{split}/seg_{split}/{kind}", kind)
@@ -49,26 +49,26 @@ def _jobs(root: Path, seed: int, train: int, test: int, unlabelled: int) -> Iter
         yield root / place / f"{number}.jpg", kind, int(seed * 1_000_003 + number)
 
 
-def _write(jobs: list[Job], progress: Callable[[int, int], None] | None) -> None:
-    for folder in {path.parent for path, _, _ in jobs}:
+def _write(paintings: list[Painting], progress: Callable[[int, int], None] | None) -> None:
+    for folder in {path.parent for path, _, _ in paintings}:
         create_folder(folder)
     pool = ThreadPoolExecutor(max_workers=2)
     try:
-        for done, _ in enumerate(pool.map(_save, jobs), start=1):
+        for done, _ in enumerate(pool.map(_save, paintings), start=1):
             if progress:
-                progress(done, len(jobs))
+                progress(done, len(paintings))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _save(job: Job) -> None:
-    path, kind, seed = job
+def _save(painting: Painting) -> None:
+    path, kind, seed = painting
     with explain_disk_errors(path):
         paint(kind, seed).save(path, quality=QUALITY)
 
 
 def _replace(draft: Path, folder: Path) -> None:
-    """Put what is whole in `draft` where `folder` is; the old content goes with the draft, once the new one stands."""
+    """Move the finished dataset in `draft` to `folder`; what was there is removed with the draft, or put back on an error."""
     if not folder.exists():
         move(draft / "whole", folder)
         return

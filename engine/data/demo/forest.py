@@ -115,14 +115,14 @@ def _trunks(
         half = SIZE * (0.005 + 0.035 * nearness**2) * uniform(rng, 0.5, 1.4)
         foot = horizon + (SIZE * 1.05 - horizon) * nearness**2 * uniform(rng, 0.5, 1) + 2
         lean = slant + uniform(rng, -0.05, 0.05)
-        at = uniform(rng, -0.05, 1.05) * SIZE
-        left, right = int(max(at - half * 3 - SIZE * 0.12, 0)), int(min(at + half * 3 + SIZE * 0.12, SIZE))
+        centre = uniform(rng, -0.05, 1.05) * SIZE
+        left, right = int(max(centre - half * 3 - SIZE * 0.12, 0)), int(min(centre + half * 3 + SIZE * 0.12, SIZE))
         rows = int(min(foot, SIZE))
         if right - left < 2 or rows < 2:
             continue
         columns, down = COLUMNS[:, left:right], ROWS[:rows]
         flare = half * (0.75 + 0.25 * down / SIZE + 0.9 * np.exp((down - foot) / (half * 1.5)))
-        across = (columns - at - lean * (foot - down) + (grain[:rows, left:right] - 0.5) * half * 0.4) / flare
+        across = (columns - centre - lean * (foot - down) + (grain[:rows, left:right] - 0.5) * half * 0.4) / flare
         side = np.clip(0.6 + 0.6 * across * (1 if light.sun_x > 0.5 else -1), 0, 1) * (0.35 + grain[:rows, left:right])
         wood = mix(bark * light.shine(side) * (0.45 + 0.85 * grain[:rows, left:right]), veil, 0.75 * (1 - nearness) ** 1.2)
         cover = smoothstep(-np.abs(across), -1.0 - 0.5 / half, -1.0 + 0.5 / half)

@@ -1,4 +1,4 @@
-"""What the light does: the hour and the weather, the sky, the haze, and the camera that took the picture."""
+"""What the light does: the hour and the weather, the sky, the haze, and the camera."""
 
 from __future__ import annotations
 
@@ -7,14 +7,28 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from engine.data.demo.brush import COLUMNS, ROWS, SIZE, Array, Rng, colour, interpolate, jitter, mix, smoothstep, tile, uniform
+from engine.data.demo.brush import (
+    COLUMNS,
+    ROWS,
+    SIZE,
+    Array,
+    Rng,
+    Values,
+    colour,
+    interpolate,
+    jitter,
+    mix,
+    smoothstep,
+    tile,
+    uniform,
+)
 
 SIDE = 150
 
 
 @dataclass(frozen=True)
 class Light:
-    """The light of one scene: colours in 0..1, `sun_x` and `sun_y` in canvas sides, `clouds` as covered share."""
+    """The light of one scene: colours in 0..1, `sun_x` and `sun_y` in canvas sides, `clouds` as the share of the sky that they cover."""
 
     mood: str
     zenith: Array
@@ -57,7 +71,7 @@ def draw_light(rng: Rng, chances: dict[str, float] = DAYTIME) -> Light:
 
 
 def sky(rng: Rng, light: Light, horizon: float) -> Array:
-    """A whole canvas of sky over a horizon at row `horizon`: gradient, glow round the sun, clouds in perspective."""
+    """A whole canvas of sky above a horizon at row `horizon`: gradient, glow around the sun, clouds in perspective."""
     above = (horizon - ROWS) / SIZE
     up = np.clip(above, 0, 2)
     blue = mix(light.horizon, light.zenith, (1 - np.exp(-up * uniform(rng, 1.8, 3.6))))
@@ -87,7 +101,7 @@ def _clouds(rng: Rng, light: Light, blue: Array, up: Array) -> Array:
     return mix(blue, mix(grey, bright, shade), cover)
 
 
-def haze(canvas: Array, depth: Array, light: Light, strength: float) -> Array:
+def haze(canvas: Array, depth: Values, light: Light, strength: float) -> Array:
     """`canvas` seen through air: `depth` in canvas units fades to the colour of the horizon."""
     veil = mix(light.horizon, light.zenith, 0.22)
     return mix(canvas, veil, 1 - np.exp(-depth * strength))

@@ -1,4 +1,4 @@
-"""What stands about in a town: cars, people, lamp posts, trees, pitched roofs."""
+"""What stands in the streets of a town: cars, people, lamp posts, trees, pitched roofs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Point = tuple[float, float, float]
 
 
 class Stage:
-    """A transparent drawing over a town scene, in metres; nearer things are to be drawn later."""
+    """A transparent drawing over a town scene, in metres; draw nearer things later."""
 
     def __init__(self, eye: Eye, light: Light) -> None:
         self.eye, self.light = eye, light
@@ -90,7 +90,7 @@ def car(rng: Rng, stage: Stage, x: float, z: float) -> None:
 
 
 def person(rng: Rng, stage: Stage, x: float, z: float) -> None:
-    """Somebody who walks by."""
+    """A pedestrian."""
     coat, legs = jitter(rng, PAINTS[rng.integers(len(PAINTS))], 0.2), colour(*rng.uniform(25, 90, 3))
     stride = uniform(rng, 0.03, 0.16)
     stage.face([(x - 0.35, 0.01, z), (x + 0.35, 0.01, z), (x + 0.3, 0.01, z + 0.6), (x - 0.3, 0.01, z + 0.6)], coat * 0, 0, 0.4)
@@ -161,8 +161,12 @@ def pitched_roof(rng: Rng, stage: Stage, box: Box) -> None:
         stage.face([(edge, y, z0), (edge, y, z1), (edge, peak, middle)], wall, 0.3)
     stage.face([(x0, y, z0), (x1, y, z0), (x1, peak, middle), (x0, peak, middle)], shade, 0.75)
     for course in np.arange(0.08, 1, 0.08):
-        at, back = y + (peak - y) * course, z0 + (middle - z0) * course
-        stage.face([(x0, at, back), (x1, at, back), (x1, at + 0.08, back + 0.05), (x0, at + 0.08, back + 0.05)], shade * 0.7, 0.6)
+        height, back = y + (peak - y) * course, z0 + (middle - z0) * course
+        stage.face(
+            [(x0, height, back), (x1, height, back), (x1, height + 0.08, back + 0.05), (x0, height + 0.08, back + 0.05)],
+            shade * 0.7,
+            0.6,
+        )
 
 
 def spire(rng: Rng, stage: Stage, box: Box) -> None:

@@ -91,7 +91,7 @@ def skyline(rng: Rng) -> Array:
 
 
 def houses(rng: Rng) -> Array:
-    """Houses with pitched roofs, and trees about them."""
+    """Houses with pitched roofs, and trees around them."""
     light = draw_light(rng, HOURS)
     away, boxes = uniform(rng, 13, 24), []
     for number in range(int(rng.integers(1, 4))):

@@ -1,7 +1,7 @@
 """The six classes: what a scene of each may show, and how far two pairs of them overlap.
 
 Mountain and glacier share one landscape with a share of ice, buildings and street one town with a share of road. The
-distributions of these shares overlap, so some scenes could be either and no classifier can tell them all apart.
+distributions of these shares overlap, so that some scenes could be either and no classifier can tell all of them apart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CLASSES = ("buildings", "forest", "glacier", "mountain", "sea", "street")
 
 
 def _pick(rng: Rng, chances: list[float]) -> int:
-    return int(rng.choice(len(chances), p=np.array(chances) / sum(chances)))
+    return rng.choice(len(chances), p=np.array(chances) / sum(chances))
 
 
 def _mountain(rng: Rng) -> Array:

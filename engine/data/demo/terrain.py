@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.data.demo.brush import (
     COLUMNS,
     ROWS,
     SIZE,
     Array,
+    Mask,
     Rng,
     colour,
     gradients,
@@ -115,7 +115,7 @@ def _compose(rng: Rng, light: Light, relief: Relief, snow: float, lake: bool) ->
     return _mist(rng, light, scene, far) if rng.random() < 0.25 else scene
 
 
-def _mirror(rng: Rng, light: Light, scene: Array, flat: NDArray[np.bool_]) -> Array:
+def _mirror(rng: Rng, light: Light, scene: Array, flat: Mask) -> Array:
     """The scene with its slopes mirrored in the flat part, a little rippled and darker."""
     shore = np.where(flat.any(0), flat.argmax(0), SIZE)[None, :]
     ripple = (texture(rng, "waves", 0.3, 1.0) - 0.4) * (ROWS - shore) / SIZE * uniform(rng, 5, 60)
@@ -141,7 +141,7 @@ def _relief(rng: Rng, ice: float, field: str) -> Relief:
     )  # fmt: skip
 
 
-def _land(rng: Rng, relief: Relief, light: Light, depth: Array, snow: float) -> tuple[Array, NDArray[np.bool_]]:
+def _land(rng: Rng, relief: Relief, light: Light, depth: Array, snow: float) -> tuple[Array, Mask]:
     """(the lit ground, where it is ice) at the given depths."""
     u, v, aside = relief.place(depth, COLUMNS)
     rise = relief.rise(depth, aside)

@@ -1,4 +1,4 @@
-"""Streets and buildings: one ray caster over boxes for both classes, which differ in where the eye looks."""
+"""Streets and buildings: one ray caster over boxes for both classes, box_index differ in where the eye looks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.data.demo.brush import (
     COLUMNS,
     ROWS,
     SIZE,
     Array,
+    Mask,
     Rng,
     colour,
     interpolate,
@@ -22,7 +24,7 @@ from engine.data.demo.brush import (
     tile,
     uniform,
 )
-from engine.data.demo.facade import Box, facades, stripe, styles
+from engine.data.demo.facade import Box, draw_styles, paint_facades, stripe
 from engine.data.demo.light import Light, haze, sky
 
 HOURS = {"noon": 4, "clear": 4, "hazy": 3, "golden": 3, "sunset": 1, "overcast": 4, "storm": 0.7, "dusk": 1.6}
@@ -78,42 +80,49 @@ class Street:
 def render(rng: Rng, light: Light, eye: Eye, boxes: list[Box], street: Street, homely: bool = False) -> Array:
     """A canvas of the boxes and the street under the sky; `homely` boxes have neither shops nor glass walls."""
     ray = eye.rays()
-    distance, which, side = _cast(eye, boxes, ray)
-    ground_at = np.where(ray[1] < -1e-4, -eye.y / np.minimum(ray[1], -1e-4), np.inf).astype(np.float32)
-    is_ground = ground_at < distance
-    near = np.minimum(np.where(is_ground, ground_at, distance), 2000).astype(np.float32)
+    distance, box_index, along_x = _cast(eye, boxes, ray)
+    ground_distance = np.where(ray[1] < -1e-4, -eye.y / np.minimum(ray[1], -1e-4), np.inf).astype(np.float32)
+    is_ground = ground_distance < distance
+    near = np.minimum(np.where(is_ground, ground_distance, distance), 2000).astype(np.float32)
     canvas = sky(rng, light, min(max(eye.horizon, SIZE * 0.3), SIZE * 2.0))
     air = uniform(rng, 0.03, 0.3) * (2 if light.mood == "hazy" else 1)
-    for part in (is_ground, (which >= 0) & ~is_ground):
-        seen = [field[part][None] for field in ray]  # (1, n): colours are (3, 1, 1), so a colour for each is (3, 1, n)
+    for part in (is_ground, (box_index >= 0) & ~is_ground):
+        directions = [field[part][None] for field in ray]  # (1, n): colours are (3, 1, 1), so a colour for each is (3, 1, n)
         far = near[part][None]
-        x, y, z = (start + field * far for start, field in zip((eye.x, eye.y, eye.z), seen, strict=True))
+        x, y, z = (start + field * far for start, field in zip((eye.x, eye.y, eye.z), directions, strict=True))
         if part is is_ground:
             paint = _ground(rng, light, street, x, z, far)
         else:
-            paint = facades(
-                rng, light, styles(rng, boxes, homely), (x, y, z), (seen[0], seen[1], seen[2]), far, which[part], side[part][None]
+            paint = paint_facades(
+                rng,
+                light,
+                draw_styles(rng, boxes, homely),
+                (x, y, z),
+                (directions[0], directions[1], directions[2]),
+                far,
+                box_index[part],
+                along_x[part][None],
             )
         canvas[:, part] = haze(paint, far / 100, light, air)[:, 0]
     return canvas
 
 
-def _cast(eye: Eye, boxes: list[Box], ray: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+def _cast(eye: Eye, boxes: list[Box], ray: tuple[Array, Array, Array]) -> tuple[Array, NDArray[np.integer], Mask]:
     """(distance, index of the box or -1, whether the face looks along x) for each pixel: the slab test."""
     slow = [1 / np.where(np.abs(part) < 1e-5, np.float32(1e-5), part) for part in ray]
     best = np.full((SIZE, SIZE), np.inf, np.float32)
-    which = np.full((SIZE, SIZE), -1, np.int32)
-    side = np.zeros((SIZE, SIZE), bool)
+    box_index = np.full((SIZE, SIZE), -1, np.int32)
+    along_x = np.zeros((SIZE, SIZE), bool)
     for number, box in enumerate(boxes):
         window = _window(eye, box)
         if window is None:
             continue
-        enter, leave, from_side = _slabs(eye, box, [part[window] for part in slow])
+        enter, leave, enters_along_x = _slabs(eye, box, [part[window] for part in slow])
         hit = (enter > 0.05) & (enter < leave) & (enter < best[window])
         np.copyto(best[window], enter, where=hit)
-        np.copyto(which[window], number, where=hit)
-        np.copyto(side[window], from_side, where=hit)
-    return best, which, side
+        np.copyto(box_index[window], number, where=hit)
+        np.copyto(along_x[window], enters_along_x, where=hit)
+    return best, box_index, along_x
 
 
 def _window(eye: Eye, box: Box) -> tuple[slice, slice] | None:
@@ -130,7 +139,7 @@ def _window(eye: Eye, box: Box) -> tuple[slice, slice] | None:
     )
 
 
-def _slabs(eye: Eye, box: Box, slow: list[Array]) -> tuple[Array, Array, Array]:
+def _slabs(eye: Eye, box: Box, slow: list[Array]) -> tuple[Array, Array, Mask]:
     """Where each ray enters and leaves a box, and whether it enters through a face that looks along x."""
     x0, x1, height, z0, z1 = box
     ax, bx = (x0 - eye.x) * slow[0], (x1 - eye.x) * slow[0]

@@ -50,7 +50,7 @@ class Row:
     sharpness: float | None = None
     colourfulness: float | None = None
     folder_class: str | None = None
-    edit: str | None = None
+    edit: overlay.Edit | None = None
 
     @property
     def original(self) -> str | None:

@@ -7,7 +7,7 @@ from typing import Literal, Self, TypeVar
 
 from engine.data.catalog_schema import ImageState
 from engine.data.layouts import SPLITS
-from engine.data.overlay import EDITS
+from engine.data.overlay import EDITS, Edit
 from engine.data.properties import PROPERTIES
 
 Correctness = Literal["", "right", "wrong"]
@@ -54,7 +54,7 @@ class Filter:
     predicted: tuple[str, ...] = ()
     correctness: Correctness = ""
     selection: str = ""
-    edited: tuple[str, ...] = ()
+    edited: tuple[Edit, ...] = ()
 
     @property
     def needs_predictions(self) -> bool:

@@ -1,4 +1,4 @@
-"""Many images -> batches of squares, decoded in threads ahead of the network that eats them."""
+"""Decodes many images to batches of squares, in threads that run ahead of the network."""
 
 import os
 from collections import deque
@@ -13,12 +13,12 @@ from engine.core.files import content_hash
 from engine.data.decoding import ImageError, load_square
 
 Source = Path | bytes
-_AHEAD = 2
+_AHEAD = 2  # batches that are decoded while the network works on one
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some of the sources, decoded: `indices` into the sequence given, `images` (n, size, size, 3) uint8, and the failures."""
+    """Decoded sources: `indices` into the sequence of sources, `images` (n, size, size, 3) uint8, `failures`: reason by index."""
 
     indices: np.ndarray
     images: np.ndarray
@@ -28,31 +28,31 @@ class Batch:
 def decode_batches(
     sources: Sequence[Source], size: int, batch_size: int = 64, contents: Sequence[str] | None = None
 ) -> Iterator[Batch]:
-    """Every source once, in order; one that cannot be read is in `failures` with its reason, and nothing stops.
+    """Yield every source once, in order; a source that cannot be read is in `failures` with the reason.
 
-    `contents`: the hashes that the catalog knows of the files; a file whose content is another by now is a failure.
+    `contents`: the catalog's content hashes; a file whose content has changed since is a failure.
     """
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        waiting: deque[tuple[range, list[Future]]] = deque()
+        pending: deque[tuple[range, list[Future]]] = deque()
         starts = iter(range(0, len(sources), batch_size))
         while True:
-            while len(waiting) <= _AHEAD and (start := next(starts, None)) is not None:
+            while len(pending) <= _AHEAD and (start := next(starts, None)) is not None:
                 span = range(start, min(start + batch_size, len(sources)))
-                waiting.append((span, [pool.submit(_decode, sources[i], size, contents[i] if contents else None) for i in span]))
-            if not waiting:
+                pending.append((span, [pool.submit(_decode, sources[i], size, contents[i] if contents else None) for i in span]))
+            if not pending:
                 return
-            yield _collect(*waiting.popleft(), size)
+            yield _collect(*pending.popleft(), size)
 
 
 def _decode(source: Source, size: int, content: str | None) -> np.ndarray | str:
     try:
-        return load_square(_unchanged(source, content) if content and isinstance(source, Path) else source, size)
+        return load_square(_read_unchanged(source, content) if content and isinstance(source, Path) else source, size)
     except ImageError as error:
         return str(error)
 
 
-def _unchanged(file: Path, content: str) -> bytes:
-    """What is in the file, if it is still what was scanned: under another content's key it would be found for ever."""
+def _read_unchanged(file: Path, content: str) -> bytes:
+    """The file's bytes if they still match the hash: results are cached by hash, so other content would stay in the caches."""
     try:
         result = file.read_bytes()
     except FileNotFoundError:
@@ -66,7 +66,7 @@ def _unchanged(file: Path, content: str) -> bytes:
 
 def _collect(span: range, futures: list[Future], size: int) -> Batch:
     results = [future.result() for future in futures]
-    good = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
-    images = np.stack([results[i] for i in good]) if good else np.empty((0, size, size, 3), np.uint8)
+    decoded = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
+    images = np.stack([results[i] for i in decoded]) if decoded else np.empty((0, size, size, 3), np.uint8)
     failures = {span[i]: result for i, result in enumerate(results) if isinstance(result, str)}
-    return Batch(np.array([span[i] for i in good], dtype=np.int64), images, failures)
+    return Batch(np.array([span[i] for i in decoded], dtype=np.int64), images, failures)

@@ -1,13 +1,13 @@
-"""The label log laid over the catalog: `class`, `split` and `state` of a row say what holds, `filed` what the folder says.
+"""Applies the label log to the catalog: `class`, `split` and `state` of a row include the label edits, `filed` keeps the folder's class.
 
-Whoever opens the catalog brings it up to the log first (`catch_up`), so that an append is all that a decision must do; a scan lifts
-the overlay, compares the rows with the files, and lays it again.
+Opening the catalog applies new entries of the log first (`catch_up`), so a decision only has to append to the log. A scan removes
+the overlay (`lift`), compares the rows with the files, and applies it again (`lay`).
 """
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from engine.data.class_names import index_by_normalized_name, normalize_name
 from engine.data.fingerprint import clear_fingerprint, quarantine_unlearnable, renew_generation, restore_unlearnable
@@ -15,8 +15,10 @@ from engine.data.labels.label_edit import Entry
 from engine.data.labels.label_log import EMPTY, LabelLog
 from engine.data.labels.label_state import LabelState, latest_decisions, resolve_states
 
-EDITS = ("relabelled", "excluded", "kept", "unsure")
-_NAMES = {"relabel": "relabelled", "exclude": "excluded", "keep": "kept", "unsure": "unsure"}
+Edit = Literal["relabelled", "excluded", "kept", "unsure"]
+
+EDITS: tuple[Edit, ...] = ("relabelled", "excluded", "kept", "unsure")
+_EDIT_OF_ACTION: dict[str, Edit] = {"relabel": "relabelled", "exclude": "excluded", "keep": "kept", "unsure": "unsure"}
 _LIFT = """
 UPDATE images SET class = filed, filed = NULL, edited = NULL, reason = CASE WHEN state = 'excluded' THEN '' ELSE reason END,
     split = CASE WHEN given = 'unlabelled' THEN given ELSE split END, state = CASE WHEN state = 'excluded' THEN 'ok' ELSE state END
@@ -25,7 +27,7 @@ WHERE edited IS NOT NULL
 _ROWS = "SELECT id, path, class, given, split FROM images WHERE hash = ? AND state = 'ok'"
 _SET = "UPDATE images SET class = ?, split = ?, state = ?, reason = ?, filed = ?, edited = ? WHERE id = ?"
 
-_seen: dict[Path, tuple[int, int, int]] = {}  # by catalog, the state of the log that this process knows it to be up to
+_seen: dict[Path, tuple[int, int, int]] = {}  # by catalog: the log's stamp that its rows are known to reflect
 
 
 class _File(NamedTuple):
@@ -42,7 +44,7 @@ def label_log(catalog: Path) -> LabelLog:
 
 
 def is_behind(connection: sqlite3.Connection, catalog: Path) -> bool:
-    """Whether something came into the log that the rows do not say yet; one look at the file where there is nothing new."""
+    """Whether the log has entries that the rows do not reflect yet. Costs one stat call where the log has not changed."""
     log = label_log(catalog)
     stamp = log.stamp()
     if _seen.get(catalog) == stamp:
@@ -54,12 +56,12 @@ def is_behind(connection: sqlite3.Connection, catalog: Path) -> bool:
 
 
 def catch_up(connection: sqlite3.Connection, catalog: Path) -> None:
-    """Lay over the catalog what came into the log since."""
+    """Apply new entries of the log to the catalog, in a transaction of its own."""
     if not is_behind(connection, catalog):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _bring_up(connection, label_log(catalog))
+        _apply_new(connection, label_log(catalog))
         connection.commit()
     except BaseException:
         connection.rollback()
@@ -67,35 +69,35 @@ def catch_up(connection: sqlite3.Connection, catalog: Path) -> None:
 
 
 def applied_version(connection: sqlite3.Connection) -> str:
-    """The version of the log that the rows say."""
-    result = connection.execute("SELECT value FROM meta WHERE key = 'labels'").fetchone()
-    return result[0] if result else EMPTY
+    """The version of the log that the rows reflect."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'labels'").fetchone()
+    return row[0] if row else EMPTY
 
 
 def lift(connection: sqlite3.Connection) -> None:
-    """Let every row say what its file and folder say."""
+    """Remove the overlay: every row shows what its file and folder say."""
     connection.execute(_LIFT)
 
 
 def lay(connection: sqlite3.Connection, log: LabelLog) -> None:
-    """Lay the log over the rows, which must have been lifted."""
+    """Apply the whole log to the rows; call `lift` first."""
     entries = log.entries
     _lay(connection, entries, log.version(len(entries)))
 
 
-def _bring_up(connection: sqlite3.Connection, log: LabelLog) -> None:
-    entries = log.entries  # what comes in from here on is laid next time
+def _apply_new(connection: sqlite3.Connection, log: LabelLog) -> None:
+    entries = log.entries  # entries that are appended from here on are applied next time
     position = log.position(applied_version(connection))
-    if position is None:  # another log than the one that was laid
+    if position is None:  # the rows reflect another log (merged or restored)
         lift(connection)
-    contents = _touched(entries, position) if position is not None else None
+    contents = _affected_contents(entries, position) if position is not None else None
     _lay(connection, entries, log.version(len(entries)), contents)
     clear_fingerprint(connection)
     renew_generation(connection)
 
 
 def _lay(connection: sqlite3.Connection, entries: Sequence[Entry], version: str, contents: Iterable[str] | None = None) -> None:
-    """With `contents`, over the rows of these alone."""
+    """Apply the entries to all rows, or only to those of the `contents`."""
     standing = latest_decisions(entries)
     restore_unlearnable(connection)
     known = index_by_normalized_name(classes(connection))
@@ -106,18 +108,18 @@ def _lay(connection: sqlite3.Connection, entries: Sequence[Entry], version: str,
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('labels', ?)", (version,))
 
 
-def _touched(entries: Sequence[Entry], position: int) -> set[str]:
-    """The contents that the entries from `position` on say something about, reversals included."""
+def _affected_contents(entries: Sequence[Entry], position: int) -> set[str]:
+    """The contents that the entries from `position` on affect, directly or by reversing earlier entries."""
     by_uid = {entry.uid: entry for entry in entries}
-    waiting, result, passed = list(entries[position:]), set(), set()
-    while waiting:
-        entry = waiting.pop()
-        if entry.uid in passed:
+    pending, result, visited = list(entries[position:]), set(), set()
+    while pending:
+        entry = pending.pop()
+        if entry.uid in visited:
             continue
-        passed.add(entry.uid)
+        visited.add(entry.uid)
         if entry.is_decision:
             result.add(entry.content)
-        waiting += [by_uid[uid] for uid in entry.undoes if uid in by_uid]
+        pending += [by_uid[uid] for uid in entry.undoes if uid in by_uid]
     return result
 
 
@@ -125,11 +127,11 @@ def _lay_one(connection: sqlite3.Connection, files: list[_File], decided: Sequen
     standings: Mapping[str, LabelState] = resolve_states(decided, [file.path for file in files])
     for file in files:
         if standing := standings.get(file.path):
-            connection.execute(_SET, (*_said(file, standing, known), file.id))
+            connection.execute(_SET, (*_effective_values(file, standing, known), file.id))
 
 
-def _said(file: _File, standing: LabelState, known: Mapping[str, str]) -> tuple:
-    """What `_SET` takes: class, split, state, reason, filed, edited."""
+def _effective_values(file: _File, standing: LabelState, known: Mapping[str, str]) -> tuple:
+    """The parameters of `_SET`: class, split, state, reason, filed, edited."""
     name, split = standing.new_class, file.split
     if (
         name is not None and normalize_name(name) not in known
@@ -140,11 +142,11 @@ def _said(file: _File, standing: LabelState, known: Mapping[str, str]) -> tuple:
     name = None if name is None else known[normalize_name(name)]
     if name is not None and file.layout_split == "unlabelled":
         split = "train"
-    return name or file.folder_class, split, "ok", "", file.folder_class, _NAMES[standing.winner.action]
+    return name or file.folder_class, split, "ok", "", file.folder_class, _EDIT_OF_ACTION[standing.winner.action]
 
 
 def classes(connection: sqlite3.Connection) -> set[str]:
-    """The classes that the folder has: what a label can be."""
+    """The classes of the dataset's folders: the possible labels."""
     query = (
         "SELECT class FROM images WHERE state = 'ok' AND class IS NOT NULL UNION "
         "SELECT filed FROM images WHERE edited IS NOT NULL AND filed IS NOT NULL"

@@ -1,4 +1,4 @@
-"""The prediction table: one Parquet file a run and split, from which every metric and gallery is computed."""
+"""The prediction table: one Parquet file per run and split, from which every metric and gallery is computed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ EPSILON = 1e-12
 
 
 def outcomes(true: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """What n answers are worth: one row an image.
+    """How good n predictions are: one row per image.
 
     `true`: (n,) class indices; `probabilities`: (n, classes), rows sum to 1. Columns: true, predicted, confidence (of the
-    predicted class), margin (to the second), loss (cross-entropy in nats), probabilities (a list a row, float32).
+    predicted class), margin (to the second), loss (cross-entropy in nats), probabilities (an array per row, float32).
     """
     top = np.sort(probabilities, axis=1)
     return pd.DataFrame(
@@ -34,16 +34,17 @@ def outcomes(true: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
 
 
 def prediction_table(images: pd.DataFrame, true: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """The prediction table: `outcomes` with image_id, path and content (the key of its embedding) in front.
+    """The prediction table: `outcomes` preceded by image_id, path and content (the hash, key of the embedding).
 
-    `images`: rows of `Catalog.frame` (columns id, path, hash) in the order of the answers.
+    `images`: rows of `Catalog.frame` (columns id, path, hash) in the order of the predictions.
     """
     names = {"id": "image_id", "path": "path", "hash": "content"}
-    known = images[list(names)].rename(columns=names).reset_index(drop=True)
-    return pd.concat([known, outcomes(true, probabilities)], axis=1)
+    identity = images[list(names)].rename(columns=names).reset_index(drop=True)
+    return pd.concat([identity, outcomes(true, probabilities)], axis=1)
 
 
 def write_predictions(run_path: Path, split: str, predictions: pd.DataFrame, classes: Sequence[str]) -> None:
+    """Save the table of one split durably, with the class names as metadata. Raises DiskError."""
     arrow = pa.Table.from_pandas(predictions, preserve_index=False)
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), b"classes": "\0".join(classes).encode()})
     with replace_file(_file(run_path, split), durable=True, make_folder=False) as temporary:
@@ -51,7 +52,7 @@ def write_predictions(run_path: Path, split: str, predictions: pd.DataFrame, cla
 
 
 def read_predictions(run_path: Path, split: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """The table of one split, or some of its columns. Raises UserError where it is missing or cut short."""
+    """The table of one split, or some of its columns. Raises UserError where it is missing or damaged."""
     file = _file(run_path, split)
     if not file.is_file():
         raise UserError(f"The run {run_path.name} has no predictions for {split}.", "They are written when a run finishes.")

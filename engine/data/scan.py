@@ -68,10 +68,10 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
         known = {path: _Known(*row) for path, *row in connection.execute(query)}
         spellings = _spellings(connection)
         outdated = decoder_version.is_outdated(connection)
-    changed, closed, tally = [], [], Tally(layout.root, layout.left_out, layout.notes)
+    changed, closed, tally = [], [], Tally(layout.root, layout.unused, layout.notes)
     for item in layout.entries():
-        if item.left_out:
-            tally.add(item.left_out)
+        if item.unused:
+            tally.add(item.unused)
             continue
         image = _stat(item, layout.root, spellings)
         before = known.pop(image.path, None)

@@ -144,19 +144,19 @@ def _counted(item: UnusedFile) -> str:
 class Tally:
     """Counts what a walk leaves out, and keeps the first names of each kind."""
 
-    def __init__(self, root: Path, left_out: Iterable[walk.UnusedEntry] = (), notes: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, unused: Iterable[walk.UnusedEntry] = (), notes: Sequence[str] = ()) -> None:
         self._root = root
         self.notes = list(notes)
         self._files: dict[str, int] = {}
         self._named: dict[str, list[UnusedFile]] = {}
-        for item in left_out:
+        for item in unused:
             self.add(item)
 
-    def is_picture(self, item: walk.Entry | LayoutEntry) -> bool:
+    def is_image_file(self, item: walk.Entry | LayoutEntry) -> bool:
         """Whether an entry of a walk is a picture by its name or first bytes; what is not is counted."""
-        if item.left_out or item.obstacle:
+        if item.unused or item.obstacle:
             kind = walk.BACKUP if item.obstacle == file_kinds.BACKUP_COPY else "damaged"
-            self.add(item.left_out or walk.UnusedEntry(item.path, kind, item.obstacle))
+            self.add(item.unused or walk.UnusedEntry(item.path, kind, item.obstacle))
             return False
         if file_kinds.is_image(item.path):
             return True

@@ -70,8 +70,8 @@ def folder_images(folder: Path, classes: tuple[str, ...]) -> LabelledFolder:
     Raises UserError where no image has a class that the model knows.
     """
     layout = layouts.detect(folder)
-    tally = Tally(layout.root, layout.left_out, layout.notes)
-    images = [entry for entry in layout.entries() if tally.is_picture(entry)]
+    tally = Tally(layout.root, layout.unused, layout.notes)
+    images = [entry for entry in layout.entries() if tally.is_image_file(entry)]
     labelled = [(entry, entry.class_name) for entry in images if entry.class_name is not None]
     split = next((name for name in SPLITS if any(entry.split == name for entry, _ in labelled)), None)
     # The folder's names as the model spells them: the same letters may be encoded in two ways.

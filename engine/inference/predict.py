@@ -89,7 +89,7 @@ def expand_and_report(paths: Sequence[str]) -> tuple[list[Path], UnusedReport]:
             raise UserError(f"{name!r} is an address on the network, not a file.", "Download the picture, and name its file.")
         if not path.exists():
             raise UserError(f"There is no file {name!r}.")
-        files += sorted(Path(item.path) for item in walk_files(path) if tally.is_picture(item)) if path.is_dir() else [path]
+        files += sorted(Path(item.path) for item in walk_files(path) if tally.is_image_file(item)) if path.is_dir() else [path]
     report = tally.report()
     if not files:
         summary = f" {report.summary}." if report.files else ""

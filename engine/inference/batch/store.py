@@ -123,7 +123,7 @@ def keep_folder(folder: Path) -> Batch:
     if not folder.is_dir():
         raise UserError(f"There is no folder {str(folder)!r}.", "Give the full path, such as /home/me/photos.")
     tally = Tally(folder)
-    files = sorted(Path(entry.path) for entry in walk_files(folder) if tally.is_picture(entry))
+    files = sorted(Path(entry.path) for entry in walk_files(folder) if tally.is_image_file(entry))
     if not files:
         raise UserError(
             f"There are no images in {str(folder)!r}.",

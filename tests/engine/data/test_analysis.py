@@ -143,7 +143,7 @@ def test_the_mean_image_is_the_mean_of_the_class(home, tmp_path):
     flat(0, 0, 0).save(tmp_path / "set" / "val" / "sea" / "0.png")
     data, _ = add_dataset(str(tmp_path / "set"), "set")
     result = compute_mean_image(data, "sea")
-    assert (result.n, result.of, result.image.shape) == (4, 4, (96, 96, 3))
+    assert (result.n, result.total, result.image.shape) == (4, 4, (96, 96, 3))
     assert result.image[48, 48].tolist() == [45, 0, 210]
     for file in (tmp_path / "set").rglob("*.png"):
         file.unlink()

@@ -53,4 +53,4 @@ def test_an_archive_is_to_be_unpacked(tmp_path):
     (tmp_path / "photos.zip").write_bytes(b"PK\x03\x04")
     with pytest.raises(UserError, match=r"photos\.zip' is an archive\.") as error:
         datasets.add_dataset(str(tmp_path / "photos.zip"))
-    assert error.value.hint == "Unpack it, and add the folder that comes out."
+    assert error.value.hint == "Unpack it and add the resulting folder."

@@ -50,5 +50,5 @@ def _draw_mixed(images: np.ndarray, shares: np.ndarray, classes: tuple[str, ...]
         places = range(start, min(start + _COLUMNS, len(images)))
         for column, place in zip(st.columns(_COLUMNS), places, strict=False):
             column.image(encode_sheet([images[place]], 1), width="stretch")
-            order = [i for i in np.argsort(-shares[place]) if shares[place][i] > 0.005]
+            order = [i for i in np.argsort(-shares[place]) if shares[place][i] > 0.005]  # without those that would read 0%
             column.caption(" · ".join(f"{formatting.literal(classes[i])} {shares[place][i]:.0%}" for i in order))

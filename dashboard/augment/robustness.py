@@ -61,7 +61,7 @@ def robustness_panel(run: Run | None, data: Dataset, pipeline: Pipeline) -> None
     result: Measurement | None = st.session_state.get(_RESULT)
     if result and (result.target.run, result.target.dataset) != (run.id, data.name):
         result = None
-    button = st.empty()
+    button = st.empty()  # one place for both: Cancel while it measures, Measure otherwise
     if request and (request.run, request.dataset) == (run.id, data.name):
         button.button("Cancel", icon=":material/close:", key="cancel-withstand", on_click=_cancel)
         result = _measure(run, data, request) or result

@@ -49,6 +49,7 @@ def choose_images(data: Dataset) -> SourceImages | None:
     kind = url_state.choose(third.segmented_control, "Samples of", list(kinds), "draws_of", format_func=kinds.__getitem__)
     columns = _GRIDS[url_state.choose(fourth.segmented_control, "Grid", list(_GRIDS), "grid", "4 × 4")]
     pool = data.catalog.page(Filter(splits=("train",), classes=(name,)), size=_POOL)
+    # Modulo, so that every number means an image: Another image draws one at random, and classes differ in size.
     number = (url_state.recall_integer("image") or 0) % max(len(pool), 1)
     url_state.remember("image", str(number))
     count = columns * columns

@@ -17,6 +17,7 @@ from engine.curation import Finding
 from engine.curation.review_queue import finding_key
 from engine.data.catalog import Row
 from engine.data.labels.edits import Decision
+from engine.data.labels.label_edit import Action
 
 _KEY, _TO, _PAGE = "clean-many", "clean-to", 60
 
@@ -49,8 +50,8 @@ def _actions(review: Review, waiting: Sequence[Finding], by_image: Mapping[int, 
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="clean-actions"):
         st.caption(f"{count:,} selected" if count else "Select images", width="content")
         _button(review, by_image, "Keep", "keep", _keep)
-        for action, label in (("exclude", "Exclude"), ("unsure", "Not sure")):
-            _button(review, by_image, label, action, partial(_decide_all, action))
+        _button(review, by_image, "Exclude", "exclude", partial(_decide_all, "exclude"))
+        _button(review, by_image, "Not sure", "unsure", partial(_decide_all, "unsure"))
         if any(finding.suggestion for finding in waiting):
             any_suggested = any(by_image[image].suggestion for image in _selected(by_image))
             _button(review, by_image, "Relabel as the model suggests", "suggested", _relabel_as_suggested, not any_suggested)
@@ -89,7 +90,7 @@ def _keep(review: Review, by_image: Mapping[int, Finding], images: Sequence[int]
     return [keep_decision(rows[image], finding_key(by_image[image])) for image in images if image in rows]
 
 
-def _decide_all(action: str, review: Review, by_image: Mapping[int, Finding], images: Sequence[int]) -> list[Decision]:
+def _decide_all(action: Action, review: Review, by_image: Mapping[int, Finding], images: Sequence[int]) -> list[Decision]:
     return [Decision(image, action, None, finding_key(by_image[image])) for image in images]
 
 

@@ -64,6 +64,7 @@ def _retrain_button(review: Review, pairs: Sequence[tuple[Run, Run]]) -> None:
     if now == run.fingerprint:
         st.caption(f"{formatting.literal(run.id)} was trained on exactly these labels: choose an earlier run above.")
         return
+    # A failed attempt may be repeated; one that runs or has finished answers the question already.
     retrained = [
         after.id for before, after in pairs if before.id == run.id and after.fingerprint == now and after.status.state != "failed"
     ]

@@ -42,8 +42,9 @@ def single_review(review: Review) -> None:
     current = waiting[place]
     url_state.remember("finding", current.id)
     rows = review.data.catalog.rows(current.images)
+    # Excluded images are shown as well: another decision can bring them back.
     usable = [rows[image] for image in current.images if image in rows and rows[image].state in ("ok", "excluded")]
-    left, right = st.columns([6, 4], vertical_alignment="center")
+    left, right = st.columns([7, 3], vertical_alignment="center")
     with left:
         undo_buttons(review.data)
     with right:
@@ -178,6 +179,7 @@ def _common_buttons(review: Review, finding: Finding, rows: Sequence[Row]) -> No
 def _answer(review: Review, finding: Finding, decisions: Sequence[Decision]) -> None:
     """Decide; the next finding to show is the one that moves into this one's place or, if this one stays in the queue, the one after."""
     if decide(review, decisions, finding_key(finding)) and url_state.recall("finding") == finding.id:
+        # A finding that was put off before and is put off again stays in the list, so that the next one is one place further.
         stays = finding.id in st.session_state.get(_PUT_OFF, ()) and decisions[0].action == "unsure"
         st.session_state[_PLACE] = st.session_state.get(_PLACE, 0) + stays
         url_state.forget("finding")

@@ -145,7 +145,9 @@ def _confirm(data: Dataset, question: _Question, key: str) -> None:
 def _change(data: Dataset, question: _Question, key: str) -> None:
     decision = Decision(question.image, "relabel", question.after)
     try:
-        entries = edits.decide(data, DecisionGroup([decision], reason="corrected on the Predict page", known_entries=question.log_length))
+        entries = edits.decide(
+            data, DecisionGroup([decision], reason="corrected on the Predict page", known_entries=question.log_length)
+        )
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
         _forget(key)

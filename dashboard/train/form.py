@@ -153,6 +153,7 @@ def _start_from(base: Base, before: str, context: PageContext) -> str:
 def _options(base: Base, initial: Mapping[str, Any]) -> dict[str, Any]:
     """Draw the options; their values. A field that has no effect given the others has no widget and keeps its value."""
     names = [name for name, field in fields().items() if field.metadata["group"] != "Data" and name not in ("model", "weights")]
+    # The widgets' values are read before they are drawn, because they decide which widgets are drawn.
     now = {name: st.session_state.get(widget_key(base.name, name), initial[name]) for name in names}
     inactive = inactive_fields(now)
     shown = [name for name in names if name not in inactive]

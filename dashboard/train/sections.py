@@ -62,6 +62,7 @@ def _start(config: Config) -> None:
     """Start the run and show it. Raises UserError."""
     url_state.set_choice("run", launcher.start(config).id)
     url_state.set_choice("show", "run")
+    # The form's changes are now in the new run: whoever duplicates the same run again starts without them.
     if copied := url_state.recall("like"):
         train_options.reset(copied)
     url_state.forget("like")

@@ -51,10 +51,10 @@ def _detail(data: Dataset, conditions: Filter, order: Order, colours: Mapping[st
         st.info("This image is no longer in the catalog.", icon=":material/hide_image:")
         return
     _heading(data, conditions, order, row)
-    picture, facts = st.columns([6, 5], gap="large")
-    with picture:
-        _picture(data, row)
-    with facts:
+    left, right = st.columns([6, 5], gap="large")
+    with left:
+        _image(data, row)
+    with right:
         _file(data, row)
         _properties(data, row)
     if row.state == "ok":
@@ -82,7 +82,7 @@ def _heading(data: Dataset, conditions: Filter, order: Order, row: Row) -> None:
         step_buttons("detail-steps", place, len(view), move)
 
 
-def _picture(data: Dataset, row: Row) -> None:
+def _image(data: Dataset, row: Row) -> None:
     """Draw the whole image, with its space reserved before it has loaded; or why it cannot be shown."""
     if row.state not in ("ok", "excluded"):
         st.warning(f"Not used: {formatting.literal(row.reason)}.", icon=":material/report:")

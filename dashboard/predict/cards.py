@@ -24,15 +24,15 @@ _COLUMNS = 4
 
 def prediction_cards(batch: Batch, view: View, settled: bool) -> None:
     """Draw the cards, each as soon as its prediction is there; unreadable files are named. `settled`: predictions are final."""
-    readable = sum(not picture.reason for picture in batch.pictures)
+    readable = sum(not image.reason for image in batch.pictures)
     places = _places(readable) if readable > 1 else None
-    report, errors = st.empty(), [(picture.name, picture.reason) for picture in batch.pictures if picture.reason]
+    report, errors = st.empty(), [(image.name, image.reason) for image in batch.pictures if image.reason]
     report_unused(batch, errors, report)
     for predictions in _predict_in_order(batch, view, settled):
         if predictions.error:
-            if predictions.picture.reason:
+            if predictions.image.reason:
                 continue
-            errors.append((predictions.picture.name, predictions.error))
+            errors.append((predictions.image.name, predictions.error))
             report_unused(batch, errors, report)  # at once: the next prediction may take a while
         elif places is None:
             detail(batch, predictions, view)
@@ -55,11 +55,11 @@ def _predict_in_order(batch: Batch, view: View, keep: bool) -> Iterator[ImagePre
     with contextlib.ExitStack() as stack:
         sources = {run.id: stack.enter_context(contextlib.closing(_rows(batch, run, keep))) for run in view.runs}
         known: dict[str, dict[int, pd.Series]] = {run.id: {} for run in view.runs}
-        for picture in batch.pictures:
+        for image in batch.pictures:
             for run_id, rows in known.items():
-                while picture.number not in rows:
+                while image.number not in rows:
                     rows.update(next(sources[run_id]))
-            yield ImagePredictions(picture, {run_id: rows[picture.number] for run_id, rows in known.items()}, judge)
+            yield ImagePredictions(image, {run_id: rows[image.number] for run_id, rows in known.items()}, judge)
 
 
 def _rows(batch: Batch, run: Run, keep: bool) -> Generator[dict[int, pd.Series]]:
@@ -80,7 +80,7 @@ def _by_number(rows: pd.DataFrame) -> dict[int, pd.Series]:
 
 def _card(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     probabilities, verdict = compute_verdict(predictions, view)
-    image = predictions.picture
+    image = predictions.image
     best, key = verdict.classes[0], f"answer-{batch.id}-{image.number}"
     image_pane(batch, image, view, best, f"pane-{key}")
     st.markdown(headline(verdict, probabilities))

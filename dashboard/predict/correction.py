@@ -48,7 +48,7 @@ def correction_form(predictions: ImagePredictions, run: Run, key: str) -> None:
     st.markdown("Wrong? Correct it")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(data.classes)
-        start = corrected or predictions.picture.class_name
+        start = corrected or predictions.image.class_name
         name = st.selectbox(
             "Right class", names, names.index(start) if start in names else None, key=f"right-{key}", label_visibility="collapsed",
             placeholder="The right class", width=220,
@@ -80,7 +80,7 @@ def correction_form(predictions: ImagePredictions, run: Run, key: str) -> None:
 
 def _corrected_class(data: Dataset, predictions: ImagePredictions) -> str:
     """The class to which the image was corrected before; "" where it was not."""
-    content = predictions.picture.content
+    content = predictions.image.content
     return next((item.class_name for item in corrections.told(data) if content and item.content == content), "")
 
 
@@ -92,7 +92,7 @@ def _correct(data: Dataset, predictions: ImagePredictions, name: str, key: str) 
     """Save the image under its right class; for an image of the dataset itself, ask first."""
     st.session_state.pop(_state(key), None)
     try:
-        corrections.tell(data, predictions.picture.file, name)
+        corrections.tell(data, predictions.image.file, name)
     except OfDataset as own:
         if own.class_name == name:
             st.session_state[_state(key)] = (
@@ -114,7 +114,7 @@ def _correct(data: Dataset, predictions: ImagePredictions, name: str, key: str) 
 def _remove_correction(data: Dataset, predictions: ImagePredictions, key: str) -> None:
     """Remove the correction of this image."""
     try:
-        corrections.remove(data, predictions.picture.content)
+        corrections.remove(data, predictions.image.content)
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
     st.session_state[f"right-{key}"] = None  # if the key were only deleted, the browser would still show the old choice

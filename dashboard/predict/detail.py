@@ -47,11 +47,11 @@ def _dialog(batch: Batch, predictions: ImagePredictions, view: View) -> None:
 def detail(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     """Draw one image with its prediction, its correction and its neighbours."""
     probabilities, verdict = compute_verdict(predictions, view)
-    picture, key = predictions.picture, f"detail-{batch.id}-{predictions.picture.number}"
+    image, key = predictions.image, f"detail-{batch.id}-{predictions.image.number}"
     left, right = st.columns([5, 6], gap="large")
     with left:
-        image_pane(batch, picture, view, verdict.classes[0], f"pane-{key}")
-        st.caption(f"{formatting.literal(picture.name)}. The square that the network saw: drag the line, or use the arrow keys.")
+        image_pane(batch, image, view, verdict.classes[0], f"pane-{key}")
+        st.caption(f"{formatting.literal(image.name)}. The square that the network saw: drag the line, or use the arrow keys.")
     with right:
         unknown = verdict.kind == UNKNOWN
         st.subheader(
@@ -83,7 +83,7 @@ def _nearest(batch: Batch, predictions: ImagePredictions, view: View) -> None:
         return
     try:
         data = load_dataset(view.run.config.dataset)
-        ids, distances = cache.nearest_training_images(view.run, judge, batch, predictions.picture.number, _NEAREST)
+        ids, distances = cache.nearest_training_images(view.run, judge, batch, predictions.image.number, _NEAREST)
     except (UserError, ImageError) as error:
         st.caption(formatting.literal(str(error)))
         return
@@ -100,7 +100,7 @@ def _nearest(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     ]  # fmt: skip
     gallery(
         tiles,
-        key=f"nearest-{batch.id}-{predictions.picture.number}",
+        key=f"nearest-{batch.id}-{predictions.image.number}",
         size="S",
         scope=data.name,
         label="The nearest training images",

@@ -27,7 +27,7 @@ _LOOK = {SURE: ("green", ":material/check_circle:"), UNSURE: ("orange", ":materi
 class ImagePredictions:
     """What the runs of a view predict for one image: per run a row of `engine.inference.batch.answers.made`; and the judge of their mean."""
 
-    picture: Picture
+    image: Picture
     rows: Mapping[str, pd.Series]
     judge: Judge
 
@@ -83,12 +83,12 @@ def sentence(verdict: Verdict, judge: Judge) -> str:
     return ""
 
 
-def image_pane(batch: Batch, picture: Picture, view: View, best: str, key: str) -> None:
+def image_pane(batch: Batch, image: Picture, view: View, best: str, key: str) -> None:
     """Draw the square that the network saw and, on the other side of the slider, the heatmap."""
     target = view.target or best
-    heatmap = heatmap_url(view.run, batch, picture.number, target, view.method) if view.opacity else ""
+    heatmap = heatmap_url(view.run, batch, image.number, target, view.method) if view.opacity else ""
     compare_slider(
-        network_input_url(batch, picture.number), heatmap, key=key, opacity=view.opacity, alt=f"{picture.name}, taken for {best}",
+        network_input_url(batch, image.number), heatmap, key=key, opacity=view.opacity, alt=f"{image.name}, predicted as {best}",
         label=f"Evidence of {view.run.id} for {target}",
     )  # fmt: skip
     if heatmap and len(view.runs) > 1:

@@ -1,4 +1,4 @@
-"""What is measured of every image: its size and file, and how light, contrasty, sharp and colourful it is."""
+"""The properties of every image: size, file size, brightness, contrast, sharpness and colourfulness."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-_AREA = 128 * 128  # pixels at which the content is measured: photos of 12 and of 0.02 megapixels become comparable
+_AREA = 128 * 128  # pixels at which images are measured, so that photos of 12 and 0.02 megapixels are comparable
 
 
 @dataclass(frozen=True)
 class Property:
-    """A number of every image. `skewed`: it spans orders of magnitude, and a chart is better on a logarithmic axis."""
+    """A number that every image has. `skewed`: it spans orders of magnitude, so charts use a logarithmic axis."""
 
     name: str
     label: str
@@ -21,7 +21,7 @@ class Property:
     skewed: bool = False
 
     def format(self, value: float) -> str:
-        """The value with its unit, as people read it."""
+        """The value with its unit, as text: `640 px`, `20 KB`."""
         if self.name == "bytes":
             return f"{value / 1024:,.0f} KB" if value >= 1024 else f"{value:,.0f} bytes"
         text = f"{value:,.{self.digits}f}"
@@ -57,9 +57,9 @@ MEASURED = ("brightness", "contrast", "sharpness", "colourfulness")
 
 
 def measure(image: Image.Image) -> tuple[float, float, float, float]:
-    """Brightness, contrast, sharpness and colourfulness of an RGB picture, in the order of `MEASURED`.
+    """Brightness, contrast, sharpness and colourfulness of an RGB image, in the order of `MEASURED`.
 
-    The picture is brought to about 16,384 pixels first, its shape kept, so that sharpness means the same at every resolution.
+    The image is first resized to about 16,384 pixels with its aspect kept, so that sharpness means the same at every resolution.
     Luma is ITU-R BT.601, 0..1 for brightness and contrast, 0..255 for sharpness. Sharpness: variance of the 4-neighbour
     Laplacian (LAPV in Pertuz, Puig and Garcia, "Analysis of focus measure operators for shape-from-focus", 2013).
     Colourfulness: M3 of Hasler and Suesstrunk, "Measuring colourfulness in natural images", 2003.

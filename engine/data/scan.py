@@ -1,4 +1,4 @@
-"""Filling the catalog: the walk over the files, the reading of those that are new or changed, and their splits."""
+"""Fills the catalog: walks over the files, reads those that are new or changed, and assigns splits."""
 
 import errno
 import os
@@ -25,8 +25,8 @@ from engine.data.unused_files import Tally
 Progress = Callable[[int, int], None]
 
 _GONE = "the file is gone"
-_UNUSED_NOW = "its folder or name is not used any more"
-_CHUNK = 512  # images whose reading a kill may cost
+_NOT_USED = "its folder or name is no longer used"
+_CHUNK = 512  # images per transaction: a kill loses the reading of at most so many
 _UPSERT = f"""
 INSERT INTO images ({FACTS}) SELECT {FACTS} FROM readings WHERE true ORDER BY hash
 ON CONFLICT (path) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FACTS.split(", ")[1:])}
@@ -36,7 +36,7 @@ _READING = f"INSERT OR REPLACE INTO readings ({FACTS}) VALUES ({', '.join('?' * 
 
 @dataclass(frozen=True)
 class ScanResult:
-    """How many files a scan opened, and how many the catalog holds in each state."""
+    """How many files a scan read, and how many the catalog holds in each state."""
 
     read: int
     ok: int
@@ -46,7 +46,7 @@ class ScanResult:
 
 
 class _Known(NamedTuple):
-    """What a scan must know of a row to leave its file alone."""
+    """The columns of a row that show whether its file has to be read again."""
 
     id: int
     bytes: int
@@ -54,13 +54,13 @@ class _Known(NamedTuple):
     layout_split: str | None
     class_name: str | None
     state: str
-    read: bool  # the file has been a readable picture
+    was_read: bool  # as a valid image, by this or an earlier scan
 
 
 def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambda done, total: None) -> ScanResult:
     """Bring the catalog up to date with the folder; only files that are new or changed are opened.
 
-    What was read is kept as it goes: a scan that was killed goes on where it was.
+    What was read is saved as it goes: a scan that was killed continues where it stopped.
     """
     with catalog.connect() as connection:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (display_name(os.fspath(layout.root))[0],))
@@ -75,7 +75,11 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
             continue
         image = _stat(item, layout.root, spellings)
         before = known.pop(image.path, None)
-        if before is None or not _unchanged(before, image) or (outdated and decoder_version.may_differ(image.path, before.read)):
+        if (
+            before is None
+            or not _unchanged(before, image)
+            or (outdated and decoder_version.may_differ(image.path, before.was_read))
+        ):
             changed.append(image)
         if item.obstacle:
             closed.append(f"{image.path}/")
@@ -86,7 +90,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('unused', ?)", (tally.to_json(),))
             renew_generation(connection)
         if changed or gone:
-            # Splits are given to what the folder says: an edit moves no image that it is not about.
+            # Splits are assigned without label edits: an edit must not move any other image to another split.
             overlay.lift(connection)
             _update(connection, gone, tuple(closed), layout.root)
             _place(connection, layout, seed)
@@ -102,7 +106,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
 
 
 def _spellings(connection: sqlite3.Connection) -> dict[str, str]:
-    """Classes that the catalog of an earlier version spells with decomposed accents: runs and labels go on with that spelling."""
+    """Normalized name -> spelling of an older catalog that kept decomposed accents: existing runs and labels use that spelling."""
     query = "SELECT coalesce(filed, class) AS name, count(*) FROM images WHERE split = 'train' AND name IS NOT NULL GROUP BY name"
     counts = dict(connection.execute(query).fetchall())
     return {normalize_name(name): name for name in sorted(counts, key=counts.__getitem__) if not name.isascii()}
@@ -134,24 +138,27 @@ def _unchanged(before: _Known, now: Row) -> bool:
 
 
 def _read(catalog: Catalog, changed: list[Row], root: Path, progress: Progress) -> int:
-    """Put the content of the changed files into `readings`, but for those that a killed scan has read; how many were opened."""
+    """Read the changed files into `readings`, except those that a killed scan has read; returns how many were opened."""
     with catalog.connect() as connection:
         query = "SELECT path, bytes, mtime_ns, given, class FROM readings"
-        had = {path: tuple(facts) for path, *facts in connection.execute(query)}
+        stored = {path: tuple(facts) for path, *facts in connection.execute(query)}
         now = {row.path: (row.bytes, row.mtime_ns, row.layout_split, row.class_name) for row in changed}
-        connection.executemany("DELETE FROM readings WHERE path = ?", [(p,) for p, facts in had.items() if now.get(p) != facts])
-    waiting = [row for row in changed if had.get(row.path) != now[row.path]]
-    progress(0, len(waiting))
+        connection.executemany(
+            "DELETE FROM readings WHERE path = ?", [(p,) for p, facts in stored.items() if now.get(p) != facts]
+        )
+    pending = [row for row in changed if stored.get(row.path) != now[row.path]]
+    progress(0, len(pending))
     done = 0
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for start in range(0, len(waiting), _CHUNK):
+        for start in range(0, len(pending), _CHUNK):
             examined = []
-            for row in pool.map(lambda image: _examine(image, root), waiting[start : start + _CHUNK]):
+            for row in pool.map(lambda image: _examine(image, root), pending[start : start + _CHUNK]):
                 examined.append(_values(row))
-                progress(done := done + 1, len(waiting))
+                done += 1
+                progress(done, len(pending))
             with catalog.connect() as connection:
                 connection.executemany(_READING, examined)
-    return sum(row.state == "ok" for row in waiting)
+    return sum(row.state == "ok" for row in pending)
 
 
 def _values(row: Row) -> tuple:
@@ -160,7 +167,7 @@ def _values(row: Row) -> tuple:
 
 
 def _examine(row: Row, root: Path) -> Row:
-    """The row with size, properties and hash from the file's content, or with the reason why it is left out."""
+    """The row with size, properties and hash from the file's content, or with the reason why it is not used."""
     if row.state != "ok":
         return row
     path = row.file(root)
@@ -189,33 +196,33 @@ def _decode(row: Row, path: Path, content: bytes) -> Row:
 
 
 def _update(connection: sqlite3.Connection, gone: dict[str, _Known], closed: tuple[str, ...], root: Path) -> None:
-    """Take over what was read, and mark the images of `gone` as missing, or as shut in where their folder is `closed`."""
-    # By content, which is no order at all: whoever pages through the catalog sees all classes from the start.
+    """Merge what was read, and mark the images of `gone` as missing, with the reason where their folder is `closed`."""
     forget_contents(decoder_version.changed_contents(connection))
+    # `_UPSERT` sorts by hash, which is as good as random: paging through the catalog shows all classes from the start.
     connection.execute(_UPSERT)
     connection.execute("DELETE FROM readings")
-    missing = [(_gone_reason(path, closed, root), row.id) for path, row in gone.items() if row.read]
+    missing = [(_gone_reason(path, closed, root), row.id) for path, row in gone.items() if row.was_read]
     connection.executemany("UPDATE images SET state = 'missing', reason = ? WHERE id = ?", missing)
-    # What never was a readable picture is no loss.
-    connection.executemany("DELETE FROM images WHERE id = ?", [(row.id,) for row in gone.values() if not row.read])
+    # A file that never was a valid image is simply forgotten.
+    connection.executemany("DELETE FROM images WHERE id = ?", [(row.id,) for row in gone.values() if not row.was_read])
 
 
 def _gone_reason(path: str, closed: tuple[str, ...], root: Path) -> str:
     if path.startswith(closed):
         return "its folder cannot be read"
-    return _UNUSED_NOW if (root / path).is_file() else _GONE
+    return _NOT_USED if (root / path).is_file() else _GONE
 
 
 def _place(connection: sqlite3.Connection, layout: Layout, seed: int) -> None:
-    """Give the images whose layout leaves the choice to us their split."""
+    """Assign splits to the images for which the folder layout names none."""
     restore_unlearnable(connection)
     source = "train" if layout.has_splits else None
-    carve = source is None or not connection.execute("SELECT 1 FROM images WHERE given = 'validation' LIMIT 1").fetchone()
-    if not carve:
-        # A validation folder that came later takes the place of what was carved out.
+    needs_splits = source is None or not connection.execute("SELECT 1 FROM images WHERE given = 'validation' LIMIT 1").fetchone()
+    if not needs_splits:
+        # A validation folder that was added later replaces the validation images taken from train.
         connection.execute("UPDATE images SET split = given WHERE given = 'train'")
     else:
-        shares = splits.CARVED if layout.has_splits else splits.DIVIDED
+        shares = splits.SHARES_OF_TRAIN if layout.has_splits else splits.SHARES_OF_ALL
         rows = connection.execute(
             "SELECT images.id, images.hash, class, places.split FROM images LEFT JOIN places ON places.hash = images.hash "
             "WHERE state = 'ok' AND given IS ?",

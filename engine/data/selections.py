@@ -1,4 +1,4 @@
-"""Sets of images that a person picked out (a lasso on the map), kept beside the catalog under a word that an address can hold."""
+"""Sets of images that a person selected (a lasso on the map), stored beside the catalog under a key for addresses."""
 
 import hashlib
 import re
@@ -10,40 +10,40 @@ import numpy as np
 from engine.core.errors import DiskError
 from engine.core.files import replace_file, trim_folder
 
-_MAXIMUM = 64 << 20  # bytes of selections a catalog: the least recently used go
+_MAX_BYTES = 64 << 20  # per catalog: the least recently used selections are removed
 _HELD = 16  # selections in memory
 _held: dict[Path, np.ndarray] = {}
 
 
 def save_selection(catalog: Path, ids: Iterable[int]) -> str:
-    """The word for this set of ids; the same set has the same word."""
-    chosen = np.unique(np.fromiter(ids, np.int64))
-    word = hashlib.blake2b(chosen.tobytes(), digest_size=8).hexdigest()
-    file = _file(catalog, word)
+    """Save a set of ids and return its key; equal sets have equal keys."""
+    selected = np.unique(np.fromiter(ids, np.int64))
+    key = hashlib.blake2b(selected.tobytes(), digest_size=8).hexdigest()
+    file = _file(catalog, key)
     if not file.is_file():
         try:
-            with replace_file(file, needed=chosen.nbytes) as temporary, open(temporary, "wb") as sink:
-                np.save(sink, chosen)
-            trim_folder(file.parent, _MAXIMUM)
+            with replace_file(file, needed=selected.nbytes) as temporary, open(temporary, "wb") as sink:
+                np.save(sink, selected)
+            trim_folder(file.parent, _MAX_BYTES)
         except DiskError:
-            _remember(file, chosen)
-    return word
+            _remember(file, selected)
+    return key
 
 
-def _remember(file: Path, chosen: np.ndarray) -> None:
-    """Keep it in this process, where the disk cannot: until the server ends, and as long as there are few."""
-    _held[file] = chosen
+def _remember(file: Path, selected: np.ndarray) -> None:
+    """Keep the selection in this process, because the disk refused it; only the last few are kept."""
+    _held[file] = selected
     while len(_held) > _HELD:
         _held.pop(next(iter(_held)))
 
 
-def load_selection(catalog: Path, word: str) -> np.ndarray | None:
-    """The ids behind `word`, rising; None where it is not kept here."""
+def load_selection(catalog: Path, key: str) -> np.ndarray | None:
+    """The ids of a saved selection, ascending; None where there is none under this key."""
     try:
-        return np.load(_file(catalog, word)) if re.fullmatch(r"[0-9a-f]{16}", word) else None
+        return np.load(_file(catalog, key)) if re.fullmatch(r"[0-9a-f]{16}", key) else None
     except (OSError, ValueError, EOFError):
-        return _held.get(_file(catalog, word))
+        return _held.get(_file(catalog, key))
 
 
-def _file(catalog: Path, word: str) -> Path:
-    return catalog.parent / "selections" / f"{word}.npy"
+def _file(catalog: Path, key: str) -> Path:
+    return catalog.parent / "selections" / f"{key}.npy"

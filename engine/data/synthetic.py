@@ -1,4 +1,4 @@
-"""Catalogs without images, of any size: for measuring, and for tests of what a million rows need."""
+"""Catalogs of any size without images, for measuring and for tests at a million rows."""
 
 import time
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ _INSERT = f"INSERT INTO images ({FACTS}) VALUES ({', '.join('?' * len(FACTS.spli
 
 
 def synthesize(name: str, rows: int, classes: int = 6, seed: int = 0) -> Dataset:
-    """Register a dataset of `rows` images that exist in its catalog only. Raises UserError."""
+    """Register a dataset of `rows` images that exist only in its catalog. Raises UserError."""
     if rows < 1 or not 2 <= classes <= rows:
         raise UserError("A catalog needs at least two classes and as many rows.", "For example --rows 14000 --classes 6.")
     if is_registered(name):
-        raise UserError(f"There is a dataset {name!r} already.", f"Remove it first: python -m engine data remove {name}")
+        raise UserError(f"A dataset named {name!r} already exists.", f"Remove it first: python -m engine data remove {name}")
     data = Dataset(name, data_dir() / name / "images", CATALOG_ONLY, time.time(), synthetic=True)
     fill(data.catalog, rows, classes, seed)
     register_dataset(data)
@@ -32,11 +32,11 @@ def synthesize(name: str, rows: int, classes: int = 6, seed: int = 0) -> Dataset
 
 
 def fill(catalog: Catalog, rows: int, classes: int, seed: int = 0) -> None:
-    """Put made-up rows into a catalog, in place of its own; the same seed gives the same rows."""
+    """Replace the catalog's rows by synthetic ones; the same seed gives the same rows."""
     rng = np.random.default_rng(seed)
     tones = rng.uniform(0.2, 0.8, classes)
     with catalog.connect() as connection:
-        # A dataset that could not be registered, on a full disk, leaves its catalog behind.
+        # A dataset that could not be registered (on a full disk) leaves its catalog behind.
         connection.execute("DELETE FROM images")
         for start in range(0, rows, _CHUNK):
             connection.executemany(_INSERT, _rows(rng, range(start, min(start + _CHUNK, rows)), tones))

@@ -1,7 +1,7 @@
-"""Small JPEGs of the dataset's images: made when they are looked at, once, and kept by content.
+"""Small JPEGs of the dataset's images: created when they are first shown, and cached by content.
 
-A picture is named by the hash of the file's content that the catalog knows. It is shown only while the file still holds that
-content: one that was deleted or rewritten since the scan is told apart, and `render_current` shows what is there now.
+A thumbnail belongs to the content hash in the catalog, and is shown only while the file still has that content. A file that was
+deleted or rewritten since the scan is an error; `render_current` shows what the file contains now.
 """
 
 import contextlib
@@ -26,21 +26,21 @@ PREVIEW = 800  # the hover card's
 FULL = 1600
 
 LIMIT_MB = "SCENESCOPE_THUMBNAILS_MB"
-_LIMIT_MB = 1024  # some fifty thousand pictures: more than a person looks at
+_LIMIT_MB = 1024  # about fifty thousand thumbnails: more than a person looks at
 _QUALITY = 85
-_HEAVY = 1.5  # bytes a pixel above which a small original is not sent as it is
+_HEAVY = 1.5  # bytes per pixel above which a small original is re-encoded
 
 _once = SingleFlight()
-# Decoding holds whole pictures in memory, and more at a time than there are processors does not go faster.
+# Decoding holds whole images in memory, and more at a time than there are processors is not faster.
 _makers = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 class ChangedError(ImageError):
-    """The file holds something else than the picture that was asked for."""
+    """The file no longer has the content that was scanned."""
 
 
 def load_thumbnail(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
-    """The image upright, in sRGB, at most `longest` pixels wide and high; small originals are not enlarged.
+    """The image as a JPEG, upright, in sRGB, at most `longest` pixels wide and high; small originals are not enlarged.
 
     Raises ImageError with the reason, ChangedError where the file was rewritten since the scan.
     """
@@ -48,45 +48,47 @@ def load_thumbnail(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
     status = _status(file)
     key = f"{row.hash}-{longest}.jpg"
     as_scanned = (status.st_size, status.st_mtime_ns) == (row.bytes, row.mtime_ns)
-    if as_scanned and (kept := _kept().get(key)) is not None:
-        return kept
+    # Size and date as scanned: the content need not be read and hashed again.
+    cached = _cache().get(key) if as_scanned else None
+    if cached is not None:
+        return cached
     content = _read(file)
     if content_hash(content) != row.hash:
         raise ChangedError("changed since the scan")
     if _is_ready(content, longest):
         return content
-    return _once((_kept().folder, key), lambda: _kept().get(key) or _make_and_keep(key, content, longest))
+    return _once((_cache().folder, key), lambda: _cache().get(key) or _make_and_cache(key, content, longest))
 
 
 def render_current(row: Row, root: Path, longest: int = THUMBNAIL) -> bytes:
-    """What the file holds now, scanned or not; nothing is kept. Raises ImageError."""
+    """A thumbnail of the file's current content, whether scanned or not; it is not cached. Raises ImageError."""
     file = row.file(root)
     content = _read(file)
     return content if _is_ready(content, longest) else _make(content, longest)
 
 
 def load_file_thumbnail(file: Path, longest: int = THUMBNAIL) -> bytes:
-    """`load_thumbnail` of a file that belongs to no catalog, as it is now. Raises ImageError."""
+    """A thumbnail of a file that is in no catalog, cached by its current content. Raises ImageError."""
     content = _read(file)
     if _is_ready(content, longest):
         return content
     key = f"{content_hash(content)}-{longest}.jpg"
-    return _once((_kept().folder, key), lambda: _kept().get(key) or _make_and_keep(key, content, longest))
+    return _once((_cache().folder, key), lambda: _cache().get(key) or _make_and_cache(key, content, longest))
 
 
-def _make_and_keep(key: str, content: bytes, longest: int) -> bytes:
-    made = _make(content, longest)
-    _kept().put(key, made)
-    return made
+def _make_and_cache(key: str, content: bytes, longest: int) -> bytes:
+    thumbnail = _make(content, longest)
+    _cache().put(key, thumbnail)
+    return thumbnail
 
 
 def _make(content: bytes, longest: int) -> bytes:
     with _makers:
-        # At least as many pixels on the shorter side as the result has on the longer one: a third more than are needed.
+        # This keeps at least `longest` pixels on the shorter side, about a third more than the thumbnail needs.
         image = load_upright(content, min_size=longest // 2)
         profile = image.info.get("icc_profile")
         if image.mode == "CMYK":
-            # Its profile speaks of four inks: it comes before the conversion.
+            # The profile describes four inks, so it is applied before the conversion to RGB.
             image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
             image = to_rgb(to_srgb(image, profile))
         else:
@@ -100,7 +102,7 @@ def _make(content: bytes, longest: int) -> bytes:
 
 
 def _is_ready(content: bytes, longest: int) -> bool:
-    """Whether the file is itself such a picture: a small, upright JPEG without a colour profile."""
+    """Whether the file can be sent as it is: a small, upright JPEG without a colour profile."""
     if not content.startswith(b"\xff\xd8\xff"):
         return False
     try:
@@ -114,22 +116,22 @@ def _is_ready(content: bytes, longest: int) -> bool:
                 and len(content) <= _HEAVY * width * height
             )
     except (OSError, SyntaxError, ValueError):
-        return False  # the decoder will say what is wrong
+        return False  # decoding will report what is wrong
 
 
 def _status(file: Path) -> os.stat_result:
-    with _refusals():
+    with _explain_errors():
         return file.stat()
 
 
 def _read(file: Path) -> bytes:
-    with _refusals():
+    with _explain_errors():
         return read_content(file)[0]
 
 
 @contextlib.contextmanager
-def _refusals() -> Generator[None]:
-    """What the system says of a file, as an ImageError."""
+def _explain_errors() -> Generator[None]:
+    """Raise the system's errors about a file as ImageErrors."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
@@ -138,16 +140,16 @@ def _refusals() -> Generator[None]:
         raise ImageError(f"the file cannot be read ({error.strerror})") from None
 
 
-def _kept() -> DiskCache:
-    return _folder(cache_dir("thumbnails"), limit_bytes())
+def _cache() -> DiskCache:
+    return _open_cache(cache_dir("thumbnails"), limit_bytes())
 
 
 @cache
-def _folder(folder: Path, limit: int) -> DiskCache:
+def _open_cache(folder: Path, limit: int) -> DiskCache:
     return DiskCache(folder, limit)
 
 
 def limit_bytes() -> int:
-    """How much the kept pictures may take: SCENESCOPE_THUMBNAILS_MB, by default 1 GB."""
-    said = os.environ.get(LIMIT_MB, "")
-    return (int(said) if said.isdecimal() else _LIMIT_MB) * 2**20
+    """The limit on cached thumbnails in bytes: SCENESCOPE_THUMBNAILS_MB, by default 1 GB."""
+    value = os.environ.get(LIMIT_MB, "")
+    return (int(value) if value.isdecimal() else _LIMIT_MB) * 2**20

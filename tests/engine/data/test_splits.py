@@ -7,7 +7,7 @@ import pytest
 from engine.data.catalog import Catalog
 from engine.data.layouts import detect
 from engine.data.scan import scan as fill
-from engine.data.splits import CARVED, DIVIDED, Candidate, assign
+from engine.data.splits import SHARES_OF_ALL, SHARES_OF_TRAIN, Candidate, assign
 
 
 def candidates(**classes):
@@ -29,18 +29,18 @@ def counts(images, places):
 
 def test_every_class_gives_its_share():
     images = candidates(sea=100, forest=40, street=20)
-    assert counts(images, assign(images, DIVIDED, seed=0)) == {
+    assert counts(images, assign(images, SHARES_OF_ALL, seed=0)) == {
         "sea": {"validation": 15, "test": 15, "train": 70},
         "forest": {"validation": 6, "test": 6, "train": 28},
         "street": {"validation": 3, "test": 3, "train": 14},
     }
-    assert counts(images, assign(images, CARVED, seed=0))["sea"] == {"validation": 10, "train": 90}
+    assert counts(images, assign(images, SHARES_OF_TRAIN, seed=0))["sea"] == {"validation": 10, "train": 90}
 
 
 def test_a_seed_gives_the_same_split_whatever_the_order_and_another_seed_another():
     images = candidates(sea=60, forest=60)
-    assert assign(images, DIVIDED, 3) == assign(images[::-1], DIVIDED, 3)
-    assert assign(images, DIVIDED, 3) != assign(images, DIVIDED, 4)
+    assert assign(images, SHARES_OF_ALL, 3) == assign(images[::-1], SHARES_OF_ALL, 3)
+    assert assign(images, SHARES_OF_ALL, 3) != assign(images, SHARES_OF_ALL, 4)
 
 
 def test_copies_stay_on_one_side_also_across_classes():
@@ -48,7 +48,7 @@ def test_copies_stay_on_one_side_also_across_classes():
     copies = [Candidate(1000 + i.id, i.content, "forest" if i.class_name == "sea" else "sea", None) for i in images[20:60]]
     twice = [Candidate(2000 + i.id, i.content, i.class_name, None) for i in images[:20]]
     everything = images + copies + twice
-    places = assign(everything, DIVIDED, seed=0)
+    places = assign(everything, SHARES_OF_ALL, seed=0)
     sides = {}
     for image in everything:
         sides.setdefault(image.content, set()).add(places[image.id])
@@ -59,10 +59,10 @@ def test_copies_stay_on_one_side_also_across_classes():
 @pytest.mark.parametrize("added", [1, 30, 500])
 def test_an_image_keeps_its_place_when_others_come(added):
     first = candidates(sea=50, forest=50)
-    places = assign(first, DIVIDED, seed=0)
+    places = assign(first, SHARES_OF_ALL, seed=0)
     known = [Candidate(i.id, i.content, i.class_name, places[i.id]) for i in first]
     new = [Candidate(5000 + i, f"new-{i}", "sea", None) for i in range(added)]
-    later = assign(known + new, DIVIDED, seed=0)
+    later = assign(known + new, SHARES_OF_ALL, seed=0)
     assert {i.id: later[i.id] for i in first} == places
     assert counts(known + new, later)["sea"]["test"] == round(0.15 * (50 + added))
 
@@ -78,12 +78,12 @@ def test_an_image_keeps_its_place_when_others_come(added):
 )
 def test_a_small_class_keeps_an_image_to_train_on(size, expected):
     images = candidates(rare=size, sea=50)
-    assert counts(images, assign(images, DIVIDED, seed=0))["rare"] == expected
+    assert counts(images, assign(images, SHARES_OF_ALL, seed=0))["rare"] == expected
 
 
 def test_a_class_of_copies_of_one_image_trains_with_all_of_them():
     images = [Candidate(i, "same", "rare", None) for i in range(10)]
-    assert set(assign(images, DIVIDED, seed=0).values()) == {"train"}
+    assert set(assign(images, SHARES_OF_ALL, seed=0).values()) == {"train"}
 
 
 def scanned(root):

@@ -20,7 +20,9 @@ def measure_retraining_effect(before: Run, after: Run, data: Dataset) -> "Retrai
 
 
 @st.cache_data(max_entries=16, show_spinner="Scoring both runs under both sets of labels", hash_funcs=HASH_FUNCS)
-def _measure_retraining_effect(before: Run, after: Run, data: Dataset, changed: tuple[int, ...], generation: str) -> "RetrainingEffect":
+def _measure_retraining_effect(
+    before: Run, after: Run, data: Dataset, changed: tuple[int, ...], generation: str
+) -> "RetrainingEffect":
     effect = import_late("engine.curation.retraining_effect")
     labels = effect.load_test_labels(data, after.labels)
     for run in (before, after):

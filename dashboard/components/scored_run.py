@@ -83,7 +83,7 @@ def score_summary(scored: ScoredRun, named: bool = False) -> None:
     )
     if missing := score_text.unscored_classes(document):
         st.caption(formatting.literal(missing))
-    if copies := score_text.duplicates(int(scored.predictions["content"].duplicated().sum())):
+    if copies := score_text.duplicates(scored.predictions["content"].duplicated().sum()):
         st.caption(copies)
     if document["small"]:
         st.caption("Few images: the intervals are wide, and differences between runs may be chance.")

@@ -1,4 +1,4 @@
-"""Class pairs Two classes that are taken for each other: both directions, what sets the mistaken images apart, the closest calls."""
+"""The tab Class pairs: two classes that are confused, in both directions, what distinguishes the misclassified images, borderline images."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,9 +21,9 @@ BETWEEN = "between"  # of the address: two class numbers
 _DRAWN = 8  # pairs
 _LISTED = 200
 _METHOD = (
-    "Effect: Cliff's delta, how much more often an image of the first group has the higher value when pairs are drawn (dotted: small, "
-    "medium and large differences), with Newcombe's 95% interval, each for itself. Orange: beyond chance (Mann-Whitney, Holm's correction over "
-    "all rows). Properties with the same value in nearly all images are left out."
+    "Effect: Cliff's delta, how much more often an image of the first group has the higher value in random pairs (dotted: small, medium and "
+    "large effects), each with Newcombe's 95% interval. Orange: beyond chance (Mann-Whitney test, Holm's correction over all rows). "
+    "Properties with the same value in nearly all images are omitted."
 )
 
 
@@ -35,56 +35,56 @@ def class_pairs_tab(scored: ScoredRun) -> None:
         return
     row = _choose_pair(scored, ranked)
     a, b = int(row["a"]), int(row["b"])
-    of = class_pairs.group_images(scored.predictions, a, b)
-    _both_directions(scored, row, of)
+    groups = class_pairs.group_images(scored.predictions, a, b)
+    _both_directions(scored, row, groups)
     data = load_dataset(scored.run.config.dataset) if is_registered(scored.run.config.dataset) else None
     names = _names(scored, a, b)
     st.subheader("What distinguishes them", anchor=False)
     if data is None:
-        st.info("The dataset of this run is gone: its properties and pictures cannot be shown.", icon=":material/folder_off:")
+        st.info("The dataset of this run is gone: its properties and images cannot be shown.", icon=":material/folder_off:")
     else:
         _properties(scored, data, a, b, names)
         _embedding(scored, data, a, b, names)
-        _looks(scored, data, of, a, b)
+        _average_gradcam(scored, data, groups, a, b)
     _borderline(scored, a, b)
 
 
 def _choose_pair(scored: ScoredRun, ranked: pd.DataFrame) -> pd.Series:
-    """One pair of the ranking, by the chart or by a list that can be searched."""
+    """The row of the ranking that a person chooses, by the chart or by a list that can be searched."""
     classes = scored.classes
     keys = [f"{a}-{b}" for a, b in zip(ranked["a"], ranked["b"], strict=True)]
     labels = {
-        key: f"{formatting.plain(classes[row.a])} ⇄ {formatting.plain(classes[row.b])}: {row.errors:,}"
-        for key, row in zip(keys, ranked.itertuples(), strict=True)
+        key: f"{formatting.plain(classes[int(a)])} ⇄ {formatting.plain(classes[int(b)])}: {errors:,}"
+        for key, a, b, errors in zip(keys, ranked["a"], ranked["b"], ranked["errors"], strict=True)
     }
 
-    def pick(clicked: Sequence[int]) -> None:
-        if isinstance(clicked[0], int) and clicked[0] < len(keys):
-            url_state.set_choice(BETWEEN, keys[clicked[0]])
+    def choose(customdata: Sequence[int]) -> None:
+        if isinstance(customdata[0], int) and customdata[0] < len(keys):
+            url_state.set_choice(BETWEEN, keys[customdata[0]])
 
     left, right = st.columns([2, 3], gap="large")
     with left:
-        chosen = url_state.choose(
-            st.selectbox, "Pair, by the number of errors", keys[:_LISTED], BETWEEN, format_func=labels.__getitem__
-        )
+        key = url_state.choose(st.selectbox, "Pair, by number of errors", keys[:_LISTED], BETWEEN, format_func=labels.__getitem__)
         st.caption(f"{len(ranked):,} of {len(classes) * (len(classes) - 1) // 2:,} class pairs were confused at least once.")
-    place = keys.index(chosen)
+    place = keys.index(key)
     with right:
-        clickable_chart(confusion_rates(ranked.head(_DRAWN), classes, scored.colours, place), "pairs-ranked", pick)
-        st.caption("Share of a class's images that went to the other, with 95% intervals. Click a bar to see that pair.")
+        clickable_chart(confusion_rates(ranked.head(_DRAWN), classes, scored.colours, place), "pairs-ranked", choose)
+        st.caption(
+            "Share of a class's images that were predicted as the other, with 95% intervals. Click a bar to see that pair."
+        )
     return ranked.iloc[place]
 
 
-def _both_directions(scored: ScoredRun, row: pd.Series, of: class_pairs.Groups) -> None:
+def _both_directions(scored: ScoredRun, row: pd.Series, groups: class_pairs.Groups) -> None:
     for place, (panel, true, other) in enumerate(zip(st.columns(2, gap="large"), "ab", "ba", strict=True)):
-        result = scored.predictions.iloc[of.a_as_b if true == "a" else of.b_as_a]
+        errors = scored.predictions.iloc[groups.a_as_b if true == "a" else groups.b_as_a]
         count, images = int(row[f"{true}_as_{other}"]), int(row[f"{true}_images"])
         names = [f"**{formatting.literal(scored.classes[int(row[side])])}**" for side in (true, other)]
         with panel:
             rate = f": {row[f'{true}_rate']:.1%} ({100 * row[f'{true}_low']:.1f} to {row[f'{true}_high']:.1%})" if images else ""
             st.markdown(f"**{count:,} of {images:,}** {names[0]} taken for {names[1]}{rate}")
             scored_gallery(
-                scored, sort_rows(result, "loss"), f"direction-{place}", scope=f"{row['a']}-{row['b']}", size="S", most=12,
+                scored, sort_rows(errors, "loss"), f"direction-{place}", scope=f"{row['a']}-{row['b']}", size="S", most=12,
                 page=("cell_page", "page_back")[place], empty="There are no errors in this direction.",
             )  # fmt: skip
 
@@ -101,7 +101,7 @@ def _properties(scored: ScoredRun, data: Dataset, a: int, b: int, names: Mapping
     result = cache.class_differences(scored.run, scored.split, data, a, b)
     if not len(result):
         st.caption(
-            f"Too few images for a comparison of properties: each group needs {class_pairs.FEWEST} that the catalog has measured."
+            f"Too few images to compare their properties: each group needs at least {class_pairs.FEWEST} with measured properties."
         )
         return
     said = class_pairs.sentences(result, names)
@@ -149,9 +149,9 @@ def _embedding(scored: ScoredRun, data: Dataset, a: int, b: int, names: Mapping[
     )
 
 
-def _looks(scored: ScoredRun, data: Dataset, of: class_pairs.Groups, a: int, b: int) -> None:
-    """Mean pictures and mean Grad-CAM of both directions, on request: some seconds of work."""
-    if not data.has_images or not (len(of.a_as_b) or len(of.b_as_a)):
+def _average_gradcam(scored: ScoredRun, data: Dataset, groups: class_pairs.Groups, a: int, b: int) -> None:
+    """Draw mean images and mean Grad-CAM maps of both directions, on request: they take some seconds."""
+    if not data.has_images or not (len(groups.a_as_b) or len(groups.b_as_a)):
         return
     wanted = url_state.choose(
         st.segmented_control, "Average Grad-CAM", ["off", "on"], "looks", format_func="Average Grad-CAM {}".format,
@@ -159,11 +159,11 @@ def _looks(scored: ScoredRun, data: Dataset, of: class_pairs.Groups, a: int, b: 
     )  # fmt: skip
     if wanted == "off":
         st.caption(
-            f"Where the network looks in the mistaken images on average, over up to {cache.MAX_AVERAGED} of each direction."
+            f"Where the network looks in the misclassified images on average, over up to {cache.MAX_AVERAGED} of each direction."
         )
         return
     columns = st.columns(6)
-    for first, places, classes in ((0, of.a_as_b, (b, a)), (3, of.b_as_a, (a, b))):
+    for first, places, classes in ((0, groups.a_as_b, (b, a)), (3, groups.b_as_a, (a, b))):
         worst = sort_rows(scored.predictions.iloc[places], "loss").head(cache.MAX_AVERAGED)
         if not len(worst):
             continue
@@ -176,7 +176,7 @@ def _looks(scored: ScoredRun, data: Dataset, of: class_pairs.Groups, a: int, b: 
             columns[first].error(formatting.literal(str(error)), icon=":material/error:")
             continue
         if mean is None:
-            columns[first].caption("The pictures have changed or are gone.")
+            columns[first].caption("The images have changed or are missing.")
             continue
         shown, other = (formatting.literal(scored.classes[place]) for place in classes)
         columns[first].image(mean, caption=f"Mean of {n} {other} taken for {shown}", width="stretch")
@@ -190,15 +190,15 @@ def _looks(scored: ScoredRun, data: Dataset, of: class_pairs.Groups, a: int, b: 
 
 def _borderline(scored: ScoredRun, a: int, b: int) -> None:
     st.subheader("Borderline images", anchor=False)
-    result = class_pairs.borderline_images(scored.predictions, a, b)
-    wrong = int((result["true"] != result["predicted"]).sum())
+    rows = class_pairs.borderline_images(scored.predictions, a, b)
+    wrong = (rows["true"] != rows["predicted"]).sum()
     one, other = (formatting.literal(scored.classes[place]) for place in (a, b))
     st.markdown(
-        f"**{len(result):,}** images of {one} and {other} had these two classes as their top two, **{wrong:,}** of them wrong. "
+        f"**{len(rows):,}** images of {one} and {other} had these two classes as their top two, **{wrong:,}** of them wrong. "
         "Smallest margin first."
     )
     scored_gallery(
-        scored, result, "borderline", scope=f"{a}-{b}", page="page_between", most=24,
+        scored, rows, "borderline", scope=f"{a}-{b}", page="page_between", most=24,
         empty="There are no borderline images between these two classes.",
         notes=lambda row: [f"margin {row.margin:.1%}"],
     )  # fmt: skip

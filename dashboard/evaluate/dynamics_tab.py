@@ -1,8 +1,9 @@
-"""Training dynamics Each validation image's story over the epochs: learnt early or late, forgotten, never; a click opens its pictures."""
+"""The tab Training dynamics: when each validation image was learned: early, late, forgotten again or never; a click shows the images."""
 
 from dataclasses import replace
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import cache
@@ -27,17 +28,18 @@ def dynamics_tab(scored: ScoredRun) -> None:
     validation = _on_validation(scored)
     if validation is None:
         return
-    epochs = int(cache.dynamics(scored.run).predicted.shape[0])
+    dynamics = cache.dynamics(scored.run)
+    epochs = len(dynamics.predicted) if dynamics is not None else 0
     counts = summary["state"].value_counts()
-    _said(summary, epochs)
+    _summarise(summary, epochs)
     chosen = _choose(counts, epochs)
     left, right = st.columns([5, 7], gap="large")
     with left:
         _chart("learnt-bars", settled_bars(summary, epochs, chosen))
         _chart("learnt-map", learning_map(summary, chosen))
         st.caption(
-            "A square is a group of images; the larger, the more. Images at the lower left were taken for another class all along: often "
-            "wrong labels. Those at the right the model kept changing its mind about (Swayamdipta et al. 2020)."
+            "Each square is a group of images, the larger the more. Those at the lower left were misclassified throughout, often because of "
+            "wrong labels; for those at the right the predictions kept changing (Swayamdipta et al. 2020)."
         )
     with right:
         _gallery(validation, summary, chosen, epochs)
@@ -61,7 +63,7 @@ def _no_story(scored: ScoredRun) -> None:
 
 
 def _on_validation(scored: ScoredRun) -> ScoredRun | None:
-    """The run's answers on the validation images, of which alone the epochs' predictions are kept; None where they cannot be read."""
+    """The run on the validation split, the only one with predictions per epoch; None where they cannot be read."""
     if scored.split == "validation":
         return scored
     try:
@@ -72,76 +74,76 @@ def _on_validation(scored: ScoredRun) -> ScoredRun | None:
     return replace(scored, split="validation", document=document, predictions=predictions)
 
 
-def _said(summary: pd.DataFrame, epochs: int) -> None:
+def _summarise(summary: pd.DataFrame, epochs: int) -> None:
     counts = summary["state"].value_counts()
-    part = {state: int(counts.get(state, 0)) for state in STATES}
-    again = int((summary["forgettings"] > 0).sum())
+    numbers = {state: counts.get(state, 0) for state in STATES}
+    forgotten = (summary["forgettings"] > 0).sum()
     st.markdown(
-        f"Of **{len(summary):,} validation images**, **{part['early']:,}** were learned by epoch {-(-epochs // 2)} of {epochs}, "
-        f"**{part['late']:,}** later, **{part['forgotten']:,}** were recognised once and are wrong at the end, **{part['never']:,}** were "
+        f"Of **{len(summary):,} validation images**, **{numbers['early']:,}** were learned by epoch {-(-epochs // 2)} of {epochs}, "
+        f"**{numbers['late']:,}** later, **{numbers['forgotten']:,}** were recognised once and are wrong at the end, **{numbers['never']:,}** were "
         f"wrong in every epoch."
     )
     st.caption(
-        f"{again:,} images were recognised in one epoch and not in the next, at least once (Toneva et al. 2019). Training never sees these "
+        f"{forgotten:,} images were recognised in one epoch and not in the next, at least once (Toneva et al. 2019). Training never sees these "
         "images; predictions per epoch are recorded for the validation split only."
     )
 
 
 def _choose(counts: pd.Series, epochs: int) -> str:
-    """What is looked at: a state, `epoch-N` or `cell-C-R`, kept in the URL; the charts set it as well."""
-    there = [state for state in _LABELS if counts.get(state, 0)]
+    """The images to show: a state, `epoch-N` or `cell-C-R`, kept in the URL; the charts set it as well."""
+    states = [state for state in _LABELS if counts.get(state, 0)]
     valid = {
-        *there,
+        *states,
         *(f"epoch-{epoch}" for epoch in range(1, epochs + 1)),
         *(f"cell-{c}-{r}" for c in range(BINS) for r in range(BINS)),
     }
     chosen = url_state.recall(_CHOICE)
-    chosen = chosen if chosen in valid else there[0]
-    st.session_state["learnt-state"] = chosen if chosen in there else None
+    chosen = chosen if chosen in valid else states[0]
+    st.session_state["learnt-state"] = chosen if chosen in states else None
 
-    def pick() -> None:
+    def store_choice() -> None:
         if st.session_state["learnt-state"]:
             url_state.set_choice(_CHOICE, st.session_state["learnt-state"])
 
     st.pills(
-        "Look at", there, key="learnt-state", on_change=pick, label_visibility="collapsed",
+        "Show", states, key="learnt-state", on_change=store_choice, label_visibility="collapsed",
         format_func=lambda state: f"{_LABELS[state]}: {int(counts[state]):,}",
     )  # fmt: skip
     return url_state.remember(_CHOICE, chosen)
 
 
-def _chart(key: str, figure: "go.Figure") -> None:  # noqa: F821
-    def picked() -> None:
+def _chart(key: str, figure: go.Figure) -> None:
+    def handle_click() -> None:
         points = st.session_state[key].selection.points
         if points:
             url_state.set_choice(_CHOICE, str(points[0]["customdata"][0]))
 
-    st.plotly_chart(figure, key=key, on_select=picked, selection_mode="points", config=CONFIG)
+    st.plotly_chart(figure, key=key, on_select=handle_click, selection_mode="points", config=CONFIG)
 
 
 def _gallery(validation: ScoredRun, summary: pd.DataFrame, chosen: str, epochs: int) -> None:
-    result = summary[_within(summary, chosen)].drop_duplicates("content")
+    selected = summary[_is_chosen(summary, chosen)].drop_duplicates("content")
     columns = ["content", "state", "settled", "forgettings", "confidence", "variability", "correctness"]
-    story = result[columns].rename(columns={"confidence": "sure", "variability": "varied"})
-    rows = validation.predictions.merge(story, on="content").sort_values("sure", kind="stable")
+    dynamics = selected[columns].rename(columns={"confidence": "sure", "variability": "varied"})
+    rows = validation.predictions.merge(dynamics, on="content").sort_values("sure", kind="stable")
     st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(chosen)}, least certain first")
 
     def notes(row: PredictionRow) -> list[str]:
-        return [f"recognised in {round(row.correctness * epochs)} of {epochs} epochs", f"truth {row.sure:.0%} on average"]
+        return [f"recognised in {round(row.correctness * epochs)} of {epochs} epochs", f"true class {row.sure:.0%} on average"]
 
     scored_gallery(
         validation, rows, "learnt-pictures", scope=f"learnt-{chosen}", page="learnt_page", notes=notes, empty="No image is here."
     )
 
 
-def _within(summary: pd.DataFrame, chosen: str) -> pd.Series:
+def _is_chosen(summary: pd.DataFrame, chosen: str) -> pd.Series:
     if chosen in STATES:
         return summary["state"] == chosen
     kind, *numbers = chosen.split("-")
     if kind == "epoch":
         return summary["settled"] == int(numbers[0])
-    at = map_cells(summary)
-    return (at["column"] == int(numbers[0])) & (at["row"] == int(numbers[1]))
+    cell = map_cells(summary)
+    return (cell["column"] == int(numbers[0])) & (cell["row"] == int(numbers[1]))
 
 
 def _title(chosen: str) -> str:
@@ -151,4 +153,4 @@ def _title(chosen: str) -> str:
     if kind == "epoch":
         return f"recognised for good from epoch {numbers[0]} on"
     low = int(numbers[1]) / BINS
-    return f"the truth held {low:.0%} to {low + 1 / BINS:.0%} on average, in this square of the map"
+    return f"probability of the true class {low:.0%} to {low + 1 / BINS:.0%} on average, in this square of the map"

@@ -1,4 +1,4 @@
-"""Has it seen the test images? The score without copies and near-copies of training images, and each of them beside its twin."""
+"""Leaks: the score without copies and near-copies of training images, and each of these beside its training image."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from dashboard.charts.dot_plot import interval_dots
 from dashboard.charts.figure import CONFIG
 from dashboard.components.gallery import Tile, gallery
 from dashboard.components.image_dialog import image_dialog
-from dashboard.components.scored_gallery import PredictionRow, scored_tile
+from dashboard.components.scored_gallery import PredictionRow, iterate_rows, scored_tile
 from dashboard.components.scored_run import ScoredRun
 from engine.core.text_output import csv_text
 from engine.data.catalog import Row as CatalogRow
@@ -21,12 +21,12 @@ from engine.data.datasets import Dataset, load_dataset
 from engine.evaluation.near_copies import DISTANCES, NearCopies, score_without_copies
 from engine.evaluation.trust import Evidence
 
-_PAIRS = 12  # on a page
+_PAIRS = 12  # per page
 _COLUMNS = 4
-_EMBEDDING = "of a network trained on ImageNet: 0 for the same picture, about 0.7 for two at random"
+_EMBEDDING = "of a network trained on ImageNet: 0 for the same image, about 0.7 for two random ones"
 
 
-def near_copies(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
+def near_copies(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
     if near is None:
         st.info("Copies cannot be checked: the dataset's catalog is missing.", icon=":material/folder_off:")
         return
@@ -36,45 +36,45 @@ def near_copies(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> Non
             "Copies of files are counted either way.", icon=":material/scatter_plot:",
         )  # fmt: skip
     distances = (0.0, *DISTANCES) if near.known else (0.0,)
-    result = [score_without_copies(near, of.right, distance) for distance in distances]
+    scores = [score_without_copies(near, evidence.right, distance) for distance in distances]
     rows = pd.DataFrame({
-        "name": ["all images", *("without copies of files" if not w.distance else f"without those nearer than {w.distance:g}" for w in result)],
-        "value": [of.right.mean(), *(w.accuracy.value for w in result)],
-        "low": [scored.document["accuracy"]["low"], *(w.accuracy.low for w in result)],
-        "high": [scored.document["accuracy"]["high"], *(w.accuracy.high for w in result)],
-        "text": [f"{len(of.right):,} images", *(f"{w.excluded:,} left out, {w.wrong:,} wrong" for w in result)],
+        "name": ["all images", *("without copies of files" if not w.distance else f"without those closer than {w.distance:g}" for w in scores)],
+        "value": [evidence.right.mean(), *(w.accuracy.value for w in scores)],
+        "low": [scored.document["accuracy"]["low"], *(w.accuracy.low for w in scores)],
+        "high": [scored.document["accuracy"]["high"], *(w.accuracy.high for w in scores)],
+        "text": [f"{len(evidence.right):,} images", *(f"{w.excluded:,} excluded, {w.wrong:,} wrong" for w in scores)],
     })  # fmt: skip
     st.plotly_chart(interval_dots(rows, over=True), config=CONFIG, key="copies-chart")
     st.caption(
-        f"Accuracy without the images that are near a training image, by cosine distance of the embeddings ({_EMBEDDING})."
+        f"Accuracy without the images that are close to a training image, by cosine distance of the embeddings ({_EMBEDDING})."
     )
-    _pairs(scored, of, near)
+    _pairs(scored, evidence, near)
 
 
-def _pairs(scored: ScoredRun, of: Evidence, near: NearCopies) -> None:
-    """Each image beside the training image that is nearest to it, the nearest pairs first: a person sees whether they are the same."""
-    chosen = np.flatnonzero(near.within(DISTANCES[-1]))
-    chosen = chosen[np.argsort(np.where(near.exact, -1, near.distance)[chosen], kind="stable")]
-    if not len(chosen):
+def _pairs(scored: ScoredRun, evidence: Evidence, near: NearCopies) -> None:
+    """Draw each image beside the training image nearest to it, nearest pairs first, so that a person sees whether they are the same."""
+    places = np.flatnonzero(near.within(DISTANCES[-1]))
+    places = places[np.argsort(np.where(near.exact, -1, near.distance)[places], kind="stable")]
+    if not len(places):
         st.caption("No test image is that close to a training image.")
         return
     data = load_dataset(scored.run.config.dataset)
-    rows = of.predictions.iloc[chosen].assign(
-        distance=near.distance[chosen], twin=near.twin[chosen], same_file=near.exact[chosen]
+    rows = evidence.predictions.iloc[places].assign(
+        distance=near.distance[places], twin=near.twin[places], same_file=near.exact[places]
     )
     number = url_state.choose_page(page_count(len(rows), _PAIRS), f"{scored.run.id}-{scored.split}-copies", "copies_page")
     shown = rows.iloc[page_slice(number, len(rows), _PAIRS)]
     twins = data.catalog.rows([int(twin) for twin in shown["twin"] if twin >= 0])
-    for start in range(0, len(shown), _COLUMNS):
+    images = list(iterate_rows(shown))
+    for start in range(0, len(images), _COLUMNS):
         # Row by row: on a phone, columns that are filled one after the other would lose the order.
-        for place, column in enumerate(st.columns(_COLUMNS, gap="small")):
-            if start + place < len(shown):
-                with column.container(border=True):
-                    row = next(shown.iloc[start + place : start + place + 1].itertuples())
-                    _pair(scored, data, row, twins.get(int(row.twin)), start + place)
-    lines = rows.assign(train=[_path(data, int(twin)) for twin in rows["twin"]])
+        pairs = zip(images[start : start + _COLUMNS], st.columns(_COLUMNS, gap="small"), strict=False)
+        for place, (row, column) in enumerate(pairs, start):
+            with column.container(border=True):
+                _pair(scored, data, row, twins.get(int(row.twin)), place)
+    table = rows.assign(train=[_path(data, int(twin)) for twin in rows["twin"]])
     st.download_button(
-        f"Table of {len(lines):,} as CSV", lambda: _csv(lines, scored.classes), f"{scored.run.id}-{scored.split}-copies.csv",
+        f"Table of {len(table):,} as CSV", lambda: _csv(table, scored.classes), f"{scored.run.id}-{scored.split}-copies.csv",
         "text/csv", key="copies-csv", type="tertiary", icon=":material/table:", on_click="ignore",
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
-"""Slices Slices of the data by what the catalog knows of the images, each open to be looked at."""
+"""The tab Slices: error rates on groups of images that share a property, and the images of each."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pandas as pd
@@ -22,80 +23,86 @@ from engine.evaluation import slices
 from engine.evaluation.slices import ScoredImages
 
 _WORST, _EXPLORE = "worst", "explore"
+_OPENED = "slice-opened"
 _SUPPORTS = (20, 50, 100)
 _METHOD = (
-    "Dark images may be wrong more often only because most of them are glaciers. So every slice is compared with what its class mix alone "
-    "would give (the grey stroke): the errors of each class dealt out to its images at random, which is an exact test. Tried are the quarters "
-    "and the outer tenths of every property, the classes, the folders that are not just a class, and all pairs of conditions with enough "
-    "images; Holm's correction counts them all. A pair of properties has to be worse than either alone explains."
+    "Dark images may be misclassified more often only because most of them are glaciers. So each slice is compared with the error rate that its "
+    "class mix alone would give (the grey stroke), by an exact test that assigns the errors of each class to its images at random. The slices "
+    "are the quarters and the outer tenths of every property, the classes, the folders that are not just a class, and all pairs of conditions "
+    "with enough images; Holm's correction counts them all. A pair of properties must be worse than either property alone explains."
 )
 
 
 def slices_tab(scored: ScoredRun) -> None:
     try:
-        of = cache.scored_catalog(scored.run, scored.split)
+        images = cache.scored_catalog(scored.run, scored.split)
     except UserError as error:
         st.error(
-            f"{formatting.literal(error.message)} {formatting.literal(error.hint)} Slices are made of what the catalog knows of the images; "
-            "the other questions can be answered without it.", icon=":material/folder_off:",
+            f"{formatting.literal(error.message)} {formatting.literal(error.hint)} Slices need the catalog's properties of the images; "
+            "the other tabs work without them.", icon=":material/folder_off:",
         )  # fmt: skip
         return
-    if of.excluded:
-        st.caption(f":material/info: {of.excluded:,} images have changed or gone since they were scored, and are left out.")
-    result = _rows(scored, of)
-    if result is None or not len(result):
+    if images.excluded:
+        st.caption(
+            f":material/info: {images.excluded:,} images have changed or are missing since they were scored, and are excluded."
+        )
+    table = _choose_slices(scored, images)
+    if not len(table):
         return
-    place = _chosen(result)
-    _chart(result, place)
-    _pictures(scored, of, result.iloc[place])
+    place = _choose_slice(table)
+    _chart(table, place)
+    _images(scored, images, table.iloc[place])
 
 
-def _rows(scored: ScoredRun, of: ScoredImages) -> pd.DataFrame | None:
-    """The slices of the column that is chosen, after what they say."""
-    folders = slices.measure_column(of, slices.BY_FOLDER, scored.classes)
-    explored = _explored(scored)
-    labels = {_WORST: "Worst slices", **({_EXPLORE: "Explore's filter"} if explored else {})}
+def _choose_slices(scored: ScoredRun, images: ScoredImages) -> pd.DataFrame:
+    """A row per slice of the property that a person chooses; a note above where there are none."""
+    folders = slices.measure_column(images, slices.BY_FOLDER, scored.classes)
+    explored = _explore_filter(scored)
+    labels = {_WORST: "Worst slices"}
+    if explored is not None:
+        labels[_EXPLORE] = "Explore's filter"
     labels |= {name: PROPERTIES[name].label.capitalize() for name in PROPERTIES} | {slices.BY_CLASS: "Class"}
-    labels |= {slices.BY_FOLDER: "Folder"} if len(folders) else {}
+    if len(folders):
+        labels[slices.BY_FOLDER] = "Folder"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = url_state.choose(st.selectbox, "Slice by", list(labels), "slice_by", format_func=labels.__getitem__, width=220)
         if by == _WORST:
             support = int(url_state.choose(
                 st.segmented_control, "Minimum images", [f"{value}" for value in _SUPPORTS], "support"
             ))  # fmt: skip
-            return _worst(scored, support)
-    if by == _EXPLORE:
-        return pd.DataFrame([slices.measure_slice(of, explored)])
-    result = folders if by == slices.BY_FOLDER else slices.measure_column(of, by, scored.classes)
-    if not len(result):
+            return _worst_slices(scored, support)
+    if by == _EXPLORE and explored is not None:
+        return pd.DataFrame([slices.measure_slice(images, explored)])
+    table = folders if by == slices.BY_FOLDER else slices.measure_column(images, by, scored.classes)
+    if not len(table):
         st.info(
-            f"All images have the same {labels[by].lower()}, or it is not known: slices by this property are not possible.",
+            f"No slices by {labels[by].lower()}: it is the same for all images, or unknown.",
             icon=":material/straighten:",
         )
-    return result
+    return table
 
 
-def _worst(scored: ScoredRun, support: int) -> pd.DataFrame:
-    result = cache.worst_slices(scored.run, scored.split, support)
-    sure = result.beyond_chance
-    if not result.tried:
+def _worst_slices(scored: ScoredRun, support: int) -> pd.DataFrame:
+    search = cache.worst_slices(scored.run, scored.split, support)
+    weak = search.beyond_chance
+    if not search.tried:
         st.info(f"No slice has {support} images: there are {len(scored.predictions):,} in all.", icon=":material/straighten:")
-    elif not len(sure):
+    elif not len(weak):
         st.markdown(
-            f"**No slice is weak beyond chance**: of {result.tried:,} that were tried, none stands out once its class mix and the number of tests "
-            "are accounted for. The most suspicious, to look at:"
+            f"**No slice is weak beyond chance**: of {search.tried:,} that were tried, none stands out once its class mix and the number of tests "
+            "are accounted for. The most suspicious ones:"
         )
     else:
-        one = len(sure) == 1
+        one = len(weak) == 1
         st.markdown(
-            f"**{len(sure):,} {'slice is' if one else 'slices are'} weak beyond chance**, of {result.tried:,} that were tried: wrong more often than "
+            f"**{len(weak):,} {'slice is' if one else 'slices are'} weak beyond chance**, of {search.tried:,} that were tried: wrong more often than "
             f"{'its' if one else 'their'} class mix explains."
         )
-    return result.frame
+    return search.frame
 
 
-def _explored(scored: ScoredRun) -> Filter | None:
-    """The filter of the Explore page, as far as it speaks of images and not of a run."""
+def _explore_filter(scored: ScoredRun) -> Filter | None:
+    """The filter of the Explore page without its conditions on a run; None where nothing is left of it."""
     wanted, _ = Filter.from_text(url_state.recall(filter_state.KEY) or "")
     try:
         wanted, _ = load_dataset(scored.run.config.dataset).catalog.check(
@@ -106,38 +113,38 @@ def _explored(scored: ScoredRun) -> Filter | None:
     return wanted if wanted.to_text() else None
 
 
-def _chosen(found: pd.DataFrame) -> int:
-    """The slice whose images are shown, kept in the URL by its filter: by the list, or a click on the chart."""
-    texts = [wanted.to_text() for wanted in found["filter"]]
-    names = dict(zip(texts, found["words"], strict=True))
-    chosen = url_state.choose(st.selectbox, "Images of", texts, "slice", format_func=lambda text: formatting.plain(names[text]))
-    return texts.index(chosen)
+def _choose_slice(table: pd.DataFrame) -> int:
+    """The place of the slice whose images are shown, kept in the URL by its filter: chosen in the list or on the chart."""
+    texts = [wanted.to_text() for wanted in table["filter"]]
+    names = dict(zip(texts, table["words"], strict=True))
+    text = url_state.choose(st.selectbox, "Images of", texts, "slice", format_func=lambda text: formatting.plain(names[text]))
+    return texts.index(text)
 
 
-def _chart(found: pd.DataFrame, place: int) -> None:
-    texts = [wanted.to_text() for wanted in found["filter"]]
+def _chart(table: pd.DataFrame, place: int) -> None:
+    texts = [wanted.to_text() for wanted in table["filter"]]
 
-    def picked() -> None:
+    def handle_click() -> None:
         points = st.session_state["slices-chart"].selection.points
         if points:
             url_state.set_choice("slice", texts[int(points[0]["customdata"][0])])
 
-    many = "p_holm" in found
-    sure = found["p_holm"] < ALPHA if many else pd.Series(False, index=found.index)
+    many = "p_holm" in table
+    sure = table["p_holm"] < ALPHA if many else pd.Series(False, index=table.index)
     rows = pd.DataFrame({
-        "name": [formatting.plain(text) for text in found["words"]],
-        "value": found["error"], "low": found["joint_low" if many else "low"], "high": found["joint_high" if many else "high"],
-        "tick": found["expected"], "text": [f"{wrong:,} of {n:,} wrong" for wrong, n in zip(found["wrong"], found["n"], strict=True)],
+        "name": [formatting.plain(text) for text in table["words"]],
+        "value": table["error"], "low": table["joint_low" if many else "low"], "high": table["joint_high" if many else "high"],
+        "tick": table["expected"], "text": [f"{wrong:,} of {n:,} wrong" for wrong, n in zip(table["wrong"], table["n"], strict=True)],
         "colour": [BAD if one else ACCENT for one in sure],
     })  # fmt: skip
     if many:
-        alone = zip(found["low"], found["high"], strict=True)
+        alone = zip(table["low"], table["high"], strict=True)
         rows["more"] = [f"this slice alone: {percent_range(low, high)}" for low, high in alone]
     st.plotly_chart(
         interval_dots(rows, clickable=True, chosen=place, longest=40, over=True),
         config=CONFIG,
         key="slices-chart",
-        on_select=picked,
+        on_select=handle_click,
         selection_mode="points",
     )
     st.caption(_legend(many, bool(sure.any())))
@@ -145,44 +152,44 @@ def _chart(found: pd.DataFrame, place: int) -> None:
         st.caption(_METHOD)
         shown = {"words": "slice", "n": "images", "wrong": "wrong", "error": "error rate", "expected": "expected", "excess": "excess errors",
                  "p": "p (this slice alone)", "p_holm": "p (Holm)"}  # fmt: skip
-        table = found[[name for name in shown if name in found]].rename(columns=shown)
+        numbers = table[[name for name in shown if name in table]].rename(columns=shown)
         # Streamlit's own formats would write a negative number with a hyphen; columns still sort by value.
-        formats = {
+        formats: dict[str, Callable[..., str]] = {
             "images": "{:,}".format, "wrong": "{:,}".format, "error rate": percent, "expected": percent,
             "excess errors": lambda number: signed(number, 1), "p (this slice alone)": "{:.2g}".format, "p (Holm)": "{:.2g}".format,
         }  # fmt: skip
         st.dataframe(
-            table.style.format({name: say for name, say in formats.items() if name in table}), hide_index=True, width="stretch"
+            numbers.style.format({name: form for name, form in formats.items() if name in numbers}),
+            hide_index=True,
+            width="stretch",
         )
 
 
 def _legend(many: bool, red: bool) -> str:
-    """What the chart shows. Of the worst of many slices the interval has to allow for the choice: one slice's own would be too narrow."""
-    stroke = "the grey stroke is what is expected from its class mix."
+    """What the chart shows. For the worst of many slices the interval must allow for the choice: one slice's own would be too narrow."""
+    stroke = "the grey stroke is the rate expected from its class mix."
     if not many:
         return f"Error rate with its 95% interval; {stroke}"
-    joint = (
-        "Error rate with an interval that is widened for all slices tried, so that with 95% all of them hold at once (Bonferroni)"
-    )
+    joint = "Error rate with an interval that is widened so that with 95% confidence the intervals of all slices hold at once (Bonferroni)"
     return f"{joint}; {stroke}{' Red: beyond chance by the exact test (Holm).' if red else ''}"
 
 
-def _pictures(scored: ScoredRun, of: ScoredImages, chosen: pd.Series) -> None:
+def _images(scored: ScoredRun, images: ScoredImages, chosen: pd.Series) -> None:
     wanted = chosen["filter"]
-    rows = slices.slice_predictions(of, wanted)
+    rows = slices.slice_predictions(images, wanted)
     alone = ", 95% interval of this slice alone" if "p_holm" in chosen else ""
     interval = percent_range(chosen["low"], chosen["high"])
-    said = f"{percent(chosen['error'])} wrong ({interval}{alone}), {percent(chosen['expected'])} expected from its class mix"
+    rates = f"{percent(chosen['error'])} wrong ({interval}{alone}), {percent(chosen['expected'])} expected from its class mix"
     text, link = st.columns([8, 3], vertical_alignment="center")
     text.markdown(
         f"**{formatting.literal(formatting.plain(chosen['words']))}**: {chosen['wrong']:,} of {chosen['n']:,} images, "
-        f"{said}.{_elsewhere(scored, wanted)}"
+        f"{rates}.{_other_split(scored, wanted)}"
     )
     link.button(
         "Open in Explore",
         icon=":material/filter_alt:",
         key="slice-explore",
-        on_click=_open,
+        on_click=_open_in_explore,
         args=(scored, wanted),
         width="stretch",
     )
@@ -197,29 +204,26 @@ def _pictures(scored: ScoredRun, of: ScoredImages, chosen: pd.Series) -> None:
         sort_rows(rows, order),
         "slice-images",
         scope=f"{wanted.to_text()}-{only}-{order}",
-        empty="None of its images is wrong.",
+        empty="None of its images is misclassified.",
     )
 
 
-def _elsewhere(scored: ScoredRun, wanted: Filter) -> str:
-    """What the same slice is like on the run's other split: a weakness that is none of chance is there as well."""
+def _other_split(scored: ScoredRun, wanted: Filter) -> str:
+    """A sentence about the same slice on the run's other split, where a real weakness shows as well."""
     other = next((split for split in SPLITS if split != scored.split and scored.run.has_predictions(split)), None)
     if other is None:
         return ""
     try:
-        there = slices.measure_slice(cache.scored_catalog(scored.run, other), wanted)
+        row = slices.measure_slice(cache.scored_catalog(scored.run, other), wanted)
     except UserError:
         return ""
-    if not there["n"]:
+    if not row["n"]:
         return f" No {other} image is in it."
-    rates = f"{percent(there['error'])} wrong, {percent(there['expected'])} expected from its class mix"
-    return f" On {other}: {there['wrong']:,} of {there['n']:,}, {rates}."
+    rates = f"{percent(row['error'])} wrong, {percent(row['expected'])} expected from its class mix"
+    return f" On {other}: {row['wrong']:,} of {row['n']:,}, {rates}."
 
 
-_OPENED = "slice-opened"
-
-
-def _open(scored: ScoredRun, wanted: Filter) -> None:
-    """Explore with the slice as its filter: the same images."""
+def _open_in_explore(scored: ScoredRun, wanted: Filter) -> None:
+    """Make the slice the filter of Explore; the run of the script that follows switches to that page."""
     filter_state.put(replace(wanted, splits=(scored.split,)))
     st.session_state[_OPENED] = True

@@ -1,4 +1,4 @@
-"""Trust and calibration The answers in sentences, then what each rests on."""
+"""The tab Trust and calibration: conclusions in sentences, then the evidence for each."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ from engine.evaluation.metrics import per_class_intervals
 from engine.evaluation.near_copies import NearCopies
 from engine.evaluation.trust import TARGETS, Evidence
 
-_ASKED = {
+_QUESTIONS = {
     "interval": "Where do the intervals come from?",
     "protocol": "Was the test set used for tuning?",
     "copies": "Leaks: has it seen test images?",
@@ -33,32 +33,32 @@ _ASKED = {
 }
 _COVERAGES = (0.8, 0.9, 0.95, 0.98, 0.99)
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
-_MAX_CLASSES = 24  # with their curves' areas at once; more are asked for one at a time
+_MAX_CLASSES = 24  # whose areas under the curves are shown at once; of more, one at a time
 _NO_VALIDATION = (
-    "A threshold is chosen on validation and measured on test: choose the test split of a run that has answers on both."
+    "The threshold is chosen on validation and measured on test: choose the test split of a run that was scored on both."
 )
 
 
 def trust_tab(scored: ScoredRun) -> None:
     try:
-        of = cache.evidence(scored.run, scored.split)
+        evidence = cache.evidence(scored.run, scored.split)
     except UserError as error:
         st.error(f"{formatting.literal(error.message)} {formatting.literal(error.hint)}", icon=":material/error:")
         return
     near = _near(scored)
-    target, wanted, method = _asked_for(of)
-    said = trust.sentences(of, trust.read_protocol(of), near, target, of.sets(wanted, method))
-    for topic, text in said.items():
+    target, coverage, method = _read_choices(evidence)
+    sentences = trust.sentences(evidence, trust.read_protocol(evidence), near, target, evidence.sets(coverage, method))
+    for topic, text in sentences.items():
         question, answer = st.columns([3, 9], gap="xsmall")
-        question.markdown(f"**{_ASKED[topic]}**")
+        question.markdown(f"**{_QUESTIONS[topic]}**")
         answer.markdown(formatting.literal(text))
     st.subheader("Look closer", anchor=False)
     chosen = url_state.choose(st.segmented_control, "Look closer", list(_CLOSER), "closer", label_visibility="collapsed")
-    _CLOSER[chosen](scored, of, near)
+    _CLOSER[chosen](scored, evidence, near)
 
 
 def _near(scored: ScoredRun) -> NearCopies | None:
-    """None where the dataset is gone: then nothing can be said of copies."""
+    """Copies of training images among the scored ones; None where the dataset is gone and they cannot be checked."""
     try:
         return cache.near_copies(scored.run, scored.split, load_dataset(scored.run.config.dataset))
     except UserError as error:
@@ -66,103 +66,117 @@ def _near(scored: ScoredRun) -> NearCopies | None:
         return None
 
 
-def _asked_for(of: Evidence) -> tuple[float, float, str]:
-    """The accuracy, the coverage and the kind of sets that were asked for further down: the sentences above speak of the same."""
+def _read_choices(evidence: Evidence) -> tuple[float, float, str]:
+    """The target accuracy, the coverage and the method that are chosen below: the sentences above speak of the same."""
 
-    def asked(key: str, options: dict, fallback: object) -> object:
-        return options.get(st.session_state.get(key) or url_state.recall(key) or "", fallback)
+    def read_text(key: str) -> str:
+        return st.session_state.get(key) or url_state.recall(key) or ""
 
-    target = asked("target", {f"{value:g}": value for value in TARGETS}, of.target)
-    wanted = asked("coverage", {f"{value:g}": value for value in _COVERAGES}, trust.COVERAGE)
-    return target, wanted, asked("sets_of", {name: name for name in conformal.METHODS}, conformal.LAC)
+    targets = {f"{value:g}": value for value in TARGETS}
+    coverages = {f"{value:g}": value for value in _COVERAGES}
+    method = read_text("sets_of")
+    return (
+        targets.get(read_text("target"), evidence.target),
+        coverages.get(read_text("coverage"), trust.COVERAGE),
+        method if method in conformal.METHODS else conformal.LAC,
+    )
 
 
-def _calibration(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
+def _calibration(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
     right, left = st.columns([7, 5], gap="large")
     equal = url_state.choose(
         left.segmented_control, "Bins", ["width", "images"], "bins", format_func={"width": "equal width", "images": "equal numbers"}.__getitem__
     ) == "images"  # fmt: skip
-    before = tables.remove_temperature(tables.probabilities(of.predictions), of.temperature).max(axis=1)
-    diagrams = [calibration.reliability(confidence, of.right, equal_mass=equal) for confidence in (of.confidence, before)]
+    before = tables.remove_temperature(tables.probabilities(evidence.predictions), evidence.temperature).max(axis=1)
+    diagrams = [
+        calibration.reliability(confidence, evidence.right, equal_mass=equal) for confidence in (evidence.confidence, before)
+    ]
     right.plotly_chart(reliability.reliability_diagram(*diagrams), config=CONFIG, key="reliability")
-    figures = pd.DataFrame({name: found.to_dict() for name, found in of.calibration.items()})[["before", "after"]]
+    figures = pd.DataFrame({name: figures.to_dict() for name, figures in evidence.calibration.items()})[["before", "after"]]
     shown = {
         "confidence": "mean confidence", "accuracy": "accuracy", "ece": "ECE, equal width", "ece_mass": "ECE, equal numbers",
         "chance": "ECE by chance, up to", "brier": "Brier score", "loss": "cross-entropy",
     }  # fmt: skip
     left.dataframe(figures.loc[list(shown)].rename(index=shown).astype(float).round(4), width="stretch")
     left.caption(
-        f"The temperature {of.temperature:.2f} was chosen on validation to minimise cross-entropy; hollow dots: before it. "
+        f"The temperature {evidence.temperature:.2f} was chosen on validation to minimise cross-entropy; hollow dots: before it. "
         f"Bars are 95% intervals (Wilson); bins of fewer than {reliability.FEW} images are small dots without a line. "
         "ECE by chance: what 95% of perfectly calibrated models with these confidences stay below."
     )
 
 
-def _sure(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
-    result = calibration.confident_errors(of.predictions, _LEVELS)
+def _confident_errors(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
+    errors = calibration.confident_errors(evidence.predictions, _LEVELS)
     level = float(url_state.choose(
-        st.segmented_control, "At least this sure", [f"{value:g}" for value in _LEVELS], "level", "0.9",
+        st.segmented_control, "Minimum confidence", [f"{value:g}" for value in _LEVELS], "level", "0.9",
         format_func=lambda text: f"{float(text):.0%}",
     ))  # fmt: skip
-    rows = result.rename(columns={"rate": "value"}).assign(
-        name=[f"{value:.0%} sure or more" for value in result["level"]],
-        text=[f"{wrong:,} of {n:,} wrong" for wrong, n in zip(result["wrong"], result["n"], strict=True)],
+    rows = errors.rename(columns={"rate": "value"}).assign(
+        name=[f"confidence {value:.0%} or more" for value in errors["level"]],
+        text=[f"{wrong:,} of {n:,} wrong" for wrong, n in zip(errors["wrong"], errors["n"], strict=True)],
     )
     st.plotly_chart(interval_dots(rows), config=CONFIG, key="sure-chart")
-    wrong = of.predictions[~of.right & (of.confidence >= level)]
-    st.markdown(f"**{len(wrong):,}** {'is' if len(wrong) == 1 else 'are'} wrong although {level:.0%} sure or more")
+    wrong = evidence.predictions[~evidence.right & (evidence.confidence >= level)]
+    st.markdown(f"**{len(wrong):,}** error{'' if len(wrong) == 1 else 's'} with a confidence of {level:.0%} or more")
     scored_gallery(
         scored, sort_rows(wrong, "confidence"), "sure", scope=f"sure-{level}", empty="There are no errors at this confidence."
     )
 
 
-def _person(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
-    if of.validation is None:
+def _selective_prediction(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
+    if evidence.validation is None:
         st.info(_NO_VALIDATION, icon=":material/call_split:")
         return
     target = float(url_state.choose(
-        st.segmented_control, "Right in", [f"{value:g}" for value in TARGETS], "target", f"{of.target:g}",
+        st.segmented_control, "Target accuracy", [f"{value:g}" for value in TARGETS], "target", f"{evidence.target:g}",
         format_func=lambda text: f"{float(text):.1%}",
     ))  # fmt: skip
-    curves = {scored.split: selective.risk_coverage(of.confidence, of.right)}
-    curves["validation"] = selective.risk_coverage(of.validation["confidence"].to_numpy(), tables.right(of.validation))
-    kept = of.selective_score(target)
-    point = (kept.coverage, kept.accuracy.value) if kept and kept.answered else None
+    curves = {scored.split: selective.risk_coverage(evidence.confidence, evidence.right)}
+    curves["validation"] = selective.risk_coverage(
+        evidence.validation["confidence"].to_numpy(), tables.right(evidence.validation)
+    )
+    score = evidence.selective_score(target)
+    point = (score.coverage, score.accuracy.value) if score and score.answered else None
     st.plotly_chart(reliability.accuracy_by_coverage(curves, point, target), config=CONFIG, key="coverage-chart")
-    area, best = selective.aurc(of.confidence, of.right), selective.best_aurc(1 - float(of.right.mean()), len(of.right))
+    area, best = (
+        selective.aurc(evidence.confidence, evidence.right),
+        selective.best_aurc(1 - float(evidence.right.mean()), len(evidence.right)),
+    )
     st.caption(
         f"Area under the risk-coverage curve {area:.4f}: the error rate averaged over all coverages; {best:.4f} "
         f"if every error had a lower confidence "
-        f"than every correct prediction, {1 - of.right.mean():.4f} if confidence carried no information. "
+        f"than every correct prediction, {1 - evidence.right.mean():.4f} if confidence carried no information. "
         "The dot is the threshold chosen on validation."
     )
-    if kept is not None:
-        left = of.predictions[of.confidence < kept.threshold]
-        st.markdown(f"**{len(left):,}** images referred to a person, least certain first")
-        scored_gallery(scored, left.sort_values("confidence", kind="stable"), "person", scope=f"person-{target}", size="S")
+    if score is not None:
+        referred = evidence.predictions[evidence.confidence < score.threshold]
+        st.markdown(f"**{len(referred):,}** images referred to a person, least certain first")
+        scored_gallery(scored, referred.sort_values("confidence", kind="stable"), "person", scope=f"person-{target}", size="S")
 
 
-def _sets(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
-    if of.validation is None:
+def _conformal_sets(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
+    if evidence.validation is None:
         st.info(_NO_VALIDATION, icon=":material/call_split:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = float(url_state.choose(
-            st.segmented_control, "Sets hold the truth in", [f"{value:g}" for value in _COVERAGES], "coverage", f"{trust.COVERAGE:g}",
+        coverage = float(url_state.choose(
+            st.segmented_control, "Coverage", [f"{value:g}" for value in _COVERAGES], "coverage", f"{trust.COVERAGE:g}",
             format_func=lambda text: f"{float(text):.0%}",
         ))  # fmt: skip
         method = url_state.choose(
             st.segmented_control, "Thresholds", list(conformal.METHODS), "sets_of", format_func=conformal.METHODS.__getitem__
         )
-    sets = of.sets(wanted, method)
+    sets = evidence.sets(coverage, method)
+    if sets is None:  # as where there are no validation predictions
+        return
     left, right = st.columns([6, 6], gap="large")
-    left.markdown("**How many classes a set has**")
+    left.markdown("**Set sizes**")
     left.plotly_chart(reliability.set_sizes(sets.sizes()), config=CONFIG, key="set-sizes")
     if sets.expected:
         left.caption(
-            f"Two samples of {sets.calibrated_on:,} validation and {len(sets.true):,} {scored.split} images from one source measure between "
+            f"Two samples of {sets.calibrated_on:,} validation and {len(sets.true):,} {scored.split} images from one source have a coverage between "
             f"{sets.expected[0]:.1%} and {sets.expected[1]:.1%} in 95 of 100 cases. The checkpoint and the temperature were chosen on the same "
-            "validation images, so a little less may come out."
+            "validation images, so the coverage may be slightly lower."
         )
     by_class = sets.by_class(scored.classes)
     by_class = by_class[by_class["n"] > 0]
@@ -170,35 +184,35 @@ def _sets(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
         text=[f"{size:.2f} classes, n={n:,}" for size, n in zip(by_class["size"], by_class["n"], strict=True)],
         colour=[scored.colours[name] for name in by_class["class"]],
     )
-    right.markdown("**How often they hold the truth, by class**")
+    right.markdown("**Coverage by class**")
     with right:
-        clickable_chart(interval_dots(rows.drop(columns="size"), line=wanted, longest=18), "set-classes")
+        clickable_chart(interval_dots(rows.drop(columns="size"), line=coverage, longest=18), "set-classes")
     st.markdown("**Images with the largest sets**")
     size = sets.sets.sum(axis=1)
-    order = np.lexsort((of.confidence, -size))
-    result = of.predictions.iloc[order[size[order] > 1]]
+    order = np.lexsort((evidence.confidence, -size))  # by the last key first: size, then confidence
+    rows = evidence.predictions.iloc[order[size[order] > 1]]
     names = {
         int(image): " or ".join(np.array(scored.classes, object)[row])
-        for image, row in zip(of.predictions["image_id"], sets.sets, strict=True)
+        for image, row in zip(evidence.predictions["image_id"], sets.sets, strict=True)
     }
-    scored_gallery(scored, result, "sets", scope=f"sets-{wanted}-{method}", size="S", empty="Every set is a single class.",
+    scored_gallery(scored, rows, "sets", scope=f"sets-{coverage}-{method}", size="S", empty="Every set is a single class.",
              notes=lambda row: [names[row.image_id]])  # fmt: skip
 
 
-def _classes(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
+def _classes(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
     table = per_class_intervals(scored.confusion, scored.classes)
     clickable_chart(score_intervals(table, [scored.colours[name] for name in table["class"]]), "class-intervals")
     st.caption(
-        "95% intervals: Wilson's for precision and recall, a bootstrap over images for F1. A class without images has no rate."
+        "95% intervals: Wilson's for precision and recall, a bootstrap over images for F1. A class without images has no interval."
     )
 
 
-def _curves(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
-    present = [name for index, name in enumerate(scored.classes) if (of.predictions["true"] == index).any()]
+def _curves(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
+    present = [name for index, name in enumerate(scored.classes) if (evidence.predictions["true"] == index).any()]
     name = url_state.choose(st.selectbox, "Class", present, "curve_of", format_func=formatting.plain)
     index = scored.classes.index(name)
-    positive = (of.predictions["true"] == index).to_numpy()
-    points = roc.thin_curve(roc.roc_curve(tables.probabilities(of.predictions)[:, index], positive))
+    positive = (evidence.predictions["true"] == index).to_numpy()
+    points = roc.thin_curve(roc.roc_curve(tables.probabilities(evidence.predictions)[:, index], positive))
     figure = reliability.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
     st.plotly_chart(figure, config=CONFIG, key="curves")
     shown = present if len(present) <= _MAX_CLASSES else [name]
@@ -220,9 +234,9 @@ def _curves(scored: ScoredRun, of: Evidence, near: NearCopies | None) -> None:
 
 _CLOSER: dict[str, Callable[[ScoredRun, Evidence, NearCopies | None], None]] = {
     "Calibration": _calibration,
-    "Confident errors": _sure,
-    "Selective prediction": _person,
-    "Conformal sets": _sets,
+    "Confident errors": _confident_errors,
+    "Selective prediction": _selective_prediction,
+    "Conformal sets": _conformal_sets,
     "Class by class": _classes,
     "ROC and precision": _curves,
     "Near-copies": near_copies,

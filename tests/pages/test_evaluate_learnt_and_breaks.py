@@ -104,7 +104,7 @@ def test_the_worst_damage_is_named_with_the_images_that_break_first_as_they_look
     items = tab.items("broken")
     assert [item["id"] for item in items] == broken["image_id"].tolist()
     assert all(f"/jpeg-2-{measured.config.image_size}.jpg" in item["src"] for item in items)
-    assert items[0]["notes"][0] == "breaks at severity 2"
+    assert items[0]["notes"][0] == "flips at severity 2"
     panels = {point[0] for trace in tab.figure("damage-curves")["data"] for point in trace.get("customdata") or []}
     assert panels == set(CORRUPTIONS)
     tab.choose("damage", "noise")

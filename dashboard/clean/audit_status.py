@@ -102,8 +102,7 @@ def _show_choice(data: Dataset) -> None:
         url_state.forget("finding")
         scroll_to_top()
         st.toast(
-            f"{count_text(len(acquisition.load_selection(data)), 'image')} to label: label them here.",
-            icon=":material/new_label:",
+            f"{count_text(len(acquisition.load_selection(data)), 'image')} chosen: label them here.", icon=":material/new_label:"
         )
 
 

@@ -17,7 +17,7 @@ from engine.runs import score_text
 from engine.runs.run import Run
 
 _POLL = 1.0  # seconds
-_SIDES = {"cleaned": "Cleaned test labels", "original": "Original test labels"}
+_LABEL_SETS = {"cleaned": "Cleaned test labels", "original": "Original test labels"}
 
 
 def retraining_effect(review: Review) -> None:
@@ -122,7 +122,7 @@ def _comparison(review: Review, before: Run, after: Run) -> None:
 
 def _table(effect: RetrainingEffect) -> pd.DataFrame:
     """One column per set of labels: both accuracies, the paired differences, how many predictions were fixed and broken."""
-    return pd.DataFrame({title: _column(effect, getattr(effect, name)) for name, title in _SIDES.items()})
+    return pd.DataFrame({title: _column(effect, getattr(effect, name)) for name, title in _LABEL_SETS.items()})
 
 
 def _column(effect: RetrainingEffect, side: PairedScores) -> dict[str, str]:

@@ -67,7 +67,7 @@ def batch_results(batch: Batch, view: View) -> None:
         now = job.job(batch).status()
         if busy and now.state != "working" and not detail_is_open():  # a rerun would close it
             st.rerun()
-        _state(batch, view, now, left)
+        _progress(batch, view, now, left)
         predictions = _combine_runs(batch, view)
         if len(predictions):
             unreadable = predictions[predictions["error"] != ""]
@@ -78,7 +78,7 @@ def batch_results(batch: Batch, view: View) -> None:
     results()
 
 
-def _state(batch: Batch, view: View, now: JobStatus, left: int) -> None:
+def _progress(batch: Batch, view: View, now: JobStatus, left: int) -> None:
     if now.state == "working":
         progress_bar(now, "", "stop-batch", job.job(batch).stop)
         return
@@ -139,12 +139,7 @@ def _images(batch: Batch, predictions: pd.DataFrame, view: View, busy: bool) -> 
             format_func={"gallery": ":material/grid_view: Gallery", "table": ":material/table_rows: Table"}.__getitem__,
         )  # fmt: skip
         classes = st.multiselect(
-            "Classes",
-            view.run.classes,
-            key="batch-classes",
-            placeholder="All predictions",
-            label_visibility="collapsed",
-            width=240,
+            "Classes", view.run.classes, key="batch-classes", placeholder="All classes", label_visibility="collapsed", width=240
         )
         kinds = st.multiselect(
             "Kinds", _kinds(predictions), format_func=_VERDICTS.__getitem__, key="batch-kinds", placeholder="Verdict",

@@ -72,7 +72,7 @@ def robustness_panel(run: Run | None, data: Dataset, pipeline: Pipeline) -> None
     if result:
         if result.target.recipe != target.recipe:
             st.markdown(
-                ":orange-badge[:material/history: outdated] The pipeline has changed since this was measured: Measure again."
+                ":orange-badge[:material/history: outdated] The pipeline has changed since this was measured: measure again."
             )
         _draw_verdicts(run, result)
 

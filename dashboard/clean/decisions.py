@@ -84,7 +84,9 @@ def _import(review: Review) -> None:
 
     def merge() -> None:
         merged = merging.merge_content(review.data, file.name, file.getvalue())
-        st.toast(f"{merged.added:,} entries were added, {merged.known:,} were already there.", icon=":material/upload:")
+        st.toast(
+            f"{count_text(merged.added, 'entry', 'entries')} added, {merged.known:,} already there.", icon=":material/upload:"
+        )
         for sentence in merged.left_out[:3]:
             st.toast(formatting.literal(sentence), icon=":material/report:")
 

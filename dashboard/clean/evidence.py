@@ -31,7 +31,9 @@ def evidence(review: Review, row: Row) -> None:
         st.html(_bars(by_class, review.colours, row.class_name))
     _neighbours(review, row)
     cam_help = "Grad-CAM of the run in the header. The label was doubted by a different model, the audit's, which was trained without this image."
-    if review.run is not None and st.toggle(f"Where {formatting.literal(review.run.id)} looks", key="clean-cam", help=cam_help):
+    if review.run is not None and st.toggle(
+        f"Grad-CAM: where {formatting.literal(review.run.id)} looks", key="clean-cam", help=cam_help
+    ):
         cache.warm_up()
         _heatmaps(review, review.run, row)
 

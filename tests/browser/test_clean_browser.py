@@ -36,11 +36,11 @@ def audited(name, folder, count):
     data = datasets.load_dataset(name)
     table = data.catalog.frame("train").assign(split="train")
     sea = table[table["class"] == "sea"]
-    result = [make_finding("label_issue", 0.9 - i / 20, sea.iloc[[i]], f"Doubted number {i}.", "glacier") for i in range(count)]
+    findings = [make_finding("label_issue", 0.9 - i / 20, sea.iloc[[i]], f"Doubted number {i}.", "glacier") for i in range(count)]
     ids = np.sort(sea["id"].to_numpy()[:count])
     document = {"dataset": data.name, "made": 1.0, "seconds": 1.0, "fingerprint": data.catalog.fingerprint(), "images": 83,
                 "classes": list(data.classes), "model": "efficientnet_lite0"}  # fmt: skip
-    store.save_audit(data, result, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (count, 1)))
+    store.save_audit(data, findings, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (count, 1)))
     return data
 
 

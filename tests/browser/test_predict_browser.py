@@ -72,12 +72,12 @@ def test_a_copied_picture_is_pasted_and_told_its_right_class(tab, trained, pictu
     tab.see("Wrong? Correct it")
     tab.settled()
     tab.pick("Right class", "glacier")
-    keep = tab.page.get_by_role("button", name="Save correction")
-    expect(keep).to_be_enabled()
-    keep.click()
+    save = tab.page.get_by_role("button", name="Save correction")
+    expect(save).to_be_enabled()
+    save.click()
     tab.see("Corrected to glacier")
-    kept = list(server.home.glob("collections/demo/glacier/*"))
-    assert [file.read_bytes() for file in kept] == [(tmp_path / "mirrored.jpg").read_bytes()]
+    copies = list(server.home.glob("collections/demo/glacier/*"))
+    assert [file.read_bytes() for file in copies] == [(tmp_path / "mirrored.jpg").read_bytes()]
 
 
 def test_a_zip_above_the_old_limit_is_answered_and_a_file_that_is_too_large_is_named(tab, trained, pictures, tmp_path):

@@ -112,17 +112,17 @@ def test_a_step_that_takes_the_evidence_away_is_warned_of_with_its_figures(tab, 
     tab.open("augment", px="96", pipeline="dropout:share=1/greyscale")
     assert not tab.at.warning
     tab.press("Measure")
-    said = "".join(warning.value for warning in tab.at.warning)
-    assert "**Pixel dropout** (share of the pixels 1) destroys the evidence that the model relies on" in said
-    assert "95% interval" in said
+    text = "".join(warning.value for warning in tab.at.warning)
+    assert "**Pixel dropout** (share of the pixels 1) destroys the evidence that the model relies on" in text
+    assert "95% interval" in text
     curves = json.dumps(tab.figure("withstand"))
     assert "Pixel dropout" in curves and "Greyscale" in curves
 
 
 def test_a_flip_is_not_said_to_be_able_to_be_stronger(tab, trained):
     tab.open("augment", px="96", pipeline="flip@0.5/colour:brightness=0.01,contrast=0.01,saturation=0.01,hue=0").press("Measure")
-    said = "\n".join(success.value for success in tab.at.success)
-    stronger = [line for line in said.splitlines() if "could be stronger" in line]
+    text = "\n".join(success.value for success in tab.at.success)
+    stronger = [line for line in text.splitlines() if "could be stronger" in line]
     assert not any("flip" in line for line in stronger)
     assert "Horizontal flip has no strength to vary." in tab.text
     titles = [note["text"] for note in tab.figure("withstand")["layout"]["annotations"]]

@@ -1,4 +1,4 @@
-"""The page Clean: each decision is in the log at once, can be undone, and leads to the next finding."""
+"""The Clean page: each decision is in the log at once, can be undone, and leads to the next finding."""
 
 import shutil
 
@@ -26,12 +26,12 @@ def audited(untrained):
     data = load_dataset("scenes")
     table = pd.concat([data.catalog.frame(split).assign(split=split) for split in ("train", "test")])
     sea, forest = (table[table["class"] == name] for name in ("sea", "forest"))
-    result = [make_finding("label_issue", 0.9 - i / 10, sea.iloc[[i]], f"Doubted {i}.", "glacier") for i in range(3)]
-    result += [make_finding("exact_duplicate", 1.0, forest.iloc[[i, i + 1]], f"Alike {i}.") for i in (0, 2)]
+    findings = [make_finding("label_issue", 0.9 - i / 10, sea.iloc[[i]], f"Doubted {i}.", "glacier") for i in range(3)]
+    findings += [make_finding("exact_duplicate", 1.0, forest.iloc[[i, i + 1]], f"Alike {i}.") for i in (0, 2)]
     ids = np.sort(sea["id"].to_numpy()[:3])
     document = {"dataset": "scenes", "made": 1.0, "seconds": 1.0, "fingerprint": data.catalog.fingerprint(), "images": 83,
                 "classes": list(data.classes), "model": "efficientnet_lite0"}  # fmt: skip
-    store.save_audit(data, result, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (3, 1)))
+    store.save_audit(data, findings, document, ids, np.tile([0.1, 0.7, 0.1, 0.1], (3, 1)))
     return data
 
 
@@ -66,9 +66,11 @@ def test_a_doubted_label_says_both_probabilities_and_no_bare_score(tab, audited)
 
 
 def test_an_outlier_says_its_distance(audited):
-    result = make_finding("outlier", 1 - 1 / 4.2, audited.catalog.frame("train").assign(split="train").iloc[[0]], "Far.")
-    subject = Review(audited, store.load_audit(audited), None, audited.classes, {})
-    assert measure_text(subject, result, audited.catalog.rows(result.images)[result.images[0]]) == "4.2 times the median distance"
+    outlier = make_finding("outlier", 1 - 1 / 4.2, audited.catalog.frame("train").assign(split="train").iloc[[0]], "Far.")
+    review = Review(audited, store.load_audit(audited), None, audited.classes, {})
+    assert (
+        measure_text(review, outlier, audited.catalog.rows(outlier.images)[outlier.images[0]]) == "4.2 times the median distance"
+    )
 
 
 def test_the_bars_have_the_present_label_however_improbable():

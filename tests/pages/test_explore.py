@@ -40,8 +40,8 @@ def drop(tab: Tab, place: int) -> Tab:
 def test_the_page_begins_with_everything(scenes):
     tab = look()
     counts = scenes.catalog.counts()
-    said = ", ".join(f"{counts.loc[counts['split'] == s, 'n'].sum()} {s}" for s in ("train", "validation", "test", "unlabelled"))
-    assert f"**83 images** in **4 classes**: {said}." in tab.text
+    text = ", ".join(f"{counts.loc[counts['split'] == s, 'n'].sum()} {s}" for s in ("train", "validation", "test", "unlabelled"))
+    assert f"**83 images** in **4 classes**: {text}." in tab.text
     assert list(tab.figure("counts")["data"][0]["x"]) == [13, 13, 13, 13]
     assert shown(tab) == [row.id for row in scenes.catalog.page()]
 

@@ -78,9 +78,9 @@ def test_the_class_scores_are_those_of_the_metrics(tab, trained):
 
 def test_start_and_runs_tell_the_same_score(tab, trained):
     score = trained.results["test"]["macro_f1"]
-    said = f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+    estimate = f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
     tab.open("start")
-    assert f"**{trained.id}** scores macro F1 **{said}** on 24 test images of **scenes**." in tab.text
+    assert f"**{trained.id}** scores macro F1 **{estimate}** on 24 test images of **scenes**." in tab.text
     assert "See where it errs" in tab.links
     tab.open("runs")
     row = tab.at.dataframe[0].value.iloc[0]

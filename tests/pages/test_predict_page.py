@@ -1,4 +1,4 @@
-"""The Predict page: what comes is answered, kept and shown again; what is wrong can be told."""
+"""The Predict page: uploads are classified, saved and shown again; wrong predictions can be corrected."""
 
 import io
 import re
@@ -69,8 +69,8 @@ def test_the_answers_are_the_models_and_what_is_no_picture_is_named(tab, run, sc
     files = [scenes("forest")[0].read_bytes(), scenes("sea")[0].read_bytes()]
     tab.open("predict", run=run.id)
     upload(tab, ("a.png", files[0]), ("no*picture*.jpg", b"plain words"), ("b.png", files[1]))
-    for one in predict(model.load(run.path), files):
-        name, probability = one.top[0]
+    for prediction in predict(model.load(run.path), files):
+        name, probability = prediction.top[0]
         assert f"**{name} {percent(probability)}**" in tab.text
     assert [box.value.replace("\\", "") for box in tab.at.warning] == [
         "1 file is not used. no*picture*.jpg: not a picture, whatever its name says."
@@ -245,8 +245,8 @@ def test_a_folder_names_what_it_holds_besides_pictures(tab, run, scenes, tmp_pat
     assert batch.unused.files == 2
     tab.open("predict", run=run.id, batch=batch.id)
     [box] = tab.at.warning
-    said = box.value.replace("\\", "")
-    assert said.startswith("2 files are not used.") and "notes.txt" in said and "old.psd" in said
+    text = box.value.replace("\\", "")
+    assert text.startswith("2 files are not used.") and "notes.txt" in text and "old.psd" in text
 
 
 def test_the_map_says_whose_it_is_where_two_runs_answer(tab, run, scenes):

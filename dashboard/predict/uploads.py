@@ -80,7 +80,7 @@ def _draw_upload() -> None:
         if source == "files":
             accept_pasted_images()
             st.caption(
-                f"Any number of images, up to {uploads.UploadLimits().picture_bytes >> 20} MB each, and zip archives of images, up to "
+                f"Any number of images, up to {uploads.UploadLimits().image_bytes >> 20} MB each, and zip archives of images, up to "
                 f"{_ZIP_MB >> 10} GB each. A copied image can be pasted with Ctrl+V."
             )
         else:

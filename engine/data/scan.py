@@ -93,7 +93,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
             # Splits are assigned without label edits: an edit must not move any other image to another split.
             overlay.lift(connection)
             _update(connection, gone, tuple(closed), layout.root)
-            _place(connection, layout, seed)
+            _assign_splits(connection, layout, seed)
             overlay.lay(connection, overlay.label_log(catalog.file))
             write_fingerprint(connection)
             renew_generation(connection)
@@ -213,7 +213,7 @@ def _gone_reason(path: str, closed: tuple[str, ...], root: Path) -> str:
     return _NOT_USED if (root / path).is_file() else _GONE
 
 
-def _place(connection: sqlite3.Connection, layout: Layout, seed: int) -> None:
+def _assign_splits(connection: sqlite3.Connection, layout: Layout, seed: int) -> None:
     """Assign splits to the images for which the folder layout names none."""
     restore_unlearnable(connection)
     source = "train" if layout.has_splits else None
@@ -228,8 +228,8 @@ def _place(connection: sqlite3.Connection, layout: Layout, seed: int) -> None:
             "WHERE state = 'ok' AND given IS ?",
             (source,),
         )
-        places = splits.assign((splits.Candidate(*row) for row in rows), shares, seed)
-        connection.executemany("UPDATE images SET split = ? WHERE id = ?", [(split, id_) for id_, split in places.items()])
+        assigned = splits.assign((splits.Candidate(*row) for row in rows), shares, seed)
+        connection.executemany("UPDATE images SET split = ? WHERE id = ?", [(split, id_) for id_, split in assigned.items()])
         connection.execute(
             "INSERT OR IGNORE INTO places SELECT hash, split FROM images WHERE state = 'ok' AND given IS ?", (source,)
         )

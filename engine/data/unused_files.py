@@ -1,4 +1,4 @@
-"""Which files of a dataset are not used, counted and named by reason: the one answer for the command line and for all pages."""
+"""Which files of a dataset are not used, and why: one report for the command line and all pages."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from engine.data.layouts import LayoutEntry, display_name
 if TYPE_CHECKING:
     from engine.data.catalog import Catalog
 
-_KEY = "unused"  # of the catalog's `meta`: what the last scan left out without a row
-_NAMED = 500  # files of a kind whose names are kept
+_KEY = "unused"  # in the catalog's `meta`: unused files of the last scan that have no row
+_NAMED = 500  # files per kind whose names are kept
 _FORMAT = 1
 _LISTED = 5  # names in a sentence
 
-# Kinds in the order of their weight: (one, many) and what to do.
+# Kinds, the most important first: sentences for one and for many files, and a hint.
 _KINDS = {
     "missing": ("{n} file is gone since the last scan", "{n} files are gone since the last scan", ""),
     "damaged": ("{n} file could not be read", "{n} files could not be read", ""),
@@ -48,12 +48,12 @@ _KINDS = {
     walk.BIN: ("{n} file is in a recycle bin", "{n} files are in recycle bins", ""),
     walk.SYSTEM: ("{n} file is hidden or made by the system", "{n} files are hidden or made by the system", ""),
 }  # fmt: skip
-_QUIET = frozenset({walk.FORMAT, walk.BIN, walk.SYSTEM})  # what nobody would take for images of the dataset
+_QUIET = frozenset({walk.FORMAT, walk.BIN, walk.SYSTEM})  # files that nobody would expect among the images
 
 
 @dataclass(frozen=True)
 class UnusedFile:
-    """A file that is not used, or a folder of them (its path ends in a slash), with the reason."""
+    """A file that is not used, or a folder of such files (its path ends in a slash), with the reason."""
 
     path: str
     reason: str
@@ -63,7 +63,7 @@ class UnusedFile:
 
 @dataclass(frozen=True)
 class UnusedGroup:
-    """Files that are not used for one kind of reason. `named`: the first of them; `files`: all."""
+    """Files that are not used for one kind of reason. `files`: their number; `named`: the first ones."""
 
     kind: str
     files: int
@@ -72,17 +72,18 @@ class UnusedGroup:
 
     @property
     def sentence(self) -> str:
+        """Such as "2 images are in no class folder"."""
         one, many, _ = _KINDS[self.kind]
-        return (one if self.files == 1 else many).format(n=f"{self.files:,}") + self._which
+        return (one if self.files == 1 else many).format(n=f"{self.files:,}") + self._details
 
     @property
     def loud(self) -> bool:
-        """Whether somebody may have meant these files as images of the dataset."""
+        """Whether these files may have been meant as images of the dataset."""
         return self.kind not in _QUIET
 
     @property
-    def _which(self) -> str:
-        """The folders, formats or extensions that these are, as far as they are few."""
+    def _details(self) -> str:
+        """The first folders, formats or extensions in parentheses; "" for other kinds."""
         if self.kind == walk.FOLDER:
             names = [f"{item.path} with {_counted(item)}" for item in self.named]
         elif self.kind == walk.UNREAD:
@@ -97,7 +98,7 @@ class UnusedGroup:
 
 @dataclass(frozen=True)
 class UnusedReport:
-    """All files that are not used, by reason, and what the layout was taken for where that was a choice."""
+    """All files that are not used, by reason, and notes on how ambiguous folder names were understood."""
 
     groups: tuple[UnusedGroup, ...] = ()
     notes: tuple[str, ...] = ()
@@ -108,7 +109,7 @@ class UnusedReport:
 
     @property
     def loud(self) -> bool:
-        """Whether there are files among them that somebody may have meant as images."""
+        """Whether any of the files may have been meant as an image."""
         return any(group.loud for group in self.groups)
 
     @property
@@ -118,12 +119,12 @@ class UnusedReport:
 
     @property
     def summary(self) -> str:
-        """The reasons in one line, the weightiest first."""
+        """The reasons in one line, the most important first."""
         return "; ".join(group.sentence for group in self.groups)
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "UnusedReport":
-        """What `document` wrote."""
+        """The report that `document` wrote."""
         groups = [
             UnusedGroup(entry["kind"], entry["files"], tuple(UnusedFile(**item) for item in entry["named"]), entry["hint"])
             for entry in document["groups"]
@@ -132,6 +133,7 @@ class UnusedReport:
         return cls(tuple(groups), tuple(document["notes"]))
 
     def document(self) -> dict[str, Any]:
+        """The report as a JSON document, with each group's sentence."""
         groups = [{"kind": group.kind, "sentence": group.sentence, **asdict(group)} for group in self.groups]
         return {"files": self.files, "notes": list(self.notes), "groups": groups}
 
@@ -142,7 +144,7 @@ def _counted(item: UnusedFile) -> str:
 
 
 class Tally:
-    """Counts what a walk leaves out, and keeps the first names of each kind."""
+    """Counts the unused files of a walk, and keeps the first names of each kind."""
 
     def __init__(self, root: Path, unused: Iterable[walk.UnusedEntry] = (), notes: Sequence[str] = ()) -> None:
         self._root = root
@@ -153,7 +155,7 @@ class Tally:
             self.add(item)
 
     def is_image_file(self, item: walk.Entry | LayoutEntry) -> bool:
-        """Whether an entry of a walk is a picture by its name or first bytes; what is not is counted."""
+        """Whether an entry of a walk is an image by extension or first bytes; all others are counted."""
         if item.unused or item.obstacle:
             kind = walk.BACKUP if item.obstacle == file_kinds.BACKUP_COPY else "damaged"
             self.add(item.unused or walk.UnusedEntry(item.path, kind, item.obstacle))
@@ -165,6 +167,7 @@ class Tally:
         return False
 
     def add(self, item: walk.UnusedEntry) -> None:
+        """Count an entry."""
         if not item.files:
             return
         self._files[item.kind] = self._files.get(item.kind, 0) + item.files
@@ -183,7 +186,7 @@ class Tally:
 
 
 def unused_report(catalog: "Catalog") -> UnusedReport:
-    """What of a dataset is not used, and why. Catalogs of an earlier version say nothing of files without a row."""
+    """The files of a dataset that are not used. Catalogs of earlier versions know nothing about files without a row."""
     stored = _stored(catalog.meta(_KEY))
     named: dict[str, list[UnusedFile]] = {group.kind: list(group.named) for group in stored.groups}
     counts = {group.kind: group.files for group in stored.groups}
@@ -196,11 +199,11 @@ def unused_report(catalog: "Catalog") -> UnusedReport:
         for kind in _KINDS
         if kind in counts
     ]
-    return UnusedReport(tuple(_hinted(group, catalog) for group in groups), stored.notes)
+    return UnusedReport(tuple(_add_spelling_hint(group, catalog) for group in groups), stored.notes)
 
 
-def _hinted(group: UnusedGroup, catalog: "Catalog") -> UnusedGroup:
-    """For classes without training images: whether one may be another class in another spelling."""
+def _add_spelling_hint(group: UnusedGroup, catalog: "Catalog") -> UnusedGroup:
+    """For classes without training images: a hint where one may be another class in a different spelling."""
     if group.kind != "class":
         return group
     return replace(group, hint=spelling_hint(catalog.unlearnable_classes(), catalog.classes()))
@@ -221,6 +224,6 @@ def _kind(state: str, reason: str) -> str:
 
 
 def _stored(text: str | None) -> UnusedReport:
-    """What a scan wrote down; nothing where it was another version's."""
+    """The report of the last scan; empty where another version wrote it."""
     document = json.loads(text) if text else {}
     return UnusedReport.from_document(document) if document.get("format") == _FORMAT else UnusedReport()

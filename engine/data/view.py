@@ -1,4 +1,4 @@
-"""The images of a catalog that match a filter, and what they are like in numbers."""
+"""The images of a catalog that match a filter, with counts, histograms and quantiles."""
 
 import copy
 import math
@@ -22,8 +22,8 @@ from engine.data.properties import PROPERTIES
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_TINY = 1e-3  # the smallest value that a logarithmic scale tells from zero
-_KEPT = 16  # views that a process holds: 4 bytes a match, and as many for each order that was asked
+_TINY = 1e-3  # the smallest value that a logarithmic scale distinguishes from zero
+_MAX_CACHED = 16  # views per process: 4 bytes per match, and as many for the last sort order
 
 
 def _cached(method: Callable[Concatenate["View", P], R]) -> Callable[Concatenate["View", P], R]:
@@ -40,43 +40,43 @@ def _cached(method: Callable[Concatenate["View", P], R]) -> Callable[Concatenate
 
 
 class View:
-    """`positions`: (n,) int32, rising, into the arrays of `columns`. Cheap to ask again: orders and counts are kept."""
+    """Matching images. `positions`: (n,) int32, ascending, into the arrays of `columns`. Results are cached."""
 
     def __init__(self, columns: Columns, positions: np.ndarray) -> None:
         self.columns = columns
         self.positions = positions
         self._results: dict[tuple, Any] = {}
-        self._sorted = ("id", positions)  # the order that was asked last, rising
+        self._sorted = ("id", positions)  # the last sort order and its positions, ascending
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def ids(self) -> np.ndarray:
-        """Ids of the images, rising: (n,) int64."""
+        """Ids of the images, ascending: (n,) int64."""
         return self.columns.ids[self.positions]
 
     def contents(self) -> list[str]:
-        """Content hashes of the images, by id; they are the keys of embeddings and thumbnails."""
+        """Content hashes of the images, sorted by id: the keys of embeddings and thumbnails."""
         return self.columns.contents(self.positions)
 
     def marks(self) -> np.ndarray:
-        """What tells each image's content from others, by id: (n,) uint64."""
+        """64 bits of each image's content hash, sorted by id: (n,) uint64."""
         return self.columns.marks(self.positions)
 
     def classes(self) -> np.ndarray:
-        """Class of each image, by id: (n,) objects, None where there is none."""
+        """Class of each image, sorted by id: (n,) objects, None where there is none."""
         return np.array([*self.columns.names, None], object)[self.columns.label[self.positions]]
 
     def splits(self) -> np.ndarray:
-        """Split of each image, by id: (n,) objects, None where there is none."""
+        """Split of each image, sorted by id: (n,) objects, None where there is none."""
         return np.array([*SPLITS, None], object)[self.columns.split[self.positions]]
 
     def values(self, name: str) -> np.ndarray:
-        """One property of the images, by id: (n,) float32, NaN where it is not known. Raises KeyError for an unknown one."""
+        """One property, sorted by id: (n,) float32, NaN where it is unknown. Raises KeyError for an unknown property."""
         return self.columns.values(name)[self.positions]
 
     def sample(self, most: int) -> "View":
-        """At most `most` of the images, taken evenly; ids begin in the order of content, so that this is as good as chance."""
+        """At most `most` images at equal distances. A first scan assigns ids by content hash, so this is as good as random."""
         if len(self) <= most:
             return self
         return View(self.columns, self.positions[np.linspace(0, len(self) - 1, most).round().astype(int)])
@@ -87,32 +87,32 @@ class View:
         return self.columns.ids[positions]
 
     def place(self, image_id: int, order: str = "id", descending: bool = False) -> int | None:
-        """Where the image stands in that order, counted from 0; None where it is not among these."""
+        """The image's index in that order, from 0; None where it does not match."""
         position = np.searchsorted(self.columns.ids, image_id)
         if position == len(self.columns) or self.columns.ids[position] != image_id:
             return None
-        result = np.flatnonzero(self._ordered(order, descending) == position)
-        return int(result[0]) if len(result) else None
+        places = np.flatnonzero(self._ordered(order, descending) == position)
+        return int(places[0]) if len(places) else None
 
     @_cached
     def counts(self) -> pd.DataFrame:
         """Images by class and split: columns class (None: unlabelled), split, n."""
-        of = self.columns
-        width = len(SPLITS) + 1
-        cells = (of.label[self.positions].astype(np.int64) + 1) * width + of.split[self.positions] + 1
-        n = np.bincount(cells, minlength=(len(of.names) + 1) * width)
-        filled = np.flatnonzero(n)
-        classes, splits = np.array([None, *of.names], object), np.array([None, *SPLITS], object)
-        return pd.DataFrame({"class": classes[filled // width], "split": splits[filled % width], "n": n[filled]})
+        names, width = self.columns.names, len(SPLITS) + 1
+        # One cell per pair of class and split; code -1 (none) becomes 0.
+        cells = (self.columns.label[self.positions].astype(np.int64) + 1) * width + self.columns.split[self.positions] + 1
+        n = np.bincount(cells, minlength=(len(names) + 1) * width)
+        used = np.flatnonzero(n)
+        classes, splits = np.array([None, *names], object), np.array([None, *SPLITS], object)
+        return pd.DataFrame({"class": classes[used // width], "split": splits[used % width], "n": n[used]})
 
     @_cached
     def sizes(self) -> pd.DataFrame:
-        """Image sizes, the commonest first: columns width, height, n."""
+        """Image sizes, the most common first: columns width, height, n."""
         width, height = (self.values(name) for name in ("width", "height"))
         known = ~np.isnan(width)
         pairs = pd.Series(width[known].astype(np.int64) << 32 | height[known].astype(np.int64)).value_counts()
-        result = pairs.index.to_numpy(np.int64)
-        frame = pd.DataFrame({"width": result >> 32, "height": result & 0xFFFFFFFF, "n": pairs.to_numpy()})
+        sizes = pairs.index.to_numpy(np.int64)
+        frame = pd.DataFrame({"width": sizes >> 32, "height": sizes & 0xFFFFFFFF, "n": pairs.to_numpy()})
         return frame.sort_values(["n", "width", "height"], ascending=[False, True, True], ignore_index=True)
 
     def groups(self, group_by: str, most: int, among: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -124,8 +124,7 @@ class View:
         names = self.columns.names if group_by == "class" else SPLITS
         n = np.bincount(codes[codes >= 0], minlength=len(names))
         if among is not None:
-            chosen = np.isin(names, list(among))
-            n = np.where(chosen, n, 0)
+            n = np.where(np.isin(names, list(among)), n, 0)
         largest = np.sort(np.argsort(-n, kind="stable")[:most])
         return {names[code]: self.positions[codes == code] for code in largest if n[code]}
 
@@ -171,13 +170,15 @@ class View:
         if order == "id":
             result = self.positions
         elif order != last:
-            chosen = np.zeros(len(self.columns), bool)
-            chosen[self.positions] = True
-            ranked = self.columns.sorted_positions(order)
-            result = ranked[chosen[ranked]]
+            matches = np.zeros(len(self.columns), bool)
+            matches[self.positions] = True
+            # All positions are sorted already, in the file: selecting from them is faster than sorting the matches.
+            positions = self.columns.sorted_positions(order)
+            result = positions[matches[positions]]
             self._sorted = order, result
         if not descending:
             return result
+        # Images without a value stay last.
         valued = len(result) if order in ("id", "path") else int(np.count_nonzero(~np.isnan(self.values(order))))
         return result[::-1] if valued == len(result) else np.concatenate([result[:valued][::-1], result[valued:]])
 
@@ -187,51 +188,51 @@ _lock = threading.Lock()
 
 
 def build_view(
-    columns: Columns, conditions: Filter, answers: AlignedPredictions | None = None, selected: np.ndarray | None = None
+    columns: Columns, conditions: Filter, predictions: AlignedPredictions | None = None, selected: np.ndarray | None = None
 ) -> View:
-    """The view of `columns` that `conditions` describes; the last few are kept.
+    """The view of the images that match `conditions`; the last few views are cached.
 
-    `answers` of the run that the filter asks and `selected` ids of its selection: None where there are none, and then no image
-    matches.
+    `predictions` are those of the filter's run, `selected` the ids of its selection. Where the filter needs one that is None, no
+    image matches.
     """
-    key = (columns, conditions, answers)
+    key = (columns, conditions, predictions)
     with _lock:
         result = _held.pop(key, None)
     if result is None:
-        result = View(columns, _matching(columns, conditions, answers, selected))
+        result = View(columns, _matching(columns, conditions, predictions, selected))
     with _lock:
         _held[key] = result
-        while len(_held) > _KEPT:
+        while len(_held) > _MAX_CACHED:
             _held.pop(next(iter(_held)))
     return result
 
 
 def _matching(
-    columns: Columns, conditions: Filter, answers: AlignedPredictions | None, selected: np.ndarray | None
+    columns: Columns, conditions: Filter, predictions: AlignedPredictions | None, selected: np.ndarray | None
 ) -> np.ndarray:
-    holds = columns.state == STATES.index(conditions.state)
+    matches = columns.state == STATES.index(conditions.state)
     if conditions.splits:
-        holds &= _any_of(columns.split, [SPLITS.index(split) for split in conditions.splits], len(SPLITS))
+        matches &= _any_of(columns.split, [SPLITS.index(split) for split in conditions.splits], len(SPLITS))
     if conditions.classes:
-        holds &= _any_of(columns.label, columns.class_codes(conditions.classes), len(columns.names))
+        matches &= _any_of(columns.label, columns.class_codes(conditions.classes), len(columns.names))
     if conditions.edited:
-        holds &= _any_of(columns.edit, [EDITS.index(edit) for edit in conditions.edited], len(EDITS))
+        matches &= _any_of(columns.edit, [EDITS.index(edit) for edit in conditions.edited], len(EDITS))
     for limits in conditions.ranges:
         values = columns.values(limits.name)
-        holds &= ~np.isnan(values)
+        matches &= ~np.isnan(values)
         if limits.low is not None:
-            holds &= values >= np.float32(limits.low)
+            matches &= values >= np.float32(limits.low)
         if limits.high is not None:
-            holds &= values <= np.float32(limits.high)
+            matches &= values <= np.float32(limits.high)
     if conditions.selection:
-        holds &= np.isin(columns.ids, selected if selected is not None else [])
+        matches &= np.isin(columns.ids, selected if selected is not None else [])
     if conditions.needs_predictions:
-        holds &= _answered(columns, conditions, answers)
+        matches &= _matching_predictions(columns, conditions, predictions)
     if conditions.text:
         # pyrefly: ignore[missing-attribute] - pyarrow makes its compute functions when it is imported
         result = pc.match_substring(columns.paths, to_search_text(conditions.text))
-        holds &= result.to_numpy(zero_copy_only=False)
-    return np.flatnonzero(holds).astype(np.int32)
+        matches &= result.to_numpy(zero_copy_only=False)
+    return np.flatnonzero(matches).astype(np.int32)
 
 
 def _any_of(codes: np.ndarray, conditions: list[int], known: int) -> np.ndarray:
@@ -240,15 +241,15 @@ def _any_of(codes: np.ndarray, conditions: list[int], known: int) -> np.ndarray:
     return table[codes]
 
 
-def _answered(columns: Columns, conditions: Filter, answers: AlignedPredictions | None) -> np.ndarray:
-    if answers is None:
+def _matching_predictions(columns: Columns, conditions: Filter, predictions: AlignedPredictions | None) -> np.ndarray:
+    if predictions is None:
         return np.zeros(len(columns), bool)
-    holds = answers.predicted >= 0
+    matches = predictions.predicted >= 0
     if conditions.predicted:
-        holds &= _any_of(answers.predicted, columns.class_codes(conditions.predicted), len(columns.names))
+        matches &= _any_of(predictions.predicted, columns.class_codes(conditions.predicted), len(columns.names))
     if conditions.correctness:
-        holds &= (answers.predicted == columns.label) == (conditions.correctness == "right")
-    return holds
+        matches &= (predictions.predicted == columns.label) == (conditions.correctness == "right")
+    return matches
 
 
 @dataclass(frozen=True)
@@ -271,7 +272,7 @@ class _Scale:
         return math.log(max(self.low, self.high / 1e6, _TINY)), math.log(self.high)
 
     def edges(self) -> np.ndarray:
-        """(bins + 1,) borders; one bin round a single value."""
+        """The (bins + 1,) edges; a single bin around a single value."""
         if self.high <= self.low:
             return np.array([self.low - 0.5, self.low + 0.5])
         edges = np.linspace(*self._ends, self.bins + 1)
@@ -280,11 +281,11 @@ class _Scale:
         return edges
 
     def count(self, values: np.ndarray) -> np.ndarray:
-        """Known values in each bin."""
+        """The number of known values in each bin."""
         values = values[~np.isnan(values)]
         if self.high <= self.low:
             return np.array([len(values)])
         first, last = self._ends
-        places = np.log(np.maximum(values, math.exp(first))) if self._logarithmic else values
-        bins = ((places - first) * (self.bins / (last - first))).astype(np.int32)
+        scaled = np.log(np.maximum(values, math.exp(first))) if self._logarithmic else values
+        bins = ((scaled - first) * (self.bins / (last - first))).astype(np.int32)
         return np.bincount(np.clip(bins, 0, self.bins - 1), minlength=self.bins)

@@ -16,7 +16,7 @@ from engine.data.decoding import file_too_large
 from engine.data.uploads import UploadLimits
 
 IMAGES = 32
-IMAGE_BYTES, REQUEST_BYTES = UploadLimits().picture_bytes, 100 << 20
+IMAGE_BYTES, REQUEST_BYTES = UploadLimits().image_bytes, 100 << 20
 TOP, TOP_MAXIMUM = 3, 1000
 FIELDS = ("run", "images", "top")
 _MAX_FIELDS = 8  # more than there are, so that a wrong field gets its own message

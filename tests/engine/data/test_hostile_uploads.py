@@ -166,13 +166,13 @@ def test_names_of_other_systems_are_read_as_they_were_meant():
 
 def test_each_limit_is_named_where_it_is_met_and_what_came_before_is_kept():
     three = hostile.archive(*((f"{i}.jpg", bytes(1000)) for i in range(3)))
-    assert outcomes(three, pictures=2)[-1] == ("2.jpg", "the limit of 2 pictures at once is reached: the rest is left out")
-    assert [reason for _, reason in outcomes(three, pictures=2)[:2]] == ["", ""]
+    assert outcomes(three, images=2)[-1] == ("2.jpg", "the limit of 2 pictures at once is reached: the rest is left out")
+    assert [reason for _, reason in outcomes(three, images=2)[:2]] == ["", ""]
     assert outcomes(three, members=2) == [("upload.zip", "too many files in the archive: the limit is 2")]
     assert outcomes(three, small=2500, growth=0)[-1] == (
         "upload.zip", "it unpacks to far more than its own size: the rest of it is left out",
     )  # fmt: skip
-    assert [reason for _, reason in outcomes(three, picture_bytes=999)] == [
+    assert [reason for _, reason in outcomes(three, image_bytes=999)] == [
         f"too large: 0.0 MB, the limit is {999 / 2**20:g} MB per picture"
     ] * 3
 

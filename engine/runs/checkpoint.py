@@ -1,8 +1,8 @@
 """Checkpoints that describe themselves and are whole or absent.
 
-`checkpoints/best-00000120/` holds `model.safetensors`, `meta.json`, optionally `training.pt`, and `manifest.json` with
-the SHA-256 of each, written last. The folder is made under another name, synced and renamed; the previous one of the same
-kind is kept, so that a damaged file costs one save and not the run.
+`checkpoints/best-000012/` holds `model.safetensors`, `meta.json`, optionally `training.pt`, and `manifest.json` with
+the SHA-256 of each, written last. The folder is written under another name, synced and renamed; the previous one of the same
+kind stays, so that a damaged file costs one save and not the run.
 """
 
 import contextlib
@@ -34,17 +34,17 @@ from engine.core.files import (
 )
 from engine.core.safetensors_header import read_header
 
-KEEP = 2
-_LONGEST_NAME = 1_000
+KEEP = 2  # generations of each kind
+_LONGEST_NAME = 1_000  # characters
 _MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
 class Meta:
-    """What prediction needs to know of a model; the dataset is not needed any more.
+    """What prediction needs to know about a model, so that it does not need the dataset.
 
-    `mean` and `std` are of RGB values in 0..1; logits are averaged over the `views` ("one": the picture; "flip": it and its
-    mirror image) and divided by `temperature` before the softmax.
+    `mean` and `std` are those of RGB values in 0..1; logits are averaged over the `views` ("one": the image; "flip": the image
+    and its mirror image) and divided by `temperature` before the softmax.
     """
 
     backbone: str
@@ -58,7 +58,7 @@ class Meta:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A verified checkpoint. `notes` says what was passed over on the way to it."""
+    """A verified checkpoint. `notes`: a sentence about each newer one that was damaged and passed over."""
 
     meta: Meta
     model: dict[str, torch.Tensor]
@@ -69,9 +69,11 @@ class Checkpoint:
 
 def parse_meta(document: object) -> Meta:
     """The Meta of a document, which may come from anywhere. Raises UserError for values that no model has."""
+    items = document.items() if isinstance(document, dict) else ()
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in items}
     try:
-        meta = Meta(**{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()})
-    except (TypeError, AttributeError):
+        meta = Meta(**values)
+    except TypeError:
         raise UserError("The description of the model is incomplete.", "Export it again.") from None
     if not isinstance(meta.backbone, str) or len(meta.backbone) > _LONGEST_NAME:
         raise UserError("The model does not name its backbone.", "Export it again.")
@@ -113,10 +115,10 @@ def save(
     """Write checkpoint `kind` (`best` or `last`) of `step`; a newer generation of the same step replaces the older."""
     parent = create_folder(run_path / "checkpoints", parents=False)
     for unfinished in parent.glob(".saving-*"):
-        # Of a process that was killed: one process writes, and it is this one.
+        # Left by a process that was killed: only one process writes, and it is this one.
         remove_folder(unfinished)
     if (run_path / "events.jsonl").exists():
-        # Who goes on from this checkpoint has no steps before it to tell again.
+        # The steps up to here will not be taken again: their events must be on the disk before a checkpoint can outlive them.
         fsync_file(run_path / "events.jsonl")
     temporary = parent / f".saving-{kind}-{secrets.token_hex(4)}"
     target = parent / f"{kind}-{_next_generation(parent, kind):06d}"
@@ -128,10 +130,12 @@ def save(
             )
             (temporary / "meta.json").write_text(json_text(dataclasses.asdict(meta)), encoding="utf-8")
             if training is not None:
-                # Unbuffered: torch's own archive would tell of a full disk in words without a number.
+                # Unbuffered, so that a full disk is an OSError with its number: when torch opens the file itself, it raises a
+                # RuntimeError in words.
                 with open(temporary / "training.pt", "wb", buffering=0) as stream:
                     torch.save(dict(training), stream)
-            _seal(temporary, step)
+            _write_manifest(temporary, step)
+            # Renaming is atomic: the folder appears whole, with every file in it synced.
             temporary.rename(target)
         fsync_folder(parent)
     except BaseException:
@@ -143,19 +147,22 @@ def save(
 
 
 def _size_of(value: Any) -> int:
-    """Bytes of all tensors in a state, however deep they lie: about what its file takes."""
+    """Bytes of all tensors in a state, however deeply nested: about what its file takes."""
     if isinstance(value, torch.Tensor):
         return value.numel() * value.element_size()
+    if isinstance(value, str | bytes):
+        return 0
     if isinstance(value, Mapping):
-        value = value.values()
-    return sum(map(_size_of, value)) if not isinstance(value, str | bytes) and isinstance(value, Iterable) else 0
+        return sum(map(_size_of, value.values()))
+    return sum(map(_size_of, value)) if isinstance(value, Iterable) else 0
 
 
 def load(run_path: Path, kind: str = "best") -> Checkpoint:
-    """The newest checkpoint of `kind` whose files are what was written. Raises UserError where none is left."""
+    """The newest checkpoint of `kind` whose files are what was written. Raises UserError where there is none."""
     while True:
         folders = generations(run_path, kind)
         notes: list[str] = []
+        damage = ""
         for folder in folders:
             damage = _damage(folder)
             if not damage:
@@ -164,10 +171,11 @@ def load(run_path: Path, kind: str = "best") -> Checkpoint:
                         return _read(folder, tuple(notes))
                 except UserError as error:
                     damage = error.message.removesuffix(".")
-                except (OSError, ValueError, LookupError, RuntimeError, zipfile.BadZipFile, SafetensorError):  # of a copied run
+                except (OSError, ValueError, LookupError, RuntimeError, zipfile.BadZipFile, SafetensorError):
+                    # The hashes were right: somebody wrote these files, but not `save`.
                     damage = "its files are not those of a checkpoint"
             notes.append(f"Checkpoint {folder.name} is damaged ({damage}); an earlier one is used.")
-        # A run that trains may have removed them one after the other, each for a newer one, while they were read.
+        # While they were read, a run that trains may have removed each of them in favour of a newer one.
         if folders == generations(run_path, kind):
             break
     if notes:
@@ -184,22 +192,23 @@ def generations(run_path: Path, kind: str) -> list[Path]:
 
 
 def identity(run_path: Path, kind: str = "best") -> str:
-    """Names the newest checkpoint's content: a cache key that changes with every save."""
+    """The identity of the newest checkpoint's content: a cache key that changes with every save."""
     newest = generations(run_path, kind)
     manifest = read_json(newest[0] / "manifest.json", {}) if newest else {}
     return f"{newest[0].name}:{manifest.get('files', {})}" if newest else ""
 
 
-def _seal(folder: Path, step: int) -> None:
+def _write_manifest(folder: Path, step: int) -> None:
     files = sorted(folder.iterdir())
+    # Before the manifest: it must not reach the disk before the files that it vouches for.
     for file in files:
         fsync_file(file)
-    said = {f.name: {"sha256": sha256(f), "size": f.stat().st_size} for f in files}
-    write_json(folder / "manifest.json", {"step": step, "files": said, "sha256": _digest(step, said)}, durable=True)
+    entries = {file.name: {"sha256": sha256(file), "size": file.stat().st_size} for file in files}
+    write_json(folder / "manifest.json", {"step": step, "files": entries, "sha256": _digest(step, entries)}, durable=True)
 
 
 def _digest(step: Any, files: Any) -> str:
-    """Of the manifest's own content: a flipped digit of the step would be believed otherwise."""
+    """A hash of the manifest's own content, or a flipped digit of the step would be believed."""
     return hashlib.sha256(json.dumps([step, files], sort_keys=True).encode()).hexdigest()
 
 
@@ -209,38 +218,43 @@ def _damage(folder: Path) -> str:
     if not isinstance(manifest, dict) or manifest.get("sha256") != _digest(manifest.get("step"), manifest.get("files")):
         return "its manifest is missing or damaged"
     if not isinstance(manifest["step"], int) or not _is_list_of_files(manifest["files"]):
-        return "its manifest is not one"
-    for name, said in manifest["files"].items():
+        return "its manifest is not a manifest"
+    for name, entry in manifest["files"].items():
         file = folder / name
         if not file.is_file():
             return f"{name} is missing"
-        if file.stat().st_size != said["size"]:
-            return f"{name} has {file.stat().st_size} bytes instead of {said['size']}"
-        if sha256(file) != said["sha256"]:
+        # The size first: it is known without reading the file, and says more than another hash.
+        if file.stat().st_size != entry["size"]:
+            return f"{name} has {file.stat().st_size} bytes instead of {entry['size']}"
+        if sha256(file) != entry["sha256"]:
             return f"{name} does not have the content that was written"
     return ""
 
 
 def _is_list_of_files(files: object) -> bool:
+    # A bare name: a manifest from elsewhere must not make us read a file outside its folder.
     return isinstance(files, dict) and all(
-        Path(name).name == name and isinstance(said, dict) and said.keys() >= {"sha256", "size"} for name, said in files.items()
+        Path(name).name == name and isinstance(entry, dict) and entry.keys() >= {"sha256", "size"}
+        for name, entry in files.items()
     )
 
 
 def _read(folder: Path, notes: tuple[str, ...]) -> Checkpoint:
     meta = parse_meta(read_json(folder / "meta.json"))
     state, weights = folder / "training.pt", folder / "model.safetensors"
-    read_header(weights)
+    read_header(weights)  # raises where the file is not what its header says
     training = _read_training(state) if state.is_file() else None
-    return Checkpoint(meta, load_file(weights), training, int(read_json(folder / "manifest.json")["step"]), notes)
+    step = int(read_json(folder / "manifest.json")["step"])
+    return Checkpoint(meta=meta, model=load_file(weights), training=training, step=step, notes=notes)
 
 
 def _read_training(file: Path) -> dict[str, Any]:
     with zipfile.ZipFile(file) as opened:
-        # torch does not pack its tensors: what grows was not written by it.
+        # torch does not compress: an archive that unpacks to more than its size was not written by it, and may be a zip bomb.
         if sum(member.file_size for member in opened.infolist()) > file.stat().st_size:
             raise UserError("its training state unpacks to more than its own size")
     try:
+        # weights_only: a pickle could run any code, and a run may have been copied from somebody else.
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a broken pickle may raise anything at all
         raise UserError("its training state cannot be read") from error

@@ -1,7 +1,7 @@
-"""What the network is shown, and when: the batches of a training, prepared here or by processes ahead of it.
+"""The batches of a training: prepared by the training process itself, or by worker processes ahead of it.
 
 A batch is a function of the configuration and its step alone, so it is the same whoever prepares it, and a training
-that was interrupted goes on with the very next one.
+that was interrupted goes on with exactly the next one.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ from engine.runs.config import Config
 from engine.training.progressive import image_size
 from engine.training.sampling import epoch_order
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG = 1  # of Linux: send a signal to this process when its parent dies
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -45,15 +45,17 @@ class Images:
 
     def __getstate__(self) -> dict[str, Any]:
         """For a process that is not forked: it opens the memory map itself instead of being sent gigabytes."""
-        mapped = isinstance(self.pixels, np.memmap) and self.pixels.filename is not None
-        return vars(self) | ({"pixels": str(self.pixels.filename)} if mapped else {})
+        if isinstance(self.pixels, np.memmap) and self.pixels.filename is not None:
+            return vars(self) | {"pixels": os.fspath(self.pixels.filename)}
+        return dict(vars(self))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         pixels = state["pixels"]
+        # vars, as the dataclass is frozen.
         vars(self).update(state | {"pixels": np.load(pixels, mmap_mode="r") if isinstance(pixels, str) else pixels})
 
 
-class Batches(Dataset):
+class Batches(Dataset[Batch]):
     """Item `step`: augmented images (n, 3, side, side) uint8 and their labels (n,), this process's share of the batch."""
 
     def __init__(self, images: Images, config: Config, rank: int = 0, world: int = 1) -> None:
@@ -64,9 +66,9 @@ class Batches(Dataset):
             )
         self.images, self.config, self.rank, self.world = images, config, rank, world
         self.transform = pipeline(config.augmentation, config.image_size)
-        # A last batch too small for BatchNorm, which has no variance of one image, goes with the one before.
+        # A last batch with less than two images per process is added to the one before: BatchNorm has no variance of one.
         self.steps_per_epoch = max(1, math.ceil((len(images.labels) - (2 * world - 1)) / config.batch_size))
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))  # the epoch and the order of its images
 
     def places(self, step: int) -> np.ndarray:
         """Where in the epoch's order the step's batch stands, all processes together."""
@@ -81,19 +83,25 @@ class Batches(Dataset):
             self._order = (epoch, epoch_order(self.images.labels, self.config, epoch))
         return self._order[1][self.places(step)]
 
-    def __getitem__(self, step: int) -> Batch:
-        epoch, mine = step // self.steps_per_epoch, slice(self.rank, None, self.world)
-        return self.drawn(self.indices(step)[mine], epoch, self.places(step)[mine])
+    def __getitem__(self, index: int) -> Batch:
+        epoch, share = index // self.steps_per_epoch, slice(self.rank, None, self.world)
+        return self.augmented(self.indices(index)[share], epoch, self.places(index)[share])
 
-    def drawn(self, indices: np.ndarray, epoch: int, places: np.ndarray | None = None) -> Batch:
-        """The images with the epoch's draws of the augmentation: where draws come back, an image's own, else its place's."""
+    def augmented(self, indices: np.ndarray, epoch: int, places: np.ndarray | None = None) -> Batch:
+        """The images after the epoch's draws of the augmentation.
+
+        Where draws come back, the seed of a draw belongs to the image: it must be the same wherever the image stands in a later
+        epoch. Otherwise it belongs to the place in the epoch, as an image that balancing repeats must look different each time.
+        """
         images, labels = self.images.batch(indices)
         draws = self.config.draws
         seeds = draw_seeds(self.config.seed, epoch % draws if draws else epoch, indices if draws or places is None else places)
         with one_thread():
             images = augment(images, self.transform, seeds)
             side = image_size(self.config, epoch)
-            return functional.resize(images, [side, side]) if side != images.shape[-1] else images, labels
+            if side != images.shape[-1]:
+                images = functional.resize(images, [side, side])
+            return images, labels
 
     def ahead(self, first: int, end: int) -> Iterator[Batch]:
         """The batches of the steps `first` to `end` - 1. Raises UserError where a process that prepares them dies."""
@@ -110,6 +118,7 @@ class Batches(Dataset):
         try:
             yield from loader
         except RuntimeError as error:
+            # torch names no class for it: "DataLoader worker (pid 12) is killed by signal: Killed."
             if "DataLoader worker" not in str(error):
                 raise
             raise UserError(
@@ -118,10 +127,11 @@ class Batches(Dataset):
 
 
 def _as_worker(parent: int, number: int) -> None:
-    """Die with the training process, however it ends, and leave it to answer the signals that the group gets."""
+    """Make a worker die with the training process, however that ends, and ignore the signals that both get."""
     for ignored in (signal.SIGTERM, signal.SIGINT):
+        # Ctrl+C reaches the whole group: the training process decides when its workers end.
         signal.signal(ignored, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
-            os._exit(1)  # it died before it could be asked for that
+            os._exit(1)  # it died before the request was made

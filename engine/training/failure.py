@@ -1,4 +1,4 @@
-"""What an error that ended a run means for the person who started it."""
+"""The error that ended a run, explained to the person who started it."""
 
 import errno
 
@@ -16,7 +16,7 @@ _GO_ON = "then resume: the run continues from its last checkpoint."
 
 
 def explain(error: Exception) -> tuple[str, str]:
-    """A sentence and a way out."""
+    """A sentence that says what happened, and a hint of the way out."""
     if isinstance(error, UserError) and not isinstance(error, DiskError):
         return error.message, error.hint
     if _lacks_memory(error):
@@ -27,7 +27,7 @@ def explain(error: Exception) -> tuple[str, str]:
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """torch raises a RuntimeError, on the processor in other words than on a GPU; the system an OSError."""
+    """Whether memory ran out: torch raises a RuntimeError, with one wording for the CPU and another for a GPU; the system an OSError."""
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
     text = str(error).lower()

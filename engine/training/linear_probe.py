@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,16 +14,19 @@ from engine.evaluation.metrics import accuracy, confusion, macro_f1
 from engine.models.network import Classifier
 from engine.runs.events import Candidate
 
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+
 STRENGTHS = (3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 3e-2, 1e-1, 1.0)
-_GIVE_UP = 2  # candidates in a row with a higher validation loss
+_PATIENCE = 2  # candidates in a row with a higher validation loss
 
 
 class LinearProbe:
     """Multinomial logistic regression on standardised features (scikit-learn), for a rising C until validation gets worse.
 
     `features`: (n, d) float32, `labels`: (n,) class indices; the same for validation. The C with the lowest validation
-    cross-entropy wins: it varies less between samples of validation images than any count of right answers. `balanced`: the
-    errors of a class weigh in inverse proportion to its count. `strengths`: the C to try, rising.
+    cross-entropy wins: it varies less between samples of validation images than any count of correct predictions. `balanced`:
+    the errors of a class weigh in inverse proportion to its count. `strengths`: the values of C to try, rising.
     """
 
     def __init__(
@@ -37,33 +40,34 @@ class LinearProbe:
         strengths: Sequence[float] = STRENGTHS,
     ) -> None:
         self.mean = features.mean(axis=0)
-        self.scale = features.std(axis=0) + 1e-6
+        self.scale = features.std(axis=0) + 1e-6  # a feature that is the same for all images has no deviation
         self.train = (self._standardised(features), labels)
         self.validation = (self._standardised(validation), validation_labels)
         self.classes, self.class_weight, self.strengths = classes, "balanced" if balanced else None, strengths
         self.best: tuple[float, np.ndarray, np.ndarray] = (np.inf, np.zeros((classes, features.shape[1])), np.zeros(classes))
 
     def fit(self) -> Iterator[Candidate]:
-        """Try the strengths, weakest fit first, each starting from the one before; `best` holds the winner's weights."""
+        """Try the strengths, the strongest regularisation first; afterwards `best` holds the winner's loss, weights and biases."""
         from sklearn.linear_model import LogisticRegression
 
+        # warm_start: each fit begins at the weights of the one before, which a slightly larger C changes little.
         model = LogisticRegression(warm_start=True, max_iter=300, tol=1e-3, class_weight=self.class_weight)
         worse = 0
         for strength in self.strengths:
-            model.C = strength
+            model.set_params(C=strength)
             with warnings.catch_warnings():
-                # Not quite converged at a large C is no worse a candidate: validation judges.
+                # A fit at a large C that has not quite converged is a candidate like any other: validation judges.
                 warnings.simplefilter("ignore")
                 model.fit(*self.train)
             weight, bias = self._all_classes(model)
-            fact = self._score(strength, weight, bias)
-            worse = 0 if fact.best else worse + 1
-            yield fact
-            if worse == _GIVE_UP:
+            candidate = self._score(strength, weight, bias)
+            worse = 0 if candidate.best else worse + 1
+            yield candidate
+            if worse == _PATIENCE:
                 return
 
     def write_head(self, classifier: Classifier) -> None:
-        """Put the winner into the classifier's head, the standardisation folded into its weights."""
+        """Write the winner into the classifier's head, with the standardisation folded into its weights."""
         _, weight, bias = self.best
         folded = weight / self.scale
         with torch.no_grad():
@@ -82,9 +86,10 @@ class LinearProbe:
     def _standardised(self, features: np.ndarray) -> np.ndarray:
         return (features - self.mean) / self.scale
 
-    def _all_classes(self, model: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _all_classes(self, model: "LogisticRegression") -> tuple[np.ndarray, np.ndarray]:
         """Weights (classes, d) and biases (classes,) for logits of every class, two-class models included."""
         weight, bias = model.coef_, model.intercept_
+        # For two classes scikit-learn fits one logit, that of the second class against the first.
         if len(weight) == 1:
             weight, bias = np.concatenate([-weight / 2, weight / 2]), np.concatenate([-bias / 2, bias / 2])
         return weight, bias
@@ -95,8 +100,16 @@ class LinearProbe:
         loss, matrix = float(predictions["loss"].mean()), confusion(predictions, self.classes)
         best = loss < self.best[0]
         if best:
+            # Copies: with warm_start the next fit may go on in the same arrays.
             self.best = (loss, weight.copy(), bias.copy())
-        return Candidate(strength, float(train_loss), loss, accuracy(matrix).value, macro_f1(matrix).value, best)
+        return Candidate(
+            C=strength,
+            train_loss=float(train_loss),
+            validation_loss=loss,
+            validation_accuracy=accuracy(matrix).value,
+            validation_macro_f1=macro_f1(matrix).value,
+            best=best,
+        )
 
 
 def _predictions(features: np.ndarray, labels: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> pd.DataFrame:

@@ -15,16 +15,16 @@ from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
 from engine.data.loading import decode_batches
 from engine.evaluation import scoring
-from engine.models import model, network
-from engine.models.device import compute
+from engine.models import device, model, network
 from engine.runs.config import Config
 from engine.runs.events import Progress, Step
 from engine.training.batches import Images
+from engine.training.divergence import DivergenceError
 from engine.training.finetune import FineTuning
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 90
 _SMOOTHING = 0.85
-_TOO_HIGH = 3.0  # times the lowest loss: beyond that nothing is learnt about
+_TOO_HIGH = 3.0  # times the lowest loss: rates beyond that tell nothing more
 _LEAST_FALL = 0.05  # of the first loss
 _IMAGES = 1024  # at most, drawn evenly from the training images
 
@@ -49,7 +49,7 @@ class RangeTest(FineTuning):
 
 
 def run_range_test(config: Config, report: Callable[[Progress], bool] = lambda progress: True) -> Iterator[Point]:
-    """The points of a range test for this configuration, until the loss explodes, the rate is at its highest, or `report` says no.
+    """The points of a range test for this configuration, until the loss explodes, the rate is at its highest, or `report` returns False.
 
     Raises UserError where the configuration cannot be trained.
     """
@@ -58,15 +58,16 @@ def run_range_test(config: Config, report: Callable[[Progress], bool] = lambda p
     trainer = _range_test(config, report)
     average, best = 0.0, float("inf")
     try:
-        for number, fact in enumerate(itertools.islice(_steps(trainer), STEPS), start=1):
-            average = _SMOOTHING * average + (1 - _SMOOTHING) * fact.loss
+        for number, step in enumerate(itertools.islice(_steps(trainer), STEPS), start=1):
+            average = _SMOOTHING * average + (1 - _SMOOTHING) * step.loss
+            # Without the correction the first points would be pulled towards the average's start, 0.
             smoothed = average / (1 - _SMOOTHING**number)
             best = min(best, smoothed)
-            yield Point(fact.learning_rate, fact.loss, smoothed)
-            if smoothed > _TOO_HIGH * best or not report(Progress("raising the learning rate", number, STEPS, fact.rate)):
+            yield Point(step.learning_rate, step.loss, smoothed)
+            if smoothed > _TOO_HIGH * best or not report(Progress("raising the learning rate", number, STEPS, step.rate)):
                 return
-    except UserError:
-        # Nothing is finite beyond this rate, which is what was to be found.
+    except DivergenceError:
+        # Nothing is finite beyond this rate: the test has its answer, unless not even the first step worked.
         if average == 0.0:
             raise
 
@@ -92,30 +93,30 @@ def suggest_rate(points: Sequence[Point]) -> tuple[float | None, str]:
 
 
 def _range_test(config: Config, report: Callable[[Progress], bool]) -> RangeTest:
-    # One epoch after the other, without anything that an epoch decides; weights are averaged for nobody.
+    # At least STEPS steps, without anything that depends on the epoch. No average of the weights: nobody evaluates them.
     plain = replace(config, epochs=STEPS, patience=0, unfreeze_epochs=0, initial_size=0, draws=0, ema=0.0, views="one", workers=0)
-    where = compute(plain.device, plain.precision)
+    compute = device.compute(plain.device, plain.precision)
     data = load_dataset(plain.dataset)
     images = _sample(scoring.split_images(data, "train", data.classes), plain, report)
     torch.manual_seed(plain.seed)
     trunk = network.build(plain.model, plain.weights, plain.image_size)
-    current = model.new(trunk, data.classes, plain.image_size, where, plain.seed)
-    one = Images(images.pixels[:1], images.labels[:1])
-    return RangeTest(current.classifier, images, one, plain, current.preprocessing, where)
+    current = model.new(trunk, data.classes, plain.image_size, compute, plain.seed)
+    validation = Images(images.pixels[:1], images.labels[:1])  # only because an epoch ends with one: its score is not used
+    return RangeTest(current.classifier, images, validation, plain, current.preprocessing, compute)
 
 
 def _steps(trainer: RangeTest) -> Iterator[Step]:
-    return (fact for fact in trainer.fit() if isinstance(fact, Step))
+    return (event for event in trainer.fit() if isinstance(event, Step))
 
 
 def _sample(images: scoring.LabelledImages, config: Config, report: Callable[[Progress], bool]) -> Images:
     """Some of the training images, decoded, with their labels; those that cannot be read are left out."""
-    chosen = np.random.default_rng(config.seed).permutation(len(images.labels))[:_IMAGES]
+    selection = np.random.default_rng(config.seed).permutation(len(images.labels))[:_IMAGES]
     pixels, labels = [], []
-    for batch in decode_batches([images.files[i] for i in chosen], config.image_size):
+    for batch in decode_batches([images.files[i] for i in selection], config.image_size):
         pixels.append(batch.images)
-        labels.append(images.labels[chosen[batch.indices]])
-        report(Progress("decoding images", sum(map(len, labels)), len(chosen)))
+        labels.append(images.labels[selection[batch.indices]])
+        report(Progress("decoding images", sum(map(len, labels)), len(selection)))
     if not sum(map(len, labels)):
         raise UserError(f"The dataset {config.dataset} has no training images that can be read.")
     return Images(np.concatenate(pixels), np.concatenate(labels))

@@ -1,8 +1,8 @@
-"""Measuring how fast this machine loads, decodes, trains and answers: a few steps of the very loop that a run uses."""
+"""Measuring how fast this machine loads, decodes, trains and predicts: a few steps of the same loop that a run uses."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +12,7 @@ from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
 from engine.data.loading import decode_batches
 from engine.embeddings.extract import cache_key, forward
-from engine.models import model, network
-from engine.models.device import compute
+from engine.models import device, model, network
 from engine.models.model import Model
 from engine.runs.config import Config
 from engine.runs.events import Progress, Step
@@ -23,39 +22,39 @@ from engine.training.time_estimate import Speeds
 
 _FILES = 128  # decoded and embedded: two batches, of which the first warms up
 _STEPS = 4
-_PARTS = ("loading the model", "decoding", "answering", "training steps")
+_PARTS = ("loading the model", "decoding", "predicting", "training steps")
 
 
 def measure(config: Config, report: Callable[[Progress], bool] = lambda progress: True) -> Speeds:
     """The speeds of this configuration on its dataset's images. Raises UserError where it cannot run."""
 
-    def next_part(number: int) -> None:
+    def begin_part(number: int) -> None:
         report(Progress(_PARTS[number], number, len(_PARTS)))
 
-    next_part(0)
+    begin_part(0)
     began = time.monotonic()
-    where = compute(config.device, config.precision)
+    compute = device.compute(config.device, config.precision)
     trunk = network.build(config.model, config.weights if config.method == "linear" else "none", config.image_size)
     classes = load_dataset(config.dataset).classes
-    current = model.new(trunk, classes, config.image_size, where, config.seed, config.views)
+    current = model.new(trunk, classes, config.image_size, compute, config.seed, config.views)
     load = time.monotonic() - began
     catalog = load_dataset(config.dataset).catalog
     files = catalog.files(catalog.frame("train").head(_FILES))
     if not files:
         raise UserError(f"The dataset {config.dataset} has no training images.")
-    next_part(1)
+    begin_part(1)
     decode = _rate(batch.images for batch in decode_batches(files, config.image_size, batch_size=32))
-    next_part(2)
-    embed = _rate(indices for indices, _, _ in forward(files, trunk, current.preprocessing, where))
-    vectors = cache_key(trunk, current.preprocessing, where)
+    begin_part(2)
+    embed = _rate(indices for indices, _, _ in forward(files, trunk, current.preprocessing, compute))
+    vectors = cache_key(trunk, current.preprocessing, compute)
     if config.method == "linear":
         return Speeds(load, decode, embed, trunk.features, vectors)
-    next_part(3)
+    begin_part(3)
     return Speeds(load, decode, embed, trunk.features, vectors, **_training(current, config))
 
 
-def _rate(batches: "Iterator[np.ndarray]") -> float:  # noqa: F821
-    """Items a second, without the first batch, which warms up, where there are more."""
+def _rate(batches: Iterable[Sized]) -> float:
+    """Items per second, without the first batch, which warms up, where there are more."""
     began, counts, times = time.monotonic(), [], []
     for batch in batches:
         counts.append(len(batch))
@@ -66,26 +65,26 @@ def _rate(batches: "Iterator[np.ndarray]") -> float:  # noqa: F821
 
 
 def _training(current: Model, config: Config) -> dict[str, float]:
-    """The speeds `step`, `validate` and `freeze`, on pictures of noise: the network does as much work on them."""
-    # The whole network at the full size: what the later, longer part of the training does.
+    """The speeds `step`, `validate` and `freeze`, on images of noise: the network does as much work on them as on any."""
+    # All layers at the full size, as in the later, longer part of a training that unfreezes or grows.
     steady = replace(config, epochs=1, unfreeze_epochs=0, initial_size=0, weights="none")
     count = _STEPS * config.batch_size
     labels = np.arange(count) % len(current.meta.classes)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (count, config.image_size, config.image_size, 3), dtype=np.uint8)
     images = Images(pixels, labels)
-    few = Images(pixels[: min(count, 64)], labels[: min(count, 64)])
-    trainer = FineTuning(current.classifier, images, few, steady, current.preprocessing, current.compute)
+    validation = Images(pixels[:64], labels[:64])
+    trainer = FineTuning(current.classifier, images, validation, steady, current.preprocessing, current.compute)
     torch.manual_seed(0)
-    steps, freeze, last = [], 0.0, time.monotonic()
-    for fact in trainer.fit():
+    steps, freeze, validate, last = [], 0.0, 0.0, time.monotonic()
+    for event in trainer.fit():
         now = time.monotonic()
-        if isinstance(fact, Progress):
-            freeze = fact.rate
-        elif isinstance(fact, Step):
+        if isinstance(event, Progress):
+            freeze = event.rate
+        elif isinstance(event, Step):
             steps.append(now - last)
         else:
-            validate = len(few.labels) / (now - last)
+            validate = len(validation.labels) / (now - last)
         last = now
     # The first step allocates.
     return {"step": statistics.median(steps[1:] or steps), "validate": validate, "freeze": freeze}

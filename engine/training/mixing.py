@@ -11,12 +11,12 @@ Mixer = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]
 
 
 def mixer(config: Config, classes: int) -> Mixer:
-    """What makes of images (n, 3, side, side) and labels (n,) the mixed images and their targets.
+    """A function from images (n, 3, side, side) and labels (n,) to the mixed images and their targets.
 
     The targets are the labels themselves without mixing, otherwise (n, classes) shares. Draws from torch's global generator.
     """
     if config.mixing == "none":
         return lambda images, labels: (images, labels)
     methods = {"mixup": v2.MixUp, "cutmix": v2.CutMix}
-    chosen = methods.values() if config.mixing == "both" else [methods[config.mixing]]
-    return v2.RandomChoice([method(alpha=config.mixing_alpha, num_classes=classes) for method in chosen])
+    selection = methods.values() if config.mixing == "both" else [methods[config.mixing]]
+    return v2.RandomChoice([method(alpha=config.mixing_alpha, num_classes=classes) for method in selection])

@@ -16,10 +16,11 @@ def build_optimiser(network: Classifier, config: Config) -> torch.optim.Optimize
     """The optimiser of the parameters that take gradients, in `groups`."""
     parts = parameter_groups(network, config)
     if config.optimiser == "sgd":
-        # Nesterov's method without momentum is plain gradient descent, which torch wants to hear said.
+        # Without momentum Nesterov's method is plain gradient descent, and torch refuses nesterov=True.
         return torch.optim.SGD(parts, lr=config.peak_lr, momentum=config.momentum, nesterov=config.momentum > 0)
     method = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
-    # One pass over each tensor instead of six. (torch 2.14's fused SGD fails where a layer begins to learn later than others.)
+    # Fused: one pass over each tensor instead of six. Not for SGD: that of torch 2.14 fails where a layer begins to learn
+    # later than others.
     return method(parts, lr=config.peak_lr, fused=True)
 
 
@@ -48,7 +49,7 @@ def parameter_groups(network: Classifier, config: Config) -> list[dict[str, Any]
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every group its share of the learning rate."""
+    """Set the learning rate of each group to its share of `rate`."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["lr_scale"]
 
@@ -57,7 +58,7 @@ def block_numbers(trunk: nn.Module) -> dict[str, int]:
     """The block that each parameter belongs to, by its name: 0 for the stem, then 1, 2, ... towards the output.
 
     A block is a member of a sequence of modules (ResNet's `layer1.0`, EfficientNet's `blocks.2.1`, ViT's `encoder_layer_3`);
-    what stands between two blocks or after the last goes with the block before it.
+    what stands between two blocks or after the last belongs to the block before it.
     """
     names = list(_blocks(trunk, ""))
     # A member with one layer (a lone convolution or norm in a stem or between stages) is no block of its own.

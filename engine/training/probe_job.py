@@ -16,24 +16,26 @@ from engine.training import probes, time_estimate
 from engine.training.failure import explain
 
 _INTERVAL = 0.25  # seconds between two writes of the file
+
 Report = Callable[[Progress], bool]
 
 
-def run_probe(kind: str, name: str, config: Config, tell: Report = lambda progress: True) -> dict[str, Any]:
-    """Measure, writing the probe's file on the way; the finished document. Raises UserError, which the file says too."""
-    paper = _Paper(kind, name, config)
+def run_probe(kind: str, name: str, config: Config, report: Report = lambda progress: True) -> dict[str, Any]:
+    """Measure, and write the probe's file on the way; the finished document. Raises UserError, which the file records too."""
+    file = _ProbeFile(kind, name, config)
     try:
-        paper.write(state="finished", progress=1.0, **(_find if kind == "lr-find" else _estimate)(config, paper, tell))
+        measured = _find_learning_rate(config, file, report) if kind == "lr-find" else _estimate(config, file, report)
+        file.write(state="finished", progress=1.0, **measured)
     except Exception as error:
         message, hint = explain(error)
         with contextlib.suppress(DiskError):
-            paper.write(state="failed", error=message, hint=hint)
+            file.write(state="failed", error=message, hint=hint)
         raise
     return probes.read(kind, name) or {}
 
 
-class _Paper:
-    """Writes the probe's file, not more often than someone can look."""
+class _ProbeFile:
+    """Writes the probe's file, not more often than a page looks at it."""
 
     def __init__(self, kind: str, name: str, config: Config) -> None:
         self.kind, self.name, self.config, self._last = kind, name, config, 0.0
@@ -41,35 +43,35 @@ class _Paper:
     def write(self, **document: Any) -> None:
         probes.write(self.kind, self.name, **{"config": self.config.to_dict(), **document})
 
-    def now_and_then(self, progress: float, **document: Any) -> None:
+    def write_progress(self, progress: float, **document: Any) -> None:
         if time.monotonic() - self._last > _INTERVAL:
             self._last = time.monotonic()
-            with contextlib.suppress(DiskError):  # progress that cannot be told is no reason to end
+            with contextlib.suppress(DiskError):  # progress that cannot be written is no reason to end
                 self.write(state="running", progress=progress, **document)
 
 
-def _find(config: Config, paper: _Paper, tell: Report) -> dict[str, Any]:
+def _find_learning_rate(config: Config, file: _ProbeFile, report: Report) -> dict[str, Any]:
     from engine.training.lr_finder import STEPS, run_range_test, suggest_rate
 
-    points = []
-    paper.write(state="running", detail="loading the model", points=[])
-    for point in run_range_test(config, tell):
+    points, documents = [], []
+    file.write(state="running", detail="loading the model", points=[])
+    for point in run_range_test(config, report):
         points.append(point)
-        shown = [p.to_dict() for p in points]
-        paper.now_and_then(len(points) / STEPS, detail="raising the learning rate", points=shown)
+        documents.append(point.to_dict())
+        file.write_progress(len(points) / STEPS, detail="raising the learning rate", points=documents)
     rate, reason = suggest_rate(points)
-    return {"detail": "", "points": [p.to_dict() for p in points], "suggestion": rate, "reason": reason}
+    return {"detail": "", "points": documents, "suggestion": rate, "reason": reason}
 
 
-def _estimate(config: Config, paper: _Paper, tell: Report) -> dict[str, Any]:
+def _estimate(config: Config, file: _ProbeFile, report: Report) -> dict[str, Any]:
     from engine.training.measure_speed import measure
 
-    def report(progress: Progress) -> bool:
+    def write_and_report(progress: Progress) -> bool:
         with contextlib.suppress(DiskError):
-            paper.write(state="running", progress=progress.done / progress.total, detail=progress.detail)
-        return tell(progress)
+            file.write(state="running", progress=progress.done / progress.total, detail=progress.detail)
+        return report(progress)
 
-    speeds = measure(config, report)
+    speeds = measure(config, write_and_report)
     time_estimate.save_speeds(config, speeds)
     return {"detail": "", "result": time_estimate.estimate_document(config, speeds)}
 
@@ -81,7 +83,7 @@ def main(kind: str, name: str, descriptor: int) -> int:
     try:
         run_probe(kind, name, from_dict((probes.read(kind, name) or {})["config"]))
     except UserError:
-        return 0
+        return 0  # the file says it
     except Exception:
         traceback.print_exc()
         return 1

@@ -1,8 +1,8 @@
 """Short measurements before a training: a process of its own writes a file, everybody reads it.
 
 `cache/<kind>/<id>.json` holds `state` (running, finished, failed), `progress` (0 to 1), `config`, `error`, `hint` and what the
-probe found so far; it is replaced atomically. Kinds: `lr-find` (see `engine.training.lr_finder`) and `estimate` (see
-`engine.training.time_estimate`). The id names what is measured: the same question finds the answer that is there.
+probe has measured so far; it is replaced atomically. Kinds: `lr-find` (see `engine.training.lr_finder`) and `estimate` (see
+`engine.training.time_estimate`). The id is a hash of what is measured: the same configuration finds the result that is there.
 """
 
 import hashlib
@@ -20,17 +20,17 @@ from engine.runs.config import Config
 from engine.training.time_estimate import measured_fields
 
 KINDS = ("lr-find", "estimate")
-# What a learning rate does not depend on, or what the finder sets itself.
+# Fields that the learning rate does not depend on, or that the finder sets itself.
 _NOT_LR = ("preset", "peak_lr", "schedule", "warmup", "lr_factor", "lr_epochs", "epochs", "patience", "ema", "views", "workers")
 
 
 def probe_id(kind: str, config: Config) -> str:
-    """The id of the probe that answers for this configuration on its dataset as it is now."""
+    """The id of the probe that measures this configuration on its dataset as it is now."""
     if kind not in KINDS:
         raise UserError(f"There is no probe {kind!r}.", f"Choose one of: {', '.join(KINDS)}.")
     values = config.to_dict()
-    asked = measured_fields(config) if kind == "estimate" else {k: v for k, v in values.items() if k not in _NOT_LR}
-    text = json.dumps([asked, load_dataset(config.dataset).catalog.fingerprint()], sort_keys=True)
+    relevant = measured_fields(config) if kind == "estimate" else {k: v for k, v in values.items() if k not in _NOT_LR}
+    text = json.dumps([relevant, load_dataset(config.dataset).catalog.fingerprint()], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -43,11 +43,12 @@ def check(kind: str, config: Config) -> None:
 
 
 def start(kind: str, config: Config) -> str:
-    """Start the probe's process, unless it runs already; its id. Raises UserError for a configuration that cannot be measured."""
+    """The id of the probe, whose process is started unless it is running. Raises UserError for a configuration that cannot be measured."""
     check(kind, config)
     name = probe_id(kind, config)
     create_folder(cache_dir(kind))
     lease = Lease(probe_file(kind, name).with_suffix(".lease"))
+    # The lease is taken here and handed to the process: two tabs that ask at once start one probe.
     if lease.take():
         try:
             write(kind, name, state="running", config=config.to_dict())
@@ -58,7 +59,7 @@ def start(kind: str, config: Config) -> str:
 
 
 def read(kind: str, name: str) -> dict[str, Any] | None:
-    """What the probe found so far; None where it was never started. One whose process died reads as failed."""
+    """What the probe has measured so far; None where it was never started. One whose process died reads as failed."""
     file = probe_file(kind, name)
     document = read_json(file)
     if not isinstance(document, dict):
@@ -75,7 +76,7 @@ def write(kind: str, name: str, **document: Any) -> None:
 
 
 def cancel(kind: str, name: str) -> None:
-    """End a probe that runs; nothing where none does."""
+    """End the probe if it is running."""
     process = holder(probe_file(kind, name).with_suffix(".lease"))
     if process:
         process.terminate()

@@ -1,8 +1,8 @@
-"""What changes from epoch to epoch: the size of the images and the share of the network that learns."""
+"""Settings that change from epoch to epoch: the size of the images and the share of the network that learns."""
 
 from engine.runs.config import Config
 
-_GRID = 32  # pixels; what the strides of common networks divide
+_GRID = 32  # pixels: the product of the strides of common networks
 
 
 def image_size(config: Config, epoch: int) -> int:
@@ -20,7 +20,7 @@ def image_size(config: Config, epoch: int) -> int:
 def full_size(config: Config) -> int:
     """The side of the training images at the end, in pixels.
 
-    Crops show things larger than evaluation does; a larger picture at evaluation sets that right (Touvron et al. 2019).
+    Crops show things larger than evaluation does; a larger image at evaluation corrects for that (Touvron et al. 2019).
     """
     return config.train_size or config.image_size
 
@@ -28,7 +28,7 @@ def full_size(config: Config) -> int:
 def trained_share(config: Config, epoch: int) -> float:
     """The share of the backbone's layers that learns in `epoch` (from 0): gradual unfreezing (Howard and Ruder 2018).
 
-    Nothing but the head at first, then more of the layers each epoch, from the output towards the input.
+    Only the head at first, then more of the layers each epoch, from the output towards the input.
     """
     if epoch >= config.unfreeze_epochs:
         return config.trainable

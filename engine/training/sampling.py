@@ -1,4 +1,4 @@
-"""The order of the training images, and what is done about rare classes."""
+"""The order of the training images, and the treatment of rare classes."""
 
 import numpy as np
 
@@ -14,9 +14,10 @@ def epoch_order(labels: np.ndarray, config: Config, epoch: int) -> np.ndarray:
     if config.balance != "sampling":
         return generator.permutation(len(labels))
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    quota = -(-len(labels) // len(members))
-    drawn = [_in_turn(images, quota, generator) for images in members]
-    return generator.permutation(np.concatenate(drawn))[: len(labels)]
+    quota = -(-len(labels) // len(members))  # rounded up
+    balanced = np.concatenate([_take_turns(images, quota, generator) for images in members])
+    # Cut to the length of a plain epoch, so that balancing changes neither the steps nor the schedule.
+    return generator.permutation(balanced)[: len(labels)]
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -25,7 +26,7 @@ def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     return (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
 
 
-def _in_turn(images: np.ndarray, quota: int, generator: np.random.Generator) -> np.ndarray:
-    """`quota` of the images, none again before all others have had their turn."""
+def _take_turns(images: np.ndarray, quota: int, generator: np.random.Generator) -> np.ndarray:
+    """`quota` of the images, none repeated before all others have had their turn."""
     rounds = -(-quota // len(images))
     return np.concatenate([generator.permutation(images) for _ in range(rounds)])[:quota]

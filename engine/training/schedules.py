@@ -1,7 +1,7 @@
 """The learning rate of a step, as a factor on its peak.
 
-A function of the step's number, so that there is nothing to save and nothing that could get out of step when a run is
-resumed; only `plateau` has a memory.
+A function of the step's number, so that there is nothing to save, and nothing that could differ when a run is resumed; only
+`plateau` has a memory.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.runs.config import Config
 
-_ONE_CYCLE_START, _ONE_CYCLE_END = 1 / 25, 1 / 250_000
+_ONE_CYCLE_START, _ONE_CYCLE_END = 1 / 25, 1 / 250_000  # torch's div_factor, and that times its final_div_factor
 
 
 def factor(config: Config, step: int, steps_per_epoch: int) -> float:
@@ -45,14 +45,14 @@ def _between(start: float, end: float, share: float) -> float:
 
 @dataclass
 class Plateau:
-    """Multiplies by `lr_factor` after `lr_epochs` epochs without a lower validation loss; idle for every other schedule."""
+    """Multiplies by `lr_factor` after `lr_epochs` epochs without a lower validation loss; stays 1 with every other schedule."""
 
     factor: float = 1.0
     best_loss: float = math.inf
     stale_epochs: int = 0
 
-    def see(self, validation_loss: float, config: Config) -> None:
-        """Take note of an epoch's validation loss."""
+    def update(self, validation_loss: float, config: Config) -> None:
+        """Lower the factor where the epoch's validation loss says so."""
         if config.schedule != "plateau":
             return
         self.stale_epochs = 0 if validation_loss < self.best_loss else self.stale_epochs + 1

@@ -1,4 +1,4 @@
-"""How long a training will take: arithmetic on speeds that were measured on this machine. No torch: a page asks at every change."""
+"""How long a training will take: arithmetic on speeds measured on this machine. Without torch: a page computes it at every change."""
 
 import hashlib
 import json
@@ -19,20 +19,23 @@ from engine.data.datasets import load_dataset
 from engine.models.pixels import is_decoded
 from engine.runs.config import Config
 
-# What the speed depends on; everything else of the configuration is arithmetic.
+# The fields that the speed depends on; the others enter the arithmetic.
 _MEASURED = (
     "dataset", "model", "method", "image_size", "train_size", "views", "batch_size", "accumulate", "trainable", "augmentation",
     "optimiser", "mixing", "ema", "precision", "device", "workers",
 )  # fmt: skip
-_LASTS = 24 * 3600.0  # seconds: what else the machine does changes
-_HEAD_SECONDS = 5e-7  # an image and feature: the linear head at all its strengths, on two cores
+_LIFETIME = 24 * 3600.0  # seconds: what else runs on the machine changes
+_HEAD_SECONDS = 5e-7  # per image and feature: the linear head at all its strengths, on two cores
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """`load`: seconds to the first image. `decode`, `embed` (decoding included), `validate`: images a second; `freeze`: that of
-    frozen layers whose output is kept, 0 where none is. `step`: seconds a batch, 0 for the linear method. `features`: of the
-    backbone; `vectors`: the key of its embedding cache."""
+    """Speeds of one configuration on this machine.
+
+    `load`: seconds to the first image. `decode`, `embed` (decoding included), `validate`: images per second; `freeze`: that of
+    frozen layers whose output is cached, 0 where none is. `step`: seconds per batch, 0 for the linear method. `features`: the
+    width of the backbone's features; `vectors`: the key of its embedding cache.
+    """
 
     load: float
     decode: float
@@ -46,7 +49,7 @@ class Speeds:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a run and its seconds; `note` says what they stand for."""
+    """A part of a run and its seconds; `note` says what it works on."""
 
     name: str
     seconds: float
@@ -54,35 +57,35 @@ class Phase:
 
 
 def estimate_phases(config: Config, speeds: Speeds) -> list[Phase]:
-    """What a run of this configuration will do on its dataset as it is now, with what is cached left out."""
+    """The phases of a run of this configuration on its dataset as it is now, without the work whose results are cached."""
     data = load_dataset(config.dataset).catalog
     train, validation, test = (data.frame(split)["hash"].tolist() for split in ("train", "validation", "test"))
     result = [Phase("load", speeds.load, config.model)]
     if config.method == "linear":
         missing = _missing(speeds.vectors, train + validation)
         head = _HEAD_SECONDS * len(train) * speeds.features
-        late = _missing(speeds.vectors, test)
+        missing_test = _missing(speeds.vectors, test)
         result += [
             Phase("embed", missing / speeds.embed, f"{missing:,} of {len(train + validation):,} images"),
             Phase("train", head, "the linear head"),
-            Phase("test", late / speeds.embed, f"{late:,} of {len(test):,} images"),
+            Phase("test", missing_test / speeds.embed, f"{missing_test:,} of {len(test):,} images"),
         ]
     else:
         missing = sum(len(part) for part in (train, validation) if not is_decoded(part, config.image_size))
         steps = config.epochs * max(1, round(len(train) / config.batch_size))
-        checked = config.epochs * len(validation)
+        validated = config.epochs * len(validation)
         result += [
             Phase("decode", missing / speeds.decode, f"{missing:,} of {len(train + validation):,} images"),
             *_freezing(config, speeds, len(train)),
             Phase("train", steps * speeds.step, f"{steps:,} steps in {config.epochs} epochs"),
-            Phase("validate", checked / speeds.validate, f"{len(validation):,} images an epoch"),
+            Phase("validate", validated / speeds.validate, f"{len(validation):,} images per epoch"),
             Phase("test", (len(validation) + len(test)) / speeds.embed, f"{len(validation) + len(test):,} images"),
         ]
     return result
 
 
 def _freezing(config: Config, speeds: Speeds, images: int) -> list[Phase]:
-    """The frozen layers, where their output is kept for the epochs in which a draw comes back."""
+    """The frozen layers, where their output is cached for the epochs in which a draw comes back."""
     if not speeds.freeze:
         return []
     draws = min(config.draws, config.epochs)
@@ -99,7 +102,7 @@ def estimate_document(config: Config, speeds: Speeds) -> dict[str, Any]:
 def load_speeds(config: Config) -> Speeds | None:
     """The speeds that were measured for such a configuration on this machine within a day; None where they were not."""
     file = _file(config)
-    if not file.is_file() or time.time() - file.stat().st_mtime > _LASTS:
+    if not file.is_file() or time.time() - file.stat().st_mtime > _LIFETIME:
         return None
     result = read_json(file)
     return Speeds(**result) if isinstance(result, dict) and result.keys() == Speeds.__dataclass_fields__.keys() else None
@@ -128,10 +131,10 @@ def _file(config: Config) -> Path:
     return cache_dir("speeds") / f"{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.json"
 
 
-def _missing(key: str, wanted: Sequence[str]) -> int:
+def _missing(key: str, contents: Sequence[str]) -> int:
     """How many of these contents the embedding cache does not hold."""
-    asked = set(wanted)
+    distinct = set(contents)
     try:
-        return len(asked - embedding_cache(key).known(asked))
+        return len(distinct - embedding_cache(key).known(distinct))
     except UserError:  # it cannot be read: all of them have to be computed
-        return len(asked)
+        return len(distinct)

@@ -116,7 +116,7 @@ def test_training_behind_frozen_parts_is_the_plain_training(monkeypatch, changes
     quick = trainer(**settings)
     monkeypatch.setattr(finetune.activation_cache, "split_trunk", lambda *_: None)
     plain = trainer(**settings)
-    assert quick.parts is not None and plain.parts is None
+    assert quick.split is not None and plain.split is None
     losses = [[fact.loss for fact in one.fit() if isinstance(fact, Step)] for one in (quick, plain)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     for name, tensor in weights(plain).items():
@@ -134,7 +134,7 @@ def test_kept_activations_train_as_the_draws_themselves_would(monkeypatch):
     kept = trainer(**HALF)
     monkeypatch.setattr(finetune.activation_cache, "build_cache", lambda *_: None)
     plain = trainer(**HALF)
-    assert kept.kept is not None and plain.kept is None
+    assert kept.cache is not None and plain.cache is None
     first, second = list(kept.fit()), list(plain.fit())
     assert [type(fact) for fact in first] == ([Progress] + [Step] * 3 + [Epoch]) * 2 + [Step] * 3 + [Epoch]
     assert [f.loss for f in first if isinstance(f, Step)] == pytest.approx(
@@ -145,7 +145,7 @@ def test_kept_activations_train_as_the_draws_themselves_would(monkeypatch):
 def test_draws_come_back_in_turn():
     batches = trainer(**HALF, augmentation="standard").batches
     every = np.arange(20)
-    drawn = [batches.drawn(every, epoch)[0] for epoch in range(3)]
+    drawn = [batches.augmented(every, epoch)[0] for epoch in range(3)]
     assert torch.equal(drawn[0], drawn[2]) and not torch.equal(drawn[0], drawn[1])
     images, labels = batches[7]
     assert torch.equal(images, drawn[0][batches.indices(7)])
@@ -172,24 +172,24 @@ def test_an_interrupted_training_on_kept_activations_goes_on_bit_for_bit(after, 
 )
 def test_nothing_is_kept_that_would_not_come_back(changes):
     one = trainer(**{**HALF, **changes})
-    assert one.kept is None
+    assert one.cache is None
     assert [type(fact) for fact in one.fit()].count(Epoch) == 3
 
 
 def test_what_would_not_fit_on_the_disk_is_computed_at_each_step(monkeypatch):
-    monkeypatch.setattr(activation_cache, "_MOST", 1000)
-    assert trainer(**HALF).kept is None
+    monkeypatch.setattr(activation_cache, "_MAX_BYTES", 1000)
+    assert trainer(**HALF).cache is None
 
 
 def test_the_file_of_the_activations_goes_with_the_process(home):
     one = trainer(**HALF)
     list(one.fit())
     assert list((home / "cache" / "activations").iterdir()) == []
-    assert list(one.kept.prepare(0)) == []
+    assert list(one.cache.prepare(0)) == []
 
 
 def test_the_front_is_a_copy_that_does_not_follow_the_training():
     one = trainer(train=pictures(20, 1), **HALF)
-    before = copy.deepcopy(one.parts.front.state_dict())
+    before = copy.deepcopy(one.split.front.state_dict())
     list(one.fit())
-    assert differing(before, one.parts.front.state_dict()) == []
+    assert differing(before, one.split.front.state_dict()) == []

@@ -56,7 +56,7 @@ def test_a_plateau_lowers_the_rate_and_starts_to_count_anew():
     config = configure("tiny", method="finetune", schedule="plateau", lr_epochs=2, lr_factor=0.5)
     plateau, seen = Plateau(), []
     for loss in (1.0, 0.9, 0.95, 0.9, 0.92, 0.91, 0.8):
-        plateau.see(loss, config)
+        plateau.update(loss, config)
         seen.append(plateau.factor)
     assert seen == [1, 1, 1, 0.5, 0.5, 0.25, 0.25]
     assert Plateau(**plateau.state()) == plateau
@@ -65,7 +65,7 @@ def test_a_plateau_lowers_the_rate_and_starts_to_count_anew():
 def test_other_schedules_have_no_plateau():
     plateau = Plateau()
     for _ in range(9):
-        plateau.see(1.0, configure("tiny", method="finetune", schedule="cosine"))
+        plateau.update(1.0, configure("tiny", method="finetune", schedule="cosine"))
     assert plateau == Plateau()
 
 

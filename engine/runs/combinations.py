@@ -6,8 +6,9 @@ from typing import Any
 from engine.core.errors import UserError
 from engine.runs.pipelines import parse
 
-# What only gradient descent can do, at the values that ask for nothing: with the linear method the rest is a promise not kept.
-_GRADIENT_DESCENT: Mapping[str, Any] = {
+# Fields that request something of gradient descent, with the values that request nothing. With the linear method any other value
+# would silently have no effect.
+_NEUTRAL: Mapping[str, Any] = {
     "mixing": "none",
     "ema": 0.0,
     "unfreeze_epochs": 0,
@@ -16,7 +17,7 @@ _GRADIENT_DESCENT: Mapping[str, Any] = {
     "accumulate": 1,
 }
 
-_TWO_PIXELS = 64  # pixels of an image of which two by two are left after five halvings
+_TWO_PIXELS = 64  # side of an image of which two by two pixels are left after five halvings
 
 
 def check_together(values: Mapping[str, Any]) -> None:
@@ -26,7 +27,7 @@ def check_together(values: Mapping[str, Any]) -> None:
         _check_linear(values)
     if values["unfreeze_epochs"] and values["unfreeze_epochs"] >= values["epochs"]:
         raise UserError(
-            f"unfreeze_epochs={values['unfreeze_epochs']} leaves no epoch that trains all, with epochs={values['epochs']}.",
+            f"unfreeze_epochs={values['unfreeze_epochs']} leaves no epoch that trains all layers, with epochs={values['epochs']}.",
             "Set unfreeze_epochs below epochs.",
         )
     _check_sizes(values)
@@ -53,19 +54,21 @@ def _check_sizes(values: Mapping[str, Any]) -> None:
             f"train_size={values['train_size']} does not fit image_size={values['image_size']}.",
             "Set train_size to 0, or to at least 32 and at most image_size.",
         )
-    full, of = (values["train_size"], "train_size") if values["train_size"] else (values["image_size"], "image_size")
-    if values["initial_size"] and not 32 <= values["initial_size"] < full:
+    field = "train_size" if values["train_size"] else "image_size"
+    if values["initial_size"] and not 32 <= values["initial_size"] < values[field]:
         raise UserError(
-            f"initial_size={values['initial_size']} does not grow to {of}={full}.",
-            f"Set initial_size to 0, or to at least 32 and less than {of}.",
+            f"initial_size={values['initial_size']} does not grow to {field}={values[field]}.",
+            f"Set initial_size to 0, or to at least 32 and less than {field}.",
         )
 
 
 def _check_linear(values: Mapping[str, Any]) -> None:
-    asked = [name for name, idle in _GRADIENT_DESCENT.items() if values[name] != idle]
-    asked += ["balance"] if values["balance"] == "sampling" else []
-    if asked:
+    without_effect = [name for name, neutral in _NEUTRAL.items() if values[name] != neutral]
+    if values["balance"] == "sampling":
+        without_effect.append("balance")
+    if without_effect:
+        name = without_effect[0]
         raise UserError(
-            f"{asked[0]}={values[asked[0]]} does nothing with method=linear, which trains no layer by gradient descent.",
-            f"Set method=finetune, or leave {asked[0]} out.",
+            f"{name}={values[name]} does nothing with method=linear, which trains no layer by gradient descent.",
+            f"Set method=finetune, or leave {name} out.",
         )

@@ -1,4 +1,4 @@
-"""What has changed in a dataset between two runs: its images, or their labels alone."""
+"""The changes of a dataset between two runs: its images, or only their labels."""
 
 from engine.core.files import read_json
 from engine.data import fingerprint
@@ -7,13 +7,13 @@ from engine.runs.run import Run
 
 
 def images_fingerprint(data: Dataset) -> str:
-    """Names the images of the dataset and their splits, whatever their labels: it stands in the configuration of each run."""
+    """A hash of the dataset's images and their splits, whatever their labels. Each run's config.json holds it."""
     with data.catalog.reading() as connection:
         return fingerprint.compute_image_fingerprint(connection)
 
 
 def describe_change(a: Run, b: Run) -> str:
-    """What the second run was trained on that the first was not, as a sentence; "" where both were trained on the same."""
+    """A sentence about how the data of the second run differs from that of the first; "" where it does not."""
     if a.config.dataset != b.config.dataset:
         return "The runs were trained on different datasets."
     if a.fingerprint == b.fingerprint:
@@ -27,6 +27,6 @@ def describe_change(a: Run, b: Run) -> str:
 
 
 def _images(run: Run) -> str:
-    """ "" for a run from before this was written down."""
+    """ "" for an older run, which did not record it."""
     document = read_json(run.path / "config.json")
     return str(document.get("images", "")) if isinstance(document, dict) else ""

@@ -1,4 +1,4 @@
-"""What people say about a run: a name, a note, tags. They stand in its directory as `about.json`; its id never changes."""
+"""The name, note and tags that people give a run: `about.json` in its directory. Its id never changes."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +14,7 @@ NAME_LENGTH, NOTE_LENGTH, TAG_LENGTH, TAGS = 60, 4000, 24, 12
 
 @dataclass(frozen=True)
 class Metadata:
-    """Untrusted text: shown letter by letter. `name` is empty where the run goes by its id."""
+    """Untrusted text: to be shown as it is, never as markup. `name` is empty where the run is called by its id."""
 
     name: str = ""
     note: str = ""
@@ -22,14 +22,14 @@ class Metadata:
 
 
 def load_metadata(run_path: Path) -> Metadata:
-    """What is said about the run; nothing where the file is missing or damaged."""
+    """The run's metadata; empty where the file is missing or damaged."""
     return read_cached(run_path, "about.json", _read)
 
 
 def update_metadata(
     run_path: Path, name: str | None = None, note: str | None = None, tags: Iterable[str] | None = None
 ) -> Metadata:
-    """Say something else about the run; what is not named stays. Raises UserError where a text is too long."""
+    """Change some of the run's metadata; None leaves a value as it is. Raises UserError where a text is too long."""
     changes: dict[str, Any] = {}
     if name is not None:
         changes["name"] = _line("name", name, NAME_LENGTH)
@@ -51,18 +51,19 @@ def _read(file: Path) -> Metadata:
     if not isinstance(document, dict):
         return Metadata()
     name, note, tags = (document.get(key) for key in ("name", "note", "tags"))
+    # Cut and not refused: a run that was copied from elsewhere must be listed whatever its file says.
     return Metadata(
-        " ".join(name.split())[:NAME_LENGTH] if isinstance(name, str) else "",
-        note[:NOTE_LENGTH] if isinstance(note, str) else "",
-        tuple(tag[:TAG_LENGTH] for tag in tags if isinstance(tag, str))[:TAGS] if isinstance(tags, list) else (),
+        name=" ".join(name.split())[:NAME_LENGTH] if isinstance(name, str) else "",
+        note=note[:NOTE_LENGTH] if isinstance(note, str) else "",
+        tags=tuple(tag[:TAG_LENGTH] for tag in tags if isinstance(tag, str))[:TAGS] if isinstance(tags, list) else (),
     )
 
 
-def _line(what: str, text: str, length: int) -> str:
-    return _limited(what, " ".join(text.split()), length)
+def _line(field: str, text: str, length: int) -> str:
+    return _limited(field, " ".join(text.split()), length)
 
 
-def _limited(what: str, text: str, length: int) -> str:
+def _limited(field: str, text: str, length: int) -> str:
     if len(text) > length:
-        raise UserError(f"The {what} has {len(text)} characters.", f"At most {length} fit.")
+        raise UserError(f"The {field} has {len(text)} characters.", f"At most {length} fit.")
     return text

@@ -1,4 +1,4 @@
-"""Augmentation pipelines as data: what is done to a picture, how often, how strongly. `engine.models.augment` does it.
+"""Augmentation pipelines as data: what is done to an image, how often, how strongly. `engine.models.augment` does it.
 
 A pipeline is a list of steps. It travels as a short text, in a run's configuration, in an address and on the command line
 (`flip@0.5/crop:smallest=0.5` is a flip half of the time and always a crop), and is shared as a JSON file.
@@ -25,27 +25,27 @@ _FORMAT = "scenescope pipeline"
 
 @dataclass(frozen=True)
 class PipelineStep:
-    """One transform, by its name in `TRANSFORMS`. `values` holds every one of its strengths."""
+    """One transform, by its name in `TRANSFORMS`. `values` holds all of its strengths; those that are left out get their defaults."""
 
     transform: str
     probability: float = 1.0
     values: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        known = _known(self.transform)
+        known = _find_transform(self.transform)
         for name in self.values:
             if name not in known.strengths:
-                taken = ", ".join(known.strengths) or "it has none"
-                raise UserError(f"The transform {self.transform} has no strength {name!r}.", f"Its strengths: {taken}.")
-        _within(f"The probability of {self.transform}", self.probability, 0.0, 1.0)
-        chosen = {name: self.values.get(name, strength.default) for name, strength in known.strengths.items()}
-        for name, value in chosen.items():
+                names = ", ".join(known.strengths) or "it has none"
+                raise UserError(f"The transform {self.transform} has no strength {name!r}.", f"Its strengths: {names}.")
+        _check_bounds(f"The probability of {self.transform}", self.probability, 0.0, 1.0)
+        values = {name: self.values.get(name, strength.default) for name, strength in known.strengths.items()}
+        for name, value in values.items():
             strength = known.strengths[name]
-            _within(f"{name} of {self.transform}", value, strength.minimum, strength.maximum)
-        if known.ordered and chosen[known.ordered[0]] > chosen[known.ordered[1]]:
+            _check_bounds(f"{name} of {self.transform}", value, strength.minimum, strength.maximum)
+        if known.ordered and values[known.ordered[0]] > values[known.ordered[1]]:
             low, high = known.ordered
             raise UserError(f"{low} of {self.transform} is above its {high}.", "Swap the two.")
-        object.__setattr__(self, "values", chosen)
+        object.__setattr__(self, "values", values)  # the dataclass is frozen
 
     @property
     def kind(self) -> Transform:
@@ -53,9 +53,9 @@ class PipelineStep:
 
     @property
     def text(self) -> str:
-        often = "" if self.probability == 1 else f"@{self.probability:g}"
+        probability = "" if self.probability == 1 else f"@{self.probability:g}"
         values = ",".join(f"{name}={value:g}" for name, value in self.values.items())
-        return f"{self.transform}{often}" + (f":{values}" if values else "")
+        return f"{self.transform}{probability}" + (f":{values}" if values else "")
 
     def stronger(self, factor: float) -> "PipelineStep":
         """The step with each strength `factor` times as far from where it changes nothing, within its bounds."""
@@ -64,7 +64,7 @@ class PipelineStep:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Steps that are done one after the other. A name is for people; the steps alone say what is done."""
+    """Steps that are applied one after the other. The name is for people; the steps alone decide what is done."""
 
     steps: tuple[PipelineStep, ...] = ()
     name: str = ""
@@ -85,7 +85,7 @@ class Pipeline:
 
     @property
     def text(self) -> str:
-        """What `parse` reads: the name alone where it is built in and says it all."""
+        """The text that `parse` reads: the name alone for a built-in pipeline."""
         if BUILT_IN.get(self.name) == self:
             return self.name
         return f"{self.name}={self.recipe}" if self.name else self.recipe
@@ -96,7 +96,7 @@ class Pipeline:
 
 
 def parse(text: str) -> Pipeline:
-    """The pipeline that a text says: a built-in or saved name, or steps, or `name=steps`. Raises UserError."""
+    """The pipeline of a text: a built-in or saved name, or steps, or `name=steps`. Raises UserError."""
     text = text.strip()
     if text in BUILT_IN:
         return BUILT_IN[text]
@@ -113,15 +113,15 @@ def parse(text: str) -> Pipeline:
 
 def _step(text: str) -> PipelineStep:
     head, _, tail = text.partition(":")
-    name, at, often = head.strip().partition("@")
-    _known(name)
+    name, at, probability = head.strip().partition("@")
+    _find_transform(name)
     values = {}
     for setting in filter(None, tail.split(",")):
         key, equals, value = setting.partition("=")
         if not equals:
             raise UserError(f"{setting!r} sets nothing in the step {name}.", f"Write it as {name}:strength=value.")
         values[key.strip()] = _number(f"{key.strip()} of {name}", value)
-    return PipelineStep(name, _number(f"The probability of {name}", often) if at else 1.0, values)
+    return PipelineStep(name, _number(f"The probability of {name}", probability) if at else 1.0, values)
 
 
 def from_document(document: Any, source: str = "the file") -> Pipeline:
@@ -153,7 +153,7 @@ def read(file: Path) -> Pipeline:
 
 
 def save(pipeline: Pipeline) -> Path:
-    """Keep the pipeline under its name, for Train and the command line. Raises UserError."""
+    """Save the pipeline under its name, for Train and the command line; the file. Raises UserError."""
     if not pipeline.name:
         raise UserError("The pipeline has no name.", "Give it one.")
     if pipeline.name in BUILT_IN or pipeline.name in TRANSFORMS:
@@ -163,7 +163,7 @@ def save(pipeline: Pipeline) -> Path:
 
 
 def delete(name: str) -> None:
-    """Forget a saved pipeline. Runs keep theirs: a run's configuration holds the steps."""
+    """Delete a saved pipeline. Runs do not change: a run's configuration holds the steps. Raises UserError."""
     if name not in saved_names():
         raise UserError(f"There is no saved pipeline {name!r}.", f"Saved: {', '.join(saved_names()) or 'none'}.")
     remove(_file(name))
@@ -179,22 +179,22 @@ def _file(name: str) -> Path:
     return home() / "pipelines" / f"{name}.json"
 
 
-def _known(name: str) -> Transform:
+def _find_transform(name: str) -> Transform:
     if name not in TRANSFORMS:
         raise UserError(f"There is no transform {name!r}.", f"Choose one of: {', '.join(TRANSFORMS)}.")
     return TRANSFORMS[name]
 
 
-def _number(what: str, text: str) -> float:
+def _number(label: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UserError(f"{what} is {text!r}, which is not a number.") from None
+        raise UserError(f"{label} is {text!r}, which is not a number.") from None
 
 
-def _within(what: str, value: float, low: float, high: float) -> None:
+def _check_bounds(label: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # NaN is outside as well
-        raise UserError(f"{what} is {value:g}, which is out of bounds.", f"It must be between {low:g} and {high:g}.")
+        raise UserError(f"{label} is {value:g}, which is out of bounds.", f"It must be between {low:g} and {high:g}.")
 
 
 BUILT_IN: Mapping[str, Pipeline] = {

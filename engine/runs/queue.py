@@ -1,8 +1,7 @@
 """The queue of runs: numbered tickets in `runs/.queue/`, first come first served.
 
-A run keeps its ticket from the moment it is launched to its end; it computes while fewer than `slots()` live runs hold an
-earlier one. Who is alive is told by the runs' leases, so a killed process frees its place at once, and nothing has to
-outlive a server or a machine.
+A run holds its ticket from the moment it is launched to its end; it computes while fewer than `slots()` live runs hold an
+earlier one. The runs' leases say who is alive, so a killed process frees its place at once, and no server has to be running.
 """
 
 import os
@@ -24,12 +23,13 @@ def slots() -> int:
 
 
 def join(run_path: Path) -> None:
-    """Queue up behind everybody. The caller holds the run's lease, or its ticket counts for nothing."""
+    """Queue up behind everybody. The caller must hold the run's lease, or its ticket does not count."""
     folder = _folder(run_path)
     create_folder(folder)
     with lock_file(folder / ".lock"):
         tickets = _tickets(folder)
-        # Of runs that are dead, and this run's own from an earlier life: swept here alone, where nobody can queue up meanwhile.
+        # Tickets of dead runs, and this run's own of an earlier process, are removed only here: the lock keeps anybody from
+        # queueing up meanwhile.
         for number, run_id in tickets:
             if run_id == run_path.name or not is_held(run_path.parent / run_id / "lease"):
                 remove(folder / _name(number, run_id))
@@ -38,21 +38,22 @@ def join(run_path: Path) -> None:
 
 
 def leave(run_path: Path) -> None:
+    """Give up the run's place."""
     for number, run_id in _tickets(_folder(run_path)):
         if run_id == run_path.name:
             remove(_folder(run_path) / _name(number, run_id))
 
 
 def runs_ahead(run_path: Path) -> list[str] | None:
-    """The ids of the live runs that queued up before this one, the first first, those that compute among them.
+    """The ids of the live runs that queued up before this one, in order, including those that compute.
 
     None where this run is not in the queue.
     """
     tickets = _tickets(_folder(run_path))
-    mine = next((number for number, run_id in tickets if run_id == run_path.name), None)
-    if mine is None:
+    own = next((number for number, run_id in tickets if run_id == run_path.name), None)
+    if own is None:
         return None
-    return [run_id for number, run_id in tickets if number < mine and is_held(run_path.parent / run_id / "lease")]
+    return [run_id for number, run_id in tickets if number < own and is_held(run_path.parent / run_id / "lease")]
 
 
 def _folder(run_path: Path) -> Path:

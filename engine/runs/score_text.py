@@ -1,15 +1,15 @@
-"""Scores as sentences say them. A macro F1 is a mean over classes: where some have no image, the text says over how many."""
+"""Scores in sentences. A macro F1 is a mean over classes: where some have no image, the text says over how many."""
 
 from collections.abc import Mapping
 from typing import Any
 
-_MOST_NAMES = 4
+_MOST_NAMES = 4  # of classes; the others are counted
 
 
 def scored_classes(scores: Mapping[str, Any]) -> str:
     """` over 3 of 6 classes` where some classes had no image to be scored on; else empty.
 
-    scores: `engine.evaluation.metrics.score_predictions`, or a split of a run's results, which before this was written down did not have the numbers.
+    scores: `engine.evaluation.metrics.score_predictions`, or a split of a run's results; older runs do not have the numbers.
     """
     counts = scores.get("macro_f1_classes")
     if not isinstance(counts, Mapping) or counts["scored"] == counts["all"]:
@@ -18,13 +18,13 @@ def scored_classes(scores: Mapping[str, Any]) -> str:
 
 
 def macro_f1(scores: Mapping[str, Any]) -> str:
-    """`0.925 (0.910 to 0.937)`, and over how many classes where these are not all."""
+    """`0.925 (0.910 to 0.937)`, and over how many classes where those are not all."""
     score = scores["macro_f1"]
     return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}){scored_classes(scores)}"
 
 
 def duplicates(copies: int) -> str:
-    """That the same image counts more than once, as a sentence; empty where none does. `copies`: images whose content came before."""
+    """A sentence that says that images count more than once; empty where none does. `copies`: images whose content came before."""
     if not copies:
         return ""
     one = copies == 1
@@ -35,7 +35,7 @@ def duplicates(copies: int) -> str:
 
 
 def unscored_classes(scores: Mapping[str, Any]) -> str:
-    """Which classes of an evaluation had no image, as a sentence; empty where each had one. Class names stand as they are."""
+    """A sentence that names the classes of an evaluation without an image; empty where each had one. Class names are untrusted text."""
     missing = [row["class"] for row in scores["per_class"] if not row["support"]]
     if not missing:
         return ""

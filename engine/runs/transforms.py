@@ -1,4 +1,4 @@
-"""What can be done to a picture: the registry of transforms, with words and bounds for a person. `engine.models.augment` does it."""
+"""The registry of augmentation transforms, with labels and bounds for a person. `engine.models.augment` applies them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Strength:
-    """One number that says how strongly; at `neutral` it changes nothing."""
+    """A number that says how strongly a transform acts; at `neutral` it changes nothing."""
 
     label: str
     default: float
@@ -24,7 +24,7 @@ class Strength:
 
 @dataclass(frozen=True)
 class Transform:
-    """`ordered` names two strengths of which the first may not be above the second."""
+    """One transform. `ordered` names two strengths, of which the first must not be above the second."""
 
     label: str
     help: str

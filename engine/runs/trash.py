@@ -1,4 +1,4 @@
-"""Deleting runs so that it can be undone: `runs/.trash/<id>/` until it is emptied, by command or after a month."""
+"""Deleting runs so that it can be undone: they stay in `runs/.trash/<id>/` until it is emptied, by command or after a month."""
 
 import time
 from dataclasses import dataclass
@@ -28,22 +28,23 @@ class DeletedRun:
         return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
 
 
-def delete(condemned: Run) -> None:
-    """Move a run that is not running into the trash, and empty the trash of what is older than `DAYS`. Raises UserError."""
-    status = condemned.status
+def delete(run: Run) -> None:
+    """Move a run into the trash, and empty the trash of runs deleted more than `DAYS` ago. Raises UserError for a run that is active."""
+    status = run.status
     if status.active:
-        raise UserError(f"The run {condemned.id} is {status.state}.", f"Stop it first: python -m engine runs stop {condemned.id}")
-    if not condemned.path.is_dir():
-        raise UserError(f"There is no run {condemned.id!r}.", "List them with: python -m engine runs list")
-    lease = Lease(condemned.path / "lease")
+        raise UserError(f"The run {run.id} is {status.state}.", f"Stop it first: python -m engine runs stop {run.id}")
+    if not run.path.is_dir():
+        raise UserError(f"There is no run {run.id!r}.", "List them with: python -m engine runs list")
+    # Under the lease: it must not be started while it is moved.
+    lease = Lease(run.path / "lease")
     if not lease.take():
-        raise UserError(f"The run {condemned.id} is being started.", f"Stop it first: python -m engine runs stop {condemned.id}")
+        raise UserError(f"The run {run.id} is being started.", f"Stop it first: python -m engine runs stop {run.id}")
     try:
-        write_json(condemned.path / _NOTE, {"time": time.time()})
-        target = _folder() / condemned.id
-        # Ids never come back, but a directory can be put back by hand.
+        write_json(run.path / _NOTE, {"time": time.time()})
+        target = _folder() / run.id
+        # Ids are never used again, but a directory can be put back by hand, and then deleted again.
         remove_folder(target)
-        move(condemned.path, create_folder(_folder()) / condemned.id)
+        move(run.path, create_folder(_folder()) / run.id)
     finally:
         lease.hand_over()
     empty(DAYS)
@@ -51,37 +52,37 @@ def delete(condemned: Run) -> None:
 
 def restore(run_id: str) -> Run:
     """Undo a deletion: the run as it was. Raises UserError where the trash does not hold it."""
-    result = next((entry for entry in list_deleted() if entry.id == run_id), None)
-    if result is None:
+    entry = next((entry for entry in list_deleted() if entry.id == run_id), None)
+    if entry is None:
         raise UserError(f"There is no run {run_id!r} in the trash.", "List it with: python -m engine runs trash")
     target = runs_dir() / run_id
     if target.exists():
         raise UserError(f"There is a run {run_id!r} already.", "Delete that one first.")
-    move(result.path, target)
+    move(entry.path, target)
     remove(target / _NOTE)
     return load_run(run_id)
 
 
 def list_deleted() -> list[DeletedRun]:
-    """What the trash holds, the last deleted first."""
-    result = [_entry(path) for path in _folder().iterdir() if path.is_dir()] if _folder().is_dir() else []
-    return sorted(result, key=lambda entry: entry.when, reverse=True)
+    """The runs in the trash, the last deleted first."""
+    entries = [_read_entry(path) for path in _folder().iterdir() if path.is_dir()] if _folder().is_dir() else []
+    return sorted(entries, key=lambda entry: entry.when, reverse=True)
 
 
 def empty(older_than_days: float = 0.0) -> list[str]:
-    """Remove for good what was deleted longer ago than that; the ids."""
+    """Remove for good the runs that were deleted longer ago than that; their ids."""
     limit = time.time() - 86_400 * older_than_days
-    gone = [entry for entry in list_deleted() if entry.when <= limit]
-    for entry in gone:
+    entries = [entry for entry in list_deleted() if entry.when <= limit]
+    for entry in entries:
         remove_folder(entry.path)
-    return [entry.id for entry in gone]
+    return [entry.id for entry in entries]
 
 
 def _folder() -> Path:
     return runs_dir() / ".trash"
 
 
-def _entry(path: Path) -> DeletedRun:
-    said = read_json(path / _NOTE, {})
-    when = said.get("time") if isinstance(said, dict) else None
+def _read_entry(path: Path) -> DeletedRun:
+    note = read_json(path / _NOTE, {})
+    when = note.get("time") if isinstance(note, dict) else None
     return DeletedRun(path.name, path, when if isinstance(when, int | float) else path.stat().st_mtime)

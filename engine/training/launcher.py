@@ -1,4 +1,4 @@
-"""Starting, stopping and resuming runs: each is a process of its own that outlives whoever started it."""
+"""Starting, stopping and resuming runs: each is a process of its own, which outlives the process that started it."""
 
 import contextlib
 import os
@@ -50,7 +50,7 @@ def start(config: Config, typed: bool = True) -> Run:
 
 
 def check(config: Config) -> Dataset:
-    """The dataset of a configuration that can be run. Raises UserError for what can be told without loading anything."""
+    """The dataset of a configuration that can be run. Raises UserError for what is wrong without having to load a model or an image."""
     from engine.models.registry import check_name, check_weights
 
     data = load_dataset(config.dataset)
@@ -66,12 +66,13 @@ def check(config: Config) -> Dataset:
 
 
 def create(config: Config, typed: bool = True) -> Run:
+    """Create the run directory; nothing is started. Raises UserError. `typed`: see `start`."""
     data = check(config)
     if typed:
         hub_names.remember(config.model)
     hub_names.check(config.model)
-    queue.slots()
-    # The steps go with the run: a pipeline that was saved under a name may change or go.
+    queue.slots()  # raises now for a bad setting, not in the log of a process
+    # The steps are written into the run: a pipeline that was saved under a name may be changed or deleted.
     config = replace(config, augmentation=parse(config.augmentation).text)
     document = {
         "config": config.to_dict(),
@@ -89,28 +90,32 @@ def create(config: Config, typed: bool = True) -> Run:
 
 
 def _launch(run: Run, word: str = "") -> None:
-    """Start the run's process, with the `word` in its marker. Of several launchers at once one does; the others raise UserError."""
+    """Start the run's process, with the `word` in its stop marker. Of several launchers at once one wins; the others raise UserError."""
     lease = Lease(run.path / "lease")
     try:
         if not lease.take():
             raise UserError(f"The run {run.id} is already being started.", "Another tab or command started it.")
+        # Again, under the lease: another process may have finished the run since the caller looked.
         if run.status.state == "finished":
             raise UserError(f"The run {run.id} is finished.", _RESUMABLE)
+        # The last process's signature would be taken for this one's if it dies before it signs.
         lease.clear()
         remove(run.path / "stop")
         if word:
             _mark(run, word)
         write_json(run.path / "status.json", {"state": "queued", "detail": "starting", "updated": time.time()})
+        # Before the process starts: runs compute in the order in which they were launched, not in which Python came up.
         queue.join(run.path)
         _spawn(run, lease)
     except DiskError as error:
         raise error.in_context(f"The run {run.id} cannot be started.", "Then resume the run.") from error
     finally:
+        # Forgets the descriptor without unlocking: the process has inherited the open file, and the lock with it.
         lease.hand_over()
 
 
 def _spawn(run: Run, lease: Lease) -> None:
-    """A process in a session of its own, its output going to `train.log`; it holds the lease from its first moment."""
+    """Start a process in a session of its own, its output going to `train.log`; it holds the lease from its first moment."""
     if lease.descriptor is None:
         raise ValueError("the lease is not held")
     _shorten(run.path / "train.log")
@@ -120,7 +125,7 @@ def _spawn(run: Run, lease: Lease) -> None:
 
 
 def _shorten(log: Path) -> None:
-    """Keep the end of a log that has grown large: however often a run is resumed, what it prints stays bounded."""
+    """Cut a log that has grown large to its end, so that it stays bounded however often a run is resumed."""
     if log.is_file() and log.stat().st_size > 2 * _LOG_BYTES:
         with open(log, "rb") as file:
             file.seek(-_LOG_BYTES, os.SEEK_END)
@@ -128,8 +133,8 @@ def _shorten(log: Path) -> None:
 
 
 def stop(run: Run) -> None:
-    """Ask the run to finish its batch, save and end as `stopped`."""
-    _ask(run, "stop")
+    """Make the run finish its batch, save and end as `stopped`."""
+    _request(run, "stop")
 
 
 def kill(run: Run) -> None:
@@ -137,33 +142,33 @@ def kill(run: Run) -> None:
     process = holder(run.path / "lease")
     if process is None:
         raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
-    # A second signal means "at once" to it, and two of the same kind may arrive as one.
+    # The run takes a second signal as "at once". Two different ones: two identical signals may be merged into one.
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(number)
 
 
 def pause(run: Run) -> None:
-    """The same, ending as `stopped` with the detail `paused`: it is meant to go on."""
-    _ask(run, PAUSE)
+    """Like `stop`, with the detail `paused`: the run is meant to go on later."""
+    _request(run, PAUSE)
 
 
 def finish(run: Run) -> None:
-    """End the training here, or of a run that ended early where it is, and score the best epoch so far. Raises UserError."""
+    """End the training now and score the best epoch so far; a run that ended early is started again for that. Raises UserError."""
     status = run.status
     if status.state in ("evaluating", "finished"):
         raise UserError(f"The training of {run.id} has ended: the run is {status.state}.")
     if not can_finish(run):
         raise UserError(f"{run.id} has no epoch yet that could be scored.", "Wait for its first epoch to end, or stop it.")
     if status.active:
-        _ask(run, FINISH)
+        _request(run, FINISH)
     else:
         load_dataset(run.config.dataset)
         _launch(run, FINISH)
 
 
 def can_finish(run: Run) -> bool:
-    """Whether its training may end where it is: there is an epoch to score."""
+    """Whether the training may end where it is: there is an epoch to score."""
     training = run.status.state not in ("evaluating", "finished")
     return training and run.config.method == "finetune" and bool(run.checkpoint)
 
@@ -177,11 +182,11 @@ def resume(run: Run) -> None:
     _launch(run)
 
 
-def _ask(run: Run, what: str) -> None:
+def _request(run: Run, word: str) -> None:
     if not run.status.active:
         raise UserError(f"The run {run.id} is not running: it is {run.status.state}.")
-    if run.request != what:
-        _mark(run, what)
+    if run.request != word:
+        _mark(run, word)
 
 
 def _mark(run: Run, word: str) -> None:
@@ -190,16 +195,20 @@ def _mark(run: Run, word: str) -> None:
 
 
 def new_folder(preset: str, document: dict[str, Any]) -> Path:
-    """`runs/<preset>-<number>` with its config.json; the number is above every one that was given: a name never comes back."""
+    """`runs/<preset>-<number>` with its config.json. The number is above all that were ever used: a deleted run's name never comes back."""
     folder = create_folder(runs_dir())
     with lock_file(folder / ".lock"):
         last = read_json(folder / ".last-number")
-        given = [last if isinstance(last, int) else 0, *(_number(path.name) for path in folder.iterdir())]
-        path = folder / f"{preset}-{max(given) + 1}"
-        write_json(folder / ".last-number", max(given) + 1)
+        # The folders as well: runs may have been copied here from another home.
+        numbers = [last if isinstance(last, int) else 0, *(_number(path.name) for path in folder.iterdir())]
+        number = max(numbers) + 1
+        path = folder / f"{preset}-{number}"
+        # Before the folder: after a crash between the two a number is skipped, and not used twice.
+        write_json(folder / ".last-number", number)
         create_folder(path, fresh=True)
     try:
         touch(path / "lease")
+        # Last: a folder without config.json is not a run to any reader.
         write_json(path / "config.json", document, durable=True)
     except OSError:
         remove_folder(path)

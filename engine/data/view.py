@@ -229,15 +229,15 @@ def _matching(
     if conditions.needs_predictions:
         matches &= _matching_predictions(columns, conditions, predictions)
     if conditions.text:
-        # pyrefly: ignore[missing-attribute] - pyarrow makes its compute functions when it is imported
+        # pyrefly: ignore[missing-attribute] - pyarrow creates its compute functions at import
         result = pc.match_substring(columns.paths, to_search_text(conditions.text))
         matches &= result.to_numpy(zero_copy_only=False)
     return np.flatnonzero(matches).astype(np.int32)
 
 
-def _any_of(codes: np.ndarray, conditions: list[int], known: int) -> np.ndarray:
-    table = np.zeros(known + 1, bool)  # the last entry is that of code -1: none
-    table[conditions] = True
+def _any_of(codes: np.ndarray, allowed: list[int], n_codes: int) -> np.ndarray:
+    table = np.zeros(n_codes + 1, bool)  # the last entry is for code -1: none
+    table[allowed] = True
     return table[codes]
 
 

@@ -85,7 +85,7 @@ def test_the_verdict_is_a_sentence_that_says_whether_it_may_be_chance(pair):
     better = comparison.compare(*pair, CLASSES, CLASSES)
     said = comparison.verdict(better, comparison.measure_difference(better), ("fast-1", "fast-2"))
     assert said.startswith(f"fast-2 fixes {better.counts[comparison.FIXED]} of fast-1's errors and breaks ")
-    assert "fast-2 is better, and not by chance" in said
+    assert "fast-2 is better on these images, and chance does not explain it" in said
     true = np.zeros(40, int)
     a, b = true.copy(), true.copy()
     a[:5], b[5:8] = 1, 1
@@ -117,7 +117,7 @@ def test_other_classes_and_other_images_are_said_and_the_rest_is_compared():
     result = comparison.compare(a, b, CLASSES, others, ("fast-1", "fast-2"))
     assert result.counts[comparison.BOTH_RIGHT] == len(result) == 3
     assert set(result.classes) == {*CLASSES, "street"}
-    assert "do not know the same classes: street only one of them" in result.notes[0]
+    assert "different classes: only one of them knows street" in result.notes[0]
     assert result.notes[1] == "1 image that only fast-1 has scored is left out."
     difference = comparison.measure_difference(result)
     assert difference.accuracy.value == 0
@@ -134,7 +134,7 @@ def test_without_an_image_in_common_there_is_a_sentence():
     a, b = table(np.array([0, 1]), [0, 1]), table(np.array([0, 1]), [0, 1], ["x", "y"])
     result = comparison.compare(a, b, CLASSES, CLASSES)
     assert len(result) == 0
-    assert result.notes == ("Their test images have not one in common: only the scores themselves can be set side by side.",)
+    assert result.notes == ("The runs share no scored images: only their scores can be compared.",)
     assert "no scored images" in comparison.verdict(result, None)
 
 

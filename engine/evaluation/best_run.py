@@ -1,13 +1,14 @@
-"""The best run of a dataset by validation: among runs that were scored on the same images with the same labels, and how sure that is.
+"""The best run of a dataset by validation, among runs that were scored on the same images and labels, and how certain that is.
 
 A score on cleaned labels is not comparable with one on the labels before: labels that were changed where a model doubted them favour
-models. And a higher score on a few hundred images may be chance: the best run is compared with the others image by image.
+models. And a higher score on a few hundred images may be chance, so the best run is compared with the others image by image.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -20,17 +21,18 @@ from engine.evaluation.tables import load_predictions
 from engine.runs.run import Run
 
 _VALIDATION = "predictions-validation.parquet"
-_MOST_COMPARED = 10  # of the next best: each costs a read of its answers
+_MOST_COMPARED = 10  # of the next best: for each, its predictions are read
 _MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """`best`: the highest macro F1 on validation among the `ranked` runs, the earlier one of equals; None where no run was scored.
+    """The runs of a dataset in order of their validation scores.
 
-    `ranked`: the ids of the runs that were scored on the same validation images and labels as the newest one, the best first. `other`:
-    those that were scored on others. `tied`: ids of ranked runs that a paired test does not tell from the best. `compared`: how many were
-    tested; `images`: on how many at the least.
+    `best`: the highest macro F1 among the `ranked` runs, the earlier of equal ones; None where no run was scored. `ranked`: the ids of the
+    runs that were scored on the same validation images and labels as the newest one, the best first. `other`: the ids of the rest.
+    `tied`: ids of ranked runs that a paired test cannot distinguish from the best. `compared`: how many were tested. `images`: the
+    smallest number of images in these tests.
     """
 
     best: Run | None
@@ -42,34 +44,42 @@ class Ranking:
 
     @property
     def alone(self) -> bool:
-        """Whether the newest run is the only one on its labels: then it is the best of nothing."""
+        """Whether the newest run is the only one on its images and labels: then there is nothing that it is best of."""
         return len(self.ranked) == 1 and bool(self.other)
 
-    def mark(self, run: Run) -> str:
-        """`best`, `tied` or nothing."""
+    def mark(self, run: Run) -> Literal["best", "tied", ""]:
+        """The run's place in the ranking; "" where it is neither the best nor tied with it."""
         if self.best is None or self.alone:
             return ""
-        return "best" if run.id == self.best.id else "tied" if run.id in self.tied else ""
+        if run.id == self.best.id:
+            return "best"
+        return "tied" if run.id in self.tied else ""
 
 
 def rank(runs: Sequence[Run]) -> Ranking:
-    """Rank the runs of one dataset. The test is McNemar's on each image's validation answer, with Holm's correction."""
+    """Rank the runs of one dataset. Ties: McNemar's test on the validation predictions, with Holm's correction."""
     finished = sorted((run for run in runs if "validation" in run.results), key=lambda run: -run.created)
     if not finished:
-        return Ranking(None, (), (), (), 0, 0)
+        return Ranking(best=None, ranked=(), other=(), tied=(), compared=0, images=0)
     keys = _keys(finished)
     ranked = [run for run in finished if keys[run.id] == keys[finished[0].id]]
     ranked.sort(key=lambda run: (-run.results["validation"]["macro_f1"]["value"], run.created))
     other = tuple(run.id for run in finished if keys[run.id] != keys[finished[0].id])
-    tested = _tested(ranked[0], ranked[1 : 1 + _MOST_COMPARED])
-    adjusted = holm(np.array([p for _, p, _ in tested]))
-    tied = tuple(run_id for (run_id, _, _), p in zip(tested, adjusted, strict=True) if p >= ALPHA)
-    images = min((n for _, _, n in tested), default=0)
-    return Ranking(ranked[0], tuple(run.id for run in ranked), other, tied, len(tested), images)
+    tests = _compare_with_best(ranked[0], ranked[1 : 1 + _MOST_COMPARED])
+    adjusted = holm(np.array([p for _, p, _ in tests]))
+    tied = tuple(run_id for (run_id, _, _), p in zip(tests, adjusted, strict=True) if p >= ALPHA)
+    return Ranking(
+        best=ranked[0],
+        ranked=tuple(run.id for run in ranked),
+        other=other,
+        tied=tied,
+        compared=len(tests),
+        images=min((n for _, _, n in tests), default=0),
+    )
 
 
 def sentence(ranking: Ranking) -> str:
-    """Which run is the best by validation, how sure that is, and which runs are not ranked. Untrusted ids stand as they are."""
+    """Which run is the best by validation, how certain that is, and which runs are not ranked. Untrusted ids stand as they are."""
     if ranking.best is None:
         return ""
     score = ranking.best.results["validation"]["macro_f1"]["value"]
@@ -83,7 +93,7 @@ def sentence(ranking: Ranking) -> str:
         text += f", not distinguishable from {_names(ranking.tied)} by a paired test on {ranking.images:,} validation images"
     elif ranking.compared:
         text += f", better than {'the other' if ranking.compared == 1 else f'the next {ranking.compared:,}'} by a paired test"
-    text += "; it is never chosen by test, which would make its score too good."
+    text += "; it is never chosen by its test score, which would then be too high."
     if ranking.other:
         text += f" Not ranked with it: {_names(ranking.other)}, scored on other validation images or labels."
     return text
@@ -94,30 +104,33 @@ def _names(ids: Sequence[str]) -> str:
     return ", ".join(ids[:_MOST_NAMES]) + more
 
 
-def _tested(best: Run, others: Iterable[Run]) -> list[tuple[str, float, int]]:
-    """Id, McNemar's p against the best run, and the number of images; without the runs whose answers cannot be read."""
-    tested = []
+def _compare_with_best(best: Run, others: Iterable[Run]) -> list[tuple[str, float, int]]:
+    """Id, McNemar's p against the best run, and the number of images; without the runs whose predictions cannot be read."""
+    tests = []
     try:
-        answers = load_predictions(best, "validation")
+        predictions = load_predictions(best, "validation")
     except UserError:
         return []
     for run in others:
         try:
-            result = compare(load_predictions(run, "validation"), answers, run.classes, best.classes)
+            result = compare(load_predictions(run, "validation"), predictions, run.classes, best.classes)
         except UserError:
             continue
-        tested.append((run.id, result.mcnemar, len(result)))
-    return tested
+        tests.append((run.id, result.mcnemar, len(result)))
+    return tests
 
 
 def _keys(runs: Sequence[Run]) -> dict[str, str]:
-    """By run id: what names its validation images and their labels.
+    """By run id, a key of its validation images and their labels.
 
-    Runs of one data fingerprint share them, so one table for each fingerprint is read: a thousand would take seconds.
+    Runs with the same data fingerprint share them, so only one table per fingerprint is read: a thousand would take seconds.
     """
     by_fingerprint: dict[str, str] = {}
     for run in runs:
-        if run.fingerprint not in by_fingerprint and (key := read_cached(run.path, _VALIDATION, _validation_key)):
+        if run.fingerprint in by_fingerprint:
+            continue
+        key = read_cached(run.path, _VALIDATION, _validation_key)
+        if key:
             by_fingerprint[run.fingerprint] = key
     return {run.id: by_fingerprint.get(run.fingerprint, run.fingerprint) for run in runs}
 

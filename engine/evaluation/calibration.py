@@ -11,15 +11,15 @@ from engine.evaluation.tables import probabilities, remove_temperature
 
 BINS = 15
 _DRAWS = 400
-_BUDGET = 20_000_000  # simulated answers
+_BUDGET = 20_000_000  # simulated predictions
 
 
 @dataclass(frozen=True)
 class Calibration:
     """How probabilities and outcomes agree on n images.
 
-    `ece` and `ece_mass`: expected calibration error over bins of equal width and of equal numbers, 0..1. `chance`: the ECE that 95%
-    of perfectly calibrated models with these confidences would stay below on so many images: an ECE is never 0 by luck.
+    `ece` and `ece_mass`: expected calibration error over bins of equal width and of equal numbers, 0..1. `chance`: the ECE below which
+    95% of perfectly calibrated models with these confidences would stay on n images, since even theirs is never 0.
     `brier`: the sum over the classes of squared errors, 0..2. `loss`: cross-entropy in nats.
     """
 
@@ -34,14 +34,15 @@ class Calibration:
 
     @property
     def beyond_chance(self) -> bool:
+        """Whether the ECE is larger than chance explains."""
         return self.ece > self.chance
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, float]:
         return asdict(self) | {"beyond_chance": self.beyond_chance}
 
 
 def calibration(probabilities: np.ndarray, true: np.ndarray, bins: int = BINS) -> Calibration:
-    """The figures of (n, classes) probabilities against (n,) true classes.
+    """The calibration of (n, classes) probabilities against (n,) true classes.
 
     Guo et al. 2017, "On calibration of modern neural networks"; Brier 1950; the simulation behind `chance` is the consistency
     resampling of Broecker and Smith 2007, "Increasing the reliability of reliability diagrams".
@@ -61,9 +62,9 @@ def calibration(probabilities: np.ndarray, true: np.ndarray, bins: int = BINS) -
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS, equal_mass: bool = False) -> pd.DataFrame:
-    """The reliability diagram's bins that hold images, by confidence.
+    """The reliability diagram: one row per bin that has images, by rising confidence.
 
-    Columns low, high (the bin's limits; it holds low < confidence <= high), n, right, confidence (its mean), accuracy with accuracy_low and
+    Columns low, high (the bin has low < confidence <= high), n, right, confidence (its mean), accuracy with accuracy_low and
     accuracy_high (Wilson's 95% interval). With `equal_mass` the limits are quantiles, and equal confidences stay together.
     """
     edges = _edges(confidence, bins, equal_mass)
@@ -91,15 +92,15 @@ def brier(probabilities: np.ndarray, true: np.ndarray) -> float:
 
 
 def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str, Calibration]:
-    """`calibration` of a table as it is, and without the temperature that was fitted on validation."""
+    """`calibration` of a table without the temperature that was fitted on validation (`before`), and with it (`after`)."""
     after, true = probabilities(predictions), predictions["true"].to_numpy()
     return {"before": calibration(remove_temperature(after, temperature), true), "after": calibration(after, true)}
 
 
 def confident_errors(predictions: pd.DataFrame, levels: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)) -> pd.DataFrame:
-    """How often an answer is wrong although the model is sure: a row a level.
+    """How often a prediction is wrong although the model is confident: one row per level.
 
-    Columns level, n (answers with at least this confidence), wrong, rate with low and high (Wilson's 95% interval).
+    Columns level, n (predictions with at least this confidence), wrong, rate with low and high (Wilson's 95% interval).
     """
     confidence, wrong = predictions["confidence"].to_numpy(), (predictions["true"] != predictions["predicted"]).to_numpy()
     n = np.array([int((confidence >= level).sum()) for level in levels])
@@ -110,6 +111,7 @@ def confident_errors(predictions: pd.DataFrame, levels: tuple[float, ...] = (0.5
 
 
 def _edges(confidence: np.ndarray, bins: int, equal_mass: bool) -> np.ndarray:
+    """The limits of the bins, from 0 to 1; fewer of equal mass where many confidences are equal."""
     if not equal_mass:
         return np.linspace(0.0, 1.0, bins + 1)
     inner = np.unique(np.quantile(confidence, np.linspace(0, 1, bins + 1)[1:-1]))
@@ -117,6 +119,7 @@ def _edges(confidence: np.ndarray, bins: int, equal_mass: bool) -> np.ndarray:
 
 
 def _chance(confidence: np.ndarray, bins: int, seed: int = 0) -> float:
+    """The 95% quantile of the ECE where each prediction is right with exactly its confidence."""
     places = np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidence)
     expected, rng = np.bincount(places, weights=confidence, minlength=bins), np.random.default_rng(seed)
     draws = max(50, min(_DRAWS, _BUDGET // len(confidence)))

@@ -112,7 +112,7 @@ class Difference:
     @property
     def macro_f1_classes(self) -> dict[str, int]:
         """As `engine.evaluation.metrics.macro_f1_classes`."""
-        return {"scored": int((self.by_class["n"] > 0).sum()), "all": len(self.by_class)}
+        return {"scored": len(self.by_class[self.by_class["n"] > 0]), "all": len(self.by_class)}
 
     def to_dict(self) -> dict[str, object]:
         return {

@@ -1,4 +1,4 @@
-"""The conditions that slices are made of: each is a filter of the catalog, so that a slice can be opened and shared."""
+"""The conditions that define slices. Each is a filter of the catalog, so that a slice can be opened in Explore and shared by its URL."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -16,30 +16,33 @@ from engine.data.view import build_view
 QUARTERS = (0.25, 0.5, 0.75)
 _TENTHS = (0.1, 0.9)
 _MOST_FOLDERS = 40
-_FINEST = 6  # decimals that an address keeps
+_FINEST = 6  # decimals that a URL holds
 
 
-def property_filters(values: np.ndarray, of: Property, quantiles: Sequence[float] = QUARTERS) -> list[Filter]:
-    """Ranges that part the known values of a property at these quantiles, the lowest first; none where all values are one.
+def property_filters(values: np.ndarray, quantity: Property, quantiles: Sequence[float] | np.ndarray = QUARTERS) -> list[Filter]:
+    """Ranges that divide the known values of a property at these quantiles, the lowest first; none where all values are equal.
 
-    The limits are rounded to what a person reads, as far as that keeps them apart.
+    The limits are rounded to the digits that are shown on screen, or as few more as it takes to keep them apart.
     """
     known = np.unique(values[~np.isnan(values)].astype(np.float64))
     if len(known) < 2:
         return []
     exact = np.quantile(values[~np.isnan(values)].astype(np.float64), quantiles)
-    wanted = len(np.unique(exact))
-    rounded = (np.unique(np.round(exact, digits)) for digits in range(of.digits, _FINEST + 1))
-    edges = next((found for found in rounded if len(found) == wanted), np.unique(np.round(exact, _FINEST)))
+    count = len(np.unique(exact))
+    candidates = (np.unique(np.round(exact, digits)) for digits in range(quantity.digits, _FINEST + 1))
+    edges = next((limits for limits in candidates if len(limits) == count), np.unique(np.round(exact, _FINEST)))
     edges = [float(edge) for edge in edges if known[0] <= edge < known[-1]]
     lows, highs = [None, *(_just_above(edge, known) for edge in edges)], [*edges, None]
     return [
-        Filter(ranges=(Range(of.name, low, high),)) for low, high in zip(lows, highs, strict=True) if (low, high) != (None, None)
+        Filter(ranges=(Range(quantity.name, low, high),))
+        for low, high in zip(lows, highs, strict=True)
+        if (low, high) != (None, None)
     ]
 
 
 def _just_above(edge: float, known: np.ndarray) -> float:
-    """A lower limit that leaves out values equal to the edge: a range holds both of its limits."""
+    """A lower limit that excludes values equal to the edge: a range includes both of its limits."""
+    # In float32, as the catalog stores the values: rounded to it, the edge may be equal to one of them.
     place = np.searchsorted(known, np.float32(edge))
     if known[place] > np.float32(edge):
         return edge
@@ -47,7 +50,7 @@ def _just_above(edge: float, known: np.ndarray) -> float:
 
 
 def folder_filters(paths: Iterable[str]) -> list[Filter]:
-    """The folders of the paths, on every level, those with the most images first."""
+    """One filter per folder of the paths, on every level, those with the most images first."""
     counts: dict[str, int] = {}
     for path in paths:
         parts = path.split("/")[:-1]
@@ -63,20 +66,20 @@ def class_filters(classes: Sequence[str]) -> list[Filter]:
 def single_conditions(columns: Columns, rows: np.ndarray, paths: Iterable[str], classes: Sequence[str]) -> list[Filter]:
     """Every condition that is tried: quarters and outer tenths of each property, classes, folders.
 
-    rows: positions of the images in the columns. Classes come before folders: of conditions with the same images the first stands for
-    both, and only a class may be paired with a property that explains all of its errors.
+    rows: positions of the images in the columns. Classes come before folders, because of conditions with the same images only the first
+    is kept, and only a class may be paired with a property that explains all of its errors.
     """
     result = []
-    for name, of in PROPERTIES.items():
+    for name, quantity in PROPERTIES.items():
         values = columns.values(name)[rows]
-        tenths = property_filters(values, of, _TENTHS)
-        # Between the tenths lies the middle: no slice.
-        result += property_filters(values, of) + ([tenths[0], tenths[-1]] if len(tenths) == 3 else [])
+        tenths = property_filters(values, quantity, _TENTHS)
+        outer = [tenths[0], tenths[-1]] if len(tenths) == 3 else []  # not the 80% between them
+        result += property_filters(values, quantity) + outer
     return [*result, *class_filters(classes), *folder_filters(paths)]
 
 
 def intersect(a: Filter, b: Filter) -> Filter | None:
-    """The images that match both; None where both speak of the same thing."""
+    """The filter for images that match both; None where both restrict the same quantity."""
     same = {r.name for r in a.ranges} & {r.name for r in b.ranges}
     if same or (a.classes and b.classes) or (a.text and b.text):
         return None
@@ -84,15 +87,17 @@ def intersect(a: Filter, b: Filter) -> Filter | None:
     return replace(a, classes=a.classes or b.classes, text=a.text or b.text, ranges=ranges)
 
 
-def match_filters(columns: Columns, rows: np.ndarray, wanted: Sequence[Filter], catalog: Path | None = None) -> np.ndarray:
-    """(conditions, n) bool: which of the images at `rows` match each filter, as Explore would have it.
+def match_filters(columns: Columns, rows: np.ndarray, filters: Sequence[Filter], catalog: Path | None = None) -> np.ndarray:
+    """(filters, n) bool: which of the images at `rows` match each filter, exactly as on the Explore page.
 
-    catalog: its file, beside which selections are kept; without it a selection holds no image.
+    catalog: its file, beside which selections are stored; without it a selection contains no image.
     """
-    result, holds = np.zeros((len(wanted), len(rows)), bool), np.zeros(len(columns), bool)
-    for place, one in enumerate(wanted):
-        holds[:] = False
-        selected = selections.load_selection(catalog, one.selection) if catalog is not None and one.selection else None
-        holds[build_view(columns, one, selected=selected).positions] = True
-        result[place] = holds[rows]
+    result, matches = np.zeros((len(filters), len(rows)), bool), np.zeros(len(columns), bool)
+    for place, condition in enumerate(filters):
+        matches[:] = False
+        selected = (
+            selections.load_selection(catalog, condition.selection) if catalog is not None and condition.selection else None
+        )
+        matches[build_view(columns, condition, selected=selected).positions] = True
+        result[place] = matches[rows]
     return result

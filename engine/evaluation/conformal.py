@@ -1,7 +1,8 @@
-"""Conformal prediction: sets of classes that hold the truth as often as was asked for."""
+"""Conformal prediction: sets of classes that contain the true class as often as requested."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,15 +13,16 @@ from engine.evaluation.metrics import LEVEL, Estimate, proportion, wilson
 LOWEST, HIGHEST = 0.5, 0.999
 LAC, CLASSWISE = "lac", "classwise"
 # LAC: Sadinle, Lei and Wasserman 2019, "Least ambiguous set-valued classifiers with bounded error levels": the smallest sets.
-# Classwise: the same with a threshold of each class's own (Vovk 2012, "Conditional validity of inductive conformal predictors"),
+# Classwise: the same with one threshold per class (Vovk 2012, "Conditional validity of inductive conformal predictors"),
 # so that hard classes are covered as often as easy ones.
 METHODS = {LAC: "smallest sets", CLASSWISE: "every class as often"}
 
 
 def _scores(probabilities: np.ndarray) -> np.ndarray:
-    """(n, classes): how little each class fits; a set holds those up to the threshold.
+    """(n, classes): nonconformity, 0 for a perfect fit; a set contains the classes up to the threshold.
 
-    The likeliest class fits perfectly: an empty set would help nobody, and what is true of the calibration stays true.
+    The likeliest class always scores 0: an empty set would help nobody. The guarantee holds all the same, since calibration and test
+    images are scored alike.
     """
     scores = 1 - probabilities
     scores[np.arange(len(scores)), probabilities.argmax(axis=1)] = 0
@@ -29,11 +31,11 @@ def _scores(probabilities: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ConformalSets:
-    """Sets with thresholds, (classes,), from `calibrated_on` validation images, measured on n test images.
+    """Conformal sets with `thresholds`, (classes,), from `calibrated_on` validation images, measured on n test images.
 
-    `sets`: (n, classes) bool. `held`: whether each set has the true class. `expected`: the interval in which 95% of such
-    measurements lie, calibration and test both being samples (beta-binomial); None where the law does not hold: thresholds by class, or
-    single answers that are right more often than was asked for.
+    `target`: the requested coverage. `sets`: (n, classes) bool. `true`: (n,) class indices. `expected`: the interval that contains 95% of
+    such measurements, calibration and test both being samples (beta-binomial); None where that distribution does not apply: with one
+    threshold per class, or where the top class alone is right more often than requested.
     """
 
     method: str
@@ -46,38 +48,33 @@ class ConformalSets:
 
     @property
     def covers_true(self) -> np.ndarray:
+        """(n,) bool: whether each set contains the true class."""
         return self.sets[np.arange(len(self.true)), self.true]
 
     @property
     def coverage(self) -> Estimate:
-        """The share of sets that hold the truth, with Wilson's 95% interval."""
+        """The share of sets that contain the true class, with Wilson's 95% interval."""
         return proportion(int(self.covers_true.sum()), len(self.true))
 
     @property
     def size(self) -> float:
-        """Classes in a set, on average."""
+        """The mean number of classes per set."""
         return float(self.sets.sum(axis=1).mean())
 
     @property
     def unlimited(self) -> int:
-        """How many classes are in every set, because validation has too few images for the coverage."""
+        """The number of classes that are in every set, because validation has too few images for the target."""
         return int(np.isinf(self.thresholds).sum())
 
     def sizes(self) -> pd.DataFrame:
-        """Columns size, n, share, held (of those sets, the share with the truth)."""
+        """One row per size: size, n, share, held (the share of these sets that contain the true class)."""
         size = self.sets.sum(axis=1)
-        result = (
-            pd.DataFrame({"size": size, "held": self.covers_true})
-            .groupby("size")["held"]
-            .agg(["size", "mean"])
-            .reset_index(names="of")
-        )
-        return pd.DataFrame(
-            {"size": result["of"], "n": result["size"], "share": result["size"] / len(size), "held": result["mean"]}
-        )
+        n, held = np.bincount(size), np.bincount(size, weights=self.covers_true)
+        sizes = np.flatnonzero(n)
+        return pd.DataFrame({"size": sizes, "n": n[sizes], "share": n[sizes] / len(size), "held": held[sizes] / n[sizes]})
 
     def by_class(self, classes: Sequence[str]) -> pd.DataFrame:
-        """Columns class, n, coverage with low and high (Wilson), size (mean). A class without test images has no rates."""
+        """One row per class: class, n, coverage with low and high (Wilson's 95% interval), size (mean). NaN without test images."""
         n = np.bincount(self.true, minlength=len(classes))
         hits = np.bincount(self.true, weights=self.covers_true, minlength=len(classes)).astype(int)
         summed = np.bincount(self.true, weights=self.sets.sum(axis=1), minlength=len(classes))
@@ -87,22 +84,31 @@ class ConformalSets:
                 {"class": list(classes), "n": n, "coverage": hits / n, "low": low, "high": high, "size": summed / n}
             )
 
-    def to_dict(self, classes: Sequence[str]) -> dict:
+    def to_dict(self, classes: Sequence[str]) -> dict[str, Any]:
         limits = {
             name: float(limit) if np.isfinite(limit) else None for name, limit in zip(classes, self.thresholds, strict=True)
         }
-        plain = {"method": self.method, "wanted": self.target, "thresholds": limits}
-        measured = {"coverage": self.coverage.to_dict(), "expected": list(self.expected or ()) or None, "mean_size": self.size}
-        tables = {"sizes": self.sizes().to_dict("records"), "by_class": self.by_class(classes).to_dict("records")}
-        return plain | {"calibrated_on": self.calibrated_on, "n": len(self.true)} | measured | tables
+        return {
+            "method": self.method,
+            "wanted": self.target,
+            "thresholds": limits,
+            "calibrated_on": self.calibrated_on,
+            "n": len(self.true),
+            "coverage": self.coverage.to_dict(),
+            "expected": list(self.expected) if self.expected else None,
+            "mean_size": self.size,
+            "sizes": self.sizes().to_dict("records"),
+            "by_class": self.by_class(classes).to_dict("records"),
+        }
 
 
 def threshold(scores: np.ndarray, coverage: float) -> float:
-    """The score that a class may have to be in the set: a quantile of the true classes' scores on n calibration images, (n,).
+    """The highest score of a class in the set: a quantile of the true classes' scores on n calibration images, (n,).
 
-    The ceil((n + 1) coverage)-th smallest; infinite where n is too small for it. Vovk, Gammerman and Shafer 2005; Lei et al. 2018,
+    It is the ceil((n + 1) coverage)-th smallest; infinite where n is too small for that. Vovk, Gammerman and Shafer 2005; Lei et al. 2018,
     "Distribution-free predictive inference for regression".
     """
+    # Less a little: (n + 1) coverage may come out just above a whole number.
     rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
     return float(np.partition(scores, rank - 1)[rank - 1]) if rank <= len(scores) else float("inf")
 
@@ -110,27 +116,35 @@ def threshold(scores: np.ndarray, coverage: float) -> float:
 def conformal_sets(
     calibration: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], coverage: float, method: str = LAC
 ) -> ConformalSets:
-    """Split conformal prediction: (probabilities, true classes) of validation set the threshold, those of test measure it.
+    """Split conformal prediction: (probabilities, true classes) of validation determine the threshold, those of test measure it.
 
-    Raises UserError for a coverage or a method that there is not.
+    Raises UserError for an impossible coverage or an unknown method.
     """
     if not LOWEST <= coverage <= HIGHEST:
-        raise UserError(f"A coverage of {coverage:g} was asked for.", f"Choose one from {LOWEST:g} to {HIGHEST:g}, such as 0.9.")
+        raise UserError(f"The coverage must be from {LOWEST:g} to {HIGHEST:g} (got {coverage:g}).", "Choose a share such as 0.9.")
     if method not in METHODS:
-        raise UserError(f"There is no method {method!r} for prediction sets.", f"Choose one of: {', '.join(METHODS)}.")
-    (probabilities, true), (tested, test_true) = calibration, test
-    known = _scores(probabilities)[np.arange(len(true)), true]
+        raise UserError(f"There is no method {method!r} for conformal sets.", f"Choose one of: {', '.join(METHODS)}.")
+    (probabilities, true), (test_probabilities, test_true) = calibration, test
+    scores = _scores(probabilities)[np.arange(len(true)), true]
     classes = probabilities.shape[1]
     if method == CLASSWISE:
-        limits = np.array([threshold(known[true == index], coverage) for index in range(classes)])
+        limits = np.array([threshold(scores[true == index], coverage) for index in range(classes)])
     else:
-        limits = np.full(classes, threshold(known, coverage))
+        limits = np.full(classes, threshold(scores, coverage))
     expected = expected_coverage(len(true), len(test_true), coverage) if method == LAC and limits[0] > 0 else None
-    return ConformalSets(method, coverage, limits, len(true), _scores(tested) <= limits, test_true, expected)
+    return ConformalSets(
+        method=method,
+        target=coverage,
+        thresholds=limits,
+        calibrated_on=len(true),
+        sets=_scores(test_probabilities) <= limits,
+        true=test_true,
+        expected=expected,
+    )
 
 
 def expected_coverage(calibration: int, test: int, coverage: float) -> tuple[float, float]:
-    """Where the coverage measured on `test` images lies with 95%, for exchangeable images and scores without ties.
+    """The 95% interval of the coverage measured on `test` images, for exchangeable images and scores without ties.
 
     Given the calibration, the true coverage follows Beta(k, n + 1 - k) with k = ceil((n + 1) coverage); Angelopoulos and Bates 2023,
     "Conformal prediction: a gentle introduction", section 3.2.
@@ -140,5 +154,5 @@ def expected_coverage(calibration: int, test: int, coverage: float) -> tuple[flo
         return 1.0, 1.0
     from scipy import stats
 
-    law = stats.betabinom(test, rank, calibration + 1 - rank)
-    return float(law.ppf((1 - LEVEL) / 2) / test), float(law.ppf((1 + LEVEL) / 2) / test)
+    hits = stats.betabinom(test, rank, calibration + 1 - rank)
+    return float(hits.ppf((1 - LEVEL) / 2) / test), float(hits.ppf((1 + LEVEL) / 2) / test)

@@ -1,4 +1,4 @@
-"""One side's classes against another's, image by image: the truth against a run's answers, or two runs against each other."""
+"""Confusion matrices of any two axes, image by image: true against predicted classes, or the predictions of two runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: the answers of a prediction table, or (with `truth`) the true classes in it."""
+    """One axis: the predicted classes of a prediction table, or (with `truth`) its true classes."""
 
     table: pd.DataFrame
     classes: Sequence[str]
@@ -19,16 +19,17 @@ class Axis:
 
     @property
     def indices(self) -> np.ndarray:
+        """(n,) indices into `classes`."""
         return self.table["true" if self.truth else "predicted"].to_numpy()
 
 
 @dataclass(frozen=True)
 class CrossConfusion:
-    """Two sides on the images that both have.
+    """Two axes on the images that both have.
 
-    `classes`: those of the rows' side, then what only the columns' side knows. `rows`, `columns`: (n,) indices into `classes`.
-    `places`, `other_places`: (n,) the images' positions in the first and in the second table. `sizes`: how many images each
-    table has. `relabelled`: images whose true class is another in the second table.
+    `classes`: those of the rows' axis, then those that only the columns' axis has. `rows`, `columns`: (n,) indices into `classes`.
+    `places`, `other_places`: (n,) the images' row numbers in the first and in the second table. `sizes`: images per table. `relabelled`:
+    images whose true class differs in the second table. `only_rows`, `only_columns`: classes of just one axis.
     """
 
     classes: tuple[str, ...]
@@ -52,12 +53,14 @@ class CrossConfusion:
 
 
 def cross_tabulate(rows: Axis, columns: Axis) -> CrossConfusion:
-    """The two sides, matched by the images' content. Raises UserError where they have no image in common.
+    """The two axes, matched by the images' contents. Raises UserError where they share no image.
 
-    An image counts once for each time that the first table has it; of copies in the second table, the first one answers.
+    An image counts as often as the first table has it; of copies in the second table, only the first is used.
     """
-    same = rows.table is columns.table
-    places, others = (np.arange(len(rows.table)),) * 2 if same else _matched(rows.table, columns.table)
+    if rows.table is columns.table:
+        places = others = np.arange(len(rows.table))
+    else:
+        places, others = _match(rows.table, columns.table)
     if not len(places):
         raise UserError("The two runs have no image in common.", "Choose runs that were scored on the same images.")
     classes = tuple(dict.fromkeys([*rows.classes, *columns.classes]))
@@ -77,9 +80,9 @@ def cross_tabulate(rows: Axis, columns: Axis) -> CrossConfusion:
     )
 
 
-def _matched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Positions in both tables of the images that both have, in the order of the first."""
-    once = np.flatnonzero(~second["content"].duplicated())
-    result = pd.Index(second["content"].to_numpy()[once]).get_indexer(first["content"])
-    places = np.flatnonzero(result >= 0)
-    return places, once[result[places]]
+def _match(first: pd.DataFrame, second: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers in both tables of the images that both have, in the order of the first."""
+    unique = np.flatnonzero(~second["content"].duplicated())
+    matches = pd.Index(second["content"].to_numpy()[unique]).get_indexer(pd.Index(first["content"]))
+    places = np.flatnonzero(matches >= 0)
+    return places, unique[matches[places]]

@@ -1,7 +1,7 @@
-"""Training dynamics: what each validation image was taken for, epoch by epoch, and what that says of the image.
+"""Training dynamics: how each validation image was predicted, epoch by epoch, and what that says about the image.
 
-`dynamics.json` names the images, once. `dynamics.bin` holds 4 bytes an image and epoch, at a place that is a function of the
-epoch: an epoch that is trained again after a kill overwrites itself, and a torn last epoch is not read.
+`dynamics.json` lists the images, once. `dynamics.bin` holds 4 bytes per image and epoch, at an offset that follows from the epoch: an
+epoch that is trained again after a kill overwrites itself, and an incomplete last epoch is not read.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,11 @@ _RECORD = np.dtype([("probability", "<f2"), ("predicted", "<u2")])
 
 @dataclass(frozen=True)
 class Dynamics:
-    """`contents`: the images' content hashes; `true`: (n,) class indices; `probability`: (epochs, n) float16 of the true
-    class; `predicted`: (epochs, n) class indices."""
+    """The predictions of n images after each epoch.
+
+    `contents`: the images' content hashes; `true`: (n,) class indices; `probability`: (epochs, n) float16, of the true class;
+    `predicted`: (epochs, n) class indices.
+    """
 
     contents: tuple[str, ...]
     true: np.ndarray
@@ -35,7 +38,7 @@ class Dynamics:
 
 
 def write_images(run_path: Path, contents: Sequence[str], true: np.ndarray) -> None:
-    """Name the images whose predictions will be written, in their order."""
+    """List the images whose predictions will be written, in the order of the later tables."""
     write_json(
         run_path / "dynamics.json",
         {"contents": list(contents), "true": [int(label) for label in true]},
@@ -45,43 +48,51 @@ def write_images(run_path: Path, contents: Sequence[str], true: np.ndarray) -> N
 
 
 def write_epoch(run_path: Path, epoch: int, predictions: pd.DataFrame) -> None:
-    """Write what was predicted after `epoch` (from 1): columns true, predicted, probabilities; later epochs are cut off."""
+    """Write the predictions after `epoch` (from 1): columns true, predicted, probabilities; later epochs in the file are cut off."""
     records = np.empty(len(predictions), _RECORD)
     probabilities = np.stack(predictions["probabilities"].to_list())
     records["probability"] = probabilities[np.arange(len(records)), predictions["true"]]
     records["predicted"] = predictions["predicted"]
     file = run_path / "dynamics.bin"
-    write_at(file, min((epoch - 1) * records.nbytes, file.stat().st_size if file.exists() else 0), records.tobytes())
+    size = file.stat().st_size if file.exists() else 0
+    # Never beyond the end: epochs that were lost would read as zeros.
+    write_at(file, min((epoch - 1) * records.nbytes, size), records.tobytes())
 
 
 def read(run_path: Path) -> Dynamics:
     """The dynamics so far. Raises UserError where the run has none: a linear head has no epochs."""
-    named = read_json(run_path / "dynamics.json")
+    document = read_json(run_path / "dynamics.json")
     try:
         content = (run_path / "dynamics.bin").read_bytes()
     except FileNotFoundError:
         content = b""
-    images = len(named["contents"]) if named else 0
+    images = len(document["contents"]) if document else 0
     epochs = len(content) // (images * _RECORD.itemsize) if images else 0
     if not epochs:
         raise UserError(
-            f"The run {run_path.name} has no training dynamics.", "They are kept by method=finetune, from its first epoch on."
+            f"The run {run_path.name} has no training dynamics.",
+            "Runs with method=finetune record them, from the first epoch on.",
         )
     records = np.frombuffer(content, _RECORD, epochs * images).reshape(epochs, images)
-    return Dynamics(tuple(named["contents"]), np.array(named["true"]), records["probability"], records["predicted"].astype(int))
+    return Dynamics(
+        contents=tuple(document["contents"]),
+        true=np.array(document["true"]),
+        probability=records["probability"],
+        predicted=records["predicted"].astype(int),
+    )
 
 
 def summary(dynamics: Dynamics) -> pd.DataFrame:
-    """A row an image: content, true, state (of STATES), settled, forgettings, confidence, variability, correctness.
+    """One row per image: content, true, state (of STATES), settled, forgettings, confidence, variability, correctness.
 
-    `settled`: the epoch (from 1) from which on it was always recognised, 0 for never. `forgettings`: times that it was
+    `settled`: the epoch (from 1) from which on the image was always recognised, 0 for never. `forgettings`: how often it was
     recognised in one epoch and not in the next (Toneva et al. 2019). `confidence` and `variability`: mean and standard
     deviation of the true class's probability, `correctness`: the share of epochs that recognised it (Swayamdipta et al. 2020).
     """
     right = dynamics.predicted == dynamics.true
     epochs = len(right)
-    wrong_again = np.where(right.all(axis=0), 0, epochs - np.argmax(~right[::-1], axis=0))  # epochs up to the last wrong one
-    settled = np.where(right[-1], wrong_again + 1, 0)
+    last_wrong = np.where(right.all(axis=0), 0, epochs - np.argmax(~right[::-1], axis=0))  # epoch, from 1; 0 for none
+    settled = np.where(right[-1], last_wrong + 1, 0)
     early = settled <= -(-epochs // 2)
     states = np.select([~right.any(axis=0), ~right[-1], early], ["never", "forgotten", "early"], "late")
     probability = dynamics.probability.astype(float)

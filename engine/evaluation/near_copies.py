@@ -1,6 +1,7 @@
-"""Test images that the model has all but seen: copies, and near-copies by embedding, of training images."""
+"""Leaks: copies of training images among the scored ones, and near-duplicates by embedding."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from engine.data.layouts import SPLITS
 from engine.embeddings.neighbours import Index, mark
 from engine.evaluation.metrics import Estimate, proportion
 
-DISTANCES = (0.02, 0.05, 0.1)  # cosine distances: two images picked at random are some 0.7 apart
+DISTANCES = (0.02, 0.05, 0.1)  # cosine distances: two random images are about 0.7 apart
 NEAR = 0.05
 
 
@@ -18,9 +19,9 @@ NEAR = 0.05
 class NearCopies:
     """How near each scored image is to a training image.
 
-    `exact`: (n,) bool, the same file is in train. `distance`: (n,) float32, the cosine distance of the embeddings to the nearest training
-    image; NaN where it is not known, everywhere if the dataset's embeddings have not been computed. `twin`: (n,) int64, the id of that
-    training image, or of the copy; -1 where none is known.
+    `exact`: (n,) bool, whether the training set has a copy of the file. `distance`: (n,) float32, the cosine distance of the embeddings to
+    the nearest training image; NaN where unknown, which is everywhere before the dataset's embeddings are computed. `twin`: (n,) int64, the
+    id of the copy, or else of that nearest training image; -1 where unknown.
     """
 
     exact: np.ndarray
@@ -29,21 +30,21 @@ class NearCopies:
 
     @property
     def known(self) -> int:
-        """Images whose distance is known."""
+        """The number of images with a known distance."""
         return int((~np.isnan(self.distance)).sum())
 
     def within(self, distance: float) -> np.ndarray:
-        """(n,) bool: copies, and images at most so far from a training image."""
+        """(n,) bool: copies, and images at most this far from a training image."""
         return self.exact | (self.distance <= distance)
 
 
 def find_near_copies(columns: Columns, index: Index | None, predictions: pd.DataFrame) -> NearCopies:
-    """The scored images against the training images of the catalog as it is now."""
-    train = (columns.split == SPLITS.index("train")) & (columns.state == STATES.index("ok"))
+    """Compares the scored images with the training images that the catalog has now."""
+    is_train = (columns.split == SPLITS.index("train")) & (columns.state == STATES.index("ok"))
     marks = np.array([mark(content) for content in predictions["content"]], np.uint64)
-    places = np.flatnonzero(train)
+    train = np.flatnonzero(is_train)
     same_file = (
-        pd.Series(columns.ids[places], index=columns.marks(places))
+        pd.Series(columns.ids[train], index=columns.marks(train))
         .groupby(level=0)
         .first()
         .reindex(marks)
@@ -55,44 +56,47 @@ def find_near_copies(columns: Columns, index: Index | None, predictions: pd.Data
         ids = predictions["image_id"].to_numpy()
         rows = np.minimum(np.searchsorted(index.ids, ids), len(index) - 1)
         known = (index.ids[rows] == ids) & (index.marks[rows] == marks)
-        distance[known], nearest = _nearest(index, rows[known], np.isin(index.ids, columns.ids[train]))
+        distance[known], nearest = _find_nearest(index, rows[known], np.isin(index.ids, columns.ids[train]))
         twin[known] = np.where(exact[known], same_file[known], nearest)
     return NearCopies(exact, distance, twin)
 
 
-def _nearest(index: Index, rows: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distance of each row to the nearest other one that is allowed (NaN without any), and the id of that one (-1): (len(rows),) each."""
+def _find_nearest(index: Index, rows: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distance of each row to the nearest other row that is allowed, and the id of that one: (n,) each; NaN and -1 where there is none."""
     vectors, places = np.asarray(index.vectors(rows)), np.arange(len(rows))
     distance, ids = np.full(len(rows), np.inf, np.float32), np.full(len(rows), -1, np.int64)
     for start, block in index.blocks():
-        these = np.flatnonzero(allowed[start : start + len(block)])
-        if not len(these):
+        candidates = np.flatnonzero(allowed[start : start + len(block)])
+        if not len(candidates):
             continue
-        apart = 1 - vectors @ block[these].T
-        apart[rows[:, None] == start + these] = np.inf
-        best = apart.argmin(axis=1)
-        nearer = apart[places, best] < distance
-        distance[nearer] = apart[places, best][nearer]
-        ids[nearer] = index.ids[start + these[best]][nearer]
+        distances = 1 - vectors @ block[candidates].T
+        distances[rows[:, None] == start + candidates] = np.inf  # not an image with itself
+        best = distances.argmin(axis=1)
+        nearer = distances[places, best] < distance
+        distance[nearer] = distances[places, best][nearer]
+        ids[nearer] = index.ids[start + candidates[best]][nearer]
     return np.where(np.isfinite(distance), np.maximum(distance, 0), np.nan), ids
 
 
 @dataclass(frozen=True)
 class ScoreWithoutCopies:
-    """The score without the images within `distance` of a training image: `excluded` images, `wrong` of these."""
+    """The score without the images within `distance` of a training image: `excluded` images, `wrong` among them."""
 
     distance: float
     excluded: int
     wrong: int
     accuracy: Estimate
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         return {"distance": self.distance, "left_out": self.excluded, "wrong": self.wrong, "accuracy": self.accuracy.to_dict()}
 
 
-def score_without_copies(of: NearCopies, right: np.ndarray, distance: float) -> ScoreWithoutCopies:
-    """right: (n,) bool, in the order of the copies. A distance of 0 leaves out copies of files alone."""
-    near = of.within(distance) if distance else of.exact
+def score_without_copies(copies: NearCopies, right: np.ndarray, distance: float) -> ScoreWithoutCopies:
+    """The score on the remaining images. right: (n,) bool, for all images. A distance of 0 excludes copies of files only."""
+    near = copies.within(distance) if distance else copies.exact
     return ScoreWithoutCopies(
-        distance, int(near.sum()), int((near & ~right).sum()), proportion(int(right[~near].sum()), int((~near).sum()))
+        distance=distance,
+        excluded=int(near.sum()),
+        wrong=int((near & ~right).sum()),
+        accuracy=proportion(int(right[~near].sum()), int((~near).sum())),
     )

@@ -23,7 +23,7 @@ class NearCopiesScores(TypedDict):
 
     exact: int
     compared: int
-    without: list[dict[Hashable, Any]]
+    without: list[dict[str, Any]]
 
 
 class TrustDocument(TypedDict):

@@ -190,7 +190,7 @@ def test_images_that_changed_since_are_left_out_and_counted(columns):
     frame.loc[10:14, "image_id"] = 10**6
     of = slices.match_catalog(columns, frame)
     assert (of.excluded, len(of.frame)) == (15, len(columns) - 15)
-    with pytest.raises(UserError, match="None of the images that were scored"):
+    with pytest.raises(UserError, match="None of the scored images"):
         slices.match_catalog(columns, frame.head(12))
 
 

@@ -153,7 +153,7 @@ def test_the_commands_say_as_json_what_the_page_says(trained, capsys, tmp_path):
     ("arguments", "sentence"),
     [
         (["trust", "nothing"], "There is no run 'nothing'."),
-        (["trust", "RUN", "--coverage", "2"], "A coverage of 2 was asked for."),
+        (["trust", "RUN", "--coverage", "2"], "The coverage must be from 0.5 to 0.999 (got 2)."),
         (["trust", "RUN", "--accuracy", "98"], "--accuracy is 98."),
         (["slices", "RUN", "--by", "mood"], "There is no column 'mood'."),
         (["slices", "RUN", "--filter", "mood_3"], "The filter 'mood_3' in the address was not understood"),

@@ -98,8 +98,8 @@ def measured(copied):
 def test_the_worst_damage_is_named_with_the_images_that_break_first_as_they_look_then(tab, measured):
     tab.open("evaluate", ask="breaks")
     answers = store.read(measured, "test")
-    assert summary.sentence(answers).startswith("JPEG breaks it most")
-    assert "JPEG breaks it most" in tab.text.replace("\\", "")
+    assert summary.sentence(answers).startswith("JPEG hurts most")
+    assert "JPEG hurts most" in tab.text.replace("\\", "")
     broken = summary.first_broken(answers, "jpeg")
     items = tab.items("broken")
     assert [item["id"] for item in items] == broken["image_id"].tolist()

@@ -1,1 +1,1 @@
-"""What breaks a model: its answers to pictures that are damaged in graded ways (Hendrycks and Dietterich 2019)."""
+"""Robustness: predictions on images with corruptions of graded severity (Hendrycks and Dietterich 2019), and under augmentation."""

@@ -1,11 +1,12 @@
-"""What a trained model withstands: how its confidence in the true class falls under each step of a pipeline.
+"""Robustness to augmentation: how a trained model's confidence in the true class falls under each step of a pipeline.
 
-A step whose pictures the model itself no longer recognises has destroyed the label's evidence, or shows what the model has
-never learnt to see through; either way a person should look before training on it.
+A step after which the model no longer recognises the images has either destroyed the evidence for the label, or shows a change that the
+model was never trained on. In both cases a person should look at it before training with it.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,8 @@ from engine.models.model import Model
 from engine.models.network import to_uint8_batch
 from engine.runs.pipelines import PipelineStep
 
-HURTS = 0.05  # a mean loss of confidence, all of its interval above, that a person should look at
-SAFE = 0.02
+HURTS = 0.05  # mean loss of confidence from which a step hurts, with the whole interval above it
+SAFE = 0.02  # mean loss of confidence below which a step is withstood, with the whole interval below it
 FACTORS = (0.5, 1.0, 2.0, 4.0)  # times the step's own strength
 IMAGES = 60
 _SEED = 0
@@ -27,14 +28,14 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class LabelledSquares:
-    """Pictures with known classes: `squares` (n, size, size, 3) uint8, `labels` (n,) class indices."""
+    """Images with known classes: `squares` (n, size, size, 3) uint8, `labels` (n,) class indices."""
 
     squares: np.ndarray
     labels: np.ndarray
 
 
 def load_sample(images: LabelledImages, size: int, count: int = IMAGES, seed: int = _SEED) -> LabelledSquares:
-    """Up to `count` of the images, evenly from the classes; the same seed, the same images. Unreadable ones are left out."""
+    """Up to `count` of the images, as many from each class as possible, chosen by the seed. Unreadable ones are left out."""
     order = np.random.default_rng(seed).permutation(len(images.labels))
     rank = pd.Series(images.labels[order]).groupby(images.labels[order]).cumcount().to_numpy()
     chosen = order[np.argsort(rank, kind="stable")][:count]
@@ -50,38 +51,38 @@ def load_sample(images: LabelledImages, size: int, count: int = IMAGES, seed: in
     )
 
 
-def measure_steps(model: Model, pictures: LabelledSquares, steps: Sequence[PipelineStep]) -> Iterator[dict]:
-    """For each step, done for certain at each of FACTORS times its strength: a row as soon as it is measured.
+def measure_steps(model: Model, sample: LabelledSquares, steps: Sequence[PipelineStep]) -> Iterator[dict[str, Any]]:
+    """Yields a row for each step, applied to every image, at each of FACTORS times its strength, as soon as it is measured.
 
-    Columns: step (its place), factor, text (the step as it was done), n, plain and confidence (mean probability of the true
-    class without and with the step), drop with low and high (its mean over the images and a 95% bootstrap interval, paired
-    by image), hurts (whether that is a loss to look at), worst (the index of the class that loses most) and worst_drop. A step
-    without strengths has one row.
+    Columns: step (its index), factor, text (the step as it was applied), n, plain and confidence (mean probability of the true class
+    without and with the step), drop with low and high (the mean loss over the images and its 95% bootstrap interval, paired by image),
+    hurts (whether low is above HURTS), worst (the index of the class that loses most) and worst_drop. A step without strengths has one
+    row.
     """
-    size = pictures.squares.shape[1]
-    images = to_uint8_batch(pictures.squares).contiguous()
-    plain = _confidence(model, pictures.squares, pictures.labels)
+    size = sample.squares.shape[1]
+    images = to_uint8_batch(sample.squares).contiguous()
+    plain = _confidence(model, sample.squares, sample.labels)
     for place, step in enumerate(steps):
         for factor, stronger in _graded(step):
             changed = seeded(images, step_transform(stronger, size), _SEED)
-            after = _confidence(model, changed.permute(0, 2, 3, 1).numpy(), pictures.labels)
-            fall = bootstrap_mean(plain - after)
-            by_class = pd.Series(plain - after).groupby(pictures.labels).mean()
+            confidence = _confidence(model, changed.permute(0, 2, 3, 1).numpy(), sample.labels)
+            drop = bootstrap_mean(plain - confidence)
+            by_class = pd.Series(plain - confidence).groupby(sample.labels).mean()
             yield {
                 "step": place, "factor": factor, "text": stronger.text, "n": len(plain),
-                "plain": float(plain.mean()), "confidence": float(after.mean()),
-                "drop": fall.value, "low": fall.low, "high": fall.high, "hurts": fall.low > HURTS,
+                "plain": float(plain.mean()), "confidence": float(confidence.mean()),
+                "drop": drop.value, "low": drop.low, "high": drop.high, "hurts": drop.low > HURTS,
                 "worst": int(by_class.idxmax()), "worst_drop": float(by_class.max()),
             }  # fmt: skip
 
 
 def count_rows(steps: Sequence[PipelineStep]) -> int:
-    """How many rows `withstood` gives."""
+    """How many rows `measure_steps` yields."""
     return sum(len(_graded(step)) for step in steps)
 
 
 def _graded(step: PipelineStep) -> list[tuple[float, PipelineStep]]:
-    """The step at each factor that its bounds let differ from the ones before."""
+    """The step at each factor, without those that its bounds make equal to another."""
     certain = PipelineStep(step.transform, 1.0, step.values)
     if not step.values:
         return [(1.0, certain)]
@@ -93,13 +94,13 @@ def _graded(step: PipelineStep) -> list[tuple[float, PipelineStep]]:
 
 
 def _confidence(model: Model, squares: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The probability of the true class: (n,)."""
+    """The probabilities of the true classes: (n,)."""
     batches = [model.probabilities(squares[start : start + 64]) for start in range(0, len(squares), 64)]
     return np.concatenate(batches)[np.arange(len(labels)), labels].astype(np.float64)
 
 
-def verdict(rows: pd.DataFrame) -> str:
-    """Of one step's rows: "hurts" at its own strength, "withstood" at every strength tried, or "" between the two."""
+def verdict(rows: pd.DataFrame) -> Literal["hurts", "withstood", ""]:
+    """Whether one step, given its rows, hurts at its own strength or is withstood at every strength tried; "" between the two."""
     own = rows[rows["factor"] == 1.0].iloc[0]
     if own["hurts"]:
         return "hurts"

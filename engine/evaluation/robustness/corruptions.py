@@ -1,8 +1,8 @@
-"""Graded damage to pictures, five severities each, after Hendrycks and Dietterich (2019). No torch: the server draws them too.
+"""Image corruptions with five severities each, after Hendrycks and Dietterich (2019). No torch: the web server applies them too.
 
-They are done to the square that the network sees, at its input size, as that benchmark does; lengths are given for a side of 224
-pixels and grow with it. The strengths of noise, shot noise, blur, brightness, contrast, JPEG and pixelation are that benchmark's;
-motion blur and darkness are this project's own. All are written anew here, so that scores are not those of ImageNet-C.
+They are applied to the square that the network sees, at its input size, as in that benchmark; lengths are given for a side of 224
+pixels and scale with it. The strengths of noise, shot noise, blur, brightness, contrast, JPEG and pixelation are those of the benchmark;
+motion blur and darkness are this project's own. All are implemented anew, so scores are not comparable with ImageNet-C.
 """
 
 import hashlib
@@ -16,20 +16,20 @@ from PIL import Image, ImageFilter
 from engine.core.errors import UserError
 
 SEVERITIES = (1, 2, 3, 4, 5)
-_SIDE = 224  # that the strengths in pixels are meant for
+_SIDE = 224  # pixels: the side that lengths are given for
 
-# A picture (size, size, 3) uint8, the strength, its generator -> the damaged picture.
-Damage = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
+# An image (size, size, 3) uint8, the strength, a random generator -> the corrupted image.
+Apply = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """One kind of damage. `strengths`: one a severity, in the unit that `unit` says."""
+    """One kind of corruption. `strengths`: one per severity, in the given `unit`."""
 
     label: str
     unit: str
     strengths: tuple[float, float, float, float, float]
-    damage: Damage
+    apply: Apply
 
 
 def _noise(square: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
@@ -46,16 +46,16 @@ def _blur(square: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndar
 
 
 def _motion(square: np.ndarray, length: float, rng: np.random.Generator) -> np.ndarray:
-    """The mean of the picture along a straight line at a random angle; at the edges the outermost pixels go on."""
+    """The mean of the image along a straight line at a random angle; beyond the edges, the outermost pixels are repeated."""
     import cv2
 
     pixels = max(2.0, length * len(square) / _SIDE)
     side = 2 * int(np.ceil(pixels / 2)) + 1
     angle = rng.uniform(0, np.pi)
-    # Points closer than a pixel, spread over their neighbours: a line of even width at any angle.
-    places = np.linspace(-pixels / 2, pixels / 2, 4 * side)[:, None] * [np.cos(angle), np.sin(angle)] + side // 2
+    # Points closer together than a pixel, each spread over its four neighbours: a line of even width at any angle.
+    points = np.linspace(-pixels / 2, pixels / 2, 4 * side)[:, None] * [np.cos(angle), np.sin(angle)] + side // 2
     kernel = np.zeros((side + 1, side + 1), np.float32)
-    low, share = np.floor(places).astype(int), places - np.floor(places)
+    low, share = np.floor(points).astype(int), points - np.floor(points)
     for dx, dy in ((0, 0), (0, 1), (1, 0), (1, 1)):
         weight = np.abs(1 - dx - share[:, 0]) * np.abs(1 - dy - share[:, 1])
         np.add.at(kernel, (low[:, 1] + dy, low[:, 0] + dx), weight)
@@ -64,7 +64,7 @@ def _motion(square: np.ndarray, length: float, rng: np.random.Generator) -> np.n
 
 
 def _brighter(square: np.ndarray, added: float, rng: np.random.Generator) -> np.ndarray:
-    """HSV's value, the largest of red, green and blue, with something added; hue and saturation stay."""
+    """Adds to the HSV value, the largest of red, green and blue; hue and saturation stay."""
     colours = square / np.float32(255)
     value = colours.max(axis=2, keepdims=True)
     raised = np.clip(value + added, 0, 1)
@@ -89,40 +89,41 @@ def _jpeg(square: np.ndarray, quality: float, rng: np.random.Generator) -> np.nd
 
 def _pixelated(square: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     size = len(square)
-    # Blocks of the same number of pixels at any input size would be finer in a larger picture.
-    few = max(1, round(share * min(size, _SIDE)))
-    picture = Image.fromarray(square).resize((few, few), Image.Resampling.BOX)
-    return np.asarray(picture.resize((size, size), Image.Resampling.NEAREST))
+    # As many blocks at any input size above 224: a share of the size would give finer ones in a larger image.
+    blocks = max(1, round(share * min(size, _SIDE)))
+    image = Image.fromarray(square).resize((blocks, blocks), Image.Resampling.BOX)
+    return np.asarray(image.resize((size, size), Image.Resampling.NEAREST))
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
-    """Values of 0 to 1 as uint8; what is beyond is cut off."""
+    """Values from 0 to 1 as uint8; values outside are clipped."""
     return (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
 
 
 CORRUPTIONS: Mapping[str, Corruption] = {
-    "noise": Corruption("Noise", "standard deviation of a Gaussian, of 1", (0.08, 0.12, 0.18, 0.26, 0.38), _noise),
-    "shot": Corruption("Shot noise", "photons of a white pixel", (60, 25, 12, 5, 3), _shot),
-    "blur": Corruption("Blur", "standard deviation of a Gaussian, pixels of 224", (1, 2, 3, 4, 6), _blur),
-    "motion": Corruption("Motion blur", "length, pixels of 224", (6, 10, 15, 22, 32), _motion),
-    "brightness": Corruption("Brightness", "added to HSV's value, of 1", (0.1, 0.2, 0.3, 0.4, 0.5), _brighter),
-    "darkness": Corruption("Darkness", "share of the light that is left", (0.7, 0.5, 0.35, 0.22, 0.12), _darker),
-    "contrast": Corruption("Low contrast", "share of the contrast that is left", (0.4, 0.3, 0.2, 0.1, 0.05), _contrast),
+    "noise": Corruption("Noise", "standard deviation, pixel values from 0 to 1", (0.08, 0.12, 0.18, 0.26, 0.38), _noise),
+    "shot": Corruption("Shot noise", "photons per white pixel", (60, 25, 12, 5, 3), _shot),
+    "blur": Corruption("Blur", "standard deviation, in pixels of 224", (1, 2, 3, 4, 6), _blur),
+    "motion": Corruption("Motion blur", "length, in pixels of 224", (6, 10, 15, 22, 32), _motion),
+    "brightness": Corruption("Brightness", "added to the HSV value, from 0 to 1", (0.1, 0.2, 0.3, 0.4, 0.5), _brighter),
+    "darkness": Corruption("Darkness", "remaining share of the light", (0.7, 0.5, 0.35, 0.22, 0.12), _darker),
+    "contrast": Corruption("Low contrast", "remaining share of the contrast", (0.4, 0.3, 0.2, 0.1, 0.05), _contrast),
     "jpeg": Corruption("JPEG", "quality", (25, 18, 15, 10, 7), _jpeg),
-    "pixels": Corruption("Pixelation", "side that is left, of 1", (0.6, 0.5, 0.4, 0.3, 0.25), _pixelated),
+    "pixels": Corruption("Pixelation", "remaining share of the side", (0.6, 0.5, 0.4, 0.3, 0.25), _pixelated),
 }
 
 
 def corrupt(square: np.ndarray, name: str, severity: int, content: str) -> np.ndarray:
-    """The picture (size, size, 3) uint8 with the damage: the same shape, and the same for the same `content` each time.
+    """The corrupted image, (size, size, 3) uint8 like `square`; always the same for the same `content`.
 
-    `severity`: 1 to 5. `content`: what names the picture, from which noise and directions are drawn, the same at each severity.
-    Raises UserError for an unknown damage.
+    `severity`: 1 to 5. `content`: the image's hash, which seeds noise and directions, equally at each severity. Raises UserError for an
+    unknown corruption.
     """
     if name not in CORRUPTIONS or severity not in SEVERITIES:
         raise UserError(
-            f"There is no damage {name!r} of severity {severity}.", f"Choose one of: {', '.join(CORRUPTIONS)}; 1 to 5."
+            f"There is no corruption {name!r} of severity {severity}.",
+            f"Choose one of: {', '.join(CORRUPTIONS)}; severities are 1 to 5.",
         )
     seed = int.from_bytes(hashlib.blake2b(f"{content}/{name}".encode(), digest_size=8).digest())
-    chosen = CORRUPTIONS[name]
-    return chosen.damage(square, chosen.strengths[severity - 1], np.random.default_rng(seed))
+    corruption = CORRUPTIONS[name]
+    return corruption.apply(square, corruption.strengths[severity - 1], np.random.default_rng(seed))

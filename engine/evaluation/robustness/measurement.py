@@ -1,4 +1,4 @@
-"""Ask a run's model about damaged pictures: in a job in the background, or from the command line."""
+"""Robustness to corruptions: predicts a run's images under every condition, in a background job or from the command line."""
 
 import sys
 from collections.abc import Iterator
@@ -16,111 +16,117 @@ from engine.evaluation.robustness.corruptions import corrupt
 from engine.runs.run import Run, load_run
 
 SAMPLE = 300  # images: some minutes on a laptop, and intervals of about three points
-BATCH = 32  # images a time, each under all conditions: what a kill may cost
+BATCH = 32  # images at a time, each under all conditions: what a kill may cost
 _WORKERS = 2
 
 
-def job(of: Run, split: str, count: int = SAMPLE) -> Job:
-    """The process that measures the first `count` images of the plan in the background."""
-    return Job(store.folder(of, split), "engine.evaluation.robustness.measurement", f"{of.id}/{split}/{count}")
+def job(run: Run, split: str, count: int = SAMPLE) -> Job:
+    """The background process that measures the first `count` images of the plan."""
+    return Job(store.folder(run, split), "engine.evaluation.robustness.measurement", f"{run.id}/{split}/{count}")
 
 
-def measure(of: Run, split: str, count: int, report: ReportProgress = lambda phase, done, total: None) -> None:
-    """Ask about the first `count` images of the split's plan, from where an earlier measurement ended.
+def measure(run: Run, split: str, count: int, report: ReportProgress = lambda phase, done, total: None) -> None:
+    """Predict the first `count` images of the split's plan under all conditions, continuing where an earlier measurement ended.
 
-    Raises UserError where the run has no answers on this split, no model, or its dataset is gone; and what `report` raises.
+    Raises UserError where the run has no predictions for this split or no model, or its dataset is gone; and whatever `report` raises.
     """
     from engine.models import model
     from engine.runs.checkpoint import identity
 
-    def tell(phase: str, done: int, total: int) -> None:
-        _still_there(of)
+    def report_if_exists(phase: str, done: int, total: int) -> None:
+        _check_exists(run)
         report(phase, done, total)
 
     if count < 1:
-        raise UserError(f"{count} images cannot be measured.", "Ask for at least one.")
-    predictions = of.predictions(split)
+        raise UserError(f"The number of images must be at least 1 (got {count}).", "Choose a larger number.")
+    predictions = run.predictions(split)
     if not len(predictions):
-        raise UserError(f"The split {split} of the run {of.id} has no images.", "Choose another split.")
-    files, reachable = _files(of, predictions["image_id"].tolist(), predictions["content"].tolist())
-    tell("loading the model", 0, 1)
-    answering = model.load(of.path)
-    planned = store.plan(of, split, predictions, identity(of.path), answering.meta.image_size)
-    count, done = min(count, len(predictions)), store.count_measured(of, split)
+        raise UserError(f"The split {split} of the run {run.id} has no images.", "Choose another split.")
+    files, known = _locate(run, predictions["image_id"].tolist(), predictions["content"].tolist())
+    report_if_exists("loading the model", 0, 1)
+    predictor = model.load(run.path)
+    plan = store.plan(run, split, predictions, identity(run.path), predictor.meta.image_size)
+    count, done = min(count, len(predictions)), store.count_measured(run, split)
     total = count * len(store.CONDITIONS)
     while done < count:
         end = min(done + BATCH, count)
-        contents = planned["contents"][done:end]
-        squares, read = _squares([files[content] for content in contents], contents, reachable, answering.meta.image_size)
-        labels = np.array(planned["true"][done:end])
+        contents = plan["contents"][done:end]
+        squares, readable = _load_squares([files[content] for content in contents], contents, known, predictor.meta.image_size)
+        labels = np.array(plan["true"][done:end])
         probability = np.full((end - done, len(store.CONDITIONS)), np.nan, np.float32)
         predicted = np.zeros(probability.shape, int)
-        named = [content for content, good in zip(contents, read, strict=True) if good]
-        for place, changed in enumerate(_conditions(squares, named)):
-            tell("asking about damaged pictures", done * len(store.CONDITIONS) + place * (end - done), total)
-            if len(changed):
-                rows = answering.probabilities(changed)
-                probability[read, place] = rows[np.arange(len(rows)), labels[read]]
-                predicted[read, place] = rows.argmax(axis=1)
-        store.append(of, split, done, probability, predicted)
+        readable_contents = [content for content, ok in zip(contents, readable, strict=True) if ok]
+        for column, corrupted in enumerate(_corrupt_all(squares, readable_contents)):
+            report_if_exists("predicting corrupted images", done * len(store.CONDITIONS) + column * (end - done), total)
+            if len(corrupted):
+                probabilities = predictor.probabilities(corrupted)
+                probability[readable, column] = probabilities[np.arange(len(probabilities)), labels[readable]]
+                predicted[readable, column] = probabilities.argmax(axis=1)
+        store.append(run, split, done, probability, predicted)
         done = end
-    if store.read(of, split) is None:
+    if store.read(run, split) is None:
         raise UserError(
             f"None of the {count:,} images could be read as it was when the run was scored.",
-            "Add the dataset again, and evaluate the run anew.",
+            "Add the dataset again, and evaluate the run again.",
         )
 
 
-def _conditions(squares: np.ndarray, contents: list[str]) -> Iterator[np.ndarray]:
-    """The pictures under each condition in turn: (n, size, size, 3) uint8; the next is drawn while one is asked about."""
+def _corrupt_all(squares: np.ndarray, contents: list[str]) -> Iterator[np.ndarray]:
+    """The images under each condition in turn, (n, size, size, 3) uint8. Threads corrupt the next ones while the caller predicts."""
 
-    def drawn(condition: tuple[str, int]) -> np.ndarray:
+    def corrupt_squares(condition: tuple[str, int]) -> np.ndarray:
         name, severity = condition
         if not severity or not len(squares):
             return squares
         return np.stack([corrupt(square, name, severity, content) for square, content in zip(squares, contents, strict=True)])
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        waiting = [pool.submit(drawn, condition) for condition in store.CONDITIONS[:_WORKERS]]
-        for following in (*store.CONDITIONS[_WORKERS:], *[None] * _WORKERS):
-            changed = waiting.pop(0).result()
-            if following is not None:
-                waiting.append(pool.submit(drawn, following))
-            yield changed
+        # As many ahead as there are workers: all at once would hold a batch in memory for every condition.
+        pending = [pool.submit(corrupt_squares, condition) for condition in store.CONDITIONS[:_WORKERS]]
+        for condition in store.CONDITIONS[_WORKERS:]:
+            corrupted = pending.pop(0).result()
+            pending.append(pool.submit(corrupt_squares, condition))
+            yield corrupted
+        for future in pending:
+            yield future.result()
 
 
-def _files(of: Run, image_ids: list[int], contents: list[str]) -> tuple[dict[str, Path], set[str]]:
-    """Where each content lies by the catalog of today, and which contents it still knows."""
-    data = load_dataset(of.config.dataset)
+def _locate(run: Run, image_ids: list[int], contents: list[str]) -> tuple[dict[str, Path], set[str]]:
+    """The file of each content by today's catalog, and which contents the catalog still has."""
+    data = load_dataset(run.config.dataset)
     if not data.has_images:
-        raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It cannot be looked at.")
+        raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "Choose another run.")
     rows = data.catalog.rows(image_ids)
-    nowhere = data.root / "gone"
+    missing = data.root / "gone"
     files = {
-        content: rows[image].file(data.root) if image in rows else nowhere
-        for image, content in zip(image_ids, contents, strict=True)
+        content: rows[image_id].file(data.root) if image_id in rows else missing
+        for image_id, content in zip(image_ids, contents, strict=True)
     }
     return files, {row.hash for row in rows.values() if row.hash}
 
 
-def _squares(files: list[Path], contents: list[str], reachable: set[str], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The readable ones as squares (k, size, size, 3) uint8, and which they are: (n,) bool."""
-    read = np.zeros(len(files), bool)
-    known = [place for place, content in enumerate(contents) if content in reachable]
+def _load_squares(files: list[Path], contents: list[str], known: set[str], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The readable images as squares (k, size, size, 3) uint8, and which ones these are: (n,) bool."""
+    readable = np.zeros(len(files), bool)
+    candidates = [i for i, content in enumerate(contents) if content in known]
     squares = [np.empty((0, size, size, 3), np.uint8)]
-    for batch in decode_batches([files[place] for place in known], size, BATCH, [contents[place] for place in known]):
-        read[[known[place] for place in batch.indices]] = True
+    for batch in decode_batches([files[i] for i in candidates], size, BATCH, [contents[i] for i in candidates]):
+        readable[[candidates[i] for i in batch.indices]] = True
         squares.append(batch.images)
-    return np.concatenate(squares), read
+    return np.concatenate(squares), readable
 
 
-def _still_there(of: Run) -> None:
-    """A run that is deleted meanwhile must not come back as a folder of answers."""
-    if not (of.path / "config.json").is_file():
-        raise SystemExit(f"The run {of.id} was deleted.")
+def _check_exists(run: Run) -> None:
+    """Ends the process where the run was deleted: otherwise its directory would come back, with nothing but predictions."""
+    if not (run.path / "config.json").is_file():
+        raise SystemExit(f"The run {run.id} was deleted.")
+
+
+def main(argument: str) -> int:
+    run_id, split, count = argument.rsplit("/", 2)
+    run = load_run(run_id)
+    return job(run, split, int(count)).run(lambda report: measure(run, split, int(count), report))
 
 
 if __name__ == "__main__":
-    run_id, on, images = sys.argv[1].rsplit("/", 2)
-    measured = load_run(run_id)
-    sys.exit(job(measured, on, int(images)).run(lambda report: measure(measured, on, int(images), report)))
+    sys.exit(main(sys.argv[1]))

@@ -1,12 +1,13 @@
-"""A run's answers to damaged pictures, in its directory: `robustness/<split>/plan.json` and `answers.bin`.
+"""A run's predictions on corrupted images, in its directory: `robustness/<split>/plan.json` and `answers.bin`.
 
-The plan names the split's images in an order in which every beginning is a fair sample: its classes in the proportions of the split.
-The answers follow that order, image by image, each under all conditions at once, so that what a stopped measurement leaves behind is
-a smaller sample of everything, and a larger one goes on where it ended. No torch: the pages read.
+The plan lists the split's images in an order of which every beginning is a fair sample, with the classes in the proportions of the split.
+The predictions follow that order, image by image, each under all conditions: a stopped measurement leaves a smaller sample of everything,
+and the next one continues where it ended. No torch here: the pages read these files.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -17,17 +18,17 @@ from engine.runs.run import Run
 
 CONDITIONS: tuple[tuple[str, int], ...] = (("clean", 0), *((name, level) for name in CORRUPTIONS for level in SEVERITIES))
 _RECORD = np.dtype([("probability", "<f2"), ("predicted", "<u2")])
-_UNREAD = np.iinfo(np.uint16).max
+_UNREAD = np.iinfo(np.uint16).max  # as the predicted class: the image could not be read
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class CorruptionPredictions:
-    """What was measured so far, of the images that could be read; n of them, in the plan's order.
+    """The predictions so far, for the n images that could be read, in the plan's order; one column per condition of CONDITIONS.
 
     `image_ids`: (n,) of the catalog; `contents`: their hashes; `true`: (n,) class indices; `probability`: (n, conditions) float32
-    of the true class; `predicted`: (n, conditions) class indices; columns stand for CONDITIONS. `measured`: images asked so far,
-    `unread` of them in vain; `images`: of the split; `size`: the side of the squares, in pixels.
+    of the true class; `predicted`: (n, conditions) class indices. `measured`: images so far, of which `unread` could not be read;
+    `images`: all images of the split; `size`: the side of the squares, in pixels.
     """
 
     split: str
@@ -43,7 +44,7 @@ class CorruptionPredictions:
 
     @property
     def right(self) -> np.ndarray:
-        """(n, conditions) bool."""
+        """(n, conditions) bool: whether the prediction is the true class."""
         return self.predicted == self.true[:, None]
 
 
@@ -52,37 +53,48 @@ def folder(run: Run, split: str) -> Path:
 
 
 def fair_order(labels: np.ndarray, seed: int = _SEED) -> np.ndarray:
-    """An order of the images, by index, of which every beginning holds the classes in the proportions of the whole; seeded."""
+    """Indices of the images in an order of which every beginning has the classes in the proportions of the whole; seeded."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
-    of = pd.Series(labels[shuffled])
-    groups = of.groupby(of)
-    # Where in its class an image stands, from 0 to 1: classes run out together.
+    shuffled_labels = pd.Series(labels[shuffled])
+    groups = shuffled_labels.groupby(shuffled_labels)
+    # The place of an image within its class, from 0 to 1: sorted by it, all classes are used up together.
     place = (groups.cumcount() + 0.5) / groups.transform("size")
     return shuffled[np.argsort(place.to_numpy(), kind="stable")]
 
 
-def plan(run: Run, split: str, predictions: pd.DataFrame, identity: str, size: int) -> dict:
-    """The plan for a prediction table, kept; answers to another plan (another model, other images) are thrown away."""
+class Plan(TypedDict):
+    """`plan.json`: the model's `identity`, the images in the order of measurement, and the conditions."""
+
+    identity: str
+    size: int
+    conditions: list[list[str | int]]
+    image_ids: list[int]
+    contents: list[str]
+    true: list[int]
+
+
+def plan(run: Run, split: str, predictions: pd.DataFrame, identity: str, size: int) -> Plan:
+    """Write the plan for a prediction table, and delete predictions by another plan (another model, other images)."""
     ordered = predictions.iloc[fair_order(predictions["true"].to_numpy())]
-    wanted = {
-        "identity": identity, "size": size, "conditions": [list(condition) for condition in CONDITIONS],
+    document: Plan = {
+        "identity": identity, "size": size, "conditions": [[name, severity] for name, severity in CONDITIONS],
         "image_ids": ordered["image_id"].tolist(), "contents": ordered["content"].tolist(), "true": ordered["true"].tolist(),
     }  # fmt: skip
-    place = folder(run, split)
-    if read_json(place / "plan.json") != wanted:
-        remove(place / "answers.bin")
-        write_json(place / "plan.json", wanted, durable=True)
-    return wanted
+    directory = folder(run, split)
+    if read_json(directory / "plan.json") != document:
+        remove(directory / "answers.bin")
+        write_json(directory / "plan.json", document, durable=True)
+    return document
 
 
 def count_measured(run: Run, split: str) -> int:
-    """How many images have been asked under all conditions."""
+    """How many images have been predicted under all conditions."""
     file = folder(run, split) / "answers.bin"
     return file.stat().st_size // (len(CONDITIONS) * _RECORD.itemsize) if file.exists() else 0
 
 
 def append(run: Run, split: str, after: int, probability: np.ndarray, predicted: np.ndarray) -> None:
-    """Write the answers of some images (k, conditions) behind the first `after`; NaN probabilities where one was not read."""
+    """Write the predictions of k images, (k, conditions), behind those of the first `after`; NaN probabilities for unreadable images."""
     records = np.empty(probability.shape, _RECORD)
     records["probability"] = probability
     records["predicted"] = np.where(np.isnan(probability), _UNREAD, predicted)
@@ -91,7 +103,7 @@ def append(run: Run, split: str, after: int, probability: np.ndarray, predicted:
 
 
 def read(run: Run, split: str) -> CorruptionPredictions | None:
-    """What was measured; None where nothing was, or by another version's conditions."""
+    """The predictions so far; None where there are none, or where another version measured other conditions."""
     document = read_json(folder(run, split) / "plan.json")
     done = count_measured(run, split)
     if not isinstance(document, dict) or not done or document.get("conditions") != [list(each) for each in CONDITIONS]:
@@ -104,10 +116,18 @@ def read(run: Run, split: str) -> CorruptionPredictions | None:
     if not len(records):
         return None
 
-    def of(name: str) -> np.ndarray:
+    def column(name: str) -> np.ndarray:
         return np.array(document[name][:done])[readable]
 
     return CorruptionPredictions(
-        split, of("image_ids"), tuple(of("contents").tolist()), of("true"), records["probability"].astype(np.float32),
-        records["predicted"].astype(int), done, int((~readable).sum()), len(document["image_ids"]), document["size"],
-    )  # fmt: skip
+        split=split,
+        image_ids=column("image_ids"),
+        contents=tuple(column("contents").tolist()),
+        true=column("true"),
+        probability=records["probability"].astype(np.float32),
+        predicted=records["predicted"].astype(int),
+        measured=done,
+        unread=int((~readable).sum()),
+        images=len(document["image_ids"]),
+        size=document["size"],
+    )

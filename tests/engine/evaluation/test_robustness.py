@@ -66,7 +66,7 @@ def test_darkness_and_contrast_leave_the_share_that_is_said():
 
 
 def test_an_unknown_damage_is_named_with_those_there_are():
-    with pytest.raises(UserError, match="no damage 'frost'.*noise"):
+    with pytest.raises(UserError, match="no corruption 'frost'.*noise"):
         corrupt(picture(), "frost", 1, "a")
 
 
@@ -175,11 +175,9 @@ def test_the_figures_are_counted_from_the_answers():
 
 def test_a_model_that_nothing_breaks_is_not_blamed():
     right = np.ones((6, len(store.CONDITIONS)), bool)
-    assert summary.sentence(made(right)) == "Nothing that was tried costs accuracy beyond chance."
+    assert summary.sentence(made(right)) == "No corruption lowers the accuracy beyond chance."
     right[:4, store.CONDITIONS.index(("motion", 1)) :][:, :5] = False
-    assert summary.sentence(made(right)).startswith(
-        "Motion blur breaks it most: accuracy falls from 100.0% to 33.3% at severity 5"
-    )
+    assert summary.sentence(made(right)).startswith("Motion blur hurts most: accuracy falls from 100.0% to 33.3% at severity 5")
 
 
 def test_a_run_that_is_deleted_meanwhile_does_not_come_back(scored, tmp_path):

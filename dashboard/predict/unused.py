@@ -31,7 +31,7 @@ def report_unused(batch: Batch, errors: Iterable[tuple[str, str]], place: DeltaG
 
 
 def sentence(rows: Sequence[tuple[str, str]], unnamed: int = 0) -> str:
-    """`3 files are not used. a.png: empty file; b.txt, c.txt: not a picture.` `unnamed`: files beyond those of `rows`."""
+    """`3 files are not used. a.png: empty file; b.txt, c.txt: not an image.` `unnamed`: files beyond those of `rows`."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for name, reason in rows:
         by_reason[reason].append(formatting.plain(name.rpartition("/")[2] or name))

@@ -100,19 +100,19 @@ def to_search_text(text: str) -> str:
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
 
 
-_held: dict[Path, Columns] = {}
+_cache: dict[Path, Columns] = {}
 _lock = threading.Lock()
 
 
 def load(catalog: Path, generation: str, connect: Connect) -> Columns:
     """The columns of `catalog` at its `generation`; rebuilt where the file is missing, damaged or of another generation."""
     with _lock:
-        columns = _held.pop(catalog, None)
+        columns = _cache.pop(catalog, None)
         if columns is None or columns.generation != generation:
             columns = _open(catalog, generation) or build(catalog, connect)
-        _held[catalog] = columns
-        while len(_held) > _MAX_CACHED:
-            _held.pop(next(iter(_held)))
+        _cache[catalog] = columns
+        while len(_cache) > _MAX_CACHED:
+            _cache.pop(next(iter(_cache)))
         return columns
 
 

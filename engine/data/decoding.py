@@ -26,8 +26,8 @@ _DAMAGE = (
     OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError, MemoryError,
     struct.error, zlib.error,
 )  # fmt: skip
-_TRUNCATED = "damaged picture (the file ends before the picture does)"
-_DAMAGED = "damaged picture (its content cannot be decoded)"
+_TRUNCATED = "damaged image (the file ends before the image does)"
+_DAMAGED = "damaged image (its content cannot be decoded)"
 _EARLY_END = ("truncated", "not enough", "unexpected end", "end of file", "premature")
 _MARKS = {jpeg_headers.MARK: "JPEG", b"\x89PNG\r\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"GIF8": "GIF"}
 _MAX_HELD = 400_000_000  # bytes that libjpeg may hold for an image above `MAX_PIXELS`
@@ -59,7 +59,7 @@ class NotAnImage(ImageError):
 
 def file_too_large(size: int, limit: int) -> str:
     """The reason for refusing a file above the limit of bytes; the file's name goes before it."""
-    return f"too large: {size / 2**20:.1f} MB, the limit is {limit / 2**20:g} MB per picture"
+    return f"too large: {size / 2**20:.1f} MB, the limit is {limit / 2**20:g} MB per image"
 
 
 def read_content(path: Path) -> tuple[bytes, os.stat_result]:
@@ -136,7 +136,7 @@ def _load_without_end(content: bytes, frame: jpeg_headers.Frame, min_size: int |
     too_large = frame.is_progressive and frame.width * frame.height > _LARGE
     if too_large or _decode(_open(ended, frame), scale).image != _decode(_open(filled, frame), scale).image:
         raise ImageError(_TRUNCATED)
-    return _decode(_open(ended, frame), min_size)._replace(note="its last bytes are missing, but nothing of the picture")
+    return _decode(_open(ended, frame), min_size)._replace(note="its last bytes are missing, but no pixels")
 
 
 def _decode(image: Image.Image, min_size: int | None) -> _Loaded:
@@ -172,7 +172,7 @@ def _to_grey(image: Image.Image) -> Image.Image:
     try:
         return high_bit_depth.to_grey(image)
     except high_bit_depth.NoValuesError:
-        raise ImageError("empty picture: none of its pixels has a value") from None
+        raise ImageError("empty image: no pixel has a value") from None
 
 
 def _copy_orientation(image: Image.Image, other: Image.Image) -> Image.Image:
@@ -210,7 +210,7 @@ def _explain_errors() -> Generator[None]:
     except ImageError:
         raise
     except UnidentifiedImageError:
-        raise NotAnImage("not a picture, whatever its name says") from None
+        raise NotAnImage("not an image, whatever its name says") from None
     except MemoryError:
         raise ImageError("too large for the memory of this machine") from None
     except _DAMAGE as error:
@@ -237,7 +237,7 @@ def _open(content: bytes, frame: jpeg_headers.Frame | None = None) -> Image.Imag
         image = Image.open(io.BytesIO(content), formats=_FORMATS)
     except UnidentifiedImageError:
         if kind := next((name for mark, name in _MARKS.items() if content.startswith(mark)), ""):
-            raise ImageError(f"damaged picture, or a kind of {kind} that is not read here") from None
+            raise ImageError(f"damaged image, or a kind of {kind} that is not supported") from None
         raise
     width, height = image.size
     if width * height > MAX_PIXELS and not (image.format in ("JPEG", "MPO") and frame and _can_be_reduce(frame)):

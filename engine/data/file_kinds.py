@@ -120,8 +120,8 @@ def format_reason(name: str, head: bytes) -> str:
         return LABEL_TABLE
     kind = "DICOM" if head[128:132] == b"DICM" else _NOT_READ.get(os.path.splitext(name)[1].lower())  # noqa: PTH122
     if kind in ("video", "archive"):
-        return f"{'an' if kind == 'archive' else 'a'} {kind}, not a picture"
-    return f"{kind}{NOT_READ}" if kind else "not a picture"
+        return f"{'an' if kind == 'archive' else 'a'} {kind}, not an image"
+    return f"{kind}{NOT_READ}" if kind else "not an image"
 
 
 def is_label_table(name: str, head: bytes) -> bool:

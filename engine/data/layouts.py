@@ -196,7 +196,7 @@ def _class_folders(root: Path, folder: Path, split: str) -> Layout:
     if split == "unlabelled":
         return Layout(root, ((inner, split, None),), unused)
     if split != "train" and not inside.folders and walk.has_images(inner, inside.files):
-        note = f"{os.path.relpath(inner, root)}/ holds pictures and no class folders; its images are taken as unlabelled."
+        note = f"{os.path.relpath(inner, root)}/ holds images and no class folders; they are taken as unlabelled."
         return Layout(root, ((inner, "unlabelled", None),), unused, (note,))
     beside = walk.unused_files(inner, inside.files, _NO_CLASS)
     folders = tuple((sub, split, normalize_name(sub.name)) for sub in inside.folders)
@@ -243,7 +243,7 @@ def _refuse(root: Path, inside: walk.FolderContents, named: list[Path]) -> NoRet
         if item.kind == walk.TABLE
     ]
     loose = [f"{folder.name}/" for folder in named if walk.count_files(folder)[1]]
-    only = f": {' and '.join(loose)} {'holds' if len(loose) == 1 else 'hold'} pictures only" if loose else ""
+    only = f": {' and '.join(loose)} {'holds' if len(loose) == 1 else 'hold'} images only" if loose else ""
     raise UserError(f"There are no class folders in {str(root)!r}{only}.", label_table_hint(tables) or HELP)
 
 

@@ -12,7 +12,7 @@ from engine.core.files import replace_file, trim_folder
 
 _MAX_BYTES = 64 << 20  # per catalog: the least recently used selections are removed
 _HELD = 16  # selections in memory
-_held: dict[Path, np.ndarray] = {}
+_cache: dict[Path, np.ndarray] = {}
 
 
 def save_selection(catalog: Path, ids: Iterable[int]) -> str:
@@ -32,9 +32,9 @@ def save_selection(catalog: Path, ids: Iterable[int]) -> str:
 
 def _remember(file: Path, selected: np.ndarray) -> None:
     """Keep the selection in this process, because the disk refused it; only the last few are kept."""
-    _held[file] = selected
-    while len(_held) > _HELD:
-        _held.pop(next(iter(_held)))
+    _cache[file] = selected
+    while len(_cache) > _HELD:
+        _cache.pop(next(iter(_cache)))
 
 
 def load_selection(catalog: Path, key: str) -> np.ndarray | None:
@@ -42,7 +42,7 @@ def load_selection(catalog: Path, key: str) -> np.ndarray | None:
     try:
         return np.load(_file(catalog, key)) if re.fullmatch(r"[0-9a-f]{16}", key) else None
     except (OSError, ValueError, EOFError):
-        return _held.get(_file(catalog, key))
+        return _cache.get(_file(catalog, key))
 
 
 def _file(catalog: Path, key: str) -> Path:

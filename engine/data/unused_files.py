@@ -25,8 +25,8 @@ _KINDS = {
     "missing": ("{n} file is gone since the last scan", "{n} files are gone since the last scan", ""),
     "damaged": ("{n} file could not be read", "{n} files could not be read", ""),
     "pointer": (
-        "{n} file is a pointer of Git LFS or git-annex: the picture itself was not downloaded",
-        "{n} files are pointers of Git LFS or git-annex: the pictures themselves were not downloaded",
+        "{n} file is a pointer of Git LFS or git-annex: the image itself was not downloaded",
+        "{n} files are pointers of Git LFS or git-annex: the images themselves were not downloaded",
         "Run git lfs pull (or git annex get .) in that folder, then add it again.",
     ),
     "link": ("{n} link leads to a file that is not there", "{n} links lead to files that are not there", ""),

@@ -74,7 +74,7 @@ def read_images(uploads: Iterable[tuple[str, bytes | BinaryIO]], limits: UploadL
         for item in items:
             accepted += not item.reason
             if accepted > limits.images:
-                reason = f"the limit of {limits.images:,} pictures at once is reached: the rest is left out"
+                reason = f"the limit of {limits.images:,} images at once is reached: the rest is left out"
                 yield UploadItem(item.name, reason=reason)
                 return
             yield item
@@ -179,7 +179,7 @@ def _read_member(
         with zip_file.open(member) as file:
             head = file.read(HEAD_BYTES)
             if not (looks_like_image(name) or has_signature(head)):
-                return UploadItem(name, reason="not a picture")
+                return UploadItem(name, reason="not an image")
             return UploadItem(name, head + file.read(limits.image_bytes - len(head)))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         return UploadItem(name, reason=f"{_DAMAGED} ({str(error)[:80] or type(error).__name__})")
@@ -188,11 +188,11 @@ def _read_member(
 def _refusal(name: str, member: zipfile.ZipInfo, limits: UploadLimits) -> str:
     """Why a member is not read, as far as its name and entry show; "" where nothing speaks against it."""
     if stat.S_ISLNK(member.external_attr >> 16):
-        return "a link, not a picture"
+        return "a link, not an image"
     if is_archive_name(name):
         return "an archive in an archive: unpack it first"
     if "." in name.rpartition("/")[2] and not looks_like_image(name):
-        return "not a picture by its name"
+        return "not an image by its name"
     if member.flag_bits & _ENCRYPTED:
         return "encrypted with a password"
     if member.file_size > limits.image_bytes:

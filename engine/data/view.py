@@ -183,7 +183,7 @@ class View:
         return result[::-1] if valued == len(result) else np.concatenate([result[:valued][::-1], result[valued:]])
 
 
-_held: dict[tuple, View] = {}
+_cache: dict[tuple, View] = {}
 _lock = threading.Lock()
 
 
@@ -197,13 +197,13 @@ def build_view(
     """
     key = (columns, conditions, predictions)
     with _lock:
-        result = _held.pop(key, None)
+        result = _cache.pop(key, None)
     if result is None:
         result = View(columns, _matching(columns, conditions, predictions, selected))
     with _lock:
-        _held[key] = result
-        while len(_held) > _MAX_CACHED:
-            _held.pop(next(iter(_held)))
+        _cache[key] = result
+        while len(_cache) > _MAX_CACHED:
+            _cache.pop(next(iter(_cache)))
     return result
 
 

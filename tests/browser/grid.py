@@ -91,7 +91,7 @@ def answer(route) -> None:
     elif path.startswith("words"):
         route.fulfill(status=404, body="Changed since the scan", headers={"Content-Location": "/none.jpg"})
     elif path.startswith("none"):
-        route.fulfill(status=404, body="Not a picture")
+        route.fulfill(status=404, body="Not an image")
     elif path.startswith("same"):
         route.fulfill(status=404, body="Stands elsewhere", headers={"Content-Location": "/same.jpg"})
     elif path.startswith("slow"):

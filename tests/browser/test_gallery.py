@@ -255,7 +255,7 @@ def test_a_picture_that_is_not_there_says_why_and_a_rewritten_one_shows_what_is_
     expect(grid.tile(2).locator(".stale")).to_have_text("Changed since the scan")
     expect(grid.tile(2).locator("img")).to_have_js_property("naturalWidth", 150)
     expect(grid.tile(3).locator(".missing, .stale").first).to_be_hidden()
-    expect(grid.tile(4).locator(".missing")).to_have_text("Not a picture")
+    expect(grid.tile(4).locator(".missing")).to_have_text("Not an image")
     expect(grid.tile(4).locator(".stale")).to_be_hidden()
     grid.draw(tiles=[Tile(id=1, src="/1.svg"), Tile(id=2, src="/2.svg")])
     for identity in (1, 2):

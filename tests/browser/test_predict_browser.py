@@ -96,7 +96,7 @@ def test_a_zip_above_the_old_limit_is_answered_and_a_file_that_is_too_large_is_n
     expect(main).not_to_contain_text("AxiosError")
     report = tab.page.get_by_test_id("stAlert")
     expect(report).to_contain_text("2 files are not used")
-    expect(report).to_contain_text("large.png: too large: 27.0 MB, the limit is 25 MB per picture")
+    expect(report).to_contain_text("large.png: too large: 27.0 MB, the limit is 25 MB per image")
     expect(report).to_contain_text("an archive of a kind that is not read")
     # Maps are chosen where a picture is opened, and there they act.
     expect(tab.page.get_by_role("combobox", name="Heatmap for")).to_have_count(0)

@@ -54,7 +54,7 @@ def test_odd_pictures_are_drawn_too(said, home, tmp_path, mode, size):
     ("arguments", "sentence"),
     [
         (["{}/nothing.jpg", "--out", "{}/out"], "There is no image '{}/nothing.jpg'."),
-        (["{}/text.jpg", "--out", "{}/out"], "cannot be read: not a picture"),
+        (["{}/text.jpg", "--out", "{}/out"], "cannot be read: not an image"),
         (["{}/text.jpg", "--pipeline", "whirl@1", "--out", "{}/out"], "There is no transform 'whirl'."),
         (["{}/text.jpg", "--pipeline", "{}/text.json", "--out", "{}/out"], "text.json cannot be read as a pipeline"),
         (["{}/text.jpg", "--draws", "0", "--out", "{}/out"], "--draws is 0"),

@@ -54,7 +54,7 @@ def test_pictures_without_an_extension_are_answered_and_scored_and_what_is_no_pi
     for document in (predicted, scored):
         assert {group["kind"]: group["files"] for group in document["unused"]["groups"]} == {"format": 1, "system": 1}
     shown = ask("evaluate", "--data", tmp_path / "bare").stdout
-    assert "2 files are not used:" in shown and "sea/notes: not a picture" in shown
+    assert "2 files are not used:" in shown and "sea/notes: not an image" in shown
 
 
 def test_the_same_file_twice_counts_twice_and_that_is_said(ask, paint, tmp_path):
@@ -124,7 +124,7 @@ def test_an_archive_says_unpack_it_and_the_others_are_answered(ask, paint, tmp_p
     assert done.returncode == 2
     assert [item.get("error") for item in result] == [
         None, "damaged archive: it cannot be opened", "DICOM is not read",
-        "an archive, not a picture: unpack it, and name the folder",
+        "an archive, not an image: unpack it, and name the folder",
     ]  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def test_a_zip_is_answered_as_the_page_does_and_what_of_it_is_not_taken_is_named
         *(f"photos.zip/{kind}/{n}.png" for kind in ("forest", "sea") for n in range(2)),
         "photos.zip/sea/notes.txt",
     ]
-    assert by_path["photos.zip/sea/notes.txt"]["error"] == "not a picture by its name"
+    assert by_path["photos.zip/sea/notes.txt"]["error"] == "not an image by its name"
     assert by_path["photos.zip/sea/0.png"]["top"] == by_path["sea-0.png"]["top"]
     assert document["scores"]["n"] == 4
     assert len(list((tmp_path / "cam").iterdir())) == 5

@@ -73,7 +73,7 @@ def test_the_answers_are_the_models_and_what_is_no_picture_is_named(tab, run, sc
         name, probability = prediction.top[0]
         assert f"**{name} {percent(probability)}**" in tab.text
     assert [box.value.replace("\\", "") for box in tab.at.warning] == [
-        "1 file is not used. no*picture*.jpg: not a picture, whatever its name says."
+        "1 file is not used. no*picture*.jpg: not an image, whatever its name says."
     ]
     assert "3 files, " in tab.text and "3 pictures" not in tab.text
     assert answers.missing(shown(tab), run) == []
@@ -268,7 +268,7 @@ def test_what_is_perhaps_none_of_the_scenes_is_said_before_the_class():
 
 
 def test_a_reason_names_three_files_and_counts_the_rest():
-    rows = [(f"a/{n}.txt", "not a picture") for n in range(5)] + [("b.png", "empty file")]
+    rows = [(f"a/{n}.txt", "not an image") for n in range(5)] + [("b.png", "empty file")]
     assert (
-        sentence(rows, 2) == "8 files are not used. 0.txt, 1.txt, 2.txt and 2 more: not a picture; b.png: empty file; and 2 more."
+        sentence(rows, 2) == "8 files are not used. 0.txt, 1.txt, 2.txt and 2 more: not an image; b.png: empty file; and 2 more."
     )

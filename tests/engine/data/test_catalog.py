@@ -93,7 +93,7 @@ def test_a_deleted_file_is_missing_and_comes_back_as_itself(plain):
 def test_a_file_that_cannot_be_used_is_put_aside_with_its_reason_and_the_scan_goes_on(plain):
     sea = plain / "sea"
     (sea / "empty.jpg").write_bytes(b"")
-    (sea / "text.jpg").write_text("not a picture")
+    (sea / "text.jpg").write_text("not an image")
     (sea / "cut.png").write_bytes((sea / "000.png").read_bytes()[:2000])
     with open(sea / "huge.png", "wb") as file:
         file.truncate(101 * CHUNK)
@@ -102,10 +102,10 @@ def test_a_file_that_cannot_be_used_is_put_aside_with_its_reason_and_the_scan_go
     reasons = dict(catalog.problems()[["path", "reason"]].values.tolist())
     assert (result.ok, result.quarantined) == (20, 5)
     assert set(reasons) == {f"sea/{name}" for name in ("empty.jpg", "text.jpg", "cut.png", "huge.png", "dangling.png")}
-    assert reasons["sea/empty.jpg"] in ("empty file", "not a picture, whatever its name says")
-    assert reasons["sea/text.jpg"] == "not a picture, whatever its name says"
-    assert reasons["sea/cut.png"].startswith("damaged picture (")
-    assert reasons["sea/huge.png"] == "too large: 101.0 MB, the limit is 100 MB per picture"
+    assert reasons["sea/empty.jpg"] in ("empty file", "not an image, whatever its name says")
+    assert reasons["sea/text.jpg"] == "not an image, whatever its name says"
+    assert reasons["sea/cut.png"].startswith("damaged image (")
+    assert reasons["sea/huge.png"] == "too large: 101.0 MB, the limit is 100 MB per image"
     assert reasons["sea/dangling.png"] == "a link to a file that is not there"
 
 

@@ -97,7 +97,7 @@ def test_histograms_and_quantiles_are_those_of_the_values(big):
 def test_arrays_that_are_gone_or_damaged_are_made_again(big, damage):
     before = big.catalog.counts()
     damage(big.catalog.file.with_suffix(".columns.arrow"))
-    columns._held.clear()
+    columns._cache.clear()
     pd.testing.assert_frame_equal(big.catalog.counts(), before)
     assert big.catalog.page(Filter(text="_0004999"))[0].path.endswith("img_0004999.jpg")
 

@@ -39,7 +39,7 @@ def rows(catalog):
 
 def test_a_jpeg_without_an_end_is_used_with_a_note(catalog):
     assert {row.path: row.reason for row in rows(catalog).values() if row.reason} == dict.fromkeys(
-        ["forest/short.jpg", "sea/short.jpg"], "its last bytes are missing, but nothing of the picture"
+        ["forest/short.jpg", "sea/short.jpg"], "its last bytes are missing, but no pixels"
     )
     assert catalog.problems().empty
 

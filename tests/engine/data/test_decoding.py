@@ -132,14 +132,14 @@ def test_a_truncated_picture_is_damaged(halves):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8))
     for format in ("JPEG", "PNG", "WEBP"):
         content = encoded(noise, format)
-        with pytest.raises(ImageError, match="damaged picture|not a picture"):
+        with pytest.raises(ImageError, match="damaged image|not an image"):
             inspect(content[: len(content) // 2])
 
 
 def test_a_text_an_empty_file_and_a_missing_one_say_what_they_are(tmp_path):
     (tmp_path / "text.jpg").write_text("no picture at all")
     (tmp_path / "empty.jpg").write_bytes(b"")
-    with pytest.raises(NotAnImage, match="not a picture"):
+    with pytest.raises(NotAnImage, match="not an image"):
         open_image(tmp_path / "text.jpg")
     with pytest.raises(NotAnImage):
         open_image(tmp_path / "empty.jpg")
@@ -158,7 +158,7 @@ def png_header(width, height):
 def test_a_header_that_claims_too_many_pixels_is_refused_before_any_is_decoded():
     with pytest.raises(ImageError, match="too large: 30000 x 30000 pixels, the limit is 100 megapixels"):
         open_image(png_header(30_000, 30_000))
-    with pytest.raises(ImageError, match="damaged picture"):
+    with pytest.raises(ImageError, match="damaged image"):
         open_image(png_header(100, 100))
 
 

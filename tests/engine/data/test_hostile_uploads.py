@@ -138,7 +138,7 @@ def test_folders_of_an_archive_are_kept_as_class_names_and_what_systems_add_is_p
     assert [(item.name, item.class_name, item.content) for item in items if not item.reason] == [
         ("scenes/forest/a.jpg", "forest", b"1"), ("scenes/sea/b.jpg", "sea", b"2"), ("c.png", "", b"3"),
     ]  # fmt: skip
-    assert [(item.name, item.reason) for item in items if item.reason] == [("read me.txt", "not a picture by its name")]
+    assert [(item.name, item.reason) for item in items if item.reason] == [("read me.txt", "not an image by its name")]
 
 
 def test_a_folder_that_was_uploaded_keeps_its_paths_and_a_path_that_leads_out_is_no_place():
@@ -166,23 +166,23 @@ def test_names_of_other_systems_are_read_as_they_were_meant():
 
 def test_each_limit_is_named_where_it_is_met_and_what_came_before_is_kept():
     three = hostile.archive(*((f"{i}.jpg", bytes(1000)) for i in range(3)))
-    assert outcomes(three, images=2)[-1] == ("2.jpg", "the limit of 2 pictures at once is reached: the rest is left out")
+    assert outcomes(three, images=2)[-1] == ("2.jpg", "the limit of 2 images at once is reached: the rest is left out")
     assert [reason for _, reason in outcomes(three, images=2)[:2]] == ["", ""]
     assert outcomes(three, members=2) == [("upload.zip", "too many files in the archive: the limit is 2")]
     assert outcomes(three, small=2500, growth=0)[-1] == (
         "upload.zip", "it unpacks to far more than its own size: the rest of it is left out",
     )  # fmt: skip
     assert [reason for _, reason in outcomes(three, image_bytes=999)] == [
-        f"too large: 0.0 MB, the limit is {999 / 2**20:g} MB per picture"
+        f"too large: 0.0 MB, the limit is {999 / 2**20:g} MB per image"
     ] * 3
 
 
 def test_a_file_that_is_too_large_gets_one_sentence_wherever_it_comes_from(tmp_path, monkeypatch):
-    sentence = "too large: 26.0 MB, the limit is 25 MB per picture"
+    sentence = "too large: 26.0 MB, the limit is 25 MB per image"
     large = bytes(26 << 20)
     assert outcomes(large, "wide.jpg") == [("wide.jpg", sentence)]
     assert outcomes(hostile.archive(("sea/wide.jpg", large), ("a.bin", os.urandom(2 << 20)))) == [
-        ("sea/wide.jpg", sentence), ("a.bin", "not a picture by its name"),
+        ("sea/wide.jpg", sentence), ("a.bin", "not an image by its name"),
     ]  # fmt: skip
     (tmp_path / "wide.jpg").write_bytes(large)
     monkeypatch.setattr(decoding, "MAX_BYTES", 25 << 20)
@@ -222,7 +222,7 @@ def test_a_compression_that_is_not_read_is_one_sentence_and_the_others_are_read(
 
 def test_files_without_an_extension_are_told_by_their_first_bytes():
     picture = b"\xff\xd8\xff\xe0" + bytes(20)
-    assert outcomes(hostile.archive(("sea/1", picture), ("LICENSE", b"words"))) == [("sea/1", ""), ("LICENSE", "not a picture")]
+    assert outcomes(hostile.archive(("sea/1", picture), ("LICENSE", b"words"))) == [("sea/1", ""), ("LICENSE", "not an image")]
     assert outcomes(picture, "pasted") == [("pasted", "")]
-    assert outcomes(b"words", "notes.txt") == [("notes.txt", "not a picture")]
+    assert outcomes(b"words", "notes.txt") == [("notes.txt", "not an image")]
     assert outcomes(b"", "nothing") == [("nothing", "empty file")]

@@ -134,7 +134,7 @@ def test_a_jpeg_without_its_end_mark_is_whole_and_says_so(kind, missing):
     short = content[:-missing]
     assert np.array_equal(open_image(short), open_image(content))
     assert np.array_equal(load_square(short, 16), load_square(content, 16))
-    assert inspect(short) == inspect(content)._replace(reason="its last bytes are missing, but nothing of the picture")
+    assert inspect(short) == inspect(content)._replace(reason="its last bytes are missing, but no pixels")
 
 
 @pytest.mark.parametrize("kind", WHOLE)
@@ -142,7 +142,7 @@ def test_a_jpeg_without_its_end_mark_is_whole_and_says_so(kind, missing):
 def test_a_jpeg_that_was_cut_off_is_damaged_in_words_of_ours(kind, share):
     content = WHOLE[kind]
     for read in (open_image, inspect, lambda cut: load_square(cut, 16)):
-        with pytest.raises(ImageError, match=r"^damaged picture \(the file ends before the picture does\)$"):
+        with pytest.raises(ImageError, match=r"^damaged image \(the file ends before the image does\)$"):
             read(content[: int(len(content) * share)])
 
 
@@ -154,8 +154,8 @@ def test_no_words_of_a_library_are_shown(format):
             open_image(content[: int(len(content) * share)])
         except ImageError as error:
             assert str(error) in (
-                "damaged picture (the file ends before the picture does)", "damaged picture (its content cannot be decoded)",
-                "not a picture, whatever its name says", f"damaged picture, or a kind of {format} that is not read here",
+                "damaged image (the file ends before the image does)", "damaged image (its content cannot be decoded)",
+                "not an image, whatever its name says", f"damaged image, or a kind of {format} that is not supported",
             )  # fmt: skip
 
 

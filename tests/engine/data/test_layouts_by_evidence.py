@@ -99,7 +99,7 @@ def test_a_test_folder_without_class_folders_is_unlabelled(tmp_path, fill, write
     write_class(tmp_path / "set" / "test", "sea", 6, first=500)
     data = added(tmp_path / "set")
     assert datasets.summarize(data)["splits"] == {"train": 10, "validation": 4, "test": 0, "unlabelled": 6}
-    assert "test/ holds pictures and no class folders" in unused_report(data.catalog).notes[0]
+    assert "test/ holds images and no class folders" in unused_report(data.catalog).notes[0]
 
 
 def test_folders_that_are_no_split_are_counted_and_named(tmp_path, fill):
@@ -142,9 +142,7 @@ def test_training_pictures_without_class_folders_are_refused_with_the_table_that
     write_class(tmp_path / "kaggle" / "train", "sea", 3)
     write_class(tmp_path / "kaggle" / "test", "sea", 3, first=50)
     (tmp_path / "kaggle" / "train.csv").write_text("image_id,label\n000.png,cat\n")
-    with pytest.raises(
-        UserError, match=r"There are no class folders in '.*kaggle': test/ and train/ hold pictures only"
-    ) as error:
+    with pytest.raises(UserError, match=r"There are no class folders in '.*kaggle': test/ and train/ hold images only") as error:
         detect(tmp_path / "kaggle")
     assert error.value.hint.startswith("kaggle/train.csv looks like a table of labels; reading it is not supported yet")
 

@@ -71,9 +71,9 @@ def test_columns_of_an_earlier_version_are_made_anew_in_natural_order(numbered, 
         patch.setattr("engine.data.columns.sort_naturally", sorted)
         old = numbered.catalog.file.with_suffix(".columns.arrow")
         old.unlink()
-        patch.setattr("engine.data.columns._held", {})
+        patch.setattr("engine.data.columns._cache", {})
         assert numbered.classes[:3] == ("1", "10", "11")
-    monkeypatch.setattr("engine.data.columns._held", {})
+    monkeypatch.setattr("engine.data.columns._cache", {})
     assert numbered.classes[:3] == ("1", "2", "3")
     assert numbered.catalog.count(Filter(classes=("10",))) == 3
 

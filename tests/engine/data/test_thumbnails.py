@@ -238,7 +238,7 @@ def test_a_file_that_was_only_touched_is_the_same_picture(tmp_path):
 def test_a_rewritten_file_that_is_no_picture_says_why(tmp_path):
     row = write(tmp_path / "a.png", fields(), "PNG")
     (tmp_path / "a.png").write_text("These are words.")
-    with pytest.raises(ImageError, match="not a picture"):
+    with pytest.raises(ImageError, match="not an image"):
         render_current(row, tmp_path)
 
 

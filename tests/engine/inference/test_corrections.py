@@ -43,7 +43,7 @@ def test_what_cannot_be_kept_is_refused_in_a_sentence(data, picture, tmp_path):
     with pytest.raises(UserError, match="no class '../up'"):
         corrections.tell(data, picture, "../up")
     (tmp_path / "words.jpg").write_text("no picture")
-    with pytest.raises(UserError, match="could not be saved: not a picture"):
+    with pytest.raises(UserError, match="could not be saved: not an image"):
         corrections.tell(data, tmp_path / "words.jpg", "sea")
     with pytest.raises(UserError, match="There are no corrections yet"):
         corrections.join(data)

@@ -1,4 +1,4 @@
-"""Two runs side by side: whether they differ, in which classes, and the images that one fixes and the other breaks."""
+"""Two runs compared: whether they differ, in which classes, and the images that only one of them gets right."""
 
 from collections.abc import Sequence
 
@@ -26,19 +26,19 @@ _MAX_CLASSES = 30
 
 
 def compare_with(run: Run, others: Sequence[Run]) -> None:
-    """Offer another run to compare this one with, kept in the URL; the comparison, once it is chosen."""
+    """Draw a list of runs to compare this one with, kept in the URL, and the comparison with the chosen one."""
     known = {"": "no other run"} | {
         other.id: formatting.run_label(other) for other in others if other.id != run.id and _splits(other)
     }
     if len(known) < 2 or not _splits(run):
         return
-    chosen = url_state.choose(st.selectbox, "Compare with", list(known), _AGAINST, "", format_func=known.get, width=420)
+    chosen = url_state.choose(st.selectbox, "Compare with", list(known), _AGAINST, "", format_func=known.__getitem__, width=420)
     if chosen:
         comparison(next(other for other in others if other.id == chosen), run)
 
 
 def compare_selected(selected: Sequence[Run], current: Run) -> None:
-    """Choose A and B of several runs, then compare them. B is the run that the page talks about, where it is among them."""
+    """Let a person choose A and B among several runs and compare them. B is the page's run, if it is among them."""
     usable = sorted((run for run in selected if _splits(run)), key=lambda run: run.created)
     if len(usable) < 2:
         st.info("Two runs that have been scored can be compared image by image.", icon=":material/compare_arrows:")
@@ -50,15 +50,17 @@ def compare_selected(selected: Sequence[Run], current: Run) -> None:
     else:
         labels = {run.id: formatting.run_label(run) for run in usable}
         left, right = st.columns(2)
-        a = ids[url_state.choose(left.selectbox, "A: compare with", list(ids), _AGAINST, usable[0].id, format_func=labels.get)]
+        a = ids[
+            url_state.choose(left.selectbox, "A: compare with", list(ids), _AGAINST, usable[0].id, format_func=labels.__getitem__)
+        ]
         rest = [run_id for run_id in ids if run_id != a.id]
-        b = ids[url_state.choose(right.selectbox, "B", rest, "compare_b", second, format_func=labels.get)]
+        b = ids[url_state.choose(right.selectbox, "B", rest, "compare_b", second, format_func=labels.__getitem__)]
     url_state.remember(_AGAINST, a.id)
     comparison(a, b)
 
 
 def comparison(a: Run, b: Run) -> None:
-    """The verdict first, then the differences by class, then the images."""
+    """Draw the verdict first, then the differences by class, then the images."""
     common = [split for split in _splits(b) if split in _splits(a)]
     if not common:
         st.info(
@@ -79,7 +81,7 @@ def comparison(a: Run, b: Run) -> None:
     if difference is None:
         return
     _scores(difference, names, split, len(result))
-    _by_class(result, difference, names)
+    _by_class(difference, names)
     _images(result, ScoredRun(b, split, cache.scores(b, split), cache.predictions(b, split), class_colours(b.classes)), names)
 
 
@@ -87,29 +89,29 @@ def _splits(run: Run) -> list[str]:
     return [split for split in SPLITS if run.has_predictions(split)]
 
 
-def _limits(a: Run, b: Run, found: Comparison) -> list[str]:
-    """What the comparison cannot know."""
+def _limits(a: Run, b: Run, comparison: Comparison) -> list[str]:
+    """What limits the comparison: images that only one run has, and changes of the data between the runs."""
     change = describe_change(a, b)
-    return [*found.notes, change] if change else list(found.notes)
+    return [*comparison.notes, change] if change else list(comparison.notes)
 
 
 def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) -> None:
     over = score_text.scored_classes(difference.to_dict())
     rows = [
         {
-            f"{split}, {n:,} images": said, names[0]: f"{difference.a[key]:.3f}", names[1]: f"{difference.b[key]:.3f}",
-            "difference": signed_estimate(of.value, of.low, of.high),
+            f"{split}, {n:,} images": label, names[0]: f"{difference.a[key]:.3f}", names[1]: f"{difference.b[key]:.3f}",
+            "difference": signed_estimate(change.value, change.low, change.high),
         }
-        for key, said, of in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", f"macro F1{over}", difference.macro_f1))
+        for key, label, change in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", f"macro F1{over}", difference.macro_f1))
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
     st.caption(
-        "95% intervals of the difference, paired: both runs on the same resampled images. The verdict's p is McNemar's exact test. Neither knows "
-        "how much another seed would change."
+        "95% intervals of the difference, paired: both runs on the same resampled images. The verdict's p value is McNemar's exact test. Neither "
+        "includes the variation between training seeds."
     )
 
 
-def _by_class(found: Comparison, difference: Difference, names: tuple[str, str]) -> None:
+def _by_class(difference: Difference, names: tuple[str, str]) -> None:
     score = url_state.choose(st.segmented_control, "By class", list(_SCORES), "compare_by", format_func=_SCORES.__getitem__)
     table = difference.by_class[difference.by_class[score].notna()]
     largest = table.reindex(table[score].abs().sort_values(ascending=False, kind="stable").index).head(_MAX_CLASSES)
@@ -134,20 +136,22 @@ def _by_class(found: Comparison, difference: Difference, names: tuple[str, str])
     )
 
 
-def _images(found: Comparison, scored: ScoredRun, names: tuple[str, str]) -> None:
+def _images(comparison: Comparison, scored: ScoredRun, names: tuple[str, str]) -> None:
     labels = {FIXED: "fixed", BROKEN: "broken", DIFFERENT: "both wrong, differently", SAME: "both wrong, alike"}
     fate = url_state.choose(
-        st.segmented_control, "Images", list(labels), "fate", format_func=lambda one: f"{labels[one]}: {found.counts[one]:,}"
+        st.segmented_control, "Images", list(labels), "fate", format_func=lambda one: f"{labels[one]}: {comparison.counts[one]:,}"
     )
-    rows = found.with_fate(fate).sort_values("confidence_b" if fate != FIXED else "confidence_a", ascending=False, kind="stable")
-    answers = {
-        int(row.image_id_b): [
-            f"{names[0]}: {row.answer_a}, {row.confidence_a:.0%}",
-            f"{names[1]}: {row.answer_b}, {row.confidence_b:.0%}",
+    rows = comparison.with_fate(fate).sort_values(
+        "confidence_b" if fate != FIXED else "confidence_a", ascending=False, kind="stable"
+    )
+    notes = {
+        int(row["image_id_b"]): [
+            f"{names[0]}: {row['answer_a']}, {row['confidence_a']:.0%}",
+            f"{names[1]}: {row['answer_b']}, {row['confidence_b']:.0%}",
         ]
-        for row in rows.itertuples()
+        for row in rows.to_dict("records")
     }
     scored_gallery(
         scored, scored.predictions.iloc[rows["row_b"]], "compared", scope=f"{names}-{fate}", empty="No image is among these.",
-        notes=lambda row: answers[row.image_id],
+        notes=lambda row: notes[row.image_id],
     )  # fmt: skip

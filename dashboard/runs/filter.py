@@ -1,4 +1,4 @@
-"""Which runs the table on Runs shows: a search and a few choices, kept in the address."""
+"""Search and filters of the table of runs, kept in the address."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,15 +15,15 @@ _STATES = {"finished": ("finished",), "running or waiting": ACTIVE, "ended early
 
 
 def filtered_runs(context: PageContext) -> list[Run]:
-    """The dataset's runs that the filters above the table leave, newest first."""
+    """The dataset's runs that match the filters above the table, which this draws, newest first."""
     models = sorted({run.config.model for run in context.runs})
     tags = sorted({tag for run in context.runs for tag in run.metadata.tags})
     states, chosen_models, chosen_tags = _recall("state", list(_STATES)), _recall("model", models), _recall("tag", tags)
-    number = sum(map(bool, (states, chosen_models, chosen_tags)))
+    active = sum(map(bool, (states, chosen_models, chosen_tags)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = _search()
-        # What is in it is drawn while it is open alone: a widget of a closed panel would bring back its old value.
-        panel = popover(f"Filter ({number})" if number else "Filter", "runs-filter", icon=":material/filter_alt:")
+        # The widgets are drawn only while the panel is open: Streamlit would restore the old value of one in a closed panel.
+        panel = popover(f"Filter ({active})" if active else "Filter", "runs-filter", icon=":material/filter_alt:")
     if panel.open:
         with panel:
             _pick(st.pills, "State", "state", list(_STATES), states, selection_mode="multi")
@@ -59,18 +59,18 @@ def _pick(
 ) -> None:
     key = f"runs-{name}"
 
-    def changed() -> None:
+    def store_choice() -> None:
         _store(name, st.session_state[key])
 
     st.session_state[key] = list(chosen)
-    widget(label, options, key=key, on_change=changed, **settings)
+    widget(label, options, key=key, on_change=store_choice, **settings)
 
 
 def _recall(name: str, known: Sequence[str]) -> list[str]:
-    """What the address holds of these; anything else gives way."""
+    """The values in the address that are known; others are removed from it."""
     try:
         wanted = [unescape(part) for part in (url_state.recall(f"run_{name}") or "").split("-") if part]
-    except (ValueError, UnicodeError):
+    except ValueError:  # UnicodeDecodeError is one
         wanted = []
     chosen = [one for one in wanted if one in known]
     _store(name, chosen)
@@ -85,9 +85,9 @@ def _store(name: str, chosen: Sequence[str]) -> None:
 
 
 def _matches(run: Run, text: str) -> bool:
-    """Whether every word of the search is in what is said of the run, or in an option (`epochs=8`)."""
+    """Whether every word of the search occurs in the run's id, name, note, tags or options (`epochs=8`)."""
     if not text.strip():
         return True
     options = " ".join(f"{name}={value}" for name, value in run.config.to_dict().items())
-    said = f"{run.id} {run.metadata.name} {run.metadata.note} {' '.join(run.metadata.tags)} {options}".lower()
-    return all(word in said for word in text.lower().split())
+    text_of_run = f"{run.id} {run.metadata.name} {run.metadata.note} {' '.join(run.metadata.tags)} {options}".lower()
+    return all(word in text_of_run for word in text.lower().split())

@@ -1,8 +1,9 @@
-"""The pieces of the Runs page."""
+"""The table of the Runs page, and what it offers for the selected runs."""
 
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -26,43 +27,44 @@ _TABLE = "runs-table"
 _POLL = 1.0  # seconds
 
 
-def table_of_runs(found: Sequence[Run], ranking: Ranking) -> list[Run]:
-    """A row a run, the scores first; what is selected. One that is clicked becomes the run that the page talks about."""
-
+def table_of_runs(runs: Sequence[Run], ranking: Ranking) -> list[Run]:
+    """The runs that are selected in the table, which has a row per run, the scores first. A clicked run becomes the page's run."""
     # A selection is row numbers: over other runs it begins anew, or "delete" would mean others than were ticked.
-    key = f"{_TABLE}-{zlib.crc32(' '.join(run.id for run in found).encode()):08x}"
+    key = f"{_TABLE}-{zlib.crc32(' '.join(run.id for run in runs).encode()):08x}"
 
     def choose() -> None:
         rows = st.session_state[key].selection.rows
-        if len(rows) == 1 and rows[0] < len(found):
-            url_state.set_choice("run", found[rows[0]].id)
+        if len(rows) == 1 and rows[0] < len(runs):
+            url_state.set_choice("run", runs[rows[0]].id)
 
-    if not found:
+    if not runs:
         st.info("No run matches.", icon=":material/filter_alt_off:")
         return []
-    # Between the filters and the table: the table's own toolbar opens above it, and would lie over their buttons.
-    st.caption(_table_caption(found, ranking))
-    rows = pd.DataFrame([_row(run, ranking) for run in found])
+    # Between the filters and the table, whose own toolbar opens above it and would cover their buttons.
+    st.caption(_table_caption(runs, ranking))
+    rows = pd.DataFrame([_row(run, ranking) for run in runs])
     event = st.dataframe(
         rows.drop(columns=[name for name in ("name", "tags") if not rows[name].str.len().any()]),
         hide_index=True,
         width="stretch",
-        height=min(35 * (len(found) + 1) + 3, 423),
+        height=min(35 * (len(runs) + 1) + 3, 423),
         on_select=choose,
         selection_mode="multi-row",
         key=key,
         placeholder="",
         column_config=_columns(),
     )
-    return [found[row] for row in event.selection.rows if row < len(found)]
+    return [runs[row] for row in event.selection.rows if row < len(runs)]
 
 
-def _table_caption(found: Sequence[Run], ranking: Ranking) -> str:
-    count = f"{len(found):,} {'run' if len(found) == 1 else 'runs'}. A click on a heading sorts; the boxes on the left select several."
+def _table_caption(runs: Sequence[Run], ranking: Ranking) -> str:
+    count = (
+        f"{len(runs):,} {'run' if len(runs) == 1 else 'runs'}. A click on a heading sorts; the boxes on the left select several."
+    )
     return " ".join(filter(None, [count, formatting.literal(best_run.sentence(ranking))]))
 
 
-def _columns() -> dict[str, object]:
+def _columns() -> dict[str, Any]:
     zone = viewer_time.viewer_zone()
     return {
         "run": st.column_config.TextColumn(pinned=True, width=96),
@@ -84,20 +86,20 @@ def _columns() -> dict[str, object]:
 
 
 def compare_runs(selected: Sequence[Run]) -> None:
-    """Several runs: their learning curves in one chart, and what their configurations differ in."""
+    """Draw the learning curves of several runs in one chart, and the differences of their configurations."""
     drawn = list(selected)[: training_curves.MAX_RUNS]
     if len(selected) > len(drawn):
         st.caption(f"The chart shows the first {len(drawn)}.")
-    called = Counter(run.title for run in drawn)
-    stories = {run.title if called[run.title] == 1 else run.id: cache.history(run) for run in drawn}
-    learnt = {name: story.epochs for name, story in stories.items() if len(story.epochs)}
+    titles = Counter(run.title for run in drawn)
+    histories = {run.title if titles[run.title] == 1 else run.id: cache.history(run) for run in drawn}
+    curves = {name: history.epochs for name, history in histories.items() if len(history.epochs)}
     linear = {
-        name: float(story.candidates.loc[story.candidates["validation_loss"].idxmin(), "validation_macro_f1"])
-        for name, story in stories.items()
-        if len(story.candidates)
+        name: float(history.candidates["validation_macro_f1"].iloc[history.candidates["validation_loss"].argmin()])
+        for name, history in histories.items()
+        if len(history.candidates)
     }
-    if learnt:  # runs without epochs alone would be two flat lines
-        st.plotly_chart(training_curves.run_curves(learnt, linear), config=CONFIG, key="overlay")
+    if curves:  # linear probes alone would be flat lines
+        st.plotly_chart(training_curves.run_curves(curves, linear), config=CONFIG, key="overlay")
     st.markdown("What differs")
     table = differences(selected)
     if len(table):
@@ -111,19 +113,19 @@ def compare_runs(selected: Sequence[Run]) -> None:
 
 
 def differences(selected: Sequence[Run]) -> pd.DataFrame:
-    """A row a field in which the configurations differ: the field, and a column a run. Empty where they are the same.
+    """One row per field in which the configurations differ, one column per run. Empty where they are the same.
 
-    A field that does nothing in a run (see `engine.runs.inactive_fields`) is blank there.
+    A field without effect in a run (see `engine.runs.inactive_fields`) is blank there.
     """
     configs = {run.id: run.config.to_dict() for run in selected}
-    said = {
+    texts = {
         run_id: {name: "" if name in inactive_fields(values) else str(value) for name, value in values.items()}
         for run_id, values in configs.items()
     }
     rows = [
-        {"field": name} | {run_id: values[name] for run_id, values in said.items()}
+        {"field": name} | {run_id: values[name] for run_id, values in texts.items()}
         for name in fields()
-        if len({values[name] for values in said.values()}) > 1
+        if len({values[name] for values in texts.values()}) > 1
     ]
     return pd.DataFrame(rows)
 
@@ -143,7 +145,7 @@ def run_actions(run: Run) -> None:
 
 
 def _live_state(run: Run) -> None:
-    """Looked at again while the run is active: what was asked for here is seen to happen here."""
+    """Draw the run's state, again every second while it is active, so that a request is seen to take effect."""
     drawn = run.status
 
     @st.fragment(run_every=_POLL if drawn.active else None)
@@ -165,16 +167,16 @@ def configuration_columns(run: Run) -> None:
 
 
 def trash_panel() -> None:
-    """What was deleted and can come back; nothing where the trash is empty."""
-    held = trash.list_deleted()
-    if not held:
+    """Draw the deleted runs that can be restored; nothing where the trash is empty."""
+    entries = trash.list_deleted()
+    if not entries:
         return
-    with st.expander(f"Trash: {len(held)} {'run' if len(held) == 1 else 'runs'}", icon=":material/delete:", key="trash"):
+    with st.expander(f"Trash: {len(entries)} {'run' if len(entries) == 1 else 'runs'}", icon=":material/delete:", key="trash"):
         st.caption(f"Deleted runs stay for {trash.DAYS:g} days, then the next deletion removes them for good.")
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         chosen = left.multiselect(
-            "Restore", [entry.id for entry in held], key="trash-restore", placeholder="choose runs",
-            format_func=lambda run_id: f"{run_id}, deleted {viewer_time.time_ago(next(e.when for e in held if e.id == run_id))}",
+            "Restore", [entry.id for entry in entries], key="trash-restore", placeholder="choose runs",
+            format_func=lambda run_id: f"{run_id}, deleted {viewer_time.time_ago(next(e.when for e in entries if e.id == run_id))}",
         )  # fmt: skip
         with right.container(horizontal=True):
             if st.button("Restore", icon=":material/undo:", disabled=not chosen, key="restore"):
@@ -182,7 +184,7 @@ def trash_panel() -> None:
                     url_state.set_choice("run", trash.restore(run_id).id)
                 st.rerun()
             with st.popover("Empty the trash"):
-                st.markdown(f"**{len(held)}** {'run' if len(held) == 1 else 'runs'} would be removed for good.")
+                st.markdown(f"**{len(entries)}** {'run' if len(entries) == 1 else 'runs'} would be removed for good.")
                 if st.button("Remove for good", type="primary", key="empty-trash"):
                     trash.empty()
                     st.rerun()

@@ -40,7 +40,7 @@ def audit_age(review: Review) -> None:
     if review.audit is None or now.state == "working":
         return
     text = f"Audit of {review.audit.document['images']:,} images, {viewer_time.time_ago(review.audit.document['made'])}."
-    stale = " Images or labels have changed since." if review.audit.stale(review.data) else ""
+    stale = " Images or labels have changed since." if review.audit.is_stale(review.data) else ""
     with st.container(horizontal=True, vertical_alignment="center", key="audit-age"):
         st.caption(text + stale, width="content")
         if not _failed(review, now):

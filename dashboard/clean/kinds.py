@@ -13,7 +13,7 @@ _UNSURE = "clean-put-off"
 
 def findings(review: Review) -> list[Finding]:
     """What can be decided: the audit's findings, and the unlabelled images that acquisition chose."""
-    return [*(review.audit.all if review.audit is not None else ()), *acquisition.load_selection(review.data)]
+    return [*(review.audit.all_findings if review.audit is not None else ()), *acquisition.load_selection(review.data)]
 
 
 def choose_part(review: Review) -> Part:

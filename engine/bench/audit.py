@@ -59,12 +59,12 @@ def measure(data: Dataset, seed: int = 0) -> Figures:
     """Audit the dataset, then again with planted faults, which are never written to it."""
     index = dataset_index.embedded(data)
     with tempfile.TemporaryDirectory(prefix="scenescope-bench-") as folder:
-        looks, began, busy = SignatureCache(Path(folder)), time.monotonic(), time.process_time()
-        audit = run_audit.audit_dataset(data, looks=looks)
+        signatures, began, busy = SignatureCache(Path(folder)), time.monotonic(), time.process_time()
+        audit = run_audit.audit_dataset(data, signatures=signatures)
         seconds, processor = time.monotonic() - began, time.process_time() - busy
         table = load_image_table(data)
         exact = _groups(table, audit, "exact_duplicate")
-        recall, precision, there = _copies(data, table, exact, looks, index, seed)
+        recall, precision, there = _copies(data, table, exact, signatures, index, seed)
     ours, cleanlab, flipped = _flips(table, _groups(table, audit, "exact_duplicate", "near_duplicate"), index, seed)
     identical = list(_identical(data, table))
     result = sum(exact[a] == exact[b] for a, b in identical)
@@ -76,7 +76,7 @@ def measure(data: Dataset, seed: int = 0) -> Figures:
 def _groups(table: pd.DataFrame, audit: Audit, *kinds: str) -> np.ndarray:
     """The images' groups as the audit's findings of these kinds have them: (n,) int."""
     row = {image: i for i, image in enumerate(table["id"])}
-    sets = [found.images for found in audit.all if found.kind in kinds]
+    sets = [found.images for found in audit.all_findings if found.kind in kinds]
     pairs = [(row[of[0]], row[other]) for of in sets for other in of[1:]]
     return duplicates.merge_groups(np.arange(len(table)), np.array(pairs, int).reshape(-1, 2))
 
@@ -128,7 +128,7 @@ def _ranking(wrong: np.ndarray, scores: np.ndarray, listed: np.ndarray) -> Ranki
 
 
 def _copies(
-    data: Dataset, table: pd.DataFrame, exact: np.ndarray, looks: SignatureCache, index: neighbours.Index, seed: int
+    data: Dataset, table: pd.DataFrame, exact: np.ndarray, signatures: SignatureCache, index: neighbours.Index, seed: int
 ) -> tuple[float, float, int]:
     """Recall and precision of pairs with planted copies, and how many near pairs there are without them."""
     firsts = np.unique(exact, return_index=True)[1]
@@ -139,7 +139,7 @@ def _copies(
     files = [image_file(data.root, raw, path) for raw, path in zip(rows["raw"].iloc[of], rows["path"].iloc[of], strict=True)]
     planted = [edit_copy(open_image(file), i, rng) for i, file in enumerate(files)]
     small = np.concatenate(
-        [looks.pictures(rows["hash"].tolist()), stack_thumbnails([compute_signature(open_image(copy)) for copy in planted])]
+        [signatures.thumbnails(rows["hash"].tolist()), stack_thumbnails([compute_signature(open_image(copy)) for copy in planted])]
     )
     own = index.vectors(np.searchsorted(index.ids, rows["id"]))
     pairs, _ = near_duplicates.find_pairs(small, np.concatenate([own, _embedded(planted)]))

@@ -68,4 +68,4 @@ def _choose(args: argparse.Namespace) -> None:
 def document(made: curation.Audit) -> dict[str, Any]:
     """The audit as one JSON document."""
     said = {key: value for key, value in made.document.items() if key not in ("format", "probabilities")}
-    return {**said, "counts": made.counts(), "findings": [found.document() for found in made.all]}
+    return {**said, "counts": made.counts(), "findings": [found.document() for found in made.all_findings]}

@@ -1,7 +1,7 @@
-"""The audit of a dataset: duplicates, leaks, suspected label errors, outliers, poor pictures; and which images to label next.
+"""The audit of a dataset: duplicates, leaks, suspected label errors, outliers, poor quality; and which images to label next.
 
-`load_audit(dataset)` reads the last audit, `job(name)` is the process that makes one, `KINDS` has the words. None of it loads torch.
-`engine.curation.run_audit` makes one in this process.
+`load_audit(dataset)` reads the last audit, `job(name)` is the process that runs one, `KINDS` has the words. None of this loads torch.
+`engine.curation.run_audit` runs one in this process.
 """
 
 from engine.curation.findings import KINDS, Finding, Kind

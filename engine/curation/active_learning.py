@@ -1,4 +1,4 @@
-"""Active choice: the unlabelled images whose labels would help training most (active learning)."""
+"""Active learning: the unlabelled images whose labels would help training most."""
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,10 @@ COLUMNS = ("id", "path", "predicted", "probability", "margin")
 
 
 def select_for_labelling(data: Dataset, n: int, report: ReportProgress = lambda phase, done, total: None) -> pd.DataFrame:
-    """Up to n images of the unlabelled split, the first the most worth: columns COLUMNS.
+    """Up to n images of the unlabelled split, the most useful first: columns COLUMNS.
 
-    `predicted` and its `probability` come from logistic regression on the training images' embeddings; `margin`: how far the
-    probability is above the second class's. Raises UserError where nothing is left to label.
+    `predicted` and its `probability` come from logistic regression on the training images' embeddings; `margin`: the
+    difference to the probability of the second class. Raises UserError if nothing is left to label.
     """
     if n < 1:
         raise UserError(f"{n} images cannot be chosen.", "Ask for at least one.")
@@ -33,12 +33,12 @@ def select_for_labelling(data: Dataset, n: int, report: ReportProgress = lambda 
     index = dataset_index.embedded(data, report)
     table = table[np.isin(table["id"], index.ids)]
     pool = table[(table["split"] == "unlabelled") & ~has_label(table)].drop_duplicates("hash")
-    teach = table[(table["split"] == "train") & has_label(table)]
-    classes = sorted(teach["class"].unique())
+    teachers = table[(table["split"] == "train") & has_label(table)]
+    classes = sorted(teachers["class"].unique())
     report("choosing", 0, n)
     vectors = index.vectors(np.searchsorted(index.ids, pool["id"]))
-    labels = pd.Categorical(teach["class"], classes).codes.astype(int)
-    probabilities = fit_classifier(index.vectors(np.searchsorted(index.ids, teach["id"])), labels, len(classes)).probabilities(
+    labels = pd.Categorical(teachers["class"], classes).codes.astype(int)
+    probabilities = fit_classifier(index.vectors(np.searchsorted(index.ids, teachers["id"])), labels, len(classes)).probabilities(
         vectors
     )
     chosen = select_diverse(vectors, probabilities, n)
@@ -54,26 +54,26 @@ def select_for_labelling(data: Dataset, n: int, report: ReportProgress = lambda 
 
 
 def select_diverse(vectors: np.ndarray, probabilities: np.ndarray, n: int, seed: int = _SEED) -> np.ndarray:
-    """Rows of up to n images that the model is unsure of and that differ from each other, in the order of choice: (n,) int.
+    """Rows of up to n images that the model is unsure of and that differ from each other, in the order of selection: (n,) int.
 
-    `vectors`: (images, features), `probabilities`: (images, classes). BADGE: the gradients that the images would give the last
-    layer were their predicted class right, spread out by k-means++ seeding. Ash et al., "Deep Batch Active Learning by Diverse,
-    Uncertain Gradient Lower Bounds", ICLR 2020. The gradient is the outer product of two vectors, which is never formed.
+    `vectors`: (images, features), `probabilities`: (images, classes). BADGE: k-means++ seeding on the gradients that the images
+    would give the last layer if their predicted class were right. Ash et al., "Deep Batch Active Learning by Diverse, Uncertain
+    Gradient Lower Bounds", ICLR 2020. A gradient is the outer product of two vectors; it is never formed.
     """
     rng, rows = np.random.default_rng(seed), np.arange(len(vectors))
     errors = np.asarray(probabilities, np.float64).copy()
     errors[rows, errors.argmax(axis=1)] -= 1
     lengths = (errors**2).sum(axis=1) * (vectors.astype(np.float64) ** 2).sum(axis=1)
     chosen = [int(lengths.argmax())] if len(rows) else []
-    away = np.full(len(rows), np.inf)
+    distances = np.full(len(rows), np.inf)  # squared, to the nearest chosen image
     while chosen and len(chosen) < min(n, len(rows)):
         last = chosen[-1]
         products = (errors @ errors[last]) * (vectors @ vectors[last])
-        away = np.minimum(away, np.maximum(lengths + lengths[last] - 2 * products, 0))
-        away[chosen] = 0
-        total = away.sum()
-        if total <= 0:  # all that are left are sure, or copies of what was chosen
+        distances = np.minimum(distances, np.maximum(lengths + lengths[last] - 2 * products, 0))
+        distances[chosen] = 0
+        total = distances.sum()
+        if total <= 0:  # only copies of chosen images, or images that the model is sure of, are left
             left = np.setdiff1d(rows, chosen)
             return np.array([*chosen, *left[np.argsort(-lengths[left], kind="stable")]][:n])
-        chosen.append(int(rng.choice(rows, p=away / total)))
+        chosen.append(int(rng.choice(rows, p=distances / total)))
     return np.array(chosen[:n], int)

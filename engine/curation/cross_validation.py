@@ -1,14 +1,18 @@
-"""Class probabilities of every labelled image by a model that was fitted without it."""
+"""Class probabilities of every labelled image by a model that was fitted without it (cross-validation)."""
 
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from engine.training.linear_probe import LinearProbe  # it loads torch
+
 FOLDS = 5
 _SEED = 0
-_IMAGES_STRENGTH = 3.0  # C times the images it is fitted on: heavy regularisation, a wrong label is not learnt by heart
+_C_TIMES_IMAGES = 3.0  # a small C, that is strong regularisation: a wrong label must not be memorised
 
 
 def predict_out_of_fold(
@@ -18,10 +22,10 @@ def predict_out_of_fold(
     classes: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """Probabilities (n, classes) float32, rows sum to 1, by logistic regression on the other folds.
+    """Probabilities (n, classes) float32 by logistic regression on the other folds; rows sum to 1.
 
-    `vectors`: (n, features) float32. `labels`: (n,) class numbers. `groups`: (n,) int; images of one group, the copies of a
-    picture, are in one fold, or a copy would vouch for the label. Folds are stratified by class and drawn by a fixed seed.
+    `vectors`: (n, features) float32. `labels`: (n,) class numbers. `groups`: (n,) int; copies of one
+    image form a group and stay in one fold, or a copy would vouch for the label. Folds are stratified by class; the seed is fixed.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -30,38 +34,38 @@ def predict_out_of_fold(
     if folds < 2:
         return probabilities + np.float32(1 / max(1, classes))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a class with fewer images than folds: those it has are spread all the same
+        warnings.simplefilter("ignore")  # about classes with fewer images than folds, which are spread all the same
         parts = list(StratifiedGroupKFold(folds, shuffle=True, random_state=_SEED).split(vectors, labels, groups))
-    for done, (others, held) in enumerate(parts):
+    for done, (others, held_out) in enumerate(parts):
         report(done, folds)
-        probabilities[held] = fit_classifier(vectors[others], labels[others], classes).probabilities(vectors[held])
+        probabilities[held_out] = fit_classifier(vectors[others], labels[others], classes).probabilities(vectors[held_out])
     report(folds, folds)
     return probabilities
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Logistic regression that knows the classes `present` (numbers) of `classes`."""
+    """Logistic regression over `classes` classes, fitted on the class numbers `present`. `probe`: None if that is only one class."""
 
-    probe: "LinearProbe | None"  # noqa: F821 - it loads torch
+    probe: "LinearProbe | None"
     present: np.ndarray
     classes: int
 
     def probabilities(self, vectors: np.ndarray) -> np.ndarray:
-        """(n, classes) float32, rows sum to 1; a class that was not there has none."""
+        """(n, classes) float32, rows sum to 1; 0 for a class that is not `present`."""
         result = np.zeros((len(vectors), self.classes), np.float32)
         result[:, self.present] = self.probe.probabilities(vectors) if self.probe else 1
         return result
 
 
 def fit_classifier(vectors: np.ndarray, labels: np.ndarray, classes: int) -> Classifier:
-    """The model of these images: logistic regression as the preset `fast` fits it, at one strong regularisation."""
+    """Logistic regression as the preset `fast` fits it, but with one strong regularisation instead of a search for it."""
     from engine.training.linear_probe import LinearProbe
 
     present, numbers = np.unique(labels, return_inverse=True)
     if len(present) < 2:
-        return Classifier(None, present, classes)
-    probe = LinearProbe(vectors, numbers, vectors[:1], numbers[:1], len(present), strengths=(_IMAGES_STRENGTH / len(vectors),))
+        return Classifier(probe=None, present=present, classes=classes)
+    probe = LinearProbe(vectors, numbers, vectors[:1], numbers[:1], len(present), strengths=(_C_TIMES_IMAGES / len(vectors),))
     for _ in probe.fit():
         pass
-    return Classifier(probe, present, classes)
+    return Classifier(probe=probe, present=present, classes=classes)

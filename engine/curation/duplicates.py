@@ -1,6 +1,6 @@
-"""Sets of images that show the same picture, and what is wrong with a set: it stands in two splits, or under two classes."""
+"""Sets of images that show the same, and what is wrong with a set: it spans two splits, or has two classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,16 @@ from scipy.sparse.csgraph import connected_components
 
 from engine.curation.findings import Finding, make_finding
 
-_JUDGED = ("test", "validation", "train")  # the splits that must share no picture, the first to keep its own
+_SCORED_SPLITS = ("test", "validation", "train")  # the splits that must share no image; the first ones keep theirs
 
 
-def group_by_key(keys: Sequence[str]) -> np.ndarray:
-    """A number for each image, the same for the same key: (n,) int."""
+def group_by_key(keys: Sequence[Hashable]) -> np.ndarray:
+    """A group number per image, the same for equal keys: (n,) int."""
     return pd.factorize(np.asarray(keys, dtype=object))[0]
 
 
 def merge_groups(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """The groups (n,) with those of each pair of rows (m, 2) made one: (n,) int."""
+    """The groups (n,) after merging those of each pair of rows (m, 2): (n,) int."""
     count = int(groups.max(initial=-1)) + 1
     ends = groups[pairs.reshape(-1, 2)]
     links = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
@@ -26,74 +26,70 @@ def merge_groups(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def find_exact_duplicates(table: pd.DataFrame, groups: np.ndarray) -> Iterator[Finding]:
-    """A finding for every set of images with the same pixels."""
-    for of in _sets(table, groups):
-        same_files = of["hash"].nunique() == 1
-        said = "the same file" if same_files else "the same pixels in different files"
-        yield make_finding("exact_duplicate", 1.0, of, f"{len(of)} images are {said}.")
+    """One finding per set of images with the same pixels."""
+    for images in _sets(table, groups):
+        same_files = images["hash"].nunique() == 1
+        relation = "the same file" if same_files else "the same pixels in different files"
+        yield make_finding("exact_duplicate", 1.0, images, f"{len(images)} images are {relation}.")
 
 
-def find_near_duplicates(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
-    """A finding for every set of images that are alike without being the same. `likeness`: (n,) of each image to its set."""
-    for of in _sets(table, near):
-        if len(np.unique(exact[of.index])) > 1:
-            alike = float(likeness[of.index].min())
-            yield make_finding("near_duplicate", alike, of, f"{len(of)} images are near-duplicates; {_correlation(alike)}.")
+def find_near_duplicates(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, similarity: np.ndarray) -> Iterator[Finding]:
+    """One finding per set of images that are nearly the same. `exact`, `near`: their groups (n,); `similarity`: (n,), of each
+    image to the others of its near group."""
+    for images in _sets(table, near):
+        if len(np.unique(exact[images.index])) > 1:
+            lowest = float(similarity[images.index].min())
+            detail = f"{len(images)} images are near-duplicates; {_correlation_text(lowest)}."
+            yield make_finding("near_duplicate", lowest, images, detail)
 
 
-def find_leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
-    """A finding for every set that stands in two of train, validation and test."""
-    inside = table[table["split"].isin(_JUDGED)]
-    for of in _sets(inside, near[inside.index]):
-        places = [split for split in _JUDGED if (of["split"] == split).any()]
-        if len(places) > 1:
-            alike = _alike(of, "split", exact, likeness)
-            detail = (
-                f"The same image is in {_listed(places)}."
-                if alike == 1
-                else (f"Nearly the same image is in {_listed(places)}; {_correlation(alike)}.")
-            )
-            yield make_finding("leak", alike, of, detail)
+def find_leaks(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, similarity: np.ndarray) -> Iterator[Finding]:
+    """One finding per set that spans two of train, validation and test. Arguments: as for `find_near_duplicates`."""
+    inside = table[table["split"].isin(_SCORED_SPLITS)]
+    for images in _sets(inside, near[inside.index]):
+        splits = [split for split in _SCORED_SPLITS if (images["split"] == split).any()]
+        if len(splits) > 1:
+            lowest = _similarity_across("split", images, exact, similarity)
+            yield make_finding("leak", lowest, images, _detail("is in", splits, lowest))
 
 
-def find_label_conflicts(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, likeness: np.ndarray) -> Iterator[Finding]:
-    """A finding for every set whose images have different classes."""
+def find_label_conflicts(table: pd.DataFrame, exact: np.ndarray, near: np.ndarray, similarity: np.ndarray) -> Iterator[Finding]:
+    """One finding per set whose images have different classes. Arguments: as for `find_near_duplicates`."""
     inside = table[table["class"].notna()]
-    for of in _sets(inside, near[inside.index]):
-        classes = sorted(of["class"].unique())
+    for images in _sets(inside, near[inside.index]):
+        classes = sorted(images["class"].unique())
         if len(classes) > 1:
-            alike = _alike(of, "class", exact, likeness)
-            detail = (
-                f"The same image is labelled {_listed(classes)}."
-                if alike == 1
-                else (f"Nearly the same image is labelled {_listed(classes)}; {_correlation(alike)}.")
-            )
-            yield make_finding("label_conflict", alike, of, detail)
+            lowest = _similarity_across("class", images, exact, similarity)
+            yield make_finding("label_conflict", lowest, images, _detail("is labelled", classes, lowest))
 
 
-def _correlation(alike: float) -> str:
-    """By which measure pictures are alike (`engine.curation.alignment`). Only what has the same pixels is said to be identical."""
-    return f"laid over each other, their fine structure correlates at {min(alike, 0.99):.2f} (1: identical)"
+def _detail(relation: str, names: Sequence[str], similarity: float) -> str:
+    places = f"{relation} {', '.join(names[:-1])} and {names[-1]}"
+    if similarity == 1:
+        return f"The same image {places}."
+    return f"Nearly the same image {places}; {_correlation_text(similarity)}."
 
 
-def _alike(of: pd.DataFrame, told_by: str, exact: np.ndarray, likeness: np.ndarray) -> float:
-    """1 where images of the very same pixels differ in `told_by`, else how alike the set is."""
-    same = of.groupby(exact[of.index])[told_by].nunique().max() > 1
-    return 1.0 if same else float(likeness[of.index].min())
+def _correlation_text(similarity: float) -> str:
+    """The measure (`engine.curation.alignment`) with its value. Only images with the same pixels are called identical."""
+    return f"laid over each other, their fine structure correlates at {min(similarity, 0.99):.2f} (1: identical)"
+
+
+def _similarity_across(column: str, images: pd.DataFrame, exact: np.ndarray, similarity: np.ndarray) -> float:
+    """1 if images with equal pixels differ in `column`, else the lowest similarity in the set."""
+    differ = images.groupby(exact[images.index])[column].nunique().max() > 1
+    return 1.0 if differ else float(similarity[images.index].min())
 
 
 def _sets(table: pd.DataFrame, groups: np.ndarray) -> Iterator[pd.DataFrame]:
-    """The images of every group of two or more, the one to keep first: of the test set, then the largest, then the first."""
-    several = table[pd.Series(groups, table.index).duplicated(keep=False)]
+    """The images of each group of two or more, the one to keep first: in the test set, then the largest, then the oldest id."""
+    by_row = pd.Series(groups, table.index)
+    several = table[by_row.duplicated(keep=False)]
     order = several.assign(
-        group=pd.Series(groups, table.index)[several.index],
-        rank=several["split"].map({split: i for i, split in enumerate(_JUDGED)}).fillna(len(_JUDGED)),
+        group=by_row[several.index],
+        rank=several["split"].map({split: i for i, split in enumerate(_SCORED_SPLITS)}).fillna(len(_SCORED_SPLITS)),
         area=-(several["width"] * several["height"]),
         size=-several["bytes"],
     ).sort_values(["group", "rank", "area", "size", "id"])
-    for _, of in order.groupby("group", sort=False):
-        yield of
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    for _, images in order.groupby("group", sort=False):
+        yield images

@@ -1,4 +1,7 @@
-"""Answering test images that a run did not score, and starting the second run of a proof. Brings torch: imported late by pages."""
+"""Fair held-out images: scores the test images that a run did not score, and starts the second run of a comparison.
+
+It loads torch: pages import it late.
+"""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +19,7 @@ from engine.training import launcher
 
 
 def retrain(before: Run) -> Run:
-    """Start a run with the configuration of `before` on the labels as they are now. Raises UserError where they are the same."""
+    """Start a run with the configuration of `before` on the present labels, and return it. Raises UserError if they are the same."""
     data = load_dataset(before.config.dataset)
     if not before.has_predictions("test"):
         raise UserError(f"The run {before.id} has no test score: it is {before.status.word}.", "Choose a finished run.")
@@ -28,17 +31,17 @@ def retrain(before: Run) -> Run:
     return after
 
 
-def score_missing(of: Run, data: Dataset, version: str) -> int:
-    """Let the run answer the test images that it has not scored; how many there were. Raises UserError."""
-    missing = unscored_images(of, load_test_labels(data, version))
-    missing = missing[missing["original"].isin(of.classes)].drop_duplicates("hash").reset_index(drop=True)
+def score_missing(run: Run, data: Dataset, version: str) -> int:
+    """Predict the test images that the run has not scored, and return how many there were. Raises UserError."""
+    missing = unscored_images(run, load_test_labels(data, version))
+    missing = missing[missing["original"].isin(run.classes)].drop_duplicates("hash").reset_index(drop=True)
     if not len(missing):
         return 0
-    index = {name: i for i, name in enumerate(of.classes)}
+    index = {name: i for i, name in enumerate(run.classes)}
     labels = missing["original"].map(index).to_numpy(np.int64)
     images = scoring.LabelledImages(missing, data.catalog.files(missing), labels)
-    result, _ = scoring.predict_images(model.load(of.path), images, of.config.method == "linear")
-    if of.has_predictions(FAIR_HOLDOUT):
-        result = pd.concat([read_predictions(of.path, FAIR_HOLDOUT), result]).drop_duplicates("content")
-    write_predictions(of.path, FAIR_HOLDOUT, result, of.classes)
+    predictions, _ = scoring.predict_images(model.load(run.path), images, run.config.method == "linear")
+    if run.has_predictions(FAIR_HOLDOUT):
+        predictions = pd.concat([read_predictions(run.path, FAIR_HOLDOUT), predictions]).drop_duplicates("content")
+    write_predictions(run.path, FAIR_HOLDOUT, predictions, run.classes)
     return len(missing)

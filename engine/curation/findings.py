@@ -1,18 +1,23 @@
-"""What an audit finds, one dataclass, and the words for its kinds."""
+"""What an audit finds: one dataclass, and the words for its kinds."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal, TypedDict
 
 import pandas as pd
+
+# "unlabelled" is not found by an audit: it asks for the class of an image that has none (`engine.curation.acquisition`).
+FindingKind = Literal[
+    "leak", "label_conflict", "label_issue", "exact_duplicate", "near_duplicate", "outlier", "quality", "unlabelled"
+]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A question that the audit answers. `of_sets`: its findings are several images that belong together."""
+    """A question that the audit answers. `of_sets`: a finding is several images that belong together."""
 
-    name: str
+    name: FindingKind
     title: str
     help: str
     of_sets: bool = False
@@ -27,22 +32,41 @@ _ALL = (
     Kind("outlier", "Outliers", "Images far from the others of their class"),
     Kind("quality", "Poor quality", "Dark, blurred, low-information and odd-sized images"),
 )
-KINDS = {kind.name: kind for kind in _ALL}  # the worst for a result first
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}  # first what distorts a score most
 FIELDS = ("id", "kind", "score", "images", "paths", "classes", "splits", "detail", "suggestion", "reason")
+
+
+class ImageReference(TypedDict):
+    id: int
+    path: str
+
+
+class FindingDocument(TypedDict):
+    """A finding as a JSON object."""
+
+    id: str
+    kind: FindingKind
+    score: float
+    images: list[ImageReference]
+    classes: list[str | None]
+    splits: list[str]
+    detail: str
+    suggestion: str | None
+    reason: str
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding. `images`, `paths`, `classes` and `splits` go together, an entry an image.
+    """One finding. `images`, `paths`, `classes` and `splits` have one entry per image, in the same order.
 
-    `score`: 0 to 1, the worst 1; compared within a kind. In a set the first image is the one to keep where one is kept: that of
+    `score`: 0 to 1, 1 is worst; comparable within a kind. In a set, the first image is the one to keep if one is kept: that of
     the test set, else the largest. `suggestion`: the class that the audit would give (label issues). `reason`: dark, bright,
-    blurred, flat, odd_size or odd_shape (quality). `id` is the same in another audit while kind, files, labels and, for a leak,
-    splits are: what a person decided on it stays decided.
+    blurred, flat or odd_size (quality). `id` is the same in the next audit as long as the kind, the files, their labels (for
+    kinds about labels) and their splits (for a leak) are the same, so that what a person decided on it stays decided.
     """
 
     id: str
-    kind: str
+    kind: FindingKind
     score: float
     images: tuple[int, ...]
     paths: tuple[str, ...]
@@ -52,41 +76,67 @@ class Finding:
     suggestion: str | None = None
     reason: str = ""
 
-    def document(self) -> dict[str, Any]:
-        """For JSON: `images` is a list of {id, path}."""
-        images = [{"id": image, "path": path} for image, path in zip(self.images, self.paths, strict=True)]
-        said = {key: value for key, value in asdict(self).items() if key != "paths"}
-        return {**said, "images": images}
+    def document(self) -> FindingDocument:
+        """The finding as a JSON object."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "score": self.score,
+            "images": [{"id": image, "path": path} for image, path in zip(self.images, self.paths, strict=True)],
+            "classes": list(self.classes),
+            "splits": list(self.splits),
+            "detail": self.detail,
+            "suggestion": self.suggestion,
+            "reason": self.reason,
+        }
 
 
-def parse_finding(said: dict[str, Any]) -> Finding:
-    images = said["images"]
-    listed = {key: tuple(said[key]) for key in ("classes", "splits")}
-    return Finding(**{**said, **listed, "images": tuple(i["id"] for i in images), "paths": tuple(i["path"] for i in images)})
-
-
-def make_finding(
-    kind: str, score: float, of: pd.DataFrame, detail: str, suggestion: str | None = None, reason: str = ""
-) -> Finding:
-    """The finding on the images `of` (columns id, path, class, split, hash), in their order."""
-    classes = tuple(None if pd.isna(name) else str(name) for name in of["class"])
-    splits = tuple(map(str, of["split"]))
-    key = [kind, reason, *sorted(map(repr, zip(of["path"], of["hash"], _told_by(kind, classes, splits), strict=True)))]
-    identity = hashlib.blake2b("\n".join(key).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
-    ids = tuple(map(int, of["id"]))
-    score = round(min(max(float(score), 0.0), 1.0), 6)
-    return Finding(identity, kind, score, ids, tuple(of["path"]), classes, splits, detail, suggestion, reason)
-
-
-def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
-    """A row a finding, columns FIELDS, in the order given."""
-    return pd.DataFrame({name: pd.Series([getattr(f, name) for f in findings], dtype=object) for name in FIELDS}).astype(
-        {"score": float}
+def parse_finding(document: FindingDocument) -> Finding:
+    """The finding that a JSON object describes."""
+    return Finding(
+        id=document["id"],
+        kind=document["kind"],
+        score=document["score"],
+        images=tuple(image["id"] for image in document["images"]),
+        paths=tuple(image["path"] for image in document["images"]),
+        classes=tuple(document["classes"]),
+        splits=tuple(document["splits"]),
+        detail=document["detail"],
+        suggestion=document["suggestion"],
+        reason=document["reason"],
     )
 
 
-def _told_by(kind: str, classes: Sequence[str | None], splits: Sequence[str]) -> Sequence[str | None]:
-    """What besides the file makes it another finding: its label, or where it stands."""
+def make_finding(
+    kind: FindingKind, score: float, images: pd.DataFrame, detail: str, suggestion: str | None = None, reason: str = ""
+) -> Finding:
+    """The finding about `images` (columns id, path, class, split, hash), in their order."""
+    classes = tuple(None if pd.isna(name) else str(name) for name in images["class"])
+    splits = tuple(map(str, images["split"]))
+    files = zip(images["path"], images["hash"], _identity_values(kind, classes, splits), strict=True)
+    key = "\n".join([kind, reason, *sorted(map(repr, files))])
+    return Finding(
+        id=hashlib.blake2b(key.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest(),
+        kind=kind,
+        score=round(min(max(float(score), 0.0), 1.0), 6),
+        images=tuple(map(int, images["id"])),
+        paths=tuple(images["path"]),
+        classes=classes,
+        splits=splits,
+        detail=detail,
+        suggestion=suggestion,
+        reason=reason,
+    )
+
+
+def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
+    """One row per finding, columns FIELDS, in the given order."""
+    columns = {name: pd.Series([getattr(finding, name) for finding in findings], dtype=object) for name in FIELDS}
+    return pd.DataFrame(columns).astype({"score": float})
+
+
+def _identity_values(kind: FindingKind, classes: Sequence[str | None], splits: Sequence[str]) -> Sequence[str | None]:
+    """Per image, what besides its file makes this a different finding: its label or its split."""
     if kind in ("label_issue", "label_conflict", "outlier"):
         return classes
     return splits if kind == "leak" else [None] * len(splits)

@@ -14,14 +14,15 @@ _QUERY = f"SELECT {', '.join(_COLUMNS)} FROM images WHERE state = 'ok' ORDER BY 
 
 
 def load_image_table(data: Dataset) -> pd.DataFrame:
-    """Every readable image, by id: columns id, path, raw, class, split, hash, width, height, bytes and the measured properties."""
+    """One row per readable image, by id: columns id, path, raw, class, split, hash, width, height, bytes and the measured
+    properties (`engine.data.properties`), NaN where they were not measured."""
     with data.catalog.reading() as connection:
         table = pd.DataFrame(connection.execute(_QUERY).fetchall(), columns=list(_COLUMNS))
     return table.astype(dict.fromkeys(MEASURED, float))
 
 
 def image_file(root: Path, raw: bytes | None, path: str) -> Path:
-    """Where an image of the table is."""
+    """The file of an image in the table. `raw`: the bytes of a name that is not valid UTF-8."""
     return root / (os.fsdecode(raw) if isinstance(raw, bytes) else path)
 
 

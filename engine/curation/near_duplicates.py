@@ -1,13 +1,13 @@
-"""Pairs of images that show the same picture: compressed anew, resized or slightly cropped.
+"""Near-duplicates: pairs of images that show the same, although one was recompressed, resized or slightly cropped.
 
-Neither sign is enough alone. Embeddings of a picture and of its recompressed copy can be as far apart as those of two forests;
-hashes of the low frequencies do not outlive a crop. So both only propose, generously, and the pictures themselves decide
-(`engine.curation.alignment`).
+Neither sign is enough alone. Embeddings of an image and of its recompressed copy can be as far apart as those of two forests, and
+hashes of the low frequencies do not survive a crop. So both only propose candidates, generously, and aligning the images themselves
+decides (`engine.curation.alignment`).
 """
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -17,14 +17,14 @@ from scipy.fft import dctn
 from engine.curation.alignment import similarity
 from engine.embeddings.neighbours import unit
 
-MIN_SIMILARITY = 0.75  # above it are copies and pictures of one burst; two different scenes stayed below 0.7
-_FREQUENCIES = 6
-_FARTHEST = 0.65  # cosine distance of embeddings
-_LEAST, _SLOPE = 0.35, 0.9  # the likeness of low frequencies that is asked for, and how it rises with that distance
-_TONE, _RANGE = 15.0, 0.2  # grey levels of the mean, and of the logarithm of the standard deviation
-_CELLS = 8_000_000  # pairs that are in memory at once
+MIN_SIMILARITY = 0.75  # copies and images of one burst are above it; different scenes stayed below 0.7
+_FREQUENCIES = 6  # per axis
+_MAX_DISTANCE = 0.65  # cosine distance of embeddings
+_MIN_SHAPE, _SLOPE = 0.35, 0.9  # correlation of low frequencies that a candidate needs, and how it rises with that distance
+_MAX_TONE, _MAX_SPREAD = 15.0, 0.2  # differences of the mean grey level, and of the logarithm of the standard deviation
+_CELLS = 8_000_000  # pairs whose distances are in memory at once
 _BLOCK = 1024
-_AT_ONCE = 256  # pairs between two reports
+_CHUNK = 256  # pairs between two reports
 
 
 def find_pairs(
@@ -34,21 +34,23 @@ def find_pairs(
 
     `small`: (n, side, side) uint8 grey, `vectors`: (n, features) float32 of unit length, NaN where there is no embedding.
     """
-    proposed = np.concatenate([np.empty((0, 2), int), *_proposed(small, vectors)])
-    report(0, len(proposed))
-    alike = np.zeros(len(proposed))
-    with _one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(proposed), _AT_ONCE):
-            of = proposed[start : start + _AT_ONCE]
-            alike[start : start + len(of)] = list(pool.map(lambda pair: similarity(small[pair[0]], small[pair[1]]), of))
-            report(start + len(of), len(proposed))
-    kept = alike >= MIN_SIMILARITY
-    return proposed[kept], alike[kept]
+    candidates = np.concatenate([np.empty((0, 2), int), *_candidate_pairs(small, vectors)])
+    report(0, len(candidates))
+    similarities = np.zeros(len(candidates))
+    with _single_threaded_opencv(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(candidates), _CHUNK):
+            chunk = candidates[start : start + _CHUNK]
+            similarities[start : start + len(chunk)] = list(
+                pool.map(lambda pair: similarity(small[pair[0]], small[pair[1]]), chunk)
+            )
+            report(start + len(chunk), len(candidates))
+    is_copy = similarities >= MIN_SIMILARITY
+    return candidates[is_copy], similarities[is_copy]
 
 
 @contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """OpenCV's own threads would wait for each other over pictures as small as these."""
+def _single_threaded_opencv() -> Generator[None]:
+    """Within it, OpenCV starts no threads of its own: on images as small as these, they would only wait for each other."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -57,8 +59,8 @@ def _one_thread_each() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _proposed(small: np.ndarray, vectors: np.ndarray) -> Iterator[np.ndarray]:
-    """The pairs that are worth a closer look."""
+def _candidate_pairs(small: np.ndarray, vectors: np.ndarray) -> Iterator[np.ndarray]:
+    """The pairs of rows (m, 2) that are worth aligning, in blocks of rows."""
     if not len(small):
         return
     shapes = _shapes(small)
@@ -67,16 +69,16 @@ def _proposed(small: np.ndarray, vectors: np.ndarray) -> Iterator[np.ndarray]:
     block = max(1, _CELLS // len(small))
     for start in range(0, len(small), block):
         rows = slice(start, start + block)
-        apart = 1 - vectors[rows] @ vectors.T
-        like = shapes[rows] @ shapes.T >= _LEAST + _SLOPE * apart
-        like &= np.abs(tone[rows, None] - tone) <= _TONE
-        like &= np.abs(spread[rows, None] - spread) <= _RANGE
-        first, second = np.nonzero(like & (apart <= _FARTHEST))
+        distances = 1 - vectors[rows] @ vectors.T  # NaN without an embedding, and then no comparison below is true
+        similar = shapes[rows] @ shapes.T >= _MIN_SHAPE + _SLOPE * distances
+        similar &= np.abs(tone[rows, None] - tone) <= _MAX_TONE
+        similar &= np.abs(spread[rows, None] - spread) <= _MAX_SPREAD
+        first, second = np.nonzero(similar & (distances <= _MAX_DISTANCE))
         yield np.stack([first + start, second], axis=1)[first + start < second]
 
 
 def _shapes(small: np.ndarray) -> np.ndarray:
-    """The low frequencies of each picture, the higher ones weighing more, as they are weaker: (n, features) of length 1."""
+    """The low frequencies of each image, the higher ones with more weight because they are weaker: (n, features) of length 1."""
     k = _FREQUENCIES
     parts = [dctn(part.astype(np.float32), axes=(1, 2), norm="ortho")[:, :k, :k] for part in _in_blocks(small)]
     weight = np.add.outer(np.arange(k), np.arange(k))

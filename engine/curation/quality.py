@@ -1,4 +1,4 @@
-"""Pictures that may be no use: dark, bright, blurred, flat, or of a size unlike the others."""
+"""Images of poor quality: dark, bright, blurred, flat, or of a size unlike the others."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import pandas as pd
 from engine.curation.findings import Finding, make_finding
 
 _UNUSUAL = 5.0  # robust standard deviations of the logarithm of size or shape
-_LEAST = np.log(1.05)  # and at least this: in a set of one size a pixel more or less is no matter
+_MIN_DEVIATION = np.log(1.05)  # and at least this: where all images have one size, a pixel more or less does not matter
 _MAD = 1.4826  # the standard deviation of a normal distribution, in median absolute deviations
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`badness`: of the table, (n,) float, above 0 is a fault and 1 the worst. `say`: a row of the table -> a sentence."""
+    """`badness` of each image of a table: (n,) float, above 0 is a fault, 1 is worst. `describe`: a sentence about one row."""
 
     badness: Callable[[pd.DataFrame], np.ndarray]
-    say: Callable[[pd.Series], str]
+    describe: Callable[[pd.Series], str]
 
 
 def _below(name: str, limit: float) -> Callable[[pd.DataFrame], np.ndarray]:
@@ -30,7 +30,7 @@ def _bright(table: pd.DataFrame) -> np.ndarray:
 
 
 def _blurred(table: pd.DataFrame) -> np.ndarray:
-    """Edges for the contrast that is there: a hazy picture has weak ones, a blurred one none at all."""
+    """Sharpness relative to contrast: a hazy image has weak edges, a blurred one has none."""
     return 1 - _crispness(table) / 0.008
 
 
@@ -45,10 +45,10 @@ def _odd_size(table: pd.DataFrame) -> np.ndarray:
 
 
 def _unusual(values: np.ndarray) -> np.ndarray:
-    """For values further from the median than nearly all are, 1 - exp(-distance); 0 for the others: (n,) float."""
-    away = np.abs(values - np.median(values))
-    limit = max(_LEAST, _UNUSUAL * _MAD * float(np.median(away)))
-    return np.where(away > limit, 1 - np.exp(-away), 0.0)
+    """1 - exp(-distance) for values further from the median than nearly all others, 0 for the rest: (n,) float."""
+    distances = np.abs(values - np.median(values))
+    limit = max(_MIN_DEVIATION, _UNUSUAL * _MAD * float(np.median(distances)))
+    return np.where(distances > limit, 1 - np.exp(-distances), 0.0)
 
 
 FAULTS = {
@@ -61,10 +61,10 @@ FAULTS = {
 
 
 def find_quality_issues(table: pd.DataFrame) -> Iterator[Finding]:
-    """A finding for every fault of an image; one that was not measured has none. `table`: see `engine.curation.images`."""
+    """One finding per fault of an image; an image that was not measured has none. `table`: see `engine.curation.images`."""
     if not len(table):
         return
     for reason, fault in FAULTS.items():
         badness = fault.badness(table)
-        for row in np.flatnonzero(badness > 0):
-            yield make_finding("quality", badness[row], table.iloc[[row]], fault.say(table.iloc[row]), reason=reason)
+        for row in np.flatnonzero(badness > 0).tolist():  # NaN where an image was not measured
+            yield make_finding("quality", badness[row], table.iloc[[row]], fault.describe(table.iloc[row]), reason=reason)

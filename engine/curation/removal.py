@@ -1,6 +1,6 @@
-"""Removing a dataset: its registration, its catalog and the images that we made or fetched; never a folder of the user's.
+"""Removes a dataset: its registration, its catalog and the images that we made or fetched; never a folder of the user's.
 
-Its label log is kept: nothing else could make it again.
+Its label log is saved: nothing else could restore it.
 """
 
 import os
@@ -19,25 +19,25 @@ from engine.data.overlay import label_log
 from engine.embeddings import dataset_index
 from engine.runs.run import list_runs
 
-_PATIENCE = 15.0  # seconds that a job may need to end
+_PATIENCE = 15.0  # seconds that a job may take to stop
 
 
 def remove_dataset(name: str) -> Dataset | None:
-    """Remove the dataset; what it was, None where its description was damaged. Raises UserError while it is in use."""
-    known = None if is_registered(name) and _is_damaged(name) else load_dataset(name)
+    """Remove the dataset and return it; None if its description was damaged. Raises UserError while it is in use."""
+    removed = None if is_registered(name) and _is_damaged(name) else load_dataset(name)
     busy = [run.id for run in list_runs(name) if run.status.active]
     if busy:
         raise UserError(f"{', '.join(busy)} is training on {name!r}.", f"Stop it first: python -m engine runs stop {busy[0]}")
     if is_being_added(name):
         raise UserError(f"The dataset {name!r} is being added.", "Wait until that has ended.")
-    _end_jobs(name)
-    _keep_decisions(name)
-    # Gone for everybody in one step; what a crash leaves of it is never listed.
-    condemned = data_dir() / f".removed-{name}-{secrets.token_hex(4)}"
-    move(data_dir() / name, condemned)
-    for folder in (condemned, cache_dir("maps") / name, *_fetched(known)):
+    _stop_jobs(name)
+    _save_label_log(name)
+    # One rename makes it disappear for everybody; what a crash leaves under the hidden name is never listed.
+    hidden = data_dir() / f".removed-{name}-{secrets.token_hex(4)}"
+    move(data_dir() / name, hidden)
+    for folder in (hidden, cache_dir("maps") / name, *_fetched(removed)):
         remove_folder(folder)
-    return known
+    return removed
 
 
 def list_saved_logs(name: str) -> list[Path]:
@@ -45,8 +45,8 @@ def list_saved_logs(name: str) -> list[Path]:
     return sorted((data_dir() / ".labels").glob(f"{name}-????????-??????.jsonl"))
 
 
-def _keep_decisions(name: str) -> None:
-    """Hours of a person's work do not go with a catalog that a scan makes again."""
+def _save_label_log(name: str) -> None:
+    """Copy the log out of the folder: a scan restores the catalog, but not a person's hours of decisions."""
     log = label_log(data_dir() / name / "catalog.sqlite").file
     if log.is_file() and log.stat().st_size:
         write_bytes(
@@ -63,7 +63,7 @@ def _is_damaged(name: str) -> bool:
         return True
 
 
-def _end_jobs(name: str) -> None:
+def _stop_jobs(name: str) -> None:
     deadline = time.monotonic() + _PATIENCE
     for job in (analysis.job(name), dataset_index.job(name), curation.job(name), acquisition.job(name)):
         while job.running:
@@ -73,10 +73,10 @@ def _end_jobs(name: str) -> None:
             time.sleep(0.1)
 
 
-def _fetched(known: Dataset | None) -> list[Path]:
-    """The copy that kagglehub keeps of a dataset of Kaggle's."""
-    if known is None or not known.source.startswith(KAGGLE):
+def _fetched(data: Dataset | None) -> list[Path]:
+    """The copy that kagglehub keeps of a dataset from Kaggle."""
+    if data is None or not data.source.startswith(KAGGLE):
         return []
     cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
-    copy = (cache / "datasets" / known.source.removeprefix(KAGGLE)).resolve()
-    return [copy] if known.root.resolve().is_relative_to(copy) else []
+    copy = (cache / "datasets" / data.source.removeprefix(KAGGLE)).resolve()
+    return [copy] if data.root.resolve().is_relative_to(copy) else []

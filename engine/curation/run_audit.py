@@ -1,10 +1,11 @@
-"""Making an audit: a job in the background, or the command line.
+"""Running an audit, in a background job or for the command line.
 
-Embeddings and looks are cached by content as they are computed, so that an audit that was ended goes on where it was.
+Embeddings and signatures are cached by content as they are computed, so that an audit that was stopped continues where it was.
 """
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,91 +21,105 @@ from engine.curation.near_duplicates import find_pairs
 from engine.curation.outliers import find_outliers
 from engine.curation.perceptual_hash import SignatureCache
 from engine.curation.quality import find_quality_issues
-from engine.curation.store import Audit
+from engine.curation.store import Audit, AuditFacts
 from engine.data.datasets import Dataset
 from engine.embeddings import dataset_index, neighbours
 
 
+@dataclass(frozen=True)
+class _JudgedLabels:
+    """The labels that were judged. `ids`: (n,), ascending; `labels`: (n,) int into `classes`; `probabilities`: (n, classes)."""
+
+    ids: np.ndarray
+    classes: list[str]
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+
 def audit_dataset(
-    data: Dataset, report: ReportProgress = lambda phase, done, total: None, looks: SignatureCache | None = None
+    data: Dataset, report: ReportProgress = lambda phase, done, total: None, signatures: SignatureCache | None = None
 ) -> Audit:
-    """Audit the dataset and keep what is found. `looks`: where those are cached. Raises UserError, and what `report` raises."""
+    """Audit the dataset, save the audit and return it. Raises UserError, and what `report` raises."""
     if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to audit.")
+    # The fingerprint of before: what changes meanwhile makes this audit a stale one.
     began, fingerprint = time.time(), data.catalog.fingerprint()
     table = load_image_table(data)
     index = dataset_index.embedded(data, report)
-    report("looking at the images", 0, len(table))
-    looks = looks or SignatureCache()
+    signatures = signatures or SignatureCache()
+    report("reading the images", 0, len(table))
     files = [image_file(data.root, raw, path) for raw, path in zip(table["raw"], table["path"], strict=True)]
-    looks.complete(files, table["hash"].tolist(), lambda done, total: report("looking at the images", done, total))
-    exact = _exact(table, looks)
-    near, likeness = _near(table, exact, looks, index, report)
+    signatures.complete(files, table["hash"].tolist(), lambda done, total: report("reading the images", done, total))
+    exact = _group_exact(table, signatures)
+    near, similarity = _group_near(table, exact, signatures, index, report)
     findings = [
         *duplicates.find_exact_duplicates(table, exact),
-        *duplicates.find_near_duplicates(table, exact, near, likeness),
-        *duplicates.find_leaks(table, exact, near, likeness),
-        *duplicates.find_label_conflicts(table, exact, near, likeness),
+        *duplicates.find_near_duplicates(table, exact, near, similarity),
+        *duplicates.find_leaks(table, exact, near, similarity),
+        *duplicates.find_label_conflicts(table, exact, near, similarity),
     ]
-    ids, classes, labels, probabilities = _judged(table, index, near, report)
-    judged = table[table["id"].isin(ids)]
-    findings += _label_issues(judged, classes, labels, probabilities)
+    judged = _judge_labels(table, index, near, report)
+    judged_table = table[table["id"].isin(judged.ids)]
+    findings += _find_label_issues(judged_table, judged)
     report("looking for outliers", 0, 1)
-    findings += find_outliers(judged, index.vectors(np.searchsorted(index.ids, ids)))
+    findings += find_outliers(judged_table, index.vectors(np.searchsorted(index.ids, judged.ids)))
     findings += find_quality_issues(table)
-    document = {
+    facts: AuditFacts = {
         "dataset": data.name, "made": began, "seconds": round(time.time() - began, 2), "fingerprint": fingerprint,
-        "images": len(table), "classes": classes, "model": index.document["model"],
+        "images": len(table), "classes": judged.classes, "model": index.document["model"],
     }  # fmt: skip
-    return store.save_audit(data, findings, document, ids, probabilities)
+    return store.save_audit(data, findings, facts, judged.ids, judged.probabilities)
 
 
-def _exact(table: pd.DataFrame, looks: SignatureCache) -> np.ndarray:
-    """The group of each image's pixels; an image that cannot be read any more is alone with the copies of its file."""
-    pixels = looks.pixels(table["hash"].tolist())
+def _group_exact(table: pd.DataFrame, signatures: SignatureCache) -> np.ndarray:
+    """The group of equal pixels of each image (n,); copies of a file that can no longer be read are a group of their own."""
+    pixels = signatures.pixels(table["hash"].tolist())
     return duplicates.group_by_key([pixels.get(content, content) for content in table["hash"]])
 
 
-def _near(
-    table: pd.DataFrame, exact: np.ndarray, looks: SignatureCache, index: neighbours.Index, report: ReportProgress
+def _group_near(
+    table: pd.DataFrame, exact: np.ndarray, signatures: SignatureCache, index: neighbours.Index, report: ReportProgress
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The group of each image's picture, and how alike it is to the one of its group that it is most alike: (n,) each."""
-    firsts = np.unique(exact, return_index=True)[1]
-    contents, read = table["hash"].iloc[firsts], looks.pixels(table["hash"].iloc[firsts].tolist())
-    firsts = firsts[contents.isin(list(read)).to_numpy() & table["id"].iloc[firsts].isin(index.ids).to_numpy()]
-    pictures = looks.pictures(table["hash"].iloc[firsts].tolist())
+    """The group of near-duplicates of each image, and its highest similarity to an image with other pixels: (n,) each."""
+    firsts = np.unique(exact, return_index=True)[1]  # one image per group of equal pixels stands for all of it
+    contents = table["hash"].iloc[firsts]
+    readable = contents.isin(list(signatures.pixels(contents.tolist()))).to_numpy()
+    firsts = firsts[readable & table["id"].iloc[firsts].isin(index.ids).to_numpy()]
+    thumbnails = signatures.thumbnails(table["hash"].iloc[firsts].tolist())
     vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[firsts]))
-    result, alike = find_pairs(pictures, vectors, lambda done, total: report("comparing pictures", done, total))
-    likeness = np.zeros(len(table))
-    np.maximum.at(likeness, firsts[result].ravel(), np.repeat(alike, 2))
-    best = np.zeros(exact.max(initial=-1) + 1)
-    np.maximum.at(best, exact, likeness)
-    return duplicates.merge_groups(exact, firsts[result]), best[exact]
+    pairs, similarities = find_pairs(thumbnails, vectors, lambda done, total: report("comparing images", done, total))
+    similarity = np.zeros(len(table))
+    np.maximum.at(similarity, firsts[pairs].ravel(), np.repeat(similarities, 2))
+    by_group = np.zeros(exact.max(initial=-1) + 1)
+    np.maximum.at(by_group, exact, similarity)
+    return duplicates.merge_groups(exact, firsts[pairs]), by_group[exact]
 
 
-def _judged(
-    table: pd.DataFrame, index: neighbours.Index, groups: np.ndarray, report: ReportProgress
-) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
-    """The labelled images that can be judged: ids (n,), the class names, labels (n,) into them, probabilities (n, classes)."""
-    judged = has_label(table) & np.isin(table["id"], index.ids)
-    # A model that never saw another image of the class can say nothing about it.
-    pictures = pd.Series(groups).where(judged).groupby(table["class"]).transform("nunique")
-    judged &= (pictures > 1).to_numpy()
-    ids = table["id"].to_numpy()[judged]
-    classes = sorted(table["class"][judged].unique())
-    labels = pd.Categorical(table["class"][judged], classes).codes.astype(int)
+def _judge_labels(table: pd.DataFrame, index: neighbours.Index, groups: np.ndarray, report: ReportProgress) -> _JudgedLabels:
+    """The labels that can be judged, with the probabilities of a model trained without the image."""
+    is_judged = has_label(table) & np.isin(table["id"], index.ids)
+    # A model that never saw another image of the class can say nothing about it, and a copy is not another image.
+    distinct = pd.Series(groups).where(is_judged).groupby(table["class"]).transform("nunique")
+    is_judged &= (distinct > 1).to_numpy()
+    ids = table["id"].to_numpy()[is_judged]
+    classes = sorted(table["class"][is_judged].unique())
+    labels = pd.Categorical(table["class"][is_judged], classes).codes.astype(int)
     vectors = index.vectors(np.searchsorted(index.ids, ids))
     probabilities = predict_out_of_fold(
-        vectors, labels, groups[judged], len(classes), lambda done, total: report("judging the labels", done, total)
+        vectors, labels, groups[is_judged], len(classes), lambda done, total: report("judging the labels", done, total)
     )
-    return ids, classes, labels, probabilities
+    return _JudgedLabels(ids=ids, classes=classes, labels=labels, probabilities=probabilities)
 
 
-def _label_issues(table: pd.DataFrame, classes: list[str], labels: np.ndarray, probabilities: np.ndarray) -> Iterator[Finding]:
-    scores = confident_learning.label_issue_scores(labels, probabilities)
-    for row in np.flatnonzero(confident_learning.find_label_issues(labels, probabilities)):
-        best, of = int(probabilities[row].argmax()), table.iloc[[row]]
-        given, other = probabilities[row, labels[row]], probabilities[row, best]
-        detail = f"Labelled {classes[labels[row]]} ({probability(given)}); a model trained without it says "
-        detail += f"{classes[best]} ({probability(other)})."
-        yield make_finding("label_issue", scores[row], of, detail, suggestion=classes[best])
+def _find_label_issues(table: pd.DataFrame, judged: _JudgedLabels) -> Iterator[Finding]:
+    """One finding per suspect label. `table`: the judged images."""
+    scores = confident_learning.label_issue_scores(judged.labels, judged.probabilities)
+    suspect = confident_learning.find_label_issues(judged.labels, judged.probabilities)
+    for row in np.flatnonzero(suspect).tolist():
+        given, best = int(judged.labels[row]), int(judged.probabilities[row].argmax())
+        confidence = judged.probabilities[row]
+        detail = (
+            f"Labelled {judged.classes[given]} ({probability(confidence[given])}); a model trained without it says "
+            f"{judged.classes[best]} ({probability(confidence[best])})."
+        )
+        yield make_finding("label_issue", scores[row], table.iloc[[row]], detail, suggestion=judged.classes[best])

@@ -146,7 +146,7 @@ def _clean(query: Query) -> Iterator[tuple[str, object]]:
         return
     data = load_dataset(query["dataset"])
     audit = audit_of(data)
-    part = build_queue(data, [*(audit.all if audit else ()), *acquisition.load_selection(data)]).parts.get(query["kind"])
+    part = build_queue(data, [*(audit.all_findings if audit else ()), *acquisition.load_selection(data)]).parts.get(query["kind"])
     if part is None:
         return  # another dataset, with nothing of this kind
     current = next((finding for finding in part.open if finding.id == query["finding"]), None)

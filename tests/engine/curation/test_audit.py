@@ -129,26 +129,26 @@ def test_dark_and_odd_sized_pictures_and_one_unlike_its_class_are_found(found):
 def test_the_kinds_are_filtered_by_class_split_and_image(found):
     assert set(found.findings()["kind"]) == {kind for kind, count in found.counts().items() if count} == set(curation.KINDS)
     everything = found.findings()
-    assert len(everything) == len(found.all)
+    assert len(everything) == len(found.all_findings)
     in_test = found.findings(split="test", class_name="mountain")
     assert in_test["splits"].map(lambda splits: "test" in splits).all()
     assert len(in_test) < len(everything)
-    one = found.all[0]
+    one = found.all_findings[0]
     assert one.id in set(found.findings(image=one.images[0])["id"])
     assert found.get(one.id) == one
 
 
 def test_another_audit_knows_the_same_findings_again_although_the_catalog_changed_in_between(data, found, planted):
-    assert not found.stale(data)
+    assert not found.is_stale(data)
     new = planted / "scenes" / TRAIN / "forest" / "dark.png"
     with Image.open(planted / "scenes" / TRAIN / "forest" / "007.png") as picture:
         picture.point(lambda level: level // 12).save(new)
     add_dataset(str(planted / "scenes"), "scenes")
-    assert found.stale(data)
+    assert found.is_stale(data)
     again = run_audit.audit_dataset(data)
-    assert not again.stale(data)
+    assert not again.is_stale(data)
     sure = ("exact_duplicate", "near_duplicate", "leak", "label_conflict", "quality")
-    assert {f.id for f in found.all if f.kind in sure} <= {f.id for f in again.all}
+    assert {f.id for f in found.all_findings if f.kind in sure} <= {f.id for f in again.all_findings}
     new = again.findings("quality")["paths"].map(lambda paths: paths[0].endswith("forest/dark.png"))
     assert len(again.findings("quality")) == len(found.findings("quality")) + new.sum() > len(found.findings("quality"))
 
@@ -193,7 +193,7 @@ def test_confident_learning_agrees_with_cleanlab_on_the_same_probabilities():
 
 def test_the_command_line_prints_the_whole_audit(planted, found, engine):
     said = json.loads(engine("audit", "--dataset", "scenes", "--kept", "--json", home=planted / "home").stdout)
-    assert [f["id"] for f in said["findings"]] == [f.id for f in found.all]
+    assert [f["id"] for f in said["findings"]] == [f.id for f in found.all_findings]
     assert {"kind", "score", "images", "classes", "splits", "detail"} <= set(said["findings"][0])
     text = engine("audit", "--dataset", "scenes", "--kept", home=planted / "home").stdout
     assert "leaked.png" in text
@@ -210,4 +210,4 @@ def test_what_is_found_says_by_which_measure(found):
     for row in outliers.itertuples():
         assert f"is {1 / (1 - row.score):.1f} times as far away as it is for the median image of the class" in row.detail
         assert "10th most similar image of the class" in row.detail
-    assert all(word not in " ".join(one.detail for one in found.all) for word in ("% alike", "as is usual"))
+    assert all(word not in " ".join(one.detail for one in found.all_findings) for word in ("% alike", "as is usual"))

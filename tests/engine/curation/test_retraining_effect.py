@@ -77,7 +77,7 @@ def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decide
     after = again(before)
     exclude(data, of(data, "test", "sea"))
     result = retraining_effect.measure_effect(before, after, data)
-    assert not result.goalposts
+    assert not result.goalposts_moved
     assert len(result.cleaned.comparison) == len(before.predictions("test"))
     said = retraining_effect.conclusion(result)
     assert f"In version {after.labels} of the labels" in said and "no test label was changed" in said

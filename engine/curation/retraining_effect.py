@@ -135,7 +135,7 @@ def unscored_images(run: Run, labels: pd.DataFrame) -> pd.DataFrame:
 def measure_effect(before: Run, after: Run, data: Dataset) -> RetrainingEffect:
     """Both runs on the same test images, under the labels of the `after` run and under the original ones.
 
-    Every test image must have been answered (`unanswered`), or it is left out. Raises UserError.
+    Test images that a run has no prediction for (`unscored_images`) are left out. Raises UserError.
     """
     labels = load_test_labels(data, after.labels)
     differs = labels["cleaned"] != labels["original"]

@@ -15,7 +15,6 @@ from dashboard.charts.augmentation import confidence_curves
 from dashboard.charts.figure import CONFIG
 from engine.core.number_text import signed
 from engine.data.datasets import Dataset
-from engine.evaluation.robustness.augmentation_robustness import FACTORS
 from engine.runs.pipelines import Pipeline, PipelineStep, parse
 from engine.runs.run import Run
 
@@ -110,7 +109,8 @@ def _measure(run: Run, data: Dataset, request: Target) -> Measurement | None:
 
 def _draw_verdicts(run: Run, result: Measurement) -> None:
     """Draw a warning with figures for each step that hurts, one line for each group of the others, and the curves."""
-    verdict = cache.import_late("engine.evaluation.robustness.augmentation_robustness").verdict
+    with cache.IMPORT_LOCK:
+        from engine.evaluation.robustness.augmentation_robustness import verdict
     steps, frames = result.target.steps, result.frames
     verdicts = [verdict(rows) for rows in frames]
     for step, rows, outcome in zip(steps, frames, verdicts, strict=True):
@@ -140,6 +140,8 @@ def _lines(steps: Sequence[PipelineStep], verdicts: Sequence[str]) -> list[str]:
 
 def _limits(steps: Sequence[PipelineStep], frames: Sequence[pd.DataFrame]) -> str:
     """Which strengths were not measured because they are beyond the step's limit."""
+    with cache.IMPORT_LOCK:
+        from engine.evaluation.robustness.augmentation_robustness import FACTORS
     texts = []
     for step, rows in zip(steps, frames, strict=True):
         missing = [f"{factor:g}×" for factor in FACTORS if factor not in set(rows["factor"])]

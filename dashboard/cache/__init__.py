@@ -21,13 +21,14 @@ from dashboard.cache.explanations import (
     occlusion,
     robustness_document,
 )
-from dashboard.cache.late_imports import import_late, warm_up
+from dashboard.cache.late_imports import IMPORT_LOCK, warm_up
 from dashboard.cache.maps import count_unindexed, embedding_index, find_neighbours, map_points, selected_ids
 from dashboard.cache.models import model, predict_images, warm_up_model
 from dashboard.cache.retraining_effect import measure_retraining_effect
 from dashboard.cache.runs import estimate_time, history, per_class_scores, predictions, ranking, scores
 
 __all__ = [
+    "IMPORT_LOCK",
     "MAX_AVERAGED",
     "augment_by_step",
     "augment_images",
@@ -55,7 +56,6 @@ __all__ = [
     "heatmaps",
     "history",
     "images_seen_in_training",
-    "import_late",
     "judge",
     "map_points",
     "matrix_view",

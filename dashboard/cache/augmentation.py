@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.cache.keys import HASH_FUNCS
-from dashboard.cache.late_imports import import_late
+from dashboard.cache.late_imports import IMPORT_LOCK
 from dashboard.cache.memory import compute_once
 from dashboard.cache.models import checkpoint_identity, model
 from engine.data.datasets import Dataset, load_dataset
@@ -32,7 +32,10 @@ def square(file: str, content: str, size: int) -> np.ndarray:
 @st.cache_data(max_entries=32, show_spinner=False)
 def augment_images(contents: tuple[str, ...], _squares: np.ndarray, recipe: str, seed: int) -> np.ndarray:
     """One draw of a pipeline per image: (n, size, size, 3) uint8, for squares of the same shape."""
-    torch, augment = import_late("torch"), import_late("engine.models.augment")
+    with IMPORT_LOCK:
+        import torch
+
+        from engine.models import augment
     images = torch.from_numpy(_squares).permute(0, 3, 1, 2).contiguous()
     augmented = augment.seeded(images, augment.pipeline(recipe, images.shape[-1]), seed)
     return augmented.permute(0, 2, 3, 1).numpy()
@@ -41,7 +44,10 @@ def augment_images(contents: tuple[str, ...], _squares: np.ndarray, recipe: str,
 @st.cache_data(max_entries=64, show_spinner=False)
 def augment_by_step(content: str, _square: np.ndarray, recipe: str, seed: int) -> np.ndarray:
     """One draw of each step of a pipeline alone: (steps, size, size, 3) uint8."""
-    torch, augment = import_late("torch"), import_late("engine.models.augment")
+    with IMPORT_LOCK:
+        import torch
+
+        from engine.models import augment
     # A copy, since a decoded square may be read-only, about which torch warns.
     image = torch.from_numpy(_square.copy()).permute(2, 0, 1).contiguous()
     return augment.alone(image, parse(recipe), seed).permute(0, 2, 3, 1).numpy()
@@ -59,7 +65,10 @@ def mix_images(
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images after a pipeline and mixing, (n, size, size, 3) uint8, and the shares of their classes, (n, classes)."""
-    torch, mixing = import_late("torch"), import_late("engine.training.mixing")
+    with IMPORT_LOCK:
+        import torch
+
+        from engine.training import mixing
     images = torch.from_numpy(augment_images(contents, _squares, recipe, seed)).permute(0, 3, 1, 2).float()
     config = from_dict({"method": "finetune", "mixing": kind, "mixing_alpha": alpha})
     mix, targets, n = mixing.mixer(config, classes), torch.tensor(labels), len(labels)
@@ -79,11 +88,12 @@ def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callab
     """How a model's confidence falls with the strength of one step, on validation images; calls `report` per row. Raises UserError."""
     identity, fingerprint = checkpoint_identity(run), data.catalog.fingerprint()
 
+    with IMPORT_LOCK:
+        from engine.evaluation.robustness.augmentation_robustness import measure_steps
+
     def compute() -> pd.DataFrame:
         images, rows = _validation_sample(run, identity, data.name, fingerprint), []
-        for row in import_late("engine.evaluation.robustness.augmentation_robustness").measure_steps(
-            model(run), images, parse(recipe).steps
-        ):
+        for row in measure_steps(model(run), images, parse(recipe).steps):
             rows.append(row)
             report()
         return pd.DataFrame(rows)
@@ -95,5 +105,8 @@ def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callab
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "LabelledSquares":
-    images = import_late("engine.evaluation.scoring").split_images(load_dataset(dataset_name), "validation", run.classes)
-    return import_late("engine.evaluation.robustness.augmentation_robustness").load_sample(images, model(run).meta.image_size)
+    with IMPORT_LOCK:
+        from engine.evaluation.robustness.augmentation_robustness import load_sample
+        from engine.evaluation.scoring import split_images
+    images = split_images(load_dataset(dataset_name), "validation", run.classes)
+    return load_sample(images, model(run).meta.image_size)

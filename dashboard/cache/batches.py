@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.cache.keys import HASH_FUNCS, modified_ns
-from dashboard.cache.late_imports import import_late
+from dashboard.cache.late_imports import IMPORT_LOCK
 from dashboard.cache.models import model
 from engine.core.errors import UserError
 from engine.data.decoding import load_square
@@ -74,6 +74,9 @@ def batch_heatmap(run: Run, batch: Batch, number: int, index: int, method: str) 
 # A map of 224 pixels is 200 kB: 51 MB in all.
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _batch_heatmap(run: Run, identity: str, batch: Batch, number: int, index: int, method: str) -> np.ndarray:
-    import_late("pytorch_grad_cam")
+    with IMPORT_LOCK:
+        import pytorch_grad_cam  # noqa: F401 (before cam imports it outside of the lock)
+
+        from engine.inference.explain import cam
     square = load_square(batch.picture(number).file, model(run).meta.image_size)
-    return import_late("engine.inference.explain.cam").heatmaps(model(run), square, (index,), method)[0]
+    return cam.heatmaps(model(run), square, (index,), method)[0]

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.cache.keys import HASH_FUNCS
-from dashboard.cache.late_imports import import_late
+from dashboard.cache.late_imports import IMPORT_LOCK
 from dashboard.cache.maps import embedding_index
 from dashboard.cache.models import checkpoint_identity, model
 from dashboard.cache.runs import predictions, predictions_mtime
@@ -89,8 +89,10 @@ def _average_heatmaps(
                 continue  # an unreadable image is not in the mean, and not in the count
     if not squares:
         return AverageHeatmaps(None, (), 0)
-    import_late("pytorch_grad_cam")
-    cam = import_late("engine.inference.explain.cam")
-    maps = cam.on_one_scale(import_late("engine.inference.explain.averages").average_maps(model(run), np.stack(squares), classes))
+    with IMPORT_LOCK:
+        import pytorch_grad_cam  # noqa: F401 (before cam imports it outside of the lock)
+
+        from engine.inference.explain import averages, cam
+    maps = cam.on_one_scale(averages.average_maps(model(run), np.stack(squares), classes))
     mean = np.mean(squares, axis=0).round().astype(np.uint8)
     return AverageHeatmaps(mean, tuple(cam.overlay(mean, heatmap, 0.6) for heatmap in maps), len(squares))

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.cache.keys import HASH_FUNCS, size_and_time
-from dashboard.cache.late_imports import import_late
+from dashboard.cache.late_imports import IMPORT_LOCK
 from dashboard.cache.maps import embedding_index
 from dashboard.cache.memory import compute_once, stored_results
 from dashboard.cache.models import checkpoint_identity, model
@@ -16,7 +16,7 @@ from engine.core.errors import UserError
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.evaluation import dynamics as training_dynamics
-from engine.evaluation.robustness import store
+from engine.evaluation.robustness import store, summary
 from engine.inference.explain import examples as nearest_examples
 from engine.inference.explain.methods import DEFAULT
 from engine.runs.run import Run
@@ -37,8 +37,11 @@ def heatmaps(
     """`engine.inference.explain.cam.heatmaps`: (len(classes), size, size) in 0..1 on one scale. `content` is the image's hash."""
 
     def compute() -> np.ndarray:
-        import_late("pytorch_grad_cam")
-        return import_late("engine.inference.explain.cam").heatmaps(model(run), square, classes, method, report)
+        with IMPORT_LOCK:
+            import pytorch_grad_cam  # noqa: F401 (before cam imports it outside of the lock)
+
+            from engine.inference.explain import cam
+        return cam.heatmaps(model(run), square, classes, method, report)
 
     return compute_once(_heatmaps_key(run, content, square, classes, method), compute)
 
@@ -56,7 +59,9 @@ def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Rep
     """`engine.inference.explain.occlusion.smallest` of an image; `content` is its hash."""
 
     def compute() -> "Occlusion":
-        return import_late("engine.inference.explain.occlusion").smallest(model(run), square, fill, report)
+        with IMPORT_LOCK:
+            from engine.inference.explain.occlusion import smallest
+        return smallest(model(run), square, fill, report)
 
     return compute_once(_occlusion_key(run, content, square, fill), compute)
 
@@ -127,11 +132,13 @@ def _corruption_predictions(run: Run, split: str, stamp: tuple[int, int]) -> sto
 
 
 def robustness_document(run: Run, split: str) -> dict[str, Any]:
-    """`engine.evaluation.robustness.summary.document` of `corruption_predictions`, which must exist, with its sentence."""
+    """`engine.evaluation.robustness.summary.document` of `corruption_predictions`, with its sentence. Raises UserError without any."""
     return _robustness_document(run, split, size_and_time(store.folder(run, split) / "answers.bin") or (0, 0))
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _robustness_document(run: Run, split: str, stamp: tuple[int, int]) -> dict[str, Any]:
-    predictions, summary = _corruption_predictions(run, split, stamp), import_late("engine.evaluation.robustness.summary")
+    predictions = _corruption_predictions(run, split, stamp)
+    if predictions is None:
+        raise UserError(f"The robustness of {run.id} on {split} has not been measured.")
     return summary.document(predictions) | {"sentence": summary.sentence(predictions)}

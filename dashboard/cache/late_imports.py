@@ -1,25 +1,17 @@
-"""Modules that import torch: loaded when first needed, once, and by one thread at a time."""
+"""Modules that import torch: loaded when first needed, by one thread at a time."""
 
-import importlib
 import threading
 import time
-from types import ModuleType
 
 import streamlit as st
 
 from dashboard.app.gc_freeze import spare_lasting_objects
 
 _DELAY = 1.0  # seconds in which the browser paints the page before imports compete with it
-_IMPORT_LOCK = threading.Lock()
 
-
-def import_late(module: str) -> ModuleType:
-    """Import a module that needs torch, one thread at a time, and return it.
-
-    torchvision's modules import each other in a circle: two threads that enter it at different modules would get half-initialised ones.
-    """
-    with _IMPORT_LOCK:
-        return importlib.import_module(module)
+# Hold it around every import that needs torch, inside the function that uses the module: `with IMPORT_LOCK: from ... import ...`.
+# torchvision's modules import each other in a circle: two threads that enter it at different modules get half-initialised ones.
+IMPORT_LOCK = threading.Lock()
 
 
 @st.cache_resource(show_spinner=False)
@@ -28,8 +20,8 @@ def warm_up() -> threading.Thread:
 
     def load() -> None:
         time.sleep(_DELAY)
-        import_late("engine.models.model")
-        import_late("pytorch_grad_cam")
+        with IMPORT_LOCK:
+            import pytorch_grad_cam  # noqa: F401
         spare_lasting_objects()
 
     thread = threading.Thread(target=load, name="warm-up", daemon=True)

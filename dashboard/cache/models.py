@@ -7,12 +7,12 @@ import numpy as np
 import streamlit as st
 
 from dashboard.cache.keys import HASH_FUNCS
-from dashboard.cache.late_imports import import_late, warm_up
+from dashboard.cache.late_imports import IMPORT_LOCK, warm_up
 from engine.core.errors import UserError
+from engine.inference import predict
 from engine.runs.run import Run
 
 if TYPE_CHECKING:
-    from engine.inference.predict import Answer
     from engine.models.model import Model
 
 
@@ -23,13 +23,18 @@ def model(run: Run) -> "Model":
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model", hash_funcs=HASH_FUNCS)
 def _model(run: Run, identity: str) -> "Model":
-    import_late("torchvision")  # before the model's builder imports it outside of the lock
-    return import_late("engine.models.model").load(run.path)
+    with IMPORT_LOCK:
+        import torchvision  # noqa: F401 (before the model's builder imports it outside of the lock)
+
+        from engine.models.model import load
+    return load(run.path)
 
 
 def checkpoint_identity(run: Run) -> str:
     """Names the content of the run's best checkpoint; another save is another key."""
-    return import_late("engine.runs.checkpoint").identity(run.path)
+    with IMPORT_LOCK:
+        from engine.runs.checkpoint import identity
+    return identity(run.path)
 
 
 def warm_up_model(run: Run) -> None:
@@ -53,11 +58,11 @@ def _warm_up_model(run: Run, identity: str) -> threading.Thread:
     return thread
 
 
-def predict_images(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list["Answer"]:
+def predict_images(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list[predict.Answer]:
     """`engine.inference.predict.predict` of files' contents. Raises UserError."""
     return _predict_images(run, checkpoint_identity(run), contents, top)
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _predict_images(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list["Answer"]:
-    return import_late("engine.inference.predict").predict(model(run), contents, top)
+def _predict_images(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list[predict.Answer]:
+    return predict.predict(model(run), contents, top)

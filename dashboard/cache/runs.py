@@ -6,9 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.cache.keys import HASH_FUNCS, modified_ns
-from dashboard.cache.late_imports import import_late
-from engine.evaluation import best_run
+from engine.evaluation import best_run, metrics
 from engine.evaluation.best_run import Ranking
+from engine.evaluation.metrics import Scores
 from engine.evaluation.tables import check_predictions
 from engine.runs.config import Config
 from engine.runs.history import History, HistoryReader
@@ -32,14 +32,14 @@ def _predictions(run: Run, split: str, changed: int) -> pd.DataFrame:
     return check_predictions(run.predictions(split), run.classes, f"{run.id} on {split}")
 
 
-def scores(run: Run, split: str) -> dict:
+def scores(run: Run, split: str) -> Scores:
     """`engine.evaluation.metrics.score_predictions` of a split. Raises UserError."""
     return _scores(run, split, predictions_mtime(run, split))
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _scores(run: Run, split: str, changed: int) -> dict:
-    return import_late("engine.evaluation.metrics").score_predictions(_predictions(run, split, changed), run.classes)
+def _scores(run: Run, split: str, changed: int) -> Scores:
+    return metrics.score_predictions(_predictions(run, split, changed), run.classes)
 
 
 def ranking(runs: Sequence[Run]) -> Ranking:

@@ -82,7 +82,8 @@ def _heatmaps(review: Review, run: Run, row: Row) -> None:
     except (UserError, ImageError, OSError) as error:
         st.caption(formatting.literal(str(error)))
         return
-    overlay = cache.import_late("engine.inference.explain.cam").overlay
+    with cache.IMPORT_LOCK:
+        from engine.inference.explain.cam import overlay
     for column, (name, share), heat in zip(st.columns(2), prediction.top, maps, strict=False):
         column.image(
             overlay(square, heat, 0.6), caption=f"Evidence for {formatting.literal(name)}, {probability(share)}", width="stretch"

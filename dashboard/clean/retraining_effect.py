@@ -77,7 +77,9 @@ def _retrain_button(review: Review, pairs: Sequence[tuple[Run, Run]]) -> None:
         f"Train {formatting.literal(run.id)} again on the cleaned labels", icon=":material/model_training:", type="primary",
         key="prove", help="The same configuration and seed; only the labels differ.",
     ):  # fmt: skip
-        try_and_rerun(lambda: cache.import_late("engine.curation.fair_holdout").retrain(run))
+        with cache.IMPORT_LOCK:
+            from engine.curation.fair_holdout import retrain
+        try_and_rerun(retrain, run)
 
 
 def _progress(before: Run, after: Run) -> None:

@@ -121,7 +121,8 @@ def _fill(pair: Pair, places: Sequence[DeltaGenerator], bar: DeltaGenerator, opa
         bar.caption(formatting.literal(str(error)))
         return
     bar.empty()
-    overlay = cache.import_late("engine.inference.explain.cam").overlay
+    with cache.IMPORT_LOCK:
+        from engine.inference.explain.cam import overlay
     for place, heat, caption in zip(places, maps, pair.captions(maps), strict=True):
         inline_image(overlay(pair.image.square, heat, opacity), caption, place)
 

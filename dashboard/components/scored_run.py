@@ -14,6 +14,7 @@ from dashboard.app.error_page import end_page
 from dashboard.charts.palette import class_colours
 from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
+from engine.evaluation.metrics import Scores
 from engine.runs import score_text
 from engine.runs.run import Run
 
@@ -29,7 +30,7 @@ class ScoredRun:
 
     run: Run
     split: str
-    document: dict
+    document: Scores
     predictions: pd.DataFrame
     colours: Mapping[str, str]
 

@@ -47,7 +47,9 @@ def _heatmap(request: Request) -> Response:
         # Relative to the image's own maximum, so that each image shows its strongest place in full colour.
         scaled = Image.fromarray(heatmap / max(float(heatmap.max()), 1e-7)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
         square = load_square(_image_file(request), SIDE)
-        return _encode_jpeg(cache.import_late("engine.inference.explain.cam").overlay(square, np.asarray(scaled), 1.0))
+        with cache.IMPORT_LOCK:
+            from engine.inference.explain.cam import overlay
+        return _encode_jpeg(overlay(square, np.asarray(scaled), 1.0))
 
     return _respond(make)
 

@@ -1,54 +1,66 @@
-"""Names that are looked up on a module imported by text exist: neither a type checker nor a renaming tool sees them."""
+"""Modules that need torch are imported late, and under the lock that keeps two threads from entering torchvision at once."""
 
 import ast
+import functools
+from collections.abc import Iterator
+
+import pytest
 
 from engine.core.paths import PROJECT
 
-
-def test_every_name_of_a_late_import_exists():
-    missing = []
-    for file in PROJECT.glob("dashboard/**/*.py"):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
-            for module, name in lookups(scope):
-                if module.startswith("engine.") and name not in names_of(module):
-                    missing.append(f"{file.relative_to(PROJECT)}: {module}.{name}")
-    assert sorted(set(missing)) == []
+HEAVY = {"torch", "torchvision", "timm", "pytorch_grad_cam"}
 
 
-def lookups(scope):
-    """Pairs of module and name, as in `import_late("a.b").c`, or `b = import_late("a.b")` and later `b.c`."""
-    variables = {}
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Assign):
-            targets = node.targets[0].elts if isinstance(node.targets[0], ast.Tuple) else [node.targets[0]]
-            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            pairs = zip(targets, map(late_module, values), strict=False)
-            variables |= {target.id: module for target, module in pairs if module and isinstance(target, ast.Name)}
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Attribute):
-            module = late_module(node.value) or variables.get(getattr(node.value, "id", None))
-            if module:
-                yield module, node.attr
+def imported_names(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return set()
 
 
-def late_module(node):
-    if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", None)) == "import_late":
-        return node.args[0].value if isinstance(node.args[0], ast.Constant) else None
-    return None
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
 
 
-def names_of(module):
-    """What a module defines or imports at the top level, read without importing it: some load torch."""
-    path = PROJECT / module.replace(".", "/")
-    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    names = set()
-    for node in ast.parse(source.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in node.names}
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
-    return names
+@functools.cache
+def module_imports(name: str) -> frozenset[str]:
+    """What a module of the engine imports when it is imported itself; nothing for other names."""
+    file = PROJECT / f"{name.replace('.', '/')}.py"
+    if not name.startswith("engine.") or not file.exists():
+        return frozenset()
+    statements = [node for node in ast.parse(file.read_text(encoding="utf-8")).body if not is_type_checking(node)]
+    return frozenset(one for node in statements for one in imported_names(node))
+
+
+@functools.cache
+def needs_torch(name: str) -> bool:
+    """Whether importing a module imports torch: by itself, or through the modules of the engine that it imports."""
+    needed, waiting = set(), [name]
+    while waiting:
+        one = waiting.pop()
+        if one.partition(".")[0] in HEAVY:
+            return True
+        if one not in needed:
+            needed.add(one)
+            waiting += module_imports(one)
+    return False
+
+
+def imports_outside_the_lock(node: ast.AST) -> Iterator[str]:
+    """Imports that need torch, except those in `with IMPORT_LOCK:` or for the type checker alone."""
+    if isinstance(node, ast.With) and "IMPORT_LOCK" in ast.unparse(node.items[0].context_expr) or is_type_checking(node):
+        return
+    yield from (name for name in imported_names(node) if needs_torch(name))
+    for child in ast.iter_child_nodes(node):
+        yield from imports_outside_the_lock(child)
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT / "dashboard").rglob("*.py")), ids=lambda file: str(file.relative_to(PROJECT)))
+def test_modules_that_need_torch_are_imported_under_the_lock(file):
+    assert list(imports_outside_the_lock(ast.parse(file.read_text(encoding="utf-8")))) == []
+
+
+def test_an_import_outside_of_the_lock_is_noticed():
+    source = "def f():\n    from engine.models import model\n    with cache.IMPORT_LOCK:\n        import torch"
+    assert list(imports_outside_the_lock(ast.parse(source))) == ["engine.models.model"]

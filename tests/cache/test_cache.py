@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 _TOGETHER = """
+import importlib
 import threading
-from dashboard.cache import import_late
+from dashboard.cache import IMPORT_LOCK
 
 names = ["pytorch_grad_cam", "engine.models.augment", "engine.models.model", "torchvision", "engine.inference.explain.cam"]
 start, failures = threading.Barrier(len(names)), []
@@ -13,7 +14,8 @@ start, failures = threading.Barrier(len(names)), []
 def load(name):
     start.wait()
     try:
-        import_late(name)
+        with IMPORT_LOCK:
+            importlib.import_module(name)
     except ImportError as error:
         failures.append(str(error))
 

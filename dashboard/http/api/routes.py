@@ -17,6 +17,7 @@ from dashboard.http.api.inference import SHARED
 from dashboard.http.api.request import PredictRequest, read_request
 from dashboard.http.api.schema import document
 from engine.core.errors import UserError
+from engine.inference import predict
 from engine.runs.run import Run, list_runs, load_run
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _predict_images(wanted: PredictRequest) -> tuple[list[dict[str, Any]], tuple
     run = load_run(wanted.run)
     model, judge = cache.model(run), cache.judge((run,))
     contents = [content for _, content in wanted.images]
-    predictions = cache.import_late("engine.inference.predict").predict(model, contents, wanted.top)
+    predictions = predict.predict(model, contents, wanted.top)
     documents = [_prediction_document(name, one, judge) for (name, _), one in zip(wanted.images, predictions, strict=True)]
     return documents, model.meta.classes
 

@@ -7,7 +7,7 @@ import os
 import time
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import psutil
 
@@ -15,6 +15,14 @@ from engine.core.files import explain_disk_errors
 
 _ATTEMPTS = 20
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Signature(TypedDict, total=False):
+    """What a holder writes into its lease."""
+
+    pid: int
+    start_time: float  # of the process, in seconds since 1970
+    boot: str  # see `boot_id`
 
 
 class Lease:
@@ -109,13 +117,13 @@ def is_held(path: Path) -> bool:
         return False
 
 
-def read_signature(path: Path) -> dict[str, Any]:
-    """The last holder's signature: pid, start_time, boot. Empty after an orderly release, or where nothing was signed."""
+def read_signature(path: Path) -> Signature:
+    """The last holder's signature. Empty after an orderly release, or where nothing was signed."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return document if isinstance(document, dict) else {}
+    return Signature(**document) if isinstance(document, dict) else {}
 
 
 def holder(path: Path) -> psutil.Process | None:
@@ -139,7 +147,7 @@ def boot_id() -> str:
 
 
 def _sign(descriptor: int) -> None:
-    signature = {"pid": os.getpid(), "start_time": psutil.Process().create_time(), "boot": boot_id()}
+    signature: Signature = {"pid": os.getpid(), "start_time": psutil.Process().create_time(), "boot": boot_id()}
     # On a full disk it stays unsigned: only the lock matters.
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)

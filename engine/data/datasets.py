@@ -3,10 +3,10 @@
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from engine.core.errors import UserError
 from engine.core.files import create_folder, read_json, remove, remove_folder, write_json
@@ -17,13 +17,38 @@ from engine.data.catalog import Catalog
 from engine.data.dataset_names import is_name, name_of_folder
 from engine.data.layouts import Layout, label_table_hint
 from engine.data.scan import Progress, ScanResult, scan
-from engine.data.unused_files import unused_report
+from engine.data.unused_files import UnusedDocument, unused_report
 
 DEMO = "demo"
 SPLIT_SEED = 0
 KAGGLE = "kaggle:"
 CATALOG_ONLY = "synthesize-catalog"  # the source of a dataset that has rows but no image files
 INTEL = "kaggle:puneet6060/intel-image-classification"
+
+
+class DatasetDocument(TypedDict):
+    """`dataset.json`."""
+
+    name: str
+    root: str
+    source: str
+    added: float  # seconds since 1970
+    synthetic: bool
+    seed: int
+
+
+class DatasetSummary(DatasetDocument):
+    """A dataset as JSON on the command line."""
+
+    images: int
+    classes: list[str]
+    splits: dict[str, int]
+    counts: list[dict[Hashable, Any]]
+    sizes: list[dict[Hashable, Any]]
+    fingerprint: str
+    labels: str
+    unused: UnusedDocument
+    problems: list[dict[Hashable, Any]]
 
 
 @dataclass(frozen=True)
@@ -158,7 +183,7 @@ def _remove_catalog_of_another_folder(data: Dataset) -> None:
             remove(part)
 
 
-def summarize(dataset: Dataset) -> dict[str, Any]:
+def summarize(dataset: Dataset) -> DatasetSummary:
     """The dataset as a JSON document: its description, counts by class and split, image sizes, files that are not used."""
     catalog = dataset.catalog
     counts = catalog.counts()
@@ -189,9 +214,11 @@ def _load(folder: Path) -> Dataset:
         ) from error
 
 
-def _document(dataset: Dataset) -> dict[str, Any]:
-    fields = {key: getattr(dataset, key) for key in ("name", "source", "added", "synthetic", "seed")}
-    return {**fields, "root": str(dataset.root)}
+def _document(dataset: Dataset) -> DatasetDocument:
+    return {
+        "name": dataset.name, "source": dataset.source, "added": dataset.added, "synthetic": dataset.synthetic, "seed": dataset.seed,
+        "root": str(dataset.root),
+    }  # fmt: skip
 
 
 def _detect_layout(source: str, folder: Path, progress: Progress) -> Layout:

@@ -3,9 +3,9 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from engine.data import file_kinds, walk
 from engine.data.class_names import spelling_hint
@@ -51,6 +51,33 @@ _KINDS = {
 _QUIET = frozenset({walk.FORMAT, walk.BIN, walk.SYSTEM})  # files that nobody would expect among the images
 
 
+class UnusedFileDocument(TypedDict):
+    """`UnusedFile` in JSON."""
+
+    path: str
+    reason: str
+    files: int
+    images: int
+
+
+class UnusedGroupDocument(TypedDict):
+    """`UnusedGroup` in JSON, with its sentence."""
+
+    kind: str
+    sentence: str
+    files: int
+    named: list[UnusedFileDocument]
+    hint: str
+
+
+class UnusedDocument(TypedDict):
+    """`UnusedReport` in JSON. `files`: their number."""
+
+    files: int
+    notes: list[str]
+    groups: list[UnusedGroupDocument]
+
+
 @dataclass(frozen=True)
 class UnusedFile:
     """A file that is not used, or a folder of such files (its path ends in a slash), with the reason."""
@@ -59,6 +86,9 @@ class UnusedFile:
     reason: str
     files: int = 1
     images: int = 0
+
+    def document(self) -> UnusedFileDocument:
+        return {"path": self.path, "reason": self.reason, "files": self.files, "images": self.images}
 
 
 @dataclass(frozen=True)
@@ -75,6 +105,10 @@ class UnusedGroup:
         """Such as "2 images are in no class folder"."""
         one, many, _ = _KINDS[self.kind]
         return (one if self.files == 1 else many).format(n=f"{self.files:,}") + self._details
+
+    def document(self) -> UnusedGroupDocument:
+        named = [file.document() for file in self.named]
+        return {"kind": self.kind, "sentence": self.sentence, "files": self.files, "named": named, "hint": self.hint}
 
     @property
     def loud(self) -> bool:
@@ -123,7 +157,7 @@ class UnusedReport:
         return "; ".join(group.sentence for group in self.groups)
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> "UnusedReport":
+    def from_document(cls, document: UnusedDocument) -> Self:
         """The report that `document` wrote."""
         groups = [
             UnusedGroup(entry["kind"], entry["files"], tuple(UnusedFile(**item) for item in entry["named"]), entry["hint"])
@@ -132,10 +166,9 @@ class UnusedReport:
         ]
         return cls(tuple(groups), tuple(document["notes"]))
 
-    def document(self) -> dict[str, Any]:
-        """The report as a JSON document, with each group's sentence."""
-        groups = [{"kind": group.kind, "sentence": group.sentence, **asdict(group)} for group in self.groups]
-        return {"files": self.files, "notes": list(self.notes), "groups": groups}
+    def document(self) -> UnusedDocument:
+        """The report as a JSON document."""
+        return {"files": self.files, "notes": list(self.notes), "groups": [group.document() for group in self.groups]}
 
 
 def _counted(item: UnusedFile) -> str:
@@ -225,5 +258,5 @@ def _kind(state: str, reason: str) -> str:
 
 def _stored(text: str | None) -> UnusedReport:
     """The report of the last scan; empty where another version wrote it."""
-    document = json.loads(text) if text else {}
+    document: Any = json.loads(text) if text else {}
     return UnusedReport.from_document(document) if document.get("format") == _FORMAT else UnusedReport()

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from engine.data.class_names import index_by_normalized_name, normalize_name, so
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.layouts import display_name
 from engine.data.predictions import prediction_table, write_predictions
-from engine.data.unused_files import Tally, UnusedReport
+from engine.data.unused_files import Tally, UnusedDocument, UnusedReport
 from engine.embeddings.extract import embed
 from engine.evaluation import metrics, tables
 from engine.evaluation.metrics import Scores
@@ -173,7 +172,7 @@ class FolderScores(SplitScores):
     unknown_classes: list[str]
     hint: str
     unreadable: dict[str, str]
-    unused: dict[str, Any]
+    unused: UnusedDocument
     notes: list[str]
 
 

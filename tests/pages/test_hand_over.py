@@ -9,7 +9,7 @@ from torchvision import models
 
 from dashboard.components.model_export import ROUTES, file_url
 from engine.core.jobs import JobStatus
-from engine.export import job as making
+from engine.export import job as export_job
 from engine.export import session
 from engine.export.importing import import_file
 
@@ -21,36 +21,36 @@ def fetched(run_id, format):
 def test_a_file_is_made_in_the_background_and_its_check_is_told_before_it_is_fetched(tab, copied, wait):
     assert fetched(copied.id, "onnx").status_code == 404
     tab.open("runs", run=copied.id).choose(f"hand-over-{copied.id}", "onnx").press("Create file")
-    wait(lambda: making.progress(copied, "onnx").state in ("done", "failed"))
+    wait(lambda: export_job.progress(copied, "onnx").state in ("done", "failed"))
     tab.run()
-    assert making.progress(copied, "onnx").state == "done", tab.text
+    assert export_job.progress(copied, "onnx").state == "done", tab.text
     assert "the same first answer on 28, no probability further apart than 0" in tab.text.replace("\\", "")
     assert "Create again" in tab.buttons
     answer = fetched(copied.id, "onnx")
     assert f'filename="{copied.id}.onnx"' in answer.headers["content-disposition"]
-    assert answer.content == making.exported_file(copied, "onnx").read_bytes()
-    assert session.load(making.exported_file(copied, "onnx")).meta.classes == copied.classes
+    assert answer.content == export_job.exported_file(copied, "onnx").read_bytes()
+    assert session.load(export_job.exported_file(copied, "onnx")).meta.classes == copied.classes
     newer = max((copied.path / "checkpoints").glob("best-*"))
     shutil.copytree(newer, newer.with_name("best-999999"))
-    assert making.result(copied, "onnx") is None
+    assert export_job.result(copied, "onnx") is None
     assert fetched(copied.id, "onnx").status_code == 404
 
 
-def test_a_making_that_fails_says_why_and_can_be_tried_again(tab, copied):
+def test_an_export_that_fails_says_why_and_can_be_tried_again(tab, copied):
     for checkpoint in (copied.path / "checkpoints").glob("best-*"):
         (checkpoint / "model.safetensors").write_bytes(b"damaged")
-    job = making.job(copied.id, "onnx")
-    assert job.run(lambda report: making.export_and_record(copied, "onnx", report)) == 2
+    job = export_job.job(copied.id, "onnx")
+    assert job.run(lambda report: export_job.export_and_record(copied, "onnx", report)) == 2
     tab.open("runs", run=copied.id).choose(f"hand-over-{copied.id}", "onnx")
     assert "is damaged" in tab.errors
     assert "Create again" in tab.buttons
     assert fetched(copied.id, "onnx").status_code == 404
 
 
-def test_progress_is_shown_while_it_is_made_and_it_can_be_stopped(tab, copied, monkeypatch):
-    monkeypatch.setattr(making, "progress", lambda run, format: JobStatus("working", "testing the file", 32, 200))
+def test_progress_is_shown_during_an_export_and_it_can_be_stopped(tab, copied, monkeypatch):
+    monkeypatch.setattr(export_job, "progress", lambda run, format: JobStatus("working", "testing the file", 32, 200))
     tab.open("runs", run=copied.id).press("Stop")
-    assert (making.job(copied.id, "bundle").folder / "stop").exists()
+    assert (export_job.job(copied.id, "bundle").folder / "stop").exists()
 
 
 def test_a_run_without_a_model_says_that_there_is_none_yet_and_a_strange_address_is_no_file(tab, copied):

@@ -12,7 +12,7 @@ from engine.data import add_job, analysis, datasets
 from engine.data.uploads import UploadItem
 from engine.embeddings import dataset_index
 from engine.evaluation.robustness import measurement
-from engine.export import job as making
+from engine.export import job as export_job
 from engine.inference import ood
 from engine.inference.batch import job as batch_job
 from engine.inference.batch import store
@@ -39,7 +39,7 @@ def jobs_of(run):
         "worth": acquisition.job(data),
         "novelty": ood.job(run),
         "robustness": measurement.job(run, "test"),
-        "export": making.job(run.id, "onnx"),
+        "export": export_job.job(run.id, "onnx"),
         "batch": batch_job.job(kept_batch(run)),
     }
 

@@ -1,4 +1,4 @@
-"""The images that are asked for next are those that the model is unsure of, each of another kind."""
+"""The images selected for labelling are those that the model is unsure of, and they differ from each other."""
 
 import json
 
@@ -12,17 +12,17 @@ from engine.data.datasets import add_dataset, load_dataset
 from engine.data.filters import Filter
 
 
-def test_copies_of_one_unsure_picture_are_not_asked_for_twice_while_others_are_unsure():
+def test_of_copies_of_one_image_only_one_is_selected_while_the_model_is_unsure_of_others():
     kinds = np.eye(8, dtype=np.float32)[[0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]]
     probabilities = np.tile([0.5, 0.45, 0.05], (12, 1))
     probabilities[9:] = [0.999, 0.001, 0.0]  # the model is sure of the last kind
-    chosen = select_diverse(kinds, probabilities, 3)
-    assert sorted(chosen // 3) == [0, 1, 2]
+    rows = select_diverse(kinds, probabilities, 3)
+    assert sorted(rows // 3) == [0, 1, 2]
     assert select_diverse(kinds, probabilities, 3, seed=1).tolist() == select_diverse(kinds, probabilities, 3, seed=1).tolist()
     assert sorted(select_diverse(kinds, probabilities, 99)) == list(range(12))
 
 
-def test_images_without_a_label_are_chosen_with_what_the_model_would_say(mapped, capsys):
+def test_unlabelled_images_are_selected_with_the_prediction_of_the_model(mapped, capsys):
     data = load_dataset("scenes")
     waiting = set(data.catalog.view(Filter(splits=("unlabelled",))).ids().tolist())
     assert len(waiting) == 3
@@ -31,8 +31,8 @@ def test_images_without_a_label_are_chosen_with_what_the_model_would_say(mapped,
     assert (result["predicted"] == "sea").all()
     assert result["margin"].between(0, 1).all()
     assert main(["choose", "--dataset", "scenes", "--count", "2", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert [image["id"] for image in said["images"]] == result["id"].tolist()[:2]
+    document = json.loads(capsys.readouterr().out)
+    assert [image["id"] for image in document["images"]] == result["id"].tolist()[:2]
 
 
 def test_a_dataset_in_which_all_images_have_labels_says_so(home, write_class, tmp_path):

@@ -1,4 +1,4 @@
-"""An audit finds the faults that were planted, once each, and knows them again."""
+"""An audit finds the faults that were planted, once each, and recognises them in the next audit."""
 
 import json
 import shutil
@@ -23,8 +23,8 @@ def patch():
         yield patch
 
 
-def drawn(seed):
-    """A picture with shapes in it, as noise alone does not outlive a crop."""
+def draw_shapes(seed):
+    """An image with shapes in it, because noise alone does not survive a crop."""
     rng = np.random.default_rng(seed)
     picture = Image.new("RGB", (96, 96), (150, 155, 165))
     for _ in range(40):
@@ -34,7 +34,7 @@ def drawn(seed):
 
 
 def plant(images):
-    """Faults of every kind, each under a name of its own."""
+    """Add faults of every kind to the images, each under a name of its own."""
     train, test = images / TRAIN, images / "seg_test" / "seg_test"
     shutil.copy(train / "forest" / "000.png", train / "forest" / "copied.png")
     with Image.open(train / "sea" / "001.png") as picture:
@@ -42,7 +42,7 @@ def plant(images):
     shutil.copy(train / "sea" / "002.png", train / "forest" / "mislabelled.png")
     shutil.move(train / "forest" / "003.png", train / "sea" / "swapped.png")
     for seed, copy in enumerate([train / "mountain" / "cropped.jpg", test / "mountain" / "resized.png"]):
-        picture = drawn(seed)
+        picture = draw_shapes(seed)
         picture.save(train / "mountain" / f"drawn{seed}.png")
         changed = picture.crop((3, 1, 92, 95)).resize((120, 120)) if copy.suffix == ".jpg" else picture.resize((60, 60))
         changed.save(copy, quality=60)
@@ -76,96 +76,96 @@ def data(planted, monkeypatch):
 
 
 @pytest.fixture
-def found(data):
+def audit(data):
     return curation.load_audit(data)
 
 
-def names(found, kind):
+def names(audit, kind):
     return [
-        {path.rsplit("/", 2)[-2] + "/" + path.rsplit("/", 1)[-1] for path in paths} for paths in found.findings(kind)["paths"]
+        {path.rsplit("/", 2)[-2] + "/" + path.rsplit("/", 1)[-1] for path in paths} for paths in audit.findings(kind)["paths"]
     ]
 
 
-def test_images_of_the_same_pixels_are_found_whatever_their_bytes(found):
-    assert {"forest/000.png", "forest/copied.png"} in names(found, "exact_duplicate")
-    assert {"sea/001.png", "sea/leaked.png"} in names(found, "exact_duplicate")
-    assert len(names(found, "exact_duplicate")) == 3
+def test_images_with_the_same_pixels_are_found_whatever_their_bytes(audit):
+    assert {"forest/000.png", "forest/copied.png"} in names(audit, "exact_duplicate")
+    assert {"sea/001.png", "sea/leaked.png"} in names(audit, "exact_duplicate")
+    assert len(names(audit, "exact_duplicate")) == 3
 
 
-def test_a_copy_that_was_cropped_resized_and_compressed_is_found_and_no_other_pair(found):
-    assert sorted(map(sorted, names(found, "near_duplicate"))) == [
+def test_a_copy_that_was_cropped_resized_and_compressed_is_found_and_no_other_pair(audit):
+    assert sorted(map(sorted, names(audit, "near_duplicate"))) == [
         ["mountain/cropped.jpg", "mountain/drawn0.png"],
         ["mountain/drawn1.png", "mountain/resized.png"],
     ]
 
 
-def test_a_training_image_in_the_test_set_is_a_leak_and_the_test_image_is_the_one_to_keep(found):
-    leak = next(f for f in found.findings("leak").itertuples() if any("leaked" in path for path in f.paths))
+def test_a_training_image_in_the_test_set_is_a_leak_and_the_test_image_is_the_one_to_keep(audit):
+    leak = next(f for f in audit.findings("leak").itertuples() if any("leaked" in path for path in f.paths))
     assert leak.splits[0] == "test"
     assert leak.paths[0].endswith("leaked.png")
     assert leak.score == 1
 
 
-def test_copies_under_two_classes_are_a_conflict(found):
-    assert names(found, "label_conflict") == [{"sea/002.png", "forest/mislabelled.png"}]
+def test_copies_under_two_classes_are_a_conflict(audit):
+    assert names(audit, "label_conflict") == [{"sea/002.png", "forest/mislabelled.png"}]
 
 
-def test_a_wrong_label_is_suspected_and_the_right_one_suggested(found):
-    issues = found.findings("label_issue")
+def test_a_wrong_label_is_suspected_and_the_right_one_suggested(audit):
+    issues = audit.findings("label_issue")
     first = issues[issues["paths"].map(lambda paths: paths[0].endswith("swapped.png"))].iloc[0]
     assert first["suggestion"] == "forest"
     assert first["score"] > 0.5
-    assert sum(found.probabilities(first["images"][0]).values()) == pytest.approx(1, abs=1e-4)
+    assert sum(audit.probabilities(first["images"][0]).values()) == pytest.approx(1, abs=1e-4)
 
 
-def test_dark_and_odd_sized_pictures_and_one_unlike_its_class_are_found(found):
-    poor = found.findings("quality")
+def test_dark_and_odd_sized_pictures_and_one_unlike_its_class_are_found(audit):
+    poor = audit.findings("quality")
     assert {(paths[0].rsplit("/", 1)[-1], reason) for paths, reason in zip(poor["paths"], poor["reason"], strict=True)} >= {
         ("dark.png", "dark"), ("odd.png", "odd_size"),
     }  # fmt: skip
-    assert {"sea/stripes.png"} in names(found, "outlier")
+    assert {"sea/stripes.png"} in names(audit, "outlier")
 
 
-def test_the_kinds_are_filtered_by_class_split_and_image(found):
-    assert set(found.findings()["kind"]) == {kind for kind, count in found.counts().items() if count} == set(curation.KINDS)
-    everything = found.findings()
-    assert len(everything) == len(found.all_findings)
-    in_test = found.findings(split="test", class_name="mountain")
+def test_the_kinds_are_filtered_by_class_split_and_image(audit):
+    assert set(audit.findings()["kind"]) == {kind for kind, count in audit.counts().items() if count} == set(curation.KINDS)
+    everything = audit.findings()
+    assert len(everything) == len(audit.all_findings)
+    in_test = audit.findings(split="test", class_name="mountain")
     assert in_test["splits"].map(lambda splits: "test" in splits).all()
     assert len(in_test) < len(everything)
-    one = found.all_findings[0]
-    assert one.id in set(found.findings(image=one.images[0])["id"])
-    assert found.get(one.id) == one
+    one = audit.all_findings[0]
+    assert one.id in set(audit.findings(image=one.images[0])["id"])
+    assert audit.get(one.id) == one
 
 
-def test_another_audit_knows_the_same_findings_again_although_the_catalog_changed_in_between(data, found, planted):
-    assert not found.is_stale(data)
+def test_the_next_audit_recognises_the_same_findings_although_the_catalog_changed_in_between(data, audit, planted):
+    assert not audit.is_stale(data)
     new = planted / "scenes" / TRAIN / "forest" / "dark.png"
     with Image.open(planted / "scenes" / TRAIN / "forest" / "007.png") as picture:
         picture.point(lambda level: level // 12).save(new)
     add_dataset(str(planted / "scenes"), "scenes")
-    assert found.is_stale(data)
+    assert audit.is_stale(data)
     again = run_audit.audit_dataset(data)
     assert not again.is_stale(data)
     sure = ("exact_duplicate", "near_duplicate", "leak", "label_conflict", "quality")
-    assert {f.id for f in found.all_findings if f.kind in sure} <= {f.id for f in again.all_findings}
+    assert {f.id for f in audit.all_findings if f.kind in sure} <= {f.id for f in again.all_findings}
     new = again.findings("quality")["paths"].map(lambda paths: paths[0].endswith("forest/dark.png"))
-    assert len(again.findings("quality")) == len(found.findings("quality")) + new.sum() > len(found.findings("quality"))
+    assert len(again.findings("quality")) == len(audit.findings("quality")) + new.sum() > len(audit.findings("quality"))
 
 
-def test_looking_at_the_images_goes_on_where_it_was_ended(home, write_class, tmp_path, monkeypatch):
+def test_computing_signatures_continues_where_it_was_stopped(home, write_class, tmp_path, monkeypatch):
     monkeypatch.setattr(perceptual_hash, "_CHUNK", 4)
     files = write_class(tmp_path / "sea", "sea", 10)
-    contents, heard = [perceptual_hash.content_hash(file.read_bytes()) for file in files], []
+    contents, reports = [perceptual_hash.content_hash(file.read_bytes()) for file in files], []
 
-    def ended(done, total):
+    def stop_at_six(done, total):
         if done == 6:
             raise JobStopped
 
     with pytest.raises(JobStopped):
-        perceptual_hash.SignatureCache().complete(files, contents, ended)
-    perceptual_hash.SignatureCache().complete(files, contents, lambda done, total: heard.append(done))
-    assert heard[0] == 4
+        perceptual_hash.SignatureCache().complete(files, contents, stop_at_six)
+    perceptual_hash.SignatureCache().complete(files, contents, lambda done, total: reports.append(done))
+    assert reports[0] == 4
     assert (
         perceptual_hash.SignatureCache().pixels(contents)[contents[9]]
         == perceptual_hash.compute_signature(open_image(files[9])).pixels
@@ -191,23 +191,23 @@ def test_confident_learning_agrees_with_cleanlab_on_the_same_probabilities():
     assert (ours ^ theirs).sum() <= 4  # rounding of how many a class has
 
 
-def test_the_command_line_prints_the_whole_audit(planted, found, engine):
-    said = json.loads(engine("audit", "--dataset", "scenes", "--kept", "--json", home=planted / "home").stdout)
-    assert [f["id"] for f in said["findings"]] == [f.id for f in found.all_findings]
-    assert {"kind", "score", "images", "classes", "splits", "detail"} <= set(said["findings"][0])
+def test_the_command_line_prints_the_whole_audit(planted, audit, engine):
+    document = json.loads(engine("audit", "--dataset", "scenes", "--kept", "--json", home=planted / "home").stdout)
+    assert [f["id"] for f in document["findings"]] == [f.id for f in audit.all_findings]
+    assert {"kind", "score", "images", "classes", "splits", "detail"} <= set(document["findings"][0])
     text = engine("audit", "--dataset", "scenes", "--kept", home=planted / "home").stdout
     assert "leaked.png" in text
 
 
-def test_what_is_found_says_by_which_measure(found):
+def test_a_finding_names_its_measure(audit):
     """A correlation and a distance, both named; no bare share "alike" and no "as is usual"."""
-    near = found.findings("near_duplicate")
+    near = audit.findings("near_duplicate")
     assert len(near) and near["detail"].str.contains(r"their fine structure correlates at 0\.\d\d \(1: identical\)").all()
     for row in near.itertuples():
         assert f"{min(row.score, 0.99):.2f}" in row.detail
-    outliers = found.findings("outlier")
+    outliers = audit.findings("outlier")
     assert len(outliers)
     for row in outliers.itertuples():
         assert f"is {1 / (1 - row.score):.1f} times as far away as it is for the median image of the class" in row.detail
         assert "10th most similar image of the class" in row.detail
-    assert all(word not in " ".join(one.detail for one in found.all_findings) for word in ("% alike", "as is usual"))
+    assert all(word not in " ".join(one.detail for one in audit.all_findings) for word in ("% alike", "as is usual"))

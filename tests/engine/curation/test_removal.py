@@ -36,7 +36,7 @@ def test_what_we_made_goes_with_the_dataset(home, write_class, monkeypatch, tmp_
     assert not copy.exists() and (tmp_path / "hub").exists()
 
 
-def test_a_dataset_on_which_a_run_trains_or_that_is_being_added_is_kept(home, kaggle):
+def test_a_dataset_on_which_a_run_trains_or_that_is_being_added_cannot_be_removed(home, kaggle):
     add_dataset(str(kaggle), "scenes")
     run = create(configure("scenes"))
     write_json(run.path / "status.json", {"state": "training", "updated": 1.0})
@@ -64,15 +64,15 @@ def test_only_a_dataset_can_be_removed(home, name):
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"name": "scenes"}', '{"root": 5, "source": "x", "added": 1, "name": "scenes"}']
 )
-def test_a_damaged_description_is_named_and_can_be_mended_or_removed(home, kaggle, capsys, text):
+def test_a_damaged_description_is_named_and_can_be_fixed_or_removed(home, kaggle, capsys, text):
     add_dataset(str(kaggle), "scenes")
     splits = load_dataset("scenes").catalog.counts().values.tolist()
     (home / "data" / "scenes" / "dataset.json").write_text(text)
     assert datasets.list_datasets() == []
     assert list(list_damaged()) == ["scenes"]
     assert main(["data", "list"]) == 0
-    said = capsys.readouterr()
-    assert "dataset.json is damaged." in said.err and "--name scenes" in said.err
+    output = capsys.readouterr()
+    assert "dataset.json is damaged." in output.err and "--name scenes" in output.err
     assert main(["data", "list", "--json"]) == 0
     assert [entry["name"] for entry in json.loads(capsys.readouterr().out)] == ["scenes"]
     assert add_dataset(str(kaggle), "scenes")[1].read == 0

@@ -1,4 +1,4 @@
-"""The proof: did cleaning help, or only move the goalposts? Both runs on the same images, under both labels."""
+"""The effect of retraining: did cleaning help, or only move the goalposts? Both runs on the same images, under both labels."""
 
 import shutil
 
@@ -28,23 +28,23 @@ def before(finished_session, tmp_path, monkeypatch):
     return load_run(finished_session.run_id)
 
 
-def again(before):
-    """A run of the same configuration on the labels as they are now, carried out in this process."""
+def train_again(before):
+    """A finished run of the same configuration on the present labels, trained in this process."""
     after = launcher.create(before.config)
     execute(after, RunRecorder(after.path))
     return after
 
 
-def of(data, split, kind):
+def image_ids(data, split, kind):
     frame = data.catalog.frame(split)
     return frame[frame["class"] == kind]["id"].tolist()
 
 
-def test_a_run_learns_from_the_labels_of_now_and_says_their_version(before):
+def test_a_run_is_trained_on_the_present_labels_and_records_their_version(before):
     data = load_dataset("scenes")
-    relabel(data, of(data, "train", "sea")[:2], "glacier")
-    exclude(data, of(data, "test", "forest")[:1])
-    after = again(before)
+    relabel(data, image_ids(data, "train", "sea")[:2], "glacier")
+    exclude(data, image_ids(data, "test", "forest")[:1])
+    after = train_again(before)
     assert (before.labels, after.labels) == (EMPTY, edits.open_log(data).version())
     assert len(after.predictions("test")) == len(before.predictions("test")) - 1
     assert after.fingerprint == data.catalog.fingerprint() != before.fingerprint
@@ -58,39 +58,39 @@ def test_both_runs_are_scored_on_the_same_images_under_both_labels(before, capsy
         relabel(data, [row.image_id], before.classes[row.predicted], finding="label_issue:x")
     right = table[table["true"] == table["predicted"]]["image_id"].tolist()
     exclude(data, right[:2])
-    after = again(before)
+    after = train_again(before)
     assert main(["proof", "--before", before.id, "--after", after.id]) == 0
     assert "on the original test labels" in capsys.readouterr().out
-    result = retraining_effect.measure_effect(before, after, data)
-    assert (len(result.original.comparison), len(result.cleaned.comparison)) == (len(table), len(table) - 2)
-    assert result.cleaned.difference.a["accuracy"] == 1.0
-    assert result.original.difference.a["accuracy"] == pytest.approx((table["true"] == table["predicted"]).mean())
-    assert result.moved.value == pytest.approx(len(wrong) / len(table))
-    assert (result.changed, result.suspected) == ({"relabelled": len(wrong), "excluded": 2}, len(wrong))
-    assert "that is moved goalposts" in retraining_effect.conclusion(result)
-    assert "favours models of its kind" in retraining_effect.conclusion(result)
+    effect = retraining_effect.measure_effect(before, after, data)
+    assert (len(effect.original.comparison), len(effect.cleaned.comparison)) == (len(table), len(table) - 2)
+    assert effect.cleaned.difference.a["accuracy"] == 1.0
+    assert effect.original.difference.a["accuracy"] == pytest.approx((table["true"] == table["predicted"]).mean())
+    assert effect.moved.value == pytest.approx(len(wrong) / len(table))
+    assert (effect.changed, effect.suspected) == ({"relabelled": len(wrong), "excluded": 2}, len(wrong))
+    assert "that is moved goalposts" in retraining_effect.conclusion(effect)
+    assert "favours models of its kind" in retraining_effect.conclusion(effect)
 
 
-def test_the_proof_is_of_the_labels_that_the_run_learnt_from_whatever_was_decided_since(before):
+def test_the_effect_is_measured_on_the_labels_that_the_run_was_trained_on_whatever_was_decided_since(before):
     data = load_dataset("scenes")
-    relabel(data, of(data, "train", "sea")[:2], "glacier")
-    after = again(before)
-    exclude(data, of(data, "test", "sea"))
-    result = retraining_effect.measure_effect(before, after, data)
-    assert not result.goalposts_moved
-    assert len(result.cleaned.comparison) == len(before.predictions("test"))
-    said = retraining_effect.conclusion(result)
-    assert f"In version {after.labels} of the labels" in said and "no test label was changed" in said
-    gain = result.cleaned.difference.accuracy
+    relabel(data, image_ids(data, "train", "sea")[:2], "glacier")
+    after = train_again(before)
+    exclude(data, image_ids(data, "test", "sea"))
+    effect = retraining_effect.measure_effect(before, after, data)
+    assert not effect.goalposts_moved
+    assert len(effect.cleaned.comparison) == len(before.predictions("test"))
+    text = retraining_effect.conclusion(effect)
+    assert f"In version {after.labels} of the labels" in text and "no test label was changed" in text
+    gain = effect.cleaned.difference.accuracy
     assert gain.low < 0 < gain.high
-    assert f"24 test images: accuracy changes by {points_estimate(gain.value, gain.low, gain.high)} points (95% interval)" in said
+    assert f"24 test images: accuracy changes by {points_estimate(gain.value, gain.low, gain.high)} points (95% interval)" in text
 
 
-def test_a_proof_on_the_same_labels_or_without_a_score_is_refused_in_a_sentence(before):
+def test_retraining_on_the_same_labels_or_comparing_a_run_without_a_score_is_refused_in_a_sentence(before):
     data = load_dataset("scenes")
     with pytest.raises(UserError, match="was trained on exactly these labels"):
         fair_holdout.retrain(before)
-    exclude(data, of(data, "train", "sea")[:1])
+    exclude(data, image_ids(data, "train", "sea")[:1])
     waiting = launcher.create(before.config)
     with pytest.raises(UserError, match="has no test score"):
         retraining_effect.measure_effect(before, waiting, data)

@@ -34,7 +34,7 @@ class ContentCache:
                 query = f"SELECT {selected} FROM {self._table} WHERE content IN ({','.join('?' * len(batch))})"
                 yield from connection.execute(query, batch)
 
-    def known(self, contents: Iterable[str]) -> set[str]:
+    def cached_contents(self, contents: Iterable[str]) -> set[str]:
         """The contents that have a row."""
         return {content for content, *_ in self.get(contents, "1")}
 

@@ -36,7 +36,7 @@ def disk_error(error: Exception, file: Path | str | None = None, needed: int = 0
     if number is None or number in _OTHER:
         return None
     name = os.fsdecode(file if file is not None else getattr(error, "filename", None) or "")
-    return _explained(number, name, needed)
+    return _to_disk_error(number, name, needed)
 
 
 def error_number(error: BaseException) -> int | None:
@@ -71,7 +71,7 @@ def database_error(error: sqlite3.Error, file: Path) -> DiskError | None:
     if code in _SQLITE_DAMAGED:
         message = f"The file {str(file)!r} is damaged."
         return DiskError(message, _how_to_replace(file), errno.EIO, "damaged", str(file))
-    return _explained(_reason(code, file), os.fspath(file), 0) if code in _SQLITE_FILE else None
+    return _to_disk_error(_reason(code, file), os.fspath(file), 0) if code in _SQLITE_FILE else None
 
 
 def _how_to_replace(file: Path) -> str:
@@ -123,7 +123,7 @@ def size_text(size: int) -> str:
     return f"{size} bytes"
 
 
-def _explained(number: int, name: str, needed: int) -> DiskError:
+def _to_disk_error(number: int, name: str, needed: int) -> DiskError:
     shown = repr(name) if name else "The output"
     message, hint = _sentences(number, name, shown, needed)
     return DiskError(message, hint, number, os.strerror(number), name, needed)

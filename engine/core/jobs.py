@@ -88,17 +88,13 @@ class Job:
     def status(self) -> JobStatus:
         """The status of the running process, or how the last one ended."""
         while True:
-            written = self._written()
-            if written.state != "working" or self.running:
-                return written
+            status = self._read_status()
+            if status.state != "working" or self.running:
+                return status
             # Read again: between the two reads the process may have finished, or another may have started.
-            if self._written() == written:
-                return replace(
-                    written,
-                    state="failed",
-                    message="The process ended unexpectedly.",
-                    hint="Start it again: it continues where it stopped.",
-                )
+            if self._read_status() == status:
+                hint = "Start it again: it continues where it stopped."
+                return replace(status, state="failed", message="The process ended unexpectedly.", hint=hint)
 
     def run(self, body: Callable[[ReportProgress], object]) -> int:
         """Do the job in this process, unless another is doing it, and return the exit code. SIGTERM stops it as `stop` does."""
@@ -126,13 +122,10 @@ class Job:
             lease.release()
         return 0
 
-    def _written(self) -> JobStatus:
-        document = read_json(self.folder / "work.json")
-        return (
-            JobStatus(**{key: value for key, value in document.items() if key in JobStatus.__dataclass_fields__})
-            if document
-            else JobStatus()
-        )
+    def _read_status(self) -> JobStatus:
+        document = read_json(self.folder / "work.json", default={})
+        # Another version of the program may have written fields that this one does not know.
+        return JobStatus(**{key: value for key, value in document.items() if key in JobStatus.__dataclass_fields__})
 
     @property
     def _lease(self) -> Path:

@@ -135,6 +135,6 @@ def _missing(key: str, contents: Sequence[str]) -> int:
     """How many of these contents the embedding cache does not hold."""
     distinct = set(contents)
     try:
-        return len(distinct - embedding_cache(key).known(distinct))
+        return len(distinct - embedding_cache(key).cached_contents(distinct))
     except UserError:  # it cannot be read: all of them have to be computed
         return len(distinct)

@@ -52,7 +52,7 @@ def draw_styles(rng: Rng, boxes: list[Box], homely: bool) -> dict[str, Array]:
 
 
 def stripe(place: Array, share: Values, blur: Values) -> Array:
-    """1 in the middle `share` of each unit of `place`, smoothed over `blur` so that far grids do not flicker."""
+    """1 in the middle `share` of each unit of `place`, smoothed over `blur`, so that far grids do not alias."""
     inside = share / 2 - np.abs(place - np.floor(place) - 0.5)
     sharp = np.clip(0.5 + inside / np.maximum(blur, 1e-3), 0, 1)
     return mix(sharp, share, np.clip(blur * 1.6 - 0.5, 0, 1))
@@ -69,8 +69,9 @@ def paint_facades(
     x, y, z = point
     own = {name: values[..., box_index].reshape(*values.shape[:-1], 1, -1) for name, values in style.items()}
     along = np.where(along_x, z, x)
+    # Seen at an angle, a wall is foreshortened: its patterns need more blur along it. Not less than 0.05, or grazing rays divide by 0.
     skew = np.maximum(np.abs(np.where(along_x, ray[0], ray[2])), 0.05)
-    foot = near * 1.1 / SIZE
+    foot = near * 1.1 / SIZE  # about the width of a pixel on the wall, in metres
     bays, floors = along / own["bay"], y / own["floor"]
     pane = stripe(bays, own["wide"], foot / own["bay"] / skew) * stripe(floors, own["tall"], foot / own["floor"])
     in_frame = pane * (y < own["top"] - 1.2) * (y > 0.6)
@@ -82,7 +83,7 @@ def paint_facades(
     wall = _trim(wall, own, y, floors, foot) * light.shine(lit)
     facade = mix(wall, _windows(rng, light, own, bays, floors, ray, lit), in_frame)
     facade = _shops(rng, light, facade, own, along, y)
-    base = 1 - 0.4 * np.exp(-y / 1.5)
+    base = 1 - 0.4 * np.exp(-y / 1.5)  # dirt and shadow near the ground
     roof = (y > own["top"] - 0.02) & (ray[1] < 0)
     return np.where(roof, colour(96, 92, 90) * light.shine(lit), facade * base)
 

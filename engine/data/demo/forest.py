@@ -29,7 +29,7 @@ BARKS = (colour(88, 70, 54), colour(64, 54, 46), colour(110, 96, 82), colour(72,
 
 
 def woodland(rng: Rng) -> Array:
-    """A canvas of forest, from inside among the trunks most often, else a conifer slope or a canopy."""
+    """A canvas of forest: most often among the trunks, else a conifer slope or a canopy."""
     light = draw_light(rng, HOURS)
     autumn = rng.random() < 0.22
     palette = AUTUMN if autumn else FOLIAGE
@@ -74,6 +74,7 @@ def _inside(rng: Rng, light: Light, leaf: Array) -> Array:
         _floor(rng, light, leaf, horizon),
         smoothstep(ROWS - horizon + (texture(rng, "rough", 0.6) - 0.5) * SIZE * 0.12, -2, 8),
     )
+    # From far to near, so that near trunks cover far ones.
     layers = int(rng.integers(3, 6))
     bark = jitter(rng, BARKS[rng.integers(len(BARKS))], 0.1)
     slant = uniform(rng, -0.06, 0.06)
@@ -108,7 +109,7 @@ def _floor(rng: Rng, light: Light, leaf: Array, horizon: float) -> Array:
 def _trunks(
     rng: Rng, light: Light, canvas: Array, bark: Array, veil: Array, horizon: float, nearness: float, slant: float
 ) -> Array:
-    """One row of trunks, the nearer the wider, the fewer and the clearer."""
+    """One row of trunks: nearer ones are wider, fewer and clearer."""
     count = int(rng.integers(3, 7) * (2.2 - 1.7 * nearness)) + 1
     grain = texture(rng, "rough", 0.9, 0.12)
     for _ in range(count):
@@ -118,7 +119,7 @@ def _trunks(
         centre = uniform(rng, -0.05, 1.05) * SIZE
         left, right = int(max(centre - half * 3 - SIZE * 0.12, 0)), int(min(centre + half * 3 + SIZE * 0.12, SIZE))
         rows = int(min(foot, SIZE))
-        if right - left < 2 or rows < 2:
+        if right - left < 2 or rows < 2:  # out of the canvas
             continue
         columns, down = COLUMNS[:, left:right], ROWS[:rows]
         flare = half * (0.75 + 0.25 * down / SIZE + 0.9 * np.exp((down - foot) / (half * 1.5)))
@@ -171,7 +172,7 @@ def wooded_slope(rng: Rng, light: Light, canvas: Array, leaf: Array, top: float)
 
 
 def _conifers(rng: Rng, base: Array, tall: float) -> tuple[Array, Array]:
-    """(cover, light side) of a row of firs that stand on `base`, the canvas below them filled."""
+    """Cover and lighting of a row of firs that stand on `base`; the canvas below them is covered too."""
     pitch = tall * uniform(rng, 0.3, 0.45)
     place = COLUMNS / pitch + uniform(rng, 0, 9)
     cover, shade = smoothstep(ROWS - base, -2, 2), np.full((SIZE, SIZE), 0.5, np.float32)

@@ -58,14 +58,14 @@ DAYTIME = {"noon": 5, "clear": 4, "hazy": 3, "golden": 3, "sunset": 1, "overcast
 
 
 def draw_light(rng: Rng, chances: dict[str, float] = DAYTIME) -> Light:
-    """A random light; `chances` weighs the moods."""
+    """A random light. `chances`: the weight of each mood, by name."""
     weights = np.array(list(chances.values()), float)
     mood = str(rng.choice(list(chances), p=weights / weights.sum()))
     zenith, horizon, sun, ambient = (jitter(rng, part, 0.035) for part in MOODS[mood])
     low = mood in ("golden", "sunset", "dusk")
     clouds = {"overcast": 0.9, "storm": 0.8}.get(mood, float(rng.choice([0.0, 0.25, 0.45, 0.6])))
     return Light(
-        mood, zenith, horizon, sun, ambient,
+        mood=mood, zenith=zenith, horizon=horizon, sun=sun, ambient=ambient,
         sun_x=uniform(rng, 0.1, 0.9), sun_y=uniform(rng, 0.02, 0.12) if low else uniform(rng, 0.3, 0.9), clouds=clouds,
     )  # fmt: skip
 
@@ -90,6 +90,7 @@ def _clouds(rng: Rng, light: Light, blue: Array, up: Array) -> Array:
     v = depth * scale * uniform(rng, 0.5, 1.1) + shift_v + np.zeros_like(u)
     field = tile("cloud")
     body = interpolate(field, u, v)
+    # Thinner toward the sun means lit from there.
     toward_sun = interpolate(field, u + (light.sun_x - 0.5) * 0.04, v + 0.02)
     cut = 0.78 - light.clouds * 0.62
     cover = (
@@ -102,7 +103,7 @@ def _clouds(rng: Rng, light: Light, blue: Array, up: Array) -> Array:
 
 
 def haze(canvas: Array, depth: Values, light: Light, strength: float) -> Array:
-    """`canvas` seen through air: `depth` in canvas units fades to the colour of the horizon."""
+    """`canvas` seen through air: it fades to the colour of the horizon with `depth`, at `strength` per unit of it."""
     veil = mix(light.horizon, light.zenith, 0.22)
     return mix(canvas, veil, 1 - np.exp(-depth * strength))
 

@@ -60,8 +60,8 @@ def towers(rng: Rng) -> Array:
         boxes.append((x - wide / 2, x + wide / 2, uniform(rng, 22, 90), z, z + uniform(rng, 9, 20)))
         if rng.random() < 0.35:
             boxes.append((x - wide / 4, x + wide / 4, boxes[-1][2] * uniform(rng, 1.1, 1.4), z + 2, z + 7))
-    eye = Eye(0, 1.7, 0, uniform(rng, -0.35, 0.35), uniform(rng, 0.25, 0.75), uniform(rng, 0.7, 1.4))
-    return render(rng, light, eye, boxes + _backdrop(rng, 80), Street(1.0, 60, 0, False))
+    eye = Eye(x=0, y=1.7, z=0, yaw=uniform(rng, -0.35, 0.35), pitch=uniform(rng, 0.25, 0.75), view=uniform(rng, 0.7, 1.4))
+    return render(rng, light, eye, boxes + _backdrop(rng, 80), Street(half_road=1.0, pavement=60, wet=0, marks=False))
 
 
 def facade(rng: Rng) -> Array:
@@ -71,8 +71,8 @@ def facade(rng: Rng) -> Array:
     boxes: list[Box] = [(-40.0, uniform(rng, -2, 14), tall, away, away + 12)]
     boxes.append((boxes[0][1], 60.0, tall * uniform(rng, 0.6, 1.5), away + uniform(rng, -1, 2), away + 14))
     yaw = float(rng.normal(0, 0.35))
-    eye = Eye(0, uniform(rng, 1.7, 9), 0, yaw, uniform(rng, 0.0, 0.4), uniform(rng, 0.5, 1.2))
-    return render(rng, light, eye, boxes, Street(2.5, 60, 0, False))
+    eye = Eye(x=0, y=uniform(rng, 1.7, 9), z=0, yaw=yaw, pitch=uniform(rng, 0.0, 0.4), view=uniform(rng, 0.5, 1.2))
+    return render(rng, light, eye, boxes, Street(half_road=2.5, pavement=60, wet=0, marks=False))
 
 
 def skyline(rng: Rng) -> Array:
@@ -83,8 +83,14 @@ def skyline(rng: Rng) -> Array:
     for _ in range(int(rng.integers(16, 34))):
         x, z, wide = uniform(rng, -130, 110), uniform(rng, 120, 260), uniform(rng, 13, 32)
         boxes.append((x, x + wide, tall * uniform(rng, 0.3, 1.3), z, z + wide))
-    eye = Eye(0, uniform(rng, 3, 30), 0, 0, uniform(rng, 0.05, 0.3), uniform(rng, 0.5, 1.1))
-    canvas = render(rng, light, eye, boxes + _backdrop(rng, 265), Street(1, 400, 0, False, lawn=rng.random() < 0.6))
+    eye = Eye(x=0, y=uniform(rng, 3, 30), z=0, yaw=0, pitch=uniform(rng, 0.05, 0.3), view=uniform(rng, 0.5, 1.1))
+    canvas = render(
+        rng,
+        light,
+        eye,
+        boxes + _backdrop(rng, 265),
+        Street(half_road=1, pavement=400, wet=0, marks=False, lawn=rng.random() < 0.6),
+    )
     for _ in range(int(rng.integers(0, 14))):
         canvas = tree(rng, eye, light, canvas, uniform(rng, -60, 60), uniform(rng, 60, 110), uniform(rng, 7, 16))
     return canvas
@@ -97,11 +103,18 @@ def houses(rng: Rng) -> Array:
     for number in range(int(rng.integers(1, 4))):
         x, wide = (0, 15, -15)[number] + uniform(rng, -3, 3), uniform(rng, 7, 13)
         boxes.append((x - wide / 2, x + wide / 2, uniform(rng, 4, 10), away + uniform(rng, 0, 3), away + uniform(rng, 9, 14)))
-    eye = Eye(0, uniform(rng, 1.6, 3.5), 0, uniform(rng, -0.22, 0.22), uniform(rng, 0.05, 0.2), uniform(rng, 0.8, 1.3))
+    eye = Eye(
+        x=0,
+        y=uniform(rng, 1.6, 3.5),
+        z=0,
+        yaw=uniform(rng, -0.22, 0.22),
+        pitch=uniform(rng, 0.05, 0.2),
+        view=uniform(rng, 0.8, 1.3),
+    )
     if rng.random() < 0.3:  # a church has a tower too
         x, wide = boxes[0][1] - 1, uniform(rng, 3, 5)
         boxes.append((x, x + wide, boxes[0][2] + uniform(rng, 5, 10), boxes[0][3] - 1, boxes[0][3] - 1 + wide))
-    street = Street(uniform(rng, 0.8, 3), 60, 0, False, lawn=rng.random() < 0.75)
+    street = Street(half_road=uniform(rng, 0.8, 3), pavement=60, wet=0, marks=False, lawn=rng.random() < 0.75)
     canvas = render(rng, light, eye, boxes + _backdrop(rng, 60), street, homely=True)
     stage = Stage(eye, light)
     for box in sorted(boxes, key=lambda box: -box[3]):

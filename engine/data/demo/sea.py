@@ -32,7 +32,7 @@ SANDS = (colour(214, 188, 146), colour(196, 172, 138), colour(168, 140, 112), co
 
 
 def seascape(rng: Rng) -> Array:
-    """A canvas of sea under the sky, with a shore, land, sails or a breaking wave as chance has it."""
+    """A canvas of sea under the sky, at random with a shore, land, sails or a breaking wave."""
     light = draw_light(rng, HOURS)
     horizon = SIZE * uniform(rng, 0.22, 0.62)
     canvas = sky(rng, light, horizon)
@@ -52,10 +52,11 @@ def seascape(rng: Rng) -> Array:
 
 
 def _water(rng: Rng, light: Light, above: Array, horizon: float, distance: Array, rough: float) -> Array:
-    """Fresnel's mixture of mirrored sky and the water's own colour, on a plane of waves."""
+    """A plane of waves that mixes the mirrored sky with the water's own colour as Fresnel's law does: flat views mirror more."""
     scale, flat = uniform(rng, 0.05, 0.16) / rough, uniform(rng, 1.5, 4)
     u = (COLUMNS / SIZE - 0.5) * distance * scale + uniform(rng, 0, 1)
     v = distance * scale * flat + uniform(rng, 0, 1) + np.zeros_like(u)
+    # Far waves are smaller than a pixel and must fade, or they would alias.
     calm = np.minimum(1, 9 / distance) * uniform(rng, 0.4, 1.2) * rough
     right, down = (interpolate(part, u, v) * 0.02 + sample_nearest(part, u * 2.7, v * 2.7) * 0.012 for part in gradients("waves"))
     lean = down * calm

@@ -27,14 +27,18 @@ from engine.data.demo.brush import (
 )
 from engine.data.demo.light import Light, draw_light, haze, sky
 
-STEPS = 150
+STEPS = 150  # depths at which each column of the canvas looks at the ground
 ROCKS = (colour(112, 106, 102), colour(138, 118, 98), colour(92, 92, 98), colour(150, 104, 78), colour(74, 72, 70))
 GREENS = (colour(62, 84, 44), colour(92, 104, 56), colour(44, 64, 44), colour(120, 112, 66), colour(78, 96, 60))
 
 
 @dataclass(frozen=True)
 class Relief:
-    """The ground of one scene: heights are in the units of the distance to the eye, lengths in tiles."""
+    """The ground of one scene. `horizon` is a row of the canvas, `heading` is in radians, lengths and heights are in tiles.
+
+    `field`: the tile of heights. `eye`: the height of the camera. `near`, `far`: the distances that are drawn. `spread`: the width of
+    the view per distance. `origin`: where the camera stands. `valley`: the width of the low ground before it.
+    """
 
     field: str
     eye: float
@@ -57,7 +61,7 @@ class Relief:
         return self.origin[0] + depth * cos - aside * sin, self.origin[1] + depth * sin + aside * cos, aside
 
     def rise(self, depth: Array, aside: Array) -> Array:
-        """How much of the relief stands at a point: little in the valley before the eye, all of it far away."""
+        """How much of the relief there is at a point: little in the valley before the camera, all of it far away."""
         sides = smoothstep(np.abs(aside) + depth * 0.22, self.valley * 0.35, self.valley * 1.6)
         return self.height * (0.1 + 0.9 * sides)
 
@@ -68,18 +72,22 @@ class Relief:
 
 def march(relief: Relief) -> Array:
     """The distance seen at each pixel, (SIZE, SIZE), infinite where there is sky: a height field drawn front to back."""
+    # Geometric, because what is near takes up more of the canvas.
     depth = np.geomspace(relief.near, relief.far, STEPS, dtype=np.float32)[:, None]
     u, v, aside = relief.place(depth, COLUMNS)
     ground = np.maximum(interpolate(tile(relief.field), u, v) * relief.rise(depth, aside), relief.ice(depth))
     rows = relief.horizon - (ground - relief.eye) * SIZE / (depth * relief.spread)
+    # What stands lower than something nearer is hidden: only the highest point so far counts.
     skyline = np.minimum.accumulate(rows, axis=0)
     filled = np.clip(np.ceil(skyline), 0, SIZE).astype(np.int32)
+    # A histogram and its cumulative sum find the step that fills each pixel without a loop over the steps.
     counts = np.bincount((filled * SIZE + np.arange(SIZE)).ravel(), minlength=(SIZE + 1) * SIZE).reshape(SIZE + 1, SIZE)
     hidden = np.cumsum(counts[::-1], axis=0)[::-1][1:]  # how many steps stay below each pixel
     last = np.clip(hidden, 1, STEPS - 1)
     across = np.arange(SIZE)[None, :]
     low, high = skyline[last - 1, across], skyline[last, across]
     part = np.clip((low - ROWS) / np.maximum(low - high, 1e-4), 0, 1)
+    # Between two steps the depth is interpolated, or slopes would be terraced.
     start, stop = depth[last - 1, 0], depth[last, 0]
     return np.where(hidden >= STEPS, np.float32(np.inf), start + (stop - start) * part)
 
@@ -102,7 +110,7 @@ def hills(rng: Rng, snow: float, lake: bool) -> Array:
 
 def _compose(rng: Rng, light: Light, relief: Relief, snow: float, lake: bool) -> Array:
     if lake:
-        relief = replace(relief, ice_tilt=0.0)
+        relief = replace(relief, ice_tilt=0.0)  # water is level
     depth = march(relief)
     ground = np.isfinite(depth)
     far = np.where(ground, depth, relief.far)
@@ -142,7 +150,7 @@ def _relief(rng: Rng, ice: float, field: str) -> Relief:
 
 
 def _land(rng: Rng, relief: Relief, light: Light, depth: Array, snow: float) -> tuple[Array, Mask]:
-    """(the lit ground, where it is ice) at the given depths."""
+    """The lit ground at the given depths, and where it is ice."""
     u, v, aside = relief.place(depth, COLUMNS)
     rise = relief.rise(depth, aside)
     ground = interpolate(tile(relief.field), u, v) * rise
@@ -158,6 +166,7 @@ def _land(rng: Rng, relief: Relief, light: Light, depth: Array, snow: float) -> 
     bare = _bare(rng, level, steep, bumps, sample_nearest(tile("rough"), u * 2.3, v * 2.3))
     white = _snow_cover(rng, level, steep, bumps, snow)
     surface = mix(bare, colour(244, 246, 250), white)
+    # Shaded snow is lit by the sky alone, which is blue.
     shaded = surface * light.shine(lit) + white * (1 - lit) * colour(6, 14, 34)
     return mix(_ice(rng, light, u, v, depth), shaded, smoothstep(gap, -0.001, 0.003)), gap < 0
 

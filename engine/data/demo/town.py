@@ -50,7 +50,7 @@ class Eye:
         return right * face + forward * turn, high + np.zeros_like(right), forward * face - right * turn
 
     def project(self, x: float, y: float, z: float) -> tuple[float, float] | None:
-        """The canvas position of a point, None when it is not in front of the eye."""
+        """The position of a point on the canvas (column, row); None if it is not in front of the eye."""
         dx, dy, dz = x - self.x, y - self.y, z - self.z
         aside = dx * math.cos(self.yaw) - dz * math.sin(self.yaw)
         ahead = dx * math.sin(self.yaw) + dz * math.cos(self.yaw)
@@ -108,16 +108,20 @@ def render(rng: Rng, light: Light, eye: Eye, boxes: list[Box], street: Street, h
 
 
 def _cast(eye: Eye, boxes: list[Box], ray: tuple[Array, Array, Array]) -> tuple[Array, NDArray[np.integer], Mask]:
-    """(distance, index of the box or -1, whether the face looks along x) for each pixel: the slab test."""
-    slow = [1 / np.where(np.abs(part) < 1e-5, np.float32(1e-5), part) for part in ray]
+    """For each pixel the distance (inf: no box), the index of the box or -1, and whether its face looks along x.
+
+    The slab test: Kay and Kajiya, "Ray tracing complex scenes", SIGGRAPH 1986.
+    """
+    # Inverted once for all boxes; a ray along a face must not divide by zero.
+    inverse = [1 / np.where(np.abs(part) < 1e-5, np.float32(1e-5), part) for part in ray]
     best = np.full((SIZE, SIZE), np.inf, np.float32)
     box_index = np.full((SIZE, SIZE), -1, np.int32)
     along_x = np.zeros((SIZE, SIZE), bool)
     for number, box in enumerate(boxes):
-        window = _window(eye, box)
+        window = _window(eye, box)  # most boxes cover a small part, and the test costs per pixel
         if window is None:
             continue
-        enter, leave, enters_along_x = _slabs(eye, box, [part[window] for part in slow])
+        enter, leave, enters_along_x = _slabs(eye, box, [part[window] for part in inverse])
         hit = (enter > 0.05) & (enter < leave) & (enter < best[window])
         np.copyto(best[window], enter, where=hit)
         np.copyto(box_index[window], number, where=hit)
@@ -126,7 +130,7 @@ def _cast(eye: Eye, boxes: list[Box], ray: tuple[Array, Array, Array]) -> tuple[
 
 
 def _window(eye: Eye, box: Box) -> tuple[slice, slice] | None:
-    """The part of the canvas that a box can cover: all of it when it reaches behind the eye, None when it lies there."""
+    """The part of the canvas that a box can cover: all of it if the box reaches behind the eye, None if it lies there."""
     x0, x1, height, z0, z1 = box
     corners = [eye.project(x, y, z) for x in (x0, x1) for y in (0, height) for z in (z0, z1)]
     if not any(corners):
@@ -139,12 +143,12 @@ def _window(eye: Eye, box: Box) -> tuple[slice, slice] | None:
     )
 
 
-def _slabs(eye: Eye, box: Box, slow: list[Array]) -> tuple[Array, Array, Mask]:
+def _slabs(eye: Eye, box: Box, inverse: list[Array]) -> tuple[Array, Array, Mask]:
     """Where each ray enters and leaves a box, and whether it enters through a face that looks along x."""
     x0, x1, height, z0, z1 = box
-    ax, bx = (x0 - eye.x) * slow[0], (x1 - eye.x) * slow[0]
-    az, bz = (z0 - eye.z) * slow[2], (z1 - eye.z) * slow[2]
-    ay, by = -eye.y * slow[1], (height - eye.y) * slow[1]
+    ax, bx = (x0 - eye.x) * inverse[0], (x1 - eye.x) * inverse[0]
+    az, bz = (z0 - eye.z) * inverse[2], (z1 - eye.z) * inverse[2]
+    ay, by = -eye.y * inverse[1], (height - eye.y) * inverse[1]
     in_x, in_z = np.minimum(ax, bx), np.minimum(az, bz)
     enter = np.maximum(np.maximum(in_x, in_z), np.minimum(ay, by))
     leave = np.minimum(np.minimum(np.maximum(ax, bx), np.maximum(az, bz)), np.maximum(ay, by))

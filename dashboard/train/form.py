@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import formatting, train_options, url_state
 from dashboard.app.train_options import widget_key
@@ -181,7 +182,7 @@ def _row_by_row(base: Base, names: Sequence[str], now: Mapping[str, Any]) -> dic
     return values
 
 
-def _widget(column: Any, base: Base, name: str, now: Any) -> Any:
+def _widget(column: DeltaGenerator, base: Base, name: str, now: Any) -> Any:
     """Draw the widget of a field; its value."""
     field, before = fields()[name], getattr(base.config, name)
     meta, key = field.metadata, widget_key(base.name, name)

@@ -141,13 +141,13 @@ def test_where_it_looked_is_for_the_class_and_by_the_method_that_were_chosen(tab
     tab.open("predict", run=run.id)
     upload(tab, ("sea.png", scenes("sea")[0].read_bytes()))
     pane = f"pane-detail-{tab.url('batch')}-0"
-    assert "class=sea" in tab.data(pane)["over"]
+    assert "class=sea" in tab.data(pane)["overlay"]
     tab.choose("cam_class", "glacier")
-    assert "class=glacier" in tab.data(pane)["over"]
+    assert "class=glacier" in tab.data(pane)["overlay"]
     tab.choose("cam_method", "layer-cam")
-    assert "by=layer-cam" in tab.data(pane)["over"]
+    assert "by=layer-cam" in tab.data(pane)["overlay"]
     tab.choose("opacity", 0)
-    assert tab.data(pane)["over"] == ""
+    assert tab.data(pane)["overlay"] == ""
 
 
 def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes):

@@ -179,7 +179,10 @@ def test_the_answers_of_a_run_filter_too(trained):
 def test_a_hostile_filter_gives_the_whole_dataset_and_a_sentence(scenes, text):
     tab = Tab().open("explore", filter=text)
     assert len(shown(tab)) == 60
-    assert any("was left out" in note.value or "no predictions" in note.value or "kept" in note.value for note in tab.at.caption)
+    assert any(
+        "was left out" in note.value or "no predictions" in note.value or "no longer stored" in note.value
+        for note in tab.at.caption
+    )
     assert not tab.at.error
 
 

@@ -1,4 +1,4 @@
-"""One image under the lens: what the model said, how sure it was, where it looked, what it has learnt that is like it."""
+"""The dialog of one scored image: prediction and confidence, heatmaps, nearest training images, smallest occluding patch."""
 
 import numpy as np
 import pandas as pd
@@ -21,84 +21,87 @@ from engine.data.decoding import ImageError, load_square, read_content
 from engine.runs.run import Run
 
 _PLACE = "lens-place"
-_TOP = 6
+_TOP = 6  # classes with a bar
 
 
-def image_dialog(run: Run, found: pd.DataFrame, place: int) -> None:
-    """Open the dialog on row `place` of `found` (rows of a prediction table); the buttons and arrow keys walk through the rest."""
+def image_dialog(run: Run, rows: pd.DataFrame, place: int) -> None:
+    """Open the dialog on row `place` of these rows of a prediction table; buttons and arrow keys lead to the others."""
     if is_new_opening("lens"):
         st.session_state[_PLACE] = place
-    _dialog(run, found)
+    _dialog(run, rows)
 
 
 @st.dialog("Image details", width="large", on_dismiss=close_image)
-def _dialog(run: Run, found: pd.DataFrame) -> None:
+def _dialog(run: Run, rows: pd.DataFrame) -> None:
     browser_history.write_address("lens")
-    _image(run, found)
+    _draw_image(run, rows)
 
 
-def _image(run: Run, found: pd.DataFrame) -> None:
-    place = min(st.session_state[_PLACE], len(found) - 1)
-    row = found.iloc[place]
-    _heading(run, found, place)
+def _draw_image(run: Run, rows: pd.DataFrame) -> None:
+    # The rows are computed anew with each rerun and may be fewer than when the dialog was opened.
+    place = min(st.session_state[_PLACE], len(rows) - 1)
+    row = rows.iloc[place]
+    _heading(run, rows, place)
     try:
-        picture = _picture(run, row)
+        data, catalog_row, square = _load_image(run, row)
     except (UserError, ImageError) as error:
-        st.error(f"The picture cannot be shown: {formatting.literal(str(error))}", icon=":material/error:")
+        st.error(f"The image cannot be shown: {formatting.literal(str(error))}", icon=":material/error:")
         _figures(run, row)
         return
-    data, known, square = picture
-    asked = _asked(run, row, square)
-    fill_in = heatmap_pair(asked, "lens")
+    image = _explained_image(run, row, square)
+    fill_in = heatmap_pair(image, "lens")
     _figures(run, row)
-    # What takes a moment comes after all that is at hand.
+    # Slow parts come after everything that is drawn at once.
     fill_in()
-    nearest_examples(data, known, asked, int(row["true"]), "lens-examples")
-    smallest_patch(asked, "lens")
+    nearest_examples(data, catalog_row, image, int(row["true"]), "lens-examples")
+    smallest_patch(image, "lens")
 
 
-def _heading(run: Run, found: pd.DataFrame, place: int) -> None:
-    row, count = found.iloc[place], len(found)
+def _heading(run: Run, rows: pd.DataFrame, place: int) -> None:
+    row, count = rows.iloc[place], len(rows)
 
-    def move(to: int) -> None:
-        st.session_state[_PLACE] = to
+    def move(target: int) -> None:
+        st.session_state[_PLACE] = target
 
     true, predicted = (formatting.literal(run.classes[row[name]]) for name in ("true", "predicted"))
     verdict = "recognised" if true == predicted else f"taken for **{predicted}**"
-    text, ways = st.columns([6, 2.6], vertical_alignment="center")
+    text, buttons = st.columns([6, 2.6], vertical_alignment="center")
     text.markdown(
         f"**{true}** {verdict}, {row['confidence']:.1%} sure :gray[{place + 1:,} of {count:,}]  \n:gray[{formatting.literal(row['path'])}]"
     )
-    with ways:
+    with buttons:
         step_buttons("image-steps", place, count, move)
 
 
-def _picture(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:
+def _load_image(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:
     """The image's dataset, its row of the catalog and its square. Raises UserError or ImageError where it is not what was scored."""
     data = load_dataset(run.config.dataset)
-    known = data.catalog.get(int(row["image_id"]))
-    if known is None:
-        raise UserError("it is not in the dataset any more.")
+    catalog_row = data.catalog.get(int(row["image_id"]))
+    if catalog_row is None:
+        raise UserError("it is no longer in the dataset.")
     try:
-        content, _ = read_content(known.file(data.root))
+        content, _ = read_content(catalog_row.file(data.root))
     except FileNotFoundError:
-        raise ImageError("the file is gone.") from None
+        raise ImageError("the file is missing.") from None
     except OSError as error:
         raise ImageError(f"the file cannot be read ({error.strerror}).") from None
-    if known.hash != row["content"] or content_hash(content) != row["content"]:
+    if catalog_row.hash != row["content"] or content_hash(content) != row["content"]:
         raise UserError("the file has changed since the run was scored.")
-    return data, known, load_square(content, run.config.image_size)
+    return data, catalog_row, load_square(content, run.config.image_size)
 
 
-def _asked(run: Run, row: pd.Series, square: np.ndarray) -> ExplainedImage:
-    true, answer = int(row["true"]), int(row["predicted"])
+def _explained_image(run: Run, row: pd.Series, square: np.ndarray) -> ExplainedImage:
+    true, predicted = int(row["true"]), int(row["predicted"])
     order = np.argsort(-np.asarray(row["probabilities"]), kind="stable")
-    other = true if true != answer else int(order[min(1, len(order) - 1)])
-    return ExplainedImage(run, row["content"], square, answer, other, other_is_true=true != answer)
+    runner_up = int(order[min(1, len(order) - 1)])
+    return ExplainedImage(
+        run=run, content=row["content"], square=square, predicted=predicted, other=true if true != predicted else runner_up,
+        other_is_true=true != predicted,
+    )  # fmt: skip
 
 
 def _figures(run: Run, row: pd.Series) -> None:
-    """Probabilities, loss and margin; beside them the story over the epochs, where the run knows one."""
+    """Draw probabilities, loss and margin, and beside them the prediction per epoch where the run recorded it."""
     left, right = st.columns([1, 1], gap="large")
     probabilities = pd.Series(row["probabilities"], index=run.classes).sort_values(ascending=False).head(_TOP)
     bars = probability_bars(list(probabilities.index), list(probabilities), class_colours(run.classes))
@@ -107,4 +110,4 @@ def _figures(run: Run, row: pd.Series) -> None:
         st.caption(f"Loss {row['loss']:.3f}, margin to the second class {row['margin']:.1%}.")
     with right:
         if not epoch_history(run, row["content"], "lens-story") and cache.dynamics(run) is not None:
-            st.caption("What it was taken for in each epoch is kept of validation images only.")
+            st.caption("Predictions per epoch are recorded for validation images only.")

@@ -1,4 +1,4 @@
-"""Handing a run's model to another program: the choice of a format, the making in the background, and what was found."""
+"""Export of a run's model: the choice of a format, the job in the background, and the result of its parity check."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,91 +19,90 @@ from engine.runs.run import Run, load_run
 _POLL = 1.0  # seconds
 
 
-def export_panel(chosen: Run) -> None:
-    """The panel of a run's actions; it says why where there is no model yet.
+def export_panel(run: Run) -> None:
+    """Draw the panel; without a model yet, it says why.
 
-    Part of the page, and no popover: its button would fall below the edge of a low window, where nothing scrolls to it.
+    An expander, not a popover: in a low window the popover's button would be below the edge, where nothing scrolls to it.
     """
     with st.expander(
-        "Export: the model as a file for other programs", icon=":material/ios_share:", key=f"hand-over-panel-{chosen.id}"
+        "Export: the model as a file for other programs", icon=":material/ios_share:", key=f"hand-over-panel-{run.id}"
     ):
-        if any((chosen.path / "checkpoints").glob("best-[0-9]*")):
-            _dialog(chosen)
+        if any((run.path / "checkpoints").glob("best-[0-9]*")):
+            _draw_formats(run)
         else:
             st.markdown("There is no model yet: it is saved after the first epoch.")
 
 
-def _dialog(chosen: Run) -> None:
+def _draw_formats(run: Run) -> None:
     titles = {name: one.title for name, one in FORMATS.items()}
-    format = st.selectbox("Format", list(FORMATS), format_func=titles.__getitem__, key=f"hand-over-{chosen.id}")
+    format = st.selectbox("Format", list(FORMATS), format_func=titles.__getitem__, key=f"hand-over-{run.id}")
     st.caption(FORMATS[format].purpose)
-    work = job.progress(chosen, format)
-    # Looks again only while there is something to see.
-    st.fragment(_state, run_every=_POLL if work.state == "working" else None)(chosen, format)
+    work = job.progress(run, format)
+    # Updated only while the job works.
+    st.fragment(_draw_state, run_every=_POLL if work.state == "working" else None)(run, format)
 
 
-def _state(chosen: Run, format: str) -> None:
-    work, result = job.progress(chosen, format), job.result(chosen, format)
+def _draw_state(run: Run, format: str) -> None:
+    work, result = job.progress(run, format), job.result(run, format)
     if work.state == "working":
-        _working(chosen, format, work)
+        _draw_progress(run, format, work)
         return
-    if st.session_state.pop(_waiting(chosen, format), False):
-        # The page asked for this state every second: now it need not any more.
+    if st.session_state.pop(_waiting_key(run, format), False):
+        # The whole page, so that this fragment is drawn without its timer.
         st.rerun()
     if work.state == "failed":
         st.error(formatting.literal(f"{work.message} {work.hint}".strip()), icon=":material/error:")
     elif result:
-        _found(chosen, format, result)
-    again = bool(result) or work.state in ("failed", "stopped")
-    if st.button(
-        "Create again" if again else "Create file", key=f"make-{chosen.id}-{format}", type="secondary" if result else "primary"
-    ) and try_action(job.start, chosen, format):
-        st.session_state[_waiting(chosen, format)] = True
+        _draw_result(run, format, result)
+    label = "Create again" if result or work.state in ("failed", "stopped") else "Create file"
+    is_clicked = st.button(label, key=f"make-{run.id}-{format}", type="secondary" if result else "primary")
+    if is_clicked and try_action(job.start, run, format):
+        st.session_state[_waiting_key(run, format)] = True
         st.rerun()
 
 
-def _working(chosen: Run, format: str, work: JobStatus) -> None:
-    st.session_state[_waiting(chosen, format)] = True
+def _draw_progress(run: Run, format: str, work: JobStatus) -> None:
+    st.session_state[_waiting_key(run, format)] = True
     share = min(work.done / work.total, 1.0) if work.total else 0.0
     left = f", {work.eta:.0f} s left" if work.eta else ""
     st.progress(share, f"{work.phase[:1].upper()}{work.phase[1:]}{left}")
     st.caption("It continues when this page is closed.")
-    if st.button("Stop", icon=":material/stop:", key=f"stop-{chosen.id}-{format}"):
-        job.stop(chosen, format)
+    if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}-{format}"):
+        job.stop(run, format)
 
 
-def _found(chosen: Run, format: str, found: Mapping[str, Any]) -> None:
+def _draw_result(run: Run, format: str, result: Mapping[str, Any]) -> None:
     st.link_button(
-        f"Download, {found['bytes'] / 1e6:.1f} MB", file_url(chosen.id, format), icon=":material/download:", type="primary"
+        f"Download, {result['bytes'] / 1e6:.1f} MB", file_url(run.id, format), icon=":material/download:", type="primary"
     )
-    exact, shown = found["parity"], found["as_shown"]
+    exact, shown = result["parity"], result["as_shown"]
     lines = [
-        f"Checked on {exact['n']:,} {found['checked_on']}, next to the model in float32: the same first answer on {exact['same_top']:,}, "
-        f"no probability further apart than {_apart(exact['largest'])}."
+        f"Checked on {exact['n']:,} {result['checked_on']}, against the model in float32: the same top class on {exact['same_top']:,}, "
+        f"probabilities differ by at most {_difference_text(exact['largest'])}."
     ]
-    if found["shown_in"] != "cpu-float32":
+    if result["shown_in"] != "cpu-float32":
         lines.append(
-            f"On these pages the model computes in {found['shown_in'].rpartition('-')[2]}, which is faster: there {shown['same_top']:,} of "
-            f"{shown['n']:,} first answers are those of float32, and probabilities differ by up to {_apart(shown['largest'])}."
+            f"On these pages the model computes in {result['shown_in'].rpartition('-')[2]}, which is faster: there {shown['same_top']:,} of "
+            f"{shown['n']:,} top classes are those of float32, and probabilities differ by at most {_difference_text(shown['largest'])}."
         )
-    if extra := found.get("extra"):
+    if extra := result.get("extra"):
         lost = extra["accuracy_lost"]
         lines += [
-            f"Accuracy on {extra['images']:,} labelled images: {extra['accuracy_int8']:.1%} where float32 has {extra['accuracy_float32']:.1%}. "
-            f"Lost: {100 * lost['value']:.1f} points (95%: {100 * lost['low']:.1f} to {100 * lost['high']:.1f}).",
-            f"A picture takes {extra['ms_int8']:.0f} ms where float32 takes {extra['ms_float32']:.0f} ms, here and now.",
+            f"Accuracy on {extra['images']:,} labelled images: {extra['accuracy_int8']:.1%}, against {extra['accuracy_float32']:.1%} in float32. "
+            f"Loss: {100 * lost['value']:.1f} points (95%: {100 * lost['low']:.1f} to {100 * lost['high']:.1f}).",
+            f"One image takes {extra['ms_int8']:.0f} ms on this computer, against {extra['ms_float32']:.0f} ms in float32.",
         ]
     for line in lines:
         st.caption(formatting.literal(line))
 
 
-def _apart(difference: float) -> str:
-    """A difference of probabilities as people write it: 0.000003 and not 3e-06."""
+def _difference_text(difference: float) -> str:
+    """A difference of probabilities without an exponent: 0.000003 and not 3e-06."""
     return f"{difference:.6f}".rstrip("0").rstrip(".") if difference < 0.01 else f"{difference:.2f}"
 
 
-def _waiting(chosen: Run, format: str) -> str:
-    return f"handing-over-{chosen.id}-{format}"
+def _waiting_key(run: Run, format: str) -> str:
+    return f"handing-over-{run.id}-{format}"
 
 
 def file_url(run_id: str, format: str) -> str:
@@ -111,11 +110,11 @@ def file_url(run_id: str, format: str) -> str:
 
 
 def _file(request: Request) -> Response:
-    """A file that was made; its place comes from the run and the format, never from the address."""
+    """An exported file. Its path comes from the run and the format, never from the address."""
     try:
-        chosen, format = load_run(request.path_params["run"]), request.path_params["format"]
-        file = job.exported_file(chosen, format)
-        if job.result(chosen, format) is None:
+        run, format = load_run(request.path_params["run"]), request.path_params["format"]
+        file = job.exported_file(run, format)
+        if job.result(run, format) is None:
             return PlainTextResponse("There is no such file: create it on the Runs page.", 404)
     except UserError as error:
         return PlainTextResponse(str(error), 404)

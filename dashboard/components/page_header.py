@@ -1,4 +1,4 @@
-"""The line that every page begins with: its question, and the dataset and the run that it talks about."""
+"""The line at the top of every page: its question, and the dataset and the run that the page is about."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from engine.runs.run import Run, list_runs
 
 @dataclass(frozen=True)
 class PageContext:
-    """What the page talks about; `runs` are the dataset's, newest first. A run may outlive its dataset."""
+    """What the page is about; `runs` are those of the dataset, newest first. A run may outlive its dataset."""
 
     dataset: Dataset | None
     run: Run | None
@@ -23,7 +23,10 @@ class PageContext:
 
 
 def page_header(title: str | Callable[[PageContext], str], usable: bool = False, gone: bool = False) -> PageContext:
-    """Draw the line. With `usable`, only runs that have a model can be chosen; with `gone`, also those whose dataset is gone."""
+    """The dataset and run that a person chooses in the header, which this draws.
+
+    `usable`: only runs that have a model can be chosen; `gone`: also runs whose dataset is gone.
+    """
     question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
     context = _context(data_column, run_column, usable, gone)
     question.title(title if isinstance(title, str) else title(context), anchor=False)
@@ -32,33 +35,31 @@ def page_header(title: str | Callable[[PageContext], str], usable: bool = False,
 
 
 def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bool, gone: bool) -> PageContext:
-    """The dataset and the run that are chosen; a picker for each."""
+    """The chosen dataset and run; draws a picker for each."""
     known = {data.name: data for data in list_datasets()}
     trained = [(run, run.config.dataset) for run in list_runs()] if known or gone else []
-    lost = dict.fromkeys(of for _, of in trained if of not in known) if gone else {}
+    lost = dict.fromkeys(name for _, name in trained if name not in known) if gone else {}
     if not known and not lost:
         return PageContext(None, None, [])
-    latest = next((of for _, of in trained if of in known), None)
+    latest = next((name for _, name in trained if name in known), None)
     options = [*known, *lost]
     gone_link.note_missing("dataset", options, latest)
     name = url_state.choose(
         data_column.selectbox, "Dataset", options, "dataset", latest,
-        format_func=lambda of: of if of in known else f"{of} (gone)",
+        format_func=lambda name: name if name in known else f"{name} (gone)",
     )  # fmt: skip
-    result = [run for run, of in trained if of == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
-    if not result:
+    runs = [run for run, dataset in trained if dataset == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
+    if not runs:
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
         return PageContext(known.get(name), None, [])
-    labels = {run.id: formatting.run_label(run) for run in result}
+    labels = {run.id: formatting.run_label(run) for run in runs}
     gone_link.note_missing("run", list(labels))
-    chosen = url_state.choose(
-        run_column.selectbox, "Run", list(labels), "run", format_func=lambda run_id: labels.get(run_id, run_id)
-    )
-    return PageContext(known.get(name), next(run for run in result if run.id == chosen), result)
+    run_id = url_state.choose(run_column.selectbox, "Run", list(labels), "run", format_func=lambda name: labels.get(name, name))
+    return PageContext(known.get(name), next(run for run in runs if run.id == run_id), runs)
 
 
 def require_dataset(context: PageContext) -> Dataset:
-    """The dataset, or an explanation of what to do and the end of the page."""
+    """The dataset; without one, what to do and the end of the page."""
     if context.dataset is None:
         wait_for_dataset()
         end_page()
@@ -66,7 +67,7 @@ def require_dataset(context: PageContext) -> Dataset:
 
 
 def require_run(context: PageContext) -> Run:
-    """The run, or an explanation of what to do and the end of the page."""
+    """The run; without one, what to do and the end of the page."""
     if context.run is None:
         require_dataset(context)
         st.info("No model has been trained on this dataset yet.", icon=":material/model_training:")

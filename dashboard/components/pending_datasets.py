@@ -1,4 +1,4 @@
-"""Datasets on their way in: how far each is, what was added when it is there, and pages that wait for the first one."""
+"""Datasets that are being added: their progress, a confirmation at the end, and pages that wait for the first dataset."""
 
 from collections.abc import Callable
 
@@ -16,12 +16,12 @@ _AWAITED = "datasets-awaited"  # names of the datasets that this session adds
 
 
 def await_dataset(name: str) -> None:
-    """Say so when this dataset, which was just started to be added, is there."""
+    """Confirm this dataset, which is being added now, when it is ready."""
     st.session_state.setdefault(_AWAITED, []).append(name)
 
 
 def welcome_added_datasets() -> None:
-    """Confirm what this session added and what has arrived, and choose it. Before the header: it shows the chosen dataset."""
+    """Confirm and choose the datasets of this session that are ready. Call it before the header, which shows the chosen dataset."""
     awaited = st.session_state.get(_AWAITED, [])
     if not awaited:
         return
@@ -37,8 +37,8 @@ def welcome_added_datasets() -> None:
 def added_sentence(data: Dataset) -> str:
     """`mine: 61 images added, 1 file skipped`, as Markdown."""
     images, skipped = int(data.catalog.counts()["n"].sum()), cache.unused_files(data).files
-    said = f"{formatting.literal(data.name)}: {_number(images, 'image')} added"
-    return f"{said}, {_number(skipped, 'file')} skipped" if skipped else said
+    sentence = f"{formatting.literal(data.name)}: {_number(images, 'image')} added"
+    return f"{sentence}, {_number(skipped, 'file')} skipped" if skipped else sentence
 
 
 def _number(n: int, word: str) -> str:
@@ -46,15 +46,15 @@ def _number(n: int, word: str) -> str:
 
 
 def pending_datasets(always: bool = False, ready: Callable[[], bool] = lambda: False) -> None:
-    """A row per dataset that is being added or that could not be; the page is drawn anew when one arrives or `ready` says so.
+    """Draw a row per dataset that is being added or could not be added; redraw the page when one is ready or `ready()` is true.
 
-    Looks again while there are any; with `always`, also while there is none.
+    Updated while there are any; with `always`, also while there is none.
     """
-    drawn = _under_way()
+    drawn = _names_being_added()
 
     @st.fragment(run_every=_POLL if drawn or always else None)
     def progress() -> None:
-        if _under_way() != drawn or ready():
+        if _names_being_added() != drawn or ready():
             st.rerun()
         for item in add_job.list_pending():
             if item.state == "failed":
@@ -66,14 +66,16 @@ def pending_datasets(always: bool = False, ready: Callable[[], bool] = lambda: F
 
 
 def wait_for_dataset() -> None:
-    """What a page shows while there is no dataset at all; it goes on by itself as soon as there is one."""
-    creating = "The demo dataset is being created: this page continues by itself when it is ready." if _under_way() else ""
+    """Draw what a page shows while there is no dataset; it continues by itself as soon as there is one."""
+    creating = (
+        "The demo dataset is being created: this page continues by itself when it is ready." if _names_being_added() else ""
+    )
     st.info(f"There is no dataset yet. {creating or 'Add a folder of photos on the Start page.'}", icon=":material/folder_open:")
     pending_datasets(always=True, ready=lambda: bool(list_datasets()))
     st.page_link("../../pages/start.py", label="Go to Start", icon=":material/flag:")
 
 
-def _under_way() -> set[str]:
+def _names_being_added() -> set[str]:
     return {item.name for item in add_job.list_pending() if item.state == "adding"}
 
 

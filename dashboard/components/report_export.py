@@ -1,6 +1,9 @@
-"""A run's evaluation as a file to take away: the report, the model card, or everything with its tables."""
+"""A run's evaluation as a file: the report, the model card, or both with all tables."""
+
+from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import formatting
 from engine.core.errors import UserError
@@ -9,18 +12,26 @@ from engine.runs.run import Run
 
 _KINDS = {".html": "Report", ".md": "Model card", ".zip": "Everything"}
 _HELP = {
-    ".html": "One page without scripts, pictures inside: scores with intervals, matrix, calibration, slices, worst mistakes, configuration.",
+    ".html": "One page without scripts, images included: scores with intervals, matrix, calibration, slices, worst mistakes, configuration.",
     ".md": "What users of the model should know, in Markdown.",
     ".zip": "The report, the model card, and the tables as CSV and Parquet.",
 }
 _MIME = {".html": "text/html", ".md": "text/markdown", ".zip": "application/zip"}
-_MADE = "report-made"  # of the dialog that is open: run, split, kind, content
+_REPORT = "report-made"  # session: the last ReportFile
+
+
+@dataclass(frozen=True)
+class ReportFile:
+    run_id: str
+    split: str
+    kind: str
+    content: bytes
 
 
 def report_button(run: Run, split: str, key: str = "report") -> None:
-    """A button that opens the dialog."""
-    if st.button("Report", icon=":material/description:", key=key, help="A file to keep or to send: scores, errors, protocol."):
-        st.session_state.pop(_MADE, None)
+    """Draw a button that opens the dialog."""
+    if st.button("Report", icon=":material/description:", key=key, help="A file to keep or send: scores, errors, protocol."):
+        st.session_state.pop(_REPORT, None)
         _dialog(run, split)
 
 
@@ -37,31 +48,32 @@ def _dialog(run: Run, split: str) -> None:
     )
     st.caption(_HELP[kind])
     place = st.empty()
-    made = st.session_state.get(_MADE)
-    if made is None or made[:3] != (run.id, split, kind):
-        if not place.button("Make it", icon=":material/play_arrow:", type="primary", key="report-make", width="stretch"):
+    report: ReportFile | None = st.session_state.get(_REPORT)
+    if report is None or (report.run_id, report.split, report.kind) != (run.id, split, kind):
+        if not place.button("Create file", icon=":material/play_arrow:", type="primary", key="report-make", width="stretch"):
             return
-        made = _make(run, split, kind, place)
-        if made is None:
+        report = _create_report(run, split, kind, place)
+        if report is None:
             return
-    content = made[3]
+    size = len(report.content)
     place.download_button(
-        f"Download ({len(content) / 1e6:.1f} MB)" if len(content) >= 1e5 else f"Download ({len(content) / 1e3:.0f} KB)", content,
+        f"Download ({size / 1e6:.1f} MB)" if size >= 1e5 else f"Download ({size / 1e3:.0f} KB)", report.content,
         file_name(run.id, split, kind), _MIME[kind], key="report-download", icon=":material/download:", type="primary", on_click="ignore",
         width="stretch",
     )  # fmt: skip
 
 
-def _make(run: Run, split: str, kind: str, place: "st.delta_generator.DeltaGenerator") -> tuple | None:
+def _create_report(run: Run, split: str, kind: str, place: DeltaGenerator) -> ReportFile | None:
+    """The report, also kept in the session; None with a message at `place` where it cannot be made."""
     bar = place.progress(0.0, text="Collecting figures")
 
-    def tell(done: int, total: int) -> None:
+    def show_progress(done: int, total: int) -> None:
         bar.progress(done / total, text="Collecting figures" if done < 3 else "Collecting images")
 
     try:
-        made = (run.id, split, kind, render(run, kind, split, tell))
+        report = ReportFile(run.id, split, kind, render(run, kind, split, show_progress))
     except UserError as error:
         place.error(f"{formatting.literal(error.message)} {formatting.literal(error.hint)}", icon=":material/error:")
         return None
-    st.session_state[_MADE] = made
-    return made
+    st.session_state[_REPORT] = report
+    return report

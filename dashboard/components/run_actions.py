@@ -16,13 +16,13 @@ from engine.runs.run import FINISH, PAUSE, Run, list_runs
 from engine.training import launcher
 
 _DELETED = "deleted-runs"  # ids that this session deleted, the last one at the end
-_SENTENCE = {
+_EFFECTS = {
     "stop": "saving and stopping", PAUSE: "saving and pausing", FINISH: "ending its training; the best epoch is scored next"
 }  # fmt: skip
 
 
 def state_row(run: Run) -> None:
-    """The run's state, or what it was asked for, and the buttons that change it; below it, why it failed."""
+    """Draw the run's state, or what was requested, beside the buttons that change it; below, why it failed."""
     status = run.status
     with st.container(horizontal=True, vertical_alignment="center", key=f"state-{run.id}"):
         st.markdown(
@@ -37,45 +37,45 @@ def state_row(run: Run) -> None:
 def _state_text(run: Run) -> str:
     status = run.status
     if status.state == "finished" and "test" in run.results:
-        return ""  # what it learnt comes in a sentence of its own
+        return ""  # the scores are in a sentence of their own
     if status.paused:
-        story = cache.history(run)
-        if len(story.epochs):
-            return f"after epoch {len(story.epochs):,} of {run.config.epochs:,}"
-        return f"during epoch 1 of {run.config.epochs:,}" if len(story.steps) else ""
+        history = cache.history(run)
+        if len(history.epochs):
+            return f"after epoch {len(history.epochs):,} of {run.config.epochs:,}"
+        return f"during epoch 1 of {run.config.epochs:,}" if len(history.steps) else ""
     return formatting.state_detail(status)
 
 
 def control_buttons(run: Run) -> None:
-    """Pause and stop while it runs; go on where it ended early; take what it has learnt so far.
+    """Draw Pause and Stop while the run is active, Resume where it ended early, and Finish now.
 
-    What was asked for takes effect when the batch is done, after many seconds at times: until then nothing else can be asked.
+    A request takes effect after the current batch, sometimes many seconds later; until then the buttons are disabled.
     """
     status, waiting = run.status, bool(run.request)
     if status.active:
         _request_button(
-            run, "Pause", ":material/pause:", launcher.pause, "Finish the batch, save, wait. Resume goes on from there."
+            run, "Pause", ":material/pause:", launcher.pause, "Finish the batch, save and pause. Resume continues from there."
         )
-        _request_button(run, "Stop", ":material/stop:", launcher.stop, "Finish the batch, save, end. It can be resumed.")
+        _request_button(run, "Stop", ":material/stop:", launcher.stop, "Finish the batch, save and end. The run can be resumed.")
     elif status.state != "finished":
-        again = status.state == "failed" and not any((run.path / "checkpoints").glob("last-*"))
+        from_start = status.state == "failed" and not any((run.path / "checkpoints").glob("last-*"))
         if st.button(
-            "Try again" if again else "Resume",
+            "Try again" if from_start else "Resume",
             icon=":material/play_arrow:",
             key=f"resume-{run.id}",
             type="primary" if status.paused else "secondary",
-            help="Start again: nothing was saved before it failed." if again else "Go on from the last checkpoint.",
+            help="Start again: nothing was saved before it failed." if from_start else "Continue from the last checkpoint.",
         ):
             try_and_rerun(launcher.resume, run)
     if launcher.can_finish(run) or (waiting and run.request == FINISH):
         _request_button(
             run, "Finish now", ":material/flag:", launcher.finish,
-            "End the training here, and score the best epoch so far on validation and test.",
+            "End the training now and score the best epoch so far on validation and test.",
         )  # fmt: skip
 
 
 def _request_button(run: Run, label: str, icon: str, action: Callable[[Run], None], help: str) -> None:
-    """In a callback: the marker is there before anything is drawn, and the badge and the buttons follow in the same rerun."""
+    # In a callback: the request is written before anything is drawn, so badge and buttons show it in the same rerun.
     st.button(
         label, icon=icon, key=f"{label.split()[0].lower()}-{run.id}", help=help, disabled=bool(run.request),
         on_click=_request, args=(run, action),
@@ -85,18 +85,18 @@ def _request_button(run: Run, label: str, icon: str, action: Callable[[Run], Non
 def _request(run: Run, action: Callable[[Run], None]) -> None:
     if run.request:
         return  # a second click before the first one was drawn
-    active = run.status.active
-    if try_action(action, run) and active:
-        st.toast(f"{run.id} is {_SENTENCE[run.request or 'stop']}.", icon=":material/hourglass_top:")
+    was_active = run.status.active
+    if try_action(action, run) and was_active:
+        st.toast(f"{run.id} is {_EFFECTS[run.request or 'stop']}.", icon=":material/hourglass_top:")
 
 
 def more_buttons(run: Run) -> None:
-    """Copy, delete; `more_panels` has what needs more room."""
+    """Draw Duplicate and Delete."""
     if st.button(
         "Duplicate",
         icon=":material/content_copy:",
         key=f"copy-{run.id}",
-        help="The form with this run's options, to change some.",
+        help="Open the training form with this run's options.",
     ):
         url_state.set_choice("like", run.id)
         url_state.set_choice("show", "new")
@@ -106,20 +106,20 @@ def more_buttons(run: Run) -> None:
         "Delete",
         icon=":material/delete:",
         key=f"delete-{run.id}",
-        help=f"Into the trash: it can be undone for {trash.DAYS:g} days.",
+        help=f"Move to the trash, from where it can be restored for {trash.DAYS:g} days.",
     ):
         delete([run])
 
 
 def more_panels(run: Run) -> None:
-    """Hand over, describe."""
+    """Draw the panels for export, name and notes."""
     model_export.export_panel(run)
     with st.expander("Name and notes", icon=":material/edit_note:", key=f"describe-panel-{run.id}"):
-        _describe(run)
+        _description_form(run)
 
 
 def run_description(run: Run) -> None:
-    """The run's name, tags and note, letter by letter."""
+    """Draw the run's name, tags and note as literal text."""
     about = run.metadata
     tags = " ".join(f":gray-badge[{formatting.literal(tag)}]" for tag in about.tags)
     name = f"**{formatting.literal(about.name)}**" if about.name else ""
@@ -130,10 +130,10 @@ def run_description(run: Run) -> None:
         st.text(about.note)
 
 
-def delete(condemned: list[Run]) -> None:
-    """Delete runs and draw the page again, with the way back on top; where one cannot be deleted, say why."""
+def delete(runs: list[Run]) -> None:
+    """Delete runs and redraw the page, with Undo at the top; say why where one cannot be deleted."""
     try:
-        for run in condemned:
+        for run in runs:
             trash.delete(run)
             st.session_state.setdefault(_DELETED, []).append(run.id)
     except UserError as error:
@@ -144,45 +144,45 @@ def delete(condemned: list[Run]) -> None:
 
 
 def deletion_notice() -> None:
-    """What this session deleted, until it is undone or dismissed. Place it near the top of a page."""
-    gone = st.session_state.get(_DELETED, [])
-    if not gone:
+    """Draw what this session deleted, until it is undone or dismissed. Place it near the top of a page."""
+    deleted = st.session_state.get(_DELETED, [])
+    if not deleted:
         return
-    names = ", ".join(f"**{formatting.literal(run_id)}**" for run_id in gone[-3:])
-    more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+    names = ", ".join(f"**{formatting.literal(run_id)}**" for run_id in deleted[-3:])
+    more = f" and {len(deleted) - 3} more" if len(deleted) > 3 else ""
     with st.container(horizontal=True, vertical_alignment="center", key="deletion-notice"):
         st.markdown(f":material/delete: Deleted {names}{more}.", width="content")
         if st.button("Undo", icon=":material/undo:", key="undo-deletion"):
-            _undo(gone)
+            _undo(deleted)
         if st.button("Dismiss", key="dismiss-deletion", type="tertiary"):
             st.session_state[_DELETED] = []
             st.rerun()
 
 
-def _undo(gone: list[str]) -> None:
+def _undo(deleted: list[str]) -> None:
     try:
-        for run_id in list(gone):
+        for run_id in list(deleted):
             trash.restore(run_id)
-            gone.remove(run_id)
+            deleted.remove(run_id)
             url_state.set_choice("run", run_id)
     except UserError as error:
-        gone.clear()
+        deleted.clear()
         st.toast(formatting.literal(str(error)), icon=":material/error:")
     else:
         st.rerun()
 
 
-def _describe(run: Run) -> None:
+def _description_form(run: Run) -> None:
     about = run.metadata
     known = sorted({tag for other in list_runs(run.config.dataset) for tag in other.metadata.tags} | set(about.tags))
     with st.form(f"describe-{run.id}", border=False):
         name = st.text_input(
-            "Name", about.name, max_chars=NAME_LENGTH, placeholder=run.id, help="The id stays; it is in the address."
+            "Name", about.name, max_chars=NAME_LENGTH, placeholder=run.id, help="The run's id stays as it is; links contain it."
         )
         tags = st.multiselect(
             "Tags", known, list(about.tags), accept_new_options=True, placeholder="Choose, or type a new one and press Enter"
         )
-        note = st.text_area("Note", about.note, max_chars=NOTE_LENGTH, placeholder="What was tried, and what came of it")
+        note = st.text_area("Note", about.note, max_chars=NOTE_LENGTH, placeholder="What was tried, and the result")
         if not st.form_submit_button("Save", type="primary"):
             return
     try:

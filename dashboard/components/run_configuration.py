@@ -1,4 +1,4 @@
-"""The configuration of a run, as its page shows it: what was changed of the preset first, then the rest that has an effect."""
+"""The configuration of a run: first the options that differ from the preset, then the others that have an effect."""
 
 import pandas as pd
 import streamlit as st
@@ -13,24 +13,24 @@ from engine.runs.run import Run
 def configuration_table(config: Config) -> pd.DataFrame:
     """Columns option, value, preset: a row per field that has an effect, those that differ from the preset first."""
     values, preset = config.to_dict(), _preset(config)
-    idle = inactive_fields(values)
-    names = [name for name, field in fields().items() if field.metadata["group"] != "Data" and name not in idle]
+    inactive = inactive_fields(values)
+    names = [name for name, field in fields().items() if field.metadata["group"] != "Data" and name not in inactive]
     rows = [{"option": name, "value": str(values[name]), "preset": str(preset[name])} for name in names]
     rows.sort(key=lambda row: row["value"] == row["preset"])  # stable: each part keeps the order of the form
     return pd.DataFrame(rows, columns=["option", "value", "preset"])
 
 
 def configuration_line(run: Run) -> None:
-    """The preset and what was changed of it, in one line; the model and the size, which say most, in any case."""
+    """Draw one line with the preset and the options that differ from it; always with model and image size, which say most."""
     config = run.config
     table = configuration_table(config)
     changed = table[table["value"] != table["preset"]]
     parts = [f"{name.replace('_', ' ')} {value} ({preset})" for name, value, preset in changed.itertuples(index=False)]
-    said = f"with {', '.join(parts)}" if parts else "as it is"
+    changes = f"with {', '.join(parts)}" if parts else "unchanged"
     model = f"{config.model}, {config.image_size} px, {config.method}"
     epochs = f", {config.epochs} epochs" if config.method == "finetune" else ""
     st.caption(
-        f":material/tune: Preset **{formatting.literal(config.preset)}** {formatting.literal(said)}. {formatting.literal(model + epochs)}."
+        f":material/tune: Preset **{formatting.literal(config.preset)}** {formatting.literal(changes)}. {formatting.literal(model + epochs)}."
     )
 
 
@@ -42,10 +42,10 @@ def configuration_panel(run: Run) -> None:
 def configuration_frame(run: Run) -> None:
     table = configuration_table(run.config)
     st.dataframe(table, hide_index=True, width="stretch", height=min(35 * (len(table) + 1) + 3, 423))
-    st.caption("Options that have no effect with the others are left out.")
+    st.caption("Options without effect in this configuration are not listed.")
 
 
 def _preset(config: Config) -> dict[str, object]:
-    """The preset's values; the defaults where an older version knew another preset."""
+    """The preset's values; the defaults for a preset of an older version that no longer exists."""
     known = config.preset if config.preset in PRESETS else None
     return (configure(config.dataset, known) if known else Config()).to_dict()

@@ -126,4 +126,4 @@ def test_runs_without_an_image_in_common_are_said_to_be_so(tab, pair):
 
 def test_the_report_is_offered_where_the_run_is_looked_at(tab, trained):
     believed(tab, trained).press("Report")
-    assert "Make it" in tab.buttons
+    assert "Create file" in tab.buttons

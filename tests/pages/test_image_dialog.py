@@ -139,6 +139,6 @@ def test_a_picture_that_is_not_what_was_scored_is_a_sentence_and_the_answer_stay
         at = opened(copied)
     finally:
         file.write_bytes(before)
-    assert ("has changed since the run was scored" if harm == "changed" else "the file is gone") in words(at)
+    assert ("has changed since the run was scored" if harm == "changed" else "the file is missing") in words(at)
     assert not pictures(at)
     assert f"Loss {row['loss']:.3f}" in words(at)

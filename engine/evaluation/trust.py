@@ -19,6 +19,7 @@ from engine.evaluation.conformal import ConformalSets
 from engine.evaluation.metrics import Estimate
 from engine.evaluation.near_copies import NEAR, NearCopies, find_near_copies, score_without_copies
 from engine.evaluation.selective import SelectiveScore
+from engine.runs.results import split_scores
 from engine.runs.run import Run, list_runs
 
 TARGETS = (0.9, 0.95, 0.98, 0.99, 0.995)
@@ -111,12 +112,13 @@ def read_protocol(evidence: Evidence) -> Protocol:
         for other in list_runs(run.config.dataset)
         if "test" in other.results and (other.id == run.id or contents & contents_of_test(other))
     ]
-    count = run.results.get(evidence.split, {}).get("n", len(evidence.predictions))
+    scores = split_scores(run.results, evidence.split)
+    count = scores["n"] if scores else len(evidence.predictions)
     return Protocol(
         test_scored=sum(event.get("kind") == "score" and event.get("split") == "test" for event in events),
         on_test=len(scored_on_same),
         validation=run.results.get("validation", {}).get("n", 0),
-        missing=max(0, int(count) - len(evidence.predictions)),
+        missing=max(0, count - len(evidence.predictions)),
     )
 
 

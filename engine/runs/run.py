@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pandas as pd
 
@@ -21,6 +21,7 @@ from engine.runs import exit_cause
 from engine.runs.config import Config
 from engine.runs.event_log import read_events
 from engine.runs.metadata import Metadata, load_metadata
+from engine.runs.results import Results
 
 State = Literal["queued", "preparing", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
 ACTIVE: tuple[State, ...] = ("queued", "preparing", "training", "evaluating")
@@ -107,10 +108,10 @@ class Run:
         return self.metadata.name or self.id
 
     @property
-    def results(self) -> dict[str, Any]:
-        """Scores by split, written at the end: `{"test": {"n":, "accuracy": {...}, "macro_f1": {...}}, ...}`; else empty."""
+    def results(self) -> Results:
+        """The scores, written at the end of the run; empty before."""
         results = read_cached(self.path, "results.json", read_json)
-        return results if isinstance(results, dict) else {}
+        return cast(Results, results) if isinstance(results, dict) else {}
 
     @property
     def request(self) -> str:

@@ -1,0 +1,36 @@
+"""`results.json`: the scores of a finished run."""
+
+from typing import NotRequired, TypedDict
+
+
+class Interval(TypedDict):
+    """A score and its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class SplitScores(TypedDict):
+    """The scores of a run on one split: a part of `engine.evaluation.metrics.score_predictions`."""
+
+    n: int
+    accuracy: Interval
+    macro_f1: Interval
+    macro_f1_classes: NotRequired[dict[str, int]]  # older runs do not have it
+    loss: float
+    small: NotRequired[bool]
+
+
+class Results(TypedDict, total=False):
+    """The content of `results.json`: the scores of the splits that have images, and the temperature that was fitted on validation."""
+
+    validation: SplitScores
+    test: SplitScores
+    temperature: float
+
+
+def split_scores(results: Results, split: str) -> SplitScores | None:
+    """The scores of one split; None where it was not scored."""
+    scores = {"validation": results.get("validation"), "test": results.get("test")}
+    return scores.get(split)

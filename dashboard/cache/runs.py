@@ -13,7 +13,7 @@ from engine.evaluation.tables import check_predictions
 from engine.runs.config import Config
 from engine.runs.history import History, HistoryReader
 from engine.runs.run import Run
-from engine.training.time_estimate import Speeds, estimate_document, load_speeds
+from engine.training.time_estimate import EstimateDocument, Speeds, estimate_document, load_speeds
 
 
 def predictions(run: Run, split: str) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def per_class_scores(run: Run, split: str) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(("precision", "recall", "f1"), float))
 
 
-def estimate_time(config: Config) -> dict | None:
+def estimate_time(config: Config) -> EstimateDocument | None:
     """`engine.training.time_estimate.estimate_document` of a configuration; None where its speed on this machine has not been measured."""
     speeds = load_speeds(config)
     return _estimate(config, speeds) if speeds else None
@@ -68,7 +68,7 @@ def estimate_time(config: Config) -> dict | None:
 
 # Decoded images are added to their cache meanwhile, which changes the estimate: it expires after 20 s.
 @st.cache_data(max_entries=64, ttl=20, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _estimate(config: Config, speeds: Speeds) -> dict:
+def _estimate(config: Config, speeds: Speeds) -> EstimateDocument:
     return estimate_document(config, speeds)
 
 

@@ -121,7 +121,7 @@ def _use(key: str, rate: float) -> None:
     st.session_state[key] = rate
 
 
-def _start(kind: str, config: Config) -> None:
+def _start(kind: probes.Kind, config: Config) -> None:
     try:
         probes.start(kind, config)
     except UserError as error:

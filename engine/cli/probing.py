@@ -1,7 +1,6 @@
 """`train --dry-run` and `lr-find`: what a short measurement says before a training."""
 
 import argparse
-from typing import Any
 
 from engine.cli.configuration import configuration, configuration_arguments
 from engine.cli.output import json_flag, print_json, print_table, progress_line
@@ -44,7 +43,7 @@ def _lr_find(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(kind: str, config: Config, label: str) -> dict[str, Any]:
+def _measured(kind: probes.Kind, config: Config, label: str) -> probes.ProbeDocument:
     """The probe's answer, measured in this process; its file is the one that the pages read."""
     from engine.training.probe_job import run_probe
 

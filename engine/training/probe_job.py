@@ -14,34 +14,34 @@ from engine.runs.config import Config, from_dict
 from engine.runs.events import Progress
 from engine.training import probes, time_estimate
 from engine.training.failure import explain
+from engine.training.probes import KINDS, Kind, ProbeDocument
 
 _INTERVAL = 0.25  # seconds between two writes of the file
 
 Report = Callable[[Progress], bool]
 
 
-def run_probe(kind: str, name: str, config: Config, report: Report = lambda progress: True) -> dict[str, Any]:
+def run_probe(kind: Kind, name: str, config: Config, report: Report = lambda progress: True) -> ProbeDocument:
     """Measure, and write the probe's file on the way; the finished document. Raises UserError, which the file records too."""
     file = _ProbeFile(kind, name, config)
     try:
         measured = _find_learning_rate(config, file, report) if kind == "lr-find" else _estimate(config, file, report)
-        file.write(state="finished", progress=1.0, **measured)
+        return file.write(state="finished", progress=1.0, **measured)
     except Exception as error:
         message, hint = explain(error)
         with contextlib.suppress(DiskError):
             file.write(state="failed", error=message, hint=hint)
         raise
-    return probes.read(kind, name) or {}
 
 
 class _ProbeFile:
     """Writes the probe's file, not more often than a page looks at it."""
 
-    def __init__(self, kind: str, name: str, config: Config) -> None:
+    def __init__(self, kind: Kind, name: str, config: Config) -> None:
         self.kind, self.name, self.config, self._last = kind, name, config, 0.0
 
-    def write(self, **document: Any) -> None:
-        probes.write(self.kind, self.name, **{"config": self.config.to_dict(), **document})
+    def write(self, **document: Any) -> ProbeDocument:
+        return probes.write(self.kind, self.name, **{"config": self.config.to_dict(), **document})
 
     def write_progress(self, progress: float, **document: Any) -> None:
         if time.monotonic() - self._last > _INTERVAL:
@@ -76,12 +76,15 @@ def _estimate(config: Config, file: _ProbeFile, report: Report) -> dict[str, Any
     return {"detail": "", "result": time_estimate.estimate_document(config, speeds)}
 
 
-def main(kind: str, name: str, descriptor: int) -> int:
+def main(kind: Kind, name: str, descriptor: int) -> int:
     lease = Lease(probes.probe_file(kind, name).with_suffix(".lease"))
     if not lease.adopt(descriptor):
         return 1
     try:
-        run_probe(kind, name, from_dict((probes.read(kind, name) or {})["config"]))
+        document = probes.read(kind, name)
+        if document is None:
+            return 1
+        run_probe(kind, name, from_dict(document["config"]))
     except UserError:
         return 0  # the file says it
     except Exception:
@@ -93,7 +96,8 @@ def main(kind: str, name: str, descriptor: int) -> int:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    probe_kind = next(kind for kind in KINDS if kind == sys.argv[1])
+    code = main(probe_kind, sys.argv[2], int(sys.argv[3]))
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(code)

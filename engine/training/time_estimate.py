@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from engine.core.content_cache import embedding_cache
 from engine.core.errors import UserError
@@ -92,11 +92,25 @@ def _freezing(config: Config, speeds: Speeds, images: int) -> list[Phase]:
     return [Phase("freeze", draws * images / speeds.freeze, f"frozen layers, {draws} draws of {images:,} images")]
 
 
-def estimate_document(config: Config, speeds: Speeds) -> dict[str, Any]:
-    """The estimate as one JSON document."""
-    parts = estimate_phases(config, speeds)
+class PhaseDocument(TypedDict):
+    name: str
+    seconds: float
+    note: str
+
+
+class EstimateDocument(TypedDict):
+    """The estimate as a JSON document."""
+
+    seconds: float
+    images_per_second: float
+    phases: list[PhaseDocument]
+
+
+def estimate_document(config: Config, speeds: Speeds) -> EstimateDocument:
+    phases = estimate_phases(config, speeds)
     rate = config.batch_size / speeds.step if speeds.step else speeds.embed
-    return {"seconds": sum(p.seconds for p in parts), "images_per_second": rate, "phases": [asdict(p) for p in parts]}
+    documents: list[PhaseDocument] = [{"name": p.name, "seconds": p.seconds, "note": p.note} for p in phases]
+    return {"seconds": sum(p.seconds for p in phases), "images_per_second": rate, "phases": documents}
 
 
 def load_speeds(config: Config) -> Speeds | None:

@@ -21,7 +21,7 @@ _TWO_PIXELS = 64  # side of an image of which two by two pixels are left after f
 
 
 def check_together(values: Mapping[str, Any]) -> None:
-    """Raises UserError that names two fields that contradict each other."""
+    """Raises UserError that names two fields that contradict each other, and for an augmentation that cannot be read."""
     parse(values["augmentation"])
     if values["method"] == "linear":
         _check_linear(values)

@@ -15,6 +15,7 @@ from engine.core.fields import config_field, parse_field
 from engine.runs.combinations import check_together
 from engine.runs.presets import PRESETS
 
+# The choices of the fields, once for the type checker and for the form and the command line.
 Views = Literal["one", "flip"]
 Method = Literal["linear", "finetune"]
 Optimiser = Literal["sgd", "adam", "adamw"]
@@ -267,6 +268,7 @@ def configure(dataset: str, preset: str = "fast", **changes: Any) -> Config:
 def from_dict(values: Mapping[str, Any]) -> Config:
     """The configuration with these values, the others at their defaults. Raises UserError that names the field, or the two."""
     config = Config(**{name: _checked(name, value) for name, value in values.items()})
+    # Last: the rules about two fields compare values that each have their type and bounds.
     check_together(config.to_dict())
     return config
 

@@ -243,6 +243,7 @@ def _epochs(count: int) -> str:
     return "1 epoch" if count == 1 else f"{count} epochs"
 
 
+# Gravest first: `diagnose` keeps the first few.
 _RULES: Sequence[Callable[[TrainingSnapshot], Note | None]] = (
     not_finite, diverged, memory_is_short, learns_nothing, over_fitting, class_not_learnt, still_improving, waits_for_images,
     stopped_early,

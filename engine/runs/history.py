@@ -87,6 +87,7 @@ class HistoryBuilder:
             if kind == "step":
                 self._steps.append(event)
             elif kind == "resumed":
+                # The run goes on from a checkpoint: what it did after that was lost, and will be done again.
                 self._steps.cut("step", event["step"])
                 self._lists["epoch"] = [e for e in self._lists["epoch"] if e["epoch"] <= event["epoch"]]
             elif kind == "state":
@@ -105,6 +106,7 @@ class HistoryBuilder:
             # A new attempt. The linear method has no steps to go on from: it begins anew.
             self._lists["candidate"] = []
             self._divergence = None
+            # A killed process writes no last state.
             if states and states[-1]["state"] in ACTIVE:
                 states.append({"kind": "state", "state": "interrupted", "detail": "", "time": self._last_time})
         states.append(event)

@@ -103,6 +103,7 @@ def parse(text: str) -> Pipeline:
     if _NAME.fullmatch(text) and _file(text).is_file():
         return read(_file(text))
     match = _TEXT.fullmatch(text)
+    # A single word that is not a transform is a mistyped name: the error lists the names, and not the transforms.
     if not text or not match or (_NAME.fullmatch(text) and text not in TRANSFORMS):
         saved = ", ".join([*BUILT_IN, *saved_names()])
         raise UserError(f"There is no augmentation {text!r}.", f"Choose one of: {saved}; or write steps, such as flip@0.5/crop.")
@@ -136,6 +137,7 @@ def from_document(document: Any, source: str = "the file") -> Pipeline:
             raise UserError(f"Step {number} of {source} names no transform.", f"Choose one of: {', '.join(TRANSFORMS)}.")
         values = {key: value for key, value in item.items() if key not in ("transform", "probability")}
         for key, value in {**values, "probability": item.get("probability", 1.0)}.items():
+            # bool is a kind of int in Python, but true is no strength.
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise UserError(f"{key} in step {number} of {source} is {value!r}, which is not a number.")
         steps.append(
@@ -156,6 +158,7 @@ def save(pipeline: Pipeline) -> Path:
     """Save the pipeline under its name, for Train and the command line; the file. Raises UserError."""
     if not pipeline.name:
         raise UserError("The pipeline has no name.", "Give it one.")
+    # A transform's name is taken as well: alone, it is read as a pipeline of that one step.
     if pipeline.name in BUILT_IN or pipeline.name in TRANSFORMS:
         raise UserError(f"The name {pipeline.name!r} is taken.", "Give the pipeline another one.")
     write_json(_file(pipeline.name), pipeline.to_document())
@@ -172,6 +175,7 @@ def delete(name: str) -> None:
 def saved_names() -> list[str]:
     folder = home() / "pipelines"
     names = (file.stem for file in folder.glob("*.json")) if folder.is_dir() else ()
+    # A file that was put there by hand may have a name that `parse` would not read.
     return sorted(name for name in names if _NAME.fullmatch(name))
 
 

@@ -145,6 +145,7 @@ class Run:
         return file.stat().st_size if file.exists() else 0
 
     def log_tail(self, lines: int = 40) -> str:
+        # Only the end is read: a log may be megabytes long, and a page shows it again and again.
         try:
             with open(self.path / "train.log", "rb") as file:
                 file.seek(0, 2)
@@ -196,6 +197,7 @@ def _read_description(file: Path) -> _Description:
 
 def list_runs(dataset: str | None = None) -> list[Run]:
     """All readable runs, newest first; those of one dataset where it is named."""
+    # Hidden folders are the trash and the queue.
     try:
         with os.scandir(runs_dir()) as entries:
             names = [entry.name for entry in entries if not entry.name.startswith(".")]

@@ -114,6 +114,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
         scores = metrics.score_predictions(predictions, run.classes)
         results[split] = {key: scores[key] for key in ("n", "accuracy", "macro_f1", "macro_f1_classes", "loss", "small")}
         recorder.record(Score(split=split, **results[split]))
+    # Before the state: a run that is `finished` has results.
     document = {**results, "temperature": temperature}
     recorder.retry_when_full(write_json, run.path / "results.json", document, durable=True, make_folder=False)
     recorder.state("finished", _summarise(results))
@@ -147,6 +148,7 @@ def _is_unchanged(run: Run, data: Dataset) -> bool:
         return True
     if set(data.classes) == set(run.classes):
         return False
+    # The same classes in another Unicode normalisation: a file system may have changed it when the folder was copied.
     with data.catalog.reading() as connection:
         return fingerprint.compute_fingerprint_as_spelled(connection, run.classes) == run.fingerprint
 

@@ -93,14 +93,14 @@ def test_two_processes_train_the_model_of_one_and_write_the_same_directory(both)
 
 def test_what_the_run_keeps_of_its_training_and_its_answers_agree(both):
     """Dynamics of every epoch; the saved model averages both views, as the scores do."""
-    kept = dynamics.read(both.path)
+    record = dynamics.read(both.path)
     frame = datasets.load_dataset("scenes").catalog.frame("validation")
-    assert kept.predicted.shape == (3, len(frame))
-    assert kept.contents == tuple(frame["hash"])
+    assert record.predicted.shape == (3, len(frame))
+    assert record.contents == tuple(frame["hash"])
     recalls = build_history(both.events()[0]).epochs["validation_recall"].tolist()
-    right = kept.predicted == kept.true
+    right = record.predicted == record.true
     for epoch, recall in enumerate(recalls):
-        assert recall == pytest.approx([right[epoch, kept.true == label].mean() for label in range(4)], abs=1e-3)
+        assert recall == pytest.approx([right[epoch, record.true == label].mean() for label in range(4)], abs=1e-3)
     loaded = model.load(both.path, where=compute("cpu", "float32"))
     assert loaded.meta.views == "flip"
     test = datasets.load_dataset("scenes").catalog

@@ -182,7 +182,7 @@ def test_a_run_that_waited_does_not_start_on_a_disk_without_space(create, start,
     wait(lambda: "another run is active" in second.status.detail)
     launcher.stop(first)
     ended(process, first)
-    assert "the disk has less than 256 MB left" in wait(lambda: "disk" in (said := second.status.detail) and said)
+    assert "the disk has less than 256 MB left" in wait(lambda: "disk" in (detail := second.status.detail) and detail)
     assert second.status.state == "queued"
     subprocess.run(["mount", "-o", "remount,size=900m", small_disk], check=True)
     wait(stepped(second))
@@ -199,8 +199,8 @@ def test_a_training_that_is_finished_early_is_scored_with_its_best_epoch(create,
     assert (status.state, status.progress) == ("finished", 1)
     events = run.events()[0]
     epochs = [event for event in events if event["kind"] == "epoch"]
-    (said,) = [event["text"] for event in events if "Ended on request" in str(event.get("text"))]
-    assert said == f"Ended on request after step {int(steps(run)[-1])} of 3000: the best epoch counts."
+    (text,) = [event["text"] for event in events if "Ended on request" in str(event.get("text"))]
+    assert text == f"Ended on request after step {int(steps(run)[-1])} of 3000: the best epoch counts."
     assert checkpoint.load(run.path).step == [event["step"] for event in epochs if event["best"]][-1]
     # Rounding apart: an epoch is validated in the arithmetic of the training.
     assert run.results["validation"]["macro_f1"]["value"] == pytest.approx(

@@ -26,18 +26,18 @@ def new_run(folder):
     return Run(folder.name, folder)
 
 
-def told(connection):
-    """What a process that is gone has told."""
-    said = []
+def receive_all(connection):
+    """All messages that an ended process has sent."""
+    messages = []
     try:
         while connection.poll():
-            said.append(connection.recv())
+            messages.append(connection.recv())
     except EOFError:
         pass
-    return said
+    return messages
 
 
-def steps_told(run):
+def recorded_steps(run):
     steps = build_history(run.events()[0]).steps
     return steps["step"].tolist() if len(steps) else []
 
@@ -61,7 +61,7 @@ def check_nothing_lost(run, acknowledged):
     assert status.state == "interrupted"
     step = saved_step(run)
     assert step in (acknowledged, acknowledged + 1)
-    assert set(range(1, step + 1)) <= set(steps_told(run))
+    assert set(range(1, step + 1)) <= set(recorded_steps(run))
     sequence = [event["seq"] for event in run.events()[0]]
     assert sequence == list(range(1, len(sequence) + 1))
 
@@ -79,7 +79,7 @@ def killed_at_random(forks, run, seed):
         time.sleep(moments.uniform(0, 0.01))
         process.kill()
         process.join()
-        reached.append(max(seen + told(here)))
+        reached.append(max(seen + receive_all(here)))
         check_nothing_lost(run, reached[-1])
     return reached
 
@@ -103,13 +103,13 @@ def test_the_process_may_end_before_any_operation_on_the_file_system(forks, memo
     run, last, ended = new_run(memory / "fast-1"), 0, False
     while not ended:
         last += 1
-        said = died_at(forks, run, last)
-        ended = ("end",) in said
+        messages = died_at(forks, run, last)
+        ended = ("end",) in messages
         if ended:
             break
-        acknowledged = saved_by(said)
+        acknowledged = saved_by(messages)
         check_nothing_lost_or_not_begun(run, acknowledged)
-        cut_power(run.path, said)
+        cut_power(run.path, messages)
         check_nothing_lost_or_not_begun(run, acknowledged)
         shutil.rmtree(run.path)
         new_run(run.path)
@@ -121,21 +121,21 @@ def died_at(forks, run, last):
     process = forks.Process(target=victim.train_until_operation, args=(run.path, last, there))
     process.start()
     there.close()
-    said = []
+    messages = []
     try:
         while True:
-            said.append(here.recv())
+            messages.append(here.recv())
     except EOFError:
         process.join()
     assert process.exitcode in (0, 9)
-    return said
+    return messages
 
 
-def saved_by(said):
+def saved_by(messages):
     """The step of the last save whose rename had reached the disk."""
     saves = 0
     renamed = False
-    for word in said:
+    for word in messages:
         if word[0] == "renamed" and "/last-" in word[2]:
             renamed = True
         if word[0] == "synced" and word[3].endswith("/checkpoints") and renamed:
@@ -144,20 +144,20 @@ def saved_by(said):
 
 
 def check_nothing_lost_or_not_begun(run, acknowledged):
-    if acknowledged or steps_told(run):
+    if acknowledged or recorded_steps(run):
         check_nothing_lost(run, acknowledged)
     else:
         assert run.status.state == "interrupted"
 
 
-def cut_power(path, said):
+def cut_power(path, messages):
     """Take back what no fsync had made sure of: the ends of files, and new names in folders."""
-    synced = {word[1]: word[2] for word in said if word[0] == "synced"}
+    synced = {word[1]: word[2] for word in messages if word[0] == "synced"}
     for file in path.rglob("*"):
         if file.is_file() and file.name != "config.json":
             os.truncate(file, min(synced.get(file.stat().st_ino, 0), file.stat().st_size))
-    last_sync = {word[3]: at for at, word in enumerate(said) if word[0] == "synced"}
-    for at, word in reversed(list(enumerate(said))):
+    last_sync = {word[3]: at for at, word in enumerate(messages) if word[0] == "synced"}
+    for at, word in reversed(list(enumerate(messages))):
         new = word[0] == "renamed" and "/checkpoints/last-" in word[2]
         if new and last_sync.get(str(Path(word[2]).parent), -1) < at:
             Path(word[2]).rename(word[1])
@@ -178,4 +178,4 @@ def test_the_process_may_be_killed_in_the_middle_of_a_write(forks, memory, size)
     process = forks.Process(target=victim.train, args=(run.path, 1))
     process.start()
     process.join()
-    assert (process.exitcode, saved_step(run), steps_told(run)) == (0, 3, [1, 2, 3])
+    assert (process.exitcode, saved_step(run), recorded_steps(run)) == (0, 3, [1, 2, 3])

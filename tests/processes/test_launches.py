@@ -55,8 +55,8 @@ def test_of_many_launchers_at_the_same_moment_one_starts_the_run(run, wait):
     for thread in threads:
         thread.join()
     assert answers.count("started") == 1
-    told = (f"The run {run.id} is already being started.", f"The run {run.id} is queued.")
-    assert [answer for answer in answers if answer != "started" and not answer.startswith(told)] == []
+    refusals = (f"The run {run.id} is already being started.", f"The run {run.id} is queued.")
+    assert [answer for answer in answers if answer != "started" and not answer.startswith(refusals)] == []
     assert run.status.state == "queued"
     with pytest.raises(UserError, match=f"The run {run.id} is queued"):
         trash.delete(run)
@@ -120,8 +120,8 @@ def test_a_line_that_the_disk_has_damaged_is_named_and_passed_over(run, line):
         stream.write(line)
     RunRecorder(run.path).record(Message("after"))
     events, offset = run.events()
-    told = "A line of events.jsonl is damaged and was passed over (byte "
-    assert [event["text"].startswith(told) for event in events] == [False, True, False]
+    text = "A line of events.jsonl is damaged and was passed over (byte "
+    assert [event["text"].startswith(text) for event in events] == [False, True, False]
     assert events[-1]["seq"] == 2
     assert offset == file.stat().st_size
     assert build_history(events).messages["text"].iloc[-1] == "after"

@@ -70,8 +70,8 @@ def test_a_training_that_is_killed_again_and_again_equals_the_one_that_was_not(f
             kills += 1
         process.join(300)
     assert kills >= 3
-    told = ["step", "epoch", "loss", "learning_rate"]
-    steps = [build_history(run.events()[0]).steps[told].values.tolist() for run in (whole, killed)]
+    columns = ["step", "epoch", "loss", "learning_rate"]
+    steps = [build_history(run.events()[0]).steps[columns].values.tolist() for run in (whole, killed)]
     assert steps[0] == steps[1]
     models = [checkpoint.load(run.path).model for run in (whole, killed)]
     assert [name for name in models[0] if not torch.equal(models[0][name], models[1][name])] == []

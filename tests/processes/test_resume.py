@@ -54,22 +54,22 @@ def same(a, b):
 
 
 def played(changes):
-    """The facts of a whole training and what was saved after each of them."""
-    one, facts, saves = trainer(**changes), [], []
-    for fact in one.fit():
-        facts.append(fact)
+    """The events of a whole training and what was saved after each of them."""
+    one, events, saves = trainer(**changes), [], []
+    for event in one.fit():
+        events.append(event)
         saves.append(saved(one))
-    return one, story(facts), saves
+    return one, story(events), saves
 
 
 @pytest.mark.parametrize("changes", CASES.values(), ids=CASES)
 def test_an_interrupted_training_goes_on_bit_for_bit(changes):
-    """Saved after each of its facts (steps, and the epochs between them), it goes on from every second of them."""
+    """Saved after each of its events (steps, and the epochs between them), it goes on from every second of them."""
     whole, expected, saves = played(changes)
     assert sum(name == "Epoch" for name, _ in expected) == changes.get("epochs", 2)
     for after in range(len(saves) % 2, len(saves) - 1, 2):
         second = restored(saves[after], **changes)
-        assert story(second.fit()) == expected[after + 1 :], f"after fact {after + 1}"
+        assert story(second.fit()) == expected[after + 1 :], f"after event {after + 1}"
         assert differing(weights(second), weights(whole)) == []
         assert same(optimiser_state(second), optimiser_state(whole))
 
@@ -77,13 +77,13 @@ def test_an_interrupted_training_goes_on_bit_for_bit(changes):
 @pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["as it comes", "everything"])
 def test_processes_that_prepare_batches_change_nothing_however_many_and_interrupted_or_not(changes):
     whole, expected, _ = played(changes)
-    one, facts = trainer(**changes, workers=2), []
-    for fact in one.fit():
-        facts.append(fact)
-        if len(facts) == 5:
+    one, events = trainer(**changes, workers=2), []
+    for event in one.fit():
+        events.append(event)
+        if len(events) == 5:
             break
     second = restored(saved(one), **changes, workers=2)
-    assert story([*facts, *second.fit()]) == expected
+    assert story([*events, *second.fit()]) == expected
     assert differing(weights(second), weights(whole)) == []
     assert same(optimiser_state(second), optimiser_state(whole))
 
@@ -96,7 +96,7 @@ def test_the_cases_reach_what_they_are_about():
     growing = trainer(**CASES["growing pictures"])
     assert [growing.batches[step][0].shape[-1] for step in (0, 3, 6)] == [32, 32, 64]
     unfreezing, learning = trainer(**CASES["gradual unfreezing"]), []
-    for fact in unfreezing.fit():
-        if not isinstance(fact, Epoch):
+    for event in unfreezing.fit():
+        if not isinstance(event, Epoch):
             learning.append(sum(p.grad is not None for p in unfreezing.network.parameters()))
     assert learning[0] == 2 < learning[3] < learning[6]

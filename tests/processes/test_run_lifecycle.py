@@ -130,11 +130,11 @@ def test_the_stop_button_and_sigterm_end_as_stopped(story):
 def test_history_tells_every_step_once_in_spite_of_it_all(story):
     whole, tried = (build_history(run.events()[0]) for run in (story.whole, story.tried))
     assert whole.steps["step"].tolist() == list(range(1, 6 * 13 + 1))
-    told = ["step", "epoch", "loss", "learning_rate"]
-    assert tried.steps[told].values.tolist() == whole.steps[told].values.tolist()
+    columns = ["step", "epoch", "loss", "learning_rate"]
+    assert tried.steps[columns].values.tolist() == whole.steps[columns].values.tolist()
     assert tried.epochs["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
-    told = ["train_loss", "train_macro_f1", "validation_loss", "validation_macro_f1", "best"]
-    assert tried.epochs[told].values.tolist() == whole.epochs[told].values.tolist()
+    columns = ["train_loss", "train_macro_f1", "validation_loss", "validation_macro_f1", "best"]
+    assert tried.epochs[columns].values.tolist() == whole.epochs[columns].values.tolist()
     sequence = [event["seq"] for event in story.tried.events()[0]]
     assert sequence == list(range(1, len(sequence) + 1))
 

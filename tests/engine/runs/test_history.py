@@ -71,11 +71,11 @@ def test_recall_has_a_column_a_class_and_an_epoch_without_it_is_left_out():
         {"kind": "epoch", "epoch": 1, "best": True},
         {"kind": "epoch", "epoch": 2, "best": True, "validation_recall": [0.5, None], "memory": 7},
     ]
-    told = build_history(epochs)
-    recalls = told.recalls(("sea", "forest"))
+    history = build_history(epochs)
+    recalls = history.recalls(("sea", "forest"))
     assert recalls.index.tolist() == [2] and recalls["sea"].tolist() == [0.5] and np.isnan(recalls["forest"][2])
-    assert told.recalls(("other",)).empty
-    assert (told.latest("memory"), told.latest("waiting")) == (7, None)
+    assert history.recalls(("other",)).empty
+    assert (history.latest("memory"), history.latest("waiting")) == (7, None)
     assert build_history([]).recalls(("sea",)).columns.tolist() == ["sea"]
 
 

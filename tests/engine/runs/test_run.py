@@ -127,25 +127,27 @@ def test_history_leaves_out_what_came_after_the_checkpoint_from_which_a_run_went
     before = [event("step", s, loss=9.0) for s in (1, 2)] + [event("epoch", 2, epoch=1, best=True)]
     lost = [event("step", s, loss=8.0) for s in (3, 4)] + [event("epoch", 4, epoch=2, best=True), event("step", 5, loss=8.0)]
     after = [event("step", s, loss=7.0) for s in (3, 4)] + [event("epoch", 4, epoch=2, best=False)]
-    told = build_history(
+    history = build_history(
         [*before, *lost, {"kind": "resumed", "step": 2, "epoch": 1}, {"kind": "message", "text": "Resumed"}, *after]
     )
-    assert told.steps[["step", "loss"]].values.tolist() == [[1, 9], [2, 9], [3, 7], [4, 7]]
-    assert told.epochs[["epoch", "best"]].values.tolist() == [[1, True], [2, False]]
-    assert told.best_epoch == 1
-    assert told.messages["text"].tolist() == ["Resumed"]
+    assert history.steps[["step", "loss"]].values.tolist() == [[1, 9], [2, 9], [3, 7], [4, 7]]
+    assert history.epochs[["epoch", "best"]].values.tolist() == [[1, True], [2, False]]
+    assert history.best_epoch == 1
+    assert history.messages["text"].tolist() == ["Resumed"]
 
 
 def test_history_of_a_linear_run_begins_anew_when_it_is_resumed():
     tried = [{"kind": "candidate", "C": c} for c in (0.1, 0.2)]
-    told = build_history([{"kind": "state", "state": "preparing"}, *tried, {"kind": "state", "state": "preparing"}, *tried[:1]])
-    assert told.candidates["C"].tolist() == [0.1]
+    history = build_history(
+        [{"kind": "state", "state": "preparing"}, *tried, {"kind": "state", "state": "preparing"}, *tried[:1]]
+    )
+    assert history.candidates["C"].tolist() == [0.1]
 
 
 def test_history_of_nothing_is_empty_frames():
-    told = build_history([])
-    assert [len(frame) for frame in (told.steps, told.epochs, told.candidates, told.messages)] == [0, 0, 0, 0]
-    assert told.best_epoch is None
+    history = build_history([])
+    assert [len(frame) for frame in (history.steps, history.epochs, history.candidates, history.messages)] == [0, 0, 0, 0]
+    assert history.best_epoch is None
 
 
 def test_facts_come_back_from_the_file_as_they_were_recorded(run):

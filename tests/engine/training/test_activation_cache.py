@@ -77,7 +77,7 @@ def test_the_copy_is_as_near_to_float32_in_bf16_as_the_network_itself():
     with torch.inference_mode():
         exact = module(images)
         with half.autocast():
-            errors = [float((found.float() - exact).norm() / exact.norm()) for found in (answers(images), module(images))]
+            errors = [float((output.float() - exact).norm() / exact.norm()) for output in (answers(images), module(images))]
     assert answers is not module
     assert errors[0] <= 1.1 * errors[1] < 0.1
 
@@ -117,7 +117,7 @@ def test_training_behind_frozen_parts_is_the_plain_training(monkeypatch, changes
     monkeypatch.setattr(finetune.activation_cache, "split_trunk", lambda *_: None)
     plain = trainer(**settings)
     assert quick.split is not None and plain.split is None
-    losses = [[fact.loss for fact in one.fit() if isinstance(fact, Step)] for one in (quick, plain)]
+    losses = [[event.loss for event in one.fit() if isinstance(event, Step)] for one in (quick, plain)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     for name, tensor in weights(plain).items():
         assert torch.allclose(weights(quick)[name], tensor, rtol=0.02, atol=1e-3), name
@@ -131,12 +131,12 @@ def test_a_convolution_is_frozen_with_its_norm():
 
 
 def test_kept_activations_train_as_the_draws_themselves_would(monkeypatch):
-    kept = trainer(**HALF)
+    cached = trainer(**HALF)
     monkeypatch.setattr(finetune.activation_cache, "build_cache", lambda *_: None)
     plain = trainer(**HALF)
-    assert kept.cache is not None and plain.cache is None
-    first, second = list(kept.fit()), list(plain.fit())
-    assert [type(fact) for fact in first] == ([Progress] + [Step] * 3 + [Epoch]) * 2 + [Step] * 3 + [Epoch]
+    assert cached.cache is not None and plain.cache is None
+    first, second = list(cached.fit()), list(plain.fit())
+    assert [type(event) for event in first] == ([Progress] + [Step] * 3 + [Epoch]) * 2 + [Step] * 3 + [Epoch]
     assert [f.loss for f in first if isinstance(f, Step)] == pytest.approx(
         [f.loss for f in second if isinstance(f, Step)], rel=1e-3
     )
@@ -157,12 +157,12 @@ def test_draws_come_back_in_turn():
 def test_an_interrupted_training_on_kept_activations_goes_on_bit_for_bit(after, precision):
     settings = {**HALF, "precision": precision, "ema": 0.9}
     whole = trainer(**settings)
-    expected = story(fact for fact in whole.fit() if not isinstance(fact, Progress))
+    expected = story(event for event in whole.fit() if not isinstance(event, Progress))
     first = trainer(**settings)
-    facts = list(itertools.islice(first.fit(), after))
+    events = list(itertools.islice(first.fit(), after))
     second = restored(saved(first), **settings)
-    told = [fact for fact in [*facts, *second.fit()] if not isinstance(fact, Progress)]
-    assert story(told) == expected
+    all_events = [event for event in [*events, *second.fit()] if not isinstance(event, Progress)]
+    assert story(all_events) == expected
     assert differing(weights(second), weights(whole)) == []
 
 
@@ -173,7 +173,7 @@ def test_an_interrupted_training_on_kept_activations_goes_on_bit_for_bit(after, 
 def test_nothing_is_kept_that_would_not_come_back(changes):
     one = trainer(**{**HALF, **changes})
     assert one.cache is None
-    assert [type(fact) for fact in one.fit()].count(Epoch) == 3
+    assert [type(event) for event in one.fit()].count(Epoch) == 3
 
 
 def test_what_would_not_fit_on_the_disk_is_computed_at_each_step(monkeypatch):

@@ -146,9 +146,9 @@ def test_a_file_that_is_gone_and_one_that_was_painted_over_are_named_and_left_ou
     gone.unlink()
     shutil.copy(images_of(scenes, "glacier")[0], changed)
     carried_out(run)
-    said = "\n".join(messages(run))
-    assert f"Left out: seg_train/seg_train/sea/{gone.name} (the file is gone)." in said
-    assert f"Left out: seg_train/seg_train/forest/{changed.name} (its content has changed since the dataset was scanned)." in said
+    text = "\n".join(messages(run))
+    assert f"Left out: seg_train/seg_train/sea/{gone.name} (the file is gone)." in text
+    assert f"Left out: seg_train/seg_train/forest/{changed.name} (its content has changed since the dataset was scanned)." in text
     assert run.results["test"]["n"] == 24
     (file,) = cache_dir("embeddings").glob("*.sqlite")
     assert Cache(file.stem).get([before]) == {}
@@ -167,10 +167,10 @@ def test_a_folder_that_is_not_mounted_is_named(scenes, tmp_path):
     scenes.rename(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="No training image of 'forest', 'glacier', 'mountain', 'sea' can be read"):
         execute(run, RunRecorder(run.path))
-    said = messages(run)
-    assert said[0] == f"The folder {str(scenes)!r} is not there: only what is cached can be used."
-    assert said[-1].startswith("Left out as well: ")
-    assert len(said) < 30
+    texts = messages(run)
+    assert texts[0] == f"The folder {str(scenes)!r} is not there: only what is cached can be used."
+    assert texts[-1].startswith("Left out as well: ")
+    assert len(texts) < 30
 
 
 def test_a_training_goes_on_from_the_decoded_images_and_not_without_those_it_has_learnt_from(scenes):

@@ -55,10 +55,10 @@ def trainer(trunk):
     return make
 
 
-def story(facts):
-    """What the facts say, without the seconds that they took."""
+def story(events):
+    """What the events say, without the seconds that they took."""
     timed = ("rate", "seconds", "waiting", "memory")
-    return [(type(fact).__name__, {k: v for k, v in vars(fact).items() if k not in timed}) for fact in facts]
+    return [(type(event).__name__, {k: v for k, v in vars(event).items() if k not in timed}) for event in events]
 
 
 def weights(trainer):
@@ -70,13 +70,13 @@ def differing(a, b):
 
 
 def test_the_facts_are_steps_and_an_epoch_after_each_pass(trainer):
-    facts = list(trainer()[0].fit())
-    assert [type(fact) for fact in facts] == [Step, Step, Step, Epoch] * 2
-    assert [fact.step for fact in facts] == [1, 2, 3, 3, 4, 5, 6, 6]
-    assert [fact.epoch for fact in facts] == [1, 1, 1, 1, 2, 2, 2, 2]
-    losses = [fact.loss for fact in facts[:3]]
-    assert facts[3].train_loss == pytest.approx(np.average(losses, weights=[8, 8, 4]))
-    assert facts[3].best
+    events = list(trainer()[0].fit())
+    assert [type(event) for event in events] == [Step, Step, Step, Epoch] * 2
+    assert [event.step for event in events] == [1, 2, 3, 3, 4, 5, 6, 6]
+    assert [event.epoch for event in events] == [1, 1, 1, 1, 2, 2, 2, 2]
+    losses = [event.loss for event in events[:3]]
+    assert events[3].train_loss == pytest.approx(np.average(losses, weights=[8, 8, 4]))
+    assert events[3].best
 
 
 def test_a_seed_repeats_a_training_and_another_seed_does_not(trainer):
@@ -113,8 +113,8 @@ def test_the_learning_rate_warms_up_and_ends_near_zero(trainer):
 
 def test_the_rate_of_a_step_is_the_one_it_was_made_with(trainer):
     one, _ = trainer(warmup=0.5, peak_lr=0.01)
-    steps = [fact for fact in one.fit() if isinstance(fact, Step)]
-    assert [fact.learning_rate for fact in steps] == pytest.approx([0.01 / 3, 0.02 / 3, 0.01, 0.01, 0.0075, 0.0025])
+    steps = [event for event in one.fit() if isinstance(event, Step)]
+    assert [event.learning_rate for event in steps] == pytest.approx([0.01 / 3, 0.02 / 3, 0.01, 0.01, 0.0075, 0.0025])
     assert one.optimizer.param_groups[0]["lr"] == pytest.approx(0.0025)
 
 
@@ -122,9 +122,9 @@ def test_the_rate_of_a_step_is_the_one_it_was_made_with(trainer):
 def test_training_ends_when_validation_has_not_improved_for_so_many_epochs(trainer, patience, epochs):
     """With a learning rate of zero and BatchNorm frozen, every epoch scores what the first scored."""
     one, _ = trainer(epochs=5, patience=patience, peak_lr=0.0, trainable=0.5)
-    ends = [fact for fact in one.fit() if isinstance(fact, Epoch)]
-    assert [fact.best for fact in ends] == [True] + [False] * (epochs - 1)
-    assert len({fact.validation_macro_f1 for fact in ends}) == 1
+    ends = [event for event in one.fit() if isinstance(event, Epoch)]
+    assert [event.best for event in ends] == [True] + [False] * (epochs - 1)
+    assert len({event.validation_macro_f1 for event in ends}) == 1
 
 
 def test_patience_is_remembered_across_an_interruption(tmp_path, trainer):
@@ -133,7 +133,7 @@ def test_patience_is_remembered_across_an_interruption(tmp_path, trainer):
     list(itertools.islice(one.fit(), 8))
     checkpoint.save(tmp_path, "last", one.step, meta, one.network.state_dict(), one.state())
     two, _ = trainer(resumed=checkpoint.load(tmp_path, "last"), **settings)
-    assert [fact.epoch for fact in two.fit() if isinstance(fact, Epoch)] == [3]
+    assert [event.epoch for event in two.fit() if isinstance(event, Epoch)] == [3]
 
 
 def own_layers(module):

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def ends(one):
-    return [fact for fact in one.fit() if isinstance(fact, Epoch)]
+    return [event for event in one.fit() if isinstance(event, Epoch)]
 
 
 def test_a_moving_average_follows_with_a_memory_that_grows_to_its_decay():
@@ -34,8 +34,8 @@ def test_a_moving_average_follows_with_a_memory_that_grows_to_its_decay():
     for step, value in enumerate([1.0, 2.0, 5.0, 3.0]):
         nn.init.constant_(layer.weight, value)
         average.update_parameters(layer)
-        kept = min(0.9, (1 + step) / (10 + step))
-        expected = value if step == 0 else expected * kept + value * (1 - kept)
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = value if step == 0 else expected * decay + value * (1 - decay)
     assert average.module.weight.item() == pytest.approx(expected)
     assert moving_average(layer, 0.0) is None
 
@@ -155,26 +155,28 @@ def test_mirrored_views_are_the_mean_of_both_and_symmetric():
 def test_an_epoch_says_the_recall_of_each_class_its_rate_its_memory_and_its_waiting():
     validation = pictures(8, 2, labels=np.array([0, 0, 0, 0, 2, 2, 2, 2]))
     one = trainer(validation=validation, schedule="step", lr_epochs=1, warmup=0.0, peak_lr=0.01)
-    for fact in ends(one):
+    for event in ends(one):
         right = (
             (one.validation_predictions["true"] == one.validation_predictions["predicted"]).to_numpy()
-            if fact.epoch == 2
+            if event.epoch == 2
             else None
         )
-        assert len(fact.validation_recall) == len(CLASSES)
-        assert fact.validation_recall[1] is None
-        assert 0 <= fact.waiting <= 1
-        assert fact.memory > 1e6
-    assert fact.validation_recall[0] == pytest.approx(right[:4].mean())
-    assert fact.learning_rate == pytest.approx(0.001)
+        assert len(event.validation_recall) == len(CLASSES)
+        assert event.validation_recall[1] is None
+        assert 0 <= event.waiting <= 1
+        assert event.memory > 1e6
+    assert event.validation_recall[0] == pytest.approx(right[:4].mean())
+    assert event.learning_rate == pytest.approx(0.001)
 
 
-@pytest.mark.parametrize(("changes", "said"), [({"peak_lr": 10.0, "optimiser": "sgd"}, "The loss is|The gradient is not finite")])
-def test_a_training_that_diverges_names_the_step_and_keeps_its_weights_finite(changes, said):
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"peak_lr": 10.0, "optimiser": "sgd"}, "The loss is|The gradient is not finite")]
+)
+def test_a_training_that_diverges_names_the_step_and_keeps_its_weights_finite(changes, message):
     one = trainer(**changes, epochs=40, schedule="constant", warmup=0.0, momentum=0.99)
     with torch.no_grad():
         one.network.head.weight.mul_(1e30)
-    with pytest.raises(UserError, match=rf"({said}).* at step \d+, with a learning rate of 10\. .*peak_lr"):
+    with pytest.raises(UserError, match=rf"({message}).* at step \d+, with a learning rate of 10\. .*peak_lr"):
         list(one.fit())
     assert all(torch.isfinite(tensor).all() for tensor in one.network.state_dict().values())
 
@@ -183,7 +185,7 @@ def test_float16_gradients_that_overflow_cost_a_step_and_not_the_run():
     one = trainer(precision="fp16")
     one.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40)
     before = weights(one)
-    steps = [fact for fact in itertools.islice(one.fit(), 3) if isinstance(fact, Step)]
+    steps = [event for event in itertools.islice(one.fit(), 3) if isinstance(event, Step)]
     assert len(steps) == 3
     assert one.scaler.get_scale() < 2.0**40
     assert not [name for name, p in one.network.named_parameters() if not torch.equal(p, before[name])]
@@ -207,11 +209,11 @@ def test_a_seed_repeats_a_training_whatever_came_before():
 
 def test_enforced_determinism_refuses_what_does_not_repeat_and_changes_nothing_else():
     plain = trainer(epochs=1)
-    told = story(plain.fit())
+    expected = story(plain.fit())
     try:
         enforce_determinism()
         enforced = trainer(epochs=1, determinism="enforced", mixing="none")
-        assert story(enforced.fit()) == told
+        assert story(enforced.fit()) == expected
         assert differing(weights(plain), weights(enforced)) == []
         with pytest.raises(RuntimeError, match="deterministic"):
             torch.zeros(4).put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))

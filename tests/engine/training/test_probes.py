@@ -129,10 +129,10 @@ def test_the_estimate_is_arithmetic_on_speeds(config):
             "test": (validation + test) / 10,
         }
     )
-    kept = {
+    phases = {
         phase.name: phase.seconds for phase in estimate_phases(replace(config, draws=4, epochs=3), replace(SPEEDS, freeze=40.0))
     }
-    assert kept["freeze"] == pytest.approx(3 * train / 40)
+    assert phases["freeze"] == pytest.approx(3 * train / 40)
     linear = {phase.name: phase.seconds for phase in estimate_phases(replace(config, method="linear", ema=0.0), SPEEDS)}
     assert linear["embed"] == pytest.approx((train + validation) / 10)
     assert linear["test"] == pytest.approx(test / 10)
@@ -169,9 +169,9 @@ def test_the_command_prints_the_curve_and_what_to_type(config, engine, home):
     settings = [f"--set={name}={getattr(config, name)}" for name in ("weights", "image_size", "batch_size")]
     done = engine("lr-find", "--dataset", "scenes", "--model", NETWORK, *settings, "--json", home=home)
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert len(said["points"]) > 10
-    assert said["reason"]
+    result = json.loads(done.stdout)
+    assert len(result["points"]) > 10
+    assert result["reason"]
     linear = engine("lr-find", "--dataset", "scenes", "--preset", "fast", home=home)
     assert linear.returncode == 2
     assert "no learning rate to find" in linear.stderr

@@ -41,16 +41,16 @@ def load_for_dataset(data: Dataset, run: Run | None) -> Filter:
     requested, sentences = Filter.from_text(url_state.recall(KEY) or "")
     if requested.run and run is not None:
         requested = replace(requested, run=run.id)
-    wanted, unknown = data.catalog.check(requested)
+    conditions, unknown = data.catalog.check(requested)
     for sentence in [*sentences, *unknown]:
         st.caption(f":material/info: {formatting.literal(formatting.plain(sentence))}")
-    put(wanted)
-    return wanted
+    put(conditions)
+    return conditions
 
 
-def put(wanted: Filter) -> None:
+def put(conditions: Filter) -> None:
     """Write a filter into the address. Call it in a callback, or before the widgets that show the filter are drawn."""
-    if text := wanted.to_text():
+    if text := conditions.to_text():
         url_state.remember(KEY, text)
     else:
         url_state.forget(KEY)
@@ -76,38 +76,38 @@ def _reset_for(dataset: str) -> None:
         url_state.forget(KEY)
 
 
-def chips(wanted: Filter) -> list[Chip]:
+def chips(conditions: Filter) -> list[Chip]:
     """One chip per condition, in the bar's order. Labels are plain text: names in them are untrusted."""
-    return list(_chips(wanted))
+    return list(_chips(conditions))
 
 
-def _chips(wanted: Filter) -> Iterator[Chip]:
-    yield from _names(wanted, "classes", "classes", str)
-    yield from _names(wanted, "splits", "splits", str)
-    if wanted.state != "ok":
-        yield Chip(wanted.state, replace(wanted, state="ok"))
-    yield from _names(wanted, "edited", "decisions", lambda edit: f"{edit} by hand")
-    if wanted.text:
-        yield Chip(f"path: {_cut(wanted.text)}", replace(wanted, text=""))
-    for r in wanted.ranges:
-        yield Chip(str(r), wanted.with_range(r.name, None, None))
-    if wanted.run:
-        yield from _names(wanted, "predicted", "predicted classes", lambda name: f"predicted {name}")
-        if wanted.correctness:
-            yield Chip(f"answered {wanted.correctness}", replace(wanted, correctness=""))
-    if wanted.selection:
-        yield Chip("selected images", replace(wanted, selection=""))
+def _chips(conditions: Filter) -> Iterator[Chip]:
+    yield from _names(conditions, "classes", "classes", str)
+    yield from _names(conditions, "splits", "splits", str)
+    if conditions.state != "ok":
+        yield Chip(conditions.state, replace(conditions, state="ok"))
+    yield from _names(conditions, "edited", "decisions", lambda edit: f"{edit} by hand")
+    if conditions.text:
+        yield Chip(f"path: {_cut(conditions.text)}", replace(conditions, text=""))
+    for r in conditions.ranges:
+        yield Chip(str(r), conditions.with_range(r.name, None, None))
+    if conditions.run:
+        yield from _names(conditions, "predicted", "predicted classes", lambda name: f"predicted {name}")
+        if conditions.correctness:
+            yield Chip(f"answered {conditions.correctness}", replace(conditions, correctness=""))
+    if conditions.selection:
+        yield Chip("selected images", replace(conditions, selection=""))
 
 
 def _names(
-    wanted: Filter, field: Literal["classes", "splits", "edited", "predicted"], plural: str, describe: Callable[[str], str]
+    conditions: Filter, field: Literal["classes", "splits", "edited", "predicted"], plural: str, describe: Callable[[str], str]
 ) -> Iterator[Chip]:
     """One chip per name of a field, or one for all of them where there are many."""
-    names: tuple[str, ...] = getattr(wanted, field)
+    names: tuple[str, ...] = getattr(conditions, field)
 
     def with_names(rest: tuple[str, ...]) -> Filter:
         fields: dict[str, Any] = {field: rest}
-        return replace(wanted, **fields)
+        return replace(conditions, **fields)
 
     if len(names) > _MAX_CHIPS:
         yield Chip(f"{len(names):,} {plural}", with_names(()))
@@ -120,19 +120,19 @@ def _cut(name: str) -> str:
     return name if len(name) <= _CHIP_LENGTH else f"{name[: _CHIP_LENGTH - 1]}…"
 
 
-def draw_chips(wanted: Filter) -> None:
+def draw_chips(conditions: Filter) -> None:
     """Draw one chip per condition; a click on a chip removes its condition."""
-    conditions = chips(wanted)
-    if not conditions:
+    row = chips(conditions)
+    if not row:
         return
     # Pills that are all selected: the click that removes a condition deselects its pill.
-    places = list(range(len(conditions)))
-    labels = [f"{formatting.literal(formatting.plain(chip.label))} :material/close:" for chip in conditions]
+    places = list(range(len(row)))
+    labels = [f"{formatting.literal(formatting.plain(chip.label))} :material/close:" for chip in row]
 
     def remove() -> None:
         deselected = set(places) - set(st.session_state["filter-chips"])
         if deselected:
-            put(conditions[min(deselected)].without)
+            put(row[min(deselected)].without)
 
     show_value("filter-chips", places, labels)
     st.pills(

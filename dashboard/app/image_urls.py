@@ -37,8 +37,8 @@ def mean_url(dataset_name: str, number: int, generation: str) -> str:
     return f"/mean/{dataset_name}/{generation}/{number}.jpg"
 
 
-def export_url(dataset_name: str, filter_text: str, by: str = "id", descending: bool = False) -> str:
-    query = urlencode({"filter": filter_text, "by": by, "descending": int(descending)})
+def export_url(dataset_name: str, filter_text: str, order: str = "id", descending: bool = False) -> str:
+    query = urlencode({"filter": filter_text, "by": order, "descending": int(descending)})
     return f"/export/{dataset_name}.csv?{query}"
 
 

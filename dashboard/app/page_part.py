@@ -10,10 +10,10 @@ import streamlit as st
 from dashboard.app import browser_history, url_state
 
 
-def page_part(*own: str, every: float | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def page_part(*own: str, interval: float | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate a function that draws a fragment.
 
-    `own` names the parameters of the address on which nothing outside the fragment depends; `every` redraws it after so many seconds.
+    `own` names the parameters of the address on which nothing outside the fragment depends; `interval` redraws it every so many seconds.
     A callback inside a fragment redraws only the fragment. Where it changed another parameter (a filter, a dataset), the rest of the
     page and the fragment's own arguments would be out of date, so the whole page is drawn. A parameter that is missing in `own` costs
     time and nothing else.
@@ -26,7 +26,7 @@ def page_part(*own: str, every: float | None = None) -> Callable[[Callable[..., 
         def shared() -> dict[str, str]:
             return {key: value for key, value in url_state.choices().items() if key not in own}
 
-        @st.fragment(run_every=every)
+        @st.fragment(run_every=interval)
         @wraps(draw)
         def part(*arguments: Any) -> None:
             if st.session_state.get(drawn) != shared():

@@ -15,28 +15,28 @@ from engine.data.filters import Filter
 from engine.data.unused_files import UnusedReport, unused_report
 
 
-def split_drift(data: Dataset, a: str, b: str, by_class: bool, wanted: Filter) -> pd.DataFrame:
+def split_drift(data: Dataset, a: str, b: str, by_class: bool, conditions: Filter) -> pd.DataFrame:
     """`engine.data.drift.compute_drift` of two splits. Not cached where the filter depends on a run's predictions, which may be rewritten."""
-    if wanted.needs_predictions:
-        return compute_drift(data.catalog, a, b, by_class, conditions=wanted)
-    return _split_drift(data, data.catalog.generation(), a, b, by_class, wanted)
+    if conditions.needs_predictions:
+        return compute_drift(data.catalog, a, b, by_class, conditions=conditions)
+    return _split_drift(data, data.catalog.generation(), a, b, by_class, conditions)
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _split_drift(data: Dataset, generation: str, a: str, b: str, by_class: bool, wanted: Filter) -> pd.DataFrame:
-    return compute_drift(data.catalog, a, b, by_class, conditions=wanted)
+def _split_drift(data: Dataset, generation: str, a: str, b: str, by_class: bool, conditions: Filter) -> pd.DataFrame:
+    return compute_drift(data.catalog, a, b, by_class, conditions=conditions)
 
 
-def count_classes(data: Dataset, wanted: Filter) -> ClassCounts:
+def count_classes(data: Dataset, conditions: Filter) -> ClassCounts:
     """`dashboard.charts.class_counts.class_counts`; not cached where the filter depends on a run's predictions."""
-    if wanted.needs_predictions:
-        return class_counts.class_counts(data.catalog, wanted)
-    return _count_classes(data, data.catalog.generation(), wanted)
+    if conditions.needs_predictions:
+        return class_counts.class_counts(data.catalog, conditions)
+    return _count_classes(data, data.catalog.generation(), conditions)
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _count_classes(data: Dataset, generation: str, wanted: Filter) -> ClassCounts:
-    return class_counts.class_counts(data.catalog, wanted)
+def _count_classes(data: Dataset, generation: str, conditions: Filter) -> ClassCounts:
+    return class_counts.class_counts(data.catalog, conditions)
 
 
 def classes(data: Dataset) -> tuple[str, ...]:

@@ -24,25 +24,25 @@ class ClassCounts:
     left_out: int
 
 
-def class_counts(catalog: Catalog, wanted: Filter) -> ClassCounts:
-    """The images per class and split, and those that match `wanted`; of very many classes the chosen, the largest and the smallest."""
-    all_counts = catalog.counts(Filter(state=wanted.state))
-    matching_counts = catalog.counts(wanted).rename(columns={"n": "matching"})
+def class_counts(catalog: Catalog, conditions: Filter) -> ClassCounts:
+    """The images per class and split, and those that match `conditions`; of very many classes the chosen, the largest and the smallest."""
+    all_counts = catalog.counts(Filter(state=conditions.state))
+    matching_counts = catalog.counts(conditions).rename(columns={"n": "matching"})
     counts = all_counts[all_counts["class"].notna()].merge(matching_counts, how="left", on=["class", "split"])
     counts = counts.fillna({"matching": 0}).astype({"matching": int})
     matching = counts.groupby("class", sort=False)["matching"].sum()
-    names = _names(counts.groupby("class", sort=False)["n"].sum(), wanted)
+    names = _names(counts.groupby("class", sort=False)["n"].sum(), conditions)
     places = {name: place for place, name in enumerate(names)}
     drawn = counts[counts["class"].isin(places)].sort_values("class", key=lambda column: column.map(places), kind="stable")
     splits = counts.groupby("split", sort=False)[["n", "matching"]].sum().reset_index()
     return ClassCounts(drawn, splits, _slices(matching[matching > 0]), len(matching) - len(names))
 
 
-def _names(totals: pd.Series, wanted: Filter) -> list[str]:
+def _names(totals: pd.Series, conditions: Filter) -> list[str]:
     if len(totals) <= LARGEST + SMALLEST:
         return list(totals.index)
     ordered = totals.sort_values(ascending=False, kind="stable").index
-    chosen = [name for name in wanted.classes[:LARGEST] if name in totals.index]
+    chosen = [name for name in conditions.classes[:LARGEST] if name in totals.index]
     return list(dict.fromkeys([*chosen, *ordered[:LARGEST], *ordered[-SMALLEST:]]))
 
 

@@ -117,7 +117,7 @@ def _hover_text(row: Any) -> str:
     )
 
 
-def _steps(most: float) -> list[float]:
-    """Return two or three round values up to `most`."""
-    step = next(step for step in (1, 2, 5, 10, 20, 50) if most / step <= 3.5) if most <= 175 else 50
-    return list(np.arange(0, most, step))
+def _steps(limit: float) -> list[float]:
+    """Return two or three round values up to `limit`."""
+    step = next(step for step in (1, 2, 5, 10, 20, 50) if limit / step <= 3.5) if limit <= 175 else 50
+    return list(np.arange(0, limit, step))

@@ -47,8 +47,8 @@ def class_bars(counts: pd.DataFrame, splits: pd.DataFrame, colours: Mapping[str,
         reach = (1.3 + 0.05 * max(map(len, texts), default=5)) * max(top if share else total[split].max(), 1e-9)
         traces = _row_bars(names, split, values, texts, [colours.get(name, NEUTRAL) for name in names], reach)
         sentences = [
-            _sentence(name, split, some, n, totals[split].n)
-            for name, some, n in zip(names, matching[split], total[split], strict=True)
+            _sentence(name, split, matches, n, totals[split].n)
+            for name, matches, n in zip(names, matching[split], total[split], strict=True)
         ]
         traces[-1].update(hovertext=sentences, hovertemplate="%{hovertext}<extra></extra>")
         figure.add_traces(traces, rows=1, cols=column)
@@ -158,21 +158,21 @@ def _row_bars(
 
 def _count_texts(matching: pd.Series, total: pd.Series) -> list[str]:
     """Return how many match; "0 of n" where none do, since a bare 0 beside the faint bar would be read as its length."""
-    return [f"{some:,}" if some or not n else f"0 of {n:,}" for some, n in zip(matching, total, strict=True)]
+    return [f"{matches:,}" if matches or not n else f"0 of {n:,}" for matches, n in zip(matching, total, strict=True)]
 
 
 def _share_texts(shares: pd.Series) -> list[str]:
     return [percent(share) for share in shares]
 
 
-def _sentence(name: str, split: str, some: int, n: int, total: int) -> str:
+def _sentence(name: str, split: str, matches: int, n: int, total: int) -> str:
     """Return a row's hover text: "sea, train: 12 of 1,404 images match (16.0% of train)"."""
-    matching = image_count(n) if some == n else f"{some:,} of {image_count(n)} match"
+    matching = image_count(n) if matches == n else f"{matches:,} of {image_count(n)} match"
     return f"{escape_markup(name)}, {split}: {matching} ({percent(n / max(total, 1))} of {split})"
 
 
-def _matching_text(some: int, n: int) -> str:
-    return image_count(n) if some == n else f"{some:,} of {n:,}"
+def _matching_text(matches: int, n: int) -> str:
+    return image_count(n) if matches == n else f"{matches:,} of {n:,}"
 
 
 def _pixels(values: pd.Series) -> dict:

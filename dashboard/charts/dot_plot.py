@@ -20,14 +20,14 @@ _UNFADED = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"o
 
 def interval_dots(
     rows: pd.DataFrame, *, line: float | None = None, longest: int = 34, clickable: bool = False, chosen: int | None = None,
-    difference: bool = False, right: int = 132, over: bool = False, percent: bool = True,
+    difference: bool = False, right: int = 132, names_above: bool = False, percent: bool = True,
 ) -> go.Figure:  # fmt: skip
     """Return one row per rate, the first on top: a dot with a bar over its 95% interval.
 
     rows: columns name, value, low, high (shares; NaN where undefined), text (at the right), and optionally tick (a second value, drawn
     as a stroke), colour, and more (added to the hover text). line: a value marked through all rows. With `difference` the scale is
     centred on 0, and dots without a colour are coloured by their sign where the interval excludes 0. A click's point has `customdata`
-    [row]; the row `chosen` has a bar behind it. With `over`, names and texts stand above their bars, so that long ones fit on a phone.
+    [row]; the row `chosen` has a bar behind it. With `names_above`, names and texts stand above their bars, so that long ones fit on a phone.
     Without `percent` the values are scores such as an area, 0.997, and not shares.
     """
     figure, places = go.Figure(), list(range(len(rows)))
@@ -50,7 +50,7 @@ def interval_dots(
         figure.add_hrect(y0=chosen - 0.48, y1=chosen + 0.48, fillcolor=GRID, line_width=0, layer="below")
     if line is not None:
         figure.add_vline(x=line, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
-    if over:
+    if names_above:
         for place, name in enumerate(rows["name"]):
             lines = _lines(name, longest)
             figure.add_annotation(
@@ -64,7 +64,7 @@ def interval_dots(
         row_axis(figure, list(rows["name"]), longest)
     ticks = _difference_ticks(limits[1]) if difference else {"tickformat": ".0%" if percent else ".2~f", "nticks": 5}
     figure.update_xaxes(range=limits, gridcolor=GRID, zeroline=difference, zerolinecolor=NEUTRAL, ticks="", **ticks)
-    layout(figure, (_TALL_ROW if over else ROW) * len(rows) + 44, bottom=28, right=8 if over else right)
+    layout(figure, (_TALL_ROW if names_above else ROW) * len(rows) + 44, bottom=28, right=8 if names_above else right)
     if clickable:
         figure.update_layout(clickmode="event+select")
     return figure

@@ -275,11 +275,11 @@ def _name_ends(
 ) -> None:
     """Label each line (text, colour, x, y) right of its end, moved apart where two would overlap; `at_edge`: x is a share of the plot."""
     scale = (height - _TOP - _BOTTOM) / (span[1] - span[0])
-    wanted = [(y - span[0]) * scale for *_, y in ends]
-    for (text, colour, x, y), want, place in zip(ends, wanted, spread(wanted, _LINE), strict=True):
+    own_places = [(y - span[0]) * scale for *_, y in ends]
+    for (text, colour, x, y), own_place, place in zip(ends, own_places, spread(own_places, _LINE), strict=True):
         figure.add_annotation(
             text=f"<span style='color:{colour}'>●</span> {text}", x=x, xref="paper" if at_edge else "x", y=y, xanchor="left",
-            yanchor="middle", xshift=8, yshift=place - want, showarrow=False, font={"size": SMALL, "color": INK},
+            yanchor="middle", xshift=8, yshift=place - own_place, showarrow=False, font={"size": SMALL, "color": INK},
         )  # fmt: skip
 
 

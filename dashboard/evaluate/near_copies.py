@@ -44,7 +44,7 @@ def near_copies(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) 
         "high": [scored.document["accuracy"]["high"], *(w.accuracy.high for w in scores)],
         "text": [f"{len(evidence.right):,} images", *(f"{w.excluded:,} excluded, {w.wrong:,} wrong" for w in scores)],
     })  # fmt: skip
-    st.plotly_chart(interval_dots(rows, over=True), config=CONFIG, key="copies-chart")
+    st.plotly_chart(interval_dots(rows, names_above=True), config=CONFIG, key="copies-chart")
     st.caption(
         f"Accuracy without the images that are close to a training image, by cosine distance of the embeddings ({_EMBEDDING})."
     )

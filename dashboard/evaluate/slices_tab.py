@@ -141,7 +141,7 @@ def _chart(table: pd.DataFrame, place: int) -> None:
         alone = zip(table["low"], table["high"], strict=True)
         rows["more"] = [f"this slice alone: {percent_range(low, high)}" for low, high in alone]
     st.plotly_chart(
-        interval_dots(rows, clickable=True, chosen=place, longest=40, over=True),
+        interval_dots(rows, clickable=True, chosen=place, longest=40, names_above=True),
         config=CONFIG,
         key="slices-chart",
         on_select=handle_click,

@@ -78,11 +78,11 @@ def _export(request: Request) -> Response:
     name, query = request.path_params["dataset"], request.query_params
     order = query.get("by", "id")
     try:
-        wanted, ignored = Filter.from_text(query.get("filter", ""))
+        conditions, ignored = Filter.from_text(query.get("filter", ""))
         if ignored or order not in ("id", "path", *PROPERTIES):
             # An ignored part of the filter would make the table larger than what was requested.
             return PlainTextResponse(" ".join(ignored) or f"There is no order {order!r}.", 400)
-        rows = csv_rows(load_dataset(name).catalog, wanted, order, query.get("descending") == "1")
+        rows = csv_rows(load_dataset(name).catalog, conditions, order, query.get("descending") == "1")
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"', "X-Content-Type-Options": "nosniff"}

@@ -62,7 +62,7 @@ def batch_results(batch: Batch, view: View) -> None:
         work = job.job(batch).status()
     busy = work.state == "working"
 
-    @page_part("as", "order_asked", "answers_page", "top", "cam_class", "cam_method", every=_POLL if busy else None)
+    @page_part("as", "order_asked", "answers_page", "top", "cam_class", "cam_method", interval=_POLL if busy else None)
     def results() -> None:
         now = job.job(batch).status()
         if busy and now.state != "working" and not detail_is_open():  # a rerun would close it

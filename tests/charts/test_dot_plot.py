@@ -18,7 +18,7 @@ ROWS = pd.DataFrame(
 
 
 def test_a_click_anywhere_in_a_row_means_it():
-    figure = interval_dots(ROWS, clickable=True, chosen=0, over=True)
+    figure = interval_dots(ROWS, clickable=True, chosen=0, names_above=True)
     targets = [trace for trace in figure.data if trace.type == "bar"]
     (target,) = targets
     assert target.customdata == ([0], [1])
@@ -66,7 +66,7 @@ def test_a_long_name_over_its_bar_is_broken_between_its_conditions_and_not_cut()
             "text": "",
         }
     )
-    names = [note.text for note in interval_dots(rows, over=True, longest=40).layout.annotations if note.xanchor == "left"]
+    names = [note.text for note in interval_dots(rows, names_above=True, longest=40).layout.annotations if note.xanchor == "left"]
     assert names == ["file size up to 12 KB,<br>sharpness 1,195 to 2,210", "class sea"]
 
 

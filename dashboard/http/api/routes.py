@@ -47,11 +47,11 @@ def _guarded(handler: Handler) -> Handler:
 
 @_guarded
 async def _predict(request: Request) -> JSONResponse:
-    wanted = await read_request(request)
+    images_request = await read_request(request)
     start = time.perf_counter()
-    predictions, classes = await SHARED.run(lambda: _predict_images(wanted))
+    predictions, classes = await SHARED.run(lambda: _predict_images(images_request))
     result = {
-        "run": wanted.run,
+        "run": images_request.run,
         "classes": list(classes),
         "predictions": predictions,
         "milliseconds": round((time.perf_counter() - start) * 1000, 1),
@@ -71,16 +71,18 @@ async def _openapi(request: Request) -> JSONResponse:
     return JSONResponse(document(), headers=HEADERS)
 
 
-def _predict_images(wanted: PredictRequest) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+def _predict_images(images_request: PredictRequest) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """The predictions and the classes. Runs in a worker thread. Raises UserError for a run that is missing or has no model yet."""
     # Not at the top: the server imports this module before it has Streamlit's runtime, which the caches need.
     from dashboard import cache
 
-    run = load_run(wanted.run)
+    run = load_run(images_request.run)
     model, judge = cache.model(run), cache.judge((run,))
-    contents = [content for _, content in wanted.images]
-    predictions = predict.predict(model, contents, wanted.top)
-    documents = [_prediction_document(name, one, judge) for (name, _), one in zip(wanted.images, predictions, strict=True)]
+    contents = [content for _, content in images_request.images]
+    predictions = predict.predict(model, contents, images_request.top)
+    documents = [
+        _prediction_document(name, one, judge) for (name, _), one in zip(images_request.images, predictions, strict=True)
+    ]
     return documents, model.meta.classes
 
 

@@ -176,7 +176,7 @@ def _strays(points: Points, seen: np.ndarray) -> None:
 
 def _note(points: Points) -> str:
     document = points.drawn.document
-    images, kept = document["of"], document["kept"]
+    images, preserved = document["of"], document["kept"]
     sample = (
         f" An even sample of {len(points.drawn):,} of {images:,} images is drawn, and only these can be selected here."
         if len(points.drawn) < images
@@ -184,7 +184,7 @@ def _note(points: Points) -> str:
     )
     return (
         "Nearby images look similar to EfficientNet-Lite0, a network that learned from ImageNet and not from these classes "
-        f"(t-SNE; of an image's 10 nearest, {10 * kept:.1f} on average are among its 10 nearest here). "
+        f"(t-SNE; of an image's 10 nearest, {10 * preserved:.1f} on average are among its 10 nearest here). "
         f"Distances between clusters and their sizes are not meaningful.{sample} "
         "Lasso and Box select, a click opens an image, Ctrl and the wheel zoom."
     )

@@ -104,10 +104,10 @@ def _properties(scored: ScoredRun, data: Dataset, a: int, b: int, names: Mapping
             f"Too few images to compare their properties: each group needs at least {class_pairs.FEWEST} with measured properties."
         )
         return
-    said = class_pairs.sentences(result, names)
-    for sentence in said:
+    sentences = class_pairs.sentences(result, names)
+    for sentence in sentences:
         st.markdown(formatting.literal(sentence))
-    if not said:
+    if not sentences:
         st.markdown(
             f"No measured property differs beyond chance between these groups. "
             f"With so many images a difference of up to {class_pairs.undetected_delta(result):.2f} "

@@ -1,4 +1,4 @@
-"""The questions of the page, a tab each. Only the panel of the open tab is computed."""
+"""The tabs of Evaluate. Only the open one is computed."""
 
 from collections.abc import Callable
 

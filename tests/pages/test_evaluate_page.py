@@ -227,7 +227,7 @@ def test_a_run_whose_dataset_is_gone_keeps_its_scores(tab, copied):
     shutil.rmtree(copied.path.parents[1] / "data" / copied.config.dataset)
     for question, said in (("errors", "** images misclassified"), ("pairs", "The dataset of this run is gone")):
         again = type(tab)().open("evaluate", dataset=copied.config.dataset, run=copied.id, ask=question)
-        assert "its pictures cannot be shown" in again.at.warning[0].value
+        assert "its images cannot be shown" in again.at.warning[0].value
         assert said in again.text
         assert not again.at.error
     assert np.array_equal(counts(tab.open("evaluate", dataset=copied.config.dataset)), confusion(copied))

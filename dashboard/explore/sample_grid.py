@@ -46,7 +46,8 @@ def _dialog(query: Query) -> None:
 
 def _sampled(query: Query) -> Filter:
     """The images of the current seed, as a filter, so that Next and Previous stay among them."""
-    ids, rng = query.data.catalog.view(query.conditions).ids(), np.random.default_rng(st.session_state[_SEED])
+    ids = query.data.catalog.view(query.conditions).ids()
+    rng = np.random.default_rng(st.session_state[_SEED])
     # Shuffling very many ids for sixteen of them would take a noticeable moment.
     sample = rng.permutation(ids)[:_COUNT] if len(ids) < 100_000 else rng.choice(ids, _COUNT, replace=False, shuffle=False)
     return Filter(selection=query.data.catalog.select(np.sort(sample)), state=query.conditions.state)

@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import filter_state, formatting
-from dashboard.components.embedding_map import selection_chip as map_chip
+from dashboard.components.embedding_map import selection_chip
 from dashboard.explore.query import Query
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -23,7 +23,7 @@ def filter_summary(query: Query) -> None:
             catalog = query.data.catalog
             n, total = catalog.count(query.conditions), catalog.count(Filter(state=query.bar_conditions.state))
             st.markdown(f"**{n:,}** of {total:,} images match", width="content")
-            map_chip(query.data)
+            selection_chip(query.data)
             filter_state.draw_chips(query.bar_conditions)
         # A line of text is lower than a row of chips: this keeps its height, so that nothing below moves with the first chip.
         st.container(height=_LINE, width=1, border=False)

@@ -18,17 +18,17 @@ def findings(review: Review) -> list[Finding]:
 
 def choose_part(review: Review) -> Part:
     """Draw how many findings of each kind are open; those of the kind that is chosen, which the URL keeps as `kind`."""
-    work = build_queue(review.data, findings(review))
-    kinds = [kind for kind in (*KINDS, TO_LABEL) if kind in work.parts]
+    review_queue = build_queue(review.data, findings(review))
+    kinds = [kind for kind in (*KINDS, TO_LABEL) if kind in review_queue.parts]
     if not kinds:
         return Part()
-    first = next((kind for kind in kinds if work.parts[kind].open), kinds[0])
+    first = next((kind for kind in kinds if review_queue.parts[kind].open), kinds[0])
     kind = url_state.choose(
         st.segmented_control, "Kind of finding", kinds, "kind", first, label_visibility="collapsed",
-        format_func=lambda option: f"{_title(option)} **{len(work.parts[option].open):,}**",
+        format_func=lambda option: f"{_title(option)} **{len(review_queue.parts[option].open):,}**",
     )  # fmt: skip
-    part = work.parts[kind]
-    _progress(work, part, kind)
+    part = review_queue.parts[kind]
+    _progress(review_queue, part, kind)
     return part
 
 
@@ -46,11 +46,11 @@ def _title(kind: str) -> str:
     return _TITLES.get(kind) or KINDS[kind].title
 
 
-def _progress(work: ReviewQueue, part: Part, kind: str) -> None:
+def _progress(review_queue: ReviewQueue, part: Part, kind: str) -> None:
     """Draw how many findings of the kind are decided, and the time left at the person's own pace."""
     help_text = KINDS[kind].help if kind in KINDS else "Unlabelled images whose labels would help training most"
     done = part.done + len(part.unsure)
-    left = work.seconds_left(len(part.open))
+    left = review_queue.seconds_left(len(part.open))
     pace = f", about {formatting.duration(left)} left at your pace" if left and part.open else ""
     share = done / part.total if part.total else 1.0
     st.progress(share, text=f"{done:,} of {part.total:,} decided{pace}. :gray[{help_text}.]")

@@ -37,24 +37,28 @@ def run_panel(run: Run) -> None:
         if status.state != drawn.state or not run.path.is_dir():
             # The rest of the page shows the state as well: header, buttons, other runs.
             st.rerun()
-        story = cache.history(run)
+        history = cache.history(run)
         state_row(run)
-        _progress(status, story)
+        _progress(status, history)
         configuration_line(run)
         if status.state == "finished":
-            st.markdown(_summary(run, story))
-        for note in diagnostics.diagnose(
-            TrainingSnapshot(story, run.config, run.classes, status.state, psutil.virtual_memory().total)
-        ):
-            st.markdown(
-                f"{_NOTE_ICONS[note.level]} {formatting.literal(note.observation)} {formatting.literal(note.suggestion)}".strip()
-            )
+            st.markdown(_summary(run, history))
+        snapshot = TrainingSnapshot(
+            history=history,
+            config=run.config,
+            classes=run.classes,
+            state=status.state,
+            memory_limit=psutil.virtual_memory().total,
+        )
+        for note in diagnostics.diagnose(snapshot):
+            observation, suggestion = formatting.literal(note.observation), formatting.literal(note.suggestion)
+            st.markdown(f"{_NOTE_ICONS[note.level]} {observation} {suggestion}".strip())
 
     @st.fragment(run_every=_POLL_CHARTS if drawn.active else None)
     def charts() -> None:
-        story = cache.history(run)
-        _curves(run, drawn, story)
-        _log(run, story)
+        history = cache.history(run)
+        _curves(run, drawn, history)
+        _log(run, history)
 
     head()
     charts()
@@ -65,14 +69,14 @@ def _waits(status: Status) -> bool:
     return status.state == "queued" and status.detail not in ("", "starting")
 
 
-def _progress(status: Status, story: History) -> None:
+def _progress(status: Status, history: History) -> None:
     if status.active and not _waits(status):
-        progress_bars(status, story.states)
-    elif text := time_spent(story.states):
+        progress_bars(status, history.states)
+    elif text := time_spent(history.states):
         st.caption(text)
 
 
-def _summary(run: Run, story: History) -> str:
+def _summary(run: Run, history: History) -> str:
     """The result in a sentence, as Markdown."""
     results = run.results
     try:
@@ -80,16 +84,16 @@ def _summary(run: Run, story: History) -> str:
         pairs = confused_pairs(np.array(scored["confusion"]), run.classes)
     except UserError:
         pairs = pd.DataFrame()
-    return formatting.literal(diagnostics.summarise_result(results, story, pairs))
+    return formatting.literal(diagnostics.summarise_result(results, history, pairs))
 
 
-def _curves(run: Run, status: Status, story: History) -> None:
+def _curves(run: Run, status: Status, history: History) -> None:
     """Draw the charts, empty ones while there is nothing to draw yet, so that nothing moves when there is."""
-    if story.empty and (not status.active or _waits(status)):
+    if history.empty and (not status.active or _waits(status)):
         return
     if run.config.method == "linear":
         live_chart(
-            training_curves.regularisation_curve(story.candidates),
+            training_curves.regularisation_curve(history.candidates),
             f"candidates-{run.id}",
             "Validation loss by regularisation strength",
         )
@@ -100,34 +104,34 @@ def _curves(run: Run, status: Status, story: History) -> None:
     left, right = st.columns(2, gap="medium")
     for column, metric in ((left, "loss"), (right, "macro_f1")):
         with column:
-            figure = training_curves.epoch_curves(story.epochs, metric, story.best_epoch, planned)
+            figure = training_curves.epoch_curves(history.epochs, metric, history.best_epoch, planned)
             live_chart(figure, f"{metric}-{run.id}", f"{metric.replace('_', ' ')} by epoch, train and validation")
-    recalls = story.recalls(run.classes)
+    recalls = history.recalls(run.classes)
     with st.container(key=f"recalls-place-{run.id}"):
-        if len(recalls) or (status.active and not len(story.epochs)):
+        if len(recalls) or (status.active and not len(history.epochs)):
             st.markdown("Validation recall by class")
             figure = training_curves.class_recalls(recalls, class_colours(run.classes), planned)
             live_chart(figure, f"recalls-{run.id}", "Validation recall of each class by epoch")
-    _steps(run, story)
+    _steps(run, history)
 
 
-def _steps(run: Run, story: History) -> None:
-    if not len(story.steps):
+def _steps(run: Run, history: History) -> None:
+    if not len(history.steps):
         return
-    st.markdown(_figures(story))
+    st.markdown(_figures(history))
     charts = {"loss": "batch loss", "learning_rate": "learning rate", "rate": "images/s"}
     for column, (field, name) in zip(st.columns(len(charts), gap="medium"), charts.items(), strict=True):
         with column:
-            figure = training_curves.step_curve(downsample(story.steps, field), name, from_zero=field != "loss")
+            figure = training_curves.step_curve(downsample(history.steps, field), name, from_zero=field != "loss")
             live_chart(figure, f"step-{field}-{run.id}", f"{name} by step")
 
 
-def _figures(story: History) -> str:
+def _figures(history: History) -> str:
     """The current step, speed, loss, learning rate, memory and waiting time, as Markdown."""
-    last, memory, waiting = story.steps.iloc[-1], story.latest("memory"), story.latest("waiting")
+    last, memory, waiting = history.steps.iloc[-1], history.latest("memory"), history.latest("waiting")
     figures = [
         f"Step **{int(last['step']):,}**",
-        f"**{story.steps['rate'].tail(20).median():.1f}** images/s",
+        f"**{history.steps['rate'].tail(20).median():.1f}** images/s",
         f"batch loss **{last['loss']:,.3f}**",
         f"learning rate **{last['learning_rate']:.2g}**",
     ]
@@ -138,11 +142,11 @@ def _figures(story: History) -> str:
     return ", ".join(figures)
 
 
-def _log(run: Run, story: History) -> None:
+def _log(run: Run, history: History) -> None:
     """Draw the run's messages, then the end of what the process printed. Messages that are printed as well appear once."""
     tail = run.log_tail(30)
     printed = set(tail.splitlines())
-    lines = [text for text in story.messages["text"].astype(str) if text not in printed] if len(story.messages) else []
+    lines = [text for text in history.messages["text"].astype(str) if text not in printed] if len(history.messages) else []
     text = "\n".join([*lines, *([""] if lines else []), "train.log:", tail]).strip()
     with st.expander("Log", icon=":material/notes:", key=f"log-{run.id}"):
         st.code(text if tail or lines else "Nothing yet.", language=None, wrap_lines=True)

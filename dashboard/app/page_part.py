@@ -13,7 +13,7 @@ from dashboard.app import browser_history, url_state
 def page_part(*own: str, interval: float | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate a function that draws a fragment.
 
-    `own` names the parameters of the address on which nothing outside the fragment depends; `interval` redraws it every so many seconds.
+    `own` names the parameters of the address on which nothing outside the fragment depends; `interval`: seconds between redraws.
     A callback inside a fragment redraws only the fragment. Where it changed another parameter (a filter, a dataset), the rest of the
     page and the fragment's own arguments would be out of date, so the whole page is drawn. A parameter that is missing in `own` costs
     time and nothing else.

@@ -44,13 +44,13 @@ def comparison_pipeline() -> Pipeline | None:
     """Draw the choice of a second pipeline to compare with; None where the person wants none."""
     names = [*BUILT_IN, *pipelines.saved_names()]
     name = url_state.choose(st.selectbox, "Compare with", ["", *names], "compare", format_func=lambda name: name or "nothing")
-    return pipelines.parse(name) if name else None
+    return pipelines.parse_pipeline(name) if name else None
 
 
 def _from_url() -> Pipeline:
     text = url_state.recall(_KEY) or _DEFAULT
     try:
-        pipeline = pipelines.parse(text)
+        pipeline = pipelines.parse_pipeline(text)
     except UserError as error:
         st.warning(formatting.literal(f"{error} The pipeline {_DEFAULT} is shown instead."), icon=":material/warning:")
         pipeline = BUILT_IN[_DEFAULT]
@@ -77,7 +77,7 @@ def _chooser(pipeline: Pipeline) -> None:
     def choose() -> None:
         name = st.session_state[_CHOICE]
         if name != _OWN:
-            try_action(lambda: _change(replace(pipelines.parse(name), name=name), new_widgets=True))
+            try_action(lambda: _change(replace(pipelines.parse_pipeline(name), name=name), new_widgets=True))
 
     # Assigned at each run, because a change of a step changes the name.
     st.session_state[_CHOICE] = current
@@ -88,7 +88,7 @@ def _chooser(pipeline: Pipeline) -> None:
 
 def _same(pipeline: Pipeline) -> bool:
     try:
-        return pipelines.parse(pipeline.name).steps == pipeline.steps
+        return pipelines.parse_pipeline(pipeline.name).steps == pipeline.steps
     except UserError:
         return False
 

@@ -15,7 +15,7 @@ from dashboard.charts.augmentation import confidence_curves
 from dashboard.charts.figure import CONFIG
 from engine.core.number_text import signed
 from engine.data.datasets import Dataset
-from engine.runs.pipelines import Pipeline, PipelineStep, parse
+from engine.runs.pipelines import Pipeline, PipelineStep, parse_pipeline
 from engine.runs.run import Run
 
 _REQUEST, _RESULT = "withstand-request", "withstand-result"
@@ -31,7 +31,7 @@ class Target:
 
     @property
     def steps(self) -> list[PipelineStep]:
-        return [step for step in parse(self.recipe).steps if step.probability]
+        return [step for step in parse_pipeline(self.recipe).steps if step.probability]
 
 
 @dataclass(frozen=True)

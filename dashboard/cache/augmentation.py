@@ -15,7 +15,7 @@ from dashboard.cache.models import checkpoint_identity, model
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.decoding import load_square
 from engine.runs.config import from_dict
-from engine.runs.pipelines import parse
+from engine.runs.pipelines import parse_pipeline
 from engine.runs.run import Run
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def augment_by_step(content: str, _square: np.ndarray, recipe: str, seed: int) -
         from engine.models import augment
     # A copy, since a decoded square may be read-only, about which torch warns.
     image = torch.from_numpy(_square.copy()).permute(2, 0, 1).contiguous()
-    return augment.alone(image, parse(recipe), seed).permute(0, 2, 3, 1).numpy()
+    return augment.alone(image, parse_pipeline(recipe), seed).permute(0, 2, 3, 1).numpy()
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -93,7 +93,7 @@ def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callab
 
     def compute() -> pd.DataFrame:
         images, rows = _validation_sample(run, identity, data.name, fingerprint), []
-        for row in measure_steps(model(run), images, parse(recipe).steps):
+        for row in measure_steps(model(run), images, parse_pipeline(recipe).steps):
             rows.append(row)
             report()
         return pd.DataFrame(rows)

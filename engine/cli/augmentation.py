@@ -53,7 +53,7 @@ def _pipeline_flag(parser: argparse.ArgumentParser) -> None:
 
 def _named(text: str) -> pipelines.Pipeline:
     file = Path(text).expanduser()
-    return pipelines.read(file) if file.suffix == ".json" else pipelines.parse(text)
+    return pipelines.read(file) if file.suffix == ".json" else pipelines.parse_pipeline(text)
 
 
 def _augment(args: argparse.Namespace) -> None:
@@ -121,7 +121,7 @@ def _withstand(args: argparse.Namespace) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
-    result = [*pipelines.BUILT_IN.values(), *(pipelines.parse(name) for name in pipelines.saved_names())]
+    result = [*pipelines.BUILT_IN.values(), *(pipelines.parse_pipeline(name) for name in pipelines.saved_names())]
     if args.json:
         print_json([{**item.to_document(), "text": item.text, "built_in": item.name in pipelines.BUILT_IN} for item in result])
     else:

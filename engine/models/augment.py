@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from engine.runs.pipelines import Pipeline, PipelineStep, parse
+from engine.runs.pipelines import Pipeline, PipelineStep, parse_pipeline
 
 FILL = [127.0, 127.0, 127.0]  # what comes into view beside a turned or moved picture: the mean of nothing in particular
 _SMALLEST_ERASED = 0.02  # share of the area, torchvision's own
@@ -122,8 +122,8 @@ def step_transform(step: PipelineStep, size: int) -> v2.Transform:
 
 
 def pipeline(described: str | Pipeline, size: int) -> v2.Transform:
-    """The pipeline, or what a text of `engine.runs.pipelines.parse` says, as one transform. Raises UserError."""
-    steps = (parse(described) if isinstance(described, str) else described).steps
+    """The pipeline, or what a text of `engine.runs.pipelines.parse_pipeline` says, as one transform. Raises UserError."""
+    steps = (parse_pipeline(described) if isinstance(described, str) else described).steps
     return v2.Compose([step_transform(step, size) for step in steps]) if steps else v2.Identity()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.runs.pipelines import parse
+from engine.runs.pipelines import parse_pipeline
 
 # Fields that request something of gradient descent, with the values that request nothing. With the linear method any other value
 # would silently have no effect.
@@ -20,9 +20,9 @@ _NEUTRAL: Mapping[str, Any] = {
 _TWO_PIXELS = 64  # side of an image of which two by two pixels are left after five halvings
 
 
-def check_together(values: Mapping[str, Any]) -> None:
+def check_combinations(values: Mapping[str, Any]) -> None:
     """Raises UserError that names two fields that contradict each other, and for an augmentation that cannot be read."""
-    parse(values["augmentation"])
+    parse_pipeline(values["augmentation"])
     if values["method"] == "linear":
         _check_linear(values)
     if values["unfreeze_epochs"] and values["unfreeze_epochs"] >= values["epochs"]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from engine.core.errors import UserError
 from engine.core.fields import config_field, parse_field
-from engine.runs.combinations import check_together
+from engine.runs.combinations import check_combinations
 from engine.runs.presets import PRESETS
 
 # The choices of the fields, once for the type checker and for the form and the command line.
@@ -269,7 +269,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     """The configuration with these values, the others at their defaults. Raises UserError that names the field, or the two."""
     config = Config(**{name: _checked(name, value) for name, value in values.items()})
     # Last: the rules about two fields compare values that each have their type and bounds.
-    check_together(config.to_dict())
+    check_combinations(config.to_dict())
     return config
 
 

@@ -85,7 +85,7 @@ class Pipeline:
 
     @property
     def text(self) -> str:
-        """The text that `parse` reads: the name alone for a built-in pipeline."""
+        """The text that `parse_pipeline` reads: the name alone for a built-in pipeline."""
         if BUILT_IN.get(self.name) == self:
             return self.name
         return f"{self.name}={self.recipe}" if self.name else self.recipe
@@ -95,7 +95,7 @@ class Pipeline:
         return {"format": _FORMAT, "name": self.name, "steps": steps}
 
 
-def parse(text: str) -> Pipeline:
+def parse_pipeline(text: str) -> Pipeline:
     """The pipeline of a text: a built-in or saved name, or steps, or `name=steps`. Raises UserError."""
     text = text.strip()
     if text in BUILT_IN:
@@ -175,7 +175,7 @@ def delete(name: str) -> None:
 def saved_names() -> list[str]:
     folder = home() / "pipelines"
     names = (file.stem for file in folder.glob("*.json")) if folder.is_dir() else ()
-    # A file that was put there by hand may have a name that `parse` would not read.
+    # A file that was put there by hand may have a name that `parse_pipeline` would not read.
     return sorted(name for name in names if _NAME.fullmatch(name))
 
 

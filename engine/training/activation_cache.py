@@ -112,7 +112,7 @@ class ActivationCache:
         # Last: a caller that stops half-way leaves a draw that is not complete.
         self._complete.add(draw)
 
-    def ahead(self, first: int, end: int) -> Iterator[Batch]:
+    def prefetch(self, first: int, end: int) -> Iterator[Batch]:
         """The activations and labels of the steps `first` to `end` - 1, all of one epoch that is prepared."""
         draw = first // self.batches.steps_per_epoch % self.draws
         for step in range(first, end):

@@ -103,7 +103,7 @@ class Batches(Dataset[Batch]):
                 images = functional.resize(images, [side, side])
             return images, labels
 
-    def ahead(self, first: int, end: int) -> Iterator[Batch]:
+    def prefetch(self, first: int, end: int) -> Iterator[Batch]:
         """The batches of the steps `first` to `end` - 1. Raises UserError where a process that prepares them dies."""
         if not self.config.workers:
             yield from (self[step] for step in range(first, end))

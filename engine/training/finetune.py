@@ -90,7 +90,7 @@ class FineTuning:
             if self.cache:
                 yield from self.cache.prepare(self.epoch)
             # From `step`, not from the epoch's first step: a resumed run goes on in the middle of an epoch.
-            for inputs, labels in (self.cache or self.batches).ahead(self.step, (self.epoch + 1) * self.steps_per_epoch):
+            for inputs, labels in (self.cache or self.batches).prefetch(self.step, (self.epoch + 1) * self.steps_per_epoch):
                 yield self._train_step(inputs, labels, requested)
                 requested = time.monotonic()
             yield self._end_epoch()

@@ -32,7 +32,7 @@ from engine.models import hub_names
 from engine.runs import queue
 from engine.runs.config import Config
 from engine.runs.data_changes import images_fingerprint
-from engine.runs.pipelines import parse
+from engine.runs.pipelines import parse_pipeline
 from engine.runs.run import FINISH, PAUSE, Run
 
 _LOG_BYTES = 1 << 20  # of train.log that a resumed run keeps
@@ -73,7 +73,7 @@ def create(config: Config, typed: bool = True) -> Run:
     hub_names.check(config.model)
     queue.slots()  # raises now for a bad setting, not in the log of a process
     # The steps are written into the run: a pipeline that was saved under a name may be changed or deleted.
-    config = replace(config, augmentation=parse(config.augmentation).text)
+    config = replace(config, augmentation=parse_pipeline(config.augmentation).text)
     document = {
         "config": config.to_dict(),
         "created": time.time(),

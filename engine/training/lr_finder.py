@@ -72,7 +72,7 @@ def run_range_test(config: Config, report: Callable[[Progress], bool] = lambda p
             raise
 
 
-def suggest_rate(points: Sequence[Point]) -> tuple[float | None, str]:
+def suggest_learning_rate(points: Sequence[Point]) -> tuple[float | None, str]:
     """The rate to take and why; None where no rate brought the loss down."""
     if len(points) < 2:
         return None, "There are too few points for a suggestion."

@@ -51,7 +51,7 @@ class _ProbeFile:
 
 
 def _find_learning_rate(config: Config, file: _ProbeFile, report: Report) -> dict[str, Any]:
-    from engine.training.lr_finder import STEPS, run_range_test, suggest_rate
+    from engine.training.lr_finder import STEPS, run_range_test, suggest_learning_rate
 
     points, documents = [], []
     file.write(state="running", detail="loading the model", points=[])
@@ -59,7 +59,7 @@ def _find_learning_rate(config: Config, file: _ProbeFile, report: Report) -> dic
         points.append(point)
         documents.append(point.to_dict())
         file.write_progress(len(points) / STEPS, detail="raising the learning rate", points=documents)
-    rate, reason = suggest_rate(points)
+    rate, reason = suggest_learning_rate(points)
     return {"detail": "", "points": documents, "suggestion": rate, "reason": reason}
 
 

@@ -176,7 +176,7 @@ def _train(query: Query) -> Iterator[tuple[str, object]]:
 def _augment(query: Query) -> Iterator[tuple[str, object]]:
     if "pipeline" not in query:
         return
-    steps = pipelines.parse(query["pipeline"]).steps
+    steps = pipelines.parse_pipeline(query["pipeline"]).steps
     yield "toggles:", [[step.kind.label, step.probability > 0] for step in steps]
     if "seed" in query:
         yield r"says:samples, seed \d+", f"samples, seed {query['seed']}"

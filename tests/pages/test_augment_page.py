@@ -9,12 +9,12 @@ from tab import Tab
 from dashboard import cache
 from dashboard.augment.editor import default_step
 from engine.runs import pipelines
-from engine.runs.pipelines import Pipeline, PipelineStep, parse
+from engine.runs.pipelines import Pipeline, PipelineStep, parse_pipeline
 from engine.runs.transforms import TRANSFORMS
 
 
 def edited(tab: Tab) -> Pipeline:
-    return parse(tab.url("pipeline"))
+    return parse_pipeline(tab.url("pipeline"))
 
 
 def test_the_same_seed_gives_the_same_draws_and_another_gives_others(tab, untrained):
@@ -54,7 +54,7 @@ def test_strengths_that_cross_are_refused_and_nothing_is_lost(tab, untrained):
     tab.open("augment", px="96", pipeline="gamma:low=0.5,high=0.6")
     tab.choose("step-0-0-gamma-low", 2.0)
     assert "low of gamma is above its high" in "".join(toast.value for toast in tab.at.toast)
-    assert edited(tab) == parse("gamma:low=0.5,high=0.6")
+    assert edited(tab) == parse_pipeline("gamma:low=0.5,high=0.6")
 
 
 def test_steps_are_added_moved_and_removed(tab, untrained):
@@ -73,7 +73,7 @@ def test_a_pipeline_is_kept_under_a_name_that_train_offers(tab, untrained):
     tab.open("augment", px="96", pipeline="flip@0.5/blur")
     tab.choose("save-name-0", "foggy")
     tab.press("Save")
-    assert pipelines.parse("foggy").steps == (PipelineStep("flip", 0.5), PipelineStep("blur"))
+    assert pipelines.parse_pipeline("foggy").steps == (PipelineStep("flip", 0.5), PipelineStep("blur"))
     assert tab.at.selectbox(key="pipeline-choice").value == "foggy"
     form = Tab().open("train", preset="balanced")
     assert any("foggy" in box.options for box in form.at.selectbox if box.label.startswith("augmentation"))

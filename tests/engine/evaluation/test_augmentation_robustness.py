@@ -9,7 +9,7 @@ from engine.evaluation import scoring
 from engine.evaluation.robustness import augmentation_robustness
 from engine.evaluation.robustness.augmentation_robustness import FACTORS, LabelledSquares, count_rows, measure_steps, verdict
 from engine.models.model import load
-from engine.runs.pipelines import PipelineStep, parse
+from engine.runs.pipelines import PipelineStep, parse_pipeline
 from engine.runs.run import load_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -35,7 +35,7 @@ def test_the_sample_is_even_over_the_classes_and_always_the_same(measured):
 
 def test_black_pictures_hurt_and_a_step_without_strength_does_not(measured):
     answering, _, pictures = measured
-    steps = parse("dropout@0.2:share=1/colour:brightness=0,contrast=0,saturation=0").steps
+    steps = parse_pipeline("dropout@0.2:share=1/colour:brightness=0,contrast=0,saturation=0").steps
     rows = pd.DataFrame(measure_steps(answering, pictures, steps))
     assert len(rows) == count_rows(steps)
     black, same = rows[rows["step"] == 0], rows[rows["step"] == 1]
@@ -48,7 +48,7 @@ def test_black_pictures_hurt_and_a_step_without_strength_does_not(measured):
 
 def test_the_loss_is_paired_and_lies_in_its_interval(measured):
     answering, _, pictures = measured
-    rows = pd.DataFrame(measure_steps(answering, pictures, parse("noise:sigma=0.3").steps))
+    rows = pd.DataFrame(measure_steps(answering, pictures, parse_pipeline("noise:sigma=0.3").steps))
     assert rows["factor"].tolist() == [f for f in FACTORS if f != 4.0], "four times is beyond the bounds, like twice"
     assert np.allclose(rows["plain"] - rows["confidence"], rows["drop"])
     assert ((rows["low"] <= rows["drop"]) & (rows["drop"] <= rows["high"])).all()

@@ -8,7 +8,7 @@ from torchvision.transforms import v2
 
 from engine.core.errors import UserError
 from engine.models.augment import Blur, PixelDropout, RandomGamma, alone, augment, draw_seeds, draws, pipeline
-from engine.runs.pipelines import BUILT_IN, Pipeline, PipelineStep, parse
+from engine.runs.pipelines import BUILT_IN, Pipeline, PipelineStep, parse_pipeline
 from engine.runs.transforms import TRANSFORMS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -127,10 +127,10 @@ def test_a_step_is_done_as_often_as_it_says(image):
 
 
 def test_each_step_alone_is_that_step_done_for_certain(image):
-    flipped, black = alone(image, parse("flip@0.01/dropout@0.01:share=1"), seed=1)
+    flipped, black = alone(image, parse_pipeline("flip@0.01/dropout@0.01:share=1"), seed=1)
     assert torch.equal(flipped, image.flip(-1))
     assert not black.any()
-    assert alone(image, parse("none"), seed=1).shape == (0, 3, 48, 48)
+    assert alone(image, parse_pipeline("none"), seed=1).shape == (0, 3, 48, 48)
 
 
 def test_blur_is_torchvisions_gaussian_blur(image):

@@ -8,15 +8,15 @@ from engine.core.errors import UserError
 from engine.data import datasets
 from engine.runs import pipelines
 from engine.runs.config import configure
-from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, PipelineStep, parse
+from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, PipelineStep, parse_pipeline
 from engine.runs.transforms import TRANSFORMS
 from engine.training import launcher
 
 
 @pytest.mark.parametrize("pipeline", [*BUILT_IN.values(), *(Pipeline((PipelineStep(name, 0.35),)) for name in TRANSFORMS)])
 def test_a_pipeline_survives_its_text_and_its_file(pipeline, tmp_path):
-    assert parse(pipeline.text) == pipeline
-    assert parse(pipeline.recipe).steps == pipeline.steps
+    assert parse_pipeline(pipeline.text) == pipeline
+    assert parse_pipeline(pipeline.recipe).steps == pipeline.steps
     (tmp_path / "shared.json").write_text(json.dumps(pipeline.to_document()), encoding="utf-8")
     assert pipelines.read(tmp_path / "shared.json") == pipeline
 
@@ -26,7 +26,7 @@ def test_every_built_in_pipeline_is_described():
 
 
 def test_a_named_pipeline_carries_its_steps_and_what_is_left_out_is_the_default():
-    pipeline = parse("foggy days=blur@0.3/colour:contrast=0.5")
+    pipeline = parse_pipeline("foggy days=blur@0.3/colour:contrast=0.5")
     assert (pipeline.name, [step.transform for step in pipeline.steps]) == ("foggy days", ["blur", "colour"])
     assert pipeline.steps[0] == PipelineStep("blur", 0.3, {"sigma": 0.01})
     assert pipeline.steps[1].values == {"brightness": 0.2, "contrast": 0.5, "saturation": 0.2, "hue": 0.0}
@@ -52,7 +52,7 @@ def test_a_named_pipeline_carries_its_steps_and_what_is_left_out_is_the_default(
 )
 def test_a_text_that_says_no_pipeline_is_refused(home, text, sentence):
     with pytest.raises(UserError) as refused:
-        parse(text)
+        parse_pipeline(text)
     assert sentence in str(refused.value)
 
 
@@ -78,11 +78,11 @@ def test_a_file_that_holds_no_pipeline_is_refused(tmp_path, content, sentence):
 def test_a_saved_pipeline_is_known_by_its_name_until_it_is_deleted(home):
     made = Pipeline((PipelineStep("flip", 0.5), PipelineStep("blur")), "foggy")
     pipelines.save(made)
-    assert (parse("foggy"), pipelines.saved_names()) == (made, ["foggy"])
+    assert (parse_pipeline("foggy"), pipelines.saved_names()) == (made, ["foggy"])
     pipelines.delete("foggy")
     assert pipelines.saved_names() == []
     with pytest.raises(UserError, match="There is no augmentation 'foggy'"):
-        parse("foggy")
+        parse_pipeline("foggy")
 
 
 @pytest.mark.parametrize("name", ["", "standard", "flip", "a/b", "x" * 41])
@@ -97,7 +97,7 @@ def test_a_run_keeps_the_steps_whatever_becomes_of_the_name(home, kaggle):
     run = launcher.create(configure("scenes", "balanced", augmentation="mine"))
     pipelines.delete("mine")
     assert run.config.augmentation == "mine=flip@0.5"
-    assert parse(run.config.augmentation).steps == (PipelineStep("flip", 0.5),)
+    assert parse_pipeline(run.config.augmentation).steps == (PipelineStep("flip", 0.5),)
     with pytest.raises(UserError, match="There is no augmentation 'mine'"):
         configure("scenes", "balanced", augmentation="mine")
 

@@ -17,7 +17,7 @@ from engine.data import datasets
 from engine.runs.config import configure
 from engine.runs.run import list_runs
 from engine.training import probes, time_estimate
-from engine.training.lr_finder import HIGHEST, LOWEST, Point, run_range_test, suggest_rate
+from engine.training.lr_finder import HIGHEST, LOWEST, Point, run_range_test, suggest_learning_rate
 from engine.training.probe_job import run_probe
 from engine.training.time_estimate import Speeds, estimate_phases
 
@@ -43,7 +43,7 @@ def test_the_suggestion_is_where_half_of_the_fall_is_done():
     def valley(rate):
         return 2 - 1.5 / (1 + (1e-3 / rate) ** 2) + (rate / 0.1) ** 2
 
-    rate, reason = suggest_rate(curve(valley))
+    rate, reason = suggest_learning_rate(curve(valley))
     assert 5e-4 < rate < 2e-3
     assert f"{rate:.1e}" in reason
     assert "half" in reason
@@ -52,19 +52,19 @@ def test_the_suggestion_is_where_half_of_the_fall_is_done():
 def test_bumps_of_single_batches_do_not_move_it_far():
     rng = np.random.default_rng(0)
     bumps = iter(rng.normal(0, 0.03, 200))
-    rate, _ = suggest_rate(curve(lambda r: 2 - 1.5 / (1 + (1e-3 / r) ** 2) + (r / 0.1) ** 2 + next(bumps)))
+    rate, _ = suggest_learning_rate(curve(lambda r: 2 - 1.5 / (1 + (1e-3 / r) ** 2) + (r / 0.1) ** 2 + next(bumps)))
     assert 3e-4 < rate < 3e-3
 
 
 @pytest.mark.parametrize("points", [[], curve(lambda rate: 1.8), curve(lambda rate: 1.8 + rate)])
 def test_where_nothing_is_learnt_nothing_is_suggested(points):
-    rate, reason = suggest_rate(points)
+    rate, reason = suggest_learning_rate(points)
     assert rate is None
     assert reason
 
 
 def test_a_loss_that_still_falls_at_the_end_is_told():
-    assert "still falling" in suggest_rate(curve(lambda rate: 2 - math.log10(rate / LOWEST) / 10))[1]
+    assert "still falling" in suggest_learning_rate(curve(lambda rate: 2 - math.log10(rate / LOWEST) / 10))[1]
 
 
 def test_the_rate_rises_from_point_to_point_and_the_curve_ends_where_the_loss_explodes(config):

@@ -1,4 +1,4 @@
-"""What the audit finds of faults that were planted: flipped labels and edited copies; and how long it takes."""
+"""`bench audit`: how much the audit finds of planted faults (flipped labels and edited copies), and how long it takes."""
 
 import hashlib
 import io
@@ -22,12 +22,12 @@ from engine.data.decoding import open_image
 from engine.embeddings import dataset_index, neighbours
 
 FLIPPED, COPIES = 0.03, 200
-_SLIGHT = 0.06  # of a side: the most that a crop takes from it
+_MOST_CROPPED = 0.06  # share of a side
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Average precision against the flips, of all images by their score and of the listed ones; recall of the listed."""
+    """Average precision at finding the flipped labels: of `all` images by score, and of the `listed` ones; the recall of the list."""
 
     all: float
     listed: float
@@ -36,9 +36,9 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Figures:
-    """`seconds`: of an audit with cached embeddings, every image opened; `processor`: of all cores together. `identical`,
-    `identical_found`: pairs of equal files. `recall`, `precision`: of the pairs between a planted copy and an image; a pair with
-    a near-duplicate of the original that was there before counts as right. `there`: near pairs that the dataset has of its own.
+    """`seconds`: of an audit with cached embeddings that opens every image; `processor`: CPU seconds of all cores. `identical`,
+    `identical_found`: pairs of equal files. `recall`, `precision`: of the pairs of a planted copy and an image; a pair with a
+    near-duplicate of the original counts as right. `there`: near pairs that the dataset has without the planted ones.
     """
 
     images: int
@@ -56,42 +56,55 @@ class Figures:
 
 
 def measure(data: Dataset, seed: int = 0) -> Figures:
-    """Audit the dataset, then again with planted faults, which are never written to it."""
+    """Audit the dataset, then look for planted faults, which are never written to it."""
     index = dataset_index.embedded(data)
     with tempfile.TemporaryDirectory(prefix="scenescope-bench-") as folder:
-        signatures, began, busy = SignatureCache(Path(folder)), time.monotonic(), time.process_time()
+        # An empty cache of its own, so that the audit opens every image.
+        signatures, start, cpu_start = SignatureCache(Path(folder)), time.monotonic(), time.process_time()
         audit = run_audit.audit_dataset(data, signatures=signatures)
-        seconds, processor = time.monotonic() - began, time.process_time() - busy
+        seconds, processor = time.monotonic() - start, time.process_time() - cpu_start
         table = load_image_table(data)
         exact = _groups(table, audit, "exact_duplicate")
-        recall, precision, there = _copies(data, table, exact, signatures, index, seed)
-    ours, cleanlab, flipped = _flips(table, _groups(table, audit, "exact_duplicate", "near_duplicate"), index, seed)
-    identical = list(_identical(data, table))
-    result = sum(exact[a] == exact[b] for a, b in identical)
+        recall, precision, there = _measure_copies(data, table, exact, signatures, index, seed)
+    ours, cleanlab, flipped = _measure_flips(table, _groups(table, audit, "exact_duplicate", "near_duplicate"), index, seed)
+    identical = list(_identical_pairs(data, table))
     return Figures(
-        len(table), seconds, processor, len(identical), result, flipped, ours, cleanlab, COPIES, recall, precision, there
-    )  # fmt: skip
+        images=len(table),
+        seconds=seconds,
+        processor=processor,
+        identical=len(identical),
+        identical_found=sum(exact[a] == exact[b] for a, b in identical),
+        flipped=flipped,
+        ours=ours,
+        cleanlab=cleanlab,
+        copies=COPIES,
+        recall=recall,
+        precision=precision,
+        there=there,
+    )
 
 
 def _groups(table: pd.DataFrame, audit: Audit, *kinds: str) -> np.ndarray:
-    """The images' groups as the audit's findings of these kinds have them: (n,) int."""
-    row = {image: i for i, image in enumerate(table["id"])}
-    sets = [found.images for found in audit.all_findings if found.kind in kinds]
-    pairs = [(row[of[0]], row[other]) for of in sets for other in of[1:]]
+    """The group of each image by the audit's findings of these kinds: (n,) int."""
+    row = {image_id: i for i, image_id in enumerate(table["id"])}
+    duplicate_sets = [finding.images for finding in audit.all_findings if finding.kind in kinds]
+    pairs = [(row[images[0]], row[other]) for images in duplicate_sets for other in images[1:]]
     return duplicates.merge_groups(np.arange(len(table)), np.array(pairs, int).reshape(-1, 2))
 
 
-def _identical(data: Dataset, table: pd.DataFrame) -> Iterator[tuple[int, int]]:
-    """The pairs of rows whose files hold the same bytes, counted without the catalog."""
-    result: dict[str, list[int]] = {}
+def _identical_pairs(data: Dataset, table: pd.DataFrame) -> Iterator[tuple[int, int]]:
+    """The pairs of rows whose files have the same bytes, found without the catalog's hashes."""
+    rows_by_hash: dict[str, list[int]] = {}
     for i, (raw, path) in enumerate(zip(table["raw"], table["path"], strict=True)):
-        result.setdefault(hashlib.sha256(image_file(data.root, raw, path).read_bytes()).hexdigest(), []).append(i)
-    for rows in result.values():
+        rows_by_hash.setdefault(hashlib.sha256(image_file(data.root, raw, path).read_bytes()).hexdigest(), []).append(i)
+    for rows in rows_by_hash.values():
         yield from combinations(rows, 2)
 
 
-def _flips(table: pd.DataFrame, groups: np.ndarray, index: neighbours.Index, seed: int) -> tuple[Ranking, Ranking | None, int]:
-    """How the rankings of label issues find labels that were exchanged for another class at random."""
+def _measure_flips(
+    table: pd.DataFrame, groups: np.ndarray, index: neighbours.Index, seed: int
+) -> tuple[Ranking, Ranking | None, int]:
+    """How well the rankings of label issues find labels that were changed to a random other class: ours, cleanlab's, and the number."""
     rows = np.flatnonzero(has_label(table) & table["id"].isin(index.ids).to_numpy())
     labels, classes = pd.factorize(table["class"].iloc[rows], sort=True)
     rng = np.random.default_rng(seed)
@@ -109,7 +122,7 @@ def _flips(table: pd.DataFrame, groups: np.ndarray, index: neighbours.Index, see
 
 
 def _by_cleanlab(wrong: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> Ranking | None:
-    """cleanlab's own scores and list, as it comes; None where it is not installed."""
+    """cleanlab's scores and list with its default settings; None where it is not installed."""
     try:
         from cleanlab.filter import find_label_issues
         from cleanlab.rank import get_label_quality_scores
@@ -123,61 +136,65 @@ def _by_cleanlab(wrong: np.ndarray, labels: np.ndarray, probabilities: np.ndarra
 def _ranking(wrong: np.ndarray, scores: np.ndarray, listed: np.ndarray) -> Ranking:
     from sklearn.metrics import average_precision_score
 
-    by_list = average_precision_score(wrong, np.where(listed, 1 + scores, 0))
-    return Ranking(float(average_precision_score(wrong, scores)), float(by_list), float(listed[wrong].mean()))
+    return Ranking(
+        all=float(average_precision_score(wrong, scores)),
+        listed=float(average_precision_score(wrong, np.where(listed, 1 + scores, 0))),
+        recall=float(listed[wrong].mean()),
+    )
 
 
-def _copies(
+def _measure_copies(
     data: Dataset, table: pd.DataFrame, exact: np.ndarray, signatures: SignatureCache, index: neighbours.Index, seed: int
 ) -> tuple[float, float, int]:
-    """Recall and precision of pairs with planted copies, and how many near pairs there are without them."""
+    """Recall and precision of the pairs with planted copies, and how many near pairs there are without them."""
+    # One image per group of exact duplicates: pairs of these would count as near pairs too.
     firsts = np.unique(exact, return_index=True)[1]
     firsts = firsts[table["id"].iloc[firsts].isin(index.ids).to_numpy()]
     rng = np.random.default_rng(seed)
-    of = np.sort(rng.choice(len(firsts), min(COPIES, len(firsts)), replace=False))
+    copied = np.sort(rng.choice(len(firsts), min(COPIES, len(firsts)), replace=False))
     rows = table.iloc[firsts]
-    files = [image_file(data.root, raw, path) for raw, path in zip(rows["raw"].iloc[of], rows["path"].iloc[of], strict=True)]
+    originals = zip(rows["raw"].iloc[copied], rows["path"].iloc[copied], strict=True)
+    files = [image_file(data.root, raw, path) for raw, path in originals]
     planted = [edit_copy(open_image(file), i, rng) for i, file in enumerate(files)]
-    small = np.concatenate(
-        [signatures.thumbnails(rows["hash"].tolist()), stack_thumbnails([compute_signature(open_image(copy)) for copy in planted])]
-    )
-    own = index.vectors(np.searchsorted(index.ids, rows["id"]))
-    pairs, _ = near_duplicates.find_pairs(small, np.concatenate([own, _embedded(planted)]))
+    planted_thumbnails = stack_thumbnails([compute_signature(open_image(copy)) for copy in planted])
+    thumbnails = np.concatenate([signatures.thumbnails(rows["hash"].tolist()), planted_thumbnails])
+    vectors = np.concatenate([index.vectors(np.searchsorted(index.ids, rows["id"])), _embed(planted)])
+    pairs, _ = near_duplicates.find_pairs(thumbnails, vectors)
     count = len(firsts)
     native = pairs[(pairs < count).all(axis=1)]
     groups = duplicates.merge_groups(np.arange(count), native)
-    original = np.concatenate([np.arange(count), of])
+    original = np.concatenate([np.arange(count), copied])
     with_copy = pairs[(pairs >= count).any(axis=1)]
     right = groups[original[with_copy[:, 0]]] == groups[original[with_copy[:, 1]]]
-    hit = {tuple(pair) for pair in pairs.tolist()}
-    recall = np.mean([(int(first), count + i) in hit for i, first in enumerate(of)])
+    found_pairs = {tuple(pair) for pair in pairs.tolist()}
+    recall = np.mean([(int(original_row), count + i) in found_pairs for i, original_row in enumerate(copied)])
     return float(recall), float(right.mean()), len(native)
 
 
 def edit_copy(image: Image.Image, number: int, rng: np.random.Generator) -> bytes:
-    """A copy of the picture as a file: compressed anew, resized, slightly cropped or all three, by its number in turn."""
-    way, quality = number % 4, 95
-    if way in (2, 3):
-        left, top, right, bottom = rng.uniform(0, _SLIGHT, 4)
+    """A copy of the image as a JPEG file: recompressed, resized, slightly cropped, or all three, in turn by number."""
+    edit, quality = number % 4, 95
+    if edit in (2, 3):
+        left, top, right, bottom = rng.uniform(0, _MOST_CROPPED, 4)
         box = left * image.width, top * image.height, (1 - right) * image.width, (1 - bottom) * image.height
         image = image.crop(tuple(map(round, box)))
-    if way in (1, 3):
+    if edit in (1, 3):
         scale = rng.uniform(0.5, 2)
         image = image.resize((max(8, round(scale * image.width)), max(8, round(scale * image.height))), Image.Resampling.BICUBIC)
-    if way in (0, 3):
+    if edit in (0, 3):
         quality = int(rng.integers(30, 90))
-    kept = io.BytesIO()
-    image.save(kept, "JPEG", quality=quality)
-    return kept.getvalue()
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return file.getvalue()
 
 
-def _embedded(files: list[bytes]) -> np.ndarray:
-    """The files' embeddings by the model of the index: (n, features) of unit length."""
+def _embed(files: list[bytes]) -> np.ndarray:
+    """The files' embeddings by the model of the dataset index: (n, features), unit length."""
     from engine.embeddings.extract import forward
     from engine.models import network
     from engine.models.device import compute
 
     trunk = network.build(dataset_index.DEFAULT, "pretrained", dataset_index.IMAGE_SIZE)
     preprocessing = network.Preprocessing(dataset_index.IMAGE_SIZE, trunk.mean, trunk.std)
-    result = [vectors for _, vectors, _ in forward(files, trunk, preprocessing, compute())]
-    return neighbours.unit(np.concatenate(result).astype(np.float16))
+    batches = [vectors for _, vectors, _ in forward(files, trunk, preprocessing, compute())]
+    return neighbours.unit(np.concatenate(batches).astype(np.float16))

@@ -1,4 +1,4 @@
-"""How long a page waits for the catalog: page turns, filter changes and class counts on catalogs of any size."""
+"""`bench catalog`: how long a page waits for page turns, filter changes and class counts on a catalog of any size."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ _PAGE = 60
 
 @dataclass(frozen=True)
 class Waits:
-    """Milliseconds of one kind of question over the repeats."""
+    """Milliseconds that one kind of query took, over the repeats."""
 
     name: str
     median: float
@@ -34,79 +34,81 @@ class Waits:
 
 @dataclass(frozen=True)
 class Figures:
-    """`memory` and `memory_before` are resident megabytes of the asking process at its end and before its first question."""
+    """`made`: seconds to create the catalog. `memory_before`, `memory`: resident MiB of this process before the first query and at the end."""
 
     rows: int
     classes: int
-    made: float  # seconds
+    made: float
     waits: list[Waits]
     memory_before: float
     memory: float
 
 
 def measure(rows: int, classes: int = 6, repeats: int = REPEATS, seed: int = 0) -> Figures:
-    """Make a catalog of `rows` in a home of its own, ask it the questions of the Explore page, and throw it away.
+    """Create a catalog of `rows` in a temporary home, time the queries of the Explore page on it, and delete it.
 
-    The catalog is made by another process, as it is in use; every question is a new one, so that nothing answers from memory.
+    Another process creates the catalog, as in use; every query is a new one, so that no cache can answer it.
     """
     before, home = os.environ.get("SCENESCOPE_HOME"), tempfile.TemporaryDirectory(prefix="scenescope-bench-")
     with home as folder:
         os.environ["SCENESCOPE_HOME"] = folder
         try:
-            began = time.monotonic()
+            start = time.monotonic()
             command = ["data", "synthesize-catalog", "--rows", str(rows), "--classes", str(classes), "--name", _NAME]
             subprocess.run([sys.executable, "-m", "engine", *command], cwd=PROJECT, stdout=subprocess.DEVNULL, check=True)
-            made = time.monotonic() - began
+            made = time.monotonic() - start
             memory_before, catalog = _resident(), load_dataset(_NAME).catalog
-            waits = [_timed(*question, repeats) for question in _questions(catalog, np.random.default_rng(seed))]
-            return Figures(rows, classes, made, waits, memory_before, _resident())
+            waits = [_time(name, query, repeats) for name, query in _queries(catalog, np.random.default_rng(seed))]
+            return Figures(rows=rows, classes=classes, made=made, waits=waits, memory_before=memory_before, memory=_resident())
         finally:
             os.environ.pop("SCENESCOPE_HOME")
             if before is not None:
                 os.environ["SCENESCOPE_HOME"] = before
 
 
-def _questions(catalog: Catalog, rng: np.random.Generator) -> Iterator[tuple[str, Callable[[], None]]]:
+def _queries(catalog: Catalog, rng: np.random.Generator) -> Iterator[tuple[str, Callable[[], None]]]:
     names = list(catalog.classes())
     pages = -(-catalog.count() // _PAGE)
 
-    def turn() -> None:
+    def turn_page() -> None:
         catalog.page(Filter(), int(rng.integers(1, pages + 1)), _PAGE)
 
-    def turn_sorted() -> None:
-        wanted = Filter(("train",))
-        by = str(rng.choice(list(PROPERTIES)))
-        catalog.page(wanted, int(rng.integers(1, 1 + catalog.count(wanted) // _PAGE)), _PAGE, by, bool(rng.integers(2)))
+    def turn_sorted_page() -> None:
+        train = Filter(("train",))
+        order = str(rng.choice(list(PROPERTIES)))
+        catalog.page(train, int(rng.integers(1, 1 + catalog.count(train) // _PAGE)), _PAGE, order, bool(rng.integers(2)))
 
-    def change() -> None:
-        _explore(catalog, _ranges(rng, Filter(classes=tuple(rng.choice(names, min(3, len(names)), replace=False)))))
+    def filter_classes() -> None:
+        classes = tuple(rng.choice(names, min(3, len(names)), replace=False))
+        _explore(catalog, _with_ranges(rng, Filter(classes=classes)))
 
-    def change_wide() -> None:
-        _explore(catalog, _ranges(rng, Filter()))
+    def filter_ranges() -> None:
+        _explore(catalog, _with_ranges(rng, Filter()))
 
     def search() -> None:
         _explore(catalog, Filter(text=f"_{rng.integers(1000):03d}"))
 
-    def counts() -> None:
-        catalog.counts(_ranges(rng, Filter(("train", "test"))))
+    def count_classes() -> None:
+        catalog.counts(_with_ranges(rng, Filter(("train", "test"))))
 
-    yield "page turn", turn
-    yield "page turn, sorted by a property", turn_sorted
-    yield "filter change: three classes and two ranges", change
-    yield "filter change: two ranges", change_wide
+    yield "page turn", turn_page
+    yield "page turn, sorted by a property", turn_sorted_page
+    yield "filter change: three classes and two ranges", filter_classes
+    yield "filter change: two ranges", filter_ranges
     yield "filter change: text in the path", search
-    yield "class counts", counts
+    yield "class counts", count_classes
 
 
-def _ranges(rng: np.random.Generator, wanted: Filter) -> Filter:
+def _with_ranges(rng: np.random.Generator, condition: Filter) -> Filter:
+    """The filter with random ranges of two properties."""
     low = float(rng.uniform(0.1, 0.4))
-    return wanted.with_range("brightness", low, low + 0.3).with_range("sharpness", float(rng.uniform(10, 200)), None)
+    return condition.with_range("brightness", low, low + 0.3).with_range("sharpness", float(rng.uniform(10, 200)), None)
 
 
-def _explore(catalog: Catalog, wanted: Filter) -> None:
-    """What the Explore page's panels ask after a change of its filter: number, first page, counts, sizes, histogram, quantiles."""
-    view = catalog.view(wanted)
-    catalog.page(wanted, 1, _PAGE)
+def _explore(catalog: Catalog, condition: Filter) -> None:
+    """The queries of the Explore page's panels after a filter change: first page, counts, sizes, histogram, quantiles."""
+    view = catalog.view(condition)
+    catalog.page(condition, 1, _PAGE)
     catalog.counts()
     view.counts()
     view.sizes()
@@ -116,15 +118,16 @@ def _explore(catalog: Catalog, wanted: Filter) -> None:
         catalog.view().histogram(name)
 
 
-def _timed(name: str, question: Callable[[], None], repeats: int) -> Waits:
-    question()  # once for what is loaded at the first question
+def _time(name: str, query: Callable[[], None], repeats: int) -> Waits:
+    query()  # once without measuring: the first query loads the columns
     waits = []
     for _ in range(repeats):
-        began = time.perf_counter()
-        question()
-        waits.append(1000 * (time.perf_counter() - began))
-    return Waits(name, float(np.median(waits)), float(np.percentile(waits, 95)), max(waits))
+        start = time.perf_counter()
+        query()
+        waits.append(1000 * (time.perf_counter() - start))
+    return Waits(name=name, median=float(np.median(waits)), p95=float(np.percentile(waits, 95)), worst=max(waits))
 
 
 def _resident() -> float:
+    """Resident memory of this process in MiB."""
     return psutil.Process().memory_info().rss / 2**20

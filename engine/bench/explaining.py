@@ -1,7 +1,9 @@
-"""How long a pair of heatmaps takes: Grad-CAM of two classes, next to the grad-cam package called as its documentation does."""
+"""`bench explain`: how long a pair of Grad-CAM heatmaps takes, compared with the grad-cam package, called as its documentation shows."""
 
+import functools
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -13,18 +15,17 @@ MODELS = ("efficientnet_lite0", "resnet50")
 _CLASSES = (0, 1)
 
 
-def measure_explaining(sample: BenchImages, name: str | None = None, rounds: int = ROUNDS) -> Iterator[Row]:
-    """Milliseconds from the square to both maps for `name`, or MODELS; the reference runs in float32, once for each class.
+def measure_explaining(sample: BenchImages, model_name: str | None = None, rounds: int = ROUNDS) -> Iterator[Row]:
+    """Yields milliseconds from the square to both maps for one backbone, or for MODELS.
 
-    Ours is the network that answers, in its own arithmetic: one pass for both classes. Weights are random: as fast.
+    The reference runs in float32, once per class. Ours is the network that predicts, in its own precision: one pass for both classes.
+    The weights are random, which is as fast.
     """
-    for one in [name] if name else MODELS:
-        yield _pair(sample, one, rounds)
+    for name in [model_name] if model_name else MODELS:
+        yield _measure_pair(sample, name, rounds)
 
 
-def _pair(sample: BenchImages, name: str, rounds: int) -> Row:
-    from pathlib import Path
-
+def _measure_pair(sample: BenchImages, name: str, rounds: int) -> Row:
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
@@ -36,27 +37,32 @@ def _pair(sample: BenchImages, name: str, rounds: int) -> Row:
     trunk = network.build(name, image_size=SIZE)
     loaded = model.new(trunk, tuple(map(str, range(6))), SIZE, compute(), seed=0)
     squares = [load_square(Path(file), SIZE) for file in sample.files[: 2 * rounds + 2]]
-    turn = iter(np.resize(np.arange(len(squares)), 4 * (rounds + 1)).tolist())
+    order = iter(np.resize(np.arange(len(squares)), 4 * (rounds + 1)).tolist())
     layer = trunk.module.get_submodule(network.cam_layer(trunk))
 
     def reference() -> None:
-        image = loaded.inputs(squares[next(turn)][None])
-        with GradCAM(loaded.classifier.eval(), [layer], reshape_transform=cam.reshape(loaded)) as package:
+        image = loaded.inputs(squares[next(order)][None])
+        with GradCAM(loaded.classifier.eval(), [layer], reshape_transform=functools.partial(cam.to_grid, loaded)) as package:
             for index in _CLASSES:
-                package(image, [ClassifierOutputTarget(index)])
+                # The package declares modules as targets, and takes functions such as its own.
+                package(image, [ClassifierOutputTarget(index)])  # pyrefly: ignore[bad-argument-type]
 
     def ours() -> None:
-        cam.heatmaps(loaded, squares[next(turn)], _CLASSES)
+        cam.heatmaps(loaded, squares[next(order)], _CLASSES)
 
-    reference(), ours()  # once for what is made at the first call
-    row = f"{name}, Grad-CAM of two classes, {SIZE} pixels"
-    return alternate(row, _milliseconds(reference), _milliseconds(ours), rounds, "ms", less_is_better=True)
+    # Once without measuring: the first call allocates and compiles.
+    reference()
+    ours()
+    title = f"{name}, Grad-CAM of two classes, {SIZE} pixels"
+    return alternate(title, _timed(reference), _timed(ours), rounds, "ms", less_is_better=True)
 
 
-def _milliseconds(action: Callable[[], None]) -> Callable[[], float]:
-    def measured() -> float:
-        began = time.perf_counter()
+def _timed(action: Callable[[], None]) -> Callable[[], float]:
+    """The action as a function that returns its milliseconds."""
+
+    def measure() -> float:
+        start = time.perf_counter()
         action()
-        return 1000 * (time.perf_counter() - began)
+        return 1000 * (time.perf_counter() - start)
 
-    return measured
+    return measure

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,68 +24,72 @@ from engine.runs.config import configure
 from engine.runs.events import Step
 from engine.training.finetune import FineTuning, Images
 
-_LONG = 1000  # times the sample: more than any measurement sees
+_REPEATS = 1000  # of the sample: more images than any measurement gets through
 
 
-def training(job: dict) -> Iterator[int]:
-    """Fine-tune as a run does, from decoded pictures, one training after the other; yields the images of each step."""
+def training(job: dict[str, Any], pixels: np.ndarray) -> Iterator[int]:
+    """Fine-tune as a run does, on decoded images, one training after the other; yields the number of images per step."""
     config = configure("bench", job["preset"], batch_size=job["batch"], **job["changes"])
     torch.manual_seed(0)
     where = compute(config.device, config.precision)
     trunk = network.build(job["model"], _weights(job["model"]), config.image_size)
     labels = np.array(job["labels"])
     current = model.new(trunk, tuple(map(str, range(labels.max() + 1))), config.image_size, where, config.seed)
-    train = Images(job["pixels"], labels)
-    few = Images(job["pixels"][:2], labels[:2])
+    train = Images(pixels, labels)
+    validation = Images(pixels[:2], labels[:2])  # as few as possible: only training is measured
     while True:
-        trainer = FineTuning(current.classifier, train, few, config, current.preprocessing, where)
+        trainer = FineTuning(current.classifier, train, validation, config, current.preprocessing, where)
         before = 0
-        for fact in trainer.fit():
-            if isinstance(fact, Step):
+        for event in trainer.fit():
+            if isinstance(event, Step):
                 yield trainer.seen - before
             before = trainer.seen
 
 
-def embedding(job: dict) -> Iterator[int]:
-    """Embeddings as a run or the map asks for them, from the files; yields the images of each batch."""
+def embedding(job: dict[str, Any]) -> Iterator[int]:
+    """Embeddings as a run or the map computes them, from the files on; yields the number of images per batch."""
     trunk = network.build(job["model"], "none", job["size"])
-    # As one long list: a real one has thousands of files, not a few hundred again and again.
-    files = [Path(file) for file in job["files"]] * _LONG
+    # One long list, since a real one has thousands of files: ending and starting again every few hundred would count as well.
+    files = [Path(file) for file in job["files"]] * _REPEATS
     for indices, _, _ in forward(files, trunk, Preprocessing(job["size"], trunk.mean, trunk.std), compute()):
         yield len(indices)
 
 
-def answering(job: dict) -> Iterator[int]:
-    """The three best classes of `together` files at a time, as pages and commands ask; with "cam" a Grad-CAM of the best."""
+def predicting(job: dict[str, Any]) -> Iterator[int]:
+    """The top 3 classes of `together` files at a time, as pages and commands predict; with "cam" a Grad-CAM of the top class."""
     trunk = network.build(job["model"], "none", job["size"])
-    answers = model.new(trunk, tuple(map(str, range(6))), job["size"], compute(), seed=0)
+    predictor = model.new(trunk, tuple(map(str, range(6))), job["size"], compute(), seed=0)
     files, together = [Path(file) for file in job["files"]], job["together"]
     for start in itertools.count(0, together):
-        few = [files[(start + i) % len(files)] for i in range(together)]
-        result = predict(answers, few, 3)
+        batch = [files[(start + i) % len(files)] for i in range(together)]
+        predictions = predict(predictor, batch, 3)
         if job.get("cam"):
-            heatmaps(answers, result[0].square, [int(result[0].top[0][0])])
+            square, top = predictions[0].square, predictions[0].top
+            assert square is not None  # every file of the sample is readable
+            heatmaps(predictor, square, [int(top[0][0])])
         yield together
 
 
 def _weights(name: str) -> str:
-    """Pretrained where they are installed; random ones are as fast, but may diverge on a few odd pictures."""
+    """Pretrained weights where they are installed; random ones are as fast, but may diverge on a few odd images."""
     return "pretrained" if backbone(name).builder == "wheel" else "none"
 
 
-def decode(job: dict) -> float:
-    """Decode the pictures as the first epoch of a run does; images a second."""
-    began = time.perf_counter()
+def decode(job: dict[str, Any]) -> tuple[np.ndarray, float]:
+    """The images, decoded as in the first epoch of a run, and how many per second."""
+    start = time.perf_counter()
     pixels = decoded([Path(file) for file in job["files"]], job["files"], job["size"])
-    job["pixels"] = pixels.images
-    return len(job["files"]) / (time.perf_counter() - began)
+    assert pixels is not None  # None only where a `report` ends the work
+    return pixels.images, len(job["files"]) / (time.perf_counter() - start)
 
 
 if __name__ == "__main__":
     task = json.loads(sys.stdin.readline())
     torch.set_num_threads(task["threads"])
     if task["task"] == "train":
-        decoding = decode(task)
-        serve(training(task), decoding)
+        images, images_per_second = decode(task)
+        serve(training(task, images), images_per_second)
+    elif task["task"] == "answer":
+        serve(predicting(task))
     else:
-        serve((answering if task["task"] == "answer" else embedding)(task))
+        serve(embedding(task))

@@ -1,8 +1,8 @@
-"""The plain loop that ours is measured next to: float32, NCHW, PIL transforms an image at a time, a DataLoader.
+"""The plain loop that ours is compared with: float32, NCHW, PIL transforms for one image at a time, a DataLoader.
 
-A script of its own that imports nothing of the engine, whose settings of the C library and of OpenMP would serve it too.
-Its first line of input is the job in JSON; after its "ready", each further line is a number of seconds to work for, and is
-answered by the images done, the seconds taken, and the median of the seconds between two answers.
+A script of its own that imports nothing from the engine, whose settings of the C library and of OpenMP would speed it up too.
+Its first line of input is the job in JSON. After its "ready", each further line is a number of seconds to work for; the response is the
+number of images, the elapsed seconds, and the median seconds per batch.
 """
 
 import itertools
@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from PIL import Image
@@ -19,8 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import models, transforms
 
 
-class Files(Dataset):
-    """Pictures from their files, transformed one by one as they are asked for."""
+class ImageFiles(Dataset):
+    """Images from their files, each decoded and transformed when it is requested."""
 
     def __init__(self, files: list[str], labels: list[int], transform: transforms.Compose) -> None:
         self.files, self.labels, self.transform = files, labels, transform
@@ -33,7 +34,7 @@ class Files(Dataset):
             return self.transform(image.convert("RGB")), self.labels[index]
 
 
-def network(job: dict) -> nn.Module:
+def network(job: dict[str, Any]) -> nn.Module:
     if job["builder"] == "torchvision":
         return models.get_model(job["source"], weights=None)
     import timm
@@ -41,9 +42,9 @@ def network(job: dict) -> nn.Module:
     return timm.create_model(job["source"], pretrained=False)
 
 
-def batches(job: dict, transform: transforms.Compose, shuffle: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches without end."""
-    files = Files(job["files"], job["labels"], transform)
+def batches(job: dict[str, Any], transform: transforms.Compose, shuffle: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless batches."""
+    files = ImageFiles(job["files"], job["labels"], transform)
     loader = DataLoader(
         files, job["batch"], shuffle=shuffle, num_workers=job["workers"], persistent_workers=job["workers"] > 0, drop_last=True
     )
@@ -51,8 +52,8 @@ def batches(job: dict, transform: transforms.Compose, shuffle: bool) -> Iterator
         yield from loader
 
 
-def training(job: dict) -> Iterator[int]:
-    """Train all layers; yields the images of each step."""
+def training(job: dict[str, Any]) -> Iterator[int]:
+    """Train all layers; yields the number of images per step."""
     transform = transforms.Compose(
         [
             transforms.RandomResizedCrop(job["size"]),
@@ -71,7 +72,7 @@ def training(job: dict) -> Iterator[int]:
         yield len(labels)
 
 
-def evaluation(job: dict) -> transforms.Compose:
+def evaluation_transform(job: dict[str, Any]) -> transforms.Compose:
     return transforms.Compose(
         [
             transforms.Resize(job["size"]),
@@ -82,9 +83,9 @@ def evaluation(job: dict) -> transforms.Compose:
     )
 
 
-def embedding(job: dict) -> Iterator[int]:
-    """The network's answers without gradients; yields the images of each batch."""
-    transform = evaluation(job)
+def embedding(job: dict[str, Any]) -> Iterator[int]:
+    """The network's outputs without gradients; yields the number of images per batch."""
+    transform = evaluation_transform(job)
     model = network(job).eval()
     for images, _ in batches(job, transform, shuffle=False):
         with torch.no_grad():
@@ -92,9 +93,9 @@ def embedding(job: dict) -> Iterator[int]:
         yield len(images)
 
 
-def answering(job: dict) -> Iterator[int]:
-    """The three best classes, one picture after the other, as a script does; with "cam" a Grad-CAM of the best, by its package."""
-    transform, model = evaluation(job), network(job).eval()
+def predicting(job: dict[str, Any]) -> Iterator[int]:
+    """The top 3 classes, one image after the other, as a script would do it; with "cam" a Grad-CAM of the top class by the grad-cam package."""
+    transform, model = evaluation_transform(job), network(job).eval()
     for file in itertools.cycle(job["files"]):
         with Image.open(file) as image:
             inputs = transform(image.convert("RGB"))[None]
@@ -105,24 +106,26 @@ def answering(job: dict) -> Iterator[int]:
             from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
             with GradCAM(model, [model.get_submodule(job["cam"])]) as package:
-                package(inputs, [ClassifierOutputTarget(int(best.indices[0]))])
+                # The package declares modules as targets, and takes functions such as its own.
+                package(inputs, [ClassifierOutputTarget(int(best.indices[0]))])  # pyrefly: ignore[bad-argument-type]
         yield 1
 
 
 def serve(work: Iterator[int], ready: object = "ready") -> None:
-    """Two batches to warm up, then rounds as the input asks for them; `ready` is the first answer."""
-    next(work), next(work)
-    _answer(ready)
+    """Two batches to warm up, then one round per line of input; `ready` is the first response."""
+    next(work)
+    next(work)
+    _respond(ready)
     for line in sys.stdin:
-        images, began, marks = 0, time.perf_counter(), []
-        while time.perf_counter() - began < float(line):
+        images, start, ends = 0, time.perf_counter(), []
+        while time.perf_counter() - start < float(line):
             images += next(work)
-            marks.append(time.perf_counter())
-        steps = [after - before for before, after in itertools.pairwise([began, *marks])]
-        _answer([images, time.perf_counter() - began, statistics.median(steps)])
+            ends.append(time.perf_counter())
+        steps = [end - begin for begin, end in itertools.pairwise([start, *ends])]
+        _respond([images, time.perf_counter() - start, statistics.median(steps)])
 
 
-def _answer(document: object) -> None:
+def _respond(document: object) -> None:
     sys.stdout.write(json.dumps(document) + "\n")
     sys.stdout.flush()
 
@@ -130,4 +133,4 @@ def _answer(document: object) -> None:
 if __name__ == "__main__":
     task = json.loads(sys.stdin.readline())
     torch.set_num_threads(task["threads"])
-    serve({"train": training, "embed": embedding, "answer": answering}[task["task"]](task))
+    serve({"train": training, "embed": embedding, "answer": predicting}[task["task"]](task))

@@ -1,4 +1,4 @@
-"""Two ways to do the same, measured in alternating rounds: what else the machine does falls on both."""
+"""Two ways to do the same, measured in alternating rounds, so that other load on the machine slows both."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +13,8 @@ Measure = Callable[[], float]
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison. `reference` and `ours` are medians over the rounds in `unit`; `ratio` says how many times better ours is.
-
-    `low` to `high` is the 95% bootstrap interval of the ratio over the rounds.
+    """One comparison. `reference` and `ours`: medians over the rounds in `unit`. `ratio`: how many times better ours is, as the geometric mean
+    over the rounds, with its 95% bootstrap interval `low` to `high`.
     """
 
     name: str
@@ -30,14 +29,22 @@ class Row:
 def alternate(
     name: str, reference: Measure, ours: Measure, rounds: int = ROUNDS, unit: str = "images/s", less_is_better: bool = False
 ) -> Row:
-    """Measure both in `rounds` rounds; who begins changes from round to round. Each call gives one figure in `unit`."""
+    """Measure both in `rounds` rounds, each time the other one first. Each call returns one figure in `unit`."""
     figures: dict[Measure, list[float]] = {reference: [], ours: []}
     for number in range(rounds):
         for measure in (reference, ours) if number % 2 == 0 else (ours, reference):
             figures[measure].append(measure())
     ratios = np.array(figures[ours]) / np.array(figures[reference])
     ratio, low, high = geometric_mean(1 / ratios if less_is_better else ratios)
-    return Row(name, float(np.median(figures[reference])), float(np.median(figures[ours])), ratio, low, high, unit)
+    return Row(
+        name=name,
+        reference=float(np.median(figures[reference])),
+        ours=float(np.median(figures[ours])),
+        ratio=ratio,
+        low=low,
+        high=high,
+        unit=unit,
+    )
 
 
 def geometric_mean(ratios: np.ndarray, seed: int = 0) -> tuple[float, float, float]:

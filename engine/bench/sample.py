@@ -1,4 +1,4 @@
-"""The pictures that a measurement runs on: a few hundred of a registered dataset, or of a folder."""
+"""The images that a measurement runs on: a few hundred from a registered dataset, or from a folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from engine.data.file_kinds import is_image
 
 @dataclass(frozen=True)
 class BenchImages:
-    """Readable files and the number of each one's class."""
+    """Readable files and their class indices. `name`: where they come from, for messages."""
 
     name: str
     files: list[str]
@@ -22,28 +22,33 @@ class BenchImages:
 
 
 def sample_dataset(name: str, count: int) -> BenchImages:
-    """Up to `count` training images of a registered dataset, spread evenly over it; the demo is made where it is missing."""
-    if name == datasets.DEMO and name not in [known.name for known in datasets.list_datasets()]:
+    """Up to `count` training images of a registered dataset, spread evenly; the demo dataset is created where it is missing."""
+    if name == datasets.DEMO and name not in [data.name for data in datasets.list_datasets()]:
         datasets.add_dataset(datasets.DEMO)
     data = datasets.load_dataset(name)
     frame = data.catalog.frame("train")
     frame = frame.iloc[_spread(len(frame), count)]
-    labels = frame["class"].map({name: number for number, name in enumerate(data.classes)})
+    labels = frame["class"].map({class_name: i for i, class_name in enumerate(data.classes)})
     return BenchImages(name, [str(file) for file in data.catalog.files(frame)], labels.tolist())
 
 
 def sample_folder(folder: Path, count: int) -> BenchImages:
-    """Up to `count` pictures of a folder that need not be registered, spread evenly over it."""
+    """Up to `count` images of a folder, which need not be registered, spread evenly. Raises UserError where there are none."""
     layout = layouts.detect(folder.expanduser().resolve())
-    result = [item for item in layout.files() if item.class_name is not None and is_image(item.path)]
-    result = [item for item in (result[i] for i in _spread(len(result), count)) if _opens(Path(item.path))]
-    names = sort_naturally({item.class_name for item in result})
-    if not result:
+    labelled = [
+        (entry.path, entry.class_name) for entry in layout.files() if entry.class_name is not None and is_image(entry.path)
+    ]
+    sample = [labelled[i] for i in _spread(len(labelled), count)]
+    readable = [(path, class_name) for path, class_name in sample if _opens(Path(path))]
+    classes = sort_naturally({class_name for _, class_name in readable})
+    if not readable:
         raise UserError(f"There are no images in {str(folder)!r}.", layouts.HELP)
-    return BenchImages(str(folder), [item.path for item in result], [names.index(item.class_name) for item in result])
+    files, class_names = zip(*readable, strict=True)
+    return BenchImages(str(folder), list(files), [classes.index(name) for name in class_names])
 
 
 def _spread(total: int, count: int) -> np.ndarray:
+    """Up to `count` evenly spaced indices below `total`."""
     return np.linspace(0, total - 1, min(count, total)).round().astype(int) if total else np.array([], dtype=int)
 
 

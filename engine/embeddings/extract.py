@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from engine.core.content_cache import embedding_cache
-from engine.data.loading import decode_batches
+from engine.data.loading import Source, decode_batches
 from engine.models.device import Compute
 from engine.models.fusing import inference
 from engine.models.network import Preprocessing, Trunk, to_uint8_batch
@@ -94,7 +94,7 @@ def embed(
 
 
 def forward(
-    files: Sequence[Path],
+    files: Sequence[Source],
     trunk: Trunk,
     preprocessing: Preprocessing,
     compute: Compute,

@@ -107,7 +107,7 @@ def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Fe
             result = [torch.autograd.grad(logits[:, index].sum(), kept[0], retain_graph=True)[0] for index in classes]
     finally:
         handle.remove()
-    return _Features(_array(_grid(model, kept[0].detach())), [_array(_grid(model, gradient)) for gradient in result])
+    return _Features(_array(to_grid(model, kept[0].detach())), [_array(to_grid(model, gradient)) for gradient in result])
 
 
 def _layer(model: Model) -> torch.nn.Module:
@@ -178,7 +178,7 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.float().cpu().numpy()
 
 
-def _grid(model: Model, output: torch.Tensor) -> torch.Tensor:
+def to_grid(model: Model, output: torch.Tensor) -> torch.Tensor:
     """The layer's output as (n, channels, h, w). Raises UserError where its tokens do not lie in a square."""
     tokens = model.trunk.entry.tokens
     if tokens == "grid":

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.bench.contender import OURS, REFERENCE, Contender
+from engine.bench.explaining import measure_explaining
 from engine.bench.rounds import alternate, geometric_mean
 from engine.bench.sample import sample_folder
 from engine.bench.speed import Plan
@@ -80,6 +81,16 @@ def test_both_sides_answer_and_say_how_long_one_answer_took(kaggle, more):
             assert side.ready() == "ready"
             assert side.rate(0.1) > 0
             assert 0 < side.wait(0.1) < 60_000
+
+
+def test_grad_cam_is_measured_on_convolutions_and_on_tokens(kaggle):
+    """The reference package is told how to read the tokens of a transformer."""
+    sample = sample_folder(kaggle, 4)
+    for name in ("resnet18", "timm:test_vit"):
+        (row,) = measure_explaining(sample, name, rounds=1)
+        assert row.unit == "ms"
+        assert row.reference > 0
+        assert row.ours > 0
 
 
 def test_a_side_that_fails_says_why(kaggle):

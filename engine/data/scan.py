@@ -113,6 +113,7 @@ def _spellings(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def _stat(item: LayoutEntry, root: Path, spellings: dict[str, str]) -> Row:
+    """A row with what is known about the file before it is read."""
     path, raw = display_name(item.path[len(os.fspath(root)) + 1 :])
     class_name = display_name(item.class_name)[0] if item.class_name is not None else None
     class_name = spellings.get(class_name, class_name) if class_name is not None else None
@@ -125,10 +126,14 @@ def _stat(item: LayoutEntry, root: Path, spellings: dict[str, str]) -> Row:
             size, mtime = status.st_size, status.st_mtime_ns
         except OSError as error:
             state, reason = "quarantined", _unreadable(item.path, error)
-    return Row(0, path, raw, item.split, item.split, class_name, None, None, size, mtime, None, state, reason)
+    return Row(
+        id=0, path=path, raw=raw, layout_split=item.split, split=item.split, class_name=class_name, width=None, height=None,
+        bytes=size, mtime_ns=mtime, hash=None, state=state, reason=reason,
+    )  # fmt: skip
 
 
 def _unreadable(path: str, error: OSError) -> str:
+    """Why the file cannot be read, in words."""
     reason = file_kinds.broken_link_reason(path) if error.errno == errno.ENOENT else ""
     return reason or f"cannot be read ({error.strerror})"
 

@@ -29,7 +29,7 @@ def properties_panel(query: Query) -> None:
     name = choose_property(query.data)
     prop = PROPERTIES[name]
     view = query.data.catalog.view(query.conditions)
-    points = view.quantiles(name, most=LARGEST + SMALLEST)
+    points = view.quantiles(name, limit=LARGEST + SMALLEST)
     st.caption(f"{prop.help}. The line and the bold number mark the median." if len(points) <= MAX_RIDGES else f"{prop.help}.")
     if not len(points):
         st.info(f"No matching labelled image has a known {prop.label}.", icon=":material/straighten:")

@@ -113,7 +113,7 @@ def _explore(catalog: Catalog, condition: Filter) -> None:
     view.counts()
     view.sizes()
     view.histogram("sharpness", 48, group_by="class")
-    view.quantiles("sharpness", most=40)
+    view.quantiles("sharpness", limit=40)
     for name in PROPERTIES:
         catalog.view().histogram(name)
 

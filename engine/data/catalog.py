@@ -206,13 +206,13 @@ class Catalog:
         with self.reading() as connection:
             return pd.DataFrame(connection.execute(query).fetchall(), columns=["id", "path", "state", "reason"])
 
-    def unused_rows(self, most: int) -> list[tuple[str, str, int, list[str]]]:
-        """(state, reason, number, first `most` paths) of the files that are not used, except those excluded by hand."""
+    def unused_rows(self, limit: int) -> list[tuple[str, str, int, list[str]]]:
+        """(state, reason, number, first `limit` paths) of the files that are not used, except those excluded by hand."""
         counts = "SELECT state, reason, count(*) FROM images WHERE state IN ('quarantined', 'missing', 'ignored') GROUP BY state, reason"
         paths = "SELECT path FROM images WHERE state = ? AND reason = ? ORDER BY path LIMIT ?"
         with self.reading() as connection:
             return [
-                (state, reason, n, [row[0] for row in connection.execute(paths, (state, reason, most))])
+                (state, reason, n, [row[0] for row in connection.execute(paths, (state, reason, limit))])
                 for state, reason, n in connection.execute(counts).fetchall()
             ]
 

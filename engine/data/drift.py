@@ -22,11 +22,11 @@ _GAP = 0.1  # between the cumulative shares: below it, shapes are alike for prac
 
 
 def compute_drift(
-    catalog: Catalog, a: str = "train", b: str = "test", by_class: bool = False, most: int = 30, conditions: Filter = ALL
+    catalog: Catalog, a: str = "train", b: str = "test", by_class: bool = False, limit: int = 30, conditions: Filter = ALL
 ) -> pd.DataFrame:
     """Each property compared between splits `a` and `b` of the images that match `conditions`; the largest differences first.
 
-    `by_class`: within each of the `most` largest classes that both have, because the mixture can hide a shift inside a class.
+    `by_class`: within each of the `limit` largest classes that both have, because the mixture can hide a shift inside a class.
     Columns: class ("" for all), property, n_a, n_b, median_a, median_b, ks (largest gap between the two cumulative shares, 0..1),
     p, p_holm (Holm's correction over all rows), delta (Cliff's: chance that an image of `b` has more minus that it has less,
     -1..1), effect (negligible, small, medium, large: Romano et al. 2006), sentence. Of more than 100,000 images a seeded sample
@@ -38,8 +38,8 @@ def compute_drift(
     first, second = (catalog.view(replace(conditions, splits=(split,))) for split in (a, b))
     pairs = {"": (first.positions, second.positions)}
     if by_class:
-        groups_a = first.groups("class", most)
-        groups_b = second.groups("class", most, among=groups_a)
+        groups_a = first.groups("class", limit)
+        groups_b = second.groups("class", limit, choices=groups_a)
         pairs = {name: (groups_a[name], groups_b[name]) for name in groups_a if name in groups_b}
     rows = []
     for name, (positions_a, positions_b) in pairs.items():

@@ -151,10 +151,10 @@ class Filter:
             yield "selected images"
 
 
-def _either(names: Iterable[str], most: int = 4) -> str:
+def _either(names: Iterable[str], limit: int = 4) -> str:
     names = list(names)
-    if len(names) > most:
-        return f"{', '.join(names[: most - 1])} or {len(names) - most + 1:,} others"
+    if len(names) > limit:
+        return f"{', '.join(names[: limit - 1])} or {len(names) - limit + 1:,} others"
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 

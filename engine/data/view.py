@@ -75,11 +75,11 @@ class View:
         """One property, sorted by id: (n,) float32, NaN where it is unknown. Raises KeyError for an unknown property."""
         return self.columns.values(name)[self.positions]
 
-    def sample(self, most: int) -> "View":
-        """At most `most` images at equal distances. A first scan assigns ids by content hash, so this is as good as random."""
-        if len(self) <= most:
+    def sample(self, limit: int) -> "View":
+        """At most `limit` images at equal distances. A first scan assigns ids by content hash, so this is as good as random."""
+        if len(self) <= limit:
             return self
-        return View(self.columns, self.positions[np.linspace(0, len(self) - 1, most).round().astype(int)])
+        return View(self.columns, self.positions[np.linspace(0, len(self) - 1, limit).round().astype(int)])
 
     def page(self, number: int, size: int, order: str = "id", descending: bool = False) -> np.ndarray:
         """Ids of one page, counted from 1, sorted by `order`: id, path or a property."""
@@ -115,17 +115,17 @@ class View:
         frame = pd.DataFrame({"width": sizes >> 32, "height": sizes & 0xFFFFFFFF, "n": pairs.to_numpy()})
         return frame.sort_values(["n", "width", "height"], ascending=[False, True, True], ignore_index=True)
 
-    def groups(self, group_by: str, most: int, among: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-        """The largest `most` classes or splits (`group_by`: class, split) with the positions of their images, by name.
+    def groups(self, group_by: str, limit: int, choices: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """The largest `limit` classes or splits (`group_by`: class, split) with the positions of their images, by name.
 
-        `among`: names to choose from.
+        `choices`: names to choose from.
         """
         codes = (self.columns.label if group_by == "class" else self.columns.split)[self.positions]
         names = self.columns.names if group_by == "class" else SPLITS
         n = np.bincount(codes[codes >= 0], minlength=len(names))
-        if among is not None:
-            n = np.where(np.isin(names, list(among)), n, 0)
-        largest = np.sort(np.argsort(-n, kind="stable")[:most])
+        if choices is not None:
+            n = np.where(np.isin(names, list(choices)), n, 0)
+        largest = np.sort(np.argsort(-n, kind="stable")[:limit])
         return {names[code]: self.positions[codes == code] for code in largest if n[code]}
 
     @_cached
@@ -136,16 +136,16 @@ class View:
         return (float(values.min()), float(values.max())) if len(values) else None
 
     @_cached
-    def histogram(self, name: str, bins: int = 40, group_by: str = "", most: int = 12) -> pd.DataFrame:
+    def histogram(self, name: str, bins: int = 40, group_by: str = "", limit: int = 12) -> pd.DataFrame:
         """How a property is spread: columns group, low, high, n; on a logarithmic scale where the property is skewed.
 
-        `group_by`: "" for all images together, or class or split, of which the `most` largest are answered.
+        `group_by`: "" for all images together, or class or split, of which the `limit` largest are answered.
         """
         limits = self.range(name)
         if limits is None:
             return pd.DataFrame({"group": [], "low": [], "high": [], "n": []})
         scale = _Scale(*limits, bins, PROPERTIES[name].skewed)
-        groups = self.groups(group_by, most) if group_by else {"": self.positions}
+        groups = self.groups(group_by, limit) if group_by else {"": self.positions}
         values, edges = self.columns.values(name), scale.edges()
         frames = [
             pd.DataFrame({"group": group, "low": edges[:-1], "high": edges[1:], "n": scale.count(values[positions])})
@@ -155,11 +155,11 @@ class View:
 
     @_cached
     def quantiles(
-        self, name: str, group_by: str = "class", most: int = 30, levels: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+        self, name: str, group_by: str = "class", limit: int = 30, levels: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
     ) -> pd.DataFrame:
         """Quantiles of a property in each of the largest groups: columns group, n, and one a quantile (q5, q25, ...)."""
         values, rows = self.columns.values(name), []
-        for group, positions in self.groups(group_by, most).items():
+        for group, positions in self.groups(group_by, limit).items():
             known = values[positions][~np.isnan(values[positions])]
             if len(known):
                 rows.append([group, len(known), *np.quantile(known, levels)])

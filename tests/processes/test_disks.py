@@ -234,7 +234,7 @@ def test_a_missing_and_a_damaged_catalog_are_sentences(scenes):
     scenes.catalog.file.write_bytes(b"no database at all" * 100)
     with pytest.raises(UserError, match="is damaged") as refused:
         scenes.catalog.count()
-    assert "label edits are in labels.jsonl" in refused.value.hint
+    assert "label edits are kept in labels.jsonl" in refused.value.hint
     scenes.catalog.file.unlink()
     with pytest.raises(UserError, match="is missing"):
         scenes.catalog.count()

@@ -48,7 +48,7 @@ def test_a_made_up_catalog_has_what_was_asked_and_says_that_it_has_no_pictures(b
     assert (data.catalog.count(), len(data.classes), data.has_images, data.synthetic) == (ROWS, CLASSES, False, True)
     assert set(data.catalog.counts()["split"]) == set(SPLITS)
     assert all(data.catalog.view().range(name) is not None for name in PROPERTIES)
-    with pytest.raises(UserError, match="There is a dataset 'big' already"):
+    with pytest.raises(UserError, match="A dataset named 'big' already exists"):
         synthesize("big", 10)
     from engine.runs.config import configure
 

@@ -210,7 +210,7 @@ def test_very_many_classes_are_found_split_counted_and_filtered(home, tmp_path):
     assert (result.ok, len(data.classes)) == (many, many)
     assert len(data.catalog.counts()) == many
     assert data.catalog.count(Filter(classes=("class 0999", "class 0000"))) == 2
-    assert len(data.catalog.view().histogram("brightness", group_by="class", most=12)) == 12
+    assert len(data.catalog.view().histogram("brightness", group_by="class", limit=12)) == 12
 
 
 def test_a_scan_that_was_killed_goes_on_where_it_was(home, plain, monkeypatch):

@@ -55,7 +55,7 @@ def test_values_all_around_it_make_it_a_value():
 
 
 def test_a_picture_without_any_value_is_not_read():
-    with pytest.raises(ImageError, match="none of its pixels has a value"):
+    with pytest.raises(ImageError, match="no pixel has a value"):
         open_image(encoded(Image.fromarray(np.full((4, 4), np.nan, np.float32)), "TIFF"))
 
 

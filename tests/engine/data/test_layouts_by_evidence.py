@@ -166,7 +166,7 @@ def test_a_table_beside_one_flat_folder_is_named(tmp_path, write_class, name, co
 def test_validation_and_test_without_train_are_refused_to_learn_from_and_taken_to_score_on(tmp_path, fill):
     fill(tmp_path / "set" / "val", ("forest", "sea"), 2)
     fill(tmp_path / "set" / "test", ("forest", "sea"), 3, first=100)
-    with pytest.raises(UserError, match="has folders for validation and test, and none for training"):
+    with pytest.raises(UserError, match="has folders for validation and test, but none for training"):
         datasets.add_dataset(str(tmp_path / "set"))
     labelled = folder_images(tmp_path / "set", ("forest", "sea"))
     assert (set(labelled.images.frame["path"].str.split("/").str[0]), len(labelled.images.files)) == ({"test"}, 6)

@@ -9,10 +9,10 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting
-from dashboard.app.error_page import try_action
 from dashboard.app.interrupt import let_clicks_through
 from dashboard.charts.augmentation import confidence_curves
 from dashboard.charts.figure import CONFIG
+from engine.core.errors import UserError
 from engine.core.number_text import signed
 from engine.data.datasets import Dataset
 from engine.runs.pipelines import Pipeline, PipelineStep, parse_pipeline
@@ -62,7 +62,7 @@ def robustness_panel(run: Run | None, data: Dataset, pipeline: Pipeline) -> None
         result = None
     button = st.empty()  # one place for both: Cancel while it measures, Measure otherwise
     if request and (request.run, request.dataset) == (run.id, data.name):
-        button.button("Cancel", icon=":material/close:", key="cancel-withstand", on_click=_cancel)
+        button.button("Cancel", icon=":material/close:", key="cancel-withstand", on_click=_clear_request)
         result = _measure(run, data, request) or result
     button.button(
         "Measure again" if result else "Measure", icon=":material/shield:", type="primary", key="measure-withstand",
@@ -80,31 +80,34 @@ def _request(target: Target) -> None:
     st.session_state[_REQUEST] = target
 
 
-def _cancel() -> None:
+def _clear_request() -> None:
     st.session_state.pop(_REQUEST, None)
 
 
 def _measure(run: Run, data: Dataset, request: Target) -> Measurement | None:
     """Measure the requested pipeline. A click elsewhere restarts this function, which finds the finished steps in the cache."""
-    place, frames, steps = st.empty(), [], request.steps
+    place, steps = st.empty(), request.steps
 
     def show(number: int) -> None:
         let_clicks_through()
         place.progress(number / len(steps), text=f"Measuring {steps[number].kind.label.lower()}, {number + 1} of {len(steps)}")
 
-    def measure() -> None:
+    frames: list[pd.DataFrame] = []
+    try:
         for number, step in enumerate(steps):
             show(number)
             recipe = Pipeline((PipelineStep(step.transform, 1.0, step.values),)).recipe
             frames.append(cache.augmentation_robustness(run, data, recipe, partial(show, number)))
-
-    done = try_action(measure)
-    _cancel()
+    except UserError as error:
+        st.toast(formatting.literal(str(error)), icon=":material/error:")
+    # Not in a `finally`: when a click ends this run of the script, the request must stay.
+    _clear_request()
     place.empty()
-    if not done:
+    if len(frames) < len(steps):
         return None
-    st.session_state[_RESULT] = Measurement(request, frames)
-    return st.session_state[_RESULT]
+    measurement = Measurement(request, frames)
+    st.session_state[_RESULT] = measurement
+    return measurement
 
 
 def _draw_verdicts(run: Run, result: Measurement) -> None:

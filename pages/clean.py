@@ -10,7 +10,7 @@ from dashboard.components.page_header import page_header, require_dataset
 from engine.curation import load_audit
 from engine.data.labels.edits import known_classes, open_log
 
-context = page_header("Which labels are wrong?", usable=True)
+context = page_header("Which labels are wrong?", needs_model=True)
 data = require_dataset(context)
 review = Review(data, audit=load_audit(data), run=context.run, classes=known_classes(data), colours=cache.colours(data))
 audit_state(review)

@@ -16,7 +16,7 @@ from dashboard.predict.uploads import batch_title, current_batch, example_images
 from engine.core.errors import UserError
 
 forget_detail()
-context = page_header("What is in this image?", usable=True)
+context = page_header("What is in this image?", needs_model=True)
 data = require_dataset(context)
 run = require_run(context)
 cache.warm_up_model(run)

@@ -99,6 +99,7 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
         _strays(points, seen)
     opened = scatter(
         points.drawn, colouring.group, colouring.groups, key="map", labels=colouring.labels, source=about_url(data.name),
+        # None instead of a mask that is true everywhere: there is less to send.
         shown=seen if not seen.all() else None,
         picked=np.isin(points.drawn.ids, selection.ids) if selection else None,
         area=selection.pick.corners if selection else None,

@@ -22,23 +22,23 @@ class PageContext:
     runs: list[Run]
 
 
-def page_header(title: str | Callable[[PageContext], str], usable: bool = False, gone: bool = False) -> PageContext:
+def page_header(title: str | Callable[[PageContext], str], needs_model: bool = False, allow_gone: bool = False) -> PageContext:
     """The dataset and run that a person chooses in the header, which this draws.
 
-    `usable`: only runs that have a model can be chosen; `gone`: also runs whose dataset is gone.
+    `needs_model`: only runs that have a model can be chosen; `allow_gone`: also runs whose dataset is gone.
     """
     question, data_column, run_column = st.columns([5, 2, 3], vertical_alignment="bottom")
-    context = _context(data_column, run_column, usable, gone)
+    context = _context(data_column, run_column, needs_model, allow_gone)
     question.title(title if isinstance(title, str) else title(context), anchor=False)
     gone_link.draw_notices()
     return context
 
 
-def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bool, gone: bool) -> PageContext:
+def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, needs_model: bool, allow_gone: bool) -> PageContext:
     """The chosen dataset and run; draws a picker for each."""
     known = {data.name: data for data in list_datasets()}
-    trained = [(run, run.config.dataset) for run in list_runs()] if known or gone else []
-    lost = dict.fromkeys(name for _, name in trained if name not in known) if gone else {}
+    trained = [(run, run.config.dataset) for run in list_runs()] if known or allow_gone else []
+    lost = dict.fromkeys(name for _, name in trained if name not in known) if allow_gone else {}
     if not known and not lost:
         return PageContext(None, None, [])
     latest = next((name for _, name in trained if name in known), None)
@@ -48,7 +48,7 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, usable: bo
         data_column.selectbox, "Dataset", options, "dataset", latest,
         format_func=lambda name: name if name in known else f"{name} (gone)",
     )  # fmt: skip
-    runs = [run for run, dataset in trained if dataset == name and (not usable or any((run.path / "checkpoints").glob("best-*")))]
+    runs = [run for run, dataset in trained if dataset == name and (not needs_model or any((run.path / "checkpoints").glob("best-*")))]
     if not runs:
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
         return PageContext(known.get(name), None, [])

@@ -41,6 +41,7 @@ def configuration_panel(run: Run) -> None:
 
 def configuration_frame(run: Run) -> None:
     table = configuration_table(run.config)
+    # 35 px per row and for the header, 3 px of borders; a longer table scrolls in its place.
     st.dataframe(table, hide_index=True, width="stretch", height=min(35 * (len(table) + 1) + 3, 423))
     st.caption("Options without effect in this configuration are not listed.")
 

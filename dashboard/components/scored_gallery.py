@@ -81,6 +81,7 @@ def scored_gallery(
     if picked.opened is not None:
         content = rows["content"].iloc[rows["image_id"].tolist().index(picked.opened)]
         open_image.write_open_image(key, picked.opened, content)
+    # The address opens the dialog, not the click itself: then Back closes it, and a link opens it.
     if (place := _open_place(rows, key)) is not None:
         image_dialog(scored.run, rows.reset_index(drop=True), place)
 

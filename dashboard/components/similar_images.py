@@ -47,6 +47,7 @@ def similar_images(data: Dataset, row: Row, colours: Mapping[str, str], key: str
         st.caption(formatting.literal(str(error)))
         return None
     rows = data.catalog.rows(result["id"].tolist())
+    # The index may hold images that are no longer in the catalog.
     result = result[result["id"].isin(rows)]
     if among == "all":
         _verdict(row, [rows[image].class_name for image in result["id"]])

@@ -67,6 +67,7 @@ class CellSelection:
         return (self,)
 
     def to_text(self) -> str:
+        # Only signs that an address holds without escaping.
         return "_".join(part.to_text() for part in self.parts)
 
 
@@ -88,6 +89,7 @@ def read_selection(classes: Sequence[str]) -> CellSelection:
         part = Part(*(list(classes).index(name) if name is not None and name in classes else None for name in names))
         parts = [part, part.opposite] if url_state.recall("both") == "1" else [part]
         set_selection(parse_selection([part.to_text() for part in parts], len(classes)))
+    # Dropped even where they say nothing, so that a link copied from this page names cells only.
     for old in ("true", "predicted", "both"):
         url_state.forget(old)
     selection = parse_selection((url_state.recall(CELLS) or "").split("_"), len(classes))
@@ -137,6 +139,7 @@ def _list_parts(matrix: np.ndarray) -> list[str]:
         cells = [Part(row, column) for row in range(n) for column in range(n)]
     else:
         errors = (matrix - np.diag(np.diag(matrix))).ravel()
+        # Stable: cells with equally many errors stay in the order of the classes.
         largest = np.argsort(-errors, kind="stable")[:_LISTED]
         cells = [Part(*divmod(int(place), n)) for place in largest if errors[place] > 0]
     return [part.to_text() for part in [*rows, *columns, *cells]]

@@ -59,6 +59,7 @@ def _choose_pair(scored: ScoredRun, ranked: pd.DataFrame) -> pd.Series:
     }
 
     def choose(customdata: Sequence[int]) -> None:
+        # What a browser sends is not trusted.
         if isinstance(customdata[0], int) and customdata[0] < len(keys):
             url_state.set_choice(BETWEEN, keys[customdata[0]])
 
@@ -180,8 +181,8 @@ def _average_gradcam(scored: ScoredRun, data: Dataset, groups: class_pairs.Group
             continue
         shown, other = (formatting.literal(scored.classes[place]) for place in classes)
         columns[first].image(mean, caption=f"Mean of {n} {other} taken for {shown}", width="stretch")
-        for column, picture, place in zip(columns[first + 1 :], maps, classes, strict=False):
-            column.image(picture, caption=f"Evidence for {formatting.literal(scored.classes[place])}", width="stretch")
+        for column, heatmap, place in zip(columns[first + 1 :], maps, classes, strict=False):
+            column.image(heatmap, caption=f"Evidence for {formatting.literal(scored.classes[place])}", width="stretch")
     st.caption(
         "The photos are not aligned, so an average can show a common position only. Bright bars along the borders are usually made by "
         "the padding of the convolutions, not by what is in the photos."

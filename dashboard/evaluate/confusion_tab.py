@@ -33,6 +33,7 @@ def confusion_tab(scored: ScoredRun) -> None:
         _class_scores(one, "class-scores" if place == 0 else f"class-scores-{place}")
 
 
+# The URL parameters that this part changes by itself; a change of any other reruns the whole page.
 @page_part(
     "cells",
     "cell_page",

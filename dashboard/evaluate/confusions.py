@@ -29,6 +29,7 @@ def confusion_panel(view: ConfusionView, selection: CellSelection) -> None:
     """Draw the matrix; a click, a tap or a key there changes the selection before the gallery is drawn."""
     classes = view.crossing.classes
     wanted = _choose_classes(view) if len(classes) > READABLE else None
+    # The settings stand below the matrix but must be known before it is drawn.
     place = st.container()
     unit, order, log = _choose_settings(view)
     shown = _shown_classes(view.matrix, order, wanted)
@@ -59,6 +60,7 @@ def _choose_settings(view: ConfusionView) -> tuple[Unit, np.ndarray, bool]:
     )
     classes = view.crossing.classes
     by_name = sorted(range(len(classes)), key=lambda index: natural_key(classes[index].casefold()))
+    # "original" is offered only where it differs from "by name".
     kinds = [kind for kind in _ORDERS if kind != "own" or by_name != sorted(by_name)]
     kind, log = url_state.current_choice(kinds, "matrix_order"), url_state.current_choice(_COLOURS, "colours") == "log"
     panel = popover("Order, colours", "matrix-panel", right, icon=":material/tune:")
@@ -109,6 +111,7 @@ def _shown_classes(matrix: np.ndarray, order: np.ndarray, wanted: list[int] | No
     shown = (
         class_ordering.nearest_classes(matrix, np.array(wanted), _ZOOM) if wanted else class_ordering.most_confused(matrix, _ZOOM)
     )
+    # Not `shown` itself: the classes keep the chosen order.
     return order[np.isin(order, shown)]
 
 

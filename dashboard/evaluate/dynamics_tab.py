@@ -99,6 +99,7 @@ def _choose(counts: pd.Series, epochs: int) -> str:
     }
     chosen = url_state.recall(_CHOICE)
     chosen = chosen if chosen in valid else states[0]
+    # The charts choose as well, so the pills show the address's choice, or none where that is not a state.
     st.session_state["learnt-state"] = chosen if chosen in states else None
 
     def store_choice() -> None:
@@ -122,8 +123,10 @@ def _chart(key: str, figure: go.Figure) -> None:
 
 
 def _gallery(validation: ScoredRun, summary: pd.DataFrame, chosen: str, epochs: int) -> None:
+    # Copies of a file share one history: with duplicates, the merge below would multiply their rows.
     selected = summary[_is_chosen(summary, chosen)].drop_duplicates("content")
     columns = ["content", "state", "settled", "forgettings", "confidence", "variability", "correctness"]
+    # Renamed because the prediction table has a confidence of its own.
     dynamics = selected[columns].rename(columns={"confidence": "sure", "variability": "varied"})
     rows = validation.predictions.merge(dynamics, on="content").sort_values("sure", kind="stable")
     st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(chosen)}, least certain first")

@@ -54,6 +54,7 @@ def near_copies(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) 
 def _pairs(scored: ScoredRun, evidence: Evidence, near: NearCopies) -> None:
     """Draw each image beside the training image nearest to it, nearest pairs first, so that a person sees whether they are the same."""
     places = np.flatnonzero(near.within(DISTANCES[-1]))
+    # Copies of files first: -1 is below every distance.
     places = places[np.argsort(np.where(near.exact, -1, near.distance)[places], kind="stable")]
     if not len(places):
         st.caption("No test image is that close to a training image.")

@@ -120,6 +120,7 @@ def _others(scored: ScoredRun) -> dict[str, Run]:
 
 def _gallery(scored: ScoredRun, predictions: store.CorruptionPredictions, chosen: str) -> None:
     broken = summary.first_broken(predictions, chosen)
+    # Renamed because the prediction table has a column `predicted` of its own.
     flips = broken[["image_id", "severity", "predicted", "clean", "broken"]].rename(columns={"predicted": "becomes"})
     # An inner merge keeps the order of its left side: first to flip first.
     rows = flips.merge(scored.predictions, on="image_id", how="inner")

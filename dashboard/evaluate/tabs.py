@@ -12,6 +12,7 @@ from dashboard.evaluate.trust_tab import trust_tab
 
 Panel = Callable[[ScoredRun], None]
 
+# The names are values in addresses and stay when a title changes.
 TABS: dict[str, tuple[str, Panel]] = {
     "errors": ("Confusion matrix", confusion_tab),
     "pairs": ("Class pairs", class_pairs_tab),

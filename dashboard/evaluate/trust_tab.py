@@ -208,6 +208,7 @@ def _classes(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> 
 
 
 def _curves(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
+    # A curve needs at least one image of the class.
     present = [name for index, name in enumerate(scored.classes) if (evidence.predictions["true"] == index).any()]
     name = url_state.choose(st.selectbox, "Class", present, "curve_of", format_func=formatting.plain)
     index = scored.classes.index(name)

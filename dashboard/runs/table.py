@@ -47,6 +47,7 @@ def table_of_runs(runs: Sequence[Run], ranking: Ranking) -> list[Run]:
         rows.drop(columns=[name for name in ("name", "tags") if not rows[name].str.len().any()]),
         hide_index=True,
         width="stretch",
+        # 35 px per row and for the header, 3 px of borders; a longer table scrolls in its place.
         height=min(35 * (len(runs) + 1) + 3, 423),
         on_select=choose,
         selection_mode="multi-row",

@@ -68,7 +68,7 @@ async function explain(image, showMessage) {
   const source = image.getAttribute("src") ?? ""
   const response = await fetch(source).catch(() => null)
   let text = "The server does not answer."
-  if (response) text = response.ok ? "This picture cannot be shown." : (await response.text()).slice(0, 200)
+  if (response) text = response.ok ? "This image cannot be shown." : (await response.text()).slice(0, 200)
   // By the time the server answers, another image may have taken the place.
   if (image.getAttribute("src") === source) showMessage(text)
 }

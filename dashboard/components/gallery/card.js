@@ -1,4 +1,4 @@
-// The hover card: the picture larger, and its facts. It stands beside its tile, never on it, lets the pointer through, and has
+// The hover card: the image larger, and its facts. It stands beside its tile, never on it, lets the pointer through, and has
 // its full size before it appears. The keyboard's focus shows it too; a finger does not.
 
 /** @import { Grid, Item, Tile } from "./types.ts" */
@@ -97,7 +97,7 @@ function placeCard(card, photo) {
 }
 
 /**
- * Replace the thumbnail, which stands there at once in the final size, by the sharper picture once that has come.
+ * Replace the thumbnail, which stands there at once in the final size, by the sharper image once that has come.
  * @param {Grid} grid
  * @param {Tile} tile
  * @param {string} source

@@ -23,7 +23,7 @@ export function listenForDrag(grid) {
     else if (event.button === 0 && event.pointerType === "mouse") startDrag(grid, event)
   })
   grid.list.addEventListener("contextmenu", event => {
-    // After a long press, the browser would offer to save the picture.
+    // After a long press, the browser would offer to save the image.
     if (grid.mode === "many" && grid.pointerType === "touch") event.preventDefault()
   })
 }

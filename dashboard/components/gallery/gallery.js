@@ -1,4 +1,4 @@
-// The grid keeps one tile per image id: a rerun changes only what differs, so pictures do not reload, the focus stays and
+// The grid keeps one tile per image id: a rerun changes only what differs, so images do not reload, the focus stays and
 // nothing moves.
 
 /** @import { FrontendRendererArgs } from "@streamlit/component-v2-lib" */

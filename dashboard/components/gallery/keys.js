@@ -1,4 +1,4 @@
-// Opening a picture, and moving from one to another by key.
+// Opening an image, and moving from one to another by key.
 
 /** @import { Grid, Tile } from "./types.ts" */
 

@@ -37,7 +37,7 @@ function countText(count, elsewhere) {
 }
 
 function hintText() {
-  if (matchMedia("(hover: none)").matches) return "Hold a picture to select it."
+  if (matchMedia("(hover: none)").matches) return "Hold an image to select it."
   return `Select with ${commandKey()}+click, Shift+click, or a rectangle.`
 }
 

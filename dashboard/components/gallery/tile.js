@@ -1,4 +1,4 @@
-// One tile: its elements, its texts, and what is said where its picture cannot be loaded. Names come from files and folders of
+// One tile: its elements, its texts, and what is said where its image cannot be loaded. Names come from files and folders of
 // unknown origin: they enter as textContent, never as HTML.
 
 /** @import { Grid, Item, Tile } from "./types.ts" */
@@ -104,7 +104,7 @@ function fillNotes(tile, lines) {
 }
 
 /**
- * Assigning `srcset` loads the picture again, even where it stays empty: in an error handler that would be a request without end.
+ * Assigning `srcset` loads the image again, even where it stays empty: in an error handler that would be a request without end.
  * @param {HTMLImageElement} img
  * @param {string} sources
  */
@@ -113,14 +113,14 @@ function setSrcset(img, sources) {
 }
 
 /**
- * Show why a picture is not there, which the server says in words, or load the present one where the file was rewritten.
+ * Show why an image is not there, which the server says in words, or load the present one where the file was rewritten.
  * @param {Tile} tile
  * @param {HTMLElement} photo
  * @param {HTMLImageElement} img
  */
 async function explainMissing(tile, photo, img) {
   if (img.srcset) {
-    // The larger picture is not there: the thumbnail may be.
+    // The larger image is not there: the thumbnail may be.
     img.dataset.failed = img.srcset
     setSrcset(img, "")
     return

@@ -49,7 +49,7 @@ class ContentCache:
         return True
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for a writer
         columns = ", ".join(f"{column} BLOB NOT NULL" for column in self._columns)
         connection.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (content TEXT PRIMARY KEY, {columns})")
 

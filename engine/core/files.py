@@ -217,6 +217,7 @@ def reserve(path: Path, size: int) -> None:
 
 
 def reserve_open(descriptor: int, size: int) -> None:
+    """`reserve` for an open file."""
     if hasattr(os, "posix_fallocate"):  # not on macOS
         os.posix_fallocate(descriptor, 0, size)
 
@@ -267,6 +268,7 @@ def read_json(path: Path, default: Any = None) -> Any:
 
 
 def sha256(path: Path) -> str:
+    """The SHA-256 of the file's content, as hex."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(CHUNK):

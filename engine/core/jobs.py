@@ -66,7 +66,7 @@ class Job:
         if not lease.take():
             return
         try:
-            remove(self.folder / "stop")
+            remove(self.folder / "stop")  # a request from before this start
             lease.clear()
             self._write(JobStatus("working", _STARTING))
             # The process inherits the lease: if it dies before it does anything, the lock is released and `status` reports the failure.

@@ -7,6 +7,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def home() -> Path:
+    """SCENESCOPE_HOME, or the project folder where it is not set."""
     return Path(os.environ.get("SCENESCOPE_HOME") or PROJECT).expanduser().resolve()
 
 

@@ -116,6 +116,7 @@ def call(function: str, arguments: dict[str, Any], file: Path, limits: SandboxLi
 
 
 def refusal(file: Path, problem: str) -> UserError:
+    """The error for a file that cannot be read; `problem` is half a sentence."""
     return UserError(f"{str(file)!r} cannot be read: {problem}.", "Export or save it again, or ask the person who made it.")
 
 

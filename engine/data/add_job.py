@@ -64,6 +64,7 @@ def list_pending() -> list[PendingDataset]:
 
 
 def dismiss(name: str) -> None:
+    """Remove the entry of a dataset that was added or that failed."""
     remove(_file(name))
 
 
@@ -109,6 +110,7 @@ def main(source: str, name: str, descriptor: int | None = None) -> int:
         _fail(name, source, f"Unexpected {type(error).__name__}: {error}", "")
         raise
     finally:
+        # While the lock is still held: afterwards the file may be the lease of another process.
         with contextlib.suppress(DiskError):
             remove(datasets.lease_file(name))
         lease.release()

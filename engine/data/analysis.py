@@ -24,6 +24,7 @@ _UPDATE = f"UPDATE images SET {', '.join(f'{name} = ?' for name in MEASURED)} WH
 
 
 def job(name: str) -> Job:
+    """The analysis job of a dataset."""
     return Job(data_dir() / name / "analysis", "engine.data.analysis", name)
 
 
@@ -33,10 +34,12 @@ def start(name: str) -> None:
 
 
 def stop(name: str) -> None:
+    """Request a stop; finished work is kept."""
     job(name).stop()
 
 
 def job_status(name: str) -> JobStatus:
+    """The status of the dataset's analysis."""
     return job(name).status()
 
 

@@ -31,7 +31,7 @@ _SELECT = (
     f"SELECT id, state, split, class, hash, path, edited, width, height, bytes, {', '.join(MEASURED)} FROM images ORDER BY id"
 )
 _CHUNK = 50_000
-_FORMAT = "4"
+_FORMAT = "4"  # raised with every change of the file's content: files of another format are rebuilt
 _MAX_CACHED = 4  # catalogs whose columns a process holds
 
 

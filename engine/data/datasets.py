@@ -102,10 +102,12 @@ def is_registered(name: str) -> bool:
 
 
 def register_dataset(dataset: Dataset) -> None:
+    """Write the dataset's description, which makes it one of `list_datasets`."""
     write_json(data_dir() / dataset.name / "dataset.json", _document(dataset), durable=True)
 
 
 def is_being_added(name: str) -> bool:
+    """Whether a live process is adding this dataset."""
     return is_held(lease_file(name))
 
 
@@ -167,6 +169,7 @@ def add_dataset(
     try:
         result = scan(data.catalog, layout, data.seed, progress)
         _check_usable(data, result, layout)
+        # Last: a dataset that is listed has a complete catalog.
         register_dataset(data)
     except UserError:
         if not was_registered:

@@ -31,4 +31,5 @@ def changed_contents(connection: sqlite3.Connection) -> list[str]:
 
 
 def note_version(connection: sqlite3.Connection) -> None:
+    """Record that this version has read the catalog's files."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('decoder', ?)", (str(VERSION),))

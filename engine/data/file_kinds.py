@@ -86,6 +86,7 @@ def is_backup(name: str, siblings: Collection[str]) -> bool:
 
 
 def is_archive(name: str) -> bool:
+    """Whether the extension is that of an archive."""
     return _NOT_READ.get(os.path.splitext(name)[1].lower()) == "archive"  # noqa: PTH122 (a million names per scan)
 
 

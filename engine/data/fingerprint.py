@@ -50,6 +50,7 @@ def compute_image_fingerprint(connection: sqlite3.Connection) -> str:
 def _digest(rows: Iterable[tuple]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for row in rows:
+        # Runs store fingerprints: another way to encode a row would make every dataset look changed.
         digest.update(repr(row).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()
 

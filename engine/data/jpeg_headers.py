@@ -9,7 +9,7 @@ _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF, 0xF7})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 _START_OF_SCAN = 0xDA
-# Decoded in offset of missing data: any bytes that differ from each other will do.
+# Decoded in place of missing data: any bytes that differ from each other will do.
 _FILLER = bytes((37 * i + 11) % 251 for i in range(512))
 
 

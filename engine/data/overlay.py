@@ -98,12 +98,15 @@ def _apply_new(connection: sqlite3.Connection, log: LabelLog) -> None:
 
 def _lay(connection: sqlite3.Connection, entries: Sequence[Entry], version: str, contents: Iterable[str] | None = None) -> None:
     """Apply the entries to all rows, or only to those of the `contents`."""
-    standing = latest_decisions(entries)
+    decisions = latest_decisions(entries)
+    # First, because the edits apply to rows in the state ok, and decide which classes have training images.
     restore_unlearnable(connection)
-    known = index_by_normalized_name(classes(connection))
-    for content in standing if contents is None else contents:
+    spellings = index_by_normalized_name(classes(connection))
+    for content in decisions if contents is None else contents:
         connection.execute(f"{_LIFT} AND hash = ?", (content,))
-        _lay_one(connection, [_File(*row) for row in connection.execute(_ROWS, (content,))], standing.get(content, ()), known)
+        _lay_one(
+            connection, [_File(*row) for row in connection.execute(_ROWS, (content,))], decisions.get(content, ()), spellings
+        )
     quarantine_unlearnable(connection)
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('labels', ?)", (version,))
 
@@ -123,26 +126,27 @@ def _affected_contents(entries: Sequence[Entry], position: int) -> set[str]:
     return result
 
 
-def _lay_one(connection: sqlite3.Connection, files: list[_File], decided: Sequence[Entry], known: Mapping[str, str]) -> None:
-    standings: Mapping[str, LabelState] = resolve_states(decided, [file.path for file in files])
+def _lay_one(
+    connection: sqlite3.Connection, files: list[_File], decisions: Sequence[Entry], spellings: Mapping[str, str]
+) -> None:
+    states: Mapping[str, LabelState] = resolve_states(decisions, [file.path for file in files])
     for file in files:
-        if standing := standings.get(file.path):
-            connection.execute(_SET, (*_effective_values(file, standing, known), file.id))
+        if state := states.get(file.path):
+            connection.execute(_SET, (*_effective_values(file, state, spellings), file.id))
 
 
-def _effective_values(file: _File, standing: LabelState, known: Mapping[str, str]) -> tuple:
+def _effective_values(file: _File, state: LabelState, spellings: Mapping[str, str]) -> tuple:
     """The parameters of `_SET`: class, split, state, reason, filed, edited."""
-    name, split = standing.new_class, file.split
-    if (
-        name is not None and normalize_name(name) not in known
-    ):  # a class of another time of this dataset: nothing to learn or to score by
+    name, split = state.new_class, file.split
+    # A class that the dataset had when the decision was made, and has no longer: it cannot be trained or scored.
+    if name is not None and normalize_name(name) not in spellings:
         return file.folder_class, split, "ok", "", file.folder_class, "unsure"
-    if standing.excluded:
-        return file.folder_class, split, "excluded", f"excluded by {standing.winner.author}", file.folder_class, "excluded"
-    name = None if name is None else known[normalize_name(name)]
+    if state.excluded:
+        return file.folder_class, split, "excluded", f"excluded by {state.winner.author}", file.folder_class, "excluded"
+    name = None if name is None else spellings[normalize_name(name)]
     if name is not None and file.layout_split == "unlabelled":
         split = "train"
-    return name or file.folder_class, split, "ok", "", file.folder_class, _EDIT_OF_ACTION[standing.winner.action]
+    return name or file.folder_class, split, "ok", "", file.folder_class, _EDIT_OF_ACTION[state.winner.action]
 
 
 def classes(connection: sqlite3.Connection) -> set[str]:

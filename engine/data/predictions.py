@@ -46,6 +46,7 @@ def prediction_table(images: pd.DataFrame, true: np.ndarray, probabilities: np.n
 def write_predictions(run_path: Path, split: str, predictions: pd.DataFrame, classes: Sequence[str]) -> None:
     """Save the table of one split durably, with the class names as metadata. Raises DiskError."""
     arrow = pa.Table.from_pandas(predictions, preserve_index=False)
+    # No folder, and so no class, can have a NUL in its name.
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), b"classes": "\0".join(classes).encode()})
     with replace_file(_file(run_path, split), durable=True, make_folder=False) as temporary:
         pq.write_table(arrow, temporary, compression="zstd")

@@ -100,7 +100,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
         if outdated:
             decoder_version.note_version(connection)
         states = dict(connection.execute("SELECT state, count(*) FROM images GROUP BY state").fetchall())
-    catalog.columns()
+    catalog.columns()  # builds them now, instead of when the first page needs them
     counts = (states.get(state, 0) for state in ("ok", "quarantined", "missing", "ignored"))
     return ScanResult(read, *counts)
 

@@ -96,6 +96,7 @@ def _make(content: bytes, longest: int) -> bytes:
             image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
             image = to_srgb(image, profile)
         stream = io.BytesIO()
+        # Pillow would save the original's profile, which no longer describes these pixels.
         image.info = {}
         image.save(stream, "JPEG", quality=_QUALITY)
         return stream.getvalue()

@@ -109,6 +109,7 @@ def _measure_flips(
     labels, classes = pd.factorize(table["class"].iloc[rows], sort=True)
     rng = np.random.default_rng(seed)
     flipped = rng.choice(len(labels), round(FLIPPED * len(labels)), replace=False)
+    # A shift by 1 to classes - 1, so that no label stays as it was.
     labels[flipped] = (labels[flipped] + rng.integers(1, len(classes), len(flipped))) % len(classes)
     wrong = np.isin(np.arange(len(labels)), flipped)
     vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[rows]))

@@ -61,6 +61,7 @@ def measure(rows: int, classes: int = 6, repeats: int = REPEATS, seed: int = 0) 
             waits = [_time(name, query, repeats) for name, query in _queries(catalog, np.random.default_rng(seed))]
             return Figures(rows=rows, classes=classes, made=made, waits=waits, memory_before=memory_before, memory=_resident())
         finally:
+            # Restored by hand: the rest of the process belongs to the caller's home.
             os.environ.pop("SCENESCOPE_HOME")
             if before is not None:
                 os.environ["SCENESCOPE_HOME"] = before

@@ -40,6 +40,7 @@ class Contender:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # Killed, not stopped: both loops are endless and have nothing to save.
         self._process.kill()
         self._process.wait()
         self._home.cleanup()

@@ -62,6 +62,7 @@ def rank(runs: Sequence[Run]) -> Ranking:
     if not finished:
         return Ranking(best=None, ranked=(), other=(), tied=(), compared=0, images=0)
     keys = _keys(finished)
+    # The newest run sets the standard: after a clean-up, the runs on the old labels are the ones to leave out.
     ranked = [run for run in finished if keys[run.id] == keys[finished[0].id]]
     ranked.sort(key=lambda run: (-run.results["validation"]["macro_f1"]["value"], run.created))
     other = tuple(run.id for run in finished if keys[run.id] != keys[finished[0].id])

@@ -87,6 +87,7 @@ def expected_error(bins: pd.DataFrame) -> float:
 
 def brier(probabilities: np.ndarray, true: np.ndarray) -> float:
     """Mean over images of the squared distance between the probabilities and the truth, summed over the classes: 0 to 2."""
+    # The square expanded: no one-hot matrix of the truth is needed.
     squares = (probabilities**2).sum(axis=1) - 2 * probabilities[np.arange(len(true)), true] + 1
     return float(squares.mean())
 
@@ -114,6 +115,7 @@ def _edges(confidence: np.ndarray, bins: int, equal_mass: bool) -> np.ndarray:
     """The limits of the bins, from 0 to 1; fewer of equal mass where many confidences are equal."""
     if not equal_mass:
         return np.linspace(0.0, 1.0, bins + 1)
+    # A limit at 0 or at the highest confidence would make an empty bin.
     inner = np.unique(np.quantile(confidence, np.linspace(0, 1, bins + 1)[1:-1]))
     return np.concatenate([[0.0], inner[(inner > 0) & (inner < confidence.max())], [1.0]])
 
@@ -122,6 +124,7 @@ def _chance(confidence: np.ndarray, bins: int, seed: int = 0) -> float:
     """The 95% quantile of the ECE where each prediction is right with exactly its confidence."""
     places = np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidence)
     expected, rng = np.bincount(places, weights=confidence, minlength=bins), np.random.default_rng(seed)
+    # However many images there are, enough draws for a 95% quantile.
     draws = max(50, min(_DRAWS, _BUDGET // len(confidence)))
     hits = [np.bincount(places, weights=rng.random(len(confidence)) < confidence, minlength=bins) for _ in range(draws)]
     return float(np.quantile(np.abs(np.array(hits) - expected).sum(axis=1) / len(confidence), 0.95))

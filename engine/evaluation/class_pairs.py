@@ -70,6 +70,7 @@ def borderline_images(predictions: pd.DataFrame, a: int, b: int) -> pd.DataFrame
     if not len(rows):
         return rows
     probabilities = np.stack(rows["probabilities"].to_list())
+    # argpartition: only the two largest are needed, not a sorted row.
     top = np.sort(np.argpartition(probabilities, -2, axis=1)[:, -2:], axis=1)
     return rows[(top == sorted((a, b))).all(axis=1)].sort_values("margin", kind="stable")
 
@@ -178,6 +179,7 @@ def project_on_axis(
     """
     means = []
     for ids in centres:
+        # At most CENTRE of them, spread evenly.
         rows = np.searchsorted(index.ids, ids[:: -(-len(ids) // CENTRE) or 1])
         rows = np.minimum(rows, len(index) - 1)
         rows = rows[np.isin(index.ids[rows], ids)]

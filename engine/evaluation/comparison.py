@@ -135,6 +135,7 @@ def measure_difference(comparison: Comparison, seed: int = 0) -> Difference:
     scores = PairedScores(cells, len(comparison.classes))
     observed = scores.compute(counts[None].astype(float))
     resampled: dict[str, list[np.ndarray]] = {name: [] for name in observed}
+    # Resampling images is a multinomial draw over the distinct cells, which stay few however many images there are.
     rng, chunk = np.random.default_rng(seed), max(1, _BUDGET // max(len(counts), 1))
     draws = max(200, min(BOOTSTRAPS, 50 * chunk))  # fewer where there are very many cells
     for start in range(0, draws, chunk):

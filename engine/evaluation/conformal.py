@@ -150,7 +150,7 @@ def expected_coverage(calibration: int, test: int, coverage: float) -> tuple[flo
     "Conformal prediction: a gentle introduction", section 3.2.
     """
     rank = int(np.ceil((calibration + 1) * coverage - 1e-9))
-    if rank > calibration:
+    if rank > calibration:  # the threshold is infinite: every set has all classes
         return 1.0, 1.0
     from scipy import stats
 

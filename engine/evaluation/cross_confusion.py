@@ -65,6 +65,7 @@ def cross_tabulate(rows: Axis, columns: Axis) -> CrossConfusion:
         raise UserError("The two runs have no image in common.", "Choose runs that were scored on the same images.")
     classes = tuple(dict.fromkeys([*rows.classes, *columns.classes]))
     code = {name: i for i, name in enumerate(classes)}
+    # The second axis has its own class order.
     translate = np.array([code[name] for name in columns.classes])
     truths = rows.table["true"].to_numpy()[places], translate[columns.table["true"].to_numpy()[others]]
     return CrossConfusion(

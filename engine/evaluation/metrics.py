@@ -31,6 +31,7 @@ class Estimate:
 
 def confusion(predictions: pd.DataFrame, classes: int) -> np.ndarray:
     """(classes, classes) counts: rows true, columns predicted."""
+    # One number per cell, so that a single bincount fills the matrix.
     flat = predictions["true"].to_numpy() * classes + predictions["predicted"].to_numpy()
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
@@ -38,6 +39,7 @@ def confusion(predictions: pd.DataFrame, classes: int) -> np.ndarray:
 def wilson(right: ArrayLike, n: ArrayLike, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
     """The lower and upper limits of Wilson's interval for the shares right / n (Wilson 1927); NaN where n is 0."""
     right, n, z = np.asarray(right, float), np.asarray(n, float), NormalDist().inv_cdf((1 + level) / 2)
+    # n = 0 is common, as for a class without images: NaN says so, a warning would not help.
     with np.errstate(invalid="ignore", divide="ignore"):
         p = right / n
         centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -116,6 +118,7 @@ def per_class_intervals(matrix: np.ndarray, classes: Sequence[str], seed: int = 
     for index in np.flatnonzero((wrong > 0) & (table["support"] > 0)):
         draws = rng.multinomial(n, np.array([right[index], wrong[index], n - right[index] - wrong[index]]) / n, size=BOOTSTRAPS)
         total = 2 * draws[:, 0] + draws[:, 1]
+        # A resample without any hit or error of the class has no F1.
         f1 = 2 * draws[:, 0][total > 0] / total[total > 0]
         table.loc[index, ["f1_low", "f1_high"]] = np.quantile(f1, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return table
@@ -160,6 +163,7 @@ def score_predictions(predictions: pd.DataFrame, classes: Sequence[str]) -> Scor
         "small": bool(matrix.sum() < SMALL),
         "classes": list(classes),
         "confusion": matrix.tolist(),
+        # JSON has no NaN.
         "per_class": table.astype(object).mask(table.isna(), None).to_dict("records"),
     }
 

@@ -54,6 +54,7 @@ def find_near_copies(columns: Columns, index: Index | None, predictions: pd.Data
     exact, distance, twin = same_file >= 0, np.full(len(predictions), np.nan, np.float32), same_file.copy()
     if index is not None and len(index):
         ids = predictions["image_id"].to_numpy()
+        # The index may be older than the table: a row counts only where id and content are both the same.
         rows = np.minimum(np.searchsorted(index.ids, ids), len(index) - 1)
         known = (index.ids[rows] == ids) & (index.marks[rows] == marks)
         distance[known], nearest = _find_nearest(index, rows[known], np.isin(index.ids, columns.ids[train]))
@@ -65,6 +66,7 @@ def _find_nearest(index: Index, rows: np.ndarray, allowed: np.ndarray) -> tuple[
     """The distance of each row to the nearest other row that is allowed, and the id of that one: (n,) each; NaN and -1 where there is none."""
     vectors, places = np.asarray(index.vectors(rows)), np.arange(len(rows))
     distance, ids = np.full(len(rows), np.inf, np.float32), np.full(len(rows), -1, np.int64)
+    # Block by block: the distances to all training images at once would not fit into memory.
     for start, block in index.blocks():
         candidates = np.flatnonzero(allowed[start : start + len(block)])
         if not len(candidates):

@@ -15,6 +15,7 @@ class PairedScores:
 
     def __init__(self, cells: np.ndarray, classes: int) -> None:
         true, a, b = cells.T
+        # Sparse: a row has a single 1, and there may be thousands of classes.
         self.true = _indicator(true, np.ones(len(true), bool), classes)
         self.predicted = [_indicator(predicted, np.ones(len(true), bool), classes) for predicted in (a, b)]
         self.right = [_indicator(true, predicted == true, classes) for predicted in (a, b)]

@@ -73,6 +73,7 @@ def best_aurc(error_rate: float, n: int) -> float:
 def threshold_for(confidence: np.ndarray, right: np.ndarray, target: float) -> float | None:
     """The lowest threshold, so the one that answers the most images, with an accuracy of at least `target`; None where there is none."""
     curve = risk_coverage(confidence, right)
+    # The last one, since accuracy need not fall steadily: it may reach the target again further down.
     reached = curve[curve["accuracy"] >= target]
     return float(reached["threshold"].iloc[-1]) if len(reached) else None
 

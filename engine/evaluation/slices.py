@@ -116,6 +116,7 @@ def find_worst_slices(images: ScoredImages, classes: Sequence[str], support: int
     frame = pd.DataFrame(rows, columns=_COLUMNS)
     frame["p_holm"] = holm(frame["p"].to_numpy(float)) if len(frame) else []
     frame["joint_low"], frame["joint_high"] = wilson(frame["wrong"], frame["n"], 1 - ALPHA / max(len(frame), 1))
+    # p is 1 where a slice has no more errors than expected.
     worse = frame[frame["p"] < 1].sort_values("p", kind="stable").index
     parts = [(i, i) for i in range(len(singles))] + [(a, b) for _, a, b in pairs]
     chosen = _first_distinct(worse.tolist(), lambda row: masks[parts[row][0]] & masks[parts[row][1]], most)
@@ -196,7 +197,7 @@ def _tail(wrong: int, images: np.ndarray, errors: np.ndarray, inside: np.ndarray
     return float(min(1.0, distribution[wrong:].sum()))
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=100_000)  # the same few class counts occur in many slices
 def _hypergeometric(n: int, k: int, m: int) -> np.ndarray:
     """The chances that 0, 1, ... of k errors are among m of n images. As scipy.stats.hypergeom, without its overhead per call."""
     hits = np.arange(min(k, m) + 1)

@@ -48,6 +48,7 @@ def remove_temperature(probabilities: np.ndarray, temperature: float) -> np.ndar
 
     The logarithm of a softmax is the logits less a constant, so the probabilities alone are enough.
     """
+    # The floor keeps the logarithm finite where a probability was rounded to 0.
     logits = temperature * np.log(np.maximum(probabilities, EPSILON**2))
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -85,6 +85,7 @@ def load_evidence(run: Run, split: str = "test") -> Evidence:
             validation = tables.load_predictions(run, "validation")
         except UserError:
             validation = None
+    # 1.0 changes nothing: without a temperature, the probabilities are uncalibrated.
     temperature = run.results.get("temperature")
     return Evidence(run, split, tables.load_predictions(run, split), validation, float(temperature) if temperature else 1.0)
 

@@ -40,6 +40,7 @@ def pack(run: Run, description: Description, onnx: Path, model: Model, check: Ma
         "preprocessing.json": description.to_json(),
         META: json.dumps(dataclasses.asdict(model.meta), ensure_ascii=False),
         "README.md": bundle_card(run, description, check),
+        # The comment is for this project's linter alone.
         "example.py": _EXAMPLE.read_text(encoding="utf-8").replace("  # noqa: T201", ""),
         "requirements.txt": "onnxruntime\nnumpy\npillow\n",
     }

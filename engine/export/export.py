@@ -82,6 +82,7 @@ def export(run: Run, format: str, file: Path, report: ReportProgress = lambda ph
     check_format(format)
     report("loading the model", 0, 1)
     shown = model.load(run.path)
+    # The reference is float32 on the CPU, as the file computes; the pages' own precision is compared afterwards, for information.
     exact = PortableModel(shown)
     description = describe_model(run, shown)
     report("reading images", 0, 1)
@@ -162,6 +163,7 @@ def _write_int8(
     """The quantised file, compared with the float32 one on labelled images. Raises UserError where it loses too much accuracy."""
     plain, _ = _write_onnx(run, exact, description, folder, report)
     report("reading images", 0, 1)
+    # Ranges from training images alone: those that the accuracy is measured on must not have set them.
     calibration = parity_images.load_images(run, description.image_size, ("train",), int8.CALIBRATION)
     labelled = parity_images.load_images(run, description.image_size, ("validation", "test"), parity_images.MEASURED)
     report("quantising", 0, 1)

@@ -57,6 +57,7 @@ def import_file(
         limits = sandbox.SandboxLimits().for_file(file)
         model: ReadModel = sandbox.call(f"engine.export.reading:{function}", arguments, file, limits)
         run = _create_run(file, model["meta"], folder, dataset_name, model["report"])
+    # A state dict holds weights only; a bundle brings the temperature that was fitted for it.
     uncalibrated = "" if is_bundle else "The file has no temperature: its probabilities are not calibrated."
     return ImportResult(run, tuple(filter(None, (model["report"], uncalibrated))))
 
@@ -97,7 +98,7 @@ def _create_run(file: Path, document: dict[str, Any], folder: Path, dataset_name
         )
         status = {"state": "finished", "detail": "imported, not scored yet", "progress": 1.0, "updated": time.time()}
         write_json(path / "status.json", status, durable=True)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: half a run must not stay in the list
         remove_folder(path)
         raise
     return Run(path.name, path)

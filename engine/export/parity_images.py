@@ -32,7 +32,9 @@ def load_images(run: Run, size: int, splits: tuple[str, ...], count: int) -> Par
     files, true = [], []
     for split in splits:
         frame = data.catalog.frame(split)
-        frame = frame[frame["class"].isin(run.classes)].sort_values("hash", ignore_index=True)
+        frame = frame[frame["class"].isin(run.classes)].sort_values(
+            "hash", ignore_index=True
+        )  # a fixed order, not that of the scan
         files += data.catalog.files(frame)
         true += frame["class"].map(numbers).tolist()
     rows = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)) if files else np.array([], int)

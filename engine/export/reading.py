@@ -59,6 +59,7 @@ def read_bundle(file: str, folder: str) -> ReadModel:
 
 def read_weights(file: str, folder: str, document: dict[str, Any]) -> ReadModel:
     """The same for a state-dict file. `document`: what the caller knows about the model, as a document of `Meta`."""
+    # The document comes from the caller, not from the file; the sizes of the file are checked against its backbone.
     entry = backbone(document["backbone"])
     meta = parse_meta({**document, "mean": document["mean"] or entry.mean, "std": document["std"] or entry.std})
     outline = network.outline(meta.backbone, meta.image_size, Path(file).stat().st_size / _LEAST_WIDTH)

@@ -75,8 +75,9 @@ def load(file: Path, threads: int = 0) -> OnnxModel:
 
     content = _content(file)
     options = onnxruntime.SessionOptions()
+    # The cores that this process may use, which may be fewer than the machine has.
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
-    options.log_severity_level = 3
+    options.log_severity_level = 3  # errors only; warnings would end up among the output of commands
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:

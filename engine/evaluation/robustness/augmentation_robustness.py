@@ -37,6 +37,7 @@ class LabelledSquares:
 def load_sample(images: LabelledImages, size: int, count: int = IMAGES, seed: int = _SEED) -> LabelledSquares:
     """Up to `count` of the images, as many from each class as possible, chosen by the seed. Unreadable ones are left out."""
     order = np.random.default_rng(seed).permutation(len(images.labels))
+    # The first image of every class, then the second of every class, and so on.
     rank = pd.Series(images.labels[order]).groupby(images.labels[order]).cumcount().to_numpy()
     chosen = order[np.argsort(rank, kind="stable")][:count]
     squares, labels = [], []
@@ -83,6 +84,7 @@ def count_rows(steps: Sequence[PipelineStep]) -> int:
 
 def _graded(step: PipelineStep) -> list[tuple[float, PipelineStep]]:
     """The step at each factor, without those that its bounds make equal to another."""
+    # Always applied: at its own probability, most images would show no loss.
     certain = PipelineStep(step.transform, 1.0, step.values)
     if not step.values:
         return [(1.0, certain)]

@@ -124,6 +124,7 @@ def corrupt(square: np.ndarray, name: str, severity: int, content: str) -> np.nd
             f"There is no corruption {name!r} of severity {severity}.",
             f"Choose one of: {', '.join(CORRUPTIONS)}; severities are 1 to 5.",
         )
+    # Seeded by the image: the page and the measurement show the same damage without storing it.
     seed = int.from_bytes(hashlib.blake2b(f"{content}/{name}".encode(), digest_size=8).digest())
     corruption = CORRUPTIONS[name]
     return corruption.apply(square, corruption.strengths[severity - 1], np.random.default_rng(seed))

@@ -17,6 +17,7 @@ from engine.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES
 from engine.runs.run import Run
 
 CONDITIONS: tuple[tuple[str, int], ...] = (("clean", 0), *((name, level) for name in CORRUPTIONS for level in SEVERITIES))
+# 4 bytes per prediction: half precision keeps three digits of a probability.
 _RECORD = np.dtype([("probability", "<f2"), ("predicted", "<u2")])
 _UNREAD = np.iinfo(np.uint16).max  # as the predicted class: the image could not be read
 _SEED = 0
@@ -81,6 +82,7 @@ def plan(run: Run, split: str, predictions: pd.DataFrame, identity: str, size: i
         "image_ids": ordered["image_id"].tolist(), "contents": ordered["content"].tolist(), "true": ordered["true"].tolist(),
     }  # fmt: skip
     directory = folder(run, split)
+    # Compared as a whole: any difference means that the predictions on disk belong to other images or another model.
     if read_json(directory / "plan.json") != document:
         remove(directory / "answers.bin")
         write_json(directory / "plan.json", document, durable=True)

@@ -114,6 +114,7 @@ def _find_slices(evidence: Evidence, data: Dataset) -> SliceSearch | None:
 
 def _load_thumbnails(data: Dataset, errors: pd.DataFrame, report: Callable[[int], None]) -> dict[int, str]:
     """Data URIs by image id, of the images that are as they were when they were scored and can be read."""
+    # An image that has changed since it was scored would be shown with a prediction for another one.
     known, thumbnails = data.catalog.rows(errors["image_id"].tolist()), {}
     for done, (image_id, content) in enumerate(zip(errors["image_id"].tolist(), errors["content"], strict=True)):
         image = known.get(image_id)

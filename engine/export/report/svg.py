@@ -37,6 +37,7 @@ def coverage(curve: pd.DataFrame) -> str:
     """The accuracy on the answered images against their share. curve: `engine.evaluation.selective.risk_coverage`."""
     # The first images are the most certain ones: a single error among them must not stretch the axis.
     floor = max(0.0, float(curve.loc[curve["coverage"] > 0.02, "accuracy"].min()) - 0.02)
+    # About 200 points: a curve of 100,000 images would be megabytes of text.
     shown = curve.iloc[np.unique(np.linspace(0, len(curve) - 1, 200).astype(int))]
     line = " ".join(
         f"{_x(row['coverage']):.1f},{_y((max(row['accuracy'], floor) - floor) / (1 - floor)):.1f}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 _SEED = 0
-_C_TIMES_IMAGES = 3.0  # a small C, that is strong regularisation: a wrong label must not be memorised
+_C_TIMES_IMAGES = 3.0  # C times the number of images: strong regularisation, so that a wrong label is not memorised
 
 
 def predict_out_of_fold(

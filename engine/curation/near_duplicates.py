@@ -23,14 +23,14 @@ _MAX_DISTANCE = 0.65  # cosine distance of embeddings
 _MIN_SHAPE, _SLOPE = 0.35, 0.9  # correlation of low frequencies that a candidate needs, and how it rises with that distance
 _MAX_TONE, _MAX_SPREAD = 15.0, 0.2  # differences of the mean grey level, and of the logarithm of the standard deviation
 _CELLS = 8_000_000  # pairs whose distances are in memory at once
-_BLOCK = 1024
+_BLOCK = 1024  # images whose frequencies are computed at once
 _CHUNK = 256  # pairs between two reports
 
 
 def find_pairs(
     small: np.ndarray, vectors: np.ndarray, report: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of rows (m, 2) int, the lower first, and their likeness (m,), those at least ALIKE.
+    """Pairs of rows (m, 2) int, the lower row first, and their similarity (m,), which is at least MIN_SIMILARITY.
 
     `small`: (n, side, side) uint8 grey, `vectors`: (n, features) float32 of unit length, NaN where there is no embedding.
     """
@@ -74,7 +74,7 @@ def _candidate_pairs(small: np.ndarray, vectors: np.ndarray) -> Iterator[np.ndar
         similar &= np.abs(tone[rows, None] - tone) <= _MAX_TONE
         similar &= np.abs(spread[rows, None] - spread) <= _MAX_SPREAD
         first, second = np.nonzero(similar & (distances <= _MAX_DISTANCE))
-        yield np.stack([first + start, second], axis=1)[first + start < second]
+        yield np.stack([first + start, second], axis=1)[first + start < second]  # each pair once, and no image with itself
 
 
 def _shapes(small: np.ndarray) -> np.ndarray:

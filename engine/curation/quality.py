@@ -55,7 +55,7 @@ FAULTS = {
     "dark": Fault(_below("brightness", 0.10), lambda row: f"Dark: its mean brightness is {row.brightness:.2f} of 1."),
     "bright": Fault(_bright, lambda row: f"Overexposed: its mean brightness is {row.brightness:.2f} of 1."),
     "flat": Fault(_below("contrast", 0.05), lambda row: f"Nearly one flat tone: its contrast is {row.contrast:.3f}."),
-    "blurred": Fault(_blurred, lambda row: f"Blurred: hardly any edge, its sharpness is {row.sharpness:.0f}."),
+    "blurred": Fault(_blurred, lambda row: f"Blurred: hardly any edges; its sharpness is {row.sharpness:.0f}."),
     "odd_size": Fault(_odd_size, lambda row: f"{row.width} × {row.height} pixels, unlike the others."),
 }
 

@@ -29,7 +29,7 @@ def remove_dataset(name: str) -> Dataset | None:
     if busy:
         raise UserError(f"{', '.join(busy)} is training on {name!r}.", f"Stop it first: python -m engine runs stop {busy[0]}")
     if is_being_added(name):
-        raise UserError(f"The dataset {name!r} is being added.", "Wait until that has ended.")
+        raise UserError(f"The dataset {name!r} is being added.", "Wait until that is done.")
     _stop_jobs(name)
     _save_label_log(name)
     # One rename makes it disappear for everybody; what a crash leaves under the hidden name is never listed.

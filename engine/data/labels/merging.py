@@ -58,7 +58,7 @@ def merge_content(data: Dataset, name: str, content: bytes) -> MergeResult:
     if images and absent == len(images):
         raise UserError(
             f"None of the {len(images):,} images that {name} decides about is in {data.name}.",
-            "The log is of another dataset: name that one with --dataset, or scan this one again.",
+            "The log belongs to another dataset: name that one with --dataset, or scan this one again.",
         )
 
     def make(present: Sequence[Entry]) -> list[Entry]:

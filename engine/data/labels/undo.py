@@ -56,7 +56,7 @@ def restore(data: Dataset, version: str) -> int:
     log = edits.open_log(data)
     position = log.position(version)
     if position is None:
-        raise UserError(f"The labels of {data.name} have no version {version!r}.", f"The present one is {log.version()}.")
+        raise UserError(f"The labels of {data.name} have no version {version!r}.", f"The current version is {log.version()}.")
 
     def choose(entries: Sequence[Entry]) -> Sequence[Entry]:
         # All of them, also those that are not in force: undoing only the undo of an undo would bring the first undo back.

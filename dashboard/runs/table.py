@@ -177,7 +177,7 @@ def trash_panel() -> None:
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         chosen = left.multiselect(
             "Restore", [entry.id for entry in entries], key="trash-restore", placeholder="choose runs",
-            format_func=lambda run_id: f"{run_id}, deleted {viewer_time.time_ago(next(e.when for e in entries if e.id == run_id))}",
+            format_func=lambda run_id: f"{run_id}, deleted {viewer_time.time_ago(next(e.deleted_at for e in entries if e.id == run_id))}",
         )  # fmt: skip
         with right.container(horizontal=True):
             if st.button("Restore", icon=":material/undo:", disabled=not chosen, key="restore"):

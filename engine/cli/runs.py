@@ -160,9 +160,9 @@ def _trash(args: argparse.Namespace) -> None:
         return
     held = trash.list_deleted()
     if args.json:
-        print_json([{"id": entry.id, "deleted": entry.when, "bytes": entry.size} for entry in held])
+        print_json([{"id": entry.id, "deleted": entry.deleted_at, "bytes": entry.size} for entry in held])
     elif held:
-        rows = [[e.id, utc(e.when), f"{e.size / 1e6:.1f}"] for e in held]
+        rows = [[e.id, utc(e.deleted_at), f"{e.size / 1e6:.1f}"] for e in held]
         print_table(["id", "deleted", "MB"], rows)
     else:
         print("The trash is empty.")

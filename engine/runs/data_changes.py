@@ -18,10 +18,11 @@ def describe_change(a: Run, b: Run) -> str:
         return "The runs were trained on different datasets."
     if a.fingerprint == b.fingerprint:
         return ""
-    before, after = (_images(run) for run in (a, b))
+    images_a, images_b = _images(a), _images(b)
     if a.labels == b.labels:
         return "The images of the dataset have changed between the runs: they were trained on different images."
-    if before and after and before != after:
+    # Older runs do not name their images: then the labels are what is known to have changed.
+    if images_a and images_b and images_a != images_b:
         return "Both the images and the labels of the dataset have changed between the runs."
     return "The labels were edited between the runs: they were trained on different versions of them."
 

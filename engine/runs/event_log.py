@@ -71,7 +71,12 @@ def _repair(path: Path) -> int:
     whole = text[: text.rfind(b"\n") + 1]
     if len(whole) < len(text):
         truncate(path, len(whole))
-    return next((seq for line in reversed(whole.splitlines()) if (seq := _seq(line)) is not None), 0)
+    # From the end, past damaged lines: the numbers must go on rising.
+    for line in reversed(whole.splitlines()):
+        seq = _seq(line)
+        if seq is not None:
+            return seq
+    return 0
 
 
 def _seq(line: bytes) -> int | None:

@@ -114,7 +114,7 @@ def parse_pipeline(text: str) -> Pipeline:
 
 def _step(text: str) -> PipelineStep:
     head, _, tail = text.partition(":")
-    name, at, probability = head.strip().partition("@")
+    name, separator, probability = head.strip().partition("@")
     _find_transform(name)
     values = {}
     for setting in filter(None, tail.split(",")):
@@ -122,7 +122,7 @@ def _step(text: str) -> PipelineStep:
         if not equals:
             raise UserError(f"{setting!r} sets nothing in the step {name}.", f"Write it as {name}:strength=value.")
         values[key.strip()] = _number(f"{key.strip()} of {name}", value)
-    return PipelineStep(name, _number(f"The probability of {name}", probability) if at else 1.0, values)
+    return PipelineStep(name, _number(f"The probability of {name}", probability) if separator else 1.0, values)
 
 
 def from_document(document: Any, source: str = "the file") -> Pipeline:

@@ -27,11 +27,8 @@ def duplicates(copies: int) -> str:
     """A sentence that says that images count more than once; empty where none does. `copies`: images whose content came before."""
     if not copies:
         return ""
-    one = copies == 1
-    return (
-        f"{copies:,} {'image is a copy' if one else 'images are copies'} of {'another' if one else 'others'} here: each copy counts in the scores, "
-        "and makes the intervals a little too narrow."
-    )
+    subject = "1 image is a copy of another" if copies == 1 else f"{copies:,} images are copies of others"
+    return f"{subject} here: each copy counts in the scores, and makes the intervals a little too narrow."
 
 
 def unscored_classes(scores: Mapping[str, Any]) -> str:

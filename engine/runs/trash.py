@@ -16,11 +16,11 @@ _NOTE = "deleted.json"
 
 @dataclass(frozen=True)
 class DeletedRun:
-    """A run in the trash. `when`: seconds since 1970."""
+    """A run in the trash. `deleted_at`: seconds since 1970."""
 
     id: str
     path: Path
-    when: float
+    deleted_at: float
 
     @property
     def size(self) -> int:
@@ -66,13 +66,13 @@ def restore(run_id: str) -> Run:
 def list_deleted() -> list[DeletedRun]:
     """The runs in the trash, the last deleted first."""
     entries = [_read_entry(path) for path in _folder().iterdir() if path.is_dir()] if _folder().is_dir() else []
-    return sorted(entries, key=lambda entry: entry.when, reverse=True)
+    return sorted(entries, key=lambda entry: entry.deleted_at, reverse=True)
 
 
 def empty(older_than_days: float = 0.0) -> list[str]:
     """Remove for good the runs that were deleted longer ago than that; their ids."""
     limit = time.time() - 86_400 * older_than_days
-    entries = [entry for entry in list_deleted() if entry.when <= limit]
+    entries = [entry for entry in list_deleted() if entry.deleted_at <= limit]
     for entry in entries:
         remove_folder(entry.path)
     return [entry.id for entry in entries]
@@ -84,5 +84,5 @@ def _folder() -> Path:
 
 def _read_entry(path: Path) -> DeletedRun:
     note = read_json(path / _NOTE, {})
-    when = note.get("time") if isinstance(note, dict) else None
-    return DeletedRun(path.name, path, when if isinstance(when, int | float) else path.stat().st_mtime)
+    seconds = note.get("time") if isinstance(note, dict) else None
+    return DeletedRun(path.name, path, seconds if isinstance(seconds, int | float) else path.stat().st_mtime)

@@ -37,9 +37,9 @@ def images_key(images: Sequence[Images]) -> str:
     return hashlib.blake2b(contents.encode(), digest_size=16).hexdigest()
 
 
-def check_same(before: str, now: str) -> None:
+def check_same(saved_key: str, key: str) -> None:
     """Raises UserError where a training would go on with images other than those it began with: it would be another training."""
-    if before != now:
+    if saved_key != key:
         raise UserError(
             "The readable images are not those that this run was trained on: files are missing, have changed or came back.",
             _SCAN,

@@ -45,7 +45,7 @@ class ScanResult:
     ignored: int
 
 
-class _Known(NamedTuple):
+class _StoredFile(NamedTuple):
     """The columns of a row that show whether its file has to be read again."""
 
     id: int
@@ -65,7 +65,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
     with catalog.connect() as connection:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (display_name(os.fspath(layout.root))[0],))
         query = "SELECT path, id, bytes, mtime_ns, given, iif(edited IS NULL, class, filed), state, hash IS NOT NULL FROM images"
-        known = {path: _Known(*row) for path, *row in connection.execute(query)}
+        stored = {path: _StoredFile(*row) for path, *row in connection.execute(query)}
         spellings = _spellings(connection)
         outdated = decoder_version.is_outdated(connection)
     changed, closed, tally = [], [], Tally(layout.root, layout.unused, layout.notes)
@@ -74,7 +74,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
             tally.add(item.unused)
             continue
         image = _stat(item, layout.root, spellings)
-        before = known.pop(image.path, None)
+        before = stored.pop(image.path, None)
         if (
             before is None
             or not _unchanged(before, image)
@@ -84,7 +84,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
         if item.obstacle:
             closed.append(f"{image.path}/")
     read = _read(catalog, changed, layout.root, progress)
-    gone = {path: row for path, row in known.items() if row.state != "missing"}
+    gone = {path: row for path, row in stored.items() if row.state != "missing"}
     with catalog.connect() as connection:
         if changed or gone or tally.to_json() != catalog.meta("unused"):
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('unused', ?)", (tally.to_json(),))
@@ -138,7 +138,7 @@ def _unreadable(path: str, error: OSError) -> str:
     return reason or f"cannot be read ({error.strerror})"
 
 
-def _unchanged(before: _Known, now: Row) -> bool:
+def _unchanged(before: _StoredFile, now: Row) -> bool:
     return before.state != "missing" and before[1:5] == (now.bytes, now.mtime_ns, now.layout_split, now.class_name)
 
 
@@ -200,7 +200,7 @@ def _decode(row: Row, path: Path, content: bytes) -> Row:
     return replace(row, hash=content_hash(content), **facts._asdict())
 
 
-def _update(connection: sqlite3.Connection, gone: dict[str, _Known], closed: tuple[str, ...], root: Path) -> None:
+def _update(connection: sqlite3.Connection, gone: dict[str, _StoredFile], closed: tuple[str, ...], root: Path) -> None:
     """Merge what was read, and mark the images of `gone` as missing, with the reason where their folder is `closed`."""
     forget_contents(decoder_version.changed_contents(connection))
     # `_UPSERT` sorts by hash, which is as good as random: paging through the catalog shows all classes from the start.

@@ -119,7 +119,7 @@ class UnusedGroup:
     def _details(self) -> str:
         """The first folders, formats or extensions in parentheses; "" for other kinds."""
         if self.kind == walk.FOLDER:
-            names = [f"{item.path} with {_counted(item)}" for item in self.named]
+            names = [f"{item.path} with {_count_text(item)}" for item in self.named]
         elif self.kind == walk.UNREAD:
             names = [item.reason.removesuffix(file_kinds.NOT_READ) for item in self.named]
         elif self.kind == walk.FORMAT:
@@ -171,7 +171,7 @@ class UnusedReport:
         return {"files": self.files, "notes": list(self.notes), "groups": [group.document() for group in self.groups]}
 
 
-def _counted(item: UnusedFile) -> str:
+def _count_text(item: UnusedFile) -> str:
     n, word = (item.images, "image") if item.images else (item.files, "file")
     return f"{n:,} {word}{'' if n == 1 else 's'}"
 

@@ -1,4 +1,4 @@
-"""Work in the background: one that has ended is seen to have ended at once, and nothing of it stays."""
+"""Background jobs: one that has ended is known to have ended at once, and leaves nothing behind."""
 
 import shutil
 

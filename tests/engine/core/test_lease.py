@@ -1,4 +1,4 @@
-"""Who is alive is known from the lock and never from a file alone."""
+"""Which process is alive is known from the lock, never from a file alone."""
 
 import json
 import os
@@ -63,17 +63,17 @@ def test_a_lease_that_was_never_taken_is_free(tmp_path):
 
 def test_readers_do_not_take_each_other_for_the_holder(tmp_path):
     (tmp_path / "lease").touch()
-    answers = []
+    results = []
 
     def read():
-        answers.extend(is_held(tmp_path / "lease") for _ in range(500))
+        results.extend(is_held(tmp_path / "lease") for _ in range(500))
 
     threads = [threading.Thread(target=read) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [False] * 2000
+    assert results == [False] * 2000
 
 
 def test_a_reader_does_not_keep_a_process_from_its_lease(tmp_path):
@@ -97,11 +97,11 @@ def test_a_reader_does_not_keep_a_process_from_its_lease(tmp_path):
         reader.join()
 
 
-@pytest.mark.parametrize("said", [{"pid": os.getpid(), "start_time": 1.0}, {"pid": 2**22 + 1, "start_time": 1.0}, {}])
-def test_a_pid_alone_is_not_believed(tmp_path, said):
+@pytest.mark.parametrize("signature", [{"pid": os.getpid(), "start_time": 1.0}, {"pid": 2**22 + 1, "start_time": 1.0}, {}])
+def test_a_pid_alone_is_not_believed(tmp_path, signature):
     lease = Lease(tmp_path / "lease")
     assert lease.acquire()
-    (tmp_path / "lease").write_text(json.dumps(said))
+    (tmp_path / "lease").write_text(json.dumps(signature))
     assert is_held(tmp_path / "lease")
     assert holder(tmp_path / "lease") is None
     (tmp_path / "lease").write_text(json.dumps({"pid": os.getpid(), "start_time": psutil.Process().create_time()}))

@@ -1,4 +1,4 @@
-"""Text that leaves the program: no cell of a CSV is a formula and all of it reads back; a line stays a line; names fit."""
+"""Text output: no CSV cell is a formula and every cell reads back; a line stays one line; file names fit."""
 
 import csv
 import io
@@ -77,4 +77,4 @@ def test_a_file_with_a_long_name_is_replaced_whole(tmp_path):
     file = tmp_path / ("海" * 83 + ".csv")
     with replace_file(file) as temporary:
         temporary.write_text("whole")
-    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [(file.name, "whole")]
+    assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [(file.name, "whole")]

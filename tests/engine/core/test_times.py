@@ -1,4 +1,4 @@
-"""Times: files and the command line say them in UTC, and say so; nothing shows the time zone of the server."""
+"""Times: files and the command line use UTC and name it; nothing shows the server's time zone."""
 
 import ast
 import time
@@ -45,8 +45,8 @@ def calls_in_the_zone_of_the_server(source: str) -> list[str]:
 
 
 def test_what_counts_as_the_zone_of_the_server():
-    said = 'time.strftime("%H", time.localtime(1)); datetime.now(); datetime.fromtimestamp(1); datetime.now(UTC); time.time()'
-    assert sorted(calls_in_the_zone_of_the_server(said)) == ["datetime.fromtimestamp", "datetime.now", "time.localtime"]
+    source = 'time.strftime("%H", time.localtime(1)); datetime.now(); datetime.fromtimestamp(1); datetime.now(UTC); time.time()'
+    assert sorted(calls_in_the_zone_of_the_server(source)) == ["datetime.fromtimestamp", "datetime.now", "time.localtime"]
     assert calls_in_the_zone_of_the_server('time.strftime("%H")') == ["time.strftime"]
 
 

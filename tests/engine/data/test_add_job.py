@@ -1,4 +1,4 @@
-"""A dataset on its way in is watched, and killed, and never half there."""
+"""A dataset that is being added can be watched and killed, and is never half added."""
 
 import pytest
 

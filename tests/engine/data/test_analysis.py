@@ -1,4 +1,4 @@
-"""Properties of images: what they measure, catalogs of before there were any, and the job that catches up."""
+"""Properties of images: what they measure, catalogs from before they existed, and the job that catches up."""
 
 import json
 import math
@@ -47,10 +47,10 @@ def test_brightness_and_contrast_are_mean_and_deviation_of_luma():
 
 
 def test_sharpness_falls_with_blur_and_hardly_depends_on_the_resolution():
-    picture = noise((128, 128)).resize((1024, 1024), Image.Resampling.BICUBIC)
-    sharp, small = measure(picture)[2], measure(picture.resize((512, 512), Image.Resampling.LANCZOS))[2]
+    image = noise((128, 128)).resize((1024, 1024), Image.Resampling.BICUBIC)
+    sharp, small = measure(image)[2], measure(image.resize((512, 512), Image.Resampling.LANCZOS))[2]
     assert measure(flat(90, 90, 90))[2] == 0
-    assert measure(picture.filter(ImageFilter.GaussianBlur(12)))[2] < sharp / 10
+    assert measure(image.filter(ImageFilter.GaussianBlur(12)))[2] < sharp / 10
     assert small == pytest.approx(sharp, rel=0.1)
 
 

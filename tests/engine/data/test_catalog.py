@@ -1,4 +1,4 @@
-"""The catalog: filled incrementally, true to the folder, readable by pages."""
+"""The catalog: filled incrementally, consistent with the folder, readable in pages."""
 
 import os
 import shutil
@@ -163,13 +163,13 @@ def test_class_names_are_kept_as_they_are_however_odd(tmp_path, write_class):
 @pytest.mark.parametrize("classes", [(), ("sea",)])
 def test_pages_cover_everything_once(plain, size, classes):
     catalog, _ = scan(plain)
-    wanted = Filter(classes=classes)
-    total = catalog.count(wanted)
-    pages = [[row.id for row in catalog.page(wanted, number, size)] for number in range(1, -(-total // size) + 1)]
-    assert [id_ for page in pages for id_ in page] == [row.id for row in catalog.page(wanted, size=1000)]
+    conditions = Filter(classes=classes)
+    total = catalog.count(conditions)
+    pages = [[row.id for row in catalog.page(conditions, number, size)] for number in range(1, -(-total // size) + 1)]
+    assert [id_ for page in pages for id_ in page] == [row.id for row in catalog.page(conditions, size=1000)]
     assert len({id_ for page in pages for id_ in page}) == total == (10 if classes else 20)
     assert [len(page) for page in pages[:-1]] == [size] * (len(pages) - 1)
-    assert catalog.page(wanted, len(pages) + 1, size) == []
+    assert catalog.page(conditions, len(pages) + 1, size) == []
 
 
 def test_text_search_takes_letters_literally(plain):

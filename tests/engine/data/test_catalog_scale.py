@@ -1,4 +1,4 @@
-"""What a catalog of a million rows rests on: indexes that queries use, arrays that agree with the rows, one moment for both."""
+"""What a catalog of a million rows relies on: indexes that queries use, and arrays that agree with the rows."""
 
 import threading
 

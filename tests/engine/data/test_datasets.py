@@ -1,4 +1,4 @@
-"""Registering datasets: whole or not at all, and again without a second reading."""
+"""Registering datasets: completely or not at all, and again without reading files twice."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A catalog of an earlier version: what its decoder refused or showed otherwise is read once more, and nothing else is."""
+"""A catalog of an earlier version: files that its decoder refused or decoded differently are read again, and no others."""
 
 import numpy as np
 import pytest

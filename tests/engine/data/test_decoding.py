@@ -1,4 +1,4 @@
-"""Any file that holds a picture becomes the picture that a person would see; any other says why not."""
+"""Every image file is decoded to the image that a person would see; any other file is refused with the reason."""
 
 import io
 import struct

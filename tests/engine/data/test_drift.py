@@ -1,4 +1,4 @@
-"""Whether two splits look alike: found where it is so, and not made out of nothing."""
+"""Drift between two splits: detected where it exists, and not where it does not."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""One filter: what it matches, how an address carries it, how a person reads it."""
+"""A filter: what it matches, how an address stores it, how it reads in words."""
 
 import string
 
@@ -28,7 +28,7 @@ def rows(catalog: Catalog) -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", ODD)
 def test_an_address_gives_the_filter_back_whatever_the_names(name):
-    wanted = Filter(
+    conditions = Filter(
         ("test", "train"),
         (name, "sea"),
         "quarantined",
@@ -38,9 +38,9 @@ def test_an_address_gives_the_filter_back_whatever_the_names(name):
         correctness="wrong",
         selection="0f",
     )
-    wanted = wanted.with_range("brightness", 0.25, 0.5).with_range("bytes", None, 40_000).with_range("width", 0, None)
-    text = wanted.to_text()
-    assert Filter.from_text(text) == (wanted, [])
+    conditions = conditions.with_range("brightness", 0.25, 0.5).with_range("bytes", None, 40_000).with_range("width", 0, None)
+    text = conditions.to_text()
+    assert Filter.from_text(text) == (conditions, [])
     assert set(text) <= set(string.ascii_letters + string.digits + "_.-~")
 
 
@@ -64,11 +64,11 @@ def test_an_endless_address_is_left_out_with_a_sentence():
 
 
 def test_a_filter_says_itself_in_words():
-    wanted = Filter(("test",), ("glacier", "sea"), text="img", run="fast-1", correctness="wrong").with_range(
+    conditions = Filter(("test",), ("glacier", "sea"), text="img", run="fast-1", correctness="wrong").with_range(
         "brightness", 0.2, 0.4
     )
-    wanted = wanted.with_range("width", 150, None).with_range("bytes", None, 20_480)
-    assert wanted.describe() == (
+    conditions = conditions.with_range("width", 150, None).with_range("bytes", None, 20_480)
+    assert conditions.describe() == (
         "test, class glacier or sea, path with “img”, brightness 0.2 to 0.4, file size up to 20 KB, width from 150 px, fast-1 is wrong"
     )
     assert Filter(classes=tuple("abcdefgh")).describe() == "class a, b, c or 5 others"
@@ -92,31 +92,34 @@ def test_every_condition_matches_what_the_rows_say(catalog):
             for name, value in middle.items()
         },
     }
-    for wanted, expected in cases.items():
-        assert catalog.view(wanted).ids().tolist() == every[expected]["id"].tolist(), wanted
-    assert any(0 < catalog.count(wanted) < len(every) for wanted in cases)
+    for conditions, expected in cases.items():
+        assert catalog.view(conditions).ids().tolist() == every[expected]["id"].tolist(), conditions
+    assert any(0 < catalog.count(conditions) < len(every) for conditions in cases)
 
 
-@pytest.mark.parametrize("by", ["path", *PROPERTIES])
+@pytest.mark.parametrize("order", ["path", *PROPERTIES])
 @pytest.mark.parametrize("descending", [False, True])
-def test_pages_follow_the_order_that_was_asked_and_an_image_knows_its_place(catalog, by, descending):
-    wanted = Filter(("train",))
-    result = [row for number in (1, 2, 3, 4, 5, 6) for row in catalog.page(wanted, number, 10, by, descending)]
+def test_pages_follow_the_order_that_was_asked_and_an_image_knows_its_place(catalog, order, descending):
+    conditions = Filter(("train",))
+    result = [row for number in (1, 2, 3, 4, 5, 6) for row in catalog.page(conditions, number, 10, order, descending)]
     values = (
-        {row.id: value for row, value in zip(catalog.page(wanted, size=100), catalog.view(wanted).values(by), strict=True)}
-        if by != "path"
+        {
+            row.id: value
+            for row, value in zip(catalog.page(conditions, size=100), catalog.view(conditions).values(order), strict=True)
+        }
+        if order != "path"
         else {}
     )
-    keys = [row.path if by == "path" else values[row.id] for row in result]
-    assert len({row.id for row in result}) == len(result) == catalog.count(wanted)
+    keys = [row.path if order == "path" else values[row.id] for row in result]
+    assert len({row.id for row in result}) == len(result) == catalog.count(conditions)
     assert keys == sorted(keys, reverse=descending)
-    assert [catalog.view(wanted).place(row.id, by, descending) for row in result] == list(range(len(result)))
+    assert [catalog.view(conditions).place(row.id, order, descending) for row in result] == list(range(len(result)))
 
 
 def test_numbers_follow_the_filter(catalog):
-    wanted = Filter(("test",), ("sea", "forest"))
-    assert catalog.counts(wanted).values.tolist() == [["forest", "test", 6], ["sea", "test", 6]]
-    view = catalog.view(wanted)
+    conditions = Filter(("test",), ("sea", "forest"))
+    assert catalog.counts(conditions).values.tolist() == [["forest", "test", 6], ["sea", "test", 6]]
+    view = catalog.view(conditions)
     for name in PROPERTIES:
         histogram = view.histogram(name, group_by="class")
         assert histogram.groupby("group")["n"].sum().to_dict() == {"forest": 6, "sea": 6}, name
@@ -134,9 +137,9 @@ def test_a_selection_is_a_word_that_names_the_same_images_later(catalog):
 
 
 def test_what_a_dataset_does_not_know_is_said_and_left_out(catalog):
-    wanted = Filter(("test",), ("sea", "desert"), run="fast-9", correctness="wrong", selection="../../x")
-    assert catalog.count(wanted) == 0
-    known, sentences = catalog.check(wanted)
+    conditions = Filter(("test",), ("sea", "desert"), run="fast-9", correctness="wrong", selection="../../x")
+    assert catalog.count(conditions) == 0
+    known, sentences = catalog.check(conditions)
     assert known == Filter(("test",), ("sea",))
     assert [s.split(".")[0] for s in sentences] == [
         "There is no class 'desert' in this dataset", "The selected images are no longer stored on this computer; select them again",

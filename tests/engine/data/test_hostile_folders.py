@@ -1,4 +1,4 @@
-"""Folders that want to break the scan: everything is shown or put aside with its reason, and nothing hangs."""
+"""Folders that try to break the scan: everything is shown or reported with its reason, and nothing hangs."""
 
 import os
 import shutil
@@ -178,8 +178,8 @@ NAMES = ["<img src=x onerror=alert(1)>", "# heading *bold* [a](b)", "two\nlines\
 def test_class_names_survive_scan_filter_and_address(plain, write_class, name):
     write_class(plain / name, "sea", 3, first=70)
     catalog, _ = scan(plain)
-    wanted, ignored = Filter.from_text(Filter(classes=(name,)).to_text())
-    assert (catalog.count(wanted), ignored, catalog.check(wanted)) == (3, [], (wanted, []))
+    conditions, ignored = Filter.from_text(Filter(classes=(name,)).to_text())
+    assert (catalog.count(conditions), ignored, catalog.check(conditions)) == (3, [], (conditions, []))
 
 
 def test_two_folders_for_one_split_are_both_read(tmp_path, write_class):

@@ -1,4 +1,4 @@
-"""Five hundred files that want to break the upload: each is read or refused in a sentence, in bounded memory, and stays in its place."""
+"""Five hundred files that try to break the upload: each is read or refused with a sentence, in limited memory."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Picture files of rarer kinds: deep greys, colour keys, turned TIFFs, JPEGs without an end, of other kinds, and very large ones."""
+"""Rare kinds of images: deep greys, colour keys, rotated TIFFs, JPEGs without an end or of other kinds, very large ones."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Classes called like splits, splits of other names, folders without a place: no image is lost without a word."""
+"""Classes with names of splits, splits with other names, folders that do not fit: no image is lost silently."""
 
 import unicodedata
 

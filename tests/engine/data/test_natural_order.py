@@ -1,4 +1,4 @@
-"""Classes stand in natural order; runs and catalogs of an earlier version, in another order or spelling, go on as they are."""
+"""Classes are in natural order; older runs and catalogs with another order or spelling keep working."""
 
 import json
 import unicodedata

@@ -1,4 +1,4 @@
-"""The prediction table survives its file, and a damaged file says so."""
+"""The prediction table survives saving and loading; a damaged file is reported."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The honest protocol: who trains, who chooses, who scores."""
+"""Splits: which images are for training, for choosing a model, and for scoring."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Thumbnails: whatever a file holds, the picture that a person would see; made once, kept within a limit."""
+"""Thumbnails: the image that a person would see, whatever the file; computed once, cached within a limit."""
 
 import hashlib
 import io

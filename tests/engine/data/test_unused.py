@@ -1,4 +1,4 @@
-"""What is not used is counted and named with its reason: backups, pointers, formats, recycle bins, what systems leave."""
+"""Files that are not used are counted and listed with the reason: backups, pointers, formats, recycle bins, system files."""
 
 import shutil
 

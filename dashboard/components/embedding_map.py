@@ -138,13 +138,13 @@ def _choose_colouring(
         predictions = align_predictions(run.id, points.columns)
         if predictions is not None:
             options["verdict"] = f"predictions of {run.id}"
-    by = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
+    colouring = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
     seen = points.present
     if wanted != Filter():
         seen = seen & np.isin(points.drawn.ids, data.catalog.view(wanted).ids())
-    if by == "verdict" and predictions is not None:
+    if colouring == "verdict" and predictions is not None:
         return colour_by_verdict(points, predictions, seen), seen
-    if by == "split":
+    if colouring == "split":
         return colour_by_split(points, _SPLIT_TINTS, seen), seen
     return colour_by_class(points, colours, seen), seen
 
@@ -209,13 +209,13 @@ def _staleness(data: Dataset, points: Points, is_working: bool) -> None:
     """Say how much the catalog has changed since the map was drawn, beside a button that updates it."""
     index = cache.embedding_index(data)
     behind = cache.count_unindexed(data, index) if index is not None else 0
-    gone = len(points.drawn) - int(points.present.sum())
+    removed = len(points.drawn) - int(points.present.sum())
     unfinished = index is not None and index.digest != points.drawn.document["index"]
-    if is_working or not (behind or gone or unfinished):
+    if is_working or not (behind or removed or unfinished):
         return
     changes = (
         (behind, "image was added or changed", "images were added or changed"),
-        (gone, "image was removed or changed", "images were removed or changed"),
+        (removed, "image was removed or changed", "images were removed or changed"),
     )
     summary = ", ".join(f"{n:,} {one if n == 1 else many}" for n, one, many in changes if n)
     text, action = st.columns([3, 1], vertical_alignment="center")

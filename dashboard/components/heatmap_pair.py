@@ -110,10 +110,10 @@ def _fill(pair: Pair, places: Sequence[DeltaGenerator], bar: DeltaGenerator, opa
     """Compute the maps and put them in their places; a slow method shows its progress and can be stopped."""
     progress = _stoppable_progress(pair, bar) if pair.method.forwards and not pair.is_cached else None
 
-    def report(done: int, total: int) -> None:
+    def report(count: int, total: int) -> None:
         let_clicks_through()
         if progress is not None:
-            progress.progress(done / total, text=f"{pair.method.label}: {done:,} of {total:,} passes of the network")
+            progress.progress(count / total, text=f"{pair.method.label}: {count:,} of {total:,} passes of the network")
 
     try:
         maps = pair.compute(report)

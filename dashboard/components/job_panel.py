@@ -19,24 +19,24 @@ def job_panel(job: Job, label: str, key: str, failed: str, since: float = 0.0) -
 
     @st.fragment(run_every=_POLL if is_working else None)
     def progress() -> None:
-        now = job.status()
-        if is_working and now.state != "working":
+        status = job.status()
+        if is_working and status.state != "working":
             st.rerun()
-        if now.state == "working":
-            progress_bar(now, label, key, job.stop)
-        elif now.state == "failed" and now.updated > since:
-            st.error(f"{failed} {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
+        if status.state == "working":
+            progress_bar(status, label, key, job.stop)
+        elif status.state == "failed" and status.updated > since:
+            st.error(f"{failed} {formatting.literal(f'{status.message} {status.hint}')}", icon=":material/error:")
 
     progress()
     return is_working
 
 
-def progress_bar(now: JobStatus, label: str, key: str, stop: Callable[[], None]) -> None:
+def progress_bar(status: JobStatus, label: str, key: str, stop: Callable[[], None]) -> None:
     """Draw the progress. `label`: before the phase, "" where the phase says enough. What a job has done is kept when it is stopped."""
-    left = f", {formatting.duration(now.eta)} left" if now.eta is not None else ""
-    count = f": {now.done:,} of {now.total:,}{left}" if now.total > 1 else ""
-    phase = f"{label}: {formatting.literal(now.phase)}" if label else formatting.literal(now.phase.capitalize())
+    left = f", {formatting.duration(status.eta)} left" if status.eta is not None else ""
+    count = f": {status.done:,} of {status.total:,}{left}" if status.total > 1 else ""
+    phase = f"{label}: {formatting.literal(status.phase)}" if label else formatting.literal(status.phase.capitalize())
     # Not in columns: in half a page they would leave too little room for the button's label.
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-row"):
-        st.progress(min(now.done / now.total, 1.0) if now.total else 0.0, text=f"{phase}{count}")
+        st.progress(min(status.done / status.total, 1.0) if status.total else 0.0, text=f"{phase}{count}")
         st.button("Stop", icon=":material/stop:", key=key, help="What is done is kept.", on_click=stop)

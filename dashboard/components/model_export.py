@@ -86,10 +86,10 @@ def _draw_result(run: Run, format: str, result: Mapping[str, Any]) -> None:
             f"{shown['n']:,} top classes are those of float32, and probabilities differ by at most {_difference_text(shown['largest'])}."
         )
     if extra := result.get("extra"):
-        lost = extra["accuracy_lost"]
+        loss = extra["accuracy_lost"]
         lines += [
             f"Accuracy on {extra['images']:,} labelled images: {extra['accuracy_int8']:.1%}, against {extra['accuracy_float32']:.1%} in float32. "
-            f"Loss: {100 * lost['value']:.1f} points (95%: {100 * lost['low']:.1f} to {100 * lost['high']:.1f}).",
+            f"Loss: {100 * loss['value']:.1f} points (95%: {100 * loss['low']:.1f} to {100 * loss['high']:.1f}).",
             f"One image takes {extra['ms_int8']:.0f} ms on this computer, against {extra['ms_float32']:.0f} ms in float32.",
         ]
     for line in lines:

@@ -48,7 +48,9 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, needs_mode
         data_column.selectbox, "Dataset", options, "dataset", latest,
         format_func=lambda name: name if name in known else f"{name} (gone)",
     )  # fmt: skip
-    runs = [run for run, dataset in trained if dataset == name and (not needs_model or any((run.path / "checkpoints").glob("best-*")))]
+    runs = [
+        run for run, dataset in trained if dataset == name and (not needs_model or any((run.path / "checkpoints").glob("best-*")))
+    ]
     if not runs:
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
         return PageContext(known.get(name), None, [])

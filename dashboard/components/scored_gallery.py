@@ -75,12 +75,12 @@ def scored_gallery(
     number = url_state.choose_page(page_count(len(rows), most), view, page)
     shown = rows.iloc[page_slice(number, len(rows), most)]
     tiles = [scored_tile(scored, row, notes or default_notes, source) for row in iterate_rows(shown)]
-    picked = gallery(tiles, key=key, size=size, select="many" if tiles else None, scope=view, empty=empty)
+    click = gallery(tiles, key=key, size=size, select="many" if tiles else None, scope=view, empty=empty)
     if tiles:
-        _export(scored, rows, picked.selected, key)
-    if picked.opened is not None:
-        content = rows["content"].iloc[rows["image_id"].tolist().index(picked.opened)]
-        open_image.write_open_image(key, picked.opened, content)
+        _export(scored, rows, click.selected, key)
+    if click.opened is not None:
+        content = rows["content"].iloc[rows["image_id"].tolist().index(click.opened)]
+        open_image.write_open_image(key, click.opened, content)
     # The address opens the dialog, not the click itself: then Back closes it, and a link opens it.
     if (place := _open_place(rows, key)) is not None:
         image_dialog(scored.run, rows.reset_index(drop=True), place)

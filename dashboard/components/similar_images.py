@@ -42,16 +42,16 @@ def similar_images(data: Dataset, row: Row, colours: Mapping[str, str], key: str
     searching = st.spinner(f"Comparing with {len(index):,} images") if len(index) > _MANY else contextlib.nullcontext()
     try:
         with searching:
-            result = cache.find_neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
+            neighbours = cache.find_neighbours(data, index, row.id, SHOWN, _filter(data, row, among))
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return None
-    rows = data.catalog.rows(result["id"].tolist())
+    rows = data.catalog.rows(neighbours["id"].tolist())
     # The index may hold images that are no longer in the catalog.
-    result = result[result["id"].isin(rows)]
+    neighbours = neighbours[neighbours["id"].isin(rows)]
     if among == "all":
-        _verdict(row, [rows[image].class_name for image in result["id"]])
-    columns = zip(result["id"].tolist(), result["distance"].tolist(), result["copy"].tolist(), strict=True)
+        _verdict(row, [rows[image].class_name for image in neighbours["id"]])
+    columns = zip(neighbours["id"].tolist(), neighbours["distance"].tolist(), neighbours["copy"].tolist(), strict=True)
     tiles = [_tile(data, row, rows[image], distance, is_copy, colours) for image, distance, is_copy in columns]
     opened = gallery(
         tiles, key=key, size="S", label=f"Images similar to {row.path}", empty="There are none among these images."

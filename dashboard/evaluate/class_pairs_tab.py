@@ -99,27 +99,30 @@ def _names(scored: ScoredRun, a: int, b: int) -> dict[str, str]:
 
 
 def _properties(scored: ScoredRun, data: Dataset, a: int, b: int, names: Mapping[str, str]) -> None:
-    result = cache.class_differences(scored.run, scored.split, data, a, b)
-    if not len(result):
+    differences = cache.class_differences(scored.run, scored.split, data, a, b)
+    if not len(differences):
         st.caption(
             f"Too few images to compare their properties: each group needs at least {class_pairs.FEWEST} with measured properties."
         )
         return
-    sentences = class_pairs.sentences(result, names)
+    sentences = class_pairs.sentences(differences, names)
     for sentence in sentences:
         st.markdown(formatting.literal(sentence))
     if not sentences:
         st.markdown(
             f"No measured property differs beyond chance between these groups. "
-            f"With so many images a difference of up to {class_pairs.undetected_delta(result):.2f} "
-            f"({effect(class_pairs.undetected_delta(result))}) can go unseen."
+            f"With so many images a difference of up to {class_pairs.undetected_delta(differences):.2f} "
+            f"({effect(class_pairs.undetected_delta(differences))}) can go unseen."
         )
-    compared = [pair for pair in class_pairs.COMPARISONS if ((result["first"] == pair[0]) & (result["second"] == pair[1])).any()]
+    compared = [
+        pair for pair in class_pairs.COMPARISONS if ((differences["first"] == pair[0]) & (differences["second"] == pair[1])).any()
+    ]
     for place, (panel, (first, second)) in enumerate(zip(st.columns(len(compared), gap="medium"), compared, strict=True)):
         with panel:
             st.markdown(formatting.literal(f"{names[first]} against {names[second]}"))
             clickable_chart(
-                effect_sizes(result[(result["first"] == first) & (result["second"] == second)]), f"pair-effects-{place}"
+                effect_sizes(differences[(differences["first"] == first) & (differences["second"] == second)]),
+                f"pair-effects-{place}",
             )
     st.caption(_METHOD)
 

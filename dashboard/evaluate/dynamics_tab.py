@@ -32,17 +32,17 @@ def dynamics_tab(scored: ScoredRun) -> None:
     epochs = len(dynamics.predicted) if dynamics is not None else 0
     counts = summary["state"].value_counts()
     _summarise(summary, epochs)
-    chosen = _choose(counts, epochs)
+    group = _choose(counts, epochs)
     left, right = st.columns([5, 7], gap="large")
     with left:
-        _chart("learnt-bars", settled_bars(summary, epochs, chosen))
-        _chart("learnt-map", learning_map(summary, chosen))
+        _chart("learnt-bars", settled_bars(summary, epochs, group))
+        _chart("learnt-map", learning_map(summary, group))
         st.caption(
             "Each square is a group of images, the larger the more. Those at the lower left were misclassified throughout, often because of "
             "wrong labels; for those at the right the predictions kept changing (Swayamdipta et al. 2020)."
         )
     with right:
-        _gallery(validation, summary, chosen, epochs)
+        _gallery(validation, summary, group, epochs)
 
 
 def _no_story(scored: ScoredRun) -> None:
@@ -97,10 +97,10 @@ def _choose(counts: pd.Series, epochs: int) -> str:
         *(f"epoch-{epoch}" for epoch in range(1, epochs + 1)),
         *(f"cell-{c}-{r}" for c in range(BINS) for r in range(BINS)),
     }
-    chosen = url_state.recall(_CHOICE)
-    chosen = chosen if chosen in valid else states[0]
+    group = url_state.recall(_CHOICE)
+    group = group if group in valid else states[0]
     # The charts choose as well, so the pills show the address's choice, or none where that is not a state.
-    st.session_state["learnt-state"] = chosen if chosen in states else None
+    st.session_state["learnt-state"] = group if group in states else None
 
     def store_choice() -> None:
         if st.session_state["learnt-state"]:
@@ -110,7 +110,7 @@ def _choose(counts: pd.Series, epochs: int) -> str:
         "Show", states, key="learnt-state", on_change=store_choice, label_visibility="collapsed",
         format_func=lambda state: f"{_LABELS[state]}: {int(counts[state]):,}",
     )  # fmt: skip
-    return url_state.remember(_CHOICE, chosen)
+    return url_state.remember(_CHOICE, group)
 
 
 def _chart(key: str, figure: go.Figure) -> None:
@@ -122,37 +122,37 @@ def _chart(key: str, figure: go.Figure) -> None:
     st.plotly_chart(figure, key=key, on_select=handle_click, selection_mode="points", config=CONFIG)
 
 
-def _gallery(validation: ScoredRun, summary: pd.DataFrame, chosen: str, epochs: int) -> None:
+def _gallery(validation: ScoredRun, summary: pd.DataFrame, group: str, epochs: int) -> None:
     # Copies of a file share one history: with duplicates, the merge below would multiply their rows.
-    selected = summary[_is_chosen(summary, chosen)].drop_duplicates("content")
+    selected = summary[_is_in_group(summary, group)].drop_duplicates("content")
     columns = ["content", "state", "settled", "forgettings", "confidence", "variability", "correctness"]
     # Renamed because the prediction table has a confidence of its own.
     dynamics = selected[columns].rename(columns={"confidence": "sure", "variability": "varied"})
     rows = validation.predictions.merge(dynamics, on="content").sort_values("sure", kind="stable")
-    st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(chosen)}, least certain first")
+    st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(group)}, least certain first")
 
     def notes(row: PredictionRow) -> list[str]:
         return [f"recognised in {round(row.correctness * epochs)} of {epochs} epochs", f"true class {row.sure:.0%} on average"]
 
     scored_gallery(
-        validation, rows, "learnt-pictures", scope=f"learnt-{chosen}", page="learnt_page", notes=notes, empty="No image is here."
+        validation, rows, "learnt-pictures", scope=f"learnt-{group}", page="learnt_page", notes=notes, empty="No image is here."
     )
 
 
-def _is_chosen(summary: pd.DataFrame, chosen: str) -> pd.Series:
-    if chosen in STATES:
-        return summary["state"] == chosen
-    kind, *numbers = chosen.split("-")
+def _is_in_group(summary: pd.DataFrame, group: str) -> pd.Series:
+    if group in STATES:
+        return summary["state"] == group
+    kind, *numbers = group.split("-")
     if kind == "epoch":
         return summary["settled"] == int(numbers[0])
     cell = map_cells(summary)
     return (cell["column"] == int(numbers[0])) & (cell["row"] == int(numbers[1]))
 
 
-def _title(chosen: str) -> str:
-    if chosen in STATES:
-        return STATES[chosen]
-    kind, *numbers = chosen.split("-")
+def _title(group: str) -> str:
+    if group in STATES:
+        return STATES[group]
+    kind, *numbers = group.split("-")
     if kind == "epoch":
         return f"recognised for good from epoch {numbers[0]} on"
     low = int(numbers[1]) / BINS

@@ -81,12 +81,12 @@ def _pairs(scored: ScoredRun, evidence: Evidence, near: NearCopies) -> None:
 
 
 def _pair(scored: ScoredRun, data: Dataset, row: PredictionRow, twin: CatalogRow | None, place: int) -> None:
-    picked = gallery(
+    click = gallery(
         [scored_tile(scored, row, lambda row: [scored.split])] + ([_twin_tile(scored, data, twin)] if twin is not None else []),
         key=f"copies-{place}", size="S", scope=f"copies-{row.image_id}", label=f"{row.path} and the nearest training image",
     )  # fmt: skip
     st.caption("the same file" if row.same_file else f"cosine distance {row.distance:.3f}")
-    if picked.opened == row.image_id:
+    if click.opened == row.image_id:
         image_dialog(scored.run, scored.predictions[scored.predictions["image_id"] == row.image_id].reset_index(drop=True), 0)
 
 

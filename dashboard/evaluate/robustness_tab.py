@@ -44,16 +44,16 @@ def robustness_tab(scored: ScoredRun) -> None:
     ranked = [row["corruption"] for row in document["losses"]]
     losses = {row["corruption"]: row["loss"] for row in document["losses"]}
     recalled = url_state.recall(_CHOICE)
-    chosen = recalled if recalled is not None and recalled in ranked else ranked[0]
+    corruption = recalled if recalled is not None and recalled in ranked else ranked[0]
     left, right = st.columns([6, 6], gap="large")
     with left:
-        _curves(scored, document, ranked, chosen)
+        _curves(scored, document, ranked, corruption)
     with right:
-        chosen = url_state.choose(
-            st.selectbox, "Images that flip under", ranked, _CHOICE, chosen,
+        corruption = url_state.choose(
+            st.selectbox, "Images that flip under", ranked, _CHOICE, corruption,
             format_func=lambda name: f"{CORRUPTIONS[name].label}: {signed(-100 * losses[name], 1)} points of accuracy",
         )  # fmt: skip
-        _gallery(scored, predictions, chosen)
+        _gallery(scored, predictions, corruption)
 
 
 def _redraw_on_progress(scored: ScoredRun, drawn: int) -> None:
@@ -86,7 +86,7 @@ def _summarise(document: dict, predictions: store.CorruptionPredictions) -> None
     )
 
 
-def _curves(scored: ScoredRun, document: dict, ranked: Sequence[str], chosen: str) -> None:
+def _curves(scored: ScoredRun, document: dict, ranked: Sequence[str], corruption: str) -> None:
     shown = [(scored.run.id, pd.DataFrame(document["by_severity"]))]
     others = _others(scored)
     if others:
@@ -103,7 +103,7 @@ def _curves(scored: ScoredRun, document: dict, ranked: Sequence[str], chosen: st
         if points:
             url_state.set_choice(_CHOICE, str(points[0]["customdata"][0]))
 
-    figure = severity_curves(shown, {name: CORRUPTIONS[name].label for name in ranked}, chosen)
+    figure = severity_curves(shown, {name: CORRUPTIONS[name].label for name in ranked}, corruption)
     st.plotly_chart(figure, key="damage-curves", on_select=handle_click, selection_mode="points", config=CONFIG)
     st.caption("Accuracy by severity (0: undamaged), with 95% intervals; worst first. Click a curve to see which images flip.")
     with st.expander("What the severities mean"):
@@ -118,13 +118,13 @@ def _others(scored: ScoredRun) -> dict[str, Run]:
     return {run.id: run for run in others if cache.corruption_predictions(run, scored.split) is not None}
 
 
-def _gallery(scored: ScoredRun, predictions: store.CorruptionPredictions, chosen: str) -> None:
-    broken = summary.first_broken(predictions, chosen)
+def _gallery(scored: ScoredRun, predictions: store.CorruptionPredictions, corruption: str) -> None:
+    broken = summary.first_broken(predictions, corruption)
     # Renamed because the prediction table has a column `predicted` of its own.
     flips = broken[["image_id", "severity", "predicted", "clean", "broken"]].rename(columns={"predicted": "becomes"})
     # An inner merge keeps the order of its left side: first to flip first.
     rows = flips.merge(scored.predictions, on="image_id", how="inner")
-    label = CORRUPTIONS[chosen].label.lower()
+    label = CORRUPTIONS[corruption].label.lower()
     st.markdown(
         f"**{len(rows):,}** of {int(predictions.right[:, 0].sum()):,} correctly classified images flip under {label}, first to flip first"
     )
@@ -137,10 +137,10 @@ def _gallery(scored: ScoredRun, predictions: store.CorruptionPredictions, chosen
         ]
 
     def source(row: PredictionRow) -> str:
-        return damaged_url(scored.run.config.dataset, row.image_id, row.content, chosen, row.severity, predictions.size)
+        return damaged_url(scored.run.config.dataset, row.image_id, row.content, corruption, row.severity, predictions.size)
 
     scored_gallery(
-        scored, rows, "broken", scope=f"broken-{chosen}", page="broken_page", notes=notes, source=source, empty="No prediction flips.",
+        scored, rows, "broken", scope=f"broken-{corruption}", page="broken_page", notes=notes, source=source, empty="No prediction flips.",
     )  # fmt: skip
 
 

@@ -65,18 +65,18 @@ def _choose_slices(scored: ScoredRun, images: ScoredImages) -> pd.DataFrame:
     if len(folders):
         labels[slices.BY_FOLDER] = "Folder"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        by = url_state.choose(st.selectbox, "Slice by", list(labels), "slice_by", format_func=labels.__getitem__, width=220)
-        if by == _WORST:
+        column = url_state.choose(st.selectbox, "Slice by", list(labels), "slice_by", format_func=labels.__getitem__, width=220)
+        if column == _WORST:
             support = int(url_state.choose(
                 st.segmented_control, "Minimum images", [f"{value}" for value in _SUPPORTS], "support"
             ))  # fmt: skip
             return _worst_slices(scored, support)
-    if by == _EXPLORE and explored is not None:
+    if column == _EXPLORE and explored is not None:
         return pd.DataFrame([slices.measure_slice(images, explored)])
-    table = folders if by == slices.BY_FOLDER else slices.measure_column(images, by, scored.classes)
+    table = folders if column == slices.BY_FOLDER else slices.measure_column(images, column, scored.classes)
     if not len(table):
         st.info(
-            f"No slices by {labels[by].lower()}: it is the same for all images, or unknown.",
+            f"No slices by {labels[column].lower()}: it is the same for all images, or unknown.",
             icon=":material/straighten:",
         )
     return table
@@ -174,15 +174,15 @@ def _legend(many: bool, red: bool) -> str:
     return f"{joint}; {stroke}{' Red: beyond chance by the exact test (Holm).' if red else ''}"
 
 
-def _images(scored: ScoredRun, images: ScoredImages, chosen: pd.Series) -> None:
-    wanted = chosen["filter"]
+def _images(scored: ScoredRun, images: ScoredImages, row: pd.Series) -> None:
+    wanted = row["filter"]
     rows = slices.slice_predictions(images, wanted)
-    alone = ", 95% interval of this slice alone" if "p_holm" in chosen else ""
-    interval = percent_range(chosen["low"], chosen["high"])
-    rates = f"{percent(chosen['error'])} wrong ({interval}{alone}), {percent(chosen['expected'])} expected from its class mix"
+    alone = ", 95% interval of this slice alone" if "p_holm" in row else ""
+    interval = percent_range(row["low"], row["high"])
+    rates = f"{percent(row['error'])} wrong ({interval}{alone}), {percent(row['expected'])} expected from its class mix"
     text, link = st.columns([8, 3], vertical_alignment="center")
     text.markdown(
-        f"**{formatting.literal(formatting.plain(chosen['words']))}**: {chosen['wrong']:,} of {chosen['n']:,} images, "
+        f"**{formatting.literal(formatting.plain(row['words']))}**: {row['wrong']:,} of {row['n']:,} images, "
         f"{rates}.{_other_split(scored, wanted)}"
     )
     link.button(

@@ -48,13 +48,13 @@ def trust_tab(scored: ScoredRun) -> None:
     near = _near(scored)
     target, coverage, method = _read_choices(evidence)
     sentences = trust.sentences(evidence, trust.read_protocol(evidence), near, target, evidence.sets(coverage, method))
-    for topic, text in sentences.items():
-        question, answer = st.columns([3, 9], gap="xsmall")
-        question.markdown(f"**{_QUESTIONS[topic]}**")
-        answer.markdown(formatting.literal(text))
+    for key, text in sentences.items():
+        question, sentence = st.columns([3, 9], gap="xsmall")
+        question.markdown(f"**{_QUESTIONS[key]}**")
+        sentence.markdown(formatting.literal(text))
     st.subheader("Look closer", anchor=False)
-    chosen = url_state.choose(st.segmented_control, "Look closer", list(_CLOSER), "closer", label_visibility="collapsed")
-    _CLOSER[chosen](scored, evidence, near)
+    topic = url_state.choose(st.segmented_control, "Look closer", list(_CLOSER), "closer", label_visibility="collapsed")
+    _CLOSER[topic](scored, evidence, near)
 
 
 def _near(scored: ScoredRun) -> NearCopies | None:
@@ -217,14 +217,14 @@ def _curves(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> N
     figure = reliability.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
     st.plotly_chart(figure, config=CONFIG, key="curves")
     shown = present if len(present) <= _MAX_CLASSES else [name]
-    result = cache.roc_areas(scored.run, scored.split, tuple(shown))
+    areas = cache.roc_areas(scored.run, scored.split, tuple(shown))
     for column, key, title in zip(
         st.columns(2, gap="large"), ("auc", "ap"), ("Area under the ROC curve", "Average precision"), strict=True
     ):
         rows = pd.DataFrame({
-            "name": result["class"], "value": result[key], "low": result[f"{key}_low"], "high": result[f"{key}_high"],
-            "text": [f"{value:.3f}, n={n:,}" if value == value else "undefined" for value, n in zip(result[key], result["n"], strict=True)],
-            "colour": [scored.colours[one] for one in result["class"]],
+            "name": areas["class"], "value": areas[key], "low": areas[f"{key}_low"], "high": areas[f"{key}_high"],
+            "text": [f"{value:.3f}, n={n:,}" if value == value else "undefined" for value, n in zip(areas[key], areas["n"], strict=True)],
+            "colour": [scored.colours[one] for one in areas["class"]],
         })  # fmt: skip
         column.markdown(f"**{title}**")
         column.plotly_chart(interval_dots(rows, longest=18, right=104, percent=False), config=CONFIG, key=f"areas-{key}")

@@ -32,9 +32,9 @@ def compare_with(run: Run, others: Sequence[Run]) -> None:
     }
     if len(known) < 2 or not _splits(run):
         return
-    chosen = url_state.choose(st.selectbox, "Compare with", list(known), _AGAINST, "", format_func=known.__getitem__, width=420)
-    if chosen:
-        comparison(next(other for other in others if other.id == chosen), run)
+    run_id = url_state.choose(st.selectbox, "Compare with", list(known), _AGAINST, "", format_func=known.__getitem__, width=420)
+    if run_id:
+        comparison_panel(next(other for other in others if other.id == run_id), run)
 
 
 def compare_selected(selected: Sequence[Run], current: Run) -> None:
@@ -56,10 +56,10 @@ def compare_selected(selected: Sequence[Run], current: Run) -> None:
         rest = [run_id for run_id in ids if run_id != a.id]
         b = ids[url_state.choose(right.selectbox, "B", rest, "compare_b", second, format_func=labels.__getitem__)]
     url_state.remember(_AGAINST, a.id)
-    comparison(a, b)
+    comparison_panel(a, b)
 
 
-def comparison(a: Run, b: Run) -> None:
+def comparison_panel(a: Run, b: Run) -> None:
     """Draw the verdict first, then the differences by class, then the images."""
     common = [split for split in _splits(b) if split in _splits(a)]
     if not common:
@@ -70,19 +70,19 @@ def comparison(a: Run, b: Run) -> None:
         return
     split = common[0]
     try:
-        result, difference = cache.compare_runs(a, b, split)
+        comparison, difference = cache.compare_runs(a, b, split)
     except UserError as error:
         st.error(f"{formatting.literal(error.message)} {formatting.literal(error.hint)}", icon=":material/error:")
         return
     names = (formatting.plain(a.title), formatting.plain(b.title)) if a.title != b.title else (a.id, b.id)
-    st.markdown(f"**{formatting.literal(verdict(result, difference, names))}**")
-    for note in _limits(a, b, result):
+    st.markdown(f"**{formatting.literal(verdict(comparison, difference, names))}**")
+    for note in _limits(a, b, comparison):
         st.caption(f":material/info: {formatting.literal(formatting.plain(note))}")
     if difference is None:
         return
-    _scores(difference, names, split, len(result))
+    _scores(difference, names, split, len(comparison))
     _by_class(difference, names)
-    _images(result, ScoredRun(b, split, cache.scores(b, split), cache.predictions(b, split), class_colours(b.classes)), names)
+    _images(comparison, ScoredRun(b, split, cache.scores(b, split), cache.predictions(b, split), class_colours(b.classes)), names)
 
 
 def _splits(run: Run) -> list[str]:
@@ -96,13 +96,13 @@ def _limits(a: Run, b: Run, comparison: Comparison) -> list[str]:
 
 
 def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) -> None:
-    over = score_text.scored_classes(difference.to_dict())
+    over_classes = score_text.scored_classes(difference.to_dict())
     rows = [
         {
             f"{split}, {n:,} images": label, names[0]: f"{difference.a[key]:.3f}", names[1]: f"{difference.b[key]:.3f}",
             "difference": signed_estimate(change.value, change.low, change.high),
         }
-        for key, label, change in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", f"macro F1{over}", difference.macro_f1))
+        for key, label, change in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", f"macro F1{over_classes}", difference.macro_f1))
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
     st.caption(

@@ -55,14 +55,14 @@ def _search() -> str:
 
 
 def _pick(
-    widget: Callable[..., object], label: str, name: str, options: Sequence[str], chosen: Sequence[str], **settings: object
+    widget: Callable[..., object], label: str, name: str, options: Sequence[str], values: Sequence[str], **settings: object
 ) -> None:
     key = f"runs-{name}"
 
     def store_choice() -> None:
         _store(name, st.session_state[key])
 
-    st.session_state[key] = list(chosen)
+    st.session_state[key] = list(values)
     widget(label, options, key=key, on_change=store_choice, **settings)
 
 
@@ -72,14 +72,14 @@ def _recall(name: str, known: Sequence[str]) -> list[str]:
         wanted = [unescape(part) for part in (url_state.recall(f"run_{name}") or "").split("-") if part]
     except ValueError:  # UnicodeDecodeError is one
         wanted = []
-    chosen = [one for one in wanted if one in known]
-    _store(name, chosen)
-    return chosen
+    values = [one for one in wanted if one in known]
+    _store(name, values)
+    return values
 
 
-def _store(name: str, chosen: Sequence[str]) -> None:
-    if chosen:
-        url_state.remember(f"run_{name}", "-".join(map(escape, chosen)))
+def _store(name: str, values: Sequence[str]) -> None:
+    if values:
+        url_state.remember(f"run_{name}", "-".join(map(escape, values)))
     else:
         url_state.forget(f"run_{name}")
 

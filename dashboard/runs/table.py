@@ -175,13 +175,13 @@ def trash_panel() -> None:
     with st.expander(f"Trash: {len(entries)} {'run' if len(entries) == 1 else 'runs'}", icon=":material/delete:", key="trash"):
         st.caption(f"Deleted runs stay for {trash.DAYS:g} days, then the next deletion removes them for good.")
         left, right = st.columns([3, 2], vertical_alignment="bottom")
-        chosen = left.multiselect(
+        run_ids = left.multiselect(
             "Restore", [entry.id for entry in entries], key="trash-restore", placeholder="choose runs",
             format_func=lambda run_id: f"{run_id}, deleted {viewer_time.time_ago(next(e.deleted_at for e in entries if e.id == run_id))}",
         )  # fmt: skip
         with right.container(horizontal=True):
-            if st.button("Restore", icon=":material/undo:", disabled=not chosen, key="restore"):
-                for run_id in chosen:
+            if st.button("Restore", icon=":material/undo:", disabled=not run_ids, key="restore"):
+                for run_id in run_ids:
                     url_state.set_choice("run", trash.restore(run_id).id)
                 st.rerun()
             with st.popover("Empty the trash"):

@@ -210,7 +210,7 @@ def _explain_errors() -> Generator[None]:
     except ImageError:
         raise
     except UnidentifiedImageError:
-        raise NotAnImage("not an image, whatever its name says") from None
+        raise NotAnImage("not an image, despite its name") from None
     except MemoryError:
         raise ImageError("too large for the memory of this machine") from None
     except _DAMAGE as error:

@@ -32,7 +32,7 @@ _KINDS = {
     "link": ("{n} link leads to a file that is not there", "{n} links lead to files that are not there", ""),
     "class": ("{n} image has a class without training images", "{n} images have a class without training images", ""),
     walk.FOLDER: (
-        "{n} file is in a folder that is no split", "{n} files are in folders that are no split",
+        "{n} file is in a folder that is not a split", "{n} files are in folders that are not splits",
         "To use such a folder, name it train, val or test.",
     ),
     walk.LOOSE: ("{n} image is in no class folder", "{n} images are in no class folder", "Put each into the folder of its class."),

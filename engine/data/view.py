@@ -137,14 +137,14 @@ class View:
 
     @_cached
     def histogram(self, name: str, bins: int = 40, group_by: str = "", limit: int = 12) -> pd.DataFrame:
-        """How a property is spread: columns group, low, high, n; on a logarithmic scale where the property is skewed.
+        """The distribution of a property: columns group, low, high, n; on a logarithmic scale where the property is skewed.
 
-        `group_by`: "" for all images together, or class or split, of which the `limit` largest are answered.
+        `group_by`: "" for all images together; class or split for the `limit` largest of these.
         """
-        limits = self.range(name)
-        if limits is None:
+        extent = self.range(name)
+        if extent is None:
             return pd.DataFrame({"group": [], "low": [], "high": [], "n": []})
-        scale = _Scale(*limits, bins, PROPERTIES[name].skewed)
+        scale = _Scale(*extent, bins, PROPERTIES[name].skewed)
         groups = self.groups(group_by, limit) if group_by else {"": self.positions}
         values, edges = self.columns.values(name), scale.edges()
         frames = [
@@ -157,7 +157,7 @@ class View:
     def quantiles(
         self, name: str, group_by: str = "class", limit: int = 30, levels: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
     ) -> pd.DataFrame:
-        """Quantiles of a property in each of the largest groups: columns group, n, and one a quantile (q5, q25, ...)."""
+        """Quantiles of a property in each of the largest groups: columns group, n, and one per quantile (q5, q25, ...)."""
         values, rows = self.columns.values(name), []
         for group, positions in self.groups(group_by, limit).items():
             known = values[positions][~np.isnan(values[positions])]

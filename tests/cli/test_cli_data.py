@@ -51,7 +51,7 @@ def test_a_dataset_is_added_listed_and_shown(engine, kaggle, tmp_path):
     assert document["splits"] == {"train": 52, "validation": 4, "test": 24, "unlabelled": 3}
     assert document["scan"] == {"read": 84, "ok": 83, "quarantined": 1, "missing": 0, "ignored": 0}
     assert document["problems"] == [
-        {"path": "seg_train/seg_train/sea/broken.jpg", "state": "quarantined", "reason": "not an image, whatever its name says"}
+        {"path": "seg_train/seg_train/sea/broken.jpg", "state": "quarantined", "reason": "not an image, despite its name"}
     ]
     again = said(engine("data", "add", kaggle, "--name", "coast", "--json", home=home))
     assert (again["scan"]["read"], again["fingerprint"]) == (0, document["fingerprint"])
@@ -60,7 +60,7 @@ def test_a_dataset_is_added_listed_and_shown(engine, kaggle, tmp_path):
     assert said(engine("data", "show", "coast", "--json", home=home)) == document
     text = engine("data", "show", "coast", home=home).stdout
     assert "1 file is not used:" in text
-    assert "seg_train/seg_train/sea/broken.jpg: not an image, whatever its name says" in text
+    assert "seg_train/seg_train/sea/broken.jpg: not an image, despite its name" in text
 
 
 def test_an_empty_home_says_what_to_do_next(engine, tmp_path):

@@ -96,7 +96,7 @@ def test_evaluate_scores_a_labelled_folder_that_was_never_registered(engine, fin
         "class": "glacier", "precision": None, "recall": None, "f1": None, "support": 0, "predicted": 0,
     }  # fmt: skip
     assert document["unknown_classes"] == ["desert"]
-    assert document["unreadable"] == {"sea/broken.jpg": "not an image, whatever its name says"}
+    assert document["unreadable"] == {"sea/broken.jpg": "not an image, despite its name"}
     assert said(engine("data", "list", "--json", home=home)) == before
 
 
@@ -139,7 +139,7 @@ def test_predict_names_a_file_that_is_no_picture_and_answers_the_others(engine, 
     done = engine("predict", run_id, tmp_path / "words.jpg", good, "--json", home=home)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     bad, answered = said(done)["predictions"]
-    assert bad == {"path": str(tmp_path / "words.jpg"), "error": "not an image, whatever its name says"}
+    assert bad == {"path": str(tmp_path / "words.jpg"), "error": "not an image, despite its name"}
     assert answered["top"][0]["class"] == "sea"
 
 

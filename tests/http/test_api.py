@@ -63,7 +63,7 @@ def test_several_images_are_answered_in_order_and_what_is_no_picture_says_so(ask
     ]
     assert [answer["may_be"][0] for answer in answers] == [answer["top"][0]["class"] for answer in answers]
     assert {answer["verdict"] for answer in answers} <= {"sure", "unsure", "unknown"}
-    assert last == {"name": f"{len(images)}.png", "error": "not an image, whatever its name says"}
+    assert last == {"name": f"{len(images)}.png", "error": "not an image, despite its name"}
     none = post(ask, finished.run_id, [b"no picture"])
     assert (none.status_code, none.json()["error"]) == (422, "None of the images can be read.")
     assert holds(none, "Unreadable")

@@ -89,7 +89,7 @@ def test_a_file_that_became_a_folder_or_a_text_says_so(client, photos, row):
     file = row.file(photos.root)
     file.write_text("These are words.")
     answer = client.get(thumbnail_url("photos", row.id, row.hash))
-    assert client.get(answer.headers["content-location"]).text == "Not an image, whatever its name says"
+    assert client.get(answer.headers["content-location"]).text == "Not an image, despite its name"
     file.unlink()
     file.mkdir()
     answer = client.get(thumbnail_url("photos", row.id, row.hash))

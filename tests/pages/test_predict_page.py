@@ -73,7 +73,7 @@ def test_the_answers_are_the_models_and_what_is_no_picture_is_named(tab, run, sc
         name, probability = prediction.top[0]
         assert f"**{name} {percent(probability)}**" in tab.text
     assert [box.value.replace("\\", "") for box in tab.at.warning] == [
-        "1 file is not used. no*picture*.jpg: not an image, whatever its name says."
+        "1 file is not used. no*picture*.jpg: not an image, despite its name."
     ]
     assert "3 files, " in tab.text and "3 pictures" not in tab.text
     assert answers.missing(shown(tab), run) == []

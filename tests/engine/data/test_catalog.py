@@ -102,8 +102,8 @@ def test_a_file_that_cannot_be_used_is_put_aside_with_its_reason_and_the_scan_go
     reasons = dict(catalog.problems()[["path", "reason"]].values.tolist())
     assert (result.ok, result.quarantined) == (20, 5)
     assert set(reasons) == {f"sea/{name}" for name in ("empty.jpg", "text.jpg", "cut.png", "huge.png", "dangling.png")}
-    assert reasons["sea/empty.jpg"] in ("empty file", "not an image, whatever its name says")
-    assert reasons["sea/text.jpg"] == "not an image, whatever its name says"
+    assert reasons["sea/empty.jpg"] in ("empty file", "not an image, despite its name")
+    assert reasons["sea/text.jpg"] == "not an image, despite its name"
     assert reasons["sea/cut.png"].startswith("damaged image (")
     assert reasons["sea/huge.png"] == "too large: 101.0 MB, the limit is 100 MB per image"
     assert reasons["sea/dangling.png"] == "a link to a file that is not there"

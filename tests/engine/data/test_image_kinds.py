@@ -155,7 +155,7 @@ def test_no_words_of_a_library_are_shown(format):
         except ImageError as error:
             assert str(error) in (
                 "damaged image (the file ends before the image does)", "damaged image (its content cannot be decoded)",
-                "not an image, whatever its name says", f"damaged image, or a kind of {format} that is not supported",
+                "not an image, despite its name", f"damaged image, or a kind of {format} that is not supported",
             )  # fmt: skip
 
 

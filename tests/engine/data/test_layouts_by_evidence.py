@@ -108,7 +108,7 @@ def test_folders_that_are_no_split_are_counted_and_named(tmp_path, fill):
     data = added(tmp_path / "set")
     assert counts(data)[0] == 12
     assert groups(data) == {
-        "folder": (8, "8 files are in folders that are no split (dev/ with 2 images, holdout/ with 6 images)")
+        "folder": (8, "8 files are in folders that are not splits (dev/ with 2 images, holdout/ with 6 images)")
     }
 
 
@@ -126,7 +126,7 @@ def test_a_lone_folder_whose_name_may_mean_a_missing_split_is_taken_for_it(tmp_p
 def test_such_a_folder_with_other_classes_is_left_out(tmp_path, fill):
     fill(tmp_path / "set" / "train", ("forest", "sea"), 5)
     fill(tmp_path / "set" / "eval", ("scripts", "plots"), 2, first=100)
-    assert groups(added(tmp_path / "set"))["folder"] == (4, "4 files are in folders that are no split (eval/ with 4 images)")
+    assert groups(added(tmp_path / "set"))["folder"] == (4, "4 files are in folders that are not splits (eval/ with 4 images)")
 
 
 def test_a_copy_of_the_dataset_inside_itself_is_named(tmp_path, fill):

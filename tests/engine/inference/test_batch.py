@@ -106,7 +106,7 @@ def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run,
             assert row.probabilities is None
         else:
             assert np.abs(row.probabilities - one.probabilities).max() < 0.01
-    assert kept["error"][3] == "not an image, whatever its name says"
+    assert kept["error"][3] == "not an image, despite its name"
 
 
 @pytest.mark.parametrize("known", ["NFC", "NFD"])

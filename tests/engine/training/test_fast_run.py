@@ -153,7 +153,7 @@ def test_the_checkpoint_needs_nothing_of_the_dataset(run, tmp_path, monkeypatch,
 def test_one_bad_picture_among_several_is_named_and_the_others_are_answered(run, finished):
     good = (finished.images / "seg_pred" / "seg_pred" / "900.png").read_bytes()
     answers = predict(model.load(run.path), [good, b"no picture", good], top=2)
-    assert [answer.error for answer in answers] == ["", "not an image, whatever its name says", ""]
+    assert [answer.error for answer in answers] == ["", "not an image, despite its name", ""]
     assert answers[0].top == answers[2].top
     assert answers[0].top[0][0] == "sea"
     assert answers[0].square.shape == (64, 64, 3)

@@ -49,38 +49,38 @@ def uniform(rng: Rng, low: float, high: float) -> float:
     return float(rng.uniform(low, high))
 
 
-def _octave(rng: Rng, cells: int) -> Array:
+def _noise_octave(rng: Rng, cells: int) -> Array:
     """Tileable value noise in 0..1 with `cells` periods per side."""
     wrapped = np.pad(rng.random((cells, cells), np.float32), 3, mode="wrap")
     image = Image.fromarray(wrapped)
     return np.asarray(image.resize((TILE, TILE), Image.Resampling.BICUBIC, box=(3, 3, cells + 3, cells + 3)))
 
 
-def _fractal(rng: Rng, first: int, gain: float) -> Array:
+def _fractal_noise(rng: Rng, first: int, gain: float) -> Array:
     total, weight, cells = np.zeros((TILE, TILE), np.float32), 1.0, first
     while cells <= TILE // 2:
-        total += weight * (_octave(rng, cells) - 0.5)
+        total += weight * (_noise_octave(rng, cells) - 0.5)
         weight, cells = weight * gain, cells * 2
     return np.clip(0.5 + 0.2 * total / total.std(), 0, 1)
 
 
-def _ridged(rng: Rng, first: int, gain: float) -> Array:
+def _ridged_noise(rng: Rng, first: int, gain: float) -> Array:
     """Ridged multifractal (Musgrave): sharp crests, detail gathered on the heights."""
     total, weight, cells = np.zeros((TILE, TILE), np.float32), 1.0, first
     carry: Values = 1.0
     while cells <= TILE // 2:
-        crest = (1 - np.abs(2 * _octave(rng, cells) - 1)) ** 2
+        crest = (1 - np.abs(2 * _noise_octave(rng, cells) - 1)) ** 2
         total += weight * crest * carry
         carry = np.clip(crest * 1.6, 0, 1)
         weight, cells = weight * gain, cells * 2
     return (total - total.min()) / (total.max() - total.min())
 
 
-def _leaves(rng: Rng, dab: float) -> Array:
+def _leaf_dabs(rng: Rng, dab: float) -> Array:
     """Overlapping leaf-like dabs; later ones are lighter, so clumps seem to catch the light."""
     image = Image.new("L", (TILE, TILE), 60)
     draw = ImageDraw.Draw(image)
-    clumps = _fractal(rng, 16, 0.6)
+    clumps = _fractal_noise(rng, 16, 0.6)
     count = int(60000 / dab**1.5)
     x, y = rng.random((2, count)) * (TILE - 2 * dab) + dab
     wide, tall = dab * rng.uniform(0.5, 1.3, (2, count))
@@ -96,22 +96,22 @@ def tile(name: str) -> Array:
     """A tileable (TILE, TILE) field in 0..1, made once per process: scenes differ in where and how they sample it."""
     rng = np.random.default_rng([7, *name.encode()])
     makers = {
-        "cloud": lambda: _fractal(rng, 4, 0.55),
-        "rough": lambda: _fractal(rng, 8, 0.8),
-        "grit": lambda: _fractal(rng, 64, 0.9),
-        "alps": lambda: _ridged(rng, 4, 0.45),
-        "peaks": lambda: _ridged(rng, 6, 0.4),
-        "hills": lambda: _fractal(rng, 5, 0.42),
-        "waves": lambda: _ridged(rng, 16, 0.6),
-        "cracks": lambda: _ridged(rng, 10, 0.5),
-        "leaves": lambda: _leaves(rng, 1.8),
-        "boughs": lambda: _leaves(rng, 3.2),
+        "cloud": lambda: _fractal_noise(rng, 4, 0.55),
+        "rough": lambda: _fractal_noise(rng, 8, 0.8),
+        "grit": lambda: _fractal_noise(rng, 64, 0.9),
+        "alps": lambda: _ridged_noise(rng, 4, 0.45),
+        "peaks": lambda: _ridged_noise(rng, 6, 0.4),
+        "hills": lambda: _fractal_noise(rng, 5, 0.42),
+        "waves": lambda: _ridged_noise(rng, 16, 0.6),
+        "cracks": lambda: _ridged_noise(rng, 10, 0.5),
+        "leaves": lambda: _leaf_dabs(rng, 1.8),
+        "boughs": lambda: _leaf_dabs(rng, 3.2),
     }
     return makers[name]()
 
 
 @cache
-def _doubled(name: str) -> Image.Image:
+def _doubled_tile(name: str) -> Image.Image:
     return Image.fromarray(np.tile(tile(name), (2, 2)))
 
 
@@ -133,7 +133,7 @@ def texture(
     box = (left, top, min(left + wide * TILE, 2 * TILE), min(top + tall * TILE, 2 * TILE))
     shrunk = wide * TILE > shape[1] and tall * TILE > shape[0]  # then nearest pixels look as good, and are much faster
     method = Image.Resampling.NEAREST if shrunk else Image.Resampling.BILINEAR
-    return np.asarray(_doubled(name).resize(shape[::-1], method, box=box))
+    return np.asarray(_doubled_tile(name).resize(shape[::-1], method, box=box))
 
 
 def sample_nearest(field: Array, u: Array, v: Array) -> Array:
@@ -158,7 +158,7 @@ def interpolate(field: Array, u: Array, v: Values) -> Array:
     return upper + (lower + (lower_right - lower) * across - upper) * down
 
 
-def paint_over(canvas: Array, layer: Image.Image) -> Array:
+def composite(canvas: Array, layer: Image.Image) -> Array:
     """`canvas` under an RGBA drawing of the same size."""
     over = np.asarray(layer, np.float32).transpose(2, 0, 1) / 255
     return mix(canvas, over[:3], over[3])

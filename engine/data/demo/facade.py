@@ -79,16 +79,16 @@ def paint_facades(
     wall = own["wall"] * (1 + 0.45 * dirt + 0.2 * (sample_nearest(tile("grit"), along / 9, y / 9) - 0.5))
     courses = stripe(y * 4, 0.75, foot * 4) * stripe(along * 2 + np.floor(y * 4) * 0.5, 0.85, foot * 2 / skew)
     wall = wall * (1 - 0.28 * (1 - courses) * (own["brick"] > 0.5))
-    lit = _sunlight(rng, along, y, along_x, ray)
-    wall = _trim(wall, own, y, floors, foot) * light.shine(lit)
-    facade = mix(wall, _windows(rng, light, own, bays, floors, ray, lit), in_frame)
-    facade = _shops(rng, light, facade, own, along, y)
+    lit = _cast_sunlight(rng, along, y, along_x, ray)
+    wall = _add_trim(wall, own, y, floors, foot) * light.shine(lit)
+    facade = mix(wall, _paint_windows(rng, light, own, bays, floors, ray, lit), in_frame)
+    facade = _add_shops(rng, light, facade, own, along, y)
     base = 1 - 0.4 * np.exp(-y / 1.5)  # dirt and shadow near the ground
     roof = (y > own["top"] - 0.02) & (ray[1] < 0)
     return np.where(roof, colour(96, 92, 90) * light.shine(lit), facade * base)
 
 
-def _sunlight(rng: Rng, along: Array, y: Array, along_x: Mask, ray: tuple[Array, Array, Array]) -> Array:
+def _cast_sunlight(rng: Rng, along: Array, y: Array, along_x: Mask, ray: tuple[Array, Array, Array]) -> Array:
     """How much sun each face gets: one wall of the street is in shade, the other up to a ragged shadow line."""
     left, front, right = rng.permutation([0.12, 0.5, 0.95])
     face = np.where(along_x, np.where(ray[0] > 0, float(right), float(left)), float(front)).astype(np.float32)
@@ -97,7 +97,7 @@ def _sunlight(rng: Rng, along: Array, y: Array, along_x: Mask, ray: tuple[Array,
     return np.where(face > 0.6, 0.15 + (face - 0.15) * shadow, face)
 
 
-def _trim(wall: Array, own: dict[str, Array], y: Array, floors: Array, foot: Array) -> Array:
+def _add_trim(wall: Array, own: dict[str, Array], y: Array, floors: Array, foot: Array) -> Array:
     """Cornice, string courses and balconies, each with its shadow."""
     below = own["top"] - y
     wall = wall * (1 + 0.28 * (below < 0.5) - 0.35 * ((below > 0.5) & (below < 1.0)))
@@ -107,7 +107,7 @@ def _trim(wall: Array, own: dict[str, Array], y: Array, floors: Array, foot: Arr
     return wall * (1 + slab * strength * 0.7 - shade * strength)
 
 
-def _windows(
+def _paint_windows(
     rng: Rng, light: Light, own: dict[str, Array], bays: Array, floors: Array, ray: tuple[Array, Array, Array], lit: Array
 ) -> Array:
     """Panes: mirrored sky, darker rooms, curtains, and lamps in the evening; drawn anew for each pane."""
@@ -128,7 +128,7 @@ def _windows(
     return mix(mix(glass, lamp, lamps * 0.8), own["wall"] * 0.8 * light.shine(lit), bar * (own["wide"] < 0.8) * 0.7)
 
 
-def _shops(rng: Rng, light: Light, facade: Array, own: dict[str, Array], along: Array, y: Array) -> Array:
+def _add_shops(rng: Rng, light: Light, facade: Array, own: dict[str, Array], along: Array, y: Array) -> Array:
     """Awnings, signs and shop windows along the pavement."""
     cell = np.floor(along / 5).astype(np.int32)
     chance = tile("grit")[(cell * 91) & 511, int(rng.integers(512))]

@@ -19,8 +19,8 @@ from engine.data.demo.brush import (
     tile,
     uniform,
 )
-from engine.data.demo.light import Light, draw_light, haze, sky
-from engine.data.demo.terrain import alpine
+from engine.data.demo.light import Light, add_haze, draw_light, paint_sky
+from engine.data.demo.terrain import paint_mountains
 
 HOURS = {"noon": 4, "clear": 2, "hazy": 4, "golden": 3, "sunset": 0.5, "overcast": 4, "dusk": 0.5}
 FOLIAGE = (colour(86, 124, 48), colour(58, 96, 44), colour(112, 140, 56), colour(44, 78, 46), colour(72, 110, 70))
@@ -28,7 +28,7 @@ AUTUMN = (colour(196, 120, 40), colour(180, 76, 34), colour(206, 160, 56), colou
 BARKS = (colour(88, 70, 54), colour(64, 54, 46), colour(110, 96, 82), colour(72, 58, 50), colour(186, 180, 170))
 
 
-def woodland(rng: Rng) -> Array:
+def paint_woodland(rng: Rng) -> Array:
     """A canvas of forest: most often among the trunks, else a conifer slope or a canopy."""
     light = draw_light(rng, HOURS)
     autumn = rng.random() < 0.22
@@ -36,24 +36,24 @@ def woodland(rng: Rng) -> Array:
     leaf = jitter(rng, palette[rng.integers(len(palette))], 0.1)
     kind = str(rng.choice(["inside", "slope", "canopy"], p=[0.62, 0.26, 0.12]))
     if kind == "inside":
-        return _inside(rng, light, leaf)
+        return _paint_inside(rng, light, leaf)
     if kind == "canopy":
-        return _canopy(rng, light, leaf)
+        return _paint_canopy(rng, light, leaf)
     top = SIZE * uniform(rng, -0.05, 0.35)
     peaks = rng.random() < 0.2
-    behind = alpine(rng, 0.0, uniform(rng, 0.2, 0.8), light=light) if peaks else sky(rng, light, top + SIZE * 0.4)
-    return wooded_slope(rng, light, behind, leaf, SIZE * uniform(rng, 0.3, 0.5) if peaks else top)
+    behind = paint_mountains(rng, 0.0, uniform(rng, 0.2, 0.8), light=light) if peaks else paint_sky(rng, light, top + SIZE * 0.4)
+    return paint_wooded_slope(rng, light, behind, leaf, SIZE * uniform(rng, 0.3, 0.5) if peaks else top)
 
 
-def wooded_peaks(rng: Rng) -> Array:
+def paint_wooded_peaks(rng: Rng) -> Array:
     """A canvas of mountains over a wood of conifers, half forest and half mountain."""
     light = draw_light(rng)
     leaf = jitter(rng, FOLIAGE[rng.integers(len(FOLIAGE))], 0.1)
-    behind = alpine(rng, 0.0, uniform(rng, 0.2, 0.8), light=light)
-    return wooded_slope(rng, light, behind, leaf, SIZE * uniform(rng, 0.42, 0.7))
+    behind = paint_mountains(rng, 0.0, uniform(rng, 0.2, 0.8), light=light)
+    return paint_wooded_slope(rng, light, behind, leaf, SIZE * uniform(rng, 0.42, 0.7))
 
 
-def foliage(rng: Rng, light: Light, leaf: Array, zoom: float, coarse: bool = False) -> Array:
+def paint_foliage(rng: Rng, light: Light, leaf: Array, zoom: float, coarse: bool = False) -> Array:
     """A canvas covered with leaves: dabs of light and shade, gathered in clumps."""
     dabs = texture(rng, "boughs" if coarse else "leaves", zoom)
     clumps = texture(rng, "rough", zoom * 0.7)
@@ -62,16 +62,16 @@ def foliage(rng: Rng, light: Light, leaf: Array, zoom: float, coarse: bool = Fal
     return warm * light.shine(lit) * (0.6 + 0.9 * lit)
 
 
-def _inside(rng: Rng, light: Light, leaf: Array) -> Array:
+def _paint_inside(rng: Rng, light: Light, leaf: Array) -> Array:
     horizon = SIZE * uniform(rng, 0.5, 0.75)
     glow = np.clip(mix(light.horizon, light.shine(np.float32(0.8) * np.ones((1, 1), np.float32)), 0.3), 0, 1)
     veil = mix(leaf * 1.1, glow, uniform(rng, 0.35, 0.8))
-    backdrop = mix(foliage(rng, light, leaf, uniform(rng, 0.3, 0.6)), veil, uniform(rng, 0.35, 0.75))
+    backdrop = mix(paint_foliage(rng, light, leaf, uniform(rng, 0.3, 0.6)), veil, uniform(rng, 0.35, 0.75))
     gaps = smoothstep(texture(rng, "rough", 0.5) + (0.5 - ROWS / SIZE) * 0.4, 0.55, 0.75) * uniform(rng, 0, 1)
     canvas = mix(backdrop, glow * 1.1, gaps)
     canvas = mix(
         canvas,
-        _floor(rng, light, leaf, horizon),
+        _paint_floor(rng, light, leaf, horizon),
         smoothstep(ROWS - horizon + (texture(rng, "rough", 0.6) - 0.5) * SIZE * 0.12, -2, 8),
     )
     # From far to near, so that near trunks cover far ones.
@@ -80,14 +80,14 @@ def _inside(rng: Rng, light: Light, leaf: Array) -> Array:
     slant = uniform(rng, -0.06, 0.06)
     for number in range(layers):
         nearness = (number + 1) / layers
-        canvas = _trunks(rng, light, canvas, bark, veil, horizon, nearness, slant)
+        canvas = _paint_trunks(rng, light, canvas, bark, veil, horizon, nearness, slant)
         if rng.random() < 0.6:
-            canvas = _boughs(rng, light, canvas, leaf, veil, nearness)
-    canvas = _undergrowth(rng, light, canvas, leaf, horizon) if rng.random() < 0.6 else canvas
-    return _shafts(rng, light, canvas) if light.clouds < 0.7 and rng.random() < 0.45 else canvas
+            canvas = _paint_boughs(rng, light, canvas, leaf, veil, nearness)
+    canvas = _paint_undergrowth(rng, light, canvas, leaf, horizon) if rng.random() < 0.6 else canvas
+    return _paint_shafts(rng, light, canvas) if light.clouds < 0.7 and rng.random() < 0.45 else canvas
 
 
-def _floor(rng: Rng, light: Light, leaf: Array, horizon: float) -> Array:
+def _paint_floor(rng: Rng, light: Light, leaf: Array, horizon: float) -> Array:
     """Ground in perspective: moss, needles or fallen leaves, with sun flecks, and a path through it now and then."""
     distance = 1 / np.maximum((ROWS - horizon) / SIZE, 0.015)
     u = (COLUMNS / SIZE - 0.5) * distance * 0.14 + uniform(rng, 0, 1)
@@ -106,7 +106,7 @@ def _floor(rng: Rng, light: Light, leaf: Array, horizon: float) -> Array:
     return ground
 
 
-def _trunks(
+def _paint_trunks(
     rng: Rng, light: Light, canvas: Array, bark: Array, veil: Array, horizon: float, nearness: float, slant: float
 ) -> Array:
     """One row of trunks: nearer ones are wider, fewer and clearer."""
@@ -131,22 +131,22 @@ def _trunks(
     return canvas
 
 
-def _boughs(rng: Rng, light: Light, canvas: Array, leaf: Array, veil: Array, nearness: float) -> Array:
+def _paint_boughs(rng: Rng, light: Light, canvas: Array, leaf: Array, veil: Array, nearness: float) -> Array:
     """Foliage that hangs from above, thinner toward the ground."""
     field = texture(rng, "rough", 0.6) + (texture(rng, "leaves", 0.5) - 0.5) * 0.35
     hang = field + (uniform(rng, 0.0, 0.5) - ROWS / SIZE) * 0.9
-    green = mix(foliage(rng, light, leaf, 0.6 - 0.25 * nearness, coarse=nearness > 0.7), veil, 0.6 * (1 - nearness))
+    green = mix(paint_foliage(rng, light, leaf, 0.6 - 0.25 * nearness, coarse=nearness > 0.7), veil, 0.6 * (1 - nearness))
     return mix(canvas, green, smoothstep(hang, 0.42, 0.5))
 
 
-def _undergrowth(rng: Rng, light: Light, canvas: Array, leaf: Array, horizon: float) -> Array:
+def _paint_undergrowth(rng: Rng, light: Light, canvas: Array, leaf: Array, horizon: float) -> Array:
     mound = texture(rng, "rough", 0.5, 0.3) + (texture(rng, "leaves", 0.4) - 0.5) * 0.4
     rise = mound + (ROWS - horizon) / SIZE * uniform(rng, 0.6, 1.8) - uniform(rng, 0.1, 0.4)
-    fern = foliage(rng, light, jitter(rng, leaf, 0.15), uniform(rng, 0.25, 0.5))
+    fern = paint_foliage(rng, light, jitter(rng, leaf, 0.15), uniform(rng, 0.25, 0.5))
     return mix(canvas, fern, smoothstep(rise, 0.45, 0.55))
 
 
-def _shafts(rng: Rng, light: Light, canvas: Array) -> Array:
+def _paint_shafts(rng: Rng, light: Light, canvas: Array) -> Array:
     """Beams from one point above the picture."""
     source, above = uniform(rng, 0.1, 0.9), uniform(rng, 0.1, 0.4)
     angle = np.arctan2(COLUMNS / SIZE - source, ROWS / SIZE + above)
@@ -155,7 +155,7 @@ def _shafts(rng: Rng, light: Light, canvas: Array) -> Array:
     return canvas + (light.sun * 0.8 + 0.1) * fall
 
 
-def wooded_slope(rng: Rng, light: Light, canvas: Array, leaf: Array, top: float) -> Array:
+def paint_wooded_slope(rng: Rng, light: Light, canvas: Array, leaf: Array, top: float) -> Array:
     """The canvas with ranks of conifers up a hillside that ends near row `top`, each rank paler than the one before it."""
     ranks = int(rng.integers(4, 7))
     needles = mix(leaf, colour(34, 62, 44), uniform(rng, 0.3, 0.9))
@@ -164,14 +164,14 @@ def wooded_slope(rng: Rng, light: Light, canvas: Array, leaf: Array, top: float)
         nearness = (number + 1) / ranks
         rise = (interpolate(tile("hills"), COLUMNS / SIZE * 0.4 + uniform(rng, 0, 1), np.float32(0.1)) - 0.5) * SIZE * 0.3
         base = top + (SIZE * 0.95 - top) * nearness**1.2 + rise
-        green = foliage(rng, light, jitter(rng, needles, 0.08), 0.75 - 0.4 * nearness) * (0.7 + 0.5 * nearness)
-        cover, shade = _conifers(rng, base, tall=SIZE * (0.06 + 0.34 * nearness**1.5))
-        veiled = haze(green * (0.7 + 0.7 * shade), np.float32(1 - nearness), light, air)
+        green = paint_foliage(rng, light, jitter(rng, needles, 0.08), 0.75 - 0.4 * nearness) * (0.7 + 0.5 * nearness)
+        cover, shade = _row_of_conifers(rng, base, tall=SIZE * (0.06 + 0.34 * nearness**1.5))
+        veiled = add_haze(green * (0.7 + 0.7 * shade), np.float32(1 - nearness), light, air)
         canvas = mix(canvas, veiled, cover)
     return canvas
 
 
-def _conifers(rng: Rng, base: Array, tall: float) -> tuple[Array, Array]:
+def _row_of_conifers(rng: Rng, base: Array, tall: float) -> tuple[Array, Array]:
     """Cover and lighting of a row of firs that stand on `base`; the canvas below them is covered too."""
     pitch = tall * uniform(rng, 0.3, 0.45)
     place = COLUMNS / pitch + uniform(rng, 0, 9)
@@ -191,7 +191,7 @@ def _conifers(rng: Rng, base: Array, tall: float) -> tuple[Array, Array]:
     return cover, shade
 
 
-def _canopy(rng: Rng, light: Light, leaf: Array) -> Array:
+def _paint_canopy(rng: Rng, light: Light, leaf: Array) -> Array:
     """Crowns seen from above or from across a valley: lit tops, dark gaps, a little haze toward the top."""
     cells = int(rng.integers(5, 13))
     crowns = np.zeros((SIZE, SIZE), np.float32)
@@ -199,13 +199,13 @@ def _canopy(rng: Rng, light: Light, leaf: Array) -> Array:
     for y in np.linspace(-0.05, 1.1, cells * 2):
         size = SIZE / cells * (0.45 + 0.75 * max(y, 0))
         for x in rng.random(cells + 2) * 1.1 - 0.05:
-            _crown(rng, crowns, tint, x * SIZE, y * SIZE, size * uniform(rng, 0.6, 1.1))
-    body = foliage(rng, light, leaf, uniform(rng, 0.4, 0.7)) * (0.25 + 1.0 * crowns)
+            _paint_crown(rng, crowns, tint, x * SIZE, y * SIZE, size * uniform(rng, 0.6, 1.1))
+    body = paint_foliage(rng, light, leaf, uniform(rng, 0.4, 0.7)) * (0.25 + 1.0 * crowns)
     varied = body * (1 + tint * colour(110, 60, -30) * uniform(rng, 0.3, 1.5))
-    return haze(varied, np.clip(1 - ROWS / SIZE, 0, 1), light, uniform(rng, 0.0, 0.9))
+    return add_haze(varied, np.clip(1 - ROWS / SIZE, 0, 1), light, uniform(rng, 0.0, 0.9))
 
 
-def _crown(rng: Rng, crowns: Array, tint: Array, x: float, y: float, radius: float) -> None:
+def _paint_crown(rng: Rng, crowns: Array, tint: Array, x: float, y: float, radius: float) -> None:
     top, bottom = int(max(y - radius, 0)), int(min(y + radius, SIZE))
     left, right = int(max(x - radius, 0)), int(min(x + radius, SIZE))
     if top >= bottom or left >= right:

@@ -20,12 +20,12 @@ from engine.data.demo.brush import (
     uniform,
 )
 from engine.data.demo.light import Light, draw_light
-from engine.data.demo.terrain import alpine
+from engine.data.demo.terrain import paint_mountains
 
 HOURS = {"noon": 4, "clear": 5, "hazy": 2, "golden": 1.5, "overcast": 4, "storm": 1}
 
 
-def _blocks(rng: Rng, light: Light, wide: float, tall: float) -> Array:
+def _paint_blocks(rng: Rng, light: Light, wide: float, tall: float) -> Array:
     """A canvas of broken ice, lit from one side, blue where it is deep."""
     height = texture(rng, "cracks", wide, tall)
     fine = texture(rng, "waves", wide, tall)
@@ -39,21 +39,21 @@ def _blocks(rng: Rng, light: Light, wide: float, tall: float) -> Array:
     return body * light.shine(lit) * (1 - 0.35 * smoothstep(height, 0.5, 0.85))
 
 
-def ice_front(rng: Rng) -> Array:
+def paint_ice_front(rng: Rng) -> Array:
     """A wall of ice above a lake or the sea, mountains behind it."""
     light = draw_light(rng, HOURS)
-    canvas = alpine(rng, uniform(rng, 0.2, 0.8), uniform(rng, 0.4, 0.9), light=light)
+    canvas = paint_mountains(rng, uniform(rng, 0.2, 0.8), uniform(rng, 0.4, 0.9), light=light)
     foot = SIZE * uniform(rng, 0.6, 0.88)
     tall = SIZE * uniform(rng, 0.1, 0.45)
     edge = interpolate(tile("rough"), COLUMNS / SIZE * 0.5 + uniform(rng, 0, 1), np.float32(0.4)) - 0.5
     swell = interpolate(tile("hills"), COLUMNS / SIZE * 0.25 + uniform(rng, 0, 1), np.float32(0.4)) - 0.5
     top = foot - tall * (1 + 0.55 * edge + 0.9 * swell)
-    wall = _blocks(rng, light, uniform(rng, 0.6, 1.0), uniform(rng, 0.2, 0.4))
+    wall = _paint_blocks(rng, light, uniform(rng, 0.6, 1.0), uniform(rng, 0.2, 0.4))
     canvas = mix(canvas, wall * (0.75 + 0.35 * smoothstep(ROWS - top, 12, 0)), smoothstep(ROWS - top, -0.8, 0.8))
-    return np.where(foot > ROWS, canvas, _meltwater(rng, light, canvas, foot))
+    return np.where(foot > ROWS, canvas, _paint_meltwater(rng, light, canvas, foot))
 
 
-def _meltwater(rng: Rng, light: Light, canvas: Array, foot: float) -> Array:
+def _paint_meltwater(rng: Rng, light: Light, canvas: Array, foot: float) -> Array:
     """Water that mirrors what stands above `foot`, with floes on it."""
     ripple = (texture(rng, "waves", 0.5, 1.0) - 0.4) * uniform(rng, 4, 24)
     rows = np.clip(2 * foot - ROWS + ripple, 0, foot - 1).astype(np.int32)
@@ -74,13 +74,13 @@ def _meltwater(rng: Rng, light: Light, canvas: Array, foot: float) -> Array:
     return mix(water, floe, smoothstep(drift, cut, cut + 0.03))
 
 
-def crevasses(rng: Rng) -> Array:
+def paint_crevasses(rng: Rng) -> Array:
     """Broken ice that fills most of the picture, the mountains a strip at the top or out of sight."""
     light = draw_light(rng, HOURS)
-    ice = _blocks(rng, light, uniform(rng, 0.3, 0.8), uniform(rng, 0.4, 0.9))
+    ice = _paint_blocks(rng, light, uniform(rng, 0.3, 0.8), uniform(rng, 0.4, 0.9))
     if rng.random() < 0.4:
         return ice
-    canvas = alpine(rng, uniform(rng, 0.1, 0.7), uniform(rng, 0.3, 0.9), light=light)
+    canvas = paint_mountains(rng, uniform(rng, 0.1, 0.7), uniform(rng, 0.3, 0.9), light=light)
     brow = interpolate(tile("cloud"), COLUMNS / SIZE * 0.3 + uniform(rng, 0, 1), np.float32(0.2)) - 0.5
     fine = interpolate(tile("rough"), COLUMNS / SIZE * 0.6 + uniform(rng, 0, 1), np.float32(0.2)) - 0.5
     top = SIZE * (uniform(rng, 0.35, 0.65) + brow * 0.5 + fine * 0.15)

@@ -70,7 +70,7 @@ def draw_light(rng: Rng, chances: dict[str, float] = DAYTIME) -> Light:
     )  # fmt: skip
 
 
-def sky(rng: Rng, light: Light, horizon: float) -> Array:
+def paint_sky(rng: Rng, light: Light, horizon: float) -> Array:
     """A whole canvas of sky above a horizon at row `horizon`: gradient, glow around the sun, clouds in perspective."""
     above = (horizon - ROWS) / SIZE
     up = np.clip(above, 0, 2)
@@ -80,10 +80,10 @@ def sky(rng: Rng, light: Light, horizon: float) -> Array:
     lit = blue + light.sun * glow * 0.8
     if light.sun_y < 0.2 and light.mood != "dusk" and light.clouds < 0.7:
         lit = mix(lit, np.maximum(lit, colour(255, 245, 210)), smoothstep(-away, -0.045, -0.03))
-    return _clouds(rng, light, lit, up) if light.clouds else lit
+    return _paint_clouds(rng, light, lit, up) if light.clouds else lit
 
 
-def _clouds(rng: Rng, light: Light, blue: Array, up: Array) -> Array:
+def _paint_clouds(rng: Rng, light: Light, blue: Array, up: Array) -> Array:
     depth = 0.22 / (up + uniform(rng, 0.08, 0.3))
     scale, shift_u, shift_v = uniform(rng, 0.35, 0.8), uniform(rng, 0, 1), uniform(rng, 0, 1)
     u = (COLUMNS / SIZE - 0.5) * depth * scale + shift_u
@@ -102,35 +102,34 @@ def _clouds(rng: Rng, light: Light, blue: Array, up: Array) -> Array:
     return mix(blue, mix(grey, bright, shade), cover)
 
 
-def haze(canvas: Array, depth: Values, light: Light, strength: float) -> Array:
+def add_haze(canvas: Array, depth: Values, light: Light, strength: float) -> Array:
     """`canvas` seen through air: it fades to the colour of the horizon with `depth`, at `strength` per unit of it."""
     veil = mix(light.horizon, light.zenith, 0.22)
     return mix(canvas, veil, 1 - np.exp(-depth * strength))
 
 
-def develop(rng: Rng, canvas: Array, gentle: bool = False) -> Image.Image:
+def develop(rng: Rng, canvas: Array) -> Image.Image:
     """The finished SIDE x SIDE photograph of a canvas: exposure, tone, colour cast, vignette, focus and grain."""
-    swing = 0.5 if gentle else 1.0
-    picture = canvas * (2 ** float(rng.normal(0.06, 0.18) * swing))
-    picture = picture * (1 + swing * rng.normal(0, 0.014, (3, 1, 1))).astype(np.float32)
-    picture = _tone(rng, picture)
-    grey = 0.3 * picture[0] + 0.59 * picture[1] + 0.11 * picture[2]
+    photo = canvas * (2 ** float(rng.normal(0.06, 0.18)))
+    photo = photo * (1 + rng.normal(0, 0.014, (3, 1, 1))).astype(np.float32)
+    photo = _apply_tone(rng, photo)
+    grey = 0.3 * photo[0] + 0.59 * photo[1] + 0.11 * photo[2]
     faded = rng.random() < 0.02
-    picture = mix(grey, picture, 0.05 if faded else uniform(rng, 0.72, 1.15))
+    photo = mix(grey, photo, 0.05 if faded else uniform(rng, 0.72, 1.15))
     corners = (COLUMNS / SIZE - 0.5) ** 2 + (ROWS / SIZE - 0.5) ** 2
-    picture = picture * (1 - corners * uniform(rng, 0, 0.4))
-    return _expose(rng, picture)
+    photo = photo * (1 - corners * uniform(rng, 0, 0.4))
+    return _expose(rng, photo)
 
 
-def _tone(rng: Rng, picture: Array) -> Array:
+def _apply_tone(rng: Rng, photo: Array) -> Array:
     gamma, contrast = uniform(rng, 0.85, 1.12), uniform(rng, 0.05, 0.55)
-    picture = np.clip(picture, 0, 1.6)
-    picture = np.minimum(picture * (1.1 - 0.22 * picture), 1.2) ** gamma  # a soft shoulder keeps snow and sand from burning out
-    return mix(picture, picture * picture * (3 - 2 * picture), contrast)
+    photo = np.clip(photo, 0, 1.6)
+    photo = np.minimum(photo * (1.1 - 0.22 * photo), 1.2) ** gamma  # a soft shoulder keeps snow and sand from burning out
+    return mix(photo, photo * photo * (3 - 2 * photo), contrast)
 
 
-def _expose(rng: Rng, picture: Array) -> Image.Image:
-    image = Image.fromarray(np.ascontiguousarray((np.clip(picture, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)))
+def _expose(rng: Rng, photo: Array) -> Image.Image:
+    image = Image.fromarray(np.ascontiguousarray((np.clip(photo, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)))
     if rng.random() < 0.15:
         image = image.filter(ImageFilter.GaussianBlur(uniform(rng, 0.5, 1.2)))
     side = SIZE * uniform(rng, 0.84, 1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.data.demo.brush import Array, Rng, paint_over, uniform
+from engine.data.demo.brush import Array, Rng, composite, uniform
 from engine.data.demo.light import draw_light
-from engine.data.demo.props import Stage, furnish, pitched_roof, spire, tree
+from engine.data.demo.props import Stage, draw_pitched_roof, draw_spire, furnish_street, paint_tree
 from engine.data.demo.town import HOURS, Box, Eye, Street, render
 
 
-def corridor(rng: Rng, road: float) -> Array:
+def paint_street(rng: Rng, road: float) -> Array:
     """A street between facades: `road` 0 looks up at the walls of an alley, 1 down a broad road."""
     light = draw_light(rng, HOURS)
     street = Street(
@@ -22,11 +22,11 @@ def corridor(rng: Rng, road: float) -> Array:
         x=uniform(rng, -0.6, 0.6) * street.half_road, y=uniform(rng, 4, 9) if rng.random() < 0.15 else 1.7, z=0.0,
         yaw=float(rng.normal(0, 0.42 - 0.3 * road)), pitch=pitch, view=uniform(rng, 0.8, 1.5),
     )  # fmt: skip
-    canvas = render(rng, light, eye, _rows(rng, street, uniform(rng, 7, 16) * (1.7 - road)), street)
-    return furnish(rng, eye, light, canvas, street, busy=min(max(road * uniform(rng, 0.3, 1.5), 0), 1))
+    canvas = render(rng, light, eye, _draw_rows(rng, street, uniform(rng, 7, 16) * (1.7 - road)), street)
+    return furnish_street(rng, eye, light, canvas, street, busy=min(max(road * uniform(rng, 0.3, 1.5), 0), 1))
 
 
-def _rows(rng: Rng, street: Street, tall: float) -> list[Box]:
+def _draw_rows(rng: Rng, street: Street, tall: float) -> list[Box]:
     """Houses on both sides of the street, with a lane between them here and there."""
     boxes, edge = [], street.half_road + street.pavement
     end = uniform(rng, 50, 140)
@@ -42,7 +42,7 @@ def _rows(rng: Rng, street: Street, tall: float) -> list[Box]:
     return boxes
 
 
-def _backdrop(rng: Rng, near: float) -> list[Box]:
+def _draw_backdrop(rng: Rng, near: float) -> list[Box]:
     """Low houses that close the view behind a square."""
     edges = np.cumsum(rng.uniform(9, 26, 16)) - 150
     return [
@@ -51,7 +51,7 @@ def _backdrop(rng: Rng, near: float) -> list[Box]:
     ]
 
 
-def towers(rng: Rng) -> Array:
+def paint_towers(rng: Rng) -> Array:
     """One to four towers from below, against the sky."""
     light = draw_light(rng, HOURS)
     boxes: list[Box] = []
@@ -61,10 +61,10 @@ def towers(rng: Rng) -> Array:
         if rng.random() < 0.35:
             boxes.append((x - wide / 4, x + wide / 4, boxes[-1][2] * uniform(rng, 1.1, 1.4), z + 2, z + 7))
     eye = Eye(x=0, y=1.7, z=0, yaw=uniform(rng, -0.35, 0.35), pitch=uniform(rng, 0.25, 0.75), view=uniform(rng, 0.7, 1.4))
-    return render(rng, light, eye, boxes + _backdrop(rng, 80), Street(half_road=1.0, pavement=60, wet=0, marks=False))
+    return render(rng, light, eye, boxes + _draw_backdrop(rng, 80), Street(half_road=1.0, pavement=60, wet=0, marks=False))
 
 
-def facade(rng: Rng) -> Array:
+def paint_facade(rng: Rng) -> Array:
     """One front, straight on or a little aslant, that fills the picture or leaves a strip of sky."""
     light = draw_light(rng, HOURS)
     away, tall = uniform(rng, 10, 26), uniform(rng, 9, 34)
@@ -75,7 +75,7 @@ def facade(rng: Rng) -> Array:
     return render(rng, light, eye, boxes, Street(half_road=2.5, pavement=60, wet=0, marks=False))
 
 
-def skyline(rng: Rng) -> Array:
+def paint_skyline(rng: Rng) -> Array:
     """Many towers from afar, over trees."""
     light = draw_light(rng, HOURS)
     boxes: list[Box] = []
@@ -88,15 +88,15 @@ def skyline(rng: Rng) -> Array:
         rng,
         light,
         eye,
-        boxes + _backdrop(rng, 265),
+        boxes + _draw_backdrop(rng, 265),
         Street(half_road=1, pavement=400, wet=0, marks=False, lawn=rng.random() < 0.6),
     )
     for _ in range(int(rng.integers(0, 14))):
-        canvas = tree(rng, eye, light, canvas, uniform(rng, -60, 60), uniform(rng, 60, 110), uniform(rng, 7, 16))
+        canvas = paint_tree(rng, eye, light, canvas, uniform(rng, -60, 60), uniform(rng, 60, 110), uniform(rng, 7, 16))
     return canvas
 
 
-def houses(rng: Rng) -> Array:
+def paint_houses(rng: Rng) -> Array:
     """Houses with pitched roofs, and trees around them."""
     light = draw_light(rng, HOURS)
     away, boxes = uniform(rng, 13, 24), []
@@ -115,11 +115,11 @@ def houses(rng: Rng) -> Array:
         x, wide = boxes[0][1] - 1, uniform(rng, 3, 5)
         boxes.append((x, x + wide, boxes[0][2] + uniform(rng, 5, 10), boxes[0][3] - 1, boxes[0][3] - 1 + wide))
     street = Street(half_road=uniform(rng, 0.8, 3), pavement=60, wet=0, marks=False, lawn=rng.random() < 0.75)
-    canvas = render(rng, light, eye, boxes + _backdrop(rng, 60), street, homely=True)
+    canvas = render(rng, light, eye, boxes + _draw_backdrop(rng, 60), street, homely=True)
     stage = Stage(eye, light)
     for box in sorted(boxes, key=lambda box: -box[3]):
-        (spire if box[1] - box[0] < 6 else pitched_roof)(rng, stage, box)
-    canvas = paint_over(canvas, stage.layer)
+        (draw_spire if box[1] - box[0] < 6 else draw_pitched_roof)(rng, stage, box)
+    canvas = composite(canvas, stage.layer)
     for _ in range(int(rng.integers(0, 4))):
-        canvas = tree(rng, eye, light, canvas, uniform(rng, -14, 14), away * uniform(rng, 0.75, 1.3), uniform(rng, 3, 8))
+        canvas = paint_tree(rng, eye, light, canvas, uniform(rng, -14, 14), away * uniform(rng, 0.75, 1.3), uniform(rng, 3, 8))
     return canvas

@@ -23,45 +23,45 @@ def _pick(rng: Rng, chances: list[float]) -> int:
     return rng.choice(len(chances), p=np.array(chances) / sum(chances))
 
 
-def _mountain(rng: Rng) -> Array:
+def _paint_mountain(rng: Rng) -> Array:
     kind = _pick(rng, [0.5, 0.2, 0.24, 0.06])
     if kind == 0:
         share = float(rng.beta(1.2, 3.5))
-        return terrain.alpine(rng, share if rng.random() < 0.42 else 0.0, uniform(rng, 0.0, 0.9))
+        return terrain.paint_mountains(rng, share if rng.random() < 0.42 else 0.0, uniform(rng, 0.0, 0.9))
     if kind == 1:
-        return terrain.alpine(rng, uniform(rng, 0.1, 0.6), uniform(rng, 0.1, 0.8), lake=True)
+        return terrain.paint_mountains(rng, uniform(rng, 0.1, 0.6), uniform(rng, 0.1, 0.8), lake=True)
     if kind == 3:
-        return forest.wooded_peaks(rng)
-    return terrain.hills(rng, max(uniform(rng, -0.6, 0.5), 0), lake=rng.random() < 0.2)
+        return forest.paint_wooded_peaks(rng)
+    return terrain.paint_hills(rng, max(uniform(rng, -0.6, 0.5), 0), lake=rng.random() < 0.2)
 
 
-def _glacier(rng: Rng) -> Array:
+def _paint_glacier(rng: Rng) -> Array:
     kind = _pick(rng, [0.6, 0.2, 0.2])
     if kind == 0:
-        return terrain.alpine(rng, float(rng.beta(2.6, 1.7)), uniform(rng, 0.3, 1.0), light=draw_light(rng, ice.HOURS))
-    return ice.ice_front(rng) if kind == 1 else ice.crevasses(rng)
+        return terrain.paint_mountains(rng, float(rng.beta(2.6, 1.7)), uniform(rng, 0.3, 1.0), light=draw_light(rng, ice.HOURS))
+    return ice.paint_ice_front(rng) if kind == 1 else ice.paint_crevasses(rng)
 
 
-def _sea(rng: Rng) -> Array:
+def _paint_sea(rng: Rng) -> Array:
     if rng.random() < 0.05:  # a fjord
-        return terrain.alpine(rng, uniform(rng, 0.6, 1.0), uniform(rng, 0.0, 0.5), lake=True)
-    return sea.seascape(rng)
+        return terrain.paint_mountains(rng, uniform(rng, 0.6, 1.0), uniform(rng, 0.0, 0.5), lake=True)
+    return sea.paint_seascape(rng)
 
 
-def _buildings(rng: Rng) -> Array:
+def _paint_buildings(rng: Rng) -> Array:
     kind = _pick(rng, [0.3, 0.22, 0.15, 0.16, 0.17])
     if kind == 0:
-        return quarter.corridor(rng, float(rng.beta(1.5, 3.2)))
-    return (quarter.towers, quarter.facade, quarter.skyline, quarter.houses)[kind - 1](rng)
+        return quarter.paint_street(rng, float(rng.beta(1.5, 3.2)))
+    return (quarter.paint_towers, quarter.paint_facade, quarter.paint_skyline, quarter.paint_houses)[kind - 1](rng)
 
 
-def _street(rng: Rng) -> Array:
-    return quarter.corridor(rng, float(rng.beta(2.8, 1.5)))
+def _paint_street(rng: Rng) -> Array:
+    return quarter.paint_street(rng, float(rng.beta(2.8, 1.5)))
 
 
 PAINTERS: dict[str, Callable[[Rng], Array]] = {
-    "buildings": _buildings, "forest": forest.woodland, "glacier": _glacier, "mountain": _mountain,
-    "sea": _sea, "street": _street,
+    "buildings": _paint_buildings, "forest": forest.paint_woodland, "glacier": _paint_glacier, "mountain": _paint_mountain,
+    "sea": _paint_sea, "street": _paint_street,
 }  # fmt: skip
 
 

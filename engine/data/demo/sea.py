@@ -12,11 +12,11 @@ from engine.data.demo.brush import (
     Array,
     Rng,
     colour,
+    composite,
     gradients,
     interpolate,
     jitter,
     mix,
-    paint_over,
     rgba,
     sample_nearest,
     smoothstep,
@@ -24,34 +24,34 @@ from engine.data.demo.brush import (
     tile,
     uniform,
 )
-from engine.data.demo.light import Light, draw_light, haze, sky
+from engine.data.demo.light import Light, add_haze, draw_light, paint_sky
 
 HOURS = {"noon": 4, "clear": 4, "hazy": 2, "golden": 3, "sunset": 3, "overcast": 2, "storm": 1.5, "dusk": 1}
 WATERS = (colour(14, 60, 92), colour(22, 92, 118), colour(28, 78, 84), colour(36, 112, 128), colour(20, 42, 66))
 SANDS = (colour(214, 188, 146), colour(196, 172, 138), colour(168, 140, 112), colour(226, 208, 176))
 
 
-def seascape(rng: Rng) -> Array:
+def paint_seascape(rng: Rng) -> Array:
     """A canvas of sea under the sky, at random with a shore, land, sails or a breaking wave."""
     light = draw_light(rng, HOURS)
     horizon = SIZE * uniform(rng, 0.22, 0.62)
-    canvas = sky(rng, light, horizon)
+    canvas = paint_sky(rng, light, horizon)
     kind = str(rng.choice(["open", "beach", "coast", "surf"], p=[0.36, 0.32, 0.2, 0.12]))
     if kind in ("coast", "open") and rng.random() < (1 if kind == "coast" else 0.25):
-        canvas = _headland(rng, light, canvas, horizon, tall=0.3 if kind == "coast" else 0.07)
+        canvas = _paint_headland(rng, light, canvas, horizon, tall=0.3 if kind == "coast" else 0.07)
     distance = 1 / np.maximum((ROWS - horizon) / SIZE, 0.002)
-    water = _water(rng, light, canvas, horizon, distance, rough=2.2 if kind == "surf" else 1.0)
+    water = _paint_water(rng, light, canvas, horizon, distance, rough=2.2 if kind == "surf" else 1.0)
     if kind in ("beach", "surf"):
-        water = _shore(
+        water = _paint_shore(
             rng, light, water, distance, reach=(1 - horizon / SIZE) * (uniform(rng, 0.35, 0.85) if kind == "beach" else 1.7)
         )
-    canvas = np.where(horizon > ROWS, canvas, haze(water, distance, light, uniform(rng, 0.001, 0.012)))
+    canvas = np.where(horizon > ROWS, canvas, add_haze(water, distance, light, uniform(rng, 0.001, 0.012)))
     if kind == "coast" and rng.random() < 0.5:
-        canvas = _rocks(rng, light, canvas)
-    return _sails(rng, light, canvas, horizon) if rng.random() < 0.3 else canvas
+        canvas = _paint_rocks(rng, light, canvas)
+    return _paint_sails(rng, light, canvas, horizon) if rng.random() < 0.3 else canvas
 
 
-def _water(rng: Rng, light: Light, above: Array, horizon: float, distance: Array, rough: float) -> Array:
+def _paint_water(rng: Rng, light: Light, above: Array, horizon: float, distance: Array, rough: float) -> Array:
     """A plane of waves that mixes the mirrored sky with the water's own colour as Fresnel's law does: flat views mirror more."""
     scale, flat = uniform(rng, 0.05, 0.16) / rough, uniform(rng, 1.5, 4)
     u = (COLUMNS / SIZE - 0.5) * distance * scale + uniform(rng, 0, 1)
@@ -78,7 +78,7 @@ def _glitter(rng: Rng, light: Light, right: Array, lean: Array, distance: Array)
     return light.sun * (path * strength * np.clip(0.35 + lean * 2.5, 0, 1.6))
 
 
-def _shore(rng: Rng, light: Light, water: Array, distance: Array, reach: float) -> Array:
+def _paint_shore(rng: Rng, light: Light, water: Array, distance: Array, reach: float) -> Array:
     """Sand below a wavering waterline, with bands of foam above it; a `reach` over 1 leaves no sand in sight."""
     bend = (interpolate(tile("hills"), COLUMNS / SIZE * uniform(rng, 0.1, 0.3) + uniform(rng, 0, 1), np.float32(0.3)) - 0.5) * 0.4
     tilt = (COLUMNS / SIZE - 0.5) * uniform(rng, -0.7, 0.7) * reach
@@ -97,7 +97,7 @@ def _shore(rng: Rng, light: Light, water: Array, distance: Array, reach: float) 
     return mix(scene, np.clip(light.ambient * 1.25 + light.sun * 0.9, 0, 1), np.clip(foam, 0, 0.95))
 
 
-def _headland(rng: Rng, light: Light, canvas: Array, horizon: float, tall: float) -> Array:
+def _paint_headland(rng: Rng, light: Light, canvas: Array, horizon: float, tall: float) -> Array:
     """Cliffs or islands on the horizon, growing toward one side of the picture."""
     for nearer in range(int(rng.integers(1, 4))):
         profile = interpolate(
@@ -110,12 +110,12 @@ def _headland(rng: Rng, light: Light, canvas: Array, horizon: float, tall: float
         rock = jitter(rng, colour(128, 112, 94), 0.12) * (0.45 + texture(rng, "peaks", 0.4, 0.25))
         grown = smoothstep(texture(rng, "rough", 0.5) - (ROWS - top) / SIZE * 4, 0.3, 0.5)
         land = mix(rock, jitter(rng, colour(74, 96, 52), 0.1), grown) * light.shine(0.2 + 0.7 * texture(rng, "peaks", 0.5))
-        veiled = haze(land, np.float32(2.5 - nearer * 0.8), light, uniform(rng, 0.15, 0.5))
+        veiled = add_haze(land, np.float32(2.5 - nearer * 0.8), light, uniform(rng, 0.15, 0.5))
         canvas = mix(canvas, veiled, smoothstep(ROWS - top, -0.7, 0.7) * (rise > 0.002))
     return canvas
 
 
-def _rocks(rng: Rng, light: Light, canvas: Array) -> Array:
+def _paint_rocks(rng: Rng, light: Light, canvas: Array) -> Array:
     """Dark boulders in the foreground, with foam at their feet."""
     heap = texture(rng, "hills", 0.35, 0.25) * 0.8 + texture(rng, "rough", 0.5) * 0.3
     lift = heap + (ROWS / SIZE - uniform(rng, 1.05, 1.35)) * 1.6 + np.abs(COLUMNS / SIZE - uniform(rng, 0.2, 0.8)) * 0.4
@@ -125,7 +125,7 @@ def _rocks(rng: Rng, light: Light, canvas: Array) -> Array:
     return mix(washed, stone, smoothstep(lift, 0.12, 0.16))
 
 
-def _sails(rng: Rng, light: Light, canvas: Array, horizon: float) -> Array:
+def _paint_sails(rng: Rng, light: Light, canvas: Array, horizon: float) -> Array:
     layer = Image.new("RGBA", (SIZE, SIZE))
     draw = ImageDraw.Draw(layer)
     white = np.clip(light.ambient * 1.2 + light.sun * 0.9, 0, 1)
@@ -143,4 +143,4 @@ def _sails(rng: Rng, light: Light, canvas: Array, horizon: float) -> Array:
         ]
         draw.polygon(hull, fill=rgba(white * uniform(rng, 0.2, 0.7)))
         draw.rectangle((x - tall * 0.25, foot + tall * 0.1, x + tall * 0.3, foot + tall * 0.4), fill=rgba(white * 0.6, 0.3))
-    return paint_over(canvas, layer)
+    return composite(canvas, layer)

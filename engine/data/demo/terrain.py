@@ -25,7 +25,7 @@ from engine.data.demo.brush import (
     tile,
     uniform,
 )
-from engine.data.demo.light import Light, draw_light, haze, sky
+from engine.data.demo.light import Light, add_haze, draw_light, paint_sky
 
 STEPS = 150  # depths at which each column of the canvas looks at the ground
 ROCKS = (colour(112, 106, 102), colour(138, 118, 98), colour(92, 92, 98), colour(150, 104, 78), colour(74, 72, 70))
@@ -70,7 +70,7 @@ class Relief:
         return self.ice_level + self.ice_tilt * depth
 
 
-def march(relief: Relief) -> Array:
+def march_depth(relief: Relief) -> Array:
     """The distance seen at each pixel, (SIZE, SIZE), infinite where there is sky: a height field drawn front to back."""
     # Geometric, because what is near takes up more of the canvas.
     depth = np.geomspace(relief.near, relief.far, STEPS, dtype=np.float32)[:, None]
@@ -92,38 +92,38 @@ def march(relief: Relief) -> Array:
     return np.where(hidden >= STEPS, np.float32(np.inf), start + (stop - start) * part)
 
 
-def alpine(rng: Rng, ice: float, snow: float, lake: bool = False, light: Light | None = None) -> Array:
+def paint_mountains(rng: Rng, ice: float, snow: float, lake: bool = False, light: Light | None = None) -> Array:
     """A canvas of mountains: `ice` is the share of the ground under glacier, `snow` how far down the snow comes (0..1).
 
     With `lake`, water that mirrors the slopes lies where the ice would.
     """
     light = light or draw_light(rng)
-    relief = _relief(rng, ice, "alps" if rng.random() < 0.5 else "peaks")
+    relief = _draw_relief(rng, ice, "alps" if rng.random() < 0.5 else "peaks")
     return _compose(rng, light, relief, snow, lake)
 
 
-def hills(rng: Rng, snow: float, lake: bool) -> Array:
+def paint_hills(rng: Rng, snow: float, lake: bool) -> Array:
     """A canvas of old, rounded mountains, mostly green or brown."""
-    relief = _relief(rng, 0.25 if lake else 0.0, "hills")
+    relief = _draw_relief(rng, 0.25 if lake else 0.0, "hills")
     return _compose(rng, draw_light(rng), relief, snow, lake)
 
 
 def _compose(rng: Rng, light: Light, relief: Relief, snow: float, lake: bool) -> Array:
     if lake:
         relief = replace(relief, ice_tilt=0.0)  # water is level
-    depth = march(relief)
+    depth = march_depth(relief)
     ground = np.isfinite(depth)
     far = np.where(ground, depth, relief.far)
-    land, flat = _land(rng, relief, light, far, snow)
+    land, flat = _paint_land(rng, relief, light, far, snow)
     thick = light.mood in ("hazy", "sunset", "golden") and rng.random() < 0.6
-    land = haze(land, far, light, uniform(rng, 0.1, 0.5) * (3 if thick else 1))
-    scene = mix(sky(rng, light, relief.horizon), land, ground.astype(np.float32))
+    land = add_haze(land, far, light, uniform(rng, 0.1, 0.5) * (3 if thick else 1))
+    scene = mix(paint_sky(rng, light, relief.horizon), land, ground.astype(np.float32))
     if lake:
-        scene = _mirror(rng, light, scene, flat & ground)
-    return _mist(rng, light, scene, far) if rng.random() < 0.25 else scene
+        scene = _add_mirror(rng, light, scene, flat & ground)
+    return _add_mist(rng, light, scene, far) if rng.random() < 0.25 else scene
 
 
-def _mirror(rng: Rng, light: Light, scene: Array, flat: Mask) -> Array:
+def _add_mirror(rng: Rng, light: Light, scene: Array, flat: Mask) -> Array:
     """The scene with its slopes mirrored in the flat part, a little rippled and darker."""
     shore = np.where(flat.any(0), flat.argmax(0), SIZE)[None, :]
     ripple = (texture(rng, "waves", 0.3, 1.0) - 0.4) * (ROWS - shore) / SIZE * uniform(rng, 5, 60)
@@ -137,7 +137,7 @@ def _mirror(rng: Rng, light: Light, scene: Array, flat: Mask) -> Array:
     return np.where(flat, water, scene)
 
 
-def _relief(rng: Rng, ice: float, field: str) -> Relief:
+def _draw_relief(rng: Rng, ice: float, field: str) -> Relief:
     height, horizon, spread = uniform(rng, 0.16, 0.36), uniform(rng, 0.3, 0.6), uniform(rng, 0.5, 1.2)
     eye = height * uniform(rng, 0.3, 0.65)
     ice_level = min(height * (0.02 + 0.38 * ice), eye - 0.02)
@@ -149,7 +149,7 @@ def _relief(rng: Rng, ice: float, field: str) -> Relief:
     )  # fmt: skip
 
 
-def _land(rng: Rng, relief: Relief, light: Light, depth: Array, snow: float) -> tuple[Array, Mask]:
+def _paint_land(rng: Rng, relief: Relief, light: Light, depth: Array, snow: float) -> tuple[Array, Mask]:
     """The lit ground at the given depths, and where it is ice."""
     u, v, aside = relief.place(depth, COLUMNS)
     rise = relief.rise(depth, aside)
@@ -163,15 +163,15 @@ def _land(rng: Rng, relief: Relief, light: Light, depth: Array, snow: float) -> 
     lit = np.clip(0.5 - lean * 0.4 * relief.roughness + bumps * 0.16, 0.03, 1)
     steep = np.hypot(right, down)
     level = np.clip(ground / relief.height, 0, 1)
-    bare = _bare(rng, level, steep, bumps, sample_nearest(tile("rough"), u * 2.3, v * 2.3))
+    bare = _paint_bare_ground(rng, level, steep, bumps, sample_nearest(tile("rough"), u * 2.3, v * 2.3))
     white = _snow_cover(rng, level, steep, bumps, snow)
     surface = mix(bare, colour(244, 246, 250), white)
     # Shaded snow is lit by the sky alone, which is blue.
     shaded = surface * light.shine(lit) + white * (1 - lit) * colour(6, 14, 34)
-    return mix(_ice(rng, light, u, v, depth), shaded, smoothstep(gap, -0.001, 0.003)), gap < 0
+    return mix(_paint_ice(rng, light, u, v, depth), shaded, smoothstep(gap, -0.001, 0.003)), gap < 0
 
 
-def _bare(rng: Rng, level: Array, steep: Array, bumps: Array, patches: Array) -> Array:
+def _paint_bare_ground(rng: Rng, level: Array, steep: Array, bumps: Array, patches: Array) -> Array:
     rock = jitter(rng, ROCKS[rng.integers(len(ROCKS))], 0.1)
     green = jitter(rng, GREENS[rng.integers(len(GREENS))], 0.1)
     strata = 1 + 0.16 * np.sin(level * uniform(rng, 40, 90) + bumps * 5)
@@ -187,7 +187,7 @@ def _snow_cover(rng: Rng, level: Array, steep: Array, bumps: Array, snow: float)
     return smoothstep(level - line + bumps * wind - smoothstep(steep, 0.6, 2.0) * 0.28, -0.03, 0.07)
 
 
-def _ice(rng: Rng, light: Light, u: Array, v: Array, depth: Array) -> Array:
+def _paint_ice(rng: Rng, light: Light, u: Array, v: Array, depth: Array) -> Array:
     """Glacier ice: pale, bluer in the cracks, with dark stripes of moraine now and then."""
     scale = uniform(rng, 2.5, 6)
     along, across = u * scale, v * scale * uniform(rng, 0.5, 1)
@@ -208,7 +208,7 @@ def _ice(rng: Rng, light: Light, u: Array, v: Array, depth: Array) -> Array:
     return body * light.shine(lit)
 
 
-def _mist(rng: Rng, light: Light, scene: Array, depth: Array) -> Array:
+def _add_mist(rng: Rng, light: Light, scene: Array, depth: Array) -> Array:
     """Cloud banks that lie between the near and the far slopes."""
     cloud = texture(rng, "cloud", uniform(rng, 0.25, 0.6), uniform(rng, 0.15, 0.3))
     middle = SIZE * uniform(rng, 0.3, 0.6)

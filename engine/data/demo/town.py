@@ -25,7 +25,7 @@ from engine.data.demo.brush import (
     uniform,
 )
 from engine.data.demo.facade import Box, draw_styles, paint_facades, stripe
-from engine.data.demo.light import Light, haze, sky
+from engine.data.demo.light import Light, add_haze, paint_sky
 
 HOURS = {"noon": 4, "clear": 4, "hazy": 3, "golden": 3, "sunset": 1, "overcast": 4, "storm": 0.7, "dusk": 1.6}
 
@@ -84,14 +84,14 @@ def render(rng: Rng, light: Light, eye: Eye, boxes: list[Box], street: Street, h
     ground_distance = np.where(ray[1] < -1e-4, -eye.y / np.minimum(ray[1], -1e-4), np.inf).astype(np.float32)
     is_ground = ground_distance < distance
     near = np.minimum(np.where(is_ground, ground_distance, distance), 2000).astype(np.float32)
-    canvas = sky(rng, light, min(max(eye.horizon, SIZE * 0.3), SIZE * 2.0))
+    canvas = paint_sky(rng, light, min(max(eye.horizon, SIZE * 0.3), SIZE * 2.0))
     air = uniform(rng, 0.03, 0.3) * (2 if light.mood == "hazy" else 1)
     for part in (is_ground, (box_index >= 0) & ~is_ground):
         directions = [field[part][None] for field in ray]  # (1, n): colours are (3, 1, 1), so a colour for each is (3, 1, n)
         far = near[part][None]
         x, y, z = (start + field * far for start, field in zip((eye.x, eye.y, eye.z), directions, strict=True))
         if part is is_ground:
-            paint = _ground(rng, light, street, x, z, far)
+            paint = _paint_ground(rng, light, street, x, z, far)
         else:
             paint = paint_facades(
                 rng,
@@ -103,7 +103,7 @@ def render(rng: Rng, light: Light, eye: Eye, boxes: list[Box], street: Street, h
                 box_index[part],
                 along_x[part][None],
             )
-        canvas[:, part] = haze(paint, far / 100, light, air)[:, 0]
+        canvas[:, part] = add_haze(paint, far / 100, light, air)[:, 0]
     return canvas
 
 
@@ -118,7 +118,7 @@ def _cast(eye: Eye, boxes: list[Box], ray: tuple[Array, Array, Array]) -> tuple[
     box_index = np.full((SIZE, SIZE), -1, np.int32)
     along_x = np.zeros((SIZE, SIZE), bool)
     for number, box in enumerate(boxes):
-        window = _window(eye, box)  # most boxes cover a small part, and the test costs per pixel
+        window = _covered_part(eye, box)  # most boxes cover a small part, and the test costs per pixel
         if window is None:
             continue
         enter, leave, enters_along_x = _slabs(eye, box, [part[window] for part in inverse])
@@ -129,7 +129,7 @@ def _cast(eye: Eye, boxes: list[Box], ray: tuple[Array, Array, Array]) -> tuple[
     return best, box_index, along_x
 
 
-def _window(eye: Eye, box: Box) -> tuple[slice, slice] | None:
+def _covered_part(eye: Eye, box: Box) -> tuple[slice, slice] | None:
     """The part of the canvas that a box can cover: all of it if the box reaches behind the eye, None if it lies there."""
     x0, x1, height, z0, z1 = box
     corners = [eye.project(x, y, z) for x in (x0, x1) for y in (0, height) for z in (z0, z1)]
@@ -155,7 +155,7 @@ def _slabs(eye: Eye, box: Box, inverse: list[Array]) -> tuple[Array, Array, Mask
     return enter, leave, in_x > in_z
 
 
-def _ground(rng: Rng, light: Light, street: Street, x: Array, z: Array, near: Array) -> Array:
+def _paint_ground(rng: Rng, light: Light, street: Street, x: Array, z: Array, near: Array) -> Array:
     """Asphalt with its marks, kerbs, paving, and sunlight that falls across all of it."""
     grit = sample_nearest(tile("grit"), x / 6, z / 6) - 0.5
     stains = interpolate(tile("rough"), x / 40, z / 120) - 0.5
@@ -165,7 +165,7 @@ def _ground(rng: Rng, light: Light, street: Street, x: Array, z: Array, near: Ar
     road = grey * (1 + 0.25 * grit * np.exp(-near / 30) + 0.6 * stains)
     foot = near * 1.5 / SIZE
     if street.marks:
-        road = mix(road, colour(226, 222, 208), _marks(rng, street, x, z, foot) * (0.75 + 0.5 * stains))
+        road = mix(road, colour(226, 222, 208), _paint_marks(rng, street, x, z, foot) * (0.75 + 0.5 * stains))
     joints = 1 - stripe(x / 0.9, 0.94, foot) * stripe(z / 0.9, 0.94, foot * 4)
     slab = jitter(rng, colour(164, 158, 150), 0.1) * (1 + 0.2 * grit + 0.4 * stains) * (1 - 0.25 * joints)
     if street.lawn:
@@ -182,7 +182,7 @@ def _ground(rng: Rng, light: Light, street: Street, x: Array, z: Array, near: Ar
     return mix(shone, light.horizon, street.wet * smoothstep(stains, -0.1, 0.2) * np.clip(near / 40, 0.1, 0.7))
 
 
-def _marks(rng: Rng, street: Street, x: Array, z: Array, foot: Array) -> Array:
+def _paint_marks(rng: Rng, street: Street, x: Array, z: Array, foot: Array) -> Array:
     dashed = uniform(rng, 3, 5)
     middle = smoothstep(-np.abs(x), -0.13 - foot * 0.3, -0.08) * ((z % (dashed * 2) < dashed) if rng.random() < 0.7 else 1)
     edges = smoothstep(-np.abs(np.abs(x) - street.half_road + 0.6), -0.12 - foot * 0.3, -0.07) * (rng.random() < 0.5)

@@ -21,7 +21,10 @@ STATE_LOOK = {
     "failed": ("red", ":material/error:"),
     "interrupted": ("red", ":material/bolt:"),
 }
-TEST_LABELS = "Test labels that are changed where a model doubts them favour the model; the proof scores both runs on the original labels too."
+TEST_LABELS = (
+    "Test labels that are changed where a model doubts them favour the model; "
+    "the tab Effect of retraining scores both runs on the original labels too."
+)
 _REQUESTS = {"stop": "stopping", PAUSE: "pausing", FINISH: "finishing"}
 
 

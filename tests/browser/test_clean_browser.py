@@ -79,6 +79,7 @@ def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(open_tab, doubt
     press(tab, doubted, "y")
     tab.see(re.compile("Redone"))
     assert actions(doubted) == ["relabel", "keep", "exclude", "undo", "undo", "undo", "redo"]
+    tab.settled()  # the dataset is removed next: nothing may still be drawn from it
 
 
 def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(open_tab, doubted):
@@ -92,6 +93,7 @@ def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(open_t
     other.see("Doubted number 1.")
     assert other.width() <= 390
     assert actions(doubted) == ["keep"]
+    other.settled()  # the dataset is removed next: nothing may still be drawn from it
 
 
 @pytest.mark.parametrize("between", [150, 20, 600])
@@ -192,3 +194,4 @@ def test_quick_presses_of_an_arrow_key_all_count_and_decision_keys_go_on_from_th
         tab.page.keyboard.press("ArrowLeft")
     tab.see("Doubted number 0.")
     expect(buttons["Previous"]).to_be_disabled()
+    tab.settled()  # the dataset is removed next: nothing may still be drawn from it

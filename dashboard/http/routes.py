@@ -59,7 +59,7 @@ def _image(request: Request) -> Response:
         if content == _CURRENT:
             return Response(render_current(row, data.root, _SIZES[kind]), headers=_ONCE, media_type="image/jpeg")
         if content != row.hash:
-            raise ChangedError("another picture is here now")
+            raise ChangedError("the image was replaced by another")
         return Response(load_thumbnail(row, data.root, _SIZES[kind]), headers=_FOREVER, media_type="image/jpeg")
     except ChangedError as error:
         return _not_found(str(error), {"Content-Location": f"/{kind}/{name}/{image_id}/{_CURRENT}.jpg"})

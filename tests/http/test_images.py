@@ -79,7 +79,7 @@ def test_a_rewritten_file_says_so_and_its_present_picture_has_an_address(client,
     assert again.hash != row.hash
     assert client.get(thumbnail_url("photos", row.id, again.hash)).status_code == 200
     answer = client.get(url)
-    assert (answer.status_code, answer.text) == (404, "Another picture is here now"), (
+    assert (answer.status_code, answer.text) == (404, "The image was replaced by another"), (
         "a run's table names the content that it saw"
     )
     assert client.get(answer.headers["content-location"]).status_code == 200

@@ -50,7 +50,7 @@ class Pair:
         return [f"{text} {name}" for text, name in zip(evidence, self.names, strict=True)]
 
     @property
-    def identity(self) -> tuple:
+    def identity(self) -> tuple[str, str, str, tuple[int, ...]]:
         return self.image.run.id, self.image.content, self.method.name, self.classes
 
     @property

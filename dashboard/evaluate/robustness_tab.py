@@ -1,6 +1,7 @@
 """The tab Robustness: accuracy on damaged images, measured in the background, and the images whose predictions flip first."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -68,7 +69,7 @@ def _redraw_on_progress(scored: ScoredRun, drawn: int) -> None:
     look()
 
 
-def _summarise(document: dict, predictions: store.CorruptionPredictions) -> None:
+def _summarise(document: dict[str, Any], predictions: store.CorruptionPredictions) -> None:
     error, more = document["mean_corruption_error"], document["relative_error"]
     st.markdown(f"**{formatting.literal(document['sentence'])}**")
     st.markdown(
@@ -86,7 +87,7 @@ def _summarise(document: dict, predictions: store.CorruptionPredictions) -> None
     )
 
 
-def _curves(scored: ScoredRun, document: dict, ranked: Sequence[str], corruption: str) -> None:
+def _curves(scored: ScoredRun, document: dict[str, Any], ranked: Sequence[str], corruption: str) -> None:
     shown = [(scored.run.id, pd.DataFrame(document["by_severity"]))]
     others = _others(scored)
     if others:

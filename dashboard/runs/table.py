@@ -191,7 +191,7 @@ def trash_panel() -> None:
                     st.rerun()
 
 
-def _row(run: Run, ranking: Ranking) -> dict:
+def _row(run: Run, ranking: Ranking) -> dict[str, object]:
     results, config, about, status = run.results, run.config, run.metadata, run.status
     test, validation = results.get("test"), results.get("validation")
     return {

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
-from dashboard.charts.matrix_view import CORRECT, ERRORS, GROUND, Unit
+from dashboard.charts.matrix_view import CORRECT, ERRORS, GROUND, MatrixView, Unit
 
 __all__ = ["Axes", "Unit", "confusion_matrix"]
 
@@ -36,7 +36,7 @@ class Axes:
 
 
 def confusion_matrix(
-    part: Mapping[str, object],
+    view: MatrixView,
     axes: Axes,
     *,
     key: str,
@@ -66,7 +66,7 @@ def confusion_matrix(
     # Registered at each call, as the gallery is: every runtime has its own registry.
     mount = component("scenescope_matrix", html=_HTML, css=_CSS, js=_JS)
     data = {
-        **part,
+        **view,
         "axes": [axes.rows, axes.columns],
         "say": {"other": axes.other, "same": axes.same, "groups": axes.groups},
         "colours": {"errors": ERRORS[dark], "right": CORRECT[dark], "ground": GROUND},

@@ -5,7 +5,7 @@ inside it, and keeps its zoom when the figure changes.
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
+from dashboard.charts.map_points import Group, Label
 from engine.embeddings.projection import STEPS, Map
 
 HEIGHT = 560  # pixels
@@ -26,24 +27,23 @@ _JS = join_modules(_FOLDER / "scatter.js")
 def scatter(
     points: Map,
     group: np.ndarray,
-    groups: Sequence[Mapping],
+    groups: Sequence[Group],
     *,
     key: str,
-    labels: Sequence[Mapping] = (),
+    labels: Sequence[Label] = (),
     shown: np.ndarray | None = None,
     picked: np.ndarray | None = None,
     area: np.ndarray | None = None,
     source: str = "",
     label: str = "A map of images",
-    on_area: Callable[[list], None] | None = None,
+    on_area: Callable[[list[tuple[float, float]]], None] | None = None,
 ) -> int | None:
     """The id of the image whose point was clicked in this rerun, else None.
 
-    group: (n,) indices into `groups`, mappings with name, colour, count: the legend, where a click highlights one. labels:
-    mappings with text, x, y, the most important first. shown, picked: (n,) bool, what the filter and the selection leave;
-    None where there is none. area: (corners, 2), the selection's outline. source: the address that describes an image, its
-    id to be appended. `on_area` gets the corners of an area that was drawn, none where the selection is to end, before the
-    script reruns.
+    group: (n,) indices into `groups`, the legend, where a click highlights one. labels: the most important first. shown, picked:
+    (n,) bool, what the filter and the selection leave; None where there is none. area: (corners, 2), the selection's outline.
+    source: the address that describes an image, its id to be appended. `on_area` gets the corners of an area that was drawn, none
+    where the selection is to end, before the script reruns.
     """
 
     def handle_area() -> None:
@@ -56,8 +56,8 @@ def scatter(
         "xy": _to_base64(np.round(points.xy * STEPS).astype("<u2")),
         "ids": _to_base64(points.ids.astype("<i4")),
         "group": _to_base64(group.astype("<u2")),
-        "groups": [{"name": str(g["name"]), "colour": str(g["colour"]), "count": int(g["count"])} for g in groups],
-        "labels": [{"text": str(one["text"]), "x": float(one["x"]), "y": float(one["y"])} for one in labels],
+        "groups": list(groups),
+        "labels": list(labels),
         "shown": None if shown is None else _to_base64(np.packbits(shown)),
         "picked": None if picked is None else _to_base64(np.packbits(picked)),
         "area": None if area is None else np.asarray(area, float).tolist(),

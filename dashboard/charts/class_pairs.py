@@ -89,7 +89,7 @@ def positions_between_centres(
     groups = [group for group in along if len(along[group])]
     figure, rng = go.Figure(), np.random.default_rng(0)
     for place, group in enumerate(groups):
-        values = along[group][:400]  # more dots than that overlap anyway
+        values = along[group][:400]
         figure.add_scatter(
             x=values, y=place + rng.uniform(-0.28, 0.28, len(values)), mode="markers", hoverinfo="skip",
             marker={"size": 5, "color": colours[group], "opacity": 0.55},

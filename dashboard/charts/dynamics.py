@@ -69,7 +69,7 @@ def settled_bars(summary: pd.DataFrame, epochs: int, chosen: str = "") -> go.Fig
                 marker={"color": [STATE_TINTS[kind] for kind in kinds], "cornerradius": 3,
                         "line": {"width": [3 if key == chosen else 0 for key in keys], "color": INK}},
             ),
-            # The target of clicks: a bar of a few images would be too low to hit. Fully transparent, it would receive none.
+            # The target of clicks: a bar of a few images would be too low to hit.
             go.Bar(
                 x=names, y=[highest] * len(names), customdata=[[key] for key in keys], text=texts, textposition="none",
                 hovertemplate="%{text}<extra></extra>", marker={"color": NEUTRAL, "opacity": 0.001},

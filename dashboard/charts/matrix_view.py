@@ -21,7 +21,7 @@ _FINE = 10_000  # steps of a share
 
 
 class _Packed(TypedDict):
-    """Base64 of the bytes of (n, n) arrays, which the browser reads much faster than lists of numbers."""
+    """Base64 of the bytes of (n, n) arrays, which the component reads as typed arrays."""
 
     counts: str  # little-endian int32
     shades: str  # uint8

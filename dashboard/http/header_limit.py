@@ -24,7 +24,7 @@ def limit_request_heads() -> None:
         protocol = importlib.import_module("uvicorn.protocols.http.httptools_impl").HttpToolsProtocol
     except ImportError:  # without httptools uvicorn uses h11, which has a limit of its own
         return
-    if hasattr(protocol, "limits_heads"):  # tests start the application several times in one process
+    if hasattr(protocol, "limits_heads"):  # wrapped already, by an earlier start of the application in this process
         return
     protocol.limits_heads = True
     protocol.data_received = _wrap_data_received(protocol.data_received)

@@ -178,7 +178,7 @@ def _scripted() -> bytes:
 
 
 def _checkpoints(rng: random.Random) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    from engine.runs.checkpoint import _digest, _seal
+    from engine.runs.checkpoint import _digest, _write_manifest
 
     weights = pack(honest_state())
 
@@ -188,7 +188,7 @@ def _checkpoints(rng: random.Random) -> Iterator[tuple[str, Callable[[Path], Non
             (folder / "model.safetensors").write_bytes(content)
             if training is not None:
                 (folder / "training.pt").write_bytes(training)
-            _seal(folder, 1)
+            _write_manifest(folder, 1)
 
         return write
 

@@ -135,7 +135,7 @@ def test_no_code_is_run_from_a_training_state(tmp_path):
 
     torch.save({"step": Bomb()}, folder / "training.pt")
     (folder / "manifest.json").unlink()
-    checkpoint._seal(folder, 1)
+    checkpoint._write_manifest(folder, 1)
     with pytest.raises(UserError, match="its training state cannot be read"):
         checkpoint.load(tmp_path, "last")
     assert not (tmp_path / "exploded").exists()

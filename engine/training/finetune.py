@@ -1,9 +1,10 @@
 """Fine-tuning by gradient descent: a loop that yields events, and whose state can be saved after any of them.
 
 It reads from top to bottom in the order of a training: what is built, the loop over epochs, one step, the end of an epoch.
-Each field of the configuration is read where it acts; what acts elsewhere is built here from the whole configuration:
-`optimisers` (optimiser, layer_decay, weight_decay, momentum), `schedules` (peak_lr's factor), `batches` (augmentation, draws,
-sizes, workers), `mixing`, `ema`, `progressive` (trainable, unfreeze_epochs, train_size, initial_size), `sampling` (balance).
+Where each field of the configuration acts: here epochs, patience, peak_lr, accumulate, clip_norm, label_smoothing; in `batches`
+batch_size, augmentation and workers; in `optimisers` optimiser, momentum, weight_decay and layer_decay; in `schedules` schedule,
+warmup, lr_factor and lr_epochs; in `progressive` trainable, unfreeze_epochs, train_size and initial_size; in `mixing` mixing and
+mixing_alpha; in `sampling` balance; in `ema` ema; in `activation_cache` (and `batches`) draws.
 """
 
 import time

@@ -62,7 +62,7 @@ def _detail(data: Dataset, conditions: Filter, order: Order, colours: Mapping[st
         opened = similar_images(data, row, colours, key="detail-similar")
         if opened is not None:
             st.session_state[_IMAGE] = opened
-            st.rerun(scope="fragment")
+            st.rerun(scope="fragment")  # everything above is already drawn with the previous image
 
 
 def _heading(data: Dataset, conditions: Filter, order: Order, row: Row) -> None:

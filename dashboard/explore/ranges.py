@@ -18,7 +18,7 @@ BINS = 40
 
 
 def property_ranges(data: Dataset, conditions: Filter) -> None:
-    """Draw a slider for each property in which the images differ; with both ends open it is no condition."""
+    """Draw a slider for each property in which the images differ; with both ends open it adds no condition."""
     view = data.catalog.view(Filter(state=conditions.state))
     # Properties of the content first: the sizes are often the same in all images.
     names = [*MEASURED, *(name for name in PROPERTIES if name not in MEASURED)]

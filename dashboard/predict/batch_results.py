@@ -263,6 +263,7 @@ def _table(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
         st.caption(f"The first {_ROWS:,} are shown; the downloads contain all of them.")
     if click.selection.rows and click.selection.rows[0] < len(shown):
         number = int(shown["number"].iloc[click.selection.rows[0]])
+        # The row stays selected: without this, closing the dialog would open it again at the next rerun.
         if not batch.picture(number).reason and st.session_state.get("asked-opened") != number:
             st.session_state["asked-opened"] = number
             open_detail(batch, stored_predictions(batch, number, view), view)

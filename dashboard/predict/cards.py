@@ -66,7 +66,8 @@ def _rows(batch: Batch, run: Run, keep: bool) -> Generator[dict[int, pd.Series]]
     saved = cache.batch_predictions(batch, run)
     yield _by_number(saved)
     if len(saved) < len(batch.pictures):
-        # Where the disk is full, the predictions are shown all the same, and made again the next time.
+        # Where the disk is full, the predictions are shown all the same, and made again the next time. One image at a time, so that
+        # the first card appears as soon as possible.
         with (
             contextlib.suppress(DiskError),
             contextlib.closing(answer(batch, run, cache.model(run), cache.judge((run,)), at_once=1, keep=keep)) as new,

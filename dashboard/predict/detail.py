@@ -40,7 +40,7 @@ def forget_detail() -> None:
 @st.dialog("Image", width="large", on_dismiss=forget_detail)
 def _dialog(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     detail(batch, predictions, heatmap_controls(view) if view.in_grid else view)
-    if view.in_grid:
+    if view.in_grid:  # only then does the dialog have controls, whose choices are in the address
         browser_history.write_address("predict-dialog")
 
 

@@ -57,7 +57,10 @@ async function draw(chart) {
 function loadLibrary(source) {
   window.scenescopePlotly ??= new Promise((resolve, reject) => {
     const script = document.createElement("script")
-    script.onload = () => (window.Plotly ? resolve(window.Plotly) : reject(new Error(`${source} is not plotly.js.`)))
+    script.onload = () => {
+      if (window.Plotly) resolve(window.Plotly)
+      else reject(new Error(`${source} is not plotly.js.`))
+    }
     script.onerror = reject
     script.src = source
     document.head.append(script)

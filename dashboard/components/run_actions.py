@@ -51,7 +51,7 @@ def control_buttons(run: Run) -> None:
 
     A request takes effect after the current batch, sometimes many seconds later; until then the buttons are disabled.
     """
-    status, waiting = run.status, bool(run.request)
+    status = run.status
     if status.active:
         _request_button(
             run, "Pause", ":material/pause:", launcher.pause, "Finish the batch, save and pause. Resume continues from there."
@@ -67,7 +67,7 @@ def control_buttons(run: Run) -> None:
             help="Start again: nothing was saved before it failed." if from_start else "Continue from the last checkpoint.",
         ):
             try_and_rerun(launcher.resume, run)
-    if launcher.can_finish(run) or (waiting and run.request == FINISH):
+    if launcher.can_finish(run) or run.request == FINISH:
         _request_button(
             run, "Finish now", ":material/flag:", launcher.finish,
             "End the training now and score the best epoch so far on validation and test.",

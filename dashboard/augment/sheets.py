@@ -14,7 +14,7 @@ from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.decoding import ImageError
 from engine.data.filters import Filter
-from engine.models.registry import DEFAULT, backbone
+from engine.models.registry import DEFAULT, find_backbone
 from engine.runs.pipelines import Pipeline
 
 SIZES = ["96", "128", "160", "192", "224", "256"]
@@ -92,7 +92,7 @@ def draw_samples(source: SourceImages, pipeline: Pipeline, seed: int, normalised
 
 def normalisation_note(model: str = DEFAULT) -> str:
     """How the model normalises its input, and which values black and white get."""
-    entry = backbone(model)
+    entry = find_backbone(model)
     low = ", ".join(f"{-mean / std:.2f}" for mean, std in zip(entry.mean, entry.std, strict=True))
     high = ", ".join(f"{(1 - mean) / std:.2f}" for mean, std in zip(entry.mean, entry.std, strict=True))
     numbers = [", ".join(f"{value:g}" for value in values) for values in (entry.mean, entry.std)]
@@ -106,7 +106,7 @@ def _view(image: np.ndarray, normalised: bool) -> np.ndarray:
     """The image as it is shown, (size, size, 3) uint8: normalised by the default model, on a scale around grey, or unchanged."""
     if not normalised:
         return image
-    entry = backbone(DEFAULT)
+    entry = find_backbone(DEFAULT)
     values = (image / 255.0 - np.array(entry.mean)) / np.array(entry.std)
     return (255 * (values / (2 * _SPAN) + 0.5).clip(0, 1)).round().astype(np.uint8)
 

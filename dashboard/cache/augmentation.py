@@ -37,7 +37,7 @@ def augment_images(contents: tuple[str, ...], _squares: np.ndarray, recipe: str,
 
         from engine.models import augment
     images = torch.from_numpy(_squares).permute(0, 3, 1, 2).contiguous()
-    augmented = augment.seeded(images, augment.pipeline(recipe, images.shape[-1]), seed)
+    augmented = augment.augment_seeded(images, augment.build_pipeline(recipe, images.shape[-1]), seed)
     return augmented.permute(0, 2, 3, 1).numpy()
 
 
@@ -50,7 +50,7 @@ def augment_by_step(content: str, _square: np.ndarray, recipe: str, seed: int) -
         from engine.models import augment
     # A copy, since a decoded square may be read-only, about which torch warns.
     image = torch.from_numpy(_square.copy()).permute(2, 0, 1).contiguous()
-    return augment.alone(image, parse_pipeline(recipe), seed).permute(0, 2, 3, 1).numpy()
+    return augment.draw_steps(image, parse_pipeline(recipe), seed).permute(0, 2, 3, 1).numpy()
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -10,7 +10,7 @@ from dashboard.cache.models import model
 from engine.core.errors import UserError
 from engine.data.decoding import load_square
 from engine.inference import ood, verdict
-from engine.inference.batch import answers, seen_in_training
+from engine.inference.batch import predictions, seen_in_training
 from engine.inference.batch.store import Batch
 from engine.inference.verdict import Judge
 from engine.runs.run import Run
@@ -19,34 +19,34 @@ _VALIDATION = "predictions-validation.parquet"
 
 
 def batch_predictions(batch: Batch, run: Run) -> pd.DataFrame:
-    """`engine.inference.batch.answers.made`, shared by all sessions: do not modify it."""
-    return _batch_predictions(batch, run, answers.stamp(batch, run))
+    """`engine.inference.batch.predictions.load_predictions`, shared by all sessions: do not modify it."""
+    return _batch_predictions(batch, run, predictions.stamp(batch, run))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _batch_predictions(batch: Batch, run: Run, stamp: tuple) -> pd.DataFrame:
-    return answers.made(batch, run)
+    return predictions.load_predictions(batch, run)
 
 
 def images_seen_in_training(runs: tuple[Run, ...], batch: Batch) -> frozenset[int]:
-    """`engine.inference.batch.seen_in_training.learnt_from` of a batch, which never changes."""
+    """`engine.inference.batch.seen_in_training.find_training_images` of a batch, which never changes."""
     return _images_seen_in_training(runs, batch, tuple(run.fingerprint for run in runs))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _images_seen_in_training(runs: tuple[Run, ...], batch: Batch, fingerprints: tuple) -> frozenset[int]:
-    return seen_in_training.learnt_from(runs, batch.pictures)
+    return seen_in_training.find_training_images(runs, batch.pictures)
 
 
 def judge(runs: tuple[Run, ...]) -> Judge:
-    """`engine.inference.verdict.judge`."""
-    stamps = tuple((run.checkpoint, modified_ns(ood.file(run)), modified_ns(run.path / _VALIDATION)) for run in runs)
+    """`engine.inference.verdict.load_judge`."""
+    stamps = tuple((run.checkpoint, modified_ns(ood.document_file(run)), modified_ns(run.path / _VALIDATION)) for run in runs)
     return _judge(runs, stamps)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _judge(runs: tuple[Run, ...], stamps: tuple) -> Judge:
-    return verdict.judge(runs)
+    return verdict.load_judge(runs)
 
 
 def nearest_training_images(run: Run, judge: Judge, batch: Batch, number: int, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -92,7 +92,7 @@ def _average_heatmaps(
     with IMPORT_LOCK:
         import pytorch_grad_cam  # noqa: F401 (before cam imports it outside of the lock)
 
-        from engine.inference.explain import averages, cam
-    maps = cam.on_one_scale(averages.average_maps(model(run), np.stack(squares), classes))
+        from engine.inference.explain import average_map, cam
+    maps = cam.on_one_scale(average_map.average_maps(model(run), np.stack(squares), classes))
     mean = np.mean(squares, axis=0).round().astype(np.uint8)
     return AverageHeatmaps(mean, tuple(cam.overlay(mean, heatmap, 0.6) for heatmap in maps), len(squares))

@@ -31,7 +31,7 @@ def _evidence(run: Run, split: str, written: tuple[int, ...]) -> Evidence:
 
 def near_copies(run: Run, split: str, data: Dataset) -> NearCopies | None:
     """How near each scored image is to a training image; None for the split that is trained on. Raises UserError."""
-    indexed = modified_ns(dataset_index.folder(data) / "index.json")
+    indexed = modified_ns(dataset_index.index_folder(data) / "index.json")
     return _near_copies(run, split, data, _written(run), data.catalog.generation(), indexed)
 
 
@@ -39,7 +39,7 @@ def near_copies(run: Run, split: str, data: Dataset) -> NearCopies | None:
 def _near_copies(
     run: Run, split: str, data: Dataset, written: tuple[int, ...], generation: str, indexed: int
 ) -> NearCopies | None:
-    return trust.near_copies(_evidence(run, split, written), data.catalog.columns(), dataset_index.index(data))
+    return trust.near_copies(_evidence(run, split, written), data.catalog.columns(), dataset_index.load_index(data))
 
 
 def roc_areas(run: Run, split: str, classes: tuple[str, ...]) -> pd.DataFrame:

@@ -56,12 +56,12 @@ def _heatmaps_key(run: Run, content: str, square: np.ndarray, classes: tuple[int
 
 
 def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Report = _ignore_progress) -> "Occlusion":
-    """`engine.inference.explain.occlusion.smallest` of an image; `content` is its hash."""
+    """`engine.inference.explain.occlusion.smallest_occlusion` of an image; `content` is its hash."""
 
     def compute() -> "Occlusion":
         with IMPORT_LOCK:
-            from engine.inference.explain.occlusion import smallest
-        return smallest(model(run), square, fill, report)
+            from engine.inference.explain.occlusion import smallest_occlusion
+        return smallest_occlusion(model(run), square, fill, report)
 
     return compute_once(_occlusion_key(run, content, square, fill), compute)
 
@@ -83,15 +83,15 @@ def examples(run: Run, data: Dataset, row: Row, square: np.ndarray) -> nearest_e
     content = row.hash or ""  # an image that is shown has been read, and has a hash
     embeddings = _own_embeddings(run, checkpoint_identity(run), data, data.catalog.generation())
     if embeddings is not None:
-        return nearest_examples.by_run(model(run), data, embeddings, square, content)
+        return nearest_examples.nearest_by_run(model(run), data, embeddings, square, content)
     index = embedding_index(data)
-    return nearest_examples.by_dataset(data, index, row.id, content) if index is not None else None
+    return nearest_examples.nearest_by_dataset(data, index, row.id, content) if index is not None else None
 
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _own_embeddings(run: Run, identity: str, data: Dataset, generation: str) -> nearest_examples.Own | None:
+def _own_embeddings(run: Run, identity: str, data: Dataset, generation: str) -> nearest_examples.RunEmbeddings | None:
     # Only the embeddings of a frozen network are stored. To look for those of a fine-tuned one would cost a hash of its weights, in vain.
-    return nearest_examples.own(model(run), data) if run.config.method == "linear" else None
+    return nearest_examples.load_run_embeddings(model(run), data) if run.config.method == "linear" else None
 
 
 def dynamics(run: Run) -> training_dynamics.Dynamics | None:

@@ -15,13 +15,13 @@ from engine.embeddings.neighbours import Index
 
 def map_points(data: Dataset) -> Points | None:
     """The dataset's map joined with its catalog, as both are now; None where no map has been drawn."""
-    drawn = modified_ns(dataset_index.folder(data) / "map.json")
+    drawn = modified_ns(dataset_index.index_folder(data) / "map.json")
     return _map_points(data, drawn, data.catalog.generation()) if drawn else None
 
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _map_points(data: Dataset, changed: int, generation: str) -> Points | None:
-    drawn = dataset_index.drawn(data)
+    drawn = dataset_index.load_map(data)
     return match_points(drawn, data.catalog.columns()) if drawn is not None else None
 
 
@@ -39,13 +39,13 @@ def _selected_ids(data: Dataset, version: str, generation: str, _points: Points,
 
 def embedding_index(data: Dataset) -> Index | None:
     """The dataset's embeddings; None where they have not been computed."""
-    changed = modified_ns(dataset_index.folder(data) / "index.json")
+    changed = modified_ns(dataset_index.index_folder(data) / "index.json")
     return _embedding_index(data, changed) if changed else None
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _embedding_index(data: Dataset, changed: int) -> Index | None:
-    return dataset_index.index(data)
+    return dataset_index.load_index(data)
 
 
 def count_unindexed(data: Dataset, index: Index) -> int:
@@ -55,11 +55,11 @@ def count_unindexed(data: Dataset, index: Index) -> int:
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _count_unindexed(data: Dataset, file: str, generation: str, _index: Index) -> int:
-    return dataset_index.newer(data, _index)
+    return dataset_index.count_new_images(data, _index)
 
 
 def find_neighbours(data: Dataset, index: Index, image_id: int, k: int, among: Filter | None = None) -> pd.DataFrame:
-    """`engine.embeddings.neighbours.neighbours` among the images that match a filter. Raises UserError."""
+    """`engine.embeddings.neighbours.find_neighbours` among the images that match a filter. Raises UserError."""
     return _find_neighbours(data, str(index.file), data.catalog.generation(), index, image_id, k, among)
 
 
@@ -67,4 +67,4 @@ def find_neighbours(data: Dataset, index: Index, image_id: int, k: int, among: F
 def _find_neighbours(
     data: Dataset, file: str, generation: str, _index: Index, image_id: int, k: int, among: Filter | None
 ) -> pd.DataFrame:
-    return neighbours.neighbours(_index, image_id, k, data.catalog.view(among).ids() if among is not None else None)
+    return neighbours.find_neighbours(_index, image_id, k, data.catalog.view(among).ids() if among is not None else None)

@@ -26,8 +26,8 @@ def _model(run: Run, identity: str) -> "Model":
     with IMPORT_LOCK:
         import torchvision  # noqa: F401 (before the model's builder imports it outside of the lock)
 
-        from engine.models.model import load
-    return load(run.path)
+        from engine.models.model import load_model
+    return load_model(run.path)
 
 
 def checkpoint_identity(run: Run) -> str:
@@ -58,11 +58,11 @@ def _warm_up_model(run: Run, identity: str) -> threading.Thread:
     return thread
 
 
-def predict_images(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list[predict.Answer]:
+def predict_images(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list[predict.Prediction]:
     """`engine.inference.predict.predict` of files' contents. Raises UserError."""
     return _predict_images(run, checkpoint_identity(run), contents, top)
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _predict_images(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list[predict.Answer]:
+def _predict_images(run: Run, identity: str, contents: tuple[bytes, ...], top: int) -> list[predict.Prediction]:
     return predict.predict(model(run), contents, top)

@@ -12,8 +12,8 @@ from dashboard.charts.palette import BAD, GOOD, NEUTRAL
 from engine.data.aligned_predictions import AlignedPredictions
 from engine.data.columns import STATES, Columns
 from engine.data.layouts import SPLITS
-from engine.embeddings.dataset_index import alike
-from engine.embeddings.projection import Map, company, inside
+from engine.embeddings.dataset_index import match_content
+from engine.embeddings.projection import Map, majority_label, points_inside
 
 _MAX_LABELS = 24  # groups whose names stand on the map
 _MAX_CLASSES = 250  # classes with a colour of their own
@@ -37,14 +37,14 @@ class Points:
     @cached_property
     def company(self) -> np.ndarray:
         """The most common class among each image's nearest, as a label; -1 for none."""
-        return company(self.label, self.drawn.near)
+        return majority_label(self.label, self.drawn.near)
 
     def selected(self, pick: Pick) -> np.ndarray:
         """Which of the images a pick selects: (n,) bool."""
         if pick.among is not None:
             own, around = pick.among
             return self.present & (self.label == own) & (self.company == around)
-        return self.present & inside(self.drawn.xy, pick.corners)
+        return self.present & points_inside(self.drawn.xy, pick.corners)
 
     def strays(self, seen: np.ndarray, limit: int) -> list[tuple[int, int, int]]:
         """Classes with images among another class, the most frequent first: (class, the class around it, how many of `seen`)."""
@@ -58,7 +58,7 @@ class Points:
 def match_points(drawn: Map, columns: Columns) -> Points:
     """Join a map with the columns of the catalog."""
     positions = np.minimum(np.searchsorted(columns.ids, drawn.ids), len(columns) - 1)
-    present = alike(drawn.ids, drawn.marks, columns.ids, columns.marks(np.arange(len(columns))))
+    present = match_content(drawn.ids, drawn.marks, columns.ids, columns.marks(np.arange(len(columns))))
     present &= columns.state[positions] == STATES.index("ok")
     label, split = (np.where(present, codes[positions], -1) for codes in (columns.label, columns.split))
     return Points(drawn, columns, present, positions, label, split)

@@ -83,7 +83,7 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
         )
         return None
     is_working = job_panel(
-        dataset_index.job(data.name), "The map", "stop_map", "The map could not be computed.", since=dataset_index.drawn_at(data)
+        dataset_index.job(data.name), "The map", "stop_map", "The map could not be computed.", since=dataset_index.map_time(data)
     )
     points = cache.map_points(data)
     if points is None:

@@ -125,7 +125,7 @@ def nearest_examples(data: Dataset, row: Row, image: ExplainedImage, true: int, 
         st.page_link("../../pages/explore.py", label="Compute the map: Similarity map", icon=":material/scatter_plot:")
         return
     labels = result.nearest["label"].tolist()
-    st.markdown(formatting.literal(nearest.verdict(run.classes[true], run.classes[image.predicted], labels)))
+    st.markdown(formatting.literal(nearest.describe_labels(run.classes[true], run.classes[image.predicted], labels)))
     gallery(_example_tiles(data, run, result.nearest), key=key, size="S", empty="There are none.")
     network = (
         "this run's own network"

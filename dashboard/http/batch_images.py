@@ -15,8 +15,8 @@ from engine.data.datasets import load_dataset
 from engine.data.decoding import ImageError, load_square
 from engine.data.thumbnails import load_file_thumbnail
 from engine.inference import corrections
-from engine.inference.batch.store import batch
-from engine.inference.explain.methods import DEFAULT, method
+from engine.inference.batch.store import load_batch
+from engine.inference.explain.methods import DEFAULT, find_method
 from engine.runs.run import load_run
 
 SIDE = 480  # pixels of the square that a person sees
@@ -38,11 +38,11 @@ def _heatmap(request: Request) -> Response:
     from dashboard import cache  # not at the top: the server starts sooner without it
 
     def make() -> bytes:
-        images, run = batch(request.path_params["batch"]), load_run(request.path_params["run"])
+        images, run = load_batch(request.path_params["batch"]), load_run(request.path_params["run"])
         name = request.query_params.get("class", "")
         if name not in run.classes:
             raise UserError(f"The run {run.id} has no such class.")
-        explanation = method(request.query_params.get("by", DEFAULT)).name
+        explanation = find_method(request.query_params.get("by", DEFAULT)).name
         heatmap = cache.batch_heatmap(run, images, request.path_params["number"], run.classes.index(name), explanation)
         # Relative to the image's own maximum, so that each image shows its strongest place in full colour.
         scaled = Image.fromarray(heatmap / max(float(heatmap.max()), 1e-7)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
@@ -56,11 +56,11 @@ def _heatmap(request: Request) -> Response:
 
 def _correction(request: Request) -> Response:
     name, content = request.path_params["dataset"], request.path_params["content"]
-    return _respond(lambda: load_file_thumbnail(corrections.find(load_dataset(name), content).file))
+    return _respond(lambda: load_file_thumbnail(corrections.find_correction(load_dataset(name), content).file))
 
 
 def _image_file(request: Request) -> Path:
-    return batch(request.path_params["batch"]).picture(request.path_params["number"]).file
+    return load_batch(request.path_params["batch"]).picture(request.path_params["number"]).file
 
 
 def _respond(make: Callable[[], bytes]) -> Response:

@@ -28,7 +28,7 @@ from engine.core.text_output import csv_text
 from engine.evaluation import metrics
 from engine.inference.batch import job, seen_in_training
 from engine.inference.batch.store import Batch
-from engine.inference.batch.table import flat, labelled, table, together
+from engine.inference.batch.table import average_predictions, build_table, flatten, labelled_outcomes
 from engine.inference.verdict import SURE, UNKNOWN, UNSURE
 from engine.runs import score_text
 
@@ -95,7 +95,9 @@ def _combine_runs(batch: Batch, view: View) -> pd.DataFrame:
     """The table of the images that all runs of the view have predicted; with several runs their mean, and whether they differ."""
     by_run = [cache.batch_predictions(batch, run) for run in view.runs]
     try:
-        result = table(batch.pictures, together(by_run, view.runs) if len(by_run) > 1 else by_run[0], cache.judge(view.runs))
+        result = build_table(
+            batch.pictures, average_predictions(by_run, view.runs) if len(by_run) > 1 else by_run[0], cache.judge(view.runs)
+        )
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return pd.DataFrame()
@@ -110,7 +112,9 @@ def _combine_runs(batch: Batch, view: View) -> pd.DataFrame:
 
 
 def _scores(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
-    fair = seen_in_training.fair(labelled(predictions, view.run.classes), cache.images_seen_in_training(view.runs, batch))
+    fair = seen_in_training.exclude_training_images(
+        labelled_outcomes(predictions, view.run.classes), cache.images_seen_in_training(view.runs, batch)
+    )
     if not len(fair.rows):
         return
     scores = metrics.score_predictions(fair.rows, view.run.classes)
@@ -199,7 +203,7 @@ def _sorted(predictions: pd.DataFrame, order: str) -> pd.DataFrame:
 
 
 def _downloads(predictions: pd.DataFrame, view: View) -> None:
-    plain = flat(predictions.drop(columns="differ"), view.run.classes)
+    plain = flatten(predictions.drop(columns="differ"), view.run.classes)
     with st.container(horizontal=True, width="content", gap="small"):
         st.download_button(
             "CSV", lambda: csv_text(plain), "predictions.csv", "text/csv", icon=":material/download:", on_click="ignore"
@@ -223,7 +227,7 @@ def _gallery(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
 
 
 def _tile(batch: Batch, row: Mapping[Hashable, Any], colours: Mapping[str, str]) -> Tile:
-    """`row`: of the table `engine.inference.batch.table.table`."""
+    """`row`: of the table `engine.inference.batch.table.build_table`."""
     name, predicted, confidence = row["name"].rpartition("/")[2], row["predicted"], probability(row["confidence"])
     wrong = row["true"] and row["true"] != predicted
     caption, detail = f"{predicted} {confidence}", ""

@@ -14,7 +14,7 @@ from dashboard.predict.detail import detail, open_detail
 from dashboard.predict.prediction import ImagePredictions, compute_verdict, headline, image_pane, prediction_bars, sentence
 from dashboard.predict.unused import report_unused
 from engine.core.errors import DiskError
-from engine.inference.batch.answers import answer
+from engine.inference.batch.predictions import predict_batch
 from engine.inference.batch.store import Batch
 from engine.runs.run import Run
 
@@ -70,7 +70,7 @@ def _rows(batch: Batch, run: Run, keep: bool) -> Generator[dict[int, pd.Series]]
         # the first card appears as soon as possible.
         with (
             contextlib.suppress(DiskError),
-            contextlib.closing(answer(batch, run, cache.model(run), cache.judge((run,)), at_once=1, keep=keep)) as new,
+            contextlib.closing(predict_batch(batch, run, cache.model(run), cache.judge((run,)), at_once=1, keep=keep)) as new,
         ):
             yield from map(_by_number, new)
 

@@ -11,7 +11,7 @@ from engine.data.datasets import Dataset, load_dataset
 from engine.data.labels import edits, undo
 from engine.data.labels.edits import Decision, DecisionGroup
 from engine.inference import corrections
-from engine.inference.corrections import OfDataset
+from engine.inference.corrections import DatasetImageError
 from engine.runs.run import Run
 
 
@@ -81,7 +81,7 @@ def correction_form(predictions: ImagePredictions, run: Run, key: str) -> None:
 def _corrected_class(data: Dataset, predictions: ImagePredictions) -> str:
     """The class to which the image was corrected before; "" where it was not."""
     content = predictions.image.content
-    return next((item.class_name for item in corrections.told(data) if content and item.content == content), "")
+    return next((item.class_name for item in corrections.list_corrections(data) if content and item.content == content), "")
 
 
 def _state(key: str) -> str:
@@ -92,8 +92,8 @@ def _correct(data: Dataset, predictions: ImagePredictions, name: str, key: str) 
     """Save the image under its right class; for an image of the dataset itself, ask first."""
     st.session_state.pop(_state(key), None)
     try:
-        corrections.tell(data, predictions.image.file, name)
-    except OfDataset as own:
+        corrections.add_correction(data, predictions.image.file, name)
+    except DatasetImageError as own:
         if own.class_name == name:
             st.session_state[_state(key)] = (
                 f"This is an image of the dataset itself, and its label already is {formatting.literal(name)}."
@@ -114,7 +114,7 @@ def _correct(data: Dataset, predictions: ImagePredictions, name: str, key: str) 
 def _remove_correction(data: Dataset, predictions: ImagePredictions, key: str) -> None:
     """Remove the correction of this image."""
     try:
-        corrections.remove(data, predictions.image.content)
+        corrections.remove_correction(data, predictions.image.content)
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
     st.session_state[f"right-{key}"] = None  # if the key were only deleted, the browser would still show the old choice

@@ -10,7 +10,14 @@ from dashboard.components.gallery import Tile, clear_selection, gallery, selecti
 from engine.core.errors import UserError
 from engine.data import add_job
 from engine.data.datasets import Dataset, list_datasets
-from engine.inference.corrections import JOINED, Told, folder, join, remove, told
+from engine.inference.corrections import (
+    CORRECTED_SUFFIX,
+    Correction,
+    build_corrected_dataset,
+    folder,
+    list_corrections,
+    remove_correction,
+)
 
 _KEY = "corrections"
 _SHOWN = 60
@@ -18,7 +25,7 @@ _SHOWN = 60
 
 def corrections(data: Dataset) -> None:
     """Draw the corrections of a dataset; nothing where there are none."""
-    items = told(data)
+    items = list_corrections(data)
     if not items:
         return
     colours = class_colours(data.classes)
@@ -41,15 +48,15 @@ def corrections(data: Dataset) -> None:
                 _create_dataset(data)
         more = f" The newest {_SHOWN} are shown." if len(items) > _SHOWN else ""
         st.caption(
-            f"Stored in `{folder(data)}`, one folder per class.{more} The dataset {formatting.literal(data.name)}{JOINED} adds "
+            f"Stored in `{folder(data)}`, one folder per class.{more} The dataset {formatting.literal(data.name)}{CORRECTED_SUFFIX} adds "
             "them to the training images and has the same validation and test images as this one, so that scores are comparable."
         )
 
 
-def _remove(data: Dataset, items: list[Told]) -> None:
+def _remove(data: Dataset, items: list[Correction]) -> None:
     def remove_all() -> None:
         for item in items:
-            remove(data, item.content)
+            remove_correction(data, item.content)
         clear_selection(_KEY)
 
     try_and_rerun(remove_all)
@@ -57,7 +64,7 @@ def _remove(data: Dataset, items: list[Told]) -> None:
 
 def _create_dataset(data: Dataset) -> None:
     try:
-        place, name = join(data)
+        place, name = build_corrected_dataset(data)
         known = any(other.name == name for other in list_datasets())
         add_job.start(str(place), name)
     except UserError as error:

@@ -15,7 +15,7 @@ _UNAVAILABLE = "Out-of-distribution detection is unavailable"
 
 def is_detector_ready(run: Run) -> bool:
     """Whether there is nothing to wait for: the detector is fitted, or it cannot be. Otherwise starts the job that fits it."""
-    if ood.load(run) is not None:
+    if ood.load_detector(run) is not None:
         return True
     state = ood.job(run).status().state
     if state in ("none", "done"):  # done: for an earlier checkpoint, or its files were deleted
@@ -49,7 +49,7 @@ def detector_progress(run: Run) -> None:
 
 def detector_problem(run: Run) -> None:
     """Draw why the detector is unavailable, where it is."""
-    now, detector = ood.job(run).status(), ood.load(run)
+    now, detector = ood.job(run).status(), ood.load_detector(run)
     if detector is not None and detector.reason:
         st.caption(f":material/info: {formatting.literal(run.id)}: {formatting.literal(detector.reason)}")
     if now.state in ("failed", "stopped") and detector is None:

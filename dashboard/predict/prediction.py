@@ -16,18 +16,18 @@ from dashboard.charts.palette import class_colours
 from dashboard.components.compare_slider import compare_slider
 from dashboard.predict.controls import View
 from engine.core.number_text import percent, probability
-from engine.inference.batch.store import Batch, Picture
-from engine.inference.batch.table import together
-from engine.inference.verdict import COVERAGE, SURE, UNKNOWN, UNSURE, Judge, Verdict, aligned
+from engine.inference.batch.store import Batch, BatchImage
+from engine.inference.batch.table import average_predictions
+from engine.inference.verdict import COVERAGE, SURE, UNKNOWN, UNSURE, Judge, Verdict, align_classes
 
 _LOOK = {SURE: ("green", ":material/check_circle:"), UNSURE: ("orange", ":material/help:"), UNKNOWN: ("red", ":material/block:")}
 
 
 @dataclass(frozen=True)
 class ImagePredictions:
-    """What the runs of a view predict for one image: per run a row of `engine.inference.batch.answers.made`; and the judge of their mean."""
+    """What the runs of a view predict for one image: per run a row of `inference.batch.predictions.load_predictions`; and the judge of their mean."""
 
-    image: Picture
+    image: BatchImage
     rows: Mapping[str, pd.Series]
     judge: Judge
 
@@ -47,7 +47,7 @@ def stored_predictions(batch: Batch, number: int, view: View) -> ImagePrediction
 
 def compute_verdict(predictions: ImagePredictions, view: View) -> tuple[np.ndarray, Verdict]:
     """The mean of the runs' probabilities, (classes,), and the verdict on them."""
-    row = together([pd.DataFrame([predictions.rows[run.id]]) for run in view.runs], view.runs).iloc[0]
+    row = average_predictions([pd.DataFrame([predictions.rows[run.id]]) for run in view.runs], view.runs).iloc[0]
     return row["probabilities"], predictions.judge.verdict(row["probabilities"], float(row["novelty"]))
 
 
@@ -83,7 +83,7 @@ def sentence(verdict: Verdict, judge: Judge) -> str:
     return ""
 
 
-def image_pane(batch: Batch, image: Picture, view: View, best: str, key: str) -> None:
+def image_pane(batch: Batch, image: BatchImage, view: View, best: str, key: str) -> None:
     """Draw the square that the network saw and, on the other side of the slider, the heatmap."""
     target = view.target or best
     heatmap = heatmap_url(view.run, batch, image.number, target, view.method) if view.opacity else ""
@@ -100,7 +100,7 @@ def prediction_bars(predictions: ImagePredictions, view: View, probabilities: np
     colours, classes = class_colours(view.run.classes), np.array(view.run.classes)
     if len(view.runs) > 1:
         for run in view.runs:
-            values = aligned(np.asarray(predictions.rows[run.id]["probabilities"])[None], run, view.run)[0]
+            values = align_classes(np.asarray(predictions.rows[run.id]["probabilities"])[None], run, view.run)[0]
             st.caption(f"{run.id} {formatting.literal(run.metadata.name)}")
             _bars(classes, values, view.top, colours, f"{key}-{run.id}")
         st.caption("Mean of both")

@@ -42,7 +42,7 @@ def current_batch() -> Batch | None:
     if (name := url_state.recall(BATCH)) is None:
         return None
     try:
-        return store.batch(name)
+        return store.load_batch(name)
     except UserError as error:
         st.info(formatting.literal(str(error)), icon=":material/delete_history:")
         url_state.forget(BATCH)
@@ -98,7 +98,7 @@ def _open_folder() -> None:
     try:
         if not path.strip():
             raise UserError("No folder was entered.", "Enter the full path, such as /home/me/photos.")
-        _show(store.keep_folder(Path(path.strip())))
+        _show(store.create_folder_batch(Path(path.strip())))
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
     except OSError as error:
@@ -123,7 +123,7 @@ def _save_batch(title: str, files: Sequence[tuple[str, BinaryIO]]) -> None:
     if not files:
         return
     try:
-        _show(store.keep(title, uploads.read_images(files)))
+        _show(store.create_batch(title, uploads.read_images(files)))
     except UserError as error:
         st.session_state[_PROBLEM] = str(error)
     except OSError as error:
@@ -182,7 +182,7 @@ def _predict(data: Dataset, rows: list[Row]) -> None:
     """Make a batch of the dataset's own images, in folders named like their classes, and rerun the page with it."""
     names = [f"{row.class_name}/{row.path.rpartition('/')[2]}" for row in rows]
     contents = [row.file(data.root).read_bytes() for row in rows]
-    try_and_rerun(lambda: _show(store.keep(f"Test images of {data.name}", map(uploads.UploadItem, names, contents))))
+    try_and_rerun(lambda: _show(store.create_batch(f"Test images of {data.name}", map(uploads.UploadItem, names, contents))))
 
 
 def batch_title(batch: Batch) -> None:

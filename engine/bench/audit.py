@@ -57,7 +57,7 @@ class Figures:
 
 def measure(data: Dataset, seed: int = 0) -> Figures:
     """Audit the dataset, then look for planted faults, which are never written to it."""
-    index = dataset_index.embedded(data)
+    index = dataset_index.build_index(data)
     with tempfile.TemporaryDirectory(prefix="scenescope-bench-") as folder:
         # An empty cache of its own, so that the audit opens every image.
         signatures, start, cpu_start = SignatureCache(Path(folder)), time.monotonic(), time.process_time()
@@ -193,9 +193,9 @@ def _embed(files: list[bytes]) -> np.ndarray:
     """The files' embeddings by the model of the dataset index: (n, features), unit length."""
     from engine.embeddings.extract import forward
     from engine.models import network
-    from engine.models.device import compute
+    from engine.models.device import select_compute
 
-    trunk = network.build(dataset_index.DEFAULT, "pretrained", dataset_index.IMAGE_SIZE)
+    trunk = network.build_trunk(dataset_index.DEFAULT, "pretrained", dataset_index.IMAGE_SIZE)
     preprocessing = network.Preprocessing(dataset_index.IMAGE_SIZE, trunk.mean, trunk.std)
-    batches = [vectors for _, vectors, _ in forward(files, trunk, preprocessing, compute())]
-    return neighbours.unit(np.concatenate(batches).astype(np.float16))
+    batches = [vectors for _, vectors, _ in forward(files, trunk, preprocessing, select_compute())]
+    return neighbours.normalise(np.concatenate(batches).astype(np.float16))

@@ -32,13 +32,13 @@ def _measure_pair(sample: BenchImages, name: str, rounds: int) -> Row:
     from engine.data.decoding import load_square
     from engine.inference.explain import cam
     from engine.models import model, network
-    from engine.models.device import compute
+    from engine.models.device import select_compute
 
-    trunk = network.build(name, image_size=SIZE)
-    loaded = model.new(trunk, tuple(map(str, range(6))), SIZE, compute(), seed=0)
+    trunk = network.build_trunk(name, image_size=SIZE)
+    loaded = model.create_model(trunk, tuple(map(str, range(6))), SIZE, select_compute(), seed=0)
     squares = [load_square(Path(file), SIZE) for file in sample.files[: 2 * rounds + 2]]
     order = iter(np.resize(np.arange(len(squares)), 4 * (rounds + 1)).tolist())
-    layer = trunk.module.get_submodule(network.cam_layer(trunk))
+    layer = trunk.module.get_submodule(network.cam_layer_name(trunk))
 
     def reference() -> None:
         image = loaded.inputs(squares[next(order)][None])

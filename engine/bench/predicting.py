@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from engine.bench.contender import OURS, REFERENCE, Contender
 from engine.bench.rounds import ROUNDS, Row, alternate
 from engine.bench.speed import Plan
-from engine.models.registry import backbone
+from engine.models.registry import find_backbone
 
 SIZE = 224
 MODELS = ("efficientnet_lite0", "resnet50")
@@ -21,7 +21,7 @@ def measure_predicting(plan: Plan, model: str | None = None) -> Iterator[Row]:
     """
     for name in [model] if model else MODELS:
         yield _row(plan, name, "one image to top-3", Contender.wait, "ms", together=1)
-        layer = backbone(name).cam_layer
+        layer = find_backbone(name).cam_layer
         if layer:
             yield _row(plan, name, "one image to top-3 with Grad-CAM", Contender.wait, "ms", together=1, cam=layer)
         yield _row(plan, name, "many images to top-3", Contender.rate, "images/s", together=_TOGETHER)

@@ -9,7 +9,7 @@ from engine.bench.contender import OURS, REFERENCE, Contender
 from engine.bench.rounds import ROUNDS, Row, alternate
 from engine.bench.sample import BenchImages
 from engine.core.errors import UserError
-from engine.models.registry import DEFAULT, backbone
+from engine.models.registry import DEFAULT, find_backbone
 from engine.runs.presets import PRESETS
 
 WORKERS = 2  # of the plain loop's DataLoader
@@ -29,7 +29,7 @@ class Plan:
 
     def job(self, task: str, model: str, size: int, batch: int) -> dict[str, Any]:
         """The job as both contenders read it. Raises UserError where it cannot be measured."""
-        entry = backbone(model)
+        entry = find_backbone(model)
         if entry.builder == "hf-hub":
             raise UserError(f"{model} has to be downloaded to be built.", "Choose a registered model, or timm:NAME.")
         files, labels = self.sample.files, self.sample.labels

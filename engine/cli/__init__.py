@@ -7,22 +7,22 @@ from collections.abc import Sequence
 
 from engine import __version__
 from engine.cli import (
-    auditing,
+    audit,
     augmentation,
     bench,
-    confusing,
+    confusion,
     data,
+    evaluate,
     evaluation,
-    explaining,
-    handing_over,
+    explain,
+    export,
     labels,
     maps,
     models,
-    predicting,
-    probing,
-    proof,
+    predict,
+    probes,
+    retraining_effect,
     runs,
-    scoring,
     training,
 )
 from engine.cli.output import print_json
@@ -31,8 +31,8 @@ from engine.core.errors import UserError
 
 # In the order of the help.
 _FAMILIES = (
-    data, maps, auditing, labels, models, augmentation, training, probing,
-    runs, scoring, predicting, confusing, evaluation, proof, explaining, handing_over, bench,
+    data, maps, audit, labels, models, augmentation, training, probes,
+    runs, evaluate, predict, confusion, evaluation, retraining_effect, explain, export, bench,
 )  # fmt: skip
 
 

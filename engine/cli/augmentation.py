@@ -64,7 +64,7 @@ def _augment(args: argparse.Namespace) -> None:
     from PIL import Image
 
     from engine.data.decoding import ImageError, load_square
-    from engine.models.augment import draws
+    from engine.models.augment import draw_pipeline
 
     source = Path(args.image).expanduser()
     if not source.is_file():
@@ -73,7 +73,7 @@ def _augment(args: argparse.Namespace) -> None:
         square = load_square(source, args.size)
     except (ImageError, OSError) as error:
         raise UserError(f"{args.image} cannot be read: {error}.") from error
-    drawn = draws(torch.from_numpy(square.copy()).permute(2, 0, 1), described, args.draws, args.seed)
+    drawn = draw_pipeline(torch.from_numpy(square.copy()).permute(2, 0, 1), described, args.draws, args.seed)
     folder = Path(args.out).expanduser()
     create_folder(folder)
     files = [folder / file_name("", source.stem, f"-{number:04d}.png") for number in range(args.draws)]
@@ -93,7 +93,7 @@ def _withstand(args: argparse.Namespace) -> None:
     from engine.evaluation.robustness import augmentation_robustness
     from engine.models import model
 
-    answering = model.load(run.path)
+    answering = model.load_model(run.path)
     images = scoring.split_images(load_dataset(run.config.dataset), "validation", run.classes)
     pictures = augmentation_robustness.load_sample(images, answering.meta.image_size)
     if not len(pictures.labels):

@@ -85,7 +85,7 @@ def _analyse(args: argparse.Namespace) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
     measured = analysis.analyse(dataset, report)
-    dataset_index.make(dataset, report)
+    dataset_index.build_map(dataset, report)
     if args.json:
         print_json({"name": dataset.name, "measured": measured, "images": dataset.catalog.count()})
         return

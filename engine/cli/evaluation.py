@@ -67,7 +67,7 @@ def _trust(args: argparse.Namespace) -> None:
     if args.accuracy is not None and not 0 < args.accuracy < 1:
         raise UserError(f"--accuracy is {args.accuracy:g}.", "Give a share between 0 and 1, such as 0.98.")
     of, data = trust.load_evidence(run, args.split), _dataset(run)
-    near = trust.near_copies(of, data.catalog.columns(), dataset_index.index(data)) if data else None
+    near = trust.near_copies(of, data.catalog.columns(), dataset_index.load_index(data)) if data else None
     document = trust_document(of, near, args.accuracy, args.coverage, args.sets)
     if args.json:
         print_json(document)

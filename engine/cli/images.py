@@ -5,7 +5,7 @@ from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 
 
-def image_of(data: Dataset, said: str) -> Row:
+def find_image(data: Dataset, said: str) -> Row:
     """The image by its path in the dataset, or by its id."""
     with data.catalog.reading() as connection:
         known = connection.execute("SELECT id FROM images WHERE path = ?", (said,)).fetchone()

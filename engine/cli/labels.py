@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.cli.images import image_of
+from engine.cli.images import find_image
 from engine.cli.output import json_flag, print_json, print_table
 from engine.core.text_output import one_line, utc
 from engine.data.datasets import load_dataset
@@ -59,7 +59,7 @@ def _decision(actions: argparse._SubParsersAction, action: str) -> argparse.Argu
 
 def _decide(args: argparse.Namespace) -> None:
     data = load_dataset(args.dataset)
-    rows = [image_of(data, said) for said in args.images]
+    rows = [find_image(data, said) for said in args.images]
     to = args.to if args.action == "relabel" else None
     made = edits.decide(data, edits.DecisionGroup([edits.Decision(row.id, args.action, to) for row in rows], reason=args.why))
     _tell(args, f"{len(made):,} images: {overview.signed_text(made[0])}.", decided=[entry.document() for entry in made])

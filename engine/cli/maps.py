@@ -4,7 +4,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from engine.cli.images import image_of
+from engine.cli.images import find_image
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.errors import UserError
 from engine.core.files import replace_file
@@ -36,8 +36,8 @@ def _map(args: argparse.Namespace) -> None:
     def report(phase: str, done: int, total: int) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
-    drawn = dataset_index.make(data, report)
-    result = dataset_index.index(data)
+    drawn = dataset_index.build_map(data, report)
+    result = dataset_index.load_index(data)
     if args.out:
         _write_points(data, drawn, Path(args.out))
     document = {
@@ -72,12 +72,12 @@ def _similar(args: argparse.Namespace) -> None:
     data = load_dataset(args.dataset)
     if args.top < 1:
         raise UserError(f"--top is {args.top}.", "Ask for at least one image.")
-    index = dataset_index.index(data)
+    index = dataset_index.load_index(data)
     if index is None:
         raise UserError(f"The embeddings of {data.name} have not been computed.", f"Run: python -m engine map {data.name}")
-    row = image_of(data, args.image)
+    row = find_image(data, args.image)
     among = data.catalog.view(Filter(splits=(args.split,))).ids() if args.split else None
-    result = neighbours.neighbours(index, row.id, args.top, among)
+    result = neighbours.find_neighbours(index, row.id, args.top, among)
     rows = data.catalog.rows(result["id"].tolist())
     near = [
         {"id": at.id, "path": rows[at.id].path, "class": rows[at.id].class_name, "split": rows[at.id].split,

@@ -99,44 +99,46 @@ def _show(args: argparse.Namespace) -> None:
 def _stop(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     launcher.stop(run)
-    return say(args, run, f"{run.id} will finish its batch, save and stop.")
+    return print_run(args, run, f"{run.id} will finish its batch, save and stop.")
 
 
 def _pause(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     launcher.pause(run)
-    return say(args, run, f"{run.id} will finish its batch, save and pause. Go on with: python -m engine runs resume {run.id}")
+    return print_run(
+        args, run, f"{run.id} will finish its batch, save and pause. Go on with: python -m engine runs resume {run.id}"
+    )
 
 
 def _finish(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     launcher.finish(run)
-    return say(args, run, f"{run.id} ends its training here; its best epoch is scored.")
+    return print_run(args, run, f"{run.id} ends its training here; its best epoch is scored.")
 
 
 def _resume(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     launcher.resume(run)
-    return say(args, run, f"{run.id} goes on in the background.")
+    return print_run(args, run, f"{run.id} goes on in the background.")
 
 
 def _rename(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     update_metadata(run.path, name=args.name)
-    return say(args, run, f"{run.id} is called {run.title}.")
+    return print_run(args, run, f"{run.id} is called {run.title}.")
 
 
 def _note(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     update_metadata(run.path, note=args.text)
-    return say(args, run, f"The note of {run.id} was {'written' if run.metadata.note else 'removed'}.")
+    return print_run(args, run, f"The note of {run.id} was {'written' if run.metadata.note else 'removed'}.")
 
 
 def _tag(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     kept = [tag for tag in run.metadata.tags if not (args.remove and tag in args.tags)]
     update_metadata(run.path, tags=kept if args.remove else [*kept, *args.tags])
-    return say(args, run, f"{run.id} has the tags: {', '.join(run.metadata.tags) or 'none'}.")
+    return print_run(args, run, f"{run.id} has the tags: {', '.join(run.metadata.tags) or 'none'}.")
 
 
 def _delete(args: argparse.Namespace) -> None:
@@ -150,7 +152,7 @@ def _delete(args: argparse.Namespace) -> None:
 
 def _restore(args: argparse.Namespace) -> int:
     run = trash.restore(args.id)
-    return say(args, run, f"{run.id} is back.")
+    return print_run(args, run, f"{run.id} is back.")
 
 
 def _trash(args: argparse.Namespace) -> None:
@@ -168,7 +170,7 @@ def _trash(args: argparse.Namespace) -> None:
         print("The trash is empty.")
 
 
-def say(args: argparse.Namespace, run: Run, text: str) -> int:
+def print_run(args: argparse.Namespace, run: Run, text: str) -> int:
     """Print the run's summary as JSON, or the sentence."""
     if args.json:
         print_json(runs.summary(run))

@@ -8,8 +8,8 @@ import time
 
 from engine.cli.configuration import configuration, configuration_arguments, fields_help
 from engine.cli.output import json_flag
-from engine.cli.probing import dry_run
-from engine.cli.runs import say
+from engine.cli.probes import dry_run
+from engine.cli.runs import print_run
 from engine.core.errors import UserError
 from engine.runs.run import Run
 from engine.training import launcher
@@ -44,10 +44,10 @@ def _train(args: argparse.Namespace) -> int:
         return dry_run(args, config)
     if args.prepare:
         run = launcher.create(config)
-        return say(args, run, str(run.path))
+        return print_run(args, run, str(run.path))
     run = launcher.start(config)
     if args.detach:
-        return say(args, run, f"{run.id} was started.")
+        return print_run(args, run, f"{run.id} was started.")
     print(f"{run.id} runs in a process of its own; Ctrl-C stops it; it can be resumed.", file=sys.stderr)
     interruptions = _heed_interruptions(run)
     code = _follow(args, run)
@@ -97,7 +97,7 @@ def _follow(args: argparse.Namespace, run: Run) -> int:
         time.sleep(_POLL)
     if status.error:
         print("\n".join(filter(None, [status.error, status.hint])), file=sys.stderr)
-    say(args, run, f"{run.id} {status.state}: {status.detail}")
+    print_run(args, run, f"{run.id} {status.state}: {status.detail}")
     return 0 if status.state == "finished" else 2
 
 

@@ -30,7 +30,7 @@ def select_for_labelling(data: Dataset, n: int, report: ReportProgress = lambda 
             f"All images of {data.name} have labels.",
             "Put unlabelled images into a folder named seg_pred or unlabelled beside the others.",
         )
-    index = dataset_index.embedded(data, report)
+    index = dataset_index.build_index(data, report)
     table = table[np.isin(table["id"], index.ids)]
     pool = table[(table["split"] == "unlabelled") & ~has_label(table)].drop_duplicates("hash")
     teachers = table[(table["split"] == "train") & has_label(table)]

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.fft import dctn
 
 from engine.curation.alignment import similarity
-from engine.embeddings.neighbours import unit
+from engine.embeddings.neighbours import normalise
 
 MIN_SIMILARITY = 0.75  # copies and images of one burst are above it; different scenes stayed below 0.7
 _FREQUENCIES = 6  # per axis
@@ -82,7 +82,7 @@ def _shapes(small: np.ndarray) -> np.ndarray:
     k = _FREQUENCIES
     parts = [dctn(part.astype(np.float32), axes=(1, 2), norm="ortho")[:, :k, :k] for part in _in_blocks(small)]
     weight = np.add.outer(np.arange(k), np.arange(k))
-    return unit((np.concatenate(parts) * weight).reshape(len(small), -1))
+    return normalise((np.concatenate(parts) * weight).reshape(len(small), -1))
 
 
 def _in_blocks(small: np.ndarray) -> Iterator[np.ndarray]:

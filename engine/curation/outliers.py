@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from engine.curation.findings import Finding, make_finding
-from engine.embeddings.neighbours import graph
+from engine.embeddings.neighbours import neighbour_graph
 
 _NEIGHBOURS = 10
 _MIN_IMAGES = 8  # of a class, to know what is usual in it
@@ -27,7 +27,7 @@ def find_outliers(table: pd.DataFrame, vectors: np.ndarray) -> Iterator[Finding]
         if len(rows) < _MIN_IMAGES:
             continue
         k = min(_NEIGHBOURS, len(rows) - 1)
-        distances = graph(vectors[rows], k)[1][:, -1]
+        distances = neighbour_graph(vectors[rows], k)[1][:, -1]
         usual = float(np.median(distances))
         limit = usual + _UNUSUAL * _MAD * float(np.median(np.abs(distances - usual)))
         # In a class of copies all distances are 0 but for rounding: none of its images is an outlier.

@@ -45,7 +45,7 @@ def audit_dataset(
     # The fingerprint of before: what changes meanwhile makes this audit a stale one.
     began, fingerprint = time.time(), data.catalog.fingerprint()
     table = load_image_table(data)
-    index = dataset_index.embedded(data, report)
+    index = dataset_index.build_index(data, report)
     signatures = signatures or SignatureCache()
     report("reading the images", 0, len(table))
     files = [image_file(data.root, raw, path) for raw, path in zip(table["raw"], table["path"], strict=True)]

@@ -25,7 +25,7 @@ IMAGE_SIZE = 224  # the one of the preset `fast`: a run and the map share their 
 _CHUNK = 2048  # images whose embeddings are in memory at once
 
 
-def folder(data: Dataset) -> Path:
+def index_folder(data: Dataset) -> Path:
     """Where a dataset's index and map are kept."""
     return cache_dir("maps") / data.name
 
@@ -35,31 +35,31 @@ def job(name: str) -> Job:
     return Job(cache_dir("maps") / name, "engine.embeddings.dataset_index", name)
 
 
-def index(data: Dataset) -> neighbours.Index | None:
+def load_index(data: Dataset) -> neighbours.Index | None:
     """The dataset's embeddings; None where they have not been computed. They may be older than the catalog: see `newer`."""
-    return neighbours.load(folder(data))
+    return neighbours.load_index(index_folder(data))
 
 
-def drawn(data: Dataset) -> projection.Map | None:
+def load_map(data: Dataset) -> projection.Map | None:
     """The dataset's map; None where it has not been made."""
-    return projection.load(folder(data))
+    return projection.load_map(index_folder(data))
 
 
-def drawn_at(data: Dataset) -> float:
+def map_time(data: Dataset) -> float:
     """When the map was drawn, in seconds since the epoch; 0 where it has not been."""
-    file = folder(data) / "map.json"
+    file = index_folder(data) / "map.json"
     return file.stat().st_mtime if file.exists() else 0.0
 
 
-def newer(data: Dataset, found: neighbours.Index) -> int:
+def count_new_images(data: Dataset, found: neighbours.Index) -> int:
     """How many readable images of the catalog came, or were rewritten, since the index was made."""
     now = data.catalog.view()
-    missing = len(now) - int(alike(now.ids(), now.marks(), found.ids, found.marks).sum())
+    missing = len(now) - int(match_content(now.ids(), now.marks(), found.ids, found.marks).sum())
     # Those that could not be read then are no news.
     return max(0, missing - (found.document["asked"] - len(found)))
 
 
-def alike(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, contents: np.ndarray) -> np.ndarray:
+def match_content(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, contents: np.ndarray) -> np.ndarray:
     """Which of `ids`, with their `marks`, are among the `known` (rising) with the same `contents`: (n,) bool."""
     if not len(known):
         return np.zeros(len(ids), bool)
@@ -67,30 +67,30 @@ def alike(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, contents: np.nd
     return (known[places] == ids) & (contents[places] == marks)
 
 
-def make(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> projection.Map:
+def build_map(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> projection.Map:
     """The dataset's index and map, from what is cached already. Raises UserError, and what `report` raises."""
     if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It can have no map.")
-    result = embedded(data, report)
+    result = build_index(data, report)
     if not len(result):
         raise UserError(f"No image of {data.name} could be read.", "Scan the dataset again: python -m engine data add SOURCE")
-    return projection.make(folder(data), result, report=report)
+    return projection.build_map(index_folder(data), result, report=report)
 
 
-def embedded(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> neighbours.Index:
+def build_index(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> neighbours.Index:
     """The index of the catalog as it is now; at once where it is kept already. Raises what `report` raises."""
     report("loading the model", 0, 1)
     from engine.embeddings.extract import Embeddings, cache_key, embed
     from engine.models import network
-    from engine.models.device import compute
+    from engine.models.device import select_compute
 
-    where = compute()
-    trunk = network.build(DEFAULT, "pretrained", IMAGE_SIZE)
+    where = select_compute()
+    trunk = network.build_trunk(DEFAULT, "pretrained", IMAGE_SIZE)
     preprocessing = network.Preprocessing(IMAGE_SIZE, trunk.mean, trunk.std)
     key = cache_key(trunk, preprocessing, where)
     now = data.catalog.view()
     digest = hashlib.blake2b(key.encode() + now.ids().tobytes() + now.marks().tobytes(), digest_size=8).hexdigest()
-    known = index(data)
+    known = load_index(data)
     if known is not None and known.document["digest"] == digest:
         return known
     document = {"digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "made": time.time(), "asked": len(now)}
@@ -99,7 +99,7 @@ def embedded(data: Dataset, report: ReportProgress = lambda phase, done, total: 
         files, contents = [row.file(data.root) for row in rows], [row.hash for row in rows]
         return embed(files, contents, trunk, preprocessing, where, tell)
 
-    return neighbours.write(folder(data), _blocks(data, now.ids(), of_rows, report), document)
+    return neighbours.write_index(index_folder(data), _blocks(data, now.ids(), of_rows, report), document)
 
 
 def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: ReportProgress) -> Iterator[neighbours.Block]:
@@ -124,10 +124,10 @@ def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: ReportPr
             raise stopped[0]
         report("computing embeddings", end, len(ids))
         read = ~np.isnan(result.vectors).any(axis=1)
-        marks = np.array([neighbours.mark(row.hash) for row in rows], np.uint64)
+        marks = np.array([neighbours.content_mark(row.hash) for row in rows], np.uint64)
         yield np.array([row.id for row in rows], np.int64)[read], marks[read], result.vectors[read]
 
 
 if __name__ == "__main__":
     of = load_dataset(sys.argv[1])
-    sys.exit(job(of.name).run(lambda report: make(of, report)))
+    sys.exit(job(of.name).run(lambda report: build_map(of, report)))

@@ -15,7 +15,7 @@ import torch
 from engine.core.content_cache import embedding_cache
 from engine.data.loading import Source, decode_batches
 from engine.models.device import Compute
-from engine.models.fusing import inference
+from engine.models.fusing import prepare_inference
 from engine.models.network import Preprocessing, Trunk, to_uint8_batch
 from engine.runs.events import Progress
 
@@ -31,7 +31,7 @@ class Embeddings:
     computed: int
 
 
-class Cache:
+class EmbeddingCache:
     """Vectors by image content, for one backbone with one set of weights."""
 
     def __init__(self, key: str) -> None:
@@ -67,7 +67,7 @@ def embed(
     `report` hears of the progress and says whether to go on; None is returned where it says no (what was computed stays
     in the cache).
     """
-    cache = Cache(cache_key(trunk, preprocessing, compute)) if cached else None
+    cache = EmbeddingCache(cache_key(trunk, preprocessing, compute)) if cached else None
     known = cache.get(contents) if cache else {}
     missing = [i for i, content in enumerate(contents) if content not in known]
     missing = list({contents[i]: i for i in missing}.values())
@@ -103,7 +103,7 @@ def forward(
     """Batches of (indices into `files`, features (n, features) float32, reasons for the unreadable), in order, uncached."""
     if not files:
         return
-    module = inference(trunk.module, compute, preprocessing.size)
+    module = prepare_inference(trunk.module, compute, preprocessing.size)
     for batch in decode_batches(files, preprocessing.size, contents=contents):
         with torch.no_grad(), compute.autocast():
             vectors = preprocessing.pooled(module, compute.batch(preprocessing(to_uint8_batch(batch.images))))

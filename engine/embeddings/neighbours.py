@@ -63,7 +63,7 @@ class Index:
         return self.document["digest"]
 
 
-def mark(content: str) -> int:
+def content_mark(content: str) -> int:
     """A content's hash as a number of 64 bits, for `Index.marks`."""
     return int(content[:16], 16)
 
@@ -74,7 +74,7 @@ def nearest(index: Index, queries: np.ndarray, k: int, among: np.ndarray | None 
     `queries`: (queries, features), of any length but zero. `among`: ids to choose from, all where it is None. There are
     fewer than k columns where there are fewer images. Equal distances stand by id.
     """
-    queries = unit(np.atleast_2d(queries))
+    queries = normalise(np.atleast_2d(queries))
     allowed = None if among is None else np.isin(index.ids, among)
     ids, distances = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
     for start, block in index.blocks():
@@ -89,7 +89,7 @@ def nearest(index: Index, queries: np.ndarray, k: int, among: np.ndarray | None 
     return ids, distances
 
 
-def neighbours(index: Index, image_id: int, k: int, among: np.ndarray | None = None) -> pd.DataFrame:
+def find_neighbours(index: Index, image_id: int, k: int, among: np.ndarray | None = None) -> pd.DataFrame:
     """The k images nearest to one of the index, itself left out, copies of its file included: columns id, distance, copy.
 
     Raises UserError where the image has no embedding.
@@ -124,7 +124,7 @@ def close_pairs(index: Index, distance: float) -> pd.DataFrame:
     return pd.concat(result, ignore_index=True).sort_values(["distance", "a", "b"], ignore_index=True)
 
 
-def graph(
+def neighbour_graph(
     vectors: np.ndarray, k: int, report: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest rows of each row but itself: rows (n, k) int32 and cosine distances (n, k) float32, ascending.
@@ -146,7 +146,7 @@ def graph(
     return rows, distances
 
 
-def apart(index: Index, pairs: int = 4000) -> float:
+def median_distance(index: Index, pairs: int = 4000) -> float:
     """The median cosine distance of two images picked at random: what a distance is to be compared with."""
     rng = np.random.default_rng(0)
     rows = np.sort(rng.choice(len(index), min(len(index), pairs // 8), replace=False))
@@ -156,13 +156,13 @@ def apart(index: Index, pairs: int = 4000) -> float:
     return float(np.median(1 - (vectors[a] * vectors[b]).sum(axis=1)[different])) if different.any() else 0.0
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def normalise(vectors: np.ndarray) -> np.ndarray:
     """The rows at length 1, float32; a row of zeros stays one."""
     vectors = np.asarray(vectors, np.float32)
     return vectors / np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
 
 
-def write(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> Index:
+def write_index(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> Index:
     """Keep an index in `folder`, in place of the one that was there.
 
     `blocks`: some of the images at a time, by ascending id. `document["digest"]` names what the index is made of.
@@ -171,7 +171,7 @@ def write(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> In
     with replace_file(folder / f"{digest}.f32") as temporary, open(temporary, "wb") as file:
         for of, contents, vectors in blocks:
             features = vectors.shape[1]
-            unit(vectors).tofile(file)
+            normalise(vectors).tofile(file)
             ids.append(of)
             marks.append(contents)
         file.flush()
@@ -187,7 +187,7 @@ def write(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> In
     return _opened(folder, read_json(folder / _DOCUMENT))
 
 
-def load(folder: Path) -> Index | None:
+def load_index(folder: Path) -> Index | None:
     """The index kept in `folder`; None where there is none, or a part of it is gone or cut short."""
     for _ in range(_ATTEMPTS):
         document = read_json(folder / _DOCUMENT)

@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.core.errors import UserError
 from engine.core.files import read_json, remove, write_bytes, write_json
-from engine.embeddings.neighbours import Index, apart, graph, nearest
+from engine.embeddings.neighbours import Index, median_distance, nearest, neighbour_graph
 
 LIMIT = 30_000  # points: what a browser draws and drags smoothly
 FEWEST = 10
@@ -37,7 +37,7 @@ Report = Callable[[str, int, int], None]
 class Map:
     """Points of the plane, a row an image.
 
-    `ids`: (n,) int64 of the catalog, ascending; `marks`: (n,) uint64, their contents (see `engine.embeddings.neighbours.mark`). `xy`:
+    `ids`: (n,) int64 of the catalog, ascending; `marks`: (n,) uint64, their contents (see `engine.embeddings.neighbours.content_mark`). `xy`:
     (n, 2) float32, from 0 to SPAN. `near`: (n, k) int32, the rows of each point's nearest by embedding (not on the map),
     nearest first. `document`: `of`, how many images the n stand for, `kept`, the share of nearest neighbours that the map
     keeps, `apart`, the median distance of two images, `seed`, `digest` (of what it was made from), `index` (the index's digest), `version`.
@@ -58,7 +58,7 @@ class Map:
         return self.document["version"]
 
 
-def sample(marks: np.ndarray, limit: int = LIMIT) -> np.ndarray:
+def sample_rows(marks: np.ndarray, limit: int = LIMIT) -> np.ndarray:
     """Rows of an even sample of at most `limit` images, ascending.
 
     Chosen by the hash of their content, so that the same images stay when others come or go. marks: (n,) uint64.
@@ -79,7 +79,7 @@ def project(
     if len(vectors) < FEWEST:
         raise UserError(f"A map needs at least {FEWEST} images; there are {len(vectors)}.", "Add more images to the dataset.")
     perplexity = min(_PERPLEXITY, (len(vectors) - 1) // 3)
-    rows, distances = graph(vectors, 3 * perplexity, lambda done, total: report("finding neighbours", done, total))
+    rows, distances = neighbour_graph(vectors, 3 * perplexity, lambda done, total: report("finding neighbours", done, total))
     # Between unit vectors the squared Euclidean distance is twice the cosine distance.
     plane = _tsne(vectors, rows, np.sqrt(2 * distances), perplexity, seed, report)
     return _fitted(plane), rows[:, :NEAR]
@@ -121,7 +121,7 @@ def _fitted(plane: np.ndarray) -> np.ndarray:
     return (np.round(fitted * STEPS) / STEPS).astype(np.float32)
 
 
-def kept(xy: np.ndarray, near: np.ndarray) -> float:
+def preserved_neighbours(xy: np.ndarray, near: np.ndarray) -> float:
     """The share of each point's nearest by embedding that are among as many nearest on the map, averaged: 0 to 1."""
     from scipy.spatial import cKDTree
 
@@ -132,11 +132,13 @@ def kept(xy: np.ndarray, near: np.ndarray) -> float:
     )
 
 
-def make(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: Report = lambda phase, done, total: None) -> Map:
+def build_map(
+    folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: Report = lambda phase, done, total: None
+) -> Map:
     """Compute the map of an index and keep it in `folder`; at once where the same one is there already."""
-    rows = sample(index.marks, limit)
+    rows = sample_rows(index.marks, limit)
     digest = hashlib.blake2b(f"{index.digest} {seed} {limit} {_PERPLEXITY} {_PHASES}".encode(), digest_size=8).hexdigest()
-    known = load(folder)
+    known = load_map(folder)
     if known is not None and known.document["digest"] == digest:
         return known
     xy, near = project(index.vectors(rows), seed, report)
@@ -148,8 +150,8 @@ def make(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: 
         "version": version,
         "seed": seed,
         "of": len(index),
-        "kept": round(kept(xy, near), 3),
-        "apart": round(apart(index), 3),
+        "kept": round(preserved_neighbours(xy, near), 3),
+        "apart": round(median_distance(index), 3),
     }
     content = io.BytesIO()
     np.savez(content, ids=index.ids[rows], marks=index.marks[rows], xy=xy, near=near)
@@ -161,7 +163,7 @@ def make(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: 
     return Map(index.ids[rows], index.marks[rows], xy, near, document)
 
 
-def load(folder: Path) -> Map | None:
+def load_map(folder: Path) -> Map | None:
     """The map kept in `folder`; None where there is none, or it is damaged."""
     document = read_json(folder / _DOCUMENT)
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
@@ -173,7 +175,7 @@ def load(folder: Path) -> Map | None:
         return None
 
 
-def inside(xy: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+def points_inside(xy: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     """Which points lie within a closed polygon, by the even-odd rule: (n,) bool.
 
     xy: (n, 2); polygon: (corners, 2), the last joined to the first; fewer than three corners hold nothing.
@@ -189,7 +191,7 @@ def inside(xy: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     return held
 
 
-def company(labels: np.ndarray, near: np.ndarray) -> np.ndarray:
+def majority_label(labels: np.ndarray, near: np.ndarray) -> np.ndarray:
     """The commonest label among each point's nearest: (n,) of the labels' type; the nearest's own where two are as common.
 
     labels: (n,) small whole numbers, -1 for none, which do not count; -1 comes back where none of the nearest has one.
@@ -204,7 +206,7 @@ def company(labels: np.ndarray, near: np.ndarray) -> np.ndarray:
     return result
 
 
-def place(drawn: Map, index: Index, vectors: np.ndarray) -> np.ndarray:
+def place_images(drawn: Map, index: Index, vectors: np.ndarray) -> np.ndarray:
     """Where images that are not drawn would lie: (m, 2) float32, between their nearest drawn ones, weighted by closeness.
 
     vectors: (m, features). Cheap and good enough to show an upload; the map itself does not move.

@@ -10,8 +10,8 @@ import pandas as pd
 from engine.data.columns import Columns
 from engine.data.drift import ALPHA, cliffs_delta, effect, holm
 from engine.data.properties import PROPERTIES
-from engine.embeddings.dataset_index import alike
-from engine.embeddings.neighbours import Index, mark
+from engine.embeddings.dataset_index import match_content
+from engine.embeddings.neighbours import Index, content_mark
 from engine.evaluation.metrics import wilson
 
 FEWEST = 5  # images of either group; below that no comparison is made
@@ -195,12 +195,12 @@ def project_on_axis(
 
 def _vectors(index: Index, predictions: pd.DataFrame) -> np.ndarray:
     ids = predictions["image_id"].to_numpy()
-    known = alike(ids, _marks(predictions), index.ids, index.marks)
+    known = match_content(ids, _marks(predictions), index.ids, index.marks)
     return index.vectors(np.searchsorted(index.ids, ids[known]))
 
 
 def _marks(predictions: pd.DataFrame) -> np.ndarray:
-    return np.array([mark(content) for content in predictions["content"]], np.uint64)
+    return np.array([content_mark(content) for content in predictions["content"]], np.uint64)
 
 
 def sentences(frame: pd.DataFrame, names: Mapping[str, str], most: int = 3) -> list[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from engine.data.columns import STATES, Columns
 from engine.data.layouts import SPLITS
-from engine.embeddings.neighbours import Index, mark
+from engine.embeddings.neighbours import Index, content_mark
 from engine.evaluation.metrics import Estimate, proportion
 
 DISTANCES = (0.02, 0.05, 0.1)  # cosine distances: two random images are about 0.7 apart
@@ -41,7 +41,7 @@ class NearCopies:
 def find_near_copies(columns: Columns, index: Index | None, predictions: pd.DataFrame) -> NearCopies:
     """Compares the scored images with the training images that the catalog has now."""
     is_train = (columns.split == SPLITS.index("train")) & (columns.state == STATES.index("ok"))
-    marks = np.array([mark(content) for content in predictions["content"]], np.uint64)
+    marks = np.array([content_mark(content) for content in predictions["content"]], np.uint64)
     train = np.flatnonzero(is_train)
     same_file = (
         pd.Series(columns.ids[train], index=columns.marks(train))

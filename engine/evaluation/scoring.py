@@ -136,7 +136,7 @@ def score_split(run: Run, split: str, report: OnProgress = lambda progress: True
             raise UserError(
                 f"The run {run.id} has no model yet: it is {run.status.state}.", "Wait for it to finish, or resume it."
             )
-        predictor = model.load(run.path)
+        predictor = model.load_model(run.path)
         images = split_images(load_dataset(run.config.dataset), split, run.classes)
         predictions, _ = predict_images(predictor, images, run.config.method == "linear", report)
         write_predictions(run.path, split, predictions, run.classes)
@@ -178,7 +178,7 @@ class FolderScores(SplitScores):
 
 def score_folder(run: Run, folder: Path, report: OnProgress = lambda progress: True) -> FolderScores:
     """The scores of a run on a labelled folder, which need not be registered; names the files that were not used."""
-    predictor = model.load(run.path)
+    predictor = model.load_model(run.path)
     labelled = folder_images(folder, run.classes)
     predictions, unreadable = predict_images(predictor, labelled.images, report=report)
     paths = labelled.images.frame["path"]

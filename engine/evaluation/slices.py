@@ -19,7 +19,7 @@ from engine.data.columns import Columns
 from engine.data.drift import ALPHA, holm
 from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
-from engine.embeddings.neighbours import mark
+from engine.embeddings.neighbours import content_mark
 from engine.evaluation import conditions
 from engine.evaluation.metrics import wilson
 
@@ -74,7 +74,7 @@ def match_catalog(columns: Columns, predictions: pd.DataFrame, catalog: Path | N
     """The rows of the table that the catalog still has unchanged. Raises UserError where there are none."""
     ids = predictions["image_id"].to_numpy()
     rows = np.minimum(np.searchsorted(columns.ids, ids), max(len(columns) - 1, 0))
-    marks = np.array([mark(content) for content in predictions["content"]], np.uint64)
+    marks = np.array([content_mark(content) for content in predictions["content"]], np.uint64)
     same = (columns.ids[rows] == ids) & (columns.marks(rows) == marks) if len(columns) else np.zeros(len(ids), bool)
     if not same.any():
         raise UserError(

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from engine.export.description import Description
 from engine.export.session import MODEL
 from engine.models.model import Model
-from engine.models.registry import backbone
+from engine.models.registry import find_backbone
 from engine.runs import score_text
 from engine.runs.run import Run
 
@@ -26,7 +26,7 @@ _UNKNOWN = "see the publisher's page for this backbone: its weights have a licen
 
 def licence(name: str) -> str:
     """The licence of the backbone's weights, as far as it is known; the images that it was trained on have their own."""
-    return _LICENCES.get(backbone(name).builder, _UNKNOWN)
+    return _LICENCES.get(find_backbone(name).builder, _UNKNOWN)
 
 
 def pack(run: Run, description: Description, onnx: Path, model: Model, check: Mapping[str, str], folder: Path) -> Path:

@@ -81,7 +81,7 @@ def export(run: Run, format: str, file: Path, report: ReportProgress = lambda ph
     """
     check_format(format)
     report("loading the model", 0, 1)
-    shown = model.load(run.path)
+    shown = model.load_model(run.path)
     # The reference is float32 on the CPU, as the file computes; the pages' own precision is compared afterwards, for information.
     exact = PortableModel(shown)
     description = describe_model(run, shown)

@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.files import remove_folder, temporary_folder, write_json
 from engine.core.paths import cache_dir
 from engine.data.datasets import list_datasets, load_dataset
-from engine.models.registry import backbone
+from engine.models.registry import find_backbone
 from engine.runs.config import configure
 from engine.runs.metadata import NOTE_LENGTH, update_metadata
 from engine.runs.run import Run
@@ -70,7 +70,7 @@ def _meta_document(
         raise UserError(
             "A state-dict file does not say what it is.", "Name its architecture and classes: --model resnet50 --classes a,b,c"
         )
-    backbone(name)
+    find_backbone(name)
     return {"backbone": name, "classes": classes, "image_size": size, "mean": mean, "std": std}
 
 

@@ -21,7 +21,7 @@ from engine.export.bundle import META, WEIGHTS
 from engine.export.session import check_probabilities
 from engine.models import network
 from engine.models.network import Classifier, Outline, Preprocessing
-from engine.models.registry import backbone, stored
+from engine.models.registry import backbone_from_file, find_backbone
 from engine.models.transfer import check_finite, load_state, read_state
 from engine.runs.checkpoint import Meta, parse_meta
 
@@ -49,7 +49,7 @@ def read_bundle(file: str, folder: str) -> ReadModel:
     except HeaderError as error:
         raise UserError(f"The weights in {file!r} cannot be read: {error}.", _WRITE) from None
     values = sum(math.prod(entry.shape) for entry in entries.values())
-    outline = network.outline(stored(meta.backbone).name, meta.image_size, values)
+    outline = network.outline_trunk(backbone_from_file(meta.backbone).name, meta.image_size, values)
     _check_fit(entries, outline, meta, file)
     state = load_file(weights)
     check_finite(state, repr(file))
@@ -60,11 +60,11 @@ def read_bundle(file: str, folder: str) -> ReadModel:
 def read_weights(file: str, folder: str, document: dict[str, Any]) -> ReadModel:
     """The same for a state-dict file. `document`: what the caller knows about the model, as a document of `Meta`."""
     # The document comes from the caller, not from the file; the sizes of the file are checked against its backbone.
-    entry = backbone(document["backbone"])
+    entry = find_backbone(document["backbone"])
     meta = parse_meta({**document, "mean": document["mean"] or entry.mean, "std": document["std"] or entry.std})
-    outline = network.outline(meta.backbone, meta.image_size, Path(file).stat().st_size / _LEAST_WIDTH)
+    outline = network.outline_trunk(meta.backbone, meta.image_size, Path(file).stat().st_size / _LEAST_WIDTH)
     tensors = read_state(Path(file))
-    trunk = network.build(meta.backbone, "none", meta.image_size)
+    trunk = network.build_trunk(meta.backbone, "none", meta.image_size)
     fit = load_state(trunk.module, tensors, Path(file).name, outline.head)
     head = fit.head_for(meta.classes)
     if head is None:
@@ -123,7 +123,7 @@ def _load_head(classifier: Classifier, head: Mapping[str, torch.Tensor], file: s
 def _check_prediction(meta: Meta, state: Mapping[str, torch.Tensor], file: str, classifier: Classifier | None = None) -> None:
     """Try the model on a grey image. Raises UserError where the prediction is not finite numbers."""
     if classifier is None:
-        trunk = network.build(meta.backbone, "none", meta.image_size)
+        trunk = network.build_trunk(meta.backbone, "none", meta.image_size)
         classifier = Classifier(trunk.module, trunk.features, len(meta.classes))
         classifier.load_state_dict(dict(state))
     size = meta.image_size

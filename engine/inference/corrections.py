@@ -18,11 +18,11 @@ from engine.data.file_kinds import EXTENSIONS
 
 _SPLITS = {"train": "train", "validation": "val", "test": "test"}
 _WEIGHT = {"test": 0, "validation": 1, "train": 2}
-JOINED = "-corrected"  # the end of the name of a dataset that a collection has joined
+CORRECTED_SUFFIX = "-corrected"  # the end of the name of a dataset that a collection has joined
 
 
 @dataclass(frozen=True)
-class Told:
+class Correction:
     """A picture of the collection. `content` names what is in the file."""
 
     content: str
@@ -31,7 +31,7 @@ class Told:
     when: float
 
 
-class OfDataset(UserError):
+class DatasetImageError(UserError):
     """The picture is one of the dataset's own images: `image_id` in its catalog, in a split, under a class, at a path."""
 
     def __init__(self, image_id: int, split: str, class_name: str, path: str) -> None:
@@ -47,7 +47,7 @@ def folder(data: Dataset) -> Path:
     return home() / "collections" / data.name
 
 
-def tell(data: Dataset, file: Path, class_name: str) -> Told:
+def add_correction(data: Dataset, file: Path, class_name: str) -> Correction:
     """Keep a copy of the picture in `file` under its right class; under another one than before, it moves there.
 
     Raises UserError for a class that the dataset has not, or a file that is no picture; OfDataset for its own images.
@@ -64,45 +64,45 @@ def tell(data: Dataset, file: Path, class_name: str) -> Told:
     if own:
         # A label holds for every copy: the one in the test set is what a person must know of.
         row = min(own, key=lambda one: _WEIGHT.get(one.split or "", len(_WEIGHT)))
-        raise OfDataset(row.id, row.split or "", row.class_name or "no class", row.path)
+        raise DatasetImageError(row.id, row.split or "", row.class_name or "no class", row.path)
     extension = file.suffix.lower()
     place = folder(data) / class_name / f"{name}{extension if extension in EXTENSIONS else '.jpg'}"
     write_bytes(place, content, durable=True)
-    for old in told(data):
+    for old in list_corrections(data):
         if old.content == name and old.file != place:
             remove_file(old.file)
-    return find(data, name)
+    return find_correction(data, name)
 
 
-def told(data: Dataset) -> list[Told]:
+def list_corrections(data: Dataset) -> list[Correction]:
     """The collection, the newest first."""
     result = []
     for file in folder(data).glob("*/*"):
         if re.fullmatch(r"[0-9a-f]{32}\.\w+", file.name):
-            result.append(Told(file.stem, file.parent.name, file, file.stat().st_mtime))
+            result.append(Correction(file.stem, file.parent.name, file, file.stat().st_mtime))
     return sorted(result, key=lambda one: (one.when, one.content), reverse=True)
 
 
-def find(data: Dataset, content: str) -> Told:
+def find_correction(data: Dataset, content: str) -> Correction:
     """Raises UserError where the collection has no such picture."""
-    for one in told(data):
+    for one in list_corrections(data):
         if one.content == content:
             return one
     raise UserError("There is no such correction.")
 
 
-def remove(data: Dataset, content: str) -> None:
+def remove_correction(data: Dataset, content: str) -> None:
     """Take a picture out of the collection."""
-    remove_file(find(data, content).file)
+    remove_file(find_correction(data, content).file)
 
 
-def join(data: Dataset) -> tuple[Path, str]:
+def build_corrected_dataset(data: Dataset) -> tuple[Path, str]:
     """A folder of links that is the dataset with its collection among the training images, and a name for it: to be added.
 
     Validation and test hold the very images of the dataset, so that the scores of both can be compared. Raises UserError where there is
     nothing to join.
     """
-    collected = told(data)
+    collected = list_corrections(data)
     if not collected:
         raise UserError("There are no corrections yet.", "Open an image on the Predict page and give its right class.")
     place = home() / "collections" / ".joined" / data.name
@@ -113,4 +113,4 @@ def join(data: Dataset) -> tuple[Path, str]:
             link(file, place / name / class_name / f"{number}-{file.name}")
     for one in collected:
         link(one.file, place / "train" / one.class_name / f"told-{one.file.name}")
-    return place, f"{data.name}{JOINED}"
+    return place, f"{data.name}{CORRECTED_SUFFIX}"

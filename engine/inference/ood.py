@@ -60,7 +60,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Novelty:
+class OodDetector:
     """What tells the unknown for one run. `document`: accepted, neighbours, training, validation (numbers of images), scale, ranks."""
 
     index: Index
@@ -95,27 +95,27 @@ class Novelty:
         return min(1.0, float(np.searchsorted(self.document["ranks"], score)) / (len(self.document["ranks"]) - 1))
 
 
-def file(of: Run) -> Path:
+def document_file(of: Run) -> Path:
     """Where the run's document is kept."""
     return cache_dir("novelty") / f"{of.id}.json"
 
 
-def load(of: Run) -> Novelty | None:
+def load_detector(of: Run) -> OodDetector | None:
     """What was kept for the run's model; None where it has not been computed for it, or a part of it is gone."""
-    document = read_json(file(of))
+    document = read_json(document_file(of))
     if not isinstance(document, dict) or document.get("checkpoint") != of.checkpoint:
         return None
-    index = neighbours.load(cache_dir("novelty") / document["index"])
-    return Novelty(index, document) if index is not None else None
+    index = neighbours.load_index(cache_dir("novelty") / document["index"])
+    return OodDetector(index, document) if index is not None else None
 
 
-def make(of: Run, model: "Model", report: ReportProgress = lambda phase, done, total: None) -> Novelty:  # noqa: F821
+def fit_detector(of: Run, model: "Model", report: ReportProgress = lambda phase, done, total: None) -> OodDetector:  # noqa: F821
     """Compute it, from cached features where there are some, and keep it with the run.
 
     Raises UserError where the dataset has no images to compare with, and what `report` raises.
     """
     index = _bank(of, model, report)
-    vectors, _ = features_of(of, model, "validation", report)
+    vectors, _ = split_features(of, model, "validation", report)
     k = min(NEIGHBOURS, len(index))
     measured = neighbours.nearest(index, vectors, k)[1][:, -1], model.energy_of(vectors)
     scale = Scale.of(*measured)
@@ -124,8 +124,8 @@ def make(of: Run, model: "Model", report: ReportProgress = lambda phase, done, t
         "ranks": np.quantile(scale(*measured), np.linspace(0, 1, 101)).tolist(),
         "checkpoint": of.checkpoint, "index": index.file.parent.name,
     }  # fmt: skip
-    write_json(file(of), document)
-    return Novelty(index, document)
+    write_json(document_file(of), document)
+    return OodDetector(index, document)
 
 
 def job(of: Run) -> Job:
@@ -144,14 +144,14 @@ def _bank(of: Run, model: "Model", report: ReportProgress) -> Index:  # noqa: F8
     made_of = "\n".join([key, *(f"{row.id} {row.hash}" for row in frame.itertuples())])
     name = hashlib.blake2b(made_of.encode(), digest_size=10).hexdigest()
     folder = cache_dir("novelty") / name
-    if (known := neighbours.load(folder)) is not None:
+    if (known := neighbours.load_index(folder)) is not None:
         return known
-    vectors, frame = features_of(of, model, "train", report, set(frame["id"]))
-    marks = np.array([neighbours.mark(content) for content in frame["hash"]], np.uint64)
-    return neighbours.write(folder, [(frame["id"].to_numpy(np.int64), marks, vectors)], {"digest": name, "key": key})
+    vectors, frame = split_features(of, model, "train", report, set(frame["id"]))
+    marks = np.array([neighbours.content_mark(content) for content in frame["hash"]], np.uint64)
+    return neighbours.write_index(folder, [(frame["id"].to_numpy(np.int64), marks, vectors)], {"digest": name, "key": key})
 
 
-def features_of(
+def split_features(
     of: Run,
     model: "Model",  # noqa: F821
     split: str,
@@ -200,7 +200,7 @@ def _compute(run_id: str, report: ReportProgress) -> None:
     from engine.models import model
 
     report("loading the model", 0, 1)
-    make(load_run(run_id), model.load(load_run(run_id).path), report)
+    fit_detector(load_run(run_id), model.load_model(load_run(run_id).path), report)
 
 
 if __name__ == "__main__":

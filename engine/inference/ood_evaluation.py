@@ -12,7 +12,7 @@ from engine.core.jobs import ReportProgress
 from engine.evaluation.metrics import Estimate, proportion
 from engine.evaluation.roc import areas
 from engine.inference import ood
-from engine.inference.ood import NEIGHBOURS, Novelty, Scale
+from engine.inference.ood import NEIGHBOURS, OodDetector, Scale
 from engine.inference.predict import predict
 from engine.models.model import Model
 from engine.runs.run import Run
@@ -20,7 +20,7 @@ from engine.training.linear_probe import LinearProbe
 
 
 @dataclass(frozen=True)
-class Told:
+class OodEvaluation:
     """`of`: what is to be told from the test images: `n` pictures. `auroc`: how well the novelty ranks them above `test` test images.
 
     `flagged`: the share of them above the limit that 95% of the validation images keep; `test_flagged`: that of the test images.
@@ -34,9 +34,11 @@ class Told:
     test_flagged: Estimate
 
 
-def other_things(of: Run, model: Model, known: Novelty, files: Sequence[Path], report: ReportProgress) -> Told:
+def evaluate_other_images(
+    of: Run, model: Model, known: OodDetector, files: Sequence[Path], report: ReportProgress
+) -> OodEvaluation:
     """Pictures of other things against the run's test images. Raises UserError where none of the files can be read."""
-    vectors, _ = ood.features_of(of, model, "test", report)
+    vectors, _ = ood.split_features(of, model, "test", report)
     answers = predict(model, files, 1, lambda done, total: report("looking at the other pictures", done, total))
     read = [answer for answer in answers if not answer.error]
     if not read:
@@ -45,7 +47,7 @@ def other_things(of: Run, model: Model, known: Novelty, files: Sequence[Path], r
     return _told("pictures of other things", other, known.scores(vectors, model.energy_of(vectors)))
 
 
-def left_out(of: Run, model: Model, report: ReportProgress) -> Iterator[Told]:
+def evaluate_left_out_classes(of: Run, model: Model, report: ReportProgress) -> Iterator[OodEvaluation]:
     """Each class in turn against the others, with a linear head and neighbours that know the others alone.
 
     The features are the run's: of a fine-tuned run they have seen the class, which makes it easier or, as images of a class lie closer
@@ -55,7 +57,7 @@ def left_out(of: Run, model: Model, report: ReportProgress) -> Iterator[Told]:
         raise UserError(f"{of.id} has {len(of.classes)} classes.", "Leaving one out requires at least three.")
     vectors, names = {}, {}
     for split in ("train", "validation", "test"):
-        vectors[split], frame = ood.features_of(of, model, split, report)
+        vectors[split], frame = ood.split_features(of, model, split, report)
         names[split] = frame["class"].to_numpy()
     for place, name in enumerate(of.classes):
         report("leaving a class out", place, len(of.classes))
@@ -64,7 +66,7 @@ def left_out(of: Run, model: Model, report: ReportProgress) -> Iterator[Told]:
     report("leaving a class out", len(of.classes), len(of.classes))
 
 
-def _without(name: str, vectors: dict[str, np.ndarray], names: dict[str, np.ndarray]) -> Told:
+def _without(name: str, vectors: dict[str, np.ndarray], names: dict[str, np.ndarray]) -> OodEvaluation:
     from sklearn.neighbors import NearestNeighbors
 
     others = {split: names[split] != name for split in ("train", "validation")}
@@ -89,7 +91,7 @@ def _without(name: str, vectors: dict[str, np.ndarray], names: dict[str, np.ndar
     return _told(name, scores[strange], scores[~strange])
 
 
-def _told(of: str, strange: np.ndarray, usual: np.ndarray) -> Told:
+def _told(of: str, strange: np.ndarray, usual: np.ndarray) -> OodEvaluation:
     auroc, _ = areas(np.concatenate([strange, usual]), np.arange(len(strange) + len(usual)) < len(strange))
     shares = [proportion(int((scores > 1).sum()), len(scores)) for scores in (strange, usual)]
-    return Told(of, len(strange), len(usual), auroc, *shares)
+    return OodEvaluation(of, len(strange), len(usual), auroc, *shares)

@@ -16,7 +16,7 @@ from engine.data.walk import walk_files
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
-class Answering(Protocol):
+class Predictor(Protocol):
     """What answers: `engine.models.model.Model`, or a handed-over file (`engine.export.session.OnnxModel`)."""
 
     @property
@@ -28,7 +28,7 @@ class Answering(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """What the model says of one picture: `top` holds (class, probability), best first; or why it could not be read.
 
     `square`: what the network saw, (size, size, 3) uint8. `probabilities`: (classes,) float32 in the model's order. `features`:
@@ -45,28 +45,30 @@ class Answer:
 
 
 def predict(
-    model: Answering, sources: Sequence[Source], top: int = 3, progress: Callable[[int, int], None] = lambda done, total: None
-) -> list[Answer]:
+    model: Predictor, sources: Sequence[Source], top: int = 3, progress: Callable[[int, int], None] = lambda done, total: None
+) -> list[Prediction]:
     """One answer for each source, in order: a path, or the bytes of a file."""
-    result: list[Answer] = []
-    for some in answers(model, sources, top):
+    result: list[Prediction] = []
+    for some in predict_in_batches(model, sources, top):
         result += some
         progress(len(result), len(sources))
     return result
 
 
-def answers(model: Answering, sources: Sequence[Source], top: int = 3, batch_size: int = 32) -> Iterator[list[Answer]]:
+def predict_in_batches(
+    model: Predictor, sources: Sequence[Source], top: int = 3, batch_size: int = 32
+) -> Iterator[list[Prediction]]:
     """The answers as they are made, some at a time, in the order of the sources."""
     for batch in decode_batches(sources, model.meta.image_size, batch_size=batch_size):
-        result = {index: Answer(index, error=reason) for index, reason in batch.failures.items()}
+        result = {index: Prediction(index, error=reason) for index, reason in batch.failures.items()}
         if len(batch.indices):
             said = _said(model, batch.images)
             for index, square, row, vector, energy in zip(batch.indices.tolist(), batch.images, *said, strict=True):
-                result[index] = Answer(index, _best(row, model.meta.classes, top), square, "", row, vector, float(energy))
+                result[index] = Prediction(index, _best(row, model.meta.classes, top), square, "", row, vector, float(energy))
         yield [result[index] for index in sorted(result)]
 
 
-def _said(model: Answering, squares: np.ndarray) -> tuple[Sequence, Sequence, Sequence]:
+def _said(model: Predictor, squares: np.ndarray) -> tuple[Sequence, Sequence, Sequence]:
     """Probabilities, features and energies of n squares; a handed-over file gives the probabilities alone."""
     if not hasattr(model, "features"):
         return model.probabilities(squares), [None] * len(squares), [float("nan")] * len(squares)
@@ -74,12 +76,12 @@ def _said(model: Answering, squares: np.ndarray) -> tuple[Sequence, Sequence, Se
     return model.probabilities_of(features), features, model.energy_of(features)
 
 
-def expand(paths: Sequence[str]) -> list[Path]:
+def expand_paths(paths: Sequence[str]) -> list[Path]:
     """The files named, and the pictures in the folders named. Raises UserError for what is not there."""
-    return expand_and_report(paths)[0]
+    return expand_paths_with_report(paths)[0]
 
 
-def expand_and_report(paths: Sequence[str]) -> tuple[list[Path], UnusedReport]:
+def expand_paths_with_report(paths: Sequence[str]) -> tuple[list[Path], UnusedReport]:
     """The same, with what in the folders is not used."""
     files: list[Path] = []
     tally = Tally(Path())

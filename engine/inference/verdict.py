@@ -8,7 +8,7 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.inference import ood
-from engine.inference.ood import Novelty
+from engine.inference.ood import OodDetector
 from engine.runs.run import Run
 
 # How often the classes named should hold the right one. On the Intel scenes, answers that name one class were then right in 97 to 99%
@@ -39,7 +39,7 @@ class Judge:
     classes: tuple[str, ...]
     least: float
     calibrated_on: int
-    unknown: Novelty | None = None
+    unknown: OodDetector | None = None
     decides: bool = True
 
     @property
@@ -60,7 +60,7 @@ class Judge:
         return Verdict(kind, tuple(self.classes[i] for i in named))
 
 
-def judge(runs: Sequence[Run]) -> Judge:
+def load_judge(runs: Sequence[Run]) -> Judge:
     """The judge of a run's answers, or of the mean of several runs' in the order of the first one's classes.
 
     What tells the unknown is left out where it has not been computed (`novelty.make`), or where there are several runs.
@@ -69,18 +69,18 @@ def judge(runs: Sequence[Run]) -> Judge:
     shared = set.intersection(*(set(table.index) for table in tables)) if tables else set()
     keys = sorted(shared)
     mean = (
-        np.mean([aligned(np.stack(t.loc[keys, "probabilities"]), r, runs[0]) for t, r in zip(tables, runs, strict=True)], 0)
+        np.mean([align_classes(np.stack(t.loc[keys, "probabilities"]), r, runs[0]) for t, r in zip(tables, runs, strict=True)], 0)
         if keys
         else None
     )
     least = _least(mean, tables[0].loc[keys, "true"].to_numpy()) if keys else USUAL
-    measured = [ood.load(run) for run in runs]
+    measured = [ood.load_detector(run) for run in runs]
     # The mean of several novelties is as good as the one from the fewest images.
     decides = all(one.decides for one in measured if one)
     return Judge(runs[0].classes, least, len(keys), measured[0] if len(runs) == 1 else None, decides)
 
 
-def aligned(probabilities: np.ndarray, run: Run, like: Run) -> np.ndarray:
+def align_classes(probabilities: np.ndarray, run: Run, like: Run) -> np.ndarray:
     """(n, classes) of a run, in the order of another run's classes. Raises UserError where they tell other classes apart."""
     if set(run.classes) != set(like.classes):
         raise UserError(f"{run.id} and {like.id} were trained on different classes.", "Choose runs on the same classes.")

@@ -115,16 +115,16 @@ _BUILDERS: Mapping[str, Callable[..., v2.Transform]] = {
 }
 
 
-def step_transform(step: PipelineStep, size: int) -> v2.Transform:
+def build_step(step: PipelineStep, size: int) -> v2.Transform:
     """The step as a transform of pictures of `size` pixels, at its probability."""
     transform = _BUILDERS[step.transform](size, **step.values)
     return transform if step.probability == 1 else v2.RandomApply([transform], p=step.probability)
 
 
-def pipeline(described: str | Pipeline, size: int) -> v2.Transform:
+def build_pipeline(described: str | Pipeline, size: int) -> v2.Transform:
     """The pipeline, or what a text of `engine.runs.pipelines.parse_pipeline` says, as one transform. Raises UserError."""
     steps = (parse_pipeline(described) if isinstance(described, str) else described).steps
-    return v2.Compose([step_transform(step, size) for step in steps]) if steps else v2.Identity()
+    return v2.Compose([build_step(step, size) for step in steps]) if steps else v2.Identity()
 
 
 def draw_seeds(seed: int, epoch: int, places: Iterable[int]) -> list[int]:
@@ -157,19 +157,19 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def seeded(images: torch.Tensor, transform: v2.Transform, seed: int) -> torch.Tensor:
+def augment_seeded(images: torch.Tensor, transform: v2.Transform, seed: int) -> torch.Tensor:
     """The first draws of a training with this seed, one an image; torch's generator stays as it was."""
     with torch.random.fork_rng(devices=[]), one_thread():
         return augment(images, transform, draw_seeds(seed, 0, range(len(images))))
 
 
-def draws(image: torch.Tensor, described: str | Pipeline, count: int, seed: int) -> torch.Tensor:
+def draw_pipeline(image: torch.Tensor, described: str | Pipeline, count: int, seed: int) -> torch.Tensor:
     """`count` draws of the pipeline on one image (3, size, size): (count, 3, size, size) uint8; the same seed, the same draws."""
-    return seeded(image.expand(count, -1, -1, -1), pipeline(described, image.shape[-1]), seed)
+    return augment_seeded(image.expand(count, -1, -1, -1), build_pipeline(described, image.shape[-1]), seed)
 
 
-def alone(image: torch.Tensor, described: Pipeline, seed: int) -> torch.Tensor:
+def draw_steps(image: torch.Tensor, described: Pipeline, seed: int) -> torch.Tensor:
     """One draw of each step by itself, done for certain: (steps, 3, size, size) uint8."""
     size = image.shape[-1]
     certain = [_BUILDERS[step.transform](size, **step.values) for step in described.steps]
-    return torch.cat([image.new_empty(0, *image.shape), *(seeded(image[None], each, seed) for each in certain)])
+    return torch.cat([image.new_empty(0, *image.shape), *(augment_seeded(image[None], each, seed) for each in certain)])

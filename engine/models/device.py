@@ -98,7 +98,7 @@ class Compute:
         return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
 
 
-def compute(device: str = "auto", precision: str = "auto") -> Compute:
+def select_compute(device: str = "auto", precision: str = "auto") -> Compute:
     """The device and dtype for the names of the configuration. Raises UserError for a device that is not here."""
     kind = device if device != "auto" else _best_device()
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

@@ -51,7 +51,7 @@ class _Tracer(fx.Tracer):
         return layer or super().is_leaf_module(m, module_qualified_name)
 
 
-def graph(trunk: nn.Module) -> fx.GraphModule | None:
+def trace(trunk: nn.Module) -> fx.GraphModule | None:
     """The module as a graph of layers; None where its code decides by its input, or by train and eval, what to do."""
     was_training = trunk.training
     try:
@@ -97,7 +97,7 @@ def split(module: fx.GraphModule, example: torch.Tensor) -> tuple[fx.GraphModule
     return _part(module, None, last), _part(module, last, None)
 
 
-def fast(front: nn.Module, dtype: torch.dtype) -> nn.Module:
+def freeze(front: nn.Module, dtype: torch.dtype) -> nn.Module:
     """A copy of a folded part for inference in `dtype`: weights merged and cast once."""
     copied = copy.deepcopy(front).eval().requires_grad_(False)
     for name, module in list(copied.named_modules()):
@@ -113,7 +113,7 @@ def _merge(layers: Folded) -> nn.Sequential:
 
 
 @dataclass(frozen=True)
-class Answering:
+class InferenceModule:
     """A module that answers normalised images. `dtype`: the arithmetic of its weights; None: that of autocast."""
 
     module: nn.Module
@@ -123,7 +123,7 @@ class Answering:
         return self.module(inputs if self.dtype is None else inputs.to(self.dtype))
 
 
-def inference(module: nn.Module, compute: Compute, size: int) -> Answering:
+def prepare_inference(module: nn.Module, compute: Compute, size: int) -> InferenceModule:
     """What answers as the module in evaluation mode does, for normalised images of about `size` pixels, and soonest.
 
     A merged copy in the arithmetic of `compute`, made of the weights as they are now; the module itself where the copy
@@ -132,15 +132,15 @@ def inference(module: nn.Module, compute: Compute, size: int) -> Answering:
     # Whoever calls from within `inference_mode` would get weights that no gradient can pass, and Grad-CAM needs one that does.
     with torch.inference_mode(False), torch.no_grad():
         module = compute.place(module).eval()
-        quick = compute.place(merged(module))
+        quick = compute.place(merge_norms(module))
         example = compute.batch(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
         with torch.autocast(compute.device.type, enabled=False):
-            if not same(quick(example), module(example)):
-                return Answering(module)
-        return Answering(quick.to(compute.dtype), compute.dtype)
+            if not outputs_agree(quick(example), module(example)):
+                return InferenceModule(module)
+        return InferenceModule(quick.to(compute.dtype), compute.dtype)
 
 
-def merged(module: nn.Module) -> nn.Module:
+def merge_norms(module: nn.Module) -> nn.Module:
     """A copy of the module with each BatchNorm that stands right behind a convolution merged into it.
 
     By the order in which a module names its layers, which is nearly always that of its `forward`, and is to be checked by
@@ -154,7 +154,7 @@ def merged(module: nn.Module) -> nn.Module:
     return copied
 
 
-def same(found: torch.Tensor, expected: torch.Tensor) -> bool:
+def outputs_agree(found: torch.Tensor, expected: torch.Tensor) -> bool:
     """Whether they agree to what another order of float32 sums may change; not where one is NaN."""
     return bool((found - expected).abs().max() <= _TOLERANCE * expected.abs().max())
 

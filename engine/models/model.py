@@ -11,10 +11,10 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from engine.core.errors import UserError
 from engine.models import network
-from engine.models.device import Compute, compute
-from engine.models.fusing import Answering, inference
+from engine.models.device import Compute, select_compute
+from engine.models.fusing import InferenceModule, prepare_inference
 from engine.models.network import Classifier, Preprocessing, Trunk, to_uint8_batch
-from engine.models.registry import stored
+from engine.models.registry import backbone_from_file
 from engine.models.transfer import check_finite
 from engine.runs import checkpoint
 from engine.runs.checkpoint import Meta
@@ -65,15 +65,15 @@ class Model:
             return self.classifier.logits(torch.from_numpy(features).to(self.compute.device)).cpu().numpy()
 
     @functools.cached_property
-    def answering(self) -> Answering:
+    def answering(self) -> InferenceModule:
         """The trunk as embeddings run it, so that a single answer and a prediction table agree."""
-        return inference(self.classifier.trunk, self.compute, self.meta.image_size)
+        return prepare_inference(self.classifier.trunk, self.compute, self.meta.image_size)
 
     def with_temperature(self, temperature: float) -> "Model":
         return replace(self, meta=replace(self.meta, temperature=temperature))
 
 
-def new(trunk: Trunk, classes: tuple[str, ...], image_size: int, where: Compute, seed: int, views: str = "one") -> Model:
+def create_model(trunk: Trunk, classes: tuple[str, ...], image_size: int, where: Compute, seed: int, views: str = "one") -> Model:
     """A model on `trunk` with a fresh head, seeded."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -82,18 +82,18 @@ def new(trunk: Trunk, classes: tuple[str, ...], image_size: int, where: Compute,
     return Model(Meta(trunk.architecture, classes, image_size, trunk.mean, trunk.std, views=views), classifier, trunk, where)
 
 
-def load(run_path: Path, kind: str = "best", where: Compute | None = None) -> Model:
+def load_model(run_path: Path, kind: str = "best", where: Compute | None = None) -> Model:
     """The model of a run's newest intact checkpoint of `kind`. Raises UserError where there is none."""
-    return from_checkpoint(checkpoint.load(run_path, kind), where or compute())
+    return from_checkpoint(checkpoint.load(run_path, kind), where or select_compute())
 
 
 def from_checkpoint(saved: checkpoint.Checkpoint, where: Compute) -> Model:
     """The model of a checkpoint, whose run may have been copied here from elsewhere. Raises UserError for one that does not fit."""
-    entry = stored(saved.meta.backbone)
+    entry = backbone_from_file(saved.meta.backbone)
     check_finite(saved.model, "the checkpoint")
     if entry.builder == "timm":
         _check_room(saved)
-    trunk = network.build(saved.meta.backbone, image_size=saved.meta.image_size)
+    trunk = network.build_trunk(saved.meta.backbone, image_size=saved.meta.image_size)
     classifier = Classifier(trunk.module, trunk.features, len(saved.meta.classes))
     try:
         classifier.load_state_dict(saved.model)
@@ -106,7 +106,7 @@ def from_checkpoint(saved: checkpoint.Checkpoint, where: Compute) -> Model:
 def _check_room(saved: checkpoint.Checkpoint) -> None:
     """Raises UserError for a network of another size than the weights: timm has some that take gigabytes to build."""
     values = sum(tensor.numel() for tensor in saved.model.values())
-    outline = network.outline(saved.meta.backbone, saved.meta.image_size, values)
+    outline = network.outline_trunk(saved.meta.backbone, saved.meta.image_size, values)
     if any(name.startswith("trunk.") and name.removeprefix("trunk.") not in outline.shapes for name in saved.model):
         raise UserError(f"The checkpoint's weights do not fit {saved.meta.backbone}.", "Copy the whole run again.")
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from engine.core.errors import UserError
 from engine.models.pretrained import Notify, from_timm, from_torchvision, from_wheel
-from engine.models.registry import Backbone, backbone
-from engine.models.transfer import RUN, Fit, load_state, read_state
+from engine.models.registry import Backbone, find_backbone
+from engine.models.transfer import RUN, TransferReport, load_state, read_state
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Trunk:
     features: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    fit: Fit | None = None
+    fit: TransferReport | None = None
 
     @property
     def architecture(self) -> str:
@@ -83,13 +83,13 @@ class Trunk:
         return digest.hexdigest()
 
 
-def build(name: str, weights: str = "none", image_size: int = 224, notify: Notify = lambda text: None) -> Trunk:
+def build_trunk(name: str, weights: str = "none", image_size: int = 224, notify: Notify = lambda text: None) -> Trunk:
     """The backbone `name` with `weights`: "pretrained", "none" (random), "run:ID" (a run's best model), or the path of a
     state-dict file.
 
     Raises UserError where the name, the file or the network fails; never falls back to random weights.
     """
-    entry = backbone(name)
+    entry = find_backbone(name)
     module = _whole(entry, weights == "pretrained", notify)
     config = getattr(module, "pretrained_cfg", {}) if entry.builder in ("timm", "hf-hub") else {}
     mean, std = tuple(config.get("mean", entry.mean)), tuple(config.get("std", entry.std))
@@ -97,7 +97,7 @@ def build(name: str, weights: str = "none", image_size: int = 224, notify: Notif
     _drop_classifier(module)
     dropped = [tensor for tensor in whole if tensor not in module.state_dict()]
     fit = _transferred(module, weights, dropped, notify) if weights not in ("pretrained", "none") else None
-    return Trunk(entry, module, feature_count(module, name, image_size), mean, std, fit)
+    return Trunk(entry, module, count_features(module, name, image_size), mean, std, fit)
 
 
 def _whole(entry: Backbone, pretrained: bool, notify: Notify = lambda text: None) -> nn.Module:
@@ -121,7 +121,7 @@ class Outline:
         return sum(math.prod(shape) for shape in self.shapes.values())
 
 
-def outline(name: str, image_size: int = 224, most_values: float = math.inf) -> Outline:
+def outline_trunk(name: str, image_size: int = 224, most_values: float = math.inf) -> Outline:
     """What `build` would build, without taking its memory: a file's claims are compared with this first.
 
     Raises UserError, also for a backbone of more than `most_values` numbers: those of the file that names it.
@@ -140,7 +140,7 @@ class TooManyValues(UserError):
 
 
 def _outline(name: str, image_size: int, most_values: float) -> Outline:
-    module = _whole(backbone(name), pretrained=False)
+    module = _whole(find_backbone(name), pretrained=False)
     whole = list(module.state_dict())
     _drop_classifier(module)
     shapes = {tensor: tuple(value.shape) for tensor, value in module.state_dict().items()}
@@ -150,10 +150,10 @@ def _outline(name: str, image_size: int, most_values: float) -> Outline:
             f"The weights do not fit {name}: it has {values / 1e6:,.1f} million parameters, more than they hold.",
             "Choose the model that they were saved from.",
         )
-    return Outline(feature_count(module, name, image_size), shapes, tuple(tensor for tensor in whole if tensor not in shapes))
+    return Outline(count_features(module, name, image_size), shapes, tuple(tensor for tensor in whole if tensor not in shapes))
 
 
-def _transferred(module: nn.Module, weights: str, head: list[str], notify: Notify) -> Fit:
+def _transferred(module: nn.Module, weights: str, head: list[str], notify: Notify) -> TransferReport:
     from engine.runs import checkpoint
     from engine.runs.run import load_run
 
@@ -166,7 +166,7 @@ def _transferred(module: nn.Module, weights: str, head: list[str], notify: Notif
     return fit
 
 
-def cam_layer(trunk: Trunk) -> str:
+def cam_layer_name(trunk: Trunk) -> str:
     """The name of the module whose output Grad-CAM weighs."""
     name = trunk.entry.cam_layer
     if not name and hasattr(trunk.module, "feature_info") and not hasattr(trunk.module, "patch_embed"):
@@ -202,7 +202,7 @@ def _drop_classifier(module: nn.Module) -> None:
     setattr(module.get_submodule(parent), leaf, nn.Identity())
 
 
-def feature_count(module: nn.Module, name: str, image_size: int) -> int:
+def count_features(module: nn.Module, name: str, image_size: int) -> int:
     """How many pooled features the module ends in. Raises UserError where it does not, or not at this size."""
     module.eval()
     try:

@@ -33,7 +33,7 @@ def is_decoded(contents: Sequence[str], size: int) -> bool:
     return _file(contents, size).is_file()
 
 
-def decoded(
+def load_pixels(
     files: Sequence[Path], contents: Sequence[str], size: int, report: Callable[[Progress], bool] = lambda progress: True
 ) -> Pixels | None:
     """The images at `size`, from the cache where just these were decoded before; None where `report` says not to go on."""

@@ -58,7 +58,7 @@ _TIMM_NAME = re.compile(r"[A-Za-z0-9_]{1,100}(\.[A-Za-z0-9_\-]{1,100})?")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9_][\w.\-]{0,95}(@[\w.\-]{1,100})?", re.ASCII)
 
 
-def backbone(name: str) -> Backbone:
+def find_backbone(name: str) -> Backbone:
     """The entry for a registered name, `timm:NAME` or `hf-hub:OWNER/NAME` (the two are described by timm when built)."""
     for prefix in _PREFIXES:
         if name.startswith(prefix) and name != prefix:
@@ -80,7 +80,7 @@ def _described_by_timm(name: str, builder: str, source: str) -> Backbone:
     return Backbone(name, builder, source, 0.0)
 
 
-def stored(name: object) -> Backbone:
+def backbone_from_file(name: object) -> Backbone:
     """The entry for the name in a file that may come from elsewhere. Raises UserError for one that is not registered, here or in timm.
 
     Nothing that a file says makes this program reach for the network: `hf-hub:` is for names that a person types.
@@ -91,12 +91,12 @@ def stored(name: object) -> Backbone:
             "A file may name a registered model or timm:NAME.",
         )
     check_name(name)
-    return backbone(name)
+    return find_backbone(name)
 
 
 def check_name(name: str) -> None:
     """Raises UserError for a name that nothing can be built from, as far as that can be told without a network."""
-    entry = backbone(name)
+    entry = find_backbone(name)
     if entry.builder == "timm":
         import timm
 

@@ -27,7 +27,7 @@ _LEAST = 0.5  # of the tensors: with fewer, it is another model's file
 
 
 @dataclass(frozen=True)
-class Fit:
+class TransferReport:
     """What of a state dict went into a backbone: names of tensors.
 
     `head`: its classification layer (weight, bias), where there is one; `classes`: whose they are, where that is known.
@@ -67,7 +67,7 @@ class Fit:
 
 def load_state(
     module: nn.Module, state: Mapping[str, torch.Tensor], source: str, head: Sequence[str] = (), classes: tuple[str, ...] = ()
-) -> Fit:
+) -> TransferReport:
     """Load what fits into the backbone; `head` names the tensors of the classification layer that it came with.
 
     Raises UserError where less than half of the backbone's tensors fit: it is not changed then.
@@ -83,7 +83,7 @@ def load_state(
         )
     module.load_state_dict(fitting, strict=False)
     of_head = {name: tensor for name, tensor in state.items() if name in (*head, "head.weight", "head.bias") and name not in own}
-    return Fit(
+    return TransferReport(
         source,
         tuple(fitting),
         tuple(name for name in own if name not in known),

@@ -54,7 +54,7 @@ def split_trunk(module: nn.Module, config: Config, compute: Compute) -> SplitTru
     """
     if config.trainable == 1:
         return None
-    traced = fusing.graph(module)
+    traced = fusing.trace(module)
     side = full_size(config)
     example = compute.batch(torch.zeros(1, 3, side, side))
     was_training = module.training
@@ -69,13 +69,13 @@ def split_trunk(module: nn.Module, config: Config, compute: Compute) -> SplitTru
         # Tried on an example: a graph that was traced may still have missed what the module decides in Python.
         with torch.no_grad():
             activations, expected = front(example), module(example)
-            agree = fusing.same(back(activations), expected)
+            agree = fusing.outputs_agree(back(activations), expected)
     finally:
         module.train(was_training)
     if not agree:
         return None
     # A copy for the front: it is cast to the device's arithmetic, and the trunk's own weights must stay float32.
-    fast = compute.place(fusing.fast(front, compute.dtype))
+    fast = compute.place(fusing.freeze(front, compute.dtype))
     return SplitTrunk(fast, back, tuple(activations.shape[1:]), compute.dtype)
 
 

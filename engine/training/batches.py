@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional
 
 from engine.core.errors import UserError
-from engine.models.augment import augment, draw_seeds, one_thread, pipeline
+from engine.models.augment import augment, build_pipeline, draw_seeds, one_thread
 from engine.models.network import to_uint8_batch
 from engine.runs.config import Config
 from engine.training.progressive import image_size
@@ -65,7 +65,7 @@ class Batches(Dataset[Batch]):
                 f"Set batch_size to {2 * world} or more.",
             )
         self.images, self.config, self.rank, self.world = images, config, rank, world
-        self.transform = pipeline(config.augmentation, config.image_size)
+        self.transform = build_pipeline(config.augmentation, config.image_size)
         # A last batch with less than two images per process is added to the one before: BatchNorm has no variance of one.
         self.steps_per_epoch = max(1, math.ceil((len(images.labels) - (2 * world - 1)) / config.batch_size))
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))  # the epoch and the order of its images

@@ -20,7 +20,7 @@ from torch import nn
 from engine.data.predictions import outcomes
 from engine.evaluation.metrics import accuracy, confusion, macro_f1, per_class
 from engine.models.device import Compute
-from engine.models.network import Classifier, Preprocessing, feature_count, freeze_below
+from engine.models.network import Classifier, Preprocessing, count_features, freeze_below
 from engine.runs.config import Config
 from engine.runs.events import Epoch, Progress, Step
 from engine.training import activation_cache, divergence, ema, mixing, optimisers, schedules
@@ -52,7 +52,7 @@ class FineTuning:
     ) -> None:
         # A backbone that cannot take the smaller images of an early epoch says so now, not hours later.
         for size in {config.initial_size, config.train_size} - {0}:
-            feature_count(classifier.trunk, config.model, size)
+            count_features(classifier.trunk, config.model, size)
         self.config, self.compute, self.preprocessing = config, compute, preprocessing
         self.validation, self.batches = validation, Batches(train, config, compute.rank, compute.world)
         self.steps_per_epoch = self.batches.steps_per_epoch

@@ -12,8 +12,8 @@ from engine.evaluation.scoring import LabelledImages
 from engine.models import hub_names, model, network
 from engine.models.device import Compute
 from engine.models.model import Model
-from engine.models.pixels import decoded
-from engine.models.transfer import Fit
+from engine.models.pixels import load_pixels
+from engine.models.transfer import TransferReport
 from engine.runs import checkpoint
 from engine.runs.checkpoint import Checkpoint
 from engine.runs.events import Epoch, Message, Progress, Resumed, Step
@@ -117,7 +117,7 @@ def _finetune(run: Run, recorder: Recorder, compute: Compute, train: LabelledIma
                 Message(f"Ended on request after step {trainer.step} of {trainer.total_steps}: the best epoch counts.")
             )
             break
-    return model.load(run.path, "best", compute) if lead else current
+    return model.load_model(run.path, "best", compute) if lead else current
 
 
 def _restore(trainer: FineTuning, saved: Checkpoint, images_key: str, recorder: Recorder) -> None:
@@ -135,14 +135,16 @@ def _fresh_model(run: Run, recorder: Recorder, compute: Compute) -> Model:
     config = run.config
     hub_names.check(config.model)
     torch.manual_seed(config.seed)
-    trunk = network.build(config.model, config.weights, config.image_size, notify=lambda text: recorder.record(Message(text)))
-    fresh = model.new(trunk, run.classes, config.image_size, compute, config.seed, config.views)
+    trunk = network.build_trunk(
+        config.model, config.weights, config.image_size, notify=lambda text: recorder.record(Message(text))
+    )
+    fresh = model.create_model(trunk, run.classes, config.image_size, compute, config.seed, config.views)
     if trunk.fit and config.method == "finetune":
         recorder.record(Message(_load_head(fresh, trunk.fit)))
     return fresh
 
 
-def _load_head(fresh: Model, fit: Fit) -> str:
+def _load_head(fresh: Model, fit: TransferReport) -> str:
     """Start from the classification layer that came with the weights, where it is one for these classes; a sentence about it."""
     head = fit.head_for(fresh.meta.classes)
     if head is None or head["weight"].shape != fresh.classifier.head.weight.shape:
@@ -153,7 +155,7 @@ def _load_head(fresh: Model, fit: Fit) -> str:
 
 
 def _decode(images: LabelledImages, size: int, recorder: Recorder) -> Images:
-    pixels = recorder.retry_when_full(decoded, images.files, images.frame["hash"].tolist(), size, reporter(recorder))
+    pixels = recorder.retry_when_full(load_pixels, images.files, images.frame["hash"].tolist(), size, reporter(recorder))
     if pixels is None:
         raise Stopped
     unreadable.record_unreadable(recorder, pixels.failures, images.frame["path"].tolist())

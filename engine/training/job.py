@@ -49,7 +49,7 @@ def train(run: Run, recorder: Recorder) -> tuple[Model, LabelledImages, Labelled
     if config.method == "finetune":
         distributed.join()
     try:
-        compute = device.compute(config.device, config.precision)
+        compute = device.select_compute(config.device, config.precision)
         # The leader may still rewrite config.json: the others must read what it wrote.
         with compute.leader_first():
             data = _unchanged_dataset(run, recorder)

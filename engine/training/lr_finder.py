@@ -95,12 +95,12 @@ def suggest_learning_rate(points: Sequence[Point]) -> tuple[float | None, str]:
 def _range_test(config: Config, report: Callable[[Progress], bool]) -> RangeTest:
     # At least STEPS steps, without anything that depends on the epoch. No average of the weights: nobody evaluates them.
     plain = replace(config, epochs=STEPS, patience=0, unfreeze_epochs=0, initial_size=0, draws=0, ema=0.0, views="one", workers=0)
-    compute = device.compute(plain.device, plain.precision)
+    compute = device.select_compute(plain.device, plain.precision)
     data = load_dataset(plain.dataset)
     images = _sample(scoring.split_images(data, "train", data.classes), plain, report)
     torch.manual_seed(plain.seed)
-    trunk = network.build(plain.model, plain.weights, plain.image_size)
-    current = model.new(trunk, data.classes, plain.image_size, compute, plain.seed)
+    trunk = network.build_trunk(plain.model, plain.weights, plain.image_size)
+    current = model.create_model(trunk, data.classes, plain.image_size, compute, plain.seed)
     validation = Images(images.pixels[:1], images.labels[:1])  # only because an epoch ends with one: its score is not used
     return RangeTest(current.classifier, images, validation, plain, current.preprocessing, compute)
 

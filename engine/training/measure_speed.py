@@ -33,10 +33,10 @@ def measure(config: Config, report: Callable[[Progress], bool] = lambda progress
 
     begin_part(0)
     began = time.monotonic()
-    compute = device.compute(config.device, config.precision)
-    trunk = network.build(config.model, config.weights if config.method == "linear" else "none", config.image_size)
+    compute = device.select_compute(config.device, config.precision)
+    trunk = network.build_trunk(config.model, config.weights if config.method == "linear" else "none", config.image_size)
     classes = load_dataset(config.dataset).classes
-    current = model.new(trunk, classes, config.image_size, compute, config.seed, config.views)
+    current = model.create_model(trunk, classes, config.image_size, compute, config.seed, config.views)
     load = time.monotonic() - began
     catalog = load_dataset(config.dataset).catalog
     files = catalog.files(catalog.frame("train").head(_FILES))

@@ -13,7 +13,7 @@ from dashboard.app import map_selection
 from engine.core.paths import PROJECT
 from engine.data.datasets import load_dataset
 from engine.embeddings import dataset_index
-from engine.embeddings.projection import Map, inside
+from engine.embeddings.projection import Map, points_inside
 
 pytestmark = pytest.mark.browser
 CANVAS = ".st-key-map canvas"
@@ -29,7 +29,7 @@ def demo_map(server, trained) -> None:
 @pytest.fixture
 def drawn(demo_map, server, monkeypatch) -> Map:
     monkeypatch.setenv("SCENESCOPE_HOME", str(server.home))
-    return dataset_index.drawn(load_dataset("demo"))
+    return dataset_index.load_map(load_dataset("demo"))
 
 
 def lasso(tab: Tab, corners: list[tuple[float, float]]) -> None:
@@ -52,7 +52,7 @@ def test_an_area_drawn_by_the_mouse_is_the_gallerys_filter_until_its_chip_is_cli
     lasso(tab, [(0.05, 0.1), (0.5, 0.05), (0.55, 0.6), (0.3, 0.9), (0.05, 0.8), (0.05, 0.1)])
     tab.page.wait_for_url(re.compile("area="))
     tab.settled()
-    held = inside(drawn.xy, map_selection.read_pick(tab.query("area")).corners)
+    held = points_inside(drawn.xy, map_selection.read_pick(tab.query("area")).corners)
     assert 0 < held.sum() < len(drawn)
     chip = tab.page.get_by_role("button", name=f"{held.sum():,} on the map")
     expect(chip).to_be_visible()

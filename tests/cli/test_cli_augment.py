@@ -9,7 +9,7 @@ from PIL import Image
 
 from engine.cli import main
 from engine.data.decoding import load_square
-from engine.models.augment import draws
+from engine.models.augment import draw_pipeline
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_draws_are_written_as_the_training_pipeline_makes_them(said, home, write
     image = next((tmp_path / "sea").iterdir())
     out = tmp_path / "out"
     answer = said("augment", image, "--pipeline", "seed", "--draws", 3, "--size", 64, "--seed", 5, "--out", out)
-    expected = draws(torch.from_numpy(load_square(image, 64).copy()).permute(2, 0, 1), "seed", 3, 5)
+    expected = draw_pipeline(torch.from_numpy(load_square(image, 64).copy()).permute(2, 0, 1), "seed", 3, 5)
     for file, one in zip(answer["files"], expected, strict=True):
         assert np.array_equal(np.asarray(Image.open(file)), one.permute(1, 2, 0).numpy())
 

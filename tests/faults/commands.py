@@ -38,13 +38,13 @@ def _batch(home: Path, images: Path) -> None:
     from engine.inference.batch import store
 
     files = sorted(images.rglob("*.png"))[:3]
-    store.keep("three pictures", [UploadItem(file.name, file.read_bytes(), "") for file in files])
+    store.create_batch("three pictures", [UploadItem(file.name, file.read_bytes(), "") for file in files])
 
 
 def _batch_folder(home: Path, images: Path) -> None:
     from engine.inference.batch import store
 
-    store.keep_folder(images)
+    store.create_folder_batch(images)
 
 
 def _correct(home: Path, images: Path) -> None:
@@ -52,10 +52,10 @@ def _correct(home: Path, images: Path) -> None:
     from engine.inference import corrections
 
     data = load_dataset("scenes")
-    one = corrections.tell(data, images.parent / "strange.png", "sea")
-    corrections.join(data)
-    corrections.tell(data, images.parent / "strange.png", "forest")
-    corrections.remove(data, one.content)
+    one = corrections.add_correction(data, images.parent / "strange.png", "sea")
+    corrections.build_corrected_dataset(data)
+    corrections.add_correction(data, images.parent / "strange.png", "forest")
+    corrections.remove_correction(data, one.content)
 
 
 def _select(home: Path, images: Path) -> None:

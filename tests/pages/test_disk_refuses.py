@@ -12,7 +12,7 @@ from engine.core.errors import DiskError
 from engine.core.paths import cache_dir
 from engine.data.uploads import UploadItem
 from engine.inference import verdict
-from engine.inference.batch import answers, store
+from engine.inference.batch import predictions, store
 from engine.models import model
 
 FULL = DiskError("The disk that holds 'x' is full: 0 bytes are free.", "Free some space.", errno.ENOSPC)
@@ -26,7 +26,7 @@ def full(monkeypatch):
         raise FULL
 
     def fill() -> None:
-        for module in (jobs, answers):
+        for module in (jobs, predictions):
             monkeypatch.setattr(module, "create_folder", refuse)
 
     return fill
@@ -53,7 +53,7 @@ def test_examples_that_cannot_be_stored_are_a_sentence(tab, trained, monkeypatch
 
     tab.open("predict", run=trained.id)
     before = tab.text
-    monkeypatch.setattr(store, "keep", refuse)
+    monkeypatch.setattr(store, "create_batch", refuse)
     tab.press("Try six")
     assert "is full" in tab.at.toast[0].value
     assert tab.text == before
@@ -63,9 +63,9 @@ def test_examples_that_cannot_be_stored_are_a_sentence(tab, trained, monkeypatch
 def test_answers_are_shown_where_nothing_can_be_written(tab, copied, full, write_class, tmp_path, count):
     """Neither what tells the unknown nor the rest of the answers can be prepared."""
     files = write_class(tmp_path / "sea", "sea", count, 6000)
-    batch = store.keep("pictures", [UploadItem(file.name, file.read_bytes(), "") for file in files])
+    batch = store.create_batch("pictures", [UploadItem(file.name, file.read_bytes(), "") for file in files])
     if count > 12:
-        rows = answers.answer(batch, copied, model.load(copied.path), verdict.judge((copied,)), at_once=5)
+        rows = predictions.predict_batch(batch, copied, model.load_model(copied.path), verdict.load_judge((copied,)), at_once=5)
         next(rows)
         rows.close()
     shutil.rmtree(cache_dir("novelty"), ignore_errors=True)  # another test may have prepared it

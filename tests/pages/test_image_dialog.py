@@ -11,7 +11,7 @@ from dashboard import cache
 from engine.data.datasets import load_dataset
 from engine.data.decoding import load_square
 from engine.inference.explain.cam import heatmaps
-from engine.models.model import load
+from engine.models.model import load_model
 
 _SCRIPT = """
 import streamlit as st
@@ -65,7 +65,7 @@ def test_the_maps_of_two_classes_stand_beside_the_picture_with_what_the_colours_
     assert captions[0] == "What the network saw"
     assert captions[1].lower().endswith(f"evidence for {trained.classes[row['predicted']]}")
     assert pictures(at)[0].url not in {image.url for image in pictures(at)[1:]}
-    maps = heatmaps(load(trained.path), *seen(trained, row))
+    maps = heatmaps(load_model(trained.path), *seen(trained, row))
     assert [caption.startswith("Evidence") for caption in captions[1:]] == [one.max() > 0.02 for one in maps]
     assert "Both maps share one scale" in words(at)
     assert f"Loss {row['loss']:.3f}" in words(at)

@@ -15,7 +15,7 @@ from engine.data.datasets import add_dataset, load_dataset
 from engine.data.filters import Filter
 from engine.data.fingerprint import renew_generation
 from engine.embeddings import dataset_index, projection
-from engine.embeddings.projection import inside
+from engine.embeddings.projection import points_inside
 
 
 def page():
@@ -144,9 +144,9 @@ def test_the_map_shows_every_image_with_the_classes_named(data):
 
 
 def test_an_area_in_the_address_selects_exactly_what_lies_in_it(data):
-    drawn = dataset_index.drawn(data)
+    drawn = dataset_index.load_map(data)
     pick = square(drawn)
-    held = inside(drawn.xy, pick.corners)
+    held = points_inside(drawn.xy, pick.corners)
     seen = Seen(area=pick.to_text())
     assert 20 < held.sum() < 63
     assert f"{held.sum()} on the map" in seen.buttons
@@ -171,7 +171,7 @@ def test_an_area_in_the_address_selects_exactly_what_lies_in_it(data):
 
 def test_images_among_another_class_are_selected_from_a_list(data):
     names = data.catalog.columns().names
-    own, around, n = map_points.match_points(dataset_index.drawn(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
+    own, around, n = map_points.match_points(dataset_index.load_map(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
     seen = Seen()
     box = seen.at.get_by_key("map_strays")
     assert box.options[:2] == ["none", f"{n}: {names[own]} among {names[around]}"]
@@ -202,7 +202,7 @@ def test_the_map_is_coloured_by_split_and_by_a_runs_answers(data):
 def test_a_map_of_a_sample_says_so(mapped_session, tmp_path, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(shutil.copytree(mapped_session.home, tmp_path / "home")))
     data = load_dataset("scenes")
-    projection.make(dataset_index.folder(data), dataset_index.index(data), limit=40)
+    projection.build_map(dataset_index.index_folder(data), dataset_index.load_index(data), limit=40)
     seen = Seen()
     assert "An even sample of 40 of 83 images is drawn, and only these can be selected here." in seen.text
     assert "83 match" in seen.text

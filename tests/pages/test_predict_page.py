@@ -17,7 +17,7 @@ from engine.data.datasets import load_dataset
 from engine.data.labels import edits, undo
 from engine.data.uploads import UploadItem
 from engine.inference import corrections, ood
-from engine.inference.batch import answers, job, store
+from engine.inference.batch import job, predictions, store
 from engine.inference.predict import predict
 from engine.inference.verdict import SURE, UNKNOWN, UNSURE, Verdict
 from engine.models import model
@@ -32,7 +32,7 @@ def prepared(finished_session, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENESCOPE_HOME", str(home))
         for one in list_runs():
-            ood.make(one, model.load(one.path))
+            ood.fit_detector(one, model.load_model(one.path))
     return home
 
 
@@ -62,21 +62,21 @@ def zipped(**files):
 
 
 def shown(tab):
-    return store.batch(tab.url("batch"))
+    return store.load_batch(tab.url("batch"))
 
 
 def test_the_answers_are_the_models_and_what_is_no_picture_is_named(tab, run, scenes):
     files = [scenes("forest")[0].read_bytes(), scenes("sea")[0].read_bytes()]
     tab.open("predict", run=run.id)
     upload(tab, ("a.png", files[0]), ("no*picture*.jpg", b"plain words"), ("b.png", files[1]))
-    for prediction in predict(model.load(run.path), files):
+    for prediction in predict(model.load_model(run.path), files):
         name, probability = prediction.top[0]
         assert f"**{name} {percent(probability)}**" in tab.text
     assert [box.value.replace("\\", "") for box in tab.at.warning] == [
         "1 file is not used. no*picture*.jpg: not an image, despite its name."
     ]
     assert "3 files, " in tab.text and "3 pictures" not in tab.text
-    assert answers.missing(shown(tab), run) == []
+    assert predictions.missing_predictions(shown(tab), run) == []
 
 
 def test_a_reload_shows_the_same_pictures_and_deleting_them_ends_that(tab, run, scenes):
@@ -95,7 +95,7 @@ def test_pictures_of_the_same_name_and_of_the_same_content_are_all_answered(tab,
     forest, sea = (scenes(kind)[0].read_bytes() for kind in ("forest", "sea"))
     tab.open("predict", run=run.id)
     upload(tab, ("IMG_1.png", forest), ("IMG_1.png", sea), ("IMG_1.png", forest))
-    made = answers.made(shown(tab), run)["probabilities"]
+    made = predictions.load_predictions(shown(tab), run)["probabilities"]
     assert len(made) == 3
     assert made[0].tolist() == made[2].tolist() != made[1].tolist()
 
@@ -111,7 +111,7 @@ def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, 
     assert [metric.value for metric in tab.at.metric][0] == "16"
     assert len(tab.items("asked")) == 16
     tab.choose("batch-classes", ["sea"])
-    result = answers.made(batch, run)
+    result = predictions.load_predictions(batch, run)
     sea = sum(run.classes[p.argmax()] == "sea" for p in result["probabilities"])
     assert len(tab.items("asked")) == sea
     tab.choose("as", "table")
@@ -123,7 +123,7 @@ def test_a_picture_opens_in_full_while_what_tells_the_unknown_is_made(tab, run, 
     monkeypatch.setattr(ood_status, "detector_progress", lambda run: None)
     tab.open("predict", run=run.id)
     upload(tab, *((f"{kind}.png", scenes(kind)[0].read_bytes()) for kind in ("sea", "forest")))
-    assert answers.missing(shown(tab), run) == [0, 1], "answers are kept when they are final"
+    assert predictions.missing_predictions(shown(tab), run) == [0, 1], "answers are kept when they are final"
     tab.press("More")
     assert "Wrong? Correct it" in tab.text
 
@@ -157,16 +157,18 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     tab.choose(f"right-{key}", "mountain")
     tab.press("Save correction")
     assert "Corrected to mountain" in tab.text
-    told = corrections.told(load_dataset("scenes"))
+    told = corrections.list_corrections(load_dataset("scenes"))
     assert [one.class_name for one in told] == ["mountain"]
     assert tab.items("corrections")[0]["src"].endswith(f"{told[0].content}.jpg")
     again = type(tab)().open("predict", run=run.id, batch=tab.url("batch"))
     assert "Corrected to mountain" in again.text
     again.press("Undo")
-    assert corrections.told(load_dataset("scenes")) == []
+    assert corrections.list_corrections(load_dataset("scenes")) == []
     assert "Kept as" not in again.text and "Corrections for" not in again.text
     again.choose(f"right-{key}", "mountain").press("Save correction")
-    assert [one.class_name for one in corrections.told(load_dataset("scenes"))] == ["mountain"], "the same class once more"
+    assert [one.class_name for one in corrections.list_corrections(load_dataset("scenes"))] == ["mountain"], (
+        "the same class once more"
+    )
     again.press("Undo")
 
 
@@ -174,7 +176,7 @@ def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_un
     tab.open("predict", run=run.id, examples="3")
     batch, data = shown(tab), load_dataset("scenes")
     assert tab.text.count("filed under") == len(batch.pictures) == 6
-    one = store.keep("one", [UploadItem("x.png", batch.picture(0).file.read_bytes())])
+    one = store.create_batch("one", [UploadItem("x.png", batch.picture(0).file.read_bytes())])
     tab = type(tab)().open("predict", run=run.id, batch=one.id)
     row = data.catalog.copies(one.picture(0).content)[0]
     other = next(name for name in run.classes if name != row.class_name)
@@ -186,7 +188,7 @@ def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_un
     assert "favour the model" not in tab.text
     tab.press("Save correction").press(f"Change its label to {other}")
     assert data.catalog.get(row.id).class_name == other
-    assert corrections.told(data) == []
+    assert corrections.list_corrections(data) == []
     exclude(data, [data.catalog.frame("train")["id"].iloc[0]])
     tab.press("Undo")
     assert f"Its label is {row.class_name} again" in tab.text
@@ -201,7 +203,7 @@ def test_the_way_leads_from_a_changed_label_to_clean(tab, run):
     data = load_dataset("scenes")
     row = data.catalog.get(int(data.catalog.frame("test")["id"].iloc[0]))
     other = next(name for name in run.classes if name != row.class_name)
-    one = store.keep("one", [UploadItem("x.png", row.file(data.root).read_bytes())])
+    one = store.create_batch("one", [UploadItem("x.png", row.file(data.root).read_bytes())])
     tab.open("predict", run=run.id, batch=one.id)
     tab.choose(f"right-detail-{one.id}-0", other).press("Save correction").press(f"Change its label to {other}")
     tab.press("Show on Clean")
@@ -240,7 +242,7 @@ def test_a_folder_names_what_it_holds_besides_pictures(tab, run, scenes, tmp_pat
     folder = scenes("sea", 2)[0].parent
     (folder / "notes.txt").write_text("words")
     (folder / "old.psd").write_bytes(b"8BPS")
-    batch = store.keep_folder(folder)
+    batch = store.create_folder_batch(folder)
     assert [picture.name for picture in batch.pictures] == ["6000.png", "6001.png"]
     assert batch.unused.files == 2
     tab.open("predict", run=run.id, batch=batch.id)

@@ -16,7 +16,7 @@ from engine.data import datasets
 from engine.evaluation import dynamics
 from engine.inference.predict import predict
 from engine.models import model
-from engine.models.device import compute
+from engine.models.device import select_compute
 from engine.runs import checkpoint
 from engine.runs.config import configure
 from engine.runs.history import build_history
@@ -101,7 +101,7 @@ def test_what_the_run_keeps_of_its_training_and_its_answers_agree(both):
     right = record.predicted == record.true
     for epoch, recall in enumerate(recalls):
         assert recall == pytest.approx([right[epoch, record.true == label].mean() for label in range(4)], abs=1e-3)
-    loaded = model.load(both.path, where=compute("cpu", "float32"))
+    loaded = model.load_model(both.path, where=select_compute("cpu", "float32"))
     assert loaded.meta.views == "flip"
     test = datasets.load_dataset("scenes").catalog
     answers = predict(loaded, test.files(test.frame("test")), top=4)

@@ -90,7 +90,7 @@ def try_model(file: hostile_models.HostileModel) -> str:
     from engine.models import model
 
     if file.kind == "run":
-        model.load(file.path)
+        model.load_model(file.path)
         return ""
     sandbox.check_ordinary(file.path, (2 if file.path.suffix == ".onnx" else 8) << 30)
     function, arguments = {

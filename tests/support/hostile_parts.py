@@ -41,7 +41,7 @@ WRONG_META: tuple[tuple[str, Any], ...] = (
 @functools.cache
 def honest_state() -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    trunk = network.build(BACKBONE, "none", SIZE)
+    trunk = network.build_trunk(BACKBONE, "none", SIZE)
     return {
         name: tensor.contiguous() for name, tensor in Classifier(trunk.module, trunk.features, len(CLASSES)).state_dict().items()
     }

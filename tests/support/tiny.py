@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from engine.models import model, network
-from engine.models.device import compute
+from engine.models.device import select_compute
 from engine.runs.config import configure
 from engine.training.batches import Images
 from engine.training.finetune import FineTuning
@@ -19,7 +19,7 @@ SIZE, CLASSES, NETWORK = 32, ("forest", "glacier", "sea"), "timm:test_efficientn
 @functools.cache
 def _trunk():
     torch.manual_seed(0)
-    return network.build(NETWORK, "none", SIZE)
+    return network.build_trunk(NETWORK, "none", SIZE)
 
 
 def pictures(count, seed, size=SIZE, labels=None):
@@ -37,8 +37,8 @@ def trainer(train=None, validation=None, **changes):
     """A training from the same start each time."""
     config, trunk = settings(**changes), _trunk()
     own = network.Trunk(trunk.entry, copy.deepcopy(trunk.module), trunk.features, trunk.mean, trunk.std)
-    where = compute("cpu", config.precision)
-    current = model.new(own, CLASSES, config.image_size, where, config.seed, config.views)
+    where = select_compute("cpu", config.precision)
+    current = model.create_model(own, CLASSES, config.image_size, where, config.seed, config.views)
     images = train or pictures(20, 1, config.image_size), validation or pictures(9, 2, config.image_size)
     return FineTuning(current.classifier, *images, config, current.preprocessing, where)
 

@@ -14,7 +14,7 @@ import pandas as pd
 from engine.data.decoding import ImageError, load_square
 from engine.evaluation.metrics import bootstrap_mean
 from engine.evaluation.scoring import LabelledImages
-from engine.models.augment import seeded, step_transform
+from engine.models.augment import augment_seeded, build_step
 from engine.models.model import Model
 from engine.models.network import to_uint8_batch
 from engine.runs.pipelines import PipelineStep
@@ -65,7 +65,7 @@ def measure_steps(model: Model, sample: LabelledSquares, steps: Sequence[Pipelin
     plain = _confidence(model, sample.squares, sample.labels)
     for place, step in enumerate(steps):
         for factor, stronger in _graded(step):
-            changed = seeded(images, step_transform(stronger, size), _SEED)
+            changed = augment_seeded(images, build_step(stronger, size), _SEED)
             confidence = _confidence(model, changed.permute(0, 2, 3, 1).numpy(), sample.labels)
             drop = bootstrap_mean(plain - confidence)
             by_class = pd.Series(plain - confidence).groupby(sample.labels).mean()

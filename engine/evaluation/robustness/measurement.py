@@ -44,7 +44,7 @@ def measure(run: Run, split: str, count: int, report: ReportProgress = lambda ph
         raise UserError(f"The split {split} of the run {run.id} has no images.", "Choose another split.")
     files, known = _locate(run, predictions["image_id"].tolist(), predictions["content"].tolist())
     report_if_exists("loading the model", 0, 1)
-    predictor = model.load(run.path)
+    predictor = model.load_model(run.path)
     plan = store.plan(run, split, predictions, identity(run.path), predictor.meta.image_size)
     count, done = min(count, len(predictions)), store.count_measured(run, split)
     total = count * len(store.CONDITIONS)

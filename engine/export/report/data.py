@@ -78,7 +78,7 @@ def gather_data(run: Run, split: str, report: ReportSteps = lambda done, total: 
         data = load_dataset(run.config.dataset)
     except UserError as error:
         missing = f"{error.message} Slices, near-duplicates and images are therefore missing from this report."
-    near = trust.near_copies(evidence, data.catalog.columns(), dataset_index.index(data)) if data else None
+    near = trust.near_copies(evidence, data.catalog.columns(), dataset_index.load_index(data)) if data else None
     document = trust_document(evidence, near)
     report(1, steps)
     worst_slices = _find_slices(evidence, data) if data else None

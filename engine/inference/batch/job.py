@@ -9,8 +9,8 @@ from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
 from engine.core.jobs import Job, ReportProgress
 from engine.inference import ood, verdict
-from engine.inference.batch.answers import answer, missing
-from engine.inference.batch.store import Batch, batch
+from engine.inference.batch.predictions import missing_predictions, predict_batch
+from engine.inference.batch.store import Batch, load_batch
 from engine.runs.run import Run, load_run
 
 _ASKED = "asked.json"
@@ -40,15 +40,15 @@ def work(of: Batch, report: ReportProgress) -> None:
 
     for run_id in read_json(of.path / _ASKED, []):
         one, total = load_run(run_id), len(of.pictures)
-        done = total - len(missing(of, one))
+        done = total - len(missing_predictions(of, one))
         if done == total:
             continue
         report("loading the model", 0, 1)
-        loaded = model.load(one.path)
-        if ood.load(one) is None:
+        loaded = model.load_model(one.path)
+        if ood.load_detector(one) is None:
             _prepare(one, loaded, report)
-        judge = verdict.judge([one])
-        with contextlib.closing(answer(of, one, loaded, judge)) as going:
+        judge = verdict.load_judge([one])
+        with contextlib.closing(predict_batch(of, one, loaded, judge)) as going:
             for rows in going:
                 done += len(rows)
                 report(f"answers of {one.id}", done, total)
@@ -56,12 +56,12 @@ def work(of: Batch, report: ReportProgress) -> None:
 
 def _prepare(one: Run, loaded: "Model", report: ReportProgress) -> None:  # noqa: F821
     try:
-        ood.make(one, loaded, report)
+        ood.fit_detector(one, loaded, report)
     except UserError:  # the dataset is gone: the run answers without a measure of the unknown
         report("answers", 0, 1)
 
 
 if __name__ == "__main__":
     os.nice(_POLITE)
-    found = batch(sys.argv[1])
+    found = load_batch(sys.argv[1])
     sys.exit(job(found).run(lambda report: work(found, report)))

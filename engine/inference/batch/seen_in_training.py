@@ -8,11 +8,11 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
-from engine.inference.batch.store import Picture
+from engine.inference.batch.store import BatchImage
 from engine.runs.run import Run
 
 
-def learnt_from(runs: Iterable[Run], pictures: Sequence[Picture]) -> frozenset[int]:
+def find_training_images(runs: Iterable[Run], pictures: Sequence[BatchImage]) -> frozenset[int]:
     """The numbers of the pictures that are training images of any of the runs.
 
     Uploads are told by their content, files by where they lie: those in a dataset's folder are its images.
@@ -35,8 +35,8 @@ def learnt_from(runs: Iterable[Run], pictures: Sequence[Picture]) -> frozenset[i
 
 
 @dataclass(frozen=True)
-class Fair:
-    """What may be scored: `rows` of `engine.inference.batch.table.labelled` that no run has learnt from. `learnt`: how many pictures it has.
+class FairScoring:
+    """What may be scored: `rows` of `engine.inference.batch.table.labelled_outcomes` that no run has learnt from. `learnt`: how many pictures it has.
 
     `only`: there are no others, so that `rows` are these.
     """
@@ -55,8 +55,8 @@ class Fair:
         return f"{self.learnt:,} more {are} of {names}, excluded from the score."
 
 
-def fair(known: pd.DataFrame, learnt: frozenset[int]) -> Fair:
+def exclude_training_images(known: pd.DataFrame, learnt: frozenset[int]) -> FairScoring:
     """The labelled pictures without those numbered `learnt`; all of them where nothing else is left."""
     seen = known["number"].isin(learnt)
     only = bool(len(known) and seen.all())
-    return Fair(known if only else known[~seen], int(seen.sum()), only)
+    return FairScoring(known if only else known[~seen], int(seen.sum()), only)

@@ -29,7 +29,7 @@ _DOCUMENT = "batch.json"
 
 
 @dataclass(frozen=True)
-class Picture:
+class BatchImage:
     """One picture of a batch. `name` is how it came (`class/file.jpg`), untrusted; `reason` says why it was left out.
 
     `content` is the hash of an uploaded file, which never changes; "" where the file lies in a folder of the person's own.
@@ -64,7 +64,7 @@ class Batch:
         return self._description.created
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
+    def pictures(self) -> tuple[BatchImage, ...]:
         """All of them, in their order; shared: change nothing of it."""
         return self._description.pictures
 
@@ -73,7 +73,7 @@ class Batch:
         """What else the folder holds, of which nothing was asked; empty for uploads, whose pictures say it themselves."""
         return self._description.unused
 
-    def picture(self, number: int) -> Picture:
+    def picture(self, number: int) -> BatchImage:
         """Raises UserError where there is none of this number."""
         if not 0 <= number < len(self.pictures):
             raise UserError(f"There is no picture {number + 1} among these.")
@@ -93,11 +93,11 @@ class Batch:
 class _Description:
     title: str
     created: float
-    pictures: tuple[Picture, ...]
+    pictures: tuple[BatchImage, ...]
     unused: UnusedReport
 
 
-def keep(title: str, uploads: Iterable[UploadItem]) -> Batch:
+def create_batch(title: str, uploads: Iterable[UploadItem]) -> Batch:
     """Keep uploaded pictures; the oldest batches give way to them. Raises UserError where there are none."""
     batch = _new()
     listed = []
@@ -117,7 +117,7 @@ def keep(title: str, uploads: Iterable[UploadItem]) -> Batch:
         raise
 
 
-def keep_folder(folder: Path) -> Batch:
+def create_folder_batch(folder: Path) -> Batch:
     """A batch of the image files below a folder on this machine, which stay there. Raises UserError."""
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
@@ -138,7 +138,7 @@ def keep_folder(folder: Path) -> Batch:
         raise
 
 
-def batch(batch_id: str) -> Batch:
+def load_batch(batch_id: str) -> Batch:
     """Raises UserError where there is none."""
     path = _folder() / batch_id
     if re.fullmatch(r"[0-9a-f]{16}", batch_id) and (path / _DOCUMENT).is_file():
@@ -146,7 +146,7 @@ def batch(batch_id: str) -> Batch:
     raise UserError("These images are no longer here.", "They were deleted or replaced by newer uploads. Add them again.")
 
 
-def batches() -> list[Batch]:
+def list_batches() -> list[Batch]:
     """All of them, newest first."""
     try:
         names = [folder.name for folder in _folder().iterdir()]
@@ -159,7 +159,7 @@ def batches() -> list[Batch]:
 def _readable(name: str) -> Batch | None:
     """None for what is no batch, not yet one, or one whose list is damaged."""
     try:
-        result = batch(name)
+        result = load_batch(name)
         return result if result.created else None
     except UserError:
         return None
@@ -187,7 +187,7 @@ def _make_room() -> None:
     """Remove the oldest batches until all take less than the limit: SCENESCOPE_BATCHES_MB, by default 4 GB."""
     said = os.environ.get(LIMIT_MB, "")
     left = (int(said) if said.isdecimal() else _LIMIT_MB) * 2**20
-    for one in batches():
+    for one in list_batches():
         left -= sum(file.stat().st_size for file in one.path.rglob("*") if file.is_file())
         if left < 0:
             one.delete()
@@ -197,7 +197,7 @@ def _described(file: Path) -> _Description:
     document: Any = read_json(file)
     try:
         pictures = (
-            Picture(number, name, file.parent / kept, content, reason)
+            BatchImage(number, name, file.parent / kept, content, reason)
             for number, (name, kept, content, reason) in enumerate(document["pictures"])
         )
         unused = UnusedReport.from_document(document["unused"]) if "unused" in document else UnusedReport()

@@ -12,15 +12,15 @@ from engine.core.text_output import csv_text
 from engine.data.class_names import index_by_normalized_name, normalize_name
 from engine.data.layouts import display_name
 from engine.data.predictions import outcomes
-from engine.inference.batch.store import Picture
-from engine.inference.verdict import Judge, aligned
+from engine.inference.batch.store import BatchImage
+from engine.inference.verdict import Judge, align_classes
 from engine.runs.run import Run
 
 FORMATS = (".csv", ".parquet")
 
 
-def table(pictures: Sequence[Picture], made: pd.DataFrame, judge: Judge) -> pd.DataFrame:
-    """What was answered (`engine.inference.batch.answers.made`), with what may be said of it.
+def build_table(pictures: Sequence[BatchImage], made: pd.DataFrame, judge: Judge) -> pd.DataFrame:
+    """What was answered (`engine.inference.batch.predictions.load_predictions`), with what may be said of it.
 
     Columns number, name, true ("" where the folder is no class), error, predicted, confidence, verdict, may_be (classes, a tuple),
     novelty (above 1: unlike nearly all that was learnt from), probabilities. Where there is an error, predicted and verdict are "", numbers NaN.
@@ -41,8 +41,8 @@ def table(pictures: Sequence[Picture], made: pd.DataFrame, judge: Judge) -> pd.D
     return pd.DataFrame(rows, columns=names).astype({"number": int, "confidence": float, "novelty": float})
 
 
-def together(made: Sequence[pd.DataFrame], runs: Sequence[Run]) -> pd.DataFrame:
-    """The mean of several runs' answers, of those pictures that all have answered: as `engine.inference.batch.answers.made`.
+def average_predictions(made: Sequence[pd.DataFrame], runs: Sequence[Run]) -> pd.DataFrame:
+    """The mean of several runs' answers, of those pictures that all have answered: as `engine.inference.batch.predictions.load_predictions`.
 
     Raises UserError where the runs were trained on different classes.
     """
@@ -54,14 +54,14 @@ def together(made: Sequence[pd.DataFrame], runs: Sequence[Run]) -> pd.DataFrame:
     summed = np.zeros((int(read.sum()), len(runs[0].classes)))
     for one, run in zip(made, runs, strict=True):
         rows = one.set_index("number").loc[numbers[read], "probabilities"]
-        summed += aligned(np.stack(rows), run, runs[0]) if len(rows) else 0
+        summed += align_classes(np.stack(rows), run, runs[0]) if len(rows) else 0
     # Far from what one run has learnt from, and near to the other's: in between.
     far = np.mean([one.set_index("number").loc[numbers, "novelty"] for one in made], axis=0)
     means = iter((summed / len(runs)).astype(np.float32))
     return first.assign(probabilities=[next(means) if good else None for good in read], novelty=far).reset_index()
 
 
-def labelled(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+def labelled_outcomes(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """What the answers are worth where the folders are classes: `engine.data.predictions.outcomes` of those rows."""
     known = found[(found["true"] != "") & (found["error"] == "")]
     true = known["true"].map({name: i for i, name in enumerate(classes)}).to_numpy(np.int64)
@@ -69,7 +69,7 @@ def labelled(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     return outcomes(true, values).assign(number=known["number"].to_numpy())
 
 
-def flat(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+def flatten(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """The table for a file: `may_be` as text, and a column of probabilities a class."""
     values = [row if row is not None else np.full(len(classes), np.nan) for row in found["probabilities"]]
     columns = pd.DataFrame(np.array(values).reshape(-1, len(classes)), columns=[f"probability of {name}" for name in classes])
@@ -77,7 +77,7 @@ def flat(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     return pd.concat([plain.reset_index(drop=True), columns.astype(np.float32)], axis=1)
 
 
-def write(found: pd.DataFrame, file: Path) -> None:
+def write_table(found: pd.DataFrame, file: Path) -> None:
     """Write a flat table as CSV or Parquet, by the file's name. Raises UserError."""
     check_file(file)
     with replace_file(file) as temporary:

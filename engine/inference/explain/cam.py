@@ -14,9 +14,9 @@ import torch
 from torch.nn import functional
 
 from engine.core.errors import UserError
-from engine.inference.explain.methods import DEFAULT, method
+from engine.inference.explain.methods import DEFAULT, find_method
 from engine.models.model import Model
-from engine.models.network import cam_layer
+from engine.models.network import cam_layer_name
 
 Report = Callable[[int, int], None]
 _BATCH = 32
@@ -49,7 +49,7 @@ def evidence(
 
     A model that averages a picture with its mirror image has the average of both maps.
     """
-    chosen, size = method(by), squares.shape[1]
+    chosen, size = find_method(by), squares.shape[1]
     inputs = model.inputs(squares)
     views = [inputs, inputs.flip(-1)] if model.meta.views == "flip" else [inputs]
     maps = []
@@ -73,10 +73,10 @@ def on_one_scale(maps: np.ndarray) -> np.ndarray:
 def overlay(square: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5) -> np.ndarray:
     """The picture (size, size, 3) uint8 under the coloured map: the same shape. What the map does not mark stays visible."""
     alpha = opacity * (0.25 + 0.75 * heatmap.clip(0, 1))[..., None]
-    return (square * (1 - alpha) + coloured(heatmap) * alpha).round().astype(np.uint8)
+    return (square * (1 - alpha) + colour_map(heatmap) * alpha).round().astype(np.uint8)
 
 
-def coloured(heatmap: np.ndarray) -> np.ndarray:
+def colour_map(heatmap: np.ndarray) -> np.ndarray:
     """The scale's colours of values in 0..1: the shape of the values with RGB (0 to 255, float32) as last axis."""
     positions = heatmap.clip(0, 1) * (len(_SCALE) - 1)
     low = np.floor(positions).astype(int).clip(0, len(_SCALE) - 2)
@@ -113,7 +113,7 @@ def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Fe
 def _layer(model: Model) -> torch.nn.Module:
     """The layer that a map is made of. Raises UserError."""
     try:
-        return model.answering.module.get_submodule(cam_layer(model.trunk))
+        return model.answering.module.get_submodule(cam_layer_name(model.trunk))
     except AttributeError:
         raise _no_map(model) from None
 

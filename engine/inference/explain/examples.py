@@ -7,6 +7,7 @@ made.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,16 @@ from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index, neighbours
 
+if TYPE_CHECKING:
+    from engine.models.model import Model
+
 SHOWN = 8
 _ENOUGH = 0.99  # of the training images, with an embedding of the run's own network
 _TRAIN = Filter(splits=("train",))
 
 
 @dataclass(frozen=True)
-class Own:
+class RunEmbeddings:
     """Embeddings of training images by the run's own network: `ids` (n,), `vectors` (n, features) of unit length."""
 
     ids: np.ndarray
@@ -39,35 +43,39 @@ class Examples:
     model: str
 
 
-def own(model: "Model", data: Dataset) -> Own | None:  # noqa: F821
+def load_run_embeddings(model: "Model", data: Dataset) -> RunEmbeddings | None:
     """What the cache holds of the run's own embeddings of the training images; None where it does not hold nearly all."""
-    from engine.embeddings.extract import Cache, cache_key
+    from engine.embeddings.extract import EmbeddingCache, cache_key
 
     frame = data.catalog.frame("train")
-    known = Cache(cache_key(model.trunk, model.preprocessing, model.compute)).get(frame["hash"].tolist())
+    known = EmbeddingCache(cache_key(model.trunk, model.preprocessing, model.compute)).get(frame["hash"].tolist())
     kept = frame[frame["hash"].isin(known)].sort_values("id")
     if not len(kept) or len(kept) < _ENOUGH * len(frame):
         return None
-    return Own(kept["id"].to_numpy(np.int64), neighbours.unit(np.stack([known[content] for content in kept["hash"]])))
+    return RunEmbeddings(
+        kept["id"].to_numpy(np.int64), neighbours.normalise(np.stack([known[content] for content in kept["hash"]]))
+    )
 
 
-def by_run(model: "Model", data: Dataset, known: Own, square: np.ndarray, content: str, k: int = SHOWN) -> Examples:  # noqa: F821
+def nearest_by_run(
+    model: "Model", data: Dataset, known: RunEmbeddings, square: np.ndarray, content: str, k: int = SHOWN
+) -> Examples:
     """The training images nearest to a picture (size, size, 3) uint8 to the run's own network."""
-    vector = neighbours.unit(model.features(square[None]))[0]
+    vector = neighbours.normalise(model.features(square[None]))[0]
     distances = np.clip(1 - known.vectors @ vector, 0, 2)
     order = np.lexsort((known.ids, distances))[: 2 * k]
     result = pd.DataFrame({"id": known.ids[order], "distance": distances[order]})
     return Examples(_described(data, result, content, k), "run", model.meta.backbone)
 
 
-def by_dataset(data: Dataset, index: neighbours.Index, image_id: int, content: str, k: int = SHOWN) -> Examples:
+def nearest_by_dataset(data: Dataset, index: neighbours.Index, image_id: int, content: str, k: int = SHOWN) -> Examples:
     """The training images nearest to an image of the dataset by its index. Raises UserError where it is not in the index."""
-    result = neighbours.neighbours(index, image_id, 2 * k, data.catalog.view(_TRAIN).ids())
+    result = neighbours.find_neighbours(index, image_id, 2 * k, data.catalog.view(_TRAIN).ids())
     return Examples(_described(data, result, content, k), "dataset", index.document["model"])
 
 
-def find(
-    model: "Model",  # noqa: F821
+def find_examples(
+    model: "Model",
     data: Dataset,
     row: Row,
     square: np.ndarray,
@@ -77,19 +85,19 @@ def find(
 
     Raises UserError where neither is kept.
     """
-    known = own(model, data)
+    known = load_run_embeddings(model, data)
     if known is not None:
-        return by_run(model, data, known, square, row.hash, k)
-    index = dataset_index.index(data)
+        return nearest_by_run(model, data, known, square, row.hash, k)
+    index = dataset_index.load_index(data)
     if index is None:
         raise UserError(
             f"The embeddings of {data.name} have not been computed.",
             f"Draw its map on the page Explore, or: python -m engine map {data.name}",
         )
-    return by_dataset(data, index, row.id, row.hash, k)
+    return nearest_by_dataset(data, index, row.id, row.hash, k)
 
 
-def verdict(true: str, answer: str, labels: Sequence[str]) -> str:
+def describe_labels(true: str, answer: str, labels: Sequence[str]) -> str:
     """What the nearest labels say of the truth and of the answer, in one sentence; empty without neighbours."""
     if not labels:
         return ""

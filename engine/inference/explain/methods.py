@@ -57,7 +57,7 @@ _ENTRIES = (
 METHODS: Mapping[str, Method] = {entry.name: entry for entry in _ENTRIES}
 
 
-def method(name: str) -> Method:
+def find_method(name: str) -> Method:
     """The method of this name. Raises UserError."""
     if name not in METHODS:
         raise UserError(f"There is no method {name!r}.", f"Choose one of: {', '.join(METHODS)}.")

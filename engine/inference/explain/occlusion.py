@@ -37,7 +37,9 @@ class Occlusion:
     probability: float = 0.0
 
 
-def smallest(model: Model, square: np.ndarray, fill: str = "blur", report: Report = lambda done, total: None) -> Occlusion:
+def smallest_occlusion(
+    model: Model, square: np.ndarray, fill: str = "blur", report: Report = lambda done, total: None
+) -> Occlusion:
     """Cover ever larger squares, at places half a square apart, until one changes the answer; then make that one smaller.
 
     `square`: (size, size, 3) uint8. `fill`: what covers, "blur" (the picture itself, blurred beyond recognition) or "mean" (its

@@ -15,7 +15,7 @@ from engine.bench.sample import sample_folder
 from engine.bench.speed import Plan
 from engine.core.errors import UserError
 from engine.core.paths import PROJECT
-from engine.models.registry import backbone
+from engine.models.registry import find_backbone
 
 
 def test_the_rounds_alternate_and_who_begins_changes():
@@ -106,7 +106,7 @@ def test_a_side_that_fails_says_why(kaggle):
 
 def test_the_reference_is_built_as_the_registry_says(kaggle):
     told = Plan(sample_folder(kaggle, 4), batch=4).job("train", "resnet50", 224, 4)
-    assert (told["builder"], told["source"], told["mean"]) == ("torchvision", "resnet50", backbone("resnet50").mean)
+    assert (told["builder"], told["source"], told["mean"]) == ("torchvision", "resnet50", find_backbone("resnet50").mean)
 
 
 def test_a_measurement_that_is_ended_leaves_nothing_behind(kaggle, tmp_path, wait):

@@ -47,7 +47,7 @@ def jobs_of(run):
 def kept_batch(run):
     data = datasets.load_dataset(run.config.dataset)
     file = data.catalog.files(data.catalog.frame("test"))[0]
-    return store.keep("one", [UploadItem(file.name, file.read_bytes())])
+    return store.create_batch("one", [UploadItem(file.name, file.read_bytes())])
 
 
 def new_child(action):

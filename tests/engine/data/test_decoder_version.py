@@ -59,7 +59,7 @@ def test_what_was_computed_of_other_pixels_is_forgotten(catalog):
     table.put((row.hash, np.zeros(3, np.float16).tobytes()) for row in (black, other))
     thumbnails.load_file_thumbnail(file, 32)
     thumbnails.load_file_thumbnail(catalog.root / "sea" / "001.png", 32)
-    pixels.decoded([file], [black.hash], 16)
+    pixels.load_pixels([file], [black.hash], 16)
     as_an_earlier_version(catalog)
     scan(catalog, detect(catalog.root), seed=0)
     assert table.cached_contents([black.hash, other.hash]) == {other.hash}

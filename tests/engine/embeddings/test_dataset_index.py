@@ -8,7 +8,7 @@ import pytest
 from engine.data.datasets import add_dataset, load_dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index, projection
-from engine.embeddings.neighbours import neighbours
+from engine.embeddings.neighbours import find_neighbours
 
 
 @pytest.fixture
@@ -17,13 +17,13 @@ def data(mapped):
 
 
 def test_the_map_holds_every_image_and_keeps_kinds_together(data, mapped):
-    drawn, columns = dataset_index.drawn(data), data.catalog.columns()
+    drawn, columns = dataset_index.load_map(data), data.catalog.columns()
     said = json.loads(mapped.said.stdout)
     assert said["drawn"] == said["images"] == len(drawn) == len(data.catalog.view()) == 83
     label = columns.label[np.searchsorted(columns.ids, drawn.ids)]
     apart = np.isin(label, columns.class_codes(["forest", "sea"]))  # the two others overlap on purpose
     assert (label[drawn.near[:, 0]] == label)[apart].mean() > 0.9
-    assert (projection.company(label, drawn.near) == label)[apart].mean() > 0.9
+    assert (projection.majority_label(label, drawn.near) == label)[apart].mean() > 0.9
     across = np.linalg.norm(drawn.xy[:, None] - drawn.xy, axis=2) + 1e9 * (np.eye(len(drawn)) + (label < 0))
     assert (label[across.argmin(axis=1)] == label)[apart].mean() > 0.9
     points = (mapped.home / "points.csv").read_text().splitlines()
@@ -33,9 +33,9 @@ def test_the_map_holds_every_image_and_keeps_kinds_together(data, mapped):
 
 def test_nothing_is_computed_twice(data):
     phases = set()
-    again = dataset_index.make(data, lambda phase, done, total: phases.add(phase))
+    again = dataset_index.build_map(data, lambda phase, done, total: phases.add(phase))
     assert phases == {"loading the model"}
-    assert again.version == dataset_index.drawn(data).version
+    assert again.version == dataset_index.load_map(data).version
 
 
 def test_the_command_line_and_the_engine_answer_with_the_same_neighbours(data, mapped, engine):
@@ -43,7 +43,7 @@ def test_the_command_line_and_the_engine_answer_with_the_same_neighbours(data, m
     said = engine("similar", "scenes", image, "--top", "5", "--split", "train", "--json", home=mapped.home)
     document = json.loads(said.stdout)
     train = data.catalog.view(Filter(splits=("train",))).ids()
-    result = neighbours(dataset_index.index(data), int(image), 5, train)
+    result = find_neighbours(dataset_index.load_index(data), int(image), 5, train)
     assert [near["id"] for near in document["similar"]] == result["id"].tolist()
     assert {near["split"] for near in document["similar"]} == {"train"}
     assert [near["class"] for near in document["similar"]].count("sea") >= 4
@@ -82,7 +82,7 @@ def test_a_background_process_draws_the_map_and_says_how_far_it_is(write_class, 
     assert dataset_index.job(data.name).status().state == "working"
     wait(lambda: dataset_index.job(data.name).status().state != "working")
     assert dataset_index.job(data.name).status().state == "done", dataset_index.job(data.name).status().message
-    drawn = dataset_index.drawn(data)
+    drawn = dataset_index.load_map(data)
     assert len(drawn) == 12
 
     # The catalog changes: one image is rewritten, one comes, one goes.
@@ -90,11 +90,11 @@ def test_a_background_process_draws_the_map_and_says_how_far_it_is(write_class, 
     write_class(tmp_path / "few" / "sea", "sea", 1, first=50)
     (tmp_path / "few" / "forest" / "000.png").unlink()
     add_dataset(str(tmp_path / "few"))
-    assert dataset_index.newer(data, dataset_index.index(data)) == 2
+    assert dataset_index.count_new_images(data, dataset_index.load_index(data)) == 2
     columns = data.catalog.columns()
-    assert dataset_index.alike(drawn.ids, drawn.marks, columns.ids, columns.marks(np.arange(len(columns)))).sum() == 11
-    again = dataset_index.make(data)
-    assert dataset_index.newer(data, dataset_index.index(data)) == 0
+    assert dataset_index.match_content(drawn.ids, drawn.marks, columns.ids, columns.marks(np.arange(len(columns)))).sum() == 11
+    again = dataset_index.build_map(data)
+    assert dataset_index.count_new_images(data, dataset_index.load_index(data)) == 0
     assert len(again) == 12
     assert again.version != drawn.version
 
@@ -105,8 +105,8 @@ def test_a_job_that_is_stopped_says_so_and_a_failed_one_why(write_class, tmp_pat
     data, _ = add_dataset(str(tmp_path / "tiny"))
     dataset_index.job(data.name).stop()
     job = dataset_index.job(data.name)
-    assert job.run(lambda report: dataset_index.make(data, report)) == 0
+    assert job.run(lambda report: dataset_index.build_map(data, report)) == 0
     assert dataset_index.job(data.name).status().state == "stopped"
-    (dataset_index.folder(data) / "stop").unlink()
-    assert job.run(lambda report: dataset_index.make(data, report)) == 2
+    (dataset_index.index_folder(data) / "stop").unlink()
+    assert job.run(lambda report: dataset_index.build_map(data, report)) == 2
     assert dataset_index.job(data.name).status().message == "A map needs at least 10 images; there are 6."

@@ -8,7 +8,7 @@ from engine.data.datasets import load_dataset
 from engine.evaluation import scoring
 from engine.evaluation.robustness import augmentation_robustness
 from engine.evaluation.robustness.augmentation_robustness import FACTORS, LabelledSquares, count_rows, measure_steps, verdict
-from engine.models.model import load
+from engine.models.model import load_model
 from engine.runs.pipelines import PipelineStep, parse_pipeline
 from engine.runs.run import load_run
 
@@ -21,7 +21,7 @@ def measured(finished_session):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENESCOPE_HOME", str(finished_session.home))
         result = load_run(finished_session.run_id)
-        answering = load(result.path)
+        answering = load_model(result.path)
         images = scoring.split_images(load_dataset("scenes"), "validation", result.classes)
         return answering, images, augmentation_robustness.load_sample(images, answering.meta.image_size, count=8)
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from engine.data.predictions import outcomes
-from engine.embeddings.neighbours import mark, write
+from engine.embeddings.neighbours import content_mark, write_index
 from engine.evaluation import class_pairs
 from engine.evaluation.metrics import confused_pairs, confusion
 
@@ -138,9 +138,9 @@ def test_images_lie_between_the_two_centres(predictions, tmp_path):
     of = class_pairs.group_images(predictions, 0, 1)
     vectors = rng.normal(0, 0.05, (600, 8)) + np.eye(8)[predictions["true"]]
     vectors[of.a_as_b] = np.eye(8)[1] + rng.normal(0, 0.05, (len(of.a_as_b), 8))
-    marks = np.array([mark(content) for content in predictions["content"]], np.uint64)
+    marks = np.array([content_mark(content) for content in predictions["content"]], np.uint64)
     marks[of.a_right[0]] += np.uint64(1)  # rewritten since
-    index = write(tmp_path, [(predictions["image_id"].to_numpy(), marks, vectors.astype(np.float32))], {"digest": "0f"})
+    index = write_index(tmp_path, [(predictions["image_id"].to_numpy(), marks, vectors.astype(np.float32))], {"digest": "0f"})
     ids = predictions["image_id"].to_numpy()
     result = class_pairs.project_on_axis(index, predictions, (ids[of.a_right], ids[of.b_right]), of)
     assert {name: len(values) for name, values in result.items()} == {

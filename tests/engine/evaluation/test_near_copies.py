@@ -6,7 +6,7 @@ import pytest
 
 from engine.data.columns import STATES
 from engine.data.layouts import SPLITS
-from engine.embeddings.neighbours import mark
+from engine.embeddings.neighbours import content_mark
 from engine.evaluation.near_copies import find_near_copies, score_without_copies
 
 CONTENTS = [f"{i:016x}" * 2 for i in (1, 2, 3, 2, 9)]  # images 10, 11, 12 of train; 13 (a copy of 11) and 14 of test
@@ -18,12 +18,12 @@ class Columns:
     state = np.full(5, STATES.index("ok"), np.int8)
 
     def marks(self, positions):
-        return np.array([mark(content) for content in CONTENTS], np.uint64)[positions]
+        return np.array([content_mark(content) for content in CONTENTS], np.uint64)[positions]
 
 
 class Index:
     ids = np.array([10, 11, 12, 14])
-    marks = np.array([mark(CONTENTS[place]) for place in (0, 1, 2, 4)], np.uint64)
+    marks = np.array([content_mark(CONTENTS[place]) for place in (0, 1, 2, 4)], np.uint64)
     angles = np.array([0.0, 1.0, 2.0, 0.9])
 
     def __len__(self):

@@ -14,7 +14,7 @@ from engine.data.decoding import load_square
 from engine.evaluation.metrics import bootstrap_mean
 from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from engine.models.model import load
+from engine.models.model import load_model
 from engine.runs.run import load_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -89,7 +89,7 @@ def scored(finished_session, tmp_path, monkeypatch):
 def test_the_answers_are_the_models_own_to_the_damaged_pictures(scored):
     measurement.measure(scored, "test", 6)
     answers = store.read(scored, "test")
-    answering, data = load(scored.path), load_dataset("scenes")
+    answering, data = load_model(scored.path), load_dataset("scenes")
     assert (len(answers.true), answers.measured, answers.images) == (6, 6, 24)
     for row, (image, content) in enumerate(zip(answers.image_ids, answers.contents, strict=True)):
         square = load_square(data.catalog.get(int(image)).file(data.root), answering.meta.image_size)

@@ -26,8 +26,8 @@ from engine.export.portable import PortableModel
 from engine.export.torchscript import TorchScriptModel, write_torchscript
 from engine.inference.predict import predict
 from engine.models import model, network
-from engine.models.device import compute
-from engine.models.registry import backbone
+from engine.models.device import select_compute
+from engine.models.registry import find_backbone
 from engine.runs.run import load_run
 
 NO_TORCH = "import sys; sys.modules['torch'] = None; sys.modules['torchvision'] = None; sys.modules['timm'] = None; "
@@ -91,7 +91,7 @@ def test_a_file_says_all_that_is_needed_to_use_it(handed, run):
     file = onnxruntime.InferenceSession(handed[0]["onnx"], providers=["CPUExecutionProvider"])
     said = parse_description(file.get_modelmeta().custom_metadata_map[KEY], "the file")
     assert (said.classes, said.image_size, said.views) == (run.classes, 64, "one")
-    assert said.temperature == model.load(run.path).meta.temperature != 1
+    assert said.temperature == model.load_model(run.path).meta.temperature != 1
     assert said.provenance["run"] == run.id
     assert said.provenance["fingerprint"] == run.fingerprint
     assert "Apache" in said.provenance["licence"]
@@ -106,7 +106,7 @@ def test_the_bundle_answers_with_onnxruntime_numpy_and_pillow_alone(handed, run)
     done = subprocess.run([sys.executable, "-c", script], cwd=example.parent, capture_output=True, text=True)
     *lines, engine_modules = done.stdout.splitlines()
     assert engine_modules == "[]", done.stderr
-    expected = predict(model.load(run.path, where=compute("cpu", "float32")), files)
+    expected = predict(model.load_model(run.path, where=select_compute("cpu", "float32")), files)
     said = [
         f"{file}: " + ", ".join(f"{name} {value:.1%}" for name, value in answer.top)
         for file, answer in zip(files, expected, strict=True)
@@ -118,7 +118,7 @@ def test_the_command_line_answers_from_a_file_as_from_the_run_and_without_torch(
     files = pictures()
     expected = {
         str(f): dict(a.top)
-        for f, a in zip(files, predict(model.load(run.path, where=compute("cpu", "float32")), files, 4), strict=True)
+        for f, a in zip(files, predict(model.load_model(run.path, where=select_compute("cpu", "float32")), files, 4), strict=True)
     }
     for file in (handed[0]["onnx"], handed[0]["bundle"]):
         arguments = ["predict", str(file), *map(str, files), "--top", "4", "--json"]
@@ -138,7 +138,7 @@ def small(name, size):
     else:
         module = models.SwinTransformer([4, 4], 12, [1, 1], [2, 2], window_size=[4, 4], num_classes=9)
         torch.nn.init.normal_(module.head.weight)
-    return network.Trunk(backbone(name), module.eval(), 9, (0.5,) * 3, (0.5,) * 3)
+    return network.Trunk(find_backbone(name), module.eval(), 9, (0.5,) * 3, (0.5,) * 3)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def small(name, size):
     ],
 )
 def test_convolutions_and_transformers_answer_alike_for_any_number_of_pictures(tmp_path, name, size, views):
-    trunk = small(name, size) if name in ("vit_b_16", "swin_t") else network.build(name, "none", size)
-    one = model.new(trunk, ("a", "b", "c"), size, compute("cpu", "float32"), 0, views).with_temperature(0.3)
+    trunk = small(name, size) if name in ("vit_b_16", "swin_t") else network.build_trunk(name, "none", size)
+    one = model.create_model(trunk, ("a", "b", "c"), size, select_compute("cpu", "float32"), 0, views).with_temperature(0.3)
     exact = PortableModel(one)
     write_onnx(exact, described(one), tmp_path / "m.onnx")
     write_torchscript(exact, described(one), tmp_path / "m.pt")
@@ -175,7 +175,7 @@ def test_a_file_that_answers_otherwise_is_not_kept(run, tmp_path, monkeypatch):
     class Cold(PortableModel):
         """What the file is compared with stays as it was."""
 
-    monkeypatch.setitem(export._WRITERS, "onnx", lambda run, exact, *rest: other(run, Cold(model.load(run.path)), *rest))
+    monkeypatch.setitem(export._WRITERS, "onnx", lambda run, exact, *rest: other(run, Cold(model.load_model(run.path)), *rest))
     with pytest.raises(UserError, match="does not give the same predictions as the model"):
         export.export(run, "onnx", tmp_path / "out" / "m.onnx")
     assert list((tmp_path / "out").iterdir()) == []
@@ -207,11 +207,11 @@ def scenes(finished_session, home):
 
 
 def test_a_bundle_becomes_a_run_that_answers_the_same_and_can_be_scored(handed, finished_session, scenes):
-    before = model.load(finished_session.home / "runs" / finished_session.run_id)
+    before = model.load_model(finished_session.home / "runs" / finished_session.run_id)
     result = import_file(handed[0]["bundle"])
     assert result.report == (f"All {len(before.classifier.state_dict())} tensors of the bundle fit efficientnet_lite0.",)
     assert result.run.status.state == "finished"
-    after = model.load(result.run.path)
+    after = model.load_model(result.run.path)
     assert after.meta == before.meta
     squares = generate_images(64, 8).squares
     assert np.array_equal(after.probabilities(squares), before.probabilities(squares))
@@ -227,7 +227,7 @@ def test_a_state_dict_and_its_architecture_become_a_run(scenes, tmp_path):
     result = import_file(tmp_path / "old.pth", "resnet18", order, 64)
     assert result.report[0] == "Loaded 120 of 120 tensors of the backbone from old.pth."
     assert "not calibrated" in result.report[1]
-    loaded = model.load(result.run.path, where=compute("cpu", "float32"))
+    loaded = model.load_model(result.run.path, where=select_compute("cpu", "float32"))
     squares = generate_images(64, 4).squares
     with torch.inference_mode():
         expected = whole(loaded.inputs(squares)).softmax(1).numpy()

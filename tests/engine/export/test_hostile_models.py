@@ -22,7 +22,7 @@ from engine.core.safetensors_header import HeaderError, read_header
 from engine.export import session
 from engine.export.importing import import_file
 from engine.models import hub_names, model, network
-from engine.models.registry import backbone, stored
+from engine.models.registry import backbone_from_file, find_backbone
 from engine.models.transfer import check_finite, read_state
 from engine.runs import checkpoint
 from engine.runs.config import configure
@@ -47,12 +47,14 @@ def meta(**changes):
 def test_a_file_cannot_name_a_model_that_is_fetched_or_lies_elsewhere(name, monkeypatch):
     monkeypatch.setattr("socket.getaddrinfo", lambda *arguments, **options: pytest.fail("it reached for the network"))
     with pytest.raises(UserError):
-        network.build(stored(name).name)
+        network.build_trunk(backbone_from_file(name).name)
 
 
 def test_what_a_person_types_may_still_be_a_model_of_the_hub():
-    assert backbone("hf-hub:timm/resnet10t.c3_in1k").source == "timm/resnet10t.c3_in1k"
-    assert stored("timm:resnet10t.c3_in1k").builder == stored("timm:vit_tiny_patch16_224").builder == "timm"
+    assert find_backbone("hf-hub:timm/resnet10t.c3_in1k").source == "timm/resnet10t.c3_in1k"
+    assert (
+        backbone_from_file("timm:resnet10t.c3_in1k").builder == backbone_from_file("timm:vit_tiny_patch16_224").builder == "timm"
+    )
 
 
 def test_a_run_fetches_only_what_was_named_here(home):
@@ -222,7 +224,7 @@ def test_copied_runs_with_hostile_checkpoints_are_refused_in_a_sentence(tmp_path
         if name in ("surprise", "views"):
             continue
         with pytest.raises(UserError):
-            model.load(tmp_path / str(number))
+            model.load_model(tmp_path / str(number))
         tried += 1
     assert tried > 15
 
@@ -231,9 +233,9 @@ def test_a_network_of_gigabytes_is_compared_before_it_is_built(tmp_path, monkeyp
     document = meta(backbone="timm:vit_giant_patch14_224", image_size=224)
     folder = checkpoint.save(tmp_path, "best", 1, checkpoint.parse_meta(document), hostile_parts.honest_state())
     assert json.loads((folder / "meta.json").read_text())["backbone"] == "timm:vit_giant_patch14_224"
-    monkeypatch.setattr("engine.models.network.build", lambda *arguments, **options: pytest.fail("it was built"))
+    monkeypatch.setattr("engine.models.network.build_trunk", lambda *arguments, **options: pytest.fail("it was built"))
     with pytest.raises(UserError, match="do not fit timm:vit_giant_patch14_224"):
-        model.load(tmp_path)
+        model.load_model(tmp_path)
 
 
 @pytest.mark.parametrize("name", hostile_parts.GIANTS)
@@ -253,7 +255,7 @@ def test_a_network_of_gigabytes_that_cannot_take_its_size_is_not_built_to_learn_
 
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0", "vit_b_16", "timm:levit_128s"])
 def test_the_outline_is_that_of_the_network(name):
-    said, trunk = network.outline(name, 224), network.build(name, image_size=224)
+    said, trunk = network.outline_trunk(name, 224), network.build_trunk(name, image_size=224)
     assert said.features == trunk.features
     assert dict(said.shapes) == {key: tuple(value.shape) for key, value in trunk.module.state_dict().items()}
 

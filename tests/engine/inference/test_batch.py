@@ -14,10 +14,10 @@ from engine.core.jobs import JobStopped
 from engine.data.datasets import load_dataset
 from engine.data.uploads import UploadItem
 from engine.evaluation import metrics
-from engine.inference.batch import answers, job, seen_in_training, store
-from engine.inference.batch.table import flat, labelled, table, together, write
+from engine.inference.batch import job, predictions, seen_in_training, store
+from engine.inference.batch.table import average_predictions, build_table, flatten, labelled_outcomes, write_table
 from engine.inference.predict import predict
-from engine.inference.verdict import USUAL, Judge, judge
+from engine.inference.verdict import USUAL, Judge, load_judge
 from engine.models import model
 from engine.runs.run import load_run
 
@@ -35,7 +35,7 @@ def run(finished):
 
 @pytest.fixture(scope="module")
 def loaded(finished_session):
-    return model.load(finished_session.home / "runs" / finished_session.run_id)
+    return model.load_model(finished_session.home / "runs" / finished_session.run_id)
 
 
 @pytest.fixture
@@ -43,14 +43,14 @@ def asked(run, paint):
     """Six pictures in class folders, one of them filed wrongly, and one that is none."""
     items = [UploadItem(f"{kind}/{i}.png", png(paint(kind, 8000 + i))) for kind in ("forest", "sea") for i in range(3)]
     items[0] = UploadItem("sea/0.png", items[0].content)
-    batch = store.keep("seven files", [*items[:3], UploadItem("sea/words.jpg", b"no picture"), *items[3:]])
+    batch = store.create_batch("seven files", [*items[:3], UploadItem("sea/words.jpg", b"no picture"), *items[3:]])
     yield batch
     batch.delete()
 
 
 def test_names_of_uploads_are_text_and_no_places(home):
     odd = "../../etc/\u202egnp.exe/x.PNG"
-    batch = store.keep("two", [UploadItem(odd, b"content"), UploadItem("a.jpg", b"", "too large")])
+    batch = store.create_batch("two", [UploadItem(odd, b"content"), UploadItem("a.jpg", b"", "too large")])
     assert [picture.name for picture in batch.pictures] == [odd, "a.jpg"]
     kept = [file.relative_to(batch.path).as_posix() for file in home.rglob("*") if file.is_file()]
     assert sorted(kept) == ["batch.json", "files/000000.png"]
@@ -59,45 +59,45 @@ def test_names_of_uploads_are_text_and_no_places(home):
 
 
 def test_a_batch_is_found_again_until_it_is_deleted(home):
-    first, second = (store.keep(title, [UploadItem("a.png", b"1")]) for title in ("first", "second"))
-    assert [one.title for one in store.batches()] == ["second", "first"]
-    assert store.batch(first.id).pictures == first.pictures
+    first, second = (store.create_batch(title, [UploadItem("a.png", b"1")]) for title in ("first", "second"))
+    assert [one.title for one in store.list_batches()] == ["second", "first"]
+    assert store.load_batch(first.id).pictures == first.pictures
     first.delete()
-    assert [one.id for one in store.batches()] == [second.id]
+    assert [one.id for one in store.list_batches()] == [second.id]
     for name in (first.id, "../runs", "", "0" * 16):
         with pytest.raises(UserError, match="no longer here"):
-            store.batch(name)
+            store.load_batch(name)
 
 
 def test_old_batches_give_way_to_new_ones(home, monkeypatch):
     monkeypatch.setenv(store.LIMIT_MB, "1")
-    first, second = (store.keep("large", [UploadItem("a.png", bytes(700_000))]) for _ in range(2))
-    store.keep("new", [UploadItem("a.png", b"1")])
+    first, second = (store.create_batch("large", [UploadItem("a.png", bytes(700_000))]) for _ in range(2))
+    store.create_batch("new", [UploadItem("a.png", b"1")])
     assert not first.path.exists()
     assert second.path.exists()
 
 
 def test_nothing_is_left_of_an_upload_without_pictures(home):
     with pytest.raises(UserError, match="No images were found"):
-        store.keep("none", [])
+        store.create_batch("none", [])
     assert list((home / "batches").iterdir()) == []
 
 
 def test_the_pictures_of_a_folder_stay_where_they_are(home, tmp_path, write_class):
     written = write_class(tmp_path / "mine" / "sea", "sea", 2)
     (tmp_path / "mine" / "notes.txt").write_text("words")
-    batch = store.keep_folder(tmp_path / "mine")
+    batch = store.create_folder_batch(tmp_path / "mine")
     assert [(p.name, p.class_name, p.file) for p in batch.pictures] == [(f"sea/{f.name}", "sea", f) for f in written]
     job.delete(batch)
     assert all(file.is_file() for file in written)
     for wrong, sentence in ((tmp_path / "gone", "no folder"), (home, "no folder|no images")):
         with pytest.raises(UserError, match=sentence):
-            store.keep_folder(wrong)
+            store.create_folder_batch(wrong)
 
 
 def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run, loaded, asked):
-    rows = pd.concat(answers.answer(asked, run, loaded, judge([run]), at_once=2))
-    kept = answers.made(asked, run)
+    rows = pd.concat(predictions.predict_batch(asked, run, loaded, load_judge([run]), at_once=2))
+    kept = predictions.load_predictions(asked, run)
     assert kept["number"].tolist() == rows["number"].tolist() == list(range(7))
     expected = predict(loaded, [picture.file for picture in asked.pictures])
     for row, one in zip(kept.itertuples(), expected, strict=True):
@@ -114,37 +114,37 @@ def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run,
 def test_a_folder_is_its_class_whatever_the_form_of_its_accents(known, named, tmp_path):
     name = "for\N{LATIN SMALL LETTER E WITH CIRCUMFLEX}t"
     known, named = unicodedata.normalize(known, name), unicodedata.normalize(named, name)
-    pictures = [store.Picture(0, f"{named}/a.jpg", tmp_path / "a.jpg")]
+    pictures = [store.BatchImage(0, f"{named}/a.jpg", tmp_path / "a.jpg")]
     made = pd.DataFrame([[0, "damaged", None, np.nan]], columns=["number", "error", "probabilities", "novelty"])
-    assert table(pictures, made, Judge((known, "mer"), USUAL, 0))["true"].tolist() == [known]
+    assert build_table(pictures, made, Judge((known, "mer"), USUAL, 0))["true"].tolist() == [known]
 
 
 def test_what_is_answered_is_not_answered_again(run, loaded, asked):
-    going = answers.answer(asked, run, loaded, judge([run]), at_once=2)
+    going = predictions.predict_batch(asked, run, loaded, load_judge([run]), at_once=2)
     next(going)
     going.close()
-    assert answers.missing(asked, run) == [2, 3, 4, 5, 6]
-    rest = pd.concat(answers.answer(asked, run, loaded, judge([run]), at_once=2))
+    assert predictions.missing_predictions(asked, run) == [2, 3, 4, 5, 6]
+    rest = pd.concat(predictions.predict_batch(asked, run, loaded, load_judge([run]), at_once=2))
     assert rest["number"].tolist() == [2, 3, 4, 5, 6]
-    assert list(answers.answer(asked, run, None, judge([run]))) == []
+    assert list(predictions.predict_batch(asked, run, None, load_judge([run]))) == []
 
 
 def test_a_damaged_part_is_answered_again(run, loaded, asked):
-    list(answers.answer(asked, run, loaded, judge([run])))
+    list(predictions.predict_batch(asked, run, loaded, load_judge([run])))
     part = next((asked.path / "answers").glob("*/*.parquet"))
     part.write_bytes(part.read_bytes()[:100])
-    assert answers.missing(asked, run) == list(range(7))
+    assert predictions.missing_predictions(asked, run) == list(range(7))
 
 
 def test_class_folders_give_scores_and_the_table_a_file(run, loaded, asked, tmp_path):
-    list(answers.answer(asked, run, loaded, judge([run])))
-    result = table(asked.pictures, answers.made(asked, run), judge([run]))
+    list(predictions.predict_batch(asked, run, loaded, load_judge([run])))
+    result = build_table(asked.pictures, predictions.load_predictions(asked, run), load_judge([run]))
     assert result["predicted"].tolist() == ["forest"] * 3 + [""] + ["sea"] * 3
-    scores = metrics.score_predictions(labelled(result, run.classes), run.classes)
+    scores = metrics.score_predictions(labelled_outcomes(result, run.classes), run.classes)
     assert (scores["n"], scores["accuracy"]["value"]) == (6, pytest.approx(5 / 6))
-    plain = flat(result, run.classes)
+    plain = flatten(result, run.classes)
     for name in ("answers.csv", "answers.parquet"):
-        write(plain, tmp_path / name)
+        write_table(plain, tmp_path / name)
     read = pd.read_csv(tmp_path / "answers.csv", keep_default_na=False)
     assert (
         read["predicted"].tolist()
@@ -153,40 +153,40 @@ def test_class_folders_give_scores_and_the_table_a_file(run, loaded, asked, tmp_
     )
     assert plain.filter(like="probability of").sum(axis=1)[0] == pytest.approx(1, abs=1e-5)
     with pytest.raises(UserError, match="what kind of table"):
-        write(plain, tmp_path / "answers.xls")
+        write_table(plain, tmp_path / "answers.xls")
 
 
 def test_pictures_that_a_run_has_learnt_from_are_left_out_of_its_score(run, finished, paint):
     images = load_dataset("scenes").catalog
     trained, unseen = (images.files(images.frame(split))[0] for split in ("train", "test"))
-    uploaded = store.keep(
+    uploaded = store.create_batch(
         "three",
         [
             *(UploadItem(f"sea/{f.name}", f.read_bytes()) for f in (trained, unseen)),
             UploadItem("sea/new.png", png(paint("sea", 1))),
         ],
     )
-    filed = store.keep_folder(unseen.parent.parent)
-    everything = store.keep_folder(finished.images)
+    filed = store.create_folder_batch(unseen.parent.parent)
+    everything = store.create_folder_batch(finished.images)
     try:
-        assert seen_in_training.learnt_from([run], uploaded.pictures) == {0}
-        assert seen_in_training.learnt_from([run], filed.pictures) == frozenset()
-        learnt = seen_in_training.learnt_from([run], everything.pictures)
+        assert seen_in_training.find_training_images([run], uploaded.pictures) == {0}
+        assert seen_in_training.find_training_images([run], filed.pictures) == frozenset()
+        learnt = seen_in_training.find_training_images([run], everything.pictures)
         assert {everything.picture(n).file for n in learnt} == set(images.files(images.frame("train")))
     finally:
         for batch in (uploaded, filed, everything):
             batch.delete()
     known = pd.DataFrame({"number": [0, 1]})
-    half = seen_in_training.fair(known, frozenset({0}))
+    half = seen_in_training.exclude_training_images(known, frozenset({0}))
     assert (half.rows["number"].tolist(), half.learnt, half.said("x")) == (
         [1],
         1,
         "1 more is a training image of x, excluded from the score.",
     )
-    every = seen_in_training.fair(known, frozenset({0, 1, 2}))
+    every = seen_in_training.exclude_training_images(known, frozenset({0, 1, 2}))
     assert (len(every.rows), every.learnt) == (2, 2)
     assert "nothing about new images" in every.said("x")
-    assert seen_in_training.fair(known, frozenset()).said("x") == ""
+    assert seen_in_training.exclude_training_images(known, frozenset()).said("x") == ""
 
 
 def test_the_mean_of_two_runs_puts_their_classes_in_one_order(run):
@@ -198,22 +198,24 @@ def test_the_mean_of_two_runs_puts_their_classes_in_one_order(run):
         pd.DataFrame({"number": [0, 1], "error": ["", "gone"], "probabilities": [p, None], "novelty": [far, np.nan]})
         for p, far in ((first, 0.5), (np.array([0.1, 0.1, 0.3, 0.5], np.float32), 1.0))
     ]
-    both = together(made, [run, Turned])
+    both = average_predictions(made, [run, Turned])
     assert both["probabilities"][0] == pytest.approx([0.6, 0.2, 0.1, 0.1])
     assert both["novelty"][0] == 0.75
     assert both["probabilities"][1] is None
     Turned.classes = ("cat", "dog")
     with pytest.raises(UserError, match="were trained on different classes"):
-        together(made, [run, Turned])
+        average_predictions(made, [run, Turned])
 
 
 def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, paint):
     kinds = ("forest", "sea", "glacier", "mountain")
-    asked = [store.keep("one", [UploadItem("x.png", png(paint(kind, 9000 + i)))]) for i in range(5) for kind in kinds]
+    asked = [store.create_batch("one", [UploadItem("x.png", png(paint(kind, 9000 + i)))]) for i in range(5) for kind in kinds]
     said = {}
 
     def ask(batch):
-        said[batch.id] = next(answers.answer(batch, run, loaded, judge([run]), at_once=1))["probabilities"].iloc[0]
+        said[batch.id] = next(predictions.predict_batch(batch, run, loaded, load_judge([run]), at_once=1))["probabilities"].iloc[
+            0
+        ]
 
     threads = [threading.Thread(target=ask, args=(batch,)) for batch in asked]
     for thread in threads:
@@ -236,17 +238,17 @@ def test_what_a_stopped_job_has_answered_is_kept(run, asked, monkeypatch):
     job.start(asked, [run])
     with pytest.raises(JobStopped):
         job.work(asked, stop)
-    assert answers.missing(asked, run) == []
+    assert predictions.missing_predictions(asked, run) == []
 
 
 def test_a_process_answers_in_the_background_and_goes_on_where_it_was_ended(run, loaded, asked, wait):
-    next(answers.answer(asked, run, loaded, judge([run]), at_once=2))
-    before = len(answers.made(asked, run))
+    next(predictions.predict_batch(asked, run, loaded, load_judge([run]), at_once=2))
+    before = len(predictions.load_predictions(asked, run))
     job.start(asked, [run])
     wait(lambda: job.job(asked).status().state in ("done", "failed"))
     assert job.job(asked).status().message == ""
     assert before == 2
-    assert answers.missing(asked, run) == []
+    assert predictions.missing_predictions(asked, run) == []
 
 
 TWINS = {

@@ -11,10 +11,10 @@ from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, LayerCAM, Score
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from engine.core.errors import UserError
-from engine.inference.explain.averages import average_map
+from engine.inference.explain.average_map import average_map
 from engine.inference.explain.cam import evidence, heatmaps, overlay
 from engine.models import model, network
-from engine.models.device import compute
+from engine.models.device import select_compute
 from engine.models.registry import BACKBONES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,8 +33,8 @@ DIRECT = {
 
 def with_random_weights(name):
     torch.manual_seed(0)
-    trunk = network.build(name, image_size=DIRECT[name][2])
-    return model.new(trunk, CLASSES, DIRECT[name][2], compute("cpu", "float32"), seed=1)
+    trunk = network.build_trunk(name, image_size=DIRECT[name][2])
+    return model.create_model(trunk, CLASSES, DIRECT[name][2], select_compute("cpu", "float32"), seed=1)
 
 
 @pytest.fixture(scope="module", params=["resnet18", "efficientnet_lite0", "timm:vit_tiny_patch16_224", "swin_t"])
@@ -128,8 +128,8 @@ FAMILIES = {
 def test_a_map_can_be_made_after_a_prediction_whatever_mode_it_was_made_in(name, size):
     """A network may prepare weights in its first pass; made in `inference_mode`, no gradient could pass them."""
     torch.manual_seed(0)
-    trunk = network.build(name, image_size=size)
-    loaded = model.new(trunk, CLASSES, size, compute("cpu", "float32"), seed=1)
+    trunk = network.build_trunk(name, image_size=size)
+    loaded = model.create_model(trunk, CLASSES, size, select_compute("cpu", "float32"), seed=1)
     with torch.inference_mode():
         assert isinstance(loaded.answering.module, torch.nn.Module)
     loaded.probabilities(disc(size)[None])
@@ -146,7 +146,9 @@ def test_the_registry_has_no_family_that_the_maps_are_not_tried_on():
 @pytest.mark.parametrize("name", ["timm:hrnet_w18_small", "timm:crossvit_tiny_240"])
 def test_a_network_without_one_map_says_so(name):
     size = 240 if "240" in name else 64
-    loaded = model.new(network.build(name, image_size=size), CLASSES, size, compute("cpu", "float32"), seed=1)
+    loaded = model.create_model(
+        network.build_trunk(name, image_size=size), CLASSES, size, select_compute("cpu", "float32"), seed=1
+    )
     with pytest.raises(UserError, match="Grad-CAM cannot show where"):
         heatmaps(loaded, disc(size), [0])
 

@@ -6,7 +6,7 @@ from label_edits import exclude
 from engine.core.errors import UserError
 from engine.data import datasets
 from engine.inference import corrections
-from engine.inference.corrections import OfDataset
+from engine.inference.corrections import DatasetImageError
 
 
 @pytest.fixture
@@ -20,41 +20,41 @@ def picture(tmp_path, write_class):
 
 
 def test_a_picture_is_kept_once_under_the_class_told_last(data, picture):
-    corrections.tell(data, picture, "forest")
-    told = corrections.tell(data, picture, "sea")
-    assert corrections.told(data) == [told]
+    corrections.add_correction(data, picture, "forest")
+    told = corrections.add_correction(data, picture, "sea")
+    assert corrections.list_corrections(data) == [told]
     assert (told.class_name, told.file.read_bytes()) == ("sea", picture.read_bytes())
     assert told.file.is_relative_to(corrections.folder(data))
-    corrections.remove(data, told.content)
-    assert corrections.told(data) == []
+    corrections.remove_correction(data, told.content)
+    assert corrections.list_corrections(data) == []
 
 
 def test_the_images_of_the_dataset_itself_are_not_taken(data, kaggle):
-    with pytest.raises(OfDataset, match="test image of the dataset, filed under sea") as caught:
-        corrections.tell(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
+    with pytest.raises(DatasetImageError, match="test image of the dataset, filed under sea") as caught:
+        corrections.add_correction(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
     assert data.catalog.get(caught.value.image_id).path.endswith("sea/500.png")
     exclude(data, [caught.value.image_id])
-    with pytest.raises(OfDataset, match="test image"):
-        corrections.tell(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
-    assert corrections.told(data) == []
+    with pytest.raises(DatasetImageError, match="test image"):
+        corrections.add_correction(data, kaggle / "seg_test" / "seg_test" / "sea" / "500.png", "forest")
+    assert corrections.list_corrections(data) == []
 
 
 def test_what_cannot_be_kept_is_refused_in_a_sentence(data, picture, tmp_path):
     with pytest.raises(UserError, match="no class '../up'"):
-        corrections.tell(data, picture, "../up")
+        corrections.add_correction(data, picture, "../up")
     (tmp_path / "words.jpg").write_text("no picture")
     with pytest.raises(UserError, match="could not be saved: not an image"):
-        corrections.tell(data, tmp_path / "words.jpg", "sea")
+        corrections.add_correction(data, tmp_path / "words.jpg", "sea")
     with pytest.raises(UserError, match="There are no corrections yet"):
-        corrections.join(data)
+        corrections.build_corrected_dataset(data)
     with pytest.raises(UserError, match="no such correction"):
-        corrections.remove(data, "0" * 32)
+        corrections.remove_correction(data, "0" * 32)
 
 
 def test_joined_to_the_dataset_they_are_trained_on_and_validation_and_test_stay_as_they_are(data, picture):
-    corrections.tell(data, picture, "sea")
+    corrections.add_correction(data, picture, "sea")
     for _ in range(2):
-        place, name = corrections.join(data)
+        place, name = corrections.build_corrected_dataset(data)
         joined = datasets.add_dataset(str(place), name)[0]
     assert name == "scenes-corrected"
     for split, more in (("train", 1), ("validation", 0), ("test", 0)):

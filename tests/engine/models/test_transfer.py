@@ -32,7 +32,7 @@ def test_weights_from_a_file_are_the_files(tmp_path, state, kind):
         "doubly.pth": {"model": {f"module.backbone.{name}": tensor for name, tensor in state.items()}},
     }
     save_file(state, file) if kind.endswith("safetensors") else torch.save(contents[kind], file)
-    trunk = network.build("resnet18", str(file), 64, notify=notes.append)
+    trunk = network.build_trunk("resnet18", str(file), 64, notify=notes.append)
     own = trunk.module.state_dict()
     assert [name for name in own if not torch.equal(own[name], state[name])] == []
     assert len(own) == len(state) - 2
@@ -60,7 +60,7 @@ def test_what_did_not_fit_is_told_by_name(state):
 def test_a_head_is_taken_for_its_own_classes_in_their_order(tmp_path, state):
     six = {**state, "fc.weight": torch.arange(6.0).repeat(512, 1).T.contiguous(), "fc.bias": torch.arange(6.0)}
     torch.save(six, tmp_path / "six.pth")
-    trunk = network.build("resnet18", str(tmp_path / "six.pth"), 64)
+    trunk = network.build_trunk("resnet18", str(tmp_path / "six.pth"), 64)
     assert torch.equal(trunk.module.state_dict()["conv1.weight"], state["conv1.weight"])
     assert trunk.fit.head_for("abcdef")["bias"].tolist() == [0, 1, 2, 3, 4, 5]
     assert trunk.fit.head_for("abcde") is None
@@ -73,7 +73,7 @@ def test_a_head_is_taken_for_its_own_classes_in_their_order(tmp_path, state):
 def test_a_training_starts_from_a_run(finished):
     weights = f"run:{finished.run_id}"
     best, notes = checkpoint.load(runs_dir() / finished.run_id), []
-    trunk = network.build("efficientnet_lite0", weights, 64, notify=notes.append)
+    trunk = network.build_trunk("efficientnet_lite0", weights, 64, notify=notes.append)
     own = trunk.module.state_dict()
     assert [name for name in own if not torch.equal(own[name], best.model[f"trunk.{name}"])] == []
     assert notes == [f"Loaded {len(own)} of {len(own)} tensors of the backbone from {weights}."]
@@ -86,7 +86,7 @@ def test_a_training_starts_from_a_run(finished):
 
 def test_the_file_of_a_checkpoint_is_a_start_too(finished):
     folder = checkpoint.generations(runs_dir() / finished.run_id, "best")[0]
-    trunk = network.build("efficientnet_lite0", str(folder / "model.safetensors"), 64)
+    trunk = network.build_trunk("efficientnet_lite0", str(folder / "model.safetensors"), 64)
     assert not (trunk.fit.missing or trunk.fit.unexpected or trunk.fit.other_shape)
     assert trunk.fit.head["weight"].shape == (4, 1280)
 
@@ -98,7 +98,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path):
 
     torch.save({"conv1.weight": Bomb()}, tmp_path / "bomb.pth")
     with pytest.raises(UserError, match="holds no state dict that can be read safely"):
-        network.build("resnet18", str(tmp_path / "bomb.pth"), 64)
+        network.build_trunk("resnet18", str(tmp_path / "bomb.pth"), 64)
     assert not (tmp_path / "exploded").exists()
 
 
@@ -111,12 +111,12 @@ def test_a_file_that_is_no_state_dict_is_refused(tmp_path, name):
     if name == "numbers.pth":
         torch.save({"epoch": 3}, file)
     with pytest.raises(UserError, match="holds no state dict that can be read safely"):
-        network.build("resnet18", str(file), 64)
+        network.build_trunk("resnet18", str(file), 64)
 
 
 def test_weights_of_another_model_and_a_missing_file_are_told(tmp_path, state):
     torch.save(state, tmp_path / "resnet18.pth")
     with pytest.raises(UserError, match=r"Only \d+ of \d+ tensors in .*resnet18\.pth fit this model"):
-        network.build("mobilenet_v3_large", str(tmp_path / "resnet18.pth"), 64)
+        network.build_trunk("mobilenet_v3_large", str(tmp_path / "resnet18.pth"), 64)
     with pytest.raises(UserError, match="There is no weights file"):
-        network.build("resnet18", str(tmp_path / "gone.pth"), 64)
+        network.build_trunk("resnet18", str(tmp_path / "gone.pth"), 64)

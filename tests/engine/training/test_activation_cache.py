@@ -9,7 +9,7 @@ import torch
 from tiny import differing, pictures, restored, saved, story, trainer, weights
 
 from engine.models import fusing, network
-from engine.models.device import compute
+from engine.models.device import select_compute
 from engine.runs.config import configure
 from engine.runs.events import Epoch, Progress, Step
 from engine.training import activation_cache, finetune
@@ -21,7 +21,7 @@ HALF = {"trainable": 0.5, "draws": 2, "epochs": 3, "peak_lr": 0.01}
 
 def half_frozen(name):
     torch.manual_seed(0)
-    module = network.build(name, "none", 64).module.eval()
+    module = network.build_trunk(name, "none", 64).module.eval()
     for norm in module.modules():
         if isinstance(norm, torch.nn.BatchNorm2d):
             norm.running_mean.normal_(0, 0.1)
@@ -34,7 +34,7 @@ def half_frozen(name):
 def test_front_and_back_are_the_trunk_and_only_the_back_learns(name):
     module = half_frozen(name)
     config = configure("x", "balanced", image_size=64, trainable=0.5)
-    parts = activation_cache.split_trunk(module, config, compute("cpu", "float32"))
+    parts = activation_cache.split_trunk(module, config, select_compute("cpu", "float32"))
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         expected = module(images)
@@ -49,7 +49,7 @@ def test_the_gradients_through_folded_layers_are_those_of_the_layers():
     module = half_frozen("efficientnet_lite0")
     images = torch.randn(2, 3, 64, 64)
     result = []
-    for network_ in (module, fusing.fold(fusing.graph(module))):
+    for network_ in (module, fusing.fold(fusing.trace(module))):
         module.zero_grad()
         network_(images).square().sum().backward()
         result.append({name: p.grad.clone() for name, p in module.named_parameters() if p.requires_grad})
@@ -63,7 +63,7 @@ def test_the_copy_that_answers_is_the_network_to_rounding(name):
     module, images = half_frozen(name), torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         expected = module(images).clone()
-        answers = fusing.inference(module, compute("cpu", "float32"), 64)
+        answers = fusing.prepare_inference(module, select_compute("cpu", "float32"), 64)
         assert torch.allclose(answers(images), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
         assert answers is not module
         assert torch.allclose(module(images), expected, rtol=1e-3, atol=1e-4)
@@ -71,9 +71,9 @@ def test_the_copy_that_answers_is_the_network_to_rounding(name):
 
 def test_the_copy_is_as_near_to_float32_in_bf16_as_the_network_itself():
     """Merging rounds the weights once and the activations less often: no accuracy is lost by it."""
-    trunk, half = network.build("efficientnet_lite0", "pretrained", 64), compute("cpu", "bf16")
+    trunk, half = network.build_trunk("efficientnet_lite0", "pretrained", 64), select_compute("cpu", "bf16")
     module, images = trunk.module.eval(), half.batch(torch.randn(16, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
-    answers = fusing.inference(module, half, 64)
+    answers = fusing.prepare_inference(module, half, 64)
     with torch.inference_mode():
         exact = module(images)
         with half.autocast():
@@ -93,7 +93,7 @@ def test_a_network_that_names_its_layers_in_another_order_answers_itself():
             return self.conv(self.norm(x)).mean((2, 3)) + self.conv(x).mean((2, 3))
 
     crossed = Crossed().eval()
-    assert fusing.inference(crossed, compute("cpu", "float32"), 8).module is crossed
+    assert fusing.prepare_inference(crossed, select_compute("cpu", "float32"), 8).module is crossed
 
 
 def test_a_module_that_decides_by_its_input_is_left_alone():
@@ -105,9 +105,9 @@ def test_a_module_that_decides_by_its_input_is_left_alone():
         def forward(self, x):
             return self.layer(x).mean((2, 3)) if x.sum() > 0 else x.mean((2, 3))
 
-    assert fusing.graph(Deciding()) is None
+    assert fusing.trace(Deciding()) is None
     module = Deciding().requires_grad_(False)
-    assert activation_cache.split_trunk(module, configure("x", "balanced"), compute("cpu", "float32")) is None
+    assert activation_cache.split_trunk(module, configure("x", "balanced"), select_compute("cpu", "float32")) is None
 
 
 @pytest.mark.parametrize("changes", [{"trainable": 0.5}, {"trainable": 0.99}, {"trainable": 0.9, "unfreeze_epochs": 1}])
@@ -124,7 +124,7 @@ def test_training_behind_frozen_parts_is_the_plain_training(monkeypatch, changes
 
 
 def test_a_convolution_is_frozen_with_its_norm():
-    module = network.build("resnet18", "none", 64).module
+    module = network.build_trunk("resnet18", "none", 64).module
     network.freeze_below(module, 0.97)
     frozen_ = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
     assert frozen_ == {"conv1.weight", "bn1.weight", "bn1.bias"}

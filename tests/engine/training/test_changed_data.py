@@ -13,7 +13,7 @@ from engine.core.paths import cache_dir
 from engine.curation import removal
 from engine.data import datasets
 from engine.data.labels import undo
-from engine.embeddings.extract import Cache
+from engine.embeddings.extract import EmbeddingCache
 from engine.runs import checkpoint
 from engine.runs.config import configure
 from engine.runs.data_changes import describe_change
@@ -151,7 +151,7 @@ def test_a_file_that_is_gone_and_one_that_was_painted_over_are_named_and_left_ou
     assert f"Left out: seg_train/seg_train/forest/{changed.name} (its content has changed since the dataset was scanned)." in text
     assert run.results["test"]["n"] == 24
     (file,) = cache_dir("embeddings").glob("*.sqlite")
-    assert Cache(file.stem).get([before]) == {}
+    assert EmbeddingCache(file.stem).get([before]) == {}
 
 
 def test_a_class_without_a_picture_left_is_a_sentence(scenes):

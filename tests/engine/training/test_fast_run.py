@@ -13,7 +13,7 @@ from engine.embeddings.extract import embed
 from engine.evaluation import metrics, scoring
 from engine.inference.predict import predict
 from engine.models import model
-from engine.models.device import compute
+from engine.models.device import select_compute
 from engine.runs import checkpoint
 from engine.runs.history import build_history
 from engine.runs.run import load_run
@@ -45,7 +45,7 @@ def test_its_configuration_and_data_are_written_down(run, data):
     assert environment["python"] == platform.python_version()
     assert environment["packages"]["torch"] == metadata.version("torch")
     assert environment["fingerprint"] == run.fingerprint
-    assert environment["compute"] == {"device": str(compute().device), "dtype": str(compute().dtype)}
+    assert environment["compute"] == {"device": str(select_compute().device), "dtype": str(select_compute().dtype)}
 
 
 def test_it_ended_as_finished_and_told_every_state_in_order(run):
@@ -88,7 +88,7 @@ def test_it_learnt_what_can_be_told_apart(run):
 
 
 def test_the_saved_model_gives_the_answers_of_the_prediction_table(run, data):
-    table, loaded = run.predictions("test"), model.load(run.path)
+    table, loaded = run.predictions("test"), model.load_model(run.path)
     answers = predict(loaded, data.catalog.files(data.catalog.frame("test")), top=4)
     assert [answer.top[0][0] for answer in answers] == [run.classes[i] for i in table["predicted"]]
     again = np.array([[dict(answer.top)[name] for name in run.classes] for answer in answers])
@@ -96,7 +96,7 @@ def test_the_saved_model_gives_the_answers_of_the_prediction_table(run, data):
 
 
 def test_the_model_describes_itself(run, data):
-    loaded = model.load(run.path)
+    loaded = model.load_model(run.path)
     assert (loaded.meta.backbone, loaded.meta.classes, loaded.meta.image_size) == ("efficientnet_lite0", run.classes, 64)
     assert (loaded.meta.mean, loaded.meta.std) == ((0.5,) * 3, (0.5,) * 3)
     assert loaded.meta.temperature == run.results["temperature"] > 0
@@ -112,7 +112,7 @@ def test_the_temperature_is_found_from_answers_that_were_drawn_with_it(true_temp
 
 
 def test_its_embeddings_are_there_for_the_next_run_and_equal_to_fresh_ones(run, data):
-    loaded = model.load(run.path)
+    loaded = model.load_model(run.path)
     frame = data.catalog.frame("train")
     files, contents = data.catalog.files(frame), frame["hash"].tolist()
     fresh = embed(files, contents, loaded.trunk, loaded.preprocessing, loaded.compute, cached=False)
@@ -123,7 +123,7 @@ def test_its_embeddings_are_there_for_the_next_run_and_equal_to_fresh_ones(run, 
 
 
 def test_embeddings_of_copies_are_computed_once_and_a_broken_file_is_named(finished, tmp_path, write_class):
-    loaded = model.load(load_run(finished.run_id).path)
+    loaded = model.load_model(load_run(finished.run_id).path)
     one, two = write_class(tmp_path, "sea", 2, first=4000)
     (tmp_path / "broken.png").write_bytes(b"broken")
     files = [one, two, one, tmp_path / "broken.png"]
@@ -145,14 +145,14 @@ def test_embeddings_of_copies_are_computed_once_and_a_broken_file_is_named(finis
 
 def test_the_checkpoint_needs_nothing_of_the_dataset(run, tmp_path, monkeypatch, write_class):
     monkeypatch.setenv("SCENESCOPE_HOME", str(tmp_path / "another"))
-    loaded = model.from_checkpoint(checkpoint.load(run.path), compute())
+    loaded = model.from_checkpoint(checkpoint.load(run.path), select_compute())
     answer = predict(loaded, [write_class(tmp_path, "forest", 1, first=77)[0].read_bytes()], top=1)[0]
     assert answer.top[0][0] == "forest"
 
 
 def test_one_bad_picture_among_several_is_named_and_the_others_are_answered(run, finished):
     good = (finished.images / "seg_pred" / "seg_pred" / "900.png").read_bytes()
-    answers = predict(model.load(run.path), [good, b"no picture", good], top=2)
+    answers = predict(model.load_model(run.path), [good, b"no picture", good], top=2)
     assert [answer.error for answer in answers] == ["", "not an image, despite its name", ""]
     assert answers[0].top == answers[2].top
     assert answers[0].top[0][0] == "sea"

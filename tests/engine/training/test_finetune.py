@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from engine.models import model, network
-from engine.models.augment import draws
-from engine.models.device import compute
+from engine.models.augment import draw_pipeline
+from engine.models.device import select_compute
 from engine.models.network import Classifier, Preprocessing, to_uint8_batch
 from engine.runs import checkpoint
 from engine.runs.config import configure
@@ -26,7 +26,7 @@ SIZE, CLASSES = 32, ("forest", "glacier", "sea")
 @pytest.fixture(scope="module")
 def trunk():
     torch.manual_seed(0)
-    return network.build("efficientnet_lite0", "none", SIZE)
+    return network.build_trunk("efficientnet_lite0", "none", SIZE)
 
 
 def pictures(count, seed):
@@ -42,9 +42,9 @@ def trainer(trunk):
     def make(resumed=None, validation=None, **changes):
         settings = {"image_size": SIZE, "batch_size": 8, "epochs": 2, "precision": "float32", "trainable": 1.0, "patience": 0}
         config = configure("tiny", method="finetune", **{**settings, **changes})
-        where = compute("cpu", config.precision)
+        where = select_compute("cpu", config.precision)
         own = network.Trunk(trunk.entry, copy.deepcopy(trunk.module), trunk.features, trunk.mean, trunk.std)
-        current = model.from_checkpoint(resumed, where) if resumed else model.new(own, CLASSES, SIZE, where, config.seed)
+        current = model.from_checkpoint(resumed, where) if resumed else model.create_model(own, CLASSES, SIZE, where, config.seed)
         made = FineTuning(
             current.classifier, pictures(20, 1), validation or pictures(9, 2), config, current.preprocessing, current.compute
         )
@@ -183,7 +183,7 @@ def test_the_preview_shows_what_training_sees(name):
     config = configure("tiny", method="finetune", image_size=SIZE, batch_size=4, augmentation=name, precision="float32", seed=2)
     preprocessing = Preprocessing(SIZE, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
     seeing = Seeing()
-    one = FineTuning(Classifier(seeing, 3, 2), same, same, config, preprocessing, compute("cpu", "float32"))
+    one = FineTuning(Classifier(seeing, 3, 2), same, same, config, preprocessing, select_compute("cpu", "float32"))
     next(one.fit())
-    preview = draws(to_uint8_batch(pixels)[0], name, 4, seed=2)
+    preview = draw_pipeline(to_uint8_batch(pixels)[0], name, 4, seed=2)
     assert torch.equal(seeing.shown, preprocessing(preview))

@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.core.errors import UserError
 from engine.models import network
-from engine.models.device import compute, enforce_determinism
+from engine.models.device import enforce_determinism, select_compute
 from engine.models.network import Preprocessing
 from engine.runs.config import configure
 from engine.runs.events import Epoch, Step
@@ -132,12 +132,12 @@ def test_layers_thaw_from_the_head_on():
 
 def test_a_size_that_the_network_cannot_begin_at_is_told_before_the_first_step():
     name = "timm:vit_tiny_patch16_224"
-    vit = network.build(name, image_size=224)
+    vit = network.build_trunk(name, image_size=224)
     classifier = network.Classifier(vit.module, vit.features, 3)
     config = configure("tiny", method="finetune", model=name, image_size=224, initial_size=96)
     images = pictures(4, 1, 224)
     with pytest.raises(UserError, match="vit_tiny_patch16_224 cannot work at 96 pixels"):
-        FineTuning(classifier, images, images, config, Preprocessing(224, vit.mean, vit.std), compute("cpu"))
+        FineTuning(classifier, images, images, config, Preprocessing(224, vit.mean, vit.std), select_compute("cpu"))
 
 
 def test_mirrored_views_are_the_mean_of_both_and_symmetric():

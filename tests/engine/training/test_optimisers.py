@@ -12,7 +12,7 @@ BLOCKS = {"efficientnet_lite0": 16, "resnet18": 8, "convnext_tiny": 18, "swin_t"
 
 
 def classifier(name="resnet18"):
-    trunk = network.build(name, image_size=224 if "vit" in name else 64)
+    trunk = network.build_trunk(name, image_size=224 if "vit" in name else 64)
     return Classifier(trunk.module, trunk.features, 3)
 
 

@@ -109,7 +109,7 @@ def _apart(run: Run, table: "pd.DataFrame", a: int, b: int, of: class_pairs.Grou
         return {"differences": [], "along": None}
     data = load_dataset(run.config.dataset)
     result = class_pairs.differences(class_pairs.image_properties(data.catalog.columns(), table), of)
-    index = dataset_index.index(data)
+    index = dataset_index.load_index(data)
     centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))
     along = None if index is None else class_pairs.project_on_axis(index, table, centres, of)
     middles = along and {

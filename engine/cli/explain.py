@@ -43,11 +43,11 @@ def _explain(args: argparse.Namespace) -> int:
     METHODS.get(args.method) or _no_method(args.method)
     wanted = [_class(run, name) for name in args.classes or ()]
     from engine.data.decoding import ImageError
-    from engine.inference.predict import expand_and_report
+    from engine.inference.predict import expand_paths_with_report
     from engine.models import model
 
-    (files, unused), folder = expand_and_report(args.images), Path(args.out)
-    answering = model.load(run.path)
+    (files, unused), folder = expand_paths_with_report(args.images), Path(args.out)
+    answering = model.load_model(run.path)
     create_folder(folder)
     show, said = progress_line("explaining"), []
     for number, file in enumerate(files):
@@ -95,7 +95,7 @@ def _explained(answering: "Model", file: Path, wanted: list[int], method: str, f
     }  # fmt: skip
     pictures = {f"{method}-{index}": cam.overlay(square, heat, 0.6) for index, heat in zip(classes, maps, strict=True)}
     if fill:
-        hidden = occlusion.smallest(answering, square, fill)
+        hidden = occlusion.smallest_occlusion(answering, square, fill)
         result["occlusion"] = {
             "fill": fill, "tried": hidden.tried, "sides": list(hidden.sides), "box": hidden.box,
             "becomes": names[hidden.becomes] if hidden.box else None, "probability": hidden.probability if hidden.box else None,
@@ -144,9 +144,9 @@ def _class(run: Run, name: str) -> int:
 
 
 def _no_method(name: str) -> None:
-    from engine.inference.explain.methods import method
+    from engine.inference.explain.methods import find_method
 
-    method(name)
+    find_method(name)
 
 
 def _robustness(args: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,16 @@ from engine.core.files import file_name
 from engine.core.text_output import one_line
 from engine.data.file_kinds import format_reason, is_archive, looks_like_image, read_head
 from engine.evaluation import metrics
-from engine.inference.verdict import UNKNOWN, UNSURE, USUAL, Judge, judge
+from engine.inference.verdict import UNKNOWN, UNSURE, USUAL, Judge, load_judge
 from engine.runs.run import Run, load_run
+
+if TYPE_CHECKING:
+    from engine.core.jobs import ReportProgress
+    from engine.inference.batch.store import BatchImage
+    from engine.inference.ood import OodDetector
+    from engine.inference.ood_evaluation import OodEvaluation
+    from engine.inference.predict import Predictor
+    from engine.models.model import Model
 
 _COLUMNS = ("told from the test images", "n", "test n", "AUROC (95%)", "flagged", "test images flagged")
 _SAID = {UNKNOWN: "out-of-distribution?", UNSURE: "unsure"}
@@ -52,7 +61,7 @@ class _Asked:
 
     id: str
     classes: tuple[str, ...]
-    model: "Answering"  # noqa: F821
+    model: "Predictor"
     judge: Judge
     run: Run | None = None
 
@@ -68,25 +77,25 @@ def _asked(name: str, with_cam: bool) -> _Asked:
     run = load_run(name)
     from engine.models import model
 
-    return _Asked(run.id, run.classes, model.load(run.path), judge([run]), run)
+    return _Asked(run.id, run.classes, model.load_model(run.path), load_judge([run]), run)
 
 
 def _predict(args: argparse.Namespace) -> int:
     if args.top < 1:
         raise UserError(f"--top is {args.top}.", "Ask for at least one class.")
-    from engine.inference.batch.opened import opened
-    from engine.inference.batch.table import check_file, flat, table, together, write
-    from engine.inference.predict import expand_and_report
+    from engine.inference.batch.archives import open_images
+    from engine.inference.batch.table import average_predictions, build_table, check_file, flatten, write_table
+    from engine.inference.predict import expand_paths_with_report
 
     if args.out:
         check_file(Path(args.out))
     asked = [_asked(name, bool(args.cam)) for name in dict.fromkeys([args.id, *args.beside])]
-    files, unused = expand_and_report(args.paths)
-    with opened(files) as pictures:
+    files, unused = expand_paths_with_report(args.paths)
+    with open_images(files) as pictures:
         made = [_answers(one, pictures) for one in asked]
-        result = table(pictures, together(made, asked) if len(made) > 1 else made[0], _judge(asked))
+        result = build_table(pictures, average_predictions(made, asked) if len(made) > 1 else made[0], _judge(asked))
         if args.out:
-            write(flat(result, asked[0].classes), Path(args.out))
+            write_table(flatten(result, asked[0].classes), Path(args.out))
         overlays = _write_overlays(asked[0].model, pictures, result, Path(args.cam)) if args.cam else {}
     document = [_document(row, pictures[row.number], asked, made, args.top, overlays) for row in result.itertuples()]
     scores = _scores(result, asked, pictures)
@@ -104,30 +113,38 @@ def _predict(args: argparse.Namespace) -> int:
 
 def _judge(asked: Sequence[_Asked]) -> Judge:
     known = [one.run for one in asked if one.run]
-    return asked[0].judge if len(asked) == 1 else judge(known) if len(known) == len(asked) else Judge(asked[0].classes, USUAL, 0)
+    return (
+        asked[0].judge
+        if len(asked) == 1
+        else load_judge(known)
+        if len(known) == len(asked)
+        else Judge(asked[0].classes, USUAL, 0)
+    )
 
 
-def _answers(asked: _Asked, pictures: Sequence["Picture"]) -> pd.DataFrame:  # noqa: F821
-    """The answers as rows of `engine.inference.batch.answers.made`. The squares are not kept: there may be many."""
-    from engine.inference.batch.answers import rows
-    from engine.inference.predict import Answer, answers
+def _answers(asked: _Asked, pictures: Sequence["BatchImage"]) -> pd.DataFrame:
+    """The answers as rows of `engine.inference.batch.predictions.load_predictions`. The squares are not kept: there may be many."""
+    from engine.inference.batch.predictions import prediction_rows
+    from engine.inference.predict import Prediction, predict_in_batches
 
     show = progress_line(f"predicting with {asked.id}")
     left_out = [picture for picture in pictures if picture.reason]
     read = [picture for picture in pictures if not picture.reason]
     result, done = [], 0
     if left_out:
-        result.append(rows([one.number for one in left_out], [Answer(0, error=one.reason) for one in left_out], asked.judge))
-    for some in answers(asked.model, [one.file for one in read]):
-        result.append(rows([read[one.source].number for one in some], some, asked.judge))
+        result.append(
+            prediction_rows([one.number for one in left_out], [Prediction(0, error=one.reason) for one in left_out], asked.judge)
+        )
+    for some in predict_in_batches(asked.model, [one.file for one in read]):
+        result.append(prediction_rows([read[one.source].number for one in some], some, asked.judge))
         done += len(some)
         show(done, len(read))
     return pd.concat(result, ignore_index=True).sort_values("number", ignore_index=True)
 
 
 def _document(
-    row: "pd.core.frame.Pandas",
-    picture: "Picture",  # noqa: F821
+    row: Any,
+    picture: "BatchImage",
     asked: Sequence[_Asked],
     made: Sequence[pd.DataFrame],
     top: int,
@@ -148,7 +165,7 @@ def _document(
     return result | ({"cam": overlays[row.number]} if row.number in overlays else {})
 
 
-def _reason(picture: "Picture", error: str) -> str:  # noqa: F821
+def _reason(picture: "BatchImage", error: str) -> str:
     """Why a file has no answer: for one that does not claim to be a picture, what it is."""
     if picture.reason or looks_like_image(picture.name):
         return error
@@ -161,13 +178,13 @@ def _top(probabilities: np.ndarray, classes: Sequence[str], top: int) -> list[di
     return [{"class": classes[i], "probability": float(probabilities[i])} for i in order]
 
 
-def _scores(found: pd.DataFrame, asked: Sequence[_Asked], pictures: Sequence["Picture"]) -> dict:  # noqa: F821
+def _scores(found: pd.DataFrame, asked: Sequence[_Asked], pictures: Sequence["BatchImage"]) -> dict:
     """Scores where the images lie in folders named like the run's classes, without those that it has learnt from; else nothing."""
     from engine.inference.batch import seen_in_training
-    from engine.inference.batch.table import labelled
+    from engine.inference.batch.table import labelled_outcomes
 
-    learnt = seen_in_training.learnt_from([one.run for one in asked if one.run], pictures)
-    fair = seen_in_training.fair(labelled(found, asked[0].classes), learnt)
+    learnt = seen_in_training.find_training_images([one.run for one in asked if one.run], pictures)
+    fair = seen_in_training.exclude_training_images(labelled_outcomes(found, asked[0].classes), learnt)
     if not len(fair.rows):
         return {}
     told = fair.said(" and ".join(one.id for one in asked))
@@ -188,8 +205,8 @@ def _print(document: Sequence[dict], scores: dict) -> None:
 
 
 def _write_overlays(
-    answering: "Model",  # noqa: F821
-    pictures: Sequence["Picture"],  # noqa: F821
+    answering: "Model",
+    pictures: Sequence["BatchImage"],
     found: pd.DataFrame,
     folder: Path,
 ) -> dict[int, str]:
@@ -222,9 +239,9 @@ def _novelty(args: argparse.Namespace) -> None:
     def report(phase: str, done: int, total: int) -> None:
         show(done, total)
 
-    result = ood.load(run)
-    loaded = model.load(run.path) if result is None or args.unlike or args.left_out else None
-    result = result or ood.make(run, loaded, report)
+    result = ood.load_detector(run)
+    loaded = model.load_model(run.path) if result is None or args.unlike or args.left_out else None
+    result = result or ood.fit_detector(run, loaded, report)
     kept = {key: result.document[key] for key in ("training", "validation", "neighbours", "accepted")} | {
         "decides": result.decides
     }
@@ -245,16 +262,20 @@ def _novelty(args: argparse.Namespace) -> None:
         )
 
 
-def _measured(args: argparse.Namespace, run: Run, loaded: "Model", found: "Novelty", report: "Report") -> list["Told"]:  # noqa: F821
+def _measured(
+    args: argparse.Namespace, run: Run, loaded: "Model", detector: "OodDetector", report: "ReportProgress"
+) -> list["OodEvaluation"]:
     if not (args.unlike or args.left_out):
         return []
     from engine.inference import ood_evaluation
-    from engine.inference.predict import expand
+    from engine.inference.predict import expand_paths
 
-    told = [ood_evaluation.other_things(run, loaded, found, expand([args.unlike]), report)] if args.unlike else []
-    return told + (list(ood_evaluation.left_out(run, loaded, report)) if args.left_out else [])
+    told = (
+        [ood_evaluation.evaluate_other_images(run, loaded, detector, expand_paths([args.unlike]), report)] if args.unlike else []
+    )
+    return told + (list(ood_evaluation.evaluate_left_out_classes(run, loaded, report)) if args.left_out else [])
 
 
-def _row(told: "Told") -> tuple[str | int, ...]:  # noqa: F821
+def _row(told: "OodEvaluation") -> tuple[str | int, ...]:
     area = f"{told.auroc.value:.3f} ({told.auroc.low:.3f} to {told.auroc.high:.3f})"
     return told.of, told.n, told.test, area, f"{told.flagged.value:.1%}", f"{told.test_flagged.value:.1%}"

@@ -20,7 +20,7 @@ _PART = 64  # pictures that a kill may cost
 _COLUMNS = {"number": "int32", "error": "str", "probabilities": "object", "novelty": "float32"}
 
 
-def made(batch: Batch, run: Run) -> pd.DataFrame:
+def load_predictions(batch: Batch, run: Run) -> pd.DataFrame:
     """What has been answered so far, in the order of the pictures: columns number, error, probabilities, novelty.
 
     `probabilities`: None where there is an error. `novelty`: NaN where the run has no measure of it.
@@ -37,12 +37,12 @@ def stamp(batch: Batch, run: Run) -> tuple[str, ...]:
     return (folder.name, *sorted(f"{file.name}{file.stat().st_mtime_ns}" for file in folder.glob("*.parquet")))
 
 
-def missing(batch: Batch, run: Run) -> list[int]:
+def missing_predictions(batch: Batch, run: Run) -> list[int]:
     """The numbers of the pictures that the run has not answered yet."""
-    return sorted({picture.number for picture in batch.pictures} - set(made(batch, run)["number"].tolist()))
+    return sorted({picture.number for picture in batch.pictures} - set(load_predictions(batch, run)["number"].tolist()))
 
 
-def answer(
+def predict_batch(
     batch: Batch,
     run: Run,
     model: "Model",  # noqa: F821
@@ -54,17 +54,21 @@ def answer(
 
     Whoever stops listening ends it.
     """
-    from engine.inference.predict import Answer, answers
+    from engine.inference.predict import Prediction, predict_in_batches
 
-    wanted = [batch.pictures[number] for number in missing(batch, run)]
+    wanted = [batch.pictures[number] for number in missing_predictions(batch, run)]
     left_out = [picture for picture in wanted if picture.reason]
     wanted = [picture for picture in wanted if not picture.reason]
-    waiting = [rows([picture.number for picture in left_out], [Answer(0, error=picture.reason) for picture in left_out], judge)]
+    waiting = [
+        prediction_rows(
+            [picture.number for picture in left_out], [Prediction(0, error=picture.reason) for picture in left_out], judge
+        )
+    ]
     try:
         if left_out:
             yield waiting[0]
-        for some in answers(model, [picture.file for picture in wanted], batch_size=at_once) if wanted else ():
-            waiting.append(rows([wanted[one.source].number for one in some], some, judge))
+        for some in predict_in_batches(model, [picture.file for picture in wanted], batch_size=at_once) if wanted else ():
+            waiting.append(prediction_rows([wanted[one.source].number for one in some], some, judge))
             yield waiting[-1]
             if keep and sum(map(len, waiting)) >= _PART:
                 _write(batch, run, pd.concat(waiting))
@@ -74,7 +78,7 @@ def answer(
             _write(batch, run, pd.concat(waiting))
 
 
-def rows(numbers: list[int], answers: list["Answer"], judge: Judge) -> pd.DataFrame:  # noqa: F821
+def prediction_rows(numbers: list[int], answers: list["Prediction"], judge: Judge) -> pd.DataFrame:  # noqa: F821
     """Answers to the pictures of these numbers as rows of `made`."""
     read = [one for one in answers if one.features is not None]
     scores = iter(judge.novelty(np.stack([one.features for one in read]), np.array([one.energy for one in read])) if read else ())

@@ -8,19 +8,19 @@ from pathlib import Path
 from engine.core.files import content_hash, temporary_folder, write_bytes
 from engine.data import uploads
 from engine.data.file_kinds import looks_like_image, read_head
-from engine.inference.batch.store import Picture
+from engine.inference.batch.store import BatchImage
 
 
 @contextmanager
-def opened(files: Sequence[Path]) -> Iterator[list[Picture]]:
+def open_images(files: Sequence[Path]) -> Iterator[list[BatchImage]]:
     """The pictures, in order. What an archive holds is named `photos.zip/class/file.jpg`; what of it is not taken has a reason."""
     with temporary_folder(Path(tempfile.gettempdir()), "scenescope-") as folder:
-        result: list[Picture] = []
+        result: list[BatchImage] = []
         for file in files:
             if _is_zip(file):
                 result += _members(file, folder, len(result))
             else:
-                result.append(Picture(len(result), str(file), file))
+                result.append(BatchImage(len(result), str(file), file))
         yield result
 
 
@@ -28,7 +28,7 @@ def _is_zip(file: Path) -> bool:
     return not looks_like_image(file) and (file.suffix.lower() == ".zip" or read_head(file).startswith(b"PK\x03\x04"))
 
 
-def _members(archive: Path, folder: Path, first: int) -> Iterator[Picture]:
+def _members(archive: Path, folder: Path, first: int) -> Iterator[BatchImage]:
     with archive.open("rb") as stream:
         for number, item in enumerate(uploads.read_images([(archive.name, stream)]), first):
             # Under its number: a name in an archive is text and no place.
@@ -36,4 +36,4 @@ def _members(archive: Path, folder: Path, first: int) -> Iterator[Picture]:
             name = str(archive) if item.name == archive.name else f"{archive}/{item.name}"
             if not item.reason:
                 write_bytes(file, item.content, make_folder=False)
-            yield Picture(number, name, file, "" if item.reason else content_hash(item.content), item.reason)
+            yield BatchImage(number, name, file, "" if item.reason else content_hash(item.content), item.reason)

@@ -8,7 +8,7 @@ import numpy as np
 from engine.runs.run import Run
 
 if TYPE_CHECKING:  # the server starts sooner without them
-    from engine.inference.predict import Answer
+    from engine.inference.predict import Prediction
     from engine.inference.verdict import Judge
 
 _DIGITS = 6  # of a probability; in bfloat16 about three of them are significant
@@ -46,7 +46,7 @@ class ModelDocument(TypedDict):
     test: dict[str, Any] | None
 
 
-def prediction_document(name: str, prediction: "Answer", judge: "Judge") -> PredictionDocument | UnreadableDocument:
+def prediction_document(name: str, prediction: "Prediction", judge: "Judge") -> PredictionDocument | UnreadableDocument:
     if prediction.features is None or prediction.probabilities is None:
         return {"name": name, "error": prediction.error}
     novelty = float(judge.novelty(prediction.features[None], np.array([prediction.energy]))[0])

@@ -75,8 +75,8 @@ def test_both_sides_work_as_long_as_they_are_asked_to_and_count_whole_batches(ka
 
 @pytest.mark.parametrize("more", [{"together": 1, "cam": "bn2"}, {"together": 5}])
 def test_both_sides_answer_and_say_how_long_one_answer_took(kaggle, more):
-    asked = job(sample_folder(kaggle, 12), "answer", **more)
-    with Contender(REFERENCE, asked) as reference, Contender(OURS, asked) as engine:
+    answer_job = job(sample_folder(kaggle, 12), "answer", **more)
+    with Contender(REFERENCE, answer_job) as reference, Contender(OURS, answer_job) as engine:
         for side in (reference, engine):
             assert side.ready() == "ready"
             assert side.rate(0.1) > 0
@@ -105,8 +105,12 @@ def test_a_side_that_fails_says_why(kaggle):
 
 
 def test_the_reference_is_built_as_the_registry_says(kaggle):
-    told = Plan(sample_folder(kaggle, 4), batch=4).job("train", "resnet50", 224, 4)
-    assert (told["builder"], told["source"], told["mean"]) == ("torchvision", "resnet50", find_backbone("resnet50").mean)
+    document = Plan(sample_folder(kaggle, 4), batch=4).job("train", "resnet50", 224, 4)
+    assert (document["builder"], document["source"], document["mean"]) == (
+        "torchvision",
+        "resnet50",
+        find_backbone("resnet50").mean,
+    )
 
 
 def test_a_measurement_that_is_ended_leaves_nothing_behind(kaggle, tmp_path, wait):

@@ -45,10 +45,10 @@ def test_a_class_without_images_has_no_rate():
 
 
 def test_the_groups_are_the_four_cells_of_the_pair(predictions):
-    of = class_pairs.group_images(predictions, 1, 3)
-    assert sum(map(len, of.by_name().values())) == int(confusion(predictions, 4)[np.ix_([1, 3], [1, 3])].sum())
-    assert (predictions.iloc[of.a_as_b]["true"] == 1).all()
-    assert (predictions.iloc[of.a_as_b]["predicted"] == 3).all()
+    groups = class_pairs.group_images(predictions, 1, 3)
+    assert sum(map(len, groups.by_name().values())) == int(confusion(predictions, 4)[np.ix_([1, 3], [1, 3])].sum())
+    assert (predictions.iloc[groups.a_as_b]["true"] == 1).all()
+    assert (predictions.iloc[groups.a_as_b]["predicted"] == 3).all()
 
 
 def test_the_images_between_two_classes_have_just_these_on_top(predictions):
@@ -65,40 +65,42 @@ def test_the_images_between_two_classes_have_just_these_on_top(predictions):
 
 def test_a_property_that_differs_is_found_and_one_that_does_not_is_not(predictions):
     rng = np.random.default_rng(5)
-    of = class_pairs.group_images(predictions, 0, 1)
+    groups = class_pairs.group_images(predictions, 0, 1)
     values = pd.DataFrame({"brightness": rng.normal(0.5, 0.1, 600), "contrast": rng.normal(0.2, 0.05, 600)})
-    values.loc[of.a_as_b, "brightness"] += 0.2
-    values.loc[of.b_right[:3], "contrast"] = np.nan
-    result = class_pairs.differences(values, of).set_index(["first", "second", "property"])
+    values.loc[groups.a_as_b, "brightness"] += 0.2
+    values.loc[groups.b_right[:3], "contrast"] = np.nan
+    result = class_pairs.differences(values, groups).set_index(["first", "second", "property"])
     row = result.loc["a_as_b", "a_right", "brightness"]
-    one, other = (values["brightness"].to_numpy()[places] for places in (of.a_as_b, of.a_right))
+    one, other = (values["brightness"].to_numpy()[places] for places in (groups.a_as_b, groups.a_right))
     test = stats.mannwhitneyu(one, other)
     assert row["delta"] == pytest.approx(2 * test.statistic / len(one) / len(other) - 1)
     assert row["p"] == pytest.approx(test.pvalue)
     assert row["low"] < row["delta"] < row["high"]
     assert row["p_holm"] < 0.001
     assert result.loc["a_right", "b_right", "contrast"]["p_holm"] > 0.05
-    assert result.loc["b_as_a", "b_right", "contrast"]["n_second"] == len(of.b_right) - 3
+    assert result.loc["b_as_a", "b_right", "contrast"]["n_second"] == len(groups.b_right) - 3
     names = {"a_as_b": "A as B", "a_right": "A", "b_as_a": "B as A", "b_right": "B"}
-    (said,) = class_pairs.sentences(result.reset_index(), names)
-    assert said.startswith("A as B against A: higher brightness (large: median 0.7")
+    (sentence,) = class_pairs.sentences(result.reset_index(), names)
+    assert sentence.startswith("A as B against A: higher brightness (large: median 0.7")
 
 
 def test_small_groups_are_not_compared(predictions):
-    of = class_pairs.Groups(np.arange(40), np.arange(40, 44), np.array([], int), np.arange(50, 90))
-    result = class_pairs.differences(pd.DataFrame({"brightness": np.linspace(0, 1, 600)}), of)
+    groups = class_pairs.Groups(np.arange(40), np.arange(40, 44), np.array([], int), np.arange(50, 90))
+    result = class_pairs.differences(pd.DataFrame({"brightness": np.linspace(0, 1, 600)}), groups)
     assert set(zip(result["first"], result["second"], strict=True)) == {("a_right", "b_right")}
-    assert not len(class_pairs.differences(pd.DataFrame({"brightness": np.ones(600)}), of)), "one value for all says nothing"
+    assert not len(class_pairs.differences(pd.DataFrame({"brightness": np.ones(600)}), groups)), "one value for all says nothing"
 
 
 def test_a_property_that_is_nearly_constant_is_not_compared():
     """150 pixels nearly everywhere: an interval of 0.2 around a delta of 0 would be the formula's, not the data's."""
-    of = class_pairs.Groups(np.arange(0, 200), np.arange(200, 222), np.array([], int), np.arange(300, 500))
+    groups = class_pairs.Groups(np.arange(0, 200), np.arange(200, 222), np.array([], int), np.arange(300, 500))
     height = np.full(600, 150.0)
     height[[0, 1, 300, 301, 302]] = 113, 100, 76, 142, 149
     varied = height.copy()
     varied[200:205] = 100
-    result = class_pairs.differences(pd.DataFrame({"height": height, "width": varied, "brightness": np.linspace(0, 1, 600)}), of)
+    result = class_pairs.differences(
+        pd.DataFrame({"height": height, "width": varied, "brightness": np.linspace(0, 1, 600)}), groups
+    )
     assert set(result.loc[result["first"] == "a_as_b", "property"]) == {"width", "brightness"}
     assert set(result.loc[result["first"] == "a_right", "property"]) == {"brightness"}
 
@@ -135,18 +137,18 @@ def test_groups_that_do_not_overlap_have_an_interval_all_the_same():
 
 def test_images_lie_between_the_two_centres(predictions, tmp_path):
     rng = np.random.default_rng(2)
-    of = class_pairs.group_images(predictions, 0, 1)
+    groups = class_pairs.group_images(predictions, 0, 1)
     vectors = rng.normal(0, 0.05, (600, 8)) + np.eye(8)[predictions["true"]]
-    vectors[of.a_as_b] = np.eye(8)[1] + rng.normal(0, 0.05, (len(of.a_as_b), 8))
+    vectors[groups.a_as_b] = np.eye(8)[1] + rng.normal(0, 0.05, (len(groups.a_as_b), 8))
     marks = np.array([content_mark(content) for content in predictions["content"]], np.uint64)
-    marks[of.a_right[0]] += np.uint64(1)  # rewritten since
+    marks[groups.a_right[0]] += np.uint64(1)  # rewritten since
     index = write_index(tmp_path, [(predictions["image_id"].to_numpy(), marks, vectors.astype(np.float32))], {"digest": "0f"})
     ids = predictions["image_id"].to_numpy()
-    result = class_pairs.project_on_axis(index, predictions, (ids[of.a_right], ids[of.b_right]), of)
+    result = class_pairs.project_on_axis(index, predictions, (ids[groups.a_right], ids[groups.b_right]), groups)
     assert {name: len(values) for name, values in result.items()} == {
-        name: len(places) - (name == "a_right") for name, places in of.by_name().items()
+        name: len(places) - (name == "a_right") for name, places in groups.by_name().items()
     }
     assert np.median(result["a_right"]) == pytest.approx(0, abs=0.05)
     assert np.median(result["b_right"]) == pytest.approx(1, abs=0.05)
     assert np.median(result["a_as_b"]) == pytest.approx(1, abs=0.1), "they look like the other class"
-    assert class_pairs.project_on_axis(index, predictions, (ids[of.a_right], np.array([], int)), of) == {}
+    assert class_pairs.project_on_axis(index, predictions, (ids[groups.a_right], np.array([], int)), groups) == {}

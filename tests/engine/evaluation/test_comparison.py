@@ -83,16 +83,16 @@ def test_the_interval_of_the_difference_is_paired(pair):
 
 def test_the_verdict_is_a_sentence_that_says_whether_it_may_be_chance(pair):
     better = comparison.compare(*pair, CLASSES, CLASSES)
-    said = comparison.verdict(better, comparison.measure_difference(better), ("fast-1", "fast-2"))
-    assert said.startswith(f"fast-2 fixes {better.counts[comparison.FIXED]} of fast-1's errors and breaks ")
-    assert "fast-2 is better on these images, and chance does not explain it" in said
+    text = comparison.verdict(better, comparison.measure_difference(better), ("fast-1", "fast-2"))
+    assert text.startswith(f"fast-2 fixes {better.counts[comparison.FIXED]} of fast-1's errors and breaks ")
+    assert "fast-2 is better on these images, and chance does not explain it" in text
     true = np.zeros(40, int)
     a, b = true.copy(), true.copy()
     a[:5], b[5:8] = 1, 1
     close = comparison.compare(table(true, a), table(true, b), CLASSES, CLASSES)
-    said = comparison.verdict(close, comparison.measure_difference(close))
-    assert said.startswith("B fixes 5 of A's errors and breaks 3: +5.0 points (")
-    assert said.endswith("which may be chance (p = 0.73).")
+    text = comparison.verdict(close, comparison.measure_difference(close))
+    assert text.startswith("B fixes 5 of A's errors and breaks 3: +5.0 points (")
+    assert text.endswith("which may be chance (p = 0.73).")
     same = comparison.compare(table(true, a), table(true, a), CLASSES, CLASSES)
     assert comparison.verdict(same, comparison.measure_difference(same)).endswith("no difference on 40 images.")
 

@@ -85,8 +85,8 @@ def test_accuracy_by_coverage_is_that_of_the_surest_answers():
     assert selective.threshold_for(confidence, right, 0.6) == 0.8
     assert selective.threshold_for(confidence, right, 0.5) == 0.6
     assert selective.threshold_for(confidence[::-1], np.array([False, True, False, False]), 0.9) is None
-    kept = selective.score_at_threshold(confidence, right, 0.7)
-    assert (kept.answered, kept.errors, kept.coverage) == (3, 1, 0.75)
+    score = selective.score_at_threshold(confidence, right, 0.7)
+    assert (score.answered, score.errors, score.coverage) == (3, 1, 0.75)
 
 
 def test_the_area_under_the_risk_coverage_curve_is_the_mean_over_its_steps(answers):
@@ -100,22 +100,22 @@ def test_the_area_under_the_risk_coverage_curve_is_the_mean_over_its_steps(answe
     assert selective.aurc(np.full(10, 0.7), np.arange(10) < 5) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("n", "wanted"), [(99, 0.9), (250, 0.8), (40, 0.95)])
-def test_prediction_sets_cover_as_often_as_their_law_says(n, wanted):
+@pytest.mark.parametrize(("n", "coverage"), [(99, 0.9), (250, 0.8), (40, 0.95)])
+def test_prediction_sets_cover_as_often_as_their_law_says(n, coverage):
     """On exchangeable images the coverage is beta-binomial, of which the mean is k / (n + 1)."""
     rng, test = np.random.default_rng(0), 200
-    rank = int(np.ceil((n + 1) * wanted))
+    rank = int(np.ceil((n + 1) * coverage))
     result = []
     for _ in range(120):
         probabilities = rng.dirichlet(np.full(8, 0.2), n + test)
         true = (probabilities.cumsum(axis=1) > rng.random((n + test, 1))).argmax(axis=1)
-        sets = conformal.conformal_sets((probabilities[:n], true[:n]), (probabilities[n:], true[n:]), wanted)
+        sets = conformal.conformal_sets((probabilities[:n], true[:n]), (probabilities[n:], true[n:]), coverage)
         if sets.expected is not None:
             result.append(sets.covers_true.sum())
     assert len(result) > 100
     law = stats.betabinom(test, rank, n + 1 - rank)
     assert np.mean(result) / test == pytest.approx(rank / (n + 1), abs=4 * law.std() / test / np.sqrt(len(result)))
-    low, high = conformal.expected_coverage(n, test, wanted)
+    low, high = conformal.expected_coverage(n, test, coverage)
     inside = np.mean((np.array(result) / test >= low) & (np.array(result) / test <= high))
     assert 0.88 <= inside <= 1.0
 
@@ -152,10 +152,10 @@ def test_sets_are_counted_by_size_and_class():
     assert np.isnan(by_class.set_index("class").loc["street", "coverage"])
 
 
-@pytest.mark.parametrize(("wanted", "method"), [(1.0, "lac"), (0.2, "lac"), (0.9, "magic")])
-def test_a_coverage_or_method_that_there_is_not_is_refused(wanted, method):
+@pytest.mark.parametrize(("coverage", "method"), [(1.0, "lac"), (0.2, "lac"), (0.9, "magic")])
+def test_a_coverage_or_method_that_there_is_not_is_refused(coverage, method):
     with pytest.raises(UserError):
-        conformal.conformal_sets(drawn(20), drawn(20), wanted, method)
+        conformal.conformal_sets(drawn(20), drawn(20), coverage, method)
 
 
 def test_curves_and_their_areas_agree_with_scikit_learn(answers):
@@ -180,9 +180,9 @@ def test_the_interval_of_an_area_is_that_of_delong():
     """DeLong's variance (1988), by its definition on placements."""
     probabilities, true = drawn(800, seed=3)
     scores, positive = probabilities[:, 0], true == 0
-    of, others = scores[positive], scores[~positive]
-    wins = (of[:, None] > others) + 0.5 * (of[:, None] == others)
-    spread = np.sqrt(wins.mean(axis=1).var(ddof=1) / len(of) + wins.mean(axis=0).var(ddof=1) / len(others))
+    own, others = scores[positive], scores[~positive]
+    wins = (own[:, None] > others) + 0.5 * (own[:, None] == others)
+    spread = np.sqrt(wins.mean(axis=1).var(ddof=1) / len(own) + wins.mean(axis=0).var(ddof=1) / len(others))
     auc, _ = roc.areas(scores, positive)
     assert (auc.high - auc.low) / 2 == pytest.approx(1.96 * spread, rel=0.15)
 

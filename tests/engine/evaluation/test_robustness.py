@@ -88,19 +88,19 @@ def scored(finished_session, tmp_path, monkeypatch):
 
 def test_the_answers_are_the_models_own_to_the_damaged_pictures(scored):
     measurement.measure(scored, "test", 6)
-    answers = store.read(scored, "test")
-    answering, data = load_model(scored.path), load_dataset("scenes")
-    assert (len(answers.true), answers.measured, answers.images) == (6, 6, 24)
-    for row, (image, content) in enumerate(zip(answers.image_ids, answers.contents, strict=True)):
-        square = load_square(data.catalog.get(int(image)).file(data.root), answering.meta.image_size)
+    predictions = store.read(scored, "test")
+    predictor, data = load_model(scored.path), load_dataset("scenes")
+    assert (len(predictions.true), predictions.measured, predictions.images) == (6, 6, 24)
+    for row, (image, content) in enumerate(zip(predictions.image_ids, predictions.contents, strict=True)):
+        square = load_square(data.catalog.get(int(image)).file(data.root), predictor.meta.image_size)
         for place in (0, 1, 12, len(store.CONDITIONS) - 1):
             name, severity = store.CONDITIONS[place]
-            asked = square if not severity else corrupt(square, name, severity, content)
-            expected = answering.probabilities(asked[None])[0]
-            assert answers.predicted[row, place] == expected.argmax()
-            assert answers.probability[row, place] == pytest.approx(expected[answers.true[row]], abs=2e-3)
-    table = scored.predictions("test").set_index("image_id").loc[answers.image_ids]
-    assert answers.predicted[:, 0].tolist() == table["predicted"].tolist(), "as it is, the answer is the run's own"
+            corrupted = square if not severity else corrupt(square, name, severity, content)
+            expected = predictor.probabilities(corrupted[None])[0]
+            assert predictions.predicted[row, place] == expected.argmax()
+            assert predictions.probability[row, place] == pytest.approx(expected[predictions.true[row]], abs=2e-3)
+    table = scored.predictions("test").set_index("image_id").loc[predictions.image_ids]
+    assert predictions.predicted[:, 0].tolist() == table["predicted"].tolist(), "as it is, the answer is the run's own"
 
 
 def test_a_stopped_measurement_goes_on_where_it_was_and_ends_as_one_that_was_not(scored, monkeypatch):
@@ -134,15 +134,15 @@ def test_a_changed_file_is_left_out_and_a_dataset_that_is_gone_is_a_sentence(sco
         measurement.measure(scored, "test", 3)
     finally:
         file.write_bytes(before)
-    answers = store.read(scored, "test")
-    assert (answers.measured, answers.unread, len(answers.true)) == (3, 1, 2)
-    assert chosen not in answers.image_ids
+    predictions = store.read(scored, "test")
+    assert (predictions.measured, predictions.unread, len(predictions.true)) == (3, 1, 2)
+    assert chosen not in predictions.image_ids
     (home_dir() / "data" / "scenes" / "dataset.json").unlink()
     with pytest.raises(UserError, match="no dataset 'scenes'"):
         measurement.measure(scored, "test", 3)
 
 
-def made(right: np.ndarray) -> store.CorruptionPredictions:
+def make_predictions(right: np.ndarray) -> store.CorruptionPredictions:
     """Answers of two classes, right where it is said: (n, conditions) bool."""
     n = len(right)
     true = np.arange(n) % 2
@@ -158,26 +158,28 @@ def test_the_figures_are_counted_from_the_answers():
     right[0, jpeg[2:]] = right[1, jpeg[4]] = False
     right[3] = False  # wrong as it is: nothing breaks it
     right[3, jpeg[0]] = True
-    answers = made(right)
-    rows = summary.by_severity(answers).set_index(["corruption", "severity"])
+    predictions = make_predictions(right)
+    rows = summary.by_severity(predictions).set_index(["corruption", "severity"])
     assert rows.loc["jpeg"]["accuracy"].tolist() == [0.75, 1.0, 0.75, 0.5, 0.5, 0.25]
     assert ((rows["low"] <= rows["accuracy"] + 1e-12) & (rows["accuracy"] - 1e-12 <= rows["high"])).all()
-    worst = summary.losses(answers).iloc[0]
+    worst = summary.losses(predictions).iloc[0]
     assert (worst["corruption"], worst["worst_accuracy"]) == ("jpeg", 0.25)
     assert worst["loss"] == pytest.approx(0.75 - np.mean([1.0, 0.75, 0.5, 0.5, 0.25]))
     error = 1 - right[:, 1:].mean()
-    assert summary.mean_corruption_error(answers).value == pytest.approx(error)
-    assert summary.relative_error(answers).value == pytest.approx(error - 0.25)
-    assert summary.relative_error(answers) == bootstrap_mean(right[:, 0] - right[:, 1:].mean(axis=1))
-    broken = summary.first_broken(answers, "jpeg")
+    assert summary.mean_corruption_error(predictions).value == pytest.approx(error)
+    assert summary.relative_error(predictions).value == pytest.approx(error - 0.25)
+    assert summary.relative_error(predictions) == bootstrap_mean(right[:, 0] - right[:, 1:].mean(axis=1))
+    broken = summary.first_broken(predictions, "jpeg")
     assert broken[["image_id", "severity", "true", "predicted"]].to_numpy().tolist() == [[10, 3, 0, 1], [11, 5, 1, 0]]
 
 
 def test_a_model_that_nothing_breaks_is_not_blamed():
     right = np.ones((6, len(store.CONDITIONS)), bool)
-    assert summary.sentence(made(right)) == "No corruption lowers the accuracy beyond chance."
+    assert summary.sentence(make_predictions(right)) == "No corruption lowers the accuracy beyond chance."
     right[:4, store.CONDITIONS.index(("motion", 1)) :][:, :5] = False
-    assert summary.sentence(made(right)).startswith("Motion blur hurts most: accuracy falls from 100.0% to 33.3% at severity 5")
+    assert summary.sentence(make_predictions(right)).startswith(
+        "Motion blur hurts most: accuracy falls from 100.0% to 33.3% at severity 5"
+    )
 
 
 def test_a_run_that_is_deleted_meanwhile_does_not_come_back(scored, tmp_path):

@@ -56,11 +56,11 @@ def test_a_class_that_is_hard_makes_no_slice_of_what_goes_with_it(columns):
     """Sea is wrong in 30%, and bright: brightness explains nothing once the classes are known."""
     rng = np.random.default_rng(1)
     wrong = rng.random(len(columns)) < np.where(columns.label == 2, 0.3, 0.02)
-    of = slices.match_catalog(columns, predictions(columns, wrong))
-    result = slices.find_worst_slices(of, CLASSES)
+    images = slices.match_catalog(columns, predictions(columns, wrong))
+    result = slices.find_worst_slices(images, CLASSES)
     assert result.tried > 100
     assert not len(result.beyond_chance)
-    bright = slices.measure_slice(of, Filter(ranges=(Range("brightness", 0.5),)))
+    bright = slices.measure_slice(images, Filter(ranges=(Range("brightness", 0.5),)))
     assert bright["error"] > 2 * bright["rest"]
     assert bright["error"] == pytest.approx(bright["expected"], abs=0.06)
 
@@ -69,16 +69,17 @@ def test_a_weakness_within_the_classes_is_found_first_and_as_a_filter(columns):
     rng = np.random.default_rng(2)
     weak = (columns.values("sharpness") < 0.2) & (columns.label == 1)
     wrong = rng.random(len(columns)) < np.where(weak, 0.6, 0.05)
-    of = slices.match_catalog(columns, predictions(columns, wrong))
-    result = slices.find_worst_slices(of, CLASSES)
+    images = slices.match_catalog(columns, predictions(columns, wrong))
+    result = slices.find_worst_slices(images, CLASSES)
     first = result.frame.iloc[0]
     assert first["p_holm"] < 0.001
     assert first["filter"].classes == ("glacier",)
     assert [r.name for r in first["filter"].ranges] == ["sharpness"]
     assert first["n"] >= slices.SUPPORT
-    assert len(slices.slice_predictions(of, first["filter"])) == first["n"]
+    assert len(slices.slice_predictions(images, first["filter"])) == first["n"]
     assert (
-        slices.slice_predictions(of, first["filter"])["true"] != slices.slice_predictions(of, first["filter"])["predicted"]
+        slices.slice_predictions(images, first["filter"])["true"]
+        != slices.slice_predictions(images, first["filter"])["predicted"]
     ).sum() == first["wrong"]
 
 
@@ -94,16 +95,16 @@ def test_a_weakness_within_a_class_is_found_where_every_class_has_its_folder(tmp
     rng = np.random.default_rng(2)
     weak = (columns.values("colourfulness") > 0.75) & (columns.label == 1)
     frame = predictions(columns, rng.random(len(columns)) < np.where(weak, 0.25, 0.06))
-    of = slices.match_catalog(columns, frame)
-    result = slices.find_worst_slices(of, CLASSES)
+    images = slices.match_catalog(columns, frame)
+    result = slices.find_worst_slices(images, CLASSES)
     first = result.frame.iloc[0]
     assert first["filter"].classes == ("glacier",)
     assert [r.name for r in first["filter"].ranges] == ["colourfulness"]
     assert first["p_holm"] < 0.001
-    assert not any(wanted.text for wanted in result.frame["filter"]), "the folders are the classes once more"
+    assert not any(condition.text for condition in result.frame["filter"]), "the folders are the classes once more"
     without_folders = slices.match_catalog(columns, frame.assign(path="image.jpg"))
     assert result.tried == slices.find_worst_slices(without_folders, CLASSES).tried
-    assert not len(slices.measure_column(of, "folder", CLASSES))
+    assert not len(slices.measure_column(images, "folder", CLASSES))
 
 
 def test_the_interval_of_one_of_many_slices_allows_for_the_number_that_was_tried(columns):
@@ -131,26 +132,31 @@ def test_the_p_value_of_one_class_is_fishers_exact_test(columns):
     rng = np.random.default_rng(3)
     frame = predictions(columns, rng.random(len(columns)) < 0.1)
     frame["true"], frame["predicted"] = 0, np.where(frame["true"] == frame["predicted"], 0, 1)
-    of = slices.match_catalog(columns, frame)
-    wanted = Filter(ranges=(Range("contrast", 0.9),))
-    result, inside = slices.measure_slice(of, wanted), of.columns.values("contrast") >= np.float32(0.9)
-    wanted = Filter(ranges=(Range("contrast", None, 0.5),)) if result["p"] == 1.0 else wanted
-    result = slices.measure_slice(of, wanted)
-    inside = conditions.match_filters(columns, of.rows, [wanted])[0]
-    counts = [[(of.wrong & inside).sum(), (~of.wrong & inside).sum()], [(of.wrong & ~inside).sum(), (~of.wrong & ~inside).sum()]]
+    images = slices.match_catalog(columns, frame)
+    condition = Filter(ranges=(Range("contrast", 0.9),))
+    result, inside = slices.measure_slice(images, condition), images.columns.values("contrast") >= np.float32(0.9)
+    condition = Filter(ranges=(Range("contrast", None, 0.5),)) if result["p"] == 1.0 else condition
+    result = slices.measure_slice(images, condition)
+    inside = conditions.match_filters(columns, images.rows, [condition])[0]
+    counts = [
+        [(images.wrong & inside).sum(), (~images.wrong & inside).sum()],
+        [(images.wrong & ~inside).sum(), (~images.wrong & ~inside).sum()],
+    ]
     assert result["p"] == pytest.approx(stats.fisher_exact(counts, alternative="greater").pvalue)
 
 
 def test_the_p_value_over_classes_is_that_of_dealing_the_errors_out(columns):
     rng = np.random.default_rng(4)
     wrong = rng.random(len(columns)) < np.where(columns.label == 2, 0.2, 0.05)
-    of = slices.match_catalog(columns, predictions(columns, wrong))
-    wanted = next(
-        w for w in conditions.single_conditions(columns, of.rows, [], CLASSES) if 0.01 < slices.measure_slice(of, w)["p"] < 0.4
+    images = slices.match_catalog(columns, predictions(columns, wrong))
+    condition = next(
+        w
+        for w in conditions.single_conditions(columns, images.rows, [], CLASSES)
+        if 0.01 < slices.measure_slice(images, w)["p"] < 0.4
     )
-    inside, result = conditions.match_filters(columns, of.rows, [wanted])[0], slices.measure_slice(of, wanted)
-    groups = [np.flatnonzero(of.true == index) for index in range(3)]
-    shuffled = of.wrong.copy()
+    inside, result = conditions.match_filters(columns, images.rows, [condition])[0], slices.measure_slice(images, condition)
+    groups = [np.flatnonzero(images.true == index) for index in range(3)]
+    shuffled = images.wrong.copy()
     reached = 0
     for _ in range(2000):
         for rows in groups:
@@ -173,29 +179,29 @@ def test_quantile_bins_part_the_images_whatever_the_values(columns):
 
 
 def test_a_column_is_scored_bin_by_bin(columns):
-    of = slices.match_catalog(columns, predictions(columns, np.arange(len(columns)) % 10 == 0))
-    by_class = slices.measure_column(of, "class", CLASSES)
+    images = slices.match_catalog(columns, predictions(columns, np.arange(len(columns)) % 10 == 0))
+    by_class = slices.measure_column(images, "class", CLASSES)
     assert by_class["n"].sum() == len(columns)
     assert by_class["wrong"].sum() == len(columns) // 10
-    assert slices.measure_column(of, "folder", CLASSES)["words"].tolist() == [
-        f.describe() for f in conditions.folder_filters(of.frame["path"]) if f.text != "test/"
+    assert slices.measure_column(images, "folder", CLASSES)["words"].tolist() == [
+        f.describe() for f in conditions.folder_filters(images.frame["path"]) if f.text != "test/"
     ]
     with pytest.raises(UserError, match="no column 'mood'"):
-        slices.measure_column(of, "mood", CLASSES)
+        slices.measure_column(images, "mood", CLASSES)
 
 
 def test_images_that_changed_since_are_left_out_and_counted(columns):
     frame = predictions(columns, np.zeros(len(columns), bool))
     frame.loc[:9, "content"] = "f" * 32
     frame.loc[10:14, "image_id"] = 10**6
-    of = slices.match_catalog(columns, frame)
-    assert (of.excluded, len(of.frame)) == (15, len(columns) - 15)
+    images = slices.match_catalog(columns, frame)
+    assert (images.excluded, len(images.frame)) == (15, len(columns) - 15)
     with pytest.raises(UserError, match="None of the scored images"):
         slices.match_catalog(columns, frame.head(12))
 
 
 def test_images_that_a_person_picked_out_are_a_slice(columns, tmp_path):
-    of = slices.match_catalog(columns, predictions(columns, np.arange(len(columns)) % 10 == 0), tmp_path / "catalog.sqlite")
+    images = slices.match_catalog(columns, predictions(columns, np.arange(len(columns)) % 10 == 0), tmp_path / "catalog.sqlite")
     word = selections.save_selection(tmp_path / "catalog.sqlite", columns.ids[[0, 1, 10, 20]])
-    result = slices.measure_slice(of, Filter(selection=word))
+    result = slices.measure_slice(images, Filter(selection=word))
     assert (result["n"], result["wrong"]) == (4, 3)

@@ -34,10 +34,10 @@ def test_a_clean_up_does_not_reset_how_many_runs_were_scored_on_the_test_images(
     run_on_test("fast-4", 4.0, first=9_000, fingerprint="a")
     for run in runs:
         assert trust.read_protocol(trust.load_evidence(run)).on_test == 3
-    of = trust.load_evidence(runs[0])
+    evidence = trust.load_evidence(runs[0])
     assert (
         "3 runs were scored on these test images, or on some of them"
-        in trust.sentences(of, trust.read_protocol(of), None, 0.95, None)["protocol"]
+        in trust.sentences(evidence, trust.read_protocol(evidence), None, 0.95, None)["protocol"]
     )
 
 
@@ -45,20 +45,20 @@ def test_a_clean_up_does_not_reset_how_many_runs_were_scored_on_the_test_images(
     ("method", "chosen"), [("linear", "the regularisation strength C, temperature"), ("finetune", "the epoch, temperature")]
 )
 def test_what_was_chosen_on_validation_is_what_this_kind_of_run_chooses(home, method, chosen):
-    of = trust.load_evidence(run_on_test("fast-1", 1.0, method=method))
-    said = trust.sentences(of, trust.read_protocol(of), None, 0.95, None)["protocol"]
-    assert f"{chosen} and thresholds were chosen on 300 validation images." in said
+    evidence = trust.load_evidence(run_on_test("fast-1", 1.0, method=method))
+    text = trust.sentences(evidence, trust.read_protocol(evidence), None, 0.95, None)["protocol"]
+    assert f"{chosen} and thresholds were chosen on 300 validation images." in text
 
 
 def test_an_accuracy_that_stays_is_not_said_to_change(home):
-    of = trust.load_evidence(run_on_test("fast-1", 1.0, range(23)))
+    evidence = trust.load_evidence(run_on_test("fast-1", 1.0, range(23)))
     near = NearCopies(np.zeros(len(TRUE), bool), np.where(np.arange(len(TRUE)) == 299, 0.03, 0.5), np.full(len(TRUE), -1))
     assert (
         "Without it, accuracy stays at 92.3% (88.7 to 94.8%)."
-        in trust.sentences(of, trust.read_protocol(of), near, 0.95, None)["copies"]
+        in trust.sentences(evidence, trust.read_protocol(evidence), near, 0.95, None)["copies"]
     )
     worse = NearCopies(near.exact, np.where(np.arange(len(TRUE)) >= 200, 0.03, 0.5), near.twin)
     assert (
         "accuracy is 88.5% (83.3 to 92.2%) instead of 92.3%."
-        in trust.sentences(of, trust.read_protocol(of), worse, 0.95, None)["copies"]
+        in trust.sentences(evidence, trust.read_protocol(evidence), worse, 0.95, None)["copies"]
     )

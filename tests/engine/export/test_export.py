@@ -34,8 +34,8 @@ NO_TORCH = "import sys; sys.modules['torch'] = None; sys.modules['torchvision'] 
 
 
 @pytest.fixture(scope="module")
-def handed(finished_session, tmp_path_factory):
-    """Every format of the session's run, made once: format -> (file, what was said)."""
+def exported(finished_session, tmp_path_factory):
+    """Every format of the session's run, exported once: files and results by format."""
     folder = tmp_path_factory.mktemp("handed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENESCOPE_HOME", str(finished_session.home))
@@ -61,34 +61,34 @@ def pictures(name="scenes", count=9):
     return data.catalog.files(data.catalog.frame("test").iloc[:count])
 
 
-def described(one):
+def describe(one):
     meta = one.meta
     return Description(meta.classes, meta.image_size, meta.mean, meta.std, meta.temperature, meta.views, meta.backbone)
 
 
 @pytest.mark.parametrize("format", ["bundle", "torchscript"])
-def test_a_file_is_handed_over_once_its_answers_are_those_of_the_model(handed, format):
-    said = handed[1][format]
+def test_a_file_is_handed_over_once_its_answers_are_those_of_the_model(exported, format):
+    said = exported[1][format]
     assert said.checked_on == "validation and test images of scenes"
     assert said.parity.n == said.parity.same_top > 20
     assert said.parity.largest < 1e-4
     assert said.as_shown.n == said.parity.n
-    assert said.bytes == handed[0][format].stat().st_size
+    assert said.bytes == exported[0][format].stat().st_size
 
 
-def test_int8_says_what_it_costs_and_how_fast_it_is_and_is_a_third_of_the_size(handed):
-    said = handed[1]["int8"]
+def test_int8_says_what_it_costs_and_how_fast_it_is_and_is_a_third_of_the_size(exported):
+    said = exported[1]["int8"]
     cost, lost = said.extra, said.extra["accuracy_lost"]
     assert lost["low"] <= lost["value"] <= lost["high"]
     assert lost["value"] == pytest.approx(cost["accuracy_float32"] - cost["accuracy_int8"])
     assert cost["images"] >= 24
     assert cost["times_faster"] == pytest.approx(cost["ms_float32"] / cost["ms_int8"])
     assert said.bytes < 0.4 * cost["bytes_float32"]
-    assert session.load(handed[0]["int8"]).meta.precision == "int8"
+    assert session.load(exported[0]["int8"]).meta.precision == "int8"
 
 
-def test_a_file_says_all_that_is_needed_to_use_it(handed, run):
-    file = onnxruntime.InferenceSession(handed[0]["onnx"], providers=["CPUExecutionProvider"])
+def test_a_file_says_all_that_is_needed_to_use_it(exported, run):
+    file = onnxruntime.InferenceSession(exported[0]["onnx"], providers=["CPUExecutionProvider"])
     said = parse_description(file.get_modelmeta().custom_metadata_map[KEY], "the file")
     assert (said.classes, said.image_size, said.views) == (run.classes, 64, "one")
     assert said.temperature == model.load_model(run.path).meta.temperature != 1
@@ -97,9 +97,9 @@ def test_a_file_says_all_that_is_needed_to_use_it(handed, run):
     assert "Apache" in said.provenance["licence"]
 
 
-def test_the_bundle_answers_with_onnxruntime_numpy_and_pillow_alone(handed, run):
+def test_the_bundle_answers_with_onnxruntime_numpy_and_pillow_alone(exported, run):
     files = pictures()
-    example = handed[0]["onnx"].parent / "example.py"
+    example = exported[0]["onnx"].parent / "example.py"
     assert len(example.read_text().splitlines()) < 45
     run_it = "import runpy; runpy.run_path('example.py', run_name='__main__'); print([m for m in sys.modules if 'engine' in m])"
     script = NO_TORCH + f"sys.argv = ['example.py', *{list(map(str, files))!r}]; " + run_it
@@ -114,13 +114,13 @@ def test_the_bundle_answers_with_onnxruntime_numpy_and_pillow_alone(handed, run)
     assert [line.split(", ")[0].rpartition(" ")[0] for line in lines] == [line.split(", ")[0].rpartition(" ")[0] for line in said]
 
 
-def test_the_command_line_answers_from_a_file_as_from_the_run_and_without_torch(handed, run, engine):
+def test_the_command_line_answers_from_a_file_as_from_the_run_and_without_torch(exported, run, engine):
     files = pictures()
     expected = {
         str(f): dict(a.top)
         for f, a in zip(files, predict(model.load_model(run.path, where=select_compute("cpu", "float32")), files, 4), strict=True)
     }
-    for file in (handed[0]["onnx"], handed[0]["bundle"]):
+    for file in (exported[0]["onnx"], exported[0]["bundle"]):
         arguments = ["predict", str(file), *map(str, files), "--top", "4", "--json"]
         script = NO_TORCH + f"from engine.cli import main; sys.exit(main({arguments!r}))"
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -155,8 +155,8 @@ def test_convolutions_and_transformers_answer_alike_for_any_number_of_pictures(t
     trunk = small(name, size) if name in ("vit_b_16", "swin_t") else network.build_trunk(name, "none", size)
     one = model.create_model(trunk, ("a", "b", "c"), size, select_compute("cpu", "float32"), 0, views).with_temperature(0.3)
     exact = PortableModel(one)
-    write_onnx(exact, described(one), tmp_path / "m.onnx")
-    write_torchscript(exact, described(one), tmp_path / "m.pt")
+    write_onnx(exact, describe(one), tmp_path / "m.onnx")
+    write_torchscript(exact, describe(one), tmp_path / "m.pt")
     result, scripted = session.load(tmp_path / "m.onnx"), TorchScriptModel(tmp_path / "m.pt")
     for count in (1, 5):
         squares = generate_images(size, count).squares
@@ -206,9 +206,9 @@ def scenes(finished_session, home):
     return load_dataset("scenes")
 
 
-def test_a_bundle_becomes_a_run_that_answers_the_same_and_can_be_scored(handed, finished_session, scenes):
+def test_a_bundle_becomes_a_run_that_answers_the_same_and_can_be_scored(exported, finished_session, scenes):
     before = model.load_model(finished_session.home / "runs" / finished_session.run_id)
-    result = import_file(handed[0]["bundle"])
+    result = import_file(exported[0]["bundle"])
     assert result.report == (f"All {len(before.classifier.state_dict())} tensors of the bundle fit efficientnet_lite0.",)
     assert result.run.status.state == "finished"
     after = model.load_model(result.run.path)
@@ -235,11 +235,11 @@ def test_a_state_dict_and_its_architecture_become_a_run(scenes, tmp_path):
     assert loaded.probabilities(squares) == pytest.approx(expected, abs=1e-4)
 
 
-def test_what_cannot_be_taken_back_is_refused_in_a_sentence_and_leaves_nothing(scenes, tmp_path, home, handed):
+def test_what_cannot_be_taken_back_is_refused_in_a_sentence_and_leaves_nothing(scenes, tmp_path, home, exported):
     good, evil, mixed = (tmp_path / name for name in ("good.pth", "evil.pth", "mixed.zip"))
     torch.save(models.resnet18(num_classes=4).state_dict(), good)
     torch.save({"weight": Evil()}, evil)
-    with zipfile.ZipFile(handed[0]["bundle"]) as source, zipfile.ZipFile(mixed, "w") as target:
+    with zipfile.ZipFile(exported[0]["bundle"]) as source, zipfile.ZipFile(mixed, "w") as target:
         for name in source.namelist():
             said = source.read(name)
             target.writestr(name, said.replace(b"efficientnet_lite0", b"resnet18") if name == "meta.json" else said)

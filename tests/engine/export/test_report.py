@@ -23,7 +23,7 @@ class Checked(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.addresses, self.open, self.said = [], [], [], ""
+        self.tags, self.addresses, self.open, self.text = [], [], [], ""
         self.feed(text)
         assert self.open == []
 
@@ -41,7 +41,7 @@ class Checked(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.said += data
+        self.text += data
 
 
 @pytest.fixture
@@ -50,27 +50,27 @@ def trained(finished):
 
 
 def test_the_report_is_one_file_without_scripts_and_needs_nothing_from_elsewhere(trained):
-    told = []
-    text = report.render(trained, ".html", report=lambda done, total: told.append((done, total))).decode()
+    steps = []
+    text = report.render(trained, ".html", report=lambda done, total: steps.append((done, total))).decode()
     result = Checked(text)
     assert {"script", "link", "iframe"} & set(result.tags) == set()
     assert all(address.startswith("data:image/jpeg;base64,") for address in result.addresses)
     assert len(result.addresses) == (trained.predictions("test").eval("true != predicted")).sum() > 0
     assert "http" not in re.sub(r"data:image/jpeg;base64,[^\"]*", "", text).replace("http-equiv", "")
     accuracy = trained.results["test"]["accuracy"]
-    assert f"Accuracy {accuracy['value']:.1%}" in result.said
-    for said in ("Confusion matrix", "The test images were scored once", "Per-class metrics", "fingerprint", "image_size"):
-        assert said in result.said
-    assert told[0][0] == 0
-    assert told[-1][0] == told[-1][1]
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert f"Accuracy {accuracy['value']:.1%}" in result.text
+    for phrase in ("Confusion matrix", "The test images were scored once", "Per-class metrics", "fingerprint", "image_size"):
+        assert phrase in result.text
+    assert steps[0][0] == 0
+    assert steps[-1][0] == steps[-1][1]
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
 
 
 def test_names_that_are_markup_stay_names(copied_run):
     update_metadata(copied_run.path, name="<img src=x onerror=alert(1)> & **b**", note="</style><script>alert(2)</script>")
     text = report.render(copied_run, ".html").decode()
     assert "script" not in Checked(text).tags
-    assert "<img src=x onerror=alert(1)> & **b**" in Checked(text).said
+    assert "<img src=x onerror=alert(1)> & **b**" in Checked(text).text
     card = report.render(copied_run, ".md").decode()
     assert "# \\<img src=x onerror=alert\\(1\\)\\> \\& \\*\\*b\\*\\*" in card
 
@@ -110,7 +110,7 @@ def test_without_the_dataset_the_report_says_what_is_left_out(copied_run, tmp_pa
     for entry in (tmp_path / "own").iterdir():
         if entry.name not in ("runs",):
             shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
-    text = Checked(report.render(copied_run, ".html").decode()).said
+    text = Checked(report.render(copied_run, ".html").decode()).text
     assert "Slices, near-duplicates and images are therefore missing" in text
     assert "Per-class metrics" in text
 
@@ -124,24 +124,24 @@ def test_a_run_without_answers_or_an_ending_that_is_none_is_refused(trained, tmp
         report.write(trained, tmp_path / "nowhere" / "report.md")
 
 
-def said(capsys, *arguments):
+def run_json(capsys, *arguments):
     code = main([*map(str, arguments), "--json"])
     return code, json.loads(capsys.readouterr().out)
 
 
 def test_the_commands_say_as_json_what_the_page_says(trained, capsys, tmp_path):
-    code, document = said(capsys, "trust", trained.id, "--coverage", 0.8, "--sets", "classwise")
+    code, document = run_json(capsys, "trust", trained.id, "--coverage", 0.8, "--sets", "classwise")
     assert (code, document["n"], document["prediction_sets"]["method"]) == (0, 24, "classwise")
     assert document["protocol"]["test_scored"] == 1
     assert document["near_copies"]["exact"] == 0
-    code, document = said(capsys, "slices", trained.id, "--by", "class")
+    code, document = run_json(capsys, "slices", trained.id, "--by", "class")
     assert sum(row["n"] for row in document["slices"]) == 24
-    code, document = said(capsys, "slices", trained.id, "--filter", "class_sea")
+    code, document = run_json(capsys, "slices", trained.id, "--filter", "class_sea")
     assert [row["n"] for row in document["slices"]] == [6]
-    code, document = said(capsys, "compare", trained.id, trained.id)
+    code, document = run_json(capsys, "compare", trained.id, trained.id)
     assert document["verdict"].endswith("no difference on 24 images.")
     assert document["mcnemar_p"] == 1.0
-    code, document = said(capsys, "report", trained.id, "--out", tmp_path / "card.md")
+    code, document = run_json(capsys, "report", trained.id, "--out", tmp_path / "card.md")
     assert document["bytes"] == (tmp_path / "card.md").stat().st_size
     assert (tmp_path / "card.md").read_text().startswith(f"# {trained.id}")
     for arguments in (["trust", trained.id], ["slices", trained.id], ["compare", trained.id, trained.id]):
@@ -174,6 +174,6 @@ def test_a_table_that_was_cut_short_is_written_again_by_evaluate_as_its_message_
     file.write_bytes(content[: len(content) // 2])
     assert main(["trust", copied_run.id]) == 2
     assert f"python -m engine evaluate {copied_run.id} --split test" in capsys.readouterr().err
-    code, document = said(capsys, "evaluate", copied_run.id)
+    code, document = run_json(capsys, "evaluate", copied_run.id)
     assert (code, document["n"]) == (0, 24)
     assert copied_run.predictions("test")["predicted"].tolist() == before["predicted"].tolist()

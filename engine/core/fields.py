@@ -30,14 +30,16 @@ def parse_field(field: dataclasses.Field, value: Any) -> Any:
     """The value, converted from text where necessary to the type of the field's default. Raises UserError for an invalid one."""
     kind = type(field.default)
     try:
+        # JSON and Python write 1 for 1.0: a float field takes whole numbers as well.
         value = kind(value) if isinstance(value, str) or kind is float else value
     except (ValueError, TypeError):
-        raise _no_such_kind(field, kind, value) from None
+        raise _wrong_type(field, kind, value) from None
     if type(value) is not kind:
-        raise _no_such_kind(field, kind, value)
+        raise _wrong_type(field, kind, value)
     choices, low, high = (field.metadata[key] for key in ("choices", "minimum", "maximum"))
     if choices and value not in choices:
         raise UserError(f"{field.name} cannot be {value!r}.", f"Choose one of: {', '.join(choices)}.")
+    # Negated, so that NaN, which no comparison accepts, is out of bounds, too.
     if kind is not str and not ((low is None or value >= low) and (high is None or value <= high)):
         raise UserError(
             f"{field.name} is {value}, which is out of bounds.",
@@ -46,5 +48,5 @@ def parse_field(field: dataclasses.Field, value: Any) -> Any:
     return value
 
 
-def _no_such_kind(field: dataclasses.Field, kind: type, value: Any) -> UserError:
+def _wrong_type(field: dataclasses.Field, kind: type, value: Any) -> UserError:
     return UserError(f"{field.name} is {value!r}, which is not a {_KINDS[kind]}.", f"{field.name}: {field.metadata['help']}.")

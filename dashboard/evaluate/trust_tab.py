@@ -20,17 +20,8 @@ from engine.data.datasets import load_dataset
 from engine.evaluation import calibration, conformal, roc, selective, tables, trust
 from engine.evaluation.metrics import per_class_intervals
 from engine.evaluation.near_copies import NearCopies
-from engine.evaluation.trust import TARGETS, Evidence
+from engine.evaluation.trust import QUESTIONS, TARGETS, Evidence
 
-_QUESTIONS = {
-    "interval": "Where do the intervals come from?",
-    "protocol": "Was the test set used for tuning?",
-    "copies": "Leaks: has it seen test images?",
-    "sure": "Confident errors: how often?",
-    "calibration": "Calibration: can its confidence be trusted?",
-    "person": 'Selective prediction: what if it can say "I don\'t know"?',
-    "sets": "Conformal sets: what if it can name several classes?",
-}
 _COVERAGES = (0.8, 0.9, 0.95, 0.98, 0.99)
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 _MAX_CLASSES = 24  # whose areas under the curves are shown at once; of more, one at a time
@@ -50,7 +41,7 @@ def trust_tab(scored: ScoredRun) -> None:
     sentences = trust.sentences(evidence, trust.read_protocol(evidence), near, target, evidence.sets(coverage, method))
     for key, text in sentences.items():
         question, sentence = st.columns([3, 9], gap="xsmall")
-        question.markdown(f"**{_QUESTIONS[key]}**")
+        question.markdown(f"**{QUESTIONS[key]}**")
         sentence.markdown(formatting.literal(text))
     st.subheader("Look closer", anchor=False)
     topic = url_state.choose(st.segmented_control, "Look closer", list(_CLOSER), "closer", label_visibility="collapsed")

@@ -25,6 +25,16 @@ from engine.runs.run import Run, list_runs
 TARGETS = (0.9, 0.95, 0.98, 0.99, 0.995)
 SURE = 0.9
 COVERAGE = 0.95
+# The topics of `sentences`, as the page and the report ask about them.
+QUESTIONS = {
+    "interval": "Confidence intervals: where do they come from?",
+    "protocol": "Protocol: was the test set used for tuning?",
+    "copies": "Leaks: were test images in the training set?",
+    "sure": "Confident errors: how often?",
+    "calibration": "Calibration: can the confidence be trusted?",
+    "person": 'Selective prediction: what if it may say "I don\'t know"?',
+    "sets": "Conformal sets: what if it may name several classes?",
+}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from engine.core.number_text import percent_estimate
 from engine.core.text_output import utc_date
 from engine.evaluation import metrics
+from engine.evaluation.trust import QUESTIONS
 from engine.export.report import svg
 from engine.export.report.data import ReportData
 from engine.runs import score_text
@@ -17,15 +18,6 @@ from engine.runs import score_text
 _CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 # Names in a report are untrusted: should one get past the escaping, this keeps it from running or loading anything.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_QUESTIONS = {
-    "interval": "Confidence intervals: where do they come from?",
-    "protocol": "Protocol: was the test set used for tuning?",
-    "copies": "Leaks: were test images in the training set?",
-    "sure": "Confident errors: how often?",
-    "calibration": "Calibration: can the confidence be trusted?",
-    "person": 'Selective prediction: what if it may say "I don\'t know"?',
-    "sets": "Conformal sets: what if it may name several classes?",
-}
 _MOST_CLASSES = 40  # of the matrix and of charts; the tables have all
 _PAIRS = 12
 _TEXT_ONLY = 9  # as `numbers_from`: more columns than these tables have
@@ -72,7 +64,7 @@ def _head(data: ReportData) -> str:
 
 def _trust(data: ReportData) -> str:
     sentences: dict[str, str] = data.document["sentences"]
-    answers = "".join(f"<dt>{_QUESTIONS[topic]}</dt><dd>{escape(text)}</dd>" for topic, text in sentences.items())
+    answers = "".join(f"<dt>{QUESTIONS[topic]}</dt><dd>{escape(text)}</dd>" for topic, text in sentences.items())
     return f"<h2>Can the score be trusted?</h2><dl>{answers}</dl>"
 
 

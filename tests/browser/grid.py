@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page
 
-from dashboard.components import gallery as face
+from dashboard.components import gallery
 from dashboard.components.gallery import Tile
 
 SITE = "http://gallery.test/"
@@ -41,7 +41,7 @@ class Grid:
             "label": "all",
             "empty": "",
         }
-        self.page.evaluate("data => draw(data)", {"items": [face._item(tile) for tile in tiles], **plain, **data})
+        self.page.evaluate("data => draw(data)", {"items": [gallery._item(tile) for tile in tiles], **plain, **data})
         return self
 
     @property
@@ -80,7 +80,7 @@ def mount_grid(page: Page) -> Grid:
     """The component, alone on this page."""
     page.route(f"{SITE}**", answer)
     page.goto(SITE)
-    page.evaluate(MOUNT, [face._HTML, face._CSS, face._JS])
+    page.evaluate(MOUNT, [gallery._HTML, gallery._CSS, gallery._JS])
     return Grid(page)
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from dashboard.components import compare_slider as face
+from dashboard.components import compare_slider
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +33,7 @@ def test_a_map_that_is_not_there_is_requested_once_and_stays_away(browser: Brows
     page = browser.new_page()
     page.route(f"{SITE}**", answer)
     page.goto(SITE)
-    page.evaluate(MOUNT, [face._HTML, face._CSS, face._JS])
+    page.evaluate(MOUNT, [compare_slider._HTML, compare_slider._CSS, compare_slider._JS])
     requests: Counter[str] = Counter()
     page.on("request", lambda request: requests.update([request.url.removeprefix(SITE)]))
     for _ in range(3):

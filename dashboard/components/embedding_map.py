@@ -152,16 +152,18 @@ def _choose_colouring(
 def _strays(points: Points, seen: np.ndarray) -> None:
     """Draw a list that selects without a pointer: images of one class whose neighbours are of another."""
     names = points.columns.names
-    strays = {f"{own}_{around}": (own, around, n) for own, around, n in points.strays(seen, _STRAYS)}
+    strays = {
+        f"{label}_{neighbour_label}": (label, neighbour_label, n) for label, neighbour_label, n in points.strays(seen, _STRAYS)
+    }
     pick = read_pick(url_state.recall(AREA) or "")
     current = "_".join(map(str, pick.among)) if pick is not None and pick.among else ""
 
     def describe(option: str) -> str:
         if not option:
             return "none"
-        own, around, n = strays[option]
+        label, neighbour_label, n = strays[option]
         # The number first: a narrow list cuts off the end.
-        return f"{n:,}: {formatting.plain(names[own])} among {formatting.plain(names[around])}"
+        return f"{n:,}: {formatting.plain(names[label])} among {formatting.plain(names[neighbour_label])}"
 
     def choose() -> None:
         # The browser may send an option of a list that has changed meanwhile; Streamlit then gives its label.

@@ -92,21 +92,21 @@ def _search(image: ExplainedImage, fill: str) -> bool:
     return True
 
 
-def _draw_patch(image: ExplainedImage, result: "Occlusion") -> None:
+def _draw_patch(image: ExplainedImage, occlusion: "Occlusion") -> None:
     classes, size = image.run.classes, len(image.square)
-    if result.box is None or result.covered is None:
-        sides = f"{result.sides[0]} to {max(result.sides)}"
-        st.markdown(f"No patch of {sides} of {size} pixels flips the prediction: {result.tried:,} were tried.")
+    if occlusion.box is None or occlusion.covered is None:
+        sides = f"{occlusion.sides[0]} to {max(occlusion.sides)}"
+        st.markdown(f"No patch of {sides} of {size} pixels flips the prediction: {occlusion.tried:,} were tried.")
         return
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
-    inline_image(_frame_box(result.covered, result.box), "The smallest patch found", left)
-    _, _, side = result.box
+    inline_image(_frame_box(occlusion.covered, occlusion.box), "The smallest patch found", left)
+    _, _, side = occlusion.box
     right.markdown(
-        f"Covered by a patch of {side} of {size} pixels, **{formatting.literal(classes[result.answer])}** becomes "
-        f"**{formatting.literal(classes[result.becomes])}**, {percent(result.probability)} sure."
+        f"Covered by a patch of {side} of {size} pixels, **{formatting.literal(classes[occlusion.answer])}** becomes "
+        f"**{formatting.literal(classes[occlusion.becomes])}**, {percent(occlusion.probability)} sure."
     )
     right.caption(
-        f"{result.tried:,} patches of {min(result.sides)} to {max(result.sides)} pixels were tried, with 50% overlap. A smaller patch at "
+        f"{occlusion.tried:,} patches of {min(occlusion.sides)} to {max(occlusion.sides)} pixels were tried, with 50% overlap. A smaller patch at "
         "another place may work as well. The network was not trained on covered images."
     )
 
@@ -116,21 +116,21 @@ def nearest_examples(data: Dataset, row: Row, image: ExplainedImage, true: int, 
     run = image.run
     st.markdown("**Nearest training images**")
     try:
-        result = cache.examples(run, data, row, image.square)
+        examples = cache.examples(run, data, row, image.square)
     except UserError as error:
         st.caption(formatting.literal(str(error)))
         return
-    if result is None:
+    if examples is None:
         st.caption("They are available once the map of this dataset has been computed.")
         st.page_link("../../pages/explore.py", label="Compute the map: Similarity map", icon=":material/scatter_plot:")
         return
-    labels = result.nearest["label"].tolist()
+    labels = examples.nearest["label"].tolist()
     st.markdown(formatting.literal(nearest.describe_labels(run.classes[true], run.classes[image.predicted], labels)))
-    gallery(_example_tiles(data, run, result.nearest), key=key, size="S", empty="There are none.")
+    gallery(_example_tiles(data, run, examples.nearest), key=key, size="S", empty="There are none.")
     network = (
         "this run's own network"
-        if result.by == "run"
-        else f"the dataset's index ({formatting.literal(result.model)} as pretrained, not as this run trained it)"
+        if examples.by == "run"
+        else f"the dataset's index ({formatting.literal(examples.model)} as pretrained, not as this run trained it)"
     )
     st.caption(f"By cosine distance in the embedding of {network}.")
 
@@ -182,7 +182,7 @@ def lasting_choice(
     label: str,
     options: Sequence[Option],
     default: Option,
-    say: Callable[[Option], str],
+    format_func: Callable[[Option], str],
     disabled_because: str | None = None,
     width: int | Literal["stretch"] = "stretch",
 ) -> Option:
@@ -192,7 +192,7 @@ def lasting_choice(
     choice = st.selectbox(
         label,
         options,
-        format_func=say,
+        format_func=format_func,
         key=f"{key}-list",
         disabled=disabled_because is not None,
         help=disabled_because,

@@ -36,28 +36,28 @@ def page_header(title: str | Callable[[PageContext], str], needs_model: bool = F
 
 def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, needs_model: bool, allow_gone: bool) -> PageContext:
     """The chosen dataset and run; draws a picker for each."""
-    known = {data.name: data for data in list_datasets()}
-    trained = [(run, run.config.dataset) for run in list_runs()] if known or allow_gone else []
-    lost = dict.fromkeys(name for _, name in trained if name not in known) if allow_gone else {}
-    if not known and not lost:
+    datasets = {data.name: data for data in list_datasets()}
+    trained = [(run, run.config.dataset) for run in list_runs()] if datasets or allow_gone else []
+    missing = dict.fromkeys(name for _, name in trained if name not in datasets) if allow_gone else {}
+    if not datasets and not missing:
         return PageContext(None, None, [])
-    latest = next((name for _, name in trained if name in known), None)
-    options = [*known, *lost]
+    latest = next((name for _, name in trained if name in datasets), None)
+    options = [*datasets, *missing]
     gone_link.note_missing("dataset", options, latest)
     name = url_state.choose(
         data_column.selectbox, "Dataset", options, "dataset", latest,
-        format_func=lambda name: name if name in known else f"{name} (gone)",
+        format_func=lambda name: name if name in datasets else f"{name} (gone)",
     )  # fmt: skip
     runs = [
         run for run, dataset in trained if dataset == name and (not needs_model or any((run.path / "checkpoints").glob("best-*")))
     ]
     if not runs:
         run_column.selectbox("Run", ["none yet"], disabled=True, key="no_run")
-        return PageContext(known.get(name), None, [])
+        return PageContext(datasets.get(name), None, [])
     labels = {run.id: formatting.run_label(run) for run in runs}
     gone_link.note_missing("run", list(labels))
     run_id = url_state.choose(run_column.selectbox, "Run", list(labels), "run", format_func=lambda name: labels.get(name, name))
-    return PageContext(known.get(name), next(run for run in runs if run.id == run_id), runs)
+    return PageContext(datasets.get(name), next(run for run in runs if run.id == run_id), runs)
 
 
 def require_dataset(context: PageContext) -> Dataset:

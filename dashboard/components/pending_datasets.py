@@ -26,12 +26,12 @@ def welcome_added_datasets() -> None:
     if not awaited:
         return
     pending = {item.name for item in add_job.list_pending()}
-    known = {data.name: data for data in list_datasets()}
+    datasets = {data.name: data for data in list_datasets()}
     for name in [name for name in awaited if name not in pending]:
         awaited.remove(name)
-        if name in known:
+        if name in datasets:
             url_state.set_choice("dataset", name)
-            st.toast(added_sentence(known[name]), icon=":material/check:")
+            st.toast(added_sentence(datasets[name]), icon=":material/check:")
 
 
 def added_sentence(data: Dataset) -> str:
@@ -50,11 +50,11 @@ def pending_datasets(always: bool = False, ready: Callable[[], bool] = lambda: F
 
     Updated while there are any; with `always`, also while there is none.
     """
-    drawn = _names_being_added()
+    drawn_names = _names_being_added()
 
-    @st.fragment(run_every=_POLL if drawn or always else None)
+    @st.fragment(run_every=_POLL if drawn_names or always else None)
     def progress() -> None:
-        if _names_being_added() != drawn or ready():
+        if _names_being_added() != drawn_names or ready():
             st.rerun()
         for item in add_job.list_pending():
             if item.state == "failed":

@@ -174,13 +174,13 @@ def _undo(deleted: list[str]) -> None:
 
 def _description_form(run: Run) -> None:
     about = run.metadata
-    known = sorted({tag for other in list_runs(run.config.dataset) for tag in other.metadata.tags} | set(about.tags))
+    all_tags = sorted({tag for other in list_runs(run.config.dataset) for tag in other.metadata.tags} | set(about.tags))
     with st.form(f"describe-{run.id}", border=False):
         name = st.text_input(
             "Name", about.name, max_chars=NAME_LENGTH, placeholder=run.id, help="The run's id stays as it is; links contain it."
         )
         tags = st.multiselect(
-            "Tags", known, list(about.tags), accept_new_options=True, placeholder="Choose, or type a new one and press Enter"
+            "Tags", all_tags, list(about.tags), accept_new_options=True, placeholder="Choose, or type a new one and press Enter"
         )
         note = st.text_area("Note", about.note, max_chars=NOTE_LENGTH, placeholder="What was tried, and the result")
         if not st.form_submit_button("Save", type="primary"):

@@ -48,5 +48,5 @@ def configuration_frame(run: Run) -> None:
 
 def _preset(config: Config) -> dict[str, object]:
     """The preset's values; the defaults for a preset of an older version that no longer exists."""
-    known = config.preset if config.preset in PRESETS else None
-    return (configure(config.dataset, known) if known else Config()).to_dict()
+    preset = config.preset if config.preset in PRESETS else None
+    return (configure(config.dataset, preset) if preset else Config()).to_dict()

@@ -157,11 +157,11 @@ def _average_gradcam(scored: ScoredRun, data: Dataset, groups: class_pairs.Group
     """Draw mean images and mean Grad-CAM maps of both directions, on request: they take some seconds."""
     if not data.has_images or not (len(groups.a_as_b) or len(groups.b_as_a)):
         return
-    wanted = url_state.choose(
+    choice = url_state.choose(
         st.segmented_control, "Average Grad-CAM", ["off", "on"], "looks", format_func="Average Grad-CAM {}".format,
         label_visibility="collapsed",
     )  # fmt: skip
-    if wanted == "off":
+    if choice == "off":
         st.caption(
             f"Where the network looks in the misclassified images on average, over up to {cache.MAX_AVERAGED} of each direction."
         )

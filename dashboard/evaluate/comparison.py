@@ -24,7 +24,7 @@ class ConfusionView:
     """The matrix on screen: `crossing`, the run whose predictions are shown with the images, and the words for the axes.
 
     `places`: (n,) positions of the crossing's images in `scored.predictions`. `other`: where two runs are compared, the other run
-    and the positions in its table. `own`: whether `scored` is the run that the page is about.
+    and the positions in its table. `is_page_run`: whether `scored` is the run that the page is about.
     """
 
     crossing: CrossConfusion
@@ -33,7 +33,7 @@ class ConfusionView:
     places: np.ndarray
     axes: Axes
     key: str
-    own: bool
+    is_page_run: bool
     true_rows: bool
     other: tuple[ScoredRun, np.ndarray] | None = None
 
@@ -129,7 +129,7 @@ def build_view(scored: ScoredRun, rows: str, columns: str, others: Mapping[str, 
     first, second = runs[0], runs[-1]
     is_truth = (rows == TRUTH, columns == TRUTH)
     crossing, matrix = cache.confusion_between(first.run, second.run, scored.split, *is_truth)
-    own = first.run.id == scored.run.id
+    is_page_run = first.run.id == scored.run.id
     return ConfusionView(
         crossing=crossing,
         matrix=matrix,
@@ -137,9 +137,9 @@ def build_view(scored: ScoredRun, rows: str, columns: str, others: Mapping[str, 
         places=crossing.places,
         axes=_axes_of_runs(first.run.id, second.run.id)
         if not any(is_truth)
-        else _axes_with_truth(first.run.id, own, rows == TRUTH),
+        else _axes_with_truth(first.run.id, is_page_run, rows == TRUTH),
         key=f"{scored.split}-{rows}-{columns}-{'-'.join(one.run.id for one in runs)}",
-        own=own,
+        is_page_run=is_page_run,
         true_rows=rows == TRUTH,
         other=None if any(is_truth) else (second, crossing.other_places),
     )
@@ -155,13 +155,15 @@ def _axes_of_runs(first: str, second: str) -> Axes:
     )
 
 
-def _axes_with_truth(run_id: str, own: bool, true_rows: bool) -> Axes:
+def _axes_with_truth(run_id: str, is_page_run: bool, true_rows: bool) -> Axes:
     """The axes of a run against the truth; a run that is not the page's own is named wherever its predictions are mentioned."""
-    predicted, by, group = ("predicted", "", "predicted as") if own else (run_id, f" by {run_id}", f"that {run_id} calls")
-    same = ("", f" recognised{by}", "")
+    predicted, agent, group = (
+        ("predicted", "", "predicted as") if is_page_run else (run_id, f" by {run_id}", f"that {run_id} calls")
+    )
+    same = ("", f" recognised{agent}", "")
     if true_rows:
-        return Axes(rows="↓ true", columns=f"{predicted} →", other=("", " taken for ", by), same=same, groups=("of", group))
-    other = ("", f" predicted{by}, actually ", "")
+        return Axes(rows="↓ true", columns=f"{predicted} →", other=("", " taken for ", agent), same=same, groups=("of", group))
+    other = ("", f" predicted{agent}, actually ", "")
     return Axes(rows=f"↓ {predicted}", columns="true →", other=other, same=same, groups=(group, "of"))
 
 

@@ -150,7 +150,7 @@ def _title(rows: pd.DataFrame, direction: CellSelection, view: ConfusionView) ->
 def _describe_errors(view: ConfusionView) -> str:
     if view.other is not None:
         return "on which the two runs disagree"
-    return "misclassified" if view.own else f"misclassified by {formatting.literal(view.scored.run.id)}"
+    return "misclassified" if view.is_page_run else f"misclassified by {formatting.literal(view.scored.run.id)}"
 
 
 def _count_errors(rows: pd.DataFrame, view: ConfusionView) -> str:

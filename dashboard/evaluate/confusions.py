@@ -28,11 +28,11 @@ _LOG_HELP = "Logarithmic: a single error is visible beside a hundred. Linear: th
 def confusion_panel(view: ConfusionView, selection: CellSelection) -> None:
     """Draw the matrix; a click, a tap or a key there changes the selection before the gallery is drawn."""
     classes = view.crossing.classes
-    wanted = _choose_classes(view) if len(classes) > READABLE else None
+    choice = _choose_classes(view) if len(classes) > READABLE else None
     # The settings stand below the matrix but must be known before it is drawn.
     place = st.container()
     unit, order, log = _choose_settings(view)
-    shown = _shown_classes(view.matrix, order, wanted)
+    shown = _shown_classes(view.matrix, order, choice)
     with place:
         if len(shown) < len(classes):
             _note_hidden_classes(view, shown)
@@ -46,7 +46,7 @@ def confusion_panel(view: ConfusionView, selection: CellSelection) -> None:
 
 def _name(view: ConfusionView) -> str:
     if view.other is None:
-        return "Confusion matrix" if view.own else f"Confusion matrix of {view.scored.run.id}: matrix"
+        return "Confusion matrix" if view.is_page_run else f"Confusion matrix of {view.scored.run.id}: matrix"
     return f"Predictions of {view.scored.run.id} against those of {view.other[0].run.id}: matrix"
 
 
@@ -90,26 +90,26 @@ def _choose_classes(view: ConfusionView) -> list[int] | None:
         format_func={"zoom": f"{_ZOOM} {zoomed}", "all": f"all {len(classes)}"}.__getitem__,
     )  # fmt: skip
     texts = (url_state.recall(_FOUND) or "").split("_")
-    known = [int(text) for text in texts if re.fullmatch("[0-9]{1,4}", text) and int(text) < len(classes)]
+    indices = [int(text) for text in texts if re.fullmatch("[0-9]{1,4}", text) and int(text) < len(classes)]
 
     def store_classes() -> None:
         url_state.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))
 
-    show_value("found-classes", known)
-    wanted = st.multiselect(
+    show_value("found-classes", indices)
+    choice = st.multiselect(
         "Find classes", range(len(classes)), key="found-classes", on_change=store_classes, label_visibility="collapsed",
         format_func=lambda index: formatting.plain(classes[index]),
         placeholder=f"Find classes, and those {others}",
     )  # fmt: skip
-    return wanted or ([] if zoom == "zoom" else None)
+    return choice or ([] if zoom == "zoom" else None)
 
 
-def _shown_classes(matrix: np.ndarray, order: np.ndarray, wanted: list[int] | None) -> np.ndarray:
+def _shown_classes(matrix: np.ndarray, order: np.ndarray, choice: list[int] | None) -> np.ndarray:
     """The indices of the classes that the matrix shows, in their order."""
-    if wanted is None:
+    if choice is None:
         return order
     shown = (
-        class_ordering.nearest_classes(matrix, np.array(wanted), _ZOOM) if wanted else class_ordering.most_confused(matrix, _ZOOM)
+        class_ordering.nearest_classes(matrix, np.array(choice), _ZOOM) if choice else class_ordering.most_confused(matrix, _ZOOM)
     )
     # Not `shown` itself: the classes keep the chosen order.
     return order[np.isin(order, shown)]

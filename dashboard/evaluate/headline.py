@@ -19,7 +19,7 @@ def headline(scored: ScoredRun) -> None:
         return
     view, _ = load_view(scored)
     if view.other is None:
-        score_summary(view.scored, named=not view.own)
+        score_summary(view.scored, named=not view.is_page_run)
     else:
         _disagreement(view)
 

@@ -57,13 +57,13 @@ def robustness_tab(scored: ScoredRun) -> None:
         _gallery(scored, predictions, corruption)
 
 
-def _redraw_on_progress(scored: ScoredRun, drawn: int) -> None:
+def _redraw_on_progress(scored: ScoredRun, drawn_images: int) -> None:
     """Redraw the page with each part of the results while they are measured. `drawn`: the number of images in what is shown."""
 
     @st.fragment(run_every=_POLL)
     def look() -> None:
         predictions = cache.corruption_predictions(scored.run, scored.split)
-        if predictions is not None and predictions.measured > drawn:
+        if predictions is not None and predictions.measured > drawn_images:
             st.rerun()
 
     look()

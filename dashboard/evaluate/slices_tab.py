@@ -103,14 +103,14 @@ def _worst_slices(scored: ScoredRun, support: int) -> pd.DataFrame:
 
 def _explore_filter(scored: ScoredRun) -> Filter | None:
     """The filter of the Explore page without its conditions on a run; None where nothing is left of it."""
-    wanted, _ = Filter.from_text(url_state.recall(filter_state.KEY) or "")
+    condition, _ = Filter.from_text(url_state.recall(filter_state.KEY) or "")
     try:
-        wanted, _ = load_dataset(scored.run.config.dataset).catalog.check(
-            replace(wanted, splits=(), run="", predicted=(), correctness="")
+        condition, _ = load_dataset(scored.run.config.dataset).catalog.check(
+            replace(condition, splits=(), run="", predicted=(), correctness="")
         )
     except UserError:
         return None
-    return wanted if wanted.to_text() else None
+    return condition if condition.to_text() else None
 
 
 def _choose_slice(table: pd.DataFrame) -> int:
@@ -175,22 +175,22 @@ def _legend(many: bool, red: bool) -> str:
 
 
 def _images(scored: ScoredRun, images: ScoredImages, row: pd.Series) -> None:
-    wanted = row["filter"]
-    rows = slices.slice_predictions(images, wanted)
+    condition = row["filter"]
+    rows = slices.slice_predictions(images, condition)
     alone = ", 95% interval of this slice alone" if "p_holm" in row else ""
     interval = percent_range(row["low"], row["high"])
     rates = f"{percent(row['error'])} wrong ({interval}{alone}), {percent(row['expected'])} expected from its class mix"
     text, link = st.columns([8, 3], vertical_alignment="center")
     text.markdown(
         f"**{formatting.literal(formatting.plain(row['words']))}**: {row['wrong']:,} of {row['n']:,} images, "
-        f"{rates}.{_other_split(scored, wanted)}"
+        f"{rates}.{_other_split(scored, condition)}"
     )
     link.button(
         "Open in Explore",
         icon=":material/filter_alt:",
         key="slice-explore",
         on_click=_open_in_explore,
-        args=(scored, wanted),
+        args=(scored, condition),
         width="stretch",
     )
     if st.session_state.pop(_OPENED, False):
@@ -203,18 +203,18 @@ def _images(scored: ScoredRun, images: ScoredImages, row: pd.Series) -> None:
         scored,
         sort_rows(rows, order),
         "slice-images",
-        scope=f"{wanted.to_text()}-{only}-{order}",
+        scope=f"{condition.to_text()}-{only}-{order}",
         empty="None of its images is misclassified.",
     )
 
 
-def _other_split(scored: ScoredRun, wanted: Filter) -> str:
+def _other_split(scored: ScoredRun, condition: Filter) -> str:
     """A sentence about the same slice on the run's other split, where a real weakness shows as well."""
     other = next((split for split in SPLITS if split != scored.split and scored.run.has_predictions(split)), None)
     if other is None:
         return ""
     try:
-        row = slices.measure_slice(cache.scored_catalog(scored.run, other), wanted)
+        row = slices.measure_slice(cache.scored_catalog(scored.run, other), condition)
     except UserError:
         return ""
     if not row["n"]:
@@ -223,7 +223,7 @@ def _other_split(scored: ScoredRun, wanted: Filter) -> str:
     return f" On {other}: {row['wrong']:,} of {row['n']:,}, {rates}."
 
 
-def _open_in_explore(scored: ScoredRun, wanted: Filter) -> None:
+def _open_in_explore(scored: ScoredRun, condition: Filter) -> None:
     """Make the slice the filter of Explore; the run of the script that follows switches to that page."""
-    filter_state.put(replace(wanted, splits=(scored.split,)))
+    filter_state.put(replace(condition, splits=(scored.split,)))
     st.session_state[_OPENED] = True

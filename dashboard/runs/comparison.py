@@ -27,12 +27,12 @@ _MAX_CLASSES = 30
 
 def compare_with(run: Run, others: Sequence[Run]) -> None:
     """Draw a list of runs to compare this one with, kept in the URL, and the comparison with the chosen one."""
-    known = {"": "no other run"} | {
+    labels = {"": "no other run"} | {
         other.id: formatting.run_label(other) for other in others if other.id != run.id and _splits(other)
     }
-    if len(known) < 2 or not _splits(run):
+    if len(labels) < 2 or not _splits(run):
         return
-    run_id = url_state.choose(st.selectbox, "Compare with", list(known), _AGAINST, "", format_func=known.__getitem__, width=420)
+    run_id = url_state.choose(st.selectbox, "Compare with", list(labels), _AGAINST, "", format_func=labels.__getitem__, width=420)
     if run_id:
         comparison_panel(next(other for other in others if other.id == run_id), run)
 

@@ -66,13 +66,13 @@ def _pick(
     widget(label, options, key=key, on_change=store_choice, **settings)
 
 
-def _recall(name: str, known: Sequence[str]) -> list[str]:
+def _recall(name: str, options: Sequence[str]) -> list[str]:
     """The values in the address that are known; others are removed from it."""
     try:
-        wanted = [unescape(part) for part in (url_state.recall(f"run_{name}") or "").split("-") if part]
+        parts = [unescape(part) for part in (url_state.recall(f"run_{name}") or "").split("-") if part]
     except ValueError:  # UnicodeDecodeError is one
-        wanted = []
-    values = [one for one in wanted if one in known]
+        parts = []
+    values = [one for one in parts if one in options]
     _store(name, values)
     return values
 

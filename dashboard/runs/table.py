@@ -88,11 +88,11 @@ def _columns() -> dict[str, Any]:
 
 def compare_runs(selected: Sequence[Run]) -> None:
     """Draw the learning curves of several runs in one chart, and the differences of their configurations."""
-    drawn = list(selected)[: training_curves.MAX_RUNS]
-    if len(selected) > len(drawn):
-        st.caption(f"The chart shows the first {len(drawn)}.")
-    titles = Counter(run.title for run in drawn)
-    histories = {run.title if titles[run.title] == 1 else run.id: cache.history(run) for run in drawn}
+    curve_runs = list(selected)[: training_curves.MAX_RUNS]
+    if len(selected) > len(curve_runs):
+        st.caption(f"The chart shows the first {len(curve_runs)}.")
+    titles = Counter(run.title for run in curve_runs)
+    histories = {run.title if titles[run.title] == 1 else run.id: cache.history(run) for run in curve_runs}
     curves = {name: history.epochs for name, history in histories.items() if len(history.epochs)}
     linear = {
         name: float(history.candidates["validation_macro_f1"].iloc[history.candidates["validation_loss"].argmin()])
@@ -147,11 +147,11 @@ def run_actions(run: Run) -> None:
 
 def _live_state(run: Run) -> None:
     """Draw the run's state, again every second while it is active, so that a request is seen to take effect."""
-    drawn = run.status
+    drawn_status = run.status
 
-    @st.fragment(run_every=_POLL if drawn.active else None)
+    @st.fragment(run_every=_POLL if drawn_status.active else None)
     def state() -> None:
-        if run.status.state != drawn.state:
+        if run.status.state != drawn_status.state:
             st.rerun()
         state_row(run)
 

@@ -44,11 +44,11 @@ def exported(finished_session, tmp_path_factory):
             name: folder / f"model-{name}{ending}"
             for name, ending in (("bundle", ".zip"), ("torchscript", ".pt"), ("int8", ".onnx"))
         }
-        said = {name: export.export(run, name, file) for name, file in files.items()}
+        results = {name: export.export(run, name, file) for name, file in files.items()}
     with zipfile.ZipFile(files["bundle"]) as bundle:
         bundle.extractall(folder / "bundle")
     files["onnx"] = folder / "bundle" / "model.onnx"
-    return files, said
+    return files, results
 
 
 @pytest.fixture
@@ -68,33 +68,33 @@ def describe(one):
 
 @pytest.mark.parametrize("format", ["bundle", "torchscript"])
 def test_a_file_is_handed_over_once_its_answers_are_those_of_the_model(exported, format):
-    said = exported[1][format]
-    assert said.checked_on == "validation and test images of scenes"
-    assert said.parity.n == said.parity.same_top > 20
-    assert said.parity.largest < 1e-4
-    assert said.as_shown.n == said.parity.n
-    assert said.bytes == exported[0][format].stat().st_size
+    result = exported[1][format]
+    assert result.checked_on == "validation and test images of scenes"
+    assert result.parity.n == result.parity.same_top > 20
+    assert result.parity.largest < 1e-4
+    assert result.as_shown.n == result.parity.n
+    assert result.bytes == exported[0][format].stat().st_size
 
 
 def test_int8_says_what_it_costs_and_how_fast_it_is_and_is_a_third_of_the_size(exported):
-    said = exported[1]["int8"]
-    cost, lost = said.extra, said.extra["accuracy_lost"]
+    result = exported[1]["int8"]
+    cost, lost = result.extra, result.extra["accuracy_lost"]
     assert lost["low"] <= lost["value"] <= lost["high"]
     assert lost["value"] == pytest.approx(cost["accuracy_float32"] - cost["accuracy_int8"])
     assert cost["images"] >= 24
     assert cost["times_faster"] == pytest.approx(cost["ms_float32"] / cost["ms_int8"])
-    assert said.bytes < 0.4 * cost["bytes_float32"]
+    assert result.bytes < 0.4 * cost["bytes_float32"]
     assert session.load(exported[0]["int8"]).meta.precision == "int8"
 
 
 def test_a_file_says_all_that_is_needed_to_use_it(exported, run):
     file = onnxruntime.InferenceSession(exported[0]["onnx"], providers=["CPUExecutionProvider"])
-    said = parse_description(file.get_modelmeta().custom_metadata_map[KEY], "the file")
-    assert (said.classes, said.image_size, said.views) == (run.classes, 64, "one")
-    assert said.temperature == model.load_model(run.path).meta.temperature != 1
-    assert said.provenance["run"] == run.id
-    assert said.provenance["fingerprint"] == run.fingerprint
-    assert "Apache" in said.provenance["licence"]
+    description = parse_description(file.get_modelmeta().custom_metadata_map[KEY], "the file")
+    assert (description.classes, description.image_size, description.views) == (run.classes, 64, "one")
+    assert description.temperature == model.load_model(run.path).meta.temperature != 1
+    assert description.provenance["run"] == run.id
+    assert description.provenance["fingerprint"] == run.fingerprint
+    assert "Apache" in description.provenance["licence"]
 
 
 def test_the_bundle_answers_with_onnxruntime_numpy_and_pillow_alone(exported, run):
@@ -107,11 +107,13 @@ def test_the_bundle_answers_with_onnxruntime_numpy_and_pillow_alone(exported, ru
     *lines, engine_modules = done.stdout.splitlines()
     assert engine_modules == "[]", done.stderr
     expected = predict(model.load_model(run.path, where=select_compute("cpu", "float32")), files)
-    said = [
+    expected_lines = [
         f"{file}: " + ", ".join(f"{name} {value:.1%}" for name, value in answer.top)
         for file, answer in zip(files, expected, strict=True)
     ]
-    assert [line.split(", ")[0].rpartition(" ")[0] for line in lines] == [line.split(", ")[0].rpartition(" ")[0] for line in said]
+    assert [line.split(", ")[0].rpartition(" ")[0] for line in lines] == [
+        line.split(", ")[0].rpartition(" ")[0] for line in expected_lines
+    ]
 
 
 def test_the_command_line_answers_from_a_file_as_from_the_run_and_without_torch(exported, run, engine):
@@ -168,9 +170,9 @@ def test_convolutions_and_transformers_answer_alike_for_any_number_of_pictures(t
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(run, tmp_path, monkeypatch):
-    def other(run, exact, said, folder, report):
+    def other(run, exact, description, folder, report):
         exact.temperature *= 3
-        return export._write_onnx(run, exact, said, folder, report)
+        return export._write_onnx(run, exact, description, folder, report)
 
     class Cold(PortableModel):
         """What the file is compared with stays as it was."""
@@ -241,8 +243,8 @@ def test_what_cannot_be_taken_back_is_refused_in_a_sentence_and_leaves_nothing(s
     torch.save({"weight": Evil()}, evil)
     with zipfile.ZipFile(exported[0]["bundle"]) as source, zipfile.ZipFile(mixed, "w") as target:
         for name in source.namelist():
-            said = source.read(name)
-            target.writestr(name, said.replace(b"efficientnet_lite0", b"resnet18") if name == "meta.json" else said)
+            content = source.read(name)
+            target.writestr(name, content.replace(b"efficientnet_lite0", b"resnet18") if name == "meta.json" else content)
     classes = ["sea", "forest", "mountain", "glacier"]
     for arguments, reason in (
         ((good,), "does not say what it is"),

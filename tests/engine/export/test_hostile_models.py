@@ -255,9 +255,9 @@ def test_a_network_of_gigabytes_that_cannot_take_its_size_is_not_built_to_learn_
 
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0", "vit_b_16", "timm:levit_128s"])
 def test_the_outline_is_that_of_the_network(name):
-    said, trunk = network.outline_trunk(name, 224), network.build_trunk(name, image_size=224)
-    assert said.features == trunk.features
-    assert dict(said.shapes) == {key: tuple(value.shape) for key, value in trunk.module.state_dict().items()}
+    outline, trunk = network.outline_trunk(name, 224), network.build_trunk(name, image_size=224)
+    assert outline.features == trunk.features
+    assert dict(outline.shapes) == {key: tuple(value.shape) for key, value in trunk.module.state_dict().items()}
 
 
 HONEST = hostile_parts.bundle(), hostile_parts.saved(hostile_parts.honest_state())

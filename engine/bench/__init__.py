@@ -1,1 +1,1 @@
-"""Measurements of speed next to a plain reference, in one run: alternating rounds, ratios with their spread."""
+"""Speed measurements against a plain reference, in alternating rounds of one command: ratios with their intervals."""

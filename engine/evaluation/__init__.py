@@ -1,1 +1,1 @@
-"""Whether to believe a score, where it is weak, and how two runs differ: pure functions over prediction tables."""
+"""Evaluation: how good a run is, where it is weak, whether its score can be trusted, and how two runs differ."""

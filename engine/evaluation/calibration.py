@@ -86,8 +86,8 @@ def expected_error(bins: pd.DataFrame) -> float:
 
 
 def brier(probabilities: np.ndarray, true: np.ndarray) -> float:
-    """Mean over images of the squared distance between the probabilities and the truth, summed over the classes: 0 to 2."""
-    # The square expanded: no one-hot matrix of the truth is needed.
+    """Mean over images of the squared distance between the probabilities and the one-hot true class, summed over the classes: 0 to 2."""
+    # The square expanded: no one-hot matrix is needed.
     squares = (probabilities**2).sum(axis=1) - 2 * probabilities[np.arange(len(true)), true] + 1
     return float(squares.mean())
 

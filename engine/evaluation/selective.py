@@ -81,4 +81,4 @@ def threshold_for(confidence: np.ndarray, right: np.ndarray, target: float) -> f
 def score_at_threshold(confidence: np.ndarray, right: np.ndarray, threshold: float) -> SelectiveScore:
     """What the threshold does to these images."""
     answered = confidence >= threshold
-    return SelectiveScore(threshold, len(right), int(answered.sum()), int((answered & ~right).sum()))
+    return SelectiveScore(threshold=threshold, n=len(right), answered=int(answered.sum()), errors=int((answered & ~right).sum()))

@@ -1,1 +1,1 @@
-"""Handing a model over: files that answer without this project, checked against the model before they are handed over."""
+"""Export: model files that work without this project and are checked against the model first; and their import."""

@@ -19,6 +19,7 @@ from engine.cli import (
     labels,
     maps,
     models,
+    novelty,
     predict,
     probes,
     retraining_effect,
@@ -32,7 +33,7 @@ from engine.core.errors import UserError
 # In the order of the help.
 _FAMILIES = (
     data, maps, audit, labels, models, augmentation, training, probes,
-    runs, evaluate, predict, confusion, evaluation, retraining_effect, explain, export, bench,
+    runs, evaluate, predict, novelty, confusion, evaluation, retraining_effect, explain, export, bench,
 )  # fmt: skip
 
 

@@ -13,9 +13,9 @@ _SHOWN = 3  # findings of a kind
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    auditing = commands.add_parser("audit", help="find duplicates, leaks, label errors, outliers and poor pictures")
+    auditing = commands.add_parser("audit", help="find duplicates, leaks, label errors, outliers and poor images")
     auditing.add_argument("--dataset", required=True, metavar="NAME", help="name of a registered dataset")
-    auditing.add_argument("--kept", action="store_true", help="print the last audit instead of making one")
+    auditing.add_argument("--kept", action="store_true", help="print the last audit instead of running a new one")
     auditing.set_defaults(command=_audit)
     choosing = commands.add_parser("choose", help="the unlabelled images whose labels would help training most (active learning)")
     choosing.add_argument("--dataset", required=True, metavar="NAME", help="name of a registered dataset")
@@ -37,15 +37,15 @@ def _audit(args: argparse.Namespace) -> None:
     if args.json:
         print_json(document(made))
         return
-    print(f"{data.name}: {made.document['images']:,} images were looked at in {made.document['seconds']:.0f} s.\n")
+    print(f"{data.name}: {made.document['images']:,} images were checked in {made.document['seconds']:.0f} s.\n")
     counts = made.counts()
     print_table(["findings", "kind", ""], [[counts[kind], kind, curation.KINDS[kind].help] for kind in curation.KINDS])
     for kind in (kind for kind, count in counts.items() if count):
-        print(f"\n{curation.KINDS[kind].title}, the worst first:")
-        for result in made.findings(kind).head(_SHOWN).itertuples():
-            print(one_line(f"  {result.score:.3f}  {result.detail}"))
-            print("".join(f"         {one_line(path)}\n" for path in result.paths), end="")
-    print(f"\nDecide on them on the page Clean; all of them: python -m engine audit --dataset {data.name} --kept --json")
+        print(f"\n{curation.KINDS[kind].title}, worst first:")
+        for finding in made.findings(kind).head(_SHOWN).to_dict("records"):
+            print(one_line(f"  {finding['score']:.3f}  {finding['detail']}"))
+            print("".join(f"         {one_line(path)}\n" for path in finding["paths"]), end="")
+    print(f"\nDecide on the Clean page. To list all findings: python -m engine audit --dataset {data.name} --kept --json")
 
 
 def _choose(args: argparse.Namespace) -> None:
@@ -61,7 +61,7 @@ def _choose(args: argparse.Namespace) -> None:
         print_json({"dataset": data.name, "count": len(chosen), "images": chosen.to_dict("records")})
         return
     print(f"{data.name}: the {len(chosen)} images most worth labelling, best first.\n")
-    rows = [[probability(at.probability), at.predicted, at.path] for at in chosen.itertuples()]
+    rows = [[probability(image["probability"]), image["predicted"], image["path"]] for image in chosen.to_dict("records")]
     print_table(["likely", "class", "image"], rows)
 
 

@@ -1,13 +1,15 @@
-"""`confusion` and `pairs`: what a run takes for what, and why two classes are taken for each other."""
+"""`confusion` and `pairs`: the confusion matrix, and what distinguishes the images of two confused classes."""
 
 import argparse
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from engine.cli.output import json_flag, print_json, print_table
 from engine.core.errors import UserError
 from engine.data.class_names import natural_key
-from engine.data.datasets import is_registered, load_dataset
+from engine.data.datasets import Dataset, is_registered, load_dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
 from engine.evaluation import class_ordering, class_pairs
@@ -20,7 +22,7 @@ from engine.runs.run import Run, load_run
 def register(commands: argparse._SubParsersAction) -> None:
     matrix = commands.add_parser("confusion", help="the confusion matrix of a run, against the truth or another run")
     matrix.add_argument("id")
-    matrix.add_argument("--with", dest="other", metavar="ID", help="columns are another run's answers, rows this run's")
+    matrix.add_argument("--with", dest="other", metavar="ID", help="columns are another run's predictions, rows this run's")
     matrix.add_argument("--order", choices=("own", "name", "similarity"), default="own", help="of the classes (default own)")
     matrix.set_defaults(command=_confusion)
     pair = commands.add_parser("pairs", help="the most confused pairs of classes, or what sets one pair's mistakes apart")
@@ -70,17 +72,17 @@ def _pairs(args: argparse.Namespace) -> None:
         print_json(document) if args.json else _print_ranked(document["pairs"])
         return
     a, b = _two(run, args.classes)
-    of = class_pairs.group_images(table, a, b)
-    document = {
+    groups = class_pairs.group_images(table, a, b)
+    document: dict[str, Any] = {
         "run": run.id, "split": args.split, "a": run.classes[a], "b": run.classes[b],
-        **{name: len(places) for name, places in of.by_name().items()},
-        "between": class_pairs.borderline_images(table, a, b)["image_id"].tolist(), **_apart(run, table, a, b, of),
+        **{name: len(places) for name, places in groups.by_name().items()},
+        "between": class_pairs.borderline_images(table, a, b)["image_id"].tolist(), **_compare_pair(run, table, a, b, groups),
     }  # fmt: skip
     if args.json:
         print_json(document)
         return
     print(
-        f"{document['a']} taken for {document['b']}: {document['a_as_b']:,}, {document['b']} for {document['a']}: {document['b_as_a']:,}"
+        f"{document['a']} predicted as {document['b']}: {document['a_as_b']:,}; {document['b']} as {document['a']}: {document['b_as_a']:,}"
     )
     shown = ["first", "second", "property", "n_first", "n_second", "delta", "low", "high", "p_holm", "effect"]
     figures = [
@@ -88,7 +90,7 @@ def _pairs(args: argparse.Namespace) -> None:
     ]
     print_table(shown, figures)
     if document["along"] is None:
-        print(f"Compute the map for the embeddings: python -m engine map {run.config.dataset}")
+        print(f"To compare embeddings, compute the map first: python -m engine map {run.config.dataset}")
 
 
 def _two(run: Run, names: list[str]) -> tuple[int, int]:
@@ -103,19 +105,23 @@ def _two(run: Run, names: list[str]) -> tuple[int, int]:
     return first, second
 
 
-def _apart(run: Run, table: "pd.DataFrame", a: int, b: int, of: class_pairs.Groups) -> dict:  # noqa: F821
-    """Differences in the catalog's properties, and the median place between the two classes' centres; null without the dataset."""
+def _compare_pair(run: Run, table: pd.DataFrame, a: int, b: int, groups: class_pairs.Groups) -> dict[str, Any]:
+    """Differences in the images' properties, and the median position between the two classes' centres; null without the dataset."""
     if not is_registered(run.config.dataset):
         return {"differences": [], "along": None}
     data = load_dataset(run.config.dataset)
-    result = class_pairs.differences(class_pairs.image_properties(data.catalog.columns(), table), of)
+    result = class_pairs.differences(class_pairs.image_properties(data.catalog.columns(), table), groups)
     index = dataset_index.load_index(data)
-    centres = tuple(data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids() for place in (a, b))
-    along = None if index is None else class_pairs.project_on_axis(index, table, centres, of)
+    centres = _training_ids(data, run.classes[a]), _training_ids(data, run.classes[b])
+    along = None if index is None else class_pairs.project_on_axis(index, table, centres, groups)
     middles = along and {
         name: {"n": len(values), "median": float(np.median(values))} for name, values in along.items() if len(values)
     }
     return {"differences": result.to_dict("records"), "along": middles}
+
+
+def _training_ids(data: Dataset, class_name: str) -> np.ndarray:
+    return data.catalog.view(Filter(splits=("train",), classes=(class_name,))).ids()
 
 
 def _print_ranked(rows: list[dict]) -> None:

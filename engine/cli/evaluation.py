@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.errors import UserError
@@ -55,7 +56,7 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _dataset(run: Run) -> Dataset | None:
-    """The run's dataset; None where it is gone: most of it can be said without."""
+    """The run's dataset; None where it is gone: most of the evidence does not need it."""
     try:
         return load_dataset(run.config.dataset)
     except UserError:
@@ -96,7 +97,7 @@ def _slices(args: argparse.Namespace) -> None:
         raise UserError(f"--support is {args.support}.", "Ask for at least one image.")
     data = load_dataset(run.config.dataset)
     of = slices.match_catalog(data.catalog.columns(), tables.load_predictions(run, args.split), data.catalog.file)
-    tried = None
+    tried, beyond_chance = None, 0
     if args.filter:
         result = [slices.measure_slice(of, _filter(data, args.filter))]
     elif args.by:
@@ -104,6 +105,7 @@ def _slices(args: argparse.Namespace) -> None:
     else:
         worst = slices.find_worst_slices(of, run.classes, args.support)
         result, tried = worst.frame.to_dict("records"), worst.tried
+        beyond_chance = len(worst.beyond_chance)
     for row in result:
         row["filter"] = row["filter"].to_text()
     document = {
@@ -119,11 +121,11 @@ def _slices(args: argparse.Namespace) -> None:
         return
     print(f"{run.id} on {args.split}: {int(of.wrong.sum()):,} of {len(of.wrong):,} images are wrong.")
     if of.excluded:
-        print(f"{of.excluded:,} images have changed or gone since, and are left out.")
+        print(f"{of.excluded:,} images have changed or disappeared since the scoring and are excluded.")
     if tried is not None:
-        sure = len(worst.beyond_chance)
+        verb = "is" if beyond_chance in (0, 1) else "are"
         print(
-            f"Of {tried:,} slices tried, {sure or 'none'} {'is' if sure in (0, 1) else 'are'} weak beyond chance and beyond what the class mix "
+            f"Of {tried:,} slices tried, {beyond_chance or 'none'} {verb} weak beyond chance and beyond what the class mix "
             "explains."
         )
     rows = [[row["words"], row["n"], row["wrong"], f"{row['error']:.1%}", f"{row['expected']:.1%}", f"{row['p']:.2g}",
@@ -155,7 +157,7 @@ def _compare(args: argparse.Namespace) -> None:
         fate: result.with_fate(fate)[columns].to_dict("records")
         for fate in (comparison.FIXED, comparison.BROKEN, comparison.DIFFERENT)
     }
-    document = {
+    document: dict[str, Any] = {
         "a": a.id, "b": b.id, "split": args.split, "images": len(result), "verdict": said, "notes": notes, "counts": result.counts,
         "mcnemar_p": result.mcnemar, "difference": difference.to_dict() if difference else None, **images,
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
 from engine.core.errors import UserError
@@ -10,8 +10,11 @@ from engine.core.files import create_folder, file_name, replace_file
 from engine.core.text_output import one_line
 from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS
-from engine.inference.explain.methods import DEFAULT, METHODS
+from engine.inference.explain.methods import DEFAULT, METHODS, find_method
 from engine.runs.run import Run, load_run
+
+if TYPE_CHECKING:
+    from engine.models.model import Model
 
 _SPLITS = ("test", "validation")
 
@@ -40,7 +43,7 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 def _explain(args: argparse.Namespace) -> int:
     run = load_run(args.id)
-    METHODS.get(args.method) or _no_method(args.method)
+    find_method(args.method)  # refuses an unknown name before anything is loaded
     wanted = [_class(run, name) for name in args.classes or ()]
     from engine.data.decoding import ImageError
     from engine.inference.predict import expand_paths_with_report
@@ -78,7 +81,7 @@ def _explain(args: argparse.Namespace) -> int:
     return 2 if any("error" in item for item in said) else 0
 
 
-def _explained(answering: "Model", file: Path, wanted: list[int], method: str, fill: str | None) -> dict[str, Any]:  # noqa: F821
+def _explained(answering: "Model", file: Path, wanted: list[int], method: str, fill: str | None) -> dict[str, Any]:
     """What is said of one image; `pictures`: name -> (size, size, 3) uint8."""
     from engine.data.decoding import load_square
     from engine.inference.explain import cam, occlusion
@@ -100,7 +103,7 @@ def _explained(answering: "Model", file: Path, wanted: list[int], method: str, f
             "fill": fill, "tried": hidden.tried, "sides": list(hidden.sides), "box": hidden.box,
             "becomes": names[hidden.becomes] if hidden.box else None, "probability": hidden.probability if hidden.box else None,
         }  # fmt: skip
-        if hidden.box:
+        if hidden.covered is not None:
             pictures["occlusion"] = hidden.covered
     return {**result, "pictures": pictures}
 
@@ -139,14 +142,8 @@ def _hidden(hidden: dict) -> str:
 
 def _class(run: Run, name: str) -> int:
     if name not in run.classes:
-        raise UserError(f"The run {run.id} knows no class {name!r}.", f"Its classes: {', '.join(run.classes)}.")
+        raise UserError(f"The run {run.id} has no class {name!r}.", f"Its classes: {', '.join(run.classes)}.")
     return run.classes.index(name)
-
-
-def _no_method(name: str) -> None:
-    from engine.inference.explain.methods import find_method
-
-    find_method(name)
 
 
 def _robustness(args: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from engine.core.text_output import csv_cell, one_line
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
-from engine.embeddings import dataset_index, neighbours
+from engine.embeddings import dataset_index, neighbours, projection
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -37,13 +37,15 @@ def _map(args: argparse.Namespace) -> None:
         lines.setdefault(phase, progress_line(phase))(done, total)
 
     drawn = dataset_index.build_map(data, report)
-    result = dataset_index.load_index(data)
+    index = dataset_index.load_index(data)
+    if index is None:  # deleted by another process in the meantime
+        raise UserError(f"The map of {data.name} was removed.", f"Run again: python -m engine map {data.name}")
     if args.out:
         _write_points(data, drawn, Path(args.out))
     document = {
-        "dataset": data.name, "images": drawn.document["of"], "drawn": len(drawn), "model": result.document["model"],
-        "image_size": result.document["image_size"], "neighbours_kept": drawn.document["kept"],
-        "median_distance": drawn.document["apart"], "unread": result.document["asked"] - len(result),
+        "dataset": data.name, "images": drawn.document["of"], "drawn": len(drawn), "model": index.document["model"],
+        "image_size": index.document["image_size"], "neighbours_kept": drawn.document["kept"],
+        "median_distance": drawn.document["apart"], "unread": index.document["asked"] - len(index),
     }  # fmt: skip
     if args.json:
         print_json(document)
@@ -57,7 +59,7 @@ def _map(args: argparse.Namespace) -> None:
         print(f"{document['unread']:,} images could not be read and are not on it.")
 
 
-def _write_points(data: Dataset, drawn: "Map", file: Path) -> None:  # noqa: F821
+def _write_points(data: Dataset, drawn: projection.Map, file: Path) -> None:
     rows = data.catalog.rows(drawn.ids.tolist())
     with replace_file(file) as temporary, open(temporary, "w", newline="", encoding="utf-8") as sink:
         writer = csv.writer(sink)
@@ -80,9 +82,9 @@ def _similar(args: argparse.Namespace) -> None:
     result = neighbours.find_neighbours(index, row.id, args.top, among)
     rows = data.catalog.rows(result["id"].tolist())
     near = [
-        {"id": at.id, "path": rows[at.id].path, "class": rows[at.id].class_name, "split": rows[at.id].split,
-         "distance": float(at.distance), "copy": bool(at.copy)}
-        for at in result.itertuples() if at.id in rows
+        {"id": image, "path": rows[image].path, "class": rows[image].class_name, "split": rows[image].split,
+         "distance": float(distance), "copy": bool(copy)}
+        for image, distance, copy in zip(result["id"], result["distance"], result["copy"], strict=True) if image in rows
     ]  # fmt: skip
     if args.json:
         print_json({"id": row.id, "path": row.path, "class": row.class_name, "similar": near})

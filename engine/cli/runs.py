@@ -1,6 +1,7 @@
 """`runs list | show | stop | pause | finish | resume | rename | note | tag | delete | restore | trash`."""
 
 import argparse
+from typing import Any
 
 from engine.cli.output import json_flag, print_json, print_table
 from engine.core.text_output import utc
@@ -48,7 +49,7 @@ def _list(args: argparse.Namespace) -> None:
     rankings = {
         name: best_run.rank([run for run in every if run.config.dataset == name]) for name in {r.config.dataset for r in every}
     }
-    summaries = [{**runs.summary(run), **_standing(run, rankings[run.config.dataset])} for run in every]
+    summaries: list[dict[str, Any]] = [{**runs.summary(run), **_standing(run, rankings[run.config.dataset])} for run in every]
     if args.json:
         print_json(summaries)
         return

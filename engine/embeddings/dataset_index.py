@@ -96,7 +96,7 @@ def build_index(data: Dataset, report: ReportProgress = lambda phase, done, tota
     document = {"digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "made": time.time(), "asked": len(now)}
 
     def of_rows(rows: list[Row], tell: Callable[[Progress], bool]) -> Embeddings | None:
-        files, contents = [row.file(data.root) for row in rows], [row.hash for row in rows]
+        files, contents = [row.file(data.root) for row in rows], [row.hash or "" for row in rows]
         return embed(files, contents, trunk, preprocessing, where, tell)
 
     return neighbours.write_index(index_folder(data), _blocks(data, now.ids(), of_rows, report), document)
@@ -124,7 +124,7 @@ def _blocks(data: Dataset, ids: np.ndarray, embedded: Callable, report: ReportPr
             raise stopped[0]
         report("computing embeddings", end, len(ids))
         read = ~np.isnan(result.vectors).any(axis=1)
-        marks = np.array([neighbours.content_mark(row.hash) for row in rows], np.uint64)
+        marks = np.array([neighbours.content_mark(row.hash or "") for row in rows], np.uint64)
         yield np.array([row.id for row in rows], np.int64)[read], marks[read], result.vectors[read]
 
 

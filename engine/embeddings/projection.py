@@ -94,7 +94,7 @@ def _tsne(vectors: np.ndarray, rows: np.ndarray, distances: np.ndarray, perplexi
     def tell(iteration: int, error: float, embedding: np.ndarray) -> None:
         report("drawing the map", min(before + iteration, total), total)
 
-    embedding = TSNEEmbedding(
+    embedding: Any = TSNEEmbedding(
         initialization.pca(vectors, random_state=seed),
         affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(rows, distances), n_jobs=1),
         # One thread: sums in another order would draw another map.
@@ -123,10 +123,10 @@ def _fitted(plane: np.ndarray) -> np.ndarray:
 
 def preserved_neighbours(xy: np.ndarray, near: np.ndarray) -> float:
     """The share of each point's nearest by embedding that are among as many nearest on the map, averaged: 0 to 1."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     k = near.shape[1]
-    _, around = cKDTree(xy).query(xy, k + 1)
+    _, around = KDTree(xy).query(xy, k + 1)
     return float(
         np.mean([len(set(a) & set(b) - {i}) for i, (a, b) in enumerate(zip(around.tolist(), near.tolist(), strict=True))]) / k
     )

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -26,6 +26,12 @@ from engine.embeddings import neighbours
 from engine.embeddings.neighbours import Index
 from engine.runs.events import Progress
 from engine.runs.run import Run, load_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from engine.evaluation.scoring import LabelledImages
+    from engine.models.model import Model
 
 ACCEPTED = 0.95  # of the validation images
 # Validation images that a limit takes: of n images like the others, the farthest one is passed by one in n + 1, which is 5% from 19 on.
@@ -109,7 +115,7 @@ def load_detector(of: Run) -> OodDetector | None:
     return OodDetector(index, document) if index is not None else None
 
 
-def fit_detector(of: Run, model: "Model", report: ReportProgress = lambda phase, done, total: None) -> OodDetector:  # noqa: F821
+def fit_detector(of: Run, model: "Model", report: ReportProgress = lambda phase, done, total: None) -> OodDetector:
     """Compute it, from cached features where there are some, and keep it with the run.
 
     Raises UserError where the dataset has no images to compare with, and what `report` raises.
@@ -133,7 +139,7 @@ def job(of: Run) -> Job:
     return Job(cache_dir("novelty") / f"job-{of.id}", "engine.inference.ood", of.id)
 
 
-def _bank(of: Run, model: "Model", report: ReportProgress) -> Index:  # noqa: F821
+def _bank(of: Run, model: "Model", report: ReportProgress) -> Index:
     """The features of the run's training images on the disk; as they are where they were kept before."""
     from engine.embeddings.extract import cache_key
 
@@ -153,11 +159,11 @@ def _bank(of: Run, model: "Model", report: ReportProgress) -> Index:  # noqa: F8
 
 def split_features(
     of: Run,
-    model: "Model",  # noqa: F821
+    model: "Model",
     split: str,
     report: ReportProgress,
     ids: set[int] | None = None,
-) -> tuple[np.ndarray, "pd.DataFrame"]:  # noqa: F821
+) -> tuple[np.ndarray, "pd.DataFrame"]:
     """Features of the readable images of a split (those of `ids`), by id, and their rows. Raises UserError where there are none."""
     from engine.embeddings.extract import embed
 
@@ -173,10 +179,10 @@ def split_features(
     read = ~np.isnan(result.vectors).any(axis=1)
     if not read.any():
         raise UserError(f"No {split} image of {of.config.dataset} can be read.", "Put the files back, then ask again.")
-    return result.vectors[read], frame[read]
+    return result.vectors[read], frame.iloc[np.flatnonzero(read)]
 
 
-def _images(of: Run, split: str) -> "LabelledImages":  # noqa: F821
+def _images(of: Run, split: str) -> "LabelledImages":
     from engine.evaluation import scoring
 
     return scoring.split_images(load_dataset(of.config.dataset), split, of.classes)

@@ -43,7 +43,10 @@ def evaluate_other_images(
     read = [answer for answer in answers if not answer.error]
     if not read:
         raise UserError("None of these pictures can be read.", f"The first: {answers[0].error}.")
-    other = known.scores(np.stack([answer.features for answer in read]), np.array([answer.energy for answer in read]))
+    other = known.scores(
+        np.stack([answer.features for answer in read if answer.features is not None]),
+        np.array([answer.energy for answer in read]),
+    )
     return _told("pictures of other things", other, known.scores(vectors, model.energy_of(vectors)))
 
 

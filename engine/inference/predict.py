@@ -1,10 +1,10 @@
-"""From pictures to answers."""
+"""From images to predictions."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,22 +17,40 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 class Predictor(Protocol):
-    """What answers: `engine.models.model.Model`, or a handed-over file (`engine.export.session.OnnxModel`)."""
+    """A model that predicts: `engine.models.model.Model`, or an exported file (`engine.export.session.OnnxModel`)."""
 
     @property
     def meta(self) -> Any:
-        """Of which `classes` and `image_size` are asked for."""
+        """A description with `classes` and `image_size`."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was ignored when the model was loaded."""
 
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
         """(n, size, size, 3) uint8 -> (n, classes) float32, rows sum to 1."""
 
 
+@runtime_checkable
+class FeaturePredictor(Predictor, Protocol):
+    """A model that also gives the features on which out-of-distribution detection works; an exported file does not."""
+
+    def features(self, squares: np.ndarray) -> np.ndarray:
+        """(n, size, size, 3) uint8 -> (n, features) float32."""
+
+    def probabilities_of(self, features: np.ndarray) -> np.ndarray:
+        """(n, features) float32 -> (n, classes) float32, rows sum to 1."""
+
+    def energy_of(self, features: np.ndarray) -> np.ndarray:
+        """(n, features) float32 -> (n,): see `Model.energy_of`."""
+
+
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one picture: `top` holds (class, probability), best first; or why it could not be read.
+    """What the model predicts for one image: `top` holds (class, probability), best first; or why the image could not be read.
 
     `square`: what the network saw, (size, size, 3) uint8. `probabilities`: (classes,) float32 in the model's order. `features`:
-    (features,) float32, what the trunk made of the picture. `energy`: see `Model.energy_of`. A handed-over file has neither.
+    (features,) float32, the trunk's output. `energy`: see `Model.energy_of`. An exported file gives neither.
     """
 
     source: int
@@ -47,7 +65,7 @@ class Prediction:
 def predict(
     model: Predictor, sources: Sequence[Source], top: int = 3, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[Prediction]:
-    """One answer for each source, in order: a path, or the bytes of a file."""
+    """One prediction per source, in order; a source is a path, or the bytes of a file."""
     result: list[Prediction] = []
     for some in predict_in_batches(model, sources, top):
         result += some
@@ -58,37 +76,38 @@ def predict(
 def predict_in_batches(
     model: Predictor, sources: Sequence[Source], top: int = 3, batch_size: int = 32
 ) -> Iterator[list[Prediction]]:
-    """The answers as they are made, some at a time, in the order of the sources."""
+    """The predictions batch by batch as they are made, in the order of the sources."""
     for batch in decode_batches(sources, model.meta.image_size, batch_size=batch_size):
         result = {index: Prediction(index, error=reason) for index, reason in batch.failures.items()}
         if len(batch.indices):
-            said = _said(model, batch.images)
-            for index, square, row, vector, energy in zip(batch.indices.tolist(), batch.images, *said, strict=True):
-                result[index] = Prediction(index, _best(row, model.meta.classes, top), square, "", row, vector, float(energy))
+            outputs = _outputs(model, batch.images)
+            for index, square, (row, vector, energy) in zip(batch.indices.tolist(), batch.images, outputs, strict=True):
+                result[index] = Prediction(index, _best(row, model.meta.classes, top), square, "", row, vector, energy)
         yield [result[index] for index in sorted(result)]
 
 
-def _said(model: Predictor, squares: np.ndarray) -> tuple[Sequence, Sequence, Sequence]:
-    """Probabilities, features and energies of n squares; a handed-over file gives the probabilities alone."""
-    if not hasattr(model, "features"):
-        return model.probabilities(squares), [None] * len(squares), [float("nan")] * len(squares)
+def _outputs(model: Predictor, squares: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None, float]]:
+    """Probabilities, features and energy per square; an exported file gives the probabilities alone."""
+    if not isinstance(model, FeaturePredictor):
+        return [(row, None, float("nan")) for row in model.probabilities(squares)]
+    # The trunk runs once: probabilities and energies both follow from its features.
     features = model.features(squares)
-    return model.probabilities_of(features), features, model.energy_of(features)
+    return list(zip(model.probabilities_of(features), features, model.energy_of(features).tolist(), strict=True))
 
 
 def expand_paths(paths: Sequence[str]) -> list[Path]:
-    """The files named, and the pictures in the folders named. Raises UserError for what is not there."""
+    """The named files, and the images in the named folders. Raises UserError for a path that does not exist."""
     return expand_paths_with_report(paths)[0]
 
 
 def expand_paths_with_report(paths: Sequence[str]) -> tuple[list[Path], UnusedReport]:
-    """The same, with what in the folders is not used."""
+    """As `expand_paths`, with a report of the files in the folders that are not used."""
     files: list[Path] = []
     tally = Tally(Path())
     for name in paths:
         path = Path(name)
         if _ADDRESS.match(name):
-            raise UserError(f"{name!r} is an address on the network, not a file.", "Download the picture, and name its file.")
+            raise UserError(f"{name!r} is an address on the network, not a file.", "Download the image, and name its file.")
         if not path.exists():
             raise UserError(f"There is no file {name!r}.")
         files += sorted(Path(item.path) for item in walk_files(path) if tally.is_image_file(item)) if path.is_dir() else [path]

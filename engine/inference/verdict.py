@@ -1,7 +1,9 @@
 """What may be said of an answer: sure, unsure between some classes, or none of the classes at all."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -45,7 +47,7 @@ class Judge:
     @property
     def promises(self) -> bool:
         """Whether the classes named hold the right one as often as `COVERAGE` says."""
-        return bool(_enough(self.calibrated_on))
+        return _enough(self.calibrated_on)
 
     def novelty(self, features: np.ndarray, energies: np.ndarray) -> np.ndarray:
         """`Novelty.scores`: 0 as the median validation image, above 1 unlike nearly all; NaN where that cannot be known."""
@@ -61,27 +63,38 @@ class Judge:
 
 
 def load_judge(runs: Sequence[Run]) -> Judge:
-    """The judge of a run's answers, or of the mean of several runs' in the order of the first one's classes.
+    """The judge of a run's predictions, or of the mean of several runs' predictions in the order of the first run's classes.
 
-    What tells the unknown is left out where it has not been computed (`novelty.make`), or where there are several runs.
+    It has no out-of-distribution detector where none has been fitted (`ood.fit_detector`), or where there are several runs.
     """
     tables = [_validation(run) for run in runs]
     shared = set.intersection(*(set(table.index) for table in tables)) if tables else set()
     keys = sorted(shared)
-    mean = (
-        np.mean([align_classes(np.stack(t.loc[keys, "probabilities"]), r, runs[0]) for t, r in zip(tables, runs, strict=True)], 0)
-        if keys
-        else None
-    )
-    least = _least(mean, tables[0].loc[keys, "true"].to_numpy()) if keys else USUAL
+    least = USUAL
+    if keys:
+        aligned = [
+            align_classes(np.stack(table.loc[keys, "probabilities"].tolist()), run, runs[0])
+            for table, run in zip(tables, runs, strict=True)
+        ]
+        least = _least(np.mean(aligned, axis=0), tables[0].loc[keys, "true"].to_numpy())
     measured = [ood.load_detector(run) for run in runs]
-    # The mean of several novelties is as good as the one from the fewest images.
+    # The mean of several scores is as reliable as the one whose detector has the fewest images.
     decides = all(one.decides for one in measured if one)
     return Judge(runs[0].classes, least, len(keys), measured[0] if len(runs) == 1 else None, decides)
 
 
-def align_classes(probabilities: np.ndarray, run: Run, like: Run) -> np.ndarray:
-    """(n, classes) of a run, in the order of another run's classes. Raises UserError where they tell other classes apart."""
+class Classifies(Protocol):
+    """A run, or an exported model: has a name and classes in an order of its own."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+
+def align_classes(probabilities: np.ndarray, run: Classifies, like: Classifies) -> np.ndarray:
+    """(n, classes) of a run, in the order of another run's classes. Raises UserError where the two were trained on different classes."""
     if set(run.classes) != set(like.classes):
         raise UserError(f"{run.id} and {like.id} were trained on different classes.", "Choose runs on the same classes.")
     return probabilities[:, [run.classes.index(name) for name in like.classes]]
@@ -105,4 +118,4 @@ def _least(probabilities: np.ndarray, true: np.ndarray) -> float:
 
 def _enough(n: int) -> bool:
     """Whether n calibration images can promise `COVERAGE`."""
-    return np.ceil((n + 1) * COVERAGE - 1e-9) <= n
+    return math.ceil((n + 1) * COVERAGE - 1e-9) <= n

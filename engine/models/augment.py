@@ -6,7 +6,7 @@ of a batch goes through alone: a transform of torchvision draws once for all tha
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ def _crop(size: int, smallest: float) -> v2.Transform:
 
 
 def _affine(size: int, rotation: float, shift: float, scale: float) -> v2.Transform:
-    return v2.RandomAffine(degrees=rotation, translate=(shift, shift), scale=(1 - scale, 1 + scale), fill=FILL)
+    return v2.RandomAffine(degrees=(-rotation, rotation), translate=(shift, shift), scale=(1 - scale, 1 + scale), fill=FILL)
 
 
 def _blur(size: int, sigma: float) -> v2.Transform:
@@ -132,7 +132,7 @@ def draw_seeds(seed: int, epoch: int, places: Iterable[int]) -> list[int]:
 
     Each image has its own, so that its draw depends on neither the batch nor the process that it is prepared in.
     """
-    return [int(np.random.SeedSequence([seed, epoch, int(place)]).generate_state(1, np.uint64)[0] >> 1) for place in places]
+    return [int(np.random.SeedSequence([seed, epoch, place]).generate_state(1, np.uint64)[0] >> 1) for place in places]
 
 
 def augment(images: torch.Tensor, transform: v2.Transform, seeds: Sequence[int]) -> torch.Tensor:
@@ -147,7 +147,7 @@ def augment(images: torch.Tensor, transform: v2.Transform, seeds: Sequence[int])
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """As in a worker process: sums over pixels must not depend on how many threads share them."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -58,7 +58,8 @@ class _Depthwise(torch.autograd.Function):
         return functional.conv2d(x, weight, bias, stride, padding, 1, len(weight))
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (gradient,) = gradients  # one per output
         x, weight = ctx.saved_tensors
         of_input = _input_gradient(gradient, x, weight, ctx.stride, ctx.padding) if ctx.needs_input_grad[0] else None
         of_weight = _weight_gradient(gradient, x, weight, ctx.stride, ctx.padding) if ctx.needs_input_grad[1] else None
@@ -79,7 +80,8 @@ class _Pointwise(torch.autograd.Function):
         return functional.conv2d(met, weight, bias)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (gradient,) = gradients  # one per output
         met, weight = ctx.saved_tensors
         rows = _rows(gradient)
         of_input = of_weight = None

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ class Compute:
         return f"{self.device.type}-{str(self.dtype).removeprefix('torch.')}"
 
     @contextlib.contextmanager
-    def autocast(self) -> Iterator[None]:
+    def autocast(self) -> Generator[None]:
         """Forward passes in `dtype`; on the CPU, with gradients of convolutions that oneDNN is fast on."""
         with contextlib.ExitStack() as stack:
             if self.dtype != torch.float32:
@@ -37,7 +37,8 @@ class Compute:
 
     def place(self, module: torch.nn.Module) -> torch.nn.Module:
         """The module on the device, its convolutions in channels_last."""
-        return module.to(self.device, memory_format=torch.channels_last)
+        # cuDNN and oneDNN have their fastest convolutions for channels_last; torch's overloads of `to` leave the argument out.
+        return module.to(self.device, memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
 
     def batch(self, images: torch.Tensor) -> torch.Tensor:
         return images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
@@ -79,7 +80,7 @@ class Compute:
         return bool(flag.item())
 
     @contextlib.contextmanager
-    def leader_first(self) -> Iterator[None]:
+    def leader_first(self) -> Generator[None]:
         """The block is run by rank 0 before the others."""
         if self.rank > 0:
             self.any_of(False)

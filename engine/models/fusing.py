@@ -7,6 +7,7 @@ import copy
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import fx, nn
@@ -27,7 +28,7 @@ class Folded(nn.Module):
     def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
         super().__init__()
         self.conv, self.norm = conv, norm
-        after = (norm.drop, norm.act) if _brings_activation(norm) else ()
+        after = [norm.get_submodule(name) for name in ("drop", "act")] if _brings_activation(norm) else []
         self.after = nn.Sequential(*(layer for layer in after if not isinstance(layer, nn.Identity)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -37,9 +38,11 @@ class Folded(nn.Module):
     def merged(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The weight and the bias of the one convolution, computed in float32."""
         norm, bias = self.norm, self.conv.bias
+        mean, variance = norm.running_mean, norm.running_var
+        assert mean is not None and variance is not None  # `_is_plain_norm` admits only layers that track them
         with torch.autocast(norm.weight.device.type, enabled=False):
-            scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-            shift = norm.running_mean if bias is None else norm.running_mean - bias
+            scale = norm.weight * torch.rsqrt(variance + norm.eps)
+            shift = mean if bias is None else mean - bias
             return self.conv.weight * scale.view(-1, 1, 1, 1), norm.bias - shift * scale
 
 
@@ -56,7 +59,7 @@ def trace(trunk: nn.Module) -> fx.GraphModule | None:
     was_training = trunk.training
     try:
         result = [_Tracer().trace(trunk.train(mode)) for mode in (True, False)]
-    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError):
+    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError):
         return None
     finally:
         trunk.train(was_training)
@@ -72,8 +75,9 @@ def fold(module: fx.GraphModule) -> fx.GraphModule:
         source = node.args[0] if node.args else None
         if not (node.op == "call_module" and isinstance(source, fx.Node) and source.op == "call_module"):
             continue
-        if isinstance(layers[source.target], nn.Conv2d) and _is_plain_norm(layers[node.target]) and len(source.users) == 1:
-            replaced[source.target] = Folded(layers[source.target], layers[node.target])
+        conv, norm = layers[str(source.target)], layers[str(node.target)]
+        if isinstance(conv, nn.Conv2d) and _is_plain_norm(norm) and len(source.users) == 1:
+            replaced[str(source.target)] = Folded(conv, norm)
             node.replace_all_uses_with(source)
             new.erase_node(node)
     root = {node.target: replaced.get(node.target) or layers[node.target] for node in new.nodes if node.op == "call_module"}
@@ -159,8 +163,9 @@ def outputs_agree(found: torch.Tensor, expected: torch.Tensor) -> bool:
     return bool((found - expected).abs().max() <= _TOLERANCE * expected.abs().max())
 
 
-def _is_plain_norm(layer: nn.Module) -> bool:
-    known = type(layer) is nn.BatchNorm2d or _brings_activation(layer)
+def _is_plain_norm(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
+    """Whether it is a BatchNorm that merges into a convolution: of a known class, with weights and running statistics."""
+    known = isinstance(layer, nn.BatchNorm2d) and (type(layer) is nn.BatchNorm2d or _brings_activation(layer))
     return known and layer.affine and layer.track_running_stats
 
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ class Trunk:
         """A backbone name that builds the same module without a network, for checkpoints."""
         if self.entry.builder != "hf-hub":
             return self.entry.name
-        return f"timm:{self.module.pretrained_cfg['architecture']}"
+        return f"timm:{_timm_config(self.module)['architecture']}"
 
     def identity(self) -> str:
         """A hash of every weight, for cache keys."""
@@ -91,13 +92,18 @@ def build_trunk(name: str, weights: str = "none", image_size: int = 224, notify:
     """
     entry = find_backbone(name)
     module = _whole(entry, weights == "pretrained", notify)
-    config = getattr(module, "pretrained_cfg", {}) if entry.builder in ("timm", "hf-hub") else {}
+    config = _timm_config(module) if entry.builder in ("timm", "hf-hub") else {}
     mean, std = tuple(config.get("mean", entry.mean)), tuple(config.get("std", entry.std))
     whole = list(module.state_dict())
     _drop_classifier(module)
     dropped = [tensor for tensor in whole if tensor not in module.state_dict()]
     fit = _transferred(module, weights, dropped, notify) if weights not in ("pretrained", "none") else None
     return Trunk(entry, module, count_features(module, name, image_size), mean, std, fit)
+
+
+def _timm_config(module: nn.Module) -> Mapping[str, Any]:
+    """timm's description of a network that it built: architecture, mean, std and more."""
+    return vars(module).get("pretrained_cfg", {})
 
 
 def _whole(entry: Backbone, pretrained: bool, notify: Notify = lambda text: None) -> nn.Module:
@@ -144,7 +150,7 @@ def _outline(name: str, image_size: int, most_values: float) -> Outline:
     whole = list(module.state_dict())
     _drop_classifier(module)
     shapes = {tensor: tuple(value.shape) for tensor, value in module.state_dict().items()}
-    values = sum(map(math.prod, shapes.values()))
+    values = sum(math.prod(shape) for shape in shapes.values())
     if values > most_values:
         raise TooManyValues(
             f"The weights do not fit {name}: it has {values / 1e6:,.1f} million parameters, more than they hold.",
@@ -170,9 +176,11 @@ def cam_layer_name(trunk: Trunk) -> str:
     """The name of the module whose output Grad-CAM weighs."""
     name = trunk.entry.cam_layer
     if not name and hasattr(trunk.module, "feature_info") and not hasattr(trunk.module, "patch_embed"):
-        name = trunk.module.feature_info[-1]["module"]
+        feature_info: Any = trunk.module.feature_info
+        name = str(feature_info[-1]["module"])
     if not name and hasattr(trunk.module, "blocks"):
-        name = f"blocks.{len(trunk.module.blocks) - 1}.norm1"
+        blocks: Any = trunk.module.blocks
+        name = f"blocks.{len(blocks) - 1}.norm1"
     if not name:
         raise UserError(f"Grad-CAM does not know the last feature layer of {trunk.entry.name}.", "Predictions work without it.")
     return name
@@ -194,8 +202,9 @@ def freeze_below(module: nn.Module, share: float) -> None:
 
 def _drop_classifier(module: nn.Module) -> None:
     """Replace the classification layer, the last linear one, by nothing: the module ends in pooled features."""
-    if hasattr(module, "reset_classifier"):
-        module.reset_classifier(0)
+    reset: Any = getattr(module, "reset_classifier", None)  # timm's own way
+    if reset is not None:
+        reset(0)
         return
     name = [name for name, layer in module.named_modules() if isinstance(layer, nn.Linear)][-1]
     parent, _, leaf = name.rpartition(".")

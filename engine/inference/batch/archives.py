@@ -1,7 +1,7 @@
 """Files that are named on the command line as pictures: those of a zip among them, unpacked for as long as they are needed."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from engine.inference.batch.store import BatchImage
 
 
 @contextmanager
-def open_images(files: Sequence[Path]) -> Iterator[list[BatchImage]]:
+def open_images(files: Sequence[Path]) -> Generator[list[BatchImage]]:
     """The pictures, in order. What an archive holds is named `photos.zip/class/file.jpg`; what of it is not taken has a reason."""
     with temporary_folder(Path(tempfile.gettempdir()), "scenescope-") as folder:
         result: list[BatchImage] = []

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
@@ -12,6 +13,9 @@ from engine.inference import ood, verdict
 from engine.inference.batch.predictions import missing_predictions, predict_batch
 from engine.inference.batch.store import Batch, load_batch
 from engine.runs.run import Run, load_run
+
+if TYPE_CHECKING:
+    from engine.models.model import Model
 
 _ASKED = "asked.json"
 _POLITE = 5  # niceness: a training, and the pages, go first
@@ -54,7 +58,7 @@ def work(of: Batch, report: ReportProgress) -> None:
                 report(f"answers of {one.id}", done, total)
 
 
-def _prepare(one: Run, loaded: "Model", report: ReportProgress) -> None:  # noqa: F821
+def _prepare(one: Run, loaded: "Model", report: ReportProgress) -> None:
     try:
         ood.fit_detector(one, loaded, report)
     except UserError:  # the dataset is gone: the run answers without a measure of the unknown

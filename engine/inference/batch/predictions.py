@@ -3,8 +3,9 @@
 `answers/<run>-<checkpoint>/<first picture>.parquet`: columns number, error, probabilities (a list a row, float32), novelty.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,10 @@ from engine.core.files import create_folder, replace_file
 from engine.inference.batch.store import Batch
 from engine.inference.verdict import Judge
 from engine.runs.run import Run
+
+if TYPE_CHECKING:
+    from engine.inference.predict import Prediction
+    from engine.models.model import Model
 
 _PART = 64  # pictures that a kill may cost
 _COLUMNS = {"number": "int32", "error": "str", "probabilities": "object", "novelty": "float32"}
@@ -45,14 +50,14 @@ def missing_predictions(batch: Batch, run: Run) -> list[int]:
 def predict_batch(
     batch: Batch,
     run: Run,
-    model: "Model",  # noqa: F821
+    model: "Model",
     judge: Judge,
     at_once: int = 32,
     keep: bool = True,
-) -> Iterator[pd.DataFrame]:
+) -> Generator[pd.DataFrame]:
     """Answer what is missing, `at_once` pictures at a time: the rows of `made` as they are made, kept where `keep`.
 
-    Whoever stops listening ends it.
+    Closing the iterator stops the work.
     """
     from engine.inference.predict import Prediction, predict_in_batches
 
@@ -78,14 +83,17 @@ def predict_batch(
             _write(batch, run, pd.concat(waiting))
 
 
-def prediction_rows(numbers: list[int], answers: list["Prediction"], judge: Judge) -> pd.DataFrame:  # noqa: F821
-    """Answers to the pictures of these numbers as rows of `made`."""
-    read = [one for one in answers if one.features is not None]
-    scores = iter(judge.novelty(np.stack([one.features for one in read]), np.array([one.energy for one in read])) if read else ())
-    novelty = [np.nan if one.features is None else float(next(scores)) for one in answers]
+def prediction_rows(numbers: list[int], predictions: list["Prediction"], judge: Judge) -> pd.DataFrame:
+    """Predictions for the images of these numbers as rows of `load_predictions`."""
+    features = [prediction.features for prediction in predictions if prediction.features is not None]
+    novelty = np.full(len(predictions), np.nan)
+    if features:
+        has_features = [prediction.features is not None for prediction in predictions]
+        energies = np.array([prediction.energy for prediction in predictions])
+        novelty[has_features] = judge.novelty(np.stack(features), energies[has_features])
     columns = {
-        "error": [one.error for one in answers],
-        "probabilities": [one.probabilities for one in answers],
+        "error": [prediction.error for prediction in predictions],
+        "probabilities": [prediction.probabilities for prediction in predictions],
         "novelty": novelty,
     }
     return pd.DataFrame({"number": numbers, **columns}).astype(_COLUMNS)

@@ -59,4 +59,4 @@ def exclude_training_images(known: pd.DataFrame, learnt: frozenset[int]) -> Fair
     """The labelled pictures without those numbered `learnt`; all of them where nothing else is left."""
     seen = known["number"].isin(learnt)
     only = bool(len(known) and seen.all())
-    return FairScoring(known if only else known[~seen], int(seen.sum()), only)
+    return FairScoring(known if only else known[~seen], seen.sum(), only)

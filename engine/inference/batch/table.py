@@ -13,8 +13,7 @@ from engine.data.class_names import index_by_normalized_name, normalize_name
 from engine.data.layouts import display_name
 from engine.data.predictions import outcomes
 from engine.inference.batch.store import BatchImage
-from engine.inference.verdict import Judge, align_classes
-from engine.runs.run import Run
+from engine.inference.verdict import Classifies, Judge, align_classes
 
 FORMATS = (".csv", ".parquet")
 
@@ -41,7 +40,7 @@ def build_table(pictures: Sequence[BatchImage], made: pd.DataFrame, judge: Judge
     return pd.DataFrame(rows, columns=names).astype({"number": int, "confidence": float, "novelty": float})
 
 
-def average_predictions(made: Sequence[pd.DataFrame], runs: Sequence[Run]) -> pd.DataFrame:
+def average_predictions(made: Sequence[pd.DataFrame], runs: Sequence[Classifies]) -> pd.DataFrame:
     """The mean of several runs' answers, of those pictures that all have answered: as `engine.inference.batch.predictions.load_predictions`.
 
     Raises UserError where the runs were trained on different classes.
@@ -51,21 +50,22 @@ def average_predictions(made: Sequence[pd.DataFrame], runs: Sequence[Run]) -> pd
         first = first[first.index.isin(one["number"])]
     numbers = first.index
     read = first["error"] == ""
-    summed = np.zeros((int(read.sum()), len(runs[0].classes)))
+    summed = np.zeros((read.sum(), len(runs[0].classes)))
     for one, run in zip(made, runs, strict=True):
         rows = one.set_index("number").loc[numbers[read], "probabilities"]
-        summed += align_classes(np.stack(rows), run, runs[0]) if len(rows) else 0
+        summed += align_classes(np.stack(rows.tolist()), run, runs[0]) if len(rows) else 0
     # Far from what one run has learnt from, and near to the other's: in between.
     far = np.mean([one.set_index("number").loc[numbers, "novelty"] for one in made], axis=0)
     means = iter((summed / len(runs)).astype(np.float32))
-    return first.assign(probabilities=[next(means) if good else None for good in read], novelty=far).reset_index()
+    probabilities = pd.Series([next(means) if good else None for good in read], first.index, object)
+    return first.assign(probabilities=probabilities, novelty=far).reset_index()
 
 
 def labelled_outcomes(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """What the answers are worth where the folders are classes: `engine.data.predictions.outcomes` of those rows."""
     known = found[(found["true"] != "") & (found["error"] == "")]
     true = known["true"].map({name: i for i, name in enumerate(classes)}).to_numpy(np.int64)
-    values = np.stack(known["probabilities"]) if len(known) else np.empty((0, len(classes)), np.float32)
+    values = np.stack(known["probabilities"].tolist()) if len(known) else np.empty((0, len(classes)), np.float32)
     return outcomes(true, values).assign(number=known["number"].to_numpy())
 
 

@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,8 +132,8 @@ def _weighed(by: str, found: _Features, classes: int) -> np.ndarray:
     if by == "eigen-cam":
         return np.repeat(_main_pattern(found.maps)[:, None], classes, axis=1)
     formula = {"grad-cam": GradCAM, "grad-cam++": GradCAMPlusPlus, "layer-cam": LayerCAM}[by]
-    # Without target layers it hangs no hooks: only its arithmetic is asked.
-    package = formula(torch.nn.Linear(1, 1), [])
+    # Without target layers it registers no hooks: only its arithmetic is used, which ignores its first three arguments.
+    package: Any = formula(torch.nn.Linear(1, 1), [])
     return np.stack([package.get_cam_image(None, None, None, found.maps, each, False) for each in found.gradients], axis=1)
 
 
@@ -188,7 +189,7 @@ def to_grid(model: Model, output: torch.Tensor) -> torch.Tensor:
     if output.ndim != 3:
         raise _no_map(model)
     # Some networks add their class token only behind these layers, whatever number they state.
-    stated = 1 if tokens == "class+grid" else getattr(model.trunk.module, "num_prefix_tokens", 0)
+    stated: Any = 1 if tokens == "class+grid" else getattr(model.trunk.module, "num_prefix_tokens", 0)
     for skipped in (stated, 0):
         side = math.isqrt(output.shape[1] - skipped)
         if side * side == output.shape[1] - skipped:

@@ -58,7 +58,7 @@ def load_run_embeddings(model: "Model", data: Dataset) -> RunEmbeddings | None:
 
 
 def nearest_by_run(
-    model: "Model", data: Dataset, known: RunEmbeddings, square: np.ndarray, content: str, k: int = SHOWN
+    model: "Model", data: Dataset, known: RunEmbeddings, square: np.ndarray, content: str | None, k: int = SHOWN
 ) -> Examples:
     """The training images nearest to a picture (size, size, 3) uint8 to the run's own network."""
     vector = neighbours.normalise(model.features(square[None]))[0]
@@ -68,7 +68,7 @@ def nearest_by_run(
     return Examples(_described(data, result, content, k), "run", model.meta.backbone)
 
 
-def nearest_by_dataset(data: Dataset, index: neighbours.Index, image_id: int, content: str, k: int = SHOWN) -> Examples:
+def nearest_by_dataset(data: Dataset, index: neighbours.Index, image_id: int, content: str | None, k: int = SHOWN) -> Examples:
     """The training images nearest to an image of the dataset by its index. Raises UserError where it is not in the index."""
     result = neighbours.find_neighbours(index, image_id, 2 * k, data.catalog.view(_TRAIN).ids())
     return Examples(_described(data, result, content, k), "dataset", index.document["model"])
@@ -107,7 +107,7 @@ def describe_labels(true: str, answer: str, labels: Sequence[str]) -> str:
     return f"Of the {len(labels)} nearest training images, {answer}: {taken}, {true}: {own}."
 
 
-def _described(data: Dataset, found: pd.DataFrame, content: str, k: int) -> pd.DataFrame:
+def _described(data: Dataset, found: pd.DataFrame, content: str | None, k: int) -> pd.DataFrame:
     """The first k that the catalog still knows, with what it says of them."""
     rows = data.catalog.rows(found["id"].tolist())
     found = found[found["id"].isin(rows)].head(k).reset_index(drop=True)
@@ -115,6 +115,6 @@ def _described(data: Dataset, found: pd.DataFrame, content: str, k: int) -> pd.D
     return found.assign(
         label=[row.class_name or "" for row in of],
         path=[row.path for row in of],
-        content=[row.hash for row in of],
+        content=[row.hash or "" for row in of],
         copy=[row.hash == content for row in of],
     )

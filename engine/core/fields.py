@@ -30,7 +30,7 @@ def parse_field(field: dataclasses.Field, value: Any) -> Any:
     """The value, converted from text where necessary to the type of the field's default. Raises UserError for an invalid one."""
     kind = type(field.default)
     try:
-        # JSON and Python write 1 for 1.0: a float field takes whole numbers as well.
+        # A float field takes whole numbers as well.
         value = kind(value) if isinstance(value, str) or kind is float else value
     except (ValueError, TypeError):
         raise _wrong_type(field, kind, value) from None

@@ -162,9 +162,9 @@ def test_a_file_of_holes_is_refused_before_it_is_read(tmp_path, monkeypatch, nam
     monkeypatch.setattr("subprocess.Popen", lambda *arguments, **options: pytest.fail("a process was started for it"))
     is_graph = name in ("m.onnx", "m.zip")
     for read in (session.load, session.load_untrusted) if is_graph else (read_state,):
-        with pytest.raises(UserError, match="most of it is holes"):
+        with pytest.raises(UserError, match="most of it is empty"):
             read(holes)
-    with pytest.raises(UserError, match="most of it is holes"):
+    with pytest.raises(UserError, match="most of it is empty"):
         import_file(holes, "resnet18", ["a", "b"])
 
 

@@ -104,26 +104,6 @@ def find_neighbours(index: Index, image_id: int, k: int, among: np.ndarray | Non
     return result.assign(copy=index.marks[rows] == index.marks[row])
 
 
-def close_pairs(index: Index, distance: float) -> pd.DataFrame:
-    """Every pair of images at most `distance` apart, nearest first: columns a, b (ids, a below b), distance.
-
-    All products of pairs: n * n * features multiplications, some seconds at 10,000 images, minutes at 100,000.
-    """
-    result = []
-    for first, upper in index.blocks():
-        for second, lower in index.blocks():
-            if second < first:
-                continue
-            apart = np.clip(1 - upper @ lower.T, 0, 2)
-            rows, columns = np.nonzero(apart <= distance)
-            rising = first + rows < second + columns
-            rows, columns = rows[rising], columns[rising]
-            result.append(
-                pd.DataFrame({"a": index.ids[first + rows], "b": index.ids[second + columns], "distance": apart[rows, columns]})
-            )
-    return pd.concat(result, ignore_index=True).sort_values(["distance", "a", "b"], ignore_index=True)
-
-
 def neighbour_graph(
     vectors: np.ndarray, k: int, report: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,10 @@
-"""Gradients of convolutions in bf16 on the CPU, by the routes that oneDNN is fast on.
+"""Gradients of convolutions in bf16 on the CPU, computed in the ways for which oneDNN has fast kernels.
 
-oneDNN 3.12 has no fast bf16 kernel for the weight gradient of depthwise kernels more than three wide, nor for the input gradient
-at a stride: on a CPU without AMX they were 80% of a training step of EfficientNet-Lite0. A wide kernel's weight gradient is computed here
-three columns at a time, each a depthwise convolution over a shifted input; the strided input gradient in float32. The gradients of
-1x1 convolutions are matrix products, which take a fifth less time as such; at a stride, of the pixels that the kernel meets alone.
+oneDNN 3.12 has no fast bf16 kernel for the weight gradient of depthwise kernels more than three columns wide, nor for the input
+gradient at a stride above 1: on a CPU with AVX512-BF16 but without AMX, the two took 80% of a training step of EfficientNet-Lite0. Here
+the weight gradient of a wide kernel is computed three columns at a time, each as a depthwise convolution over a shifted input, and
+the strided input gradient in float32. The gradients of 1x1 convolutions are matrix products and take a fifth less time when computed
+as such; at a stride, only the pixels that the kernel reads take part.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +14,13 @@ import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-_COLUMNS = 3  # of the widest depthwise kernel with a fast weight gradient
-_MOST_ROWS = 1 << 16  # pixels of a batch up to which the weight gradient of a 1x1 convolution is soonest as a matrix product
+_COLUMNS = 3  # width of the widest depthwise kernel for which oneDNN has a fast weight gradient
+_MOST_ROWS = 1 << 16  # pixels per batch up to which a matrix product is the fastest weight gradient of a 1x1 convolution
 _backward = torch.ops.aten.convolution_backward
 
 
 class FastGradients(TorchFunctionMode):
-    """While entered, `conv2d` calls in bf16 that oneDNN is slow on get those gradients; every other call is as it was."""
+    """A context in which `conv2d` calls in bf16 that are slow in oneDNN get the gradients of this module; other calls are unchanged."""
 
     def __torch_function__(
         self, func: Callable, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -34,8 +35,9 @@ def _conv2d(
     stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
 ) -> torch.Tensor:  # fmt: skip
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else input.dtype
-    known = input.device.type == "cpu" and input.ndim == 4 and not isinstance(padding, str) and max(_pair(dilation)) == 1
-    if not (known and dtype == torch.bfloat16 and torch.is_grad_enabled()):
+    # Only what the routes below compute correctly: batches on the CPU, padding in numbers, no dilation.
+    is_supported = input.device.type == "cpu" and input.ndim == 4 and not isinstance(padding, str) and max(_pair(dilation)) == 1
+    if not (is_supported and dtype == torch.bfloat16 and torch.is_grad_enabled()):
         return functional.conv2d(input, weight, bias, stride, padding, dilation, groups)
     depthwise = groups > 1 and groups == weight.shape[0] == input.shape[-3]
     if depthwise and (weight.shape[-1] > _COLUMNS or max(_pair(stride)) > 1):
@@ -44,6 +46,7 @@ def _conv2d(
         route = _Pointwise
     else:
         return functional.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    # A custom function is outside of autocast: it casts its inputs itself, and autograd casts their gradients back.
     bias = None if bias is None else bias.to(dtype)
     return route.apply(input.to(dtype), weight.to(dtype), bias, _pair(stride), _pair(padding))
 
@@ -61,37 +64,38 @@ class _Depthwise(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (gradient,) = gradients  # one per output
         x, weight = ctx.saved_tensors
-        of_input = _input_gradient(gradient, x, weight, ctx.stride, ctx.padding) if ctx.needs_input_grad[0] else None
-        of_weight = _weight_gradient(gradient, x, weight, ctx.stride, ctx.padding) if ctx.needs_input_grad[1] else None
-        of_bias = gradient.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
-        return of_input, of_weight, of_bias, None, None
+        input_gradient = _input_gradient(gradient, x, weight, ctx.stride, ctx.padding) if ctx.needs_input_grad[0] else None
+        weight_gradient = _weight_gradient(gradient, x, weight, ctx.stride, ctx.padding) if ctx.needs_input_grad[1] else None
+        bias_gradient = gradient.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return input_gradient, weight_gradient, bias_gradient, None, None
 
 
 class _Pointwise(torch.autograd.Function):
-    """A 1x1 convolution; of what a strided one reads, only the pixels that it meets are kept for the gradients."""
+    """A 1x1 convolution. At a stride, only the pixels that it reads are saved for the gradients."""
 
     @staticmethod
     def forward(
         ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, stride: list[int], padding: list[int]
     ) -> torch.Tensor:
-        met = x[:, :, :: stride[0], :: stride[1]].contiguous(memory_format=torch.channels_last)
-        ctx.save_for_backward(met, weight)
+        # channels_last, so that `_rows` is a view: in this format the channels of a pixel are adjacent, as a matrix product needs them.
+        pixels = x[:, :, :: stride[0], :: stride[1]].contiguous(memory_format=torch.channels_last)
+        ctx.save_for_backward(pixels, weight)
         ctx.shape, ctx.stride = x.shape, stride
-        return functional.conv2d(met, weight, bias)
+        return functional.conv2d(pixels, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (gradient,) = gradients  # one per output
-        met, weight = ctx.saved_tensors
+        pixels, weight = ctx.saved_tensors
         rows = _rows(gradient)
-        of_input = of_weight = None
+        input_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
-            product = (rows @ weight.flatten(1)).view(_channels_last(met).shape)
-            of_input = _spread(product.permute(0, 3, 1, 2), ctx.shape, ctx.stride)
+            product = (rows @ weight.flatten(1)).view(_channels_last(pixels).shape)
+            input_gradient = _spread(product.permute(0, 3, 1, 2), ctx.shape, ctx.stride)
         if ctx.needs_input_grad[1]:
-            of_weight = _product_gradient(gradient, met, weight)
-        of_bias = rows.sum(0) if ctx.needs_input_grad[2] else None
-        return of_input, of_weight, of_bias, None, None
+            weight_gradient = _product_gradient(gradient, pixels, weight)
+        bias_gradient = rows.sum(0) if ctx.needs_input_grad[2] else None
+        return input_gradient, weight_gradient, bias_gradient, None, None
 
 
 def _channels_last(x: torch.Tensor) -> torch.Tensor:
@@ -99,12 +103,12 @@ def _channels_last(x: torch.Tensor) -> torch.Tensor:
 
 
 def _rows(x: torch.Tensor) -> torch.Tensor:
-    """(n, channels, height, width) -> (n * height * width, channels), a view of what is in channels_last."""
+    """(n, channels, height, width) -> (n * height * width, channels), a view where the format is channels_last."""
     return _channels_last(x).reshape(-1, x.shape[1])
 
 
 def _product_gradient(gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """The weight gradient of a 1x1 convolution at stride 1, by the route that is sooner for so many pixels."""
+    """The weight gradient of a 1x1 convolution at stride 1, by whichever way is faster for this number of pixels."""
     rows = _rows(gradient)
     if len(rows) <= _MOST_ROWS:
         return (rows.t() @ _rows(x)).view_as(weight)
@@ -112,7 +116,7 @@ def _product_gradient(gradient: torch.Tensor, x: torch.Tensor, weight: torch.Ten
 
 
 def _spread(values: torch.Tensor, shape: torch.Size, stride: list[int]) -> torch.Tensor:
-    """(n, channels, height, width), zero but for the pixels that a kernel of one pixel meets at the stride."""
+    """(n, channels, height, width), zero except at the pixels that a 1x1 kernel reads at this stride."""
     if max(stride) == 1:
         return values
     whole = torch.empty(shape, dtype=values.dtype, memory_format=torch.channels_last).zero_()
@@ -124,7 +128,7 @@ def _input_gradient(
     gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[int]
 ) -> torch.Tensor:
     if max(stride) > 1:
-        # The values of `x` do not matter here, only its shape and layout.
+        # float32, for want of a fast bf16 kernel. Of `x` only the shape and the layout matter here.
         gradient, x, weight = gradient.float(), x.float(), weight.float()
     result = _backward(gradient, x, weight, None, stride, padding, [1, 1], False, [0, 0], len(weight), [True, False, False])
     return result[0].to(torch.bfloat16)
@@ -133,14 +137,15 @@ def _input_gradient(
 def _weight_gradient(
     gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, stride: list[int], padding: list[int]
 ) -> torch.Tensor:
-    """(channels, 1, height, width); of a wide kernel some columns at a time."""
+    """The weight gradient (channels, 1, height, width); for a wide kernel, three columns at a time."""
     channels, width = len(weight), weight.shape[-1]
     mask = [False, True, False]
     if width <= _COLUMNS:
         return _backward(gradient, x, weight, None, stride, padding, [1, 1], False, [0, 0], channels, mask)[1]
     whole = torch.empty_like(weight)
-    reach = stride[1] * (gradient.shape[-1] - 1) + _COLUMNS  # columns of the input that these columns of the kernel meet
+    reach = stride[1] * (gradient.shape[-1] - 1) + _COLUMNS  # columns of the input that three columns of the kernel read
     for column in range(0, width, _COLUMNS):
+        # The last three overlap with those before where the width is not a multiple of three: the same values are written twice.
         first = min(column, width - _COLUMNS)
         left = padding[1] - first
         shifted = functional.pad(x, (left, reach - left - x.shape[-1])).contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""One path for device and precision: a context that may do nothing, never two bodies of the same loop."""
+"""Device and precision behind one interface: a context that may do nothing, so that no loop is written twice."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from engine.models.cpu_convolutions import FastGradients
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and in which arithmetic the network runs; float32 weights, `dtype` for what autocast covers."""
+    """The device and precision of a network: float32 weights, `dtype` for the operations that autocast covers."""
 
     device: torch.device
     dtype: torch.dtype
@@ -27,7 +27,7 @@ class Compute:
 
     @contextlib.contextmanager
     def autocast(self) -> Generator[None]:
-        """Forward passes in `dtype`; on the CPU, with gradients of convolutions that oneDNN is fast on."""
+        """Forward passes in `dtype`; on the CPU with the fast gradients of `engine.models.cpu_convolutions`."""
         with contextlib.ExitStack() as stack:
             if self.dtype != torch.float32:
                 stack.enter_context(torch.autocast(self.device.type, dtype=self.dtype))
@@ -45,23 +45,23 @@ class Compute:
 
     @property
     def rank(self) -> int:
-        """The number of this process among those that train together."""
+        """The number of this process within a distributed training."""
         return dist.get_rank() if dist.is_initialized() else 0
 
     @property
     def world(self) -> int:
-        """How many processes train together."""
+        """How many processes take part in the training."""
         return dist.get_world_size() if dist.is_initialized() else 1
 
     def sum_across(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Replace the tensors, in place, by their sums over all processes: in one message."""
+        """Replace the tensors, in place, by their sums over all processes, in one message."""
         if self.world == 1 or not tensors:
             return
         flat = torch.cat([tensor.reshape(-1).float() for tensor in tensors])
         try:
             dist.all_reduce(flat)
         except RuntimeError as error:
-            raise UserError("Another process of this training ended.", "Look into its output, then start all again.") from error
+            raise UserError("Another process of this training ended.", "Read its output, then start all processes again.") from error
         for tensor, whole in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(whole.view(tensor.shape))
 
@@ -71,42 +71,43 @@ class Compute:
         if self.world > 1:
             torch._foreach_div_(list(tensors), self.world)
 
-    def any_of(self, said: bool) -> bool:
-        """Whether any process says so."""
+    def any_process(self, flag: bool) -> bool:
+        """Whether the flag is set in any process."""
         if self.world == 1:
-            return said
-        flag = torch.tensor([float(said)], device=self.device)
-        self.sum_across([flag])
-        return bool(flag.item())
+            return flag
+        count = torch.tensor([float(flag)], device=self.device)
+        self.sum_across([count])
+        return bool(count.item())
 
     @contextlib.contextmanager
     def leader_first(self) -> Generator[None]:
-        """The block is run by rank 0 before the others."""
+        """Rank 0 runs the block before the other processes do."""
+        # `any_process` waits for all processes, so that it serves as a barrier.
         if self.rank > 0:
-            self.any_of(False)
+            self.any_process(False)
         yield
         if self.rank == 0:
-            self.any_of(False)
+            self.any_process(False)
 
     def memory(self) -> int:
-        """Bytes: the most that was held on the GPU, or what this process holds now."""
+        """Bytes: the peak on the GPU, or what this process holds now."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
         return psutil.Process().memory_info().rss
 
     def scaler(self) -> Any:
-        """A gradient scaler, which does nothing unless the arithmetic is float16."""
+        """A gradient scaler, which does nothing unless the precision is float16."""
         return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
 
 
 def select_compute(device: str = "auto", precision: str = "auto") -> Compute:
-    """The device and dtype for the names of the configuration. Raises UserError for a device that is not here."""
+    """The device and dtype for the names in the configuration. Raises UserError for a device that this machine does not have."""
     kind = device if device != "auto" else _best_device()
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[kind]:
         raise UserError(f"This machine has no {kind} device.", "Set device=auto.")
-    chosen = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}.get(precision) or _gainful_dtype(kind)
-    return Compute(torch.device(kind), chosen)
+    dtype = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}.get(precision) or _gainful_dtype(kind)
+    return Compute(torch.device(kind), dtype)
 
 
 def _best_device() -> str:
@@ -125,7 +126,7 @@ def _gainful_dtype(kind: str) -> torch.dtype:
 
 
 def enforce_determinism() -> None:
-    """From now on this process computes only what repeats to the bit; an operation that cannot raises RuntimeError."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
+    """Make this process compute bit-identical results from now on; an operation that cannot raises RuntimeError."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads this at its first use
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False

@@ -1,6 +1,6 @@
-"""A backbone as a graph: BatchNorm folded into convolutions, a frozen front apart from the trained back.
+"""A backbone as a graph: BatchNorm folded into convolutions, the frozen front split from the trained back.
 
-The parts share their parameters with the module that they were made of: training the back trains the module.
+The parts share their parameters with the module from which they were made: training the back trains the module.
 """
 
 import copy
@@ -15,14 +15,14 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from engine.models.device import Compute
 
-_TOLERANCE = 1e-3  # of the largest value
-_WORTH = 1.5  # a later cut may keep this many times the smallest activation: it saves computing at every step
+_TOLERANCE = 1e-3  # relative to the largest value
+_LATER_CUT_FACTOR = 1.5  # a later cut may store this many times the smallest activation, since it saves computation in every step
 
 
 class Folded(nn.Module):
-    """A convolution and its BatchNorm in evaluation mode as one convolution: two passes over the activations less.
+    """A convolution and its BatchNorm in evaluation mode as one convolution, which saves two passes over the activations.
 
-    Gradients reach the weights of both, as if they had run one after the other.
+    Gradients reach the weights of both layers, as if they had run one after the other.
     """
 
     def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
@@ -36,7 +36,7 @@ class Folded(nn.Module):
         return self.after(torch.func.functional_call(self.conv, {"weight": weight, "bias": bias}, (x,)))
 
     def merged(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The weight and the bias of the one convolution, computed in float32."""
+        """The weight and the bias of the fused convolution, computed in float32."""
         norm, bias = self.norm, self.conv.bias
         mean, variance = norm.running_mean, norm.running_var
         assert mean is not None and variance is not None  # `_is_plain_norm` admits only layers that track them
@@ -47,7 +47,7 @@ class Folded(nn.Module):
 
 
 class _Tracer(fx.Tracer):
-    """Looks into every module down to the layers; what has no parameters stays a module, and knows train from eval."""
+    """Traces into every module down to the layers. Modules without parameters stay modules, so that dropout still follows train and eval."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         layer = isinstance(m, nn.Conv2d | nn.BatchNorm2d) or not any(True for _ in m.parameters())
@@ -55,7 +55,7 @@ class _Tracer(fx.Tracer):
 
 
 def trace(trunk: nn.Module) -> fx.GraphModule | None:
-    """The module as a graph of layers; None where its code decides by its input, or by train and eval, what to do."""
+    """The module as a graph of layers; None where its control flow depends on the input, or on train or eval mode."""
     was_training = trunk.training
     try:
         result = [_Tracer().trace(trunk.train(mode)) for mode in (True, False)]
@@ -68,7 +68,7 @@ def trace(trunk: nn.Module) -> fx.GraphModule | None:
 
 
 def fold(module: fx.GraphModule) -> fx.GraphModule:
-    """The graph with each BatchNorm that follows a convolution folded into it; for use while BatchNorm is in evaluation mode."""
+    """The graph with each BatchNorm that follows a convolution folded into it; valid while BatchNorm is in evaluation mode."""
     layers, new = dict(module.named_modules()), copy.deepcopy(module.graph)
     replaced: dict[str, nn.Module] = {}
     for node in list(new.nodes):
@@ -86,9 +86,9 @@ def fold(module: fx.GraphModule) -> fx.GraphModule:
 
 
 def split(module: fx.GraphModule, example: torch.Tensor) -> tuple[fx.GraphModule, fx.GraphModule] | None:
-    """(front, back) of the graph with back(front(x)) = module(x), where all that front holds is frozen; None without such a place.
+    """(front, back) of the graph with back(front(x)) = module(x), where everything in front is frozen; None where no such cut exists.
 
-    Of the places where a single tensor crosses, the one with the smallest is taken, and of about equal ones the latest.
+    Among the cuts that a single tensor crosses, the one with the smallest tensor is chosen, and among about equal ones the latest.
     """
     frozen = list(_frozen(module))
     with torch.no_grad():
@@ -97,7 +97,7 @@ def split(module: fx.GraphModule, example: torch.Tensor) -> tuple[fx.GraphModule
     if not sizes:
         return None
     least = min(sizes.values())
-    last = [node for node, size in sizes.items() if size <= _WORTH * least][-1]
+    last = [node for node, size in sizes.items() if size <= _LATER_CUT_FACTOR * least][-1]
     return _part(module, None, last), _part(module, last, None)
 
 
@@ -111,14 +111,14 @@ def freeze(front: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 
 def _merge(layers: Folded) -> nn.Sequential:
-    """The convolution with the merged weights, and what comes after it."""
+    """The convolution with the merged weights, followed by the rest of the BatchNorm layer, such as its activation."""
     layers.conv.weight, layers.conv.bias = (nn.Parameter(tensor, requires_grad=False) for tensor in layers.merged())
     return nn.Sequential(layers.conv, layers.after)
 
 
 @dataclass(frozen=True)
 class InferenceModule:
-    """A module that answers normalised images. `dtype`: the arithmetic of its weights; None: that of autocast."""
+    """A module that maps normalised images to features. `dtype`: that of its weights; None where autocast chooses."""
 
     module: nn.Module
     dtype: torch.dtype | None = None
@@ -128,16 +128,16 @@ class InferenceModule:
 
 
 def prepare_inference(module: nn.Module, compute: Compute, size: int) -> InferenceModule:
-    """What answers as the module in evaluation mode does, for normalised images of about `size` pixels, and soonest.
+    """The fastest equivalent of the module in evaluation mode, for normalised images of about `size` pixels.
 
-    A merged copy in the arithmetic of `compute`, made of the weights as they are now; the module itself where the copy
-    would answer otherwise.
+    A merged copy with the current weights, in the dtype of `compute`; the module itself where the outputs of the copy would differ.
     """
-    # Whoever calls from within `inference_mode` would get weights that no gradient can pass, and Grad-CAM needs one that does.
+    # `no_grad`, and `inference_mode` switched off: tensors made in inference mode can never take part in a gradient, which Grad-CAM needs.
     with torch.inference_mode(False), torch.no_grad():
         module = compute.place(module).eval()
         quick = compute.place(merge_norms(module))
         example = compute.batch(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
+        # Compared in float32 whatever the caller's autocast: bf16 rounding alone exceeds the tolerance.
         with torch.autocast(compute.device.type, enabled=False):
             if not outputs_agree(quick(example), module(example)):
                 return InferenceModule(module)
@@ -145,10 +145,10 @@ def prepare_inference(module: nn.Module, compute: Compute, size: int) -> Inferen
 
 
 def merge_norms(module: nn.Module) -> nn.Module:
-    """A copy of the module with each BatchNorm that stands right behind a convolution merged into it.
+    """A copy of the module with each BatchNorm that directly follows a convolution merged into it.
 
-    By the order in which a module names its layers, which is nearly always that of its `forward`, and is to be checked by
-    the answers. Tracing would be sure, but replaces `nn.Module.__call__` for all threads of a server.
+    It relies on the order in which a module registers its layers. This is nearly always the order of its `forward`, but the caller must
+    compare the outputs. Tracing would be certain, but replaces `nn.Module.__call__` for all threads of a server.
     """
     copied = copy.deepcopy(module).eval().requires_grad_(False)
     for parent in list(copied.modules()):
@@ -158,9 +158,9 @@ def merge_norms(module: nn.Module) -> nn.Module:
     return copied
 
 
-def outputs_agree(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Whether they agree to what another order of float32 sums may change; not where one is NaN."""
-    return bool((found - expected).abs().max() <= _TOLERANCE * expected.abs().max())
+def outputs_agree(output: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Whether two outputs agree up to what another order of float32 sums may change; False where one is NaN."""
+    return bool((output - expected).abs().max() <= _TOLERANCE * expected.abs().max())
 
 
 def _is_plain_norm(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
@@ -170,7 +170,7 @@ def _is_plain_norm(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
 
 
 def _brings_activation(layer: nn.Module) -> bool:
-    """Whether it is timm's BatchNorm with an activation; timm is not imported for it, which takes seconds."""
+    """Whether it is timm's BatchNorm with an activation. By its name, since importing timm takes seconds."""
     return isinstance(layer, nn.BatchNorm2d) and type(layer).__name__ == "BatchNormAct2d"
 
 
@@ -180,7 +180,7 @@ def _attribute(module: nn.Module, target: str) -> object:
 
 
 def _frozen(module: fx.GraphModule) -> Iterator[fx.Node]:
-    """The nodes before the first that holds something trainable."""
+    """The nodes before the first node with a trainable parameter."""
     for node in module.graph.nodes:
         owned: list[torch.Tensor] = []
         if node.op == "call_module":
@@ -194,7 +194,7 @@ def _frozen(module: fx.GraphModule) -> Iterator[fx.Node]:
 
 
 def _crosses_alone(node: fx.Node, module: fx.GraphModule) -> bool:
-    """Whether the value of `node` is all that the nodes after it need of those up to it."""
+    """Whether later nodes use no earlier value but that of `node`."""
     nodes = list(module.graph.nodes)
     place = nodes.index(node)
     before, after = set(nodes[: place + 1]), set(nodes[place + 1 :])

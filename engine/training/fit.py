@@ -103,7 +103,7 @@ def _finetune(run: Run, recorder: Recorder, compute: Compute, train: LabelledIma
             if event.best:
                 weights = trainer.evaluated_network.state_dict()
                 recorder.retry_when_full(checkpoint.save, run.path, "best", event.step, current.meta, weights)
-        stopping = compute.any_of(recorder.stop_requested())
+        stopping = compute.any_process(recorder.stop_requested())
         if lead and (isinstance(event, Epoch) or stopping or time.monotonic() - last_save > _SAVE_SECONDS):
             state = {**trainer.state(), "images": images_key}
             # The trained weights, not their moving average, which is part of the state.
@@ -112,7 +112,7 @@ def _finetune(run: Run, recorder: Recorder, compute: Compute, train: LabelledIma
             last_save = time.monotonic()
         if stopping:
             raise Stopped
-        if compute.any_of(recorder.finish_requested() and bool(run.checkpoint)):
+        if compute.any_process(recorder.finish_requested() and bool(run.checkpoint)):
             recorder.record(
                 Message(f"Ended on request after step {trainer.step} of {trainer.total_steps}: the best epoch counts.")
             )

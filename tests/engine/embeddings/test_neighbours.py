@@ -79,16 +79,6 @@ def test_the_graph_of_all_images_is_that_of_single_searches(stored):
         np.testing.assert_allclose(distances[row], result["distance"], atol=1e-5)
 
 
-def test_close_pairs_are_all_pairs_within_the_distance_each_once(stored):
-    vectors = stored.vectors(np.arange(300))
-    apart = 1 - vectors @ vectors.T
-    expected = {(a, b) for a in range(300) for b in range(a + 1, 300) if apart[a, b] <= 0.45}
-    result = neighbours.close_pairs(stored, 0.45)
-    assert {(int(a - 5) // 3, int(b - 5) // 3) for a, b in zip(result["a"], result["b"], strict=True)} == expected
-    assert len(result) == len(expected) > 20
-    assert (result["a"][0], result["b"][0]) == (stored.ids[40], stored.ids[41])
-
-
 def test_an_index_that_is_cut_short_is_none(stored, tmp_path):
     assert len(neighbours.load_index(tmp_path)) == 300
     content = stored.file.read_bytes()

@@ -11,7 +11,7 @@ from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, LayerCAM, Score
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from engine.core.errors import UserError
-from engine.inference.explain.average_map import average_map
+from engine.inference.explain.average_map import average_maps
 from engine.inference.explain.cam import evidence, heatmaps, overlay
 from engine.models import model, network
 from engine.models.device import select_compute
@@ -161,7 +161,7 @@ def test_the_class_token_of_a_large_vit_is_left_out_of_the_map():
 def test_the_average_of_pictures_is_the_mean_of_their_maps(built, square):
     squares = np.stack([square, square[:, ::-1], 255 - square])
     each = np.concatenate([evidence(built, one[None], [1]) for one in squares])[:, 0]
-    assert np.allclose(average_map(built, squares, 1), each.mean(axis=0), atol=1e-4 * each.max())
+    assert np.allclose(average_maps(built, squares, (1,))[0], each.mean(axis=0), atol=1e-4 * each.max())
 
 
 def test_sessions_that_ask_at_once_get_their_own_maps(built, square):

@@ -49,7 +49,8 @@ lint: install-dev
 	$(BIN)/ruff check --fix .
 
 check-js:
-	@if command -v npm >/dev/null; then npm ci --silent && npm run --silent check; \
+	@if command -v npm >/dev/null; then \
+		{ test node_modules/.package-lock.json -nt package-lock.json || npm ci --silent; } && npm run --silent check; \
 	else echo "The scripts were not checked: Node is missing (https://nodejs.org)."; fi
 
 clean:

@@ -19,6 +19,7 @@ run: install
 
 test: install-dev browser
 	$(BIN)/ruff check .
+	$(BIN)/pyrefly check
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser
 	$(BIN)/python -m pytest tests/browser
 

@@ -1,4 +1,4 @@
-"""Evaluate: where does it err?"""
+"""Evaluate: where does it go wrong?"""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from dashboard.components.scored_run import choose_scored_run
 from dashboard.evaluate.headline import headline
 from dashboard.evaluate.tabs import TABS
 
-context = page_header("Where does it err?", needs_model=True, allow_gone=True)
+context = page_header("Where does it go wrong?", needs_model=True, allow_gone=True)
 scored = choose_scored_run(require_run(context))
 cache.warm_up()
 summary, report = st.columns([8, 1], vertical_alignment="center")

@@ -20,7 +20,7 @@ if view == "run" and context.run is not None:
     run_description(context.run)
     with st.container(horizontal=True, vertical_alignment="center"):
         if "test" in context.run.results:
-            st.page_link("../../pages/evaluate.py", label="See where it errs", icon=":material/target:")
+            st.page_link("../../pages/evaluate.py", label="See where it goes wrong", icon=":material/target:")
         more_buttons(context.run)
     more_panels(context.run)
     configuration_panel(context.run)

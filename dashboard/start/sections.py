@@ -48,7 +48,7 @@ def next_step(context: PageContext) -> None:
         st.markdown(
             f"**{context.run.id}** scores macro F1 **{score_text.macro_f1(score)}** on {score['n']:,} test images of **{name}**."
         )
-        st.page_link("../../pages/evaluate.py", label="See where it errs", icon=":material/target:")
+        st.page_link("../../pages/evaluate.py", label="See where it goes wrong", icon=":material/target:")
     else:
         st.markdown(f"{formatting.status_badge(context.run.status)} **{context.run.id}** has not been scored.")
         st.page_link("../../pages/train.py", label="Show the run", icon=":material/model_training:")

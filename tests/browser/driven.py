@@ -17,7 +17,7 @@ TITLES = {
     "augment": "What will the network see?",
     "train": re.compile(r"How (should it learn|is it learning|did it learn)\?"),
     "runs": "What was trained?",
-    "evaluate": "Where does it err?",
+    "evaluate": "Where does it go wrong?",
     "clean": "Which labels are wrong?",
     "predict": "What is in this image?",
 }

@@ -83,7 +83,7 @@ def _walk(page: Page, address: str, began: float, server: psutil.Process, home: 
     button.wait_for()
     clicked = time.monotonic()
     button.click()
-    page.get_by_role("link", name="See where it errs").click(timeout=300_000)
+    page.get_by_role("link", name="See where it goes wrong").click(timeout=300_000)
     page.get_by_text("test images are wrong").wait_for()
     figures["demo_train_to_evaluation_seconds"] = round(time.monotonic() - clicked, 1)
     return figures | _augment(page, address)

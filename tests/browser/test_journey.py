@@ -61,13 +61,13 @@ def test_one_click_trains_and_a_reload_finds_the_run_live(tab, open_tab, server,
     expect(tab.page.get_by_role("progressbar").first).to_be_visible()
     other = open_tab().open("train", "?run=fast-1")
     for one in (tab, other):
-        one.see("See where it errs", within=120_000)
+        one.see("See where it goes wrong", within=120_000)
         expect(one.page.get_by_role("button", name="Stop")).to_have_count(0)
         one.see(re.compile(r"macro F1 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\) on 240 test images"))
     assert server.status(server.runs()[0]) == "finished"
     expect(tab.page.locator(".st-key-candidates-fast-1 .js-plotly-plot")).to_be_visible()
     tab.settled().picture(screenshots / "train.png")
-    tab.page.get_by_role("link", name="See where it errs").click()
+    tab.page.get_by_role("link", name="See where it goes wrong").click()
     tab.on("evaluate")
     assert tab.query("run") == "fast-1"
 

@@ -81,7 +81,7 @@ def test_start_and_runs_tell_the_same_score(tab, trained):
     estimate = f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
     tab.open("start")
     assert f"**{trained.id}** scores macro F1 **{estimate}** on 24 test images of **scenes**." in tab.text
-    assert "See where it errs" in tab.links
+    assert "See where it goes wrong" in tab.links
     tab.open("runs")
     row = tab.at.dataframe[0].value.iloc[0]
     assert (row["run"], row["state"], row["test images"]) == (trained.id, "finished", 24)
@@ -111,6 +111,6 @@ def test_train_shows_the_strengths_that_were_tried(tab, trained):
     figure = str(tab.figure(f"candidates-{trained.id}"))
     assert f"{max(event['best'] * event['validation_macro_f1'] for event in tried):.3f}" in figure
     assert ":material/check_circle: finished" in tab.text
-    assert "See where it errs" in tab.links
+    assert "See where it goes wrong" in tab.links
     assert "Stop" not in tab.buttons
     assert "Resume" not in tab.buttons

@@ -26,12 +26,12 @@ if batch is None:
     example_images(data)
     corrections(data)
     end_page()
-view = controls(run, context.runs, in_grid=len(batch.pictures) > MAX_CARDS)
+view = controls(run, context.runs, in_grid=len(batch.images) > MAX_CARDS)
 batch_title(batch)
 ready = [is_detector_ready(run) for run in view.runs]  # not inside all(): each call starts the detector of a run that has none
 settled = all(ready)
 try:
-    if len(batch.pictures) > MAX_CARDS:
+    if len(batch.images) > MAX_CARDS:
         batch_results(batch, view)
     else:
         prediction_cards(batch, view, settled)

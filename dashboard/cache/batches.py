@@ -35,7 +35,7 @@ def images_seen_in_training(runs: tuple[Run, ...], batch: Batch) -> frozenset[in
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _images_seen_in_training(runs: tuple[Run, ...], batch: Batch, fingerprints: tuple) -> frozenset[int]:
-    return seen_in_training.find_training_images(runs, batch.pictures)
+    return seen_in_training.find_training_images(runs, batch.images)
 
 
 def judge(runs: tuple[Run, ...]) -> Judge:
@@ -59,10 +59,10 @@ def _nearest_training_images(
     run: Run, identity: str, batch: Batch, number: int, k: int, _judge: Judge
 ) -> tuple[np.ndarray, np.ndarray]:
     loaded = model(run)
-    features = loaded.features(load_square(batch.picture(number).file, loaded.meta.image_size)[None].copy())
-    if _judge.unknown is None:
+    features = loaded.features(load_square(batch.image(number).file, loaded.meta.image_size)[None].copy())
+    if _judge.detector is None:
         raise UserError("The out-of-distribution detector of this run has not been fitted.")
-    ids, distances = _judge.unknown.nearest(features, k)
+    ids, distances = _judge.detector.nearest(features, k)
     return ids[0], distances[0]
 
 
@@ -78,5 +78,5 @@ def _batch_heatmap(run: Run, identity: str, batch: Batch, number: int, index: in
         import pytorch_grad_cam  # noqa: F401 (before cam imports it outside of the lock)
 
         from engine.inference.explain import cam
-    square = load_square(batch.picture(number).file, model(run).meta.image_size)
+    square = load_square(batch.image(number).file, model(run).meta.image_size)
     return cam.heatmaps(model(run), square, (index,), method)[0]

@@ -60,7 +60,7 @@ def _correction(request: Request) -> Response:
 
 
 def _image_file(request: Request) -> Path:
-    return load_batch(request.path_params["batch"]).picture(request.path_params["number"]).file
+    return load_batch(request.path_params["batch"]).image(request.path_params["number"]).file
 
 
 def _respond(make: Callable[[], bytes]) -> Response:

@@ -52,7 +52,7 @@ _ORDERS = {
 
 def batch_results(batch: Batch, view: View) -> None:
     """Draw progress, scores where folders are classes, and the images; redrawn at intervals while predictions are made."""
-    left = sum(len(batch.pictures) - len(cache.batch_predictions(batch, run)) for run in view.runs)
+    left = sum(len(batch.images) - len(cache.batch_predictions(batch, run)) for run in view.runs)
     work = job.job(batch).status()
     if left and work.state in ("none", "done"):  # done: for other runs
         try:
@@ -96,7 +96,7 @@ def _combine_runs(batch: Batch, view: View) -> pd.DataFrame:
     by_run = [cache.batch_predictions(batch, run) for run in view.runs]
     try:
         result = build_table(
-            batch.pictures, average_predictions(by_run, view.runs) if len(by_run) > 1 else by_run[0], cache.judge(view.runs)
+            batch.images, average_predictions(by_run, view.runs) if len(by_run) > 1 else by_run[0], cache.judge(view.runs)
         )
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
@@ -124,7 +124,7 @@ def _scores(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
         st.metric("Macro F1", score_text.macro_f1(scores), width="content")
     if missing := score_text.unscored_classes(scores):
         st.caption(formatting.literal(missing))
-    if note := fair.said(" and ".join(run.id for run in view.runs)):
+    if note := fair.sentence(" and ".join(run.id for run in view.runs)):
         st.caption(f":material/balance: {formatting.literal(note)}")
     with st.expander("Most confused classes and per-class metrics"):
         pairs, bars = st.columns([2, 3], gap="large")
@@ -156,7 +156,7 @@ def _images(batch: Batch, predictions: pd.DataFrame, view: View, busy: bool) -> 
     readable = predictions[predictions["error"] == ""]
     matches = _sorted(_filtered(readable, classes, kinds), order)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        total = f", {count_text(len(batch.pictures), 'file')}" if busy else ""
+        total = f", {count_text(len(batch.images), 'file')}" if busy else ""
         st.caption(f"{len(matches):,} of {count_text(len(readable), 'prediction')}{total}{_verdicts(matches)}", width="content")
         # The downloads list unreadable files as well, unless they are filtered.
         _downloads(matches if classes or kinds else _sorted(predictions, order), view)
@@ -222,7 +222,7 @@ def _gallery(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
         tiles, key="asked", size=SIZES[1], scope=batch.id, empty="No matching predictions.",
         label=count_text(len(predictions), "prediction"),
     )  # fmt: skip
-    if click.opened is not None and not batch.picture(click.opened).reason:
+    if click.opened is not None and not batch.image(click.opened).reason:
         open_detail(batch, stored_predictions(batch, click.opened, view), view)
 
 
@@ -268,6 +268,6 @@ def _table(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
     if click.selection.rows and click.selection.rows[0] < len(shown):
         number = int(shown["number"].iloc[click.selection.rows[0]])
         # The row stays selected: without this, closing the dialog would open it again at the next rerun.
-        if not batch.picture(number).reason and st.session_state.get("asked-opened") != number:
+        if not batch.image(number).reason and st.session_state.get("asked-opened") != number:
             st.session_state["asked-opened"] = number
             open_detail(batch, stored_predictions(batch, number, view), view)

@@ -24,9 +24,9 @@ _COLUMNS = 4
 
 def prediction_cards(batch: Batch, view: View, settled: bool) -> None:
     """Draw the cards, each as soon as its prediction is there; unreadable files are named. `settled`: predictions are final."""
-    readable = sum(not image.reason for image in batch.pictures)
+    readable = sum(not image.reason for image in batch.images)
     places = _places(readable) if readable > 1 else None
-    report, errors = st.empty(), [(image.name, image.reason) for image in batch.pictures if image.reason]
+    report, errors = st.empty(), [(image.name, image.reason) for image in batch.images if image.reason]
     report_unused(batch, errors, report)
     for predictions in _predict_in_order(batch, view, settled):
         if predictions.error:
@@ -55,7 +55,7 @@ def _predict_in_order(batch: Batch, view: View, keep: bool) -> Iterator[ImagePre
     with contextlib.ExitStack() as stack:
         sources = {run.id: stack.enter_context(contextlib.closing(_rows(batch, run, keep))) for run in view.runs}
         known: dict[str, dict[int, pd.Series]] = {run.id: {} for run in view.runs}
-        for image in batch.pictures:
+        for image in batch.images:
             for run_id, rows in known.items():
                 while image.number not in rows:
                     rows.update(next(sources[run_id]))
@@ -65,12 +65,12 @@ def _predict_in_order(batch: Batch, view: View, keep: bool) -> Iterator[ImagePre
 def _rows(batch: Batch, run: Run, keep: bool) -> Generator[dict[int, pd.Series]]:
     saved = cache.batch_predictions(batch, run)
     yield _by_number(saved)
-    if len(saved) < len(batch.pictures):
+    if len(saved) < len(batch.images):
         # Where the disk is full, the predictions are shown all the same, and made again the next time. One image at a time, so that
         # the first card appears as soon as possible.
         with (
             contextlib.suppress(DiskError),
-            contextlib.closing(predict_batch(batch, run, cache.model(run), cache.judge((run,)), at_once=1, keep=keep)) as new,
+            contextlib.closing(predict_batch(batch, run, cache.model(run), cache.judge((run,)), batch_size=1, keep=keep)) as new,
         ):
             yield from map(_by_number, new)
 

@@ -70,16 +70,16 @@ def detail(batch: Batch, predictions: ImagePredictions, view: View) -> None:
 
 def _novelty(predictions: ImagePredictions, view: View) -> None:
     judge, novelty = cache.judge((view.run,)), float(predictions.rows[view.run.id]["novelty"])
-    if judge.unknown is None or not judge.decides or pd.isna(novelty):
+    if judge.detector is None or not judge.decides or pd.isna(novelty):
         return
-    share = judge.unknown.stranger_than(novelty)
+    share = judge.detector.percentile(novelty)
     others = "any" if share >= 1 else percent(share, 0)
     st.caption(f"More unusual than {others} of the validation images.")
 
 
 def _nearest(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     judge = cache.judge((view.run,))
-    if judge.unknown is None:
+    if judge.detector is None:
         return
     try:
         data = load_dataset(view.run.config.dataset)

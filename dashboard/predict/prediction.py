@@ -42,7 +42,7 @@ def stored_predictions(batch: Batch, number: int, view: View) -> ImagePrediction
     for run in view.runs:
         saved = cache.batch_predictions(batch, run)
         rows[run.id] = saved[saved["number"] == number].iloc[0]
-    return ImagePredictions(batch.picture(number), rows, cache.judge(view.runs))
+    return ImagePredictions(batch.image(number), rows, cache.judge(view.runs))
 
 
 def compute_verdict(predictions: ImagePredictions, view: View) -> tuple[np.ndarray, Verdict]:

@@ -189,7 +189,7 @@ def batch_title(batch: Batch) -> None:
     """Draw what the batch is, and the button that deletes it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="about-batch"):
         # "file", not "image": which of them can be decoded is not known before the prediction.
-        files = count_text(len(batch.pictures), "file")
+        files = count_text(len(batch.images), "file")
         title = batch.title if batch.title == files else f"{batch.title}: {files}"
         st.caption(f"{formatting.literal(title)}, {viewer_time.time_ago(batch.created)}", width="content")
         delete_help = "Deletes the uploaded copies. Files in a folder of yours are not deleted."

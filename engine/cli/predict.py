@@ -91,8 +91,8 @@ def _predict(args: argparse.Namespace) -> int:
         _print(document, scores)
         print_unused(unused)
         for one in predictors:
-            if one.judge.unknown and one.judge.unknown.reason:
-                print(f"{one.id}: {one.judge.unknown.reason}")
+            if one.judge.detector and one.judge.detector.reason:
+                print(f"{one.id}: {one.judge.detector.reason}")
     return 2 if (result["error"] != "").any() else 0
 
 
@@ -171,8 +171,8 @@ def _scores(table: pd.DataFrame, predictors: Sequence[_Predictor], images: Seque
     fair = seen_in_training.exclude_training_images(labelled_outcomes(table, predictors[0].classes), learnt)
     if not len(fair.rows):
         return {}
-    note = fair.said(" and ".join(predictor.id for predictor in predictors))
-    return {"scores": metrics.score_predictions(fair.rows, predictors[0].classes), "learnt_from": fair.learnt, "note": note}
+    note = fair.sentence(" and ".join(predictor.id for predictor in predictors))
+    return {"scores": metrics.score_predictions(fair.rows, predictors[0].classes), "learnt_from": fair.excluded, "note": note}
 
 
 def _print(document: Sequence[dict], scores: dict) -> None:

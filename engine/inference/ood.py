@@ -42,7 +42,7 @@ _BANK = 20_000  # training images that are compared with; of more, as many drawn
 
 @dataclass(frozen=True)
 class Scale:
-    """What the scores of n validation images, (n,) distances and energies, make of others."""
+    """The scale of out-of-distribution scores, fitted on the distances and energies of validation images."""
 
     means: tuple[float, float]
     deviations: tuple[float, float]
@@ -50,24 +50,24 @@ class Scale:
     limit: float
 
     @classmethod
-    def of(cls, distances: np.ndarray, energies: np.ndarray) -> Self:
+    def fit(cls, distances: np.ndarray, energies: np.ndarray) -> Self:
         both = np.stack([distances, energies])
         means, deviations = both.mean(axis=1), both.std(axis=1) + 1e-9
         plain = cls(tuple(means.tolist()), tuple(deviations.tolist()), 0.0, 1.0)
         median, limit = np.quantile(plain(distances, energies), [0.5, ACCEPTED])
-        # Where all are alike, the limit is that of any other picture.
+        # Where all validation images are alike, any other image is above the limit.
         return replace(plain, median=float(median), limit=float(max(limit, median + 1e-6)))
 
     def __call__(self, distances: np.ndarray, energies: np.ndarray) -> np.ndarray:
         """(n,), (n,) -> (n,): 0 is the median validation image, 1 the limit that `ACCEPTED` of them keep."""
-        far, vague = (np.stack([distances, energies]) - np.array(self.means)[:, None]) / np.array(self.deviations)[:, None]
-        # A head may be surer than ever of what lies far from all that it knows: that is no excuse.
-        return (far + np.maximum(vague, 0) - self.median) / (self.limit - self.median)
+        far, uncertain = (np.stack([distances, energies]) - np.array(self.means)[:, None]) / np.array(self.deviations)[:, None]
+        # Only an energy above the mean counts: a head may be very sure of an image far from all training images, which must not offset its distance.
+        return (far + np.maximum(uncertain, 0) - self.median) / (self.limit - self.median)
 
 
 @dataclass(frozen=True)
 class OodDetector:
-    """What tells the unknown for one run. `document`: accepted, neighbours, training, validation (numbers of images), scale, ranks."""
+    """The out-of-distribution detector of one run. `document`: accepted, neighbours, training, validation (numbers of images), scale, ranks."""
 
     index: Index
     document: dict[str, Any]
@@ -79,7 +79,7 @@ class OodDetector:
 
     @property
     def reason(self) -> str:
-        """Why nothing can be said of what lies outside; empty where something can."""
+        """Why out-of-distribution detection is unavailable; empty where it is available."""
         if self.decides:
             return ""
         return (
@@ -93,57 +93,57 @@ class OodDetector:
         return Scale(**self.document["scale"])(distances, energies)
 
     def nearest(self, features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The training images nearest to each picture: ids of the catalog (n, k) and cosine distances (n, k), ascending."""
+        """The training images nearest to each image: ids of the catalog (n, k) and cosine distances (n, k), ascending."""
         return neighbours.nearest(self.index, features, k)
 
-    def stranger_than(self, score: float) -> float:
-        """The share of the validation images that are less strange."""
+    def percentile(self, score: float) -> float:
+        """The share of the validation images that are less unusual, 0 to 1."""
         return min(1.0, float(np.searchsorted(self.document["ranks"], score)) / (len(self.document["ranks"]) - 1))
 
 
-def document_file(of: Run) -> Path:
-    """Where the run's document is kept."""
-    return cache_dir("novelty") / f"{of.id}.json"
+def document_file(run: Run) -> Path:
+    """The file with the run's detector."""
+    return cache_dir("novelty") / f"{run.id}.json"
 
 
-def load_detector(of: Run) -> OodDetector | None:
-    """What was kept for the run's model; None where it has not been computed for it, or a part of it is gone."""
-    document = read_json(document_file(of))
-    if not isinstance(document, dict) or document.get("checkpoint") != of.checkpoint:
+def load_detector(run: Run) -> OodDetector | None:
+    """The detector of the run's current model; None where it has not been fitted, or a part of it is missing."""
+    document = read_json(document_file(run))
+    if not isinstance(document, dict) or document.get("checkpoint") != run.checkpoint:
         return None
     index = neighbours.load_index(cache_dir("novelty") / document["index"])
     return OodDetector(index, document) if index is not None else None
 
 
-def fit_detector(of: Run, model: "Model", report: ReportProgress = lambda phase, done, total: None) -> OodDetector:
-    """Compute it, from cached features where there are some, and keep it with the run.
+def fit_detector(run: Run, model: "Model", report: ReportProgress = lambda phase, done, total: None) -> OodDetector:
+    """Fit the detector, from cached features where they exist, and save it.
 
     Raises UserError where the dataset has no images to compare with, and what `report` raises.
     """
-    index = _bank(of, model, report)
-    vectors, _ = split_features(of, model, "validation", report)
+    index = _bank(run, model, report)
+    vectors, _ = split_features(run, model, "validation", report)
     k = min(NEIGHBOURS, len(index))
     measured = neighbours.nearest(index, vectors, k)[1][:, -1], model.energy_of(vectors)
-    scale = Scale.of(*measured)
+    scale = Scale.fit(*measured)
     document = {
         "accepted": ACCEPTED, "neighbours": k, "training": len(index), "validation": len(vectors), "scale": asdict(scale),
         "ranks": np.quantile(scale(*measured), np.linspace(0, 1, 101)).tolist(),
-        "checkpoint": of.checkpoint, "index": index.file.parent.name,
+        "checkpoint": run.checkpoint, "index": index.file.parent.name,
     }  # fmt: skip
-    write_json(document_file(of), document)
+    write_json(document_file(run), document)
     return OodDetector(index, document)
 
 
-def job(of: Run) -> Job:
-    """The process that computes it in the background."""
-    return Job(cache_dir("novelty") / f"job-{of.id}", "engine.inference.ood", of.id)
+def job(run: Run) -> Job:
+    """The process that fits the detector in the background."""
+    return Job(cache_dir("novelty") / f"job-{run.id}", "engine.inference.ood", run.id)
 
 
-def _bank(of: Run, model: "Model", report: ReportProgress) -> Index:
-    """The features of the run's training images on the disk; as they are where they were kept before."""
+def _bank(run: Run, model: "Model", report: ReportProgress) -> Index:
+    """The index of the run's training images; read from the disk where it was saved before."""
     from engine.embeddings.extract import cache_key
 
-    images = _images(of, "train")
+    images = _images(run, "train")
     chosen = np.random.default_rng(0).permutation(len(images.frame))[:_BANK]
     frame = images.frame.iloc[chosen].sort_values("id")
     key = cache_key(model.trunk, model.preprocessing, model.compute)
@@ -152,13 +152,13 @@ def _bank(of: Run, model: "Model", report: ReportProgress) -> Index:
     folder = cache_dir("novelty") / name
     if (known := neighbours.load_index(folder)) is not None:
         return known
-    vectors, frame = split_features(of, model, "train", report, set(frame["id"]))
+    vectors, frame = split_features(run, model, "train", report, set(frame["id"]))
     marks = np.array([neighbours.content_mark(content) for content in frame["hash"]], np.uint64)
     return neighbours.write_index(folder, [(frame["id"].to_numpy(np.int64), marks, vectors)], {"digest": name, "key": key})
 
 
 def split_features(
-    of: Run,
+    run: Run,
     model: "Model",
     split: str,
     report: ReportProgress,
@@ -167,25 +167,25 @@ def split_features(
     """Features of the readable images of a split (those of `ids`), by id, and their rows. Raises UserError where there are none."""
     from engine.embeddings.extract import embed
 
-    images = _images(of, split)
+    images = _images(run, split)
     files = dict(zip(images.frame["id"], images.files, strict=True))
     frame = images.frame if ids is None else images.frame[images.frame["id"].isin(ids)]
     frame = frame.sort_values("id", ignore_index=True)
-    tell, stopped = _teller(report, f"looking at {split} images")
-    how = (model.trunk, model.preprocessing, model.compute)
-    result = embed([files[i] for i in frame["id"]], frame["hash"].tolist(), *how, tell)
+    tell, stopped = _teller(report, f"extracting features of {split} images")
+    settings = (model.trunk, model.preprocessing, model.compute)
+    result = embed([files[i] for i in frame["id"]], frame["hash"].tolist(), *settings, tell)
     if result is None:
         raise stopped[0]
     read = ~np.isnan(result.vectors).any(axis=1)
     if not read.any():
-        raise UserError(f"No {split} image of {of.config.dataset} can be read.", "Put the files back, then ask again.")
+        raise UserError(f"No {split} image of {run.config.dataset} can be read.", "Put the files back, then try again.")
     return result.vectors[read], frame.iloc[np.flatnonzero(read)]
 
 
-def _images(of: Run, split: str) -> "LabelledImages":
+def _images(run: Run, split: str) -> "LabelledImages":
     from engine.evaluation import scoring
 
-    return scoring.split_images(load_dataset(of.config.dataset), split, of.classes)
+    return scoring.split_images(load_dataset(run.config.dataset), split, run.classes)
 
 
 def _teller(report: ReportProgress, phase: str) -> tuple[Callable[[Progress], bool], list[JobStopped]]:

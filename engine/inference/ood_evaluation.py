@@ -1,4 +1,4 @@
-"""How well a run tells what lies outside of its scenes: pictures of other things, and a class that it never saw."""
+"""Evaluation of out-of-distribution detection: on images of other things, and on a class that the head never saw."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from engine.training.linear_probe import LinearProbe
 
 @dataclass(frozen=True)
 class OodEvaluation:
-    """`of`: what is to be told from the test images: `n` pictures. `auroc`: how well the novelty ranks them above `test` test images.
+    """`of`: what is compared with the test images: `n` images. `auroc`: how well the score ranks them above `test` test images.
 
-    `flagged`: the share of them above the limit that 95% of the validation images keep; `test_flagged`: that of the test images.
+    `flagged`: their share above the limit below which 95% of the validation images lie; `test_flagged`: that of the test images.
     """
 
     of: str
@@ -35,38 +35,38 @@ class OodEvaluation:
 
 
 def evaluate_other_images(
-    of: Run, model: Model, known: OodDetector, files: Sequence[Path], report: ReportProgress
+    run: Run, model: Model, detector: OodDetector, files: Sequence[Path], report: ReportProgress
 ) -> OodEvaluation:
-    """Pictures of other things against the run's test images. Raises UserError where none of the files can be read."""
-    vectors, _ = ood.split_features(of, model, "test", report)
-    answers = predict(model, files, 1, lambda done, total: report("looking at the other pictures", done, total))
-    read = [answer for answer in answers if not answer.error]
+    """The detector on images of other things, compared with the run's test images. Raises UserError where no file can be read."""
+    vectors, _ = ood.split_features(run, model, "test", report)
+    predictions = predict(model, files, 1, lambda done, total: report("extracting features of the other images", done, total))
+    read = [prediction for prediction in predictions if not prediction.error]
     if not read:
-        raise UserError("None of these pictures can be read.", f"The first: {answers[0].error}.")
-    other = known.scores(
-        np.stack([answer.features for answer in read if answer.features is not None]),
-        np.array([answer.energy for answer in read]),
+        raise UserError("None of these images can be read.", f"The first: {predictions[0].error}.")
+    other = detector.scores(
+        np.stack([prediction.features for prediction in read if prediction.features is not None]),
+        np.array([prediction.energy for prediction in read]),
     )
-    return _told("pictures of other things", other, known.scores(vectors, model.energy_of(vectors)))
+    return _told("images of other things", other, detector.scores(vectors, model.energy_of(vectors)))
 
 
-def evaluate_left_out_classes(of: Run, model: Model, report: ReportProgress) -> Iterator[OodEvaluation]:
-    """Each class in turn against the others, with a linear head and neighbours that know the others alone.
+def evaluate_left_out_classes(run: Run, model: Model, report: ReportProgress) -> Iterator[OodEvaluation]:
+    """Each class in turn compared with the others, with a linear head and neighbours that know only the others.
 
-    The features are the run's: of a fine-tuned run they have seen the class, which makes it easier or, as images of a class lie closer
-    together, harder. Raises UserError for fewer than three classes.
+    The features are those of the run. A fine-tuned backbone was trained on the class, which makes detection easier or, as images of a
+    class lie closer together, harder. Raises UserError for fewer than three classes.
     """
-    if len(of.classes) < 3:
-        raise UserError(f"{of.id} has {len(of.classes)} classes.", "Leaving one out requires at least three.")
+    if len(run.classes) < 3:
+        raise UserError(f"{run.id} has {len(run.classes)} classes.", "Leaving one out requires at least three.")
     vectors, names = {}, {}
     for split in ("train", "validation", "test"):
-        vectors[split], frame = ood.split_features(of, model, split, report)
+        vectors[split], frame = ood.split_features(run, model, split, report)
         names[split] = frame["class"].to_numpy()
-    for place, name in enumerate(of.classes):
-        report("leaving a class out", place, len(of.classes))
+    for place, name in enumerate(run.classes):
+        report("leaving a class out", place, len(run.classes))
         if (names["test"] == name).any():
             yield _without(name, vectors, names)
-    report("leaving a class out", len(of.classes), len(of.classes))
+    report("leaving a class out", len(run.classes), len(run.classes))
 
 
 def _without(name: str, vectors: dict[str, np.ndarray], names: dict[str, np.ndarray]) -> OodEvaluation:
@@ -89,7 +89,7 @@ def _without(name: str, vectors: dict[str, np.ndarray], names: dict[str, np.ndar
     def measured(some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return search.kneighbors(some)[0][:, -1], -logsumexp(probe.logits(some), axis=1)
 
-    scale = Scale.of(*measured(kept["validation"]))
+    scale = Scale.fit(*measured(kept["validation"]))
     scores, strange = scale(*measured(vectors["test"])), names["test"] == name
     return _told(name, scores[strange], scores[~strange])
 

@@ -1,9 +1,9 @@
-"""What may be said of an answer: sure, unsure between some classes, or none of the classes at all."""
+"""The verdict on a prediction: sure, unsure between some classes, or unknown, which is none of the classes."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,25 +13,28 @@ from engine.inference import ood
 from engine.inference.ood import OodDetector
 from engine.runs.run import Run
 
-# How often the classes named should hold the right one. On the Intel scenes, answers that name one class were then right in 97 to 99%
-# of the cases, and no such answer had a probability below 0.8; at a coverage of 0.95 some had 0.33.
+# How often the named classes should contain the true one. On the Intel scenes, predictions that name one class were then right in
+# 97 to 99% of the cases, and none of them had a probability below 0.8; at a coverage of 0.95 some had 0.33.
 COVERAGE = 0.98
 _ROUNDING = 1e-6
-USUAL = 0.1  # without enough validation images to promise anything
-SURE, UNSURE, UNKNOWN = "sure", "unsure", "unknown"
+USUAL = 0.1  # the least probability without enough validation images to promise anything
+Kind = Literal["sure", "unsure", "unknown"]
+SURE: Kind = "sure"
+UNSURE: Kind = "unsure"
+UNKNOWN: Kind = "unknown"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`kind`: sure, unsure or unknown. `classes`: those that it may be, the most probable first."""
+    """`kind`: sure, unsure or unknown. `classes`: the possible ones, the most probable first."""
 
-    kind: str
+    kind: Kind
     classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges answers by what was measured on validation images: those of a run, or the mean of several runs' answers.
+    """Judges predictions by measurements on validation images: those of a run, or the mean of several runs.
 
     `least`: the probability that a class needs to be named, from `calibrated_on` validation images; where these are too few
     (`promises` is false), one that is usual. `decides`: whether a `novelty` above 1 means that it is none of the classes; not where too few
@@ -41,24 +44,24 @@ class Judge:
     classes: tuple[str, ...]
     least: float
     calibrated_on: int
-    unknown: OodDetector | None = None
+    detector: OodDetector | None = None
     decides: bool = True
 
     @property
     def promises(self) -> bool:
-        """Whether the classes named hold the right one as often as `COVERAGE` says."""
+        """Whether the named classes contain the true one as often as `COVERAGE` says."""
         return _enough(self.calibrated_on)
 
-    def novelty(self, features: np.ndarray, energies: np.ndarray) -> np.ndarray:
-        """`Novelty.scores`: 0 as the median validation image, above 1 unlike nearly all; NaN where that cannot be known."""
-        return self.unknown.scores(features, energies) if self.unknown and self.decides else np.full(len(features), np.nan)
+    def ood_scores(self, features: np.ndarray, energies: np.ndarray) -> np.ndarray:
+        """`OodDetector.scores`: 0 as the median validation image, above 1 unlike nearly all; NaN without a usable detector."""
+        return self.detector.scores(features, energies) if self.detector and self.decides else np.full(len(features), np.nan)
 
-    def verdict(self, probabilities: Sequence[float] | np.ndarray, far: float) -> Verdict:
-        """Of the probabilities of the classes, (classes,), and the picture's `novelty`."""
+    def verdict(self, probabilities: Sequence[float] | np.ndarray, ood_score: float) -> Verdict:
+        """The verdict for the probabilities of the classes, (classes,), and the image's out-of-distribution score."""
         order = np.argsort(-np.asarray(probabilities), kind="stable")
-        # The best class is always named: a set without any would tell a person nothing.
+        # The best class is always named: an empty set would tell a person nothing.
         named = [i for place, i in enumerate(order) if place == 0 or probabilities[i] >= self.least - _ROUNDING]
-        kind = UNKNOWN if far > 1 and self.decides else UNSURE if len(named) > 1 else SURE
+        kind = UNKNOWN if ood_score > 1 and self.decides else UNSURE if len(named) > 1 else SURE
         return Verdict(kind, tuple(self.classes[i] for i in named))
 
 

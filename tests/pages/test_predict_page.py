@@ -175,10 +175,10 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
 def test_the_label_of_an_image_of_the_dataset_is_changed_after_a_question_and_undone_on_the_spot(tab, run):
     tab.open("predict", run=run.id, examples="3")
     batch, data = shown(tab), load_dataset("scenes")
-    assert tab.text.count("filed under") == len(batch.pictures) == 6
-    one = store.create_batch("one", [UploadItem("x.png", batch.picture(0).file.read_bytes())])
+    assert tab.text.count("filed under") == len(batch.images) == 6
+    one = store.create_batch("one", [UploadItem("x.png", batch.image(0).file.read_bytes())])
     tab = type(tab)().open("predict", run=run.id, batch=one.id)
-    row = data.catalog.copies(one.picture(0).content)[0]
+    row = data.catalog.copies(one.image(0).content)[0]
     other = next(name for name in run.classes if name != row.class_name)
     before = len(edits.open_log(data).entries)
     tab.choose(f"right-detail-{one.id}-0", other).press("Save correction")
@@ -243,7 +243,7 @@ def test_a_folder_names_what_it_holds_besides_pictures(tab, run, scenes, tmp_pat
     (folder / "notes.txt").write_text("words")
     (folder / "old.psd").write_bytes(b"8BPS")
     batch = store.create_folder_batch(folder)
-    assert [picture.name for picture in batch.pictures] == ["6000.png", "6001.png"]
+    assert [picture.name for picture in batch.images] == ["6000.png", "6001.png"]
     assert batch.unused.files == 2
     tab.open("predict", run=run.id, batch=batch.id)
     [box] = tab.at.warning

@@ -49,7 +49,7 @@ class ModelDocument(TypedDict):
 def prediction_document(name: str, prediction: "Prediction", judge: "Judge") -> PredictionDocument | UnreadableDocument:
     if prediction.features is None or prediction.probabilities is None:
         return {"name": name, "error": prediction.error}
-    novelty = float(judge.novelty(prediction.features[None], np.array([prediction.energy]))[0])
+    novelty = float(judge.ood_scores(prediction.features[None], np.array([prediction.energy]))[0])
     verdict = judge.verdict(prediction.probabilities, novelty)
     return {
         "name": name,

@@ -1,1 +1,1 @@
-"""Pictures that somebody asks about: kept in a folder with the answers of any run, made in the background where they are many."""
+"""Batches of images to predict: stored in a folder with the predictions of any run, made in the background where they are many."""

@@ -1,4 +1,4 @@
-"""Files that are named on the command line as pictures: those of a zip among them, unpacked for as long as they are needed."""
+"""The images of files named on the command line; archives are unpacked for as long as they are needed."""
 
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
@@ -13,7 +13,7 @@ from engine.inference.batch.store import BatchImage
 
 @contextmanager
 def open_images(files: Sequence[Path]) -> Generator[list[BatchImage]]:
-    """The pictures, in order. What an archive holds is named `photos.zip/class/file.jpg`; what of it is not taken has a reason."""
+    """The images, in order. A file in an archive is named `photos.zip/class/file.jpg`; one that is not accepted has a reason."""
     with temporary_folder(Path(tempfile.gettempdir()), "scenescope-") as folder:
         result: list[BatchImage] = []
         for file in files:
@@ -31,7 +31,7 @@ def _is_zip(file: Path) -> bool:
 def _members(archive: Path, folder: Path, first: int) -> Iterator[BatchImage]:
     with archive.open("rb") as stream:
         for number, item in enumerate(uploads.read_images([(archive.name, stream)]), first):
-            # Under its number: a name in an archive is text and no place.
+            # Under its number: a name in an archive is text, never a path.
             file = folder / f"{number:06d}"
             name = str(archive) if item.name == archive.name else f"{archive}/{item.name}"
             if not item.reason:

@@ -1,4 +1,4 @@
-"""Answering many pictures in the background: a process of its own, which goes on where it, or another, was ended."""
+"""Predicting a batch in the background: a separate process, which continues where an earlier one ended."""
 
 import contextlib
 import os
@@ -17,55 +17,55 @@ from engine.runs.run import Run, load_run
 if TYPE_CHECKING:
     from engine.models.model import Model
 
-_ASKED = "asked.json"
-_POLITE = 5  # niceness: a training, and the pages, go first
+_RUNS = "asked.json"
+_NICENESS = 5  # a training and the pages go first
 
 
-def job(of: Batch) -> Job:
-    """The process that answers a batch."""
-    return Job(of.path / "job", "engine.inference.batch.job", of.id)
+def job(batch: Batch) -> Job:
+    """The process that predicts a batch."""
+    return Job(batch.path / "job", "engine.inference.batch.job", batch.id)
 
 
-def start(of: Batch, runs: Sequence[Run]) -> None:
-    """Have these runs answer what they have not answered yet."""
-    write_json(of.path / _ASKED, [one.id for one in runs])
-    job(of).start()
+def start(batch: Batch, runs: Sequence[Run]) -> None:
+    """Start predicting with these runs what they have not predicted yet."""
+    write_json(batch.path / _RUNS, [run.id for run in runs])
+    job(batch).start()
 
 
-def delete(of: Batch) -> None:
-    """Remove the batch, and end what answers it."""
-    job(of).stop()
-    of.delete()
+def delete(batch: Batch) -> None:
+    """Stop the process that predicts the batch, and remove the batch."""
+    job(batch).stop()
+    batch.delete()
 
 
-def work(of: Batch, report: ReportProgress) -> None:
-    """Answer what is missing, run by run. Raises UserError, and what `report` raises: what was made is kept."""
+def work(batch: Batch, report: ReportProgress) -> None:
+    """Predict what is missing, run by run. Raises UserError, and what `report` raises; finished predictions are kept."""
     from engine.models import model
 
-    for run_id in read_json(of.path / _ASKED, []):
-        one, total = load_run(run_id), len(of.pictures)
-        done = total - len(missing_predictions(of, one))
+    for run_id in read_json(batch.path / _RUNS, []):
+        run, total = load_run(run_id), len(batch.images)
+        done = total - len(missing_predictions(batch, run))
         if done == total:
             continue
         report("loading the model", 0, 1)
-        loaded = model.load_model(one.path)
-        if ood.load_detector(one) is None:
-            _prepare(one, loaded, report)
-        judge = verdict.load_judge([one])
-        with contextlib.closing(predict_batch(of, one, loaded, judge)) as going:
-            for rows in going:
+        loaded = model.load_model(run.path)
+        if ood.load_detector(run) is None:
+            _prepare(run, loaded, report)
+        judge = verdict.load_judge([run])
+        with contextlib.closing(predict_batch(batch, run, loaded, judge)) as parts:
+            for rows in parts:
                 done += len(rows)
-                report(f"answers of {one.id}", done, total)
+                report(f"predictions of {run.id}", done, total)
 
 
-def _prepare(one: Run, loaded: "Model", report: ReportProgress) -> None:
+def _prepare(run: Run, loaded: "Model", report: ReportProgress) -> None:
     try:
-        ood.fit_detector(one, loaded, report)
-    except UserError:  # the dataset is gone: the run answers without a measure of the unknown
-        report("answers", 0, 1)
+        ood.fit_detector(run, loaded, report)
+    except UserError:  # the dataset is gone: predict without out-of-distribution scores
+        report("predictions", 0, 1)
 
 
 if __name__ == "__main__":
-    os.nice(_POLITE)
-    found = load_batch(sys.argv[1])
-    sys.exit(job(found).run(lambda report: work(found, report)))
+    os.nice(_NICENESS)
+    argument = load_batch(sys.argv[1])
+    sys.exit(job(argument).run(lambda report: work(argument, report)))

@@ -1,6 +1,6 @@
-"""The answers of a run to a batch, in parts that are written as they are made: what is there is not made again.
+"""The predictions of a run for a batch, written in parts as they are made, so that none is computed twice.
 
-`answers/<run>-<checkpoint>/<first picture>.parquet`: columns number, error, probabilities (a list a row, float32), novelty.
+`answers/<run>-<checkpoint>/<first image>-<count>.parquet`: columns number, error, probabilities (a list per row, float32), novelty.
 """
 
 from collections.abc import Generator
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from engine.inference.predict import Prediction
     from engine.models.model import Model
 
-_PART = 64  # pictures that a kill may cost
+_PART = 64  # images whose predictions a kill may cost
 _COLUMNS = {"number": "int32", "error": "str", "probabilities": "object", "novelty": "float32"}
 
 
 def load_predictions(batch: Batch, run: Run) -> pd.DataFrame:
-    """What has been answered so far, in the order of the pictures: columns number, error, probabilities, novelty.
+    """The predictions so far, in the order of the images: columns number, error, probabilities, novelty.
 
-    `probabilities`: None where there is an error. `novelty`: NaN where the run has no measure of it.
+    `probabilities`: None where there is an error. `novelty`: the out-of-distribution score; NaN where the run has no detector.
     """
     parts = [part for file in sorted(_folder(batch, run).glob("*.parquet")) if (part := _part(file)) is not None]
     if not parts:
@@ -37,14 +37,14 @@ def load_predictions(batch: Batch, run: Run) -> pd.DataFrame:
 
 
 def stamp(batch: Batch, run: Run) -> tuple[str, ...]:
-    """What changes whenever `made` does."""
+    """A key for caches that changes whenever `load_predictions` does."""
     folder = _folder(batch, run)
     return (folder.name, *sorted(f"{file.name}{file.stat().st_mtime_ns}" for file in folder.glob("*.parquet")))
 
 
 def missing_predictions(batch: Batch, run: Run) -> list[int]:
-    """The numbers of the pictures that the run has not answered yet."""
-    return sorted({picture.number for picture in batch.pictures} - set(load_predictions(batch, run)["number"].tolist()))
+    """The numbers of the images for which the run has no prediction yet."""
+    return sorted({image.number for image in batch.images} - set(load_predictions(batch, run)["number"].tolist()))
 
 
 def predict_batch(
@@ -52,35 +52,35 @@ def predict_batch(
     run: Run,
     model: "Model",
     judge: Judge,
-    at_once: int = 32,
+    batch_size: int = 32,
     keep: bool = True,
 ) -> Generator[pd.DataFrame]:
-    """Answer what is missing, `at_once` pictures at a time: the rows of `made` as they are made, kept where `keep`.
+    """Predict what is missing, `batch_size` images at a time: yields rows of `load_predictions`, and writes them where `keep` is set.
 
     Closing the iterator stops the work.
     """
     from engine.inference.predict import Prediction, predict_in_batches
 
-    wanted = [batch.pictures[number] for number in missing_predictions(batch, run)]
-    left_out = [picture for picture in wanted if picture.reason]
-    wanted = [picture for picture in wanted if not picture.reason]
-    waiting = [
-        prediction_rows(
-            [picture.number for picture in left_out], [Prediction(0, error=picture.reason) for picture in left_out], judge
-        )
+    images = [batch.images[number] for number in missing_predictions(batch, run)]
+    skipped = [image for image in images if image.reason]
+    images = [image for image in images if not image.reason]
+    unwritten = [
+        prediction_rows([image.number for image in skipped], [Prediction(0, error=image.reason) for image in skipped], judge)
     ]
     try:
-        if left_out:
-            yield waiting[0]
-        for some in predict_in_batches(model, [picture.file for picture in wanted], batch_size=at_once) if wanted else ():
-            waiting.append(prediction_rows([wanted[one.source].number for one in some], some, judge))
-            yield waiting[-1]
-            if keep and sum(map(len, waiting)) >= _PART:
-                _write(batch, run, pd.concat(waiting))
-                waiting = []
+        if skipped:
+            yield unwritten[0]
+        for predictions in predict_in_batches(model, [image.file for image in images], batch_size=batch_size) if images else ():
+            unwritten.append(
+                prediction_rows([images[prediction.source].number for prediction in predictions], predictions, judge)
+            )
+            yield unwritten[-1]
+            if keep and sum(map(len, unwritten)) >= _PART:
+                _write(batch, run, pd.concat(unwritten))
+                unwritten = []
     finally:
-        if keep and sum(map(len, waiting)):
-            _write(batch, run, pd.concat(waiting))
+        if keep and sum(map(len, unwritten)):
+            _write(batch, run, pd.concat(unwritten))
 
 
 def prediction_rows(numbers: list[int], predictions: list["Prediction"], judge: Judge) -> pd.DataFrame:
@@ -90,7 +90,7 @@ def prediction_rows(numbers: list[int], predictions: list["Prediction"], judge: 
     if features:
         has_features = [prediction.features is not None for prediction in predictions]
         energies = np.array([prediction.energy for prediction in predictions])
-        novelty[has_features] = judge.novelty(np.stack(features), energies[has_features])
+        novelty[has_features] = judge.ood_scores(np.stack(features), energies[has_features])
     columns = {
         "error": [prediction.error for prediction in predictions],
         "probabilities": [prediction.probabilities for prediction in predictions],
@@ -100,7 +100,7 @@ def prediction_rows(numbers: list[int], predictions: list["Prediction"], judge: 
 
 
 def _write(batch: Batch, run: Run, rows: pd.DataFrame) -> None:
-    # A batch that was deleted meanwhile stays deleted.
+    # Parents are not created: a batch that was deleted in the meantime stays deleted.
     folder = _folder(batch, run)
     create_folder(folder.parent, parents=False)
     create_folder(folder, parents=False)
@@ -110,7 +110,7 @@ def _write(batch: Batch, run: Run, rows: pd.DataFrame) -> None:
 
 
 def _part(file: Path) -> pd.DataFrame | None:
-    """None for a part that a killed machine left damaged: its pictures are answered again."""
+    """The rows of a part; None where a power cut damaged the file: its images are predicted again."""
     try:
         return pq.read_table(file).to_pandas()
     except (pa.ArrowInvalid, OSError):
@@ -118,5 +118,5 @@ def _part(file: Path) -> pd.DataFrame | None:
 
 
 def _folder(batch: Batch, run: Run) -> Path:
-    """By the run and its checkpoint: another model's answers are not taken for its own."""
+    """The folder of a run and its checkpoint, so that predictions of an earlier model are never taken for those of a later one."""
     return batch.path / "answers" / f"{run.id}-{run.checkpoint}"

@@ -13,9 +13,9 @@ from engine.runs.run import Run
 
 
 def find_training_images(runs: Iterable[Run], pictures: Sequence[BatchImage]) -> frozenset[int]:
-    """The numbers of the pictures that are training images of any of the runs.
+    """The numbers of the images that are training images of any of the runs.
 
-    Uploads are told by their content, files by where they lie: those in a dataset's folder are its images.
+    Uploads are compared by content, files by their path: those in a dataset's folder are its images.
     """
     contents: set[str] = set()
     places: set[str] = set()
@@ -42,21 +42,21 @@ class FairScoring:
     """
 
     rows: pd.DataFrame
-    learnt: int
+    excluded: int
     only: bool
 
-    def said(self, names: str) -> str:
-        """A sentence on what was left out; "" where nothing was. `names`: the runs'."""
-        if not self.learnt:
+    def sentence(self, names: str) -> str:
+        """A sentence on what was excluded; "" where nothing was. `names`: those of the runs."""
+        if not self.excluded:
             return ""
         if self.only:
             return f"All of them are training images of {names}: the score says nothing about new images."
-        are = "is a training image" if self.learnt == 1 else "are training images"
-        return f"{self.learnt:,} more {are} of {names}, excluded from the score."
+        are = "is a training image" if self.excluded == 1 else "are training images"
+        return f"{self.excluded:,} more {are} of {names} and excluded from the score."
 
 
 def exclude_training_images(known: pd.DataFrame, learnt: frozenset[int]) -> FairScoring:
-    """The labelled pictures without those numbered `learnt`; all of them where nothing else is left."""
+    """The labelled images without the training images, given by number; all of them where nothing else is left."""
     seen = known["number"].isin(learnt)
     only = bool(len(known) and seen.all())
     return FairScoring(known if only else known[~seen], seen.sum(), only)

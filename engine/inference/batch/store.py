@@ -1,7 +1,7 @@
-"""Where pictures wait for answers: `batches/<id>/` in the home.
+"""Batches of images to predict: `batches/<id>/` in the home.
 
-`batch.json`, written last, names the pictures in their order. `files/` holds what was uploaded, each file under its number: a name
-that came with a picture is text and no place. The pictures of a folder on this machine stay where they are.
+`batch.json`, written last, lists the images in their order. `files/` holds the uploaded files, each under its number: a name that
+came with an upload is text, never a path. The images of a folder on this machine stay where they are.
 """
 
 import os
@@ -30,9 +30,9 @@ _DOCUMENT = "batch.json"
 
 @dataclass(frozen=True)
 class BatchImage:
-    """One picture of a batch. `name` is how it came (`class/file.jpg`), untrusted; `reason` says why it was left out.
+    """One image of a batch. `name` is the uploaded name (`class/file.jpg`), untrusted; `reason` says why the file was not accepted.
 
-    `content` is the hash of an uploaded file, which never changes; "" where the file lies in a folder of the person's own.
+    `content` is the hash of an uploaded file, which never changes; "" where the file lies in a folder of the user.
     """
 
     number: int
@@ -43,20 +43,20 @@ class BatchImage:
 
     @property
     def class_name(self) -> str:
-        """The folder that it lies in, which is its class where folders are classes; "" where there is none."""
+        """The name of its folder, which is its class where folders are classes; "" without a folder."""
         return parent_folder(self.name)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some pictures, by their folder."""
+    """A batch of images, by its folder. The list is read from `batch.json` when it is needed."""
 
     id: str
     path: Path
 
     @property
     def title(self) -> str:
-        """Where they came from, in words. Untrusted text."""
+        """Where the images came from, in words. Untrusted text."""
         return self._description.title
 
     @property
@@ -64,23 +64,24 @@ class Batch:
         return self._description.created
 
     @property
-    def pictures(self) -> tuple[BatchImage, ...]:
-        """All of them, in their order; shared: change nothing of it."""
-        return self._description.pictures
+    def images(self) -> tuple[BatchImage, ...]:
+        """All images, in their order. The tuple is shared."""
+        return self._description.images
 
     @property
     def unused(self) -> UnusedReport:
-        """What else the folder holds, of which nothing was asked; empty for uploads, whose pictures say it themselves."""
+        """The other files of the folder; empty for uploads, whose images carry a `reason` instead."""
         return self._description.unused
 
-    def picture(self, number: int) -> BatchImage:
-        """Raises UserError where there is none of this number."""
-        if not 0 <= number < len(self.pictures):
-            raise UserError(f"There is no picture {number + 1} among these.")
-        return self.pictures[number]
+    def image(self, number: int) -> BatchImage:
+        """The image of this number. Raises UserError where there is none."""
+        if not 0 <= number < len(self.images):
+            raise UserError(f"There is no image {number + 1} in this batch.")
+        return self.images[number]
 
     def delete(self) -> None:
-        """Remove the answers and what was uploaded; a folder of the person's own is not touched."""
+        """Remove the predictions and the uploaded files; a folder of the user is not touched."""
+        # The document first: a batch without one no longer exists, even where removing its files is interrupted.
         remove(self.path / _DOCUMENT)
         remove_folder(self.path)
 
@@ -93,25 +94,25 @@ class Batch:
 class _Description:
     title: str
     created: float
-    pictures: tuple[BatchImage, ...]
+    images: tuple[BatchImage, ...]
     unused: UnusedReport
 
 
 def create_batch(title: str, uploads: Iterable[UploadItem]) -> Batch:
-    """Keep uploaded pictures; the oldest batches give way to them. Raises UserError where there are none."""
+    """A new batch of uploaded images; the oldest batches are deleted to make room. Raises UserError for an empty upload."""
     batch = _new()
-    listed = []
+    entries = []
     try:
         create_folder(batch.path / "files")
         for number, (name, content, reason) in enumerate(uploads):
-            extension = os.path.splitext(name)[1].lower()  # noqa: PTH122 - text, and no path
-            kept = f"files/{number:06d}{extension if extension in EXTENSIONS else ''}"
+            extension = os.path.splitext(name)[1].lower()  # noqa: PTH122 - text, not a path
+            file_name = f"files/{number:06d}{extension if extension in EXTENSIONS else ''}"
             if not reason:
-                write_bytes(batch.path / kept, content)
-            listed.append([name, kept, "" if reason else content_hash(content), reason])
-        if not listed:
+                write_bytes(batch.path / file_name, content)
+            entries.append([name, file_name, "" if reason else content_hash(content), reason])
+        if not entries:
             raise UserError("No images were found in the upload.", "Choose image files, a folder or a zip of them.")
-        return _finish(batch, title, listed)
+        return _finish(batch, title, entries)
     except BaseException:
         remove_folder(batch.path)
         raise
@@ -130,16 +131,16 @@ def create_folder_batch(folder: Path) -> Batch:
             "Images are known by their names (.jpg, .png, .heic, ...) or their content.",
         )
     batch = _new()
-    listed = [[display_name(os.path.relpath(file, folder))[0], os.fspath(file), "", ""] for file in files]
+    entries = [[display_name(os.path.relpath(file, folder))[0], os.fspath(file), "", ""] for file in files]
     try:
-        return _finish(batch, display_name(os.fspath(folder))[0], listed, tally.report())
+        return _finish(batch, display_name(os.fspath(folder))[0], entries, tally.report())
     except BaseException:
         remove_folder(batch.path)
         raise
 
 
 def load_batch(batch_id: str) -> Batch:
-    """Raises UserError where there is none."""
+    """The batch of this id. Raises UserError where it does not exist."""
     path = _folder() / batch_id
     if re.fullmatch(r"[0-9a-f]{16}", batch_id) and (path / _DOCUMENT).is_file():
         return Batch(batch_id, path)
@@ -147,7 +148,7 @@ def load_batch(batch_id: str) -> Batch:
 
 
 def list_batches() -> list[Batch]:
-    """All of them, newest first."""
+    """All batches, newest first."""
     try:
         names = [folder.name for folder in _folder().iterdir()]
     except FileNotFoundError:
@@ -157,7 +158,7 @@ def list_batches() -> list[Batch]:
 
 
 def _readable(name: str) -> Batch | None:
-    """None for what is no batch, not yet one, or one whose list is damaged."""
+    """The batch of this name; None for a folder that is not a batch, or whose list is missing or damaged."""
     try:
         result = load_batch(name)
         return result if result.created else None
@@ -177,30 +178,30 @@ def _new() -> Batch:
     return Batch(identity, path)
 
 
-def _finish(batch: Batch, title: str, listed: list[list[str]], unused: UnusedReport | None = None) -> Batch:
-    document = {"title": title, "created": time.time(), "pictures": listed, "unused": (unused or UnusedReport()).document()}
+def _finish(batch: Batch, title: str, entries: list[list[str]], unused: UnusedReport | None = None) -> Batch:
+    document = {"title": title, "created": time.time(), "pictures": entries, "unused": (unused or UnusedReport()).document()}
     write_json(batch.path / _DOCUMENT, document, durable=True)
     return batch
 
 
 def _make_room() -> None:
-    """Remove the oldest batches until all take less than the limit: SCENESCOPE_BATCHES_MB, by default 4 GB."""
-    said = os.environ.get(LIMIT_MB, "")
-    left = (int(said) if said.isdecimal() else _LIMIT_MB) * 2**20
-    for one in list_batches():
-        left -= sum(file.stat().st_size for file in one.path.rglob("*") if file.is_file())
+    """Delete the oldest batches until all take less space than the limit: SCENESCOPE_BATCHES_MB, by default 4 GB."""
+    limit = os.environ.get(LIMIT_MB, "")
+    left = (int(limit) if limit.isdecimal() else _LIMIT_MB) * 2**20
+    for batch in list_batches():
+        left -= sum(file.stat().st_size for file in batch.path.rglob("*") if file.is_file())
         if left < 0:
-            one.delete()
+            batch.delete()
 
 
 def _described(file: Path) -> _Description:
     document: Any = read_json(file)
     try:
-        pictures = (
-            BatchImage(number, name, file.parent / kept, content, reason)
-            for number, (name, kept, content, reason) in enumerate(document["pictures"])
+        images = (
+            BatchImage(number, name, file.parent / file_name, content, reason)
+            for number, (name, file_name, content, reason) in enumerate(document["pictures"])
         )
         unused = UnusedReport.from_document(document["unused"]) if "unused" in document else UnusedReport()
-        return _Description(document["title"], float(document["created"]), tuple(pictures), unused)
+        return _Description(document["title"], float(document["created"]), tuple(images), unused)
     except (TypeError, KeyError, ValueError):
         raise UserError("The list of these images is damaged.", "Delete them, and add them again.") from None

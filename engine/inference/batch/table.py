@@ -1,4 +1,4 @@
-"""The answers to a batch as one table: a row a picture, for the page, a file and the command line."""
+"""The predictions for a batch as one table, one row per image: for the page, a file and the command line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,30 +18,31 @@ from engine.inference.verdict import Classifies, Judge, align_classes
 FORMATS = (".csv", ".parquet")
 
 
-def build_table(pictures: Sequence[BatchImage], made: pd.DataFrame, judge: Judge) -> pd.DataFrame:
-    """What was answered (`engine.inference.batch.predictions.load_predictions`), with what may be said of it.
+def build_table(images: Sequence[BatchImage], made: pd.DataFrame, judge: Judge) -> pd.DataFrame:
+    """The predictions (`engine.inference.batch.predictions.load_predictions`) with their verdicts.
 
     Columns number, name, true ("" where the folder is no class), error, predicted, confidence, verdict, may_be (classes, a tuple),
-    novelty (above 1: unlike nearly all that was learnt from), probabilities. Where there is an error, predicted and verdict are "", numbers NaN.
+    novelty (the out-of-distribution score; above 1: unlike nearly all training images), probabilities. Where there is an error,
+    predicted and verdict are "", numbers NaN.
     """
     rows, spelled = [], index_by_normalized_name(judge.classes)
     for number, error, probabilities, far in made[["number", "error", "probabilities", "novelty"]].itertuples(index=False):
-        picture = pictures[number]
-        # A name that is no UTF-8 cannot stand in a table.
-        name, _ = display_name(picture.name)
-        true = spelled.get(normalize_name(picture.class_name), "")
+        image = images[number]
+        # A name that is not UTF-8 cannot be stored in a table.
+        name, _ = display_name(image.name)
+        true = spelled.get(normalize_name(image.class_name), "")
         if error:
             rows.append((number, name, true, error, "", np.nan, "", (), np.nan, None))
             continue
-        said = judge.verdict(probabilities, far)
+        verdict = judge.verdict(probabilities, far)
         best = float(np.max(probabilities))
-        rows.append((number, name, true, "", said.classes[0], best, said.kind, said.classes, far, probabilities))
+        rows.append((number, name, true, "", verdict.classes[0], best, verdict.kind, verdict.classes, far, probabilities))
     names = ["number", "name", "true", "error", "predicted", "confidence", "verdict", "may_be", "novelty", "probabilities"]
     return pd.DataFrame(rows, columns=names).astype({"number": int, "confidence": float, "novelty": float})
 
 
 def average_predictions(made: Sequence[pd.DataFrame], runs: Sequence[Classifies]) -> pd.DataFrame:
-    """The mean of several runs' answers, of those pictures that all have answered: as `engine.inference.batch.predictions.load_predictions`.
+    """The mean of several runs' predictions for the images that all have predicted: as `engine.inference.batch.predictions.load_predictions`.
 
     Raises UserError where the runs were trained on different classes.
     """
@@ -54,40 +55,40 @@ def average_predictions(made: Sequence[pd.DataFrame], runs: Sequence[Classifies]
     for one, run in zip(made, runs, strict=True):
         rows = one.set_index("number").loc[numbers[read], "probabilities"]
         summed += align_classes(np.stack(rows.tolist()), run, runs[0]) if len(rows) else 0
-    # Far from what one run has learnt from, and near to the other's: in between.
+    # An image that is unlike the training images of one run and like those of another gets a score in between.
     far = np.mean([one.set_index("number").loc[numbers, "novelty"] for one in made], axis=0)
     means = iter((summed / len(runs)).astype(np.float32))
     probabilities = pd.Series([next(means) if good else None for good in read], first.index, object)
     return first.assign(probabilities=probabilities, novelty=far).reset_index()
 
 
-def labelled_outcomes(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """What the answers are worth where the folders are classes: `engine.data.predictions.outcomes` of those rows."""
-    known = found[(found["true"] != "") & (found["error"] == "")]
+def labelled_outcomes(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """How good the predictions are where the folders are classes: `engine.data.predictions.outcomes` of those rows."""
+    known = table[(table["true"] != "") & (table["error"] == "")]
     true = known["true"].map({name: i for i, name in enumerate(classes)}).to_numpy(np.int64)
     values = np.stack(known["probabilities"].tolist()) if len(known) else np.empty((0, len(classes)), np.float32)
     return outcomes(true, values).assign(number=known["number"].to_numpy())
 
 
-def flatten(found: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """The table for a file: `may_be` as text, and a column of probabilities a class."""
-    values = [row if row is not None else np.full(len(classes), np.nan) for row in found["probabilities"]]
+def flatten(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """The table for a file: `may_be` as text, and one column of probabilities per class."""
+    values = [row if row is not None else np.full(len(classes), np.nan) for row in table["probabilities"]]
     columns = pd.DataFrame(np.array(values).reshape(-1, len(classes)), columns=[f"probability of {name}" for name in classes])
-    plain = found.drop(columns=["number", "probabilities"]).assign(may_be=found["may_be"].map(" or ".join))
+    plain = table.drop(columns=["number", "probabilities"]).assign(may_be=table["may_be"].map(" or ".join))
     return pd.concat([plain.reset_index(drop=True), columns.astype(np.float32)], axis=1)
 
 
-def write_table(found: pd.DataFrame, file: Path) -> None:
+def write_table(table: pd.DataFrame, file: Path) -> None:
     """Write a flat table as CSV or Parquet, by the file's name. Raises UserError."""
     check_file(file)
     with replace_file(file) as temporary:
         if file.suffix.lower() == ".csv":
-            temporary.write_text(csv_text(found), encoding="utf-8", errors="surrogateescape", newline="")
+            temporary.write_text(csv_text(table), encoding="utf-8", errors="surrogateescape", newline="")
         else:
-            found.to_parquet(temporary, index=False)
+            table.to_parquet(temporary, index=False)
 
 
 def check_file(file: Path) -> None:
-    """Raises UserError for a name that says neither CSV nor Parquet."""
+    """Raises UserError for a name that ends in neither .csv nor .parquet."""
     if file.suffix.lower() not in FORMATS:
         raise UserError(f"{file.name!r} does not say what kind of table to write.", f"Let it end in {' or '.join(FORMATS)}.")

@@ -51,17 +51,17 @@ def asked(run, paint):
 def test_names_of_uploads_are_text_and_no_places(home):
     odd = "../../etc/\u202egnp.exe/x.PNG"
     batch = store.create_batch("two", [UploadItem(odd, b"content"), UploadItem("a.jpg", b"", "too large")])
-    assert [picture.name for picture in batch.pictures] == [odd, "a.jpg"]
+    assert [picture.name for picture in batch.images] == [odd, "a.jpg"]
     kept = [file.relative_to(batch.path).as_posix() for file in home.rglob("*") if file.is_file()]
     assert sorted(kept) == ["batch.json", "files/000000.png"]
-    assert batch.picture(0).file.read_bytes() == b"content"
-    assert batch.picture(1).reason == "too large"
+    assert batch.image(0).file.read_bytes() == b"content"
+    assert batch.image(1).reason == "too large"
 
 
 def test_a_batch_is_found_again_until_it_is_deleted(home):
     first, second = (store.create_batch(title, [UploadItem("a.png", b"1")]) for title in ("first", "second"))
     assert [one.title for one in store.list_batches()] == ["second", "first"]
-    assert store.load_batch(first.id).pictures == first.pictures
+    assert store.load_batch(first.id).images == first.images
     first.delete()
     assert [one.id for one in store.list_batches()] == [second.id]
     for name in (first.id, "../runs", "", "0" * 16):
@@ -87,7 +87,7 @@ def test_the_pictures_of_a_folder_stay_where_they_are(home, tmp_path, write_clas
     written = write_class(tmp_path / "mine" / "sea", "sea", 2)
     (tmp_path / "mine" / "notes.txt").write_text("words")
     batch = store.create_folder_batch(tmp_path / "mine")
-    assert [(p.name, p.class_name, p.file) for p in batch.pictures] == [(f"sea/{f.name}", "sea", f) for f in written]
+    assert [(p.name, p.class_name, p.file) for p in batch.images] == [(f"sea/{f.name}", "sea", f) for f in written]
     job.delete(batch)
     assert all(file.is_file() for file in written)
     for wrong, sentence in ((tmp_path / "gone", "no folder"), (home, "no folder|no images")):
@@ -96,10 +96,10 @@ def test_the_pictures_of_a_folder_stay_where_they_are(home, tmp_path, write_clas
 
 
 def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run, loaded, asked):
-    rows = pd.concat(predictions.predict_batch(asked, run, loaded, load_judge([run]), at_once=2))
+    rows = pd.concat(predictions.predict_batch(asked, run, loaded, load_judge([run]), batch_size=2))
     kept = predictions.load_predictions(asked, run)
     assert kept["number"].tolist() == rows["number"].tolist() == list(range(7))
-    expected = predict(loaded, [picture.file for picture in asked.pictures])
+    expected = predict(loaded, [picture.file for picture in asked.images])
     for row, one in zip(kept.itertuples(), expected, strict=True):
         assert row.error == one.error
         if one.error:
@@ -120,11 +120,11 @@ def test_a_folder_is_its_class_whatever_the_form_of_its_accents(known, named, tm
 
 
 def test_what_is_answered_is_not_answered_again(run, loaded, asked):
-    going = predictions.predict_batch(asked, run, loaded, load_judge([run]), at_once=2)
+    going = predictions.predict_batch(asked, run, loaded, load_judge([run]), batch_size=2)
     next(going)
     going.close()
     assert predictions.missing_predictions(asked, run) == [2, 3, 4, 5, 6]
-    rest = pd.concat(predictions.predict_batch(asked, run, loaded, load_judge([run]), at_once=2))
+    rest = pd.concat(predictions.predict_batch(asked, run, loaded, load_judge([run]), batch_size=2))
     assert rest["number"].tolist() == [2, 3, 4, 5, 6]
     assert list(predictions.predict_batch(asked, run, None, load_judge([run]))) == []
 
@@ -138,7 +138,7 @@ def test_a_damaged_part_is_answered_again(run, loaded, asked):
 
 def test_class_folders_give_scores_and_the_table_a_file(run, loaded, asked, tmp_path):
     list(predictions.predict_batch(asked, run, loaded, load_judge([run])))
-    result = build_table(asked.pictures, predictions.load_predictions(asked, run), load_judge([run]))
+    result = build_table(asked.images, predictions.load_predictions(asked, run), load_judge([run]))
     assert result["predicted"].tolist() == ["forest"] * 3 + [""] + ["sea"] * 3
     scores = metrics.score_predictions(labelled_outcomes(result, run.classes), run.classes)
     assert (scores["n"], scores["accuracy"]["value"]) == (6, pytest.approx(5 / 6))
@@ -169,24 +169,24 @@ def test_pictures_that_a_run_has_learnt_from_are_left_out_of_its_score(run, fini
     filed = store.create_folder_batch(unseen.parent.parent)
     everything = store.create_folder_batch(finished.images)
     try:
-        assert seen_in_training.find_training_images([run], uploaded.pictures) == {0}
-        assert seen_in_training.find_training_images([run], filed.pictures) == frozenset()
-        learnt = seen_in_training.find_training_images([run], everything.pictures)
-        assert {everything.picture(n).file for n in learnt} == set(images.files(images.frame("train")))
+        assert seen_in_training.find_training_images([run], uploaded.images) == {0}
+        assert seen_in_training.find_training_images([run], filed.images) == frozenset()
+        learnt = seen_in_training.find_training_images([run], everything.images)
+        assert {everything.image(n).file for n in learnt} == set(images.files(images.frame("train")))
     finally:
         for batch in (uploaded, filed, everything):
             batch.delete()
     known = pd.DataFrame({"number": [0, 1]})
     half = seen_in_training.exclude_training_images(known, frozenset({0}))
-    assert (half.rows["number"].tolist(), half.learnt, half.said("x")) == (
+    assert (half.rows["number"].tolist(), half.excluded, half.sentence("x")) == (
         [1],
         1,
         "1 more is a training image of x, excluded from the score.",
     )
     every = seen_in_training.exclude_training_images(known, frozenset({0, 1, 2}))
-    assert (len(every.rows), every.learnt) == (2, 2)
-    assert "nothing about new images" in every.said("x")
-    assert seen_in_training.exclude_training_images(known, frozenset()).said("x") == ""
+    assert (len(every.rows), every.excluded) == (2, 2)
+    assert "nothing about new images" in every.sentence("x")
+    assert seen_in_training.exclude_training_images(known, frozenset()).sentence("x") == ""
 
 
 def test_the_mean_of_two_runs_puts_their_classes_in_one_order(run):
@@ -213,7 +213,7 @@ def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, pa
     said = {}
 
     def ask(batch):
-        said[batch.id] = next(predictions.predict_batch(batch, run, loaded, load_judge([run]), at_once=1))["probabilities"].iloc[
+        said[batch.id] = next(predictions.predict_batch(batch, run, loaded, load_judge([run]), batch_size=1))["probabilities"].iloc[
             0
         ]
 
@@ -222,7 +222,7 @@ def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, pa
         thread.start()
     for thread in threads:
         thread.join()
-    alone = predict(loaded, [batch.picture(0).file for batch in asked])
+    alone = predict(loaded, [batch.image(0).file for batch in asked])
     assert len({one.probabilities.tobytes() for one in alone}) == 20
     for batch, one in zip(asked, alone, strict=True):
         assert np.abs(said[batch.id] - one.probabilities).max() < 0.01
@@ -242,7 +242,7 @@ def test_what_a_stopped_job_has_answered_is_kept(run, asked, monkeypatch):
 
 
 def test_a_process_answers_in_the_background_and_goes_on_where_it_was_ended(run, loaded, asked, wait):
-    next(predictions.predict_batch(asked, run, loaded, load_judge([run]), at_once=2))
+    next(predictions.predict_batch(asked, run, loaded, load_judge([run]), batch_size=2))
     before = len(predictions.load_predictions(asked, run))
     job.start(asked, [run])
     wait(lambda: job.job(asked).status().state in ("done", "failed"))

@@ -58,8 +58,8 @@ def oddities():
 def test_of_the_validation_images_as_many_pass_as_was_asked_for(run, loaded, measured):
     far = strangeness(measured, loaded, squares(load_dataset("scenes"), "validation", 99))
     assert np.mean(far <= 1.01) >= ood.ACCEPTED - 1 / len(far)
-    assert measured.stranger_than(far.max() + 1) == 1.0
-    assert measured.stranger_than(np.median(far)) == pytest.approx(0.5, abs=0.15)
+    assert measured.percentile(far.max() + 1) == 1.0
+    assert measured.percentile(np.median(far)) == pytest.approx(0.5, abs=0.15)
 
 
 def test_a_training_image_is_its_own_nearest_neighbour(run, loaded, measured):
@@ -112,9 +112,9 @@ def test_few_validation_images_set_no_limit_and_the_reason_is_said(run, loaded, 
     judge = verdict.load_judge([run])
     assert not judge.decides
     assert judge.verdict([0.97, 0.01, 0.01, 0.01], 40.0).kind == SURE, "as stored before there was a minimum"
-    assert np.isnan(judge.novelty(*features_and_energies(loaded, oddities()))).all()
+    assert np.isnan(judge.ood_scores(*features_and_energies(loaded, oddities()))).all()
     assert "at least 19 validation images, and this run has 4" in measured.reason
-    assert judge.unknown is not None, "the nearest training images need no limit"
+    assert judge.detector is not None, "the nearest training images need no limit"
     assert not verdict.load_judge([run, run]).decides, "nor does the mean of two such runs"
     enough = OodDetector(measured.index, {**measured.document, "validation": 19})
     assert (enough.decides, enough.reason) == (True, "")

@@ -156,7 +156,7 @@ def test_images_worth_a_label_are_chosen_and_join_the_training_images_with_it(ta
     wait(lambda: acquisition.job(audited.name).status().state == "done")
     tab.run()
     assert (tab.url("clean"), tab.url("kind")) == ("one", "unlabelled"), "the page goes to what was asked for"
-    assert "3 images to label" in str([toast.value for toast in tab.at.toast])
+    assert "3 images chosen" in str([toast.value for toast in tab.at.toast])
     assert "No label yet; the model would say" in tab.text.replace("\\", "")
     assert "Keep" not in tab.buttons
     first = tab.url("finding")

@@ -20,7 +20,7 @@ from engine.data.thumbnails import load_thumbnail
 
 FAULTS = PROJECT / "tests" / "faults"
 WRITERS = ("engine/core/files.py", "engine/core/database.py")
-GUARDS = {"replacing", "errors_of", "temporary_folder"}
+GUARDS = {"replace_file", "explain_disk_errors", "temporary_folder"}
 METHODS = {"write_bytes", "write_text", "mkdir", "touch", "unlink", "rename", "rmdir", "symlink_to", "hardlink_to"}
 FUNCTIONS = {
     "os": {"replace", "rename", "remove", "unlink", "mkdir", "makedirs", "rmdir", "truncate", "ftruncate", "symlink", "link"},
@@ -34,7 +34,7 @@ FUNCTIONS = {
 # Where a write is no write of ours to a disk, or is one in a folder that the caller has made for it with `temporary_folder`.
 EXCEPTIONS = {
     ("engine/core/lease.py", "_sign"): "suppresses what the disk refuses: the lock is what counts",
-    ("engine/embeddings/projection.py", "make"): "np.savez into memory",
+    ("engine/embeddings/projection.py", "build_map"): "np.savez into memory",
     ("engine/training/worker.py", "_remove_remains"): "suppresses what the disk refuses",
     ("engine/bench", ""): "measures in temporary folders of its own",
     ("engine/export/bundle.py", "pack"): "inside the temporary folder of the export",
@@ -109,7 +109,7 @@ def test_every_write_goes_through_the_one_place():
 def test_a_direct_write_is_found(tmp_path):
     file = tmp_path / "bad.py"
     file.write_text(
-        "def f(p):\n    p.write_text('x')\n    with replacing(p) as t:\n        t.write_text('x')\n    open(p, 'w')\n"
+        "def f(p):\n    p.write_text('x')\n    with replace_file(p) as t:\n        t.write_text('x')\n    open(p, 'w')\n"
     )
     assert direct_writes(file) == [(2, "f", "p.write_text"), (5, "f", "open")]
 

@@ -28,9 +28,8 @@ from engine.runs.run import Run, list_runs, load_run
 FAIR_HOLDOUT = (
     "set-aside"  # the prediction table of test images that the run itself did not score, because they were excluded then
 )
-MARKER_FILE = (
-    "proof.json"  # in the directory of a run that was started to measure the effect of retraining; version 0.1.0 named it
-)
+# In the directory of a run that was started to measure the effect of retraining. Old homes have it under this name.
+MARKER_FILE = "proof.json"
 
 
 Truth = Literal["cleaned", "original"]  # the column of `load_test_labels` that counts as true

@@ -1,15 +1,14 @@
-"""`confusion` and `pairs`: the confusion matrix, and what distinguishes the images of two confused classes."""
+"""`confusion` and `pairs`: which classes a run confuses, and how the confused images differ from the others."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
-import pandas as pd
 
 from engine.cli.output import json_flag, print_json, print_table
 from engine.core.errors import UserError
 from engine.data.class_names import natural_key
-from engine.data.datasets import Dataset, is_registered, load_dataset
+from engine.data.datasets import is_registered, load_dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
 from engine.evaluation import class_ordering, class_pairs
@@ -18,82 +17,116 @@ from engine.evaluation.metrics import confusion
 from engine.evaluation.tables import load_predictions
 from engine.runs.run import Run, load_run
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 20  # pairs in the terminal; --json has all
+
+
+class _Position(TypedDict):
+    """Where the n images of a group lie between the two classes' centres: 0 is the first class's, 1 the second's."""
+
+    n: int
+    median: float
+
+
+class _PairDifferences(TypedDict):
+    """`differences`: the rows of `class_pairs.differences`. `along`: positions by group; None without embeddings."""
+
+    differences: list[dict[Any, Any]]
+    along: dict[str, _Position] | None
+
 
 def register(commands: argparse._SubParsersAction) -> None:
-    matrix = commands.add_parser("confusion", help="the confusion matrix of a run, against the truth or another run")
+    matrix = commands.add_parser("confusion", help="print the confusion matrix of a run, against the true classes or another run")
     matrix.add_argument("id")
-    matrix.add_argument("--with", dest="other", metavar="ID", help="columns are another run's predictions, rows this run's")
-    matrix.add_argument("--order", choices=("own", "name", "similarity"), default="own", help="of the classes (default own)")
+    matrix.add_argument(
+        "--with", dest="other", metavar="ID", help="another run: its predictions are the columns, this run's the rows"
+    )
+    matrix.add_argument(
+        "--order",
+        choices=("own", "name", "similarity"),
+        default="own",
+        help="order of the classes (default own: that of the run)",
+    )
     matrix.set_defaults(command=_confusion)
-    pair = commands.add_parser("pairs", help="the most confused pairs of classes, or what sets one pair's mistakes apart")
-    pair.add_argument("id")
-    pair.add_argument("classes", nargs="*", metavar="CLASS", help="two classes; without them, all pairs are ranked")
-    pair.set_defaults(command=_pairs)
-    for parser in (matrix, pair):
+    pairs = commands.add_parser(
+        "pairs", help="rank the most confused pairs of classes, or show how one pair's errors differ from its correct predictions"
+    )
+    pairs.add_argument("id")
+    pairs.add_argument("classes", nargs="*", metavar="CLASS", help="two classes (default: all pairs are ranked)")
+    pairs.set_defaults(command=_pairs)
+    for parser in (matrix, pairs):
         parser.add_argument("--split", default="test", help="test (default) or validation")
         json_flag(parser)
 
 
 def _confusion(args: argparse.Namespace) -> None:
     run = load_run(args.id)
-    table, other = load_predictions(run, args.split), load_run(args.other) if args.other else None
+    other = load_run(args.other) if args.other else None
+    table = load_predictions(run, args.split)
     rows = Axis(table, run.classes, truth=other is None)
-    result = cross_tabulate(rows, Axis(load_predictions(other, args.split), other.classes) if other else Axis(table, run.classes))
-    order = _order(result.matrix, result.classes, args.order)
-    names = [result.classes[place] for place in order]
-    matrix = result.matrix[np.ix_(order, order)]
+    columns = Axis(load_predictions(other, args.split), other.classes) if other else Axis(table, run.classes)
+    cross = cross_tabulate(rows, columns)
+    order = _order_classes(cross.matrix, cross.classes, args.order)
+    names = [cross.classes[index] for index in order]
+    matrix = cross.matrix[np.ix_(order, order)]
     document = {
-        "rows": run.id if other else "truth", "columns": other.id if other else run.id, "split": args.split, "images": len(result),
-        "of": list(result.sizes), "relabelled": result.relabelled, "only_in_rows": list(result.only_rows),
-        "only_in_columns": list(result.only_columns), "classes": names, "matrix": matrix.tolist(),
+        "rows": run.id if other else "truth", "columns": other.id if other else run.id, "split": args.split, "images": len(cross),
+        "of": list(cross.sizes), "relabelled": cross.relabelled, "only_in_rows": list(cross.only_rows),
+        "only_in_columns": list(cross.only_columns), "classes": names, "matrix": matrix.tolist(),
     }  # fmt: skip
     if args.json:
         print_json(document)
         return
-    print(f"rows: {document['rows']}, columns: {document['columns']}, {len(result):,} images of {args.split}")
+    print(f"rows: {document['rows']}, columns: {document['columns']}, {len(cross):,} {args.split} images")
     print_table(["", *names], [[name, *row] for name, row in zip(names, matrix.tolist(), strict=True)])
 
 
-def _order(matrix: np.ndarray, classes: tuple[str, ...], by: str) -> np.ndarray:
-    if by == "similarity":
+def _order_classes(matrix: np.ndarray, classes: tuple[str, ...], order: str) -> np.ndarray:
+    if order == "similarity":
         return class_ordering.similarity_order(matrix)
-    return np.array(
-        sorted(range(len(classes)), key=lambda place: natural_key(classes[place].casefold()) if by == "name" else place), int
-    )
+    if order == "name":
+        return np.array(sorted(range(len(classes)), key=lambda index: natural_key(classes[index].casefold())), int)
+    return np.arange(len(classes))
 
 
 def _pairs(args: argparse.Namespace) -> None:
     run = load_run(args.id)
     table = load_predictions(run, args.split)
     ranked = class_pairs.rank_pairs(confusion(table, len(run.classes)))
-    named = ranked.assign(**{side: [run.classes[place] for place in ranked[side]] for side in "ab"})
+    pairs = ranked.assign(**{side: [run.classes[label] for label in ranked[side]] for side in "ab"}).to_dict("records")
     if not args.classes:
-        document = {"run": run.id, "split": args.split, "pairs": named.to_dict("records")}
-        print_json(document) if args.json else _print_ranked(document["pairs"])
+        if args.json:
+            print_json({"run": run.id, "split": args.split, "pairs": pairs})
+        else:
+            _print_ranked(pairs)
         return
-    a, b = _two(run, args.classes)
+    a, b = _parse_pair(run, args.classes)
     groups = class_pairs.group_images(table, a, b)
-    document: dict[str, Any] = {
+    details = _describe_differences(run, table, (a, b), groups)
+    counts = {name: len(rows) for name, rows in groups.by_name().items()}
+    document = {
         "run": run.id, "split": args.split, "a": run.classes[a], "b": run.classes[b],
-        **{name: len(places) for name, places in groups.by_name().items()},
-        "between": class_pairs.borderline_images(table, a, b)["image_id"].tolist(), **_compare_pair(run, table, a, b, groups),
+        **counts, "between": class_pairs.borderline_images(table, a, b)["image_id"].tolist(), **details,
     }  # fmt: skip
     if args.json:
         print_json(document)
         return
     print(
-        f"{document['a']} predicted as {document['b']}: {document['a_as_b']:,}; {document['b']} as {document['a']}: {document['b_as_a']:,}"
+        f"{run.classes[a]} predicted as {run.classes[b]}: {counts['a_as_b']:,}, "
+        f"{run.classes[b]} as {run.classes[a]}: {counts['b_as_a']:,}"
     )
-    shown = ["first", "second", "property", "n_first", "n_second", "delta", "low", "high", "p_holm", "effect"]
-    figures = [
-        [f"{row[key]:.3g}" if isinstance(row[key], float) else row[key] for key in shown] for row in document["differences"]
+    columns = ["first", "second", "property", "n_first", "n_second", "delta", "low", "high", "p_holm", "effect"]
+    rows = [
+        [f"{row[name]:.3g}" if isinstance(row[name], float) else row[name] for name in columns] for row in details["differences"]
     ]
-    print_table(shown, figures)
-    if document["along"] is None:
-        print(f"To compare embeddings, compute the map first: python -m engine map {run.config.dataset}")
+    print_table(columns, rows)
+    if details["along"] is None:
+        print(f"The embeddings are missing. Compute them with: python -m engine map {run.config.dataset}")
 
 
-def _two(run: Run, names: list[str]) -> tuple[int, int]:
+def _parse_pair(run: Run, names: list[str]) -> tuple[int, int]:
     unknown = [name for name in names if name not in run.classes]
     if unknown:
         raise UserError(f"The run {run.id} has no class {unknown[0]!r}.", f"It has: {', '.join(run.classes)}.")
@@ -105,30 +138,29 @@ def _two(run: Run, names: list[str]) -> tuple[int, int]:
     return first, second
 
 
-def _compare_pair(run: Run, table: pd.DataFrame, a: int, b: int, groups: class_pairs.Groups) -> dict[str, Any]:
-    """Differences in the images' properties, and the median position between the two classes' centres; null without the dataset."""
+def _describe_differences(run: Run, table: "pd.DataFrame", pair: tuple[int, int], groups: class_pairs.Groups) -> _PairDifferences:
+    """How the groups differ in the catalog's properties, and where they lie between the two classes' centres."""
     if not is_registered(run.config.dataset):
         return {"differences": [], "along": None}
     data = load_dataset(run.config.dataset)
-    result = class_pairs.differences(class_pairs.image_properties(data.catalog.columns(), table), groups)
+    differences = class_pairs.differences(class_pairs.image_properties(data.catalog.columns(), table), groups)
     index = dataset_index.load_index(data)
-    centres = _training_ids(data, run.classes[a]), _training_ids(data, run.classes[b])
-    along = None if index is None else class_pairs.project_on_axis(index, table, centres, groups)
-    middles = along and {
-        name: {"n": len(values), "median": float(np.median(values))} for name, values in along.items() if len(values)
-    }
-    return {"differences": result.to_dict("records"), "along": middles}
+    positions: dict[str, _Position] | None = None
+    if index is not None:
+        first, second = (data.catalog.view(Filter(splits=("train",), classes=(run.classes[label],))).ids() for label in pair)
+        projected = class_pairs.project_on_axis(index, table, (first, second), groups)
+        positions = {
+            name: {"n": len(values), "median": float(np.median(values))} for name, values in projected.items() if len(values)
+        }
+    return {"differences": differences.to_dict("records"), "along": positions}
 
 
-def _training_ids(data: Dataset, class_name: str) -> np.ndarray:
-    return data.catalog.view(Filter(splits=("train",), classes=(class_name,))).ids()
-
-
-def _print_ranked(rows: list[dict]) -> None:
-    def rate(row: dict, side: str) -> str:
-        return "-" if row[f"{side}_rate"] != row[f"{side}_rate"] else f"{row[f'{side}_rate']:.1%}"
+def _print_ranked(rows: list[dict[Any, Any]]) -> None:
+    def rate(row: dict[Any, Any], side: str) -> str:
+        value = row[f"{side}_rate"]
+        return "-" if np.isnan(value) else f"{value:.1%}"
 
     shown = [
-        [row["a"], row["b"], row["errors"], row["a_as_b"], rate(row, "a"), row["b_as_a"], rate(row, "b")] for row in rows[:20]
+        [row["a"], row["b"], row["errors"], row["a_as_b"], rate(row, "a"), row["b_as_a"], rate(row, "b")] for row in rows[:_SHOWN]
     ]
     print_table(["A", "B", "errors", "A as B", "of A", "B as A", "of B"], shown)

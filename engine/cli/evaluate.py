@@ -1,4 +1,4 @@
-"""`evaluate`."""
+"""`evaluate`: the scores of a run on a split or on a labelled folder."""
 
 import argparse
 from pathlib import Path
@@ -13,9 +13,9 @@ from engine.runs.run import load_run
 def register(commands: argparse._SubParsersAction) -> None:
     evaluate = commands.add_parser("evaluate", help="score a run on a split of its dataset, or on a labelled folder")
     evaluate.add_argument("id")
-    where = evaluate.add_mutually_exclusive_group()
-    where.add_argument("--split", default="test", help="test (default), validation or train")
-    where.add_argument("--data", metavar="FOLDER", help="a folder of class folders; it need not be registered")
+    images = evaluate.add_mutually_exclusive_group()
+    images.add_argument("--split", default="test", help="test (default), validation or train")
+    images.add_argument("--data", metavar="FOLDER", help="a folder with one subfolder per class; it need not be registered")
     evaluate.set_defaults(command=_evaluate)
     json_flag(evaluate)
 
@@ -35,21 +35,23 @@ def _evaluate(args: argparse.Namespace) -> None:
     else:
         document = scoring.score_split(run, args.split, report)
     document = {"run": run.id, "on": args.data or args.split, **document}
-    print_json(document) if args.json else _print_scores(document)
+    if args.json:
+        print_json(document)
+    else:
+        _print_scores(document)
 
 
 def _print_scores(document: dict) -> None:
     print(f"{document['run']} on {document['on']}: {document['n']:,} images")
     for name in ("accuracy", "macro_f1"):
         score = document[name]
-        over = score_text.scored_classes(document) if name == "macro_f1" else ""
-        print(f"{name.replace('_f1', ' F1'):9} {score['value']:.4f}  (95%: {score['low']:.4f} to {score['high']:.4f}){over}")
-    if missing := score_text.unscored_classes(document):
-        print(missing)
-    if copies := score_text.duplicates(document.get("copies", 0)):
-        print(copies)
+        classes = score_text.scored_classes(document) if name == "macro_f1" else ""
+        print(f"{name.replace('_f1', ' F1'):9} {score['value']:.4f}  (95%: {score['low']:.4f} to {score['high']:.4f}){classes}")
+    for note in (score_text.unscored_classes(document), score_text.duplicates(document.get("copies", 0))):
+        if note:
+            print(note)
     if document["small"]:
-        print("Few images: the intervals are wide, and differences between runs may be chance.")
+        print("Few images: the intervals are wide, and differences between runs may be due to chance.")
     print()
     shown = [[r["class"], *(_rate(r[key]) for key in ("precision", "recall", "f1")), r["support"]] for r in document["per_class"]]
     print_table(["class", "precision", "recall", "F1", "images"], shown)

@@ -157,7 +157,7 @@ def test_the_commands_say_as_json_what_the_page_says(trained, capsys, tmp_path):
         (["trust", "RUN", "--accuracy", "98"], "--accuracy is 98."),
         (["slices", "RUN", "--by", "mood"], "There is no column 'mood'."),
         (["slices", "RUN", "--filter", "mood_3"], "The filter 'mood_3' in the address was not understood"),
-        (["slices", "RUN", "--by", "class", "--filter", "class_sea"], "--by and --filter ask for different things."),
+        (["slices", "RUN", "--by", "class", "--filter", "class_sea"], "--by and --filter cannot be combined."),
         (["compare", "RUN", "nothing"], "There is no run 'nothing'."),
         (["compare", "RUN", "RUN", "--split", "train"], "has no predictions for train"),
         (["report", "RUN", "--out", "report"], "cannot be written as a file without an extension"),

@@ -1,8 +1,8 @@
-"""The map: embeddings laid out in the plane by t-SNE, so that images which the network finds alike lie together.
+"""The map: embeddings laid out in the plane by t-SNE, so that images that are similar to the network lie together.
 
 t-SNE (van der Maaten and Hinton, 2008) by openTSNE (Poličar, Stražar and Zupan, 2024), whose interpolated gradient (Linderman
 et al., 2019) makes its time linear in the images. It keeps neighbourhoods; how far apart groups lie, and how large they are,
-says little. No torch here, and openTSNE is imported by the process that makes a map: the pages only read it.
+says little. This module does not import torch, and only the process that builds a map imports openTSNE: the pages read maps.
 """
 
 import hashlib
@@ -19,23 +19,23 @@ from engine.core.errors import UserError
 from engine.core.files import read_json, remove, write_bytes, write_json
 from engine.embeddings.neighbours import Index, median_distance, nearest, neighbour_graph
 
-LIMIT = 30_000  # points: what a browser draws and drags smoothly
+LIMIT = 30_000  # points that a browser draws and drags smoothly
 FEWEST = 10
 SPAN = 1000  # the longer side of the map
-STEPS = 64  # to a unit: coordinates are whole numbers of these
-NEAR = 10  # neighbours that are kept for each point
+STEPS = 64  # per unit: coordinates are multiples of 1/64
+NEAR = 10  # neighbours stored per point
 _PERPLEXITY = 30
 _PHASES = ((250, 12.0, 0.5), (500, 1.0, 0.8))  # iterations, exaggeration, momentum: the method's usual ones
 _EVERY = 10
 _DOCUMENT = "map.json"
-_FORMAT = 1  # of the files: others are as good as none
+_FORMAT = 1  # of the files; files of another format are ignored
 
 Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Map:
-    """Points of the plane, a row an image.
+    """Points in the plane, one row per image.
 
     `ids`: (n,) int64 of the catalog, ascending; `marks`: (n,) uint64, their contents (see `engine.embeddings.neighbours.content_mark`). `xy`:
     (n, 2) float32, from 0 to SPAN. `near`: (n, k) int32, the rows of each point's nearest by embedding (not on the map),
@@ -54,14 +54,14 @@ class Map:
 
     @property
     def version(self) -> str:
-        """A name of these very coordinates: an area that was drawn on them fits no others."""
+        """Identifies these coordinates: an area that was drawn on them applies to no others."""
         return self.document["version"]
 
 
 def sample_rows(marks: np.ndarray, limit: int = LIMIT) -> np.ndarray:
     """Rows of an even sample of at most `limit` images, ascending.
 
-    Chosen by the hash of their content, so that the same images stay when others come or go. marks: (n,) uint64.
+    Chosen by the hash of their content, so that the sample stays the same when other images are added or removed. marks: (n,) uint64.
     """
     if len(marks) <= limit:
         return np.arange(len(marks))
@@ -97,7 +97,7 @@ def _tsne(vectors: np.ndarray, rows: np.ndarray, distances: np.ndarray, perplexi
     embedding: Any = TSNEEmbedding(
         initialization.pca(vectors, random_state=seed),
         affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(rows, distances), n_jobs=1),
-        # One thread: sums in another order would draw another map.
+        # One thread, since the order of sums changes the result.
         n_jobs=1,
         random_state=seed,
     )
@@ -117,7 +117,7 @@ def _fitted(plane: np.ndarray) -> np.ndarray:
     low, high = plane.min(axis=0), plane.max(axis=0)
     scale = SPAN / max(float((high - low).max()), 1e-9)
     fitted = ((plane - (low + high) / 2) * scale + SPAN / 2).clip(0, SPAN)
-    # Steps that 16 bits hold: the browser has the very same numbers, and so the same answer to what an area holds.
+    # Steps that fit 16 bits: the browser has exactly the same numbers, and so agrees on which points lie in an area.
     return (np.round(fitted * STEPS) / STEPS).astype(np.float32)
 
 
@@ -135,7 +135,7 @@ def preserved_neighbours(xy: np.ndarray, near: np.ndarray) -> float:
 def build_map(
     folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: Report = lambda phase, done, total: None
 ) -> Map:
-    """Compute the map of an index and keep it in `folder`; at once where the same one is there already."""
+    """The map of an index, computed and written to `folder` where it is not there yet."""
     rows = sample_rows(index.marks, limit)
     digest = hashlib.blake2b(f"{index.digest} {seed} {limit} {_PERPLEXITY} {_PHASES}".encode(), digest_size=8).hexdigest()
     known = load_map(folder)
@@ -164,7 +164,7 @@ def build_map(
 
 
 def load_map(folder: Path) -> Map | None:
-    """The map kept in `folder`; None where there is none, or it is damaged."""
+    """The map in `folder`; None where there is none, or it is damaged."""
     document = read_json(folder / _DOCUMENT)
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
         return None
@@ -180,19 +180,19 @@ def points_inside(xy: np.ndarray, polygon: np.ndarray) -> np.ndarray:
 
     xy: (n, 2); polygon: (corners, 2), the last joined to the first; fewer than three corners hold nothing.
     """
-    held = np.zeros(len(xy), bool)
+    is_inside = np.zeros(len(xy), bool)
     if len(polygon) < 3:
-        return held
+        return is_inside
     x, y = xy[:, 0].astype(float), xy[:, 1].astype(float)
     for (ax, ay), (bx, by) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
         crosses = (ay > y) != (by > y)
         if ay != by:
-            held ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
-    return held
+            is_inside ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
+    return is_inside
 
 
 def majority_label(labels: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """The commonest label among each point's nearest: (n,) of the labels' type; the nearest's own where two are as common.
+    """The commonest label among each point's nearest: (n,) of the labels' type; on a tie, that of the nearest.
 
     labels: (n,) small whole numbers, -1 for none, which do not count; -1 comes back where none of the nearest has one.
     """
@@ -207,7 +207,7 @@ def majority_label(labels: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 
 def place_images(drawn: Map, index: Index, vectors: np.ndarray) -> np.ndarray:
-    """Where images that are not drawn would lie: (m, 2) float32, between their nearest drawn ones, weighted by closeness.
+    """Where images that are not on the map would lie: (m, 2) float32, between their nearest drawn ones, weighted by closeness.
 
     vectors: (m, features). Cheap and good enough to show an upload; the map itself does not move.
     """

@@ -1,7 +1,7 @@
-"""Pictures whose right class a person has told: kept for retraining in `collections/<dataset>/<class>/`, a dataset's own layout.
+"""Corrections: images whose right class a person has given, saved for retraining in `collections/<dataset>/<class>/`.
 
-A picture is kept once, by its content. The images of the dataset itself are not taken: their labels are corrected in the dataset itself, and
-a copy of a test image must not be trained on.
+An image is saved once, by its content. Images of the dataset itself are refused: their labels are corrected in the dataset, and a copy
+of a test image must not be trained on.
 """
 
 import re
@@ -18,12 +18,12 @@ from engine.data.file_kinds import EXTENSIONS
 
 _SPLITS = {"train": "train", "validation": "val", "test": "test"}
 _WEIGHT = {"test": 0, "validation": 1, "train": 2}
-CORRECTED_SUFFIX = "-corrected"  # the end of the name of a dataset that a collection has joined
+CORRECTED_SUFFIX = "-corrected"  # end of the name of a dataset that includes corrections
 
 
 @dataclass(frozen=True)
 class Correction:
-    """A picture of the collection. `content` names what is in the file."""
+    """An image with its right class. `content` is the hash of the file."""
 
     content: str
     class_name: str
@@ -32,7 +32,7 @@ class Correction:
 
 
 class DatasetImageError(UserError):
-    """The picture is one of the dataset's own images: `image_id` in its catalog, in a split, under a class, at a path."""
+    """The image belongs to the dataset itself: `image_id` in its catalog, in a split, under a class, at a path."""
 
     def __init__(self, image_id: int, split: str, class_name: str, path: str) -> None:
         super().__init__(
@@ -43,14 +43,14 @@ class DatasetImageError(UserError):
 
 
 def folder(data: Dataset) -> Path:
-    """Where the dataset's collection is; it may not be there yet."""
+    """The folder of the dataset's corrections; it may not exist yet."""
     return home() / "collections" / data.name
 
 
 def add_correction(data: Dataset, file: Path, class_name: str) -> Correction:
-    """Keep a copy of the picture in `file` under its right class; under another one than before, it moves there.
+    """Save a copy of the image in `file` under its right class; it replaces an earlier correction of the same image.
 
-    Raises UserError for a class that the dataset has not, or a file that is no picture; OfDataset for its own images.
+    Raises UserError for a class that the dataset does not have, or a file that is not an image; DatasetImageError for its own images.
     """
     if class_name not in data.classes:
         raise UserError(f"{data.name} has no class {class_name!r}.", f"Its classes: {', '.join(data.classes)}.")
@@ -62,7 +62,7 @@ def add_correction(data: Dataset, file: Path, class_name: str) -> Correction:
     name = content_hash(content)
     own = [row for row in data.catalog.copies(name) if row.state in ("ok", "excluded")]
     if own:
-        # A label holds for every copy: the one in the test set is what a person must know of.
+        # A label applies to every copy of an image. A copy in the test set is reported first, since it affects the scores.
         row = min(own, key=lambda one: _WEIGHT.get(one.split or "", len(_WEIGHT)))
         raise DatasetImageError(row.id, row.split or "", row.class_name or "no class", row.path)
     extension = file.suffix.lower()
@@ -75,7 +75,7 @@ def add_correction(data: Dataset, file: Path, class_name: str) -> Correction:
 
 
 def list_corrections(data: Dataset) -> list[Correction]:
-    """The collection, the newest first."""
+    """All corrections, newest first."""
     result = []
     for file in folder(data).glob("*/*"):
         if re.fullmatch(r"[0-9a-f]{32}\.\w+", file.name):
@@ -84,7 +84,7 @@ def list_corrections(data: Dataset) -> list[Correction]:
 
 
 def find_correction(data: Dataset, content: str) -> Correction:
-    """Raises UserError where the collection has no such picture."""
+    """The correction of this content. Raises UserError where there is none."""
     for one in list_corrections(data):
         if one.content == content:
             return one
@@ -92,18 +92,18 @@ def find_correction(data: Dataset, content: str) -> Correction:
 
 
 def remove_correction(data: Dataset, content: str) -> None:
-    """Take a picture out of the collection."""
+    """Delete a correction."""
     remove_file(find_correction(data, content).file)
 
 
 def build_corrected_dataset(data: Dataset) -> tuple[Path, str]:
-    """A folder of links that is the dataset with its collection among the training images, and a name for it: to be added.
+    """A folder of links to the dataset with the corrections among its training images, and a name under which to add it.
 
-    Validation and test hold the very images of the dataset, so that the scores of both can be compared. Raises UserError where there is
-    nothing to join.
+    Validation and test are those of the dataset, so that the scores of both datasets can be compared. Raises UserError where there are
+    no corrections.
     """
-    collected = list_corrections(data)
-    if not collected:
+    corrections = list_corrections(data)
+    if not corrections:
         raise UserError("There are no corrections yet.", "Open an image on the Predict page and give its right class.")
     place = home() / "collections" / ".joined" / data.name
     remove_folder(place)
@@ -111,6 +111,6 @@ def build_corrected_dataset(data: Dataset) -> tuple[Path, str]:
         frame = data.catalog.frame(split)
         for number, class_name, file in zip(frame["id"], frame["class"], data.catalog.files(frame), strict=True):
             link(file, place / name / class_name / f"{number}-{file.name}")
-    for one in collected:
-        link(one.file, place / "train" / one.class_name / f"told-{one.file.name}")
+    for correction in corrections:
+        link(correction.file, place / "train" / correction.class_name / f"told-{correction.file.name}")
     return place, f"{data.name}{CORRECTED_SUFFIX}"

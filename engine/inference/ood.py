@@ -10,7 +10,6 @@ features, which runs with the same ones share.
 import hashlib
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,7 +18,7 @@ import numpy as np
 
 from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
-from engine.core.jobs import Job, JobStopped, ReportProgress
+from engine.core.jobs import Job, ReportProgress
 from engine.core.paths import cache_dir
 from engine.data.datasets import load_dataset
 from engine.embeddings import neighbours
@@ -171,11 +170,14 @@ def split_features(
     files = dict(zip(images.frame["id"], images.files, strict=True))
     frame = images.frame if ids is None else images.frame[images.frame["id"].isin(ids)]
     frame = frame.sort_values("id", ignore_index=True)
-    tell, stopped = _teller(report, f"extracting features of {split} images")
+
+    def report_split(progress: Progress) -> bool:
+        report(f"extracting features of {split} images", progress.done, progress.total)
+        return True
+
     settings = (model.trunk, model.preprocessing, model.compute)
-    result = embed([files[i] for i in frame["id"]], frame["hash"].tolist(), *settings, tell)
-    if result is None:
-        raise stopped[0]
+    result = embed([files[i] for i in frame["id"]], frame["hash"].tolist(), *settings, report_split)
+    assert result is not None  # `report_split` never declines; a stopped job raises
     read = ~np.isnan(result.vectors).any(axis=1)
     if not read.any():
         raise UserError(f"No {split} image of {run.config.dataset} can be read.", "Put the files back, then try again.")
@@ -186,20 +188,6 @@ def _images(run: Run, split: str) -> "LabelledImages":
     from engine.evaluation import scoring
 
     return scoring.split_images(load_dataset(run.config.dataset), split, run.classes)
-
-
-def _teller(report: ReportProgress, phase: str) -> tuple[Callable[[Progress], bool], list[JobStopped]]:
-    """`embed` asks whether to go on, where `report` raises: told to end, it keeps what it has."""
-    stopped: list[JobStopped] = []
-
-    def tell(progress: Progress) -> bool:
-        try:
-            report(phase, progress.done, progress.total)
-        except JobStopped as error:
-            stopped.append(error)
-        return not stopped
-
-    return tell, stopped
 
 
 def _compute(run_id: str, report: ReportProgress) -> None:

@@ -1,7 +1,7 @@
-"""Augmentation pipelines at work: one way for the preview, for training and for measuring what a model withstands.
+"""Augmentation pipelines in use: the same code for the preview, for training and for measuring robustness to augmentation.
 
-Transforms map a uint8 image (3, size, size) to another of the same shape, drawing from torch's global generator. Each image
-of a batch goes through alone: a transform of torchvision draws once for all that it is given.
+Transforms map a uint8 image (3, size, size) to another of the same shape, drawing from torch's global generator. Each image of a
+batch is transformed alone, since a transform of torchvision draws once for all images that it receives.
 """
 
 import contextlib
@@ -15,8 +15,8 @@ from torchvision.transforms import v2
 
 from engine.runs.pipelines import Pipeline, PipelineStep, parse_pipeline
 
-FILL = [127.0, 127.0, 127.0]  # what comes into view beside a turned or moved picture: the mean of nothing in particular
-_SMALLEST_ERASED = 0.02  # share of the area, torchvision's own
+FILL = [127.0, 127.0, 127.0]  # what comes into view beside a rotated or shifted image: mid-grey
+_SMALLEST_ERASED = 0.02  # share of the area, torchvision's default
 
 
 class RandomGamma(v2.Transform):
@@ -50,13 +50,13 @@ class PixelDropout(v2.Transform):
 class Blur(v2.Transform):
     """A Gaussian with a standard deviation uniform in `sigma`, in pixels.
 
-    Along rows and then along columns: torchvision's own goes over the whole square of weights, five times as slow.
+    Applied along rows and then along columns: torchvision's own convolves with the whole square of weights and takes five times as long.
     """
 
     def __init__(self, sigma: tuple[float, float]) -> None:
         super().__init__()
         self.sigma = sigma
-        # Three standard deviations hold what counts of a Gaussian.
+        # Beyond three standard deviations, a Gaussian is negligible.
         self.side = 2 * math.ceil(3 * sigma[1]) + 1
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _rand(size: int, operations: float, magnitude: float) -> v2.Transform:
     return v2.RandAugment(int(operations), int(magnitude), fill=FILL) if operations else v2.Identity()
 
 
-# Each takes the size of the pictures and the strengths of `engine.runs.transforms`.
+# Each takes the size of the images and the strengths of `engine.runs.transforms`.
 _BUILDERS: Mapping[str, Callable[..., v2.Transform]] = {
     "flip": lambda size: v2.RandomHorizontalFlip(p=1.0),
     "flip_vertical": lambda size: v2.RandomVerticalFlip(p=1.0),
@@ -116,39 +116,39 @@ _BUILDERS: Mapping[str, Callable[..., v2.Transform]] = {
 
 
 def build_step(step: PipelineStep, size: int) -> v2.Transform:
-    """The step as a transform of pictures of `size` pixels, at its probability."""
+    """The step as a transform of images of `size` pixels, applied with its probability."""
     transform = _BUILDERS[step.transform](size, **step.values)
     return transform if step.probability == 1 else v2.RandomApply([transform], p=step.probability)
 
 
-def build_pipeline(described: str | Pipeline, size: int) -> v2.Transform:
-    """The pipeline, or what a text of `engine.runs.pipelines.parse_pipeline` says, as one transform. Raises UserError."""
-    steps = (parse_pipeline(described) if isinstance(described, str) else described).steps
+def build_pipeline(pipeline: str | Pipeline, size: int) -> v2.Transform:
+    """The pipeline, or a text that `engine.runs.pipelines.parse_pipeline` understands, as one transform. Raises UserError."""
+    steps = (parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline).steps
     return v2.Compose([build_step(step, size) for step in steps]) if steps else v2.Identity()
 
 
 def draw_seeds(seed: int, epoch: int, places: Iterable[int]) -> list[int]:
-    """The seeds of the draws at these places of an epoch's order.
+    """One seed per place in an epoch's order.
 
-    Each image has its own, so that its draw depends on neither the batch nor the process that it is prepared in.
+    Each image has its own seed, so that its draw depends neither on its batch nor on the process that prepares it.
     """
     return [int(np.random.SeedSequence([seed, epoch, place]).generate_state(1, np.uint64)[0] >> 1) for place in places]
 
 
 def augment(images: torch.Tensor, transform: v2.Transform, seeds: Sequence[int]) -> torch.Tensor:
-    """(n, 3, size, size) uint8 -> the same shape; image i gets the draw of seed i. Leaves the generator at an odd place."""
+    """(n, 3, size, size) uint8 -> the same shape; image i is drawn with seed i. Changes the state of torch's generator."""
     if isinstance(transform, v2.Identity) or not len(images):
         return images
-    drawn = []
+    augmented = []
     for image, seed in zip(images, seeds, strict=True):
         torch.default_generator.manual_seed(seed)
-        drawn.append(transform(image))
-    return torch.stack(drawn)
+        augmented.append(transform(image))
+    return torch.stack(augmented)
 
 
 @contextlib.contextmanager
 def one_thread() -> Generator[None]:
-    """As in a worker process: sums over pixels must not depend on how many threads share them."""
+    """One thread, as in a worker process: how many threads share a sum over pixels changes its rounding."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -158,18 +158,20 @@ def one_thread() -> Generator[None]:
 
 
 def augment_seeded(images: torch.Tensor, transform: v2.Transform, seed: int) -> torch.Tensor:
-    """The first draws of a training with this seed, one an image; torch's generator stays as it was."""
+    """The first draws of a training with this seed, one per image; the state of torch's generator is restored."""
     with torch.random.fork_rng(devices=[]), one_thread():
         return augment(images, transform, draw_seeds(seed, 0, range(len(images))))
 
 
-def draw_pipeline(image: torch.Tensor, described: str | Pipeline, count: int, seed: int) -> torch.Tensor:
+def draw_pipeline(image: torch.Tensor, pipeline: str | Pipeline, count: int, seed: int) -> torch.Tensor:
     """`count` draws of the pipeline on one image (3, size, size): (count, 3, size, size) uint8; the same seed, the same draws."""
-    return augment_seeded(image.expand(count, -1, -1, -1), build_pipeline(described, image.shape[-1]), seed)
+    return augment_seeded(image.expand(count, -1, -1, -1), build_pipeline(pipeline, image.shape[-1]), seed)
 
 
-def draw_steps(image: torch.Tensor, described: Pipeline, seed: int) -> torch.Tensor:
-    """One draw of each step by itself, done for certain: (steps, 3, size, size) uint8."""
+def draw_steps(image: torch.Tensor, pipeline: Pipeline, seed: int) -> torch.Tensor:
+    """One draw of each step alone, with probability 1: (steps, 3, size, size) uint8."""
     size = image.shape[-1]
-    certain = [_BUILDERS[step.transform](size, **step.values) for step in described.steps]
-    return torch.cat([image.new_empty(0, *image.shape), *(augment_seeded(image[None], each, seed) for each in certain)])
+    transforms = [_BUILDERS[step.transform](size, **step.values) for step in pipeline.steps]
+    return torch.cat(
+        [image.new_empty(0, *image.shape), *(augment_seeded(image[None], transform, seed) for transform in transforms)]
+    )

@@ -61,7 +61,9 @@ class Compute:
         try:
             dist.all_reduce(flat)
         except RuntimeError as error:
-            raise UserError("Another process of this training ended.", "Read its output, then start all processes again.") from error
+            raise UserError(
+                "Another process of this training ended.", "Read its output, then start all processes again."
+            ) from error
         for tensor, whole in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(whole.view(tensor.shape))
 

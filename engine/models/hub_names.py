@@ -1,6 +1,6 @@
-"""The Hugging Face models that a person named on this machine: the only ones that a run may fetch.
+"""The Hugging Face models that a person named on this machine: the only ones that may be downloaded.
 
-A run's configuration may come from elsewhere. That it names `hf-hub:OWNER/NAME` does not make this program download it.
+A run's configuration may come from elsewhere; that it names `hf-hub:OWNER/NAME` must not make this program download it.
 """
 
 from engine.core.errors import UserError
@@ -11,7 +11,7 @@ _PREFIX = "hf-hub:"
 
 
 def remember(model: str) -> None:
-    """Note a name that a person typed or confirmed; other kinds of model need no note."""
+    """Remember a name that a person typed or confirmed; other kinds of models are ignored."""
     if not model.startswith(_PREFIX) or model in _known():
         return
     create_folder(home())
@@ -20,7 +20,7 @@ def remember(model: str) -> None:
 
 
 def check(model: str) -> None:
-    """Raises UserError for a Hugging Face model that nobody named here."""
+    """Raises UserError for a Hugging Face model that nobody has named on this machine."""
     if model.startswith(_PREFIX) and model not in _known():
         raise UserError(
             f"This configuration comes from a run, and nobody has chosen {model[:100]!r} on this machine.",

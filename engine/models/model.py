@@ -1,4 +1,4 @@
-"""A trained model ready to answer: loaded from a run's checkpoint, which needs nothing of the dataset."""
+"""A trained model that is ready to predict: loaded from a run's checkpoint, without the dataset."""
 
 import functools
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ from engine.models.transfer import check_finite
 from engine.runs import checkpoint
 from engine.runs.checkpoint import Meta
 
-_PRIOR_WIDTH = 0.5  # of the logarithm of a temperature
+_PRIOR_WIDTH = 0.5  # standard deviation of the prior on the logarithm of a temperature
 
 
 @dataclass(frozen=True)
 class Model:
-    """A classifier with all that belongs to it. `notes` says what was passed over when it was loaded."""
+    """A classifier with its metadata and device. `notes`: sentences on what was skipped when it was loaded."""
 
     meta: Meta
     classifier: Classifier
@@ -45,8 +45,8 @@ class Model:
         return self.probabilities_of(self.features(squares))
 
     def features(self, squares: np.ndarray) -> np.ndarray:
-        """(n, size, size, 3) uint8 -> (n, features) float32: the pooled features, as embeddings have them."""
-        # Not `inference_mode`: what a network caches in its first pass is part of later passes, and Grad-CAM needs gradients of those.
+        """(n, size, size, 3) uint8 -> (n, features) float32: the pooled features, equal to the embeddings."""
+        # Not `inference_mode`: tensors that a network caches in its first pass take part in later passes, of which Grad-CAM needs gradients.
         with torch.no_grad(), self.compute.autocast():
             return self.preprocessing.pooled(self.answering, self.inputs(squares)).cpu().numpy()
 
@@ -55,7 +55,7 @@ class Model:
         return softmax(self.logits_of(features) / self.meta.temperature, axis=1).astype(np.float32)
 
     def energy_of(self, features: np.ndarray) -> np.ndarray:
-        """(n, features) float32 -> (n,) free energy, low where the head is sure of what it sees (Liu et al. 2020, "Energy-based
+        """(n, features) float32 -> (n,) free energy, low where the head is confident (Liu et al. 2020, "Energy-based
         out-of-distribution detection")."""
         return -logsumexp(self.logits_of(features), axis=1)
 
@@ -66,7 +66,7 @@ class Model:
 
     @functools.cached_property
     def answering(self) -> InferenceModule:
-        """The trunk as embeddings run it, so that a single answer and a prediction table agree."""
+        """The trunk as embeddings run it, so that a single prediction and a prediction table agree."""
         return prepare_inference(self.classifier.trunk, self.compute, self.meta.image_size)
 
     def with_temperature(self, temperature: float) -> "Model":
@@ -114,7 +114,8 @@ def _check_room(saved: checkpoint.Checkpoint) -> None:
 def fit_temperature(logits: np.ndarray, true: np.ndarray) -> float:
     """The temperature with the least cross-entropy on held-out logits (n, classes) (Guo et al. 2017).
 
-    A normal prior on its logarithm, which a hundred images outweigh, keeps a few that are all told apart from asking for 0.
+    A normal prior on its logarithm, which a hundred images outweigh, keeps the temperature from falling to 0 where all of a few images
+    are classified correctly.
     """
 
     def loss(log_temperature: float) -> float:

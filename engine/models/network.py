@@ -19,7 +19,7 @@ from engine.models.transfer import RUN, TransferReport, load_state, read_state
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What the network expects of its input, and which views of it are averaged; it travels with the weights."""
+    """The preprocessing that the network expects, and the views that are averaged. It is saved with the weights."""
 
     size: int
     mean: tuple[float, float, float]
@@ -34,7 +34,7 @@ class Preprocessing:
     def pooled(self, trunk: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
         """The trunk's features (n, features) float32 of normalised inputs, averaged over the views.
 
-        The head is linear: averaged features are averaged logits, and all that is made of features follows.
+        The head is linear, so that averaged features give averaged logits.
         """
         features = trunk(inputs).float()
         return (features + trunk(inputs.flip(-1)).float()) / 2 if self.views == "flip" else features
@@ -52,14 +52,14 @@ class Classifier(nn.Module):
         return self.logits(self.trunk(x))
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
-        """The head on pooled features, always in float32: cached features and a full pass give the same numbers."""
+        """The head on pooled features, always in float32, so that cached features and a full pass give the same numbers."""
         with torch.autocast(features.device.type, enabled=False):
             return self.head(features.float())
 
 
 @dataclass(frozen=True)
 class Trunk:
-    """A built backbone without its classification layer. `fit`: what was taken from a file or a run."""
+    """A built backbone without its classification layer. `fit`: which weights came from a file or a run."""
 
     entry: Backbone
     module: nn.Module
@@ -115,7 +115,7 @@ def _whole(entry: Backbone, pretrained: bool, notify: Notify = lambda text: None
 
 @dataclass(frozen=True)
 class Outline:
-    """A backbone without its numbers: the pooled features that it ends in, the shapes of its tensors, and its own head's names."""
+    """A backbone without weights: its number of pooled features, the shapes of its tensors, and the tensor names of its own head."""
 
     features: int
     shapes: Mapping[str, tuple[int, ...]]
@@ -123,7 +123,7 @@ class Outline:
 
     @property
     def values(self) -> int:
-        """How many numbers the backbone holds."""
+        """The number of values in all tensors."""
         return sum(math.prod(shape) for shape in self.shapes.values())
 
 
@@ -137,12 +137,16 @@ def outline_trunk(name: str, image_size: int = 224, most_values: float = math.in
             return _outline(name, image_size, most_values)
     except TooManyValues:
         raise
-    except (NotImplementedError, RuntimeError, UserError):  # a few networks compute with numbers while they are built or asked
+    except (
+        NotImplementedError,
+        RuntimeError,
+        UserError,
+    ):  # a few networks compute with values while they are built or run, which the meta device has not
         return _outline(name, image_size, most_values)
 
 
 class TooManyValues(UserError):
-    """A backbone is larger than the file that names it."""
+    """The backbone has more weights than the file that names it."""
 
 
 def _outline(name: str, image_size: int, most_values: float) -> Outline:
@@ -201,7 +205,7 @@ def freeze_below(module: nn.Module, share: float) -> None:
 
 
 def _drop_classifier(module: nn.Module) -> None:
-    """Replace the classification layer, the last linear one, by nothing: the module ends in pooled features."""
+    """Remove the classification layer, which is the last linear one: the module then ends in pooled features."""
     reset: Any = getattr(module, "reset_classifier", None)  # timm's own way
     if reset is not None:
         reset(0)
@@ -219,7 +223,7 @@ def count_features(module: nn.Module, name: str, image_size: int) -> int:
             out = module(torch.zeros(1, 3, image_size, image_size))
     except (RuntimeError, AssertionError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise UserError(
-            f"{name} cannot work at {image_size} pixels: {(str(error).splitlines() or ['it does not say why'])[0][:200]}",
+            f"{name} cannot work at {image_size} pixels: {(str(error).splitlines() or ['no reason given'])[0][:200]}",
             "Set another image_size.",
         ) from error
     if not isinstance(out, torch.Tensor) or out.ndim != 2:
@@ -228,6 +232,7 @@ def count_features(module: nn.Module, name: str, image_size: int) -> int:
 
 
 def to_uint8_batch(squares: np.ndarray) -> torch.Tensor:
-    """(n, size, size, 3) uint8 -> (n, 3, size, size) uint8, a view; of squares that cannot be written to, or mirrored, a copy."""
-    plain = squares.flags.writeable and min(squares.strides, default=0) >= 0
-    return torch.from_numpy(squares if plain else squares.copy()).permute(0, 3, 1, 2)
+    """(n, size, size, 3) uint8 -> (n, 3, size, size) uint8, a view; a copy where the squares are read-only or mirrored."""
+    # torch warns of arrays that it could write to although they are read-only, and refuses negative strides.
+    shareable = squares.flags.writeable and min(squares.strides, default=0) >= 0
+    return torch.from_numpy(squares if shareable else squares.copy()).permute(0, 3, 1, 2)

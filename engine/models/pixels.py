@@ -1,4 +1,4 @@
-"""Decoded images on disk: each picture is decoded once, and training reads squares from a memory map."""
+"""Decoded images on the disk: each image is decoded once, and training reads squares from a memory map."""
 
 import contextlib
 import hashlib
@@ -17,29 +17,29 @@ from engine.data.loading import decode_batches
 from engine.runs.events import Progress
 
 _CACHE_BYTES = 12 * 2**30
-_MEMORY_BYTES = 2**30  # what a disk without room does not take is kept in memory up to here
+_MEMORY_BYTES = 2**30  # on a full disk, images are kept in memory up to this size
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """`images`: (n, size, size, 3) uint8, a row an input; rows of the unreadable (index -> reason) are black."""
+    """`images`: (n, size, size, 3) uint8, one row per input; rows of unreadable images (`failures`: index -> reason) are black."""
 
     images: np.ndarray
     failures: dict[int, str]
 
 
 def is_decoded(contents: Sequence[str], size: int) -> bool:
-    """Whether just these images are there at `size`."""
+    """Whether exactly these images are cached at this size."""
     return _file(contents, size).is_file()
 
 
 def load_pixels(
     files: Sequence[Path], contents: Sequence[str], size: int, report: Callable[[Progress], bool] = lambda progress: True
 ) -> Pixels | None:
-    """The images at `size`, from the cache where just these were decoded before; None where `report` says not to go on."""
+    """The images at `size`, from the cache where exactly these were decoded before; None where `report` returns False."""
     file = _file(contents, size)
     if file.is_file():
-        with contextlib.suppress(OSError):  # a disk that cannot be written
+        with contextlib.suppress(OSError):  # a read-only disk
             os.utime(file)
         return Pixels(np.load(file, mmap_mode="r"), {})
     trim_folder(file.parent, _CACHE_BYTES)
@@ -53,7 +53,7 @@ def load_pixels(
                 return None
             images.flush()
             if failures:
-                # Not kept under this key: the file may be fixed, and the next run would not hear of it.
+                # Not cached: a file may be fixed later without a change of this key, and its failure must be reported to the next run.
                 return Pixels(np.array(images), failures)
     except DiskError:
         if math.prod(shape) > _MEMORY_BYTES:
@@ -67,7 +67,7 @@ def load_pixels(
 def _decode(
     images: np.ndarray, files: Sequence[Path], size: int, contents: Sequence[str], report: Callable[[Progress], bool]
 ) -> dict[int, str] | None:
-    """Fill `images`; the unreadable ones, or None where `report` says not to go on."""
+    """Fill `images`; returns the failures, or None where `report` returned False."""
     failures: dict[int, str] = {}
     done = 0
     for batch in decode_batches(files, size, contents=contents):

@@ -20,14 +20,14 @@ Notify = Callable[[str], None]
 
 
 def from_wheel(entry: Backbone, pretrained: bool) -> nn.Module:
-    """timm's architecture with the weights that an installed package carries. Raises UserError where they are not as published."""
+    """timm's architecture with the weights that an installed package carries. Raises UserError where they differ from the published ones."""
     import timm
 
     module = timm.create_model(entry.source, pretrained=False)
     if pretrained:
         file = _wheel_file()
         state = torch.load(file, map_location="cpu", weights_only=True)
-        # The package names its tensors otherwise than timm, in the same order.
+        # The package and timm use different names for the tensors, in the same order.
         own = module.state_dict()
         if [t.shape for t in state.values()] != [t.shape for t in own.values()]:
             raise UserError(
@@ -59,7 +59,7 @@ def from_torchvision(entry: Backbone, pretrained: bool, notify: Notify) -> nn.Mo
     file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
     if not file.is_file():
         notify(f"Downloading the weights of {entry.name} from torchvision's publisher.")
-    return _reached(entry, lambda: models.get_model(entry.source, weights=weights))
+    return _fetch(entry, lambda: models.get_model(entry.source, weights=weights))
 
 
 def from_timm(entry: Backbone, pretrained: bool, notify: Notify) -> nn.Module:
@@ -70,15 +70,15 @@ def from_timm(entry: Backbone, pretrained: bool, notify: Notify) -> nn.Module:
     if pretrained:
         notify(f"Fetching {entry.name}: from the local cache, or from its publisher.")
     if entry.builder == "hf-hub" or pretrained:
-        return _reached(entry, lambda: timm.create_model(name, pretrained=pretrained))
+        return _fetch(entry, lambda: timm.create_model(name, pretrained=pretrained))
     try:
         return timm.create_model(name, pretrained=False)
     except RuntimeError as error:
         raise UserError(f"{entry.name} cannot be built: {str(error).splitlines()[0][:200]}", "Check the name.") from error
 
 
-def _reached(entry: Backbone, fetch: Callable[[], nn.Module]) -> nn.Module:
-    """What `fetch` gives; a UserError with the ways out where the publisher cannot be reached."""
+def _fetch(entry: Backbone, fetch: Callable[[], nn.Module]) -> nn.Module:
+    """The result of `fetch`. Raises UserError, with what to do, where the publisher cannot be reached."""
     import httpx2
 
     try:
@@ -98,7 +98,7 @@ def _reached(entry: Backbone, fetch: Callable[[], nn.Module]) -> nn.Module:
 
 
 def _do_not_wait_for_a_dead_network() -> None:
-    """Let the hub's client look into its cache only where its host has no address: its retries last most of a minute."""
+    """Restrict the hub's client to its cache where its host cannot be resolved: its retries take most of a minute."""
     from huggingface_hub import constants
 
     try:

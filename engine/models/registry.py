@@ -1,6 +1,6 @@
-"""The backbones: a registry of entries that say who builds one, where its weights come from and how it sees.
+"""The backbones: a registry of entries with the builder, the source of the weights and the preprocessing.
 
-No torch here: the pages list the models. `engine.models.network` builds them.
+This module does not import torch, since the pages list the models. `engine.models.network` builds them.
 """
 
 import re
@@ -59,7 +59,7 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9_][\w.\-]{0,95}(@[\w
 
 
 def find_backbone(name: str) -> Backbone:
-    """The entry for a registered name, `timm:NAME` or `hf-hub:OWNER/NAME` (the two are described by timm when built)."""
+    """The entry for a registered name, `timm:NAME` or `hf-hub:OWNER/NAME` (timm describes these two when they are built)."""
     for prefix in _PREFIXES:
         if name.startswith(prefix) and name != prefix:
             return _described_by_timm(name, prefix[:-1], name.removeprefix(prefix))
@@ -72,7 +72,7 @@ def find_backbone(name: str) -> Backbone:
 
 def _described_by_timm(name: str, builder: str, source: str) -> Backbone:
     """The entry of a model that timm builds. Raises UserError for a name that would make timm look elsewhere."""
-    # timm takes "hf_hub:" and "local-dir:" within its own names, and fetches or opens what they say.
+    # timm accepts "hf_hub:" and "local-dir:" within its names, and would download or open what they name.
     if builder == "timm" and not _TIMM_NAME.fullmatch(source):
         raise UserError(f"timm has no model {source[:100]!r}.", "Its names: python -c 'import timm; print(timm.list_models())'")
     if builder == "hf-hub" and not _HUB_NAME.fullmatch(source):
@@ -81,9 +81,9 @@ def _described_by_timm(name: str, builder: str, source: str) -> Backbone:
 
 
 def backbone_from_file(name: object) -> Backbone:
-    """The entry for the name in a file that may come from elsewhere. Raises UserError for one that is not registered, here or in timm.
+    """The entry for a name in a file that may come from elsewhere. Raises UserError for a name that is registered neither here nor in timm.
 
-    Nothing that a file says makes this program reach for the network: `hf-hub:` is for names that a person types.
+    No file can make this program access the network: `hf-hub:` is only for names that a person types.
     """
     if not isinstance(name, str) or name.startswith("hf-hub:"):
         raise UserError(
@@ -95,7 +95,7 @@ def backbone_from_file(name: object) -> Backbone:
 
 
 def check_name(name: str) -> None:
-    """Raises UserError for a name that nothing can be built from, as far as that can be told without a network."""
+    """Raises UserError for a name of which no model can be built, as far as this can be checked offline."""
     entry = find_backbone(name)
     if entry.builder == "timm":
         import timm
@@ -107,7 +107,7 @@ def check_name(name: str) -> None:
 
 
 def check_weights(weights: str, model: str) -> None:
-    """Raises UserError for a start that is not there, or a run that trained another model."""
+    """Raises UserError for initial weights that do not exist, or of a run that trained another model."""
     if weights in ("pretrained", "none"):
         return
     if weights.startswith("run:"):

@@ -1,4 +1,4 @@
-"""Starting from weights that were trained before: a state-dict file, or a run, with a report of what fitted."""
+"""Starting from trained weights: a state-dict file or a run, with a report of the tensors that fitted."""
 
 import itertools
 import zipfile
@@ -14,23 +14,23 @@ from engine.core.safetensors_header import read_header
 from engine.core.sandbox import check_ordinary
 
 RUN = "run:"
-LARGEST = 8 << 30  # bytes of a file of weights
+LARGEST = 8 << 30  # bytes of a weights file
 _WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights")
-# What trainers put before a name: DataParallel, torch.compile, and classes that hold a backbone.
+# What trainers prepend to a name: DataParallel, torch.compile, and classes that hold a backbone.
 _PREFIXES = ("", "module.", "_orig_mod.", "model.", "backbone.", "trunk.", "encoder.", "net.")
 _TYPES = frozenset((
     torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8,
     torch.bool,
 ))  # fmt: skip
 _SHOWN = 3
-_LEAST = 0.5  # of the tensors: with fewer, it is another model's file
+_LEAST = 0.5  # share of the tensors that must fit: with fewer, the file belongs to another model
 
 
 @dataclass(frozen=True)
 class TransferReport:
-    """What of a state dict went into a backbone: names of tensors.
+    """Which tensors of a state dict went into a backbone, by name.
 
-    `head`: its classification layer (weight, bias), where there is one; `classes`: whose they are, where that is known.
+    `head`: the classification layer (weight, bias) of the state dict, if it has one; `classes`: the classes of that head, if known.
     """
 
     source: str
@@ -42,7 +42,7 @@ class TransferReport:
     classes: tuple[str, ...] = ()
 
     def head_for(self, classes: Sequence[str]) -> dict[str, torch.Tensor] | None:
-        """The classification layer for these classes, in their order; None where it is one for others, by name or by number."""
+        """The classification layer for these classes, in their order; None where it is for other classes, or another number of them."""
         if self.head.keys() != {"weight", "bias"} or len(self.head["weight"]) != len(classes):
             return None
         if not self.classes:
@@ -55,23 +55,24 @@ class TransferReport:
     def __str__(self) -> str:
         total = len(self.loaded) + len(self.missing) + len(self.other_shape)
         parts = [f"Loaded {len(self.loaded)} of {total} tensors of the backbone from {self.source}."]
-        for names, what in (
-            (self.missing, "not in it, left as they were"),
-            (self.other_shape, "of another shape, left as they were"),
-            (self.unexpected, "not part of this model, left out"),
+        for names, meaning in (
+            (self.missing, "missing there, left unchanged"),
+            (self.other_shape, "of another shape, left unchanged"),
+            (self.unexpected, "not part of this model, ignored"),
         ):
             if names:
-                parts.append(f"{len(names)} {what}: {_listed(names)}.")
+                parts.append(f"{len(names)} {meaning}: {_listed(names)}.")
         return " ".join(parts)
 
 
 def load_state(
     module: nn.Module, state: Mapping[str, torch.Tensor], source: str, head: Sequence[str] = (), classes: tuple[str, ...] = ()
 ) -> TransferReport:
-    """Load what fits into the backbone; `head` names the tensors of the classification layer that it came with.
+    """Load the tensors that fit into the backbone; `head` names those of its original classification layer.
 
-    Raises UserError where less than half of the backbone's tensors fit: it is not changed then.
+    Raises UserError, and changes nothing, where less than half of the backbone's tensors fit.
     """
+    # `strict=False` would load a wrong file without a word; hence the check before anything is changed.
     own = module.state_dict()
     state = _unprefixed(state, [*own, *head])
     known = {name: tensor for name, tensor in state.items() if name in own}
@@ -120,7 +121,7 @@ def read_state(file: Path) -> Mapping[str, torch.Tensor]:
 
 
 def _tensors(file: Path) -> object:
-    """What the file holds. Raises whatever its reader does."""
+    """The content of the file. Raises whatever its reader does."""
     from safetensors.torch import load_file
 
     if file.suffix.lower() == ".safetensors":
@@ -132,14 +133,14 @@ def _tensors(file: Path) -> object:
 
 
 def check_growth(file: Path) -> None:
-    """Raises ValueError for an archive that unpacks to more than it is: torch never packs its tensors."""
+    """Raises ValueError for an archive that unpacks to more than its size: torch never compresses tensors, a zip bomb does."""
     with zipfile.ZipFile(file) as opened:
         if sum(member.file_size for member in opened.infolist()) > file.stat().st_size:
             raise ValueError("the archive unpacks to more than its own size")
 
 
 def _is_plain(value: object) -> bool:
-    """Whether it is a dense tensor on the CPU that holds all its values, not one value shown a billion times."""
+    """Whether it is a dense CPU tensor that stores all of its values, and not one value expanded a billion times."""
     return (
         isinstance(value, torch.Tensor) and value.layout is torch.strided and value.device.type == "cpu" and value.dtype in _TYPES
         and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
@@ -147,7 +148,7 @@ def _is_plain(value: object) -> bool:
 
 
 def check_finite(state: Mapping[str, torch.Tensor], source: str) -> None:
-    """Raises UserError where a weight is not a number, or infinite."""
+    """Raises UserError where a weight is NaN or infinite."""
     for name, tensor in state.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise UserError(
@@ -157,7 +158,7 @@ def check_finite(state: Mapping[str, torch.Tensor], source: str) -> None:
 
 
 def _unprefixed(state: Mapping[str, torch.Tensor], wanted: Sequence[str]) -> Mapping[str, torch.Tensor]:
-    """The names without the prefixes that keep them from being the wanted ones: two may stand one before the other."""
+    """The state with those prefixes removed from its names that gives the most wanted names; up to two prefixes may precede a name."""
     prefixes = [first + second for first, second in itertools.product(_PREFIXES, _PREFIXES)]
     options = ({name.removeprefix(prefix): tensor for name, tensor in state.items()} for prefix in prefixes)
     return max(options, key=lambda renamed: len(set(wanted) & renamed.keys()))

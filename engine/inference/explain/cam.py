@@ -1,7 +1,7 @@
-"""Class activation maps: where the network looked for a class, by the grad-cam package's formulas on one pass of the network.
+"""Class activation maps: where the network looked for a class, by the formulas of the grad-cam package.
 
-The package runs the network once for each class and back through all of it, with hooks that two sessions would share. Here
-one pass serves all classes, gradients go back no further than the layer that is looked at, and a hook hears its own thread only.
+The package runs the network forward and fully backward once per class, with hooks that two sessions would share. Here one pass
+serves all classes, gradients go back only to the explained layer, and a hook reacts only to its own thread.
 """
 
 import math
@@ -22,13 +22,13 @@ from engine.models.network import cam_layer_name
 Report = Callable[[int, int], None]
 _BATCH = 32
 _SILENT: Report = lambda done, total: None  # noqa: E731
-# Anchors of a dark-to-bright colour scale whose lightness rises evenly, so that it reads in grey too.
+# Anchors of a dark-to-bright colour scale with evenly rising lightness, so that it is readable in grey, too.
 _SCALE = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class _Features:
-    """The layer that is looked at, of n inputs. `maps`: (n, channels, h, w); `gradients`: those of each class's logits."""
+    """The output of the explained layer for n inputs. `maps`: (n, channels, h, w); `gradients`: those of each class's logits."""
 
     maps: np.ndarray
     gradients: list[np.ndarray]
@@ -86,18 +86,18 @@ def colour_map(heatmap: np.ndarray) -> np.ndarray:
 
 
 def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Features:
-    """One pass of the network that answers, and the gradients of some classes' logits at its layer."""
+    """One pass of the network, and the gradients of some classes' logits at the explained layer."""
     kept: list[torch.Tensor] = []
     here = threading.get_ident()
 
     def keep(module: torch.nn.Module, arguments: tuple, output: torch.Tensor) -> torch.Tensor | None:
-        if threading.get_ident() != here:  # another session asks the same network
+        if threading.get_ident() != here:  # another session uses the same network
             return None
         if not isinstance(output, torch.Tensor):  # of several resolutions at once
             raise _no_map(model)
         kept.append(output.detach().requires_grad_(True))
-        torch.set_grad_enabled(True)  # from here on, until `no_grad` ends
-        return kept[-1].clone()  # what follows may work in place
+        torch.set_grad_enabled(True)  # from this layer on, until `no_grad` ends
+        return kept[-1].clone()  # a clone, since later layers may work in place, which a leaf that requires gradients forbids
 
     handle = _layer(model).register_forward_hook(keep)
     try:
@@ -112,7 +112,7 @@ def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Fe
 
 
 def _layer(model: Model) -> torch.nn.Module:
-    """The layer that a map is made of. Raises UserError."""
+    """The explained layer. Raises UserError where the network does not have it."""
     try:
         return model.answering.module.get_submodule(cam_layer_name(model.trunk))
     except AttributeError:
@@ -126,7 +126,7 @@ def _no_map(model: Model) -> UserError:
 
 
 def _weighed(by: str, found: _Features, classes: int) -> np.ndarray:
-    """(n, classes, h, w) by the package's formula; a method that knows no classes gives its one map to each."""
+    """(n, classes, h, w) by the package's formula; a method without classes gives the same map to each."""
     from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, LayerCAM
 
     if by == "eigen-cam":
@@ -188,7 +188,7 @@ def to_grid(model: Model, output: torch.Tensor) -> torch.Tensor:
         return output
     if output.ndim != 3:
         raise _no_map(model)
-    # Some networks add their class token only behind these layers, whatever number they state.
+    # Some networks add their class token only after this layer, whatever number they state.
     stated: Any = 1 if tokens == "class+grid" else getattr(model.trunk.module, "num_prefix_tokens", 0)
     for skipped in (stated, 0):
         side = math.isqrt(output.shape[1] - skipped)

@@ -1,8 +1,8 @@
-"""Explained by examples: the training images nearest to a picture, with their labels.
+"""Explanation by examples: the training images nearest to an image, with their labels.
 
-No torch at module level: the pages ask. Nearest means by the cosine distance of embeddings: those of the run's own network where
-they are kept (a run of method linear, whose network is the pretrained one), else those of the dataset's index, which another network
-made.
+torch is imported lazily, since the pages use this module. Distances are cosine distances of embeddings: those of the run's own network
+where they are cached (a run of method linear uses the pretrained network), else those of the dataset's index, which come from another
+network.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.models.model import Model
 
 SHOWN = 8
-_ENOUGH = 0.99  # of the training images, with an embedding of the run's own network
+_ENOUGH = 0.99  # share of the training images that must have an embedding of the run's own network
 _TRAIN = Filter(splits=("train",))
 
 
@@ -44,7 +44,7 @@ class Examples:
 
 
 def load_run_embeddings(model: "Model", data: Dataset) -> RunEmbeddings | None:
-    """What the cache holds of the run's own embeddings of the training images; None where it does not hold nearly all."""
+    """The cached embeddings of the training images by the run's own network; None where not nearly all are cached."""
     from engine.embeddings.extract import EmbeddingCache, cache_key
 
     frame = data.catalog.frame("train")
@@ -60,7 +60,7 @@ def load_run_embeddings(model: "Model", data: Dataset) -> RunEmbeddings | None:
 def nearest_by_run(
     model: "Model", data: Dataset, known: RunEmbeddings, square: np.ndarray, content: str | None, k: int = SHOWN
 ) -> Examples:
-    """The training images nearest to a picture (size, size, 3) uint8 to the run's own network."""
+    """The training images nearest to an image (size, size, 3) uint8, by the run's own network."""
     vector = neighbours.normalise(model.features(square[None]))[0]
     distances = np.clip(1 - known.vectors @ vector, 0, 2)
     order = np.lexsort((known.ids, distances))[: 2 * k]
@@ -81,9 +81,9 @@ def find_examples(
     square: np.ndarray,
     k: int = SHOWN,
 ) -> Examples:
-    """The training images nearest to an image of the dataset, by the run's own network where it can be told, else by the index.
+    """The training images nearest to an image of the dataset, by the run's own network where its embeddings are cached, else by the index.
 
-    Raises UserError where neither is kept.
+    Raises UserError where neither exists.
     """
     known = load_run_embeddings(model, data)
     if known is not None:
@@ -98,7 +98,7 @@ def find_examples(
 
 
 def describe_labels(true: str, answer: str, labels: Sequence[str]) -> str:
-    """What the nearest labels say of the truth and of the answer, in one sentence; empty without neighbours."""
+    """How many of the nearest labels agree with the true and the predicted class, in one sentence; empty without neighbours."""
     if not labels:
         return ""
     own, taken = labels.count(true), labels.count(answer)
@@ -108,7 +108,7 @@ def describe_labels(true: str, answer: str, labels: Sequence[str]) -> str:
 
 
 def _described(data: Dataset, found: pd.DataFrame, content: str | None, k: int) -> pd.DataFrame:
-    """The first k that the catalog still knows, with what it says of them."""
+    """The first k rows that are still in the catalog, with their labels, paths and contents."""
     rows = data.catalog.rows(found["id"].tolist())
     found = found[found["id"].isin(rows)].head(k).reset_index(drop=True)
     of = [rows[image] for image in found["id"]]

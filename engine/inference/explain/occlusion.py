@@ -1,4 +1,4 @@
-"""The smallest part of a picture that decides: the smallest square which, covered, changes the model's answer."""
+"""The smallest part of an image that decides: the smallest square that changes the predicted class when it is covered."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from engine.core.errors import UserError
 from engine.models.model import Model
 
 FILLS = ("blur", "mean")
-SHARES = (1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # of the picture's side, tried in turn
-_STEPS = 2  # places a patch's own side
+SHARES = (1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # of the image's side, tried in this order
+_STEPS = 2  # positions per side of a patch
 _BATCH = 32
-_BLUR = 1 / 10  # of the side: what is under it cannot be told any more
+_BLUR = 1 / 10  # of the side: what lies under it is no longer recognisable
 
 Report = Callable[[int, int], None]
 
@@ -73,7 +73,7 @@ def _first_change(
     answer: int,
     report: Callable[[int], None],
 ) -> tuple[int, int, int] | None:
-    """Of the boxes that change the answer, the one that takes most of its probability."""
+    """Among the boxes that change the predicted class, the one that lowers its probability most; None where no box does."""
     rows = []
     for start in range(0, len(boxes), _BATCH):
         rows.append(model.probabilities(_covered(square, cover, boxes[start : start + _BATCH])))
@@ -105,7 +105,7 @@ def _shrunk(
 
 
 def _about(box: tuple[int, int, int], side: int, size: int) -> list[tuple[int, int, int]]:
-    """Boxes of `side` within the box: in its middle and in its corners."""
+    """Boxes of `side` within the box: in its centre and in its corners."""
     left, top, before = box
     spare = before - side
     offsets = [(spare // 2, spare // 2), (0, 0), (spare, 0), (0, spare), (spare, spare)]
@@ -119,7 +119,7 @@ def _places(size: int, side: int) -> Iterator[tuple[int, int]]:
 
 
 def _covered(square: np.ndarray, cover: np.ndarray, boxes: list[tuple[int, int, int]]) -> np.ndarray:
-    """The picture once for each box, with that box of it covered: (n, size, size, 3) uint8."""
+    """One copy of the image per box, with that box covered: (n, size, size, 3) uint8."""
     pictures = np.repeat(square[None], len(boxes), axis=0)
     for picture, (left, top, side) in zip(pictures, boxes, strict=True):
         part = np.s_[top : top + side, left : left + side]

@@ -51,9 +51,9 @@ def test_what_did_not_fit_is_told_by_name(state):
     assert (len(fit.missing), fit.unexpected) == (12, ("extra.weight",))
     assert str(fit) == (
         "Loaded 107 of 122 tensors of the backbone from a file. "
-        "12 not in it, left as they were: layer1.0.conv1.weight, layer1.0.bn1.weight, layer1.0.bn1.bias and 9 more. "
-        "3 of another shape, left as they were: conv1.weight, fc.weight, fc.bias. "
-        "1 not part of this model, left out: extra.weight."
+        "12 missing there, left unchanged: layer1.0.conv1.weight, layer1.0.bn1.weight, layer1.0.bn1.bias and 9 more. "
+        "3 of another shape, left unchanged: conv1.weight, fc.weight, fc.bias. "
+        "1 not part of this model, ignored: extra.weight."
     )
 
 

@@ -52,11 +52,11 @@ class FairScoring:
         if self.only:
             return f"All of them are training images of {names}: the score says nothing about new images."
         are = "is a training image" if self.excluded == 1 else "are training images"
-        return f"{self.excluded:,} more {are} of {names} and excluded from the score."
+        return f"{self.excluded:,} more {are} of {names}, excluded from the score."
 
 
 def exclude_training_images(known: pd.DataFrame, learnt: frozenset[int]) -> FairScoring:
     """The labelled images without the training images, given by number; all of them where nothing else is left."""
     seen = known["number"].isin(learnt)
     only = bool(len(known) and seen.all())
-    return FairScoring(known if only else known[~seen], seen.sum(), only)
+    return FairScoring(known if only else known[~seen], len(known[seen]), only)

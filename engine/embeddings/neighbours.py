@@ -156,11 +156,11 @@ def write_index(folder: Path, blocks: Iterable[Block], document: dict[str, Any])
             marks.append(block_marks)
         file.flush()
         fsync_file(temporary)
-    kept = np.stack([np.concatenate(ids).astype(np.uint64), np.concatenate(marks)])
+    ids_and_marks = np.stack([np.concatenate(ids).astype(np.uint64), np.concatenate(marks)])
     with replace_file(folder / f"{digest}.ids.npy") as temporary, open(temporary, "wb") as file:
-        np.save(file, kept)
+        np.save(file, ids_and_marks)
     # Written last, so that the files that it names are complete.
-    write_json(folder / _DOCUMENT, {**document, "images": kept.shape[1], "features": features}, durable=True)
+    write_json(folder / _DOCUMENT, {**document, "images": ids_and_marks.shape[1], "features": features}, durable=True)
     for old in (file for file in folder.glob("*.f32") if file.stem != digest):
         remove(old)
         remove(old.with_suffix(".ids.npy"))

@@ -91,7 +91,7 @@ def _tsne(vectors: np.ndarray, rows: np.ndarray, distances: np.ndarray, perplexi
 
     total, before = sum(iterations for iterations, _, _ in _PHASES), 0
 
-    def tell(iteration: int, error: float, embedding: np.ndarray) -> None:
+    def report_iteration(iteration: int, error: float, embedding: np.ndarray) -> None:
         report("drawing the map", min(before + iteration, total), total)
 
     embedding: Any = TSNEEmbedding(
@@ -103,7 +103,7 @@ def _tsne(vectors: np.ndarray, rows: np.ndarray, distances: np.ndarray, perplexi
     )
     for iterations, exaggeration, momentum in _PHASES:
         embedding = embedding.optimize(
-            iterations, exaggeration=exaggeration, momentum=momentum, callbacks=tell, callbacks_every_iters=_EVERY
+            iterations, exaggeration=exaggeration, momentum=momentum, callbacks=report_iteration, callbacks_every_iters=_EVERY
         )
         before += iterations
     return np.asarray(embedding)

@@ -36,7 +36,7 @@ class DatasetImageError(UserError):
 
     def __init__(self, image_id: int, split: str, class_name: str, path: str) -> None:
         super().__init__(
-            f"This picture is a {split} image of the dataset, filed under {class_name}.",
+            f"This image is a {split} image of the dataset, filed under {class_name}.",
             "Correct its label in the dataset instead.",
         )
         self.image_id, self.split, self.class_name, self.path = image_id, split, class_name, path
@@ -85,9 +85,9 @@ def list_corrections(data: Dataset) -> list[Correction]:
 
 def find_correction(data: Dataset, content: str) -> Correction:
     """The correction of this content. Raises UserError where there is none."""
-    for one in list_corrections(data):
-        if one.content == content:
-            return one
+    for correction in list_corrections(data):
+        if correction.content == content:
+            return correction
     raise UserError("There is no such correction.")
 
 

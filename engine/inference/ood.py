@@ -82,7 +82,7 @@ class OodDetector:
         if self.decides:
             return ""
         return (
-            f"Whether a picture is one of these scenes at all cannot be judged: this takes at least {FEWEST} validation images, and this run "
+            f"Whether an image shows one of these scenes at all cannot be judged: this requires at least {FEWEST} validation images, and this run "
             f"has {self.document['validation']}."
         )
 

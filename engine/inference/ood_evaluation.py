@@ -47,7 +47,7 @@ def evaluate_other_images(
         np.stack([prediction.features for prediction in read if prediction.features is not None]),
         np.array([prediction.energy for prediction in read]),
     )
-    return _told("images of other things", other, detector.scores(vectors, model.energy_of(vectors)))
+    return _compare("images of other things", other, detector.scores(vectors, model.energy_of(vectors)))
 
 
 def evaluate_left_out_classes(run: Run, model: Model, report: ReportProgress) -> Iterator[OodEvaluation]:
@@ -73,28 +73,28 @@ def _without(name: str, vectors: dict[str, np.ndarray], names: dict[str, np.ndar
     from sklearn.neighbors import NearestNeighbors
 
     others = {split: names[split] != name for split in ("train", "validation")}
-    kept = {split: vectors[split][rows] for split, rows in others.items()}
+    remaining = {split: vectors[split][rows] for split, rows in others.items()}
     classes, labels = np.unique(names["train"][others["train"]], return_inverse=True)
     probe = LinearProbe(
-        kept["train"],
+        remaining["train"],
         labels,
-        kept["validation"],
+        remaining["validation"],
         np.searchsorted(classes, names["validation"][others["validation"]]),
         len(classes),
     )
     for _ in probe.fit():
         pass
-    search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(labels)), metric="cosine").fit(kept["train"])
+    search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(labels)), metric="cosine").fit(remaining["train"])
 
-    def measured(some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return search.kneighbors(some)[0][:, -1], -logsumexp(probe.logits(some), axis=1)
+    def measure(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return search.kneighbors(features)[0][:, -1], -logsumexp(probe.logits(features), axis=1)
 
-    scale = Scale.fit(*measured(kept["validation"]))
-    scores, strange = scale(*measured(vectors["test"])), names["test"] == name
-    return _told(name, scores[strange], scores[~strange])
+    scale = Scale.fit(*measure(remaining["validation"]))
+    scores, unknown = scale(*measure(vectors["test"])), names["test"] == name
+    return _compare(name, scores[unknown], scores[~unknown])
 
 
-def _told(of: str, strange: np.ndarray, usual: np.ndarray) -> OodEvaluation:
-    auroc, _ = areas(np.concatenate([strange, usual]), np.arange(len(strange) + len(usual)) < len(strange))
-    shares = [proportion(int((scores > 1).sum()), len(scores)) for scores in (strange, usual)]
-    return OodEvaluation(of, len(strange), len(usual), auroc, *shares)
+def _compare(name: str, unknown: np.ndarray, known: np.ndarray) -> OodEvaluation:
+    auroc, _ = areas(np.concatenate([unknown, known]), np.arange(len(unknown) + len(known)) < len(unknown))
+    shares = [proportion(int((scores > 1).sum()), len(scores)) for scores in (unknown, known)]
+    return OodEvaluation(name, len(unknown), len(known), auroc, *shares)

@@ -67,8 +67,8 @@ def predict(
 ) -> list[Prediction]:
     """One prediction per source, in order; a source is a path, or the bytes of a file."""
     result: list[Prediction] = []
-    for some in predict_in_batches(model, sources, top):
-        result += some
+    for predictions in predict_in_batches(model, sources, top):
+        result += predictions
         progress(len(result), len(sources))
     return result
 

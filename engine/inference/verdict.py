@@ -80,10 +80,10 @@ def load_judge(runs: Sequence[Run]) -> Judge:
             for table, run in zip(tables, runs, strict=True)
         ]
         least = _least(np.mean(aligned, axis=0), tables[0].loc[keys, "true"].to_numpy())
-    measured = [ood.load_detector(run) for run in runs]
+    detectors = [ood.load_detector(run) for run in runs]
     # The mean of several scores is as reliable as the one whose detector has the fewest images.
-    decides = all(one.decides for one in measured if one)
-    return Judge(runs[0].classes, least, len(keys), measured[0] if len(runs) == 1 else None, decides)
+    decides = all(detector.decides for detector in detectors if detector)
+    return Judge(runs[0].classes, least, len(keys), detectors[0] if len(runs) == 1 else None, decides)
 
 
 class Classifies(Protocol):

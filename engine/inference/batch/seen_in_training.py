@@ -12,7 +12,7 @@ from engine.inference.batch.store import BatchImage
 from engine.runs.run import Run
 
 
-def find_training_images(runs: Iterable[Run], pictures: Sequence[BatchImage]) -> frozenset[int]:
+def find_training_images(runs: Iterable[Run], images: Sequence[BatchImage]) -> frozenset[int]:
     """The numbers of the images that are training images of any of the runs.
 
     Uploads are compared by content, files by their path: those in a dataset's folder are its images.
@@ -28,15 +28,17 @@ def find_training_images(runs: Iterable[Run], pictures: Sequence[BatchImage]) ->
         contents |= set(frame["hash"])
         places |= {os.path.realpath(file) for file in catalog.files(frame)}
     return frozenset(
-        picture.number
-        for picture in pictures
-        if (picture.content in contents if picture.content else os.path.realpath(picture.file) in places)
+        image.number
+        for image in images
+        if (image.content in contents if image.content else os.path.realpath(image.file) in places)
     )
 
 
 @dataclass(frozen=True)
 class FairScoring:
-    """What may be scored: `rows` of `engine.inference.batch.table.labelled_outcomes` that no run has learnt from. `learnt`: how many pictures it has.
+    """The images that may be scored: `rows` of `engine.inference.batch.table.labelled_outcomes` that no run was trained on.
+
+    `excluded`: how many training images there are.
 
     `only`: there are no others, so that `rows` are these.
     """
@@ -55,8 +57,8 @@ class FairScoring:
         return f"{self.excluded:,} more {are} of {names}, excluded from the score."
 
 
-def exclude_training_images(known: pd.DataFrame, learnt: frozenset[int]) -> FairScoring:
+def exclude_training_images(known: pd.DataFrame, training_images: frozenset[int]) -> FairScoring:
     """The labelled images without the training images, given by number; all of them where nothing else is left."""
-    seen = known["number"].isin(learnt)
+    seen = known["number"].isin(training_images)
     only = bool(len(known) and seen.all())
     return FairScoring(known if only else known[~seen], len(known[seen]), only)

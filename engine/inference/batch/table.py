@@ -47,19 +47,19 @@ def average_predictions(made: Sequence[pd.DataFrame], runs: Sequence[Classifies]
     Raises UserError where the runs were trained on different classes.
     """
     first = made[0].set_index("number")
-    for one in made[1:]:
-        first = first[first.index.isin(one["number"])]
+    for predictions in made[1:]:
+        first = first[first.index.isin(predictions["number"])]
     numbers = first.index
     read = first["error"] == ""
     summed = np.zeros((read.sum(), len(runs[0].classes)))
-    for one, run in zip(made, runs, strict=True):
-        rows = one.set_index("number").loc[numbers[read], "probabilities"]
+    for predictions, run in zip(made, runs, strict=True):
+        rows = predictions.set_index("number").loc[numbers[read], "probabilities"]
         summed += align_classes(np.stack(rows.tolist()), run, runs[0]) if len(rows) else 0
     # An image that is unlike the training images of one run and like those of another gets a score in between.
-    far = np.mean([one.set_index("number").loc[numbers, "novelty"] for one in made], axis=0)
+    novelty = np.mean([predictions.set_index("number").loc[numbers, "novelty"] for predictions in made], axis=0)
     means = iter((summed / len(runs)).astype(np.float32))
     probabilities = pd.Series([next(means) if good else None for good in read], first.index, object)
-    return first.assign(probabilities=probabilities, novelty=far).reset_index()
+    return first.assign(probabilities=probabilities, novelty=novelty).reset_index()
 
 
 def labelled_outcomes(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:

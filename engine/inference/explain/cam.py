@@ -34,33 +34,39 @@ class _Features:
     gradients: list[np.ndarray]
 
 
-def heatmaps(model: Model, square: np.ndarray, classes: Sequence[int], by: str = DEFAULT, report: Report = _SILENT) -> np.ndarray:
+def heatmaps(
+    model: Model, square: np.ndarray, classes: Sequence[int], method: str = DEFAULT, report: Report = _SILENT
+) -> np.ndarray:
     """One map for each class index, all on one scale: (len(classes), size, size) float32 in 0..1; 1 is the highest of all.
 
-    `square`: (size, size, 3) uint8, as `engine.data.decoding.crop_square` makes it. `by`: a name of `METHODS`. `report` hears of the
+    `square`: (size, size, 3) uint8, as `engine.data.decoding.crop_square` makes it. `method`: a name of `METHODS`. `report` hears of the
     passes done. Raises UserError where the network has no such layer.
     """
-    return on_one_scale(evidence(model, square[None], classes, by, report)[0])
+    return on_one_scale(evidence(model, square[None], classes, method, report)[0])
 
 
 def evidence(
-    model: Model, squares: np.ndarray, classes: Sequence[int], by: str = DEFAULT, report: Report = _SILENT
+    model: Model, squares: np.ndarray, classes: Sequence[int], method: str = DEFAULT, report: Report = _SILENT
 ) -> np.ndarray:
-    """The maps in the method's own unit, which two classes and two pictures share: (n, len(classes), size, size) float32, >= 0.
+    """The maps in the method's own unit, in which classes and images can be compared: (n, len(classes), size, size) float32, >= 0.
 
-    A model that averages a picture with its mirror image has the average of both maps.
+    A model that averages an image with its mirror image gets the average of both maps.
     """
-    chosen, size = find_method(by), squares.shape[1]
+    chosen, size = find_method(method), squares.shape[1]
     inputs = model.inputs(squares)
     views = [inputs, inputs.flip(-1)] if model.meta.views == "flip" else [inputs]
     maps = []
     for place, view in enumerate(views):
-        result = _features(model, view, classes if chosen.by_class and not chosen.forwards else ())
+        features = _features(model, view, classes if chosen.by_class and not chosen.forwards else ())
 
-        def told(done: int, total: int, place: int = place) -> None:
+        def report_view(done: int, total: int, place: int = place) -> None:
             report(place * total + done, len(views) * total)
 
-        grids = _by_scores(model, view, result.maps, classes, told) if chosen.forwards else _weighed(by, result, len(classes))
+        grids = (
+            _by_scores(model, view, features.maps, classes, report_view)
+            if chosen.forwards
+            else _weigh(method, features, len(classes))
+        )
         maps.append(grids[..., ::-1] if place else grids)
     grid = torch.from_numpy(np.maximum(np.mean(maps, axis=0), 0).astype(np.float32))
     return functional.interpolate(grid, (size, size), mode="bilinear").numpy()
@@ -72,7 +78,7 @@ def on_one_scale(maps: np.ndarray) -> np.ndarray:
 
 
 def overlay(square: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-    """The picture (size, size, 3) uint8 under the coloured map: the same shape. What the map does not mark stays visible."""
+    """The image (size, size, 3) uint8 under the coloured map: the same shape. What the map does not mark stays visible."""
     alpha = opacity * (0.25 + 0.75 * heatmap.clip(0, 1))[..., None]
     return (square * (1 - alpha) + colour_map(heatmap) * alpha).round().astype(np.uint8)
 
@@ -87,7 +93,7 @@ def colour_map(heatmap: np.ndarray) -> np.ndarray:
 
 def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Features:
     """One pass of the network, and the gradients of some classes' logits at the explained layer."""
-    kept: list[torch.Tensor] = []
+    outputs: list[torch.Tensor] = []
     here = threading.get_ident()
 
     def keep(module: torch.nn.Module, arguments: tuple, output: torch.Tensor) -> torch.Tensor | None:
@@ -95,20 +101,20 @@ def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Fe
             return None
         if not isinstance(output, torch.Tensor):  # of several resolutions at once
             raise _no_map(model)
-        kept.append(output.detach().requires_grad_(True))
+        outputs.append(output.detach().requires_grad_(True))
         torch.set_grad_enabled(True)  # from this layer on, until `no_grad` ends
-        return kept[-1].clone()  # a clone, since later layers may work in place, which a leaf that requires gradients forbids
+        return outputs[-1].clone()  # a clone, since later layers may work in place, which a leaf that requires gradients forbids
 
     handle = _layer(model).register_forward_hook(keep)
     try:
         with torch.no_grad(), model.compute.autocast():
             logits = model.classifier.logits(model.answering(inputs))
-            if len(kept) != 1:
+            if len(outputs) != 1:
                 raise _no_map(model)
-            result = [torch.autograd.grad(logits[:, index].sum(), kept[0], retain_graph=True)[0] for index in classes]
+            result = [torch.autograd.grad(logits[:, index].sum(), outputs[0], retain_graph=True)[0] for index in classes]
     finally:
         handle.remove()
-    return _Features(_array(to_grid(model, kept[0].detach())), [_array(to_grid(model, gradient)) for gradient in result])
+    return _Features(_array(to_grid(model, outputs[0].detach())), [_array(to_grid(model, gradient)) for gradient in result])
 
 
 def _layer(model: Model) -> torch.nn.Module:
@@ -125,16 +131,16 @@ def _no_map(model: Model) -> UserError:
     )
 
 
-def _weighed(by: str, found: _Features, classes: int) -> np.ndarray:
+def _weigh(method: str, features: _Features, classes: int) -> np.ndarray:
     """(n, classes, h, w) by the package's formula; a method without classes gives the same map to each."""
     from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, LayerCAM
 
-    if by == "eigen-cam":
-        return np.repeat(_main_pattern(found.maps)[:, None], classes, axis=1)
-    formula = {"grad-cam": GradCAM, "grad-cam++": GradCAMPlusPlus, "layer-cam": LayerCAM}[by]
+    if method == "eigen-cam":
+        return np.repeat(_main_pattern(features.maps)[:, None], classes, axis=1)
+    formula = {"grad-cam": GradCAM, "grad-cam++": GradCAMPlusPlus, "layer-cam": LayerCAM}[method]
     # Without target layers it registers no hooks: only its arithmetic is used, which ignores its first three arguments.
     package: Any = formula(torch.nn.Linear(1, 1), [])
-    return np.stack([package.get_cam_image(None, None, None, found.maps, each, False) for each in found.gradients], axis=1)
+    return np.stack([package.get_cam_image(None, None, None, features.maps, each, False) for each in features.gradients], axis=1)
 
 
 def _main_pattern(maps: np.ndarray) -> np.ndarray:

@@ -49,11 +49,11 @@ def load_run_embeddings(model: "Model", data: Dataset) -> RunEmbeddings | None:
 
     frame = data.catalog.frame("train")
     known = EmbeddingCache(cache_key(model.trunk, model.preprocessing, model.compute)).get(frame["hash"].tolist())
-    kept = frame[frame["hash"].isin(known)].sort_values("id")
-    if not len(kept) or len(kept) < _ENOUGH * len(frame):
+    cached = frame[frame["hash"].isin(known)].sort_values("id")
+    if not len(cached) or len(cached) < _ENOUGH * len(frame):
         return None
     return RunEmbeddings(
-        kept["id"].to_numpy(np.int64), neighbours.normalise(np.stack([known[content] for content in kept["hash"]]))
+        cached["id"].to_numpy(np.int64), neighbours.normalise(np.stack([known[content] for content in cached["hash"]]))
     )
 
 
@@ -107,14 +107,14 @@ def describe_labels(true: str, answer: str, labels: Sequence[str]) -> str:
     return f"Of the {len(labels)} nearest training images, {answer}: {taken}, {true}: {own}."
 
 
-def _described(data: Dataset, found: pd.DataFrame, content: str | None, k: int) -> pd.DataFrame:
+def _described(data: Dataset, nearest: pd.DataFrame, content: str | None, k: int) -> pd.DataFrame:
     """The first k rows that are still in the catalog, with their labels, paths and contents."""
-    rows = data.catalog.rows(found["id"].tolist())
-    found = found[found["id"].isin(rows)].head(k).reset_index(drop=True)
-    of = [rows[image] for image in found["id"]]
-    return found.assign(
-        label=[row.class_name or "" for row in of],
-        path=[row.path for row in of],
-        content=[row.hash or "" for row in of],
-        copy=[row.hash == content for row in of],
+    rows = data.catalog.rows(nearest["id"].tolist())
+    nearest = nearest[nearest["id"].isin(rows)].head(k).reset_index(drop=True)
+    matches = [rows[image] for image in nearest["id"]]
+    return nearest.assign(
+        label=[row.class_name or "" for row in matches],
+        path=[row.path for row in matches],
+        content=[row.hash or "" for row in matches],
+        copy=[row.hash == content for row in matches],
     )

@@ -22,9 +22,9 @@ Report = Callable[[int, int], None]
 class Occlusion:
     """What was tried, and the smallest square that changed the answer.
 
-    `answer`: the class index without a cover. `tried`: covered pictures that were asked. `sides`: the patches' sides in
+    `answer`: the class index without a cover. `tried`: covered images that were asked. `sides`: the patches' sides in
     pixels. `box`: (left, top, side) in pixels, None where no patch changed the answer; then `covered` is None as well, else
-    the picture (size, size, 3) uint8 with its cover. `becomes`: the class index of the new answer, with its `probability`.
+    the image (size, size, 3) uint8 with its cover. `becomes`: the class index of the new answer, with its `probability`.
     """
 
     answer: int
@@ -42,9 +42,9 @@ def smallest_occlusion(
 ) -> Occlusion:
     """Cover ever larger squares, at places half a square apart, until one changes the answer; then make that one smaller.
 
-    `square`: (size, size, 3) uint8. `fill`: what covers, "blur" (the picture itself, blurred beyond recognition) or "mean" (its
+    `square`: (size, size, 3) uint8. `fill`: what covers, "blur" (the image itself, blurred beyond recognition) or "mean" (its
     mean colour). A smaller square at a place between those tried may do as well: this is an upper bound. `report` hears of the
-    covered pictures asked, of those of all sizes. Raises UserError for another fill.
+    covered images asked, of those of all sizes. Raises UserError for another fill.
     """
     cover, size = _cover(square, fill), len(square)
     answer = int(model.probabilities(square[None])[0].argmax())
@@ -113,18 +113,18 @@ def _about(box: tuple[int, int, int], side: int, size: int) -> list[tuple[int, i
 
 
 def _places(size: int, side: int) -> Iterator[tuple[int, int]]:
-    """Left and top of patches half their side apart, the last at the picture's edge."""
+    """Left and top of patches half their side apart, the last at the image's edge."""
     starts = np.unique(np.linspace(0, size - side, 1 + int(np.ceil((size - side) / max(1, side // _STEPS)))).round().astype(int))
     yield from ((int(left), int(top)) for top in starts for left in starts)
 
 
 def _covered(square: np.ndarray, cover: np.ndarray, boxes: list[tuple[int, int, int]]) -> np.ndarray:
     """One copy of the image per box, with that box covered: (n, size, size, 3) uint8."""
-    pictures = np.repeat(square[None], len(boxes), axis=0)
-    for picture, (left, top, side) in zip(pictures, boxes, strict=True):
+    images = np.repeat(square[None], len(boxes), axis=0)
+    for image, (left, top, side) in zip(images, boxes, strict=True):
         part = np.s_[top : top + side, left : left + side]
-        picture[part] = cover[part]
-    return pictures
+        image[part] = cover[part]
+    return images
 
 
 def _cover(square: np.ndarray, fill: str) -> np.ndarray:

@@ -1,18 +1,19 @@
-"""How the commands name an image."""
+"""How commands look up an image that is named on the command line."""
 
 from engine.core.errors import UserError
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 
 
-def find_image(data: Dataset, said: str) -> Row:
-    """The image by its path in the dataset, or by its id."""
+def find_image(data: Dataset, name: str) -> Row:
+    """The image with this path in the dataset, or with this id. Raises UserError."""
     with data.catalog.reading() as connection:
-        known = connection.execute("SELECT id FROM images WHERE path = ?", (said,)).fetchone()
-    image = known[0] if known else int(said) if said.isdecimal() and len(said) < 19 else 0
+        known = connection.execute("SELECT id FROM images WHERE path = ?", (name,)).fetchone()
+    # SQLite's integers have 64 bits: 19 digits may not fit.
+    image = known[0] if known else int(name) if name.isdecimal() and len(name) < 19 else 0
     row = data.catalog.get(image)
     if row is None:
         raise UserError(
-            f"There is no image {said!r} in {data.name}.", "Name it by its path below the dataset's root, or by its id."
+            f"There is no image {name!r} in {data.name}.", "Give its path relative to the dataset's folder, or its id."
         )
     return row

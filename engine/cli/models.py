@@ -1,4 +1,4 @@
-"""`models`."""
+"""`models`: the registered backbones."""
 
 import argparse
 import dataclasses
@@ -8,7 +8,7 @@ from engine.models.registry import BACKBONES, DEFAULT
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    models = commands.add_parser("models", help="the registered backbones")
+    models = commands.add_parser("models", help="list the registered backbones")
     models.set_defaults(command=_models)
     json_flag(models)
 
@@ -20,4 +20,4 @@ def _models(args: argparse.Namespace) -> None:
     print_table(
         ["name", "parameters (M)", "built by", "note"], [[e.name, e.parameters, e.builder, e.note] for e in BACKBONES.values()]
     )
-    print("\nAlso timm:NAME for any model of timm, and hf-hub:OWNER/NAME for any of Hugging Face that timm loads.")
+    print("\nYou can also name any timm model as timm:NAME, and any Hugging Face model that timm can load as hf-hub:OWNER/NAME.")

@@ -1,4 +1,4 @@
-"""`predict`."""
+"""`predict`: the classes of images, by a run, an exported file, or the mean of several."""
 
 import argparse
 from collections.abc import Iterable, Sequence
@@ -27,12 +27,17 @@ _DOUBTS = {UNKNOWN: "out-of-distribution?", UNSURE: "unsure"}
 
 def register(commands: argparse._SubParsersAction) -> None:
     predict = commands.add_parser("predict", help="classify images")
-    predict.add_argument("id", help="a run, or an .onnx file or bundle that export wrote")
-    predict.add_argument("paths", nargs="+", metavar="PATH", help="image files, folders or zip archives of them")
+    predict.add_argument("id", help="a run, or an .onnx file or bundle written by `export`")
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="image files, folders of images or zip archives")
     predict.add_argument(
-        "--with", dest="beside", metavar="ID", action="append", default=[], help="another run: predict with the mean of all runs"
+        "--with",
+        dest="beside",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="another run: predict with the mean of all (may be repeated)",
     )
-    predict.add_argument("--top", type=int, default=3, help="how many classes to show (default 3)")
+    predict.add_argument("--top", type=int, default=3, help="number of classes to show per image (default 3)")
     predict.add_argument("--out", metavar="FILE", help="write all predictions as a table: .csv or .parquet")
     predict.add_argument("--cam", metavar="FOLDER", help="write a Grad-CAM overlay of each image into this folder")
     json_flag(predict)
@@ -66,7 +71,7 @@ def _load_predictor(name: str, with_cam: bool) -> _Predictor:
 
 def _predict(args: argparse.Namespace) -> int:
     if args.top < 1:
-        raise UserError(f"--top is {args.top}.", "Ask for at least one class.")
+        raise UserError(f"--top is {args.top}.", "It must be at least 1.")
     from engine.inference.batch.archives import open_images
     from engine.inference.batch.table import average_predictions, build_table, check_file, flatten, write_table
     from engine.inference.predict import expand_paths_with_report
@@ -85,14 +90,16 @@ def _predict(args: argparse.Namespace) -> int:
     document = [_document(row, images[row.number], predictors, made, args.top, overlays) for row in rows]
     scores = _scores(result, predictors, images)
     if args.json:
-        ids, notes = [one.id for one in predictors], [note for one in predictors for note in one.model.notes]
+        ids = [predictor.id for predictor in predictors]
+        notes = [note for predictor in predictors for note in predictor.model.notes]
         print_json({"run": ids[0], "runs": ids, "notes": notes, "predictions": document, "unused": unused.document(), **scores})
     else:
         _print(document, scores)
         print_unused(unused)
-        for one in predictors:
-            if one.judge.detector and one.judge.detector.reason:
-                print(f"{one.id}: {one.judge.detector.reason}")
+        for predictor in predictors:
+            detector = predictor.judge.detector
+            if detector and detector.reason:
+                print(f"{predictor.id}: {detector.reason}")
     return 2 if (result["error"] != "").any() else 0
 
 
@@ -150,7 +157,7 @@ def _document(
 
 
 def _reason(image: "BatchImage", error: str) -> str:
-    """Why a file has no prediction: for one that does not claim to ben image, what it is."""
+    """Why a file has no prediction: for one that does not claim to be an image, what it is."""
     if image.reason or looks_like_image(image.name):
         return error
     reason = format_reason(image.name, read_head(image.file))
@@ -167,8 +174,8 @@ def _scores(table: pd.DataFrame, predictors: Sequence[_Predictor], images: Seque
     from engine.inference.batch import seen_in_training
     from engine.inference.batch.table import labelled_outcomes
 
-    learnt = seen_in_training.find_training_images([one.run for one in predictors if one.run], images)
-    fair = seen_in_training.exclude_training_images(labelled_outcomes(table, predictors[0].classes), learnt)
+    seen = seen_in_training.find_training_images([one.run for one in predictors if one.run], images)
+    fair = seen_in_training.exclude_training_images(labelled_outcomes(table, predictors[0].classes), seen)
     if not len(fair.rows):
         return {}
     note = fair.sentence(" and ".join(predictor.id for predictor in predictors))
@@ -177,9 +184,9 @@ def _scores(table: pd.DataFrame, predictors: Sequence[_Predictor], images: Seque
 
 def _print(document: Sequence[dict], scores: dict) -> None:
     for item in document:
-        said = item.get("error") or ", ".join(f"{t['class']} {t['probability']:.1%}" for t in item["top"])
+        text = item.get("error") or ", ".join(f"{t['class']} {t['probability']:.1%}" for t in item["top"])
         doubt = f"  ({_DOUBTS[item['verdict']]})" if item.get("verdict") in _DOUBTS else ""
-        print(one_line(f"{item['path']}: {said}{doubt}"))
+        print(one_line(f"{item['path']}: {text}{doubt}"))
     if scores:
         score = scores["scores"]
         value, low, high = (score["accuracy"][key] for key in ("value", "low", "high"))
@@ -209,10 +216,10 @@ def _write_overlays(
     rows: Iterable[Any] = table[table["error"] == ""].itertuples()
     for row in rows:
         square = load_square(images[row.number].file, model.meta.image_size)
-        picture = overlay(square, heatmaps(model, square, [model.meta.classes.index(row.predicted)])[0])
+        image = overlay(square, heatmaps(model, square, [model.meta.classes.index(row.predicted)])[0])
         # The number distinguishes images of the same name from several folders.
         path = folder / file_name(f"{row.number:04d}-", Path(images[row.number].name).stem, "-grad-cam.png")
         with replace_file(path) as temporary:
-            Image.fromarray(picture).save(temporary, "PNG")
+            Image.fromarray(image).save(temporary, "PNG")
         written[row.number] = str(path)
     return written

@@ -36,7 +36,7 @@ ACCEPTED = 0.95  # of the validation images
 # Validation images that a limit takes: of n images like the others, the farthest one is passed by one in n + 1, which is 5% from 19 on.
 FEWEST = math.ceil(ACCEPTED / (1 - ACCEPTED) - 1e-9)
 NEIGHBOURS = 10
-_BANK = 20_000  # training images that are compared with; of more, as many drawn by chance
+_BANK = 20_000  # training images to compare with; of more, a random sample of this size
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Scale:
     @classmethod
     def fit(cls, distances: np.ndarray, energies: np.ndarray) -> Self:
         both = np.stack([distances, energies])
-        means, deviations = both.mean(axis=1), both.std(axis=1) + 1e-9
+        means, deviations = both.mean(axis=1), both.std(axis=1) + 1e-9  # identical images have no deviation
         plain = cls(tuple(means.tolist()), tuple(deviations.tolist()), 0.0, 1.0)
         median, limit = np.quantile(plain(distances, energies), [0.5, ACCEPTED])
         # Where all validation images are alike, any other image is above the limit.
@@ -60,7 +60,8 @@ class Scale:
     def __call__(self, distances: np.ndarray, energies: np.ndarray) -> np.ndarray:
         """(n,), (n,) -> (n,): 0 is the median validation image, 1 the limit that `ACCEPTED` of them keep."""
         far, uncertain = (np.stack([distances, energies]) - np.array(self.means)[:, None]) / np.array(self.deviations)[:, None]
-        # Only an energy above the mean counts: a head may be very sure of an image far from all training images, which must not offset its distance.
+        # Only an energy above the mean counts. A head may be very sure of an image that is far from all training images; this must not offset
+        # its distance.
         return (far + np.maximum(uncertain, 0) - self.median) / (self.limit - self.median)
 
 
@@ -143,6 +144,7 @@ def _bank(run: Run, model: "Model", report: ReportProgress) -> Index:
     from engine.embeddings.extract import cache_key
 
     images = _images(run, "train")
+    # A fixed seed: runs with the same features draw the same sample, and share one index.
     chosen = np.random.default_rng(0).permutation(len(images.frame))[:_BANK]
     frame = images.frame.iloc[chosen].sort_values("id")
     key = cache_key(model.trunk, model.preprocessing, model.compute)

@@ -79,6 +79,7 @@ def predict_batch(
                 _write(batch, run, pd.concat(unwritten))
                 unwritten = []
     finally:
+        # Also where the iterator is closed or an error ends the work: what was predicted is not computed again.
         if keep and sum(map(len, unwritten)):
             _write(batch, run, pd.concat(unwritten))
 

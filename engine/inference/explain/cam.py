@@ -103,7 +103,7 @@ def _features(model: Model, inputs: torch.Tensor, classes: Sequence[int]) -> _Fe
             raise _no_map(model)
         outputs.append(output.detach().requires_grad_(True))
         torch.set_grad_enabled(True)  # from this layer on, until `no_grad` ends
-        return outputs[-1].clone()  # a clone, since later layers may work in place, which a leaf that requires gradients forbids
+        return outputs[-1].clone()  # later layers may work in place, which a leaf that requires gradients forbids
 
     handle = _layer(model).register_forward_hook(keep)
     try:

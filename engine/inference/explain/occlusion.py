@@ -20,11 +20,11 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Occlusion:
-    """What was tried, and the smallest square that changed the answer.
+    """The squares that were tried, and the smallest one that changed the predicted class.
 
-    `answer`: the class index without a cover. `tried`: covered images that were asked. `sides`: the patches' sides in
-    pixels. `box`: (left, top, side) in pixels, None where no patch changed the answer; then `covered` is None as well, else
-    the image (size, size, 3) uint8 with its cover. `becomes`: the class index of the new answer, with its `probability`.
+    `answer`: the predicted class index without a cover. `tried`: how many covered images the model has seen. `sides`: the sides of the
+    squares in pixels. `box`: (left, top, side) in pixels, None where no square changed the class; then `covered` is None as well, else
+    the image (size, size, 3) uint8 with its cover. `becomes`: the new class index, with its `probability`.
     """
 
     answer: int
@@ -40,11 +40,11 @@ class Occlusion:
 def smallest_occlusion(
     model: Model, square: np.ndarray, fill: str = "blur", report: Report = lambda done, total: None
 ) -> Occlusion:
-    """Cover ever larger squares, at places half a square apart, until one changes the answer; then make that one smaller.
+    """The smallest square that changes the predicted class: larger and larger ones are tried, half a side apart; the first is then shrunk.
 
-    `square`: (size, size, 3) uint8. `fill`: what covers, "blur" (the image itself, blurred beyond recognition) or "mean" (its
-    mean colour). A smaller square at a place between those tried may do as well: this is an upper bound. `report` hears of the
-    covered images asked, of those of all sizes. Raises UserError for another fill.
+    `square`: (size, size, 3) uint8. `fill`: the cover, "blur" (the image itself, blurred beyond recognition) or "mean" (its mean
+    colour). The result is an upper bound, since a smaller square between the tried positions may suffice. `report` receives the number of
+    covered images done, and their number over all sizes. Raises UserError for an unknown fill.
     """
     cover, size = _cover(square, fill), len(square)
     answer = int(model.probabilities(square[None])[0].argmax())
@@ -52,6 +52,7 @@ def smallest_occlusion(
     total, tried = sum(len(list(_places(size, side))) for side in sides), 0
     for number, side in enumerate(sides):
         boxes = [(left, top, side) for left, top in _places(size, side)]
+        # `before` binds the current count: the closure must not follow `tried`.
         result = _first_change(model, square, cover, boxes, answer, lambda done, before=tried: report(before + done, total))
         tried += len(boxes)
         if result is not None:
@@ -113,7 +114,7 @@ def _about(box: tuple[int, int, int], side: int, size: int) -> list[tuple[int, i
 
 
 def _places(size: int, side: int) -> Iterator[tuple[int, int]]:
-    """Left and top of patches half their side apart, the last at the image's edge."""
+    """Left and top of squares half their side apart; the last ones touch the edge of the image."""
     starts = np.unique(np.linspace(0, size - side, 1 + int(np.ceil((size - side) / max(1, side // _STEPS)))).round().astype(int))
     yield from ((int(left), int(top)) for top in starts for left in starts)
 

@@ -128,20 +128,17 @@ class Outline:
 
 
 def outline_trunk(name: str, image_size: int = 224, most_values: float = math.inf) -> Outline:
-    """What `build` would build, without taking its memory: a file's claims are compared with this first.
+    """What `build_trunk` would build, without its memory, so that a file can be checked before anything is built.
 
-    Raises UserError, also for a backbone of more than `most_values` numbers: those of the file that names it.
+    Raises UserError, also for a backbone of more than `most_values` weights, the number in the file that names it.
     """
     try:
         with torch.device("meta"):
             return _outline(name, image_size, most_values)
     except TooManyValues:
         raise
-    except (
-        NotImplementedError,
-        RuntimeError,
-        UserError,
-    ):  # a few networks compute with values while they are built or run, which the meta device has not
+    except (NotImplementedError, RuntimeError, UserError):
+        # A few networks compute with values while they are built or run, and the meta device has none.
         return _outline(name, image_size, most_values)
 
 

@@ -1,4 +1,4 @@
-"""The command line. Results go to standard output, progress and errors to standard error; a user's mistake exits with 2."""
+"""The command line. Results go to standard output, progress and errors to standard error; a user error exits with code 2."""
 
 import argparse
 import contextlib
@@ -51,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        # Of a library that writes by itself: a download, or the standard output on a full disk.
-        if (problem := disk_error(error)) is None:
+        # Some writes are not ours: a library's download, or standard output redirected to a full disk.
+        problem = disk_error(error)
+        if problem is None:
             raise
         return _refuse(args, problem)
 

@@ -1,4 +1,4 @@
-"""`augment`, `withstand` and `pipelines`."""
+"""`augment`: draws of a pipeline; `withstand`: a run's robustness to a pipeline; `pipelines`: saved pipelines."""
 
 import argparse
 from pathlib import Path
@@ -11,33 +11,31 @@ from engine.runs.run import load_run
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    augment = commands.add_parser("augment", help="write draws of an augmentation pipeline on an image")
+    augment = commands.add_parser("augment", help="apply an augmentation pipeline to an image and write the results")
     augment.add_argument("image", metavar="IMAGE")
     _pipeline_flag(augment)
-    augment.add_argument("--draws", type=int, default=16, metavar="N", help="how many (default 16)")
-    augment.add_argument("--out", required=True, metavar="FOLDER", help="where the pictures go, as PNG")
-    augment.add_argument(
-        "--size", type=int, default=224, help="side of the square that the network sees, in pixels (default 224)"
-    )
+    augment.add_argument("--draws", type=int, default=16, metavar="N", help="number of results (default 16)")
+    augment.add_argument("--out", required=True, metavar="FOLDER", help="folder to write the PNG images to")
+    augment.add_argument("--size", type=int, default=224, help="side of the network's square input, in pixels (default 224)")
     augment.add_argument("--seed", type=int, default=0, help="the same seed gives the same draws (default 0)")
     augment.set_defaults(command=_augment)
-    withstand = commands.add_parser("withstand", help="how a run's confidence falls under each step of a pipeline")
+    withstand = commands.add_parser("withstand", help="measure how a run's confidence falls under each step of a pipeline")
     withstand.add_argument("id")
     _pipeline_flag(withstand)
     withstand.set_defaults(command=_withstand)
-    kept = commands.add_parser("pipelines", help="augmentation pipelines: list, show, save, delete").add_subparsers(
+    actions = commands.add_parser("pipelines", help="list, show, save and delete augmentation pipelines").add_subparsers(
         required=True, metavar="ACTION"
     )
-    listing = kept.add_parser("list", help="the built-in and the saved pipelines")
+    listing = actions.add_parser("list", help="list the built-in and saved pipelines")
     listing.set_defaults(command=_list)
-    show = kept.add_parser("show", help="the steps of a pipeline")
+    show = actions.add_parser("show", help="print the steps of a pipeline")
     show.add_argument("pipeline", metavar="P")
     show.set_defaults(command=_show)
-    save = kept.add_parser("save", help="save a pipeline under a name")
+    save = actions.add_parser("save", help="save a pipeline under a name")
     save.add_argument("name")
     _pipeline_flag(save)
     save.set_defaults(command=_save)
-    delete = kept.add_parser("delete", help="delete a saved pipeline; runs keep their copy")
+    delete = actions.add_parser("delete", help="delete a saved pipeline; runs keep their copy")
     delete.add_argument("name")
     delete.set_defaults(command=_delete)
     for parser in (augment, withstand, listing, show, save, delete):
@@ -47,19 +45,21 @@ def register(commands: argparse._SubParsersAction) -> None:
 def _pipeline_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pipeline", default="standard", metavar="P",
-        help="a built-in or saved name, a JSON file, or steps such as flip@0.5/crop:smallest=0.5 (default standard)",
+        help="name of a built-in or saved pipeline, a JSON file, or steps such as flip@0.5/crop:smallest=0.5 (default standard)",
     )  # fmt: skip
 
 
-def _named(text: str) -> pipelines.Pipeline:
+def _load_pipeline(text: str) -> pipelines.Pipeline:
     file = Path(text).expanduser()
     return pipelines.read(file) if file.suffix == ".json" else pipelines.parse_pipeline(text)
 
 
 def _augment(args: argparse.Namespace) -> None:
     if not (1 <= args.draws <= 10_000 and 32 <= args.size <= 1024):
-        raise UserError(f"--draws is {args.draws} and --size {args.size}.", "Draw 1 to 10,000 pictures of 32 to 1024 pixels.")
-    described = _named(args.pipeline)
+        raise UserError(
+            f"--draws is {args.draws} and --size {args.size}.", "--draws must be from 1 to 10,000 and --size from 32 to 1024."
+        )
+    pipeline = _load_pipeline(args.pipeline)
     import torch
     from PIL import Image
 
@@ -73,19 +73,22 @@ def _augment(args: argparse.Namespace) -> None:
         square = load_square(source, args.size)
     except (ImageError, OSError) as error:
         raise UserError(f"{args.image} cannot be read: {error}.") from error
-    drawn = draw_pipeline(torch.from_numpy(square.copy()).permute(2, 0, 1), described, args.draws, args.seed)
+    drawn = draw_pipeline(torch.from_numpy(square.copy()).permute(2, 0, 1), pipeline, args.draws, args.seed)
     folder = Path(args.out).expanduser()
     create_folder(folder)
     files = [folder / file_name("", source.stem, f"-{number:04d}.png") for number in range(args.draws)]
     for file, image in zip(files, drawn, strict=True):
         with replace_file(file) as temporary:
             Image.fromarray(image.permute(1, 2, 0).numpy()).save(temporary, "PNG")
-    document = {"image": str(source), "pipeline": described.to_document(), "seed": args.seed, "files": [str(f) for f in files]}
-    print_json(document) if args.json else print(f"{args.draws} draws of {described.recipe} are in {folder}.")
+    document = {"image": str(source), "pipeline": pipeline.to_document(), "seed": args.seed, "files": [str(f) for f in files]}
+    if args.json:
+        print_json(document)
+    else:
+        print(f"{args.draws} draws of {pipeline.recipe} were written to {folder}.")
 
 
 def _withstand(args: argparse.Namespace) -> None:
-    run, described = load_run(args.id), _named(args.pipeline)
+    run, pipeline = load_run(args.id), _load_pipeline(args.pipeline)
     import pandas as pd
 
     from engine.data.datasets import load_dataset
@@ -93,61 +96,65 @@ def _withstand(args: argparse.Namespace) -> None:
     from engine.evaluation.robustness import augmentation_robustness
     from engine.models import model
 
-    answering = model.load_model(run.path)
+    loaded = model.load_model(run.path)
     images = scoring.split_images(load_dataset(run.config.dataset), "validation", run.classes)
-    pictures = augmentation_robustness.load_sample(images, answering.meta.image_size)
-    if not len(pictures.labels):
+    sample = augmentation_robustness.load_sample(images, loaded.meta.image_size)
+    if not len(sample.labels):
         raise UserError(f"The dataset {run.config.dataset} has no validation images that can be read.")
     show, rows = progress_line("measuring"), []
-    for row in augmentation_robustness.measure_steps(answering, pictures, described.steps):
+    for row in augmentation_robustness.measure_steps(loaded, sample, pipeline.steps):
         rows.append({**row, "worst": run.classes[row["worst"]]})
-        show(len(rows), augmentation_robustness.count_rows(described.steps))
+        show(len(rows), augmentation_robustness.count_rows(pipeline.steps))
     frame = pd.DataFrame(rows)
     verdicts = [augmentation_robustness.verdict(part) for _, part in frame.groupby("step")] if rows else []
     steps = [
-        {"step": step.text, "verdict": said, "strengths": [row for row in rows if row["step"] == place]}
-        for place, (step, said) in enumerate(zip(described.steps, verdicts, strict=True))
+        {"step": step.text, "verdict": verdict, "strengths": [row for row in rows if row["step"] == index]}
+        for index, (step, verdict) in enumerate(zip(pipeline.steps, verdicts, strict=True))
     ]
     if args.json:
-        print_json({"run": run.id, "pipeline": described.to_document(), "n": len(pictures.labels), "steps": steps})
+        print_json({"run": run.id, "pipeline": pipeline.to_document(), "n": len(sample.labels), "steps": steps})
         return
-    print(f"{run.id}: mean probability of the true class, {len(pictures.labels)} validation images, 95% interval of the loss")
+    print(f"{run.id}: mean probability of the true class, {len(sample.labels)} validation images, 95% interval of the loss")
     shown = [
         [r["text"], f"{r['plain']:.3f}", f"{r['confidence']:.3f}", f"{r['drop']:+.3f} ({r['low']:+.3f} to {r['high']:+.3f})",
          f"{r['worst']} {r['worst_drop']:+.3f}", verdicts[r["step"]] if r["factor"] == 1 else ""]
         for r in rows
     ]  # fmt: skip
-    print_table(["step, done for certain", "plain", "with it", "loss", "loses most", ""], shown)
+    print_table(["step, at probability 1", "plain", "augmented", "loss", "largest loss", ""], shown)
 
 
 def _list(args: argparse.Namespace) -> None:
-    result = [*pipelines.BUILT_IN.values(), *(pipelines.parse_pipeline(name) for name in pipelines.saved_names())]
+    listed = [*pipelines.BUILT_IN.values(), *(pipelines.parse_pipeline(name) for name in pipelines.saved_names())]
     if args.json:
-        print_json([{**item.to_document(), "text": item.text, "built_in": item.name in pipelines.BUILT_IN} for item in result])
+        print_json([{**item.to_document(), "text": item.text, "built_in": item.name in pipelines.BUILT_IN} for item in listed])
     else:
-        print_table(["name", "steps"], [[item.name, item.recipe] for item in result])
+        print_table(["name", "steps"], [[item.name, item.recipe] for item in listed])
 
 
 def _show(args: argparse.Namespace) -> None:
-    described = _named(args.pipeline)
+    pipeline = _load_pipeline(args.pipeline)
     if args.json:
-        print_json(described.to_document())
+        print_json(pipeline.to_document())
         return
     rows = [
         [s.kind.label, f"{s.probability:.0%}", ", ".join(f"{s.kind.strengths[n].label} {v:g}" for n, v in s.values.items())]
-        for s in described.steps
+        for s in pipeline.steps
     ]
     print_table(["transform", "probability", "how strongly"], rows)
 
 
 def _save(args: argparse.Namespace) -> None:
-    described = pipelines.Pipeline(_named(args.pipeline).steps, args.name)
-    file = pipelines.save(described)
-    print_json({"file": str(file), **described.to_document()}) if args.json else print(
-        f"Saved as {args.name}: {described.recipe}"
-    )
+    pipeline = pipelines.Pipeline(_load_pipeline(args.pipeline).steps, args.name)
+    file = pipelines.save(pipeline)
+    if args.json:
+        print_json({"file": str(file), **pipeline.to_document()})
+    else:
+        print(f"Saved as {args.name}: {pipeline.recipe}")
 
 
 def _delete(args: argparse.Namespace) -> None:
     pipelines.delete(args.name)
-    print_json({"deleted": args.name}) if args.json else print(f"Deleted {args.name}.")
+    if args.json:
+        print_json({"deleted": args.name})
+    else:
+        print(f"Deleted {args.name}.")

@@ -1,4 +1,4 @@
-"""`bench train | embed | explain`: measurements next to a plain reference; `bench catalog`: waits; `bench audit`: planted faults."""
+"""`bench train | embed | predict | explain`: speed against a plain reference; `bench catalog`: response times; `bench audit`: planted faults."""
 
 import argparse
 import dataclasses
@@ -13,27 +13,31 @@ from engine.bench.sample import BenchImages, sample_dataset, sample_folder
 from engine.cli.output import json_flag, print_json, print_table
 from engine.data.datasets import load_dataset
 
-_IMAGES = 256  # of the dataset: few, so that a measurement sees whole trainings of several epochs
+_IMAGES = 256  # few, so that a measurement covers several epochs
 
-# A measurement is a line here: its name, its help, how its arguments are declared, and the rows it gives.
+# Help, the function that declares the arguments, the function that measures.
 Bench = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Iterator[Row]]]
 
 
 def _sample_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="backbone (default: those of the README's table)")
     parser.add_argument("--dataset", default="demo", help="name of a registered dataset (default: demo)")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="a folder of class folders instead of a dataset")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="a folder with one subfolder per class, instead of a dataset")
 
 
 def _speed_arguments(parser: argparse.ArgumentParser) -> None:
     _sample_arguments(parser)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure a row; a round is at least a batch")
-    parser.add_argument("--batch", type=int, default=speed.TRAIN_BATCH, help="images a step of training")
+    parser.add_argument("--seconds", type=float, default=60.0, help="measuring time per row, in seconds (default 60)")
+    parser.add_argument(
+        "--batch", type=int, default=speed.TRAIN_BATCH, help=f"images per training step (default {speed.TRAIN_BATCH})"
+    )
 
 
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     _sample_arguments(parser)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of one pair each (default {ROUNDS})")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help=f"number of rounds, each with one pair of maps (default {ROUNDS})"
+    )
 
 
 def _sample(args: argparse.Namespace) -> BenchImages:
@@ -48,12 +52,12 @@ BENCHES: Mapping[str, Bench] = {
     "train": ("images/s of training", _speed_arguments, lambda args: speed.measure_training(_plan(args), args.model)),
     "embed": ("images/s of embedding", _speed_arguments, lambda args: speed.measure_embedding(_plan(args), args.model)),
     "predict": (
-        "ms of one answer, images/s of many",
+        "ms per single prediction, images/s in batches",
         _speed_arguments,
         lambda args: predicting.measure_predicting(_plan(args), args.model),
     ),
     "explain": (
-        "ms of a Grad-CAM pair",
+        "ms per pair of Grad-CAM maps",
         _explain_arguments,
         lambda args: explaining.measure_explaining(_sample(args), args.model, args.rounds),
     ),
@@ -61,28 +65,28 @@ BENCHES: Mapping[str, Bench] = {
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    bench = commands.add_parser("bench", help="measure the speed against a plain reference, in alternating rounds")
+    bench = commands.add_parser("bench", help="measure speed against a plain reference, in alternating rounds")
     actions = bench.add_subparsers(required=True, metavar="WHAT")
     for name, (text, declare, measure) in BENCHES.items():
         action = actions.add_parser(name, help=text)
         declare(action)
         json_flag(action)
         action.set_defaults(command=lambda args, measure=measure: _bench(args, measure))
-    waits = actions.add_parser("catalog", help="how long a page waits for a catalog of many rows")
-    waits.add_argument("--rows", type=int, default=1_000_000, help="images that the catalog claims to have")
-    waits.add_argument("--classes", type=int, default=6)
-    waits.add_argument("--repeats", type=int, default=catalog.REPEATS, help="questions of each kind")
+    waits = actions.add_parser("catalog", help="measure how long pages wait for a catalog with many rows")
+    waits.add_argument("--rows", type=int, default=1_000_000, help="number of images in the catalog (default 1,000,000)")
+    waits.add_argument("--classes", type=int, default=6, help="number of classes (default 6)")
+    waits.add_argument("--repeats", type=int, default=catalog.REPEATS, help=f"queries per kind (default {catalog.REPEATS})")
     json_flag(waits)
     waits.set_defaults(command=_catalog)
-    faults = actions.add_parser("audit", help="how much the audit finds of planted faults, and how fast")
+    faults = actions.add_parser("audit", help="measure how many planted faults the audit finds, and how fast")
     faults.add_argument("--dataset", default="demo", help="name of a registered dataset (default: demo)")
-    faults.add_argument("--seed", type=int, default=0, help="of the faults")
+    faults.add_argument("--seed", type=int, default=0, help="seed of the faults (default 0)")
     json_flag(faults)
     faults.set_defaults(command=_audit)
 
 
 def _bench(args: argparse.Namespace, measure: Callable[[argparse.Namespace], Iterator[Row]]) -> None:
-    # As Ctrl-C does: the processes that are measured end, and their folders go with them.
+    # SIGTERM behaves like Ctrl-C, so that the measured processes end and their folders are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     rows = []
     for row in measure(args):
@@ -101,9 +105,9 @@ def _catalog(args: argparse.Namespace) -> None:
         print_json(dataclasses.asdict(figures))
         return
     print(f"{figures.rows:,} rows in {figures.classes:,} classes, made in {figures.made:.1f} s")
-    print(f"memory: {figures.memory_before:.0f} MB before the first question, {figures.memory:.0f} MB after the last\n")
+    print(f"memory: {figures.memory_before:.0f} MB before the first query, {figures.memory:.0f} MB after the last\n")
     rows = [[w.name, f"{w.median:.1f}", f"{w.p95:.1f}", f"{w.worst:.1f}"] for w in figures.waits]
-    print_table(["question", "median ms", "p95 ms", "worst ms"], rows)
+    print_table(["query", "median ms", "p95 ms", "worst ms"], rows)
 
 
 def _audit(args: argparse.Namespace) -> None:
@@ -123,11 +127,11 @@ def _audit(args: argparse.Namespace) -> None:
     )
     print(f"{result.flipped} flipped labels, on the same out-of-fold probabilities:\n")
     rows = [[name, f"{r.all:.3f}", f"{r.listed:.3f}", f"{r.recall:.3f}"] for name, r in rankings]
-    print_table(["ranking", "average precision", "of the listed", "recall of the listed"], rows)
+    print_table(["ranking", "average precision", "average precision of the listed", "recall of the listed"], rows)
 
 
 def _sentence(row: Row) -> str:
-    return f"{row.name}: {row.ours:.1f} next to {row.reference:.1f} {row.unit}, {row.ratio:.2f} times ({_interval(row)})"
+    return f"{row.name}: {row.ours:.1f} against {row.reference:.1f} {row.unit}, ratio {row.ratio:.2f} ({_interval(row)})"
 
 
 def _interval(row: Row) -> str:

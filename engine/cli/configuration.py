@@ -1,4 +1,4 @@
-"""The arguments that name a configuration."""
+"""The arguments that describe a training configuration."""
 
 import argparse
 
@@ -11,13 +11,13 @@ from engine.runs.run import load_run
 
 
 def configuration_arguments(parser: argparse.ArgumentParser, preset: str) -> None:
-    """What names a configuration; `configuration` reads it."""
+    """Add the arguments that `configuration` reads."""
     parser.add_argument("--dataset", required=True, help="name of a registered dataset")
     presets = "; ".join(f"{name}: {text}" for name, text in PRESET_HELP.items())
     parser.add_argument("--preset", default=preset, help=f"{presets} (default {preset})")
     parser.add_argument("--model", help=f"backbone (default: the preset's, or {DEFAULT}; see `models`)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the preset; may be repeated"
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the preset (may be repeated)"
     )
 
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
+from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line, progress_lines
 from engine.curation import removal
 from engine.data import analysis, datasets, synthetic
 from engine.data.layouts import HELP, SPLITS
@@ -12,29 +12,29 @@ from engine.embeddings import dataset_index
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    data = commands.add_parser("data", help="add datasets and look at them", description=f"Datasets. {HELP}")
+    data = commands.add_parser("data", help="add, inspect and remove datasets", description=f"Datasets. {HELP}")
     actions = data.add_subparsers(required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="register a dataset, or bring a registered one up to date")
+    add = actions.add_parser("add", help="register a dataset, or rescan a registered one")
     add.add_argument("source", help="demo, kaggle:OWNER/NAME, or a folder")
-    add.add_argument("--name", help="the name to register it under (default: from the source)")
+    add.add_argument("--name", help="name of the dataset (default: derived from the source)")
     add.set_defaults(command=_add)
-    listing = actions.add_parser("list", help="the registered datasets")
+    listing = actions.add_parser("list", help="list the registered datasets")
     listing.set_defaults(command=_list)
-    show = actions.add_parser("show", help="counts, sizes and the files that are not used, with the reason")
+    show = actions.add_parser("show", help="print counts, image sizes and unused files with the reasons")
     show.add_argument("name")
     show.set_defaults(command=_show)
     analyse = actions.add_parser("analyse", help="compute missing properties, mean images and embeddings")
     analyse.add_argument("name")
     analyse.set_defaults(command=_analyse)
-    remove = actions.add_parser("remove", help="remove a dataset; your own folder is not touched")
+    remove = actions.add_parser("remove", help="remove a dataset; your own folder is left untouched")
     remove.add_argument("name")
     remove.set_defaults(command=_remove)
-    made_up = actions.add_parser("synthesize-catalog", help="a catalog without images, of any size, for measuring")
-    made_up.add_argument("--rows", type=int, required=True, help="images that it claims to have")
-    made_up.add_argument("--classes", type=int, default=6)
-    made_up.add_argument("--name", required=True)
-    made_up.set_defaults(command=_synthesize)
-    for action in (add, listing, show, analyse, remove, made_up):
+    synthesize = actions.add_parser("synthesize-catalog", help="create a catalog without images, of any size, for benchmarks")
+    synthesize.add_argument("--rows", type=int, required=True, help="number of images in the catalog")
+    synthesize.add_argument("--classes", type=int, default=6, help="number of classes (default 6)")
+    synthesize.add_argument("--name", required=True, help="name of the dataset")
+    synthesize.set_defaults(command=_synthesize)
+    for action in (add, listing, show, analyse, remove, synthesize):
         json_flag(action)
 
 
@@ -79,29 +79,27 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _analyse(args: argparse.Namespace) -> None:
-    dataset, lines = datasets.load_dataset(args.name), {}
-
-    def report(phase: str, done: int, total: int) -> None:
-        lines.setdefault(phase, progress_line(phase))(done, total)
-
+    dataset, report = datasets.load_dataset(args.name), progress_lines()
     measured = analysis.analyse(dataset, report)
     dataset_index.build_map(dataset, report)
     if args.json:
         print_json({"name": dataset.name, "measured": measured, "images": dataset.catalog.count()})
         return
-    print(f"{dataset.name}: {measured:,} of {dataset.catalog.count():,} images were measured; embeddings and map are ready.")
+    print(
+        f"{dataset.name}: {measured:,} of {dataset.catalog.count():,} images were analysed; the embeddings and the map are ready."
+    )
 
 
 def _remove(args: argparse.Namespace) -> None:
-    known = removal.remove_dataset(args.name)
-    kept = str(known.root) if known and known.root.is_dir() else None
+    removed = removal.remove_dataset(args.name)
+    images = str(removed.root) if removed and removed.root.is_dir() else None
     decisions = next((str(file) for file in reversed(removal.list_saved_logs(args.name))), None)
     if args.json:
-        print_json({"removed": args.name, "images": kept, "labels": decisions})
+        print_json({"removed": args.name, "images": images, "labels": decisions})
         return
-    print(f"{args.name} is removed." + (f" Its images stay where they are: {kept}" if kept else ""))
+    print(f"{args.name} was removed." + (f" Its images are still in {images}" if images else ""))
     if decisions:
-        print(f"Its label edits are kept: {decisions}")
+        print(f"Its label edits were saved to {decisions}")
 
 
 def _synthesize(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`labels`: decisions about images, their log, and its travels."""
+"""`labels`: decisions on images, their log, its export and its import."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.cli.images import find_image
 from engine.cli.output import json_flag, print_json, print_table
+from engine.core.number_text import count_text
 from engine.core.text_output import one_line, utc
 from engine.data.datasets import load_dataset
 from engine.data.labels import edits, merging, overview, undo
@@ -13,25 +14,26 @@ from engine.data.labels.label_edit import DECISIONS
 
 _HELP = {
     "relabel": "give images another class (--to)",
-    "exclude": "leave images out of training and scoring",
-    "keep": "the label is right, and the image is in",
-    "unsure": "decide later",
+    "exclude": "exclude images from training and scoring",
+    "keep": "confirm the labels, and include images that were excluded",
+    "unsure": "mark images as unsure, to decide later",
 }
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    labels = commands.add_parser("labels", help="label edits: an overlay over a dataset, the files stay as they are")
+    labels = commands.add_parser("labels", help="edit labels; edits are an overlay, and the image files are not changed")
     actions = labels.add_subparsers(required=True, metavar="ACTION")
-    result = [_decision(actions, action) for action in DECISIONS]
-    for action, command, words in (
-        ("show", _show, "counts, version, conflicts"),
-        ("undo", _undo, "undo the last step that is not undone"),
-        ("redo", _redo, "do the last undone step again"),
+    parsers = [_decision(actions, action) for action in DECISIONS]
+    for action, command, text in (
+        ("show", _show, "print counts, version and conflicts"),
+        ("undo", _undo, "undo the last step"),
+        ("redo", _redo, "redo the last step that was undone"),
     ):
-        result.append(actions.add_parser(action, help=words))
-        result[-1].set_defaults(command=command)
-    log = actions.add_parser("log", help="the decisions, the last ones last")
-    log.add_argument("--last", type=int, default=20, help="how many (default 20; 0: all)")
+        parser = actions.add_parser(action, help=text)
+        parser.set_defaults(command=command)
+        parsers.append(parser)
+    log = actions.add_parser("log", help="print the decisions, oldest first")
+    log.add_argument("--last", type=int, default=20, help="number of decisions, the latest (default 20; 0: all)")
     log.set_defaults(command=_log)
     export = actions.add_parser("export", help="write the log to a file, or to standard output")
     export.add_argument("--out", metavar="FILE.jsonl")
@@ -39,11 +41,11 @@ def register(commands: argparse._SubParsersAction) -> None:
     importing = actions.add_parser("import", help="merge an exported log into this one")
     importing.add_argument("file", metavar="FILE.jsonl")
     importing.set_defaults(command=_import)
-    restore = actions.add_parser("restore", help="bring the labels back to a version, by undoing what came after")
-    restore.add_argument("version", help="a word such as 12-0a1b2c3d, as `labels log` and every run tell it")
+    restore = actions.add_parser("restore", help="restore an earlier version by undoing all later steps")
+    restore.add_argument("version", help="a version such as 12-0a1b2c3d, as in `labels log` or in a run")
     restore.set_defaults(command=_restore)
-    for parser in (*result, log, export, importing, restore):
-        parser.add_argument("--dataset", required=True, metavar="N")
+    for parser in (*parsers, log, export, importing, restore):
+        parser.add_argument("--dataset", required=True, metavar="NAME", help="name of a registered dataset")
         json_flag(parser)
 
 
@@ -59,18 +61,22 @@ def _decision(actions: argparse._SubParsersAction, action: str) -> argparse.Argu
 
 def _decide(args: argparse.Namespace) -> None:
     data = load_dataset(args.dataset)
-    rows = [find_image(data, said) for said in args.images]
+    rows = [find_image(data, name) for name in args.images]
     to = args.to if args.action == "relabel" else None
-    made = edits.decide(data, edits.DecisionGroup([edits.Decision(row.id, args.action, to) for row in rows], reason=args.why))
-    _tell(args, f"{len(made):,} images: {overview.signed_text(made[0])}.", decided=[entry.document() for entry in made])
+    entries = edits.decide(data, edits.DecisionGroup([edits.Decision(row.id, args.action, to) for row in rows], reason=args.why))
+    _report(
+        args,
+        f"{count_text(len(entries), 'image')}: {overview.signed_text(entries[0])}.",
+        decided=[entry.document() for entry in entries],
+    )
 
 
-def _tell(args: argparse.Namespace, sentence: str, **document: object) -> None:
+def _report(args: argparse.Namespace, sentence: str, **document: object) -> None:
     version = edits.open_log(load_dataset(args.dataset)).version()
     if args.json:
         print_json({"dataset": args.dataset, **document, "version": version})
     else:
-        print(f"{sentence} The labels are at version {version}.")
+        print(f"{sentence} Label version: {version}.")
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -89,14 +95,14 @@ def _show(args: argparse.Namespace) -> None:
 
 def _undo(args: argparse.Namespace) -> None:
     undone = undo.undo(load_dataset(args.dataset))
-    said = f"Undone: {overview.signed_text(undone[0])}." if undone else "There is nothing to undo."
-    _tell(args, said, undone=[entry.document() for entry in undone])
+    sentence = f"Undone: {overview.signed_text(undone[0])}." if undone else "There is nothing to undo."
+    _report(args, sentence, undone=[entry.document() for entry in undone])
 
 
 def _redo(args: argparse.Namespace) -> None:
-    again = undo.redo(load_dataset(args.dataset))
-    said = f"Done again: {overview.signed_text(again[0])}." if again else "There is nothing to redo."
-    _tell(args, said, redone=[entry.document() for entry in again])
+    redone = undo.redo(load_dataset(args.dataset))
+    sentence = f"Redone: {overview.signed_text(redone[0])}." if redone else "There is nothing to redo."
+    _report(args, sentence, redone=[entry.document() for entry in redone])
 
 
 def _log(args: argparse.Namespace) -> None:
@@ -108,7 +114,7 @@ def _log(args: argparse.Namespace) -> None:
         print_json({"version": log.version(), "damaged": log.damaged, "entries": [
             {"version": version, **entry.document()} for version, entry in rows]})  # fmt: skip
         return
-    print_table(["version", "when", "what", "from", "image", "why"], [
+    print_table(["version", "time", "decision", "from", "image", "reason"], [
         [version, utc(entry.time), overview.signed_text(entry), entry.old_class or "-",
          entry.path or f"{len(entry.undoes)} entries", entry.reason] for version, entry in rows])  # fmt: skip
     for sentence in log.damaged:
@@ -118,12 +124,13 @@ def _log(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     data = load_dataset(args.dataset)
     if not args.out:
-        print_json([entry.document() for entry in edits.open_log(data).entries]) if args.json else print(
-            merging.format_log(data), end=""
-        )
+        if args.json:
+            print_json([entry.document() for entry in edits.open_log(data).entries])
+        else:
+            print(merging.format_log(data), end="")
         return
-    n = merging.export_log(data, Path(args.out))
-    _tell(args, f"{n:,} entries are in {args.out}.", exported=n, file=args.out)
+    count = merging.export_log(data, Path(args.out))
+    _report(args, f"{count_text(count, 'entry', 'entries')} written to {args.out}.", exported=count, file=args.out)
 
 
 def _import(args: argparse.Namespace) -> None:
@@ -131,7 +138,7 @@ def _import(args: argparse.Namespace) -> None:
     merged = merging.merge_file(data, Path(args.file))
     for sentence in merged.left_out:
         print(sentence, file=sys.stderr)
-    _tell(args, f"{merged.added:,} entries came in; {merged.known:,} were here already.", **vars(merged))
+    _report(args, f"{count_text(merged.added, 'entry', 'entries')} added; {merged.known:,} already known.", **vars(merged))
     if not args.json:
         for conflict in overview.list_conflicts(data):
             print(one_line(f"{conflict.path}: {conflict.sentence}."))
@@ -139,4 +146,4 @@ def _import(args: argparse.Namespace) -> None:
 
 def _restore(args: argparse.Namespace) -> None:
     undone = undo.restore(load_dataset(args.dataset), args.version)
-    _tell(args, f"{undone:,} later entries are undone.", undone=undone)
+    _report(args, f"{count_text(undone, 'later entry', 'later entries')} undone.", undone=undone)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.cli.output import json_flag, print_json, print_table, progress_lines
 from engine.runs.run import Run, load_run
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ _COLUMNS = ("compared with the test images", "n", "test n", "AUROC (95%)", "flag
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("novelty", help="fit the out-of-distribution detector of a run, for the verdicts of predict")
+    parser = commands.add_parser(
+        "novelty", help="fit a run's out-of-distribution (OOD) detector, which `predict` uses, and measure it"
+    )
     parser.add_argument("id")
     parser.add_argument(
         "--unlike", metavar="FOLDER", help="measure how well images of other things are distinguished from the test images"
@@ -40,11 +42,7 @@ def _novelty(args: argparse.Namespace) -> None:
     from engine.inference import ood
     from engine.models import model
 
-    show = progress_line("extracting features")
-
-    def report(phase: str, done: int, total: int) -> None:
-        show(done, total)
-
+    report = progress_lines()
     detector = ood.load_detector(run)
     evaluations: list[OodEvaluation] = []
     if detector is None or args.unlike or args.left_out:

@@ -12,6 +12,7 @@ import pandas as pd
 from engine.cli.output import json_flag, print_json, print_unused, progress_line
 from engine.core.errors import UserError
 from engine.core.files import file_name
+from engine.core.number_text import count_text
 from engine.core.text_output import one_line
 from engine.data.file_kinds import format_reason, is_archive, looks_like_image, read_head
 from engine.evaluation import metrics
@@ -191,7 +192,7 @@ def _print(document: Sequence[dict], scores: dict) -> None:
         score = scores["scores"]
         value, low, high = (score["accuracy"][key] for key in ("value", "low", "high"))
         print(
-            f"{score['n']:,} images are in folders named after the run's classes: accuracy {value:.4f}  (95%: {low:.4f} to {high:.4f})"
+            f"Accuracy on {count_text(score['n'], 'image')} in folders named after the run's classes: {value:.4f}  (95%: {low:.4f} to {high:.4f})"
         )
         if scores["note"]:
             print(scores["note"])

@@ -1,4 +1,4 @@
-"""`train --dry-run` and `lr-find`: what a short measurement says before a training."""
+"""`train --dry-run` and `lr-find`: short measurements before a training."""
 
 import argparse
 
@@ -12,7 +12,9 @@ _SHOWN = 18  # points of the curve in the terminal
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    finder = commands.add_parser("lr-find", help="find a learning rate: a short training whose rate rises from step to step")
+    finder = commands.add_parser(
+        "lr-find", help="find a learning rate with a short training whose learning rate rises from step to step"
+    )
     configuration_arguments(finder, preset="balanced")
     json_flag(finder)
     finder.set_defaults(command=_lr_find)
@@ -20,17 +22,17 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 def dry_run(args: argparse.Namespace, config: Config) -> int:
     """Print how long the run would take, by phase."""
-    result = _measured("estimate", config, "measuring")["result"]
+    result = _run_probe("estimate", config, "measuring")["result"]
     if args.json:
         print_json({"config": config.to_dict(), **result})
         return 0
     print_table(["phase", "time", ""], [[p["name"], _duration(p["seconds"]), p["note"]] for p in result["phases"]])
-    print(f"\nAbout {_duration(result['seconds'])} in all, at {result['images_per_second']:.3g} images/s. Nothing was started.")
+    print(f"\nAbout {_duration(result['seconds'])} in total, at {result['images_per_second']:.3g} images/s. Nothing was started.")
     return 0
 
 
 def _lr_find(args: argparse.Namespace) -> int:
-    result = _measured("lr-find", configuration(args), "raising the learning rate")
+    result = _run_probe("lr-find", configuration(args), "raising the learning rate")
     if args.json:
         print_json({key: result[key] for key in ("points", "suggestion", "reason", "config")})
         return 0
@@ -43,19 +45,19 @@ def _lr_find(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(kind: probes.Kind, config: Config, label: str) -> probes.ProbeDocument:
-    """The probe's answer, measured in this process; its file is the one that the pages read."""
+def _run_probe(kind: probes.Kind, config: Config, label: str) -> probes.ProbeDocument:
+    """The probe's document, measured in this process. It is written to the file that the pages read."""
     from engine.training.probe_job import run_probe
 
     launcher.check(config)
     probes.check(kind, config)
     show = progress_line(label)
 
-    def tell(progress: Progress) -> bool:
+    def report(progress: Progress) -> bool:
         show(progress.done, progress.total)
         return True
 
-    return run_probe(kind, probes.probe_id(kind, config), config, tell)
+    return run_probe(kind, probes.probe_id(kind, config), config, report)
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""`proof`: did cleaning help, or only move the goalposts?"""
+"""`proof`: whether cleaning the labels improved the model, or only changed what it is scored on."""
 
 import argparse
 
@@ -12,9 +12,13 @@ _LABELS = {"cleaned": "on the cleaned test labels", "original": "on the original
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("proof", help="two runs, before and after cleaning, under both sets of test labels")
-    parser.add_argument("--before", required=True, metavar="ID")
-    parser.add_argument("--after", metavar="ID", help="without it, a run like --before is started on the labels as they are now")
+    parser = commands.add_parser(
+        "proof", help="compare a run from before cleaning with one from after, on both sets of test labels"
+    )
+    parser.add_argument("--before", required=True, metavar="ID", help="a run trained before cleaning")
+    parser.add_argument(
+        "--after", metavar="ID", help="a run trained after cleaning; without it, --before is retrained on the current labels"
+    )
     parser.set_defaults(command=_proof)
     json_flag(parser)
 
@@ -28,28 +32,28 @@ def _proof(args: argparse.Namespace) -> None:
         if args.json:
             print_json({"before": before.id, "after": after.id, "state": after.status.state})
             return
-        print(f"{after.id} learns from the labels of version {after.labels}; when it has finished:")
+        print(f"{after.id} is being trained on label version {after.labels}. When it has finished, run:")
         print(f"python -m engine proof --before {before.id} --after {after.id}")
         return
     after = load_run(args.after)
     if before.config.dataset != after.config.dataset:
-        raise UserError(f"{before.id} and {after.id} are of two datasets.", "Compare runs of one dataset.")
+        raise UserError(f"{before.id} and {after.id} were trained on different datasets.", "Compare runs of the same dataset.")
     data = load_dataset(after.config.dataset)
     labels = load_test_labels(data, after.labels)
-    for one in (before, after):
-        if len(unscored_images(one, labels)):  # torch is loaded where it is needed
+    for run in (before, after):
+        if len(unscored_images(run, labels)):  # imported here, because it loads torch
             from engine.curation import fair_holdout
 
-            fair_holdout.score_missing(one, data, after.labels)
-    result = measure_effect(before, after, data)
-    document = result.document()
+            fair_holdout.score_missing(run, data, after.labels)
+    effect = measure_effect(before, after, data)
+    document = effect.document()
     if args.json:
         print_json(document)
         return
-    print(f"{conclusion(result)}\n")
+    print(f"{conclusion(effect)}\n")
     rows = []
-    for key, words in _LABELS.items():
-        said, side = document[key], getattr(result, key).difference
-        p = f"{said['mcnemar']:.2g}"
-        rows.append([words, said["n"], f"{side.a['accuracy']:.4f}", f"{side.b['accuracy']:.4f}", str(side.accuracy), p])
+    for key, text in _LABELS.items():
+        scores, difference = document[key], getattr(effect, key).difference
+        accuracies = [f"{run['accuracy']:.4f}" for run in (difference.a, difference.b)]
+        rows.append([text, scores["n"], *accuracies, str(difference.accuracy), f"{scores['mcnemar']:.2g}"])
     print_table(["", "images", before.id, after.id, "difference in accuracy, 95%", "p"], rows)

@@ -15,33 +15,39 @@ from engine.training import launcher
 
 
 def register(commands: argparse._SubParsersAction) -> None:
-    group = commands.add_parser("runs", help="list, show, stop, resume, name, delete runs")
+    group = commands.add_parser("runs", help="list, show, stop, resume, rename and delete runs")
     actions = group.add_subparsers(required=True, metavar="ACTION")
 
-    def add(name: str, command: object, text: str, *, of_a_run: bool = True) -> argparse.ArgumentParser:
+    def add(name: str, command: object, text: str, *, takes_run: bool = True) -> argparse.ArgumentParser:
         action = actions.add_parser(name, help=text)
-        if of_a_run:
+        if takes_run:
             action.add_argument("id")
         action.set_defaults(command=command)
         json_flag(action)
         return action
 
-    add("list", _list, "all runs, newest first", of_a_run=False)
-    add("show", _show, "state, scores and configuration of a run")
-    add("stop", _stop, "finish the batch, save, end as stopped")
-    add("pause", _pause, "like stop, but shown as paused")
-    add("finish", _finish, "end the training here and score the best epoch so far")
-    add("resume", _resume, "continue from the last checkpoint")
-    add("rename", _rename, "call the run something else; its id stays").add_argument("name", help="empty: its id again")
-    add("note", _note, "write down what the run was for").add_argument("text", help="empty: no note")
-    tag = add("tag", _tag, "add tags, or remove them")
+    add("list", _list, "list all runs, newest first", takes_run=False)
+    add("show", _show, "print the state, scores and configuration of a run")
+    add("stop", _stop, "stop a run: it finishes its batch and saves, and can be resumed")
+    add("pause", _pause, "pause a run: like stop, but it is listed as paused")
+    add("finish", _finish, "end the training now and score the best epoch so far")
+    add("resume", _resume, "continue a run from its last checkpoint")
+    add("rename", _rename, "give a run a name; its id does not change").add_argument("name", help="the name; empty to remove it")
+    add("note", _note, "add a note to a run").add_argument("text", help="the note; empty to remove it")
+    tag = add("tag", _tag, "add or remove tags")
     tag.add_argument("tags", nargs="+", metavar="TAG")
     tag.add_argument("--remove", action="store_true", help="remove these tags instead")
-    add("delete", _delete, f"move a run that is not running to the trash, for {trash.DAYS:g} days")
-    add("restore", _restore, "take a deleted run back out of the trash")
-    bin_ = add("trash", _trash, "what was deleted and can be restored", of_a_run=False)
-    bin_.add_argument("--empty", action="store_true", help="remove it for good")
-    bin_.add_argument("--older-than", type=float, default=0.0, metavar="DAYS", help="with --empty: only what is older")
+    add("delete", _delete, f"move a run to the trash, where it stays for {trash.DAYS:g} days")
+    add("restore", _restore, "restore a deleted run from the trash")
+    trash_ = add("trash", _trash, "list the deleted runs that can be restored", takes_run=False)
+    trash_.add_argument("--empty", action="store_true", help="delete them permanently")
+    trash_.add_argument(
+        "--older-than",
+        type=float,
+        default=0.0,
+        metavar="DAYS",
+        help="with --empty: only runs deleted more than DAYS days ago",
+    )
 
 
 def _list(args: argparse.Namespace) -> None:
@@ -49,7 +55,7 @@ def _list(args: argparse.Namespace) -> None:
     rankings = {
         name: best_run.rank([run for run in every if run.config.dataset == name]) for name in {r.config.dataset for r in every}
     }
-    summaries: list[dict[str, Any]] = [{**runs.summary(run), **_standing(run, rankings[run.config.dataset])} for run in every]
+    summaries: list[dict[str, Any]] = [{**runs.summary(run), **_rank_marks(run, rankings[run.config.dataset])} for run in every]
     if args.json:
         print_json(summaries)
         return
@@ -66,7 +72,7 @@ def _list(args: argparse.Namespace) -> None:
             print(f"{name}: {best_run.sentence(ranking)}")
 
 
-def _standing(run: Run, ranking: best_run.Ranking) -> dict[str, bool]:
+def _rank_marks(run: Run, ranking: best_run.Ranking) -> dict[str, bool]:
     """Whether the run is the best of its dataset by validation, or not distinguishable from that one."""
     return {"best_by_validation": ranking.mark(run) == "best", "not_distinguishable_from_best": ranking.mark(run) == "tied"}
 
@@ -87,12 +93,12 @@ def _show(args: argparse.Namespace) -> None:
     if args.json:
         print_json(summary)
         return
-    called = f" ({summary['name']})" if summary["name"] else ""
-    print(f"{run.id}{called}: {run.status.word} {summary['detail']}")
+    name = f" ({summary['name']})" if summary["name"] else ""
+    print(f"{run.id}{name}: {run.status.word} {summary['detail']}")
     score = _score(summary["results"])
-    said = [summary["error"], summary["hint"], score and f"test macro F1 {score}", summary["note"], ", ".join(summary["tags"])]
-    for text in filter(None, said):
-        print(text)
+    lines = [summary["error"], summary["hint"], score and f"test macro F1 {score}", summary["note"], ", ".join(summary["tags"])]
+    for line in filter(None, lines):
+        print(line)
     print()
     print_table(["field", "value"], [[name, summary["config"][name]] for name in fields()])
 
@@ -107,20 +113,20 @@ def _pause(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     launcher.pause(run)
     return print_run(
-        args, run, f"{run.id} will finish its batch, save and pause. Go on with: python -m engine runs resume {run.id}"
+        args, run, f"{run.id} will finish its batch, save and pause. Continue it with: python -m engine runs resume {run.id}"
     )
 
 
 def _finish(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     launcher.finish(run)
-    return print_run(args, run, f"{run.id} ends its training here; its best epoch is scored.")
+    return print_run(args, run, f"{run.id} will end its training and score its best epoch.")
 
 
 def _resume(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     launcher.resume(run)
-    return print_run(args, run, f"{run.id} goes on in the background.")
+    return print_run(args, run, f"{run.id} continues in the background.")
 
 
 def _rename(args: argparse.Namespace) -> int:
@@ -132,13 +138,13 @@ def _rename(args: argparse.Namespace) -> int:
 def _note(args: argparse.Namespace) -> int:
     run = load_run(args.id)
     update_metadata(run.path, note=args.text)
-    return print_run(args, run, f"The note of {run.id} was {'written' if run.metadata.note else 'removed'}.")
+    return print_run(args, run, f"The note of {run.id} was {'saved' if run.metadata.note else 'removed'}.")
 
 
 def _tag(args: argparse.Namespace) -> int:
     run = load_run(args.id)
-    kept = [tag for tag in run.metadata.tags if not (args.remove and tag in args.tags)]
-    update_metadata(run.path, tags=kept if args.remove else [*kept, *args.tags])
+    remaining = [tag for tag in run.metadata.tags if not (args.remove and tag in args.tags)]
+    update_metadata(run.path, tags=remaining if args.remove else [*remaining, *args.tags])
     return print_run(args, run, f"{run.id} has the tags: {', '.join(run.metadata.tags) or 'none'}.")
 
 
@@ -153,26 +159,29 @@ def _delete(args: argparse.Namespace) -> None:
 
 def _restore(args: argparse.Namespace) -> int:
     run = trash.restore(args.id)
-    return print_run(args, run, f"{run.id} is back.")
+    return print_run(args, run, f"{run.id} was restored.")
 
 
 def _trash(args: argparse.Namespace) -> None:
     if args.empty:
-        gone = trash.empty(args.older_than)
-        print_json({"removed": gone}) if args.json else print(f"Removed for good: {', '.join(gone) or 'nothing'}.")
+        removed = trash.empty(args.older_than)
+        if args.json:
+            print_json({"removed": removed})
+        else:
+            print(f"Permanently deleted: {', '.join(removed) or 'nothing'}.")
         return
-    held = trash.list_deleted()
+    entries = trash.list_deleted()
     if args.json:
-        print_json([{"id": entry.id, "deleted": entry.deleted_at, "bytes": entry.size} for entry in held])
-    elif held:
-        rows = [[e.id, utc(e.deleted_at), f"{e.size / 1e6:.1f}"] for e in held]
+        print_json([{"id": entry.id, "deleted": entry.deleted_at, "bytes": entry.size} for entry in entries])
+    elif entries:
+        rows = [[e.id, utc(e.deleted_at), f"{e.size / 1e6:.1f}"] for e in entries]
         print_table(["id", "deleted", "MB"], rows)
     else:
         print("The trash is empty.")
 
 
 def print_run(args: argparse.Namespace, run: Run, text: str) -> int:
-    """Print the run's summary as JSON, or the sentence."""
+    """Print the run's summary as JSON, or the text; return exit code 0."""
     if args.json:
         print_json(runs.summary(run))
     else:

@@ -20,7 +20,7 @@ _POLL = 0.3
 def register(commands: argparse._SubParsersAction) -> None:
     train = commands.add_parser(
         "train",
-        help="start a run",
+        help="train a model: start a run and follow it",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Train a model.",
         epilog=fields_help(),
@@ -28,12 +28,14 @@ def register(commands: argparse._SubParsersAction) -> None:
     configuration_arguments(train, preset="fast")
     train.add_argument("--detach", action="store_true", help="return at once; the run continues in the background")
     train.add_argument(
-        "--prepare", action="store_true", help="write the run directory and print its path without starting it, for torchrun"
+        "--prepare",
+        action="store_true",
+        help="write the run directory and print its path without starting it, for use with torchrun",
     )
     train.add_argument(
-        "--dry-run", action="store_true", help="measure a few steps and estimate how long the run would take; nothing is started"
+        "--dry-run", action="store_true", help="measure a few steps and estimate how long the run would take, without starting it"
     )
-    train.add_argument("--like", metavar="ID", help="start from the options of this run instead of a preset's")
+    train.add_argument("--like", metavar="ID", help="start from the configuration of this run instead of a preset")
     train.set_defaults(command=_train)
     json_flag(train)
 
@@ -48,35 +50,35 @@ def _train(args: argparse.Namespace) -> int:
     run = launcher.start(config)
     if args.detach:
         return print_run(args, run, f"{run.id} was started.")
-    print(f"{run.id} runs in a process of its own; Ctrl-C stops it; it can be resumed.", file=sys.stderr)
-    interruptions = _heed_interruptions(run)
+    print(f"{run.id} runs in a process of its own. Ctrl-C stops it; a stopped run can be resumed.", file=sys.stderr)
+    interruptions = _handle_interruptions(run)
     code = _follow(args, run)
     return 128 + interruptions[0] if interruptions else code
 
 
-def _heed_interruptions(run: Run) -> list[int]:
-    """From now on the first SIGINT (Ctrl-C) or SIGTERM stops the run as the Stop button does, and the second ends it at once.
+def _handle_interruptions(run: Run) -> list[int]:
+    """Make the first SIGINT (Ctrl-C) or SIGTERM stop the run as the Stop button does, and the second end it at once.
 
-    The list that comes back fills with the signals that arrive.
+    Returns a list to which each signal that arrives is appended.
     """
-    arrived: list[int] = []
+    signals: list[int] = []
 
-    def heed(number: int, _: object) -> None:
-        arrived.append(number)
-        with contextlib.suppress(UserError):  # it has ended by itself
-            if len(arrived) == 1:
+    def handle(number: int, _: object) -> None:
+        signals.append(number)
+        with contextlib.suppress(UserError):  # the run has ended meanwhile
+            if len(signals) == 1:
                 launcher.stop(run)
                 print("\nThe batch is finished and saved; Ctrl-C again ends the run at once.", file=sys.stderr, flush=True)
             else:
                 launcher.kill(run)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, heed)
-    return arrived
+        signal.signal(number, handle)
+    return signals
 
 
 def _follow(args: argparse.Namespace, run: Run) -> int:
-    """Show the run's progress until it ends: 0 where it finished, 2 where it did not."""
+    """Show the run's progress until it ends. Returns the exit code: 0 where it finished, else 2."""
     offset, shown, waited = 0, "", ""
     while True:
         status = run.status

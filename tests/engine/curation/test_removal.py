@@ -19,7 +19,7 @@ def test_a_removed_dataset_is_forgotten_and_the_folder_stays(home, kaggle, capsy
     add_dataset(str(kaggle), "scenes")
     files = sorted(kaggle.rglob("*"))
     assert main(["data", "remove", "scenes"]) == 0
-    assert capsys.readouterr().out == f"scenes is removed. Its images stay where they are: {kaggle}\n"
+    assert capsys.readouterr().out == f"scenes was removed. Its images are still in {kaggle}\n"
     assert sorted(kaggle.rglob("*")) == files
     assert [entry.name for entry in (home / "data").iterdir() if not entry.name.startswith(".adding")] == []
     assert add_dataset(str(kaggle), "scenes")[1].read == 83

@@ -107,7 +107,7 @@ def _schemas() -> dict[str, Any]:
     reference = {name: {"$ref": f"#/components/schemas/{name}"} for name in ("Answer", "Model", "Score")}
     error = {"error": text}
     predictions = {
-        "run": text, "classes": names, "predictions": {"type": "array", "items": reference["Prediction"]}, "milliseconds": number,
+        "run": text, "classes": names, "predictions": {"type": "array", "items": reference["Answer"]}, "milliseconds": number,
     }  # fmt: skip
     counts = {"scored": {"type": "integer"}, "all": {"type": "integer"}}
     scores = {

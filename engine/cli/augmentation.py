@@ -12,7 +12,7 @@ from engine.runs.run import load_run
 
 def register(commands: argparse._SubParsersAction) -> None:
     augment = commands.add_parser("augment", help="apply an augmentation pipeline to an image and write the results")
-    augment.add_argument("image", metavar="IMAGE")
+    augment.add_argument("image", metavar="IMAGE", help="image file")
     _pipeline_flag(augment)
     augment.add_argument("--draws", type=int, default=16, metavar="N", help="number of results (default 16)")
     augment.add_argument("--out", required=True, metavar="FOLDER", help="folder to write the PNG images to")
@@ -20,7 +20,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     augment.add_argument("--seed", type=int, default=0, help="the same seed gives the same draws (default 0)")
     augment.set_defaults(command=_augment)
     withstand = commands.add_parser("withstand", help="measure how a run's confidence falls under each step of a pipeline")
-    withstand.add_argument("id")
+    withstand.add_argument("id", help="id of a run")
     _pipeline_flag(withstand)
     withstand.set_defaults(command=_withstand)
     actions = commands.add_parser("pipelines", help="list, show, save and delete augmentation pipelines").add_subparsers(
@@ -29,14 +29,14 @@ def register(commands: argparse._SubParsersAction) -> None:
     listing = actions.add_parser("list", help="list the built-in and saved pipelines")
     listing.set_defaults(command=_list)
     show = actions.add_parser("show", help="print the steps of a pipeline")
-    show.add_argument("pipeline", metavar="P")
+    show.add_argument("pipeline", metavar="P", help="name of a built-in or saved pipeline, or a JSON file")
     show.set_defaults(command=_show)
     save = actions.add_parser("save", help="save a pipeline under a name")
-    save.add_argument("name")
+    save.add_argument("name", help="name to save it under")
     _pipeline_flag(save)
     save.set_defaults(command=_save)
     delete = actions.add_parser("delete", help="delete a saved pipeline; runs keep their copy")
-    delete.add_argument("name")
+    delete.add_argument("name", help="name of a saved pipeline")
     delete.set_defaults(command=_delete)
     for parser in (augment, withstand, listing, show, save, delete):
         json_flag(parser)

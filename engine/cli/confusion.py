@@ -39,7 +39,7 @@ class _PairDifferences(TypedDict):
 
 def register(commands: argparse._SubParsersAction) -> None:
     matrix = commands.add_parser("confusion", help="print the confusion matrix of a run, against the true classes or another run")
-    matrix.add_argument("id")
+    matrix.add_argument("id", help="id of a run")
     matrix.add_argument(
         "--with", dest="other", metavar="ID", help="another run: its predictions are the columns, this run's the rows"
     )
@@ -53,7 +53,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     pairs = commands.add_parser(
         "pairs", help="rank the most confused pairs of classes, or show how one pair's errors differ from its correct predictions"
     )
-    pairs.add_argument("id")
+    pairs.add_argument("id", help="id of a run")
     pairs.add_argument("classes", nargs="*", metavar="CLASS", help="two classes (default: all pairs are ranked)")
     pairs.set_defaults(command=_pairs)
     for parser in (matrix, pairs):

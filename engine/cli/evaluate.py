@@ -12,7 +12,7 @@ from engine.runs.run import load_run
 
 def register(commands: argparse._SubParsersAction) -> None:
     evaluate = commands.add_parser("evaluate", help="score a run on a split of its dataset, or on a labelled folder")
-    evaluate.add_argument("id")
+    evaluate.add_argument("id", help="id of a run")
     images = evaluate.add_mutually_exclusive_group()
     images.add_argument("--split", default="test", help="test (default), validation or train")
     images.add_argument("--data", metavar="FOLDER", help="a folder with one subfolder per class; it need not be registered")

@@ -19,7 +19,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     trust_ = commands.add_parser(
         "trust", help="calibration, selective prediction, conformal sets, near-duplicates: whether to trust a score"
     )
-    trust_.add_argument("id")
+    trust_.add_argument("id", help="id of a run")
     trust_.add_argument(
         "--accuracy", type=float, metavar="SHARE", help="accuracy to reach by abstaining on uncertain images, such as 0.98"
     )
@@ -38,7 +38,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     )
     trust_.set_defaults(command=_trust)
     slices_ = commands.add_parser("slices", help="find slices in which a run makes more errors than the class mix explains")
-    slices_.add_argument("id")
+    slices_.add_argument("id", help="id of a run")
     slices_.add_argument("--by", metavar="COLUMN", help="score every slice of one column: a property, class or folder")
     slices_.add_argument(
         "--filter",
@@ -56,7 +56,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     compare.add_argument("b", metavar="B")
     compare.set_defaults(command=_compare)
     report = commands.add_parser("report", help="write a run's evaluation as one file to keep or to send")
-    report.add_argument("id")
+    report.add_argument("id", help="id of a run")
     report.add_argument(
         "--out",
         required=True,

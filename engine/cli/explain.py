@@ -26,7 +26,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     explain = commands.add_parser(
         "explain", help="write class activation maps (Grad-CAM and others) of images, for two classes on one scale"
     )
-    explain.add_argument("id")
+    explain.add_argument("id", help="id of a run")
     explain.add_argument("images", nargs="+", metavar="IMAGE", help="image files, or folders of them")
     explain.add_argument("--method", default=DEFAULT, help=f"one of {', '.join(METHODS)} (default {DEFAULT})")
     explain.add_argument("--out", required=True, metavar="FOLDER", help="folder to write the overlays to")
@@ -40,7 +40,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     robustness = commands.add_parser(
         "robustness", help="measure a run's accuracy on corrupted images, by corruption and severity"
     )
-    robustness.add_argument("id")
+    robustness.add_argument("id", help="id of a run")
     robustness.add_argument("--split", choices=_SPLITS, default=_SPLITS[0])
     robustness.add_argument(
         "--images",

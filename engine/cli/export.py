@@ -13,7 +13,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     export = commands.add_parser(
         "export", help="export a run's model as a file, after checking its predictions against the model's"
     )
-    export.add_argument("id")
+    export.add_argument("id", help="id of a run")
     export.add_argument("--format", choices=list(FORMATS), default="bundle", help="format of the file (default bundle)")
     export.add_argument(
         "--out", type=Path, metavar="FILE", help="file to write (default: the run's id with the format's extension)"

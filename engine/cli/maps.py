@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 def register(commands: argparse._SubParsersAction) -> None:
     map_ = commands.add_parser("map", help="draw the map of a dataset: embeddings, neighbours, a 2-D projection")
-    map_.add_argument("dataset")
+    map_.add_argument("dataset", help="name of a registered dataset")
     map_.add_argument("--out", metavar="FILE.csv", help="write the points as a table: id, path, class, split, x, y")
     map_.set_defaults(command=_map)
     similar = commands.add_parser("similar", help="list the images most similar to an image, with their distances")
-    similar.add_argument("dataset")
+    similar.add_argument("dataset", help="name of a registered dataset")
     similar.add_argument("image", help="id of the image, or its path in the dataset")
     similar.add_argument("--top", type=int, default=12, help="number of images (default 12)")
     similar.add_argument("--split", choices=SPLITS, help="search only this split")

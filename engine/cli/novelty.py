@@ -24,7 +24,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "novelty", help="fit a run's out-of-distribution (OOD) detector, which `predict` uses, and measure it"
     )
-    parser.add_argument("id")
+    parser.add_argument("id", help="id of a run")
     parser.add_argument(
         "--unlike", metavar="FOLDER", help="measure how well images of other things are distinguished from the test images"
     )

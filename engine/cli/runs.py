@@ -21,7 +21,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     def add(name: str, command: object, text: str, *, takes_run: bool = True) -> argparse.ArgumentParser:
         action = actions.add_parser(name, help=text)
         if takes_run:
-            action.add_argument("id")
+            action.add_argument("id", help="id of a run")
         action.set_defaults(command=command)
         json_flag(action)
         return action

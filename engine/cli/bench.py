@@ -104,7 +104,7 @@ def _catalog(args: argparse.Namespace) -> None:
     if args.json:
         print_json(dataclasses.asdict(figures))
         return
-    print(f"{figures.rows:,} rows in {figures.classes:,} classes, made in {figures.made:.1f} s")
+    print(f"{figures.rows:,} rows in {figures.classes:,} classes, created in {figures.made:.1f} s")
     print(f"memory: {figures.memory_before:.0f} MB before the first query, {figures.memory:.0f} MB after the last\n")
     rows = [[w.name, f"{w.median:.1f}", f"{w.p95:.1f}", f"{w.worst:.1f}"] for w in figures.waits]
     print_table(["query", "median ms", "p95 ms", "worst ms"], rows)

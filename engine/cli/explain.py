@@ -93,15 +93,15 @@ def _explain(args: argparse.Namespace) -> int:
     return 2 if any("error" in item for item in images) else 0
 
 
-def _explain_image(model: "Model", file: Path, wanted: list[int], method: str, fill: str | None) -> dict[str, Any]:
-    """The JSON document of one image, and its `overlays`: name -> (size, size, 3) uint8. `wanted`: class indices; empty for the top two."""
+def _explain_image(model: "Model", file: Path, requested: list[int], method: str, fill: str | None) -> dict[str, Any]:
+    """The JSON document of one image, and its `overlays`: name -> (size, size, 3) uint8. `requested`: class indices; empty for the top two."""
     from engine.data.decoding import load_square
     from engine.inference.explain import cam, occlusion
 
     names, square = model.meta.classes, load_square(file, model.meta.image_size)
     probabilities = model.probabilities(square[None])[0]
     ranked = [int(index) for index in (-probabilities).argsort(kind="stable")]
-    classes = wanted or ranked[:2]
+    classes = requested or ranked[:2]
     maps = cam.heatmaps(model, square, classes, method)
     result: dict[str, Any] = {
         "answer": names[ranked[0]], "probability": float(probabilities[ranked[0]]),

@@ -50,15 +50,17 @@ def _novelty(args: argparse.Namespace) -> None:
         if detector is None:
             detector = ood.fit_detector(run, loaded, report)
         evaluations = _evaluate(args, run, loaded, detector, report)
-    kept = {key: detector.document[key] for key in ("training", "validation", "neighbours", "accepted")} | {
+    facts = {key: detector.document[key] for key in ("training", "validation", "neighbours", "accepted")} | {
         "decides": detector.decides
     }
     if args.json:
-        print_json({"run": run.id, **kept, **({"told": [dataclasses.asdict(one) for one in evaluations]} if evaluations else {})})
+        print_json(
+            {"run": run.id, **facts, **({"told": [dataclasses.asdict(one) for one in evaluations]} if evaluations else {})}
+        )
         return
     limit = (
-        f"an image is called out-of-distribution where it is more unusual than {kept['accepted']:.0%} of {kept['validation']:,} validation "
-        f"images, compared with {kept['training']:,} training images."
+        f"an image is called out-of-distribution where it is more unusual than {facts['accepted']:.0%} of {facts['validation']:,} validation "
+        f"images, compared with {facts['training']:,} training images."
     )
     print(f"{run.id}: {detector.reason or limit}")
     if evaluations:

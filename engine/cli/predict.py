@@ -82,13 +82,15 @@ def _predict(args: argparse.Namespace) -> int:
     predictors = [_load_predictor(name, bool(args.cam)) for name in dict.fromkeys([args.id, *args.beside])]
     files, unused = expand_paths_with_report(args.paths)
     with open_images(files) as images:
-        made = [_predict_images(predictor, images) for predictor in predictors]
-        result = build_table(images, average_predictions(made, predictors) if len(made) > 1 else made[0], _judge(predictors))
+        tables = [_predict_images(predictor, images) for predictor in predictors]
+        result = build_table(
+            images, average_predictions(tables, predictors) if len(tables) > 1 else tables[0], _judge(predictors)
+        )
         if args.out:
             write_table(flatten(result, predictors[0].classes), Path(args.out))
         overlays = _write_overlays(predictors[0].model, images, result, Path(args.cam)) if args.cam else {}
     rows: Iterable[Any] = result.itertuples()
-    document = [_document(row, images[row.number], predictors, made, args.top, overlays) for row in rows]
+    document = [_document(row, images[row.number], predictors, tables, args.top, overlays) for row in rows]
     scores = _scores(result, predictors, images)
     if args.json:
         ids = [predictor.id for predictor in predictors]
@@ -113,7 +115,7 @@ def _judge(predictors: Sequence[_Predictor]) -> Judge:
 
 
 def _predict_images(predictor: _Predictor, images: Sequence["BatchImage"]) -> pd.DataFrame:
-    """The predictions as rows of `engine.inference.batch.predictions.load_predictions`. The squares are not kept: there may be many."""
+    """The predictions as rows of `engine.inference.batch.predictions.load_predictions`. The squares are dropped, because there may be many."""
     from engine.inference.batch.predictions import prediction_rows
     from engine.inference.predict import Prediction, predict_in_batches
 
@@ -138,7 +140,7 @@ def _document(
     row: Any,
     image: "BatchImage",
     predictors: Sequence[_Predictor],
-    made: Sequence[pd.DataFrame],
+    tables: Sequence[pd.DataFrame],
     top: int,
     overlays: dict[int, str],
 ) -> dict:
@@ -152,7 +154,7 @@ def _document(
     }
     result["novelty"] = None if np.isnan(row.novelty) else round(float(row.novelty), 4)
     if len(predictors) > 1:
-        rows = zip(predictors, made, strict=True)
+        rows = zip(predictors, tables, strict=True)
         result["by_run"] = {run.id: _top(one["probabilities"][row.Index], run.classes, top) for run, one in rows}
     return result | ({"cam": overlays[row.number]} if row.number in overlays else {})
 

@@ -22,8 +22,8 @@ STATE_LOOK = {
     "interrupted": ("red", ":material/bolt:"),
 }
 TEST_LABELS = (
-    "Test labels that are changed where a model doubts them favour the model; "
-    "the tab Effect of retraining scores both runs on the original labels too."
+    "Correcting test labels only where a model doubts them can favour the model; "
+    "the tab Effect of retraining also scores both runs on the original labels."
 )
 _REQUESTS = {"stop": "stopping", PAUSE: "pausing", FINISH: "finishing"}
 

@@ -3,7 +3,7 @@
 from dashboard import cache
 from dashboard.app import url_state
 from dashboard.clean.audit_status import audit_age, audit_state
-from dashboard.clean.kinds import findings
+from dashboard.clean.issue_kinds import findings
 from dashboard.clean.review import Review
 from dashboard.clean.tabs import choose_tab
 from dashboard.components.page_header import page_header, require_dataset

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting
-from dashboard.app.interrupt import let_clicks_through
+from dashboard.app.waiting_clicks import let_clicks_through
 from dashboard.charts.augmentation import confidence_curves
 from dashboard.charts.figure import CONFIG
 from engine.core.errors import UserError

@@ -9,8 +9,8 @@ from dashboard.app import formatting, url_state
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.app.page_part import page_part
 from dashboard.clean.decide import decide, keep_decision, undo_buttons, with_log_length
-from dashboard.clean.kinds import choose_part, open_findings
-from dashboard.clean.measures import measure_text
+from dashboard.clean.issue_kinds import choose_part, open_findings
+from dashboard.clean.issue_measures import measure_text
 from dashboard.clean.review import Review
 from dashboard.components.gallery import Tile, clear_selection, gallery, selection
 from engine.curation import Finding

@@ -12,8 +12,8 @@ from dashboard.app import formatting, url_state
 from dashboard.app.page_part import page_part
 from dashboard.clean.decide import decide, keep_decision, label_decision, undo_buttons, with_log_length
 from dashboard.clean.evidence import evidence, probabilities
+from dashboard.clean.issue_kinds import choose_part, open_findings
 from dashboard.clean.key_presses import allow_one_press
-from dashboard.clean.kinds import choose_part, open_findings
 from dashboard.clean.large_image import large_image, preload
 from dashboard.clean.review import Review
 from dashboard.components.step_buttons import step_buttons

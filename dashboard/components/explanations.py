@@ -14,7 +14,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.image_urls import preview_url, thumbnail_url
-from dashboard.app.interrupt import let_clicks_through
+from dashboard.app.waiting_clicks import let_clicks_through
 from dashboard.charts.dynamics import probability_curve
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import cache
 from dashboard.app import formatting
-from dashboard.app.interrupt import let_clicks_through
+from dashboard.app.waiting_clicks import let_clicks_through
 from dashboard.components.explanations import ExplainedImage, choices, lasting_choice
 from dashboard.components.inline_image import inline_image
 from engine.core.errors import UserError

@@ -12,9 +12,9 @@ from dashboard.explore.empty import nothing_matches
 from dashboard.explore.facts import CAPTIONS, image_tile
 from dashboard.explore.query import Order, Query
 from dashboard.explore.selected import selection_menu
+from engine.data.catalog_view import View
 from engine.data.datasets import Dataset
 from engine.data.properties import PROPERTIES
-from engine.data.view import View
 
 PAGE = 60
 KEY = "explore"

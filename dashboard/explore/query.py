@@ -10,7 +10,7 @@ from engine.runs.run import Run
 
 @dataclass(frozen=True)
 class Order:
-    """The order of the gallery, as `engine.data.view.View.page` takes it: by "id", which is a shuffled order, path or a property."""
+    """The order of the gallery, as `engine.data.catalog_view.View.page` takes it: by "id", which is a shuffled order, path or a property."""
 
     name: str = "id"
     descending: bool = False

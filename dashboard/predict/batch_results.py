@@ -20,7 +20,7 @@ from dashboard.components.job_panel import progress_bar
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail_is_open, open_detail
 from dashboard.predict.prediction import stored_predictions
-from dashboard.predict.unused import report_unused
+from dashboard.predict.unused_files import report_unused
 from engine.core.errors import UserError
 from engine.core.jobs import JobStatus
 from engine.core.number_text import count_text, probability

@@ -12,7 +12,7 @@ from dashboard.app import formatting
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail, open_detail
 from dashboard.predict.prediction import ImagePredictions, compute_verdict, headline, image_pane, prediction_bars, sentence
-from dashboard.predict.unused import report_unused
+from dashboard.predict.unused_files import report_unused
 from engine.core.errors import DiskError
 from engine.inference.batch.predictions import predict_batch
 from engine.inference.batch.store import Batch

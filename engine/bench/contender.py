@@ -14,7 +14,7 @@ from engine.core.errors import UserError
 from engine.core.paths import PROJECT
 
 REFERENCE = [str(Path(__file__).with_name("reference.py"))]
-OURS = ["-m", "engine.bench.ours"]
+OURS = ["-m", "engine.bench.scenescope_side"]
 _SETTLE = 0.5  # seconds in which the other contender's loader processes fill their queues, and then rest
 
 

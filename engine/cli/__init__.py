@@ -13,7 +13,6 @@ from engine.cli import (
     confusion,
     data,
     evaluate,
-    evaluation,
     explain,
     export,
     labels,
@@ -25,6 +24,7 @@ from engine.cli import (
     retraining_effect,
     runs,
     training,
+    trust,
 )
 from engine.cli.output import print_json
 from engine.core.disk import disk_error
@@ -33,7 +33,7 @@ from engine.core.errors import UserError
 # In the order of the help.
 _FAMILIES = (
     data, maps, audit, labels, models, augmentation, training, probes,
-    runs, evaluate, predict, novelty, confusion, evaluation, retraining_effect, explain, export, bench,
+    runs, evaluate, predict, novelty, confusion, trust, retraining_effect, explain, export, bench,
 )  # fmt: skip
 
 

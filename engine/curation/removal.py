@@ -15,7 +15,7 @@ from engine.core.paths import cache_dir, data_dir
 from engine.curation import acquisition
 from engine.data import analysis
 from engine.data.datasets import KAGGLE, Dataset, is_being_added, is_registered, load_dataset
-from engine.data.overlay import label_log
+from engine.data.label_overlay import label_log
 from engine.embeddings import dataset_index
 from engine.runs.run import list_runs
 

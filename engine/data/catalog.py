@@ -12,13 +12,13 @@ import pandas as pd
 
 from engine.core import database
 from engine.core.errors import DiskError
-from engine.data import catalog_schema, columns, overlay, selections
+from engine.data import catalog_schema, columns, label_overlay, selections
 from engine.data.aligned_predictions import align_predictions
 from engine.data.catalog_schema import COLUMNS, UNMEASURED, ImageState
+from engine.data.catalog_view import View, build_view
 from engine.data.columns import Columns
 from engine.data.filters import Filter
 from engine.data.fingerprint import UNLEARNABLE, compute_fingerprint, write_fingerprint
-from engine.data.view import View, build_view
 
 ALL = Filter()
 _TRAIN = Filter(splits=("train",))
@@ -50,7 +50,7 @@ class Row:
     sharpness: float | None = None
     colourfulness: float | None = None
     folder_class: str | None = None
-    edit: overlay.Edit | None = None
+    edit: label_overlay.Edit | None = None
 
     @property
     def original(self) -> str | None:
@@ -80,7 +80,7 @@ class Catalog:
         connection = database.open_for_reading(self.file)
         try:
             with database.explain_database_errors(self.file):
-                if catalog_schema.is_outdated(connection) or overlay.is_behind(connection, self.file):
+                if catalog_schema.is_outdated(connection) or label_overlay.is_behind(connection, self.file):
                     connection.close()
                     connection = self._open_updated()
                 yield connection
@@ -94,13 +94,13 @@ class Catalog:
                 pass
             return database.open_for_reading(self.file)
         except DiskError:
-            version = overlay.label_log(self.file).version()
+            version = label_overlay.label_log(self.file).version()
             return database.memory_copy(self.file, self._update, version)
 
     def _update(self, connection: sqlite3.Connection) -> None:
         if catalog_schema.is_outdated(connection):
             catalog_schema.migrate(connection)
-        overlay.catch_up(connection, self.file)
+        label_overlay.catch_up(connection, self.file)
 
     def get(self, image_id: int) -> Row | None:
         """The row with this id; None where there is none."""
@@ -244,4 +244,4 @@ class Catalog:
     def labels(self) -> str:
         """The version of the label log that the rows reflect (see `engine.data.labels`)."""
         with self.reading() as connection:
-            return overlay.applied_version(connection)
+            return label_overlay.applied_version(connection)

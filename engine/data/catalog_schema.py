@@ -33,7 +33,7 @@ _CHANGES = (
     + "CREATE INDEX images_unmeasured ON images (id) WHERE state = 'ok' AND brightness IS NULL;",
     # Files that a scan has read; they are merged into `images` at its end.
     f"CREATE TABLE readings ({FACTS}, PRIMARY KEY (path));",
-    # For `engine.data.overlay`: the class of the folder, and the kind of the label edit.
+    # For `engine.data.label_overlay`: the class of the folder, and the kind of the label edit.
     "ALTER TABLE images ADD COLUMN filed TEXT; ALTER TABLE images ADD COLUMN edited TEXT;"
     "CREATE INDEX images_edited ON images (id) WHERE edited IS NOT NULL;",
 )

@@ -20,8 +20,8 @@ import pyarrow as pa
 from engine.core.errors import DiskError
 from engine.core.files import replace_file
 from engine.data.class_names import sort_naturally
+from engine.data.label_overlay import EDITS
 from engine.data.layouts import SPLITS
-from engine.data.overlay import EDITS
 from engine.data.properties import MEASURED, PROPERTIES
 
 Connect = Callable[[], AbstractContextManager[sqlite3.Connection]]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self, TypeVar
 
 from engine.data.catalog_schema import ImageState
+from engine.data.label_overlay import EDITS, Edit
 from engine.data.layouts import SPLITS
-from engine.data.overlay import EDITS, Edit
 from engine.data.properties import PROPERTIES
 
 Correctness = Literal["", "right", "wrong"]

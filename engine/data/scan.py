@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from engine.core.content_cache import forget_contents
 from engine.core.files import content_hash
-from engine.data import decoder_version, file_kinds, overlay, splits
+from engine.data import decoder_version, file_kinds, label_overlay, splits
 from engine.data.catalog import Catalog, Row
 from engine.data.catalog_schema import FACTS
 from engine.data.class_names import normalize_name
@@ -91,10 +91,10 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
             renew_generation(connection)
         if changed or gone:
             # Splits are assigned without label edits: an edit must not move any other image to another split.
-            overlay.lift(connection)
+            label_overlay.lift(connection)
             _update(connection, gone, tuple(closed), layout.root)
             _assign_splits(connection, layout, seed)
-            overlay.lay(connection, overlay.label_log(catalog.file))
+            label_overlay.lay(connection, label_overlay.label_log(catalog.file))
             write_fingerprint(connection)
             renew_generation(connection)
         if outdated:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.data import selections
+from engine.data.catalog_view import build_view
 from engine.data.columns import Columns
 from engine.data.filters import Filter, Range
 from engine.data.properties import PROPERTIES, Property
-from engine.data.view import build_view
 
 QUARTERS = (0.25, 0.5, 0.75)
 _TENTHS = (0.1, 0.9)

@@ -26,7 +26,7 @@ from engine.training import distributed
 from engine.training.divergence import DivergenceError
 from engine.training.failure import explain
 from engine.training.recorder import Recorder, RunRecorder, Stopped, overwrite_status, read_status
-from engine.training.signals import handle_signals
+from engine.training.stop_signals import handle_signals
 
 _POLL = 0.5  # seconds between two looks at the queue
 _RESERVE = 256 << 20  # bytes free on the disk: with less, a run that waited goes on waiting

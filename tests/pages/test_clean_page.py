@@ -9,7 +9,7 @@ from label_edits import exclude, keep, relabel
 from tab import Tab
 
 from dashboard.clean.evidence import _bars
-from dashboard.clean.measures import measure_text
+from dashboard.clean.issue_measures import measure_text
 from dashboard.clean.review import Review
 from dashboard.components.gallery.selection import SelectionState
 from engine.core.files import read_json, write_json

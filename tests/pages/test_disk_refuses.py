@@ -65,7 +65,9 @@ def test_answers_are_shown_where_nothing_can_be_written(tab, copied, full, write
     files = write_class(tmp_path / "sea", "sea", count, 6000)
     batch = store.create_batch("pictures", [UploadItem(file.name, file.read_bytes(), "") for file in files])
     if count > 12:
-        rows = predictions.predict_batch(batch, copied, model.load_model(copied.path), verdict.load_judge((copied,)), batch_size=5)
+        rows = predictions.predict_batch(
+            batch, copied, model.load_model(copied.path), verdict.load_judge((copied,)), batch_size=5
+        )
         next(rows)
         rows.close()
     shutil.rmtree(cache_dir("novelty"), ignore_errors=True)  # another test may have prepared it

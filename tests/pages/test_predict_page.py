@@ -11,7 +11,7 @@ from label_edits import exclude
 
 from dashboard.predict import ood_status
 from dashboard.predict.prediction import headline
-from dashboard.predict.unused import sentence
+from dashboard.predict.unused_files import sentence
 from engine.core.number_text import probability as percent
 from engine.data.datasets import load_dataset
 from engine.data.labels import edits, undo

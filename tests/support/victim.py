@@ -18,7 +18,7 @@ from engine.core.lease import Lease
 from engine.runs import checkpoint, queue
 from engine.runs.checkpoint import Meta
 from engine.runs.events import Progress, Step
-from engine.training import job, signals, worker  # noqa: F401 - loads what a run computes with
+from engine.training import job, stop_signals, worker  # noqa: F401 - loads what a run computes with
 from engine.training.recorder import RunRecorder
 
 META = Meta("resnet18", ("sea", "forest"), 64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
@@ -111,7 +111,7 @@ def queue_up(path: Path, start: Barrier, told: Connection) -> None:
 
 def heed_signals(path: Path, told: Connection) -> None:
     """Compute without looking up, as in a long batch: one call of C code that no handler in Python could break into."""
-    signals.handle_signals(first=lambda: told.send("asked to stop"), second=lambda: (told.send("asked to end"), os._exit(7)))
+    stop_signals.handle_signals(first=lambda: told.send("asked to stop"), second=lambda: (told.send("asked to end"), os._exit(7)))
     helper = multiprocessing.get_context("fork").Process(target=signal.pause)
     helper.start()
     told.send(helper.pid)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.core.errors import UserError
-from engine.data import overlay
+from engine.data import label_overlay
 from engine.data.catalog import Row
 from engine.data.class_names import sort_naturally
 from engine.data.datasets import Dataset
@@ -65,7 +65,7 @@ class _Target:
 
 def open_log(data: Dataset) -> LabelLog:
     """The label log of a dataset."""
-    return overlay.label_log(data.catalog.file)
+    return label_overlay.label_log(data.catalog.file)
 
 
 def decide(data: Dataset, group: DecisionGroup) -> list[Entry]:
@@ -125,7 +125,7 @@ def _still_open(group: DecisionGroup, entries: Sequence[Entry], targets: Mapping
 def known_classes(data: Dataset) -> tuple[str, ...]:
     """The classes that a label can be, those of the folder, in natural order."""
     with data.catalog.reading() as connection:
-        return tuple(sort_naturally(overlay.classes(connection)))
+        return tuple(sort_naturally(label_overlay.classes(connection)))
 
 
 def reverse(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from engine.data.datasets import Dataset
+from engine.data.label_overlay import EDITS
 from engine.data.labels import edits
 from engine.data.labels.label_edit import Entry
 from engine.data.labels.label_state import LabelState, effective_entries, latest_decisions, resolve_states
-from engine.data.overlay import EDITS
 
 _USABLE = ("ok", "excluded")
 HOLDS, UNDONE, REPLACED = "holds", "undone", "replaced by a later decision"

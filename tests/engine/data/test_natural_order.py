@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.core.files import read_json, write_json
-from engine.data import datasets, overlay
+from engine.data import datasets, label_overlay
 from engine.data.class_names import find_other_spelling, normalize_name, sort_naturally, spelling_hint
 from engine.data.filters import Filter
 from engine.data.labels.label_edit import Entry
@@ -122,5 +122,5 @@ def test_a_run_and_labels_of_another_form_of_accents_are_aligned_with_a_catalog_
         old_class="mer",
         new_class=decomposed,
     )
-    overlay.label_log(data.catalog.file).file.write_text(json.dumps(old.document()) + "\n")
+    label_overlay.label_log(data.catalog.file).file.write_text(json.dumps(old.document()) + "\n")
     assert data.catalog.get(row.id).class_name == name

@@ -213,9 +213,9 @@ def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, pa
     said = {}
 
     def ask(batch):
-        said[batch.id] = next(predictions.predict_batch(batch, run, loaded, load_judge([run]), batch_size=1))["probabilities"].iloc[
-            0
-        ]
+        said[batch.id] = next(predictions.predict_batch(batch, run, loaded, load_judge([run]), batch_size=1))[
+            "probabilities"
+        ].iloc[0]
 
     threads = [threading.Thread(target=ask, args=(batch,)) for batch in asked]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The engine's side of the comparisons: `python -m engine.bench.ours`, with the protocol of `engine.bench.reference`."""
+"""The engine's side of the comparisons: `python -m engine.bench.scenescope_side`, with the protocol of `engine.bench.reference`."""
 
 import itertools
 import json

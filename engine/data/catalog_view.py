@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from engine.data.aligned_predictions import AlignedPredictions
 from engine.data.columns import STATES, Columns, to_search_text
 from engine.data.filters import Filter
+from engine.data.label_overlay import EDITS
 from engine.data.layouts import SPLITS
-from engine.data.overlay import EDITS
 from engine.data.properties import PROPERTIES
 
 P = ParamSpec("P")

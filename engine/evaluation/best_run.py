@@ -94,7 +94,7 @@ def sentence(ranking: Ranking) -> str:
         text += f", not distinguishable from {_names(ranking.tied)} by a paired test on {ranking.images:,} validation images"
     elif ranking.compared:
         text += f", better than {'the other' if ranking.compared == 1 else f'the next {ranking.compared:,}'} by a paired test"
-    text += "; it is never chosen by its test score, which would then be too high."
+    text += ". Test scores play no part in this choice, so that they stay unbiased."
     if ranking.other:
         text += f" Not ranked with it: {_names(ranking.other)}, scored on other validation images or labels."
     return text

@@ -46,7 +46,7 @@ def test_the_verdict_is_recomputed_from_the_prediction_table(tab, trained, split
     assert f"Accuracy **{accuracy.value:.1%} ({100 * accuracy.low:.1f} to {accuracy.high:.1%})**" in tab.text
     assert f"macro F1 **{f1}**" in tab.text
     assert "Few images: the intervals are wide" in tab.text
-    assert ("the scores are a little too good" in tab.text) == (split == "validation")
+    assert ("the scores are slightly optimistic" in tab.text) == (split == "validation")
 
 
 def test_the_gallery_holds_exactly_the_images_of_the_cell(tab, trained):

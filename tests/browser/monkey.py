@@ -179,7 +179,12 @@ class Monkey:
             self._stay(before)
             url = self.tab.page.url
             query = query_of(url)
-            wanted = expected(self.page, query)
+            try:
+                wanted = expected(self.page, query)
+            except KeyError as error:  # the page has yet to write what it chose: its dataset, its run
+                problem = f"the address has no {error}"
+                self.tab.page.wait_for_timeout(200)
+                continue
             seen = observed(self.tab, list(wanted))
             problem = difference(self.page, query, seen, wanted)
             if not problem and self.tab.page.url == url:

@@ -15,6 +15,7 @@ from engine.data.labels import edits
 pytestmark = pytest.mark.browser
 
 
+# Tests name these datasets before their tabs: what is set up first is taken away last, when no tab requests images from it any more.
 @pytest.fixture
 def many_doubted(server, kaggle, monkeypatch):
     """A dataset of the server's with an audit that doubts twelve labels of sea."""
@@ -61,31 +62,31 @@ def press(tab, data, key):
             tab.page.wait_for_timeout(50)
 
 
-def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(open_tab, doubted, wait):
+def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(doubted, open_tab, wait):
     tab = open_tab().open("clean", "?dataset=doubted&kind=label_issue")
     tab.see("Doubted number 0.")
     picture = tab.page.locator("[data-testid=stHtml] img").first
     expect(picture).to_have_js_property("complete", True)
     first = picture.get_attribute("src")
     for key, number in (("2", 1), ("k", 2), ("x", 3)):  # glacier is the second class
-        press(tab, doubted, key)
+        press(doubted, tab, key)
         tab.see(f"Doubted number {number}.")
     assert actions(doubted) == ["relabel", "keep", "exclude"], "on the disk before the next finding is seen"
     tab.reload().on("clean").see("Doubted number 3.")
     for number in (2, 1, 0):
-        press(tab, doubted, "z")
+        press(doubted, tab, "z")
         tab.see(f"Doubted number {number}.")
     assert tab.page.locator("[data-testid=stHtml] img").first.get_attribute("src") == first
-    press(tab, doubted, "y")
+    press(doubted, tab, "y")
     tab.see(re.compile("Redone"))
     assert actions(doubted) == ["relabel", "keep", "exclude", "undo", "undo", "undo", "redo"]
     tab.settled()  # the dataset is removed next: nothing may still be drawn from it
 
 
-def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(open_tab, doubted):
+def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(doubted, open_tab):
     tab = open_tab().open("clean", "?dataset=doubted&kind=label_issue")
     tab.see("Doubted number 0.")
-    press(tab, doubted, "k")
+    press(doubted, tab, "k")
     tab.see("Doubted number 1.")
     tab.page.close()
     other = open_tab(390, 900, dark=True).open("clean", "?dataset=doubted&kind=label_issue")
@@ -97,10 +98,10 @@ def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(open_t
 
 
 @pytest.mark.parametrize("between", [150, 20, 600])
-def test_keys_in_a_hurry_decide_each_picture_once_at_most(open_tab, many_doubted, between):
+def test_keys_in_a_hurry_decide_each_picture_once_at_most(many_doubted, open_tab, between):
     tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
     tab.see("Doubted number 0.")
-    press(tab, many_doubted, "k")
+    press(many_doubted, tab, "k")
     tab.see("Doubted number 1.")
     for key in "2xk2xk2xk":
         tab.page.keyboard.press(key)
@@ -127,11 +128,11 @@ MEANT = {"2": "relabel", "x": "exclude", "k": "keep"}
 
 
 @pytest.mark.parametrize("between", [500, 150])
-def test_each_decision_is_about_the_picture_that_was_in_sight_when_its_key_was_pressed(open_tab, many_doubted, between):
+def test_each_decision_is_about_the_picture_that_was_in_sight_when_its_key_was_pressed(many_doubted, open_tab, between):
     tab = open_tab()
     tab.page.add_init_script(HEARD)
     tab.open("clean", "?dataset=hurried&kind=label_issue").see("Doubted number 0.")
-    press(tab, many_doubted, "k")
+    press(many_doubted, tab, "k")
     tab.see("Doubted number 1.")
     for key in "2xk2xk2xk":
         tab.page.keyboard.press(key)
@@ -151,10 +152,10 @@ def test_each_decision_is_about_the_picture_that_was_in_sight_when_its_key_was_p
         assert (row.state == "excluded", row.class_name) == (action == "exclude", "glacier" if action == "relabel" else "sea")
 
 
-def test_a_key_that_comes_before_the_next_picture_is_not_counted_and_a_line_says_so(open_tab, many_doubted):
+def test_a_key_that_comes_before_the_next_picture_is_not_counted_and_a_line_says_so(many_doubted, open_tab):
     tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
     tab.see("Doubted number 0.")
-    press(tab, many_doubted, "k")
+    press(many_doubted, tab, "k")
     tab.see("Doubted number 1.")
     tab.settled()
     tab.page.keyboard.press("2")
@@ -164,7 +165,7 @@ def test_a_key_that_comes_before_the_next_picture_is_not_counted_and_a_line_says
     assert actions(many_doubted) == ["keep", "relabel"]
 
 
-def test_the_focus_stays_on_its_button_from_picture_to_picture(open_tab, many_doubted):
+def test_the_focus_stays_on_its_button_from_picture_to_picture(many_doubted, open_tab):
     tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
     tab.see("Doubted number 0.")
     tab.settled().page.get_by_role("button", name="Exclude").focus()
@@ -175,7 +176,7 @@ def test_the_focus_stays_on_its_button_from_picture_to_picture(open_tab, many_do
     assert actions(many_doubted) == ["exclude", "exclude"]
 
 
-def test_quick_presses_of_an_arrow_key_all_count_and_decision_keys_go_on_from_there(open_tab, many_doubted):
+def test_quick_presses_of_an_arrow_key_all_count_and_decision_keys_go_on_from_there(many_doubted, open_tab):
     tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
     tab.see("Doubted number 0.")
     buttons = {name: tab.page.get_by_role("button", name=name, exact=True) for name in ("Previous", "Next")}
@@ -184,7 +185,7 @@ def test_quick_presses_of_an_arrow_key_all_count_and_decision_keys_go_on_from_th
         tab.page.keyboard.press("ArrowRight")
     tab.see("4 of 12")
     tab.see("Doubted number 3.")
-    press(tab, many_doubted, "k")
+    press(many_doubted, tab, "k")
     tab.see("Doubted number 4.")
     assert actions(many_doubted) == ["keep"]
     for _ in range(2):

@@ -141,7 +141,7 @@ def _page(rows: pd.DataFrame, order: str, page: int) -> list[int]:
 
 def _clean(query: Query) -> Iterator[tuple[str, object]]:
     question = query.get("clean", "one")
-    yield "radio:Question", CLEAN[question][0]
+    yield "radio:View", CLEAN[question][0]
     if question != "one" or "finding" not in query:
         return
     data = load_dataset(query["dataset"])

@@ -69,15 +69,15 @@ def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(doubted, open_t
     expect(picture).to_have_js_property("complete", True)
     first = picture.get_attribute("src")
     for key, number in (("2", 1), ("k", 2), ("x", 3)):  # glacier is the second class
-        press(doubted, tab, key)
+        press(tab, doubted, key)
         tab.see(f"Doubted number {number}.")
     assert actions(doubted) == ["relabel", "keep", "exclude"], "on the disk before the next finding is seen"
     tab.reload().on("clean").see("Doubted number 3.")
     for number in (2, 1, 0):
-        press(doubted, tab, "z")
+        press(tab, doubted, "z")
         tab.see(f"Doubted number {number}.")
     assert tab.page.locator("[data-testid=stHtml] img").first.get_attribute("src") == first
-    press(doubted, tab, "y")
+    press(tab, doubted, "y")
     tab.see(re.compile("Redone"))
     assert actions(doubted) == ["relabel", "keep", "exclude", "undo", "undo", "undo", "redo"]
     tab.settled()  # the dataset is removed next: nothing may still be drawn from it
@@ -86,7 +86,7 @@ def test_keys_decide_undo_and_go_on_after_a_reload_in_the_middle(doubted, open_t
 def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(doubted, open_tab):
     tab = open_tab().open("clean", "?dataset=doubted&kind=label_issue")
     tab.see("Doubted number 0.")
-    press(doubted, tab, "k")
+    press(tab, doubted, "k")
     tab.see("Doubted number 1.")
     tab.page.close()
     other = open_tab(390, 900, dark=True).open("clean", "?dataset=doubted&kind=label_issue")
@@ -101,7 +101,7 @@ def test_a_tab_that_closes_loses_nothing_and_another_goes_on_where_it_was(doubte
 def test_keys_in_a_hurry_decide_each_picture_once_at_most(many_doubted, open_tab, between):
     tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
     tab.see("Doubted number 0.")
-    press(many_doubted, tab, "k")
+    press(tab, many_doubted, "k")
     tab.see("Doubted number 1.")
     for key in "2xk2xk2xk":
         tab.page.keyboard.press(key)
@@ -132,7 +132,7 @@ def test_each_decision_is_about_the_picture_that_was_in_sight_when_its_key_was_p
     tab = open_tab()
     tab.page.add_init_script(HEARD)
     tab.open("clean", "?dataset=hurried&kind=label_issue").see("Doubted number 0.")
-    press(many_doubted, tab, "k")
+    press(tab, many_doubted, "k")
     tab.see("Doubted number 1.")
     for key in "2xk2xk2xk":
         tab.page.keyboard.press(key)
@@ -155,7 +155,7 @@ def test_each_decision_is_about_the_picture_that_was_in_sight_when_its_key_was_p
 def test_a_key_that_comes_before_the_next_picture_is_not_counted_and_a_line_says_so(many_doubted, open_tab):
     tab = open_tab().open("clean", "?dataset=hurried&kind=label_issue")
     tab.see("Doubted number 0.")
-    press(many_doubted, tab, "k")
+    press(tab, many_doubted, "k")
     tab.see("Doubted number 1.")
     tab.settled()
     tab.page.keyboard.press("2")
@@ -185,7 +185,7 @@ def test_quick_presses_of_an_arrow_key_all_count_and_decision_keys_go_on_from_th
         tab.page.keyboard.press("ArrowRight")
     tab.see("4 of 12")
     tab.see("Doubted number 3.")
-    press(many_doubted, tab, "k")
+    press(tab, many_doubted, "k")
     tab.see("Doubted number 4.")
     assert actions(many_doubted) == ["keep"]
     for _ in range(2):

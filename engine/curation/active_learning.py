@@ -18,7 +18,8 @@ def select_for_labelling(data: Dataset, n: int, report: ReportProgress = lambda 
     """Up to n images of the unlabelled split, the most useful first: columns COLUMNS.
 
     `predicted` and its `probability` come from logistic regression on the training images' embeddings; `margin`: the
-    difference to the probability of the second class. Raises UserError if nothing is left to label.
+    difference to the probability of the second class. Raises UserError if nothing is left to label, or if
+    fewer than two classes have labelled training images.
     """
     if n < 1:
         raise UserError(f"{n} images cannot be chosen.", "Ask for at least one.")
@@ -29,6 +30,11 @@ def select_for_labelling(data: Dataset, n: int, report: ReportProgress = lambda 
         raise UserError(
             f"All images of {data.name} have labels.",
             "Put unlabelled images into a folder named seg_pred or unlabelled beside the others.",
+        )
+    if table[(table["split"] == "train") & has_label(table)]["class"].nunique() < 2:
+        raise UserError(
+            f"The labelled training images of {data.name} show fewer than two classes, so no model can be fitted.",
+            "Label or restore images of a second class first.",
         )
     index = dataset_index.build_index(data, report)
     table = table[np.isin(table["id"], index.ids)]

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from label_edits import exclude
 
 from engine.cli import main
 from engine.core.errors import UserError
@@ -40,4 +41,14 @@ def test_a_dataset_in_which_all_images_have_labels_says_so(home, write_class, tm
         write_class(tmp_path / "all" / kind, kind, 3)
     data, _ = add_dataset(str(tmp_path / "all"))
     with pytest.raises(UserError, match="All images of all have labels"):
+        select_for_labelling(data, 5)
+
+
+def test_one_class_alone_is_not_enough_to_choose_by(home, write_class, tmp_path):
+    for kind in ("sea", "forest"):
+        write_class(tmp_path / "two" / "train" / kind, kind, 6)
+    write_class(tmp_path / "two" / "unlabelled", "sea", 2, first=50)
+    data, _ = add_dataset(str(tmp_path / "two"))
+    exclude(data, data.catalog.view(Filter(classes=("forest",))).ids().tolist())
+    with pytest.raises(UserError, match="The labelled training images of two show fewer than two classes"):
         select_for_labelling(data, 5)

@@ -127,7 +127,7 @@ def _is_own(origin: str, host: str) -> bool:
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return False
-    # A proxy may accept https and forward it here as http: the scheme is no evidence, and the proxy's own port may be missing.
+    # A proxy may accept https and forward it here as http: the scheme proves nothing, and the proxy's own port may be missing.
     name, separator, host_port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     same_port = port == int(host_port) if separator else port in (80, 443)
     return parts.netloc.lower() == host.lower() or same_port and parts.hostname == host_name(name if separator else host)

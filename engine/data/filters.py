@@ -38,7 +38,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Filter:
-    """Conditions that must all hold; an empty field is no condition. Equal filters are equal cache keys.
+    """Conditions that must all hold; an empty field sets no condition. Equal filters are equal cache keys.
 
     `classes`, `splits` and `edited` (kinds of label edits): any of these. `text` is part of the path, in any case. `run` with
     `predicted` (any of these classes) and `correctness`: what that run predicted. `selection`: the key that `Catalog.select`

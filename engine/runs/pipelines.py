@@ -137,7 +137,7 @@ def from_document(document: Any, source: str = "the file") -> Pipeline:
             raise UserError(f"Step {number} of {source} names no transform.", f"Choose one of: {', '.join(TRANSFORMS)}.")
         values = {key: value for key, value in item.items() if key not in ("transform", "probability")}
         for key, value in {**values, "probability": item.get("probability", 1.0)}.items():
-            # bool is a kind of int in Python, but true is no strength.
+            # bool is a kind of int in Python, but true is not a valid strength.
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise UserError(f"{key} in step {number} of {source} is {value!r}, which is not a number.")
         steps.append(

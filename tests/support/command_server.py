@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
+_IN_CHILD = -1000  # what `_fork` returns in the child; no exit code is that low
 
 
 class CommandServer:
@@ -49,7 +50,7 @@ class CommandServer:
 
 
 def _fork(arguments: list[str], environment: dict[str, str], streams: list[str], seconds: int) -> int | None:
-    """Exit code of the command, None where it took too long. The child returns from here as well, with code -1000."""
+    """Exit code of the command, None where it took too long. The child returns from here as well, with _IN_CHILD."""
     child = os.fork()
     if child == 0:
         os.environ.clear()
@@ -75,8 +76,6 @@ def _wait(child: int, seconds: int) -> int:
         time.sleep(0.005)
     raise TimeoutError
 
-
-_IN_CHILD = -1000
 
 if __name__ == "__main__":
     sys.path[0] = str(PROJECT)

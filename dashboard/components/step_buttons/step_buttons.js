@@ -1,4 +1,4 @@
-// Previous and Next, by click and arrow key. The browser counts where the person is; the server is told the place and not the step, so
+// Previous and Next, by click and arrow key. The browser counts where the person is; it reports the place to the server, not the step, so
 // that presses which come while an image is being drawn are not lost. An answer that knows less than was reported is passed over.
 
 /** @import { FrontendRendererArgs } from "@streamlit/component-v2-lib" */

@@ -84,7 +84,7 @@ def test_both_sides_answer_and_say_how_long_one_answer_took(kaggle, more):
 
 
 def test_grad_cam_is_measured_on_convolutions_and_on_tokens(kaggle):
-    """The reference package is told how to read the tokens of a transformer."""
+    """Both sides read the tokens of a transformer, for which the reference package needs a transform."""
     sample = sample_folder(kaggle, 4)
     for name in ("resnet18", "timm:test_vit"):
         (row,) = measure_explaining(sample, name, rounds=1)

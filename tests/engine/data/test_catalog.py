@@ -127,7 +127,7 @@ def test_notes_that_are_deleted_are_no_missing_image(plain):
     assert catalog.problems().empty
 
 
-def test_a_mended_file_is_taken_in(plain):
+def test_a_repaired_file_is_read_again(plain):
     (plain / "sea" / "late.png").write_bytes(b"still copying")
     catalog, first = scan(plain)
     assert first.quarantined == 1

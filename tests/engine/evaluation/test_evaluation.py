@@ -63,8 +63,8 @@ def test_the_temperature_is_taken_back_out_of_a_table():
 
 def test_the_right_temperature_mends_calibration():
     probabilities, true = drawn(3000, sharpness=2.0)
-    mended = tables.remove_temperature(probabilities, 0.5)  # the logits at half their size
-    table = outcomes(true, mended)
+    recalibrated = tables.remove_temperature(probabilities, 0.5)  # the logits at half their size
+    table = outcomes(true, recalibrated)
     both = calibration.before_and_after(table, 2.0)
     assert both["before"].beyond_chance
     assert not both["after"].beyond_chance

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
 
 from engine.runs import score_text
 from engine.runs.run import FINISH, PAUSE, Run, Status
@@ -78,14 +77,6 @@ def duration(seconds: float | None) -> str:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def score_estimate(score: Mapping[str, float], percent: bool = False) -> str:
-    """A score with its interval: `0.929 (0.915 to 0.943)` or `92.9% (91.4 to 94.2%)`."""
-    value, low, high = (score[key] for key in ("value", "low", "high"))
-    if percent:
-        return f"{value:.1%} ({100 * low:.1f} to {high:.1%})"
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def run_label(run: Run) -> str:

@@ -13,6 +13,7 @@ from dashboard.app.waiting_clicks import let_clicks_through
 from dashboard.charts.augmentation import confidence_curves
 from dashboard.charts.figure import CONFIG
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.core.number_text import signed
 from engine.data.datasets import Dataset
 from engine.runs.pipelines import Pipeline, PipelineStep, parse_pipeline
@@ -161,8 +162,9 @@ def _warning(run: Run, step: PipelineStep, rows: pd.DataFrame) -> str:
     worst = formatting.literal(run.classes[int(own["worst"])])
     milder = rows[(rows["factor"] < 1.0) & ~rows["hurts"]]
     advice = " At half the strength it does not." if len(milder) else ""
+    loss = Estimate(own["drop"], own["low"], own["high"])
     return (
         f"**{step.kind.label}**{f' ({strengths})' if strengths else ''} destroys the evidence that the model relies on: its confidence "
-        f"in the true class falls from {own['plain']:.2f} to {own['confidence']:.2f} ({signed(-own['drop'], 2)}, 95% interval "
-        f"{signed(-own['high'], 2)} to {signed(-own['low'], 2)}, n = {int(own['n'])}), most for {worst} ({signed(-own['worst_drop'], 2)}).{advice}"
+        f"in the true class falls from {own['plain']:.2f} to {own['confidence']:.2f} by "
+        f"{loss.text(digits=2, named=True)} on {int(own['n']):,} images, most for {worst} ({signed(-own['worst_drop'], 2)}).{advice}"
     )

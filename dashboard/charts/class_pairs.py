@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dashboard.charts.figure import GRID, SMALL, escape_markup, layout, row_axis, shorten
 from dashboard.charts.frames import named_rows
 from dashboard.charts.palette import BAD, NEUTRAL
-from engine.core.number_text import signed
+from engine.core.estimate import Estimate
 from engine.data.drift import ALPHA
 from engine.data.properties import PROPERTIES
 
@@ -29,8 +29,10 @@ def confusion_rates(ranked: pd.DataFrame, classes: Sequence[str], colours: Mappi
         other = "b" if name == "a" else "a"
         count, images = ranked[f"{name}_as_{other}"], ranked[f"{name}_images"]
         hover_texts = [
-            f"{escape_markup(classes[t])} taken for {escape_markup(classes[p])}: {c:,} of {n:,}<br>{r:.1f}% (95% interval {lo:.1f} to {hi:.1f}%)"
-            for t, p, c, n, r, lo, hi in zip(ranked[name], ranked[other], count, images, rate, low, high, strict=True)
+            f"{escape_markup(classes[t])} taken for {escape_markup(classes[p])}: {c:,} of {n:,}<br>{Estimate(r, lo, hi).text('%', named=True)}"
+            for t, p, c, n, r, lo, hi in zip(
+                ranked[name], ranked[other], count, images, rate / 100, low / 100, high / 100, strict=True
+            )
         ]
         opacities = [0.95 if place == chosen else 0.5 for place in places]
         figure.add_bar(
@@ -109,10 +111,10 @@ def positions_between_centres(
 
 
 def _hover_text(row: Any) -> str:
-    prop = PROPERTIES[row.property]
+    prop, delta = PROPERTIES[row.property], Estimate(row.delta, row.low, row.high)
     return (
         f"{prop.label}: median {prop.format(row.median_first)} (n={row.n_first:,}) against {prop.format(row.median_second)} (n={row.n_second:,})"
-        f"<br>Cliff's delta {signed(row.delta, 2)} (95% interval {signed(row.low, 2)} to {signed(row.high, 2)}), "
+        f"<br>Cliff's delta {delta.text(digits=2, signed=True, named=True)}, "
         f"{row.effect}<br>p = {row.p_holm:.2g} (Holm)"
     )
 

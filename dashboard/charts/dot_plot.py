@@ -12,7 +12,8 @@ from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, escape_markup, layo
 from dashboard.charts.frames import named_rows
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL
 from engine.core import number_text
-from engine.core.number_text import decimal, percent_estimate, signed_estimate, signed_percent
+from engine.core.estimate import Estimate
+from engine.core.number_text import signed_percent
 
 ROW, _TALL_ROW = 34, 48
 _UNFADED = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
@@ -102,13 +103,10 @@ def _intervals(figure: go.Figure, rows: pd.DataFrame, difference: bool, percent:
 
 
 def _hover_text(row: Any, difference: bool, percent: bool) -> str:
-    if not percent:
-        return f"{escape_markup(row.name)}<br>{decimal(row.value)} ({decimal(row.low)} to {decimal(row.high)})<br>{escape_markup(row.text)}"
+    estimate = Estimate(row.value, row.low, row.high)
+    figures = estimate.text("points", signed=True) if difference else estimate.text("%" if percent else "")
     tick = f"<br>expected from its class mix: {number_text.percent(row.tick)}" if hasattr(row, "tick") else ""
     more = f"<br>{escape_markup(row.more)}" if hasattr(row, "more") else ""
-    figures = percent_estimate(row.value, row.low, row.high)
-    if difference:
-        figures = f"{signed_estimate(100 * row.value, 100 * row.low, 100 * row.high, 1)} points"
     return f"{escape_markup(row.name)}<br>{figures}<br>{escape_markup(row.text)}{tick}{more}"
 
 
@@ -140,6 +138,7 @@ def score_intervals(scores: pd.DataFrame, colours: Sequence[str]) -> go.Figure:
     labels = [
         f"{escape_markup(row['class'])}  <span style='font-size:11px'>n={row.support:,}</span>" for _, row in scores.iterrows()
     ]
+    rows = scores.to_dict("records")
     figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=list(names.values()))
     lowest = np.nanmin(scores[[f"{name}_low" for name in names]].to_numpy(float), initial=1.0)
     for column, (name, title) in enumerate(names.items(), start=1):
@@ -149,8 +148,7 @@ def score_intervals(scores: pd.DataFrame, colours: Sequence[str]) -> go.Figure:
             text=["" if pd.isna(value) else f"{value:.3f}" for value in values], textfont={"size": SMALL}, cliponaxis=False,
             error_x={"type": "data", "symmetric": False, "array": high - values, "arrayminus": values - low, "thickness": 2, "width": 0,
                      "color": NEUTRAL},
-            customdata=np.stack([low, high], axis=1).tolist(),
-            hovertemplate=f"{title} %{{x:.3f}} (%{{customdata[0]:.3f}} to %{{customdata[1]:.3f}})<extra></extra>",
+            hovertext=[f"{title} {Estimate.from_row(row, name)}" for row in rows], hovertemplate="%{hovertext}<extra></extra>",
         )  # fmt: skip
         figure.add_trace(dots, row=1, col=column)
         figure.update_xaxes(range=[max(0.0, lowest - 0.02), 1.01], tickformat=".2f", nticks=3, gridcolor=GRID, row=1, col=column)

@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 from dashboard.charts.figure import CLEAR, GRID, INK, SMALL, escape_markup, layout, subtitles
 from dashboard.charts.frames import named_rows
 from dashboard.charts.palette import ACCENT
+from engine.core.estimate import Estimate
 
 _OTHER = "#d67a2f"
 _FILLS = {ACCENT: "rgba(17, 138, 127, 0.18)", _OTHER: "rgba(214, 122, 47, 0.18)"}
@@ -45,8 +46,8 @@ def severity_curves(
 def _curve(run: str, frame: pd.DataFrame, label: str, tint: str, name: str) -> list[go.Scatter]:
     severity = frame["severity"]
     texts = [
-        f"{escape_markup(run)}, {label}, {'as it is' if row.severity == 0 else f'severity {row.severity}'}: {row.accuracy:.1%} "
-        f"({row.low:.1%} to {row.high:.1%}, n = {row.n:,})"
+        f"{escape_markup(run)}, {label}, {'as it is' if row.severity == 0 else f'severity {row.severity}'}: "
+        f"{Estimate(row.accuracy, row.low, row.high).text('%')}, n = {row.n:,}"
         for row in named_rows(frame)
     ]
     edge = {"color": CLEAR, "width": 0}

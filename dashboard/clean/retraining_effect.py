@@ -10,7 +10,7 @@ from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
 from dashboard.clean.review import Review
 from engine.core.errors import UserError
-from engine.core.number_text import percent, points_estimate
+from engine.core.number_text import percent
 from engine.curation.retraining_effect import PairedScores, RetrainingEffect, conclusion, list_retrainings
 from engine.data.labels import overview
 from engine.runs import score_text
@@ -133,9 +133,8 @@ def _column(effect: RetrainingEffect, side: PairedScores) -> dict[str, str]:
         "Images": f"{len(side.comparison):,}",
         f"Accuracy, {formatting.plain(effect.before.id)}": percent(side.difference.a["accuracy"]),
         f"Accuracy, {formatting.plain(effect.after.id)}": percent(side.difference.b["accuracy"]),
-        "Difference, points (95%)": points_estimate(gain.value, gain.low, gain.high, 2),
-        "Macro F1, points (95%)": points_estimate(f1.value, f1.low, f1.high, 2)
-        + score_text.scored_classes(side.difference.to_dict()),
+        "Difference (95%)": gain.text("points", 2, signed=True),
+        "Macro F1 (95%)": f1.text("points", 2, signed=True) + score_text.scored_classes(side.difference.to_dict()),
         "Fixed, broken": f"{counts['fixed']:,}, {counts['broken']:,}",
         "McNemar's p": f"{side.comparison.mcnemar:.3g}",
     }

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from dashboard.app import formatting
 from dashboard.app.error_page import try_action
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.core.jobs import JobStatus
 from engine.export import job
 from engine.export.formats import FORMATS
@@ -86,10 +87,9 @@ def _draw_result(run: Run, format: str, result: Mapping[str, Any]) -> None:
             f"{shown['n']:,} top classes are those of float32, and probabilities differ by at most {_difference_text(shown['largest'])}."
         )
     if extra := result.get("extra"):
-        loss = extra["accuracy_lost"]
         lines += [
             f"Accuracy on {extra['images']:,} labelled images: {extra['accuracy_int8']:.1%}, against {extra['accuracy_float32']:.1%} in float32. "
-            f"Loss: {100 * loss['value']:.1f} points (95%: {100 * loss['low']:.1f} to {100 * loss['high']:.1f}).",
+            f"Loss: {Estimate(**extra['accuracy_lost']).text('points', named=True)}.",
             f"One image takes {extra['ms_int8']:.0f} ms on this computer, against {extra['ms_float32']:.0f} ms in float32.",
         ]
     for line in lines:

@@ -13,6 +13,7 @@ from dashboard.app import formatting, url_state
 from dashboard.app.error_page import end_page
 from dashboard.charts.palette import class_colours
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.data.datasets import load_dataset
 from engine.evaluation.metrics import Scores
 from engine.runs import score_text
@@ -79,7 +80,7 @@ def score_summary(scored: ScoredRun, named: bool = False) -> None:
     subject = f"**{formatting.literal(scored.run.id)}**: " if named else ""
     st.markdown(
         f"{subject}**{wrong:,} of {document['n']:,} {split} images** are misclassified. "
-        f"Accuracy **{formatting.score_estimate(document['accuracy'], percent=True)}**, macro F1 **{score_text.macro_f1(document)}**, "
+        f"Accuracy **{Estimate(**document['accuracy']).text('%')}**, macro F1 **{score_text.macro_f1(document)}**, "
         "with 95% intervals."
     )
     if missing := score_text.unscored_classes(document):

@@ -6,6 +6,7 @@ from dashboard.app import formatting, url_state
 from dashboard.components.scored_run import ScoredRun, score_summary
 from dashboard.evaluate.comparison import ConfusionView, load_view
 from dashboard.evaluate.tabs import TABS
+from engine.core.estimate import Estimate
 from engine.runs import score_text
 
 _TAB = "ask"  # URL parameter
@@ -33,9 +34,7 @@ def _disagreement(view: ConfusionView) -> None:
     names = [formatting.literal(scored.run.id) for scored in view.scores]
     crossing = view.crossing
     disagreements = int((crossing.rows != crossing.columns).sum())
-    accuracies = " and ".join(
-        f"**{formatting.score_estimate(scored.document['accuracy'], percent=True)}**" for scored in view.scores
-    )
+    accuracies = " and ".join(f"**{Estimate(**scored.document['accuracy']).text('%')}**" for scored in view.scores)
     scores = " and ".join(f"**{score_text.macro_f1(scored.document)}**" for scored in view.scores)
     whole = all(size == len(crossing) for size in crossing.sizes)
     st.markdown(

@@ -15,7 +15,8 @@ from dashboard.charts.robustness import severity_curves
 from dashboard.components.job_panel import job_panel
 from dashboard.components.scored_gallery import PredictionRow, scored_gallery
 from dashboard.components.scored_run import ScoredRun
-from engine.core.number_text import decimal, percent, signed
+from engine.core.estimate import Estimate
+from engine.core.number_text import percent, signed
 from engine.data.datasets import load_dataset
 from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS
@@ -73,8 +74,8 @@ def _summarise(document: dict[str, Any], predictions: store.CorruptionPrediction
     error, more = document["mean_corruption_error"], document["relative_error"]
     st.markdown(f"**{formatting.literal(document['sentence'])}**")
     st.markdown(
-        f"Mean corruption error **{formatting.score_estimate(error, percent=True)}**: that is **{decimal(100 * more['value'], 1)} points** "
-        f"({decimal(100 * more['low'], 1)} to {decimal(100 * more['high'], 1)}) more than on the undamaged images."
+        f"Mean corruption error **{Estimate(**error).text('%')}**: that is **{Estimate(**more).text('points')}** more than "
+        " on the undamaged images."
     )
     whole = "all" if predictions.measured >= predictions.images else "a random sample of"
     excluded = (

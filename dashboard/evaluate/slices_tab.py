@@ -14,7 +14,8 @@ from dashboard.charts.palette import ACCENT, BAD
 from dashboard.components.scored_gallery import choose_order, scored_gallery, sort_rows
 from dashboard.components.scored_run import SPLITS, ScoredRun
 from engine.core.errors import UserError
-from engine.core.number_text import percent, percent_range, signed
+from engine.core.estimate import Estimate
+from engine.core.number_text import percent, signed
 from engine.data.datasets import load_dataset
 from engine.data.drift import ALPHA
 from engine.data.filters import Filter
@@ -138,8 +139,8 @@ def _chart(table: pd.DataFrame, place: int) -> None:
         "colour": [BAD if one else ACCENT for one in sure],
     })  # fmt: skip
     if many:
-        alone = zip(table["low"], table["high"], strict=True)
-        rows["more"] = [f"this slice alone: {percent_range(low, high)}" for low, high in alone]
+        alone = zip(table["error"], table["low"], table["high"], strict=True)
+        rows["more"] = [f"this slice alone: {Estimate(value, low, high).limits('%')}" for value, low, high in alone]
     st.plotly_chart(
         interval_dots(rows, clickable=True, chosen=place, longest=40, names_above=True),
         config=CONFIG,
@@ -178,7 +179,7 @@ def _images(scored: ScoredRun, images: ScoredImages, row: pd.Series) -> None:
     condition = row["filter"]
     rows = slices.slice_predictions(images, condition)
     alone = ", 95% interval of this slice alone" if "p_holm" in row else ""
-    interval = percent_range(row["low"], row["high"])
+    interval = Estimate(row["error"], row["low"], row["high"]).limits("%")
     rates = f"{percent(row['error'])} wrong ({interval}{alone}), {percent(row['expected'])} expected from its class mix"
     text, link = st.columns([8, 3], vertical_alignment="center")
     text.markdown(

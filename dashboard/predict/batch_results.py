@@ -22,6 +22,7 @@ from dashboard.predict.detail import detail_is_open, open_detail
 from dashboard.predict.prediction import stored_predictions
 from dashboard.predict.unused_files import report_unused
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.core.jobs import JobStatus
 from engine.core.number_text import count_text, probability
 from engine.core.text_output import csv_text
@@ -120,7 +121,7 @@ def _scores(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
     scores = metrics.score_predictions(fair.rows, view.run.classes)
     with st.container(horizontal=True, gap="large", key="batch-scores"):
         st.metric("Images in folders named like classes", f"{scores['n']:,}", width="content")
-        st.metric("Accuracy", formatting.score_estimate(scores["accuracy"], percent=True), width="content")
+        st.metric("Accuracy", Estimate(**scores["accuracy"]).text("%"), width="content")
         st.metric("Macro F1", score_text.macro_f1(scores), width="content")
     if missing := score_text.unscored_classes(scores):
         st.caption(formatting.literal(missing))

@@ -13,7 +13,6 @@ from dashboard.charts.palette import ACCENT, BAD, NEUTRAL, class_colours
 from dashboard.components.scored_gallery import scored_gallery
 from dashboard.components.scored_run import SPLITS, ScoredRun
 from engine.core.errors import UserError
-from engine.core.number_text import signed_estimate
 from engine.data.drift import ALPHA
 from engine.evaluation.comparison import BROKEN, DIFFERENT, FIXED, SAME, Comparison, Difference, verdict
 from engine.runs import score_text
@@ -100,7 +99,7 @@ def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) 
     rows = [
         {
             f"{split}, {n:,} images": label, names[0]: f"{difference.a[key]:.3f}", names[1]: f"{difference.b[key]:.3f}",
-            "difference": signed_estimate(change.value, change.low, change.high),
+            "difference": change.text(signed=True),
         }
         for key, label, change in (("accuracy", "accuracy", difference.accuracy), ("macro_f1", f"macro F1{over_classes}", difference.macro_f1))
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from dashboard.charts.figure import CONFIG
 from dashboard.components.report_export import report_button
 from dashboard.components.run_actions import delete, more_buttons, more_panels, state_row
 from dashboard.components.run_configuration import configuration_frame
+from engine.core.estimate import Estimate
 from engine.core.files import read_json
 from engine.evaluation import best_run
 from engine.evaluation.best_run import Ranking
@@ -198,9 +199,7 @@ def _row(run: Run, ranking: Ranking) -> dict[str, object]:
         "run": run.id,
         "best": {"best": "★", "tied": "☆"}.get(ranking.mark(run), ""),
         "test macro F1": test["macro_f1"]["value"] if test else None,
-        "95% interval": f"{test['macro_f1']['low']:.3f} to {test['macro_f1']['high']:.3f}{score_text.scored_classes(test)}"
-        if test
-        else "",
+        "95% interval": f"{Estimate(**test['macro_f1']).limits()}{score_text.scored_classes(test)}" if test else "",
         "validation macro F1": validation["macro_f1"]["value"] if validation else None,
         "test accuracy": test["accuracy"]["value"] if test else None,
         "test images": test["n"] if test else None,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.core.files import create_folder, file_name, replace_file
 from engine.runs import pipelines
 from engine.runs.run import load_run
@@ -116,7 +117,7 @@ def _withstand(args: argparse.Namespace) -> None:
         return
     print(f"{run.id}: mean probability of the true class, {len(sample.labels)} validation images, 95% interval of the loss")
     shown = [
-        [r["text"], f"{r['plain']:.3f}", f"{r['confidence']:.3f}", f"{r['drop']:+.3f} ({r['low']:+.3f} to {r['high']:+.3f})",
+        [r["text"], f"{r['plain']:.3f}", f"{r['confidence']:.3f}", Estimate(r["drop"], r["low"], r["high"]).text(signed=True),
          f"{r['worst']} {r['worst_drop']:+.3f}", verdicts[r["step"]] if r["factor"] == 1 else ""]
         for r in rows
     ]  # fmt: skip

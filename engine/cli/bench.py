@@ -11,6 +11,7 @@ from engine.bench import catalog, explaining, predicting, speed
 from engine.bench.rounds import ROUNDS, Row
 from engine.bench.sample import BenchImages, sample_dataset, sample_folder
 from engine.cli.output import json_flag, print_json, print_table
+from engine.core.estimate import Estimate
 from engine.data.datasets import load_dataset
 
 _IMAGES = 256  # few, so that a measurement covers several epochs
@@ -96,7 +97,10 @@ def _bench(args: argparse.Namespace, measure: Callable[[argparse.Namespace], Ite
         print_json([dataclasses.asdict(row) for row in rows])
         return
     header = ["measured", "unit", "reference", "ours", "ratio", "95% interval"]
-    print_table(header, [[r.name, r.unit, f"{r.reference:.1f}", f"{r.ours:.1f}", f"{r.ratio:.2f}", _interval(r)] for r in rows])
+    print_table(
+        header,
+        [[r.name, r.unit, f"{r.reference:.1f}", f"{r.ours:.1f}", f"{r.ratio:.2f}", _ratio(r).limits(digits=2)] for r in rows],
+    )
 
 
 def _catalog(args: argparse.Namespace) -> None:
@@ -131,8 +135,8 @@ def _audit(args: argparse.Namespace) -> None:
 
 
 def _sentence(row: Row) -> str:
-    return f"{row.name}: {row.ours:.1f} against {row.reference:.1f} {row.unit}, ratio {row.ratio:.2f} ({_interval(row)})"
+    return f"{row.name}: {row.ours:.1f} against {row.reference:.1f} {row.unit}, ratio {_ratio(row).text(digits=2)}"
 
 
-def _interval(row: Row) -> str:
-    return f"{row.low:.2f} to {row.high:.2f}"
+def _ratio(row: Row) -> Estimate:
+    return Estimate(row.ratio, row.low, row.high)

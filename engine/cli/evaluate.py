@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
+from engine.core.estimate import Estimate
 from engine.core.text_output import one_line
 from engine.data.unused_files import UnusedReport
 from engine.runs import score_text
@@ -44,9 +45,8 @@ def _evaluate(args: argparse.Namespace) -> None:
 def _print_scores(document: dict) -> None:
     print(f"{document['run']} on {document['on']}: {document['n']:,} images")
     for name in ("accuracy", "macro_f1"):
-        score = document[name]
         classes = score_text.scored_classes(document) if name == "macro_f1" else ""
-        print(f"{name.replace('_f1', ' F1'):9} {score['value']:.4f}  (95%: {score['low']:.4f} to {score['high']:.4f}){classes}")
+        print(f"{name.replace('_f1', ' F1'):9} {Estimate(**document[name]).text(digits=4, named=True)}{classes}")
     for note in (score_text.unscored_classes(document), score_text.duplicates(document.get("copies", 0))):
         if note:
             print(note)

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line, progress_lines
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.core.files import create_folder, file_name, replace_file
 from engine.core.jobs import ReportProgress
 from engine.core.text_output import one_line
@@ -206,8 +207,7 @@ def _print_robustness(document: dict, sentence: str) -> None:
         ("mean_corruption_error", "mean corruption error"),
         ("relative_error", "increase over the uncorrupted images"),
     ):
-        estimate = document[name]
-        print(f"{label}: {estimate['value']:.1%}  (95%: {estimate['low']:.1%} to {estimate['high']:.1%})")
+        print(f"{label}: {Estimate(**document[name]).text('%', named=True)}")
     print()
     rows: dict[str, list[str]] = {}
     for row in document["by_severity"]:

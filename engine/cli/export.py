@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.cli.output import json_flag, print_json, progress_lines
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.export.formats import FORMATS
 from engine.runs.run import load_run, summary
 
@@ -48,10 +49,9 @@ def _export(args: argparse.Namespace) -> None:
     print(f"against the predictions on the pages ({exported.shown_in}): {exported.as_shown}")
     extra = exported.extra
     if extra:
-        loss = extra["accuracy_lost"]
         print(
             f"accuracy on {extra['images']:,} images: {extra['accuracy_int8']:.4f}, float32 {extra['accuracy_float32']:.4f}; "
-            f"loss {loss['value']:.4f} (95%: {loss['low']:.4f} to {loss['high']:.4f})"
+            f"loss {Estimate(**extra['accuracy_lost']).text(digits=4, named=True)}"
         )
         print(
             f"time per image: {extra['ms_int8']:.1f} ms, float32 {extra['ms_float32']:.1f} ms, {extra['times_faster']:.2f} times faster"

@@ -84,12 +84,11 @@ def _evaluate(
 
 
 def _row(evaluation: OodEvaluation) -> tuple[str | int, ...]:
-    area = f"{evaluation.auroc.value:.3f} ({evaluation.auroc.low:.3f} to {evaluation.auroc.high:.3f})"
     return (
         evaluation.of,
         evaluation.n,
         evaluation.test,
-        area,
+        str(evaluation.auroc),
         f"{evaluation.flagged.value:.1%}",
         f"{evaluation.test_flagged.value:.1%}",
     )

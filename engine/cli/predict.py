@@ -11,6 +11,7 @@ import pandas as pd
 
 from engine.cli.output import json_flag, print_json, print_unused, progress_line
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.core.files import file_name
 from engine.core.number_text import count_text
 from engine.core.text_output import one_line
@@ -192,10 +193,8 @@ def _print(document: Sequence[dict], scores: dict) -> None:
         print(one_line(f"{item['path']}: {text}{doubt}"))
     if scores:
         score = scores["scores"]
-        value, low, high = (score["accuracy"][key] for key in ("value", "low", "high"))
-        print(
-            f"Accuracy on {count_text(score['n'], 'image')} in folders named after the run's classes: {value:.4f}  (95%: {low:.4f} to {high:.4f})"
-        )
+        accuracy = Estimate(**score["accuracy"]).text(digits=4, named=True)
+        print(f"Accuracy on {count_text(score['n'], 'image')} in folders named after the run's classes: {accuracy}")
         if scores["note"]:
             print(scores["note"])
 

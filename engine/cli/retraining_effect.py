@@ -55,5 +55,5 @@ def _proof(args: argparse.Namespace) -> None:
     for key, text in _LABELS.items():
         scores, difference = document[key], getattr(effect, key).difference
         accuracies = [f"{run['accuracy']:.4f}" for run in (difference.a, difference.b)]
-        rows.append([text, scores["n"], *accuracies, str(difference.accuracy), f"{scores['mcnemar']:.2g}"])
+        rows.append([text, scores["n"], *accuracies, difference.accuracy.text(signed=True), f"{scores['mcnemar']:.2g}"])
     print_table(["", "images", before.id, after.id, "difference in accuracy, 95%", "p"], rows)

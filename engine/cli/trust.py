@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
@@ -91,18 +92,14 @@ def _trust(args: argparse.Namespace) -> None:
         return
     print("\n".join(document["sentences"].values()), end="\n\n")
     bins = [[f"{row['low']:.2f} to {row['high']:.2f}", row["n"], f"{row['confidence']:.3f}", f"{row['accuracy']:.3f}",
-              f"{row['accuracy_low']:.3f} to {row['accuracy_high']:.3f}"] for row in document["reliability"]]  # fmt: skip
+              Estimate.from_row(row, "accuracy").limits()] for row in document["reliability"]]  # fmt: skip
     print_table(["confidence", "images", "mean confidence", "accuracy", "95%"], bins)
     print()
     rows = [
-        [row["class"], *(_interval(row, name) for name in ("precision", "recall", "f1")), row["support"]]
+        [row["class"], *(str(Estimate.from_row(row, name)) for name in ("precision", "recall", "f1")), row["support"]]
         for row in document["per_class"]
     ]
     print_table(["class", "precision", "recall", "F1", "images"], rows)
-
-
-def _interval(row: dict, name: str) -> str:
-    return "-" if row[name] != row[name] else f"{row[name]:.3f} ({row[f'{name}_low']:.3f} to {row[f'{name}_high']:.3f})"
 
 
 def _slices(args: argparse.Namespace) -> None:
@@ -186,13 +183,19 @@ def _compare(args: argparse.Namespace) -> None:
     for name, gain in (("accuracy", difference.accuracy), ("macro F1", difference.macro_f1)):
         key = name.replace(" ", "_").lower()
         classes = score_text.scored_classes(difference.to_dict()) if key == "macro_f1" else ""
-        print(
-            f"{name:8}  {difference.a[key]:.4f} -> {difference.b[key]:.4f}: {gain.value:+.4f} (95%: {gain.low:+.4f} to {gain.high:+.4f}){classes}"
-        )
+        gained = gain.text(digits=4, signed=True, named=True)
+        print(f"{name:8}  {difference.a[key]:.4f} -> {difference.b[key]:.4f}: {gained}{classes}")
     print()
-    rows = [[row["class"], row["n"], f"{row['recall']:+.3f} ({row['recall_low']:+.3f} to {row['recall_high']:+.3f})",
-             f"{row['f1']:+.3f} ({row['f1_low']:+.3f} to {row['f1_high']:+.3f})", row["fixed"], row["broken"]]
-            for row in difference.by_class.to_dict("records")]  # fmt: skip
+    rows = [
+        [
+            row["class"],
+            row["n"],
+            *(Estimate.from_row(row, score).text(signed=True) for score in ("recall", "f1")),
+            row["fixed"],
+            row["broken"],
+        ]
+        for row in difference.by_class.to_dict("records")
+    ]
     print_table(["class", "images", "recall", "F1", "fixed", "broken"], rows)
 
 

@@ -32,16 +32,6 @@ def percent(share: float, digits: int = 1) -> str:
     return "undefined" if math.isnan(share) else f"{decimal(100 * share, digits)}%"
 
 
-def percent_range(low: float, high: float, digits: int = 1) -> str:
-    """`90.9 to 93.7%`."""
-    return f"{decimal(100 * low, digits)} to {percent(high, digits)}"
-
-
-def percent_estimate(value: float, low: float, high: float, digits: int = 1) -> str:
-    """`92.4% (90.9 to 93.7%)`: a share with its interval."""
-    return f"{percent(value, digits)} ({percent_range(low, high, digits)})"
-
-
 def decimal(number: float, digits: int = 3) -> str:
     """`0.925`, `−0.3`; a number that rounds to zero has no sign."""
     text = f"{number:.{digits}f}"
@@ -54,19 +44,9 @@ def signed(number: float, digits: int = 3) -> str:
     return text[1:] if _is_zero(text) else _minus(text)
 
 
-def signed_estimate(value: float, low: float, high: float, digits: int = 3) -> str:
-    """`−0.003 (−0.013 to +0.007)`: a difference with its interval."""
-    return f"{signed(value, digits)} ({signed(low, digits)} to {signed(high, digits)})"
-
-
 def points(difference: float, digits: int = 1) -> str:
     """A difference of two shares in percentage points: `+0.3`, without the unit."""
     return signed(100 * difference, digits)
-
-
-def points_estimate(value: float, low: float, high: float, digits: int = 1) -> str:
-    """`−0.3 (−1.3 to +0.7)`: a difference in percentage points with its interval."""
-    return signed_estimate(100 * value, 100 * low, 100 * high, digits)
 
 
 def signed_percent(share: float, digits: int = 1) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.core.files import read_json
-from engine.core.number_text import count_text, percent, points, points_estimate
+from engine.core.number_text import count_text, percent, points
 from engine.data.datasets import Dataset
 from engine.data.drift import ALPHA
 from engine.data.labels import edits
@@ -22,7 +23,7 @@ from engine.data.labels.label_edit import Entry
 from engine.data.labels.label_state import LabelState, latest_decisions, resolve_states
 from engine.data.predictions import prediction_table, read_predictions
 from engine.evaluation.comparison import Comparison, Difference, compare, measure_difference, verdict
-from engine.evaluation.metrics import Estimate, bootstrap_mean
+from engine.evaluation.metrics import bootstrap_mean
 from engine.runs.run import Run, list_runs, load_run
 
 FAIR_HOLDOUT = (
@@ -188,7 +189,7 @@ def _outcome(new: PairedScores, old: PairedScores) -> str:
         return "Cleaning helped: with the same test labels for both runs, the one on cleaned labels is better, and not by chance."
     return (
         f"No measurable difference on {count_text(len(new.comparison), 'test image')}: accuracy changes by "
-        f"{points_estimate(gain.value, gain.low, gain.high)} points (95% interval), and a difference within it cannot be told from chance."
+        f"{gain.text('points', signed=True, named=True)}, and a difference within it cannot be told from chance."
     )
 
 

@@ -11,9 +11,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from engine.core.number_text import count_text, points
+from engine.core.estimate import Estimate
+from engine.core.number_text import count_text
 from engine.data.drift import ALPHA, holm
-from engine.evaluation.metrics import BOOTSTRAPS, Estimate
+from engine.evaluation.metrics import BOOTSTRAPS
 from engine.evaluation.paired_scores import PairedScores, percentile_limits
 
 BOTH_RIGHT, FIXED, BROKEN, SAME, DIFFERENT = "both right", "fixed", "broken", "both wrong, alike", "both wrong, differently"
@@ -161,15 +162,12 @@ def verdict(comparison: Comparison, difference: Difference | None, run_names: tu
     fixed, broken = comparison.counts[FIXED], comparison.counts[BROKEN]
     if fixed + broken == 0:
         return f"{b} is right and wrong on the same images as {a}: no difference on {len(comparison):,} images."
-    text = f"{b} fixes {fixed:,} of {a}'s errors and breaks {broken:,}: {_points(difference.accuracy)} of accuracy"
+    gain = difference.accuracy.text("points", signed=True)
+    text = f"{b} fixes {fixed:,} of {a}'s errors and breaks {broken:,}: {gain} of accuracy"
     p = comparison.mcnemar
     if p < ALPHA:
         return f"{text}. {b if fixed > broken else a} is better on these images, and chance does not explain it (p = {_p(p)})."
     return f"{text}, which may be chance (p = {_p(p)})."
-
-
-def _points(gain: Estimate) -> str:
-    return f"{points(gain.value)} points ({points(gain.low)} to {points(gain.high)})"
 
 
 def _p(p: float) -> str:

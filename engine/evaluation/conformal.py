@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.evaluation.metrics import LEVEL, Estimate, proportion, wilson
+from engine.core.estimate import Estimate
+from engine.evaluation.metrics import LEVEL, proportion, wilson
 
 LOWEST, HIGHEST = 0.5, 0.999
 LAC, CLASSWISE = "lac", "classwise"

@@ -1,7 +1,6 @@
 """Metrics are pure functions over one prediction table: a frame in, a number or a frame out."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any, TypedDict
 
@@ -9,24 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from engine.core.estimate import Estimate
+
 BOOTSTRAPS = 2000
 LEVEL = 0.95
 SMALL = 100  # images; with fewer, intervals are too wide to choose a run by
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A score with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
 def confusion(predictions: pd.DataFrame, classes: int) -> np.ndarray:

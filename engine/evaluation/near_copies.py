@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engine.core.estimate import Estimate
 from engine.data.columns import STATES, Columns
 from engine.data.layouts import SPLITS
 from engine.embeddings.neighbours import Index, content_mark
-from engine.evaluation.metrics import Estimate, proportion
+from engine.evaluation.metrics import proportion
 
 DISTANCES = (0.02, 0.05, 0.1)  # cosine distances: two random images are about 0.7 apart
 NEAR = 0.05

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from engine.evaluation.metrics import LEVEL, Estimate
+from engine.core.estimate import Estimate
+from engine.evaluation.metrics import LEVEL
 
 _DRAWS, _FEWEST = 400, 60  # resamples: as many as the budget allows, between these
 _BUDGET = 8_000_000  # resamples x images per class

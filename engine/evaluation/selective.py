@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.evaluation.metrics import Estimate, proportion
+from engine.core.estimate import Estimate
+from engine.evaluation.metrics import proportion
 
 
 @dataclass(frozen=True)

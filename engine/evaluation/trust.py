@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.core.file_cache import read_cached
-from engine.core.number_text import percent_estimate
+from engine.core.number_text import percent
 from engine.data.columns import Columns
 from engine.data.predictions import read_predictions
 from engine.embeddings.neighbours import Index
 from engine.evaluation import calibration, conformal, metrics, selective, tables
 from engine.evaluation.calibration import Calibration
 from engine.evaluation.conformal import ConformalSets
-from engine.evaluation.metrics import Estimate
 from engine.evaluation.near_copies import NEAR, NearCopies, find_near_copies, score_without_copies
 from engine.evaluation.selective import SelectiveScore
 from engine.runs.results import split_scores
@@ -173,7 +173,7 @@ def _interval(evidence: Evidence) -> str:
     n = len(evidence.right)
     score = metrics.proportion(int(evidence.right.sum()), n)
     text = (
-        f"{_percent(score)} of {n:,} {evidence.split} images are classified correctly. The interval covers chance in the choice of these "
+        f"{score.text('%')} of {n:,} {evidence.split} images are classified correctly. The interval covers chance in the choice of these "
         "images (Wilson; for macro F1, 2,000 bootstrap resamples). It does not cover another training seed or photos from elsewhere."
     )
     return f"{text} With so few images, the score is uncertain." if n < metrics.SMALL else text
@@ -219,7 +219,7 @@ def _copies(evidence: Evidence, near: NearCopies | None) -> str:
     result = score_without_copies(near, evidence.right, NEAR)
     if not result.excluded:
         return f"{files}, and none has a near-duplicate there (cosine distance up to {NEAR:g})."
-    after, before = _percent(result.accuracy), f"{score.value:.1%}"
+    after, before = result.accuracy.text("%"), percent(score.value)
     effect = f"accuracy stays at {after}" if after.startswith(f"{before} ") else f"accuracy is {after} instead of {before}"
     one = result.excluded == 1
     return (
@@ -236,7 +236,7 @@ def _confident_errors(evidence: Evidence) -> str:
     rate = Estimate(row["rate"], row["low"], row["high"])
     return (
         f"{n:,} {'prediction has' if n == 1 else 'predictions have'} a confidence of {SURE:.0%} or more; {wrong:,} of them "
-        f"{'is' if wrong == 1 else 'are'} wrong: {_percent(rate)}."
+        f"{'is' if wrong == 1 else 'are'} wrong: {rate.text('%')}."
     )
 
 
@@ -262,7 +262,7 @@ def _selective_prediction(evidence: Evidence, target: float) -> str:
         return f"No confidence threshold reaches {target:.1%} accuracy on validation: a person would have to check every image."
     return (
         f"For {target:.1%} accuracy, the model answers where its confidence is at least {score.threshold:.1%} (chosen on validation) and "
-        f"leaves {1 - score.coverage:.1%} of the images to a person. On {evidence.split}, {_percent(score.accuracy)} of the "
+        f"leaves {1 - score.coverage:.1%} of the images to a person. On {evidence.split}, {score.accuracy.text('%')} of the "
         f"{score.answered:,} answers were right."
     )
 
@@ -273,7 +273,7 @@ def _sets(sets: ConformalSets | None) -> str:
     single = float((sets.sets.sum(axis=1) == 1).mean())
     text = (
         f"Sets of classes that should contain the true class for {sets.target:.1%} of images like those of validation contained it for "
-        f"{_percent(sets.coverage)}"
+        f"{sets.coverage.text('%')}"
     )
     if sets.unlimited:
         return (
@@ -281,7 +281,3 @@ def _sets(sets: ConformalSets | None) -> str:
             "every set."
         )
     return f"{text}; {single:.1%} of the sets are a single class, and the mean size is {sets.size:.2f} classes."
-
-
-def _percent(score: Estimate) -> str:
-    return percent_estimate(score.value, score.low, score.high)

@@ -175,7 +175,7 @@ def _write_int8(
     lost = accuracy_cost(predictions, expected, labelled.true)
     if lost.low > _MOST_LOST:
         raise UserError(
-            f"In int8, {description.backbone} loses {lost.value:.1%} accuracy on {len(labelled):,} images ({lost.low:.1%} to {lost.high:.1%}).",
+            f"In int8, {description.backbone} loses {lost.text('points', named=True)} of accuracy on {len(labelled):,} images.",
             "It was discarded. Export ONNX in float32, or train a convolutional backbone.",
         )
     report("comparing speed", 0, 1)

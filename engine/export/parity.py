@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from engine.evaluation.metrics import Estimate, bootstrap_mean
+from engine.core.estimate import Estimate
+from engine.evaluation.metrics import bootstrap_mean
 
 TOLERANCE = 1e-3  # largest allowed difference of a probability between the file and the model in float32
 _TIE = 1e-6  # classes whose probabilities are this close share the top place: rounding decides which one comes first

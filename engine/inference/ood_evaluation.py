@@ -8,8 +8,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from engine.core.errors import UserError
+from engine.core.estimate import Estimate
 from engine.core.jobs import ReportProgress
-from engine.evaluation.metrics import Estimate, proportion
+from engine.evaluation.metrics import proportion
 from engine.evaluation.roc import areas
 from engine.inference import ood
 from engine.inference.ood import NEIGHBOURS, OodDetector, Scale

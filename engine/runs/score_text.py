@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from engine.core.estimate import Estimate
+
 _MOST_NAMES = 4  # of classes; the others are counted
 
 
@@ -19,8 +21,7 @@ def scored_classes(scores: Mapping[str, Any]) -> str:
 
 def macro_f1(scores: Mapping[str, Any]) -> str:
     """`0.925 (0.910 to 0.937)`, and over how many classes where those are not all."""
-    score = scores["macro_f1"]
-    return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}){scored_classes(scores)}"
+    return f"{Estimate(**scores['macro_f1'])}{scored_classes(scores)}"
 
 
 def duplicates(copies: int) -> str:

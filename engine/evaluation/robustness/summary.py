@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.evaluation.metrics import Estimate, bootstrap_mean, proportion
+from engine.core.estimate import Estimate
+from engine.evaluation.metrics import bootstrap_mean, proportion
 from engine.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES
 from engine.evaluation.robustness.store import CONDITIONS, CorruptionPredictions
 
@@ -94,12 +95,12 @@ def sentence(predictions: CorruptionPredictions) -> str:
     """The corruption that lowers the accuracy most, with its figures."""
     worst = losses(predictions).iloc[0].to_dict()
     label, clean = CORRUPTIONS[worst["corruption"]].label, float(predictions.right[:, 0].mean())
-    if worst["low"] <= 0:
+    loss = Estimate(worst["loss"], worst["low"], worst["high"])
+    if loss.low <= 0:
         return "No corruption lowers the accuracy beyond chance."
     return (
         f"{label} hurts most: accuracy falls from {clean:.1%} to {worst['worst_accuracy']:.1%} at severity 5, by "
-        f"{100 * worst['loss']:.1f} points on average over the severities (95% interval {100 * worst['low']:.1f} to "
-        f"{100 * worst['high']:.1f})."
+        f"{loss.text('points', named=True)} on average over the severities."
     )
 
 

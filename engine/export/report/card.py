@@ -1,11 +1,8 @@
 """The model card in Markdown: what somebody who receives the model should know (Mitchell et al. 2019, "Model cards for model reporting")."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-import pandas as pd
-
+from engine.core.estimate import Estimate
 from engine.core.text_output import utc_date
 from engine.export.report.data import ReportData
 from engine.runs import score_text
@@ -15,10 +12,9 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&])")
 
 def card(data: ReportData) -> str:
     run, document, config = data.run, data.document, data.run.config
-    accuracy = document["accuracy"]
     sentences = "\n".join(f"- {text}" for text in document["sentences"].values())
     rows = "\n".join(
-        f"| {_plain(row['class'])} | {_rate(row, 'precision')} | {_rate(row, 'recall')} | {_rate(row, 'f1')} | {row['support']:,} |"
+        f"| {_plain(row['class'])} | {' | '.join(str(Estimate.from_row(row, name)) for name in ('precision', 'recall', 'f1'))} | {row['support']:,} |"
         for row in document["per_class"]
     )
     counts = data.counts[data.counts["class"].notna()].groupby("split")["n"].sum() if len(data.counts) else {}
@@ -51,7 +47,7 @@ was not evaluated on other kinds of images, and no decision about people should 
 
 ## Evaluation
 
-On {document["n"]:,} {data.split} images: accuracy {accuracy["value"]:.1%} ({100 * accuracy["low"]:.1f} to {accuracy["high"]:.1%}), macro F1
+On {document["n"]:,} {data.split} images: accuracy {Estimate(**document["accuracy"]).text("%")}, macro F1
 {score_text.macro_f1(document)}, with 95% intervals.
 
 | class | precision | recall | F1 | images |
@@ -86,7 +82,3 @@ def _weaknesses(data: ReportData) -> str:
 def _plain(text: str) -> str:
     """The text on one line, escaped, so that Markdown in an untrusted name is not interpreted."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
-
-
-def _rate(row: Mapping[Any, Any], name: str) -> str:
-    return "n/a" if pd.isna(row[name]) else f"{row[name]:.3f} ({row[f'{name}_low']:.3f} to {row[f'{name}_high']:.3f})"

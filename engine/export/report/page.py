@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from engine.core.number_text import percent_estimate
+from engine.core.estimate import Estimate
 from engine.core.text_output import utc_date
 from engine.evaluation import metrics
 from engine.evaluation.trust import QUESTIONS
@@ -52,12 +51,11 @@ def _head(data: ReportData) -> str:
     accuracy, run = data.document["accuracy"], data.run
     note = f"<p>{escape(run.metadata.note)}</p>" if run.metadata.note else ""
     missing = f'<p class="soft">{escape(data.missing)}</p>' if data.missing else ""
-    percent = percent_estimate(accuracy["value"], accuracy["low"], accuracy["high"])
     return (
         f'<h1>{escape(run.title)}</h1><p class="soft">Run {escape(run.id)}: {escape(run.config.model)} on the dataset '
         f"{escape(run.config.dataset)}, trained on {utc_date(run.created)}. "
         f"Report written by Scenescope on {utc_date(data.created)}.</p>"
-        f"<p><b>Accuracy {percent}, macro F1 {score_text.macro_f1(data.document)}</b> on "
+        f"<p><b>Accuracy {Estimate(**accuracy).text('%')}, macro F1 {score_text.macro_f1(data.document)}</b> on "
         f"{data.document['n']:,} {data.split} images, with 95% intervals.</p>{note}{missing}"
     )
 
@@ -87,7 +85,7 @@ def _per_class(data: ReportData) -> str:
     if len(scores) <= _MOST_CLASSES:
         shown = shown.sort_index()
     rows = [
-        [row["class"], *(_interval(row, name) for name in ("precision", "recall", "f1")), f"{row['support']:,}"]
+        [row["class"], *(str(Estimate.from_row(row, name)) for name in ("precision", "recall", "f1")), f"{row['support']:,}"]
         for row in shown.to_dict("records")
     ]
     note = (
@@ -96,10 +94,6 @@ def _per_class(data: ReportData) -> str:
         else ""
     )
     return f"<h2>Per-class metrics</h2>{table(['class', 'precision', 'recall', 'F1', 'images'], rows, 4)}{note}"
-
-
-def _interval(row: Mapping[Any, Any], name: str) -> str:
-    return "n/a" if pd.isna(row[name]) else f"{row[name]:.3f} ({row[f'{name}_low']:.3f} to {row[f'{name}_high']:.3f})"
 
 
 def _calibration(data: ReportData) -> str:

@@ -7,7 +7,6 @@ from label_edits import exclude, relabel
 
 from engine.cli import main
 from engine.core.errors import UserError
-from engine.core.number_text import points_estimate
 from engine.curation import fair_holdout, retraining_effect
 from engine.data.datasets import load_dataset
 from engine.data.labels import edits
@@ -83,7 +82,7 @@ def test_the_effect_is_measured_on_the_labels_that_the_run_was_trained_on_whatev
     assert f"In version {after.labels} of the labels" in text and "no test label was changed" in text
     gain = effect.cleaned.difference.accuracy
     assert gain.low < 0 < gain.high
-    assert f"24 test images: accuracy changes by {points_estimate(gain.value, gain.low, gain.high)} points (95% interval)" in text
+    assert f"24 test images: accuracy changes by {gain.text('points', signed=True, named=True)}" in text
 
 
 def test_retraining_on_the_same_labels_or_comparing_a_run_without_a_score_is_refused_in_a_sentence(before):

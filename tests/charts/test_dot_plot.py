@@ -39,7 +39,7 @@ def test_differences_are_coloured_by_their_sign_where_the_interval_leaves_out_no
     assert len(set(dots.marker.color)) == 3
     assert figure.layout.xaxis.range[0] == -figure.layout.xaxis.range[1]
     assert figure.layout.xaxis.ticktext == ("−20%", "0%", "+20%"), "zero has no sign, a negative number has the minus sign"
-    assert dots.hovertext[1] == "b<br>−10.0 (−20.0 to −5.0) points<br>"
+    assert dots.hovertext[1] == "b<br>−10.0 points (−20.0 to −5.0)<br>"
 
 
 @pytest.mark.parametrize(

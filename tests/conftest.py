@@ -13,9 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_server import CommandServer
+from hypothesis import settings
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
+# The same examples each time, so that a failure is a change of the code. No deadline: no test asserts a time.
+settings.register_profile("scenescope", derandomize=True, max_examples=50, deadline=None)
+settings.load_profile("scenescope")
 # Mountain and glacier overlap on purpose: a run on them makes mistakes.
 COLOURS = {"forest": (40, 120, 50), "glacier": (165, 170, 180), "mountain": (150, 155, 165), "sea": (30, 80, 190)}
 # On tiny images a second thread gains nothing, and on a busy machine the threads wait for each other.

@@ -5,47 +5,51 @@ preset, and are shared with the address.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from dashboard.app import url_state
+from engine.core.address import Name, Record
 from engine.core.errors import UserError
-from engine.data.filters import escape, unescape
 from engine.runs.config import Config, fields, parse_settings
 
 _GENERATION = "train-form-generation"
 _MAX_LENGTH = 5_000  # characters; this page never writes a longer address
 
 
+@dataclass(frozen=True)
+class Option:
+    """The value of a field of the configuration: a string escaped, a number as Python writes it, which is exact."""
+
+    name: str
+
+    def encode(self, value: Any) -> str:
+        return Name().encode(value) if isinstance(value, str) else repr(value)
+
+    def decode(self, text: str) -> Any:
+        is_text = isinstance(fields()[self.name].default, str)
+        try:
+            return parse_settings([f"{self.name}={Name().decode(text) if is_text else text}"])[self.name]
+        except UserError as error:
+            raise ValueError(text) from error
+
+
+_GRAMMAR = Record({name: Option(name) for name in sorted(fields()) if fields()[name].metadata["group"] != "Data"}, joint="-")
+
+
 def to_text(changes: Mapping[str, Any]) -> str:
     """Changes of options for an address, in characters that no browser escapes; empty where there are none."""
-    return "~".join(f"{name}-{_value_text(value)}" for name, value in sorted(changes.items()))
-
-
-def _value_text(value: Any) -> str:
-    """A string escaped; a number as Python writes it, which is exact."""
-    return escape(value) if isinstance(value, str) else repr(value)
+    return _GRAMMAR.encode(changes)
 
 
 def from_text(text: str) -> tuple[dict[str, Any], list[str]]:
     """The changes that `to_text` wrote, and a sentence per part that could not be read."""
     if len(text) > _MAX_LENGTH:
         return {}, ["The options in the address are too long and were left out."]
-    changes, ignored = {}, []
-    for part in filter(None, text.split("~")):
-        try:
-            changes |= _change(part)
-        except (UserError, ValueError):
-            ignored.append(f"The option {part[:60]!r} in the address was not understood and was left out.")
-    return changes, ignored
-
-
-def _change(part: str) -> dict[str, Any]:
-    name, _, value = part.partition("-")
-    if name not in fields() or fields()[name].metadata["group"] == "Data":
-        raise ValueError(name)
-    return parse_settings([f"{name}={unescape(value) if isinstance(fields()[name].default, str) else value}"])
+    changes, unreadable = _GRAMMAR.decode(text)
+    return changes, [f"The option {part[:60]!r} in the address was not understood and was left out." for part in unreadable]
 
 
 def differences(values: Mapping[str, Any], base: Config) -> dict[str, Any]:

@@ -7,10 +7,11 @@ import streamlit as st
 from dashboard.app import url_state
 from dashboard.app.widgets import popover
 from dashboard.components.page_header import PageContext
-from engine.data.filters import escape, unescape
+from engine.core.address import Items, Name
 from engine.runs.run import ACTIVE, Run
 
 _SEARCH = "find"
+_NAMES = Items(Name(), lenient=True)
 _STATES = {"finished": ("finished",), "running or waiting": ACTIVE, "ended early": ("stopped", "failed", "interrupted")}
 
 
@@ -68,18 +69,14 @@ def _pick(
 
 def _recall(name: str, options: Sequence[str]) -> list[str]:
     """The values in the address that are known; others are removed from it."""
-    try:
-        parts = [unescape(part) for part in (url_state.recall(f"run_{name}") or "").split("-") if part]
-    except ValueError:  # UnicodeDecodeError is one
-        parts = []
-    values = [one for one in parts if one in options]
+    values = [one for one in _NAMES.decode(url_state.recall(f"run_{name}") or "") if one in options]
     _store(name, values)
     return values
 
 
 def _store(name: str, values: Sequence[str]) -> None:
     if values:
-        url_state.remember(f"run_{name}", "-".join(map(escape, values)))
+        url_state.remember(f"run_{name}", _NAMES.encode(values))
     else:
         url_state.forget(f"run_{name}")
 

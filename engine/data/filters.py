@@ -1,22 +1,36 @@
 """Filters of images: one value that the pages, their addresses and the catalog share."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
+from engine.core.address import Choice, Interval, Items, Name, Record
 from engine.data.catalog_schema import ImageState
 from engine.data.label_overlay import EDITS, Edit
 from engine.data.layouts import SPLITS
 from engine.data.properties import PROPERTIES
 
 Correctness = Literal["", "right", "wrong"]
-C = TypeVar("C", bound=str)
 
 STATES: tuple[ImageState, ...] = ("ok", "quarantined", "missing", "excluded")
 CORRECTNESS: tuple[Correctness, ...] = ("right", "wrong")
-_NUMBER = r"\d{1,15}(?:\.\d{1,9})?"
-_RANGE = re.compile(rf"({_NUMBER})?-({_NUMBER})?")
+_GRAMMAR = Record(
+    {
+        "split": Items(Choice(SPLITS)),
+        "class": Items(Name()),
+        "state": Choice(STATES),
+        "edited": Items(Choice(EDITS)),
+        "path": Name(),
+        **{name: Interval() for name in sorted(PROPERTIES)},
+        "run": Name(),
+        "predicted": Items(Name()),
+        "verdict": Choice(CORRECTNESS),
+        "selection": Name(),
+    },
+    joint="_",
+)
+# Fields of the filter whose name in an address is another one.
+_FIELDS = {"split": "splits", "class": "classes", "path": "text", "verdict": "correctness"}
 _MAX_LENGTH = 20_000  # characters in an address: no page writes longer filters
 
 
@@ -74,58 +88,20 @@ class Filter:
 
     def to_text(self) -> str:
         """The filter for an address, in characters that no browser escapes; "" where it has no condition."""
-        return "~".join(f"{key}_{value}" for key, value in self._fields() if value)
-
-    def _fields(self) -> Iterator[tuple[str, str]]:
-        yield "split", _join(self.splits)
-        yield "class", _join(self.classes)
-        yield "state", self.state if self.state != "ok" else ""
-        yield "edited", _join(self.edited)
-        yield "path", escape(self.text)
-        for r in self.ranges:
-            yield r.name, f"{_number(r.low)}-{_number(r.high)}"
-        yield "run", escape(self.run)
-        yield "predicted", _join(self.predicted)
-        yield "verdict", self.correctness
-        yield "selection", escape(self.selection)
+        values = {name: getattr(self, _FIELDS.get(name, name)) for name in _GRAMMAR.kinds if name not in PROPERTIES}
+        conditions = {name: value for name, value in values.items() if value != getattr(Filter, _FIELDS.get(name, name))}
+        return _GRAMMAR.encode(conditions | {r.name: (r.low, r.high) for r in self.ranges})
 
     @classmethod
     def from_text(cls, text: str) -> tuple[Self, list[str]]:
         """The filter that `to_text` wrote, and a sentence for each part that was not understood and was left out."""
         if len(text) > _MAX_LENGTH:
             return cls(), ["The filter in the address is too long and was left out."]
-        result, ignored = cls(), []
-        for part in filter(None, text.split("~")):
-            key, _, value = part.partition("_")
-            try:
-                result = result._with(key, value)
-            except ValueError:
-                ignored.append(f"The filter {part[:60]!r} in the address was not understood and was left out.")
-        return result, ignored
-
-    def _with(self, key: str, value: str) -> Self:
-        if key in PROPERTIES:
-            return self.with_range(key, *_parse_range(value))
-        match key:
-            case "split":
-                return replace(self, splits=tuple(_choice(name, SPLITS) for name in _split(value)))
-            case "class":
-                return replace(self, classes=_split(value))
-            case "state":
-                return replace(self, state=_choice(value, STATES))
-            case "edited":
-                return replace(self, edited=tuple(_choice(name, EDITS) for name in _split(value)))
-            case "path":
-                return replace(self, text=unescape(value))
-            case "run":
-                return replace(self, run=unescape(value))
-            case "predicted":
-                return replace(self, predicted=_split(value))
-            case "verdict":
-                return replace(self, correctness=_choice(value, CORRECTNESS))
-            case "selection":
-                return replace(self, selection=unescape(value))
-        raise ValueError(key)
+        values, unreadable = _GRAMMAR.decode(text)
+        ranges = tuple(Range(name, *values.pop(name)) for name in sorted(PROPERTIES) if name in values)
+        fields: dict[str, Any] = {_FIELDS.get(name, name): value for name, value in values.items()}
+        sentences = [f"The filter {part[:60]!r} in the address was not understood and was left out." for part in unreadable]
+        return cls(ranges=ranges, **fields), sentences
 
     def describe(self) -> str:
         """The filter in words; "" where it has no condition. Contains names of folders and files: untrusted text."""
@@ -156,45 +132,3 @@ def _either(names: Iterable[str], limit: int = 4) -> str:
     if len(names) > limit:
         return f"{', '.join(names[: limit - 1])} or {len(names) - limit + 1:,} others"
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")
-
-
-def _parse_range(text: str) -> tuple[float | None, float | None]:
-    match = _RANGE.fullmatch(text)
-    if not match or not any(match.groups()):
-        raise ValueError(text)
-    low, high = (float(group) if group else None for group in match.groups())
-    if low is not None and high is not None and low > high:
-        raise ValueError(text)
-    return low, high
-
-
-def _choice(value: str, choices: Iterable[C]) -> C:
-    """The one of the choices that equals the value. Raises ValueError where there is none."""
-    for choice in choices:
-        if choice == value:
-            return choice
-    raise ValueError(value)
-
-
-def _join(values: Iterable[str]) -> str:
-    return "-".join(map(escape, values))
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(map(unescape, filter(None, text.split("-"))))
-
-
-def escape(value: str) -> str:
-    """The value with every byte of its UTF-8 other than ASCII letters, digits and `_` as a dot and two hexadecimal digits."""
-    return re.sub(rb"[^A-Za-z0-9_]", lambda m: b".%02X" % m[0][0], value.encode("utf-8", "surrogatepass")).decode("ascii")
-
-
-def unescape(text: str) -> str:
-    """The value that `escape` wrote. Raises ValueError for anything else."""
-    if not re.fullmatch(r"(?:[A-Za-z0-9_]|\.[0-9A-F]{2})*", text):
-        raise ValueError(text)
-    return re.sub(rb"\.([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), text.encode("ascii")).decode("utf-8")

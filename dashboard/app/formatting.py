@@ -69,16 +69,6 @@ def state_detail(status: Status) -> str:
     return literal(status.detail)
 
 
-def duration(seconds: float | None) -> str:
-    """`40 s`, `3 min`, `2 h 5 min`; empty where it is not known."""
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def run_label(run: Run) -> str:
     """How a run is listed: id, name, backbone, and its test score or its state."""
     results, name = run.results, run.metadata.name

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from dashboard.app.formatting import duration
+from engine.core.number_text import duration
 
 
 def time_ago(moment: float) -> str:

@@ -15,6 +15,7 @@ from dashboard.charts.figure import CONFIG
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.number_text import signed
+from engine.core.progress import Progress
 from engine.data.datasets import Dataset
 from engine.runs.pipelines import Pipeline, PipelineStep, parse_pipeline
 from engine.runs.run import Run
@@ -89,14 +90,16 @@ def _measure(run: Run, data: Dataset, request: Target) -> Measurement | None:
     """Measure the requested pipeline. A click elsewhere restarts this function, which finds the finished steps in the cache."""
     place, steps = st.empty(), request.steps
 
-    def show(number: int) -> None:
+    def show(number: int, rows: Progress) -> None:
         let_clicks_through()
-        place.progress(number / len(steps), text=f"Measuring {steps[number].kind.label.lower()}, {number + 1} of {len(steps)}")
+        place.progress(
+            (number + rows.share) / len(steps), text=f"Measuring {steps[number].kind.label.lower()}, {number + 1} of {len(steps)}"
+        )
 
     frames: list[pd.DataFrame] = []
     try:
         for number, step in enumerate(steps):
-            show(number)
+            show(number, Progress("measuring"))
             recipe = Pipeline((PipelineStep(step.transform, 1.0, step.values),)).recipe
             frames.append(cache.augmentation_robustness(run, data, recipe, partial(show, number)))
     except UserError as error:

@@ -1,6 +1,5 @@
 """Images as augmentation makes them, and how a model takes them."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from dashboard.cache.keys import HASH_FUNCS
 from dashboard.cache.late_imports import IMPORT_LOCK
 from dashboard.cache.memory import compute_once
 from dashboard.cache.models import checkpoint_identity, model
+from engine.core.progress import Progress, ReportProgress
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.decoding import load_square
 from engine.runs.config import from_dict
@@ -84,18 +84,19 @@ def mix_images(
     return torch.stack(mixed).round().byte().permute(0, 2, 3, 1).numpy(), torch.stack(shares).numpy()
 
 
-def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: Callable[[], None]) -> pd.DataFrame:
-    """How a model's confidence falls with the strength of one step, on validation images; calls `report` per row. Raises UserError."""
+def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: ReportProgress) -> pd.DataFrame:
+    """How a model's confidence falls with the strength of one step, on validation images. Raises UserError."""
     identity, fingerprint = checkpoint_identity(run), data.catalog.fingerprint()
 
     with IMPORT_LOCK:
-        from engine.evaluation.robustness.augmentation_robustness import measure_steps
+        from engine.evaluation.robustness.augmentation_robustness import count_rows, measure_steps
 
     def compute() -> pd.DataFrame:
         images, rows = _validation_sample(run, identity, data.name, fingerprint), []
-        for row in measure_steps(model(run), images, parse_pipeline(recipe).steps):
+        steps = parse_pipeline(recipe).steps
+        for row in measure_steps(model(run), images, steps):
             rows.append(row)
-            report()
+            report(Progress("measuring", len(rows), count_rows(steps)))
         return pd.DataFrame(rows)
 
     return compute_once(

@@ -1,6 +1,5 @@
 """Explanations of predictions, training dynamics and robustness, computed once for all sessions."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from dashboard.cache.maps import embedding_index
 from dashboard.cache.memory import compute_once, stored_results
 from dashboard.cache.models import checkpoint_identity, model
 from engine.core.errors import UserError
+from engine.core.progress import ReportProgress, ignore_progress
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.evaluation import dynamics as training_dynamics
@@ -24,15 +24,14 @@ from engine.runs.run import Run
 if TYPE_CHECKING:
     from engine.inference.explain.occlusion import Occlusion
 
-Report = Callable[[int, int], None]
-
-
-def _ignore_progress(done: int, total: int) -> None:
-    """The default `report`."""
-
 
 def heatmaps(
-    run: Run, content: str, square: np.ndarray, classes: tuple[int, ...], method: str = DEFAULT, report: Report = _ignore_progress
+    run: Run,
+    content: str,
+    square: np.ndarray,
+    classes: tuple[int, ...],
+    method: str = DEFAULT,
+    report: ReportProgress = ignore_progress,
 ) -> np.ndarray:
     """`engine.inference.explain.cam.heatmaps`: (len(classes), size, size) in 0..1 on one scale. `content` is the image's hash."""
 
@@ -55,7 +54,7 @@ def _heatmaps_key(run: Run, content: str, square: np.ndarray, classes: tuple[int
     return "heatmaps", str(run.path), checkpoint_identity(run), content, square.shape, classes, method
 
 
-def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: Report = _ignore_progress) -> "Occlusion":
+def occlusion(run: Run, content: str, square: np.ndarray, fill: str, report: ReportProgress = ignore_progress) -> "Occlusion":
     """`engine.inference.explain.occlusion.smallest_occlusion` of an image; `content` is its hash."""
 
     def compute() -> "Occlusion":

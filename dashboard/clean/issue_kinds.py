@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboard.app import formatting, url_state
+from dashboard.app import url_state
 from dashboard.clean.review import Review
+from engine.core.number_text import duration
 from engine.curation import KINDS, Finding, acquisition
 from engine.curation.review_queue import TO_LABEL, Part, ReviewQueue, build_queue
 
@@ -51,6 +52,6 @@ def _progress(review_queue: ReviewQueue, part: Part, kind: str) -> None:
     help_text = KINDS[kind].help if kind in KINDS else "Unlabelled images whose labels would help training most"
     done = part.done + len(part.unsure)
     left = review_queue.seconds_left(len(part.open))
-    pace = f", about {formatting.duration(left)} left at your pace" if left and part.open else ""
+    pace = f", about {duration(left)} left at your pace" if left and part.open else ""
     share = done / part.total if part.total else 1.0
     st.progress(share, text=f"{done:,} of {part.total:,} decided{pace}. :gray[{help_text}.]")

@@ -10,7 +10,7 @@ from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
 from dashboard.clean.review import Review
 from engine.core.errors import UserError
-from engine.core.number_text import percent
+from engine.core.number_text import duration, percent
 from engine.curation.retraining_effect import PairedScores, RetrainingEffect, conclusion, list_retrainings
 from engine.data.labels import overview
 from engine.runs import score_text
@@ -86,7 +86,7 @@ def _progress(before: Run, after: Run) -> None:
     now = after.status
     if not now.active:
         st.rerun()
-    left = f", {formatting.duration(now.eta)} left" if now.eta else ""
+    left = f", {duration(now.eta)} left" if now.eta else ""
     st.progress(
         min(max(now.progress, 0.0), 1.0),
         text=f"{formatting.literal(after.id)}: {now.word}, {formatting.literal(now.detail)}{left}",

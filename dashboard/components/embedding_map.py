@@ -18,6 +18,7 @@ from dashboard.charts.map_points import Colouring, Points, colour_by_class, colo
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.components.job_panel import job_panel
 from dashboard.components.scatter import scatter
+from engine.core.number_text import duration
 from engine.data.aligned_predictions import align_predictions
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -201,7 +202,7 @@ def _invitation(data: Dataset, images: int) -> None:
     resumable = " Results so far are kept." if state in ("stopped", "failed") else ""
     st.info(
         f"No map yet. It is computed from embeddings of the {images:,} images: roughly "
-        f"{formatting.duration(20 + images / _RATE)}, in the background.{resumable}",
+        f"{duration(20 + images / _RATE)}, in the background.{resumable}",
         icon=":material/scatter_plot:",
     )
     _start_button(data, "Compute map" if state == "none" else "Continue")

@@ -22,6 +22,7 @@ from dashboard.components.gallery import Tile, gallery
 from dashboard.components.inline_image import inline_image
 from engine.core.errors import UserError
 from engine.core.number_text import percent
+from engine.core.progress import Progress
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.inference.explain import examples as nearest
@@ -79,9 +80,9 @@ def _search(image: ExplainedImage, fill: str) -> bool:
     """Whether the patches could be tried on this run's model; a bar counts them."""
     bar = st.empty()
 
-    def report(n: int, total: int) -> None:
+    def report(progress: Progress) -> None:
         let_clicks_through()
-        bar.progress(n / total, text=f"{n:,} of up to {total:,} patches tried")
+        bar.progress(progress.share, text=f"{progress.done:,} of up to {progress.total:,} patches tried")
 
     try:
         cache.occlusion(image.run, image.content, image.square, fill, report)

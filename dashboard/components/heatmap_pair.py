@@ -16,6 +16,7 @@ from dashboard.app.waiting_clicks import let_clicks_through
 from dashboard.components.explanations import ExplainedImage, choices, lasting_choice
 from dashboard.components.inline_image import inline_image
 from engine.core.errors import UserError
+from engine.core.progress import Progress, ReportProgress
 from engine.inference.explain.methods import DEFAULT, METHODS, Method
 
 PREDICTED, OTHER = (
@@ -57,7 +58,7 @@ class Pair:
     def is_cached(self) -> bool:
         return cache.has_heatmaps(self.image.run, self.image.content, self.image.square, self.classes, self.method.name)
 
-    def compute(self, report: Callable[[int, int], None]) -> np.ndarray:
+    def compute(self, report: ReportProgress) -> np.ndarray:
         """(maps, size, size) in 0..1. Raises UserError."""
         return cache.heatmaps(self.image.run, self.image.content, self.image.square, self.classes, self.method.name, report)
 
@@ -110,10 +111,11 @@ def _fill(pair: Pair, places: Sequence[DeltaGenerator], bar: DeltaGenerator, opa
     """Compute the maps and put them in their places; a slow method shows its progress and can be stopped."""
     progress = _stoppable_progress(pair, bar) if pair.method.forwards and not pair.is_cached else None
 
-    def report(count: int, total: int) -> None:
+    def report(passes: Progress) -> None:
         let_clicks_through()
         if progress is not None:
-            progress.progress(count / total, text=f"{pair.method.label}: {count:,} of {total:,} passes of the network")
+            count = f"{passes.done:,} of {passes.total:,} {passes.phase}"
+            progress.progress(passes.share, text=f"{pair.method.label}: {count}")
 
     try:
         maps = pair.compute(report)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.app import formatting
 from engine.core.jobs import Job, JobStatus
+from engine.core.number_text import duration
 
 _POLL = 1.0  # seconds
 
@@ -33,7 +34,7 @@ def job_panel(job: Job, label: str, key: str, failed: str, since: float = 0.0) -
 
 def progress_bar(status: JobStatus, label: str, key: str, stop: Callable[[], None]) -> None:
     """Draw the progress. `label`: before the phase, "" where the phase says enough. What a job has done is kept when it is stopped."""
-    left = f", {formatting.duration(status.eta)} left" if status.eta is not None else ""
+    left = f", {duration(status.eta)} left" if status.eta is not None else ""
     count = f": {status.done:,} of {status.total:,}{left}" if status.total > 1 else ""
     phase = f"{label}: {formatting.literal(status.phase)}" if label else formatting.literal(status.phase.capitalize())
     # Not in columns: in half a page they would leave too little room for the button's label.

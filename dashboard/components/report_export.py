@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import formatting
 from engine.core.errors import UserError
+from engine.core.progress import Progress
 from engine.export.report import file_name, render
 from engine.runs.run import Run
 
@@ -67,8 +68,8 @@ def _create_report(run: Run, split: str, kind: str, place: DeltaGenerator) -> Re
     """The report, also kept in the session; None with a message at `place` where it cannot be made."""
     bar = place.progress(0.0, text="Collecting figures")
 
-    def show_progress(done: int, total: int) -> None:
-        bar.progress(done / total, text="Collecting figures" if done < 3 else "Collecting images")
+    def show_progress(progress: Progress) -> None:
+        bar.progress(progress.share, text=progress.phase.capitalize())
 
     try:
         report = ReportFile(run.id, split, kind, render(run, kind, split, show_progress))

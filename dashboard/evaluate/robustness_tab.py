@@ -16,7 +16,7 @@ from dashboard.components.job_panel import job_panel
 from dashboard.components.scored_gallery import PredictionRow, scored_gallery
 from dashboard.components.scored_run import ScoredRun
 from engine.core.estimate import Estimate
-from engine.core.number_text import percent, signed
+from engine.core.number_text import duration, percent, signed
 from engine.data.datasets import load_dataset
 from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS
@@ -154,7 +154,7 @@ def _invitation(scored: ScoredRun) -> None:
     st.info(
         f"Robustness has not been measured for this run. Its model is tested on {min(images, measurement.SAMPLE):,} {scored.split} images under "
         f"{len(CORRUPTIONS)} corruptions, such as noise, blur and JPEG artefacts, at five severities each: roughly "
-        f"{formatting.duration(len(store.CONDITIONS) * min(images, measurement.SAMPLE) / _RATE)}, in the background.",
+        f"{duration(len(store.CONDITIONS) * min(images, measurement.SAMPLE) / _RATE)}, in the background.",
         icon=":material/broken_image:",
     )
     with st.container(horizontal=True):

@@ -4,13 +4,14 @@ import time
 
 import streamlit as st
 
-from dashboard.app import filter_state, formatting, url_state
+from dashboard.app import filter_state, url_state
 from dashboard.app.image_urls import mean_url
 from dashboard.charts.class_counts import LARGEST, SMALLEST
 from dashboard.charts.distributions import MAX_RIDGES, intervals, ridges
 from dashboard.components.clickable_chart import clickable_chart
 from dashboard.components.gallery import Tile, gallery
 from dashboard.explore.query import Query
+from engine.core.number_text import duration
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.mean_images import SAMPLE, is_cached
@@ -94,7 +95,7 @@ def _progress(data: Dataset, names: list[str]) -> None:
             st.session_state[_COMPLETE] = request
             st.rerun()
         elapsed = time.monotonic() - start
-        left = f", about {formatting.duration(elapsed / (done - before) * (len(names) - done))} left" if done > before else ""
+        left = f", about {duration(elapsed / (done - before) * (len(names) - done))} left" if done > before else ""
         st.progress(done / len(names), text=f"Computing average images: {done:,} of {len(names):,}{left}")
 
     progress()

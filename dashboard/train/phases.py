@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.app import formatting
+from engine.core.number_text import duration
 from engine.runs.run import Status
 
 PHASES = {"preparing": "Prepare", "training": "Train", "evaluating": "Evaluate"}
@@ -17,18 +18,18 @@ def progress_bars(status: Status, states: pd.DataFrame) -> None:
     now = order.index(status.state) if status.state in order else -1
     for place, (column, phase) in enumerate(zip(st.columns(len(order), gap="medium"), order, strict=True)):
         if place < now:
-            column.progress(1.0, text=f"{PHASES[phase]}: done in {formatting.duration(spent.get(phase))}")
+            column.progress(1.0, text=f"{PHASES[phase]}: done in {duration(spent.get(phase))}")
         elif place > now:
             column.progress(0.0, text=f"{PHASES[phase]}: waiting")
         else:
             share = min(max(status.progress, 0.0), 1.0)
-            left = f"{formatting.duration(status.eta)} left" if status.eta else "estimating time left"
+            left = f"{duration(status.eta)} left" if status.eta else "estimating time left"
             column.progress(share, text=f"{PHASES[phase]}: {formatting.literal(status.detail)}, {left}")
 
 
 def time_spent(states: pd.DataFrame) -> str:
     """`Prepared in 12 s, trained in 3 min, evaluated in 5 s.`: in total, if the run was resumed."""
-    texts = [f"{_DONE[phase]} in {formatting.duration(seconds)}" for phase, seconds in durations(states).items()]
+    texts = [f"{_DONE[phase]} in {duration(seconds)}" for phase, seconds in durations(states).items()]
     return f"{', '.join(texts).capitalize()}." if texts else ""
 
 

@@ -11,6 +11,7 @@ from dashboard.app.widgets import initial_value
 from dashboard.charts import training_curves
 from dashboard.components.live_chart import live_chart
 from engine.core.errors import UserError
+from engine.core.number_text import duration
 from engine.runs.config import Config
 from engine.training import probes
 
@@ -31,12 +32,12 @@ def time_estimate(config: Config) -> None:
     estimate = cache.estimate_time(config)
     if estimate:
         phases = [
-            f"{_PHASES.get(phase['name'], phase['name'])} {formatting.duration(phase['seconds'])}"
+            f"{_PHASES.get(phase['name'], phase['name'])} {duration(phase['seconds'])}"
             for phase in estimate["phases"]
             if phase["seconds"] >= 1
         ]
         st.markdown(
-            f":material/timer: About **{formatting.duration(estimate['seconds'])}** on this machine: {', '.join(phases)}.",
+            f":material/timer: About **{duration(estimate['seconds'])}** on this machine: {', '.join(phases)}.",
             width="content",
         )
         return

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from engine import curation
-from engine.cli.output import json_flag, print_json, print_table, progress_lines
+from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.number_text import probability
 from engine.core.text_output import one_line
 from engine.data.datasets import load_dataset
@@ -31,7 +31,7 @@ def _audit(args: argparse.Namespace) -> None:
     from engine.curation import run_audit
 
     data = load_dataset(args.dataset)
-    audit = (curation.load_audit(data) if args.kept else None) or run_audit.audit_dataset(data, progress_lines())
+    audit = (curation.load_audit(data) if args.kept else None) or run_audit.audit_dataset(data, progress_line())
     if args.json:
         print_json(_document(audit))
         return
@@ -51,7 +51,7 @@ def _choose(args: argparse.Namespace) -> None:
     from engine.curation.active_learning import select_for_labelling
 
     data = load_dataset(args.dataset)
-    images = select_for_labelling(data, args.count, progress_lines()).to_dict("records")
+    images = select_for_labelling(data, args.count, progress_line()).to_dict("records")
     if args.json:
         print_json({"dataset": data.name, "count": len(images), "images": images})
         return

@@ -7,6 +7,7 @@ from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.files import create_folder, file_name, replace_file
+from engine.core.progress import Progress
 from engine.runs import pipelines
 from engine.runs.run import load_run
 
@@ -102,10 +103,10 @@ def _withstand(args: argparse.Namespace) -> None:
     sample = augmentation_robustness.load_sample(images, loaded.meta.image_size)
     if not len(sample.labels):
         raise UserError(f"The dataset {run.config.dataset} has no validation images that can be read.")
-    show, rows = progress_line("measuring"), []
+    show, rows = progress_line(), []
     for row in augmentation_robustness.measure_steps(loaded, sample, pipeline.steps):
         rows.append({**row, "worst": run.classes[row["worst"]]})
-        show(len(rows), augmentation_robustness.count_rows(pipeline.steps))
+        show(Progress("measuring", len(rows), augmentation_robustness.count_rows(pipeline.steps)))
     frame = pd.DataFrame(rows)
     verdicts = [augmentation_robustness.verdict(part) for _, part in frame.groupby("step")] if rows else []
     steps = [

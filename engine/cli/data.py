@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line, progress_lines
+from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
 from engine.curation import removal
 from engine.data import analysis, datasets, synthetic
 from engine.data.layouts import HELP, SPLITS
@@ -39,7 +39,7 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 
 def _add(args: argparse.Namespace) -> None:
-    dataset, result = datasets.add_dataset(args.source, args.name, progress_line("reading images"))
+    dataset, result = datasets.add_dataset(args.source, args.name, progress_line())
     if args.json:
         print_json({**datasets.summarize(dataset), "scan": vars(result)})
         return
@@ -79,7 +79,7 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _analyse(args: argparse.Namespace) -> None:
-    dataset, report = datasets.load_dataset(args.name), progress_lines()
+    dataset, report = datasets.load_dataset(args.name), progress_line()
     measured = analysis.analyse(dataset, report)
     dataset_index.build_map(dataset, report)
     if args.json:

@@ -25,12 +25,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     run = load_run(args.id)
     from engine.evaluation import scoring
 
-    show = progress_line("scoring")
-
-    def report(progress: scoring.Progress) -> bool:
-        show(progress.done, progress.total)
-        return True
-
+    report = progress_line("scoring")
     if args.data:
         document = scoring.score_folder(run, Path(args.data), report)
     else:

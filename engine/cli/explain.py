@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line, progress_lines
+from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.files import create_folder, file_name, replace_file
-from engine.core.jobs import ReportProgress
+from engine.core.progress import Progress, ReportProgress
 from engine.core.text_output import one_line
 from engine.evaluation.robustness import measurement, store, summary
 from engine.evaluation.robustness.corruptions import CORRUPTIONS
@@ -64,7 +64,7 @@ def _explain(args: argparse.Namespace) -> int:
     (files, unused), folder = expand_paths_with_report(args.images), Path(args.out)
     loaded = model.load_model(run.path)
     create_folder(folder)
-    show = progress_line("explaining")
+    show = progress_line()
     images: list[dict[str, Any]] = []
     for number, file in enumerate(files):
         try:
@@ -77,7 +77,7 @@ def _explain(args: argparse.Namespace) -> int:
         names = {name: file_name(f"{number:04d}-", file.stem, f"-{name}.png") for name in overlays}
         result["files"] = {name: _save(folder / names[name], overlay) for name, overlay in overlays.items()}
         images.append({"path": str(file), **result})
-        show(number + 1, len(files))
+        show(Progress("explaining", number + 1, len(files)))
     if args.json:
         print_json(
             {
@@ -166,16 +166,16 @@ def _robustness(args: argparse.Namespace) -> None:
     count = _parse_count(args.images)
     if count is None:
         count = len(run.predictions(args.split))
-    job, show = measurement.job(run, args.split, count), progress_lines()
+    job, show = measurement.job(run, args.split, count), progress_line()
     if job.running:
         raise UserError(
             f"The robustness of {run.id} is already being measured.", "Watch or stop the measurement on the Evaluate page."
         )
 
     def body(report: ReportProgress) -> None:
-        def report_and_show(phase: str, done: int, total: int) -> None:
-            report(phase, done, total)
-            show(phase, done, total)
+        def report_and_show(progress: Progress) -> None:
+            report(progress)
+            show(progress)
 
         measurement.measure(run, args.split, count, report_and_show)
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from engine.cli.output import json_flag, print_json, progress_lines
+from engine.cli.output import json_flag, print_json, progress_line
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.export.formats import FORMATS
@@ -40,7 +40,7 @@ def _export(args: argparse.Namespace) -> None:
         raise UserError(f"{str(file)!r} is a folder.", "Give the name of a file.")
     from engine.export.export import export
 
-    exported = export(run, args.format, file, progress_lines())
+    exported = export(run, args.format, file, progress_line())
     if args.json:
         print_json(exported.to_dict())
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.images import find_image
-from engine.cli.output import json_flag, print_json, print_table, progress_lines
+from engine.cli.output import json_flag, print_json, print_table, progress_line
 from engine.core.errors import UserError
 from engine.core.files import replace_file
 from engine.core.text_output import csv_cell, one_line
@@ -36,7 +36,7 @@ def register(commands: argparse._SubParsersAction) -> None:
 
 def _map(args: argparse.Namespace) -> None:
     data = load_dataset(args.dataset)
-    points = dataset_index.build_map(data, progress_lines())
+    points = dataset_index.build_map(data, progress_line())
     index = _load_index(data)
     if args.out:
         _write_points(data, points, Path(args.out))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.cli.output import json_flag, print_json, print_table, progress_lines
+from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.core.progress import ReportProgress
 from engine.runs.run import Run, load_run
 
 if TYPE_CHECKING:
-    from engine.core.jobs import ReportProgress
+    from engine.core.progress import ReportProgress
     from engine.inference.ood import OodDetector
     from engine.inference.ood_evaluation import OodEvaluation
     from engine.models.model import Model
@@ -42,7 +43,7 @@ def _novelty(args: argparse.Namespace) -> None:
     from engine.inference import ood
     from engine.models import model
 
-    report = progress_lines()
+    report = progress_line()
     detector = ood.load_detector(run)
     evaluations: list[OodEvaluation] = []
     if detector is None or args.unlike or args.left_out:

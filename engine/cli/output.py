@@ -3,11 +3,11 @@
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.core.jobs import ReportProgress
+from engine.core.number_text import duration
+from engine.core.progress import Pace, Progress, ReportProgress
 from engine.core.text_output import one_line
 
 if TYPE_CHECKING:
@@ -51,31 +51,23 @@ def print_unused(report: "UnusedReport") -> None:
             print(f"  and {rest:,} more")
 
 
-def progress_line(label: str) -> Callable[[int, int], None]:
-    """A progress callback that rewrites one line of standard error, and prints nothing where that is not a terminal."""
-    start = time.monotonic()
+def progress_line(label: str = "") -> ReportProgress:
+    """Shows progress in one line of standard error per phase, or under the one `label`; nothing where that is not a terminal."""
+    pace, width = Pace(), 0
 
-    def show(done: int, total: int) -> None:
-        if not sys.stderr.isatty() or not total:
+    def show(progress: Progress) -> None:
+        nonlocal width
+        if not sys.stderr.isatty():
             return
-        elapsed = time.monotonic() - start
-        left = f", {elapsed / done * (total - done):.0f} s left" if done and elapsed > 1 else ""
-        end = "\n" if done == total else ""
-        print(f"\r{label}: {done:,} of {total:,}{left}    ", end=end, file=sys.stderr, flush=True)
+        seconds, is_over = pace.seconds_left(progress), progress.done >= progress.total > 1
+        left = f", {duration(seconds)} left" if seconds else ""
+        count = f": {progress.done:,} of {progress.total:,}{left}" if progress.total > 1 else ""
+        text = f"{label or progress.phase}{count}"
+        # Spaces over the rest of a longer text that the line held before.
+        print(f"\r{text.ljust(width)}", end="\n" if is_over else "", file=sys.stderr, flush=True)
+        width = 0 if is_over else max(width, len(text))
 
     return show
-
-
-def progress_lines() -> ReportProgress:
-    """A progress callback with one line per phase."""
-    lines: dict[str, Callable[[int, int], None]] = {}
-
-    def report(phase: str, done: int, total: int) -> None:
-        if phase not in lines:
-            lines[phase] = progress_line(phase)
-        lines[phase](done, total)
-
-    return report
 
 
 def json_flag(parser: argparse.ArgumentParser) -> None:

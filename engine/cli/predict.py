@@ -14,6 +14,7 @@ from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.files import file_name
 from engine.core.number_text import count_text
+from engine.core.progress import Progress
 from engine.core.text_output import one_line
 from engine.data.file_kinds import format_reason, is_archive, looks_like_image, read_head
 from engine.evaluation import metrics
@@ -120,7 +121,7 @@ def _predict_images(predictor: _Predictor, images: Sequence["BatchImage"]) -> pd
     from engine.inference.batch.predictions import prediction_rows
     from engine.inference.predict import Prediction, predict_in_batches
 
-    show = progress_line(f"predicting with {predictor.id}")
+    show = progress_line()
     skipped = [image for image in images if image.reason]
     read = [image for image in images if not image.reason]
     result, done = [], 0
@@ -133,7 +134,7 @@ def _predict_images(predictor: _Predictor, images: Sequence["BatchImage"]) -> pd
     for predictions in predict_in_batches(predictor.model, [one.file for one in read]):
         result.append(prediction_rows([read[one.source].number for one in predictions], predictions, predictor.judge))
         done += len(predictions)
-        show(done, len(read))
+        show(Progress(f"predicting with {predictor.id}", done, len(read)))
     return pd.concat(result, ignore_index=True).sort_values("number", ignore_index=True)
 
 

@@ -4,8 +4,8 @@ import argparse
 
 from engine.cli.configuration import configuration, configuration_arguments
 from engine.cli.output import json_flag, print_json, print_table, progress_line
+from engine.core.number_text import duration
 from engine.runs.config import Config
-from engine.runs.events import Progress
 from engine.training import launcher, probes
 
 _SHOWN = 18  # points of the curve in the terminal
@@ -26,8 +26,8 @@ def dry_run(args: argparse.Namespace, config: Config) -> int:
     if args.json:
         print_json({"config": config.to_dict(), **result})
         return 0
-    print_table(["phase", "time", ""], [[p["name"], _duration(p["seconds"]), p["note"]] for p in result["phases"]])
-    print(f"\nAbout {_duration(result['seconds'])} in total, at {result['images_per_second']:.3g} images/s. Nothing was started.")
+    print_table(["phase", "time", ""], [[p["name"], duration(p["seconds"]), p["note"]] for p in result["phases"]])
+    print(f"\nAbout {duration(result['seconds'])} in total, at {result['images_per_second']:.3g} images/s. Nothing was started.")
     return 0
 
 
@@ -51,16 +51,4 @@ def _run_probe(kind: probes.Kind, config: Config, label: str) -> probes.ProbeDoc
 
     launcher.check(config)
     probes.check(kind, config)
-    show = progress_line(label)
-
-    def report(progress: Progress) -> bool:
-        show(progress.done, progress.total)
-        return True
-
-    return run_probe(kind, probes.probe_id(kind, config), config, report)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    return run_probe(kind, probes.probe_id(kind, config), config, progress_line(label))

@@ -203,7 +203,7 @@ def _report(args: argparse.Namespace) -> None:
     from engine.export.report import write
 
     run = load_run(args.id)
-    file = write(run, Path(args.out), args.split, progress_line("writing"))
+    file = write(run, Path(args.out), args.split, progress_line())
     if args.json:
         print_json({"run": run.id, "file": str(file), "bytes": file.stat().st_size})
     else:

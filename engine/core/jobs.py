@@ -17,17 +17,13 @@ from engine.core.disk import disk_error
 from engine.core.errors import DiskError, UserError
 from engine.core.files import create_folder, overwrite_json, read_json, remove, touch, write_json
 from engine.core.lease import Lease, is_held
+from engine.core.progress import Cancelled, Progress, ReportProgress
 
 _INTERVAL = 0.3  # seconds between two updates of the status file
 _STARTING = "starting"
 _DESCRIPTOR = "SCENESCOPE_JOB_LEASE"  # the inherited descriptor of the lease, for the job's process
 
 JobState = Literal["none", "working", "stopped", "failed", "done"]
-ReportProgress = Callable[[str, int, int], None]  # (phase, done, total); raises JobStopped once a stop was requested
-
-
-class JobStopped(Exception):
-    """A stop was requested; what the job has done is kept."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ class Job:
         signal.signal(signal.SIGTERM, lambda *_: recorder.request_stop())
         try:
             body(recorder)
-        except JobStopped:
+        except Cancelled:
             self._write_last(JobStatus("stopped"))
         except Exception as error:
             problem = error if isinstance(error, UserError) else disk_error(error)
@@ -152,14 +148,16 @@ class _Recorder:
         """Request a stop of this process, without the file `stop`: from a signal handler, and on a full disk."""
         self._stop_requested = True
 
-    def __call__(self, phase: str, done: int, total: int) -> None:
+    def __call__(self, progress: Progress) -> None:
         if self._stop_requested or (self._job.folder / "stop").exists():
-            raise JobStopped
+            raise Cancelled
         now = time.time()
-        if phase != self._status.phase:
-            self._status = JobStatus("working", phase, done, total, first=done, began=now, updated=now)
+        if progress.phase != self._status.phase:
+            self._status = JobStatus(
+                "working", progress.phase, progress.done, progress.total, first=progress.done, began=now, updated=now
+            )
         elif now - self._status.updated > _INTERVAL:
-            self._status = replace(self._status, done=done, total=total, updated=now)
+            self._status = replace(self._status, done=progress.done, total=progress.total, updated=now)
         else:
             return
         with contextlib.suppress(DiskError):  # progress that cannot be written is no reason to stop

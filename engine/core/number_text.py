@@ -72,3 +72,13 @@ def _is_zero(text: str) -> bool:
 
 def _minus(text: str) -> str:
     return text.replace("-", MINUS)
+
+
+def duration(seconds: float | None) -> str:
+    """`40 s`, `3 min`, `2 h 5 min`; empty where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

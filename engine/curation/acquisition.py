@@ -5,9 +5,10 @@ import time
 from typing import TypedDict
 
 from engine.core.files import read_json, write_json
-from engine.core.jobs import Job, ReportProgress
+from engine.core.jobs import Job
 from engine.core.number_text import probability
 from engine.core.paths import data_dir
+from engine.core.progress import ReportProgress, ignore_progress
 from engine.curation.findings import Finding
 from engine.curation.review_queue import TO_LABEL
 from engine.data.datasets import Dataset, load_dataset
@@ -38,9 +39,7 @@ def has_unlabelled(data: Dataset) -> bool:
         return connection.execute(query).fetchone() is not None
 
 
-def select_images(
-    data: Dataset, report: ReportProgress = lambda phase, done, total: None, n: int = SELECTION_SIZE
-) -> list[Finding]:
+def select_images(data: Dataset, report: ReportProgress = ignore_progress, n: int = SELECTION_SIZE) -> list[Finding]:
     """Choose anew, save the choice and return it as `load_selection` does. Raises UserError if nothing is left to label."""
     from engine.curation.active_learning import select_for_labelling  # it loads torch, and the pages import this module
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.core.jobs import ReportProgress
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.curation.cross_validation import fit_classifier
 from engine.curation.images import has_label, load_image_table
 from engine.data.datasets import Dataset
@@ -14,7 +14,7 @@ _SEED = 0
 COLUMNS = ("id", "path", "predicted", "probability", "margin")
 
 
-def select_for_labelling(data: Dataset, n: int, report: ReportProgress = lambda phase, done, total: None) -> pd.DataFrame:
+def select_for_labelling(data: Dataset, n: int, report: ReportProgress = ignore_progress) -> pd.DataFrame:
     """Up to n images of the unlabelled split, the most useful first: columns COLUMNS.
 
     `predicted` and its `probability` come from logistic regression on the training images' embeddings; `margin`: the
@@ -41,14 +41,14 @@ def select_for_labelling(data: Dataset, n: int, report: ReportProgress = lambda 
     pool = table[(table["split"] == "unlabelled") & ~has_label(table)].drop_duplicates("hash")
     teachers = table[(table["split"] == "train") & has_label(table)]
     classes = sorted(teachers["class"].unique())
-    report("choosing", 0, n)
+    report(Progress("choosing", 0, n))
     vectors = index.vectors(np.searchsorted(index.ids, pool["id"]))
     labels = pd.Categorical(teachers["class"], classes).codes.astype(int)
     probabilities = fit_classifier(index.vectors(np.searchsorted(index.ids, teachers["id"])), labels, len(classes)).probabilities(
         vectors
     )
     chosen = select_diverse(vectors, probabilities, n)
-    report("choosing", n, n)
+    report(Progress("choosing", n, n))
     best = np.sort(probabilities[chosen], axis=1)
     return pd.DataFrame(
         {

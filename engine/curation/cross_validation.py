@@ -1,11 +1,12 @@
 """Class probabilities of every labelled image by a model that was fitted without it (cross-validation)."""
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 
 if TYPE_CHECKING:
     from engine.training.linear_probe import LinearProbe  # it loads torch
@@ -20,7 +21,7 @@ def predict_out_of_fold(
     labels: np.ndarray,
     groups: np.ndarray,
     classes: int,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    report: ReportProgress = ignore_progress,
 ) -> np.ndarray:
     """Probabilities (n, classes) float32 by logistic regression on the other folds; rows sum to 1.
 
@@ -37,9 +38,9 @@ def predict_out_of_fold(
         warnings.simplefilter("ignore")  # about classes with fewer images than folds, which are spread all the same
         parts = list(StratifiedGroupKFold(folds, shuffle=True, random_state=_SEED).split(vectors, labels, groups))
     for done, (others, held_out) in enumerate(parts):
-        report(done, folds)
+        report(Progress("judging the labels", done, folds))
         probabilities[held_out] = fit_classifier(vectors[others], labels[others], classes).probabilities(vectors[held_out])
-    report(folds, folds)
+    report(Progress("judging the labels", folds, folds))
     return probabilities
 
 

@@ -7,13 +7,14 @@ decides (`engine.curation.alignment`).
 
 import contextlib
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 from scipy.fft import dctn
 
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.curation.alignment import similarity
 from engine.embeddings.neighbours import normalise
 
@@ -27,15 +28,13 @@ _BLOCK = 1024  # images whose frequencies are computed at once
 _CHUNK = 256  # pairs between two reports
 
 
-def find_pairs(
-    small: np.ndarray, vectors: np.ndarray, report: Callable[[int, int], None] = lambda done, total: None
-) -> tuple[np.ndarray, np.ndarray]:
+def find_pairs(small: np.ndarray, vectors: np.ndarray, report: ReportProgress = ignore_progress) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of rows (m, 2) int, the lower row first, and their similarity (m,), which is at least MIN_SIMILARITY.
 
     `small`: (n, side, side) uint8 grey, `vectors`: (n, features) float32 of unit length, NaN where there is no embedding.
     """
     candidates = np.concatenate([np.empty((0, 2), int), *_candidate_pairs(small, vectors)])
-    report(0, len(candidates))
+    report(Progress("comparing images", 0, len(candidates)))
     similarities = np.zeros(len(candidates))
     with _single_threaded_opencv(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(candidates), _CHUNK):
@@ -43,7 +42,7 @@ def find_pairs(
             similarities[start : start + len(chunk)] = list(
                 pool.map(lambda pair: similarity(small[pair[0]], small[pair[1]]), chunk)
             )
-            report(start + len(chunk), len(candidates))
+            report(Progress("comparing images", start + len(chunk), len(candidates)))
     is_copy = similarities >= MIN_SIMILARITY
     return candidates[is_copy], similarities[is_copy]
 

@@ -5,7 +5,7 @@ One SQLite file in `cache/audit/`, committed in chunks: an audit that was killed
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from PIL import Image
 from engine.core.content_cache import ContentCache
 from engine.core.files import content_hash
 from engine.core.paths import cache_dir
+from engine.core.progress import Progress, ReportProgress
 from engine.data.decoding import ImageError, open_image, read_content
 
 SIDE = 64  # pixels of the thumbnail, whatever the image's shape
@@ -37,12 +38,12 @@ class SignatureCache:
         self._cache = ContentCache((folder or cache_dir("audit")) / f"looks-{SIDE}.sqlite", "looks", ["pixels", "small"])
         self._unsaved: dict[str, Signature] = {}  # what a full disk has not taken
 
-    def complete(self, files: Sequence[Path], contents: Sequence[str], report: Callable[[int, int], None]) -> None:
+    def complete(self, files: Sequence[Path], contents: Sequence[str], report: ReportProgress) -> None:
         """Compute what is not cached yet. A file that can no longer be read, or has another content by now, is skipped."""
         known = set(self.pixels(contents))
         waiting = list({content: file for content, file in zip(contents, files, strict=True) if content not in known}.items())
         done = len(contents) - len(waiting)
-        report(done, len(contents))
+        report(Progress("reading the images", done, len(contents)))
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             for start in range(0, len(waiting), _CHUNK):
                 fresh: dict[str, Signature] = {}
@@ -50,7 +51,7 @@ class SignatureCache:
                     if signature is not None:
                         fresh[content] = signature
                     done += 1
-                    report(done, len(contents))
+                    report(Progress("reading the images", done, len(contents)))
                 if not self._cache.put((content, *signature) for content, signature in fresh.items()):
                     self._unsaved |= fresh
 

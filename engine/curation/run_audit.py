@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.core.jobs import ReportProgress
 from engine.core.number_text import probability
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.curation import confident_learning, duplicates, store
 from engine.curation.cross_validation import predict_out_of_fold
 from engine.curation.findings import Finding, make_finding
@@ -36,9 +36,7 @@ class _JudgedLabels:
     probabilities: np.ndarray
 
 
-def audit_dataset(
-    data: Dataset, report: ReportProgress = lambda phase, done, total: None, signatures: SignatureCache | None = None
-) -> Audit:
+def audit_dataset(data: Dataset, report: ReportProgress = ignore_progress, signatures: SignatureCache | None = None) -> Audit:
     """Audit the dataset, save the audit and return it. Raises UserError, and what `report` raises."""
     if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to audit.")
@@ -47,9 +45,8 @@ def audit_dataset(
     table = load_image_table(data)
     index = dataset_index.build_index(data, report)
     signatures = signatures or SignatureCache()
-    report("reading the images", 0, len(table))
     files = [image_file(data.root, raw, path) for raw, path in zip(table["raw"], table["path"], strict=True)]
-    signatures.complete(files, table["hash"].tolist(), lambda done, total: report("reading the images", done, total))
+    signatures.complete(files, table["hash"].tolist(), report)
     exact = _group_exact(table, signatures)
     near, similarity = _group_near(table, exact, signatures, index, report)
     findings = [
@@ -61,7 +58,7 @@ def audit_dataset(
     judged = _judge_labels(table, index, near, report)
     judged_table = table[table["id"].isin(judged.ids)]
     findings += _find_label_issues(judged_table, judged)
-    report("looking for outliers", 0, 1)
+    report(Progress("looking for outliers"))
     findings += find_outliers(judged_table, index.vectors(np.searchsorted(index.ids, judged.ids)))
     findings += find_quality_issues(table)
     facts: AuditFacts = {
@@ -87,7 +84,7 @@ def _group_near(
     firsts = firsts[readable & table["id"].iloc[firsts].isin(index.ids).to_numpy()]
     thumbnails = signatures.thumbnails(table["hash"].iloc[firsts].tolist())
     vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[firsts]))
-    pairs, similarities = find_pairs(thumbnails, vectors, lambda done, total: report("comparing images", done, total))
+    pairs, similarities = find_pairs(thumbnails, vectors, report)
     similarity = np.zeros(len(table))
     np.maximum.at(similarity, firsts[pairs].ravel(), np.repeat(similarities, 2))
     by_group = np.zeros(exact.max(initial=-1) + 1)
@@ -105,9 +102,7 @@ def _judge_labels(table: pd.DataFrame, index: neighbours.Index, groups: np.ndarr
     classes = sorted(table["class"][is_judged].unique())
     labels = pd.Categorical(table["class"][is_judged], classes).codes.astype(int)
     vectors = index.vectors(np.searchsorted(index.ids, ids))
-    probabilities = predict_out_of_fold(
-        vectors, labels, groups[is_judged], len(classes), lambda done, total: report("judging the labels", done, total)
-    )
+    probabilities = predict_out_of_fold(vectors, labels, groups[is_judged], len(classes), report)
     return _JudgedLabels(ids=ids, classes=classes, labels=labels, probabilities=probabilities)
 
 

@@ -12,6 +12,7 @@ from engine.core.errors import DiskError, UserError
 from engine.core.files import create_folder, overwrite_json, read_json, remove, write_json
 from engine.core.lease import Lease
 from engine.core.paths import data_dir
+from engine.core.progress import Progress
 from engine.data import analysis, datasets
 
 _INTERVAL = 0.2  # seconds between two updates of the status file
@@ -94,12 +95,12 @@ def main(source: str, name: str, descriptor: int | None = None) -> int:
         return 0
     last = 0.0  # time of the last update
 
-    def report_progress(done: int, total: int) -> None:
+    def report_progress(progress: Progress) -> None:
         nonlocal last
         if time.monotonic() - last > _INTERVAL:
             last = time.monotonic()
             with contextlib.suppress(DiskError):  # progress that cannot be written is no reason to stop
-                _write(PendingDataset(name, source, done=done, total=total))
+                _write(PendingDataset(name, source, done=progress.done, total=progress.total))
 
     try:
         datasets.add_dataset(source, name, report_progress)

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from engine.core.errors import UserError
 from engine.core.files import content_hash
-from engine.core.jobs import Job, JobStatus, ReportProgress
+from engine.core.jobs import Job, JobStatus
 from engine.core.paths import data_dir
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data import mean_images
 from engine.data.catalog import Catalog, Row
 from engine.data.datasets import Dataset, load_dataset
@@ -48,7 +49,7 @@ def is_due(data: Dataset) -> bool:
     return data.catalog.count_unmeasured() > 0 and data.catalog.meta("analysed") != data.catalog.generation()
 
 
-def analyse(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> int:
+def analyse(data: Dataset, report: ReportProgress = ignore_progress) -> int:
     """Measure the properties that images lack, prepare the classes' mean images, and return how many images were measured.
 
     Existing results are not computed again. Raises UserError.
@@ -58,7 +59,7 @@ def analyse(data: Dataset, report: ReportProgress = lambda phase, done, total: N
             f"The dataset {data.name} is a catalog without images, made for measuring.", "There is nothing to analyse."
         )
     measured = _measure(data.catalog, report)
-    mean_images.prepare(data, lambda done, total: report("mean images", done, total))
+    mean_images.prepare(data, report)
     return measured
 
 
@@ -67,7 +68,7 @@ def _measure(catalog: Catalog, report: ReportProgress) -> int:
     try:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             while rows := catalog.unmeasured_rows(last_id, _CHUNK):
-                report("properties", done, total)
+                report(Progress("properties", done, total))
                 updates = [values for values in pool.map(lambda row: _properties(row, catalog), rows) if values]
                 with catalog.connect() as connection:
                     connection.executemany(_UPDATE, updates)

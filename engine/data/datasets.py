@@ -12,11 +12,12 @@ from engine.core.errors import UserError
 from engine.core.files import create_folder, read_json, remove, remove_folder, write_json
 from engine.core.lease import is_held
 from engine.core.paths import data_dir
+from engine.core.progress import ReportProgress, ignore_progress
 from engine.data import layouts
 from engine.data.catalog import Catalog
 from engine.data.dataset_names import is_name, name_of_folder
 from engine.data.layouts import Layout, label_table_hint
-from engine.data.scan import Progress, ScanResult, scan
+from engine.data.scan import ScanResult, scan
 from engine.data.unused_files import UnusedDocument, unused_report
 
 DEMO = "demo"
@@ -147,9 +148,7 @@ def check_source(source: str, name: str | None = None) -> str:
     return name
 
 
-def add_dataset(
-    source: str, name: str | None = None, progress: Progress = lambda done, total: None
-) -> tuple[Dataset, ScanResult]:
+def add_dataset(source: str, name: str | None = None, report: ReportProgress = ignore_progress) -> tuple[Dataset, ScanResult]:
     """Register the dataset at `source` (`demo`, `kaggle:OWNER/NAME` or a folder) and fill its catalog.
 
     A dataset that is already registered is scanned again. After a UserError nothing is left behind. If the process is killed,
@@ -159,7 +158,7 @@ def add_dataset(
     folder = data_dir() / name
     known = next((data for data in list_datasets() if data.name == name), None)
     was_registered = is_registered(name)
-    layout = _detect_layout(source, folder, progress)
+    layout = _detect_layout(source, folder, report)
     if known and known.root != layout.root:
         raise UserError(f"The name {name!r} belongs to the dataset of {known.source}.", "Choose another name with --name.")
     _check_trainable(layout)
@@ -167,7 +166,7 @@ def add_dataset(
     _remove_catalog_of_another_folder(data)
     create_folder(folder)
     try:
-        result = scan(data.catalog, layout, data.seed, progress)
+        result = scan(data.catalog, layout, data.seed, report)
         _check_usable(data, result, layout)
         # Last: a dataset that is listed has a complete catalog.
         register_dataset(data)
@@ -224,19 +223,19 @@ def _document(dataset: Dataset) -> DatasetDocument:
     }  # fmt: skip
 
 
-def _detect_layout(source: str, folder: Path, progress: Progress) -> Layout:
+def _detect_layout(source: str, folder: Path, report: ReportProgress) -> Layout:
     if source == DEMO:
-        return layouts.detect(_paint_demo(folder / "images", progress))
+        return layouts.detect(_paint_demo(folder / "images", report))
     if source.startswith(KAGGLE):
         return layouts.detect(_download_kaggle(source.removeprefix(KAGGLE)))
     return layouts.detect(Path(source).expanduser().resolve())
 
 
-def _paint_demo(folder: Path, progress: Progress) -> Path:
+def _paint_demo(folder: Path, report: ReportProgress) -> Path:
     if not folder.is_dir():
         from engine.data.demo import write_demo
 
-        write_demo(folder, progress=progress)
+        write_demo(folder, report=report)
     return folder.resolve()
 
 

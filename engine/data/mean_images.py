@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from engine.core.errors import DiskError
 from engine.core.files import replace_file
 from engine.core.paths import cache_dir
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -58,11 +59,11 @@ def _file(rows: Sequence[Row]) -> Path:
     return cache_dir("averages") / f"{key}.npz"
 
 
-def prepare(data: Dataset, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+def prepare(data: Dataset, report: ReportProgress = ignore_progress) -> None:
     """Compute the mean images of the first classes, so that a page does not wait for them."""
     classes = data.classes[:_PREPARED]
     for done, class_name in enumerate(classes):
-        progress(done, len(classes))
+        report(Progress("mean images", done, len(classes)))
         compute_mean_image(data, class_name)
 
 

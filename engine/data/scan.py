@@ -3,7 +3,6 @@
 import errno
 import os
 import sqlite3
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 from engine.core.content_cache import forget_contents
 from engine.core.files import content_hash
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data import decoder_version, file_kinds, label_overlay, splits
 from engine.data.catalog import Catalog, Row
 from engine.data.catalog_schema import FACTS
@@ -21,8 +21,6 @@ from engine.data.fingerprint import renew_generation, restore_unlearnable, write
 from engine.data.layouts import Layout, LayoutEntry, display_name
 from engine.data.properties import MEASURED
 from engine.data.unused_files import Tally
-
-Progress = Callable[[int, int], None]
 
 _GONE = "the file is gone"
 _NOT_USED = "its folder or name is no longer used"
@@ -57,7 +55,7 @@ class _StoredFile(NamedTuple):
     was_read: bool  # as a valid image, by this or an earlier scan
 
 
-def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambda done, total: None) -> ScanResult:
+def scan(catalog: Catalog, layout: Layout, seed: int, report: ReportProgress = ignore_progress) -> ScanResult:
     """Bring the catalog up to date with the folder; only files that are new or changed are opened.
 
     What was read is saved as it goes: a scan that was killed continues where it stopped.
@@ -83,7 +81,7 @@ def scan(catalog: Catalog, layout: Layout, seed: int, progress: Progress = lambd
             changed.append(image)
         if item.obstacle:
             closed.append(f"{image.path}/")
-    read = _read(catalog, changed, layout.root, progress)
+    read = _read(catalog, changed, layout.root, report)
     gone = {path: row for path, row in stored.items() if row.state != "missing"}
     with catalog.connect() as connection:
         if changed or gone or tally.to_json() != catalog.meta("unused"):
@@ -142,7 +140,7 @@ def _unchanged(before: _StoredFile, now: Row) -> bool:
     return before.state != "missing" and before[1:5] == (now.bytes, now.mtime_ns, now.layout_split, now.class_name)
 
 
-def _read(catalog: Catalog, changed: list[Row], root: Path, progress: Progress) -> int:
+def _read(catalog: Catalog, changed: list[Row], root: Path, report: ReportProgress) -> int:
     """Read the changed files into `readings`, except those that a killed scan has read; returns how many were opened."""
     with catalog.connect() as connection:
         query = "SELECT path, bytes, mtime_ns, given, class FROM readings"
@@ -152,7 +150,7 @@ def _read(catalog: Catalog, changed: list[Row], root: Path, progress: Progress) 
             "DELETE FROM readings WHERE path = ?", [(p,) for p, facts in stored.items() if now.get(p) != facts]
         )
     pending = [row for row in changed if stored.get(row.path) != now[row.path]]
-    progress(0, len(pending))
+    report(Progress("reading images", 0, len(pending)))
     done = 0
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for start in range(0, len(pending), _CHUNK):
@@ -160,7 +158,7 @@ def _read(catalog: Catalog, changed: list[Row], root: Path, progress: Progress) 
             for row in pool.map(lambda image: _examine(image, root), pending[start : start + _CHUNK]):
                 examined.append(_values(row))
                 done += 1
-                progress(done, len(pending))
+                report(Progress("reading images", done, len(pending)))
             with catalog.connect() as connection:
                 connection.executemany(_READING, examined)
     return sum(row.state == "ok" for row in pending)

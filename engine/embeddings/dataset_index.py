@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.core.errors import UserError
-from engine.core.jobs import Job, ReportProgress
+from engine.core.jobs import Job
 from engine.core.paths import cache_dir
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset, load_dataset
 from engine.embeddings import neighbours, projection
 from engine.models.registry import DEFAULT
-from engine.runs.events import Progress
 
 if TYPE_CHECKING:
     from engine.embeddings.extract import Embeddings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 IMAGE_SIZE = 224  # that of the preset `fast`, so that a run and the map share their embeddings
 _CHUNK = 2048  # images whose embeddings are in memory at once
 
-_EmbedRows = Callable[[list[Row], Callable[[Progress], bool]], "Embeddings | None"]
+_EmbedRows = Callable[[list[Row], ReportProgress], "Embeddings"]
 
 
 def index_folder(data: Dataset) -> Path:
@@ -73,7 +73,7 @@ def match_content(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, content
     return (known[places] == ids) & (contents[places] == marks)
 
 
-def build_map(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> projection.Map:
+def build_map(data: Dataset, report: ReportProgress = ignore_progress) -> projection.Map:
     """Build the dataset's index and map, using cached embeddings. Raises UserError, and what `report` raises."""
     if not data.has_images:
         raise UserError(f"The dataset {data.name} is a catalog without images, made for measuring.", "It can have no map.")
@@ -83,9 +83,9 @@ def build_map(data: Dataset, report: ReportProgress = lambda phase, done, total:
     return projection.build_map(index_folder(data), index, report=report)
 
 
-def build_index(data: Dataset, report: ReportProgress = lambda phase, done, total: None) -> neighbours.Index:
+def build_index(data: Dataset, report: ReportProgress = ignore_progress) -> neighbours.Index:
     """The index of the current catalog, built where it is not stored yet. Raises what `report` raises."""
-    report("loading the model", 0, 1)
+    report(Progress("loading the model"))
     from engine.embeddings.extract import cache_key, embed
     from engine.models import network
     from engine.models.device import select_compute
@@ -101,7 +101,7 @@ def build_index(data: Dataset, report: ReportProgress = lambda phase, done, tota
         return known
     document = {"digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "made": time.time(), "asked": len(view)}
 
-    def embed_rows(rows: list[Row], report_chunk: Callable[[Progress], bool]) -> "Embeddings | None":
+    def embed_rows(rows: list[Row], report_chunk: ReportProgress) -> "Embeddings":
         files, contents = [row.file(data.root) for row in rows], [row.hash or "" for row in rows]
         return embed(files, contents, trunk, preprocessing, compute, report_chunk)
 
@@ -114,14 +114,12 @@ def _blocks(data: Dataset, ids: np.ndarray, embed_rows: _EmbedRows, report: Repo
         rows = [row for row in data.catalog.rows(ids[start : start + _CHUNK]).values() if row.hash]
         end = min(start + _CHUNK, len(ids))
 
-        def report_chunk(progress: Progress, end: int = end) -> bool:
+        def report_chunk(progress: Progress, end: int = end) -> None:
             # `progress` counts only images that are not cached: the cached ones of this chunk are done already.
-            report("computing embeddings", end - progress.total + progress.done, len(ids))
-            return True
+            report(Progress("computing embeddings", end - progress.total + progress.done, len(ids)))
 
         embeddings = embed_rows(rows, report_chunk)
-        assert embeddings is not None  # `report_chunk` never declines; a stopped job raises
-        report("computing embeddings", end, len(ids))
+        report(Progress("computing embeddings", end, len(ids)))
         read = ~np.isnan(embeddings.vectors).any(axis=1)
         marks = np.array([neighbours.content_mark(row.hash or "") for row in rows], np.uint64)
         yield np.array([row.id for row in rows], np.int64)[read], marks[read], embeddings.vectors[read]

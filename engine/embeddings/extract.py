@@ -4,8 +4,7 @@ One SQLite file per (backbone, weights, image size, precision), one row per imag
 without loss in the range that networks use, so vectors are stored as float16.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,11 @@ import numpy as np
 import torch
 
 from engine.core.content_cache import embedding_cache
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.loading import Source, decode_batches
 from engine.models.device import Compute
 from engine.models.fusing import prepare_inference
 from engine.models.network import Preprocessing, Trunk, to_uint8_batch
-from engine.runs.events import Progress
 
 _COMMIT_EVERY = 512  # images whose embeddings a kill may cost
 
@@ -57,16 +56,15 @@ def embed(
     trunk: Trunk,
     preprocessing: Preprocessing,
     compute: Compute,
-    report: Callable[[Progress], bool] = lambda progress: True,
+    report: ReportProgress = ignore_progress,
     cached: bool = True,
     scanned: bool = True,
-) -> Embeddings | None:
+) -> Embeddings:
     """Embeddings of the images; `cached`: read from the cache by content, and written to it.
 
     `scanned`: `contents` are the catalog's hashes; a file whose content has changed since is a failure.
 
-    `report` receives the progress and returns whether to continue; where it returns False, the result is None. It may raise as well.
-    Either way, computed embeddings stay in the cache.
+    Where `report` raises, the computed embeddings stay in the cache.
     """
     cache = EmbeddingCache(cache_key(trunk, preprocessing, compute)) if cached else None
     known = cache.get(contents) if cache else {}
@@ -74,7 +72,7 @@ def embed(
     missing = list({contents[i]: i for i in missing}.values())
     failures: dict[int, str] = {}
     fresh: dict[str, np.ndarray] = {}
-    began, done = time.monotonic(), 0
+    done = 0
     batches = forward(
         [files[i] for i in missing], trunk, preprocessing, compute, [contents[i] for i in missing] if scanned else None
     )
@@ -85,15 +83,14 @@ def embed(
             fresh.update({contents[missing[i]]: vector for i, vector in zip(indices, stored, strict=True)})
             failures.update({missing[i]: reason for i, reason in unreadable.items()})
             done += len(indices) + len(unreadable)
-            if not report(Progress("computing embeddings", done, len(missing), done / (time.monotonic() - began))):
-                return None
+            report(Progress("computing embeddings", done, len(missing)))
             if len(fresh) >= _COMMIT_EVERY:
                 known.update(fresh)
                 if cache:
                     cache.put(fresh)
                 fresh = {}
     finally:
-        # Also where `report` declines or raises: what was computed stays in the cache, and the next call continues there.
+        # Also where `report` raises: what was computed stays in the cache, and the next call continues there.
         known.update(fresh)
         if cache:
             cache.put(fresh)

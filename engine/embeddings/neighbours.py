@@ -5,7 +5,7 @@ grow with the catalog; its time does (see the README). Cosine distance is 1 minu
 same direction, 1 for unrelated ones.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.core.files import fsync_file, read_json, remove, replace_file, write_json
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 
 _BLOCK = 4096  # rows per product: 20 MB at 1,280 features
 _ATTEMPTS = 3
@@ -104,9 +105,7 @@ def find_neighbours(index: Index, image_id: int, k: int, among: np.ndarray | Non
     return result.assign(copy=index.marks[rows] == index.marks[row])
 
 
-def neighbour_graph(
-    vectors: np.ndarray, k: int, report: Callable[[int, int], None] = lambda done, total: None
-) -> tuple[np.ndarray, np.ndarray]:
+def neighbour_graph(vectors: np.ndarray, k: int, report: ReportProgress = ignore_progress) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest other rows of each row: rows (n, k) int32 and cosine distances (n, k) float32, ascending.
 
     vectors: (n, features) float32 of unit length, n above k.
@@ -122,7 +121,7 @@ def neighbour_graph(
         order = np.argsort(near_distances, axis=1, kind="stable")
         rows[start : start + block] = np.take_along_axis(near, order, 1)
         distances[start : start + block] = np.clip(np.take_along_axis(near_distances, order, 1), 0, 2)
-        report(min(start + block, n), n)
+        report(Progress("finding neighbours", min(start + block, n), n))
     return rows, distances
 
 

@@ -8,7 +8,6 @@ says little. This module does not import torch, and only the process that builds
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 from engine.core.errors import UserError
 from engine.core.files import read_json, remove, write_bytes, write_json
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.embeddings.neighbours import Index, median_distance, nearest, neighbour_graph
 
 LIMIT = 30_000  # points that a browser draws and drags smoothly
@@ -29,8 +29,6 @@ _PHASES = ((250, 12.0, 0.5), (500, 1.0, 0.8))  # iterations, exaggeration, momen
 _EVERY = 10
 _DOCUMENT = "map.json"
 _FORMAT = 1  # of the files; files of another format are ignored
-
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,7 @@ def sample_rows(marks: np.ndarray, limit: int = LIMIT) -> np.ndarray:
     return np.sort(np.argsort(marks, kind="stable")[:limit])
 
 
-def project(
-    vectors: np.ndarray, seed: int = 0, report: Report = lambda phase, done, total: None
-) -> tuple[np.ndarray, np.ndarray]:
+def project(vectors: np.ndarray, seed: int = 0, report: ReportProgress = ignore_progress) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (n, 2) float32 from 0 to SPAN, and the nearest rows of each (n, NEAR) int32.
 
     vectors: (n, features) float32 of unit length. The same vectors and seed give the same coordinates. Raises UserError
@@ -79,20 +75,22 @@ def project(
     if len(vectors) < FEWEST:
         raise UserError(f"A map needs at least {FEWEST} images; there are {len(vectors)}.", "Add more images to the dataset.")
     perplexity = min(_PERPLEXITY, (len(vectors) - 1) // 3)
-    rows, distances = neighbour_graph(vectors, 3 * perplexity, lambda done, total: report("finding neighbours", done, total))
+    rows, distances = neighbour_graph(vectors, 3 * perplexity, report)
     # Between unit vectors the squared Euclidean distance is twice the cosine distance.
     plane = _tsne(vectors, rows, np.sqrt(2 * distances), perplexity, seed, report)
     return _fitted(plane), rows[:, :NEAR]
 
 
-def _tsne(vectors: np.ndarray, rows: np.ndarray, distances: np.ndarray, perplexity: int, seed: int, report: Report) -> np.ndarray:
+def _tsne(
+    vectors: np.ndarray, rows: np.ndarray, distances: np.ndarray, perplexity: int, seed: int, report: ReportProgress
+) -> np.ndarray:
     from openTSNE import TSNEEmbedding, affinity, initialization
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
     total, before = sum(iterations for iterations, _, _ in _PHASES), 0
 
     def report_iteration(iteration: int, error: float, embedding: np.ndarray) -> None:
-        report("drawing the map", min(before + iteration, total), total)
+        report(Progress("drawing the map", min(before + iteration, total), total))
 
     embedding: Any = TSNEEmbedding(
         initialization.pca(vectors, random_state=seed),
@@ -132,9 +130,7 @@ def preserved_neighbours(xy: np.ndarray, near: np.ndarray) -> float:
     )
 
 
-def build_map(
-    folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: Report = lambda phase, done, total: None
-) -> Map:
+def build_map(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, report: ReportProgress = ignore_progress) -> Map:
     """The map of an index, computed and written to `folder` where it is not there yet."""
     rows = sample_rows(index.marks, limit)
     digest = hashlib.blake2b(f"{index.digest} {seed} {limit} {_PERPLEXITY} {_PHASES}".encode(), digest_size=8).hexdigest()

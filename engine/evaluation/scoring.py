@@ -1,7 +1,7 @@
 """Scoring a model on labelled images: a split of its dataset, or any folder with class folders."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.core.files import content_hash
+from engine.core.progress import ReportProgress, ignore_progress
 from engine.data import layouts
 from engine.data.class_names import index_by_normalized_name, normalize_name, sort_naturally, spelling_hint
 from engine.data.datasets import Dataset, load_dataset
@@ -20,10 +21,8 @@ from engine.embeddings.extract import embed
 from engine.evaluation import metrics, tables
 from engine.evaluation.metrics import Scores
 from engine.models import model
-from engine.runs.events import Progress
 from engine.runs.run import Run
 
-OnProgress = Callable[[Progress], bool]  # whether to go on
 SPLITS = ("test", "validation", "train")
 
 
@@ -95,7 +94,7 @@ def folder_images(folder: Path, classes: tuple[str, ...]) -> LabelledFolder:
 
 
 def predict_images(
-    predictor: model.Model, images: LabelledImages, frozen: bool = False, report: OnProgress = lambda progress: True
+    predictor: model.Model, images: LabelledImages, frozen: bool = False, report: ReportProgress = ignore_progress
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """The prediction table of the images, and by path the reasons why some could not be read.
 
@@ -111,8 +110,6 @@ def predict_images(
         cached=frozen,
         scanned=images.scanned,
     )
-    if features is None:  # `report` said to stop
-        raise InterruptedError
     readable = ~np.isnan(features.vectors).any(axis=1)
     probabilities = predictor.probabilities_of(features.vectors[readable])
     paths = images.frame["path"].tolist()
@@ -127,7 +124,7 @@ class SplitScores(Scores):
     copies: int
 
 
-def score_split(run: Run, split: str, report: OnProgress = lambda progress: True) -> SplitScores:
+def score_split(run: Run, split: str, report: ReportProgress = ignore_progress) -> SplitScores:
     """The scores of a run on a split of its dataset; predicts first where the stored prediction table is missing or damaged."""
     if split not in SPLITS:
         raise UserError(f"There is no split {split!r} with labels.", f"Choose one of: {', '.join(SPLITS)}.")
@@ -176,7 +173,7 @@ class FolderScores(SplitScores):
     notes: list[str]
 
 
-def score_folder(run: Run, folder: Path, report: OnProgress = lambda progress: True) -> FolderScores:
+def score_folder(run: Run, folder: Path, report: ReportProgress = ignore_progress) -> FolderScores:
     """The scores of a run on a labelled folder, which need not be registered; names the files that were not used."""
     predictor = model.load_model(run.path)
     labelled = folder_images(folder, run.classes)

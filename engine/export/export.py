@@ -13,7 +13,7 @@ import numpy as np
 from engine import __version__
 from engine.core.errors import UserError
 from engine.core.files import move, replace_file, temporary_folder
-from engine.core.jobs import ReportProgress
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.export import bundle, int8, onnx, parity_images, session, torchscript
 from engine.export.description import Description
 from engine.export.formats import check_format
@@ -73,19 +73,19 @@ class ExportResult:
         return dataclasses.asdict(self)
 
 
-def export(run: Run, format: str, file: Path, report: ReportProgress = lambda phase, done, total: None) -> ExportResult:
+def export(run: Run, format: str, file: Path, report: ReportProgress = ignore_progress) -> ExportResult:
     """Write the run's best model to `file` in one of `formats.FORMATS`.
 
     The file appears only after its predictions were compared with the model's. Raises UserError where they differ, and where the backbone
     or the dataset does not allow the format.
     """
     check_format(format)
-    report("loading the model", 0, 1)
+    report(Progress("loading the model"))
     shown = model.load_model(run.path)
     # The reference is float32 on the CPU, as the file computes; the pages' own precision is compared afterwards, for information.
     exact = PortableModel(shown)
     description = describe_model(run, shown)
-    report("reading images", 0, 1)
+    report(Progress("reading images"))
     images = parity_images.load_parity_images(run, description.image_size)
     expected = _predict(exact, images.squares, report, "running the model")
     with temporary_folder(file.parent, ".handing-over-") as folder:
@@ -144,7 +144,7 @@ def describe_model(run: Run, shown: Model) -> Description:
 def _write_onnx(
     run: Run, exact: PortableModel, description: Description, folder: Path, report: ReportProgress
 ) -> tuple[Path, Int8Figures]:
-    report("writing ONNX", 0, 1)
+    report(Progress("writing ONNX"))
     onnx.write_onnx(exact, description, folder / session.MODEL)
     return folder / session.MODEL, {}
 
@@ -152,7 +152,7 @@ def _write_onnx(
 def _write_torchscript(
     run: Run, exact: PortableModel, description: Description, folder: Path, report: ReportProgress
 ) -> tuple[Path, Int8Figures]:
-    report("writing TorchScript", 0, 1)
+    report(Progress("writing TorchScript"))
     torchscript.write_torchscript(exact, description, folder / "model.pt")
     return folder / "model.pt", {}
 
@@ -162,11 +162,11 @@ def _write_int8(
 ) -> tuple[Path, Int8Figures]:
     """The quantised file, compared with the float32 one on labelled images. Raises UserError where it loses too much accuracy."""
     plain, _ = _write_onnx(run, exact, description, folder, report)
-    report("reading images", 0, 1)
+    report(Progress("reading images"))
     # Ranges from training images alone: those that the accuracy is measured on must not have set them.
     calibration = parity_images.load_images(run, description.image_size, ("train",), int8.CALIBRATION)
     labelled = parity_images.load_images(run, description.image_size, ("validation", "test"), parity_images.MEASURED)
-    report("quantising", 0, 1)
+    report(Progress("quantising"))
     file = folder / "model-int8.onnx"
     int8.write_int8(plain, dataclasses.replace(description, precision="int8"), calibration.squares, file)
     before, after = session.load(plain), session.load(file)
@@ -178,7 +178,7 @@ def _write_int8(
             f"In int8, {description.backbone} loses {lost.text('points', named=True)} of accuracy on {len(labelled):,} images.",
             "It was discarded. Export ONNX in float32, or train a convolutional backbone.",
         )
-    report("comparing speed", 0, 1)
+    report(Progress("comparing speed"))
     ms_float32, ms_int8 = _measure_latency(before, after, labelled)
     return file, {
         "images": len(labelled),
@@ -211,9 +211,9 @@ def _predict(candidate: ProbabilityModel, squares: np.ndarray, report: ReportPro
     """(n, classes). The last batch is smaller than the others, so that a file that takes only one batch size fails here."""
     batches = []
     for start in range(0, len(squares), _BATCH):
-        report(phase, start, len(squares))
+        report(Progress(phase, start, len(squares)))
         batches.append(candidate.probabilities(squares[start : start + _BATCH]))
-    report(phase, len(squares), len(squares))
+    report(Progress(phase, len(squares), len(squares)))
     return np.concatenate(batches)
 
 

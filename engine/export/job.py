@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.files import read_json, remove, write_json
-from engine.core.jobs import Job, JobStatus, ReportProgress
+from engine.core.jobs import Job, JobStatus
 from engine.core.paths import runs_dir
+from engine.core.progress import ReportProgress
 from engine.export.formats import FORMATS, check_format
 from engine.runs.run import Run, load_run
 

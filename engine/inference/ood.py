@@ -18,12 +18,12 @@ import numpy as np
 
 from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
-from engine.core.jobs import Job, ReportProgress
+from engine.core.jobs import Job
 from engine.core.paths import cache_dir
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.datasets import load_dataset
 from engine.embeddings import neighbours
 from engine.embeddings.neighbours import Index
-from engine.runs.events import Progress
 from engine.runs.run import Run, load_run
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def load_detector(run: Run) -> OodDetector | None:
     return OodDetector(index, document) if index is not None else None
 
 
-def fit_detector(run: Run, model: "Model", report: ReportProgress = lambda phase, done, total: None) -> OodDetector:
+def fit_detector(run: Run, model: "Model", report: ReportProgress = ignore_progress) -> OodDetector:
     """Fit the detector, from cached features where they exist, and save it.
 
     Raises UserError where the dataset has no images to compare with, and what `report` raises.
@@ -173,13 +173,11 @@ def split_features(
     frame = images.frame if ids is None else images.frame[images.frame["id"].isin(ids)]
     frame = frame.sort_values("id", ignore_index=True)
 
-    def report_split(progress: Progress) -> bool:
-        report(f"extracting features of {split} images", progress.done, progress.total)
-        return True
+    def report_split(progress: Progress) -> None:
+        report(replace(progress, phase=f"extracting features of {split} images"))
 
     settings = (model.trunk, model.preprocessing, model.compute)
     result = embed([files[i] for i in frame["id"]], frame["hash"].tolist(), *settings, report_split)
-    assert result is not None  # `report_split` never declines; a stopped job raises
     read = ~np.isnan(result.vectors).any(axis=1)
     if not read.any():
         raise UserError(f"No {split} image of {run.config.dataset} can be read.", "Put the files back, then try again.")
@@ -195,7 +193,7 @@ def _images(run: Run, split: str) -> "LabelledImages":
 def _compute(run_id: str, report: ReportProgress) -> None:
     from engine.models import model
 
-    report("loading the model", 0, 1)
+    report(Progress("loading the model"))
     fit_detector(load_run(run_id), model.load_model(load_run(run_id).path), report)
 
 

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
-from engine.core.jobs import ReportProgress
+from engine.core.progress import Progress, ReportProgress
 from engine.evaluation.metrics import proportion
 from engine.evaluation.roc import areas
 from engine.inference import ood
@@ -40,7 +40,7 @@ def evaluate_other_images(
 ) -> OodEvaluation:
     """The detector on images of other things, compared with the run's test images. Raises UserError where no file can be read."""
     vectors, _ = ood.split_features(run, model, "test", report)
-    predictions = predict(model, files, 1, lambda done, total: report("extracting features of the other images", done, total))
+    predictions = predict(model, files, 1, report)
     read = [prediction for prediction in predictions if not prediction.error]
     if not read:
         raise UserError("None of these images can be read.", f"The first: {predictions[0].error}.")
@@ -64,10 +64,10 @@ def evaluate_left_out_classes(run: Run, model: Model, report: ReportProgress) ->
         vectors[split], frame = ood.split_features(run, model, split, report)
         names[split] = frame["class"].to_numpy()
     for place, name in enumerate(run.classes):
-        report("leaving a class out", place, len(run.classes))
+        report(Progress("leaving a class out", place, len(run.classes)))
         if (names["test"] == name).any():
             yield _without(name, vectors, names)
-    report("leaving a class out", len(run.classes), len(run.classes))
+    report(Progress("leaving a class out", len(run.classes), len(run.classes)))
 
 
 def _without(name: str, vectors: dict[str, np.ndarray], names: dict[str, np.ndarray]) -> OodEvaluation:

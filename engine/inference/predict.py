@@ -1,7 +1,7 @@
 """From images to predictions."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from engine.core.errors import UserError
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.loading import Source, decode_batches
 from engine.data.unused_files import Tally, UnusedReport
 from engine.data.walk import walk_files
@@ -63,13 +64,13 @@ class Prediction:
 
 
 def predict(
-    model: Predictor, sources: Sequence[Source], top: int = 3, progress: Callable[[int, int], None] = lambda done, total: None
+    model: Predictor, sources: Sequence[Source], top: int = 3, report: ReportProgress = ignore_progress
 ) -> list[Prediction]:
     """One prediction per source, in order; a source is a path, or the bytes of a file."""
     result: list[Prediction] = []
     for predictions in predict_in_batches(model, sources, top):
         result += predictions
-        progress(len(result), len(sources))
+        report(Progress("predicting", len(result), len(sources)))
     return result
 
 

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,8 @@ import numpy as np
 from engine.core.errors import DiskError
 from engine.core.files import replace_file, reserve, trim_folder
 from engine.core.paths import cache_dir
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.loading import decode_batches
-from engine.runs.events import Progress
 
 _CACHE_BYTES = 12 * 2**30
 _MEMORY_BYTES = 2**30  # on a full disk, images are kept in memory up to this size
@@ -33,10 +33,8 @@ def is_decoded(contents: Sequence[str], size: int) -> bool:
     return _file(contents, size).is_file()
 
 
-def load_pixels(
-    files: Sequence[Path], contents: Sequence[str], size: int, report: Callable[[Progress], bool] = lambda progress: True
-) -> Pixels | None:
-    """The images at `size`, from the cache where exactly these were decoded before; None where `report` returns False."""
+def load_pixels(files: Sequence[Path], contents: Sequence[str], size: int, report: ReportProgress = ignore_progress) -> Pixels:
+    """The images at `size`, from the cache where exactly these were decoded before. Raises what `report` raises."""
     file = _file(contents, size)
     if file.is_file():
         with contextlib.suppress(OSError):  # a read-only disk
@@ -49,8 +47,6 @@ def load_pixels(
             images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             reserve(temporary, temporary.stat().st_size)
             failures = _decode(images, files, size, contents, report)
-            if failures is None:
-                return None
             images.flush()
             if failures:
                 # Not cached: a file may be fixed later without a change of this key, and its failure must be reported to the next run.
@@ -60,22 +56,21 @@ def load_pixels(
             raise
         images = np.zeros(shape, np.uint8)
         failures = _decode(images, files, size, contents, report)
-        return None if failures is None else Pixels(images, failures)
+        return Pixels(images, failures)
     return Pixels(np.load(file, mmap_mode="r"), failures)
 
 
 def _decode(
-    images: np.ndarray, files: Sequence[Path], size: int, contents: Sequence[str], report: Callable[[Progress], bool]
-) -> dict[int, str] | None:
-    """Fill `images`; returns the failures, or None where `report` returned False."""
+    images: np.ndarray, files: Sequence[Path], size: int, contents: Sequence[str], report: ReportProgress
+) -> dict[int, str]:
+    """Fill `images`; returns the failures."""
     failures: dict[int, str] = {}
     done = 0
     for batch in decode_batches(files, size, contents=contents):
         images[batch.indices] = batch.images
         failures.update(batch.failures)
         done += len(batch.indices) + len(batch.failures)
-        if not report(Progress("decoding images", done, len(files))):
-            return None
+        report(Progress("decoding images", done, len(files)))
     return failures
 
 

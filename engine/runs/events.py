@@ -22,16 +22,6 @@ class Message(Event):
 
 
 @dataclass(frozen=True)
-class Progress(Event):
-    """`done` of `total` units of the current state; `rate` in units per second. Goes to `status.json` only."""
-
-    detail: str
-    done: int
-    total: int
-    rate: float = 0.0
-
-
-@dataclass(frozen=True)
 class Step(Event):
     """One step of the optimiser: the loss of its batch, the learning rate of the head, and `rate` in images per second."""
 

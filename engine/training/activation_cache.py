@@ -6,7 +6,6 @@ configuration and the images do not determine, so a resumed training computes it
 """
 
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,11 +16,11 @@ from torch import nn
 from engine.core.errors import DiskError
 from engine.core.files import create_folder, explain_disk_errors, reserve_open
 from engine.core.paths import cache_dir
+from engine.core.progress import Progress
 from engine.models import fusing
 from engine.models.device import Compute
 from engine.models.network import Preprocessing
 from engine.runs.config import Config
-from engine.runs.events import Progress
 from engine.training.batches import Batch, Batches
 from engine.training.progressive import full_size
 
@@ -96,19 +95,17 @@ class ActivationCache:
         self._complete: set[int] = set()  # draws whose activations are all in the file
 
     def prepare(self, epoch: int) -> Iterator[Progress]:
-        """Compute the epoch's draw where that was not done; an event after each chunk of images."""
+        """Compute the epoch's draw where that was not done; a report after each chunk of images."""
         draw, total = epoch % self.draws, len(self.batches.images.labels)
         if draw in self._complete:
             return
-        began = time.monotonic()
         for start in range(0, total, _CHUNK):
             indices = np.arange(start, min(start + _CHUNK, total))
             images, _ = self.batches.augmented(indices, epoch)
             inputs = self.compute.batch(self.preprocessing(images.to(self.compute.device)))
             activations = self.split.activations(inputs).cpu().movedim(1, -1).contiguous()
             self._file[draw, indices] = activations.view(_torch_words(self._word_dtype)).numpy()
-            done = int(indices[-1]) + 1
-            yield Progress(f"frozen layers, draw {draw + 1} of {self.draws}", done, total, done / (time.monotonic() - began))
+            yield Progress(f"frozen layers, draw {draw + 1} of {self.draws}", int(indices[-1]) + 1, total)
         # Last: a caller that stops half-way leaves a draw that is not complete.
         self._complete.add(draw)
 

@@ -17,12 +17,13 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
+from engine.core.progress import Progress
 from engine.data.predictions import outcomes
 from engine.evaluation.metrics import accuracy, confusion, macro_f1, per_class
 from engine.models.device import Compute
 from engine.models.network import Classifier, Preprocessing, count_features, freeze_below
 from engine.runs.config import Config
-from engine.runs.events import Epoch, Progress, Step
+from engine.runs.events import Epoch, Step
 from engine.training import activation_cache, divergence, ema, mixing, optimisers, schedules
 from engine.training.batches import Batches, Images
 from engine.training.progressive import trained_share

@@ -1,11 +1,11 @@
 """The training part of a run: the method that its configuration names, recorded and saved on the way."""
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from engine.core.progress import Cancelled, Progress
 from engine.embeddings.extract import embed
 from engine.evaluation import dynamics
 from engine.evaluation.scoring import LabelledImages
@@ -16,19 +16,19 @@ from engine.models.pixels import load_pixels
 from engine.models.transfer import TransferReport
 from engine.runs import checkpoint
 from engine.runs.checkpoint import Checkpoint
-from engine.runs.events import Epoch, Message, Progress, Resumed, Step
+from engine.runs.events import Epoch, Message, Resumed, Step
 from engine.runs.run import Run
 from engine.training import unreadable
 from engine.training.batches import Images
 from engine.training.finetune import FineTuning
 from engine.training.linear_probe import LinearProbe
-from engine.training.recorder import Recorder, Stopped
+from engine.training.recorder import Recorder
 
 _SAVE_SECONDS = 60.0  # between two saves within an epoch: at most this much work is lost to a kill
 
 
 def fit(run: Run, recorder: Recorder, compute: Compute, train: LabelledImages, validation: LabelledImages) -> Model:
-    """The best model that the run's method trains, also saved as the checkpoint `best`. Raises Stopped, UserError."""
+    """The best model that the run's method trains, also saved as the checkpoint `best`. Raises Cancelled, UserError."""
     method = _fit_linear if run.config.method == "linear" else _finetune
     return method(run, recorder, compute, train, validation)
 
@@ -40,9 +40,7 @@ def _fit_linear(run: Run, recorder: Recorder, compute: Compute, train: LabelledI
     splits = (train, validation)
     files = [file for images in splits for file in images.files]
     contents = [content for images in splits for content in images.frame["hash"]]
-    features = embed(files, contents, fresh.trunk, fresh.preprocessing, compute, reporter(recorder))
-    if features is None:
-        raise Stopped
+    features = embed(files, contents, fresh.trunk, fresh.preprocessing, compute, recorder.report)
     labels = np.concatenate([images.labels for images in splits])
     readable = ~np.isnan(features.vectors).any(axis=1)
     in_train = np.arange(len(labels)) < len(train.labels)
@@ -63,9 +61,7 @@ def _fit_linear(run: Run, recorder: Recorder, compute: Compute, train: LabelledI
     for number, candidate in enumerate(probe.fit(), start=1):
         recorder.record(candidate)
         # One more than are known: the probe decides after each whether to try another.
-        recorder.record(Progress("fitting the linear head", number, number + 1))
-        if recorder.stop_requested():
-            raise Stopped
+        recorder.report(Progress("fitting the linear head", number, number + 1))
     probe.write_head(fresh.classifier)
     recorder.retry_when_full(checkpoint.save, run.path, "best", 1, fresh.meta, fresh.classifier.state_dict())
     recorder.record(
@@ -95,9 +91,12 @@ def _finetune(run: Run, recorder: Recorder, compute: Compute, train: LabelledIma
         recorder.retry_when_full(dynamics.write_images, run.path, validation_images.contents, validation_images.labels)
     recorder.state("training", "first steps")
     for event in trainer.fit():
-        recorder.record(event)
+        if isinstance(event, Progress):
+            recorder.show_progress(event)
+        else:
+            recorder.record(event)
         if isinstance(event, Step):
-            recorder.record(Progress(f"epoch {event.epoch} of {config.epochs}", event.step, trainer.total_steps, event.rate))
+            recorder.show_progress(Progress(f"epoch {event.epoch} of {config.epochs}", event.step, trainer.total_steps))
         if isinstance(event, Epoch) and lead:
             recorder.retry_when_full(dynamics.write_epoch, run.path, event.epoch, trainer.validation_predictions)
             if event.best:
@@ -111,7 +110,7 @@ def _finetune(run: Run, recorder: Recorder, compute: Compute, train: LabelledIma
             recorder.retry_when_full(checkpoint.save, run.path, "last", trainer.step, current.meta, weights, state)
             last_save = time.monotonic()
         if stopping:
-            raise Stopped
+            raise Cancelled
         if compute.any_process(recorder.finish_requested() and bool(run.checkpoint)):
             recorder.record(
                 Message(f"Ended on request after step {trainer.step} of {trainer.total_steps}: the best epoch counts.")
@@ -155,22 +154,10 @@ def _load_head(fresh: Model, fit: TransferReport) -> str:
 
 
 def _decode(images: LabelledImages, size: int, recorder: Recorder) -> Images:
-    pixels = recorder.retry_when_full(load_pixels, images.files, images.frame["hash"].tolist(), size, reporter(recorder))
-    if pixels is None:
-        raise Stopped
+    pixels = recorder.retry_when_full(load_pixels, images.files, images.frame["hash"].tolist(), size, recorder.report)
     unreadable.record_unreadable(recorder, pixels.failures, images.frame["path"].tolist())
     contents = tuple(images.frame["hash"])
     if not pixels.failures:
         return Images(pixels.images, images.labels, contents)
     keep = [i for i in range(len(images.labels)) if i not in pixels.failures]
     return Images(pixels.images[keep], images.labels[keep], tuple(contents[i] for i in keep))
-
-
-def reporter(recorder: Recorder) -> Callable[[Progress], bool]:
-    """A callback for long work: it records the progress, and returns False where the work is to stop."""
-
-    def report(progress: Progress) -> bool:
-        recorder.record(progress)
-        return not recorder.stop_requested()
-
-    return report

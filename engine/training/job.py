@@ -29,14 +29,14 @@ from engine.runs.data_changes import images_fingerprint
 from engine.runs.events import Message, Score
 from engine.runs.run import Run
 from engine.training import distributed, unreadable
-from engine.training.fit import fit, reporter
-from engine.training.recorder import Recorder, Stopped
+from engine.training.fit import fit
+from engine.training.recorder import Recorder
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "pillow", "streamlit")
 
 
 def execute(run: Run, recorder: Recorder) -> None:
-    """Prepare, train, evaluate; the state `finished` is written last. Raises Stopped, UserError."""
+    """Prepare, train, evaluate; the state `finished` is written last. Raises Cancelled, UserError."""
     _evaluate(run, recorder, *train(run, recorder))
 
 
@@ -78,18 +78,16 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
     """Fit the temperature on validation, then score validation and test; test is looked at here and nowhere else."""
     recorder.state("evaluating", "scoring validation and test")
     # A frozen backbone's features are in the cache from fitting the head; those of a fine-tuned one serve nobody else.
-    report, cached = reporter(recorder), run.config.method == "linear"
+    cached = run.config.method == "linear"
     features = embed(
         validation.files,
         validation.frame["hash"].tolist(),
         trained.trunk,
         trained.preprocessing,
         trained.compute,
-        report,
+        recorder.report,
         cached=cached,
     )
-    if features is None:
-        raise Stopped
     readable = ~np.isnan(features.vectors).any(axis=1)
     if not readable.any():
         raise UserError("No validation image can be read any more.", "Put the files back, then resume the run.")
@@ -102,10 +100,7 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
         if not len(images.labels):
             recorder.record(Message(f"There are no {split} images: the run has no {split} score.", "warning"))
             continue
-        try:
-            predictions, reasons = scoring.predict_images(calibrated, images, cached, report)
-        except InterruptedError:
-            raise Stopped from None
+        predictions, reasons = scoring.predict_images(calibrated, images, cached, recorder.report)
         unreadable.record_unreadable(recorder, dict(enumerate(reasons.values())), list(reasons))
         if not len(predictions):
             recorder.record(Message(f"No {split} image can be read: the run has no {split} score.", "warning"))

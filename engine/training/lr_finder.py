@@ -5,19 +5,20 @@ is done: near the steepest place, as the paper and fastai advise, and not moved 
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 
 from engine.core.errors import UserError
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.datasets import load_dataset
 from engine.data.loading import decode_batches
 from engine.evaluation import scoring
 from engine.models import device, model, network
 from engine.runs.config import Config
-from engine.runs.events import Progress, Step
+from engine.runs.events import Step
 from engine.training.batches import Images
 from engine.training.divergence import DivergenceError
 from engine.training.finetune import FineTuning
@@ -48,10 +49,10 @@ class RangeTest(FineTuning):
         return LOWEST * (HIGHEST / LOWEST) ** (self.step / (STEPS - 1))
 
 
-def run_range_test(config: Config, report: Callable[[Progress], bool] = lambda progress: True) -> Iterator[Point]:
-    """The points of a range test for this configuration, until the loss explodes, the rate is at its highest, or `report` returns False.
+def run_range_test(config: Config, report: ReportProgress = ignore_progress) -> Iterator[Point]:
+    """The points of a range test for this configuration, until the loss explodes or the rate is at its highest.
 
-    Raises UserError where the configuration cannot be trained.
+    Raises UserError where the configuration cannot be trained, and what `report` raises.
     """
     if config.method != "finetune":
         raise UserError("method=linear has no learning rate to find.", "Set method=finetune.")
@@ -64,8 +65,9 @@ def run_range_test(config: Config, report: Callable[[Progress], bool] = lambda p
             smoothed = average / (1 - _SMOOTHING**number)
             best = min(best, smoothed)
             yield Point(step.learning_rate, step.loss, smoothed)
-            if smoothed > _TOO_HIGH * best or not report(Progress("raising the learning rate", number, STEPS, step.rate)):
+            if smoothed > _TOO_HIGH * best:
                 return
+            report(Progress("raising the learning rate", number, STEPS))
     except DivergenceError:
         # Nothing is finite beyond this rate: the test has its answer, unless not even the first step worked.
         if average == 0.0:
@@ -92,7 +94,7 @@ def suggest_learning_rate(points: Sequence[Point]) -> tuple[float | None, str]:
     return float(rates[half]), reason
 
 
-def _range_test(config: Config, report: Callable[[Progress], bool]) -> RangeTest:
+def _range_test(config: Config, report: ReportProgress) -> RangeTest:
     # At least STEPS steps, without anything that depends on the epoch. No average of the weights: nobody evaluates them.
     plain = replace(config, epochs=STEPS, patience=0, unfreeze_epochs=0, initial_size=0, draws=0, ema=0.0, views="one", workers=0)
     compute = device.select_compute(plain.device, plain.precision)
@@ -109,7 +111,7 @@ def _steps(trainer: RangeTest) -> Iterator[Step]:
     return (event for event in trainer.fit() if isinstance(event, Step))
 
 
-def _sample(images: scoring.LabelledImages, config: Config, report: Callable[[Progress], bool]) -> Images:
+def _sample(images: scoring.LabelledImages, config: Config, report: ReportProgress) -> Images:
     """Some of the training images, decoded, with their labels; those that cannot be read are left out."""
     selection = np.random.default_rng(config.seed).permutation(len(images.labels))[:_IMAGES]
     pixels, labels = [], []

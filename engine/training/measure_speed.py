@@ -2,20 +2,21 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Iterable, Sized
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from engine.core.errors import UserError
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.datasets import load_dataset
 from engine.data.loading import decode_batches
 from engine.embeddings.extract import cache_key, forward
 from engine.models import device, model, network
 from engine.models.model import Model
 from engine.runs.config import Config
-from engine.runs.events import Progress, Step
+from engine.runs.events import Step
 from engine.training.batches import Images
 from engine.training.finetune import FineTuning
 from engine.training.time_estimate import Speeds
@@ -25,7 +26,7 @@ _STEPS = 4
 _PARTS = ("loading the model", "decoding", "predicting", "training steps")
 
 
-def measure(config: Config, report: Callable[[Progress], bool] = lambda progress: True) -> Speeds:
+def measure(config: Config, report: ReportProgress = ignore_progress) -> Speeds:
     """The speeds of this configuration on its dataset's images. Raises UserError where it cannot run."""
 
     def begin_part(number: int) -> None:
@@ -76,11 +77,12 @@ def _training(current: Model, config: Config) -> dict[str, float]:
     validation = Images(pixels[:64], labels[:64])
     trainer = FineTuning(current.classifier, images, validation, steady, current.preprocessing, current.compute)
     torch.manual_seed(0)
-    steps, freeze, validate, last = [], 0.0, 0.0, time.monotonic()
+    steps, freeze, validate, began = [], 0.0, 0.0, time.monotonic()
+    last = began
     for event in trainer.fit():
         now = time.monotonic()
         if isinstance(event, Progress):
-            freeze = event.rate
+            freeze = event.done / (now - began)
         elif isinstance(event, Step):
             steps.append(now - last)
         else:

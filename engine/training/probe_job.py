@@ -5,23 +5,20 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 from engine.core.errors import DiskError, UserError
 from engine.core.lease import Lease
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.runs.config import Config, from_dict
-from engine.runs.events import Progress
 from engine.training import probes, time_estimate
 from engine.training.failure import explain
 from engine.training.probes import KINDS, Kind, ProbeDocument
 
 _INTERVAL = 0.25  # seconds between two writes of the file
 
-Report = Callable[[Progress], bool]
 
-
-def run_probe(kind: Kind, name: str, config: Config, report: Report = lambda progress: True) -> ProbeDocument:
+def run_probe(kind: Kind, name: str, config: Config, report: ReportProgress = ignore_progress) -> ProbeDocument:
     """Measure, and write the probe's file on the way; the finished document. Raises UserError, which the file records too."""
     file = _ProbeFile(kind, name, config)
     try:
@@ -50,7 +47,7 @@ class _ProbeFile:
                 self.write(state="running", progress=progress, **document)
 
 
-def _find_learning_rate(config: Config, file: _ProbeFile, report: Report) -> dict[str, Any]:
+def _find_learning_rate(config: Config, file: _ProbeFile, report: ReportProgress) -> dict[str, Any]:
     from engine.training.lr_finder import STEPS, run_range_test, suggest_learning_rate
 
     points, documents = [], []
@@ -63,13 +60,13 @@ def _find_learning_rate(config: Config, file: _ProbeFile, report: Report) -> dic
     return {"detail": "", "points": documents, "suggestion": rate, "reason": reason}
 
 
-def _estimate(config: Config, file: _ProbeFile, report: Report) -> dict[str, Any]:
+def _estimate(config: Config, file: _ProbeFile, report: ReportProgress) -> dict[str, Any]:
     from engine.training.measure_speed import measure
 
-    def write_and_report(progress: Progress) -> bool:
+    def write_and_report(progress: Progress) -> None:
         with contextlib.suppress(DiskError):
-            file.write(state="running", progress=progress.done / progress.total, detail=progress.detail)
-        return report(progress)
+            file.write(state="running", progress=progress.share, detail=progress.phase)
+        report(progress)
 
     speeds = measure(config, write_and_report)
     time_estimate.save_speeds(config, speeds)

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 from engine.core.disk import FULL, disk_error, free_bytes
 from engine.core.errors import DiskError
 from engine.core.files import overwrite_json, read_json, sweep, write_json
+from engine.core.number_text import duration
+from engine.core.progress import Cancelled, Pace, Progress
 from engine.runs.event_log import EventLog
-from engine.runs.events import Event, Message, Progress
+from engine.runs.events import Event, Message
 from engine.runs.run import FINISH, State
 
 T = TypeVar("T")
@@ -23,15 +25,20 @@ _RESERVE = 1 << 20  # bytes that must be free beside what a write takes, before 
 _GOES_ON = "Free some space: the run then continues by itself."
 
 
-class Stopped(Exception):
-    """The run was asked to stop, and everything is saved."""
-
-
 class Recorder:
     """What a training reports to. This one records nothing: the processes of ranks other than 0 use it, rank 0 a `RunRecorder`."""
 
     def record(self, event: Event) -> None:
-        """Report one event."""
+        """Record one event."""
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the present state is."""
+
+    def report(self, progress: Progress) -> None:
+        """Show the progress. Raises Cancelled where the run is to end: for work that need not save anything first."""
+        self.show_progress(progress)
+        if self.stop_requested():
+            raise Cancelled
 
     def state(self, state: State, detail: str = "") -> None:
         """Enter a state of the run."""
@@ -58,18 +65,13 @@ class RunRecorder(Recorder):
         sweep(path)
         self._events = EventLog(path / "events.jsonl")
         self._state: State = "queued"
-        self._began = time.monotonic()
-        self._first_done: int | None = None
-        self._total = 0
+        self._pace = Pace()
+        self._phase = ""
         self._last_status = 0.0
         self._stop_signalled = False
         self._waiting_since = 0.0
 
     def record(self, event: Event) -> None:
-        if isinstance(event, Progress):
-            # Several per second, and only the latest counts: events.jsonl would grow for nothing.
-            self._progress(event)
-            return
         self.append(event.to_event())
         if isinstance(event, Message):
             with contextlib.suppress(OSError):  # the log's disk may be full
@@ -81,7 +83,7 @@ class RunRecorder(Recorder):
 
     def state(self, state: State, detail: str = "") -> None:
         """Enter a state: written to both files at once."""
-        self._state, self._began, self._first_done = state, time.monotonic(), None
+        self._state, self._pace, self._phase = state, Pace(), ""
         self.append({"kind": "state", "state": state, "detail": detail})
         progress = 1.0 if state == "finished" else 0.0
         document = {"state": state, "detail": detail, "progress": progress, "updated": time.time()}
@@ -113,7 +115,7 @@ class RunRecorder(Recorder):
     def retry_when_full(self, action: Callable[..., T], *arguments: Any, **keywords: Any) -> T:
         """What `action` returns. Where the disk is full, the run says so, waits until there is space, and tries again.
 
-        Raises Stopped where the run is asked to end while it waits.
+        Raises Cancelled where the run is asked to end while it waits.
         """
         while True:
             try:
@@ -137,7 +139,7 @@ class RunRecorder(Recorder):
         end = time.monotonic() + _RETRY
         while True:
             if self.stop_requested():
-                raise Stopped
+                raise Cancelled
             time.sleep(_LOOK)
             # A full quota does not show in the disk's free space: the write itself is tried now and then.
             if time.monotonic() > end and problem.errno != errno.ENOSPC:
@@ -147,7 +149,7 @@ class RunRecorder(Recorder):
 
     def _report_end_of_wait(self) -> None:
         seconds, self._waiting_since = time.time() - self._waiting_since, 0.0
-        self.record(Message(f"The disk was full; the run waited {_time_text(seconds)} for space and continues.", "warning"))
+        self.record(Message(f"The disk was full; the run waited {duration(seconds)} for space and continues.", "warning"))
         # Until the next progress says where the run is.
         status = read_status(self.path)
         if status:
@@ -175,22 +177,19 @@ class RunRecorder(Recorder):
         """What SIGTERM does: the same as the marker file, for this process alone."""
         self._stop_signalled = True
 
-    def _progress(self, event: Progress) -> None:
-        now = time.monotonic()
-        first = self._first_done
-        # Another phase counts other things: its time left begins anew, and the last one's full bar does not stay.
-        new_phase = first is None or event.done < first or event.total != self._total
-        if first is None or new_phase:
-            first = event.done
-            self._first_done, self._began, self._total = first, now, event.total
-        if not new_phase and now - self._last_status < _STATUS_INTERVAL and event.done < event.total:
+    def show_progress(self, progress: Progress) -> None:
+        """Write the progress to status.json, and nowhere else: several come per second, and only the latest counts."""
+        eta, now = self._pace.seconds_left(progress), time.monotonic()
+        if progress.phase == self._phase and now - self._last_status < _STATUS_INTERVAL and progress.done < progress.total:
             return
-        self._last_status = now
-        # Since the phase's first report: a resumed run counts only the steps that it took itself.
-        elapsed, done = now - self._began, event.done - first
-        eta = elapsed / done * (event.total - event.done) if done else None
-        progress = event.done / max(event.total, 1)
-        document = {"state": self._state, "detail": event.detail, "progress": progress, "eta": eta, "updated": time.time()}
+        self._phase, self._last_status = progress.phase, now
+        document = {
+            "state": self._state,
+            "detail": progress.phase,
+            "progress": progress.share,
+            "eta": eta,
+            "updated": time.time(),
+        }
         self.retry_when_full(_write_status, self.path, document)
 
 
@@ -209,7 +208,3 @@ def overwrite_status(path: Path, changes: dict[str, Any]) -> None:
 def _write_status(path: Path, document: dict[str, Any], durable: bool = False) -> None:
     # A run directory that was deleted stays deleted.
     write_json(path / "status.json", document, durable, make_folder=False)
-
-
-def _time_text(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -18,6 +18,7 @@ import psutil
 from engine.core.errors import UserError
 from engine.core.files import remove
 from engine.core.lease import Lease
+from engine.core.progress import Cancelled
 from engine.core.text_output import utc
 from engine.runs import queue
 from engine.runs.exit_cause import STARTED
@@ -25,7 +26,7 @@ from engine.runs.run import PAUSE, PAUSED, Run
 from engine.training import distributed
 from engine.training.divergence import DivergenceError
 from engine.training.failure import explain
-from engine.training.recorder import Recorder, RunRecorder, Stopped, overwrite_status, read_status
+from engine.training.recorder import Recorder, RunRecorder, overwrite_status, read_status
 from engine.training.stop_signals import handle_signals
 
 _POLL = 0.5  # seconds between two looks at the queue
@@ -61,7 +62,7 @@ def _follow(path: Path) -> int:
         from engine.training.job import train
 
         # Rank 0 meets the same ones, and reports them.
-        with contextlib.suppress(Stopped, UserError):
+        with contextlib.suppress(Cancelled, UserError):
             train(run, Recorder())
     return 0
 
@@ -79,7 +80,7 @@ def _guarded(path: Path) -> int:
         from engine.training.job import execute
 
         execute(Run(path.name, path), recorder)
-    except Stopped:
+    except Cancelled:
         _record_stop(path, recorder)
     except Exception as error:
         return _record_failure(path, recorder, error)
@@ -125,14 +126,14 @@ def _remove_remains(path: Path) -> None:
 
 
 def _wait_for_turn(path: Path, recorder: RunRecorder) -> None:
-    """Wait, first come first served, until fewer runs than there are slots are ahead; raises Stopped where the wait is ended.
+    """Wait, first come first served, until fewer runs than there are slots are ahead; raises Cancelled where the wait is ended.
 
     A run that had to wait also waits for disk space: if the runs before it filled the disk, a whole queue would fail one by one.
     """
     slots, last_detail = queue.slots(), ""
     while True:
         if recorder.stop_requested():
-            raise Stopped
+            raise Cancelled
         ahead = queue.runs_ahead(path)
         if ahead is None:
             recorder.retry_when_full(queue.join, path)

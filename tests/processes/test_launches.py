@@ -11,6 +11,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.core.files import write_json
 from engine.core.lease import Lease, boot_id
+from engine.core.progress import Cancelled
 from engine.data import datasets
 from engine.runs import queue, trash
 from engine.runs.config import configure
@@ -20,7 +21,7 @@ from engine.runs.run import Run
 from engine.training import launcher
 from engine.training import recorder as record
 from engine.training.failure import explain
-from engine.training.recorder import RunRecorder, Stopped
+from engine.training.recorder import RunRecorder
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_a_run_that_waits_for_room_can_be_stopped(run, monkeypatch):
         recorder.request_stop()
         raise OSError(errno.ENOSPC, "No space left on device", str(run.path / "x"))
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         recorder.retry_when_full(no_room)
     document = json.loads((run.path / "status.json").read_text())
     assert document["waiting"]

@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 
 from engine.core.lease import Lease
+from engine.core.progress import Progress
 from engine.runs import checkpoint, queue
 from engine.runs.checkpoint import Meta
-from engine.runs.events import Progress, Step
+from engine.runs.events import Step
 from engine.training import job, stop_signals, worker  # noqa: F401 - loads what a run computes with
 from engine.training.recorder import RunRecorder
 
@@ -41,7 +42,7 @@ def train(path: Path, steps: int = 10**9, told: Connection | None = None) -> Non
         told.send(saved)
     for step in range(saved + 1, saved + 1 + steps):
         recorder.record(Step(step, 1, 1.0 / step, 0.1, 1.0))
-        recorder.record(Progress("epoch 1 of 1", step, step + 1))
+        recorder.show_progress(Progress("epoch 1 of 1", step, step + 1))
         checkpoint.save(path, "last", step, META, weights(step), {"step": step})
         if told:
             told.send(step)

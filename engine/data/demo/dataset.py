@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.core.errors import DiskError
 from engine.core.files import create_folder, explain_disk_errors, move, temporary_folder
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.demo.scenes import CLASSES, paint
 
 Painting = tuple[Path, str, int]  # the file, its class, its seed
@@ -17,18 +18,18 @@ QUALITY = 88  # of the JPEG files
 
 
 def write_demo(
-    folder: Path, seed: int = 0, progress: Callable[[int, int], None] | None = None,
+    folder: Path, seed: int = 0, report: ReportProgress = ignore_progress,
     *, train: int = 150, test: int = 40, unlabelled: int = 60,
 ) -> int:  # fmt: skip
     """Write the dataset and return its number of images. The same seed (0 or more) gives the same bytes.
 
     `train` and `test` are numbers of images per class, `unlabelled` is one in total. The folder appears at the end, complete, and
-    replaces one that exists. `progress(done, total)` is called after each image.
+    replaces one that exists. `report` is called after each image.
     """
     folder = Path(folder)
     with temporary_folder(folder.parent, f".{folder.name}-") as draft:
         paintings = list(_plan(draft / "whole", seed, train, test, unlabelled))
-        _write(paintings, progress)
+        _write(paintings, report)
         _replace(draft, folder)
     return len(paintings)
 
@@ -49,14 +50,13 @@ def _plan(root: Path, seed: int, train: int, test: int, unlabelled: int) -> Iter
         yield root / place / f"{number}.jpg", kind, int(seed * 1_000_003 + number)
 
 
-def _write(paintings: list[Painting], progress: Callable[[int, int], None] | None) -> None:
+def _write(paintings: list[Painting], report: ReportProgress) -> None:
     for folder in {path.parent for path, _, _ in paintings}:
         create_folder(folder)
     pool = ThreadPoolExecutor(max_workers=2)
     try:
         for done, _ in enumerate(pool.map(_save, paintings), start=1):
-            if progress:
-                progress(done, len(paintings))
+            report(Progress("painting images", done, len(paintings)))
     finally:
         pool.shutdown(cancel_futures=True)
 

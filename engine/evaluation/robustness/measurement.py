@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.core.errors import UserError
-from engine.core.jobs import Job, ReportProgress
+from engine.core.jobs import Job
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.datasets import load_dataset
 from engine.data.loading import decode_batches
 from engine.evaluation.robustness import store
@@ -25,7 +26,7 @@ def job(run: Run, split: str, count: int = SAMPLE) -> Job:
     return Job(store.folder(run, split), "engine.evaluation.robustness.measurement", f"{run.id}/{split}/{count}")
 
 
-def measure(run: Run, split: str, count: int, report: ReportProgress = lambda phase, done, total: None) -> None:
+def measure(run: Run, split: str, count: int, report: ReportProgress = ignore_progress) -> None:
     """Predict the first `count` images of the split's plan under all conditions, continuing where an earlier measurement ended.
 
     Raises UserError where the run has no predictions for this split or no model, or its dataset is gone; and whatever `report` raises.
@@ -33,9 +34,9 @@ def measure(run: Run, split: str, count: int, report: ReportProgress = lambda ph
     from engine.models import model
     from engine.runs.checkpoint import identity
 
-    def report_if_exists(phase: str, done: int, total: int) -> None:
+    def report_if_exists(progress: Progress) -> None:
         _check_exists(run)
-        report(phase, done, total)
+        report(progress)
 
     if count < 1:
         raise UserError(f"The number of images must be at least 1 (got {count}).", "Choose a larger number.")
@@ -43,7 +44,7 @@ def measure(run: Run, split: str, count: int, report: ReportProgress = lambda ph
     if not len(predictions):
         raise UserError(f"The split {split} of the run {run.id} has no images.", "Choose another split.")
     files, known = _locate(run, predictions["image_id"].tolist(), predictions["content"].tolist())
-    report_if_exists("loading the model", 0, 1)
+    report_if_exists(Progress("loading the model"))
     predictor = model.load_model(run.path)
     plan = store.plan(run, split, predictions, identity(run.path), predictor.meta.image_size)
     count, done = min(count, len(predictions)), store.count_measured(run, split)
@@ -57,7 +58,7 @@ def measure(run: Run, split: str, count: int, report: ReportProgress = lambda ph
         predicted = np.zeros(probability.shape, int)
         readable_contents = [content for content, ok in zip(contents, readable, strict=True) if ok]
         for column, corrupted in enumerate(_corrupt_all(squares, readable_contents)):
-            report_if_exists("predicting corrupted images", done * len(store.CONDITIONS) + column * (end - done), total)
+            report_if_exists(Progress("predicting corrupted images", done * len(store.CONDITIONS) + column * (end - done), total))
             if len(corrupted):
                 probabilities = predictor.probabilities(corrupted)
                 probability[readable, column] = probabilities[np.arange(len(probabilities)), labels[readable]]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.core.files import write_bytes
+from engine.core.progress import ReportProgress, ignore_progress
 from engine.export.report import tables
 from engine.export.report.card import card
-from engine.export.report.data import ReportData, ReportSteps, gather_data
+from engine.export.report.data import ReportData, gather_data
 from engine.export.report.page import page
 from engine.export.report.tables import file_name
 from engine.runs.run import Run
@@ -34,7 +35,7 @@ KINDS: dict[str, Callable[[ReportData], bytes]] = {
 }
 
 
-def render(run: Run, kind: str, split: str = "test", report: ReportSteps = lambda done, total: None) -> bytes:
+def render(run: Run, kind: str, split: str = "test", report: ReportProgress = ignore_progress) -> bytes:
     """The content of the file. `kind`: its extension, one of KINDS. Raises UserError."""
     if kind not in KINDS:
         raise UserError(
@@ -44,7 +45,7 @@ def render(run: Run, kind: str, split: str = "test", report: ReportSteps = lambd
     return KINDS[kind](gather_data(run, split, report))
 
 
-def write(run: Run, file: Path, split: str = "test", report: ReportSteps = lambda done, total: None) -> Path:
+def write(run: Run, file: Path, split: str = "test", report: ReportProgress = ignore_progress) -> Path:
     """Write the report, whole or not at all; the path of the file. Raises UserError."""
     content = render(run, file.suffix.lower(), split, report)
     if not file.absolute().parent.is_dir():

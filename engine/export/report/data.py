@@ -11,6 +11,7 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.core.files import read_json
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.decoding import ImageError
 from engine.data.thumbnails import THUMBNAIL, load_thumbnail
@@ -23,7 +24,6 @@ from engine.runs.config import Config
 from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import Run
 
-ReportSteps = Callable[[int, int], None]  # done, total
 MOST_ERRORS = 36  # images in the gallery
 
 
@@ -69,10 +69,13 @@ class ReportData:
         return [(name, str(value), value != usual[name]) for name, value in config.items() if name not in idle]
 
 
-def gather_data(run: Run, split: str, report: ReportSteps = lambda done, total: None) -> ReportData:
+def gather_data(run: Run, split: str, report: ReportProgress = ignore_progress) -> ReportData:
     """The data of a report. Raises UserError where the run has no complete prediction table of the split."""
-    steps = 3 + MOST_ERRORS
-    report(0, steps)
+
+    def begin_step(number: int) -> None:
+        report(Progress("collecting figures" if number < 3 else "collecting images", number, 3 + MOST_ERRORS))
+
+    begin_step(0)
     evidence, data, missing = trust.load_evidence(run, split), None, ""
     try:
         data = load_dataset(run.config.dataset)
@@ -80,11 +83,11 @@ def gather_data(run: Run, split: str, report: ReportSteps = lambda done, total: 
         missing = f"{error.message} Slices, near-duplicates and images are therefore missing from this report."
     near = trust.near_copies(evidence, data.catalog.columns(), dataset_index.load_index(data)) if data else None
     document = trust_document(evidence, near)
-    report(1, steps)
+    begin_step(1)
     worst_slices = _find_slices(evidence, data) if data else None
-    report(2, steps)
-    thumbnails = _load_thumbnails(data, _worst_errors(evidence), lambda done: report(2 + done, steps)) if data else {}
-    report(steps, steps)
+    begin_step(2)
+    thumbnails = _load_thumbnails(data, _worst_errors(evidence), lambda done: begin_step(2 + done)) if data else {}
+    begin_step(3 + MOST_ERRORS)
     return ReportData(
         run=run,
         split=split,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from engine.core.errors import UserError
 from engine.core.files import read_json, write_json
-from engine.core.jobs import Job, ReportProgress
+from engine.core.jobs import Job
+from engine.core.progress import Progress, ReportProgress
 from engine.inference import ood, verdict
 from engine.inference.batch.predictions import missing_predictions, predict_batch
 from engine.inference.batch.store import Batch, load_batch
@@ -47,7 +48,7 @@ def work(batch: Batch, report: ReportProgress) -> None:
         done = total - len(missing_predictions(batch, run))
         if done == total:
             continue
-        report("loading the model", 0, 1)
+        report(Progress("loading the model"))
         loaded = model.load_model(run.path)
         if ood.load_detector(run) is None:
             _prepare(run, loaded, report)
@@ -55,14 +56,14 @@ def work(batch: Batch, report: ReportProgress) -> None:
         with contextlib.closing(predict_batch(batch, run, loaded, judge)) as parts:
             for rows in parts:
                 done += len(rows)
-                report(f"predictions of {run.id}", done, total)
+                report(Progress(f"predictions of {run.id}", done, total))
 
 
 def _prepare(run: Run, loaded: "Model", report: ReportProgress) -> None:
     try:
         ood.fit_detector(run, loaded, report)
     except UserError:  # the dataset is gone: predict without out-of-distribution scores
-        report("predictions", 0, 1)
+        report(Progress("predictions"))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.inference.explain.cam import Report, evidence
+from engine.core.progress import Progress, ReportProgress, ignore_progress
+from engine.inference.explain.cam import evidence
 from engine.inference.explain.methods import DEFAULT
 from engine.models.model import Model
 
@@ -16,7 +17,7 @@ def average_maps(
     squares: np.ndarray,
     classes: Sequence[int],
     method: str = DEFAULT,
-    report: Report = lambda done, total: None,
+    report: ReportProgress = ignore_progress,
 ) -> np.ndarray:
     """The mean map of images (n, size, size, 3) uint8 per class: (len(classes), size, size) float32, >= 0, in the method's unit.
 
@@ -26,5 +27,5 @@ def average_maps(
     total = np.zeros((len(classes), *squares.shape[1:3]))
     for start in range(0, len(squares), _BATCH):
         total += evidence(model, squares[start : start + _BATCH], classes, method).sum(axis=0)
-        report(min(start + _BATCH, len(squares)), len(squares))
+        report(Progress("averaging maps", min(start + _BATCH, len(squares)), len(squares)))
     return (total / max(len(squares), 1)).astype(np.float32)

@@ -6,8 +6,8 @@ serves all classes, gradients go back only to the explained layer, and a hook re
 
 import math
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,12 @@ import torch
 from torch.nn import functional
 
 from engine.core.errors import UserError
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.inference.explain.methods import DEFAULT, find_method
 from engine.models.model import Model
 from engine.models.network import cam_layer_name
 
-Report = Callable[[int, int], None]
 _BATCH = 32
-_SILENT: Report = lambda done, total: None  # noqa: E731
 # Anchors of a dark-to-bright colour scale with evenly rising lightness, so that it is readable in grey, too.
 _SCALE = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float32)
 
@@ -35,7 +34,7 @@ class _Features:
 
 
 def heatmaps(
-    model: Model, square: np.ndarray, classes: Sequence[int], method: str = DEFAULT, report: Report = _SILENT
+    model: Model, square: np.ndarray, classes: Sequence[int], method: str = DEFAULT, report: ReportProgress = ignore_progress
 ) -> np.ndarray:
     """One map for each class index, all on one scale: (len(classes), size, size) float32 in 0..1; 1 is the highest of all.
 
@@ -46,7 +45,7 @@ def heatmaps(
 
 
 def evidence(
-    model: Model, squares: np.ndarray, classes: Sequence[int], method: str = DEFAULT, report: Report = _SILENT
+    model: Model, squares: np.ndarray, classes: Sequence[int], method: str = DEFAULT, report: ReportProgress = ignore_progress
 ) -> np.ndarray:
     """The maps in the method's own unit, in which classes and images can be compared: (n, len(classes), size, size) float32, >= 0.
 
@@ -59,8 +58,8 @@ def evidence(
     for place, view in enumerate(views):
         features = _features(model, view, classes if chosen.by_class and not chosen.forwards else ())
 
-        def report_view(done: int, total: int, place: int = place) -> None:
-            report(place * total + done, len(views) * total)
+        def report_view(progress: Progress, place: int = place) -> None:
+            report(replace(progress, done=place * progress.total + progress.done, total=len(views) * progress.total))
 
         grids = (
             _by_scores(model, view, features.maps, classes, report_view)
@@ -158,7 +157,9 @@ def _main_pattern(maps: np.ndarray) -> np.ndarray:
     return np.stack(patterns)
 
 
-def _by_scores(model: Model, inputs: torch.Tensor, maps: np.ndarray, classes: Sequence[int], report: Report) -> np.ndarray:
+def _by_scores(
+    model: Model, inputs: torch.Tensor, maps: np.ndarray, classes: Sequence[int], report: ReportProgress
+) -> np.ndarray:
     """ScoreCAM, as the package computes it, in large batches and for all classes at once: (n, classes, h, w)."""
     result, (n, channels) = [], maps.shape[:2]
     for place, (image, grids) in enumerate(zip(inputs, maps, strict=True)):
@@ -168,7 +169,7 @@ def _by_scores(model: Model, inputs: torch.Tensor, maps: np.ndarray, classes: Se
             with torch.no_grad(), model.compute.autocast():
                 masked = model.compute.batch(image[None] * masks)
                 scores.append(model.classifier.logits(model.answering(masked))[:, list(classes)].cpu())
-            report(place * channels + min(start + _BATCH, channels), n * channels)
+            report(Progress("passes of the network", place * channels + min(start + _BATCH, channels), n * channels))
         weights = torch.cat(scores).softmax(dim=0).numpy()
         result.append(np.einsum("kc,khw->chw", weights, grids))
     return np.stack(result)

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from engine.core.errors import UserError
+from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.models.model import Model
 
 FILLS = ("blur", "mean")
@@ -14,8 +15,6 @@ SHARES = (1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)  # of the image's si
 _STEPS = 2  # positions per side of a patch
 _BATCH = 32
 _BLUR = 1 / 10  # of the side: what lies under it is no longer recognisable
-
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Occlusion:
 
 
 def smallest_occlusion(
-    model: Model, square: np.ndarray, fill: str = "blur", report: Report = lambda done, total: None
+    model: Model, square: np.ndarray, fill: str = "blur", report: ReportProgress = ignore_progress
 ) -> Occlusion:
     """The smallest square that changes the predicted class: larger and larger ones are tried, half a side apart; the first is then shrunk.
 
@@ -52,13 +51,16 @@ def smallest_occlusion(
     total, tried = sum(len(list(_places(size, side))) for side in sides), 0
     for number, side in enumerate(sides):
         boxes = [(left, top, side) for left, top in _places(size, side)]
-        # `before` binds the current count: the closure must not follow `tried`.
-        result = _first_change(model, square, cover, boxes, answer, lambda done, before=tried: report(before + done, total))
+
+        def report_tried(done: int, before: int = tried) -> None:  # bound: the closure must not follow `tried`
+            report(Progress("covering squares", before + done, total))
+
+        result = _first_change(model, square, cover, boxes, answer, report_tried)
         tried += len(boxes)
         if result is not None:
             least = sides[number - 1] if number else 0
             box, row, more = _shrunk(model, square, cover, result, answer, least)
-            report(total, total)
+            report(Progress("covering squares", total, total))
             seen = (*sides[: number + 1], box[2]) if box[2] != side else tuple(sides[: number + 1])
             return Occlusion(
                 answer, fill, tried + more, seen, box, _covered(square, cover, [box])[0], int(row.argmax()), float(row.max())

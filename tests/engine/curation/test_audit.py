@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from engine import curation
-from engine.core.jobs import JobStopped
+from engine.core.progress import Cancelled
 from engine.curation import confident_learning, perceptual_hash, run_audit
 from engine.data.datasets import add_dataset, load_dataset
 from engine.data.decoding import open_image
@@ -158,13 +158,13 @@ def test_computing_signatures_continues_where_it_was_stopped(home, write_class, 
     files = write_class(tmp_path / "sea", "sea", 10)
     contents, reports = [perceptual_hash.content_hash(file.read_bytes()) for file in files], []
 
-    def stop_at_six(done, total):
-        if done == 6:
-            raise JobStopped
+    def stop_at_six(progress):
+        if progress.done == 6:
+            raise Cancelled
 
-    with pytest.raises(JobStopped):
+    with pytest.raises(Cancelled):
         perceptual_hash.SignatureCache().complete(files, contents, stop_at_six)
-    perceptual_hash.SignatureCache().complete(files, contents, lambda done, total: reports.append(done))
+    perceptual_hash.SignatureCache().complete(files, contents, lambda progress: reports.append(progress.done))
     assert reports[0] == 4
     assert (
         perceptual_hash.SignatureCache().pixels(contents)[contents[9]]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from engine.core.errors import UserError
+from engine.core.progress import Progress
 from engine.data import analysis
 from engine.data.datasets import add_dataset, load_dataset
 from engine.data.mean_images import compute_mean_image
@@ -120,7 +121,7 @@ def test_the_job_tells_of_its_end_and_can_be_asked_to_stop(aged, wait):
     wait(lambda: analysis.job_status("plain").state == "done")
     assert data.catalog.count_unmeasured() == 0
     analysis.stop("plain")
-    assert analysis.job("plain").run(lambda report: report("properties", 0, 1)) == 0
+    assert analysis.job("plain").run(lambda report: report(Progress("properties"))) == 0
     assert analysis.job_status("plain").state == "stopped"
 
 

@@ -42,7 +42,7 @@ def test_another_class_is_refused():
 
 def test_layout_and_counts_are_kaggles_and_names_are_plain_numbers(tmp_path):
     calls = []
-    count = write_demo(tmp_path / "demo", progress=lambda done, total: calls.append((done, total)), **FEW)
+    count = write_demo(tmp_path / "demo", report=lambda progress: calls.append((progress.done, progress.total)), **FEW)
     assert count == 6 * (2 + 1) + 3
     assert calls[-1] == (count, count)
     for split, expected in (("train", 2), ("test", 1)):
@@ -65,12 +65,12 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_does_not(tmp_path)
 
 
 def test_an_interrupted_write_leaves_nothing_behind(tmp_path):
-    def interrupt(done, total):
-        if done == 4:
+    def interrupt(progress):
+        if progress.done == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_demo(tmp_path / "demo", progress=interrupt, **TINY)
+        write_demo(tmp_path / "demo", report=interrupt, **TINY)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -78,11 +78,11 @@ def test_an_interrupted_rewrite_keeps_the_dataset_that_was_there(tmp_path):
     write_demo(tmp_path / "demo", **TINY)
     before = digests(tmp_path / "demo")
 
-    def interrupt(done, total):
+    def interrupt(progress):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_demo(tmp_path / "demo", seed=1, progress=interrupt, **TINY)
+        write_demo(tmp_path / "demo", seed=1, report=interrupt, **TINY)
     assert digests(tmp_path / "demo") == before
     write_demo(tmp_path / "demo", seed=1, **TINY)
     assert digests(tmp_path / "demo") != before

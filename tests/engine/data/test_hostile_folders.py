@@ -217,8 +217,8 @@ def test_a_scan_that_was_killed_goes_on_where_it_was(home, plain, monkeypatch):
     class Killed(BaseException):
         pass
 
-    def kill(done, total):
-        if done == 7:
+    def kill(progress):
+        if progress.done == 7:
             raise Killed
 
     monkeypatch.setattr("engine.data.scan._CHUNK", 3)
@@ -230,7 +230,7 @@ def test_a_scan_that_was_killed_goes_on_where_it_was(home, plain, monkeypatch):
 
 
 def test_what_a_killed_addition_read_of_another_folder_is_not_taken_over(home, plain, tmp_path, write_class):
-    def kill(done, total):
+    def kill(progress):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

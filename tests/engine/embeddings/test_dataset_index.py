@@ -33,7 +33,7 @@ def test_the_map_holds_every_image_and_keeps_kinds_together(data, mapped):
 
 def test_nothing_is_computed_twice(data):
     phases = set()
-    again = dataset_index.build_map(data, lambda phase, done, total: phases.add(phase))
+    again = dataset_index.build_map(data, lambda progress: phases.add(progress.phase))
     assert phases == {"loading the model"}
     assert again.version == dataset_index.load_map(data).version
 

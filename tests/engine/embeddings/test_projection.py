@@ -81,7 +81,7 @@ def test_a_map_of_more_images_than_are_drawn_says_so_and_is_kept(groups, tmp_pat
     assert drawn.document["of"] == 240
     assert np.array_equal(drawn.marks, marks[drawn.ids - 1])
     phases = []
-    again = projection.build_map(tmp_path, index, limit=60, report=lambda phase, done, total: phases.append(phase))
+    again = projection.build_map(tmp_path, index, limit=60, report=lambda progress: phases.append(progress.phase))
     assert phases == [], "nothing is computed twice"
     assert again.version == drawn.version
     assert np.array_equal(projection.load_map(tmp_path).xy, drawn.xy)

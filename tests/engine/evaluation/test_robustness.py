@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import UserError
-from engine.core.jobs import JobStopped
 from engine.core.paths import home as home_dir
+from engine.core.progress import Cancelled
 from engine.data.datasets import load_dataset
 from engine.data.decoding import load_square
 from engine.evaluation.metrics import bootstrap_mean
@@ -107,16 +107,16 @@ def test_a_stopped_measurement_goes_on_where_it_was_and_ends_as_one_that_was_not
     monkeypatch.setattr(measurement, "BATCH", 4)
     calls = []
 
-    def stop_in_the_second_batch(phase, done, total):
-        calls.append(done)
+    def stop_in_the_second_batch(progress):
+        calls.append(progress.done)
         if len(calls) > len(store.CONDITIONS) + 5:
-            raise JobStopped
+            raise Cancelled
 
-    with pytest.raises(JobStopped):
+    with pytest.raises(Cancelled):
         measurement.measure(scored, "test", 8, stop_in_the_second_batch)
     assert store.count_measured(scored, "test") == 4
     whole = []
-    measurement.measure(scored, "test", 8, lambda phase, done, total: whole.append((done, total)))
+    measurement.measure(scored, "test", 8, lambda progress: whole.append((progress.done, progress.total)))
     assert min(done for done, _ in whole[1:]) == 4 * len(store.CONDITIONS), "what was measured is not asked again"
     resumed = store.read(scored, "test")
     (store.folder(scored, "test") / "answers.bin").unlink()
@@ -183,8 +183,8 @@ def test_a_model_that_nothing_breaks_is_not_blamed():
 
 
 def test_a_run_that_is_deleted_meanwhile_does_not_come_back(scored, tmp_path):
-    def report(phase, done, total):
-        if done > 5:
+    def report(progress):
+        if progress.done > 5:
             scored.path.rename(tmp_path / "trash")
 
     with pytest.raises(SystemExit):

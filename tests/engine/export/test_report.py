@@ -51,7 +51,7 @@ def trained(finished):
 
 def test_the_report_is_one_file_without_scripts_and_needs_nothing_from_elsewhere(trained):
     steps = []
-    text = report.render(trained, ".html", report=lambda done, total: steps.append((done, total))).decode()
+    text = report.render(trained, ".html", report=lambda progress: steps.append((progress.done, progress.total))).decode()
     result = Checked(text)
     assert {"script", "link", "iframe"} & set(result.tags) == set()
     assert all(address.startswith("data:image/jpeg;base64,") for address in result.addresses)

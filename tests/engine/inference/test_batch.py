@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import UserError
-from engine.core.jobs import JobStopped
+from engine.core.progress import Cancelled
 from engine.data.datasets import load_dataset
 from engine.data.uploads import UploadItem
 from engine.evaluation import metrics
@@ -230,13 +230,13 @@ def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, pa
 
 
 def test_what_a_stopped_job_has_answered_is_kept(run, asked, monkeypatch):
-    def stop(phase, done, total):
-        if phase.startswith("predictions"):
-            raise JobStopped
+    def stop(progress):
+        if progress.phase.startswith("predictions"):
+            raise Cancelled
 
     monkeypatch.setattr(job.Job, "start", lambda self: None)
     job.start(asked, [run])
-    with pytest.raises(JobStopped):
+    with pytest.raises(Cancelled):
         job.work(asked, stop)
     assert predictions.missing_predictions(asked, run) == []
 

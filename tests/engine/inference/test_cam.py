@@ -105,7 +105,7 @@ def test_eigen_cam_is_the_packages_up_to_the_sign_that_it_leaves_to_chance(built
 def test_score_cam_is_the_packages_and_tells_how_far_it_is():
     loaded, told = with_random_weights("resnet18"), []
     small = disc(48)
-    ours = heatmaps(loaded, small, [1], "score-cam", lambda done, total: told.append((done, total)))
+    ours = heatmaps(loaded, small, [1], "score-cam", lambda progress: told.append((progress.done, progress.total)))
     agree(ours, by_the_package(loaded, small, [1], ScoreCAM))
     assert told[-1] == (512, 512)
     assert sorted(told) == told

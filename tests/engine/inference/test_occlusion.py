@@ -47,7 +47,7 @@ def test_the_smallest_cover_lies_on_what_the_answer_hangs_on(square, fill):
 
 def test_an_answer_that_no_cover_changes_says_what_was_tried(square):
     told = []
-    result = smallest_occlusion(SpotSeer(needs=-1), square, "mean", lambda done, total: told.append((done, total)))
+    result = smallest_occlusion(SpotSeer(needs=-1), square, "mean", lambda progress: told.append((progress.done, progress.total)))
     assert result.box is None
     assert result.covered is None
     assert result.sides == tuple(round(SIZE * share) for share in SHARES)

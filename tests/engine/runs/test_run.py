@@ -9,9 +9,10 @@ import pytest
 from engine.core.errors import UserError
 from engine.core.files import write_json
 from engine.core.lease import Lease
+from engine.core.progress import Progress
 from engine.data import datasets
 from engine.runs.config import configure
-from engine.runs.events import Message, Progress, Step
+from engine.runs.events import Message, Step
 from engine.runs.history import build_history
 from engine.runs.run import list_runs, load_run, runs_dir
 from engine.training import launcher
@@ -110,9 +111,9 @@ def test_progress_goes_to_the_status_with_the_time_that_is_left(run):
     assert lease.acquire()
     recorder = RunRecorder(run.path)
     recorder.state("training")
-    recorder.record(Progress("epoch 1 of 2", 0, 10, 5.0))
+    recorder.show_progress(Progress("epoch 1 of 2", 0, 10))
     time.sleep(0.1)
-    recorder.record(Progress("epoch 2 of 2", 10, 10, 5.0))
+    recorder.show_progress(Progress("epoch 2 of 2", 10, 10))
     status = run.status
     assert (status.state, status.detail, status.progress, status.eta) == ("training", "epoch 2 of 2", 1.0, 0.0)
     assert [event["kind"] for event in run.events()[0]] == ["state"]

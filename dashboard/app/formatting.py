@@ -1,8 +1,8 @@
 """Numbers, names and states as people read them; no Streamlit here, since the charts use it too."""
 
 import re
-import unicodedata
 
+from engine.core.text_output import plain as plain
 from engine.runs import score_text
 from engine.runs.run import FINISH, PAUSE, Run, Status
 
@@ -30,21 +30,6 @@ _REQUESTS = {"stop": "stopping", PAUSE: "pausing", FINISH: "finishing"}
 def literal(name: str) -> str:
     """An untrusted name escaped for Markdown, on one line."""
     return _MARKDOWN.sub(r"\\\1", " ".join(name.split()))
-
-
-def plain(name: object) -> str:
-    """An untrusted name as one line of text, with invisible characters written out, direction marks among them.
-
-    Such a character could reverse the letters after it, or make two names look the same. The joiners that Persian and emoji need
-    stay as they are.
-    """
-    line = " ".join(str(name).split())
-    return line if line.isprintable() else "".join(map(_visible, line))
-
-
-def _visible(character: str) -> str:
-    hidden = unicodedata.category(character) in ("Cc", "Cf") and character not in "\u200c\u200d"
-    return character.encode("unicode_escape").decode() if hidden else character
 
 
 def status_badge(status: Status) -> str:

@@ -3,6 +3,7 @@
 import csv
 import re
 import time
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,21 @@ _FORMULA = re.compile("'*[=+\\-@\t\r\n]")
 def one_line(text: str) -> str:
     """The text on one line: characters that would break the line or change its direction become escapes."""
     return text if text.isprintable() else _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def plain(value: object) -> str:
+    """The value as one line of text for a person, with invisible characters written out, direction marks among them.
+
+    Such a character could reverse the letters after it, or make two names look the same. The joiners that Persian and emoji need
+    stay as they are.
+    """
+    line = " ".join(str(value).split())
+    return line if line.isprintable() else "".join(map(_visible, line))
+
+
+def _visible(character: str) -> str:
+    hidden = unicodedata.category(character) in ("Cc", "Cf") and character not in "\u200c\u200d"
+    return character.encode("unicode_escape").decode() if hidden else character
 
 
 def utc(moment: float) -> str:

@@ -9,9 +9,8 @@ from engine.core.errors import UserError
 from engine.core.files import write_bytes
 from engine.core.progress import ReportProgress, ignore_progress
 from engine.export.report import tables
-from engine.export.report.card import card
 from engine.export.report.data import ReportData, gather_data
-from engine.export.report.page import page
+from engine.export.report.rendering import card, page
 from engine.export.report.tables import file_name
 from engine.runs.run import Run
 

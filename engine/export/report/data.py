@@ -25,6 +25,7 @@ from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import Run
 
 MOST_ERRORS = 36  # images in the gallery
+_PAIRS = 12  # of confused classes
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,34 @@ class ReportData:
     def curve(self) -> pd.DataFrame:
         """The risk-coverage curve."""
         return selective.risk_coverage(self.evidence.confidence, self.evidence.right)
+
+    @property
+    def curve_floor(self) -> float:
+        """The lowest accuracy that the chart of the curve shows."""
+        # The first images are the most certain ones: a single error among them must not stretch the axis.
+        return max(0.0, float(self.curve.loc[self.curve["coverage"] > 0.02, "accuracy"].min()) - 0.02)
+
+    @property
+    def curve_points(self) -> list[tuple[float, float]]:
+        """Coverage and accuracy for the chart: about 200 points, because a curve of 100,000 images would be megabytes of text."""
+        curve = self.curve.iloc[np.unique(np.linspace(0, len(self.curve) - 1, 200).astype(int))]
+        return list(zip(curve["coverage"], curve["accuracy"].clip(lower=self.curve_floor), strict=True))
+
+    @property
+    def confused_pairs(self) -> pd.DataFrame:
+        """The pairs of classes with the most errors."""
+        return metrics.confused_pairs(self.matrix, self.classes).head(_PAIRS)
+
+    @property
+    def weakest_classes(self) -> pd.DataFrame:
+        """The rows of the classes, those with the lowest F1 first."""
+        return pd.DataFrame(self.document["per_class"]).sort_values("f1", kind="stable", na_position="last")
+
+    @property
+    def class_counts(self) -> pd.DataFrame:
+        """Images by class and split."""
+        counts = self.counts[self.counts["class"].notna()]
+        return counts.pivot_table(index="class", columns="split", values="n", aggfunc="sum", fill_value=0)
 
     @property
     def settings(self) -> list[tuple[str, str, bool]]:

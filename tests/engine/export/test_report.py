@@ -11,6 +11,7 @@ import pytest
 
 from engine.cli import main
 from engine.core.errors import UserError
+from engine.core.text_output import plain
 from engine.export import report
 from engine.runs.metadata import update_metadata
 from engine.runs.run import load_run
@@ -72,7 +73,87 @@ def test_names_that_are_markup_stay_names(copied_run):
     assert "script" not in Checked(text).tags
     assert "<img src=x onerror=alert(1)> & **b**" in Checked(text).text
     card = report.render(copied_run, ".md").decode()
-    assert "# \\<img src=x onerror=alert\\(1\\)\\> \\& \\*\\*b\\*\\*" in card
+    assert "# \\<img src=x onerror=alert(1)\\> \\& \\*\\*b\\*\\*" in card
+
+
+HOSTILE = [
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "&lt;b&gt;", "a | b", "`code` ``` x", "line\nbreak\r\n\r\n# heading",
+    "\u202egpj.exe", "\u2066a\u2069\x00\x1b[2J", "[link](javascript:alert(1))", "![image](x)", "1. item", "- item", "---", "$x$ **b** ~~s~~",
+    "https://example.org", "www.example.org", "{{ 7 * 7 }}{% for %}", "back\\",
+]  # fmt: skip
+
+
+def html_of_markdown(text):
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_text_in_every_template(copied_run, name):
+    harmless = {kind: report.render(copied_run, kind).decode() for kind in (".html", ".md")}
+    config = json.loads((copied_run.path / "config.json").read_text())
+    config["classes"] = [f"{name} {i}" if i else name for i in range(len(config["classes"]))]
+    (copied_run.path / "config.json").write_text(json.dumps(config))
+    update_metadata(copied_run.path, name=name, note=name)
+    run = load_run(copied_run.id)
+    page, card = report.render(run, ".html").decode(), report.render(run, ".md").decode()
+    shown = plain(name)
+    for before, after in (
+        (Checked(harmless[".html"]), Checked(page)),
+        (Checked(html_of_markdown(harmless[".md"])), Checked(html_of_markdown(card))),
+    ):
+        # The name and the note are one heading and one paragraph more or less; everything else has the elements that it had.
+        assert [tag for tag in after.tags if tag != "p"] == [tag for tag in before.tags if tag != "p"]
+        assert "".join(after.text.split()).count("".join(shown.split())) >= 2 + 2 * len(config["classes"])
+    assert Checked(page).addresses == Checked(harmless[".html"]).addresses
+    assert not set("\x00\x1b\u202e\u2066\u2069") & set(page + card)
+    assert not re.search(r"https://|www\.", card)
+
+
+def test_the_model_card_has_what_a_reader_needs(trained):
+    card, scores = report.render(trained, ".md").decode(), trained.results["test"]
+    assert re.findall("^## (.+)", card, re.M) == [
+        "Model", "Intended use", "Data", "Evaluation", "How far to trust the score", "Known weaknesses",
+    ]  # fmt: skip
+    for index, group in trained.predictions("test").groupby("true"):
+        recall = (group["predicted"] == index).mean()
+        assert re.search(
+            rf"^\| {trained.classes[index]} \| [^|]+ \| {recall:.3f} \([^|]+ \| [^|]+ \| {len(group)} \|$", card, re.M
+        )
+    accuracy = scores["accuracy"]
+    assert f"On 24 test images: accuracy {accuracy['value']:.1%} ({100 * accuracy['low']:.1f} to {accuracy['high']:.1%})" in card
+    assert f"- Classes: {', '.join(trained.classes)}\n" in card
+    assert "`image_size=64`" in card
+    assert f"fingerprint `{trained.fingerprint}`" in card
+    assert " test, " in card
+    assert " validation images), fingerprint" in card
+    assert "\n\n\n" not in card
+
+
+def rewrite_predictions(run, change):
+    for split in ("test", "validation"):
+        file = run.path / f"predictions-{split}.parquet"
+        change(pd.read_parquet(file)).to_parquet(file, index=False)
+
+
+def test_with_many_classes_the_report_shows_the_weakest_and_no_matrix(copied_run):
+    config = json.loads((copied_run.path / "config.json").read_text())
+    config["classes"] += [f"empty {i}" for i in range(60)]
+    (copied_run.path / "config.json").write_text(json.dumps(config))
+    rewrite_predictions(
+        copied_run, lambda table: table.assign(probabilities=[[*vector, *[0.0] * 60] for vector in table["probabilities"]])
+    )
+    result = Checked(report.render(load_run(copied_run.id), ".html").decode())
+    assert "The matrix of 64 classes is in the tables of the .zip report" in result.text
+    assert "The 40 classes with the lowest F1 of 64." in result.text
+
+
+def test_a_run_without_errors_has_a_report(copied_run):
+    rewrite_predictions(copied_run, lambda table: table[table["true"] == table["predicted"]])
+    result = Checked(report.render(load_run(copied_run.id), ".html").decode())
+    assert "There are no errors." in result.text
+    assert "class A" not in result.text
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ interface Window {
     time: number
     /** A step back or forward that Python has not answered. */
     step: BackStep | null
+    /** The address after the image that is being closed, until the browser has stepped back from it. */
+    closing: URL | null
     /** The browser's own pushState, which Streamlit does not reach any more. */
     push?: History["pushState"]
     send?: (step: BackStep) => void

@@ -3,8 +3,9 @@
 /** @typedef {{ id: string, path: string, search: string }} Step */
 
 // On the window: each time that it is mounted, this module may be a new one.
-window.scenescopeBack ??= { byHand: false, time: 0, step: null }
+window.scenescopeBack ??= { byHand: false, time: 0, step: null, closing: null }
 const shared = window.scenescopeBack
+const OPEN = "open" // the parameter of an image that is open in a dialog, as in open_image.py
 const EMBED = ["embed", "embed_options"] // Streamlit's own, which Python does not see
 
 /** @param {FrontendRendererArgs<{ step: Step }, { message: Message, listens: boolean }>} component */
@@ -24,13 +25,32 @@ function writeAddress(message) {
   shared.time = message.time
   if (shared.step && message.answered !== shared.step.id) return
   shared.step = null
-  const address = addressOf(message)
+  applyAddress(addressOf(message))
+}
+
+/** @param {URL} address */
+function applyAddress(address) {
+  if (shared.closing) {
+    shared.closing = address // to be applied where the step back leads
+    return
+  }
   if (address.pathname === location.pathname && address.search === location.search) return
+  const isSamePage = address.pathname === location.pathname
+  const wasOpen = new URLSearchParams(location.search).has(OPEN)
+  const isOpen = address.searchParams.has(OPEN)
+  if (isSamePage && wasOpen && !isOpen) closeImage(address)
   // A walk from one open image to the next is one entry: Back closes the image.
-  const isNextImage = [new URLSearchParams(location.search), address.searchParams].every(one => one.has("open"))
-  if (address.pathname !== location.pathname || (shared.byHand && !isNextImage)) shared.push?.({}, "", address)
+  else if (!isSamePage || (shared.byHand && !(wasOpen && isOpen))) shared.push?.({ opens: isSamePage && isOpen }, "", address)
   else history.replaceState(history.state, "", address)
   shared.byHand = false
+}
+
+/** Leave the entry of the image for the one that it was opened from, so that Back does not open it again. @param {URL} address */
+function closeImage(address) {
+  if (history.state?.opens) {
+    shared.closing = address
+    history.back()
+  } else history.replaceState(history.state, "", address) // opened by a link: there is no such entry
 }
 
 /** @param {Message} message */
@@ -43,6 +63,15 @@ function addressOf({ path, search }) {
   }
   address.search = parameters.toString()
   return address
+}
+
+/** Finish the closing of an image, of which Python knows; Streamlit need not hear of it. @param {PopStateEvent} event */
+function finishClosing(event) {
+  const address = shared.closing
+  if (!address) return
+  event.stopImmediatePropagation()
+  shared.closing = null
+  applyAddress(address)
 }
 
 /** Tell Python about a step back or forward. */
@@ -63,6 +92,7 @@ function listen() {
   history.pushState = () => {}
   // Streamlit's own listener runs first and requests the page too, with the parameters of the page that was left.
   window.addEventListener("popstate", reportStep)
+  window.addEventListener("popstate", finishClosing, { capture: true })
   // A step back before this listener was installed was answered by Streamlit, with the parameters of the first load.
   const loaded = performance.getEntriesByType("navigation")[0]?.name
   if (loaded && loaded.split("#")[0] !== location.href.split("#")[0]) reportStep()

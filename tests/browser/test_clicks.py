@@ -200,3 +200,55 @@ def test_back_closes_the_image_that_is_open_and_a_link_opens_it_again(open_tab, 
     other.settled().page.keyboard.press("Escape")
     expect(other.page.get_by_role("dialog")).to_have_count(0)
     other.page.wait_for_url(lambda url: "open=" not in url)
+
+
+def close_and_go_back(tab: Tab, gallery: str, **before: str) -> None:
+    """Open an image and close it, twice over; then Back leads to what was seen before the gallery's last view, not into the image."""
+    here = tab.settled().page.url
+    dialog = tab.page.get_by_role("dialog")
+    for place in (0, 1):
+        tab.tiles(gallery).nth(place).click()
+        expect(dialog).to_be_visible()
+        tab.page.wait_for_url(lambda url: "open=" in url)
+        tab.settled().page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        tab.page.wait_for_url(here)
+        tab.settled()
+    tab.page.go_back()
+    tab.addressed(**before)
+    tab.settled()
+    expect(dialog).to_have_count(0)
+
+
+def test_back_after_an_image_was_closed_does_not_open_it_again_on_explore(tab, demo):
+    tab.open("explore", "?dataset=demo")
+    tab.addressed(page="1")
+    tab.page.get_by_role("button", name="Page 2", exact=True).click()
+    tab.addressed(page="2")
+    close_and_go_back(tab, "explore", page="1")
+    tab.page.go_forward()
+    tab.addressed(page="2")
+    tab.page.go_forward()
+    expect(tab.page.get_by_role("dialog")).to_be_visible()
+
+
+def test_back_after_an_image_was_closed_does_not_open_it_again_on_evaluate(tab, demo, trained):
+    tab.open("evaluate", "?dataset=demo")
+    tab.addressed(sort="loss")
+    tab.pick("Sort by", "smallest margin first")
+    tab.addressed(sort="margin")
+    close_and_go_back(tab, "cell-0", sort="loss")
+
+
+def test_an_image_that_a_link_opened_closes_without_an_entry_of_its_own(open_tab, demo):
+    tab = open_tab().open("explore", "?dataset=demo")
+    tab.tiles("explore").first.click()
+    tab.page.wait_for_url(lambda url: "open=" in url)
+    link = tab.settled().page.url
+    other = open_tab().open("runs", "?dataset=demo")
+    other.page.goto(link)
+    expect(other.page.get_by_role("dialog")).to_be_visible()
+    other.settled().page.keyboard.press("Escape")
+    other.page.wait_for_url(lambda url: "open=" not in url)
+    other.settled().page.go_back()
+    expect(other.page.locator("h1")).to_have_text(TITLES["runs"])

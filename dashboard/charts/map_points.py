@@ -65,10 +65,11 @@ def match_points(drawn: Map, columns: Columns) -> Points:
 
 
 class Group(TypedDict):
-    """A colour of the map: what it stands for, and how many of the visible points have it."""
+    """A colour of the map: what it stands for, whether the filter leaves points of it, and how many of those are selected."""
 
     name: str
     colour: str
+    shown: bool
     count: int
 
 
@@ -89,8 +90,16 @@ class Colouring:
     labels: list[Label]
 
 
-def colour_by_class(points: Points, colours: Mapping[str, str], seen: np.ndarray) -> Colouring:
-    """One group per class for the largest classes, and one for all others. `seen`: which points are counted."""
+@dataclass(frozen=True)
+class Seen:
+    """Which points the filter leaves, and which of all points are selected: (n,) bool each; without a selection, all count."""
+
+    shown: np.ndarray
+    picked: np.ndarray | None = None
+
+
+def colour_by_class(points: Points, colours: Mapping[str, str], seen: Seen) -> Colouring:
+    """One group per class for the largest classes, and one for all others."""
     n = np.bincount(points.label[points.label >= 0], minlength=len(points.columns.names))
     shown = np.sort(np.argsort(-n, kind="stable")[:_MAX_CLASSES])
     codes = np.full(len(points.columns.names) + 1, len(shown))
@@ -103,13 +112,13 @@ def colour_by_class(points: Points, colours: Mapping[str, str], seen: np.ndarray
     )
 
 
-def colour_by_split(points: Points, tints: Mapping[str, str], seen: np.ndarray) -> Colouring:
-    """One group per split. `seen`: which points are counted."""
+def colour_by_split(points: Points, tints: Mapping[str, str], seen: Seen) -> Colouring:
+    """One group per split."""
     looks = [(name, tints[name]) for name in SPLITS]
     return _colour(points, np.where(points.split >= 0, points.split, len(SPLITS)), [*looks, ("no split", NEUTRAL)], seen)
 
 
-def colour_by_verdict(points: Points, answers: AlignedPredictions, seen: np.ndarray) -> Colouring:
+def colour_by_verdict(points: Points, answers: AlignedPredictions, seen: Seen) -> Colouring:
     """One group each for right, wrong and not scored predictions of a run."""
     predicted = np.where(points.present, answers.predicted[points.positions], -1)
     scored = (predicted >= 0) & (points.label >= 0)
@@ -117,14 +126,15 @@ def colour_by_verdict(points: Points, answers: AlignedPredictions, seen: np.ndar
     return _colour(points, group, [("right", GOOD), ("wrong", BAD), ("not scored", NEUTRAL)], seen)
 
 
-def _colour(
-    points: Points, group: np.ndarray, looks: Sequence[tuple[str, str]], seen: np.ndarray, labelled: int = 0
-) -> Colouring:
-    seen = seen & points.present
-    n = np.bincount(group[seen], minlength=len(looks))
-    groups: list[Group] = [{"name": name, "colour": colour, "count": int(n[i])} for i, (name, colour) in enumerate(looks)]
+def _colour(points: Points, group: np.ndarray, looks: Sequence[tuple[str, str]], seen: Seen, labelled: int = 0) -> Colouring:
+    shown = seen.shown & points.present
+    n = np.bincount(group[shown], minlength=len(looks))
+    counts = n if seen.picked is None else np.bincount(group[shown & seen.picked], minlength=len(looks))
+    groups: list[Group] = [
+        {"name": name, "colour": colour, "shown": bool(n[i]), "count": int(counts[i])} for i, (name, colour) in enumerate(looks)
+    ]
     largest = [int(i) for i in np.argsort(-n[:labelled], kind="stable")[:_MAX_LABELS] if n[i]]
-    labels = [_label(looks[i][0], points.drawn.xy[seen & (group == i)]) for i in largest]
+    labels = [_label(looks[i][0], points.drawn.xy[shown & (group == i)]) for i in largest]
     return Colouring(group, groups, labels)
 
 

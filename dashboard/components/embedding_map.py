@@ -14,7 +14,7 @@ from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import about_url
 from dashboard.app.map_selection import AREA, Pick, from_corners, read_pick
-from dashboard.charts.map_points import Colouring, Points, colour_by_class, colour_by_split, colour_by_verdict
+from dashboard.charts.map_points import Colouring, Points, Seen, colour_by_class, colour_by_split, colour_by_verdict
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.components.job_panel import job_panel
 from dashboard.components.scatter import scatter
@@ -95,14 +95,15 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
     selection = _keep_selection(data)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        colouring, seen = _choose_colouring(data, points, wanted, colours, run)
+        seen = _seen(data, points, wanted, selection)
+        colouring = _choose_colouring(points, seen, colours, run)
     with right:
-        _strays(points, seen)
+        _strays(points, seen.shown)
     opened = scatter(
         points.drawn, colouring.group, colouring.groups, key="map", labels=colouring.labels, source=about_url(data.name),
         # None instead of a mask that is true everywhere: there is less to send.
-        shown=seen if not seen.all() else None,
-        picked=np.isin(points.drawn.ids, selection.ids) if selection else None,
+        shown=seen.shown if not seen.shown.all() else None,
+        picked=seen.picked,
         area=selection.pick.corners if selection else None,
         label=f"Map of {len(points.drawn):,} images",
         on_area=lambda corners: _select(from_corners(points.drawn.version, corners)),
@@ -129,25 +130,23 @@ def _select(pick: Pick | None) -> None:
         url_state.set_choice(AREA, pick.to_text())
 
 
-def _choose_colouring(
-    data: Dataset, points: Points, wanted: Filter, colours: Mapping[str, str], run: Run | None
-) -> tuple[Colouring, np.ndarray]:
-    """The colours by what a person chooses, and which points the filter leaves."""
-    options = {"class": "class", "split": "split"}
-    predictions = None
-    if run is not None:
-        predictions = align_predictions(run.id, points.columns)
-        if predictions is not None:
-            options["verdict"] = f"predictions of {run.id}"
-    colouring = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
-    seen = points.present
+def _seen(data: Dataset, points: Points, wanted: Filter, selection: MapSelection | None) -> Seen:
+    shown = points.present
     if wanted != Filter():
-        seen = seen & np.isin(points.drawn.ids, data.catalog.view(wanted).ids())
+        shown = shown & np.isin(points.drawn.ids, data.catalog.view(wanted).ids())
+    return Seen(shown, np.isin(points.drawn.ids, selection.ids) if selection else None)
+
+
+def _choose_colouring(points: Points, seen: Seen, colours: Mapping[str, str], run: Run | None) -> Colouring:
+    """The colours by what a person chooses."""
+    options = {"class": "class", "split": "split"}
+    predictions = align_predictions(run.id, points.columns) if run is not None else None
+    if run is not None and predictions is not None:
+        options["verdict"] = f"predictions of {run.id}"
+    colouring = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
     if colouring == "verdict" and predictions is not None:
-        return colour_by_verdict(points, predictions, seen), seen
-    if colouring == "split":
-        return colour_by_split(points, _SPLIT_TINTS, seen), seen
-    return colour_by_class(points, colours, seen), seen
+        return colour_by_verdict(points, predictions, seen)
+    return colour_by_split(points, _SPLIT_TINTS, seen) if colouring == "split" else colour_by_class(points, colours, seen)
 
 
 def _strays(points: Points, seen: np.ndarray) -> None:

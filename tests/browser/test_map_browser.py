@@ -59,6 +59,8 @@ def test_an_area_drawn_by_the_mouse_is_the_gallerys_filter_until_its_chip_is_cli
     tab.see(re.compile(rf"{held.sum():,}\W+of {len(drawn):,} images match"))
     expect(tab.tiles("explore").first).to_be_visible()
     assert set(tab.ids("explore")) <= set(drawn.ids[held].tolist())
+    counts = tab.page.locator(".st-key-map .legend small").all_inner_texts()
+    assert sum(int(count.replace(",", "")) for count in counts) == held.sum(), "the legend counts what is selected"
     tab.settled().picture(screenshots / "map.png")
 
     tab.reload().on("explore")

@@ -153,6 +153,9 @@ def test_an_area_in_the_address_selects_exactly_what_lies_in_it(data):
     assert f"{held.sum()} match" in seen.text
     assert seen.map["area"] == pick.corners.tolist()
     assert seen.area == pick.to_text(), "a reload keeps it"
+    legend = {group["name"]: group["count"] for group in seen.map["groups"] if group["shown"]}
+    assert sum(legend.values()) == held.sum(), "the legend counts what is selected"
+    assert set(legend) == {group["name"] for group in Seen().map["groups"] if group["count"]}, "and names every colour on the map"
 
     # Under the filter bar's condition both hold.
     of = map_points.match_points(drawn, data.catalog.columns())

@@ -4,11 +4,11 @@ import { rankImages } from "./selection.js"
 
 const LISTED = 24 // groups in the legend
 
-/** List the groups that have images; the largest where there are many. @param {ScatterMap} map */
+/** List the groups of which there are images; the largest where there are many. @param {ScatterMap} map */
 export function fillLegend(map) {
-  const present = map.groups.filter(group => group.count)
+  const present = map.groups.filter(group => group.shown)
   if (present.length > LISTED) present.sort((a, b) => b.count - a.count)
-  map.legend.replaceChildren(...present.slice(0, LISTED).map(group => createEntry(group, map.groups.indexOf(group))))
+  map.legend.replaceChildren(...present.slice(0, LISTED).map(group => createEntry(map, group)))
   if (present.length <= LISTED) return
   const rest = document.createElement("li")
   rest.className = "more"
@@ -16,8 +16,9 @@ export function fillLegend(map) {
   map.legend.append(rest)
 }
 
-/** @param {Group} group @param {number} index */
-function createEntry(group, index) {
+/** @param {ScatterMap} map @param {Group} group */
+function createEntry(map, group) {
+  const index = map.groups.indexOf(group)
   const entry = document.createElement("li")
   const button = document.createElement("button")
   const dot = document.createElement("i")
@@ -25,7 +26,7 @@ function createEntry(group, index) {
   const count = document.createElement("small")
   button.type = "button"
   button.dataset.group = String(index)
-  button.setAttribute("aria-pressed", "false")
+  button.setAttribute("aria-pressed", String(map.highlight === index))
   dot.style.setProperty("--dot", group.colour)
   name.textContent = group.name
   count.textContent = group.count.toLocaleString("en")

@@ -110,8 +110,10 @@ function update(map, data) {
   if (hasChanged(map, "shown", data.shown)) map.shown = data.shown === null ? null : decodeBytes(data.shown)
   if (hasChanged(map, "picked", data.picked)) map.picked = data.picked === null ? null : decodeBytes(data.picked)
   if (hasChanged(map, "groups", JSON.stringify(data.groups))) {
+    // A selection changes the counts alone, and leaves the highlighted group as it is.
+    const group = data.groups[map.highlight]
+    if (!group?.shown || group.name !== map.groups[map.highlight].name) map.highlight = -1
     map.groups = data.groups
-    map.highlight = -1
     fillLegend(map)
   }
   fitCanvas(map)

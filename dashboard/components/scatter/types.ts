@@ -1,6 +1,7 @@
 export type Point = [x: number, y: number]
 
-export type Group = { name: string; colour: string; count: number }
+/** `shown`: the filter leaves images of it; `count`: how many of those are selected, or all without a selection. */
+export type Group = { name: string; colour: string; shown: boolean; count: number }
 
 /** Arrays are base 64 of little-endian values; masks are bits, the first image in the highest bit. */
 export type Data = {

@@ -16,7 +16,7 @@ deletion_notice()
 if context.run is None:
     trash_panel()
 run = require_run(context)
-selected = table_of_runs(filtered_runs(context), cache.ranking(context.runs))
+selected = table_of_runs(filtered_runs(context), cache.ranking(tuple(context.runs)))
 if len(selected) > 1:
     st.subheader(f"{len(selected)} runs", anchor=False)
     compare_selected(selected, run)

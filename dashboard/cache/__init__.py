@@ -1,11 +1,8 @@
-"""Every cache of the dashboard. Each key holds everything that the value depends on, so that nothing stale is shown.
-
-`st.cache_data` gives each reader a copy; `st.cache_resource` shares one value, where a copy would take time or memory, which nobody may
-modify.
-"""
+"""What the dashboard computes once for all sessions: every function is `@cached` (see `dashboard.cache.cached`)."""
 
 from dashboard.cache.augmentation import augment_by_step, augment_images, augmentation_robustness, mix_images, square
 from dashboard.cache.batches import batch_heatmap, batch_predictions, images_seen_in_training, judge, nearest_training_images
+from dashboard.cache.cached import clear
 from dashboard.cache.catalogs import classes, colours, count_classes, split_drift, unused_files
 from dashboard.cache.class_pairs import MAX_AVERAGED, average_heatmaps, class_differences, positions_between
 from dashboard.cache.cross_confusion import confusion_between, matrix_view, similarity_order
@@ -38,6 +35,7 @@ __all__ = [
     "batch_predictions",
     "class_differences",
     "classes",
+    "clear",
     "colours",
     "compare_runs",
     "confusion_between",

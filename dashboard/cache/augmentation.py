@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
-from dashboard.cache.keys import HASH_FUNCS
+from dashboard.cache.cached import cached
 from dashboard.cache.late_imports import IMPORT_LOCK
-from dashboard.cache.memory import compute_once
-from dashboard.cache.models import checkpoint_identity, model
+from dashboard.cache.models import model
 from engine.core.progress import Progress, ReportProgress
-from engine.data.datasets import Dataset, load_dataset
+from engine.data.datasets import Dataset
 from engine.data.decoding import load_square
 from engine.runs.config import from_dict
 from engine.runs.pipelines import parse_pipeline
@@ -22,14 +20,13 @@ if TYPE_CHECKING:
     from engine.evaluation.robustness.augmentation_robustness import LabelledSquares
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@cached()
 def square(file: str, content: str, size: int) -> np.ndarray:
     """An image as a network of this input size sees it: (size, size, 3) uint8. `content` is the file's hash. Raises ImageError."""
     return load_square(Path(file), size)
 
 
-# Sixteen images of 224 pixels are 2.4 MB: 77 MB in all, and the same for mixed images.
-@st.cache_data(max_entries=32, show_spinner=False)
+@cached()
 def augment_images(contents: tuple[str, ...], _squares: np.ndarray, recipe: str, seed: int) -> np.ndarray:
     """One draw of a pipeline per image: (n, size, size, 3) uint8, for squares of the same shape."""
     with IMPORT_LOCK:
@@ -41,7 +38,7 @@ def augment_images(contents: tuple[str, ...], _squares: np.ndarray, recipe: str,
     return augmented.permute(0, 2, 3, 1).numpy()
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@cached()
 def augment_by_step(content: str, _square: np.ndarray, recipe: str, seed: int) -> np.ndarray:
     """One draw of each step of a pipeline alone: (steps, size, size, 3) uint8."""
     with IMPORT_LOCK:
@@ -53,7 +50,7 @@ def augment_by_step(content: str, _square: np.ndarray, recipe: str, seed: int) -
     return augment.draw_steps(image, parse_pipeline(recipe), seed).permute(0, 2, 3, 1).numpy()
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@cached()
 def mix_images(
     contents: tuple[str, ...],
     _squares: np.ndarray,
@@ -84,30 +81,22 @@ def mix_images(
     return torch.stack(mixed).round().byte().permute(0, 2, 3, 1).numpy(), torch.stack(shares).numpy()
 
 
-def augmentation_robustness(run: Run, data: Dataset, recipe: str, report: ReportProgress) -> pd.DataFrame:
+@cached(checkpoint=True)
+def augmentation_robustness(run: Run, data: Dataset, recipe: str, _report: ReportProgress) -> pd.DataFrame:
     """How a model's confidence falls with the strength of one step, on validation images. Raises UserError."""
-    identity, fingerprint = checkpoint_identity(run), data.catalog.fingerprint()
-
     with IMPORT_LOCK:
         from engine.evaluation.robustness.augmentation_robustness import count_rows, measure_steps
-
-    def compute() -> pd.DataFrame:
-        images, rows = _validation_sample(run, identity, data.name, fingerprint), []
-        steps = parse_pipeline(recipe).steps
-        for row in measure_steps(model(run), images, steps):
-            rows.append(row)
-            report(Progress("measuring", len(rows), count_rows(steps)))
-        return pd.DataFrame(rows)
-
-    return compute_once(
-        ("augmentation_robustness", str(run.path), identity, str(data.catalog.file), fingerprint, recipe), compute
-    )
+    steps, rows = parse_pipeline(recipe).steps, []
+    for row in measure_steps(model(run), _validation_sample(run, data), steps):
+        rows.append(row)
+        _report(Progress("measuring", len(rows), count_rows(steps)))
+    return pd.DataFrame(rows)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _validation_sample(run: Run, identity: str, dataset_name: str, fingerprint: str) -> "LabelledSquares":
+@cached(checkpoint=True, shared=True)
+def _validation_sample(run: Run, data: Dataset) -> "LabelledSquares":
     with IMPORT_LOCK:
         from engine.evaluation.robustness.augmentation_robustness import load_sample
         from engine.evaluation.scoring import split_images
-    images = split_images(load_dataset(dataset_name), "validation", run.classes)
+    images = split_images(data, "validation", run.classes)
     return load_sample(images, model(run).meta.image_size)

@@ -4,17 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
-from dashboard.cache.keys import HASH_FUNCS
+from dashboard.cache.cached import cached
 from dashboard.cache.late_imports import IMPORT_LOCK
-from dashboard.cache.maps import embedding_index
-from dashboard.cache.models import checkpoint_identity, model
-from dashboard.cache.runs import predictions, predictions_mtime
+from dashboard.cache.maps import embedding_index, index_stamp
+from dashboard.cache.models import model
+from dashboard.cache.runs import predictions
 from engine.data.datasets import Dataset
 from engine.data.decoding import ImageError, load_square
 from engine.data.filters import Filter
-from engine.embeddings.neighbours import Index
 from engine.evaluation import class_pairs
 from engine.runs.run import Run
 
@@ -29,13 +27,9 @@ class AverageHeatmaps(NamedTuple):
     n: int
 
 
+@cached(files=("predictions-{split}.parquet",))
 def class_differences(run: Run, split: str, data: Dataset, a: int, b: int) -> pd.DataFrame:
     """`engine.evaluation.class_pairs.differences` in the catalog's properties."""
-    return _class_differences(run, split, data, a, b, predictions_mtime(run, split), data.catalog.generation())
-
-
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _class_differences(run: Run, split: str, data: Dataset, a: int, b: int, changed: int, generation: str) -> pd.DataFrame:
     table = predictions(run, split)
     groups = class_pairs.group_images(table, a, b)
     # Only the rows that are compared: the catalog may be large.
@@ -46,39 +40,26 @@ def _class_differences(run: Run, split: str, data: Dataset, a: int, b: int, chan
     return class_pairs.differences(values, groups)
 
 
+@cached(files=("predictions-{split}.parquet",), stamp=index_stamp)
 def positions_between(run: Run, split: str, data: Dataset, a: int, b: int) -> dict[str, np.ndarray] | None:
     """`engine.evaluation.class_pairs.project_on_axis` from the training images' centres; None where no embeddings have been computed."""
     index = embedding_index(data)
     if index is None:
         return None
-    changed, generation = predictions_mtime(run, split), data.catalog.generation()
-    return _positions_between(run, split, data, a, b, changed, generation, index.digest, index)
-
-
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _positions_between(
-    run: Run, split: str, data: Dataset, a: int, b: int, changed: int, generation: str, digest: str, _index: Index
-) -> dict[str, np.ndarray]:
     table = predictions(run, split)
 
     def training_images(place: int) -> np.ndarray:
         return data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids()
 
     centres = training_images(a), training_images(b)
-    return class_pairs.project_on_axis(_index, table, centres, class_pairs.group_images(table, a, b))
+    return class_pairs.project_on_axis(index, table, centres, class_pairs.group_images(table, a, b))
 
 
+@cached(checkpoint=True)
 def average_heatmaps(
-    run: Run, data: Dataset, contents: tuple[str, ...], ids: tuple[int, ...], classes: tuple[int, ...]
+    run: Run, _data: Dataset, contents: tuple[str, ...], _ids: tuple[int, ...], classes: tuple[int, ...]
 ) -> AverageHeatmaps:
     """The mean heatmap per class of the images that can be read and still have this content. Raises UserError without a model."""
-    return _average_heatmaps(run, checkpoint_identity(run), data, contents, ids, classes)
-
-
-@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _average_heatmaps(
-    run: Run, identity: str, _data: Dataset, contents: tuple[str, ...], _ids: tuple[int, ...], classes: tuple[int, ...]
-) -> AverageHeatmaps:
     rows = _data.catalog.rows(_ids)
     squares = []
     for image, content in zip(_ids, contents, strict=True):

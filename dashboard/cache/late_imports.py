@@ -1,11 +1,9 @@
 """Modules that import torch: loaded when first needed, by one thread at a time."""
 
 import threading
-import time
-
-import streamlit as st
 
 from dashboard.app.gc_freeze import spare_lasting_objects
+from dashboard.cache.cached import cached, start_background
 
 _DELAY = 1.0  # seconds in which the browser paints the page before imports compete with it
 
@@ -14,16 +12,15 @@ _DELAY = 1.0  # seconds in which the browser paints the page before imports comp
 IMPORT_LOCK = threading.Lock()
 
 
-@st.cache_resource(show_spinner=False)
+@cached(shared=True)
 def warm_up() -> threading.Thread:
     """Load torch and Grad-CAM's package in a background thread, once, while the person looks at a page that will need them."""
 
-    def load() -> None:
-        time.sleep(_DELAY)
+    def load(stopping: threading.Event) -> None:
+        if stopping.wait(_DELAY):
+            return
         with IMPORT_LOCK:
             import pytorch_grad_cam  # noqa: F401
         spare_lasting_objects()
 
-    thread = threading.Thread(target=load, name="warm-up", daemon=True)
-    thread.start()
-    return thread
+    return start_background("warm-up", load)

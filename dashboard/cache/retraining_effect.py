@@ -1,8 +1,6 @@
 """The effect of retraining: two runs under two sets of test labels, computed once for all sessions."""
 
-import streamlit as st
-
-from dashboard.cache.keys import HASH_FUNCS, modified_ns
+from dashboard.cache.cached import cached
 from dashboard.cache.late_imports import IMPORT_LOCK
 from engine.curation import retraining_effect
 from engine.curation.retraining_effect import RetrainingEffect
@@ -10,19 +8,12 @@ from engine.data.datasets import Dataset
 from engine.runs.run import Run
 
 
+@cached(files=("predictions-test.parquet",), spinner="Scoring both runs under both sets of labels")
 def measure_retraining_effect(before: Run, after: Run, data: Dataset) -> RetrainingEffect:
     """`engine.curation.retraining_effect.measure_effect`, after both runs have predicted the images that they had not scored.
 
     Raises UserError.
     """
-    changed = tuple(modified_ns(run.path / "predictions-test.parquet") for run in (before, after))
-    return _measure_retraining_effect(before, after, data, changed, data.catalog.generation())
-
-
-@st.cache_data(max_entries=16, show_spinner="Scoring both runs under both sets of labels", hash_funcs=HASH_FUNCS)
-def _measure_retraining_effect(
-    before: Run, after: Run, data: Dataset, changed: tuple[int, ...], generation: str
-) -> RetrainingEffect:
     labels = retraining_effect.load_test_labels(data, after.labels)
     for run in (before, after):
         if len(retraining_effect.unscored_images(run, labels)):

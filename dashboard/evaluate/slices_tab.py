@@ -22,6 +22,7 @@ from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
 from engine.evaluation import slices
 from engine.evaluation.slices import ScoredImages
+from engine.runs.run import Run
 
 _WORST, _EXPLORE = "worst", "explore"
 _OPENED = "slice-opened"
@@ -36,7 +37,7 @@ _METHOD = (
 
 def slices_tab(scored: ScoredRun) -> None:
     try:
-        images = cache.scored_catalog(scored.run, scored.split)
+        images = _scored_images(scored.run, scored.split)
     except UserError as error:
         st.error(
             f"{formatting.literal(error.message)} {formatting.literal(error.hint)} Slices need the catalog's properties of the images; "
@@ -83,8 +84,13 @@ def _choose_slices(scored: ScoredRun, images: ScoredImages) -> pd.DataFrame:
     return table
 
 
+def _scored_images(run: Run, split: str) -> ScoredImages:
+    """Raises UserError."""
+    return cache.scored_catalog(run, split, load_dataset(run.config.dataset))
+
+
 def _worst_slices(scored: ScoredRun, support: int) -> pd.DataFrame:
-    search = cache.worst_slices(scored.run, scored.split, support)
+    search = cache.worst_slices(scored.run, scored.split, load_dataset(scored.run.config.dataset), support)
     weak = search.beyond_chance
     if not search.tried:
         st.info(f"No slice has {support} images: there are {len(scored.predictions):,} in all.", icon=":material/straighten:")
@@ -215,7 +221,7 @@ def _other_split(scored: ScoredRun, condition: Filter) -> str:
     if other is None:
         return ""
     try:
-        row = slices.measure_slice(cache.scored_catalog(scored.run, other), condition)
+        row = slices.measure_slice(_scored_images(scored.run, other), condition)
     except UserError:
         return ""
     if not row["n"]:

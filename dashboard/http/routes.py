@@ -1,11 +1,11 @@
 """The HTTP routes beside Streamlit's own, and what the server does when it starts."""
 
+import asyncio
 import contextlib
 import importlib
 import inspect
 import io
 import logging
-import threading
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from dashboard.app.background import start_thread, stop_threads
 from dashboard.app.formatting import plain
 from dashboard.app.gc_freeze import spare_lasting_objects
 from dashboard.app.image_urls import thumbnail_url
@@ -173,9 +174,12 @@ async def lifespan(app: Any) -> AsyncGenerator[dict[str, Any], None]:
         except UserError as error:
             # Without a writable disk the server still shows what there is.
             logging.getLogger(__name__).warning("%s", error)
-    threading.Thread(target=_prepare_first_page, name="first-page", daemon=True).start()
-    async with housekeeping():
-        yield {}
+    start_thread("first-page", lambda stopping: _prepare_first_page())
+    try:
+        async with housekeeping():
+            yield {}
+    finally:
+        await asyncio.to_thread(stop_threads)
 
 
 def _prepare_first_page() -> None:

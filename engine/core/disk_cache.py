@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from engine.core.files import trim_folder, write_bytes
 T = TypeVar("T")
 
 _SLACK = 16  # the folder is trimmed each time that a 16th of its limit has been added
+_WAIT = 0.2  # seconds between two calls of `meanwhile`
 _FRESH = 3600.0  # seconds for which a file's access time is precise enough
 
 
@@ -68,25 +69,41 @@ class DiskCache:
 
 
 class SingleFlight:
-    """Concurrent calls with the same key share one computation and its result or error."""
+    """Concurrent calls with the same key share one computation and its result or error.
+
+    Where the computation is interrupted (Streamlit ends a script by an exception that is no error), another caller begins it again.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[Hashable, Future] = {}
 
-    def __call__(self, key: Hashable, compute: Callable[[], T]) -> T:
-        with self._lock:
-            future = self._running.get(key)
-            if first := future is None:
-                future = self._running[key] = Future()
-        if not first:
-            return future.result()
+    def __call__(self, key: Hashable, compute: Callable[[], T], meanwhile: Callable[[], None] | None = None) -> T:
+        """`meanwhile` is called several times per second while another call computes; what it raises ends the waiting."""
+        while True:
+            with self._lock:
+                future = self._running.get(key)
+                if future is None:
+                    self._running[key] = Future()
+            if future is None:
+                return self._lead(key, compute)
+            while meanwhile is not None and not wait([future], _WAIT).done:
+                meanwhile()
+            with contextlib.suppress(CancelledError):
+                return future.result()
+
+    def _lead(self, key: Hashable, compute: Callable[[], T]) -> T:
+        future = self._running[key]
         try:
-            future.set_result(compute())
-        except BaseException as error:
+            result = compute()
+            future.set_result(result)
+            return result
+        except Exception as error:
             future.set_exception(error)
             raise
         finally:
             with self._lock:
                 del self._running[key]
-        return future.result()
+            # No effect once there is a result or an error. The second call is what tells those who wait.
+            if future.cancel():
+                future.set_running_or_notify_cancel()

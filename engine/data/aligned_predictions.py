@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from cachetools import LRUCache
 
 from engine.core.errors import UserError
+from engine.core.file_cache import FileStamp, file_stamp, is_settled
 from engine.core.paths import runs_dir
 from engine.data.class_names import normalize_name
 from engine.data.columns import Columns
@@ -26,7 +28,7 @@ class AlignedPredictions:
     predicted: np.ndarray
 
 
-_cached: dict[tuple, AlignedPredictions] = {}
+_cached: LRUCache[tuple, AlignedPredictions] = LRUCache(_MAX_CACHED)
 _lock = threading.Lock()
 
 
@@ -35,20 +37,27 @@ def align_predictions(run_id: str, columns: Columns) -> AlignedPredictions | Non
 
     A prediction holds for the content that was scored: an image that was rewritten since has none.
     """
-    # The id may come from an address: it could lead out of the runs' folder, or be longer than a file system allows.
-    if not re.fullmatch(r"[\w.-]+", run_id) or len(run_id.encode()) > _NAME_BYTES:
+    stamps = prediction_stamps(run_id)
+    if not stamps:
         return None
     folder = runs_dir() / run_id
-    files = {split: file for split in SPLITS if (file := folder / f"predictions-{split}.parquet").is_file()}
-    key = (columns, folder, tuple((split, file.stat().st_mtime_ns) for split, file in files.items()))
-    if not files:
-        return None
+    key = (columns, folder, stamps)
     with _lock:
-        if key not in _cached:
-            while len(_cached) >= _MAX_CACHED:
-                _cached.pop(next(iter(_cached)))
-            _cached[key] = _align(folder, list(files), columns)
-        return _cached[key]
+        result = _cached.get(key)
+        if result is None:
+            result = _align(folder, [split for split, _ in stamps], columns)
+            if is_settled(stamps):
+                _cached[key] = result
+        return result
+
+
+def prediction_stamps(run_id: str) -> tuple[tuple[str, FileStamp], ...]:
+    """The splits of which a run has a prediction table, with the tables' stamps."""
+    # The id may come from an address: it could lead out of the runs' folder, or be longer than a file system allows.
+    if not re.fullmatch(r"[\w.-]+", run_id) or len(run_id.encode()) > _NAME_BYTES:
+        return ()
+    stamps = ((split, file_stamp(runs_dir() / run_id / f"predictions-{split}.parquet")) for split in SPLITS)
+    return tuple((split, stamp) for split, stamp in stamps if stamp is not None)
 
 
 def _align(folder: Path, splits: list[str], columns: Columns) -> AlignedPredictions:

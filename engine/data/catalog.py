@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Hashable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import SupportsIndex
@@ -13,7 +13,7 @@ import pandas as pd
 from engine.core import database
 from engine.core.errors import DiskError
 from engine.data import catalog_schema, columns, label_overlay, selections
-from engine.data.aligned_predictions import align_predictions
+from engine.data.aligned_predictions import align_predictions, prediction_stamps
 from engine.data.catalog_schema import COLUMNS, UNMEASURED, ImageState
 from engine.data.catalog_view import View, build_view
 from engine.data.columns import Columns
@@ -125,6 +125,12 @@ class Catalog:
     def generation(self) -> str:
         """A random token that changes whenever the catalog's rows do: a cache key."""
         return self.meta("generation") or ""
+
+    def version(self, conditions: Filter = ALL) -> Hashable:
+        """Changes whenever `view(conditions)` does: a cache key."""
+        predictions = prediction_stamps(conditions.run) if conditions.needs_predictions else None
+        selected = selections.selection_stamp(self.file, conditions.selection) if conditions.selection else None
+        return self.generation(), predictions, selected
 
     def columns(self) -> Columns:
         """The catalog's current values as arrays."""

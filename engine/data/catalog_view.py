@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
+from cachetools import LRUCache
 
 from engine.data.aligned_predictions import AlignedPredictions
 from engine.data.columns import STATES, Columns, to_search_text
@@ -183,7 +184,7 @@ class View:
         return result[::-1] if valued == len(result) else np.concatenate([result[:valued][::-1], result[valued:]])
 
 
-_cache: dict[tuple, View] = {}
+_cache: LRUCache[tuple, View] = LRUCache(_MAX_CACHED)
 _lock = threading.Lock()
 
 
@@ -195,15 +196,14 @@ def build_view(
     `predictions` are those of the filter's run, `selected` the ids of its selection. Where the filter needs one that is None, no
     image matches.
     """
-    key = (columns, conditions, predictions)
+    # A selection's key is the hash of its ids: all that can change is whether it is there.
+    key = (columns, conditions, predictions, selected is None)
     with _lock:
-        result = _cache.pop(key, None)
+        result = _cache.get(key)
     if result is None:
         result = View(columns, _matching(columns, conditions, predictions, selected))
-    with _lock:
-        _cache[key] = result
-        while len(_cache) > _MAX_CACHED:
-            _cache.pop(next(iter(_cache)))
+        with _lock:
+            _cache[key] = result
     return result
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from cachetools import LRUCache
 
 from engine.core.errors import DiskError
 from engine.core.files import replace_file
@@ -100,19 +101,16 @@ def to_search_text(text: str) -> str:
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
 
 
-_cache: dict[Path, Columns] = {}
+_cache: LRUCache[Path, Columns] = LRUCache(_MAX_CACHED)
 _lock = threading.Lock()
 
 
 def load(catalog: Path, generation: str, connect: Connect) -> Columns:
     """The columns of `catalog` at its `generation`; rebuilt where the file is missing, damaged or of another generation."""
     with _lock:
-        columns = _cache.pop(catalog, None)
+        columns = _cache.get(catalog)
         if columns is None or columns.generation != generation:
-            columns = _open(catalog, generation) or build(catalog, connect)
-        _cache[catalog] = columns
-        while len(_cache) > _MAX_CACHED:
-            _cache.pop(next(iter(_cache)))
+            columns = _cache[catalog] = _open(catalog, generation) or build(catalog, connect)
         return columns
 
 

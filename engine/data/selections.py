@@ -2,17 +2,19 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache
 
 from engine.core.errors import DiskError
+from engine.core.file_cache import file_stamp
 from engine.core.files import replace_file, trim_folder
 
 _MAX_BYTES = 64 << 20  # per catalog: the least recently used selections are removed
-_HELD = 16  # selections in memory
-_cache: dict[Path, np.ndarray] = {}
+_HELD = 16  # selections in memory, because the disk refused them
+_unsaved: LRUCache[Path, np.ndarray] = LRUCache(_HELD)
 
 
 def save_selection(catalog: Path, ids: Iterable[int]) -> str:
@@ -20,30 +22,36 @@ def save_selection(catalog: Path, ids: Iterable[int]) -> str:
     selected = np.unique(np.fromiter(ids, np.int64))
     key = hashlib.blake2b(selected.tobytes(), digest_size=8).hexdigest()
     file = _file(catalog, key)
-    if not file.is_file():
+    if _read(file) is None:  # missing or damaged
         try:
             with replace_file(file, needed=selected.nbytes) as temporary, open(temporary, "wb") as sink:
                 np.save(sink, selected)
             trim_folder(file.parent, _MAX_BYTES)
         except DiskError:
-            _remember(file, selected)
+            _unsaved[file] = selected
     return key
-
-
-def _remember(file: Path, selected: np.ndarray) -> None:
-    """Keep the selection in this process, because the disk refused it; only the last few are kept."""
-    _cache[file] = selected
-    while len(_cache) > _HELD:
-        _cache.pop(next(iter(_cache)))
 
 
 def load_selection(catalog: Path, key: str) -> np.ndarray | None:
     """The ids of a saved selection, ascending; None where there is none under this key."""
+    file = _file(catalog, key)
+    selected = _read(file)
+    return selected if selected is not None else _unsaved.get(file)
+
+
+def selection_stamp(catalog: Path, key: str) -> Hashable:
+    """Changes whenever `load_selection` does."""
+    file = _file(catalog, key)
+    return file_stamp(file), file in _unsaved
+
+
+def _read(file: Path) -> np.ndarray | None:
     try:
-        return np.load(_file(catalog, key)) if re.fullmatch(r"[0-9a-f]{16}", key) else None
+        return np.load(file)
     except (OSError, ValueError, EOFError):
-        return _cache.get(_file(catalog, key))
+        return None
 
 
 def _file(catalog: Path, key: str) -> Path:
-    return catalog.parent / "selections" / f"{key}.npy"
+    # A key comes from an address: any other text could lead out of the folder. No selection has the name that stands for it.
+    return catalog.parent / "selections" / (f"{key}.npy" if re.fullmatch(r"[0-9a-f]{16}", key) else "none")

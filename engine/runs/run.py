@@ -94,9 +94,7 @@ class Run:
     def checkpoint(self) -> str:
         """Names the best model's newest checkpoint: a key that changes with every save; "" where there is none."""
         newest = max((self.path / "checkpoints").glob("best-*"), key=lambda folder: folder.name, default=None)
-        manifest = read_json(newest / "manifest.json", {}) if newest else {}
-        files = hashlib.blake2b(str(manifest.get("files")).encode(), digest_size=6).hexdigest()
-        return f"{newest.name}-{files}" if newest else ""
+        return f"{newest.name}-{read_cached(newest, 'manifest.json', _read_identity)}" if newest else ""
 
     @property
     def metadata(self) -> Metadata:
@@ -193,6 +191,12 @@ def _read_description(file: Path) -> _Description:
         raise UserError(
             f"The run {file.parent.name!r} has no readable config.json.", "Delete the run, or restore the file."
         ) from None
+
+
+def _read_identity(manifest: Path) -> str:
+    """Names the content of a checkpoint's files."""
+    files = read_json(manifest, {}).get("files")
+    return hashlib.blake2b(str(files).encode(), digest_size=6).hexdigest()
 
 
 def list_runs(dataset: str | None = None) -> list[Run]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from tab import Tab
 
@@ -18,14 +17,13 @@ from engine.training import launcher
 
 @pytest.fixture(autouse=True)
 def _as_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Errors that a page does not catch go where `streamlit_app.py` sends them; nothing is cached from another test's home."""
+    """Errors that a page does not catch go where `streamlit_app.py` sends them."""
     original = ScriptRunner.__init__
 
     def begin(self: ScriptRunner, *args: object, **settings: object) -> None:
         original(self, *args, **{"on_script_error": show_error, **settings})
 
     monkeypatch.setattr(ScriptRunner, "__init__", begin)
-    st.cache_data.clear()
 
 
 @pytest.fixture
@@ -44,7 +42,6 @@ def copied(finished_session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The finished run in a home of this test's own, to be damaged; its model is not in memory."""
     shutil.copytree(finished_session.home, tmp_path / "home")
     monkeypatch.setenv("SCENESCOPE_HOME", str(tmp_path / "home"))
-    st.cache_resource.clear()
     return load_run(finished_session.run_id)
 
 

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import streamlit as st
 from old_home import unpack_old_home
 from tab import PAGES
 
@@ -12,7 +11,6 @@ from tab import PAGES
 def old_home(tmp_path, monkeypatch):
     home = unpack_old_home(tmp_path / "old")
     monkeypatch.setenv("SCENESCOPE_HOME", str(home))
-    st.cache_resource.clear()
     return home
 
 

@@ -3,7 +3,7 @@
 `answers/<run>-<checkpoint>/<first image>-<count>.parquet`: columns number, error, probabilities (a list per row, float32), novelty.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.core.file_cache import file_stamp
 from engine.core.files import create_folder, replace_file
 from engine.inference.batch.store import Batch
 from engine.inference.verdict import Judge
@@ -36,10 +37,10 @@ def load_predictions(batch: Batch, run: Run) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).drop_duplicates("number").sort_values("number", ignore_index=True)
 
 
-def stamp(batch: Batch, run: Run) -> tuple[str, ...]:
+def stamp(batch: Batch, run: Run) -> tuple[Hashable, ...]:
     """A key for caches that changes whenever `load_predictions` does."""
     folder = _folder(batch, run)
-    return (folder.name, *sorted(f"{file.name}{file.stat().st_mtime_ns}" for file in folder.glob("*.parquet")))
+    return (folder.name, *((file.name, file_stamp(file)) for file in sorted(folder.glob("*.parquet"))))
 
 
 def missing_predictions(batch: Batch, run: Run) -> list[int]:

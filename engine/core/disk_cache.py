@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.core.files import trim_folder, write_bytes
+from engine.core.progress import Cancelled
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ class DiskCache:
 class SingleFlight:
     """Concurrent calls with the same key share one computation and its result or error.
 
-    Where the computation is interrupted (Streamlit ends a script by an exception that is no error), another caller begins it again.
+    Where the computation is stopped (`Cancelled`, or as Streamlit ends a script), another caller begins it again.
     """
 
     def __init__(self) -> None:
@@ -98,6 +99,8 @@ class SingleFlight:
             result = compute()
             future.set_result(result)
             return result
+        except Cancelled:
+            raise
         except Exception as error:
             future.set_exception(error)
             raise

@@ -19,7 +19,7 @@ from dashboard.cache import cached as module
 from dashboard.cache.cached import cached, start_background
 from engine.core.file_cache import read_cached
 from engine.core.memory_cache import MemoryCache, size_of
-from engine.core.progress import Progress
+from engine.core.progress import Cancelled, Progress
 from engine.data.datasets import add_dataset
 from engine.data.filters import Filter
 from engine.runs.run import Run
@@ -300,7 +300,8 @@ class Click(BaseException):
     """As Streamlit ends a script."""
 
 
-def test_a_click_that_ends_one_session_s_computation_does_not_end_another_s():
+@pytest.mark.parametrize("end", [Click, Cancelled])
+def test_a_click_that_ends_one_session_s_computation_does_not_end_another_s(end):
     begun, clicked, calls = threading.Event(), threading.Event(), []
 
     @cached(shared=True)
@@ -313,7 +314,7 @@ def test_a_click_that_ends_one_session_s_computation_does_not_end_another_s():
 
     def report_until_click(progress):
         clicked.wait(10)
-        raise Click
+        raise end
 
     seen = []
 
@@ -325,7 +326,7 @@ def test_a_click_that_ends_one_session_s_computation_does_not_end_another_s():
         first = pool.submit(search, "x", report_until_click)
         begun.wait(10)
         second = pool.submit(search, "x", watch)
-        assert isinstance(first.exception(10), Click)
+        assert isinstance(first.exception(10), end)
         assert second.result(10) == "found"
     assert seen[0] == 0, "while the first computed, the second showed its progress"
     assert calls == ["x", "x"]

@@ -25,6 +25,11 @@ from engine.data.filters import Filter
 from engine.runs.run import Run
 
 
+@pytest.fixture(autouse=True)
+def _empty() -> None:
+    cache.clear()
+
+
 @pytest.fixture
 def run(home) -> Run:
     return settled(scored_run("first", 1.0, range(30)))

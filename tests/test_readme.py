@@ -1,9 +1,11 @@
 """The README says what the program does."""
 
-import argparse
+import re
 from pathlib import Path
 
-from engine.cli import parser
+import click
+
+from engine.cli.commands import root
 from engine.runs.config import fields, help_text
 from engine.runs.presets import PRESET_HELP, PRESETS
 
@@ -26,13 +28,12 @@ def preset_rows() -> list[str]:
     return [f"| `{name}` | {PRESET_HELP[name]} {changes[name]} |" for name in PRESETS]
 
 
-def commands(top: argparse.ArgumentParser) -> list[list[str]]:
-    result = []
-    for action in top._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for name, below in action.choices.items():
-                deeper = commands(below)
-                result += [[name, *rest] for rest in deeper] or [[name]]
+def commands(group: click.Group = root, *names: str) -> list[tuple[tuple[str, ...], click.Command]]:
+    """Every command that does something, with its words: `data add`."""
+    context, result = click.Context(group), []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        result += commands(command, *names, name) if isinstance(command, click.Group) else [((*names, name), command)]
     return result
 
 
@@ -43,16 +44,41 @@ def test_every_field_and_preset_stands_in_the_readme_as_it_is():
 
 def test_every_command_stands_in_the_readme():
     lines = [line for line in README.splitlines() if line.startswith("python -m engine")]
-    for words in commands(parser()):
+    for words, _ in commands():
         assert any(all(word in line for word in words) for line in lines), words
 
 
-def test_every_command_has_a_help_text():
-    def check(top: argparse.ArgumentParser) -> None:
-        for action in top._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                assert {choice.dest for choice in action._choices_actions if choice.help} == set(action.choices)
-                for below in action.choices.values():
-                    check(below)
+def test_every_command_and_each_of_its_options_has_a_help_text():
+    for words, command in commands():
+        assert command.help, words
+        assert [param.name for param in command.params if not param.help] == [], words
 
-    check(parser())
+
+def flags(command: click.Command) -> set[str]:
+    return {flag for param in command.params if isinstance(param, click.Option) for flag in param.opts}
+
+
+def named_commands(line: str) -> list[click.Command]:
+    """The commands that a line such as `runs list | show ID` is about."""
+    words = set(re.findall(r"[\w-]+", line.removeprefix("python -m engine ")))
+    return [command for names, command in commands() if words.issuperset(names)]
+
+
+def test_the_readme_names_no_option_that_a_command_does_not_have_and_every_option_that_it_has():
+    lines = [line for line in README.splitlines() if line.startswith("python -m engine")]
+    for line in lines:
+        known = set().union(*map(flags, named_commands(line)))
+        assert set(re.findall(r"--[a-z][a-z-]*", line)) <= known, line
+    for names, command in commands():
+        documented = set().union(*(re.findall(r"--[a-z][a-z-]*", line) for line in lines if command in named_commands(line)))
+        assert flags(command) <= documented, names
+
+
+def test_the_documents_quote_no_command_or_option_that_does_not_exist():
+    folder = Path(__file__).parents[1]
+    first = {names[0] for names, _ in commands()}
+    for file in (folder / "README.md", *(folder / "docs").glob("*.md"), folder / "CONTRIBUTING.md"):
+        for quote in re.findall(r"`(?:python -m engine )?([^`\n]+)`", file.read_text(encoding="utf-8")):
+            if quote.split()[0] in first and "--" in quote:
+                known = set().union(*map(flags, named_commands(quote)))
+                assert set(re.findall(r"--[a-z][a-z-]*", quote)) <= known, quote

@@ -18,6 +18,7 @@ from dashboard.evaluate.near_copies import near_copies
 from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
 from engine.evaluation import calibration, conformal, roc, selective, tables, trust
+from engine.evaluation.defaults import COVERAGE
 from engine.evaluation.metrics import per_class_intervals
 from engine.evaluation.near_copies import NearCopies
 from engine.evaluation.trust import QUESTIONS, TARGETS, Evidence
@@ -68,7 +69,7 @@ def _read_choices(evidence: Evidence) -> tuple[float, float, str]:
     method = read_text("sets_of")
     return (
         targets.get(read_text("target"), evidence.target),
-        coverages.get(read_text("coverage"), trust.COVERAGE),
+        coverages.get(read_text("coverage"), COVERAGE),
         method if method in conformal.METHODS else conformal.LAC,
     )
 
@@ -151,7 +152,7 @@ def _conformal_sets(scored: ScoredRun, evidence: Evidence, near: NearCopies | No
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         coverage = float(url_state.choose(
-            st.segmented_control, "Coverage", [f"{value:g}" for value in _COVERAGES], "coverage", f"{trust.COVERAGE:g}",
+            st.segmented_control, "Coverage", [f"{value:g}" for value in _COVERAGES], "coverage", f"{COVERAGE:g}",
             format_func=lambda text: f"{float(text):.0%}",
         ))  # fmt: skip
         method = url_state.choose(

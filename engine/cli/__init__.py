@@ -1,50 +1,38 @@
 """The command line. Results go to standard output, progress and errors to standard error; a user error exits with code 2."""
 
-import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
-from engine import __version__
-from engine.cli import (
-    audit,
-    augmentation,
-    bench,
-    confusion,
-    data,
-    evaluate,
-    explain,
-    export,
-    labels,
-    maps,
-    models,
-    novelty,
-    predict,
-    probes,
-    retraining_effect,
-    runs,
-    training,
-    trust,
-)
+import click
+
+from engine.cli import completion
+from engine.cli.commands import root
 from engine.cli.output import print_json
+from engine.cli.usage_errors import describe_usage_error
 from engine.core.disk import disk_error
 from engine.core.errors import UserError
 
-# In the order of the help.
-_FAMILIES = (
-    data, maps, audit, labels, models, augmentation, training, probes,
-    runs, evaluate, predict, novelty, confusion, trust, retraining_effect, explain, export, bench,
-)  # fmt: skip
+PROGRAM = "python -m engine"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    """Run a command, and return the exit code. `program`: what a person types before the arguments."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = args.command(args) or 0
+        if completion.REQUEST in os.environ:
+            return completion.complete(root, program)
+        with root.make_context(program, list(words)) as context:
+            code = root.invoke(context) or 0
         sys.stdout.flush()
         return code
+    except click.exceptions.Exit as end:  # --help and --version
+        return end.exit_code
+    except click.UsageError as error:
+        return _refuse(words, describe_usage_error(error))
     except UserError as error:
-        return _refuse(args, error)
+        return _refuse(words, error)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -55,23 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem = disk_error(error)
         if problem is None:
             raise
-        return _refuse(args, problem)
+        return _refuse(words, problem)
 
 
-def _refuse(args: argparse.Namespace, error: UserError) -> int:
+def _refuse(words: Sequence[str], error: UserError) -> int:
     with contextlib.suppress(OSError):  # the output's disk may be the one that is full
         print("\n".join(filter(None, [error.message, error.hint])), file=sys.stderr)
-        if getattr(args, "json", False):
+        if "--json" in words:
             print_json({"error": error.message, "hint": error.hint})
     return 2
-
-
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="python -m engine", description="Scenescope: from a folder of photos to a classifier you can trust."
-    )
-    top.add_argument("--version", action="version", version=__version__)
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in _FAMILIES:
-        module.register(commands)
-    return top

@@ -1,54 +1,28 @@
 """`augment`: draws of a pipeline; `withstand`: a run's robustness to a pipeline; `pipelines`: saved pipelines."""
 
-import argparse
-from pathlib import Path
+from __future__ import annotations
 
-from engine.cli.output import json_flag, print_json, print_table, progress_line
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.commands import Group
+from engine.cli.output import print_json, print_result, print_table, progress_line
+from engine.cli.parameters import FILE, FOLDER, Number, completion, json_option, run_argument
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.files import create_folder, file_name, replace_file
 from engine.core.progress import Progress
 from engine.runs import pipelines
-from engine.runs.run import load_run
+
+if TYPE_CHECKING:
+    from engine.runs.run import Run
 
 
-def register(commands: argparse._SubParsersAction) -> None:
-    augment = commands.add_parser("augment", help="apply an augmentation pipeline to an image and write the results")
-    augment.add_argument("image", metavar="IMAGE", help="image file")
-    _pipeline_flag(augment)
-    augment.add_argument("--draws", type=int, default=16, metavar="N", help="number of results (default 16)")
-    augment.add_argument("--out", required=True, metavar="FOLDER", help="folder to write the PNG images to")
-    augment.add_argument("--size", type=int, default=224, help="side of the network's square input, in pixels (default 224)")
-    augment.add_argument("--seed", type=int, default=0, help="the same seed gives the same draws (default 0)")
-    augment.set_defaults(command=_augment)
-    withstand = commands.add_parser("withstand", help="measure how a run's confidence falls under each step of a pipeline")
-    withstand.add_argument("id", help="id of a run")
-    _pipeline_flag(withstand)
-    withstand.set_defaults(command=_withstand)
-    actions = commands.add_parser("pipelines", help="list, show, save and delete augmentation pipelines").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    listing = actions.add_parser("list", help="list the built-in and saved pipelines")
-    listing.set_defaults(command=_list)
-    show = actions.add_parser("show", help="print the steps of a pipeline")
-    show.add_argument("pipeline", metavar="P", help="name of a built-in or saved pipeline, or a JSON file")
-    show.set_defaults(command=_show)
-    save = actions.add_parser("save", help="save a pipeline under a name")
-    save.add_argument("name", help="name to save it under")
-    _pipeline_flag(save)
-    save.set_defaults(command=_save)
-    delete = actions.add_parser("delete", help="delete a saved pipeline; runs keep their copy")
-    delete.add_argument("name", help="name of a saved pipeline")
-    delete.set_defaults(command=_delete)
-    for parser in (augment, withstand, listing, show, save, delete):
-        json_flag(parser)
-
-
-def _pipeline_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--pipeline", default="standard", metavar="P",
-        help="name of a built-in or saved pipeline, a JSON file, or steps such as flip@0.5/crop:smallest=0.5 (default standard)",
-    )  # fmt: skip
+@completion
+def _complete_pipelines(context: click.Context) -> dict[str, str]:
+    return dict.fromkeys([*pipelines.BUILT_IN, *pipelines.saved_names()], "")
 
 
 def _load_pipeline(text: str) -> pipelines.Pipeline:
@@ -56,41 +30,54 @@ def _load_pipeline(text: str) -> pipelines.Pipeline:
     return pipelines.read(file) if file.suffix == ".json" else pipelines.parse_pipeline(text)
 
 
-def _augment(args: argparse.Namespace) -> None:
-    if not (1 <= args.draws <= 10_000 and 32 <= args.size <= 1024):
-        raise UserError(
-            f"--draws is {args.draws} and --size {args.size}.", "--draws must be from 1 to 10,000 and --size from 32 to 1024."
-        )
-    pipeline = _load_pipeline(args.pipeline)
+pipeline_option = click.option(
+    "--pipeline",
+    default="standard",
+    type=_load_pipeline,
+    metavar="P",
+    shell_complete=_complete_pipelines,
+    help="name of a built-in or saved pipeline, a JSON file, or steps such as flip@0.5/crop:smallest=0.5",
+)
+
+
+@click.command()
+@click.argument("image", type=FILE, help="image file")
+@pipeline_option
+@click.option("--draws", type=Number(1, 10_000), default=16, help="number of results")
+@click.option("--out", type=FOLDER, required=True, metavar="FOLDER", help="folder to write the PNG images to")
+@click.option("--size", type=Number(32, 1024), default=224, help="side of the network's square input, in pixels")
+@click.option("--seed", type=Number(), default=0, help="the same seed gives the same draws")
+@json_option
+def augment_command(image: str, pipeline: pipelines.Pipeline, draws: int, out: str, size: int, seed: int, as_json: bool) -> None:
     import torch
     from PIL import Image
 
     from engine.data.decoding import ImageError, load_square
     from engine.models.augment import draw_pipeline
 
-    source = Path(args.image).expanduser()
+    source = Path(image).expanduser()
     if not source.is_file():
-        raise UserError(f"There is no image {args.image!r}.")
+        raise UserError(f"There is no image {image!r}.")
     try:
-        square = load_square(source, args.size)
+        square = load_square(source, size)
     except (ImageError, OSError) as error:
-        raise UserError(f"{args.image} cannot be read: {error}.") from error
-    drawn = draw_pipeline(torch.from_numpy(square.copy()).permute(2, 0, 1), pipeline, args.draws, args.seed)
-    folder = Path(args.out).expanduser()
+        raise UserError(f"{image} cannot be read: {error}.") from error
+    drawn = draw_pipeline(torch.from_numpy(square.copy()).permute(2, 0, 1), pipeline, draws, seed)
+    folder = Path(out).expanduser()
     create_folder(folder)
-    files = [folder / file_name("", source.stem, f"-{number:04d}.png") for number in range(args.draws)]
-    for file, image in zip(files, drawn, strict=True):
+    files = [folder / file_name("", source.stem, f"-{number:04d}.png") for number in range(draws)]
+    for file, result in zip(files, drawn, strict=True):
         with replace_file(file) as temporary:
-            Image.fromarray(image.permute(1, 2, 0).numpy()).save(temporary, "PNG")
-    document = {"image": str(source), "pipeline": pipeline.to_document(), "seed": args.seed, "files": [str(f) for f in files]}
-    if args.json:
-        print_json(document)
-    else:
-        print(f"{args.draws} draws of {pipeline.recipe} were written to {folder}.")
+            Image.fromarray(result.permute(1, 2, 0).numpy()).save(temporary, "PNG")
+    document = {"image": str(source), "pipeline": pipeline.to_document(), "seed": seed, "files": [str(f) for f in files]}
+    print_result(document, f"{draws} draws of {pipeline.recipe} were written to {folder}.", as_json)
 
 
-def _withstand(args: argparse.Namespace) -> None:
-    run, pipeline = load_run(args.id), _load_pipeline(args.pipeline)
+@click.command()
+@run_argument
+@pipeline_option
+@json_option
+def withstand_command(run: Run, pipeline: pipelines.Pipeline, as_json: bool) -> None:
     import pandas as pd
 
     from engine.data.datasets import load_dataset
@@ -113,7 +100,7 @@ def _withstand(args: argparse.Namespace) -> None:
         {"step": step.text, "verdict": verdict, "strengths": [row for row in rows if row["step"] == index]}
         for index, (step, verdict) in enumerate(zip(pipeline.steps, verdicts, strict=True))
     ]
-    if args.json:
+    if as_json:
         print_json({"run": run.id, "pipeline": pipeline.to_document(), "n": len(sample.labels), "steps": steps})
         return
     print(f"{run.id}: mean probability of the true class, {len(sample.labels)} validation images, 95% interval of the loss")
@@ -125,17 +112,32 @@ def _withstand(args: argparse.Namespace) -> None:
     print_table(["step, at probability 1", "plain", "augmented", "loss", "largest loss", ""], shown)
 
 
-def _list(args: argparse.Namespace) -> None:
+@click.group(cls=Group)
+def pipelines_command() -> None:
+    pass
+
+
+@pipelines_command.command("list", help="List the built-in and saved pipelines.")
+@json_option
+def _list(as_json: bool) -> None:
     listed = [*pipelines.BUILT_IN.values(), *(pipelines.parse_pipeline(name) for name in pipelines.saved_names())]
-    if args.json:
+    if as_json:
         print_json([{**item.to_document(), "text": item.text, "built_in": item.name in pipelines.BUILT_IN} for item in listed])
     else:
         print_table(["name", "steps"], [[item.name, item.recipe] for item in listed])
 
 
-def _show(args: argparse.Namespace) -> None:
-    pipeline = _load_pipeline(args.pipeline)
-    if args.json:
+@pipelines_command.command("show", help="Print the steps of a pipeline.")
+@click.argument(
+    "pipeline",
+    type=_load_pipeline,
+    metavar="P",
+    shell_complete=_complete_pipelines,
+    help="name of a built-in or saved pipeline, or a JSON file",
+)
+@json_option
+def _show(pipeline: pipelines.Pipeline, as_json: bool) -> None:
+    if as_json:
         print_json(pipeline.to_document())
         return
     rows = [
@@ -145,18 +147,19 @@ def _show(args: argparse.Namespace) -> None:
     print_table(["transform", "probability", "how strongly"], rows)
 
 
-def _save(args: argparse.Namespace) -> None:
-    pipeline = pipelines.Pipeline(_load_pipeline(args.pipeline).steps, args.name)
-    file = pipelines.save(pipeline)
-    if args.json:
-        print_json({"file": str(file), **pipeline.to_document()})
-    else:
-        print(f"Saved as {args.name}: {pipeline.recipe}")
+@pipelines_command.command("save", help="Save a pipeline under a name.")
+@click.argument("name", help="name to save it under")
+@pipeline_option
+@json_option
+def _save(name: str, pipeline: pipelines.Pipeline, as_json: bool) -> None:
+    saved = pipelines.Pipeline(pipeline.steps, name)
+    file = pipelines.save(saved)
+    print_result({"file": str(file), **saved.to_document()}, f"Saved as {name}: {saved.recipe}", as_json)
 
 
-def _delete(args: argparse.Namespace) -> None:
-    pipelines.delete(args.name)
-    if args.json:
-        print_json({"deleted": args.name})
-    else:
-        print(f"Deleted {args.name}.")
+@pipelines_command.command("delete", help="Delete a saved pipeline; runs keep their copy.")
+@click.argument("name", shell_complete=_complete_pipelines, help="name of a saved pipeline")
+@json_option
+def _delete(name: str, as_json: bool) -> None:
+    pipelines.delete(name)
+    print_result({"deleted": name}, f"Deleted {name}.", as_json)

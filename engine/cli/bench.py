@@ -1,99 +1,78 @@
 """`bench train | embed | predict | explain`: speed against a plain reference; `bench catalog`: response times; `bench audit`: planted faults."""
 
-import argparse
 import dataclasses
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import click
 
 from engine.bench import catalog, explaining, predicting, speed
 from engine.bench.rounds import ROUNDS, Row
 from engine.bench.sample import BenchImages, sample_dataset, sample_folder
-from engine.cli.output import json_flag, print_json, print_table
+from engine.cli.commands import Group
+from engine.cli.output import print_json, print_table
+from engine.cli.parameters import DATASET, FOLDER, Number, complete_backbones, complete_datasets, json_option
 from engine.core.estimate import Estimate
-from engine.data.datasets import load_dataset
+from engine.data.datasets import Dataset
 
 _IMAGES = 256  # few, so that a measurement covers several epochs
 
-# Help, the function that declares the arguments, the function that measures.
-Bench = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Iterator[Row]]]
+
+@click.group(cls=Group)
+def bench_command() -> None:
+    pass
 
 
-def _sample_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help="backbone (default: those of the README's table)")
-    parser.add_argument("--dataset", default="demo", help="name of a registered dataset (default: demo)")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="a folder with one subfolder per class, instead of a dataset")
+def _sample_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--data", type=FOLDER, metavar="FOLDER", help="a folder with one subfolder per class, instead of a dataset"),
+        click.option(
+            "--dataset", default="demo", metavar="NAME", shell_complete=complete_datasets, help="name of a registered dataset"
+        ),
+        click.option("--model", shell_complete=complete_backbones, help="backbone (default: those of the README's table)"),
+    ):
+        function = option(function)
+    return function
 
 
-def _speed_arguments(parser: argparse.ArgumentParser) -> None:
-    _sample_arguments(parser)
-    parser.add_argument("--seconds", type=float, default=60.0, help="measuring time per row, in seconds (default 60)")
-    parser.add_argument(
-        "--batch", type=int, default=speed.TRAIN_BATCH, help=f"images per training step (default {speed.TRAIN_BATCH})"
-    )
+def _sample(dataset: str, data: str | None) -> BenchImages:
+    return sample_folder(Path(data), _IMAGES) if data else sample_dataset(dataset, _IMAGES)
 
 
-def _explain_arguments(parser: argparse.ArgumentParser) -> None:
-    _sample_arguments(parser)
-    parser.add_argument(
-        "--rounds", type=int, default=ROUNDS, help=f"number of rounds, each with one pair of maps (default {ROUNDS})"
-    )
+def _speed_command(name: str, text: str, measure: Callable[[speed.Plan, str | None], Iterator[Row]]) -> None:
+    @bench_command.command(name, help=text)
+    @_sample_options
+    @click.option("--seconds", type=Number(kind=float), default=60.0, help="measuring time per row, in seconds")
+    @click.option("--batch", type=Number(), default=speed.TRAIN_BATCH, help="images per training step")
+    @json_option
+    def run(model: str | None, dataset: str, data: str | None, seconds: float, batch: int, as_json: bool) -> None:
+        _bench(lambda: measure(speed.Plan(_sample(dataset, data), seconds, batch), model), as_json)
 
 
-def _sample(args: argparse.Namespace) -> BenchImages:
-    return sample_folder(args.data, _IMAGES) if args.data else sample_dataset(args.dataset, _IMAGES)
+_speed_command("train", "Measure images/s of training.", speed.measure_training)
+_speed_command("embed", "Measure images/s of embedding.", speed.measure_embedding)
+_speed_command("predict", "Measure ms per single prediction, and images/s in batches.", predicting.measure_predicting)
 
 
-def _plan(args: argparse.Namespace) -> speed.Plan:
-    return speed.Plan(_sample(args), args.seconds, args.batch)
+@bench_command.command("explain", help="Measure ms per pair of Grad-CAM maps.")
+@_sample_options
+@click.option("--rounds", type=Number(), default=ROUNDS, help="number of rounds, each with one pair of maps")
+@json_option
+def _explain(model: str | None, dataset: str, data: str | None, rounds: int, as_json: bool) -> None:
+    _bench(lambda: explaining.measure_explaining(_sample(dataset, data), model, rounds), as_json)
 
 
-BENCHES: Mapping[str, Bench] = {
-    "train": ("images/s of training", _speed_arguments, lambda args: speed.measure_training(_plan(args), args.model)),
-    "embed": ("images/s of embedding", _speed_arguments, lambda args: speed.measure_embedding(_plan(args), args.model)),
-    "predict": (
-        "ms per single prediction, images/s in batches",
-        _speed_arguments,
-        lambda args: predicting.measure_predicting(_plan(args), args.model),
-    ),
-    "explain": (
-        "ms per pair of Grad-CAM maps",
-        _explain_arguments,
-        lambda args: explaining.measure_explaining(_sample(args), args.model, args.rounds),
-    ),
-}
-
-
-def register(commands: argparse._SubParsersAction) -> None:
-    bench = commands.add_parser("bench", help="measure speed against a plain reference, in alternating rounds")
-    actions = bench.add_subparsers(required=True, metavar="WHAT")
-    for name, (text, declare, measure) in BENCHES.items():
-        action = actions.add_parser(name, help=text)
-        declare(action)
-        json_flag(action)
-        action.set_defaults(command=lambda args, measure=measure: _bench(args, measure))
-    waits = actions.add_parser("catalog", help="measure how long pages wait for a catalog with many rows")
-    waits.add_argument("--rows", type=int, default=1_000_000, help="number of images in the catalog (default 1,000,000)")
-    waits.add_argument("--classes", type=int, default=6, help="number of classes (default 6)")
-    waits.add_argument("--repeats", type=int, default=catalog.REPEATS, help=f"queries per kind (default {catalog.REPEATS})")
-    json_flag(waits)
-    waits.set_defaults(command=_catalog)
-    faults = actions.add_parser("audit", help="measure how many planted faults the audit finds, and how fast")
-    faults.add_argument("--dataset", default="demo", help="name of a registered dataset (default: demo)")
-    faults.add_argument("--seed", type=int, default=0, help="seed of the faults (default 0)")
-    json_flag(faults)
-    faults.set_defaults(command=_audit)
-
-
-def _bench(args: argparse.Namespace, measure: Callable[[argparse.Namespace], Iterator[Row]]) -> None:
+def _bench(measure: Callable[[], Iterator[Row]], as_json: bool) -> None:
     # SIGTERM behaves like Ctrl-C, so that the measured processes end and their folders are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     rows = []
-    for row in measure(args):
+    for row in measure():
         rows.append(row)
         print(_sentence(row), file=sys.stderr)
-    if args.json:
+    if as_json:
         print_json([dataclasses.asdict(row) for row in rows])
         return
     header = ["measured", "unit", "reference", "ours", "ratio", "95% interval"]
@@ -103,22 +82,31 @@ def _bench(args: argparse.Namespace, measure: Callable[[argparse.Namespace], Ite
     )
 
 
-def _catalog(args: argparse.Namespace) -> None:
-    figures = catalog.measure(args.rows, args.classes, args.repeats)
-    if args.json:
+@bench_command.command("catalog", help="Measure how long pages wait for a catalog with many rows.")
+@click.option("--rows", type=Number(), default=1_000_000, help="number of images in the catalog")
+@click.option("--classes", type=Number(), default=6, help="number of classes")
+@click.option("--repeats", type=Number(), default=catalog.REPEATS, help="queries per kind")
+@json_option
+def _catalog(rows: int, classes: int, repeats: int, as_json: bool) -> None:
+    figures = catalog.measure(rows, classes, repeats)
+    if as_json:
         print_json(dataclasses.asdict(figures))
         return
     print(f"{figures.rows:,} rows in {figures.classes:,} classes, created in {figures.made:.1f} s")
     print(f"memory: {figures.memory_before:.0f} MB before the first query, {figures.memory:.0f} MB after the last\n")
-    rows = [[w.name, f"{w.median:.1f}", f"{w.p95:.1f}", f"{w.worst:.1f}"] for w in figures.waits]
-    print_table(["query", "median ms", "p95 ms", "worst ms"], rows)
+    waits = [[w.name, f"{w.median:.1f}", f"{w.p95:.1f}", f"{w.worst:.1f}"] for w in figures.waits]
+    print_table(["query", "median ms", "p95 ms", "worst ms"], waits)
 
 
-def _audit(args: argparse.Namespace) -> None:
+@bench_command.command("audit", help="Measure how many planted faults the audit finds, and how fast.")
+@click.option("--dataset", type=DATASET, default="demo", help="name of a registered dataset")
+@click.option("--seed", type=Number(), default=0, help="seed of the faults")
+@json_option
+def _audit(dataset: Dataset, seed: int, as_json: bool) -> None:
     from engine.bench import audit
 
-    result = audit.measure(load_dataset(args.dataset), args.seed)
-    if args.json:
+    result = audit.measure(dataset, seed)
+    if as_json:
         print_json(dataclasses.asdict(result))
         return
     rankings = [("ours", result.ours), *([("cleanlab", result.cleanlab)] if result.cleanlab else [])]

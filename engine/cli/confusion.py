@@ -1,24 +1,21 @@
 """`confusion` and `pairs`: which classes a run confuses, and how the confused images differ from the others."""
 
-import argparse
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import numpy as np
+import click
 
-from engine.cli.output import json_flag, print_json, print_table
+from engine.cli.output import print_json, print_table
+from engine.cli.parameters import RUN, Choice, complete_classes, json_option, run_argument, split_option
 from engine.core.errors import UserError
-from engine.data.class_names import natural_key
-from engine.data.datasets import is_registered, load_dataset
-from engine.data.filters import Filter
-from engine.embeddings import dataset_index
-from engine.evaluation import class_ordering, class_pairs
-from engine.evaluation.cross_confusion import Axis, cross_tabulate
-from engine.evaluation.metrics import confusion
-from engine.evaluation.tables import load_predictions
-from engine.runs.run import Run, load_run
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+    from engine.evaluation.class_pairs import Groups
+    from engine.runs.run import Run
 
 _SHOWN = 20  # pairs in the terminal; --json has all
 
@@ -37,53 +34,45 @@ class _PairDifferences(TypedDict):
     along: dict[str, _Position] | None
 
 
-def register(commands: argparse._SubParsersAction) -> None:
-    matrix = commands.add_parser("confusion", help="print the confusion matrix of a run, against the true classes or another run")
-    matrix.add_argument("id", help="id of a run")
-    matrix.add_argument(
-        "--with", dest="other", metavar="ID", help="another run: its predictions are the columns, this run's the rows"
-    )
-    matrix.add_argument(
-        "--order",
-        choices=("own", "name", "similarity"),
-        default="own",
-        help="order of the classes (default own: that of the run)",
-    )
-    matrix.set_defaults(command=_confusion)
-    pairs = commands.add_parser(
-        "pairs", help="rank the most confused pairs of classes, or show how one pair's errors differ from its correct predictions"
-    )
-    pairs.add_argument("id", help="id of a run")
-    pairs.add_argument("classes", nargs="*", metavar="CLASS", help="two classes (default: all pairs are ranked)")
-    pairs.set_defaults(command=_pairs)
-    for parser in (matrix, pairs):
-        parser.add_argument("--split", default="test", help="test (default) or validation")
-        json_flag(parser)
+@click.command()
+@run_argument
+@click.option("--with", "other", type=RUN, help="another run: its predictions are the columns, this run's the rows")
+@click.option(
+    "--order", type=Choice(("own", "name", "similarity")), default="own", help="order of the classes; own: that of the run"
+)
+@split_option
+@json_option
+def confusion_command(run: Run, other: Run | None, order: str, split: str, as_json: bool) -> None:
+    import numpy as np
 
+    from engine.evaluation.cross_confusion import Axis, cross_tabulate
+    from engine.evaluation.tables import load_predictions
 
-def _confusion(args: argparse.Namespace) -> None:
-    run = load_run(args.id)
-    other = load_run(args.other) if args.other else None
-    table = load_predictions(run, args.split)
+    table = load_predictions(run, split)
     rows = Axis(table, run.classes, truth=other is None)
-    columns = Axis(load_predictions(other, args.split), other.classes) if other else Axis(table, run.classes)
+    columns = Axis(load_predictions(other, split), other.classes) if other else Axis(table, run.classes)
     cross = cross_tabulate(rows, columns)
-    order = _order_classes(cross.matrix, cross.classes, args.order)
-    names = [cross.classes[index] for index in order]
-    matrix = cross.matrix[np.ix_(order, order)]
+    places = _order_classes(cross.matrix, cross.classes, order)
+    names = [cross.classes[index] for index in places]
+    matrix = cross.matrix[np.ix_(places, places)]
     document = {
-        "rows": run.id if other else "truth", "columns": other.id if other else run.id, "split": args.split, "images": len(cross),
+        "rows": run.id if other else "truth", "columns": other.id if other else run.id, "split": split, "images": len(cross),
         "of": list(cross.sizes), "relabelled": cross.relabelled, "only_in_rows": list(cross.only_rows),
         "only_in_columns": list(cross.only_columns), "classes": names, "matrix": matrix.tolist(),
     }  # fmt: skip
-    if args.json:
+    if as_json:
         print_json(document)
         return
-    print(f"rows: {document['rows']}, columns: {document['columns']}, {len(cross):,} {args.split} images")
+    print(f"rows: {document['rows']}, columns: {document['columns']}, {len(cross):,} {split} images")
     print_table(["", *names], [[name, *row] for name, row in zip(names, matrix.tolist(), strict=True)])
 
 
 def _order_classes(matrix: np.ndarray, classes: tuple[str, ...], order: str) -> np.ndarray:
+    import numpy as np
+
+    from engine.data.class_names import natural_key
+    from engine.evaluation import class_ordering
+
     if order == "similarity":
         return class_ordering.similarity_order(matrix)
     if order == "name":
@@ -91,26 +80,40 @@ def _order_classes(matrix: np.ndarray, classes: tuple[str, ...], order: str) -> 
     return np.arange(len(classes))
 
 
-def _pairs(args: argparse.Namespace) -> None:
-    run = load_run(args.id)
-    table = load_predictions(run, args.split)
+@click.command()
+@run_argument
+@click.argument(
+    "classes",
+    nargs=-1,
+    metavar="[CLASS CLASS]",
+    shell_complete=complete_classes,
+    help="two classes (default: all pairs are ranked)",
+)
+@split_option
+@json_option
+def pairs_command(run: Run, classes: tuple[str, ...], split: str, as_json: bool) -> None:
+    from engine.evaluation import class_pairs
+    from engine.evaluation.metrics import confusion
+    from engine.evaluation.tables import load_predictions
+
+    table = load_predictions(run, split)
     ranked = class_pairs.rank_pairs(confusion(table, len(run.classes)))
     pairs = ranked.assign(**{side: [run.classes[label] for label in ranked[side]] for side in "ab"}).to_dict("records")
-    if not args.classes:
-        if args.json:
-            print_json({"run": run.id, "split": args.split, "pairs": pairs})
+    if not classes:
+        if as_json:
+            print_json({"run": run.id, "split": split, "pairs": pairs})
         else:
             _print_ranked(pairs)
         return
-    a, b = _parse_pair(run, args.classes)
+    a, b = _parse_pair(run, classes)
     groups = class_pairs.group_images(table, a, b)
     details = _describe_differences(run, table, (a, b), groups)
     counts = {name: len(rows) for name, rows in groups.by_name().items()}
     document = {
-        "run": run.id, "split": args.split, "a": run.classes[a], "b": run.classes[b],
+        "run": run.id, "split": split, "a": run.classes[a], "b": run.classes[b],
         **counts, "between": class_pairs.borderline_images(table, a, b)["image_id"].tolist(), **details,
     }  # fmt: skip
-    if args.json:
+    if as_json:
         print_json(document)
         return
     print(
@@ -126,7 +129,7 @@ def _pairs(args: argparse.Namespace) -> None:
         print(f"The embeddings are missing. Compute them with: python -m engine map {run.config.dataset}")
 
 
-def _parse_pair(run: Run, names: list[str]) -> tuple[int, int]:
+def _parse_pair(run: Run, names: tuple[str, ...]) -> tuple[int, int]:
     unknown = [name for name in names if name not in run.classes]
     if unknown:
         raise UserError(f"The run {run.id} has no class {unknown[0]!r}.", f"It has: {', '.join(run.classes)}.")
@@ -138,8 +141,15 @@ def _parse_pair(run: Run, names: list[str]) -> tuple[int, int]:
     return first, second
 
 
-def _describe_differences(run: Run, table: "pd.DataFrame", pair: tuple[int, int], groups: class_pairs.Groups) -> _PairDifferences:
+def _describe_differences(run: Run, table: pd.DataFrame, pair: tuple[int, int], groups: Groups) -> _PairDifferences:
     """How the groups differ in the catalog's properties, and where they lie between the two classes' centres."""
+    import numpy as np
+
+    from engine.data.datasets import is_registered, load_dataset
+    from engine.data.filters import Filter
+    from engine.embeddings import dataset_index
+    from engine.evaluation import class_pairs
+
     if not is_registered(run.config.dataset):
         return {"differences": [], "along": None}
     data = load_dataset(run.config.dataset)
@@ -158,7 +168,7 @@ def _describe_differences(run: Run, table: "pd.DataFrame", pair: tuple[int, int]
 def _print_ranked(rows: list[dict[Any, Any]]) -> None:
     def rate(row: dict[Any, Any], side: str) -> str:
         value = row[f"{side}_rate"]
-        return "-" if np.isnan(value) else f"{value:.1%}"
+        return "-" if value != value else f"{value:.1%}"
 
     shown = [
         [row["a"], row["b"], row["errors"], row["a_as_b"], rate(row, "a"), row["b_as_a"], rate(row, "b")] for row in rows[:_SHOWN]

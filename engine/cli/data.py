@@ -1,55 +1,48 @@
 """`data add | list | show | analyse | remove | synthesize-catalog`."""
 
-import argparse
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
-from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
-from engine.curation import removal
-from engine.data import analysis, datasets, synthetic
+import click
+
+from engine.cli.commands import Group
+from engine.cli.output import print_json, print_table, print_unused, progress_line
+from engine.cli.parameters import Number, complete_datasets, dataset_argument, json_option
 from engine.data.layouts import HELP, SPLITS
-from engine.data.unused_files import unused_report
-from engine.embeddings import dataset_index
+
+if TYPE_CHECKING:
+    from engine.data.datasets import Dataset
 
 
-def register(commands: argparse._SubParsersAction) -> None:
-    data = commands.add_parser("data", help="add, inspect and remove datasets", description=f"Datasets. {HELP}")
-    actions = data.add_subparsers(required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="register a dataset, or rescan a registered one")
-    add.add_argument("source", help="demo, kaggle:OWNER/NAME, or a folder")
-    add.add_argument("--name", help="name of the dataset (default: derived from the source)")
-    add.set_defaults(command=_add)
-    listing = actions.add_parser("list", help="list the registered datasets")
-    listing.set_defaults(command=_list)
-    show = actions.add_parser("show", help="print counts, image sizes and unused files with the reasons")
-    show.add_argument("name", help="name of a registered dataset")
-    show.set_defaults(command=_show)
-    analyse = actions.add_parser("analyse", help="compute missing properties, mean images and embeddings")
-    analyse.add_argument("name", help="name of a registered dataset")
-    analyse.set_defaults(command=_analyse)
-    remove = actions.add_parser("remove", help="remove a dataset; your own folder is left untouched")
-    remove.add_argument("name", help="name of a registered dataset")
-    remove.set_defaults(command=_remove)
-    synthesize = actions.add_parser("synthesize-catalog", help="create a catalog without images, of any size, for benchmarks")
-    synthesize.add_argument("--rows", type=int, required=True, help="number of images in the catalog")
-    synthesize.add_argument("--classes", type=int, default=6, help="number of classes (default 6)")
-    synthesize.add_argument("--name", required=True, help="name of the dataset")
-    synthesize.set_defaults(command=_synthesize)
-    for action in (add, listing, show, analyse, remove, synthesize):
-        json_flag(action)
+@click.group(cls=Group, epilog=HELP)
+def data_command() -> None:
+    pass
 
 
-def _add(args: argparse.Namespace) -> None:
-    dataset, result = datasets.add_dataset(args.source, args.name, progress_line())
-    if args.json:
+@data_command.command("add", help="Register a dataset, or rescan a registered one.")
+@click.argument("source", help="demo, kaggle:OWNER/NAME, or a folder")
+@click.option("--name", help="name of the dataset (default: derived from the source)")
+@json_option
+def _add(source: str, name: str | None, as_json: bool) -> None:
+    from engine.data import datasets
+
+    dataset, result = datasets.add_dataset(source, name, progress_line())
+    if as_json:
         print_json({**datasets.summarize(dataset), "scan": vars(result)})
         return
     print(f"{dataset.name}: {result.ok:,} images in {len(dataset.classes)} classes; {result.read:,} files were read.")
     _print_unused(dataset)
 
 
-def _list(args: argparse.Namespace) -> None:
+@data_command.command("list", help="List the registered datasets.")
+@json_option
+def _list(as_json: bool) -> None:
+    from engine.data import datasets
+
     summaries, damaged = [datasets.summarize(dataset) for dataset in datasets.list_datasets()], datasets.list_damaged()
-    if args.json:
+    if as_json:
         print_json([*summaries, *({"name": name, "damaged": e.message, "hint": e.hint} for name, e in damaged.items())])
         return
     for error in damaged.values():
@@ -61,10 +54,14 @@ def _list(args: argparse.Namespace) -> None:
     print_table(["name", "classes", *SPLITS, "not used", "source"], rows)
 
 
-def _show(args: argparse.Namespace) -> None:
-    dataset = datasets.load_dataset(args.name)
+@data_command.command("show", help="Print counts, image sizes and unused files with the reasons.")
+@dataset_argument
+@json_option
+def _show(dataset: Dataset, as_json: bool) -> None:
+    from engine.data import datasets
+
     document = datasets.summarize(dataset)
-    if args.json:
+    if as_json:
         print_json(document)
         return
     synthetic = f" ({dataset.origin})" if dataset.synthetic else ""
@@ -78,11 +75,17 @@ def _show(args: argparse.Namespace) -> None:
     _print_unused(dataset)
 
 
-def _analyse(args: argparse.Namespace) -> None:
-    dataset, report = datasets.load_dataset(args.name), progress_line()
+@data_command.command("analyse", help="Compute missing properties, mean images and embeddings.")
+@dataset_argument
+@json_option
+def _analyse(dataset: Dataset, as_json: bool) -> None:
+    from engine.data import analysis
+    from engine.embeddings import dataset_index
+
+    report = progress_line()
     measured = analysis.analyse(dataset, report)
     dataset_index.build_map(dataset, report)
-    if args.json:
+    if as_json:
         print_json({"name": dataset.name, "measured": measured, "images": dataset.catalog.count()})
         return
     print(
@@ -90,25 +93,39 @@ def _analyse(args: argparse.Namespace) -> None:
     )
 
 
-def _remove(args: argparse.Namespace) -> None:
-    removed = removal.remove_dataset(args.name)
+@data_command.command("remove", help="Remove a dataset; your own folder is left untouched.")
+@click.argument("name", shell_complete=complete_datasets, help="name of a registered dataset")
+@json_option
+def _remove(name: str, as_json: bool) -> None:
+    from engine.curation import removal
+
+    removed = removal.remove_dataset(name)
     images = str(removed.root) if removed and removed.root.is_dir() else None
-    decisions = next((str(file) for file in reversed(removal.list_saved_logs(args.name))), None)
-    if args.json:
-        print_json({"removed": args.name, "images": images, "labels": decisions})
+    decisions = next((str(file) for file in reversed(removal.list_saved_logs(name))), None)
+    if as_json:
+        print_json({"removed": name, "images": images, "labels": decisions})
         return
-    print(f"{args.name} was removed." + (f" Its images are still in {images}" if images else ""))
+    print(f"{name} was removed." + (f" Its images are still in {images}" if images else ""))
     if decisions:
         print(f"Its label edits were saved to {decisions}")
 
 
-def _synthesize(args: argparse.Namespace) -> None:
-    dataset = synthetic.synthesize(args.name, args.rows, args.classes)
-    if args.json:
+@data_command.command("synthesize-catalog", help="Create a catalog without images, of any size, for benchmarks.")
+@click.option("--rows", type=Number(), required=True, help="number of images in the catalog")
+@click.option("--classes", type=Number(), default=6, help="number of classes")
+@click.option("--name", required=True, help="name of the dataset")
+@json_option
+def _synthesize(rows: int, classes: int, name: str, as_json: bool) -> None:
+    from engine.data import synthetic
+
+    dataset = synthetic.synthesize(name, rows, classes)
+    if as_json:
         print_json({"name": dataset.name, "rows": dataset.catalog.count(), "classes": len(dataset.classes)})
         return
     print(f"{dataset.name}: a catalog of {dataset.catalog.count():,} rows without images.")
 
 
-def _print_unused(dataset: datasets.Dataset) -> None:
+def _print_unused(dataset: Dataset) -> None:
+    from engine.data.unused_files import unused_report
+
     print_unused(unused_report(dataset.catalog))

@@ -1,37 +1,38 @@
 """`evaluate`: the scores of a run on a split or on a labelled folder."""
 
-import argparse
-from pathlib import Path
+from __future__ import annotations
 
-from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.output import print_json, print_table, print_unused, progress_line
+from engine.cli.parameters import FOLDER, complete_splits, json_option, run_argument
+from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.text_output import one_line
-from engine.data.unused_files import UnusedReport
 from engine.runs import score_text
-from engine.runs.run import load_run
+
+if TYPE_CHECKING:
+    from engine.runs.run import Run
 
 
-def register(commands: argparse._SubParsersAction) -> None:
-    evaluate = commands.add_parser("evaluate", help="score a run on a split of its dataset, or on a labelled folder")
-    evaluate.add_argument("id", help="id of a run")
-    images = evaluate.add_mutually_exclusive_group()
-    images.add_argument("--split", default="test", help="test (default), validation or train")
-    images.add_argument("--data", metavar="FOLDER", help="a folder with one subfolder per class; it need not be registered")
-    evaluate.set_defaults(command=_evaluate)
-    json_flag(evaluate)
-
-
-def _evaluate(args: argparse.Namespace) -> None:
-    run = load_run(args.id)
+@click.command()
+@run_argument
+@click.option("--split", shell_complete=complete_splits, help="test (default), validation or train")
+@click.option("--data", type=FOLDER, metavar="FOLDER", help="a folder with one subfolder per class; it need not be registered")
+@json_option
+def evaluate_command(run: Run, split: str | None, data: str | None, as_json: bool) -> None:
+    if split and data:
+        raise UserError("--split and --data cannot be combined.", "Choose one of them.")
     from engine.evaluation import scoring
 
     report = progress_line("scoring")
-    if args.data:
-        document = scoring.score_folder(run, Path(args.data), report)
-    else:
-        document = scoring.score_split(run, args.split, report)
-    document = {"run": run.id, "on": args.data or args.split, **document}
-    if args.json:
+    split = split or "test"
+    document = scoring.score_folder(run, Path(data), report) if data else scoring.score_split(run, split, report)
+    document = {"run": run.id, "on": data or split, **document}
+    if as_json:
         print_json(document)
     else:
         _print_scores(document)
@@ -60,6 +61,8 @@ def _print_scores(document: dict) -> None:
         unknown = ", ".join(document["unknown_classes"])
         print(one_line(f"Folders that are not a class of this run were left out: {unknown}. {document['hint']}".strip()))
     if "unused" in document:
+        from engine.data.unused_files import UnusedReport
+
         print_unused(UnusedReport.from_document(document["unused"]))
 
 

@@ -1,100 +1,98 @@
 """`explain`: class activation maps of images; `robustness`: a run's accuracy on corrupted images."""
 
-import argparse
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import click
 
-from engine.cli.output import json_flag, print_json, print_table, print_unused, progress_line
+from engine.cli.output import print_json, print_table, print_unused, progress_line
+from engine.cli.parameters import FILE, FOLDER, Choice, complete_classes, json_option, run_argument
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.files import create_folder, file_name, replace_file
 from engine.core.progress import Progress, ReportProgress
 from engine.core.text_output import one_line
-from engine.evaluation.robustness import measurement, store, summary
-from engine.evaluation.robustness.corruptions import CORRUPTIONS
-from engine.inference.explain.methods import DEFAULT, METHODS, find_method
-from engine.runs.run import Run, load_run
+from engine.evaluation.defaults import SAMPLE
+from engine.inference.explain.methods import DEFAULT, METHODS
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from engine.models.model import Model
-
-_SPLITS = ("test", "validation")
-
-
-def register(commands: argparse._SubParsersAction) -> None:
-    explain = commands.add_parser(
-        "explain", help="write class activation maps (Grad-CAM and others) of images, for two classes on one scale"
-    )
-    explain.add_argument("id", help="id of a run")
-    explain.add_argument("images", nargs="+", metavar="IMAGE", help="image files, or folders of them")
-    explain.add_argument("--method", default=DEFAULT, help=f"one of {', '.join(METHODS)} (default {DEFAULT})")
-    explain.add_argument("--out", required=True, metavar="FOLDER", help="folder to write the overlays to")
-    explain.add_argument("--classes", nargs="+", metavar="CLASS", help="classes to explain (default: the two most probable)")
-    explain.add_argument(
-        "--occlusion",
-        choices=("blur", "mean"),
-        help="also find the smallest square whose occlusion changes the prediction",
-    )
-    explain.set_defaults(command=_explain)
-    robustness = commands.add_parser(
-        "robustness", help="measure a run's accuracy on corrupted images, by corruption and severity"
-    )
-    robustness.add_argument("id", help="id of a run")
-    robustness.add_argument("--split", choices=_SPLITS, default=_SPLITS[0])
-    robustness.add_argument(
-        "--images",
-        default=str(measurement.SAMPLE),
-        help=f"number of images, or all (default {measurement.SAMPLE}, a sample with the split's class proportions)",
-    )
-    robustness.set_defaults(command=_robustness)
-    for parser in (explain, robustness):
-        json_flag(parser)
+    from engine.runs.run import Run
 
 
-def _explain(args: argparse.Namespace) -> int:
-    run = load_run(args.id)
-    find_method(args.method)  # refuses an unknown name before anything is loaded
-    classes = [_class_index(run, name) for name in args.classes or ()]
+class _ExplainCommand(click.Command):
+    """`--classes` takes all words up to the next option, where click's options take one: the flag is repeated for each."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words: list[str] = []
+        option = ""
+        for word in args:
+            if word.startswith("-"):
+                option = word
+            elif option == "--classes" != words[-1]:
+                words.append(option)
+            words.append(word)
+        return super().parse_args(ctx, words)
+
+
+@click.command(cls=_ExplainCommand)
+@run_argument
+@click.argument("images", nargs=-1, required=True, type=FILE, metavar="IMAGE...", help="image files, or folders of them")
+@click.option("--method", type=Choice(METHODS), default=DEFAULT, help="how the map is computed")
+@click.option("--out", type=FOLDER, required=True, metavar="FOLDER", help="folder to write the overlays to")
+@click.option(
+    "--classes",
+    "names",
+    multiple=True,
+    metavar="CLASS...",
+    shell_complete=complete_classes,
+    help="classes to explain (default: the two most probable)",
+)
+@click.option(
+    "--occlusion", type=Choice(("blur", "mean")), help="also find the smallest square whose occlusion changes the prediction"
+)
+@json_option
+def explain_command(
+    run: Run, images: tuple[str, ...], method: str, out: str, names: tuple[str, ...], occlusion: str | None, as_json: bool
+) -> int:
+    classes = [_class_index(run, name) for name in names]
     from engine.data.decoding import ImageError
     from engine.inference.predict import expand_paths_with_report
     from engine.models import model
 
-    (files, unused), folder = expand_paths_with_report(args.images), Path(args.out)
+    (files, unused), folder = expand_paths_with_report(images), Path(out)
     loaded = model.load_model(run.path)
     create_folder(folder)
     show = progress_line()
-    images: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
     for number, file in enumerate(files):
         try:
-            result = _explain_image(loaded, file, classes, args.method, args.occlusion)
+            result = _explain_image(loaded, file, classes, method, occlusion)
         except ImageError as error:
-            images.append({"path": str(file), "error": str(error)})
+            documents.append({"path": str(file), "error": str(error)})
             continue
         overlays = result.pop("overlays")
         # The number distinguishes images of the same name from several folders.
-        names = {name: file_name(f"{number:04d}-", file.stem, f"-{name}.png") for name in overlays}
-        result["files"] = {name: _save(folder / names[name], overlay) for name, overlay in overlays.items()}
-        images.append({"path": str(file), **result})
+        result["files"] = {
+            name: _save(folder / file_name(f"{number:04d}-", file.stem, f"-{name}.png"), overlay)
+            for name, overlay in overlays.items()
+        }
+        documents.append({"path": str(file), **result})
         show(Progress("explaining", number + 1, len(files)))
-    if args.json:
-        print_json(
-            {
-                "run": run.id,
-                "method": args.method,
-                "scale": METHODS[args.method].scale,
-                "images": images,
-                "unused": unused.document(),
-            }
-        )
+    if as_json:
+        scale = METHODS[method].scale
+        print_json({"run": run.id, "method": method, "scale": scale, "images": documents, "unused": unused.document()})
     else:
-        _print_explained(args.method, images)
+        _print_explained(method, documents)
         print_unused(unused)
-    return 2 if any("error" in item for item in images) else 0
+    return 2 if any("error" in item for item in documents) else 0
 
 
-def _explain_image(model: "Model", file: Path, requested: list[int], method: str, fill: str | None) -> dict[str, Any]:
+def _explain_image(model: Model, file: Path, requested: list[int], method: str, fill: str | None) -> dict[str, Any]:
     """The JSON document of one image, and its `overlays`: name -> (size, size, 3) uint8. `requested`: class indices; empty for the top two."""
     from engine.data.decoding import load_square
     from engine.inference.explain import cam, occlusion
@@ -161,12 +159,23 @@ def _class_index(run: Run, name: str) -> int:
     return run.classes.index(name)
 
 
-def _robustness(args: argparse.Namespace) -> None:
-    run = load_run(args.id)
-    count = _parse_count(args.images)
+@click.command()
+@run_argument
+@click.option("--split", type=Choice(("test", "validation")), default="test", help="split to measure on")
+@click.option(
+    "--images",
+    default=str(SAMPLE),
+    metavar="N",
+    help="number of images, or all (the default is a sample with the split's class proportions)",
+)
+@json_option
+def robustness_command(run: Run, split: str, images: str, as_json: bool) -> None:
+    from engine.evaluation.robustness import measurement, store, summary
+
+    count = _parse_count(images)
     if count is None:
-        count = len(run.predictions(args.split))
-    job, show = measurement.job(run, args.split, count), progress_line()
+        count = len(run.predictions(split))
+    job, show = measurement.job(run, split, count), progress_line()
     if job.running:
         raise UserError(
             f"The robustness of {run.id} is already being measured.", "Watch or stop the measurement on the Evaluate page."
@@ -177,17 +186,17 @@ def _robustness(args: argparse.Namespace) -> None:
             report(progress)
             show(progress)
 
-        measurement.measure(run, args.split, count, report_and_show)
+        measurement.measure(run, split, count, report_and_show)
 
     job.run(body)
     status = job.status()
     if status.state == "failed":
         raise UserError(status.message, status.hint)
-    predictions = store.read(run, args.split)
+    predictions = store.read(run, split)
     if predictions is None:
         raise UserError("The measurement was stopped before any image was measured.", "Start it again to continue.")
     document = {"run": run.id, "state": status.state, **summary.document(predictions)}
-    if args.json:
+    if as_json:
         print_json(document)
     else:
         _print_robustness(document, summary.sentence(predictions))
@@ -209,6 +218,8 @@ def _print_robustness(document: dict, sentence: str) -> None:
     ):
         print(f"{label}: {Estimate(**document[name]).text('%', named=True)}")
     print()
+    from engine.evaluation.robustness.corruptions import CORRUPTIONS
+
     rows: dict[str, list[str]] = {}
     for row in document["by_severity"]:
         rows.setdefault(row["corruption"], []).append(f"{row['accuracy']:.1%}")

@@ -1,47 +1,42 @@
 """`export` and `import`: a run's model as a file for other programs, and a file as a run."""
 
-import argparse
-from pathlib import Path
+from __future__ import annotations
 
-from engine.cli.output import json_flag, print_json, progress_line
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.output import print_json, progress_line
+from engine.cli.parameters import (
+    FILE,
+    Choice,
+    Number,
+    complete_datasets,
+    json_option,
+    run_argument,
+)
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.export.formats import FORMATS
-from engine.runs.run import load_run, summary
+
+if TYPE_CHECKING:
+    from engine.runs.run import Run
 
 
-def register(commands: argparse._SubParsersAction) -> None:
-    export = commands.add_parser(
-        "export", help="export a run's model as a file, after checking its predictions against the model's"
-    )
-    export.add_argument("id", help="id of a run")
-    export.add_argument("--format", choices=list(FORMATS), default="bundle", help="format of the file (default bundle)")
-    export.add_argument(
-        "--out", type=Path, metavar="FILE", help="file to write (default: the run's id with the format's extension)"
-    )
-    export.set_defaults(command=_export)
-    import_ = commands.add_parser("import", help="import a bundle, or a state dict with its architecture, as a run")
-    import_.add_argument("file", type=Path)
-    import_.add_argument("--model", default="", help="architecture of a state dict, such as resnet50")
-    import_.add_argument("--classes", default="", help="class names in the order of the outputs: a,b,c")
-    import_.add_argument("--size", type=int, default=224, help="side of the square input, in pixels (default 224)")
-    import_.add_argument("--mean", default="", help="mean of R, G, B from 0 to 1 (default: the architecture's): 0.5,0.5,0.5")
-    import_.add_argument("--std", default="", help="standard deviation of R, G, B (default: the architecture's)")
-    import_.add_argument("--dataset", default="", help="dataset that the run belongs to (default: the one with the same classes)")
-    import_.set_defaults(command=_import)
-    for parser in (export, import_):
-        json_flag(parser)
-
-
-def _export(args: argparse.Namespace) -> None:
-    run = load_run(args.id)
-    file = args.out or Path(f"{run.id}{FORMATS[args.format].suffix}")
+@click.command()
+@run_argument
+@click.option("--format", type=Choice(FORMATS), default="bundle", help="format of the file")
+@click.option("--out", type=FILE, metavar="FILE", help="file to write (default: the run's id with the format's extension)")
+@json_option
+def export_command(run: Run, format: str, out: str | None, as_json: bool) -> None:
+    file = Path(out or f"{run.id}{FORMATS[format].suffix}")
     if file.is_dir():
         raise UserError(f"{str(file)!r} is a folder.", "Give the name of a file.")
     from engine.export.export import export
 
-    exported = export(run, args.format, file, progress_line())
-    if args.json:
+    exported = export(run, format, file, progress_line())
+    if as_json:
         print_json(exported.to_dict())
         return
     print(f"{exported.file}: {exported.bytes / 1e6:.1f} MB, checked on {exported.checked_on}")
@@ -58,14 +53,30 @@ def _export(args: argparse.Namespace) -> None:
         )
 
 
-def _import(args: argparse.Namespace) -> None:
+@click.command()
+@click.argument("file", type=FILE, help="a bundle, or a .safetensors or .pth file with a state dict")
+@click.option("--model", default="", show_default=False, help="architecture of a state dict, such as resnet50")
+@click.option("--classes", default="", show_default=False, help="class names in the order of the outputs: a,b,c")
+@click.option("--size", type=Number(), default=224, help="side of the square input, in pixels")
+@click.option(
+    "--mean", default="", show_default=False, help="mean of R, G, B from 0 to 1 (default: the architecture's): 0.5,0.5,0.5"
+)
+@click.option("--std", default="", show_default=False, help="standard deviation of R, G, B (default: the architecture's)")
+@click.option(
+    "--dataset",
+    default="",
+    show_default=False,
+    shell_complete=complete_datasets,
+    help="dataset that the run belongs to (default: the one with the same classes)",
+)
+@json_option
+def import_command(file: str, model: str, classes: str, size: int, mean: str, std: str, dataset: str, as_json: bool) -> None:
     from engine.export.importing import import_file
+    from engine.runs.run import summary
 
-    classes = [name.strip() for name in args.classes.split(",") if name.strip()]
-    result = import_file(
-        args.file, args.model, classes, args.size, args.dataset, _parse_rgb("mean", args.mean), _parse_rgb("std", args.std)
-    )
-    if args.json:
+    names = [name.strip() for name in classes.split(",") if name.strip()]
+    result = import_file(Path(file), model, names, size, dataset, _parse_rgb("mean", mean), _parse_rgb("std", std))
+    if as_json:
         print_json({**summary(result.run), "report": list(result.report)})
         return
     print(result.run.id)

@@ -1,8 +1,14 @@
 """How commands look up an image that is named on the command line."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from engine.core.errors import UserError
-from engine.data.catalog import Row
-from engine.data.datasets import Dataset
+
+if TYPE_CHECKING:
+    from engine.data.catalog import Row
+    from engine.data.datasets import Dataset
 
 
 def find_image(data: Dataset, name: str) -> Row:

@@ -1,20 +1,18 @@
 """`models`: the registered backbones."""
 
-import argparse
 import dataclasses
 
-from engine.cli.output import json_flag, print_json, print_table
+import click
+
+from engine.cli.output import print_json, print_table
+from engine.cli.parameters import json_option
 from engine.models.registry import BACKBONES, DEFAULT
 
 
-def register(commands: argparse._SubParsersAction) -> None:
-    models = commands.add_parser("models", help="list the registered backbones")
-    models.set_defaults(command=_models)
-    json_flag(models)
-
-
-def _models(args: argparse.Namespace) -> None:
-    if args.json:
+@click.command()
+@json_option
+def models_command(as_json: bool) -> None:
+    if as_json:
         print_json([dataclasses.asdict(entry) | {"default": entry.name == DEFAULT} for entry in BACKBONES.values()])
         return
     print_table(

@@ -1,6 +1,5 @@
 """How the commands print."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,14 @@ _LISTED = 20  # files per reason; --json has more
 def print_json(document: Any) -> None:
     """Print one JSON document. NaN becomes null, because JSON has no NaN."""
     print(json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def print_result(document: Any, text: str, as_json: bool) -> None:
+    """Print a result that is one sentence, or its document."""
+    if as_json:
+        print_json(document)
+    else:
+        print(text)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -68,10 +75,6 @@ def progress_line(label: str = "") -> ReportProgress:
         width = 0 if is_over else max(width, len(text))
 
     return show
-
-
-def json_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
 
 def _plain(value: Any) -> Any:

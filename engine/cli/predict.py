@@ -1,15 +1,16 @@
 """`predict`: the classes of images, by a run, an exported file, or the mean of several."""
 
-import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
 import pandas as pd
 
-from engine.cli.output import json_flag, print_json, print_unused, progress_line
+from engine.cli.output import print_json, print_unused, progress_line
+from engine.cli.parameters import FILE, FOLDER, Number, complete_runs, json_option
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.files import file_name
@@ -26,25 +27,6 @@ if TYPE_CHECKING:
     from engine.inference.predict import Predictor
 
 _DOUBTS = {UNKNOWN: "out-of-distribution?", UNSURE: "unsure"}
-
-
-def register(commands: argparse._SubParsersAction) -> None:
-    predict = commands.add_parser("predict", help="classify images")
-    predict.add_argument("id", help="a run, or an .onnx file or bundle written by `export`")
-    predict.add_argument("paths", nargs="+", metavar="PATH", help="image files, folders of images or zip archives")
-    predict.add_argument(
-        "--with",
-        dest="beside",
-        metavar="ID",
-        action="append",
-        default=[],
-        help="another run: predict with the mean of all (may be repeated)",
-    )
-    predict.add_argument("--top", type=int, default=3, help="number of classes to show per image (default 3)")
-    predict.add_argument("--out", metavar="FILE", help="write all predictions as a table: .csv or .parquet")
-    predict.add_argument("--cam", metavar="FOLDER", help="write a Grad-CAM overlay of each image into this folder")
-    json_flag(predict)
-    predict.set_defaults(command=_predict)
 
 
 @dataclass(frozen=True)
@@ -72,29 +54,46 @@ def _load_predictor(name: str, with_cam: bool) -> _Predictor:
     return _Predictor(run.id, run.classes, model.load_model(run.path), load_judge([run]), run)
 
 
-def _predict(args: argparse.Namespace) -> int:
-    if args.top < 1:
-        raise UserError(f"--top is {args.top}.", "It must be at least 1.")
+@click.command()
+@click.argument("run", metavar="ID", shell_complete=complete_runs, help="a run, or an .onnx file or bundle written by `export`")
+@click.argument(
+    "paths", nargs=-1, required=True, type=FILE, metavar="PATH...", help="image files, folders of images or zip archives"
+)
+@click.option(
+    "--with",
+    "others",
+    metavar="ID",
+    multiple=True,
+    shell_complete=complete_runs,
+    help="another run: predict with the mean of all (may be repeated)",
+)
+@click.option("--top", type=Number(1), default=3, help="number of classes to show per image")
+@click.option("--out", type=FILE, metavar="FILE", help="write all predictions as a table: .csv or .parquet")
+@click.option("--cam", type=FOLDER, metavar="FOLDER", help="write a Grad-CAM overlay of each image into this folder")
+@json_option
+def predict_command(
+    run: str, paths: tuple[str, ...], others: tuple[str, ...], top: int, out: str | None, cam: str | None, as_json: bool
+) -> int:
     from engine.inference.batch.archives import open_images
     from engine.inference.batch.table import average_predictions, build_table, check_file, flatten, write_table
     from engine.inference.predict import expand_paths_with_report
 
-    if args.out:
-        check_file(Path(args.out))
-    predictors = [_load_predictor(name, bool(args.cam)) for name in dict.fromkeys([args.id, *args.beside])]
-    files, unused = expand_paths_with_report(args.paths)
+    if out:
+        check_file(Path(out))
+    predictors = [_load_predictor(name, bool(cam)) for name in dict.fromkeys([run, *others])]
+    files, unused = expand_paths_with_report(paths)
     with open_images(files) as images:
         tables = [_predict_images(predictor, images) for predictor in predictors]
         result = build_table(
             images, average_predictions(tables, predictors) if len(tables) > 1 else tables[0], _judge(predictors)
         )
-        if args.out:
-            write_table(flatten(result, predictors[0].classes), Path(args.out))
-        overlays = _write_overlays(predictors[0].model, images, result, Path(args.cam)) if args.cam else {}
+        if out:
+            write_table(flatten(result, predictors[0].classes), Path(out))
+        overlays = _write_overlays(predictors[0].model, images, result, Path(cam)) if cam else {}
     rows: Iterable[Any] = result.itertuples()
-    document = [_document(row, images[row.number], predictors, tables, args.top, overlays) for row in rows]
+    document = [_document(row, images[row.number], predictors, tables, top, overlays) for row in rows]
     scores = _scores(result, predictors, images)
-    if args.json:
+    if as_json:
         ids = [predictor.id for predictor in predictors]
         notes = [note for predictor in predictors for note in predictor.model.notes]
         print_json({"run": ids[0], "runs": ids, "notes": notes, "predictions": document, "unused": unused.document(), **scores})

@@ -1,43 +1,41 @@
 """`proof`: whether cleaning the labels improved the model, or only changed what it is scored on."""
 
-import argparse
+from __future__ import annotations
 
-from engine.cli.output import json_flag, print_json, print_table
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.output import print_json, print_table
+from engine.cli.parameters import RUN, json_option
 from engine.core.errors import UserError
-from engine.curation.retraining_effect import conclusion, load_test_labels, measure_effect, unscored_images
-from engine.data.datasets import load_dataset
-from engine.runs.run import load_run
+
+if TYPE_CHECKING:
+    from engine.runs.run import Run
 
 _LABELS = {"cleaned": "on the cleaned test labels", "original": "on the original test labels"}
 
 
-def register(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser(
-        "proof", help="compare a run from before cleaning with one from after, on both sets of test labels"
-    )
-    parser.add_argument("--before", required=True, metavar="ID", help="a run trained before cleaning")
-    parser.add_argument(
-        "--after", metavar="ID", help="a run trained after cleaning; without it, --before is retrained on the current labels"
-    )
-    parser.set_defaults(command=_proof)
-    json_flag(parser)
-
-
-def _proof(args: argparse.Namespace) -> None:
-    before = load_run(args.before)
-    if args.after is None:
+@click.command()
+@click.option("--before", type=RUN, required=True, help="a run trained before cleaning")
+@click.option("--after", type=RUN, help="a run trained after cleaning; without it, --before is retrained on the current labels")
+@json_option
+def proof_command(before: Run, after: Run | None, as_json: bool) -> None:
+    if after is None:
         from engine.curation import fair_holdout
 
         after = fair_holdout.retrain(before)
-        if args.json:
+        if as_json:
             print_json({"before": before.id, "after": after.id, "state": after.status.state})
             return
         print(f"{after.id} is being trained on label version {after.labels}. When it has finished, run:")
         print(f"python -m engine proof --before {before.id} --after {after.id}")
         return
-    after = load_run(args.after)
     if before.config.dataset != after.config.dataset:
         raise UserError(f"{before.id} and {after.id} were trained on different datasets.", "Compare runs of the same dataset.")
+    from engine.curation.retraining_effect import conclusion, load_test_labels, measure_effect, unscored_images
+    from engine.data.datasets import load_dataset
+
     data = load_dataset(after.config.dataset)
     labels = load_test_labels(data, after.labels)
     for run in (before, after):
@@ -47,7 +45,7 @@ def _proof(args: argparse.Namespace) -> None:
             fair_holdout.score_missing(run, data, after.labels)
     effect = measure_effect(before, after, data)
     document = effect.document()
-    if args.json:
+    if as_json:
         print_json(document)
         return
     print(f"{conclusion(effect)}\n")

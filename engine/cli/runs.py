@@ -1,62 +1,50 @@
 """`runs list | show | stop | pause | finish | resume | rename | note | tag | delete | restore | trash`."""
 
-import argparse
-from typing import Any
+from __future__ import annotations
 
-from engine.cli.output import json_flag, print_json, print_table
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.commands import Group
+from engine.cli.output import print_json, print_result, print_table
+from engine.cli.parameters import Number, completion, json_option, run_argument
 from engine.core.text_output import utc
-from engine.evaluation import best_run
 from engine.runs import run as runs
 from engine.runs import score_text, trash
 from engine.runs.config import fields
 from engine.runs.metadata import update_metadata
-from engine.runs.run import Run, list_runs, load_run
-from engine.training import launcher
+from engine.runs.run import Run, list_runs
+
+if TYPE_CHECKING:
+    from engine.evaluation import best_run
 
 
-def register(commands: argparse._SubParsersAction) -> None:
-    group = commands.add_parser("runs", help="list, show, stop, resume, rename and delete runs")
-    actions = group.add_subparsers(required=True, metavar="ACTION")
-
-    def add(name: str, command: object, text: str, *, takes_run: bool = True) -> argparse.ArgumentParser:
-        action = actions.add_parser(name, help=text)
-        if takes_run:
-            action.add_argument("id", help="id of a run")
-        action.set_defaults(command=command)
-        json_flag(action)
-        return action
-
-    add("list", _list, "list all runs, newest first", takes_run=False)
-    add("show", _show, "print the state, scores and configuration of a run")
-    add("stop", _stop, "stop a run: it finishes its batch and saves, and can be resumed")
-    add("pause", _pause, "pause a run: like stop, but it is listed as paused")
-    add("finish", _finish, "end the training now and score the best epoch so far")
-    add("resume", _resume, "continue a run from its last checkpoint")
-    add("rename", _rename, "give a run a name; its id does not change").add_argument("name", help="the name; empty to remove it")
-    add("note", _note, "add a note to a run").add_argument("text", help="the note; empty to remove it")
-    tag = add("tag", _tag, "add or remove tags")
-    tag.add_argument("tags", nargs="+", metavar="TAG")
-    tag.add_argument("--remove", action="store_true", help="remove these tags instead")
-    add("delete", _delete, f"move a run to the trash, where it stays for {trash.DAYS:g} days")
-    add("restore", _restore, "restore a deleted run from the trash")
-    trash_ = add("trash", _trash, "list the deleted runs that can be restored", takes_run=False)
-    trash_.add_argument("--empty", action="store_true", help="delete them permanently")
-    trash_.add_argument(
-        "--older-than",
-        type=float,
-        default=0.0,
-        metavar="DAYS",
-        help="with --empty: only runs deleted more than DAYS days ago",
-    )
+@click.group(cls=Group)
+def runs_command() -> None:
+    pass
 
 
-def _list(args: argparse.Namespace) -> None:
+@completion
+def _complete_deleted(context: click.Context) -> dict[str, str]:
+    return {entry.id: "" for entry in trash.list_deleted()}
+
+
+# A name or a note may begin with a hyphen.
+_TEXT = {"ignore_unknown_options": True}
+
+
+@runs_command.command("list", help="List all runs, newest first.")
+@json_option
+def _list(as_json: bool) -> None:
+    from engine.evaluation import best_run
+
     every = list_runs()
     rankings = {
         name: best_run.rank([run for run in every if run.config.dataset == name]) for name in {r.config.dataset for r in every}
     }
     summaries: list[dict[str, Any]] = [{**runs.summary(run), **_rank_marks(run, rankings[run.config.dataset])} for run in every]
-    if args.json:
+    if as_json:
         print_json(summaries)
         return
     if not summaries:
@@ -87,10 +75,12 @@ def _score(results: dict) -> str:
     return f"{score_text.macro_f1(results['test'])}, n = {results['test']['n']:,}"
 
 
-def _show(args: argparse.Namespace) -> None:
-    run = load_run(args.id)
+@runs_command.command("show", help="Print the state, scores and configuration of a run.")
+@run_argument
+@json_option
+def _show(run: Run, as_json: bool) -> None:
     summary = runs.summary(run)
-    if args.json:
+    if as_json:
         print_json(summary)
         return
     name = f" ({summary['name']})" if summary["name"] else ""
@@ -103,75 +93,111 @@ def _show(args: argparse.Namespace) -> None:
     print_table(["field", "value"], [[name, summary["config"][name]] for name in fields()])
 
 
-def _stop(args: argparse.Namespace) -> int:
-    run = load_run(args.id)
+@runs_command.command("stop", help="Stop a run: it finishes its batch and saves, and can be resumed.")
+@run_argument
+@json_option
+def _stop(run: Run, as_json: bool) -> None:
+    from engine.training import launcher
+
     launcher.stop(run)
-    return print_run(args, run, f"{run.id} will finish its batch, save and stop.")
+    print_run(run, f"{run.id} will finish its batch, save and stop.", as_json)
 
 
-def _pause(args: argparse.Namespace) -> int:
-    run = load_run(args.id)
+@runs_command.command("pause", help="Pause a run: like stop, but it is listed as paused.")
+@run_argument
+@json_option
+def _pause(run: Run, as_json: bool) -> None:
+    from engine.training import launcher
+
     launcher.pause(run)
-    return print_run(
-        args, run, f"{run.id} will finish its batch, save and pause. Continue it with: python -m engine runs resume {run.id}"
+    print_run(
+        run, f"{run.id} will finish its batch, save and pause. Continue it with: python -m engine runs resume {run.id}", as_json
     )
 
 
-def _finish(args: argparse.Namespace) -> int:
-    run = load_run(args.id)
+@runs_command.command("finish", help="End the training now and score the best epoch so far.")
+@run_argument
+@json_option
+def _finish(run: Run, as_json: bool) -> None:
+    from engine.training import launcher
+
     launcher.finish(run)
-    return print_run(args, run, f"{run.id} will end its training and score its best epoch.")
+    print_run(run, f"{run.id} will end its training and score its best epoch.", as_json)
 
 
-def _resume(args: argparse.Namespace) -> int:
-    run = load_run(args.id)
+@runs_command.command("resume", help="Continue a run from its last checkpoint.")
+@run_argument
+@json_option
+def _resume(run: Run, as_json: bool) -> None:
+    from engine.training import launcher
+
     launcher.resume(run)
-    return print_run(args, run, f"{run.id} continues in the background.")
+    print_run(run, f"{run.id} continues in the background.", as_json)
 
 
-def _rename(args: argparse.Namespace) -> int:
-    run = load_run(args.id)
-    update_metadata(run.path, name=args.name)
-    return print_run(args, run, f"{run.id} is called {run.title}.")
+@runs_command.command("rename", help="Give a run a name; its id does not change.", context_settings=_TEXT)
+@run_argument
+@click.argument("name", help="the name; empty to remove it")
+@json_option
+def _rename(run: Run, name: str, as_json: bool) -> None:
+    update_metadata(run.path, name=name)
+    print_run(run, f"{run.id} is called {run.title}.", as_json)
 
 
-def _note(args: argparse.Namespace) -> int:
-    run = load_run(args.id)
-    update_metadata(run.path, note=args.text)
-    return print_run(args, run, f"The note of {run.id} was {'saved' if run.metadata.note else 'removed'}.")
+@runs_command.command("note", help="Add a note to a run.", context_settings=_TEXT)
+@run_argument
+@click.argument("text", help="the note; empty to remove it")
+@json_option
+def _note(run: Run, text: str, as_json: bool) -> None:
+    update_metadata(run.path, note=text)
+    print_run(run, f"The note of {run.id} was {'saved' if run.metadata.note else 'removed'}.", as_json)
 
 
-def _tag(args: argparse.Namespace) -> int:
-    run = load_run(args.id)
-    remaining = [tag for tag in run.metadata.tags if not (args.remove and tag in args.tags)]
-    update_metadata(run.path, tags=remaining if args.remove else [*remaining, *args.tags])
-    return print_run(args, run, f"{run.id} has the tags: {', '.join(run.metadata.tags) or 'none'}.")
+@runs_command.command("tag", help="Add or remove tags.")
+@run_argument
+@click.argument("tags", nargs=-1, required=True, metavar="TAG...", help="the tags")
+@click.option("--remove", is_flag=True, help="remove these tags instead")
+@json_option
+def _tag(run: Run, tags: tuple[str, ...], remove: bool, as_json: bool) -> None:
+    remaining = [tag for tag in run.metadata.tags if not (remove and tag in tags)]
+    update_metadata(run.path, tags=remaining if remove else [*remaining, *tags])
+    print_run(run, f"{run.id} has the tags: {', '.join(run.metadata.tags) or 'none'}.", as_json)
 
 
-def _delete(args: argparse.Namespace) -> None:
-    run = load_run(args.id)
+@runs_command.command("delete", help=f"Move a run to the trash, where it stays for {trash.DAYS:g} days.")
+@run_argument
+@json_option
+def _delete(run: Run, as_json: bool) -> None:
     trash.delete(run)
-    if args.json:
-        print_json({"id": run.id, "deleted": True})
-    else:
-        print(f"{run.id} was deleted. Undo with: python -m engine runs restore {run.id}")
+    text = f"{run.id} was deleted. Undo with: python -m engine runs restore {run.id}"
+    print_result({"id": run.id, "deleted": True}, text, as_json)
 
 
-def _restore(args: argparse.Namespace) -> int:
-    run = trash.restore(args.id)
-    return print_run(args, run, f"{run.id} was restored.")
+@runs_command.command("restore", help="Restore a deleted run from the trash.")
+@click.argument("run_id", metavar="ID", shell_complete=_complete_deleted, help="id of a deleted run")
+@json_option
+def _restore(run_id: str, as_json: bool) -> None:
+    run = trash.restore(run_id)
+    print_run(run, f"{run.id} was restored.", as_json)
 
 
-def _trash(args: argparse.Namespace) -> None:
-    if args.empty:
-        removed = trash.empty(args.older_than)
-        if args.json:
-            print_json({"removed": removed})
-        else:
-            print(f"Permanently deleted: {', '.join(removed) or 'nothing'}.")
+@runs_command.command("trash", help="List the deleted runs that can be restored.")
+@click.option("--empty", is_flag=True, help="delete them permanently")
+@click.option(
+    "--older-than",
+    type=Number(kind=float),
+    default=0.0,
+    metavar="DAYS",
+    help="with --empty: only runs deleted more than DAYS days ago",
+)
+@json_option
+def _trash(empty: bool, older_than: float, as_json: bool) -> None:
+    if empty:
+        removed = trash.empty(older_than)
+        print_result({"removed": removed}, f"Permanently deleted: {', '.join(removed) or 'nothing'}.", as_json)
         return
     entries = trash.list_deleted()
-    if args.json:
+    if as_json:
         print_json([{"id": entry.id, "deleted": entry.deleted_at, "bytes": entry.size} for entry in entries])
     elif entries:
         rows = [[e.id, utc(e.deleted_at), f"{e.size / 1e6:.1f}"] for e in entries]
@@ -180,10 +206,6 @@ def _trash(args: argparse.Namespace) -> None:
         print("The trash is empty.")
 
 
-def print_run(args: argparse.Namespace, run: Run, text: str) -> int:
-    """Print the run's summary as JSON, or the text; return exit code 0."""
-    if args.json:
-        print_json(runs.summary(run))
-    else:
-        print(text)
-    return 0
+def print_run(run: Run, text: str, as_json: bool) -> None:
+    """Print the text, or the run's summary as JSON."""
+    print_result(runs.summary(run), text, as_json)

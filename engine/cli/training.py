@@ -1,58 +1,54 @@
 """`train`: start a run and follow it."""
 
-import argparse
+from __future__ import annotations
+
 import contextlib
 import signal
 import sys
 import time
 
-from engine.cli.configuration import configuration, configuration_arguments, fields_help
-from engine.cli.output import json_flag
-from engine.cli.probes import dry_run
+import click
+
+from engine.cli.configuration import ConfigurationCommand, build_configuration, configuration_options
+from engine.cli.parameters import RUN, json_option
+from engine.cli.probes import print_estimate
 from engine.cli.runs import print_run
 from engine.core.errors import UserError
 from engine.runs.run import Run
-from engine.training import launcher
 
 _POLL = 0.3
 
 
-def register(commands: argparse._SubParsersAction) -> None:
-    train = commands.add_parser(
-        "train",
-        help="train a model: start a run and follow it",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Train a model.",
-        epilog=fields_help(),
-    )
-    configuration_arguments(train, preset="fast")
-    train.add_argument("--detach", action="store_true", help="return at once; the run continues in the background")
-    train.add_argument(
-        "--prepare",
-        action="store_true",
-        help="write the run directory and print its path without starting it, for use with torchrun",
-    )
-    train.add_argument(
-        "--dry-run", action="store_true", help="measure a few steps and estimate how long the run would take, without starting it"
-    )
-    train.add_argument("--like", metavar="ID", help="start from the configuration of this run instead of a preset")
-    train.set_defaults(command=_train)
-    json_flag(train)
+@click.command(cls=ConfigurationCommand)
+@configuration_options(preset="fast")
+@click.option("--detach", is_flag=True, help="return at once; the run continues in the background")
+@click.option(
+    "--prepare", is_flag=True, help="write the run directory and print its path without starting it, for use with torchrun"
+)
+@click.option("--dry-run", is_flag=True, help="measure a few steps and estimate how long the run would take, without starting it")
+@click.option("--like", type=RUN, help="start from the configuration of this run instead of a preset")
+@json_option
+def train_command(
+    dataset: str, preset: str, model: str | None, settings: tuple[str, ...], like: Run | None,
+    detach: bool, prepare: bool, dry_run: bool, as_json: bool,
+) -> int:  # fmt: skip
+    from engine.training import launcher
 
-
-def _train(args: argparse.Namespace) -> int:
-    config = configuration(args)
-    if args.dry_run:
-        return dry_run(args, config)
-    if args.prepare:
+    config = build_configuration(dataset, preset, model, settings, like)
+    if dry_run:
+        print_estimate(config, as_json)
+        return 0
+    if prepare:
         run = launcher.create(config)
-        return print_run(args, run, str(run.path))
+        print_run(run, str(run.path), as_json)
+        return 0
     run = launcher.start(config)
-    if args.detach:
-        return print_run(args, run, f"{run.id} was started.")
+    if detach:
+        print_run(run, f"{run.id} was started.", as_json)
+        return 0
     print(f"{run.id} runs in a process of its own. Ctrl-C stops it; a stopped run can be resumed.", file=sys.stderr)
     interruptions = _handle_interruptions(run)
-    code = _follow(args, run)
+    code = _follow(run, as_json)
     return 128 + interruptions[0] if interruptions else code
 
 
@@ -61,6 +57,8 @@ def _handle_interruptions(run: Run) -> list[int]:
 
     Returns a list to which each signal that arrives is appended.
     """
+    from engine.training import launcher
+
     signals: list[int] = []
 
     def handle(number: int, _: object) -> None:
@@ -77,7 +75,7 @@ def _handle_interruptions(run: Run) -> list[int]:
     return signals
 
 
-def _follow(args: argparse.Namespace, run: Run) -> int:
+def _follow(run: Run, as_json: bool) -> int:
     """Show the run's progress until it ends. Returns the exit code: 0 where it finished, else 2."""
     offset, shown, waited = 0, "", ""
     while True:
@@ -99,7 +97,7 @@ def _follow(args: argparse.Namespace, run: Run) -> int:
         time.sleep(_POLL)
     if status.error:
         print("\n".join(filter(None, [status.error, status.hint])), file=sys.stderr)
-    print_run(args, run, f"{run.id} {status.state}: {status.detail}")
+    print_run(run, f"{run.id} {status.state}: {status.detail}", as_json)
     return 0 if status.state == "finished" else 2
 
 

@@ -1,93 +1,70 @@
 """`trust`, `slices`, `compare` and `report`: whether to trust a run's score, where it is weak, and whether two runs differ."""
 
-import argparse
-from pathlib import Path
+from __future__ import annotations
 
-from engine.cli.output import json_flag, print_json, print_table, progress_line
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.output import print_json, print_result, print_table, progress_line
+from engine.cli.parameters import FILE, RUN, Choice, Number, json_option, run_argument
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
-from engine.data.datasets import Dataset, load_dataset
-from engine.data.filters import Filter
-from engine.embeddings import dataset_index
-from engine.evaluation import comparison, conformal, slices, tables, trust
-from engine.evaluation.trust_document import trust_document
-from engine.runs import score_text
-from engine.runs.data_changes import describe_change
-from engine.runs.run import Run, load_run
+from engine.evaluation import defaults
 
+if TYPE_CHECKING:
+    from engine.data.datasets import Dataset
+    from engine.data.filters import Filter
+    from engine.runs.run import Run
 
-def register(commands: argparse._SubParsersAction) -> None:
-    trust_ = commands.add_parser(
-        "trust", help="calibration, selective prediction, conformal sets, near-duplicates: whether to trust a score"
-    )
-    trust_.add_argument("id", help="id of a run")
-    trust_.add_argument(
-        "--accuracy", type=float, metavar="SHARE", help="accuracy to reach by abstaining on uncertain images, such as 0.98"
-    )
-    trust_.add_argument(
-        "--coverage",
-        type=float,
-        default=trust.COVERAGE,
-        metavar="SHARE",
-        help=f"how often a conformal set contains the true class (default {trust.COVERAGE:g})",
-    )
-    trust_.add_argument(
-        "--sets",
-        choices=conformal.METHODS,
-        default=conformal.LAC,
-        help=f"conformal sets with one threshold (lac) or one per class (classwise) (default {conformal.LAC})",
-    )
-    trust_.set_defaults(command=_trust)
-    slices_ = commands.add_parser("slices", help="find slices in which a run makes more errors than the class mix explains")
-    slices_.add_argument("id", help="id of a run")
-    slices_.add_argument("--by", metavar="COLUMN", help="score every slice of one column: a property, class or folder")
-    slices_.add_argument(
-        "--filter",
-        metavar="TEXT",
-        help="score one slice, given as a filter in the form that the address of the Explore page uses",
-    )
-    slices_.add_argument(
-        "--support", type=int, default=slices.SUPPORT, help=f"minimum number of images per slice (default {slices.SUPPORT})"
-    )
-    slices_.set_defaults(command=_slices)
-    compare = commands.add_parser(
-        "compare", help="compare two runs: whether B differs from A, in which classes and on which images"
-    )
-    compare.add_argument("a", metavar="A")
-    compare.add_argument("b", metavar="B")
-    compare.set_defaults(command=_compare)
-    report = commands.add_parser("report", help="write a run's evaluation as one file to keep or to send")
-    report.add_argument("id", help="id of a run")
-    report.add_argument(
-        "--out",
-        required=True,
-        metavar="FILE",
-        help=".html: the report; .md: the model card; .zip: both, with the tables as CSV and Parquet",
-    )
-    report.set_defaults(command=_report)
-    for parser in (trust_, slices_, compare, report):
-        parser.add_argument(
-            "--split", default="test", choices=("test", "validation", "train"), help="test (default), validation or train"
-        )
-        json_flag(parser)
+split_option = click.option("--split", type=Choice(("test", "validation", "train")), default="test", help="split to evaluate")
 
 
 def _dataset(run: Run) -> Dataset | None:
     """The run's dataset; None where it was removed, because most of the evaluation does not need it."""
+    from engine.data.datasets import load_dataset
+
     try:
         return load_dataset(run.config.dataset)
     except UserError:
         return None
 
 
-def _trust(args: argparse.Namespace) -> None:
-    run = load_run(args.id)
-    if args.accuracy is not None and not 0 < args.accuracy < 1:
-        raise UserError(f"--accuracy is {args.accuracy:g}.", "It must be between 0 and 1, such as 0.98.")
-    evidence, data = trust.load_evidence(run, args.split), _dataset(run)
+@click.command()
+@run_argument
+@click.option(
+    "--accuracy",
+    type=Number(kind=float),
+    metavar="SHARE",
+    help="accuracy to reach by abstaining on uncertain images, such as 0.98",
+)
+@click.option(
+    "--coverage",
+    type=Number(kind=float),
+    default=defaults.COVERAGE,
+    metavar="SHARE",
+    help="how often a conformal set contains the true class",
+)
+@click.option(
+    "--sets",
+    type=Choice(defaults.METHODS),
+    default=defaults.LAC,
+    help="conformal sets with one threshold (lac) or one per class (classwise)",
+)
+@split_option
+@json_option
+def trust_command(run: Run, accuracy: float | None, coverage: float, sets: str, split: str, as_json: bool) -> None:
+    if accuracy is not None and not 0 < accuracy < 1:
+        raise UserError(f"--accuracy is {accuracy:g}.", "It must be between 0 and 1, such as 0.98.")
+    from engine.embeddings import dataset_index
+    from engine.evaluation import trust
+    from engine.evaluation.trust_document import trust_document
+
+    evidence, data = trust.load_evidence(run, split), _dataset(run)
     near_copies = trust.near_copies(evidence, data.catalog.columns(), dataset_index.load_index(data)) if data else None
-    document = trust_document(evidence, near_copies, args.accuracy, args.coverage, args.sets)
-    if args.json:
+    document = trust_document(evidence, near_copies, accuracy, coverage, sets)
+    if as_json:
         print_json(document)
         return
     print("\n".join(document["sentences"].values()), end="\n\n")
@@ -102,36 +79,45 @@ def _trust(args: argparse.Namespace) -> None:
     print_table(["class", "precision", "recall", "F1", "images"], rows)
 
 
-def _slices(args: argparse.Namespace) -> None:
-    run = load_run(args.id)
-    if args.by and args.filter:
+@click.command()
+@run_argument
+@click.option("--by", metavar="COLUMN", help="score every slice of one column: a property, class or folder")
+@click.option(
+    "--filter", metavar="TEXT", help="score one slice, given as a filter in the form that the address of the Explore page uses"
+)
+@click.option("--support", type=Number(1), default=defaults.SUPPORT, help="minimum number of images per slice")
+@split_option
+@json_option
+def slices_command(run: Run, by: str | None, filter: str | None, support: int, split: str, as_json: bool) -> None:
+    if by and filter:
         raise UserError("--by and --filter cannot be combined.", "Choose one of them.")
-    if args.support < 1:
-        raise UserError(f"--support is {args.support}.", "It must be at least 1.")
+    from engine.data.datasets import load_dataset
+    from engine.evaluation import slices, tables
+
     data = load_dataset(run.config.dataset)
-    images = slices.match_catalog(data.catalog.columns(), tables.load_predictions(run, args.split), data.catalog.file)
+    images = slices.match_catalog(data.catalog.columns(), tables.load_predictions(run, split), data.catalog.file)
     search: slices.SliceSearch | None = None
-    if args.filter:
-        rows = [slices.measure_slice(images, _filter(data, args.filter))]
-    elif args.by:
-        rows = slices.measure_column(images, args.by, run.classes).to_dict("records")
+    if filter:
+        rows = [slices.measure_slice(images, _parse_filter(data, filter))]
+    elif by:
+        rows = slices.measure_column(images, by, run.classes).to_dict("records")
     else:
-        search = slices.find_worst_slices(images, run.classes, args.support)
+        search = slices.find_worst_slices(images, run.classes, support)
         rows = search.frame.to_dict("records")
     for row in rows:
         row["filter"] = row["filter"].to_text()
     document = {
         "run": run.id,
-        "split": args.split,
+        "split": split,
         "images": len(images.wrong),
         "left_out": images.excluded,
         "tried": search.tried if search else None,
         "slices": rows,
     }
-    if args.json:
+    if as_json:
         print_json(document)
         return
-    print(f"{run.id} on {args.split}: {int(images.wrong.sum()):,} of {len(images.wrong):,} images were predicted wrongly.")
+    print(f"{run.id} on {split}: {int(images.wrong.sum()):,} of {len(images.wrong):,} images were predicted wrongly.")
     if images.excluded:
         print(f"{images.excluded:,} images have changed or been removed since they were scored, and are left out.")
     if search:
@@ -146,7 +132,9 @@ def _slices(args: argparse.Namespace) -> None:
     print_table(["slice", "images", "wrong", "rate", "expected", "p", *(["p (Holm)"] if search else [])], shown)
 
 
-def _filter(data: Dataset, text: str) -> Filter:
+def _parse_filter(data: Dataset, text: str) -> Filter:
+    from engine.data.filters import Filter
+
     parsed, ignored = Filter.from_text(text)
     checked, unknown = data.catalog.check(parsed)
     if ignored or unknown:
@@ -156,10 +144,18 @@ def _filter(data: Dataset, text: str) -> Filter:
     return checked
 
 
-def _compare(args: argparse.Namespace) -> None:
-    a, b = load_run(args.a), load_run(args.b)
+@click.command()
+@click.argument("a", type=RUN, help="id of a run")
+@click.argument("b", type=RUN, help="id of another run")
+@split_option
+@json_option
+def compare_command(a: Run, b: Run, split: str, as_json: bool) -> None:
+    from engine.evaluation import comparison, tables
+    from engine.runs import score_text
+    from engine.runs.data_changes import describe_change
+
     compared = comparison.compare(
-        tables.load_predictions(a, args.split), tables.load_predictions(b, args.split), a.classes, b.classes, (a.id, b.id)
+        tables.load_predictions(a, split), tables.load_predictions(b, split), a.classes, b.classes, (a.id, b.id)
     )
     difference = comparison.measure_difference(compared) if len(compared) else None
     verdict = comparison.verdict(compared, difference, (a.id, b.id))
@@ -170,10 +166,10 @@ def _compare(args: argparse.Namespace) -> None:
         for fate in (comparison.FIXED, comparison.BROKEN, comparison.DIFFERENT)
     }
     document = {
-        "a": a.id, "b": b.id, "split": args.split, "images": len(compared), "verdict": verdict, "notes": notes, "counts": compared.counts,
+        "a": a.id, "b": b.id, "split": split, "images": len(compared), "verdict": verdict, "notes": notes, "counts": compared.counts,
         "mcnemar_p": compared.mcnemar, "difference": difference.to_dict() if difference else None, **images,
     }  # fmt: skip
-    if args.json:
+    if as_json:
         print_json(document)
         return
     print("\n".join([verdict, *notes]))
@@ -199,12 +195,19 @@ def _compare(args: argparse.Namespace) -> None:
     print_table(["class", "images", "recall", "F1", "fixed", "broken"], rows)
 
 
-def _report(args: argparse.Namespace) -> None:
+@click.command()
+@run_argument
+@click.option(
+    "--out",
+    type=FILE,
+    required=True,
+    metavar="FILE",
+    help=".html: the report; .md: the model card; .zip: both, with the tables as CSV and Parquet",
+)
+@split_option
+@json_option
+def report_command(run: Run, out: str, split: str, as_json: bool) -> None:
     from engine.export.report import write
 
-    run = load_run(args.id)
-    file = write(run, Path(args.out), args.split, progress_line())
-    if args.json:
-        print_json({"run": run.id, "file": str(file), "bytes": file.stat().st_size})
-    else:
-        print(file)
+    file = write(run, Path(out), split, progress_line())
+    print_result({"run": run.id, "file": str(file), "bytes": file.stat().st_size}, str(file), as_json)

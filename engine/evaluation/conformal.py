@@ -9,14 +9,10 @@ import pandas as pd
 
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
+from engine.evaluation.defaults import CLASSWISE, LAC, METHODS
 from engine.evaluation.metrics import LEVEL, proportion, wilson
 
 LOWEST, HIGHEST = 0.5, 0.999
-LAC, CLASSWISE = "lac", "classwise"
-# LAC: Sadinle, Lei and Wasserman 2019, "Least ambiguous set-valued classifiers with bounded error levels": the smallest sets.
-# Classwise: the same with one threshold per class (Vovk 2012, "Conditional validity of inductive conformal predictors"),
-# so that hard classes are covered as often as easy ones.
-METHODS = {LAC: "smallest sets", CLASSWISE: "every class as often"}
 
 
 def _scores(probabilities: np.ndarray) -> np.ndarray:

@@ -21,9 +21,9 @@ from engine.data.filters import Filter
 from engine.data.properties import PROPERTIES
 from engine.embeddings.neighbours import content_mark
 from engine.evaluation import conditions
+from engine.evaluation.defaults import SUPPORT
 from engine.evaluation.metrics import wilson
 
-SUPPORT = 20  # images that a slice needs to say anything
 BY_CLASS, BY_FOLDER = "class", "folder"
 _ALIKE = 0.7  # intersection over union from which two slices count as one finding
 _A_CLASS = 0.9  # intersection over union from which a folder is just a class: below 1, since a few labels may have been corrected

@@ -24,7 +24,6 @@ from engine.runs.run import Run, list_runs
 
 TARGETS = (0.9, 0.95, 0.98, 0.99, 0.995)
 SURE = 0.9
-COVERAGE = 0.95
 # The topics of `sentences`, as the page and the report ask about them.
 QUESTIONS = {
     "interval": "Confidence intervals: where do they come from?",

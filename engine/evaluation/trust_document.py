@@ -5,8 +5,9 @@ from collections.abc import Hashable
 from typing import Any, TypedDict
 
 from engine.evaluation import calibration, conformal, metrics, selective
+from engine.evaluation.defaults import COVERAGE
 from engine.evaluation.near_copies import DISTANCES, NearCopies, score_without_copies
-from engine.evaluation.trust import COVERAGE, Evidence, read_protocol, sentences
+from engine.evaluation.trust import Evidence, read_protocol, sentences
 
 
 class RiskCoverage(TypedDict):

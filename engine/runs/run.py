@@ -6,9 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from engine.core.errors import UserError
 from engine.core.file_cache import read_cached
@@ -22,6 +20,9 @@ from engine.runs.config import Config
 from engine.runs.event_log import read_events
 from engine.runs.metadata import Metadata, load_metadata
 from engine.runs.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 State = Literal["queued", "preparing", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
 ACTIVE: tuple[State, ...] = ("queued", "preparing", "training", "evaluating")
@@ -152,7 +153,7 @@ class Run:
         except FileNotFoundError:
             return ""
 
-    def predictions(self, split: str) -> pd.DataFrame:
+    def predictions(self, split: str) -> "pd.DataFrame":
         """The prediction table of one split (see `engine.data.predictions`). Raises UserError where there is none."""
         from engine.data.predictions import read_predictions  # late: it loads pyarrow, which listing runs does not need
 

@@ -12,11 +12,11 @@ from engine.core.jobs import Job
 from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.datasets import load_dataset
 from engine.data.loading import decode_batches
+from engine.evaluation.defaults import SAMPLE
 from engine.evaluation.robustness import store
 from engine.evaluation.robustness.corruptions import corrupt
 from engine.runs.run import Run, load_run
 
-SAMPLE = 300  # images: some minutes on a laptop, and intervals of about three points
 BATCH = 32  # images at a time, each under all conditions: what a kill may cost
 _WORKERS = 2
 

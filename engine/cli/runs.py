@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,8 +31,15 @@ def _complete_deleted(context: click.Context) -> dict[str, str]:
     return {entry.id: "" for entry in trash.list_deleted()}
 
 
-# A name or a note may begin with a hyphen.
-_TEXT = {"ignore_unknown_options": True}
+def _free_text(text: str) -> str:
+    """A name or a note, which may begin with a hyphen, but is not a mistyped option."""
+    if re.fullmatch(r"--\w[\w-]*", text):
+        raise click.NoSuchOption(text)
+    return text
+
+
+# click would read "-20% data" as options.
+_HYPHENS = {"ignore_unknown_options": True}
 
 
 @runs_command.command("list", help="List all runs, newest first.")
@@ -135,18 +143,18 @@ def _resume(run: Run, as_json: bool) -> None:
     print_run(run, f"{run.id} continues in the background.", as_json)
 
 
-@runs_command.command("rename", help="Give a run a name; its id does not change.", context_settings=_TEXT)
+@runs_command.command("rename", help="Give a run a name; its id does not change.", context_settings=_HYPHENS)
 @run_argument
-@click.argument("name", help="the name; empty to remove it")
+@click.argument("name", type=_free_text, help="the name; empty to remove it")
 @json_option
 def _rename(run: Run, name: str, as_json: bool) -> None:
     update_metadata(run.path, name=name)
     print_run(run, f"{run.id} is called {run.title}.", as_json)
 
 
-@runs_command.command("note", help="Add a note to a run.", context_settings=_TEXT)
+@runs_command.command("note", help="Add a note to a run.", context_settings=_HYPHENS)
 @run_argument
-@click.argument("text", help="the note; empty to remove it")
+@click.argument("text", type=_free_text, help="the note; empty to remove it")
 @json_option
 def _note(run: Run, text: str, as_json: bool) -> None:
     update_metadata(run.path, note=text)

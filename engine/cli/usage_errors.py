@@ -27,7 +27,7 @@ def describe_usage_error(error: click.UsageError) -> UserError:
             )
         case click.MissingParameter(param=click.Parameter() as param, ctx=click.Context() as context):
             return UserError(f"{flag(param)} is missing.", f"{usage(param, context)} {see}")
-    return UserError(error.format_message(), see)
+    return UserError(f"{error.format_message().rstrip('.')}.", see)
 
 
 def _guess(word: str, known: Iterable[str]) -> str:

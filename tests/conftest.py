@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_server import CommandServer
+from command_line import run_command
 from hypothesis import settings
 from PIL import Image
 
@@ -85,32 +85,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-_COMMANDS: list[CommandServer] = []  # of this worker; the first command starts it
-
-
 def _engine(*arguments: object, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    texts, variables = [*map(str, arguments)], {**os.environ, **ONE_THREAD, "SCENESCOPE_HOME": str(home), **environment}
+    texts, variables = [*map(str, arguments)], {**ONE_THREAD, "SCENESCOPE_HOME": str(home), **environment}
     if not environment:
-        if not _COMMANDS:
-            _COMMANDS.append(CommandServer(ONE_THREAD))
-        return _COMMANDS[0].run(texts, variables, seconds=120)
+        return run_command(texts, variables)
     # Variables that an interpreter reads at its start need a fresh one.
     return subprocess.run(
-        [sys.executable, "-m", "engine", *texts], cwd=PROJECT, env=variables,
+        [sys.executable, "-m", "engine", *texts], cwd=PROJECT, env=os.environ | variables,
         stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=120,
     )  # fmt: skip
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _command_server_ends() -> Iterator[None]:
-    yield
-    for server in _COMMANDS:
-        server.stop()
-
-
 @pytest.fixture(scope="session")
 def engine() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """engine("data", "list", home=folder): the command line, as a person starts it."""
+    """engine("data", "list", home=folder): the command line; in a process of its own where variables of the environment are named."""
     return _engine
 
 

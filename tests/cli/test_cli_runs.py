@@ -106,20 +106,7 @@ def test_predict_answers_files_and_folders_and_writes_overlays(engine, finished_
     forest = finished_session.images / "seg_test" / "seg_test" / "forest" / "500.png"
     odd = tmp_path / os.fsdecode(b"caf\xe9.png")
     shutil.copy(forest, odd)
-    done = engine(
-        "predict",
-        run_id,
-        forest,
-        folder,
-        odd,
-        "--top",
-        2,
-        "--cam",
-        tmp_path / "cam",
-        "--json",
-        home=home,
-        PYTHONIOENCODING="utf-8:strict",
-    )
+    done = engine("predict", run_id, forest, folder, odd, "--top", 2, "--cam", tmp_path / "cam", "--json", home=home)
     assert (done.returncode, done.stderr) == (0, "")
     answers = said(done)["predictions"]
     assert [answer["path"] for answer in answers] == [str(forest), *(str(folder / f"90{i}.png") for i in range(3)), str(odd)]

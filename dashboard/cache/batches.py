@@ -9,7 +9,7 @@ from dashboard.cache.cached import cached
 from dashboard.cache.late_imports import IMPORT_LOCK
 from dashboard.cache.models import model
 from engine.core.errors import UserError
-from engine.core.file_cache import FileStamp, file_stamp
+from engine.core.file_stamp import FileStamp, file_stamp
 from engine.data.decoding import load_square
 from engine.inference import ood, verdict
 from engine.inference.batch import predictions, seen_in_training

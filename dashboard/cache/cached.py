@@ -26,7 +26,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from dashboard.app.background import Work, start_thread
 from dashboard.app.map_selection import Pick
 from dashboard.charts.map_points import Points
-from engine.core.file_cache import file_stamp
+from engine.core.file_stamp import file_stamp
 from engine.core.memory_cache import Entry, MemoryCache
 from engine.core.paths import home
 from engine.core.progress import Progress
@@ -52,7 +52,8 @@ def limit_bytes() -> int:
     return (int(value) if value.isdecimal() else _LIMIT_MB) * 2**20
 
 
-_memory = MemoryCache(limit_bytes())
+# A model prepares itself when it is first asked, and a history follows its run.
+_memory = MemoryCache(limit_bytes(), growing=True)
 
 
 def clear() -> None:

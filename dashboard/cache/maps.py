@@ -6,7 +6,7 @@ import pandas as pd
 from dashboard.app.map_selection import Pick
 from dashboard.cache.cached import cached
 from dashboard.charts.map_points import Points, match_points
-from engine.core.file_cache import FileStamp, file_stamp
+from engine.core.file_stamp import FileStamp, file_stamp
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index, neighbours

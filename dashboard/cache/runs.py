@@ -5,6 +5,7 @@ import time
 import pandas as pd
 
 from dashboard.cache.cached import cached
+from engine.core.file_stamp import file_stamp
 from engine.evaluation import best_run, metrics
 from engine.evaluation.best_run import Ranking
 from engine.evaluation.metrics import Scores
@@ -59,18 +60,12 @@ def history(run: Run) -> History:
     return _reader(run).history()
 
 
-def _events_file(run: Run) -> tuple[int, int]:
-    # A reader continues where it stopped in one file: where another file takes its place, it has to begin at the start. It grows with
-    # the file: where that has doubled, another takes its place, so that what the cache knows of its size stays about right.
-    try:
-        status = (run.path / "events.jsonl").stat()
-    except FileNotFoundError:
-        return 0, 0
-    return status.st_ino, status.st_size.bit_length()
+def _events_inode(run: Run) -> int:
+    # A reader continues where it stopped in one file: where another file takes its place, it has to begin at the start.
+    stamp = file_stamp(run.path / "events.jsonl")
+    return stamp.inode if stamp is not None else 0
 
 
-@cached(stamp=_events_file, shared=True)
+@cached(stamp=_events_inode, shared=True)
 def _reader(run: Run) -> HistoryReader:
-    reader = HistoryReader(run)
-    reader.history()
-    return reader
+    return HistoryReader(run)

@@ -13,8 +13,11 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from urllib.parse import quote
 
+from cachetools import LRUCache
+
 from engine.core.disk import database_error
 from engine.core.errors import UserError
+from engine.core.file_stamp import file_stamp
 from engine.core.files import create_folder
 
 _TIMEOUT = 30.0  # seconds to wait for another process's transaction
@@ -88,7 +91,7 @@ def _has_log(file: Path) -> bool:
 
 
 # By file and version: the file's stamp, the connection that keeps the copy alive, its address.
-_copies: dict[tuple[Path, object], tuple[tuple, sqlite3.Connection, str]] = {}
+_copies: LRUCache[tuple[Path, object], tuple[tuple, sqlite3.Connection, str]] = LRUCache(_MAX_COPIES)
 _lock = threading.Lock()
 _number = 0
 
@@ -98,14 +101,11 @@ def memory_copy(file: Path, prepare: Prepare = lambda connection: None, version:
     global _number
     with _lock, explain_database_errors(file):
         stamp, key = _stamp(file), (file, version)
-        entry = _copies.pop(key, None)
+        entry = _copies.get(key)
         if entry is None or entry[0] != stamp:
             _number += 1
             address = f"file:copy-{os.getpid()}-{_number}?mode=memory&cache=shared"
-            entry = (stamp, _copy(file, address, prepare), address)
-        _copies[key] = entry
-        while len(_copies) > _MAX_COPIES:
-            _copies.pop(next(iter(_copies)))
+            entry = _copies[key] = (stamp, _copy(file, address, prepare), address)
         # A shared memory database exists as long as one connection to it does: the one in `entry`.
         return sqlite3.connect(entry[2], timeout=_TIMEOUT, uri=True)
 
@@ -127,15 +127,7 @@ def _copy(file: Path, address: str, prepare: Prepare) -> sqlite3.Connection:
 
 
 def _stamp(file: Path) -> tuple:
-    return (*_state(file), *_state(_log_of(file)))
-
-
-def _state(file: Path) -> tuple[int, int, int]:
-    try:
-        status = file.stat()
-    except FileNotFoundError:
-        return 0, 0, 0
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return file_stamp(file), file_stamp(_log_of(file))
 
 
 def _content(file: Path) -> bytes:

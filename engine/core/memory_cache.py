@@ -11,31 +11,33 @@ from typing import Any, TypeVar
 from cachetools import LRUCache
 
 from engine.core.disk_cache import SingleFlight
-from engine.core.file_cache import is_settled
+from engine.core.file_stamp import is_settled
 
 T = TypeVar("T")
 _POINTER = 8  # bytes per element of an array of objects
 _OBJECT = 64  # bytes: a short text
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Entry:
-    """A value, the stamp of what it was computed from, and the bytes that it takes with its key."""
+    """A value and the stamp of what it was computed from; how often it was used, and its size in bytes when it was last measured."""
 
     stamp: Hashable
     value: Any
-    size: int
+    uses: int = 0
+    size: int = 0
 
 
 class MemoryCache:
     """Values by key; where they take more than `limit` bytes, the least recently used are dropped.
 
-    Equal concurrent computations run once. Errors are not cached.
+    Errors are not cached. `growing`: values may grow while they are used.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, growing: bool = False, measure: Callable[[Hashable, Entry], int] | None = None) -> None:
         # A value larger than the limit stays alone: a page that needs it would compute it again at every click.
         self._entries: LRUCache[Hashable, Entry] = LRUCache(limit, lambda entry: min(entry.size, limit))
+        self._growing, self._measure = growing, measure or _measure
         self._lock = threading.Lock()
         self._once = SingleFlight()
         self._clears = 0
@@ -48,28 +50,36 @@ class MemoryCache:
 
     def get(self, key: Hashable, stamp: Hashable) -> Entry | None:
         """The entry under this key for this stamp."""
-        with self._lock:
-            entry = self._entries.get(key)
-        return entry if entry is not None and entry.stamp == stamp else None
+        try:
+            with self._lock:
+                entry = self._entries[key]
+        except KeyError:
+            return None
+        if entry.stamp != stamp:
+            return None
+        entry.uses += 1
+        # At use 1, 2, 4, 8, ...: however often it is used, measuring takes no time to speak of.
+        if self._growing and entry.uses.bit_count() == 1:
+            self._store(key, entry, lambda: self._entries.get(key) is entry)
+        return entry
+
+    def put(self, key: Hashable, stamp: Hashable, value: Any, clears: int | None = None) -> Entry:
+        """A new entry, stored unless the cache was cleared since there were as many `clears`.
+
+        `stamp` must have been read before the files were: what comes from newer files is then made again at the next call.
+        """
+        entry = Entry(stamp, value)
+        # A file that was written a moment ago may be written again without a change of its stamp.
+        if is_settled(stamp):
+            self._store(key, entry, lambda: clears in (None, self._clears))
+        return entry
 
     def compute(
         self, key: Hashable, stamp: Hashable, make: Callable[[], Any], meanwhile: Callable[[], None] | None = None
     ) -> Entry:
-        """The entry under this key for this stamp, made where there is none; `meanwhile`: see `SingleFlight`.
-
-        `stamp` must have been read before the call: what is made from newer files is then made again at the next call.
-        """
+        """The entry under this key for this stamp. Equal concurrent calls make it once; `meanwhile`: see `SingleFlight`."""
         clears = getattr(self._thread, "clears", self._clears)
-
-        def store() -> Entry:
-            entry = self.get(key, stamp)
-            if entry is None:
-                value = make()
-                entry = Entry(stamp, value, size_of((key, stamp, value)))
-                self._store(key, entry, clears)
-            return entry
-
-        return self._once((key, stamp, clears), store, meanwhile)
+        return self._once((key, stamp, clears), lambda: self.get(key, stamp) or self.put(key, stamp, make(), clears), meanwhile)
 
     def clear(self) -> None:
         """Drop all values, and those of all computations that have begun."""
@@ -88,12 +98,16 @@ class MemoryCache:
 
         return bound
 
-    def _store(self, key: Hashable, entry: Entry, clears: int) -> None:
-        # A file that was written a moment ago may be written again without a change of its stamp.
-        settled = is_settled(entry.stamp)
+    def _store(self, key: Hashable, entry: Entry, is_valid: Callable[[], bool]) -> None:
+        size = self._measure(key, entry)
         with self._lock:
-            if settled and clears == self._clears:
+            if is_valid():
+                entry.size = size
                 self._entries[key] = entry
+
+
+def _measure(key: Hashable, entry: Entry) -> int:
+    return size_of((key, entry.stamp, entry.value))
 
 
 def size_of(value: Any) -> int:
@@ -132,6 +146,8 @@ def _is_mapped(array: Any) -> bool:
 
 
 def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, str | bytes | int | float | None):
+        return ()
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
     if isinstance(value, list | tuple | set | frozenset):

@@ -10,7 +10,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 
 from engine.core.errors import UserError
-from engine.core.file_cache import FileStamp, file_stamp, is_settled
+from engine.core.file_stamp import FileStamp, file_stamp, is_settled
 from engine.core.paths import runs_dir
 from engine.data.class_names import normalize_name
 from engine.data.columns import Columns

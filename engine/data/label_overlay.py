@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from engine.core.file_stamp import FileStamp, file_stamp
 from engine.data.class_names import index_by_normalized_name, normalize_name
 from engine.data.fingerprint import clear_fingerprint, quarantine_unlearnable, renew_generation, restore_unlearnable
 from engine.data.labels.label_edit import Entry
@@ -27,7 +28,7 @@ WHERE edited IS NOT NULL
 _ROWS = "SELECT id, path, class, given, split FROM images WHERE hash = ? AND state = 'ok'"
 _SET = "UPDATE images SET class = ?, split = ?, state = ?, reason = ?, filed = ?, edited = ? WHERE id = ?"
 
-_seen: dict[Path, tuple[int, int, int]] = {}  # by catalog: the log's stamp that its rows are known to reflect
+_seen: dict[Path, FileStamp | None] = {}  # by catalog: the log's stamp that its rows are known to reflect
 
 
 class _File(NamedTuple):
@@ -46,8 +47,8 @@ def label_log(catalog: Path) -> LabelLog:
 def is_behind(connection: sqlite3.Connection, catalog: Path) -> bool:
     """Whether the log has entries that the rows do not reflect yet. Costs one stat call where the log has not changed."""
     log = label_log(catalog)
-    stamp = log.stamp()
-    if _seen.get(catalog) == stamp:
+    stamp = file_stamp(log.file)
+    if catalog in _seen and _seen[catalog] == stamp:
         return False
     if applied_version(connection) != log.version():
         return True

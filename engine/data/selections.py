@@ -9,7 +9,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from engine.core.errors import DiskError
-from engine.core.file_cache import file_stamp
+from engine.core.file_stamp import file_stamp
 from engine.core.files import replace_file, trim_folder
 
 _MAX_BYTES = 64 << 20  # per catalog: the least recently used selections are removed

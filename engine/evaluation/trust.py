@@ -13,7 +13,7 @@ from engine.core.file_cache import read_cached
 from engine.core.number_text import percent
 from engine.data.columns import Columns
 from engine.data.predictions import read_predictions
-from engine.embeddings.neighbours import Index
+from engine.embeddings.neighbours import Index, content_mark
 from engine.evaluation import calibration, conformal, metrics, selective, tables
 from engine.evaluation.calibration import Calibration
 from engine.evaluation.conformal import ConformalSets
@@ -120,7 +120,7 @@ def read_protocol(evidence: Evidence) -> Protocol:
     scored_on_same = [
         other
         for other in list_runs(run.config.dataset)
-        if "test" in other.results and (other.id == run.id or contents & contents_of_test(other))
+        if "test" in other.results and (other.id == run.id or np.isin(contents, contents_of_test(other)).any())
     ]
     scores = split_scores(run.results, evidence.split)
     count = scores["n"] if scores else len(evidence.predictions)
@@ -132,19 +132,19 @@ def read_protocol(evidence: Evidence) -> Protocol:
     )
 
 
-def contents_of_test(run: Run) -> frozenset[str]:
-    """The contents of the test images that the run was scored on; empty where its predictions cannot be read.
+def contents_of_test(run: Run) -> np.ndarray:
+    """The contents (64 bits of their hashes) of the test images that the run was scored on; empty where its predictions cannot be read.
 
     Contents, not the data's fingerprint: test images stay the same when labels are corrected or other images are excluded.
     """
     return read_cached(run.path, "predictions-test.parquet", _read_contents)
 
 
-def _read_contents(file: Path) -> frozenset[str]:
+def _read_contents(file: Path) -> np.ndarray:
     try:
-        return frozenset(read_predictions(file.parent, "test", ["content"])["content"])
+        return np.array([*map(content_mark, read_predictions(file.parent, "test", ["content"])["content"])], np.uint64)
     except UserError:
-        return frozenset()
+        return np.array([], np.uint64)
 
 
 def near_copies(evidence: Evidence, columns: Columns, index: Index | None) -> NearCopies | None:

@@ -1,5 +1,6 @@
 """Reading runs: `runs/<id>/` is the interface between the process that trains and everybody else."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -211,19 +212,12 @@ def list_runs(dataset: str | None = None) -> list[Run]:
     folder = runs_dir()
     runs = []
     for name in names:
-        run = Run(name, folder / name)
-        config = _readable_config(run)
-        if config and dataset in (None, config.dataset):
-            runs.append(run)
-    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
-
-
-def _readable_config(run: Run) -> Config | None:
-    """The run's configuration; None for a folder that is not a run, or whose configuration cannot be read."""
-    try:
-        return run.config
-    except UserError:
-        return None
+        # A folder that is not a run, or whose configuration cannot be read, is left out.
+        with contextlib.suppress(UserError):
+            description = read_cached(folder / name, "config.json", _read_description)
+            if dataset in (None, description.config.dataset):
+                runs.append((description.created, name))
+    return [Run(name, folder / name) for _, name in sorted(runs, reverse=True)]
 
 
 def load_run(run_id: str) -> Run:

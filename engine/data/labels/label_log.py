@@ -5,13 +5,15 @@ and processes lose nothing. A torn last line belongs to an append that was kille
 """
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cachetools import LRUCache
+
 from engine.core.errors import DiskError, UserError
+from engine.core.file_stamp import FileStamp, file_stamp
 from engine.core.files import lock_file, write_at
 from engine.data.labels.label_edit import DamagedEntryError, Entry, parse
 
@@ -25,7 +27,7 @@ MakeEntries = Callable[[Sequence[Entry]], Sequence[Entry]]
 class _Contents:
     """A log file as read up to byte `offset`. `digests[n]` is over the first n entries."""
 
-    stamp: tuple[int, int, int] = (0, 0, 0)  # inode, size, modification time in ns
+    stamp: FileStamp | None = None
     offset: int = 0
     lines: int = 0
     entries: list[Entry] = field(default_factory=list)
@@ -33,7 +35,7 @@ class _Contents:
     damaged: list[str] = field(default_factory=list)
 
 
-_cache: dict[Path, _Contents] = {}  # the least recently used first
+_cache: LRUCache[Path, _Contents] = LRUCache(_MAX_CACHED)
 _lock = threading.Lock()
 
 
@@ -65,14 +67,6 @@ class LabelLog:
         in_range = number.isdecimal() and len(number) < 10 and int(number) < len(contents.digests)
         return int(number) if in_range and _version(contents, int(number)) == version else None
 
-    def stamp(self) -> tuple[int, int, int]:
-        """Inode, size and modification time, which change whenever the file does; zeros if there is no file."""
-        try:
-            status = os.stat(self.file)  # noqa: PTH116 - called on every access to the catalog
-        except (FileNotFoundError, NotADirectoryError):
-            return 0, 0, 0
-        return status.st_ino, status.st_size, status.st_mtime_ns
-
     def append(self, make: MakeEntries) -> list[Entry]:
         """Append the entries that `make` returns when given those so far, and return them. Raises UserError.
 
@@ -94,16 +88,17 @@ class LabelLog:
 
     def _read(self) -> _Contents:
         with _lock:
-            stamp, contents = self.stamp(), _cache.pop(self.file, None) or _Contents()
+            stamp, contents = file_stamp(self.file), _cache.get(self.file) or _Contents()
             if contents.stamp != stamp:
-                # Only the same file, longer than before, can be read on from where it was left: anything else was replaced.
-                grown = contents.stamp[0] == stamp[0] and contents.stamp[1] < stamp[1]
-                contents = _read_on(self.file, contents if grown else _Contents())
+                contents = _read_on(self.file, contents if _has_grown(contents.stamp, stamp) else _Contents())
                 contents.stamp = stamp
             _cache[self.file] = contents
-            while len(_cache) > _MAX_CACHED:
-                _cache.pop(next(iter(_cache)))
             return contents
+
+
+def _has_grown(before: FileStamp | None, after: FileStamp | None) -> bool:
+    """Whether it is the same file, but longer: only then can it be read on from where it was left. Anything else was replaced."""
+    return before is not None and after is not None and before.inode == after.inode and before.size < after.size
 
 
 def _read_on(file: Path, contents: _Contents) -> _Contents:

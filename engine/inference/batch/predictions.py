@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.core.file_cache import file_stamp
+from engine.core.file_stamp import file_stamp
 from engine.core.files import create_folder, replace_file
 from engine.inference.batch.store import Batch
 from engine.inference.verdict import Judge

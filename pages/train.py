@@ -26,9 +26,9 @@ if view == "run" and context.run is not None:
     configuration_panel(context.run)
     other_runs(context, context.run)
 else:
-    config, rate_key = options_form(data, context)
+    config, base = options_form(data, context)
     start_row(config)
     if config is not None:
-        learning_rate_finder(config, rate_key)
+        learning_rate_finder(config, base)
     other_runs(context, None)
 url_state.remember("dataset", data.name)

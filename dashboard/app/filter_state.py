@@ -8,7 +8,6 @@ import streamlit as st
 
 from dashboard.app import formatting, url_state
 from dashboard.app.map_selection import AREA
-from dashboard.app.widgets import show_value
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.runs.run import Run
@@ -21,10 +20,11 @@ _CHIP_LENGTH = 30  # characters of a name in a chip
 
 @dataclass(frozen=True)
 class Chip:
-    """One condition in words, and the filter without it."""
+    """One condition: a key that no other has, its words, and what removes it from a filter."""
 
+    key: str
     label: str
-    without: Filter
+    remove: Callable[[Filter], Filter]
 
 
 def current() -> Filter:
@@ -62,6 +62,11 @@ def clear() -> None:
     url_state.forget(AREA)
 
 
+def drop(chip: Chip) -> None:
+    """Remove a condition from the filter as it is now: a second chip may be clicked before the page is drawn without the first."""
+    put(chip.remove(current()))
+
+
 def change(**fields: Any) -> None:
     """Replace fields of the filter in the address; when to call it, see `put`."""
     put(replace(current(), **fields))
@@ -85,18 +90,18 @@ def _chips(conditions: Filter) -> Iterator[Chip]:
     yield from _names(conditions, "classes", "classes", str)
     yield from _names(conditions, "splits", "splits", str)
     if conditions.state != "ok":
-        yield Chip(conditions.state, replace(conditions, state="ok"))
+        yield Chip("state", conditions.state, lambda now: replace(now, state="ok"))
     yield from _names(conditions, "edited", "decisions", lambda edit: f"{edit} by hand")
     if conditions.text:
-        yield Chip(f"path: {_cut(conditions.text)}", replace(conditions, text=""))
+        yield Chip("text", f"path: {_cut(conditions.text)}", lambda now: replace(now, text=""))
     for r in conditions.ranges:
-        yield Chip(str(r), conditions.with_range(r.name, None, None))
+        yield Chip(f"range-{r.name}", str(r), lambda now, name=r.name: now.with_range(name, None, None))
     if conditions.run:
         yield from _names(conditions, "predicted", "predicted classes", lambda name: f"predicted {name}")
         if conditions.correctness:
-            yield Chip(f"answered {conditions.correctness}", replace(conditions, correctness=""))
+            yield Chip("correctness", f"answered {conditions.correctness}", lambda now: replace(now, correctness=""))
     if conditions.selection:
-        yield Chip("selected images", replace(conditions, selection=""))
+        yield Chip("selection", "selected images", lambda now: replace(now, selection=""))
 
 
 def _names(
@@ -105,15 +110,15 @@ def _names(
     """One chip per name of a field, or one for all of them where there are many."""
     names: tuple[str, ...] = getattr(conditions, field)
 
-    def with_names(rest: tuple[str, ...]) -> Filter:
-        fields: dict[str, Any] = {field: rest}
-        return replace(conditions, **fields)
+    def without(now: Filter, gone: tuple[str, ...]) -> Filter:
+        fields: dict[str, Any] = {field: tuple(name for name in getattr(now, field) if name not in gone)}
+        return replace(now, **fields)
 
     if len(names) > _MAX_CHIPS:
-        yield Chip(f"{len(names):,} {plural}", with_names(()))
+        yield Chip(field, f"{len(names):,} {plural}", lambda now: without(now, names))
         return
     for name in names:
-        yield Chip(describe(_cut(name)), with_names(tuple(other for other in names if other != name)))
+        yield Chip(f"{field}-{name}", describe(_cut(name)), lambda now, name=name: without(now, (name,)))
 
 
 def _cut(name: str) -> str:
@@ -125,18 +130,9 @@ def draw_chips(conditions: Filter) -> None:
     row = chips(conditions)
     if not row:
         return
-    # Pills that are all selected: the click that removes a condition deselects its pill.
-    places = list(range(len(row)))
-    labels = [f"{formatting.literal(formatting.plain(chip.label))} :material/close:" for chip in row]
-
-    def remove() -> None:
-        deselected = set(places) - set(st.session_state["filter-chips"])
-        if deselected:
-            put(row[min(deselected)].without)
-
-    show_value("filter-chips", places, labels)
-    st.pills(
-        "Active filters: click to remove", places, selection_mode="multi", format_func=labels.__getitem__, key="filter-chips",
-        on_change=remove, label_visibility="collapsed",
-    )  # fmt: skip
+    for chip in row:
+        label = formatting.literal(formatting.plain(chip.label))
+        st.button(
+            f"{label} :material/close:", key=f"filter-chip-{chip.key}", help="Remove this condition", on_click=drop, args=(chip,)
+        )  # fmt: skip
     st.button("Clear all", on_click=clear, type="tertiary", key="clear-filter")

@@ -16,19 +16,18 @@ _JS = join_modules(Path(__file__).with_suffix(".js"))
 def choose_tab(questions: Mapping[str, tuple[str, Callable[..., Any]]], key: str) -> Callable[..., Any]:
     """Draw a row of tabs and return the panel of the open one, stored in the URL as `key`. `questions`: name -> (title, panel).
 
-    The tabs have no `default`: Streamlit (1.64) resets them whenever their default changes, which swallows every second click.
+    Streamlit (1.64) resets tabs whenever their default changes, which swallows every second click: a new default needs a new key.
     """
     names = {title: name for name, (title, _) in questions.items()}
     recalled = url_state.recall(key)
     name = recalled if recalled in questions else next(iter(questions))
-    tabs, row = f"{key}-tabs", f"{key}-row"
+    row, binding = f"{key}-row", widgets.bind_value(f"{key}-tabs", questions[name][0])
 
-    def store_choice() -> None:
-        url_state.remember(key, names[st.session_state[tabs]])
+    def store_choice(title: str) -> None:
+        url_state.remember(key, names[title])
 
-    widgets.show_value(tabs, questions[name][0])
     with st.container(gap=None, key=row):
-        st.tabs(list(names), key=tabs, on_change=store_choice)
+        st.tabs(list(names), default=binding.initial, key=binding.key, on_change=binding.on_change(store_choice))
         _keep_in_sight(questions[name][0], row)
     return questions[url_state.remember(key, name)][1]
 

@@ -71,14 +71,25 @@ def remember(base: str, changes: Mapping[str, Any]) -> None:
         url_state.forget(_parameter(base))
 
 
+def change(base: str, name: str, value: Any) -> None:
+    """Change one option, in a callback of something other than its widget."""
+    remember(base, recall(base)[0] | {name: value})
+    _replace_widgets()
+
+
 def reset(base: str) -> None:
-    """Drop the changes, in a callback. A new generation of widgets replaces those that hold the old values."""
+    """Drop the changes, in a callback."""
     url_state.forget(_parameter(base))
+    _replace_widgets()
+
+
+def _replace_widgets() -> None:
+    """Let a new generation of widgets replace those that hold the old values."""
     st.session_state[_GENERATION] = st.session_state.get(_GENERATION, 0) + 1
 
 
 def widget_key(base: str, name: str) -> str:
-    """The key of a field's widget. It changes with the base, a reset and a step back in the history, so that a new widget is drawn."""
+    """The key of a field's widget: a new one after another base, a change from elsewhere, a reset and a step back in the history."""
     generation = st.session_state.get(_GENERATION, 0) + url_state.adoptions()
     return f"{base}-{name}-{generation}" if generation else f"{base}-{name}"
 

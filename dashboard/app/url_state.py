@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.app.widgets import VISIT, show_value
+from dashboard.app.widgets import VISIT, bind_value
 
 _ADOPTIONS = "adopted-views"  # how many addresses the person went back to
 _MAX_PAGES, _PAGINATION_WIDTH = 7, 344  # page numbers in view, and the pixels that these and the arrows take
@@ -29,14 +29,17 @@ def choose(
     """
     choice = current_choice(options, key, default)
 
-    def store_choice() -> None:
+    def store_choice(selection: str | None) -> None:
         # A click on the chosen segment of a segmented control deselects it: the choice stays.
-        selection = st.session_state[key]
-        remember(key, selection if selection in options else choice)
+        remember(key, choice if selection is None or selection not in options else selection)
 
     format_option = settings.get("format_func", str)
-    show_value(key, choice, [format_option(option) for option in options])
-    widget(label, options, key=key, on_change=store_choice, **settings)
+    binding = bind_value(key, choice, [format_option(option) for option in options])
+    if widget.__name__ == "selectbox":
+        settings["index"] = list(options).index(binding.initial)
+    else:
+        settings["default"] = binding.initial
+    widget(label, options, key=binding.key, on_change=binding.on_change(store_choice), **settings)
     return choice
 
 
@@ -97,14 +100,13 @@ def choose_page(pages: int, subject: str, key: str = "page") -> int:
     # After a step back the subject changes too, but then the address brings its page.
     same = before[0] == subject or before[1] != adoptions()
     number = min(max(recall_integer(key) or 1, 1), pages) if same else 1
-    widget = f"{key}-turner"
+    binding = bind_value(f"{key}-turner", number)
 
-    def store_page() -> None:
-        remember(key, str(st.session_state[widget]))
-
-    show_value(widget, number)
     # A fixed width: in a row of elements it would measure the room it happens to have, and hide pages that fit.
-    st.pagination(pages, max_visible_pages=_MAX_PAGES, key=widget, width=_PAGINATION_WIDTH, on_change=store_page)
+    st.pagination(
+        pages, default=binding.initial, max_visible_pages=_MAX_PAGES, width=_PAGINATION_WIDTH, key=binding.key,
+        on_change=binding.on_change(lambda page: remember(key, str(page)))
+    )  # fmt: skip
     return int(remember(key, str(number)))
 
 

@@ -1,6 +1,7 @@
 """Widgets that show a value which is stored elsewhere, and panels whose widgets exist only while they are open."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -8,7 +9,34 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 VISIT = "page-visit"  # counts the pages that the person visited: a widget with the same key is a new one on each
-_SHOWN = "widgets-shown"
+_BINDINGS = "widget-bindings"
+
+
+@dataclass
+class Binding:
+    """The key to draw a widget with, and its `initial` value, which stays the same as long as the key does."""
+
+    key: str
+    initial: Any
+    count: int  # of the keys before this one
+    look: tuple[object, int]  # the visit to the page and the options' labels with which it was drawn
+
+    def __post_init__(self) -> None:
+        self._last = self.initial
+
+    def on_change(self, store: Callable[[Any], object]) -> Callable[[], None]:
+        """The callback to draw the widget with: it calls `store` with the widget's value, once per value that a person chooses.
+
+        Streamlit also calls it for a widget that is no longer on the page, with the value that a late message repeats.
+        """
+
+        def handle_change() -> None:
+            value = st.session_state.get(self.key, self._last)
+            if value != self._last:
+                self._last = value
+                store(value)
+
+        return handle_change
 
 
 class Panel(Protocol):
@@ -22,17 +50,32 @@ class Panel(Protocol):
     ) -> bool | None: ...
 
 
-def show_value(key: str, value: object, labels: Sequence[str] = ()) -> None:
-    """Let the widget `key` show `value` when it is drawn next. `labels`: its options' labels, which may differ from run to run.
+def bind_value(name: str, value: Any, labels: Sequence[str] = ()) -> Binding:
+    """Let a widget show `value`, which is stored elsewhere: what to draw it with.
 
-    Each assignment makes the browser replace what it shows, and a second click, or letters typed while the page is drawn, would be
-    lost. So the value is assigned only where the browser shows another one, gets other options, or is on another page.
+    `labels`: its options' labels, which may differ from run to run. Where the browser shows another value, the widget gets a new key,
+    and is mounted again with the value as its initial one. Assigning to `st.session_state` instead loses clicks (Streamlit 1.64):
+
+    - A message that the browser sent before it received the new value still carries the old one. Streamlit takes that for a choice of
+      the person, and `on_change` undoes what they did elsewhere: a condition removed by its chip comes back with the next click.
+    - Where a click interrupts the run that assigned the value, the message with it may never be sent, and the next run believes it was.
+
+    A new key on each run would lose clicks too: those on the widget that is being replaced, and letters typed meanwhile.
     """
-    shown: dict[str, object] = st.session_state.setdefault(_SHOWN, {})
+    bindings: dict[str, Binding] = st.session_state.setdefault(_BINDINGS, {})
     look = (st.session_state.get(VISIT), hash(tuple(labels)))
-    if key not in st.session_state or st.session_state[key] != value or shown.get(key) != look:
-        st.session_state[key] = value
-    shown[key] = look
+    before = bindings.get(name)
+    if before and before.look == look and before.key in st.session_state and st.session_state[before.key] == value:
+        return before
+    count = before.count + 1 if before else 0
+    bindings[name] = Binding(f"{name}-{count}" if count else name, value, count, look)
+    return bindings[name]
+
+
+def bound_value(name: str) -> Any:
+    """What the widget that `bind_value` bound under this name shows; None where it is not on the page."""
+    binding = st.session_state.get(_BINDINGS, {}).get(name)
+    return st.session_state.get(binding.key) if binding else None
 
 
 def initial_value(key: str, value: object) -> Any:

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.app import formatting, train_options, url_state
 from dashboard.app.error_page import try_action
 from dashboard.app.scroll import scroll_to_top
+from dashboard.app.widgets import bind_value
 from engine.core.errors import UserError
 from engine.runs import pipelines
 from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, PipelineStep
@@ -74,14 +75,20 @@ def _chooser(pipeline: Pipeline) -> None:
     current = pipeline.name if pipeline.name in names and _same(pipeline) else _OWN
     options = names if current in names else [current, *names]
 
-    def choose() -> None:
-        name = st.session_state[_CHOICE]
+    binding = bind_value(_CHOICE, current, options)  # a change of a step changes the name
+
+    def choose(name: str) -> None:
         if name != _OWN:
             try_action(lambda: _change(replace(pipelines.parse_pipeline(name), name=name), new_widgets=True))
 
-    # Assigned at each run, because a change of a step changes the name.
-    st.session_state[_CHOICE] = current
-    st.selectbox("Pipeline", options, key=_CHOICE, on_change=choose, help="Built-in or saved pipelines.")
+    st.selectbox(
+        "Pipeline",
+        options,
+        options.index(binding.initial),
+        key=binding.key,
+        on_change=binding.on_change(choose),
+        help="Built-in or saved pipelines.",
+    )
     # Always a caption: without it the sliders below would move up, be mounted again, and lose the keyboard focus.
     st.caption(HELP.get(current, "Saved by you." if current in names else "Custom: not saved under a name."))
 

@@ -14,6 +14,7 @@ from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import about_url
 from dashboard.app.map_selection import AREA, Pick, from_corners, read_pick
+from dashboard.app.widgets import bind_value
 from dashboard.charts.map_points import Colouring, Points, Seen, colour_by_class, colour_by_split, colour_by_verdict
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.components.job_panel import job_panel
@@ -165,14 +166,17 @@ def _strays(points: Points, seen: np.ndarray) -> None:
         # The number first: a narrow list cuts off the end.
         return f"{n:,}: {formatting.plain(names[label])} among {formatting.plain(names[neighbour_label])}"
 
-    def choose() -> None:
+    options = ["", *strays]
+    binding = bind_value("map_strays", current if current in strays else "", list(map(describe, options)))
+
+    def choose(option: str) -> None:
         # The browser may send an option of a list that has changed meanwhile; Streamlit then gives its label.
-        pair = strays.get(st.session_state["map_strays"])
+        pair = strays.get(option)
         _select(Pick(points.drawn.version, among=pair[:2]) if pair else None)
 
-    st.session_state["map_strays"] = current if current in strays else ""
     st.selectbox(
-        "Images surrounded by another class", ["", *strays], format_func=describe, key="map_strays", on_change=choose,
+        "Images surrounded by another class", options, options.index(binding.initial), format_func=describe, key=binding.key,
+        on_change=binding.on_change(choose),
         help="Their nearest neighbours are mostly of the other class: confusable images, or wrong labels.",
     )  # fmt: skip
 

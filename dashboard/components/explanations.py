@@ -15,6 +15,7 @@ from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.app.waiting_clicks import let_clicks_through
+from dashboard.app.widgets import bind_value
 from dashboard.charts.dynamics import probability_curve
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
@@ -188,18 +189,17 @@ def lasting_choice(
     width: int | Literal["stretch"] = "stretch",
 ) -> Option:
     """What is chosen from a list, which stays from image to image although the labels change. `disabled_because`: why it is disabled."""
-    choice = st.session_state.get(f"{key}-list", choices().get(key, default))
-    st.session_state[f"{key}-list"] = choice if choice in options else default
-    choice = st.selectbox(
-        label,
-        options,
-        format_func=format_func,
-        key=f"{key}-list",
-        disabled=disabled_because is not None,
-        help=disabled_because,
-        width=width,
-    )
-    choices()[key] = choice
+    choice = choices().get(key, default)
+    choice = choices()[key] = choice if choice in options else default
+    binding = bind_value(f"{key}-list", choice, list(map(format_func, options)))
+
+    def store_choice(option: Option) -> None:
+        choices()[key] = option
+
+    st.selectbox(
+        label, options, list(options).index(binding.initial), format_func=format_func, key=binding.key, on_change=binding.on_change(store_choice),
+        disabled=disabled_because is not None, help=disabled_because, width=width,
+    )  # fmt: skip
     return choice
 
 

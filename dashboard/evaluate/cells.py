@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.app import formatting, url_state
-from dashboard.app.widgets import show_value
+from dashboard.app.widgets import bind_value
 
 CELLS = "cells"  # of the address
 _BOX = "cell-box"
@@ -111,14 +111,15 @@ def cell_box(selection: CellSelection, matrix: np.ndarray, classes: Sequence[str
     `off_diagonal`: what the images off the diagonal are called, which an empty selection means.
     """
 
-    def store_selection() -> None:
-        set_selection(parse_selection(st.session_state[_BOX], len(classes)))
-
     texts = [part.to_text() for part in selection.parts]
     options = list(dict.fromkeys([*texts, *_list_parts(matrix)]))
-    show_value(_BOX, texts, options)
+    binding = bind_value(_BOX, texts, options)
+
+    def store_selection(texts: list[str]) -> None:
+        set_selection(parse_selection(texts, len(classes)))
+
     st.multiselect(
-        "Selected cells", options, key=_BOX, on_change=store_selection, label_visibility="collapsed",
+        "Selected cells", options, binding.initial, key=binding.key, on_change=binding.on_change(store_selection), label_visibility="collapsed",
         format_func=lambda text: describe_part(parse_selection([text], len(classes)).parts[0], classes),
         placeholder=f"All {off_diagonal}. Select cells in the matrix, or type a class",
     )  # fmt: skip

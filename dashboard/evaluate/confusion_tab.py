@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting
 from dashboard.app.page_part import page_part
-from dashboard.app.widgets import show_value
+from dashboard.app.widgets import bind_value
 from dashboard.charts.bars import score_bars
 from dashboard.charts.figure import CONFIG
 from dashboard.components.scored_gallery import PredictionRow, choose_order, scored_gallery, sort_rows
@@ -82,15 +82,19 @@ def _pair_pills(view: ConfusionView) -> None:
     if not labels:
         return
 
-    def select_pair() -> None:
-        first = (st.session_state["pair"] or "").partition("_")[0]
+    selected = read_selection(classes).to_text()
+    binding = bind_value("pair", selected if selected in labels else None, list(labels.values()))
+
+    def select_pair(pair: str | None) -> None:
+        first = (pair or "").partition("_")[0]
         part = Part(*map(int, first.split("-"))) if first else None
         set_selection(CellSelection((part, part.opposite)) if part else CellSelection())
 
-    selected = read_selection(classes).to_text()
-    show_value("pair", selected if selected in labels else None, list(labels.values()))
     label = "Most confused pairs" if view.other is None else "Most frequent disagreements"
-    st.pills(label, list(labels), format_func=lambda pair: formatting.literal(labels[pair]), key="pair", on_change=select_pair)
+    st.pills(
+        label, list(labels), default=binding.initial, format_func=lambda pair: formatting.literal(labels[pair]), key=binding.key,
+        on_change=binding.on_change(select_pair),
+    )  # fmt: skip
 
 
 def _gallery(view: ConfusionView, selection: CellSelection, order: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
-from dashboard.app.widgets import popover, show_value
+from dashboard.app.widgets import bind_value, popover
 from dashboard.components.matrix import Unit, confusion_matrix
 from dashboard.evaluate.cells import CellSelection, parse_selection, set_selection
 from dashboard.evaluate.comparison import ConfusionView
@@ -92,12 +92,14 @@ def _choose_classes(view: ConfusionView) -> list[int] | None:
     texts = (url_state.recall(_FOUND) or "").split("_")
     indices = [int(text) for text in texts if re.fullmatch("[0-9]{1,4}", text) and int(text) < len(classes)]
 
-    def store_classes() -> None:
-        url_state.remember(_FOUND, "_".join(map(str, st.session_state["found-classes"])))
+    binding = bind_value("found-classes", indices)
 
-    show_value("found-classes", indices)
+    def store_classes(indices: list[int]) -> None:
+        url_state.remember(_FOUND, "_".join(map(str, indices)))
+
     choice = st.multiselect(
-        "Find classes", range(len(classes)), key="found-classes", on_change=store_classes, label_visibility="collapsed",
+        "Find classes", range(len(classes)), binding.initial, key=binding.key, on_change=binding.on_change(store_classes),
+        label_visibility="collapsed",
         format_func=lambda index: formatting.plain(classes[index]),
         placeholder=f"Find classes, and those {others}",
     )  # fmt: skip

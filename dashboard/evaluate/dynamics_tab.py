@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.scroll import scroll_to_top
+from dashboard.app.widgets import bind_value
 from dashboard.charts.dynamics import BINS, learning_map, map_cells, settled_bars
 from dashboard.charts.figure import CONFIG
 from dashboard.components.scored_gallery import PredictionRow, scored_gallery
@@ -100,15 +101,16 @@ def _choose(counts: pd.Series, epochs: int) -> str:
     group = url_state.recall(_CHOICE)
     group = group if group in valid else states[0]
     # The charts choose as well, so the pills show the address's choice, or none where that is not a state.
-    st.session_state["learnt-state"] = group if group in states else None
+    labels = {state: f"{_LABELS[state]}: {int(counts[state]):,}" for state in states}
+    binding = bind_value("dynamics-state", group if group in states else None, list(labels.values()))
 
-    def store_choice() -> None:
-        if st.session_state["learnt-state"]:
-            url_state.set_choice(_CHOICE, st.session_state["learnt-state"])
+    def store_choice(state: str | None) -> None:
+        if state:
+            url_state.set_choice(_CHOICE, state)
 
     st.pills(
-        "Show", states, key="learnt-state", on_change=store_choice, label_visibility="collapsed",
-        format_func=lambda state: f"{_LABELS[state]}: {int(counts[state]):,}",
+        "Show", states, default=binding.initial, key=binding.key, on_change=binding.on_change(store_choice), label_visibility="collapsed",
+        format_func=labels.__getitem__,
     )  # fmt: skip
     return url_state.remember(_CHOICE, group)
 

@@ -14,7 +14,8 @@ def nothing_matches(query: Query) -> None:
     """Say so, and offer to remove each condition without which some images match, the most images first."""
     data, chips = query.data, filter_state.chips(query.bar_conditions)
     counts = sorted(
-        ((data.catalog.count(narrow_to_selection(data, chip.without)), chip) for chip in chips), key=lambda pair: -pair[0]
+        ((data.catalog.count(narrow_to_selection(data, chip.remove(query.bar_conditions))), chip) for chip in chips),
+        key=lambda pair: -pair[0],
     )
     helpful = [(n, chip) for n, chip in counts if n][:_OFFERED]
     with st.container(border=True, key="nothing-matches"):
@@ -24,10 +25,10 @@ def nothing_matches(query: Query) -> None:
         elif not helpful:
             text += " Removing a single one does not help." if len(chips) > 1 else " Removing it does not help."
         st.markdown(text)
-        for place, (n, chip) in enumerate(helpful):
+        for n, chip in helpful:
             st.button(
-                f"Remove “{formatting.literal(chip.label)}”: {image_count(n)}", key=f"drop-{place}", on_click=filter_state.put,
-                args=(chip.without,), icon=":material/filter_alt_off:",
+                f"Remove “{formatting.literal(chip.label)}”: {image_count(n)}", key=f"drop-{chip.key}", on_click=filter_state.drop,
+                args=(chip,), icon=":material/filter_alt_off:",
             )  # fmt: skip
         if chips and not helpful:
             st.button("Clear all filters", on_click=filter_state.clear, key="drop-all")

@@ -1,12 +1,13 @@
 """The filter bar: the common conditions on one line, the others in a panel that opens below its button."""
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import streamlit as st
 
 from dashboard.app import filter_state, formatting
-from dashboard.app.widgets import popover, show_value
+from dashboard.app.widgets import bind_value, bound_value, popover
 from dashboard.explore.ranges import property_ranges
 from engine.data.datasets import Dataset
 from engine.data.filters import CORRECTNESS, Filter
@@ -63,38 +64,33 @@ def _classes(classes: Sequence[str], conditions: Filter) -> None:
 
 def _names(label: str, options: Sequence[str], selected: Sequence[str], field: Literal["classes", "splits"]) -> None:
     """Draw names of which any number can be selected; names that are selected but not among the options stay selected."""
-    key, known = f"filter-{field}", set(options)
+    known = set(options)
+    binding = bind_value(f"filter-{field}", [name for name in selected if name in known], options)
 
-    def changed() -> None:
+    def store_names(names: list[str]) -> None:
         others = [name for name in getattr(filter_state.current(), field) if name not in known]
-        filter_state.change(**{field: (*others, *st.session_state[key])})
+        filter_state.change(**{field: (*others, *names)})
 
-    show_value(key, [name for name in selected if name in known], options)
     if len(options) <= MAX_PILLS:
         st.pills(
-            label, options, selection_mode="multi", format_func=lambda name: formatting.literal(formatting.plain(name)),
-            key=key, on_change=changed, label_visibility="collapsed",
+            label, options, default=binding.initial, selection_mode="multi", key=binding.key, on_change=binding.on_change(store_names),
+            format_func=lambda name: formatting.literal(formatting.plain(name)), label_visibility="collapsed",
         )  # fmt: skip
     else:
         st.multiselect(
-            label,
-            options,
-            format_func=formatting.plain,
-            placeholder="Any",
-            key=key,
-            on_change=changed,
-            label_visibility="collapsed",
-        )
+            label, options, binding.initial, format_func=formatting.plain, placeholder="Any", key=binding.key,
+            on_change=binding.on_change(store_names), label_visibility="collapsed",
+        )  # fmt: skip
 
 
 def _text(conditions: Filter) -> None:
     # A trailing space does not change the condition: written back without it, it would vanish under the hands of who types.
-    if st.session_state.get("filter-text", "").strip() != conditions.text or "filter-text" not in st.session_state:
-        show_value("filter-text", conditions.text)
+    text = bound_value("filter-text")
+    binding = bind_value("filter-text", text if text is not None and text.strip() == conditions.text else conditions.text)
     st.text_input(
-        "Text in the path", key="filter-text", type="search", live="400ms", placeholder="Text in the path", max_chars=200,
+        "Text in the path", binding.initial, key=binding.key, type="search", live="400ms", placeholder="Text in the path", max_chars=200,
         icon=":material/search:", label_visibility="collapsed", width=_TEXT,
-        on_change=lambda: filter_state.change(text=st.session_state["filter-text"].strip()),
+        on_change=binding.on_change(lambda text: filter_state.change(text=text.strip())),
     )  # fmt: skip
 
 
@@ -105,35 +101,40 @@ def _predictions(conditions: Filter, run: Run | None) -> None:
     st.markdown(f"**Predictions of {formatting.literal(run.id)}**")
     correctness_column, class_column = st.columns([2, 5], vertical_alignment="center")
 
-    def change() -> None:
-        names, correctness = tuple(st.session_state["filter-predicted"]), st.session_state["filter-verdict"] or ""
-        filter_state.change(run=run.id if names or correctness else "", predicted=names, correctness=correctness)
-
-    show_value("filter-verdict", conditions.correctness or None)
-    correctness_column.pills(
-        "Prediction", list(CORRECTNESS), key="filter-verdict", on_change=change, label_visibility="collapsed"
-    )
     # Of very many classes, the selected ones and as many others as a list can hold.
     options = list(dict.fromkeys([*conditions.predicted, *run.classes[:MAX_LISTED]]))
-    show_value("filter-predicted", list(conditions.predicted), options)
+    binding = bind_value("filter-verdict", conditions.correctness or None)
+    correctness_column.pills(
+        "Prediction", list(CORRECTNESS), default=binding.initial, key=binding.key, label_visibility="collapsed",
+        on_change=binding.on_change(lambda correctness: _change_predictions(run, correctness=correctness or "")),
+    )  # fmt: skip
+    # Of very many classes, the selected ones and as many others as a list can hold.
+    options = list(dict.fromkeys([*conditions.predicted, *run.classes[:MAX_LISTED]]))
+    binding = bind_value("filter-predicted", list(conditions.predicted), options)
     class_column.multiselect(
-        "Predicted class", options, key="filter-predicted", format_func=formatting.plain, placeholder="Any predicted class",
-        label_visibility="collapsed", on_change=change,
+        "Predicted class", options, binding.initial, key=binding.key, format_func=formatting.plain, placeholder="Any predicted class",
+        label_visibility="collapsed", on_change=binding.on_change(lambda names: _change_predictions(run, predicted=tuple(names))),
     )  # fmt: skip
 
 
+def _change_predictions(run: Run, **fields: Any) -> None:
+    """Change conditions on a run's predictions; without any, the filter names no run."""
+    conditions = replace(filter_state.current(), **fields)
+    filter_state.put(replace(conditions, run=run.id if conditions.predicted or conditions.correctness else ""))
+
+
 def _state(conditions: Filter) -> None:
-    show_value("filter-state", conditions.state)
+    binding = bind_value("filter-state", conditions.state)
     st.segmented_control(
-        "Files", list(_STATES), key="filter-state", format_func=_STATES.__getitem__,
-        on_change=lambda: filter_state.change(state=st.session_state["filter-state"] or "ok"),
+        "Files", list(_STATES), default=binding.initial, required=True, key=binding.key, format_func=_STATES.__getitem__,
+        on_change=binding.on_change(lambda state: filter_state.change(state=state)),
     )  # fmt: skip
 
 
 def _label_edits(conditions: Filter) -> None:
     """Draw the condition on what people decided on the Clean page."""
-    show_value("filter-edited", [edit for edit in conditions.edited if edit in _EDITS])
+    binding = bind_value("filter-edited", [edit for edit in conditions.edited if edit in _EDITS])
     st.pills(
-        "Edited by hand", list(_EDITS), selection_mode="multi", key="filter-edited", format_func=_EDITS.__getitem__,
-        on_change=lambda: filter_state.change(edited=tuple(st.session_state["filter-edited"])),
+        "Edited by hand", list(_EDITS), default=binding.initial, selection_mode="multi", key=binding.key, format_func=_EDITS.__getitem__,
+        on_change=binding.on_change(lambda names: filter_state.change(edited=tuple(names))),
     )  # fmt: skip

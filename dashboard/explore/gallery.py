@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.app import open_image, url_state
 from dashboard.app.page_part import page_part
 from dashboard.app.paging import page_count, page_slice
-from dashboard.app.widgets import popover, show_value
+from dashboard.app.widgets import bind_value, popover
 from dashboard.components.gallery import NOTES, SIZES, gallery
 from dashboard.explore.detail import open_detail
 from dashboard.explore.empty import nothing_matches
@@ -97,17 +97,16 @@ def _choose_order() -> Order:
 def _choose_captions() -> tuple[str, ...]:
     """The names of the captions under each image, besides its class, kept in the URL."""
     captions = [name for name in (url_state.recall("captions") or "file").split("-") if name in CAPTIONS][:NOTES]
-    key = "caption-lines"
-
-    def changed() -> None:
-        url_state.remember("captions", "-".join(st.session_state[key][-NOTES:]) or "none")
-
     panel = popover("Captions", "captions-panel", icon=":material/label:")
     if panel.open:
+        binding = bind_value("caption-lines", captions)
+
+        def store_captions(captions: list[str]) -> None:
+            url_state.remember("captions", "-".join(captions[-NOTES:]) or "none")
+
         with panel:
-            show_value(key, captions)
             st.pills(
-                f"Captions under each image, up to {NOTES}", list(CAPTIONS), selection_mode="multi", key=key, format_func=CAPTIONS.__getitem__,
-                on_change=changed,
+                f"Captions under each image, up to {NOTES}", list(CAPTIONS), default=binding.initial, selection_mode="multi",
+                key=binding.key, format_func=CAPTIONS.__getitem__, on_change=binding.on_change(store_captions),
             )  # fmt: skip
     return tuple(captions)

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.app import filter_state
-from dashboard.app.widgets import show_value
+from dashboard.app.widgets import bind_value
 from dashboard.charts.histogram import histogram_svg
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -40,20 +40,18 @@ def _differ(bins: pd.DataFrame, prop: Property) -> bool:
 
 def _range(prop: Property, bins: pd.DataFrame, conditions: Filter) -> None:
     edges, counts = slider_steps(bins, prop)
-    last = len(edges) - 1
     low, high = slider_ends(edges, conditions.range(prop.name).low, conditions.range(prop.name).high)
     st.markdown(prop.label.capitalize(), help=prop.help)
     st.image(histogram_svg(counts, low, high), width="stretch")
-    key = f"filter-{prop.name}"
-    show_value(key, (low, high), [prop.format(edge) for edge in edges])
+    binding = bind_value(f"filter-{prop.name}", (low, high), [prop.format(edge) for edge in edges])
     st.select_slider(
-        prop.label, range(len(edges)), (0, last), key=key, format_func=lambda place: prop.format(edges[place]), on_change=_changed,
-        args=(prop.name, key, edges), label_visibility="collapsed",
+        prop.label, range(len(edges)), binding.initial, key=binding.key, format_func=lambda place: prop.format(edges[place]),
+        on_change=binding.on_change(lambda ends: _store_range(prop.name, ends, edges)), label_visibility="collapsed",
     )  # fmt: skip
 
 
-def _changed(name: str, key: str, edges: Sequence[float]) -> None:
-    low, high = st.session_state[key]
+def _store_range(name: str, ends: tuple[int, int], edges: Sequence[float]) -> None:
+    low, high = ends
     filter_state.put(
         filter_state.current().with_range(name, edges[low] if low else None, edges[high] if high < len(edges) - 1 else None)
     )

@@ -50,7 +50,7 @@ def correction_form(predictions: ImagePredictions, run: Run, key: str) -> None:
         names = list(data.classes)
         start = corrected or predictions.image.class_name
         name = st.selectbox(
-            "Right class", names, names.index(start) if start in names else None, key=f"right-{key}", label_visibility="collapsed",
+            "Right class", names, names.index(start) if start in names else None, key=_list_key(key), label_visibility="collapsed",
             placeholder="The right class", width=220,
         )  # fmt: skip
         st.button(
@@ -82,6 +82,12 @@ def _corrected_class(data: Dataset, predictions: ImagePredictions) -> str:
     """The class to which the image was corrected before; "" where it was not."""
     content = predictions.image.content
     return next((item.class_name for item in corrections.list_corrections(data) if content and item.content == content), "")
+
+
+def _list_key(key: str) -> str:
+    """The key of the list of classes: a new one once a correction was removed, so that the browser does not show the old choice."""
+    removed = st.session_state.get(f"removed-{key}", 0)
+    return f"right-{key}-{removed}" if removed else f"right-{key}"
 
 
 def _state(key: str) -> str:
@@ -117,7 +123,7 @@ def _remove_correction(data: Dataset, predictions: ImagePredictions, key: str) -
         corrections.remove_correction(data, predictions.image.content)
     except UserError as error:
         st.session_state[f"untold-{key}"] = str(error)
-    st.session_state[f"right-{key}"] = None  # if the key were only deleted, the browser would still show the old choice
+    st.session_state[f"removed-{key}"] = st.session_state.get(f"removed-{key}", 0) + 1
 
 
 def _confirm(data: Dataset, question: _Question, key: str) -> None:

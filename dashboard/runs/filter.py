@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from dashboard.app import url_state
-from dashboard.app.widgets import popover
+from dashboard.app.widgets import bind_value, popover
 from dashboard.components.page_header import PageContext
 from engine.core.address import Items, Name
 from engine.runs.run import ACTIVE, Run
@@ -58,13 +58,10 @@ def _search() -> str:
 def _pick(
     widget: Callable[..., object], label: str, name: str, options: Sequence[str], values: Sequence[str], **settings: object
 ) -> None:
-    key = f"runs-{name}"
+    binding = bind_value(f"runs-{name}", list(values), options)
 
-    def store_choice() -> None:
-        _store(name, st.session_state[key])
-
-    st.session_state[key] = list(values)
-    widget(label, options, key=key, on_change=store_choice, **settings)
+    on_change = binding.on_change(lambda values: _store(name, values))
+    widget(label, options, default=binding.initial, key=binding.key, on_change=on_change, **settings)
 
 
 def _recall(name: str, options: Sequence[str]) -> list[str]:

@@ -33,9 +33,9 @@ class Base:
 
 
 def options_form(data: Dataset, context: PageContext) -> tuple[Config | None, str]:
-    """Draw the form; its configuration (None where it is invalid, with the reason on the page) and the key of the peak_lr widget."""
+    """Draw the form; its configuration (None where it is invalid, with the reason on the page) and the preset or run it starts from."""
     base = _base(data, context)
-    return _configuration(base, data, context), widget_key(base.name, "peak_lr")
+    return _configuration(base, data, context), base.name
 
 
 def _configuration(base: Base, data: Dataset, context: PageContext) -> Config | None:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import cache
-from dashboard.app import formatting
+from dashboard.app import formatting, train_options
 from dashboard.app.widgets import initial_value
 from dashboard.charts import training_curves
 from dashboard.components.live_chart import live_chart
@@ -63,8 +63,8 @@ def _poll_estimate(config: Config) -> None:
     measuring()
 
 
-def learning_rate_finder(config: Config, key: str) -> None:
-    """Draw the learning rate range test of this configuration: curve, suggestion, and a button that sets the widget `key` to it."""
+def learning_rate_finder(config: Config, base: str) -> None:
+    """Draw the learning rate range test of this configuration: curve, suggestion, and a button that uses it in the form of `base`."""
     if config.method != "finetune":
         return
     name = probes.probe_id("lr-find", config)
@@ -78,12 +78,12 @@ def learning_rate_finder(config: Config, key: str) -> None:
             now = probes.read("lr-find", name)
             if running and (not now or now["state"] != "running"):
                 st.rerun()
-            _finder(now, name, config, key)
+            _finder(now, name, config, base)
 
         panel()
 
 
-def _finder(now: Mapping[str, Any] | None, name: str, config: Config, key: str) -> None:
+def _finder(now: Mapping[str, Any] | None, name: str, config: Config, base: str) -> None:
     if now and now["state"] == "running":
         st.progress(min(now["progress"], 1.0), text=formatting.literal(now.get("detail") or _LOADING))
         if st.button("Cancel", key="lr-cancel"):
@@ -95,10 +95,10 @@ def _finder(now: Mapping[str, Any] | None, name: str, config: Config, key: str) 
         if st.button("Measure again" if now else "Find a rate", icon=":material/search_insights:", key="lr-start"):
             _start("lr-find", config)
     if now:
-        _finding(now, config, key)
+        _finding(now, config, base)
 
 
-def _finding(now: Mapping[str, Any], config: Config, key: str) -> None:
+def _finding(now: Mapping[str, Any], config: Config, base: str) -> None:
     """Draw what the range test found so far: the curve, and in the end the suggestion or the error."""
     if now["state"] == "failed":
         st.error(f"{formatting.literal(now['error'])} {formatting.literal(now['hint'])}", icon=":material/error:")
@@ -110,16 +110,13 @@ def _finding(now: Mapping[str, Any], config: Config, key: str) -> None:
         if now["suggestion"]:
             rate = float(f"{now['suggestion']:.2g}")
             pressed = st.button(
-                f"Use {rate:g}", type="primary", icon=":material/check:", key="lr-use", on_click=_use, args=(key, rate),
+                f"Use {rate:g}", type="primary", icon=":material/check:", key="lr-use", on_click=train_options.change,
+                args=(base, "peak_lr", rate),
                 disabled=rate == config.peak_lr,
             )  # fmt: skip
             if pressed:
                 # The click reruns only this fragment, but the form has to show the rate.
                 st.rerun()
-
-
-def _use(key: str, rate: float) -> None:
-    st.session_state[key] = rate
 
 
 def _start(kind: probes.Kind, config: Config) -> None:

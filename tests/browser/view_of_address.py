@@ -55,7 +55,7 @@ _READ = """names => {
       return box && box === document.activeElement ? "(being edited)" : box?.value ?? null
     },
     input: label => main.find(e => e.matches("input") && e.getAttribute("aria-label") === label)?.value ?? null,
-    chips: label => { const row = group(label); return row ? [...row.querySelectorAll("button")].map(text) : [] },
+    chips: () => main.filter(e => e.matches("[class*=st-key-filter-chip-] button")).map(text),
     tiles: key => main.filter(e => e.matches(".tile") && e.getRootNode().host?.closest(`.st-key-${key}`) || e.matches(`.st-key-${key} .tile`))
       .map(e => Number(e.dataset.id)),
     toggles: () => main.filter(e => e.matches("[data-testid=stCheckbox]") && e.querySelector("[role=switch]"))
@@ -111,7 +111,7 @@ def _explore(query: Query) -> Iterator[tuple[str, object]]:
     else:
         sentence = f"{n:,} of {data.catalog.count(Filter(state=wanted.state)):,} images match"
         yield r"says:[\d,]+ of [\d,]+ images match", sentence
-    yield "chips:Active filters: click to remove", [chip.label for chip in chips(wanted)]
+    yield "chips:", [chip.label for chip in chips(wanted)]
     by = query.get("order", "mixed")
     order = Order("id" if by == "mixed" else by.removesuffix("-"), by.endswith("-"))
     yield "tiles:explore", page_ids(data.catalog.view(wanted), int(query.get("page", 1)), order) if n else []

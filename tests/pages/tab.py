@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -39,8 +40,13 @@ class Tab:
 
     def choose(self, key: str, value: object) -> "Tab":
         """Set the widget of this key."""
-        self.at.get_by_key(key).set_value(value)
+        self.widget(key).set_value(value)
         return self.run()
+
+    def widget(self, key: str) -> Any:
+        """The widget of this key, or that `bind_value` bound under this name."""
+        bindings = self.at.session_state.get("widget-bindings", {})
+        return self.at.get_by_key(bindings[key].key if key in bindings else key)
 
     def open_panel(self, key: str) -> "Tab":
         """Open the popover or the expander of this key: its content is drawn only then."""

@@ -44,10 +44,10 @@ def test_moving_a_slider_changes_the_address_and_the_draws(tab, untrained):
     before = tab.pictures()
     tab.choose("step-0-0-crop-smallest", 0.1)
     assert edited(tab).steps[0].values["smallest"] == 0.1
-    assert tab.at.selectbox(key="pipeline-choice").value == "custom (unsaved)"
+    assert tab.widget("pipeline-choice").value == "custom (unsaved)"
     assert tab.pictures()[-1] != before[-1]
     tab.choose("step-0-0-crop-smallest", 0.5)
-    assert (tab.url("pipeline"), tab.at.selectbox(key="pipeline-choice").value) == ("standard", "standard")
+    assert (tab.url("pipeline"), tab.widget("pipeline-choice").value) == ("standard", "standard")
 
 
 def test_strengths_that_cross_are_refused_and_nothing_is_lost(tab, untrained):
@@ -74,7 +74,7 @@ def test_a_pipeline_is_kept_under_a_name_that_train_offers(tab, untrained):
     tab.choose("save-name-0", "foggy")
     tab.press("Save")
     assert pipelines.parse_pipeline("foggy").steps == (PipelineStep("flip", 0.5), PipelineStep("blur"))
-    assert tab.at.selectbox(key="pipeline-choice").value == "foggy"
+    assert tab.widget("pipeline-choice").value == "foggy"
     form = Tab().open("train", preset="balanced")
     assert any("foggy" in box.options for box in form.at.selectbox if box.label.startswith("augmentation"))
     tab.choose("pipeline-choice", "light")
@@ -172,7 +172,7 @@ def test_a_bad_name_is_refused_at_the_field(tab, untrained):
 def test_a_tuned_pipeline_is_trained_with_by_a_click(tab, untrained):
     tab.open("augment", px="96", pipeline="flip@0.5/blur:sigma=0.02").press("Train with this pipeline")
     assert (tab.url("preset"), tab.at.title[0].value) == ("balanced", "How should it learn?")
-    assert tab.at.get_by_key("balanced-augmentation").value == "flip@0.5/blur:sigma=0.02"
+    assert tab.widget("balanced-augmentation").value == "flip@0.5/blur:sigma=0.02"
 
 
 def test_a_pipeline_that_is_changed_keeps_the_number_of_elements_above_its_sliders(tab, untrained):

@@ -55,12 +55,12 @@ def test_on_validation_the_page_says_that_the_score_is_too_good(tab, trained):
 
 def test_a_slice_shows_the_images_of_its_filter_and_opens_in_explore(tab, trained):
     believed(tab, trained, ask="slices", slice_by="class", slice_show="all")
-    assert "class forest" in tab.at.get_by_key("slice").options
+    assert "class forest" in tab.widget("slice").options
     shown = {item["caption"] for item in tab.items("slice-images")}
-    assert shown == {tab.at.get_by_key("slice").value.partition("_")[2]}
+    assert shown == {tab.widget("slice").value.partition("_")[2]}
     assert len(tab.items("slice-images")) == 6
     tab.choose("slice_by", "brightness")
-    wanted, ignored = Filter.from_text(tab.at.get_by_key("slice").value)
+    wanted, ignored = Filter.from_text(tab.widget("slice").value)
     assert [r.name for r in wanted.ranges] == ["brightness"]
     assert not ignored
     tab.press("Open in Explore")

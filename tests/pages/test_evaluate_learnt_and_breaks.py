@@ -44,7 +44,7 @@ def test_a_state_opens_just_its_images_and_stays_in_the_address(tab, told, split
         assert f"**{counts[state]:,}**" in tab.text
     table = run.predictions("validation").set_index("content")["image_id"]
     for state in ("never", "forgotten"):
-        tab.choose("learnt-state", state)
+        tab.choose("dynamics-state", state)
         expected = table[result[result["state"] == state]["content"]]
         assert {item["id"] for item in tab.items("learnt-pictures")} == set(expected)
         assert tab.url("learnt") == state

@@ -87,7 +87,7 @@ def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
     names = trained.classes[a], trained.classes[b]
     forth, back = behind(trained, "test", *names), behind(trained, "test", *reversed(names))
     tab.open("evaluate")
-    assert tab.at.pills(key="pair").options[0] == f"{names[0]} ⇄ {names[1]}\\: {len(forth) + len(back)}"
+    assert tab.widget("pair").options[0] == f"{names[0]} ⇄ {names[1]}\\: {len(forth) + len(back)}"
     tab.choose("pair", f"{a}-{b}_{b}-{a}")
     assert [item["id"] for item in tab.items("cell-0")] == forth
     assert [item["id"] for item in tab.items("cell-1")] == back
@@ -133,8 +133,8 @@ def test_where_the_matrix_shows_two_runs_the_page_speaks_of_both(tab, copied):
     assert "are misclassified" not in text
     assert "Per-class metrics of fast-1" in text
     assert "Per-class metrics of fast-77" in text
-    assert tab.at.pills(key="pair").label == "Most frequent disagreements"
-    assert tab.at.multiselect(key="cell-box").placeholder.startswith("All disagreements.")
+    assert tab.widget("pair").label == "Most frequent disagreements"
+    assert tab.widget("cell-box").placeholder.startswith("All disagreements.")
     tab.choose("cell-box", ["0-"])
     inside = int((copied.predictions("test")["predicted"] == 0).sum())
     assert f"the two runs disagree on **{inside}** of them" in tab.text

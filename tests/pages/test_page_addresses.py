@@ -57,21 +57,21 @@ def test_the_dataset_and_the_run_stay_chosen_from_page_to_page(copied, kaggle):
     datasets.add_dataset(str(kaggle), "second")
     other = launcher.create(configure("scenes"))
     tab = Tab().open("runs")
-    assert tab.at.selectbox(key="run").options == [
+    assert tab.widget("run").options == [
         f"{other.id} · efficientnet_lite0 · interrupted",
         f"{copied.id} · efficientnet_lite0 · F1 {copied.results['test']['macro_f1']['value']:.3f}",
     ]
     tab.choose("run", copied.id)
     for page in ("train", "runs", "explore"):
         tab.open(page)
-        assert tab.at.selectbox(key="run").value == copied.id == tab.url("run")
+        assert tab.widget("run").value == copied.id == tab.url("run")
     tab.choose("dataset", "second")
     for page in ("augment", "train", "start", "explore"):
         tab.open(page)
-        assert tab.at.selectbox(key="dataset").value == "second" == tab.url("dataset")
+        assert tab.widget("dataset").value == "second" == tab.url("dataset")
     assert "No model has been trained" in tab.open("evaluate").text
     tab.choose("dataset", "scenes")
-    assert tab.at.selectbox(key="run").value == copied.id
+    assert tab.widget("run").value == copied.id
 
 
 def test_a_choice_survives_pages_that_do_not_show_it(trained):

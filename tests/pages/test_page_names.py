@@ -54,7 +54,7 @@ def test_every_page_stands_and_no_name_is_markup(named, page):
 def test_evaluate_shows_them_letter_by_letter(named):
     tab = Tab().open("evaluate", true=NAMES[0], predicted=named.classes[(named.classes.index(NAMES[0]) + 1) % 4])
     assert f"of **{shown(NAMES[0])}** taken for" in tab.text
-    assert any(shown(NAMES[0]) in option for option in tab.at.pills(key="pair").options)
+    assert any(shown(NAMES[0]) in option for option in tab.widget("pair").options)
     assert tab.items("cell-0")[0]["caption"] == NAMES[0]
     figures = str(tab.figure("class-scores"))
     assert "<b>bad" not in figures

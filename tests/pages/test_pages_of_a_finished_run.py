@@ -30,8 +30,8 @@ def a_confusion(run: Run) -> tuple[str, str]:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_names_the_dataset_and_the_run(tab, trained, page):
     tab.open(page)
-    assert tab.at.selectbox(key="dataset").value == "scenes"
-    assert tab.at.selectbox(key="run").value == trained.id
+    assert tab.widget("dataset").value == "scenes"
+    assert tab.widget("run").value == trained.id
     assert (tab.url("dataset"), tab.url("run")) == ("scenes", trained.id)
     assert not tab.at.error
 

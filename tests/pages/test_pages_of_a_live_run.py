@@ -103,7 +103,7 @@ def test_a_second_run_waits_and_can_be_watched(tab, start_run, wait):
     assert "Other active runs" in tab.text
     tab.press("Watch")
     assert tab.url("run") == first.id
-    assert tab.at.selectbox(key="run").value == first.id
+    assert tab.widget("run").value == first.id
 
 
 def buttons_that_can_be_pressed(tab) -> set[str]:

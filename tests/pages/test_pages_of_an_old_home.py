@@ -17,8 +17,8 @@ def old_home(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_on_the_dataset_and_the_run(tab, old_home, page):
     tab.open(page)
-    assert tab.at.selectbox(key="dataset").value == "scenes"
-    assert tab.at.selectbox(key="run").value == "balanced-1"
+    assert tab.widget("dataset").value == "scenes"
+    assert tab.widget("run").value == "balanced-1"
     assert not tab.errors
 
 

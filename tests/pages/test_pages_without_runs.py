@@ -26,7 +26,7 @@ def test_without_a_run_a_page_leads_to_train(tab, untrained, page):
     tab.open(page)
     assert "No model has been trained on this dataset yet." in tab.text
     assert tab.links == ["Train one: the preset fast takes a minute or two"]
-    assert tab.at.selectbox(key="no_run").disabled
+    assert tab.widget("no_run").disabled
 
 
 def test_start_offers_to_train_the_first_model(tab, untrained):
@@ -64,7 +64,7 @@ def test_a_dataset_that_was_added_is_confirmed_and_chosen(tab, untrained, wait):
     added(tab.open("start"), untrained, "mine", wait)
     tab.run()
     assert [toast.value for toast in tab.at.toast] == ["mine: 83 images added, 1 file skipped"]
-    assert (tab.url("dataset"), tab.at.selectbox(key="dataset").value) == ("mine", "mine")
+    assert (tab.url("dataset"), tab.widget("dataset").value) == ("mine", "mine")
     assert "**mine** has no model yet." in tab.text
     assert not tab.run().at.toast, "once"
 

@@ -134,7 +134,7 @@ def test_a_name_and_tags_are_given_on_the_page_and_shown_letter_by_letter(tab, t
     tab.press("Save")
     assert load_metadata(three[0].path).name == "**bold** <b>"
     assert "\\*\\*bold\\*\\* \\<b\\>" in tab.text
-    assert any("**bold** <b>" in option for option in tab.at.selectbox(key="run").options)
+    assert any("**bold** <b>" in option for option in tab.widget("run").options)
 
 
 def test_a_deleted_run_comes_back_with_one_click(tab, three):
@@ -185,7 +185,7 @@ def test_a_suggested_learning_rate_is_taken_with_a_click(tab, found):
     assert tab.figure("lr-curve")["data"]
     assert "The loss falls from 1.30 to 0.82." in tab.text.replace("\\", "")
     tab.press("Use 0.0012")
-    assert tab.at.get_by_key("balanced-peak_lr").value == 0.0012
+    assert tab.widget("balanced-peak_lr").value == 0.0012
     assert [button.disabled for button in tab.at.button if button.label == "Use 0.0012"] == [True]
     assert "lr-start" not in [button.key for button in Tab().open("train", preset="fast").at.button]
 

@@ -22,7 +22,7 @@ IDLE_WHEN_LINEAR = {name: getattr(Config(), name) for name in inactive_fields({"
 
 def widget(tab, key):
     try:
-        return tab.at.get_by_key(key)
+        return tab.widget(key)
     except KeyError:
         return None
 

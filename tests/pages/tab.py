@@ -10,6 +10,12 @@ PAGES = ("start", "explore", "augment", "train", "runs", "evaluate", "clean", "p
 _MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "app" / "main.py"
 
 
+def find_widget(at: AppTest, key: str) -> Any:
+    """The element of this key, or the widget that `bind_value` bound under this name."""
+    bindings = at.session_state.get("widget-bindings", {})
+    return at.get_by_key(bindings[key].key if key in bindings else key)
+
+
 class Tab:
     """Opens pages by address, presses and chooses, and holds what every page must keep to: it failed nowhere."""
 
@@ -45,8 +51,7 @@ class Tab:
 
     def widget(self, key: str) -> Any:
         """The widget of this key, or that `bind_value` bound under this name."""
-        bindings = self.at.session_state.get("widget-bindings", {})
-        return self.at.get_by_key(bindings[key].key if key in bindings else key)
+        return find_widget(self.at, key)
 
     def open_panel(self, key: str) -> "Tab":
         """Open the popover or the expander of this key: its content is drawn only then."""

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from tab import find_widget
 
 from dashboard.app import map_selection
 from dashboard.charts import map_points
@@ -64,7 +65,7 @@ class Seen:
 
     @property
     def map(self) -> dict:
-        return json.loads(self.widget("map").proto.json)
+        return json.loads(find_widget(self.at, "map").proto.json)
 
     @property
     def area(self) -> str | None:
@@ -176,13 +177,13 @@ def test_images_among_another_class_are_selected_from_a_list(data):
     names = data.catalog.columns().names
     own, around, n = map_points.match_points(dataset_index.load_map(data), data.catalog.columns()).strays(np.ones(83, bool), 1)[0]
     seen = Seen()
-    box = seen.widget("map_strays")
+    box = find_widget(seen.at, "map_strays")
     assert box.options[:2] == ["none", f"{n}: {names[own]} among {names[around]}"]
     box.set_value(f"{own}_{around}")
     seen.run()
     assert f"{n} on the map" in seen.buttons
     assert f"{n} match" in seen.text
-    assert Seen(area=seen.area).widget("map_strays").value == f"{own}_{around}", "a reload keeps it"
+    assert find_widget(Seen(area=seen.area).at, "map_strays").value == f"{own}_{around}", "a reload keeps it"
 
 
 @pytest.mark.parametrize("area", ["nonsense", "00000000_1.1_2.2_3.3", "00000000_among_1_2", "x" * 5000, "%00", "deadbeef_1.1"])
@@ -225,16 +226,16 @@ def test_a_catalog_that_changed_since_is_said_with_the_way_out(mapped_session, t
 def test_similar_images_have_distances_and_other_classes_are_marked(data):
     image = int(data.catalog.view(Filter(classes=("glacier",))).ids()[0])
     seen = Seen(open=str(image))
-    items = json.loads(seen.widget("similar").proto.json)["items"]
+    items = json.loads(find_widget(seen.at, "similar").proto.json)["items"]
     assert len(items) == 12
     assert image not in [item["id"] for item in items]
     distances = [float(item["notes"][0].removeprefix("distance ")) for item in items]
     assert distances == sorted(distances)
     for item in items:
         assert ("badge" in item) == (item["caption"] not in ("glacier", "unlabelled"))
-    same = json.loads(Seen(open=str(image), nearest_of="same").widget("similar").proto.json)["items"]
+    same = json.loads(find_widget(Seen(open=str(image), nearest_of="same").at, "similar").proto.json)["items"]
     assert {item["caption"] for item in same} == {"glacier"}
-    other = json.loads(Seen(open=str(image), nearest_of="other").widget("similar").proto.json)["items"]
+    other = json.loads(find_widget(Seen(open=str(image), nearest_of="other").at, "similar").proto.json)["items"]
     assert "glacier" not in {item["caption"] for item in other}
 
 

@@ -165,7 +165,7 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     again.press("Undo")
     assert corrections.list_corrections(load_dataset("scenes")) == []
     assert "Kept as" not in again.text and "Corrections for" not in again.text
-    again.choose(f"right-{key}", "mountain").press("Save correction")
+    again.choose(f"right-{key}-1", "mountain").press("Save correction")
     assert [one.class_name for one in corrections.list_corrections(load_dataset("scenes"))] == ["mountain"], (
         "the same class once more"
     )

@@ -185,7 +185,7 @@ def test_a_suggested_learning_rate_is_taken_with_a_click(tab, found):
     assert tab.figure("lr-curve")["data"]
     assert "The loss falls from 1.30 to 0.82." in tab.text.replace("\\", "")
     tab.press("Use 0.0012")
-    assert tab.widget("balanced-peak_lr").value == 0.0012
+    assert tab.widget("balanced-peak_lr-1").value == 0.0012
     assert [button.disabled for button in tab.at.button if button.label == "Use 0.0012"] == [True]
     assert "lr-start" not in [button.key for button in Tab().open("train", preset="fast").at.button]
 

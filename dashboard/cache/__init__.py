@@ -1,4 +1,5 @@
 """What the dashboard computes once for all sessions: every function is `@cached` (see `dashboard.cache.cached`)."""
+# ruff: noqa: F401 - these are the package's names
 
 from dashboard.cache.augmentation import augment_by_step, augment_images, augmentation_robustness, mix_images, square
 from dashboard.cache.batches import batch_heatmap, batch_predictions, images_seen_in_training, judge, nearest_training_images
@@ -23,61 +24,3 @@ from dashboard.cache.maps import count_unindexed, embedding_index, find_neighbou
 from dashboard.cache.models import model, predict_images, warm_up_model
 from dashboard.cache.retraining_effect import measure_retraining_effect
 from dashboard.cache.runs import estimate_time, history, per_class_scores, predictions, ranking, scores
-
-__all__ = [
-    "IMPORT_LOCK",
-    "MAX_AVERAGED",
-    "augment_by_step",
-    "augment_images",
-    "augmentation_robustness",
-    "average_heatmaps",
-    "batch_heatmap",
-    "batch_predictions",
-    "class_differences",
-    "classes",
-    "clear",
-    "colours",
-    "compare_runs",
-    "confusion_between",
-    "corruption_predictions",
-    "count_classes",
-    "count_unindexed",
-    "dynamics",
-    "dynamics_summary",
-    "embedding_index",
-    "estimate_time",
-    "evidence",
-    "examples",
-    "find_neighbours",
-    "has_heatmaps",
-    "has_occlusion",
-    "heatmaps",
-    "history",
-    "images_seen_in_training",
-    "judge",
-    "map_points",
-    "matrix_view",
-    "measure_retraining_effect",
-    "mix_images",
-    "model",
-    "near_copies",
-    "nearest_training_images",
-    "occlusion",
-    "per_class_scores",
-    "positions_between",
-    "predict_images",
-    "predictions",
-    "ranking",
-    "robustness_document",
-    "roc_areas",
-    "scored_catalog",
-    "scores",
-    "selected_ids",
-    "similarity_order",
-    "split_drift",
-    "square",
-    "unused_files",
-    "warm_up",
-    "warm_up_model",
-    "worst_slices",
-]

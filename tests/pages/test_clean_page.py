@@ -193,7 +193,7 @@ def test_a_proof_says_of_which_labels_it_is_and_is_not_offered_twice(tab, copied
     write_json(after / "config.json", {**read_json(after / "config.json"), **now})
     write_json(after / "proof.json", {"before": copied.id})
     tab.open("clean", run=copied.id, clean="helped")
-    assert "24 test images: accuracy changes by 0.0 (0.0 to 0.0) points" in tab.text.replace("\\", "")
+    assert "24 test images: accuracy changes by 0.0 points (95% interval 0.0 to 0.0)" in tab.text.replace("\\", "")
     assert f"{name} has already been retrained on exactly these labels: again, below." in tab.text
     assert "which have been edited since" not in tab.text
     keep(data, data.catalog.frame("train")["id"].tolist()[:1])

@@ -8,10 +8,11 @@ import pytest
 import torch
 from tiny import differing, pictures, restored, saved, story, trainer, weights
 
+from engine.core.progress import Progress
 from engine.models import fusing, network
 from engine.models.device import select_compute
 from engine.runs.config import configure
-from engine.runs.events import Epoch, Progress, Step
+from engine.runs.events import Epoch, Step
 from engine.training import activation_cache, finetune
 
 pytestmark = pytest.mark.usefixtures("one_thread")

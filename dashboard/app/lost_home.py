@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.app.error_page import end_page
 from dashboard.app.formatting import literal
+from dashboard.app.polling import poll
 from engine.core.paths import data_dir, home, runs_dir
 
 _POLL = 2.0  # seconds
@@ -30,11 +31,5 @@ def stop_where_lost() -> None:
         "Connect it again, and this page continues by itself. To start with an empty home, restart the server.",
         icon=":material/error:",
     )
-
-    @st.fragment(run_every=_POLL)
-    def wait_for_disk() -> None:
-        if not is_lost():
-            st.rerun()
-
-    wait_for_disk()
+    poll(lambda: None, lambda: not is_lost(), _POLL)
     end_page()

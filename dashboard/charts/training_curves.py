@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from dashboard.charts.figure import GRID, INK, SMALL, TEXT, escape_markup, layout
 from dashboard.charts.frames import Values
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
+from engine.training.probes import PointDocument
 
 SPLITS = {"train": NEUTRAL, "validation": ACCENT}
 MAX_CLASSES, MAX_RUNS = 12, 6
@@ -149,7 +150,7 @@ def regularisation_curve(scores: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def learning_rates(points: Sequence[Mapping[str, float]], suggestion: float | None, chosen: float) -> go.Figure:
+def learning_rates(points: Sequence[PointDocument], suggestion: float | None, chosen: float) -> go.Figure:
     """Return the loss by learning rate of a range test, per batch (faint) and smoothed, with the suggested and the chosen rate.
 
     points: lr, loss, smoothed, from `engine.training.lr_finder`.

@@ -4,30 +4,27 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboard.app import formatting, url_state, viewer_time
+from dashboard.app import url_state, viewer_time
 from dashboard.app.error_page import try_action
 from dashboard.app.scroll import scroll_to_top
 from dashboard.clean.review import Review
-from dashboard.components.job_panel import progress_bar
-from engine.core.jobs import Job, JobStatus
+from dashboard.components.job_panel import job_panel
+from engine.core.jobs import JobStatus
 from engine.core.number_text import count_text
 from engine.curation import acquisition, job
 from engine.curation.review_queue import TO_LABEL
 from engine.data.datasets import Dataset
 
-_POLL = 1.0  # seconds
 _CHOOSING = "clean-choosing"  # the dataset for which images to label were requested
 
 
 def audit_state(review: Review) -> None:
     """Draw the audit's progress, or the button that starts or continues it; nothing where it is done."""
-    now = job(review.data.name).status()
     _show_choice(review.data)
-    if now.state == "working":
-        st.fragment(_progress, run_every=_POLL)(job(review.data.name), "The audit")
+    made = review.audit.document["made"] if review.audit else 0.0
+    if job_panel(job(review.data.name), "The audit did not finish.", since=made):
         return
-    if _failed(review, now):
-        st.error(f"The audit did not finish. {formatting.literal(f'{now.message} {now.hint}')}", icon=":material/error:")
+    now = job(review.data.name).status()
     if review.audit is None:
         _offer(review.data, now)
     elif _failed(review, now):
@@ -73,11 +70,7 @@ def _button(data: Dataset, label: str, kind: Literal["primary", "secondary"] = "
 
 def _acquisition(data: Dataset) -> None:
     """Draw the button that chooses unlabelled images to label, or its progress; where it failed, why."""
-    now = acquisition.job(data.name).status()
-    if now.state == "working":
-        st.fragment(_progress, run_every=_POLL)(acquisition.job(data.name), "Images worth labelling")
-        return
-    if not acquisition.has_unlabelled(data):
+    if job_panel(acquisition.job(data.name), "The images could not be chosen.") or not acquisition.has_unlabelled(data):
         return
     pressed = st.button(
         "Choose images to label", icon=":material/new_label:", key="start-worth",
@@ -86,8 +79,6 @@ def _acquisition(data: Dataset) -> None:
     if pressed and try_action(acquisition.job(data.name).start):
         st.session_state[_CHOOSING] = data.name
         st.rerun()
-    if now.state == "failed":
-        st.caption(formatting.literal(f"{now.message} {now.hint}"), width="content")
 
 
 def _show_choice(data: Dataset) -> None:
@@ -104,10 +95,3 @@ def _show_choice(data: Dataset) -> None:
         st.toast(
             f"{count_text(len(acquisition.load_selection(data)), 'image')} chosen: label them here.", icon=":material/new_label:"
         )
-
-
-def _progress(running: Job, label: str) -> None:
-    now = running.status()
-    if now.state != "working":
-        st.rerun()
-    progress_bar(now, label, f"stop-{label}", running.stop)

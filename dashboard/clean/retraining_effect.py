@@ -1,6 +1,7 @@
 """The effect of retraining: the same configuration trained on the cleaned labels, and both runs scored on both sets of test labels."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -8,6 +9,7 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
+from dashboard.app.polling import poll
 from dashboard.clean.review import Review
 from engine.core.errors import UserError
 from engine.core.number_text import duration, percent
@@ -16,7 +18,6 @@ from engine.data.labels import overview
 from engine.runs import score_text
 from engine.runs.run import Run
 
-_POLL = 1.0  # seconds
 _LABEL_SETS = {"cleaned": "Cleaned test labels", "original": "Original test labels"}
 
 
@@ -28,7 +29,7 @@ def retraining_effect(review: Review) -> None:
     for before, after in pairs:
         with st.container(border=True, key=f"proof-{after.id}"):
             if after.status.active:
-                st.fragment(_progress, run_every=_POLL)(before, after)
+                poll(partial(_progress, before, after), lambda run=after: not run.status.active)
             else:
                 _comparison(review, before, after)
 
@@ -84,8 +85,6 @@ def _retrain_button(review: Review, pairs: Sequence[tuple[Run, Run]]) -> None:
 
 def _progress(before: Run, after: Run) -> None:
     now = after.status
-    if not now.active:
-        st.rerun()
     left = f", {duration(now.eta)} left" if now.eta else ""
     st.progress(
         min(max(now.progress, 0.0), 1.0),

@@ -84,9 +84,7 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
             "This dataset is a catalog without images, made for measuring: it can have no map.", icon=":material/scatter_plot:"
         )
         return None
-    is_working = job_panel(
-        dataset_index.job(data.name), "The map", "stop_map", "The map could not be computed.", since=dataset_index.map_time(data)
-    )
+    is_working = job_panel(dataset_index.job(data.name), "The map could not be computed.", since=dataset_index.map_time(data))
     points = cache.map_points(data)
     if points is None:
         if not is_working:

@@ -9,15 +9,12 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from dashboard.app import formatting
-from dashboard.app.error_page import try_action
+from dashboard.app.error_page import try_and_rerun
+from dashboard.components.job_panel import job_panel
 from engine.core.errors import UserError
-from engine.core.estimate import Estimate
-from engine.core.jobs import JobStatus
 from engine.export import job
 from engine.export.formats import FORMATS
 from engine.runs.run import Run, load_run
-
-_POLL = 1.0  # seconds
 
 
 def export_panel(run: Run) -> None:
@@ -38,38 +35,15 @@ def _draw_formats(run: Run) -> None:
     titles = {name: one.title for name, one in FORMATS.items()}
     format = st.selectbox("Format", list(FORMATS), format_func=titles.__getitem__, key=f"hand-over-{run.id}")
     st.caption(FORMATS[format].purpose)
-    work = job.progress(run, format)
-    # Updated only while the job works.
-    st.fragment(_draw_state, run_every=_POLL if work.state == "working" else None)(run, format)
-
-
-def _draw_state(run: Run, format: str) -> None:
-    work, result = job.progress(run, format), job.result(run, format)
-    if work.state == "working":
-        _draw_progress(run, format, work)
+    if job_panel(job.job(run.id, format), "The file could not be created.", label=""):
+        st.caption("It continues when this page is closed.")
         return
-    if st.session_state.pop(_waiting_key(run, format), False):
-        # The whole page, so that this fragment is drawn without its timer.
-        st.rerun()
-    if work.state == "failed":
-        st.error(formatting.literal(f"{work.message} {work.hint}".strip()), icon=":material/error:")
-    elif result:
+    result = job.result(run, format)
+    if result:
         _draw_result(run, format, result)
-    label = "Create again" if result or work.state in ("failed", "stopped") else "Create file"
-    is_clicked = st.button(label, key=f"make-{run.id}-{format}", type="secondary" if result else "primary")
-    if is_clicked and try_action(job.start, run, format):
-        st.session_state[_waiting_key(run, format)] = True
-        st.rerun()
-
-
-def _draw_progress(run: Run, format: str, work: JobStatus) -> None:
-    st.session_state[_waiting_key(run, format)] = True
-    share = min(work.done / work.total, 1.0) if work.total else 0.0
-    left = f", {work.eta:.0f} s left" if work.eta else ""
-    st.progress(share, f"{work.phase[:1].upper()}{work.phase[1:]}{left}")
-    st.caption("It continues when this page is closed.")
-    if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}-{format}"):
-        job.stop(run, format)
+    label = "Create again" if result or job.progress(run, format).state in ("failed", "stopped") else "Create file"
+    if st.button(label, key=f"make-{run.id}-{format}", type="secondary" if result else "primary"):
+        try_and_rerun(job.start, run, format)
 
 
 def _draw_result(run: Run, format: str, result: Mapping[str, Any]) -> None:
@@ -87,9 +61,10 @@ def _draw_result(run: Run, format: str, result: Mapping[str, Any]) -> None:
             f"{shown['n']:,} top classes are those of float32, and probabilities differ by at most {_difference_text(shown['largest'])}."
         )
     if extra := result.get("extra"):
+        loss = extra["accuracy_lost"]
         lines += [
             f"Accuracy on {extra['images']:,} labelled images: {extra['accuracy_int8']:.1%}, against {extra['accuracy_float32']:.1%} in float32. "
-            f"Loss: {Estimate(**extra['accuracy_lost']).text('points', named=True)}.",
+            f"Loss: {100 * loss['value']:.1f} points (95%: {100 * loss['low']:.1f} to {100 * loss['high']:.1f}).",
             f"One image takes {extra['ms_int8']:.0f} ms on this computer, against {extra['ms_float32']:.0f} ms in float32.",
         ]
     for line in lines:
@@ -99,10 +74,6 @@ def _draw_result(run: Run, format: str, result: Mapping[str, Any]) -> None:
 def _difference_text(difference: float) -> str:
     """A difference of probabilities without an exponent: 0.000003 and not 3e-06."""
     return f"{difference:.6f}".rstrip("0").rstrip(".") if difference < 0.01 else f"{difference:.2f}"
-
-
-def _waiting_key(run: Run, format: str) -> str:
-    return f"handing-over-{run.id}-{format}"
 
 
 def file_url(run_id: str, format: str) -> str:

@@ -7,11 +7,12 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
+from dashboard.app.polling import SECOND, poll
+from dashboard.components.job_panel import failure, progress_row
 from engine.data import add_job
 from engine.data.add_job import PendingDataset
 from engine.data.datasets import Dataset, list_datasets
 
-_POLL = 0.7  # seconds
 _AWAITED = "datasets-awaited"  # names of the datasets that this session adds
 
 
@@ -52,17 +53,14 @@ def pending_datasets(always: bool = False, ready: Callable[[], bool] = lambda: F
     """
     drawn_names = _names_being_added()
 
-    @st.fragment(run_every=_POLL if drawn_names or always else None)
-    def progress() -> None:
-        if _names_being_added() != drawn_names or ready():
-            st.rerun()
+    def draw() -> None:
         for item in add_job.list_pending():
-            if item.state == "failed":
-                _failure(item)
+            if item.is_working:
+                progress_row(item.job, item.status, f"Adding **{formatting.literal(item.name)}**")
             else:
-                _progress(item)
+                _ended(item)
 
-    progress()
+    poll(draw, lambda: _names_being_added() != drawn_names or ready(), SECOND if drawn_names or always else None)
 
 
 def wait_for_dataset() -> None:
@@ -76,22 +74,19 @@ def wait_for_dataset() -> None:
 
 
 def _names_being_added() -> set[str]:
-    return {item.name for item in add_job.list_pending() if item.state == "adding"}
+    return {item.name for item in add_job.list_pending() if item.is_working}
 
 
-def _progress(item: PendingDataset) -> None:
-    share = item.done / item.total if item.total else 0.0
-    count = f"{item.done:,} of {item.total:,} images" if item.total else "starting"
-    st.progress(min(share, 1.0), text=f"Adding **{formatting.literal(item.name)}**: {count}")
-
-
-def _failure(item: PendingDataset) -> None:
+def _ended(item: PendingDataset) -> None:
+    """Draw why it was not added, and the ways to go on."""
     text, again, action = st.columns([6, 1, 1], vertical_alignment="center")
-    text.error(
-        f"**{formatting.literal(item.name)}** was not added. {formatting.literal(f'{item.message} {item.hint}')}",
-        icon=":material/error:",
-    )
-    if again.button("Try again", key=f"again-{item.name}"):
+    name, has_failed = formatting.literal(item.name), item.status.state == "failed"
+    with text:
+        if has_failed:
+            failure(item.job, item.status, f"**{name}** was not added.")
+        else:
+            st.info(f"Adding **{name}** was stopped. What was read is kept.", icon=":material/stop:")
+    if again.button("Try again" if has_failed else "Continue", key=f"again-{item.name}"):
         await_dataset(item.name)
         try_and_rerun(add_job.start, item.source, item.name)
     if action.button("Dismiss", key=f"dismiss-{item.name}"):

@@ -10,6 +10,7 @@ from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_action
 from dashboard.app.image_urls import damaged_url
+from dashboard.app.polling import poll
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.robustness import severity_curves
 from dashboard.components.job_panel import job_panel
@@ -29,7 +30,7 @@ _POLL = 5.0  # seconds
 
 def robustness_tab(scored: ScoredRun) -> None:
     run, split = scored.run, scored.split
-    is_working = job_panel(measurement.job(run, split), "", "stop_damage", "The measurement ended.")
+    is_working = job_panel(measurement.job(run, split), "The measurement ended.", label="")
     predictions = cache.corruption_predictions(run, split)
     if is_working:
         _redraw_on_progress(scored, predictions.measured if predictions is not None else 0)
@@ -59,15 +60,13 @@ def robustness_tab(scored: ScoredRun) -> None:
 
 
 def _redraw_on_progress(scored: ScoredRun, drawn_images: int) -> None:
-    """Redraw the page with each part of the results while they are measured. `drawn`: the number of images in what is shown."""
+    """Redraw the page with each part of the results while they are measured. `drawn_images`: the number of images in what is shown."""
 
-    @st.fragment(run_every=_POLL)
-    def look() -> None:
+    def has_more() -> bool:
         predictions = cache.corruption_predictions(scored.run, scored.split)
-        if predictions is not None and predictions.measured > drawn_images:
-            st.rerun()
+        return predictions is not None and predictions.measured > drawn_images
 
-    look()
+    poll(lambda: None, has_more, _POLL)
 
 
 def _summarise(document: dict[str, Any], predictions: store.CorruptionPredictions) -> None:

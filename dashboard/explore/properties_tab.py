@@ -6,12 +6,14 @@ import streamlit as st
 
 from dashboard.app import filter_state, url_state
 from dashboard.app.image_urls import mean_url
+from dashboard.app.polling import poll
 from dashboard.charts.class_counts import LARGEST, SMALLEST
 from dashboard.charts.distributions import MAX_RIDGES, intervals, ridges
 from dashboard.components.clickable_chart import clickable_chart
 from dashboard.components.gallery import Tile, gallery
+from dashboard.components.job_panel import progress_text
 from dashboard.explore.query import Query
-from engine.core.number_text import duration
+from engine.core.progress import Pace, Progress
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.mean_images import SAMPLE, is_cached
@@ -21,7 +23,6 @@ _BINS = 48
 _FIRST = 12  # average images to begin with, and how many more each press of the button shows
 _MEANS = "means-shown"
 _COMPLETE = "means-made"  # the request whose average images are all there
-_POLL = 1.0  # seconds
 _LONGEST = 300.0  # seconds
 
 
@@ -82,23 +83,28 @@ def _progress(data: Dataset, names: list[str]) -> None:
     request = (data.name, data.catalog.generation(), len(names))
     if st.session_state.get(_COMPLETE) == request:
         return
-    start, before = time.monotonic(), sum(is_cached(data, name) for name in names)
-    if before == len(names):
+    start = time.monotonic()
+    if all(is_cached(data, name) for name in names):
         st.session_state[_COMPLETE] = request
         return
 
-    @st.fragment(run_every=_POLL)
-    def progress() -> None:
-        done = sum(is_cached(data, name) for name in names)
-        # The average of a class with unreadable images is never saved, so that waiting for all of them might not end.
-        if done == len(names) or time.monotonic() - start > _LONGEST:
-            st.session_state[_COMPLETE] = request
-            st.rerun()
-        elapsed = time.monotonic() - start
-        left = f", about {duration(elapsed / (done - before) * (len(names) - done))} left" if done > before else ""
-        st.progress(done / len(names), text=f"Computing average images: {done:,} of {len(names):,}{left}")
+    pace = Pace()
 
-    progress()
+    def count() -> Progress:
+        return Progress("computing average images", sum(is_cached(data, name) for name in names), len(names))
+
+    def draw() -> None:
+        progress = count()
+        st.progress(progress.share, text=progress_text(progress, pace.seconds_left(progress)))
+
+    def has_ended() -> bool:
+        # The average of a class with unreadable images is never saved, so that waiting for all of them might not end.
+        has_ended = count().share == 1 or time.monotonic() - start > _LONGEST
+        if has_ended:
+            st.session_state[_COMPLETE] = request
+        return has_ended
+
+    poll(draw, has_ended)
 
 
 def _mean_tile(query: Query, name: str, number: int, n: int) -> Tile:

@@ -16,7 +16,7 @@ from dashboard.charts.bars import score_bars
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import SIZES, Tile, gallery
-from dashboard.components.job_panel import progress_bar
+from dashboard.components.job_panel import failure, progress_row
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail_is_open, open_detail
 from dashboard.predict.prediction import stored_predictions
@@ -81,10 +81,10 @@ def batch_results(batch: Batch, view: View) -> None:
 
 def _progress(batch: Batch, view: View, now: JobStatus, left: int) -> None:
     if now.state == "working":
-        progress_bar(now, "", "stop-batch", job.job(batch).stop)
+        progress_row(job.job(batch), now, "")
         return
     if now.state == "failed":
-        st.error(formatting.literal(f"{now.message} {now.hint}"), icon=":material/error:")
+        failure(job.job(batch), now)
     if left:
         text, action = st.columns([6, 1], vertical_alignment="center")
         text.caption(f"{count_text(left, 'prediction is', 'predictions are')} still missing.")

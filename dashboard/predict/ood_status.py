@@ -4,12 +4,12 @@ import streamlit as st
 
 from dashboard.app import formatting
 from dashboard.app.error_page import try_and_rerun
+from dashboard.components.job_panel import job_panel
 from dashboard.predict.detail import detail_is_open
 from engine.core.errors import UserError
 from engine.inference import ood
 from engine.runs.run import Run
 
-_POLL = 1.0  # seconds
 _UNAVAILABLE = "Out-of-distribution detection is unavailable"
 
 
@@ -29,22 +29,8 @@ def is_detector_ready(run: Run) -> bool:
 
 def detector_progress(run: Run) -> None:
     """Draw the progress of the fitting; rerun the page when it is done."""
-
-    @st.fragment(run_every=_POLL)
-    def state() -> None:
-        now = ood.job(run).status()
-        if now.state != "working":
-            if not detail_is_open():  # a rerun would close it
-                st.rerun()
-            return
-        count = f", {now.done:,} of {now.total:,}" if now.total > 1 else ""
-        st.caption(
-            f":material/hourglass_top: The out-of-distribution detector of {formatting.literal(run.id)} is being fitted, "
-            f"once per run ({now.phase}{count}). "
-            "Predictions are already available."
-        )
-
-    state()
+    job_panel(ood.job(run), f"{_UNAVAILABLE}:", is_held=detail_is_open)  # a rerun would close the detail
+    st.caption(f"The detector of {formatting.literal(run.id)} is fitted once per run. Predictions are already available.")
 
 
 def detector_problem(run: Run) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state, viewer_time
+from dashboard.app.polling import SECOND, poll
 from dashboard.charts import training_curves
 from dashboard.charts.figure import CONFIG
 from dashboard.components.report_export import report_button
@@ -25,7 +26,6 @@ from engine.runs.inactive_fields import inactive_fields
 from engine.runs.run import Run
 
 _TABLE = "runs-table"
-_POLL = 1.0  # seconds
 
 
 def table_of_runs(runs: Sequence[Run], ranking: Ranking) -> list[Run]:
@@ -150,13 +150,7 @@ def _live_state(run: Run) -> None:
     """Draw the run's state, again every second while it is active, so that a request is seen to take effect."""
     drawn_status = run.status
 
-    @st.fragment(run_every=_POLL if drawn_status.active else None)
-    def state() -> None:
-        if run.status.state != drawn_status.state:
-            st.rerun()
-        state_row(run)
-
-    state()
+    poll(lambda: state_row(run), lambda: run.status.state != drawn_status.state, SECOND if drawn_status.active else None)
 
 
 def configuration_columns(run: Run) -> None:

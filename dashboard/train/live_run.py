@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting
+from dashboard.app.polling import SECOND, poll
 from dashboard.charts import training_curves
 from dashboard.charts.palette import class_colours
 from dashboard.components.live_chart import live_chart
@@ -20,7 +21,7 @@ from engine.runs.diagnostics import TrainingSnapshot
 from engine.runs.history import History, downsample
 from engine.runs.run import Run, Status
 
-_POLL, _POLL_CHARTS = 1.0, 2.0  # seconds
+_POLL_CHARTS = 2.0  # seconds
 _NOTE_ICONS = {"info": ":material/info:", "advice": ":material/lightbulb:", "warning": ":material/warning:"}
 
 
@@ -31,13 +32,12 @@ def run_panel(run: Run) -> None:
     """
     drawn = run.status
 
-    @st.fragment(run_every=_POLL if drawn.active else None)
+    def is_outdated() -> bool:
+        # The rest of the page shows the state as well: header, buttons, other runs.
+        return run.status.state != drawn.state or not run.path.is_dir()
+
     def head() -> None:
-        status = run.status
-        if status.state != drawn.state or not run.path.is_dir():
-            # The rest of the page shows the state as well: header, buttons, other runs.
-            st.rerun()
-        history = cache.history(run)
+        status, history = run.status, cache.history(run)
         state_row(run)
         _progress(status, history)
         configuration_line(run)
@@ -54,14 +54,13 @@ def run_panel(run: Run) -> None:
             observation, suggestion = formatting.literal(note.observation), formatting.literal(note.suggestion)
             st.markdown(f"{_NOTE_ICONS[note.level]} {observation} {suggestion}".strip())
 
-    @st.fragment(run_every=_POLL_CHARTS if drawn.active else None)
     def charts() -> None:
         history = cache.history(run)
         _curves(run, drawn, history)
         _log(run, history)
 
-    head()
-    charts()
+    poll(head, is_outdated, SECOND if drawn.active else None)
+    poll(charts, interval=_POLL_CHARTS if drawn.active else None)
 
 
 def _waits(status: Status) -> bool:

@@ -1,22 +1,21 @@
 """Short measurements before a training: how long it will take, and which learning rate suits it best."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, train_options
+from dashboard.app.polling import SECOND, poll
 from dashboard.app.widgets import initial_value
 from dashboard.charts import training_curves
+from dashboard.components.job_panel import failure, job_panel, progress_row
 from dashboard.components.live_chart import live_chart
 from engine.core.errors import UserError
+from engine.core.jobs import Job
 from engine.core.number_text import duration
 from engine.runs.config import Config
 from engine.training import probes
+from engine.training.probes import ProbeResult
 
-_POLL = 0.7  # seconds
-_LOADING = "loading the model and some images, which takes a few seconds"
 _PHASES = {
     "load": "loading",
     "decode": "decoding",
@@ -41,82 +40,57 @@ def time_estimate(config: Config) -> None:
             width="content",
         )
         return
-    probe = probes.read("estimate", probes.probe_id("estimate", config))
-    if probe and probe["state"] == "running":
-        _poll_estimate(config)
+    if job_panel(probes.job("estimate", config), "The time could not be estimated.", label=""):
         return
     estimate_help = "Measures this configuration on some of your images for a few seconds."
     if st.button("Estimate time", icon=":material/timer:", help=estimate_help):
         _start("estimate", config)
-    if probe and probe["state"] == "failed":
-        st.markdown(f":material/error: {formatting.literal(probe['error'])} {formatting.literal(probe['hint'])}", width="content")
-
-
-def _poll_estimate(config: Config) -> None:
-    @st.fragment(run_every=_POLL)
-    def measuring() -> None:
-        now = probes.read("estimate", probes.probe_id("estimate", config))
-        if not now or now["state"] != "running":
-            st.rerun()
-        st.progress(min(now["progress"], 1.0), text=f"Measuring: {formatting.literal(now.get('detail') or _LOADING)}")
-
-    measuring()
 
 
 def learning_rate_finder(config: Config, base: str) -> None:
     """Draw the learning rate range test of this configuration: curve, suggestion, and a button that uses it in the form of `base`."""
     if config.method != "finetune":
         return
-    name = probes.probe_id("lr-find", config)
-    known = probes.read("lr-find", name)
-    running = bool(known and known["state"] == "running")
-    expanded = initial_value("lr-finder", bool(known))
+    probe = probes.job("lr-find", config)
+    state = probe.status().state
+    expanded = initial_value("lr-finder", state != "none")
     with st.expander("Find a learning rate", icon=":material/search_insights:", expanded=expanded, key="lr-finder"):
-
-        @st.fragment(run_every=_POLL if running else None)
-        def panel() -> None:
-            now = probes.read("lr-find", name)
-            if running and (not now or now["state"] != "running"):
-                st.rerun()
-            _finder(now, name, config, base)
-
-        panel()
+        poll(lambda: _finder(probe, config, base), lambda: probe.status().state != state, SECOND if state == "working" else None)
 
 
-def _finder(now: Mapping[str, Any] | None, name: str, config: Config, base: str) -> None:
-    if now and now["state"] == "running":
-        st.progress(min(now["progress"], 1.0), text=formatting.literal(now.get("detail") or _LOADING))
-        if st.button("Cancel", key="lr-cancel"):
-            probes.cancel("lr-find", name)
+def _finder(probe: Job, config: Config, base: str) -> None:
+    status, result = probe.status(), probes.read_result(probe)
+    if status.state == "working":
+        progress_row(probe, status, "")
     else:
         st.caption(
             "Trains about 90 steps with a rising learning rate and finds where the loss falls fastest. Takes seconds to minutes."
         )
-        if st.button("Measure again" if now else "Find a rate", icon=":material/search_insights:", key="lr-start"):
+        label = "Find a rate" if status.state == "none" and result is None else "Measure again"
+        if st.button(label, icon=":material/search_insights:", key="lr-start"):
             _start("lr-find", config)
-    if now:
-        _finding(now, config, base)
+    if status.state == "failed":
+        failure(probe, status)
+    if result is not None:
+        _finding(result, config, base)
 
 
-def _finding(now: Mapping[str, Any], config: Config, base: str) -> None:
-    """Draw what the range test found so far: the curve, and in the end the suggestion or the error."""
-    if now["state"] == "failed":
-        st.error(f"{formatting.literal(now['error'])} {formatting.literal(now['hint'])}", icon=":material/error:")
-    if now.get("points"):
-        figure = training_curves.learning_rates(now["points"], now.get("suggestion"), config.peak_lr)
-        live_chart(figure, "lr-curve", "Batch loss by learning rate")
-    if now["state"] == "finished":
-        st.markdown(formatting.literal(now["reason"]))
-        if now["suggestion"]:
-            rate = float(f"{now['suggestion']:.2g}")
-            pressed = st.button(
-                f"Use {rate:g}", type="primary", icon=":material/check:", key="lr-use", on_click=train_options.change,
-                args=(base, "peak_lr", rate),
-                disabled=rate == config.peak_lr,
-            )  # fmt: skip
-            if pressed:
-                # The click reruns only this fragment, but the form has to show the rate.
-                st.rerun()
+def _finding(result: ProbeResult, config: Config, base: str) -> None:
+    """Draw what the range test has found so far: the curve, and in the end the suggestion."""
+    suggestion = result.get("suggestion")
+    if points := result.get("points"):
+        live_chart(training_curves.learning_rates(points, suggestion, config.peak_lr), "lr-curve", "Batch loss by learning rate")
+    if reason := result.get("reason"):
+        st.markdown(formatting.literal(reason))
+    if suggestion:
+        rate = float(f"{suggestion:.2g}")
+        pressed = st.button(
+            f"Use {rate:g}", type="primary", icon=":material/check:", key="lr-use", on_click=train_options.change, args=(base, "peak_lr", rate),
+            disabled=rate == config.peak_lr,
+        )  # fmt: skip
+        if pressed:
+            # The click reruns only this fragment, but the form has to show the rate.
+            st.rerun()
 
 
 def _start(kind: probes.Kind, config: Config) -> None:

@@ -3,17 +3,17 @@
 import streamlit as st
 
 from dashboard.app import formatting, train_options, url_state
+from dashboard.app.polling import poll
 from dashboard.app.scroll import scroll_to_top
 from dashboard.components.page_header import PageContext
 from dashboard.train.probes import time_estimate
 from engine.core.errors import UserError
 from engine.runs.config import Config
 from engine.runs.presets import PRESETS
-from engine.runs.run import Run, list_runs
+from engine.runs.run import Run, Status, list_runs
 from engine.training import launcher
 
 _VIEWS = {"new": "New run", "run": "Selected run"}
-_POLL = 1.0  # seconds
 
 
 def train_title(context: PageContext) -> str:
@@ -72,16 +72,13 @@ def _start(config: Config) -> None:
 
 def other_runs(context: PageContext, shown: Run | None) -> None:
     """Draw the runs that are computing or waiting, besides the one that is shown; polls only while there are any."""
-    if not any(run.status.active for run in _others(shown)):
-        return
 
-    @st.fragment(run_every=_POLL)
-    def under_way() -> None:
-        active = [(run, status) for run in _others(shown) if (status := run.status).active]
-        if not active:
-            st.rerun()
+    def active_runs() -> list[tuple[Run, Status]]:
+        return [(run, status) for run in _others(shown) if (status := run.status).active]
+
+    def draw() -> None:
         st.subheader("Other active runs", anchor=False)
-        for run, status in active:
+        for run, status in active_runs():
             text, action = st.columns([6, 1], vertical_alignment="center")
             share = f", {status.progress:.0%}" if status.state == "training" else ""
             text.markdown(
@@ -95,7 +92,8 @@ def other_runs(context: PageContext, shown: Run | None) -> None:
                 scroll_to_top()
                 st.rerun()
 
-    under_way()
+    if active_runs():
+        poll(draw, lambda: not active_runs())
 
 
 def _others(shown: Run | None) -> list[Run]:

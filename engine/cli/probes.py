@@ -13,14 +13,14 @@ from engine.core.number_text import duration
 from engine.runs.config import Config
 
 if TYPE_CHECKING:
-    from engine.training.probes import Kind, ProbeDocument
+    from engine.training.probes import Kind, ProbeResult
 
 _SHOWN = 18  # points of the curve in the terminal
 
 
 def print_estimate(config: Config, as_json: bool) -> None:
     """Print how long the run would take, by phase."""
-    result = _run_probe("estimate", config, "measuring")["result"]
+    result = _measure("estimate", config, "measuring")["estimate"]
     if as_json:
         print_json({"config": config.to_dict(), **result})
         return
@@ -32,9 +32,10 @@ def print_estimate(config: Config, as_json: bool) -> None:
 @configuration_options(preset="balanced")
 @json_option
 def lr_find_command(dataset: str, preset: str, model: str | None, settings: tuple[str, ...], as_json: bool) -> None:
-    result = _run_probe("lr-find", build_configuration(dataset, preset, model, settings), "raising the learning rate")
+    config = build_configuration(dataset, preset, model, settings)
+    result = _measure("lr-find", config, "raising the learning rate")
     if as_json:
-        print_json({key: result[key] for key in ("points", "suggestion", "reason", "config")})
+        print_json({**result, "config": config.to_dict()})
         return
     points = result["points"]
     shown = points[:: max(1, len(points) // _SHOWN)]
@@ -44,11 +45,11 @@ def lr_find_command(dataset: str, preset: str, model: str | None, settings: tupl
         print(f"Train with: --set peak_lr={result['suggestion']:.1e}")
 
 
-def _run_probe(kind: Kind, config: Config, label: str) -> ProbeDocument:
-    """The probe's document, measured in this process. It is written to the file that the pages read."""
+def _measure(kind: Kind, config: Config, label: str) -> ProbeResult:
+    """The probe's result, measured in this process. It is written to the file that the pages read."""
     from engine.training import launcher, probes
-    from engine.training.probe_job import run_probe
+    from engine.training.probe_job import measure
 
     launcher.check(config)
     probes.check(kind, config)
-    return run_probe(kind, probes.probe_id(kind, config), config, progress_line(label))
+    return measure(probes.job(kind, config), config, progress_line(label))

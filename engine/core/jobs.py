@@ -1,59 +1,76 @@
 """Background jobs: each is a process that writes its progress to a file and can be stopped at any moment.
 
-Files in the job's folder: `work.json` (its status), `lease` (locked by the live process), `stop` (a request to stop).
+Files in the job's folder: `work.json` (its status), `job.json` (what it is about), `lease` (locked by the live process), `stop` (a
+request to stop), `job.log` (what its processes print).
 """
 
 import contextlib
-import os
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from engine.core.children import start_module
 from engine.core.disk import disk_error
 from engine.core.errors import DiskError, UserError
+from engine.core.exit_cause import DeadProcess
+from engine.core.failure import explain
 from engine.core.files import create_folder, overwrite_json, read_json, remove, touch, write_json
+from engine.core.job_kinds import KINDS, KindName
 from engine.core.lease import Lease, is_held
-from engine.core.progress import Cancelled, Progress, ReportProgress
+from engine.core.paths import home
+from engine.core.processes import begin_log, log_tail, start_process, take_lease
+from engine.core.progress import Cancelled, Pace, Progress, ReportProgress
 
 _INTERVAL = 0.3  # seconds between two updates of the status file
 _STARTING = "starting"
-_DESCRIPTOR = "SCENESCOPE_JOB_LEASE"  # the inherited descriptor of the lease, for the job's process
+_RESUME = "Start it again: it continues where it stopped."
+_THEN_RESUME = "then start it again: it continues where it stopped."
 
 JobState = Literal["none", "working", "stopped", "failed", "done"]
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job's status. `began` is when the phase began; times are seconds since 1970."""
+    """A job's status. `eta`: seconds until its phase ends, None where unknown; `updated`: in seconds since 1970."""
 
     state: JobState = "none"
     phase: str = ""
     done: int = 0
     total: int = 0
-    first: int = 0  # `done` at the phase's first update: what was done before says nothing about the speed
-    began: float = 0.0
+    eta: float | None = None
     updated: float = 0.0
     message: str = ""
     hint: str = ""
 
     @property
-    def eta(self) -> float | None:
-        """Estimated seconds until the phase ends; None where it cannot be estimated yet."""
-        steps, elapsed = self.done - self.first, self.updated - self.began
-        return elapsed / steps * (self.total - self.done) if steps > 0 and elapsed > 1 else None
+    def progress(self) -> Progress:
+        return Progress(self.phase, self.done, self.total)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job, identified by its folder. Its process runs `python -m module argument`, which calls `run`."""
+    """A job, identified by its folder. Its process runs `python -m MODULE argument`, which calls `run`.
 
+    `about`: what it works on, such as {"dataset": "intel"} or {"run": "fast-1", "format": "onnx"}.
+    """
+
+    kind: KindName
     folder: Path
-    module: str
     argument: str
+    about: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Names the job for the command line: `audit/intel`."""
+        pattern, parts = KINDS[self.kind].folders.split("/"), self.folder.relative_to(home()).parts
+        return "/".join([self.kind, *(part[one.index("*") :] for part, one in zip(parts, pattern, strict=True) if "*" in one)])
+
+    @property
+    def title(self) -> str:
+        """Names the job for people: `Audit: intel`."""
+        return ": ".join(filter(None, [KINDS[self.kind].title, ", ".join(self.about.values())]))
 
     def start(self) -> None:
         """Start or continue the job in a new process, unless one is running."""
@@ -64,11 +81,10 @@ class Job:
         try:
             remove(self.folder / "stop")  # a request from before this start
             lease.clear()
+            write_json(self.folder / "job.json", {"argument": self.argument, "about": dict(self.about)})
             self._write(JobStatus("working", _STARTING))
             # The process inherits the lease: if it dies before it does anything, the lock is released and `status` reports the failure.
-            start_module(
-                [self.module, self.argument], descriptor=lease.descriptor, environment={_DESCRIPTOR: str(lease.descriptor)}
-            )
+            start_process(KINDS[self.kind].module, self.argument, lease, self._log)
         finally:
             lease.hand_over()
 
@@ -89,16 +105,23 @@ class Job:
                 return status
             # Read again: between the two reads the process may have finished, or another may have started.
             if self._read_status() == status:
-                hint = "Start it again: it continues where it stopped."
-                return replace(status, state="failed", message="The process ended unexpectedly.", hint=hint)
+                starting = status.phase == _STARTING
+                dead = DeadProcess(self._lease, self._log, status.updated, starting, "it was at work", _RESUME)
+                message, hint = dead.diagnose()
+                return replace(status, state="failed", eta=None, message=message, hint=hint)
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The last lines that its processes have printed."""
+        return log_tail(self._log, lines)
 
     def run(self, body: Callable[[ReportProgress], object]) -> int:
         """Do the job in this process, unless another is doing it, and return the exit code. SIGTERM stops it as `stop` does."""
         create_folder(self.folder)
-        lease = Lease(self._lease)
-        descriptor = os.environ.pop(_DESCRIPTOR, None)
-        if not ((descriptor and lease.adopt(int(descriptor))) or lease.acquire()):
+        lease = take_lease(self._lease)
+        if lease is None:
             return 0
+        if lease.inherited:  # otherwise the output is a terminal's
+            begin_log()
         recorder = _Recorder(self)
         signal.signal(signal.SIGTERM, lambda *_: recorder.request_stop())
         try:
@@ -106,11 +129,10 @@ class Job:
         except Cancelled:
             self._write_last(JobStatus("stopped"))
         except Exception as error:
-            problem = error if isinstance(error, UserError) else disk_error(error)
-            if problem is not None:
-                self._write_last(JobStatus("failed", message=problem.message, hint=problem.hint))
+            message, hint = explain(error, _THEN_RESUME, "Close other programs, then start it again.", self._log.name)
+            self._write_last(JobStatus("failed", message=message, hint=hint))
+            if isinstance(error, UserError) or disk_error(error):
                 return 2
-            self._write_last(JobStatus("failed", message=f"Unexpected {type(error).__name__}: {error}"))
             raise
         else:
             self._write_last(JobStatus("done"))
@@ -119,13 +141,17 @@ class Job:
         return 0
 
     def _read_status(self) -> JobStatus:
-        document = read_json(self.folder / "work.json", default={})
+        document = _read_object(self.folder / "work.json")
         # Another version of the program may have written fields that this one does not know.
         return JobStatus(**{key: value for key, value in document.items() if key in JobStatus.__dataclass_fields__})
 
     @property
     def _lease(self) -> Path:
         return self.folder / "lease"
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "job.log"
 
     def _write(self, status: JobStatus) -> None:
         write_json(self.folder / "work.json", asdict(replace(status, updated=time.time())))
@@ -136,12 +162,35 @@ class Job:
             overwrite_json(self.folder / "work.json", asdict(replace(status, updated=time.time())))
 
 
+def list_jobs() -> list[Job]:
+    """The jobs of this home whose processes are alive, by kind."""
+    leases = ((kind, lease) for kind, facts in KINDS.items() for lease in sorted(home().glob(f"{facts.folders}/lease")))
+    return [_load_job(kind, lease.parent) for kind, lease in leases if is_held(lease)]
+
+
+def load_jobs(kind: KindName) -> list[Job]:
+    """The jobs of one kind that were ever started in this home, alive or not."""
+    return [_load_job(kind, folder) for folder in sorted(home().glob(f"{KINDS[kind].folders}/"))]
+
+
+def _load_job(kind: KindName, folder: Path) -> Job:
+    document = _read_object(folder / "job.json")
+    about = document.get("about")
+    return Job(kind, folder, str(document.get("argument", "")), about if isinstance(about, dict) else {})
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    """The file's JSON object; empty where it is missing, damaged, or of an earlier version."""
+    document = read_json(file)
+    return document if isinstance(document, dict) else {}
+
+
 class _Recorder:
     """Writes the progress to the status file, no more often than a page reads it."""
 
     def __init__(self, job: Job) -> None:
-        self._job = job
-        self._status = JobStatus()
+        self._job, self._pace = job, Pace()
+        self._phase, self._updated = "", 0.0
         self._stop_requested = False
 
     def request_stop(self) -> None:
@@ -151,14 +200,9 @@ class _Recorder:
     def __call__(self, progress: Progress) -> None:
         if self._stop_requested or (self._job.folder / "stop").exists():
             raise Cancelled
-        now = time.time()
-        if progress.phase != self._status.phase:
-            self._status = JobStatus(
-                "working", progress.phase, progress.done, progress.total, first=progress.done, began=now, updated=now
-            )
-        elif now - self._status.updated > _INTERVAL:
-            self._status = replace(self._status, done=progress.done, total=progress.total, updated=now)
-        else:
+        eta, now = self._pace.seconds_left(progress), time.monotonic()
+        if progress.phase == self._phase and now - self._updated <= _INTERVAL:
             return
+        self._phase, self._updated = progress.phase, now
         with contextlib.suppress(DiskError):  # progress that cannot be written is no reason to stop
-            self._job._write(self._status)
+            self._job._write(JobStatus("working", progress.phase, progress.done, progress.total, eta))

@@ -35,6 +35,7 @@ class Lease:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.descriptor: int | None = None
+        self.inherited = False  # from the process that started this one
 
     def acquire(self) -> bool:
         """Take the lock if it is free, and sign the file; whether this process holds the lock now."""
@@ -65,6 +66,7 @@ class Lease:
         if not _is_file(descriptor, self.path):
             return False
         os.set_inheritable(descriptor, False)
+        self.inherited = True
         self._hold(descriptor)
         _sign(descriptor)
         return True

@@ -29,7 +29,7 @@ class _SelectedImage(TypedDict):
 
 def job(name: str) -> Job:
     """The process that chooses among the images of the dataset `name`."""
-    return Job(data_dir() / name / "worth", "engine.curation.acquisition", name)
+    return Job("acquisition", data_dir() / name / "worth", name, {"dataset": name})
 
 
 def has_unlabelled(data: Dataset) -> bool:

@@ -14,7 +14,7 @@ from engine.core.files import move, remove_folder, write_bytes
 from engine.core.paths import cache_dir, data_dir
 from engine.curation import acquisition
 from engine.data import analysis
-from engine.data.datasets import KAGGLE, Dataset, is_being_added, is_registered, load_dataset
+from engine.data.datasets import KAGGLE, Dataset, adding_folder, is_being_added, is_registered, load_dataset
 from engine.data.label_overlay import label_log
 from engine.embeddings import dataset_index
 from engine.runs.run import list_runs
@@ -35,7 +35,7 @@ def remove_dataset(name: str) -> Dataset | None:
     # One rename makes it disappear for everybody; what a crash leaves under the hidden name is never listed.
     hidden = data_dir() / f".removed-{name}-{secrets.token_hex(4)}"
     move(data_dir() / name, hidden)
-    for folder in (hidden, cache_dir("maps") / name, *_fetched(removed)):
+    for folder in (hidden, cache_dir("maps") / name, adding_folder(name), *_fetched(removed)):
         remove_folder(folder)
     return removed
 

@@ -110,7 +110,7 @@ def folder(name: str) -> Path:
 
 def job(name: str) -> Job:
     """The process that audits the dataset `name` in the background."""
-    return Job(folder(name), "engine.curation", name)
+    return Job("audit", folder(name), name, {"dataset": name})
 
 
 def load_audit(data: Dataset) -> Audit | None:

@@ -26,7 +26,7 @@ _UPDATE = f"UPDATE images SET {', '.join(f'{name} = ?' for name in MEASURED)} WH
 
 def job(name: str) -> Job:
     """The analysis job of a dataset."""
-    return Job(data_dir() / name / "analysis", "engine.data.analysis", name)
+    return Job("analysis", data_dir() / name / "analysis", name, {"dataset": name})
 
 
 def start(name: str) -> None:

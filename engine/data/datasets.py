@@ -109,12 +109,12 @@ def register_dataset(dataset: Dataset) -> None:
 
 def is_being_added(name: str) -> bool:
     """Whether a live process is adding this dataset."""
-    return is_held(lease_file(name))
+    return is_held(adding_folder(name) / "lease")
 
 
-def lease_file(name: str) -> Path:
-    """The lock of the process that adds this dataset."""
-    return data_dir() / ".adding" / f"{name}.lease"
+def adding_folder(name: str) -> Path:
+    """The folder of the job that adds this dataset."""
+    return data_dir() / ".adding" / name
 
 
 def _load_all() -> Iterator[tuple[str, Dataset | UserError]]:

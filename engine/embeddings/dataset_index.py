@@ -38,7 +38,7 @@ def index_folder(data: Dataset) -> Path:
 
 def job(name: str) -> Job:
     """The process that builds a dataset's map in the background."""
-    return Job(cache_dir("maps") / name, "engine.embeddings.dataset_index", name)
+    return Job("map", cache_dir("maps") / name, name, {"dataset": name})
 
 
 def load_index(data: Dataset) -> neighbours.Index | None:

@@ -17,7 +17,7 @@ _RESULT = "result.json"
 def job(run_id: str, format: str) -> Job:
     """The background process that exports a run in one format. Raises UserError for an unknown format."""
     check_format(format)
-    return Job(runs_dir() / run_id / "handed" / format, "engine.export.job", f"{run_id}:{format}")
+    return Job("export", runs_dir() / run_id / "handed" / format, f"{run_id}/{format}", {"run": run_id, "format": format})
 
 
 def start(run: Run, format: str) -> None:
@@ -61,7 +61,7 @@ def _newest(run: Run) -> str:
 
 
 def main(argument: str) -> int:
-    run_id, _, format = argument.partition(":")
+    run_id, _, format = argument.partition("/")
     run = load_run(run_id)
     return job(run.id, format).run(lambda report: export_and_record(run, format, report))
 

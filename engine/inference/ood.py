@@ -136,7 +136,7 @@ def fit_detector(run: Run, model: "Model", report: ReportProgress = ignore_progr
 
 def job(run: Run) -> Job:
     """The process that fits the detector in the background."""
-    return Job(cache_dir("novelty") / f"job-{run.id}", "engine.inference.ood", run.id)
+    return Job("ood", cache_dir("novelty") / f"job-{run.id}", run.id, {"run": run.id})
 
 
 def _bank(run: Run, model: "Model", report: ReportProgress) -> Index:

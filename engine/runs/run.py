@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from engine.core.errors import UserError
+from engine.core.exit_cause import DeadProcess
 from engine.core.file_cache import read_cached
 from engine.core.files import read_json
 from engine.core.lease import is_held
 from engine.core.paths import runs_dir
+from engine.core.processes import log_tail
 from engine.data.labels.label_log import EMPTY as NO_EDITS
 from engine.runs import config as configuration
-from engine.runs import exit_cause
 from engine.runs.config import Config
 from engine.runs.event_log import read_events
 from engine.runs.metadata import Metadata, load_metadata
@@ -31,7 +32,6 @@ ENDED: tuple[State, ...] = ("finished", "stopped", "failed", "interrupted")
 PAUSE, PAUSED = "pause", "paused"  # the word in the `stop` marker, and the detail of a run that was stopped to go on later
 FINISH = "finish"  # the word in the `stop` marker that ends the training early, but not the run
 _NAME_BYTES = 200  # of a run's name: files beside and inside its folder are named after it, and a file system's names end at 255
-_LOG_TAIL = 20_000  # bytes of train.log in which its last lines are looked for
 
 
 @dataclass(frozen=True)
@@ -145,14 +145,7 @@ class Run:
         return file.stat().st_size if file.exists() else 0
 
     def log_tail(self, lines: int = 40) -> str:
-        # Only the end is read: a log may be megabytes long, and a page shows it again and again.
-        try:
-            with open(self.path / "train.log", "rb") as file:
-                file.seek(0, 2)
-                file.seek(max(0, file.tell() - _LOG_TAIL))
-                return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
-        except FileNotFoundError:
-            return ""
+        return log_tail(self.path / "train.log", lines)
 
     def predictions(self, split: str) -> "pd.DataFrame":
         """The prediction table of one split (see `engine.data.predictions`). Raises UserError where there is none."""
@@ -285,5 +278,9 @@ def _status_from_events(path: Path) -> Status:
 
 
 def _interrupted(path: Path, status: Status) -> Status:
-    error, hint = exit_cause.diagnose_exit(path, status.state, status.updated)
+    dead = DeadProcess(
+        path / "lease", path / "train.log", status.updated, status.state == "queued", f"the run was {status.state}",
+        "Resume it: it continues from its last checkpoint.", "A smaller batch_size needs less memory.",
+    )  # fmt: skip
+    error, hint = dead.diagnose()
     return replace(status, state="interrupted", eta=None, error=error, hint=hint, waiting=False)

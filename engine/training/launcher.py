@@ -1,7 +1,6 @@
 """Starting, stopping and resuming runs: each is a process of its own, which outlives the process that started it."""
 
 import contextlib
-import os
 import signal
 import time
 from dataclasses import replace
@@ -10,22 +9,20 @@ from typing import Any
 
 import psutil
 
-from engine.core.children import start_module
 from engine.core.errors import DiskError, UserError
 from engine.core.files import (
     create_folder,
     lock_file,
-    open_to_append,
     read_json,
     remove,
     remove_folder,
     touch,
-    write_bytes,
     write_json,
     write_text,
 )
 from engine.core.lease import Lease, holder
 from engine.core.paths import runs_dir
+from engine.core.processes import start_process
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.filters import Filter
 from engine.models import hub_names
@@ -35,7 +32,6 @@ from engine.runs.data_changes import images_fingerprint
 from engine.runs.pipelines import parse_pipeline
 from engine.runs.run import FINISH, PAUSE, Run
 
-_LOG_BYTES = 1 << 20  # of train.log that a resumed run keeps
 _RESUMABLE = "Only a stopped, failed or interrupted run can be resumed."
 
 
@@ -106,30 +102,12 @@ def _launch(run: Run, word: str = "") -> None:
         write_json(run.path / "status.json", {"state": "queued", "detail": "starting", "updated": time.time()})
         # Before the process starts: runs compute in the order in which they were launched, not in which Python came up.
         queue.join(run.path)
-        _spawn(run, lease)
+        start_process("engine.training.worker", str(run.path), lease, run.path / "train.log")
     except DiskError as error:
         raise error.in_context(f"The run {run.id} cannot be started.", "Then resume the run.") from error
     finally:
         # Forgets the descriptor without unlocking: the process has inherited the open file, and the lock with it.
         lease.hand_over()
-
-
-def _spawn(run: Run, lease: Lease) -> None:
-    """Start a process in a session of its own, its output going to `train.log`; it holds the lease from its first moment."""
-    if lease.descriptor is None:
-        raise ValueError("the lease is not held")
-    _shorten(run.path / "train.log")
-    with open_to_append(run.path / "train.log") as log:
-        arguments = ["engine.training.worker", str(run.path), str(lease.descriptor)]
-        start_module(arguments, log, lease.descriptor, {"PYTHONUNBUFFERED": "1"})
-
-
-def _shorten(log: Path) -> None:
-    """Cut a log that has grown large to its end, so that it stays bounded however often a run is resumed."""
-    if log.is_file() and log.stat().st_size > 2 * _LOG_BYTES:
-        with open(log, "rb") as file:
-            file.seek(-_LOG_BYTES, os.SEEK_END)
-            write_bytes(log, file.read())
 
 
 def stop(run: Run) -> None:

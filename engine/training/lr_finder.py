@@ -6,7 +6,7 @@ is done: near the steepest place, as the paper and fastai advise, and not moved 
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,9 +37,6 @@ class Point:
     lr: float
     loss: float
     smoothed: float
-
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
 
 
 class RangeTest(FineTuning):

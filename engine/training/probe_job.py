@@ -1,100 +1,56 @@
-"""The process of one probe: `python -m engine.training.probe_job KIND ID LEASE_DESCRIPTOR`; see `engine.training.probes`."""
+"""Measuring what a probe measures, in its job or for the command line; see `engine.training.probes`."""
 
 import contextlib
-import os
 import sys
 import time
-import traceback
-from typing import Any
 
-from engine.core.errors import DiskError, UserError
-from engine.core.lease import Lease
+from engine.core.errors import DiskError
+from engine.core.files import remove
+from engine.core.jobs import Job
 from engine.core.progress import Progress, ReportProgress, ignore_progress
-from engine.runs.config import Config, from_dict
+from engine.runs.config import Config
 from engine.training import probes, time_estimate
-from engine.training.failure import explain
-from engine.training.probes import KINDS, Kind, ProbeDocument
+from engine.training.probes import PointDocument, ProbeResult
 
-_INTERVAL = 0.25  # seconds between two writes of the file
-
-
-def run_probe(kind: Kind, name: str, config: Config, report: ReportProgress = ignore_progress) -> ProbeDocument:
-    """Measure, and write the probe's file on the way; the finished document. Raises UserError, which the file records too."""
-    file = _ProbeFile(kind, name, config)
-    try:
-        measured = _find_learning_rate(config, file, report) if kind == "lr-find" else _estimate(config, file, report)
-        return file.write(state="finished", progress=1.0, **measured)
-    except Exception as error:
-        message, hint = explain(error)
-        with contextlib.suppress(DiskError):
-            file.write(state="failed", error=message, hint=hint)
-        raise
+_INTERVAL = 0.25  # seconds between two writes of the points
 
 
-class _ProbeFile:
-    """Writes the probe's file, not more often than a page looks at it."""
-
-    def __init__(self, kind: Kind, name: str, config: Config) -> None:
-        self.kind, self.name, self.config, self._last = kind, name, config, 0.0
-
-    def write(self, **document: Any) -> ProbeDocument:
-        return probes.write(self.kind, self.name, **{"config": self.config.to_dict(), **document})
-
-    def write_progress(self, progress: float, **document: Any) -> None:
-        if time.monotonic() - self._last > _INTERVAL:
-            self._last = time.monotonic()
-            with contextlib.suppress(DiskError):  # progress that cannot be written is no reason to end
-                self.write(state="running", progress=progress, **document)
+def measure(probe: Job, config: Config, report: ReportProgress = ignore_progress) -> ProbeResult:
+    """What the probe measures, which is also written to its folder. Raises UserError, and what `report` raises."""
+    remove(probe.folder / "result.json")
+    report(Progress("loading the model"))
+    result = _find_learning_rate(probe, config, report) if probe.kind == "lr-find" else _estimate(config, report)
+    probes.write_result(probe, result)
+    return result
 
 
-def _find_learning_rate(config: Config, file: _ProbeFile, report: ReportProgress) -> dict[str, Any]:
-    from engine.training.lr_finder import STEPS, run_range_test, suggest_learning_rate
+def _find_learning_rate(probe: Job, config: Config, report: ReportProgress) -> ProbeResult:
+    from engine.training.lr_finder import run_range_test, suggest_learning_rate
 
-    points, documents = [], []
-    file.write(state="running", detail="loading the model", points=[])
+    points, documents, written = [], list[PointDocument](), 0.0
     for point in run_range_test(config, report):
         points.append(point)
-        documents.append(point.to_dict())
-        file.write_progress(len(points) / STEPS, detail="raising the learning rate", points=documents)
+        documents.append({"lr": point.lr, "loss": point.loss, "smoothed": point.smoothed})
+        if time.monotonic() - written > _INTERVAL:
+            written = time.monotonic()
+            with contextlib.suppress(DiskError):  # a curve that cannot be drawn yet is no reason to end
+                probes.write_result(probe, {"points": documents})
     rate, reason = suggest_learning_rate(points)
-    return {"detail": "", "points": documents, "suggestion": rate, "reason": reason}
+    return {"points": documents, "suggestion": rate, "reason": reason}
 
 
-def _estimate(config: Config, file: _ProbeFile, report: ReportProgress) -> dict[str, Any]:
-    from engine.training.measure_speed import measure
+def _estimate(config: Config, report: ReportProgress) -> ProbeResult:
+    from engine.training.measure_speed import measure as measure_speeds
 
-    def write_and_report(progress: Progress) -> None:
-        with contextlib.suppress(DiskError):
-            file.write(state="running", progress=progress.share, detail=progress.phase)
-        report(progress)
-
-    speeds = measure(config, write_and_report)
+    speeds = measure_speeds(config, report)
     time_estimate.save_speeds(config, speeds)
-    return {"detail": "", "result": time_estimate.estimate_document(config, speeds)}
+    return {"estimate": time_estimate.estimate_document(config, speeds)}
 
 
-def main(kind: Kind, name: str, descriptor: int) -> int:
-    lease = Lease(probes.probe_file(kind, name).with_suffix(".lease"))
-    if not lease.adopt(descriptor):
-        return 1
-    try:
-        document = probes.read(kind, name)
-        if document is None:
-            return 1
-        run_probe(kind, name, from_dict(document["config"]))
-    except UserError:
-        return 0  # the file says it
-    except Exception:
-        traceback.print_exc()
-        return 1
-    finally:
-        lease.release()
-    return 0
+def main(argument: str) -> int:
+    probe, config = probes.started_job(argument)
+    return probe.run(lambda report: measure(probe, config, report))
 
 
 if __name__ == "__main__":
-    probe_kind = next(kind for kind in KINDS if kind == sys.argv[1])
-    code = main(probe_kind, sys.argv[2], int(sys.argv[3]))
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-    os._exit(code)
+    sys.exit(main(sys.argv[1]))

@@ -1,10 +1,9 @@
-"""The process of one run: `python -m engine.training.worker RUN_DIRECTORY [LEASE_DESCRIPTOR]`.
+"""The process of one run: `python -m engine.training.worker RUN_DIRECTORY`.
 
 It holds the run's lease, waits for its turn, prepares, trains, evaluates; it writes the run directory and nothing else.
 """
 
 import contextlib
-import faulthandler
 import os
 import shutil
 import signal
@@ -16,31 +15,31 @@ from pathlib import Path
 import psutil
 
 from engine.core.errors import UserError
+from engine.core.failure import explain
 from engine.core.files import remove
-from engine.core.lease import Lease
+from engine.core.processes import begin_log, take_lease
 from engine.core.progress import Cancelled
-from engine.core.text_output import utc
 from engine.runs import queue
-from engine.runs.exit_cause import STARTED
 from engine.runs.run import PAUSE, PAUSED, Run
 from engine.training import distributed
 from engine.training.divergence import DivergenceError
-from engine.training.failure import explain
 from engine.training.recorder import Recorder, RunRecorder, overwrite_status, read_status
 from engine.training.stop_signals import handle_signals
 
 _POLL = 0.5  # seconds between two looks at the queue
 _RESERVE = 256 << 20  # bytes free on the disk: with less, a run that waited goes on waiting
 _UNSAVED = "It ended while the disk was full: its progress since the last checkpoint is lost."
+_THEN_RESUME = "then resume: the run continues from its last checkpoint."
+_SAVE_MEMORY = "Set a smaller batch_size or image_size, or a smaller model."
 _NO_SPACE = "it is this run's turn, but the disk has less than 256 MB left: it starts as soon as there is space"
 
 
-def main(path: Path, descriptor: int | None = None) -> int:
-    """Run to the end, however it ends; 1 where that was an error that no one foresaw. `descriptor`: of the lease, if it is held."""
+def main(path: Path) -> int:
+    """Run to the end, however it ends; 1 where that was an error that no one foresaw."""
     if not distributed.is_leader():
         return _follow(path)
-    lease = Lease(path / "lease")
-    if not (lease.acquire() if descriptor is None else lease.adopt(descriptor)):
+    lease = take_lease(path / "lease")
+    if lease is None:
         return 0  # another process runs this run already, or it was deleted
     if distributed.process_count() > 1:
         remove(path / "stop")  # torchrun started it, and no launcher that would have removed the old marker
@@ -70,9 +69,7 @@ def _follow(path: Path) -> int:
 def _guarded(path: Path) -> int:
     recorder = None
     try:
-        with contextlib.suppress(OSError):  # the log's disk may be full
-            print(f"{STARTED}{utc(time.time())}, process {os.getpid()}", flush=True)  # noqa: T201 - train.log
-        faulthandler.enable()
+        begin_log()
         recorder = RunRecorder(path)
         handle_signals(first=recorder.request_stop, second=lambda: _end_at_once(path))
         _wait_for_turn(path, recorder)
@@ -107,7 +104,7 @@ def _record_failure(path: Path, recorder: RunRecorder | None, error: Exception) 
     if not expected:
         with contextlib.suppress(OSError):  # the disk of the log may be the one that is full
             traceback.print_exc()
-    message, hint = explain(error)
+    message, hint = explain(error, _THEN_RESUME, _SAVE_MEMORY, "train.log")
     if recorder:
         cause = error.event if isinstance(error, DivergenceError) else None
         recorder.record_end("failed", message, hint, cause=cause)
@@ -178,7 +175,7 @@ def _end_children() -> None:
 
 
 if __name__ == "__main__":
-    code = main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    code = main(Path(sys.argv[1]))
     # Where rank 0 ended before it met the others, they wait for it in vain: torchrun ends them if this process fails.
     code = code or int(not distributed.has_joined())
     # A log on a full disk cannot be flushed. _exit, as the threads of the numerical libraries have nothing left to do

@@ -9,6 +9,7 @@ from torchvision import models
 
 from dashboard.components.model_export import ROUTES, file_url
 from engine.core.jobs import JobStatus
+from engine.core.lease import Lease
 from engine.export import job as export_job
 from engine.export import session
 from engine.export.importing import import_file
@@ -47,10 +48,15 @@ def test_an_export_that_fails_says_why_and_can_be_tried_again(tab, copied):
     assert fetched(copied.id, "onnx").status_code == 404
 
 
-def test_progress_is_shown_during_an_export_and_it_can_be_stopped(tab, copied, monkeypatch):
-    monkeypatch.setattr(export_job, "progress", lambda run, format: JobStatus("working", "testing the file", 32, 200))
+def test_progress_is_shown_during_an_export_and_it_can_be_stopped(tab, copied):
+    job = export_job.job(copied.id, "bundle")
+    job.folder.mkdir(parents=True)
+    job._write(JobStatus("working", "testing the file", 32, 200))
+    process = Lease(job.folder / "lease")
+    assert process.acquire()
     tab.open("runs", run=copied.id).press("Stop")
-    assert (export_job.job(copied.id, "bundle").folder / "stop").exists()
+    process.release()
+    assert (job.folder / "stop").exists()
 
 
 def test_a_run_without_a_model_says_that_there_is_none_yet_and_a_strange_address_is_no_file(tab, copied):

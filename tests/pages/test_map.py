@@ -107,14 +107,14 @@ def test_similar_images_without_embeddings_are_offered(few):
 
 def test_a_map_on_its_way_says_how_far_it_is_and_can_be_stopped(few):
     job = dataset_index.job(few.name)
-    job._write(JobStatus("working", "computing embeddings", 4, 12, began=1.0, updated=3.0))
+    job._write(JobStatus("working", "computing embeddings", 4, 12))
     process = Lease(job.folder / "lease")
     assert process.acquire()
     seen = Seen()
     process.release()
     (bar,) = seen.at.get("progress")
     assert bar.proto.value == 33
-    assert bar.proto.text.startswith("The map: computing embeddings: 4 of 12")
+    assert bar.proto.text.startswith("Similarity map: computing embeddings: 4 of 12")
     assert "Stop" in seen.buttons
     assert "Compute map" not in seen.buttons
 

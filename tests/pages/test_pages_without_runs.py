@@ -3,8 +3,9 @@
 import pytest
 from tab import PAGES
 
+from engine.core.jobs import JobStatus
+from engine.core.lease import Lease
 from engine.data import add_job
-from engine.data.add_job import PendingDataset
 from engine.data.datasets import list_datasets
 from engine.runs.run import list_runs
 
@@ -76,9 +77,13 @@ def test_the_first_dataset_is_confirmed_too(tab, home, kaggle, wait):
     assert tab.url("dataset") == "first"
 
 
-def test_a_page_without_a_dataset_shows_how_far_the_demo_is_and_goes_on(tab, home, monkeypatch):
-    under_way = [PendingDataset("demo", "demo", done=50, total=1200)]
-    monkeypatch.setattr(add_job, "list_pending", lambda: under_way)
+def test_a_page_without_a_dataset_shows_how_far_the_demo_is_and_goes_on(tab, home):
+    job = add_job.job("demo", "demo")
+    job.folder.mkdir(parents=True)
+    job._write(JobStatus("working", "reading images", 50, 1200))
+    process = Lease(job.folder / "lease")
+    assert process.acquire()
     tab.open("explore")
+    process.release()
     assert "The demo dataset is being created: this page continues by itself" in tab.text
-    assert [bar.proto.text for bar in tab.at.get("progress")] == ["Adding **demo**: 50 of 1,200 images"]
+    assert [bar.proto.text for bar in tab.at.get("progress")] == ["Adding **demo**: reading images: 50 of 1,200"]

@@ -10,6 +10,7 @@ from dashboard.app import viewer_time
 from dashboard.runs.comparison import _limits
 from dashboard.runs.table import differences
 from engine.core.files import read_json, write_json
+from engine.core.jobs import JobStatus
 from engine.evaluation import best_run
 from engine.runs import trash
 from engine.runs.config import configure
@@ -173,11 +174,11 @@ def test_a_field_that_does_nothing_in_a_run_is_blank_there(three):
 def found(untrained) -> str:
     """The finished measurement of a learning rate for the preset `balanced`; its id."""
     config = configure("scenes", "balanced")
-    name = probes.probe_id("lr-find", config)
+    probe = probes.job("lr-find", config)
     points = [{"lr": 10.0 ** (n / 4 - 6), "loss": 1.0, "smoothed": 1.3 - n / 40} for n in range(20)]
     result = {"points": points, "suggestion": 0.00123, "reason": "The loss falls from 1.30 to 0.82."}
-    probes.write("lr-find", name, state="finished", config=config.to_dict(), **result)
-    return name
+    probes.write_result(probe, result)
+    return probe.name
 
 
 def test_a_suggested_learning_rate_is_taken_with_a_click(tab, found):
@@ -192,7 +193,9 @@ def test_a_suggested_learning_rate_is_taken_with_a_click(tab, found):
 
 def test_a_measurement_that_was_killed_says_so(tab, untrained):
     config = configure("scenes", "balanced")
-    probes.write("lr-find", probes.probe_id("lr-find", config), state="running", config=config.to_dict())
+    probe = probes.job("lr-find", config)
+    probe.folder.mkdir(parents=True)
+    probe._write(JobStatus("working", "raising the learning rate", 3, 90))
     tab.open("train", preset="balanced")
-    assert "The measurement was killed" in tab.errors
+    assert "The process was killed, probably out of memory" in tab.errors
     assert "Measure again" in tab.buttons

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from engine.core.errors import UserError
+from engine.core.failure import explain
 from engine.core.files import write_json
 from engine.core.lease import Lease, boot_id
 from engine.core.progress import Cancelled
@@ -20,7 +21,6 @@ from engine.runs.history import build_history
 from engine.runs.run import Run
 from engine.training import launcher
 from engine.training import recorder as record
-from engine.training.failure import explain
 from engine.training.recorder import RunRecorder
 
 
@@ -71,7 +71,7 @@ def test_of_many_launchers_at_the_same_moment_one_starts_the_run(run, wait):
 def test_a_launcher_that_dies_before_its_process_lives_leaves_no_queued_run(run):
     write_json(run.path / "status.json", {"state": "queued", "updated": psutil.boot_time() + 1})
     (run.path / "lease").write_text("")
-    assert (run.status.state, run.status.error) == ("interrupted", "The run's process could not be started.")
+    assert (run.status.state, run.status.error) == ("interrupted", "The process could not be started.")
 
 
 def test_a_run_that_was_never_started_says_so(run):
@@ -196,7 +196,7 @@ def test_a_log_that_has_grown_is_shortened_when_the_run_goes_on(run, wait):
     ],
 )  # fmt: skip
 def test_an_error_of_the_system_is_a_sentence_with_a_way_out(error, sentence):
-    message, hint = explain(error)
+    message, hint = explain(error, "then resume.", "Set a smaller batch_size.", "train.log")
     assert message.startswith(sentence)
     assert hint
 

@@ -23,7 +23,7 @@ _WORKERS = 2
 
 def job(run: Run, split: str, count: int = SAMPLE) -> Job:
     """The background process that measures the first `count` images of the plan."""
-    return Job(store.folder(run, split), "engine.evaluation.robustness.measurement", f"{run.id}/{split}/{count}")
+    return Job("robustness", store.folder(run, split), f"{run.id}/{split}/{count}", {"run": run.id, "split": split})
 
 
 def measure(run: Run, split: str, count: int, report: ReportProgress = ignore_progress) -> None:

@@ -24,7 +24,7 @@ _NICENESS = 5  # a training and the pages go first
 
 def job(batch: Batch) -> Job:
     """The process that predicts a batch."""
-    return Job(batch.path / "job", "engine.inference.batch.job", batch.id)
+    return Job("batch", batch.path / "job", batch.id, {"batch": batch.title})
 
 
 def start(batch: Batch, runs: Sequence[Run]) -> None:

@@ -45,8 +45,8 @@ def test_a_dataset_on_which_a_run_trains_or_that_is_being_added_cannot_be_remove
     with pytest.raises(UserError, match=r"fast-1 is training on 'scenes'\. Stop it first: python -m engine runs stop fast-1"):
         remove_dataset("scenes")
     lease.release()
-    create_folder(datasets.lease_file("scenes").parent)
-    adding = Lease(datasets.lease_file("scenes"))
+    create_folder(datasets.adding_folder("scenes"))
+    adding = Lease(datasets.adding_folder("scenes") / "lease")
     assert adding.acquire()
     with pytest.raises(UserError, match="is being added"):
         remove_dataset("scenes")

@@ -3,12 +3,12 @@
 import pytest
 
 from engine.core.errors import UserError
-from engine.core.lease import holder
+from engine.core.lease import holder, is_held
 from engine.data import add_job, datasets
 
 
 def lease_of(name):
-    return datasets.data_dir() / ".adding" / f"{name}.lease"
+    return datasets.adding_folder(name) / "lease"
 
 
 @pytest.fixture
@@ -23,19 +23,21 @@ def slow(tmp_path, kaggle):
     return kaggle
 
 
-def test_it_is_added_in_the_background_and_leaves_no_trace_of_the_work(kaggle, wait):
+def test_it_is_added_in_the_background_and_nothing_is_pending_afterwards(kaggle, wait):
     assert add_job.start(str(kaggle)) == "scenes"
     wait(lambda: not add_job.list_pending())
     assert datasets.load_dataset("scenes").catalog.frame("test").shape[0] == 24
-    wait(lambda: not lease_of("scenes").exists())
+    wait(lambda: not is_held(lease_of("scenes")))
+    assert add_job.job(str(kaggle), "scenes").status().state == "done"
 
 
 def test_kill_9_is_named_at_once_leaves_no_half_dataset_and_can_be_tried_again(slow, wait):
     add_job.start(str(slow))
-    wait(lambda: add_job.list_pending()[0].done > 5)
+    wait(lambda: add_job.list_pending()[0].status.done > 5)
     holder(lease_of("scenes")).kill()
-    failed = wait(lambda: add_job.list_pending()[0].state == "failed" and add_job.list_pending()[0], 5)
-    assert (failed.name, failed.message) == ("scenes", "The process that read the images was killed.")
+    failed = wait(lambda: add_job.list_pending()[0].status.state == "failed" and add_job.list_pending()[0], 5)
+    assert failed.name == "scenes"
+    assert failed.status.message == "The process was killed, probably out of memory, while it was at work."
     assert datasets.list_datasets() == []
     with pytest.raises(UserError, match="There is no dataset"):
         datasets.load_dataset("scenes")
@@ -54,9 +56,9 @@ def test_a_dataset_that_was_there_stays_as_it_was_when_its_second_scan_is_killed
     for file in moved:
         (slow.parent / file.name).rename(file)
     add_job.start(str(slow))
-    wait(lambda: add_job.list_pending()[0].done > 5)
+    wait(lambda: add_job.list_pending()[0].status.done > 5)
     holder(lease_of("scenes")).kill()
-    wait(lambda: add_job.list_pending()[0].state == "failed", 5)
+    wait(lambda: add_job.list_pending()[0].status.state == "failed", 5)
     assert datasets.load_dataset("scenes").catalog.fingerprint() == fingerprint
     assert datasets.load_dataset("scenes").catalog.frame("test").shape[0] == 24
 
@@ -72,8 +74,30 @@ def test_a_folder_without_pictures_says_why_until_it_is_dismissed(tmp_path, wait
         (tmp_path / "words" / kind).mkdir(parents=True)
         (tmp_path / "words" / kind / "a.jpg").write_text("no picture")
     add_job.start(str(tmp_path / "words"))
-    failed = wait(lambda: add_job.list_pending()[0].state == "failed" and add_job.list_pending()[0])
-    assert failed.message.startswith("There are no images in")
+    failed = wait(lambda: add_job.list_pending()[0].status.state == "failed" and add_job.list_pending()[0])
+    assert failed.status.message.startswith("There are no images in")
     add_job.dismiss("words")
     assert add_job.list_pending() == []
     assert datasets.list_datasets() == []
+
+
+def test_adding_that_is_stopped_keeps_what_was_read_and_can_go_on(slow, wait):
+    add_job.start(str(slow))
+    wait(lambda: add_job.list_pending()[0].status.done > 5)
+    add_job.list_pending()[0].job.stop()
+    stopped = wait(lambda: (pending := add_job.list_pending()[0]).status.state == "stopped" and pending)
+    assert datasets.list_datasets() == []
+    for file in slow.glob("seg_train/seg_train/sea/large-*"):
+        file.unlink()
+    add_job.start(stopped.source, stopped.name)
+    wait(lambda: not add_job.list_pending())
+    assert datasets.load_dataset("scenes").catalog.frame("test").shape[0] == 24
+
+
+def test_files_of_an_earlier_version_are_passed_over(home):
+    folder = datasets.data_dir() / ".adding"
+    folder.mkdir(parents=True)
+    (folder / "old.json").write_text('{"name": "old", "source": "/images", "state": "failed", "message": "Killed."}')
+    (folder / "old.lease").write_text("")
+    assert add_job.list_pending() == []
+    assert not datasets.is_being_added("old")

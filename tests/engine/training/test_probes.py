@@ -18,7 +18,7 @@ from engine.runs.config import configure
 from engine.runs.run import list_runs
 from engine.training import probes, time_estimate
 from engine.training.lr_finder import HIGHEST, LOWEST, Point, run_range_test, suggest_learning_rate
-from engine.training.probe_job import run_probe
+from engine.training.probe_job import measure
 from engine.training.time_estimate import Speeds, estimate_phases
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -83,11 +83,12 @@ def test_the_finder_needs_a_method_with_a_learning_rate(config):
 
 
 def test_a_probe_in_the_background_writes_what_a_page_reads(config, wait):
-    name = probes.start("lr-find", config)
-    assert probes.start("lr-find", config) == name
-    assert probes.read("lr-find", name)["state"] == "running"
-    result = wait(lambda: (document := probes.read("lr-find", name))["state"] != "running" and document)
-    assert (result["state"], result["progress"], result["error"]) == ("finished", 1.0, "")
+    probe = probes.start("lr-find", config)
+    assert probes.start("lr-find", config) == probe
+    assert probe.status().state == "working"
+    wait(lambda: not probe.running)
+    assert probe.status().state == "done"
+    result = probes.read_result(probe)
     assert result["points"][0].keys() == {"lr", "loss", "smoothed"}
     assert result["reason"]
     assert list_runs() == []
@@ -95,25 +96,24 @@ def test_a_probe_in_the_background_writes_what_a_page_reads(config, wait):
 
 def test_a_probe_that_is_killed_reads_as_failed_and_can_be_started_again(config, wait):
     slow = replace(config, image_size=256, batch_size=32)
-    name = probes.start("lr-find", slow)
-    lease = probes.probe_file("lr-find", name).with_suffix(".lease")
-    wait(lambda: holder(lease))
-    probes.cancel("lr-find", name)
-    result = wait(lambda: (document := probes.read("lr-find", name))["state"] != "running" and document)
-    assert result["state"] == "failed"
-    assert result["error"]
-    assert probes.start("lr-find", slow) == name
-    probes.cancel("lr-find", name)
+    probe = probes.start("lr-find", slow)
+    wait(lambda: holder(probe.folder / "lease")).kill()
+    wait(lambda: not probe.running)
+    status = probe.status()
+    assert status.state == "failed"
+    assert status.message
+    assert probes.start("lr-find", slow) == probe
+    probe.stop()
+    wait(lambda: not probe.running)
+    assert probe.status().state == "stopped"
 
 
-def test_what_cannot_be_measured_says_why_in_the_file(config):
-    impossible = replace(config, model="vit_b_16")
-    name = probes.probe_id("estimate", impossible)
-    with pytest.raises(UserError):
-        run_probe("estimate", name, impossible)
-    result = probes.read("estimate", name)
-    assert result["state"] == "failed"
-    assert "vit_b_16 cannot work at 32 pixels" in result["error"]
+def test_what_cannot_be_measured_says_why_in_the_status(config, wait):
+    probe = probes.start("estimate", replace(config, model="vit_b_16"))
+    wait(lambda: not probe.running)
+    status = probe.status()
+    assert status.state == "failed"
+    assert "vit_b_16 cannot work at 32 pixels" in status.message
 
 
 def test_the_estimate_is_arithmetic_on_speeds(config):
@@ -139,9 +139,8 @@ def test_the_estimate_is_arithmetic_on_speeds(config):
 
 
 def test_speeds_are_kept_for_a_day_and_serve_every_configuration_that_is_as_fast(config):
-    name = probes.probe_id("estimate", config)
     assert time_estimate.load_speeds(config) is None
-    result = run_probe("estimate", name, config)["result"]
+    result = measure(probes.job("estimate", config), config)["estimate"]
     known = time_estimate.load_speeds(config)
     assert min(known.load, known.decode, known.embed, known.step, known.validate) > 0
     assert result["seconds"] == pytest.approx(sum(phase["seconds"] for phase in result["phases"]))
@@ -151,7 +150,7 @@ def test_speeds_are_kept_for_a_day_and_serve_every_configuration_that_is_as_fast
     os.utime(file, (0, time.time() - 25 * 3600))
     assert time_estimate.load_speeds(config) is None
     half = replace(config, trainable=0.5, draws=2)
-    run_probe("estimate", probes.probe_id("estimate", half), half)
+    measure(probes.job("estimate", half), half)
     assert time_estimate.load_speeds(half).freeze > 0 == known.freeze
 
 

@@ -1,4 +1,4 @@
-"""The error that ended a run, explained to the person who started it."""
+"""The error that ended a process, explained to the person who started it."""
 
 import errno
 
@@ -12,18 +12,21 @@ _MEMORY = (
     "can't start new thread",
     "could not create a primitive",
 )
-_GO_ON = "then resume: the run continues from its last checkpoint."
 
 
-def explain(error: Exception) -> tuple[str, str]:
-    """A sentence that says what happened, and a hint of the way out."""
+def explain(error: Exception, resume: str, save_memory: str, log: str) -> tuple[str, str]:
+    """A sentence that says what happened, and a hint of the way out.
+
+    `resume`: how to continue once there is space, as the end of a sentence; `save_memory`: how to need less of it; `log`: where the
+    traceback is.
+    """
     if isinstance(error, UserError) and not isinstance(error, DiskError):
         return error.message, error.hint
     if _lacks_memory(error):
-        return "Out of memory.", "Set a smaller batch_size or image_size, or a smaller model."
+        return "Out of memory.", save_memory
     if problem := disk_error(error):
-        return problem.message, f"{problem.hint.rstrip('.')}, {_GO_ON}"
-    return f"Unexpected {type(error).__name__}: {str(error)[:300]}", "The traceback is at the end of train.log."
+        return problem.message, f"{problem.hint.rstrip('.')}, {resume}"
+    return f"Unexpected {type(error).__name__}: {str(error)[:300]}", f"The traceback is at the end of {log}."
 
 
 def _lacks_memory(error: Exception) -> bool:

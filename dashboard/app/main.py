@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.app import browser_history
+from dashboard.app.activity import activity_button
 from dashboard.app.error_page import EndOfPage
 from dashboard.app.lost_home import stop_where_lost
 from dashboard.app.scroll import mount_scroller
@@ -32,6 +33,7 @@ browser_history.follow(page, pages)
 body, foot = st.container(), st.container(gap=None)
 with foot:
     browser_history.listen()
+    activity_button()
 try:
     with body, suppress(EndOfPage):
         stop_where_lost()

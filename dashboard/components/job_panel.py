@@ -8,7 +8,6 @@ from dashboard.app import formatting
 from dashboard.app.polling import SECOND, poll
 from engine.core.job_kinds import KINDS
 from engine.core.jobs import Job, JobStatus
-from engine.core.number_text import duration
 from engine.core.processes import STARTED
 from engine.core.progress import Progress
 
@@ -47,10 +46,8 @@ def progress_row(job: Job, status: JobStatus, label: str | None = None) -> None:
 
 def progress_text(progress: Progress, eta: float | None, label: str = "") -> str:
     """`Audit: computing embeddings: 4 of 12, 20 s left`, as Markdown."""
-    left = f", {duration(eta)} left" if eta else ""
-    count = f": {progress.done:,} of {progress.total:,}{left}" if progress.total > 1 else ""
-    phase = formatting.literal(progress.phase if label else f"{progress.phase[:1].upper()}{progress.phase[1:]}")
-    return f"{label}: {phase}{count}" if label else f"{phase}{count}"
+    text = formatting.literal(progress.text(eta))
+    return f"{label}: {text}" if label else f"{text[:1].upper()}{text[1:]}"
 
 
 def failure(job: Job, status: JobStatus, sentence: str = "") -> None:

@@ -19,7 +19,7 @@ from dashboard.app.formatting import plain
 from dashboard.app.gc_freeze import spare_lasting_objects
 from dashboard.app.image_urls import thumbnail_url
 from dashboard.components import live_chart, model_export
-from dashboard.http import batch_images
+from dashboard.http import activity, batch_images
 from dashboard.http.api import routes as api_routes
 from dashboard.http.header_limit import limit_request_heads
 from dashboard.http.housekeeping import housekeeping
@@ -153,6 +153,7 @@ _OWN = [
     Route("/export/{dataset}.csv", _export, name="export"),
     Route("/damaged/{dataset}/{image_id:int}/{content}/{damage:str}-{severity:int}-{size:int}.jpg", _corrupted, name="damaged"),
     Route("/mean/{dataset}/{generation}/{number:int}.jpg", _mean, name="mean"),
+    *activity.ROUTES,
     *api_routes.ROUTES,
     *model_export.ROUTES,
     *batch_images.ROUTES,

@@ -3,9 +3,9 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine.core.number_text import duration
 from engine.core.progress import Pace, Progress, ReportProgress
 from engine.core.text_output import one_line
 
@@ -67,9 +67,7 @@ def progress_line(label: str = "") -> ReportProgress:
         if not sys.stderr.isatty():
             return
         seconds, is_over = pace.seconds_left(progress), progress.done >= progress.total > 1
-        left = f", {duration(seconds)} left" if seconds else ""
-        count = f": {progress.done:,} of {progress.total:,}{left}" if progress.total > 1 else ""
-        text = f"{label or progress.phase}{count}"
+        text = replace(progress, phase=label or progress.phase).text(seconds)
         # Spaces over the rest of a longer text that the line held before.
         print(f"\r{text.ljust(width)}", end="\n" if is_over else "", file=sys.stderr, flush=True)
         width = 0 if is_over else max(width, len(text))

@@ -94,6 +94,10 @@ class Job:
         touch(self.folder / "stop")
 
     @property
+    def stop_requested(self) -> bool:
+        return (self.folder / "stop").exists()
+
+    @property
     def running(self) -> bool:
         return is_held(self._lease)
 
@@ -198,7 +202,7 @@ class _Recorder:
         self._stop_requested = True
 
     def __call__(self, progress: Progress) -> None:
-        if self._stop_requested or (self._job.folder / "stop").exists():
+        if self._stop_requested or self._job.stop_requested:
             raise Cancelled
         eta, now = self._pace.seconds_left(progress), time.monotonic()
         if progress.phase == self._phase and now - self._updated <= _INTERVAL:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.core.number_text import duration
+
 
 class Cancelled(Exception):
     """A stop was requested; what the work has done is kept."""
@@ -21,6 +23,11 @@ class Progress:
     def share(self) -> float:
         """0 to 1."""
         return min(max(self.done / self.total, 0.0), 1.0) if self.total else 0.0
+
+    def text(self, seconds_left: float | None = None) -> str:
+        """`computing embeddings: 4 of 12, 20 s left`."""
+        left = f", {duration(seconds_left)} left" if seconds_left else ""
+        return f"{self.phase}: {self.done:,} of {self.total:,}{left}" if self.total > 1 else f"{self.phase}{left}"
 
 
 ReportProgress = Callable[[Progress], object]  # raises Cancelled once a stop was requested

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.core.errors import UserError
 from engine.core.files import create_folder, lock_file, remove, touch
 from engine.core.lease import is_held
+from engine.core.paths import runs_dir
 
 SLOTS = "SCENESCOPE_SLOTS"
 
@@ -54,6 +55,11 @@ def runs_ahead(run_path: Path) -> list[str] | None:
     if own is None:
         return None
     return [run_id for number, run_id in tickets if number < own and is_held(run_path.parent / run_id / "lease")]
+
+
+def live_runs() -> list[str]:
+    """The ids of the runs that compute or wait, in the order in which they queued up."""
+    return [run_id for _, run_id in _tickets(runs_dir() / ".queue") if is_held(runs_dir() / run_id / "lease")]
 
 
 def _folder(run_path: Path) -> Path:

@@ -5,6 +5,7 @@ request to stop), `job.log` (what its processes print).
 """
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from engine.core.failure import explain
 from engine.core.files import create_folder, overwrite_json, read_json, remove, touch, write_json
 from engine.core.job_kinds import KINDS, KindName
 from engine.core.lease import Lease, is_held
-from engine.core.paths import home
+from engine.core.paths import cache_dir, home
 from engine.core.processes import begin_log, log_tail, start_process, take_lease
 from engine.core.progress import Cancelled, Pace, Progress, ReportProgress
 
@@ -64,8 +65,9 @@ class Job:
     @property
     def name(self) -> str:
         """Names the job for the command line: `audit/intel`."""
-        pattern, parts = KINDS[self.kind].folders.split("/"), self.folder.relative_to(home()).parts
-        return "/".join([self.kind, *(part[one.index("*") :] for part, one in zip(parts, pattern, strict=True) if "*" in one)])
+        pattern = KINDS[self.kind].folders.split("/")
+        parts = zip(pattern, self.folder.parts[-len(pattern) :], strict=True)
+        return "/".join([self.kind, *(part[one.index("*") :] for one, part in parts if "*" in one)])
 
     @property
     def title(self) -> str:
@@ -81,7 +83,7 @@ class Job:
         try:
             remove(self.folder / "stop")  # a request from before this start
             lease.clear()
-            write_json(self.folder / "job.json", {"argument": self.argument, "about": dict(self.about)})
+            self._register()
             self._write(JobStatus("working", _STARTING))
             # The process inherits the lease: if it dies before it does anything, the lock is released and `status` reports the failure.
             start_process(KINDS[self.kind].module, self.argument, lease, self._log)
@@ -126,6 +128,7 @@ class Job:
             return 0
         if lease.inherited:  # otherwise the output is a terminal's
             begin_log()
+        self._register()
         recorder = _Recorder(self)
         signal.signal(signal.SIGTERM, lambda *_: recorder.request_stop())
         try:
@@ -141,6 +144,8 @@ class Job:
         else:
             self._write_last(JobStatus("done"))
         finally:
+            with contextlib.suppress(OSError):
+                remove(self._ticket)
             lease.release()
         return 0
 
@@ -148,6 +153,17 @@ class Job:
         document = _read_object(self.folder / "work.json")
         # Another version of the program may have written fields that this one does not know.
         return JobStatus(**{key: value for key, value in document.items() if key in JobStatus.__dataclass_fields__})
+
+    def _register(self) -> None:
+        """Make it one of `list_jobs`. The caller must hold the lease."""
+        with contextlib.suppress(OSError):  # on a full disk it works unlisted
+            write_json(self.folder / "job.json", {"argument": self.argument, "about": dict(self.about)})
+            create_folder(_tickets())
+            touch(self._ticket)
+
+    @property
+    def _ticket(self) -> Path:
+        return _tickets() / self.name.replace("/", ":")
 
     @property
     def _lease(self) -> Path:
@@ -167,9 +183,24 @@ class Job:
 
 
 def list_jobs() -> list[Job]:
-    """The jobs of this home whose processes are alive, by kind."""
-    leases = ((kind, lease) for kind, facts in KINDS.items() for lease in sorted(home().glob(f"{facts.folders}/lease")))
-    return [_load_job(kind, lease.parent) for kind, lease in leases if is_held(lease)]
+    """The jobs of this home whose processes are alive, by name."""
+    # By the tickets: among thousands of runs, the folders of all jobs that ever were take a second to look through.
+    names = sorted(os.listdir(_tickets())) if _tickets().is_dir() else []
+    jobs = (_find_job(*name.split(":")) for name in names)
+    return [job for job in jobs if job is not None and job.running]
+
+
+def _tickets() -> Path:
+    """The folder with an empty file per job that is at work, or that was killed. Its name is that of the job, with colons."""
+    return cache_dir("jobs")
+
+
+def _find_job(kind: str, *ids: str) -> Job | None:
+    known = next((one for one in KINDS if one == kind), None)
+    if known is None:  # of a later version
+        return None
+    pattern = KINDS[known].folders
+    return _load_job(known, home() / pattern.replace("*", "{}").format(*ids)) if pattern.count("*") == len(ids) else None
 
 
 def load_jobs(kind: KindName) -> list[Job]:

@@ -78,6 +78,7 @@ class Server:
             "seen": "/seen/0123456789abcdef/0.jpg",
             "collected": f"/collected/scenes/{content}.jpg",
             "handed": f"/handed/{self.run_id}/onnx",
+            "activity": "/activity",
             "models": "/api/models",
             "openapi": "/api/openapi.json",
             "health": "/_stcore/health",

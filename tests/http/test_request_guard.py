@@ -11,7 +11,7 @@ UPGRADE = (
     "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 )  # fmt: skip
 KINDS = (
-    "thumb", "preview", "image", "about", "export", "damaged", "mean", "looked", "asked", "seen", "collected", "handed", "models",
+    "thumb", "preview", "image", "about", "export", "damaged", "mean", "looked", "asked", "seen", "collected", "handed", "activity", "models",
     "openapi", "health", "host-config", "media", "component", "bidi-component", "upload", "page", "deep link",
 )  # fmt: skip
 
@@ -19,7 +19,20 @@ KINDS = (
 def test_every_kind_of_address_is_tried(server):
     assert tuple(server.addresses()) == KINDS
     own = {kind: server.ask(path).status for kind, path in server.addresses().items()}
-    for kind in ("thumb", "preview", "image", "about", "export", "damaged", "models", "openapi", "health", "host-config", "page"):
+    for kind in (
+        "thumb",
+        "preview",
+        "image",
+        "about",
+        "export",
+        "damaged",
+        "activity",
+        "models",
+        "openapi",
+        "health",
+        "host-config",
+        "page",
+    ):
         assert own[kind] == 200, (kind, own[kind])
 
 

@@ -76,6 +76,7 @@ def embed(
     batches = forward(
         [files[i] for i in missing], trunk, preprocessing, compute, [contents[i] for i in missing] if scanned else None
     )
+    report(Progress("computing embeddings", 0, len(missing)))
     try:
         for indices, vectors, unreadable in batches:
             # Rounded like the cached vectors even where they were just computed: a run gives the same numbers with and without a cache hit.

@@ -48,6 +48,7 @@ SECTIONS = {
         "import": ("export", "Import a bundle, or a state dict with its architecture, as a run."),
     },
     "This program": {
+        "jobs": ("jobs", "List what runs in the background, with progress and time left, or stop it."),
         "bench": ("bench", "Measure speed against a plain reference, in alternating rounds."),
         "completion": ("completion", "Print the script with which a shell completes commands, options and values."),
     },

@@ -35,15 +35,16 @@ def _draw_formats(run: Run) -> None:
     titles = {name: one.title for name, one in FORMATS.items()}
     format = st.selectbox("Format", list(FORMATS), format_func=titles.__getitem__, key=f"hand-over-{run.id}")
     st.caption(FORMATS[format].purpose)
-    if job_panel(job.job(run.id, format), "The file could not be created.", label=""):
+    work = job.job(run.id, format)
+    if job_panel(work, "The file could not be created.", label=""):
         st.caption("It continues when this page is closed.")
         return
     result = job.result(run, format)
     if result:
         _draw_result(run, format, result)
-    label = "Create again" if result or job.progress(run, format).state in ("failed", "stopped") else "Create file"
+    label = "Create again" if result or work.status().state in ("failed", "stopped") else "Create file"
     if st.button(label, key=f"make-{run.id}-{format}", type="secondary" if result else "primary"):
-        try_and_rerun(job.start, run, format)
+        try_and_rerun(work.start)
 
 
 def _draw_result(run: Run, format: str, result: Mapping[str, Any]) -> None:

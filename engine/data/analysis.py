@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from engine.core.errors import UserError
 from engine.core.files import content_hash
-from engine.core.jobs import Job, JobStatus
+from engine.core.jobs import Job
 from engine.core.paths import data_dir
 from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data import mean_images
@@ -27,21 +27,6 @@ _UPDATE = f"UPDATE images SET {', '.join(f'{name} = ?' for name in MEASURED)} WH
 def job(name: str) -> Job:
     """The analysis job of a dataset."""
     return Job("analysis", data_dir() / name / "analysis", name, {"dataset": name})
-
-
-def start(name: str) -> None:
-    """Analyse the dataset in a new process, unless one is running."""
-    job(name).start()
-
-
-def stop(name: str) -> None:
-    """Request a stop; finished work is kept."""
-    job(name).stop()
-
-
-def job_status(name: str) -> JobStatus:
-    """The status of the dataset's analysis."""
-    return job(name).status()
 
 
 def is_due(data: Dataset) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.files import read_json, remove, write_json
-from engine.core.jobs import Job, JobStatus
+from engine.core.jobs import Job
 from engine.core.paths import runs_dir
 from engine.core.progress import ReportProgress
 from engine.export.formats import FORMATS, check_format
@@ -18,19 +18,6 @@ def job(run_id: str, format: str) -> Job:
     """The background process that exports a run in one format. Raises UserError for an unknown format."""
     check_format(format)
     return Job("export", runs_dir() / run_id / "handed" / format, f"{run_id}/{format}", {"run": run_id, "format": format})
-
-
-def start(run: Run, format: str) -> None:
-    """Export in a process of its own, unless one is already running."""
-    job(run.id, format).start()
-
-
-def progress(run: Run, format: str) -> JobStatus:
-    return job(run.id, format).status()
-
-
-def stop(run: Run, format: str) -> None:
-    job(run.id, format).stop()
 
 
 def result(run: Run, format: str) -> dict[str, Any] | None:

@@ -22,9 +22,9 @@ def fetched(run_id, format):
 def test_a_file_is_made_in_the_background_and_its_check_is_told_before_it_is_fetched(tab, copied, wait):
     assert fetched(copied.id, "onnx").status_code == 404
     tab.open("runs", run=copied.id).choose(f"hand-over-{copied.id}", "onnx").press("Create file")
-    wait(lambda: export_job.progress(copied, "onnx").state in ("done", "failed"))
+    wait(lambda: export_job.job(copied.id, "onnx").status().state in ("done", "failed"))
     tab.run()
-    assert export_job.progress(copied, "onnx").state == "done", tab.text
+    assert export_job.job(copied.id, "onnx").status().state == "done", tab.text
     assert "the same top class on 28, probabilities differ by at most 0" in tab.text.replace("\\", "")
     assert "Create again" in tab.buttons
     answer = fetched(copied.id, "onnx")

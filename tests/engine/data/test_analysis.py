@@ -102,7 +102,7 @@ def test_a_catalog_of_an_earlier_version_opens_keeps_its_rows_and_catches_up(age
 
 def test_a_killed_job_goes_on_where_it_was(aged, wait):
     data, today = aged
-    analysis.start("plain")
+    analysis.job("plain").start()
     lease = data.catalog.file.parent / "analysis" / "lease"
     wait(lambda: data.catalog.count_unmeasured() < 280)
     pid = json.loads(lease.read_text() or "{}").get("pid")
@@ -117,12 +117,12 @@ def test_a_killed_job_goes_on_where_it_was(aged, wait):
 
 def test_the_job_tells_of_its_end_and_can_be_asked_to_stop(aged, wait):
     data, _ = aged
-    analysis.start("plain")
-    wait(lambda: analysis.job_status("plain").state == "done")
+    analysis.job("plain").start()
+    wait(lambda: analysis.job("plain").status().state == "done")
     assert data.catalog.count_unmeasured() == 0
-    analysis.stop("plain")
+    analysis.job("plain").stop()
     assert analysis.job("plain").run(lambda report: report(Progress("properties"))) == 0
-    assert analysis.job_status("plain").state == "stopped"
+    assert analysis.job("plain").status().state == "stopped"
 
 
 def test_an_image_that_is_not_any_more_what_was_catalogued_stays_unmeasured_and_holds_nothing_up(aged):

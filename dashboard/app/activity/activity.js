@@ -95,11 +95,14 @@ function draw(mounted, rows) {
   const names = new Set(rows.map(row => row.name))
   for (const [name, element] of mounted.rows) {
     if (names.has(name)) continue
+    if (element.matches(":focus-within")) mounted.toggle.focus()
     element.remove()
     mounted.rows.delete(name)
   }
-  for (const row of rows) {
+  for (const [place, row] of rows.entries()) {
     const element = mounted.rows.get(row.name) ?? addRow(mounted, row)
+    // Only where it stands elsewhere: moving an element takes the focus from it.
+    if (mounted.list.children[place] !== element) mounted.list.insertBefore(element, mounted.list.children[place] ?? null)
     update(element, row)
   }
   mounted.count.textContent = `${rows.length} running`
@@ -121,7 +124,6 @@ function addRow(mounted, row) {
   stop.className = "stop"
   stop.addEventListener("click", () => requestStop(mounted, row.name, stop))
   element.append(title, bar, text, stop)
-  mounted.list.append(element)
   mounted.rows.set(row.name, element)
   return element
 }

@@ -112,7 +112,7 @@ class Job:
             # Read again: between the two reads the process may have finished, or another may have started.
             if self._read_status() == status:
                 starting = status.phase == _STARTING
-                dead = DeadProcess(self._lease, self._log, status.updated, starting, "it was at work", _RESUME)
+                dead = DeadProcess(self._lease, self._log, status.updated, starting, f"it was {status.phase}", _RESUME)
                 message, hint = dead.diagnose()
                 return replace(status, state="failed", eta=None, message=message, hint=hint)
 

@@ -53,7 +53,7 @@ def _measure(catalog: Catalog, report: ReportProgress) -> int:
     try:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             while rows := catalog.unmeasured_rows(last_id, _CHUNK):
-                report(Progress("properties", done, total))
+                report(Progress("measuring properties", done, total))
                 updates = [values for values in pool.map(lambda row: _properties(row, catalog), rows) if values]
                 with catalog.connect() as connection:
                     connection.executemany(_UPDATE, updates)

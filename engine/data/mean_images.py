@@ -63,7 +63,7 @@ def prepare(data: Dataset, report: ReportProgress = ignore_progress) -> None:
     """Compute the mean images of the first classes, so that a page does not wait for them."""
     classes = data.classes[:_PREPARED]
     for done, class_name in enumerate(classes):
-        report(Progress("mean images", done, len(classes)))
+        report(Progress("averaging images", done, len(classes)))
         compute_mean_image(data, class_name)
 
 

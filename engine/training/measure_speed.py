@@ -23,7 +23,7 @@ from engine.training.time_estimate import Speeds
 
 _FILES = 128  # decoded and embedded: two batches, of which the first warms up
 _STEPS = 4
-_PARTS = ("loading the model", "decoding", "predicting", "training steps")
+_PARTS = ("loading the model", "timing decoding", "timing predictions", "timing training steps")
 
 
 def measure(config: Config, report: ReportProgress = ignore_progress) -> Speeds:

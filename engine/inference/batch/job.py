@@ -56,14 +56,14 @@ def work(batch: Batch, report: ReportProgress) -> None:
         with contextlib.closing(predict_batch(batch, run, loaded, judge)) as parts:
             for rows in parts:
                 done += len(rows)
-                report(Progress(f"predictions of {run.id}", done, total))
+                report(Progress(f"predicting with {run.id}", done, total))
 
 
 def _prepare(run: Run, loaded: "Model", report: ReportProgress) -> None:
     try:
         ood.fit_detector(run, loaded, report)
     except UserError:  # the dataset is gone: predict without out-of-distribution scores
-        report(Progress("predictions"))
+        report(Progress(f"predicting with {run.id}"))
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def test_a_job_of_any_kind_is_one_process_that_can_be_killed_stopped_and_continu
     end(child, wait)
     killed = job.status()
     assert (killed.state, job.running, list_jobs()) == ("failed", False, [])
-    assert killed.message == "The process was killed, probably out of memory, while it was at work."
+    assert killed.message.startswith("The process was killed, probably out of memory, while it was ")
     assert killed.hint == "Start it again: it continues where it stopped."
 
     child = frozen_in_the_middle(job, wait)
@@ -145,10 +145,10 @@ def test_a_job_that_is_killed_while_it_starts_has_failed_at_once_and_starts_agai
 def test_a_job_that_crashes_says_so_and_its_log_says_where(run, wait):
     job = analysis.job(run.config.dataset)
     job.folder.mkdir(exist_ok=True)
-    job._write(JobStatus("working", "properties", 3, 10))
+    job._write(JobStatus("working", "measuring properties", 3, 10))
     (job.folder / "lease").write_text(json.dumps({"pid": 1, "start_time": 1.0}))
     (job.folder / "job.log").write_text("--- started 1\nFatal Python error: Segmentation fault\n\nCurrent thread\n")
-    assert job.status().message == "The process crashed (Segmentation fault) while it was at work."
+    assert job.status().message == "The process crashed (Segmentation fault) while it was measuring properties."
     assert job.status().hint == "Start it again: it continues where it stopped. job.log says where it was."
     assert job.log_tail(1) == "Current thread"
 

@@ -37,7 +37,7 @@ def test_kill_9_is_named_at_once_leaves_no_half_dataset_and_can_be_tried_again(s
     holder(lease_of("scenes")).kill()
     failed = wait(lambda: add_job.list_pending()[0].status.state == "failed" and add_job.list_pending()[0], 5)
     assert failed.name == "scenes"
-    assert failed.status.message == "The process was killed, probably out of memory, while it was at work."
+    assert failed.status.message == "The process was killed, probably out of memory, while it was reading images."
     assert datasets.list_datasets() == []
     with pytest.raises(UserError, match="There is no dataset"):
         datasets.load_dataset("scenes")

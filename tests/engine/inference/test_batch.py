@@ -231,7 +231,7 @@ def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, pa
 
 def test_what_a_stopped_job_has_answered_is_kept(run, asked, monkeypatch):
     def stop(progress):
-        if progress.phase.startswith("predictions"):
+        if progress.phase.startswith("predicting"):
             raise Cancelled
 
     monkeypatch.setattr(job.Job, "start", lambda self: None)

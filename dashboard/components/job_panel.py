@@ -1,6 +1,7 @@
 """The progress of a background job and a button that stops it, or why it failed: the same on every page."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
@@ -46,7 +47,7 @@ def progress_row(job: Job, status: JobStatus, label: str | None = None) -> None:
 
 def progress_text(progress: Progress, eta: float | None, label: str = "") -> str:
     """`Audit: computing embeddings: 4 of 12, 20 s left`, as Markdown."""
-    text = formatting.literal(progress.text(eta))
+    text = replace(progress, phase=formatting.literal(progress.phase)).text(eta)
     return f"{label}: {text}" if label else f"{text[:1].upper()}{text[1:]}"
 
 

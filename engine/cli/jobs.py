@@ -37,7 +37,7 @@ def _complete_names(context: click.Context) -> dict[str, str]:
 
 
 @jobs_command.command("stop", help="Stop a job or a training; what it has done is kept.")
-@click.argument("name", shell_complete=_complete_names)
+@click.argument("name", shell_complete=_complete_names, help="its name in the list")
 @json_option
 def _stop(name: str, as_json: bool) -> None:
     from engine.training import activity

@@ -42,7 +42,7 @@ def list_pending() -> list[PendingDataset]:
 
 def dismiss(name: str) -> None:
     """Remove the entry of a dataset whose adding has ended."""
-    if not datasets.is_being_added(name):
+    if job("", name).status().state != "working":
         remove_folder(datasets.adding_folder(name))
 
 

@@ -13,7 +13,6 @@ import contextlib
 import functools
 import hashlib
 import inspect
-import os
 import pickle
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -27,6 +26,7 @@ from dashboard.app.background import Work, start_thread
 from dashboard.app.map_selection import Pick
 from dashboard.charts.map_points import Points
 from engine.core.file_stamp import file_stamp
+from engine.core.limits import limit_bytes
 from engine.core.memory_cache import Entry, MemoryCache
 from engine.core.paths import home
 from engine.core.progress import Progress
@@ -41,19 +41,12 @@ from engine.runs.run import Run
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LIMIT_MB = "SCENESCOPE_MEMORY_MB"
 _LIMIT_MB = 1024
 _REPORT = "_report"  # the parameter that a long computation calls with its progress; a click ends the computation from there
 
 
-def limit_bytes() -> int:
-    """The limit on results in memory, in bytes: SCENESCOPE_MEMORY_MB, by default 1 GB."""
-    value = os.environ.get(LIMIT_MB, "")
-    return (int(value) if value.isdecimal() else _LIMIT_MB) * 2**20
-
-
 # A model prepares itself when it is first asked, and a history follows its run.
-_memory = MemoryCache(limit_bytes(), growing=True)
+_memory = MemoryCache(limit_bytes("SCENESCOPE_MEMORY_MB", _LIMIT_MB), growing=True)
 
 
 def clear() -> None:

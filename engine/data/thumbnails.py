@@ -16,6 +16,7 @@ from PIL import ExifTags, Image
 
 from engine.core.disk_cache import DiskCache, SingleFlight
 from engine.core.files import content_hash
+from engine.core.limits import limit_bytes
 from engine.core.paths import cache_dir
 from engine.data.catalog import Row
 from engine.data.colour import to_srgb
@@ -142,15 +143,9 @@ def _explain_errors() -> Generator[None]:
 
 
 def _cache() -> DiskCache:
-    return _open_cache(cache_dir("thumbnails"), limit_bytes())
+    return _open_cache(cache_dir("thumbnails"), limit_bytes(LIMIT_MB, _LIMIT_MB))
 
 
 @cache
 def _open_cache(folder: Path, limit: int) -> DiskCache:
     return DiskCache(folder, limit)
-
-
-def limit_bytes() -> int:
-    """The limit on cached thumbnails in bytes: SCENESCOPE_THUMBNAILS_MB, by default 1 GB."""
-    value = os.environ.get(LIMIT_MB, "")
-    return (int(value) if value.isdecimal() else _LIMIT_MB) * 2**20

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from label_edits import relabel
 from scored import scored_run
+from streamlit.testing.v1 import AppTest
 
 from dashboard import cache
 from dashboard.app.background import start_thread, stop_threads
@@ -22,6 +23,9 @@ from engine.core.memory_cache import MemoryCache, size_of
 from engine.core.progress import Cancelled, Progress
 from engine.data.datasets import add_dataset
 from engine.data.filters import Filter
+from engine.data.uploads import UploadItem
+from engine.inference.batch import predictions
+from engine.inference.batch.store import create_batch, create_folder_batch
 from engine.runs.run import Run
 
 
@@ -419,6 +423,57 @@ def test_the_server_ends_its_threads_when_it_stops():
     assert stop_threads()
     assert ended == [True, True]
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_new_predictions_of_a_batch_are_read(run):
+    batch = create_batch("two", [UploadItem("a.png", b"1"), UploadItem("b.png", b"2")])
+    table = predictions.load_predictions(batch, run)
+    assert len(cache.batch_predictions(batch, run)) == 0
+    for number in (0, 1):
+        table.loc[0] = [number, "", None, np.nan]
+        predictions._write(batch, run, table)
+        settled(run)
+        assert cache.batch_predictions(batch, run)["number"].tolist() == [*range(number + 1)]
+
+
+def test_an_image_of_a_person_s_folder_that_was_rewritten_is_another(run, tmp_path, paint):
+    """A batch does not change, but the folder that it lists may."""
+    (tmp_path / "photos").mkdir()
+    file = tmp_path / "photos" / "a.png"
+    paint("sea", 1).save(file)
+    batch = create_folder_batch(tmp_path / "photos")
+    settled(run)
+    before = cache.batch_heatmap._stamp({"run": run, "batch": batch, "number": 0})
+    assert before == cache.batch_heatmap._stamp({"run": run, "batch": batch, "number": 0})
+    paint("forest", 1).save(file)
+    assert before != cache.batch_heatmap._stamp({"run": run, "batch": batch, "number": 0})
+
+
+def page_that_computes() -> None:
+    import time
+
+    import streamlit as st
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    from dashboard.cache.cached import cached
+
+    context, sent = get_script_run_ctx(), []
+    send = context._enqueue
+    context._enqueue = lambda message: (sent.append(str(message)), send(message))
+
+    @cached(spinner="Loading the model")
+    def load(name: str) -> bool:
+        until = time.monotonic() + 20
+        while not (seen := any("Loading the model" in message for message in sent)) and time.monotonic() < until:
+            time.sleep(0.05)
+        return seen
+
+    st.write(f"the spinner was {'' if load('x') else 'not '}seen")
+
+
+def test_a_person_reads_what_is_computed_meanwhile():
+    """Streamlit shows a spinner after half a second; the function returns once its text was sent to the browser."""
+    assert AppTest.from_function(page_that_computes).run(timeout=30).markdown[0].value == "the spinner was seen"
 
 
 def test_the_results_take_no_more_memory_than_the_limit(monkeypatch):

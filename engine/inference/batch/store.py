@@ -16,6 +16,7 @@ from typing import Any
 from engine.core.errors import UserError
 from engine.core.file_cache import read_cached
 from engine.core.files import content_hash, create_folder, read_json, remove, remove_folder, write_bytes, write_json
+from engine.core.limits import limit_bytes
 from engine.core.paths import home
 from engine.data.file_kinds import EXTENSIONS
 from engine.data.layouts import display_name
@@ -186,8 +187,7 @@ def _finish(batch: Batch, title: str, entries: list[list[str]], unused: UnusedRe
 
 def _make_room() -> None:
     """Delete the oldest batches until all take less space than the limit: SCENESCOPE_BATCHES_MB, by default 4 GB."""
-    limit = os.environ.get(LIMIT_MB, "")
-    left = (int(limit) if limit.isdecimal() else _LIMIT_MB) * 2**20
+    left = limit_bytes(LIMIT_MB, _LIMIT_MB)
     for batch in list_batches():
         left -= sum(file.stat().st_size for file in batch.path.rglob("*") if file.is_file())
         if left < 0:

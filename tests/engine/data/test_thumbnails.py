@@ -199,11 +199,11 @@ def test_what_an_earlier_process_left_counts(tmp_path):
 
 
 def test_the_limit_can_be_set(monkeypatch):
-    assert thumbnails.limit_bytes() == 2**30
+    assert thumbnails._cache().limit == 2**30
     monkeypatch.setenv("SCENESCOPE_THUMBNAILS_MB", "5")
-    assert thumbnails.limit_bytes() == 5 * 2**20
+    assert thumbnails._cache().limit == 5 * 2**20
     monkeypatch.setenv("SCENESCOPE_THUMBNAILS_MB", "much")
-    assert thumbnails.limit_bytes() == 2**30
+    assert thumbnails._cache().limit == 2**30
 
 
 @pytest.mark.parametrize("looked_at", [False, True])

@@ -11,13 +11,20 @@ class Interval(TypedDict):
     high: float
 
 
+class ClassCounts(TypedDict):
+    """How many classes have images, which a macro F1 is the mean over, and how many there are."""
+
+    scored: int
+    all: int
+
+
 class SplitScores(TypedDict):
     """The scores of a run on one split: a part of `engine.evaluation.metrics.score_predictions`."""
 
     n: int
     accuracy: Interval
     macro_f1: Interval
-    macro_f1_classes: NotRequired[dict[str, int]]  # older runs do not have it
+    macro_f1_classes: NotRequired[ClassCounts]  # older runs do not have it
     loss: float
     small: NotRequired[bool]
 

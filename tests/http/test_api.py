@@ -5,7 +5,9 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 import jsonschema
 import pytest
@@ -15,9 +17,10 @@ from starlette.testclient import TestClient
 
 from dashboard import cache
 from dashboard.http.api import guard, request, routes
+from dashboard.http.api.documents import Interval
 from dashboard.http.api.errors import ApiError
 from dashboard.http.api.inference import Inference
-from dashboard.http.api.schema import document
+from dashboard.http.api.schema import Endpoint, openapi
 from engine.data.datasets import load_dataset
 from engine.inference.predict import predict
 from engine.runs.run import load_run
@@ -26,10 +29,25 @@ HERE = {"base_url": "http://localhost:8501", "client": ("127.0.0.1", 5000)}
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
+class Client(TestClient):
+    """A client to whom every response has to be one that the OpenAPI document promises for its path and status."""
+
+    def request(self, method, url, **more):
+        response = super().request(method, url, **more)
+        check_response(openapi(routes.ENDPOINTS), method, str(url), response.status_code, response.json())
+        return response
+
+
+def check_response(whole, method, url, status, body):
+    promise = whole["paths"][url.partition("?")[0]][method.lower()]["responses"][str(status)]
+    schema = promise["content"]["application/json"]["schema"]
+    jsonschema.validate(body, {**schema, "components": whole["components"]})
+
+
 @pytest.fixture
 def ask(monkeypatch):
     monkeypatch.delenv(guard.TOKEN, raising=False)
-    return TestClient(Starlette(routes=routes.ROUTES), **HERE)
+    return Client(Starlette(routes=routes.ROUTES), **HERE)
 
 
 @pytest.fixture
@@ -45,17 +63,9 @@ def post(client, run, contents, **more):
     return client.post("/api/predict", data={"run": run, **more}, files=files)
 
 
-def holds(answer, schema):
-    """Whether the body is what the document promises."""
-    whole = document()
-    jsonschema.validate(answer.json(), {"$ref": f"#/components/schemas/{schema}", "components": whole["components"]})
-    return True
-
-
 def test_several_images_are_answered_in_order_and_what_is_no_picture_says_so(ask, finished, images):
     result = post(ask, finished.run_id, [content for _, content in images] + [b"no picture"], top="2")
     assert result.status_code == 200
-    assert holds(result, "Predictions")
     *answers, last = result.json()["predictions"]
     expected = predict(cache.model(load_run(finished.run_id)), [content for _, content in images], 2)
     assert [[(one["class"], one["probability"]) for one in answer["top"]] for answer in answers] == [
@@ -66,12 +76,10 @@ def test_several_images_are_answered_in_order_and_what_is_no_picture_says_so(ask
     assert last == {"name": f"{len(images)}.png", "error": "not an image, despite its name"}
     none = post(ask, finished.run_id, [b"no picture"])
     assert (none.status_code, none.json()["error"]) == (422, "None of the images can be read.")
-    assert holds(none, "Unreadable")
 
 
 def test_the_models_that_can_answer_are_listed_with_their_scores(ask, finished):
     result = ask.get("/api/models")
-    assert holds(result, "Models")
     (model,) = result.json()["models"]
     assert (model["id"], model["classes"], model["test"]["n"]) == (finished.run_id, ["forest", "glacier", "mountain", "sea"], 24)
 
@@ -131,14 +139,12 @@ def test_a_wrong_field_has_its_status_and_a_sentence(ask, finished, images, fiel
     parts = [("images", ("a.png", images[0][1], "image/png"))] * files or [("other", ("a.png", b"x", "image/png"))]
     result = ask.post("/api/predict", data=fields, files=parts)
     assert (result.status_code, said in result.json()["error"]) == (status, True), result.json()
-    assert holds(result, "Error")
 
 
 def test_run_and_top_may_stand_in_the_address_and_a_file_needs_no_name(ask, finished, images):
     part = b'--x\r\nContent-Disposition: form-data; name="images"\r\n\r\n' + images[0][1] + b"\r\n--x--\r\n"
     result = ask.post(f"/api/predict?run={finished.run_id}&top=1000", headers=FORM, content=part)
     assert result.status_code == 200, result.text
-    assert holds(result, "Predictions")
     (answer,) = result.json()["predictions"]
     assert (answer["name"], len(answer["top"])) == ("unnamed", 4)
     wrong = ask.post(f"/api/predict?rum={finished.run_id}", headers=FORM, content=part)
@@ -161,7 +167,6 @@ def test_run_and_top_may_stand_in_the_address_and_a_file_needs_no_name(ask, fini
 def test_a_body_that_is_no_form_or_too_large_is_refused(ask, headers, content, status):
     result = ask.post("/api/predict", headers=headers, content=content)
     assert result.status_code == status, result.text
-    assert holds(result, "Error")
 
 
 def test_more_than_was_promised_is_not_read(ask, monkeypatch):
@@ -210,7 +215,7 @@ def test_beyond_this_computer_it_is_off_until_there_is_a_token(monkeypatch, addr
     monkeypatch.delenv(guard.TOKEN, raising=False)
     monkeypatch.setattr(st, "get_option", {"server.address": address}.get)
     app = Starlette(routes=routes.ROUTES)
-    near, far = TestClient(app, **HERE), TestClient(app, base_url="http://box.example:8501", client=("192.0.2.1", 5000))
+    near, far = Client(app, **HERE), Client(app, base_url="http://box.example:8501", client=("192.0.2.1", 5000))
     for client in (near, far):
         assert client.get("/api/models").status_code == client.post("/api/predict").status_code == 403
     monkeypatch.setenv(guard.TOKEN, "s3cret")
@@ -256,7 +261,7 @@ def test_who_is_too_many_is_told_to_come_again_and_who_waits_too_long_is_told_so
 
 
 def test_the_document_is_openapi_and_names_every_route():
-    whole = document()
+    whole = openapi(routes.ENDPOINTS)
     assert set(whole["paths"]) == {route.path for route in routes.ROUTES}
     operations = [operation for path in whole["paths"].values() for operation in path.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
@@ -266,6 +271,53 @@ def test_the_document_is_openapi_and_names_every_route():
     assert set(references(whole)) == known
     for response in (response for operation in operations for response in operation["responses"].values()):
         assert set(response) == {"description", "content"}
+
+
+class Thing(TypedDict):
+    name: str
+    kind: Annotated[Literal["a", "b"], {"description": "of a thing"}]
+    score: NotRequired[Interval | None]
+
+
+class FailedThing(Thing):
+    error: str
+
+
+@dataclass(frozen=True)
+class ThingForm:
+    name: str
+    count: Annotated[int, {"minimum": 1}] = 2
+
+
+def test_what_a_type_has_is_in_the_document():
+    async def handler(request) -> Thing | FailedThing:
+        raise NotImplementedError
+
+    whole = openapi([Endpoint("POST", "/things", "things", "Things", handler, (403, 422), form=ThingForm)])
+    schemas, operation = whole["components"]["schemas"], whole["paths"]["/things"]["post"]
+    assert schemas["Thing"] == {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "kind": {"enum": ["a", "b"], "description": "of a thing"},
+            "score": {"oneOf": [{"$ref": "#/components/schemas/Interval"}, {"type": "null"}]},
+        },
+        "required": ["name", "kind"],
+        "additionalProperties": False,
+    }
+    assert set(schemas["FailedThing"]["required"]) == {"name", "kind", "error"}
+    assert set(schemas["Interval"]["properties"]) == {"value", "low", "high"}
+    contents = {status: list(references(response)) for status, response in operation["responses"].items()}
+    component = "#/components/schemas/{}".format
+    assert contents == {
+        "200": [component("Thing")],
+        "403": [component("Error")],
+        "422": [component("Error"), component("FailedThing")],
+    }
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["properties"] == {"name": {"type": "string"}, "count": {"type": "integer", "minimum": 1, "default": 2}}
+    assert form["required"] == ["name"]
+    assert {parameter["name"]: parameter["schema"] for parameter in operation["parameters"]} == form["properties"]
 
 
 def references(part):

@@ -1,7 +1,9 @@
 """The OpenAPI document tells the truth: what it calls valid is answered, what it does not is refused, and nothing ends in a 5xx."""
 
 import io
+import json
 
+import jsonschema
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -67,3 +69,38 @@ def test_what_the_document_says_is_so(server, api, path, method, mode):
 
     holds()
     assert (200 in statuses) == (mode == GenerationMode.POSITIVE)
+
+
+def _form(images: int, content: bytes, **fields: str) -> bytes:
+    parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    parts += [b'Content-Disposition: form-data; name="images"; filename="a.png"\r\n\r\n' + content] * images
+    return b"".join(b"--x\r\n" + part + b"\r\n" for part in parts) + b"--x--\r\n"
+
+
+FORM = "Content-Type: multipart/form-data; boundary=x"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "status"),
+    [
+        ("GET", "/api/openapi.json", (), b"", 200),
+        ("GET", "/api/openapi.json", ("Origin: https://evil.example",), b"", 403),
+        ("GET", "/api/models", (), b"", 200),
+        ("GET", "/api/models", ("X-Forwarded-For: 203.0.113.9",), b"", 403),
+        ("POST", "/api/predict", (FORM,), _form(2, _picture("PNG"), run="RUN"), 200),
+        ("POST", "/api/predict", (FORM,), b"no form at all", 400),
+        ("POST", "/api/predict", (FORM, "Sec-Fetch-Site: cross-site"), b"", 403),
+        ("POST", "/api/predict", (FORM,), _form(1, _picture("PNG"), run="no-such-run"), 404),
+        ("POST", "/api/predict", (FORM,), _form(33, _picture("PNG"), run="RUN"), 413),
+        ("POST", "/api/predict", ("Content-Type: application/json",), b"{}", 415),
+        ("POST", "/api/predict", (FORM,), _form(1, _picture("PNG")), 422),
+        ("POST", "/api/predict", (FORM,), _form(2, b"no picture", run="RUN"), 422),
+    ],
+)
+def test_every_response_is_one_that_the_document_promises(server, method, path, headers, body, status):
+    whole = json.loads(server.ask("/api/openapi.json").body)
+    body = body.replace(b"RUN", server.run_id.encode())
+    answer = server.ask(path, *headers, method=method, body=body)
+    assert answer.status == status, answer.body
+    schema = whole["paths"][path][method.lower()]["responses"][str(status)]["content"]["application/json"]["schema"]
+    jsonschema.validate(json.loads(answer.body), {**schema, "components": whole["components"]})

@@ -1,40 +1,71 @@
-"""The JSON documents that the API sends; `schema` describes them to callers."""
+"""The JSON documents that the API sends; the published schema is made of these types."""
 
 import math
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict
 
 import numpy as np
 
-from engine.runs.run import Run
+from engine.inference.verdict import Judge, Kind
+from engine.runs.results import ClassCounts, Interval, SplitScores
+from engine.runs.run import Run, State
 
-if TYPE_CHECKING:  # the server starts sooner without them
+if TYPE_CHECKING:  # the server starts sooner without it
     from engine.inference.predict import Prediction
-    from engine.inference.verdict import Judge
 
 _DIGITS = 6  # of a probability; in bfloat16 about three of them are significant
+_SHARE = {"minimum": 0, "maximum": 1}
 
-ClassProbability = TypedDict("ClassProbability", {"class": str, "probability": float})
+ClassProbability = TypedDict("ClassProbability", {"class": str, "probability": Annotated[float, _SHARE]})
 
 
-class PredictionDocument(TypedDict):
-    """The prediction for one image. `may_be`: the classes of its prediction set; `novelty`: None where it was not measured."""
+class Error(TypedDict):
+    error: str
+    hint: NotRequired[str]
+
+
+class ImageAnswer(TypedDict):
+    """The prediction for one image."""
 
     name: str
     top: list[ClassProbability]
-    verdict: str
-    may_be: list[str]
-    novelty: float | None
+    verdict: Annotated[Kind, {"description": "unknown: unlike the training images (out-of-distribution)"}]
+    may_be: Annotated[list[str], {"description": "the classes that it may be, the most probable first"}]
+    novelty: Annotated[float | None, {
+        "description": "above 1: more unusual than nearly all validation images; null until `novelty` or the Predict page has measured the run",
+    }]  # fmt: skip
 
 
-class UnreadableDocument(TypedDict):
+class UnreadableImage(TypedDict):
     """An image that could not be read, with the reason."""
 
     name: str
     error: str
 
 
-class ModelDocument(TypedDict):
-    """A run that can make predictions. `test`: its test scores; None where it has not been scored."""
+class Predictions(TypedDict):
+    run: str
+    classes: list[str]
+    predictions: list[ImageAnswer | UnreadableImage]
+    milliseconds: float
+
+
+class Unreadable(Predictions):
+    """Predictions without any: none of the images can be read."""
+
+    error: str
+
+
+class Scores(TypedDict):
+    """The scores on a split."""
+
+    n: int
+    accuracy: Interval
+    macro_f1: Interval
+    macro_f1_classes: Annotated[ClassCounts | None, {"description": "how many classes have images; null in old runs"}]
+
+
+class Model(TypedDict):
+    """A run that can make predictions. `test`: None where it has not been scored."""
 
     id: str
     title: str
@@ -42,11 +73,15 @@ class ModelDocument(TypedDict):
     backbone: str
     image_size: int
     classes: list[str]
-    state: str
-    test: dict[str, Any] | None
+    state: State
+    test: Scores | None
 
 
-def prediction_document(name: str, prediction: "Prediction", judge: "Judge") -> PredictionDocument | UnreadableDocument:
+class Models(TypedDict):
+    models: list[Model]
+
+
+def image_answer(name: str, prediction: "Prediction", judge: Judge) -> ImageAnswer | UnreadableImage:
     if prediction.features is None or prediction.probabilities is None:
         return {"name": name, "error": prediction.error}
     novelty = float(judge.ood_scores(prediction.features[None], np.array([prediction.energy]))[0])
@@ -60,10 +95,17 @@ def prediction_document(name: str, prediction: "Prediction", judge: "Judge") -> 
     }
 
 
-def model_document(run: Run) -> ModelDocument:
-    config, test = run.config, run.results.get("test")
+def model(run: Run) -> Model:
+    config = run.config
     return {
         "id": run.id, "title": run.title, "dataset": config.dataset, "backbone": config.model, "image_size": config.image_size,
-        "classes": list(run.classes), "state": run.status.state,
-        "test": {key: test.get(key) for key in ("n", "accuracy", "macro_f1", "macro_f1_classes")} if isinstance(test, dict) else None,
+        "classes": list(run.classes), "state": run.status.state, "test": _scores(run.results.get("test")),
+    }  # fmt: skip
+
+
+def _scores(test: SplitScores | None) -> Scores | None:
+    if not isinstance(test, dict) or not {"n", "accuracy", "macro_f1"} <= test.keys():  # results.json may be damaged
+        return None
+    return {
+        "n": test["n"], "accuracy": test["accuracy"], "macro_f1": test["macro_f1"], "macro_f1_classes": test.get("macro_f1_classes"),
     }  # fmt: skip

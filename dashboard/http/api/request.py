@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Annotated, NamedTuple
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
@@ -18,17 +19,30 @@ from engine.data.uploads import UploadLimits
 IMAGES = 32
 IMAGE_BYTES, REQUEST_BYTES = UploadLimits().image_bytes, 100 << 20
 TOP, TOP_MAXIMUM = 3, 1000
-FIELDS = ("run", "images", "top")
 _MAX_FIELDS = 8  # more than there are, so that a wrong field gets its own message
+
+
+class Upload(NamedTuple):
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """A request for a run's predictions: `top` classes per image; `images` are pairs of name and content."""
+    """A request for a run's predictions."""
 
-    run: str
-    top: int
-    images: tuple[tuple[str, bytes], ...]
+    run: Annotated[str, {"minLength": 1, "description": "the id of a run, as GET /api/models lists them"}]
+    images: Annotated[tuple[Upload, ...], {
+        "minItems": 1, "maxItems": IMAGES,
+        "description": f"up to {IMAGES} files of {IMAGE_BYTES >> 20} MB, {REQUEST_BYTES >> 20} MB in all",
+    }]  # fmt: skip
+    top: Annotated[int, {
+        "minimum": 1, "maximum": TOP_MAXIMUM,
+        "description": "how many classes per image, the most probable first; a run with fewer classes gives them all",
+    }] = TOP  # fmt: skip
+
+
+FIELDS = [field.name for field in fields(PredictRequest)]
 
 
 async def read_request(request: Request) -> PredictRequest:
@@ -48,7 +62,8 @@ async def read_request(request: Request) -> PredictRequest:
             raise ApiError(422, "The field run is missing.", "GET /api/models lists the runs.")
         top = _parse_top(form.get("top", request.query_params.get("top", str(TOP))))
         _check_names([*form, *request.query_params])
-        return PredictRequest(run=run, top=top, images=tuple([(_shorten(part.filename), await part.read()) for part in uploads]))
+        images = [Upload(_shorten(part.filename), await part.read()) for part in uploads]
+        return PredictRequest(run=run, images=tuple(images), top=top)
     finally:
         await form.close()
 

@@ -1,141 +1,119 @@
-"""The API's requests and responses, as an OpenAPI 3.1 document."""
+"""The OpenAPI 3.1 document, derived from the API's endpoints and the types of their requests and responses."""
 
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
-from dashboard.http.api.request import IMAGE_BYTES, IMAGES, REQUEST_BYTES, TOP, TOP_MAXIMUM
+from starlette.requests import Request
+
+from dashboard.http.api.documents import Error
+from dashboard.http.api.errors import MEANINGS, Status
+from dashboard.http.api.request import Upload
 from engine import __version__
 
+Schema = dict[str, Any]
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/heic", "image/avif")
-_REFUSALS = {
-    "400": "The body is not a multipart form.",
-    "401": "The token is missing or wrong.",
-    "403": "The request came from a web page of another site, under another host name, or from a remote client while no token is set.",
-    "404": "There is no such run, or it has no model yet.",
-    "413": "An image, the request or the number of images is too large.",
-    "415": "The body is not multipart/form-data.",
-    "503": "Too many requests are waiting. Retry-After says when to try again.",
-    "504": "The answer took too long.",
+_BASIC: dict[type, Schema] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    NoneType: {"type": "null"},
+    dict: {"type": "object"},
+    Upload: {"type": "string", "format": "binary"},
 }
 
 
-def document() -> dict[str, Any]:
-    """The OpenAPI document; a new one per call, which the caller may change."""
+@dataclass(frozen=True)
+class Endpoint:
+    """One operation. What `handler` returns is in its annotation: a type with the key `error` is sent as 422, any other as 200.
+
+    `errors`: other statuses that a caller must expect. `form`: a dataclass, the fields of the request; those that are no
+    files may stand in the address instead.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    name: str
+    summary: str
+    handler: Callable[[Request], Awaitable[Any]]
+    errors: tuple[Status, ...]
+    result: str = ""  # the description of a response; by default the summary
+    form: type | None = None
+
+
+def openapi(endpoints: Iterable[Endpoint]) -> Schema:
+    """The OpenAPI document."""
+    components: Schema = {}
+    paths = {one.path: {one.method.lower(): _operation(one, components)} for one in endpoints}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Scenescope", "version": __version__, "description": "Predictions of trained runs."},
         "security": [{}, {"token": []}],
-        "paths": {
-            "/api/predict": {"post": _predict()},
-            "/api/models": {"get": _get("Runs that can make predictions", "Models", ("401", "403", "503", "504"))},
-            "/api/openapi.json": {"get": _get("This document", "Document", ("401", "403"))},
-        },
-        "components": {
-            "schemas": _schemas(),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-        },
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
 
 
-def _predict() -> dict[str, Any]:
-    limits = f"up to {IMAGES} files of {IMAGE_BYTES >> 20} MB, {REQUEST_BYTES >> 20} MB in all"
-    run = {"type": "string", "minLength": 1, "description": "the id of a run, as GET /api/models lists them"}
-    top = {
-        "type": "integer", "minimum": 1, "maximum": TOP_MAXIMUM, "default": TOP,
-        "description": "how many classes per image, the most probable first; a run with fewer classes gives them all",
-    }  # fmt: skip
-    fields = {
-        "run": run,
-        "images": {
-            "type": "array",
-            "items": {"type": "string", "format": "binary"},
-            "minItems": 1,
-            "maxItems": IMAGES,
-            "description": limits,
-        },
-        "top": top,
+def _operation(endpoint: Endpoint, components: Schema) -> Schema:
+    bodies: dict[int, list[Any]] = {200: [], **{status: [Error] for status in endpoint.errors}}
+    returned = get_type_hints(endpoint.handler)["return"]
+    for kind in get_args(returned) if get_origin(returned) is UnionType else [returned]:
+        bodies[422 if "error" in getattr(kind, "__annotations__", ()) else 200].append(kind)
+    texts = {200: endpoint.result or endpoint.summary, **MEANINGS}
+    responses = {
+        str(status): {"description": texts[status], "content": {"application/json": {"schema": _union(kinds, components)}}}
+        for status, kinds in bodies.items()
     }
-    form = {"type": "object", "properties": fields, "required": ["run", "images"], "additionalProperties": False}
-    return {
-        "operationId": "predict",
-        "summary": "Classify images",
-        "parameters": [
-            _parameter("run", run, "Used if the form has no such field, for callers that can only set the address."),
-            _parameter("top", top, "Used if the form has no such field."),
-        ],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {"schema": form, "encoding": {"images": {"contentType": ", ".join(_IMAGE_TYPES)}}}
-            },
-        },
-        "responses": {
-            "200": _json(
-                "One prediction per image, in order; an image that could not be read has an error instead.", "Predictions"
-            ),
-            "422": _json("A field is missing or wrong, or none of the images can be read.", "Unreadable"),
-            **{status: _json(text, "Error") for status, text in _REFUSALS.items()},
-        },
-    }
+    operation: Schema = {"operationId": endpoint.name, "summary": endpoint.summary, "responses": responses}
+    return operation if endpoint.form is None else operation | _body(endpoint.form, components)
 
 
-def _parameter(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
+def _body(form: type, components: Schema) -> Schema:
+    """The part of an operation on what is sent to it."""
+    schema = _object(form, components)
+    fields: Schema = schema["properties"]
+    files = [name for name, field in fields.items() if field.get("items") == _BASIC[Upload]]
+    encoding = {name: {"contentType": ", ".join(_IMAGE_TYPES)} for name in files}
+    note = "Used if the form has no such field, for callers that can only set the address."
+    parameters = [
+        {"name": name, "in": "query", "required": False, "schema": field, "description": note}
+        for name, field in fields.items()
+        if name not in files
+    ]
+    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    return {"parameters": parameters, "requestBody": {"required": True, "content": content}}
 
 
-def _get(summary: str, schema: str, refusals: tuple[str, ...]) -> dict[str, Any]:
-    errors = {status: _json(_REFUSALS[status], "Error") for status in refusals}
-    return {"operationId": schema.lower(), "summary": summary, "responses": {"200": _json(summary, schema), **errors}}
+def _object(model: Any, components: Schema) -> Schema:
+    """The object that a TypedDict or a dataclass describes."""
+    properties = {name: json_schema(kind, components) for name, kind in get_type_hints(model, include_extras=True).items()}
+    defaults = {name: value for name, value in vars(model).items() if name in properties}  # a dataclass has them as attributes
+    for name, value in defaults.items():
+        properties[name]["default"] = value
+    required = [name for name in properties if name in getattr(model, "__required_keys__", properties) and name not in defaults]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _json(text: str, schema: str) -> dict[str, Any]:
-    return {"description": text, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+def json_schema(kind: Any, components: Schema) -> Schema:
+    """The JSON Schema of a type. TypedDicts are references; their own schemas are added to `components`."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Annotated, NotRequired):
+        keywords = arguments[1] if origin is Annotated else {}
+        return json_schema(arguments[0], components) | keywords
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin is UnionType:
+        return _union(arguments, components)
+    if origin in (list, tuple):
+        return {"type": "array", "items": json_schema(arguments[0], components)}
+    if not is_typeddict(kind):
+        return dict(_BASIC[origin or kind])
+    if kind.__name__ not in components:
+        components[kind.__name__] = _object(kind, components)
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
 
 
-def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _schemas() -> dict[str, Any]:
-    from engine.inference.verdict import SURE, UNKNOWN, UNSURE  # not at the top: the server starts sooner without it
-
-    text, number, names = {"type": "string"}, {"type": "number"}, {"type": "array", "items": {"type": "string"}}
-    reference = {name: {"$ref": f"#/components/schemas/{name}"} for name in ("Answer", "Model", "Score")}
-    error = {"error": text}
-    predictions = {
-        "run": text, "classes": names, "predictions": {"type": "array", "items": reference["Answer"]}, "milliseconds": number,
-    }  # fmt: skip
-    counts = {"scored": {"type": "integer"}, "all": {"type": "integer"}}
-    scores = {
-        "n": {"type": "integer"}, "accuracy": reference["Score"], "macro_f1": reference["Score"],
-        "macro_f1_classes": {"oneOf": [{"type": "null"}, _object(counts)], "description": "how many classes have images; null in old runs"},
-    }  # fmt: skip
-    share = {"type": "number", "minimum": 0, "maximum": 1}
-    top = {"type": "array", "items": _object({"class": text, "probability": share})}
-    verdict = {
-        "verdict": {"enum": [SURE, UNSURE, UNKNOWN], "description": "unknown: unlike the training images (out-of-distribution)"},
-        "may_be": names | {"description": "the classes that it may be, the most probable first"},
-        "novelty": {
-            "type": ["number", "null"],
-            "description": "above 1: more unusual than nearly all validation images; null until `novelty` or the Predict page has measured the run",
-        },
-    }
-    return {
-        "Error": _object(error, {"hint": text}),
-        "Unreadable": _object(error, {"hint": text, **predictions}),
-        "Predictions": _object(predictions),
-        "Answer": {"oneOf": [_object({"name": text, "top": top, **verdict}), _object({"name": text, "error": text})]},
-        "Models": _object({"models": {"type": "array", "items": reference["Model"]}}),
-        "Model": _object(
-            {
-                "id": text, "title": text, "dataset": text, "backbone": text, "image_size": {"type": "integer"}, "classes": names,
-                "state": text, "test": {"oneOf": [{"type": "null"}, _object(scores)]},
-            }
-        ),
-        "Score": _object({"value": number, "low": number, "high": number}),
-        "Document": {"type": "object"},
-    }  # fmt: skip
+def _union(kinds: Iterable[Any], components: Schema) -> Schema:
+    schemas = [json_schema(kind, components) for kind in kinds]
+    return schemas[0] if len(schemas) == 1 else {"oneOf": schemas}

@@ -38,7 +38,8 @@ class Ranking:
 class Figures:
     """`seconds`: of an audit with cached embeddings that opens every image; `processor`: CPU seconds of all cores. `identical`,
     `identical_found`: pairs of equal files. `recall`, `precision`: of the pairs of a planted copy and an image; a pair with a
-    near-duplicate of the original counts as right. `there`: near pairs that the dataset has without the planted ones.
+    near-duplicate of the original counts as right. `there`: near pairs that the dataset has without the planted ones. `ours`: label issues
+    as the audit finds them; `cleanlab`: with the defaults of the library that it uses.
     """
 
     images: int
@@ -48,7 +49,7 @@ class Figures:
     identical_found: int
     flipped: int
     ours: Ranking
-    cleanlab: Ranking | None
+    cleanlab: Ranking
     copies: int
     recall: float
     precision: float
@@ -101,10 +102,10 @@ def _identical_pairs(data: Dataset, table: pd.DataFrame) -> Iterator[tuple[int, 
         yield from combinations(rows, 2)
 
 
-def _measure_flips(
-    table: pd.DataFrame, groups: np.ndarray, index: neighbours.Index, seed: int
-) -> tuple[Ranking, Ranking | None, int]:
-    """How well the rankings of label issues find labels that were changed to a random other class: ours, cleanlab's, and the number."""
+def _measure_flips(table: pd.DataFrame, groups: np.ndarray, index: neighbours.Index, seed: int) -> tuple[Ranking, Ranking, int]:
+    """How well labels that were changed to a random other class are found: by the audit, by cleanlab's defaults, and their number."""
+    from cleanlab.filter import find_label_issues  # not at the top: it loads scikit-learn
+
     rows = np.flatnonzero(has_label(table) & table["id"].isin(index.ids).to_numpy())
     labels, classes = pd.factorize(table["class"].iloc[rows], sort=True)
     rng = np.random.default_rng(seed)
@@ -114,24 +115,10 @@ def _measure_flips(
     wrong = np.isin(np.arange(len(labels)), flipped)
     vectors = index.vectors(np.searchsorted(index.ids, table["id"].iloc[rows]))
     probabilities = predict_out_of_fold(vectors, labels, groups[rows], len(classes))
-    ours = _ranking(
-        wrong,
-        confident_learning.label_issue_scores(labels, probabilities),
-        confident_learning.find_label_issues(labels, probabilities),
-    )
-    return ours, _by_cleanlab(wrong, labels, probabilities), len(flipped)
-
-
-def _by_cleanlab(wrong: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> Ranking | None:
-    """cleanlab's scores and list with its default settings; None where it is not installed."""
-    try:
-        from cleanlab.filter import find_label_issues
-        from cleanlab.rank import get_label_quality_scores
-    except ImportError:
-        return None
-    return _ranking(
-        wrong, 1 - get_label_quality_scores(labels, probabilities), find_label_issues(labels, probabilities, n_jobs=1)
-    )
+    scores = confident_learning.label_issue_scores(labels, probabilities)
+    ours = _ranking(wrong, scores, confident_learning.find_label_issues(labels, probabilities))
+    defaults = _ranking(wrong, scores, find_label_issues(labels, probabilities, n_jobs=1))
+    return ours, defaults, len(flipped)
 
 
 def _ranking(wrong: np.ndarray, scores: np.ndarray, listed: np.ndarray) -> Ranking:

@@ -109,7 +109,7 @@ def _audit(dataset: Dataset, seed: int, as_json: bool) -> None:
     if as_json:
         print_json(dataclasses.asdict(result))
         return
-    rankings = [("ours", result.ours), *([("cleanlab", result.cleanlab)] if result.cleanlab else [])]
+    rankings = [("the audit's", result.ours), ("cleanlab's defaults", result.cleanlab)]
     print(
         f"audit of {result.images:,} images with cached embeddings: {result.seconds:.1f} s ({result.processor:.1f} s of processor time)"
     )
@@ -119,7 +119,7 @@ def _audit(dataset: Dataset, seed: int, as_json: bool) -> None:
     )
     print(f"{result.flipped} flipped labels, on the same out-of-fold probabilities:\n")
     rows = [[name, f"{r.all:.3f}", f"{r.listed:.3f}", f"{r.recall:.3f}"] for name, r in rankings]
-    print_table(["ranking", "average precision", "average precision of the listed", "recall of the listed"], rows)
+    print_table(["list", "average precision", "average precision of the listed", "recall of the listed"], rows)
 
 
 def _sentence(row: Row) -> str:

@@ -42,7 +42,7 @@ LIGHT = [
     "engine.evaluation.roc",
     "engine.export.report",
 ]
-HEAVY = {"torch", "torchvision", "timm", "sklearn", "pytorch_grad_cam"}
+HEAVY = {"torch", "torchvision", "timm", "sklearn", "cleanlab", "pytorch_grad_cam"}
 
 
 def sources(folder):

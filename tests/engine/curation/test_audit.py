@@ -172,23 +172,27 @@ def test_computing_signatures_continues_where_it_was_stopped(home, write_class, 
     )
 
 
-def test_confident_learning_agrees_with_cleanlab_on_the_same_probabilities():
-    from cleanlab.count import estimate_joint
-    from cleanlab.filter import find_label_issues
-
+def test_confident_learning_lists_the_flipped_labels_and_leaves_the_most_probable_class_alone():
     rng = np.random.default_rng(2)
     true = rng.integers(0, 4, 800)
     logits = rng.normal(0, 1, (800, 4))
     logits[np.arange(800), true] += 3
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    given = np.where(rng.random(800) < 0.08, rng.integers(0, 4, 800), true)
-    np.testing.assert_allclose(
-        confident_learning.estimate_joint(given, probabilities), estimate_joint(given, probabilities), atol=1 / 800
-    )  # it rounds
-    theirs = find_label_issues(given, probabilities, filter_by="prune_by_class", n_jobs=1)
-    ours = confident_learning.find_label_issues(given, probabilities)
-    assert ours.sum() > 30
-    assert (ours ^ theirs).sum() <= 4  # rounding of how many a class has
+    flipped = rng.random(800) < 0.08
+    given = np.where(flipped, (true + rng.integers(1, 4, 800)) % 4, true)
+    suspect = confident_learning.find_label_issues(given, probabilities)
+    assert suspect[flipped].mean() > 0.9
+    assert suspect.sum() < 2 * flipped.sum()
+    assert not (suspect & (probabilities.argmax(axis=1) == given)).any()
+    scores = confident_learning.label_issue_scores(given, probabilities)
+    assert scores[flipped].mean() > 0.8 > 0.4 > scores[~flipped].mean()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("classes", [0, 1, 3])
+def test_confident_learning_without_images_or_with_one_class_finds_nothing(classes):
+    for images in (0, 4) if classes == 1 else (0,):
+        assert not confident_learning.find_label_issues(np.zeros(images, int), np.ones((images, classes))).any()
 
 
 def test_the_command_line_prints_the_whole_audit(planted, audit, engine):

@@ -9,10 +9,10 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from engine.export.description import Description
+from engine.export.report.rendering import render
 from engine.export.session import MODEL
 from engine.models.model import Model
 from engine.models.registry import find_backbone
-from engine.runs import score_text
 from engine.runs.run import Run
 
 WEIGHTS, META = "weights.safetensors", "meta.json"
@@ -55,44 +55,6 @@ def pack(run: Run, description: Description, onnx: Path, model: Model, check: Ma
 
 def bundle_card(run: Run, description: Description, check: Mapping[str, str]) -> str:
     """The model card in Markdown: how to use the model, how well it does, and its limits."""
-    scores = [
-        f"- {split}: accuracy {score['accuracy']['value']:.3f} ({score['accuracy']['low']:.3f} to {score['accuracy']['high']:.3f}), "
-        f"macro F1 {score_text.macro_f1(score)}, {score['n']:,} images"
-        for split in ("test", "validation")
-        if isinstance(score := run.results.get(split), dict)
-    ]
-    provenance = "\n".join(f"- {name.replace('_', ' ')}: {_code(value)}" for name, value in description.provenance.items())
-    classes = ", ".join(_code(name) for name in description.classes)
-    return f"""# {_code(description.backbone)}, run {_code(run.id)}
-
-Classifies a photograph as one of {len(description.classes)} classes: {classes}.
-
-## How to use it
-
-`pip install -r requirements.txt`, then `python example.py IMAGE`. `model.onnx` takes the central square of the image at
-{description.image_size} pixels (`images`, uint8) and returns calibrated probabilities (`probabilities`) in the order of `labels.json`.
-Normalisation, temperature and softmax are part of the model.
-
-## How well it does
-
-With 95% intervals:
-
-{chr(10).join(scores) or "- not scored yet"}
-
-The file was compared with the model that it was exported from: {check["parity"]} ({check["on"]}).
-
-## Limits
-
-It predicts one of its classes whatever the image shows. It was trained on {_code(run.config.dataset)} alone; on images from other cameras,
-places and seasons it may do worse. Probabilities are calibrated on average over images like those, not for each single image.
-
-## Provenance
-
-{provenance}
-"""
-
-
-def _code(text: object) -> str:
-    """The text as inline code, so that Markdown in an untrusted name is not interpreted."""
-    plain = " ".join(str(text).replace("`", "'").split())
-    return f"`{plain}`"
+    splits = {split: run.results.get(split) for split in ("test", "validation")}
+    scores = {split: score for split, score in splits.items() if isinstance(score, dict)}
+    return render("bundle-card.md", run=run, description=description, scores=scores, check=check)

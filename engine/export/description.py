@@ -39,7 +39,7 @@ class Description:
 
 
 def parse_description(text: str, source: str) -> Description:
-    """The description that `Described.to_json` wrote. Raises UserError for anything else."""
+    """The description that `Description.to_json` wrote. Raises UserError for anything else."""
     try:
         document = json.loads(text)
         # Any: the document may come from anywhere, and `_is_usable` looks at the values.

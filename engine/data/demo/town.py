@@ -1,4 +1,4 @@
-"""Streets and buildings: one ray caster over boxes for both classes, box_index differ in where the eye looks."""
+"""Streets and buildings: one ray caster over boxes for both classes, which differ in where the eye looks."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""The report and the model card from their templates. Every value in them is untrusted text, and is escaped where it is written."""
+"""Documents from templates. Every value in them is untrusted text, and is escaped where it is written."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.core import number_text
-from engine.core.estimate import Estimate
+from engine.core.estimate import Estimate, Unit
 from engine.core.text_output import plain, utc_date
 from engine.evaluation.trust import QUESTIONS
 from engine.export.report.data import ReportData
@@ -24,12 +24,17 @@ _LINE_START = re.compile(r"^(\d*)([-+=.)])(?=[-=\s]|$)")  # lists, rules, underl
 
 def page(data: ReportData) -> str:
     """The report as one HTML file: no scripts, nothing loaded from elsewhere."""
-    return _environment(plain).get_template("report.html").render(data=data, questions=QUESTIONS)
+    return render("report.html", data=data, questions=QUESTIONS)
 
 
 def card(data: ReportData) -> str:
     """The model card: what somebody who receives the model should know (Mitchell et al. 2019, "Model cards for model reporting")."""
-    return _environment(escape_markdown).get_template("model-card.md").render(data=data)
+    return render("model-card.md", data=data)
+
+
+def render(template: str, **values: object) -> str:
+    """The text of a template of `templates/`, with every value escaped for HTML or for Markdown."""
+    return _environment(plain if template.endswith(".html") else escape_markdown).get_template(template).render(values)
 
 
 def escape_markdown(value: object) -> str:
@@ -73,12 +78,16 @@ def _environment(escape: Callable[[object], str]) -> "Environment":
     return environment
 
 
+def _estimate(score: Mapping[str, float], unit: Unit = "") -> str:
+    return Estimate(**score).text(unit)
+
+
 _FILTERS: dict[str, Callable[..., str]] = {
     "decimal": number_text.decimal,
-    "estimate": lambda row, name: str(Estimate.from_row(row, name)),
+    "estimate": _estimate,
     "macro_f1": macro_f1,
     "percent": number_text.percent,
-    "percent_estimate": lambda score: Estimate(**score).text("%"),
+    "row_estimate": lambda row, name: str(Estimate.from_row(row, name)),
     "thousands": number_text.count,
     "utc_date": utc_date,
     "x": lambda share: f"{56 + share * 484:.1f}",  # places in a chart of 560 by 330

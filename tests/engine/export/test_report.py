@@ -13,6 +13,8 @@ from engine.cli import main
 from engine.core.errors import UserError
 from engine.core.text_output import plain
 from engine.export import report
+from engine.export.bundle import bundle_card
+from engine.export.description import Description
 from engine.runs.metadata import update_metadata
 from engine.runs.run import load_run
 
@@ -106,6 +108,10 @@ def test_a_hostile_name_is_text_in_every_template(copied_run, name):
         # The name and the note are one heading and one paragraph more or less; everything else has the elements that it had.
         assert [tag for tag in after.tags if tag != "p"] == [tag for tag in before.tags if tag != "p"]
         assert "".join(after.text.split()).count("".join(shown.split())) >= 2 + 2 * len(config["classes"])
+    description = Description(run.classes, 64, (0, 0, 0), (1, 1, 1), 1.0, "one", name, provenance={"dataset": name})
+    readme = Checked(html_of_markdown(bundle_card(run, description, {"parity": "equal", "on": name})))
+    assert "".join(readme.text.split()).count("".join(shown.split())) == 3 + len(run.classes)
+    assert set(readme.tags) == {"h1", "h2", "p", "ul", "li", "code"}
     assert Checked(page).addresses == Checked(harmless[".html"]).addresses
     assert not set("\x00\x1b\u202e\u2066\u2069") & set(page + card)
     assert not re.search(r"https://|www\.", card)

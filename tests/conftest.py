@@ -154,15 +154,15 @@ class Mapped:
     """The session's home with a map of its dataset `scenes`, and what `map --json` printed."""
 
     home: Path
-    said: subprocess.CompletedProcess[str]
+    process: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="session")
 def mapped_session(finished_session: Finished, tmp_path_factory: pytest.TempPathFactory) -> Mapped:
     home = shutil.copytree(finished_session.home, tmp_path_factory.mktemp("mapped") / "home")
-    said = _engine("map", "scenes", "--out", home / "points.csv", "--json", home=home)
-    assert said.returncode == 0, said.stderr
-    return Mapped(home, said)
+    process = _engine("map", "scenes", "--out", home / "points.csv", "--json", home=home)
+    assert process.returncode == 0, process.stderr
+    return Mapped(home, process)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from dashboard.train.phases import durations, latest_stretch, time_spent
 from engine.runs.history import build_history
 
 
-def states(*told):
-    return build_history({"kind": "state", "state": state, "time": time, "detail": ""} for state, time in told).states
+def states(*events):
+    return build_history({"kind": "state", "state": state, "time": time, "detail": ""} for state, time in events).states
 
 
 def test_a_phase_lasts_until_the_next_state():

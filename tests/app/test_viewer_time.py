@@ -18,7 +18,7 @@ def zone(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "text"),
     [
         ("America/Los_Angeles", "29 Nov 2026, 01:31:17 PST"),
         ("Asia/Tokyo", "29 Nov 2026, 18:31:17 JST"),
@@ -26,9 +26,9 @@ def zone(monkeypatch):
         ("UTC", "29 Nov 2026, 09:31:17 UTC"),
     ],
 )
-def test_a_time_is_in_the_zone_of_the_browser_and_names_it(zone, name, said):
+def test_a_time_is_in_the_zone_of_the_browser_and_names_it(zone, name, text):
     zone(name)
-    assert viewer_time.date_and_time(MOMENT) == said
+    assert viewer_time.date_and_time(MOMENT) == text
 
 
 def test_the_name_of_the_zone_is_of_the_moment_and_not_of_now(zone):
@@ -36,12 +36,12 @@ def test_the_name_of_the_zone_is_of_the_moment_and_not_of_now(zone):
     assert [viewer_time.date_and_time(at).rpartition(" ")[2] for at in (MOMENT, MOMENT - 150 * 86_400)] == ["PST", "PDT"]
 
 
-@pytest.mark.parametrize(("name", "said"), [("America/Los_Angeles", "28 Nov 2026"), ("Asia/Tokyo", "29 Nov 2026")])
-def test_a_date_is_that_of_the_browser(zone, monkeypatch, name, said):
+@pytest.mark.parametrize(("name", "text"), [("America/Los_Angeles", "28 Nov 2026"), ("Asia/Tokyo", "29 Nov 2026")])
+def test_a_date_is_that_of_the_browser(zone, monkeypatch, name, text):
     zone(name)
     early = MOMENT - 3 * 3600  # 06:31 UTC: still the day before in Los Angeles
     monkeypatch.setattr(time, "time", lambda: MOMENT + 3 * 86_400)
-    assert viewer_time.time_ago(early) == said
+    assert viewer_time.time_ago(early) == text
 
 
 def test_what_is_recent_needs_no_zone(monkeypatch):

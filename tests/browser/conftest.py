@@ -79,9 +79,9 @@ def server(browser: Browser) -> Iterator[Server]:
         _end(process)
         _end_processes_of(home)
         log.close()
-        said = output.read_text()
+        text = output.read_text()
         shutil.rmtree(folder, ignore_errors=True)
-    assert "Traceback" not in said, said
+    assert "Traceback" not in text, text
 
 
 @pytest.fixture(scope="session")

@@ -157,8 +157,8 @@ def test_a_distribution_without_images_is_an_empty_chart():
 def test_a_slider_has_one_step_a_word_and_loses_no_image():
     bins = pd.DataFrame({"low": np.linspace(0.4, 0.49, 37)[:-1], "high": np.linspace(0.4, 0.49, 37)[1:], "n": range(36)})
     edges, counts = slider_steps(bins, BRIGHTNESS)
-    said = [BRIGHTNESS.format(edge) for edge in edges]
-    assert len(set(said)) == len(said) == len(counts) + 1 == 10
+    labels = [BRIGHTNESS.format(edge) for edge in edges]
+    assert len(set(labels)) == len(labels) == len(counts) + 1 == 10
     assert sum(counts) == sum(range(36))
 
 

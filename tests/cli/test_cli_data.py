@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 
-def said(done):
+def parse_json(done):
     """The one JSON document that a command prints."""
     return json.loads(done.stdout)
 
@@ -43,7 +43,7 @@ def test_a_dataset_is_added_listed_and_shown(engine, kaggle, tmp_path):
     (kaggle / "seg_train" / "seg_train" / "sea" / "broken.jpg").write_text("no picture")
     added = engine("data", "add", kaggle, "--name", "coast", "--json", home=home)
     assert (added.returncode, added.stderr) == (0, "")
-    document = said(added)
+    document = parse_json(added)
     assert (document["name"], document["images"]) == ("coast", 83)
     assert document["classes"] == ["forest", "glacier", "mountain", "sea"]
     assert document["splits"] == {"train": 52, "validation": 4, "test": 24, "unlabelled": 3}
@@ -51,25 +51,25 @@ def test_a_dataset_is_added_listed_and_shown(engine, kaggle, tmp_path):
     assert document["problems"] == [
         {"path": "seg_train/seg_train/sea/broken.jpg", "state": "quarantined", "reason": "not an image, despite its name"}
     ]
-    again = said(engine("data", "add", kaggle, "--name", "coast", "--json", home=home))
+    again = parse_json(engine("data", "add", kaggle, "--name", "coast", "--json", home=home))
     assert (again["scan"]["read"], again["fingerprint"]) == (0, document["fingerprint"])
     del document["scan"]
-    assert said(engine("data", "list", "--json", home=home)) == [document]
-    assert said(engine("data", "show", "coast", "--json", home=home)) == document
+    assert parse_json(engine("data", "list", "--json", home=home)) == [document]
+    assert parse_json(engine("data", "show", "coast", "--json", home=home)) == document
     text = engine("data", "show", "coast", home=home).stdout
     assert "1 file is not used:" in text
     assert "seg_train/seg_train/sea/broken.jpg: not an image, despite its name" in text
 
 
 def test_an_empty_home_says_what_to_do_next(engine, tmp_path):
-    assert said(engine("data", "list", "--json", home=tmp_path)) == []
-    assert said(engine("runs", "list", "--json", home=tmp_path)) == []
+    assert parse_json(engine("data", "list", "--json", home=tmp_path)) == []
+    assert parse_json(engine("runs", "list", "--json", home=tmp_path)) == []
     assert "python -m engine data add demo" in engine("data", "list", home=tmp_path).stdout
     assert "python -m engine train" in engine("runs", "list", home=tmp_path).stdout
 
 
 def test_models_lists_the_registry(engine, tmp_path):
-    models = said(engine("models", "--json", home=tmp_path))
+    models = parse_json(engine("models", "--json", home=tmp_path))
     assert {"resnet18", "resnet34", "resnet50", "resnet101", "vit_b_16"} <= {model["name"] for model in models}
     assert [model["name"] for model in models if model["default"]] == ["efficientnet_lite0"]
     text = engine("models", home=tmp_path).stdout
@@ -108,7 +108,7 @@ def test_bad_input_gets_one_sentence_and_exit_2(engine, odd, arguments, sentence
     assert done.returncode == 2
     assert done.stderr.splitlines()[0] == sentence
     assert 1 <= len(done.stderr.splitlines()) <= 2
-    assert said(done)["error"] == sentence
+    assert parse_json(done)["error"] == sentence
     assert not (home / "data").exists() or list((home / "data").iterdir()) == []
 
 
@@ -124,6 +124,6 @@ def test_names_that_are_no_utf8_do_not_stop_the_command(engine, kaggle, tmp_path
     (sea / os.fsdecode(b"broken\xe9.png")).write_text("no picture")
     added = engine("data", "add", kaggle, "--json", home=tmp_path / "home", PYTHONIOENCODING="utf-8:strict")
     assert added.returncode == 0, added.stderr
-    assert [problem["path"] for problem in said(added)["problems"]] == ["seg_train/seg_train/sea/broken\\xe9.png"]
+    assert [problem["path"] for problem in parse_json(added)["problems"]] == ["seg_train/seg_train/sea/broken\\xe9.png"]
     shown = engine("data", "show", "scenes", home=tmp_path / "home")
     assert shown.returncode == 0, shown.stderr

@@ -6,9 +6,9 @@ import json
 def test_export_prints_what_was_checked_and_import_needs_no_more_than_the_bundle(finished_session, engine, tmp_path):
     home, file = finished_session.home, tmp_path / "model.pt"
     done = engine("export", finished_session.run_id, "--format", "torchscript", "--out", file, "--json", home=home)
-    said = json.loads(done.stdout)
-    assert (said["format"], said["bytes"]) == ("torchscript", file.stat().st_size)
-    assert said["parity"]["same_top"] == said["parity"]["n"] == 28
+    document = json.loads(done.stdout)
+    assert (document["format"], document["bytes"]) == ("torchscript", file.stat().st_size)
+    assert document["parity"]["same_top"] == document["parity"]["n"] == 28
 
 
 def test_mistakes_are_told_in_a_sentence(finished_session, engine, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from engine.core.text_output import from_csv_cell
 
 
-def said(done):
+def parse_json(done):
     """The one JSON document that a command prints."""
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -33,8 +33,8 @@ def test_names_of_250_bytes_get_answers_and_overlays_under_shorter_names(ask, pa
     folder.mkdir()
     for number, stem in enumerate(("x" * 246, "\N{CJK UNIFIED IDEOGRAPH-6D77}" * 80)):
         paint("sea", 9000 + number).save(folder / f"{stem}.jpg")
-    predicted = said(ask("predict", folder, "--cam", tmp_path / "cam", "--json"))["predictions"]
-    explained = said(ask("explain", folder, "--out", tmp_path / "maps", "--json"))["images"]
+    predicted = parse_json(ask("predict", folder, "--cam", tmp_path / "cam", "--json"))["predictions"]
+    explained = parse_json(ask("explain", folder, "--out", tmp_path / "maps", "--json"))["images"]
     overlays = [item["cam"] for item in predicted] + [file for item in explained for file in item["files"].values()]
     assert (len(predicted), len(explained), len(set(overlays))) == (2, 2, 6)
     assert all(Path(file).is_file() and len(os.fsencode(Path(file).name)) <= 255 for file in overlays)
@@ -48,8 +48,8 @@ def test_pictures_without_an_extension_are_answered_and_scored_and_what_is_no_pi
     paint("sea", 9200).save(tmp_path / "bare" / "sea" / "3.jpg")
     (tmp_path / "bare" / "sea" / "notes").write_text("words")
     (tmp_path / "bare" / "sea" / ".DS_Store").write_text("words")
-    predicted = said(ask("predict", tmp_path / "bare", "--json"))
-    scored = said(ask("evaluate", "--data", tmp_path / "bare", "--json"))
+    predicted = parse_json(ask("predict", tmp_path / "bare", "--json"))
+    scored = parse_json(ask("evaluate", "--data", tmp_path / "bare", "--json"))
     assert (len(predicted["predictions"]), predicted["scores"]["n"], scored["n"]) == (7, 7, 7)
     for document in (predicted, scored):
         assert {group["kind"]: group["files"] for group in document["unused"]["groups"]} == {"format": 1, "system": 1}
@@ -63,7 +63,7 @@ def test_the_same_file_twice_counts_twice_and_that_is_said(ask, paint, tmp_path)
         for number in range(2):
             paint(kind, 9300 + number).save(tmp_path / "twice" / kind / f"{number}.png")
     (tmp_path / "twice" / "sea" / "again.png").write_bytes((tmp_path / "twice" / "sea" / "0.png").read_bytes())
-    document = said(ask("evaluate", "--data", tmp_path / "twice", "--json"))
+    document = parse_json(ask("evaluate", "--data", tmp_path / "twice", "--json"))
     assert (document["n"], document["copies"]) == (5, 1)
     sentence = "1 image is a copy of another here: each copy counts in the scores"
     assert sentence in ask("evaluate", "--data", tmp_path / "twice").stdout
@@ -75,7 +75,7 @@ def test_validation_and_test_without_train_are_scored_on_test(ask, write_class, 
     for kind in ("forest", "sea"):
         write_class(tmp_path / "set" / "val" / kind, kind, 2, first=9300)
         write_class(tmp_path / "set" / "test" / kind, kind, 3, first=9310)
-    assert said(ask("evaluate", "--data", tmp_path / "set", "--json"))["n"] == 6
+    assert parse_json(ask("evaluate", "--data", tmp_path / "set", "--json"))["n"] == 6
     assert "Only the 6 test images of 10 are scored." in ask("evaluate", "--data", tmp_path / "set").stdout
 
 

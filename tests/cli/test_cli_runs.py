@@ -11,7 +11,7 @@ from PIL import Image
 DAMAGE = 5000  # a byte of model.safetensors that is flipped
 
 
-def said(done):
+def parse_json(done):
     """The one JSON document that a command prints."""
     return json.loads(done.stdout)
 
@@ -33,7 +33,7 @@ def copy(finished_session, tmp_path):
 def test_train_waits_shows_its_progress_and_prints_the_summary(finished_session):
     done = finished_session.train
     assert done.returncode == 0
-    document = said(done)
+    document = parse_json(done)
     assert (document["state"], document["dataset"], document["model"]) == ("finished", "scenes", "efficientnet_lite0")
     assert document["config"]["image_size"] == 64
     assert document["classes"] == ["forest", "glacier", "mountain", "sea"]
@@ -44,11 +44,11 @@ def test_train_waits_shows_its_progress_and_prints_the_summary(finished_session)
 
 
 def test_runs_are_listed_and_shown(engine, finished_session):
-    home, summary = finished_session.home, said(finished_session.train)
-    assert said(engine("runs", "list", "--json", home=home)) == [
+    home, summary = finished_session.home, parse_json(finished_session.train)
+    assert parse_json(engine("runs", "list", "--json", home=home)) == [
         {**summary, "best_by_validation": True, "not_distinguishable_from_best": False}
     ]
-    assert said(engine("runs", "show", summary["id"], "--json", home=home)) == summary
+    assert parse_json(engine("runs", "show", summary["id"], "--json", home=home)) == summary
     text = engine("runs", "show", summary["id"], home=home).stdout
     score = summary["results"]["test"]["macro_f1"]
     assert f"test macro F1 {score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}), n = 24" in text
@@ -56,10 +56,10 @@ def test_runs_are_listed_and_shown(engine, finished_session):
 
 
 def test_evaluate_gives_the_scores_the_confusion_and_every_class(engine, finished_session):
-    home, summary = finished_session.home, said(finished_session.train)
+    home, summary = finished_session.home, parse_json(finished_session.train)
     done = engine("evaluate", summary["id"], "--json", home=home)
     assert (done.returncode, done.stderr) == (0, "")
-    document = said(done)
+    document = parse_json(done)
     assert (document["run"], document["on"], document["n"]) == (summary["id"], "test", 24)
     assert {key: document[key] for key in ("accuracy", "macro_f1")} == {
         key: summary["results"]["test"][key] for key in ("accuracy", "macro_f1")
@@ -71,7 +71,7 @@ def test_evaluate_gives_the_scores_the_confusion_and_every_class(engine, finishe
 
 
 def test_a_split_without_a_table_is_scored_now(engine, copy, finished_session):
-    run_id = said(finished_session.train)["id"]
+    run_id = parse_json(finished_session.train)["id"]
     done = engine("evaluate", run_id, "--split", "train", home=copy)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{run_id} on train: 52 images\naccuracy")
@@ -80,16 +80,16 @@ def test_a_split_without_a_table_is_scored_now(engine, copy, finished_session):
 
 
 def test_evaluate_scores_a_labelled_folder_that_was_never_registered(engine, finished_session, write_class, tmp_path):
-    home, run_id = finished_session.home, said(finished_session.train)["id"]
+    home, run_id = finished_session.home, parse_json(finished_session.train)["id"]
     for kind in ("forest", "sea"):
         write_class(tmp_path / "new" / kind, kind, 5, first=7000)
     write_class(tmp_path / "new" / "desert", "glacier", 2)
     (tmp_path / "new" / "sea" / "broken.jpg").write_text("no picture")
     (tmp_path / "new" / "sea" / "notes.txt").write_text("words")
-    before = said(engine("data", "list", "--json", home=home))
+    before = parse_json(engine("data", "list", "--json", home=home))
     done = engine("evaluate", run_id, "--data", tmp_path / "new", "--json", home=home)
     assert done.returncode == 0, done.stderr
-    document = said(done)
+    document = parse_json(done)
     assert document["confusion"] == [[5, 0, 0, 0], [0] * 4, [0] * 4, [0, 0, 0, 5]]
     assert (document["n"], document["accuracy"]["value"], document["macro_f1"]["value"]) == (10, 1.0, 1.0)
     assert document["per_class"][1] == {
@@ -97,18 +97,18 @@ def test_evaluate_scores_a_labelled_folder_that_was_never_registered(engine, fin
     }  # fmt: skip
     assert document["unknown_classes"] == ["desert"]
     assert document["unreadable"] == {"sea/broken.jpg": "not an image, despite its name"}
-    assert said(engine("data", "list", "--json", home=home)) == before
+    assert parse_json(engine("data", "list", "--json", home=home)) == before
 
 
 def test_predict_answers_files_and_folders_and_writes_overlays(engine, finished_session, tmp_path):
-    home, run_id = finished_session.home, said(finished_session.train)["id"]
+    home, run_id = finished_session.home, parse_json(finished_session.train)["id"]
     folder = finished_session.images / "seg_pred" / "seg_pred"
     forest = finished_session.images / "seg_test" / "seg_test" / "forest" / "500.png"
     odd = tmp_path / os.fsdecode(b"caf\xe9.png")
     shutil.copy(forest, odd)
     done = engine("predict", run_id, forest, folder, odd, "--top", 2, "--cam", tmp_path / "cam", "--json", home=home)
     assert (done.returncode, done.stderr) == (0, "")
-    answers = said(done)["predictions"]
+    answers = parse_json(done)["predictions"]
     assert [answer["path"] for answer in answers] == [str(forest), *(str(folder / f"90{i}.png") for i in range(3)), str(odd)]
     assert [answer["top"][0]["class"] for answer in answers] == ["forest", "sea", "sea", "sea", "forest"]
     for answer in answers:
@@ -120,12 +120,12 @@ def test_predict_answers_files_and_folders_and_writes_overlays(engine, finished_
 
 
 def test_predict_names_a_file_that_is_no_picture_and_answers_the_others(engine, finished_session, tmp_path):
-    home, run_id = finished_session.home, said(finished_session.train)["id"]
+    home, run_id = finished_session.home, parse_json(finished_session.train)["id"]
     (tmp_path / "words.jpg").write_text("no picture")
     good = finished_session.images / "seg_pred" / "seg_pred" / "900.png"
     done = engine("predict", run_id, tmp_path / "words.jpg", good, "--json", home=home)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    bad, answered = said(done)["predictions"]
+    bad, answered = parse_json(done)["predictions"]
     assert bad == {"path": str(tmp_path / "words.jpg"), "error": "not an image, despite its name"}
     assert answered["top"][0]["class"] == "sea"
 
@@ -140,21 +140,21 @@ def flip(folder):
 def test_a_checkpoint_with_a_flipped_byte_is_passed_over_with_a_note_and_where_none_is_left_refused(
     engine, copy, finished_session
 ):
-    run_id = said(finished_session.train)["id"]
+    run_id = parse_json(finished_session.train)["id"]
     good = finished_session.images / "seg_pred" / "seg_pred" / "900.png"
     newest, before = sorted((copy / "runs" / run_id / "checkpoints").glob("best-*"), reverse=True)
     flip(newest)
     done = engine("predict", run_id, good, "--json", home=copy)
     assert done.returncode == 0
-    assert said(done)["notes"] == [
+    assert parse_json(done)["notes"] == [
         f"Checkpoint {newest.name} is damaged (model.safetensors does not have the content that was written); an earlier one is used."
     ]
-    assert said(done)["predictions"][0]["top"][0]["class"] == "sea"
+    assert parse_json(done)["predictions"][0]["top"][0]["class"] == "sea"
     flip(before)
     done = engine("predict", run_id, good, "--json", home=copy)
     assert refused(done, f"Every best checkpoint of run {run_id} is damaged")
-    assert said(done)["error"].startswith("Every best checkpoint")
-    assert said(engine("evaluate", run_id, "--json", home=copy))["n"] == 24
+    assert parse_json(done)["error"].startswith("Every best checkpoint")
+    assert parse_json(engine("evaluate", run_id, "--json", home=copy))["n"] == 24
 
 
 @pytest.mark.parametrize(
@@ -179,17 +179,17 @@ def test_a_checkpoint_with_a_flipped_byte_is_passed_over_with_a_note_and_where_n
     ],
 )
 def test_bad_input_gets_one_sentence_and_exit_2(engine, finished_session, arguments, sentence):
-    run_id = said(finished_session.train)["id"]
+    run_id = parse_json(finished_session.train)["id"]
     done = engine(*(a.replace("RUN", run_id) for a in arguments), "--json", home=finished_session.home)
     assert refused(done, sentence.replace("RUN", run_id))
-    assert said(done)["error"].startswith(sentence.replace("RUN", run_id))
+    assert parse_json(done)["error"].startswith(sentence.replace("RUN", run_id))
     assert len([path for path in (finished_session.home / "runs").iterdir() if not path.name.startswith(".")]) == 1
 
 
 def test_a_run_that_fails_says_why_and_is_kept_as_failed(engine, copy, tmp_path):
     (tmp_path / "noise.pth").write_bytes(b"words and no tensors")
     done = engine("train", "--dataset", "scenes", "--set", f"weights={tmp_path / 'noise.pth'}", "--json", home=copy)
-    document = said(done)
+    document = parse_json(done)
     assert (done.returncode, document["state"]) == (2, "failed")
     assert document["error"] == f"'{tmp_path / 'noise.pth'}' holds no state dict that can be read safely."
     assert document["hint"]
@@ -198,10 +198,10 @@ def test_a_run_that_fails_says_why_and_is_kept_as_failed(engine, copy, tmp_path)
 
 
 def test_a_run_is_trained_again_with_changes(engine, copy, finished_session):
-    run_id = said(finished_session.train)["id"]
+    run_id = parse_json(finished_session.train)["id"]
     again = ["train", "--dataset", "scenes", "--like", run_id, "--set", "seed=7", "--detach", "--json"]
-    document = said(engine(*again, home=copy))
-    assert document["config"] == said(finished_session.train)["config"] | {"seed": 7}
+    document = parse_json(engine(*again, home=copy))
+    assert document["config"] == parse_json(finished_session.train)["config"] | {"seed": 7}
     engine("runs", "stop", document["id"], home=copy)
     assert refused(engine("train", "--dataset", "scenes", "--like", "fast-99", home=copy), "There is no run 'fast-99'.")
 
@@ -210,10 +210,10 @@ def test_a_run_is_trained_again_with_changes(engine, copy, finished_session):
 def test_a_detached_run_is_shown_stopped_resumed_and_deleted(engine, copy, wait):
     """A fine-tuning run that would take hours, by commands alone."""
     settings = ["--preset", "balanced", "--set", "image_size=32", "--set", "epochs=1000", "--set", "patience=0"]
-    run_id = said(engine("train", "--dataset", "scenes", *settings, "--detach", "--json", home=copy))["id"]
+    run_id = parse_json(engine("train", "--dataset", "scenes", *settings, "--detach", "--json", home=copy))["id"]
 
     def show():
-        return said(engine("runs", "show", run_id, "--json", home=copy))
+        return parse_json(engine("runs", "show", run_id, "--json", home=copy))
 
     def state():
         return json.loads((copy / "runs" / run_id / "status.json").read_text())["state"]
@@ -226,19 +226,19 @@ def test_a_detached_run_is_shown_stopped_resumed_and_deleted(engine, copy, wait)
     assert show()["state"] == "training"
     assert refused(engine("runs", "delete", run_id, home=copy), f"The run {run_id} is training.")
     assert refused(engine("runs", "resume", run_id, home=copy), f"The run {run_id} is training.")
-    assert said(engine("runs", "stop", run_id, "--json", home=copy))["id"] == run_id
+    assert parse_json(engine("runs", "stop", run_id, "--json", home=copy))["id"] == run_id
     wait(lambda: state() == "stopped")
     assert show()["state"] == "stopped"
     reached = step()
-    assert said(engine("runs", "resume", run_id, "--json", home=copy))["state"] == "queued"
+    assert parse_json(engine("runs", "resume", run_id, "--json", home=copy))["state"] == "queued"
     wait(lambda: step() > reached)
     assert [e["step"] for e in map(json.loads, events.read_text().splitlines()) if e["kind"] == "resumed"] == [reached]
     engine("runs", "stop", run_id, home=copy)
     wait(lambda: state() == "stopped")
-    assert said(engine("runs", "delete", run_id, "--json", home=copy)) == {"id": run_id, "deleted": True}
+    assert parse_json(engine("runs", "delete", run_id, "--json", home=copy)) == {"id": run_id, "deleted": True}
     assert not (copy / "runs" / run_id).exists()
     assert refused(engine("runs", "show", run_id, home=copy), f"There is no run '{run_id}'.")
-    assert said(engine("runs", "restore", run_id, "--json", home=copy))["state"] == "stopped"
+    assert parse_json(engine("runs", "restore", run_id, "--json", home=copy))["state"] == "stopped"
     engine("runs", "resume", run_id, home=copy)
     engine("runs", "pause", run_id, home=copy)
     wait(lambda: state() == "stopped")
@@ -250,21 +250,21 @@ def test_a_detached_run_is_shown_stopped_resumed_and_deleted(engine, copy, wait)
 
 
 def test_a_run_is_named_noted_tagged_deleted_and_restored(engine, copy, finished_session):
-    run_id = said(finished_session.train)["id"]
+    run_id = parse_json(finished_session.train)["id"]
     assert engine("runs", "rename", run_id, "first try", home=copy).stdout == f"{run_id} is called first try.\n"
     engine("runs", "note", run_id, "only to see", home=copy)
     engine("runs", "tag", run_id, "baseline", "small", home=copy)
-    document = said(engine("runs", "tag", run_id, "small", "--remove", "--json", home=copy))
+    document = parse_json(engine("runs", "tag", run_id, "small", "--remove", "--json", home=copy))
     assert [document[key] for key in ("id", "name", "note", "tags")] == [run_id, "first try", "only to see", ["baseline"]]
     assert "first try" in engine("runs", "list", home=copy).stdout
     assert refused(engine("runs", "rename", run_id, "n" * 61, home=copy), "The name has 61 characters.")
 
     engine("runs", "delete", run_id, home=copy)
-    assert said(engine("runs", "list", "--json", home=copy)) == []
-    assert [entry["id"] for entry in said(engine("runs", "trash", "--json", home=copy))] == [run_id]
-    restored = said(engine("runs", "restore", run_id, "--json", home=copy))
+    assert parse_json(engine("runs", "list", "--json", home=copy)) == []
+    assert [entry["id"] for entry in parse_json(engine("runs", "trash", "--json", home=copy))] == [run_id]
+    restored = parse_json(engine("runs", "restore", run_id, "--json", home=copy))
     assert (restored["name"], restored["results"]) == ("first try", document["results"])
     engine("runs", "delete", run_id, home=copy)
-    assert said(engine("runs", "trash", "--empty", "--older-than", 1, "--json", home=copy)) == {"removed": []}
-    assert said(engine("runs", "trash", "--empty", "--json", home=copy)) == {"removed": [run_id]}
+    assert parse_json(engine("runs", "trash", "--empty", "--older-than", 1, "--json", home=copy)) == {"removed": []}
+    assert parse_json(engine("runs", "trash", "--empty", "--json", home=copy)) == {"removed": [run_id]}
     assert refused(engine("runs", "restore", run_id, home=copy), f"There is no run '{run_id}' in the trash.")

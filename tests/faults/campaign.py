@@ -157,16 +157,16 @@ def forked(home: Path, body: Callable[[], int], at: int, error: str, mode: str, 
         os.close(here)
         _run_child(home, body, at, error, mode, output, there)
     os.close(there)
-    told = _read_all(here, child)
+    report = _read_all(here, child)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    *calls, end = told.splitlines() or [""]
+    *calls, end = report.splitlines() or [""]
     count, _, failed = (end or "0").partition(" ")
     calls = [line.split(" ", 1)[1] for line in sorted(calls, key=lambda line: int(line.split(" ", 1)[0]))]
     return Outcome(code, output.read_text(errors="replace"), int(count), failed, tuple(calls))
 
 
-def _run_child(home: Path, body: Callable[[], int], at: int, error: str, mode: str, output: Path, told: int) -> None:
+def _run_child(home: Path, body: Callable[[], int], at: int, error: str, mode: str, output: Path, report: int) -> None:
     code = 1
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -177,7 +177,7 @@ def _run_child(home: Path, body: Callable[[], int], at: int, error: str, mode: s
         library = ctypes.CDLL(None)
         library.fault_last.restype = ctypes.c_char_p
         if not at:
-            library.fault_trace(told)
+            library.fault_trace(report)
         library.fault_arm(str(home).encode(), ctypes.c_long(at), getattr(errno, error), int(mode == "onwards"))
         try:
             code = body()
@@ -186,7 +186,7 @@ def _run_child(home: Path, body: Callable[[], int], at: int, error: str, mode: s
         except BaseException:
             traceback.print_exc()
         library.fault_disarm()
-        os.write(told, f"{library.fault_count()} {library.fault_last().decode()}".encode())
+        os.write(report, f"{library.fault_count()} {library.fault_last().decode()}".encode())
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

@@ -120,7 +120,7 @@ def twin(finished):
 
 
 @pytest.mark.parametrize(
-    ("fields", "files", "status", "said"),
+    ("fields", "files", "status", "sentence"),
     [
         ({"run": "no-such-run"}, 1, 404, "There is no run"),
         ({"run": "../../etc"}, 1, 404, "There is no run"),
@@ -135,10 +135,10 @@ def twin(finished):
         ({"run": "fast-1"}, 33, 413, "limit is 32 per request"),
     ],
 )
-def test_a_wrong_field_has_its_status_and_a_sentence(ask, finished, images, fields, files, status, said):
+def test_a_wrong_field_has_its_status_and_a_sentence(ask, finished, images, fields, files, status, sentence):
     parts = [("images", ("a.png", images[0][1], "image/png"))] * files or [("other", ("a.png", b"x", "image/png"))]
     result = ask.post("/api/predict", data=fields, files=parts)
-    assert (result.status_code, said in result.json()["error"]) == (status, True), result.json()
+    assert (result.status_code, sentence in result.json()["error"]) == (status, True), result.json()
 
 
 def test_run_and_top_may_stand_in_the_address_and_a_file_needs_no_name(ask, finished, images):

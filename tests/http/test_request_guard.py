@@ -46,7 +46,7 @@ def test_no_address_answers_to_a_name_that_was_given_to_this_computer(server, ki
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "sentence"),
     [
         ((), "got 0"),
         (("Host: localhost", "Host: localhost"), "got 2"),
@@ -63,11 +63,11 @@ def test_no_address_answers_to_a_name_that_was_given_to_this_computer(server, ki
     ],
 )
 @pytest.mark.parametrize("kind", ["thumb", "about", "export", "models", "health", "upload", "page"])
-def test_a_request_has_exactly_one_well_formed_host(server, kind, lines, said):
+def test_a_request_has_exactly_one_well_formed_host(server, kind, lines, sentence):
     answer = server.ask(server.addresses()[kind], *lines, host=None)
     assert answer.status == 400
     # What uvicorn's parser refuses by itself it refuses in words of its own.
-    assert said in answer.body.decode() or answer.body == b"Invalid HTTP request received."
+    assert sentence in answer.body.decode() or answer.body == b"Invalid HTTP request received."
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ _STORIES = ([1, 1, 1, 1], [0, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0])
 
 
 @pytest.fixture
-def told(copied):
+def story(copied):
     """The run with a story of its validation images: learnt early, late, forgotten, never, in turn; and what it says of them."""
     table = copied.predictions("validation")
     dynamics.write_images(copied.path, table["content"].tolist(), table["true"].to_numpy())
@@ -36,8 +36,8 @@ def test_a_run_without_epochs_says_why_there_is_no_story(tab, trained):
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
-def test_a_state_opens_just_its_images_and_stays_in_the_address(tab, told, split):
-    run, result = told
+def test_a_state_opens_just_its_images_and_stays_in_the_address(tab, story, split):
+    run, result = story
     tab.open("evaluate", ask="learnt", split=split)
     counts = result["state"].value_counts()
     for state in ("early", "late", "forgotten", "never"):
@@ -50,8 +50,8 @@ def test_a_state_opens_just_its_images_and_stays_in_the_address(tab, told, split
         assert tab.url("learnt") == state
 
 
-def test_every_image_is_in_one_bar_and_in_one_square_of_the_map(tab, told):
-    run, result = told
+def test_every_image_is_in_one_bar_and_in_one_square_of_the_map(tab, story):
+    run, result = story
     tab.open("evaluate", ask="learnt")
     counts = [int(text.replace(",", "")) for text in tab.figure("learnt-bars")["data"][0]["text"]]
     assert sum(counts) == len(result)

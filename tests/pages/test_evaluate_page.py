@@ -100,11 +100,11 @@ def test_a_pair_shows_both_directions_and_all_errors_come_back(tab, trained):
 
 
 def test_only_the_open_question_is_computed(tab, trained, monkeypatch):
-    asked = []
-    panels = {key: (title, lambda scored, key=key: asked.append(key)) for key, (title, _) in tabs.TABS.items()}
+    calls = []
+    panels = {key: (title, lambda scored, key=key: calls.append(key)) for key, (title, _) in tabs.TABS.items()}
     monkeypatch.setattr(tabs, "TABS", panels)
     tab.open("evaluate", ask="pairs")
-    assert asked == ["pairs"]
+    assert calls == ["pairs"]
     assert tab.url("ask") == "pairs"
 
 

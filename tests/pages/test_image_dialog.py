@@ -112,12 +112,12 @@ def test_a_request_for_one_picture_is_none_for_the_next(trained, monkeypatch):
     next(button for button in at.button if button.label == "Compute ScoreCAM").click().run()
     first = trained.predictions("test").iloc[0]["content"]
     assert computed[-1] == (first, "score-cam")
-    asked = len(computed)
+    calls = len(computed)
     for place in (1, 0):
         at.session_state["place"] = place
         at.run()
         assert any(button.label == "Compute ScoreCAM" for button in at.button)
-    assert len(computed) == asked
+    assert len(computed) == calls
 
 
 def test_the_smallest_cover_comes_with_what_was_tried(trained):

@@ -157,9 +157,9 @@ def test_a_wrong_answer_is_told_its_class_and_can_be_taken_back(tab, run, scenes
     tab.choose(f"right-{key}", "mountain")
     tab.press("Save correction")
     assert "Corrected to mountain" in tab.text
-    told = corrections.list_corrections(load_dataset("scenes"))
-    assert [one.class_name for one in told] == ["mountain"]
-    assert tab.items("corrections")[0]["src"].endswith(f"{told[0].content}.jpg")
+    entries = corrections.list_corrections(load_dataset("scenes"))
+    assert [one.class_name for one in entries] == ["mountain"]
+    assert tab.items("corrections")[0]["src"].endswith(f"{entries[0].content}.jpg")
     again = type(tab)().open("predict", run=run.id, batch=tab.url("batch"))
     assert "Corrected to mountain" in again.text
     again.press("Undo")

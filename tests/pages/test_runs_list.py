@@ -51,8 +51,8 @@ def test_the_best_run_is_that_of_validation_and_never_of_test(tab, three):
     table = tab.open("runs").at.dataframe[0].value.set_index("run")
     assert table["best"].to_dict() == {three[2].id: "", three[1].id: "★", three[0].id: ""}
     assert best_run.rank(three).best == three[1]
-    said = tab.text.replace("\\", "")
-    assert f"The best by validation is {three[1].id} (macro F1 0.900). Test scores play no part in this choice" in said
+    sentence = tab.text.replace("\\", "")
+    assert f"The best by validation is {three[1].id} (macro F1 0.900). Test scores play no part in this choice" in sentence
     assert best_run.rank(three[2:]).best is None
 
 
@@ -113,14 +113,14 @@ def test_a_column_that_no_run_fills_takes_no_room(tab, three):
 def test_runs_whose_labels_alone_differ_are_not_said_to_differ_in_their_images(three):
     document = three[1].path / "config.json"
     write_json(document, {**read_json(document), "labels": "3-abc", "fingerprint": "other"})
-    (said,) = _limits(three[0], three[1], _NoNotes())
-    assert said == "The labels were edited between the runs: they were trained on different versions of them."
+    (sentence,) = _limits(three[0], three[1], _NoNotes())
+    assert sentence == "The labels were edited between the runs: they were trained on different versions of them."
     write_json(document, {**read_json(document), "labels": three[0].labels})
-    (said,) = _limits(three[0], three[1], _NoNotes())
-    assert said == "The images of the dataset have changed between the runs: they were trained on different images."
+    (sentence,) = _limits(three[0], three[1], _NoNotes())
+    assert sentence == "The images of the dataset have changed between the runs: they were trained on different images."
     write_json(document, {**read_json(document), "labels": "3-abc", "images": "other"})
-    (said,) = _limits(three[0], three[1], _NoNotes())
-    assert said == "Both the images and the labels of the dataset have changed between the runs."
+    (sentence,) = _limits(three[0], three[1], _NoNotes())
+    assert sentence == "Both the images and the labels of the dataset have changed between the runs."
     assert _limits(three[0], three[2], _NoNotes()) == []
 
 
@@ -171,7 +171,7 @@ def test_a_field_that_does_nothing_in_a_run_is_blank_there(three):
 
 
 @pytest.fixture
-def found(untrained) -> str:
+def measurement(untrained) -> str:
     """The finished measurement of a learning rate for the preset `balanced`; its id."""
     config = configure("scenes", "balanced")
     probe = probes.job("lr-find", config)
@@ -181,7 +181,7 @@ def found(untrained) -> str:
     return probe.name
 
 
-def test_a_suggested_learning_rate_is_taken_with_a_click(tab, found):
+def test_a_suggested_learning_rate_is_taken_with_a_click(tab, measurement):
     tab.open("train", preset="balanced")
     assert tab.figure("lr-curve")["data"]
     assert "The loss falls from 1.30 to 0.82." in tab.text.replace("\\", "")

@@ -12,9 +12,11 @@ from hostile_parts import HUGE, META, SIZE, WRONG_META, damaged, patched, sparse
 from onnx import TensorProto, helper
 
 
-def graph(nodes: list | None = None, output: Any = None, said: Any = None, initializers: tuple = (), **changes: Any) -> bytes:
+def graph(
+    nodes: list | None = None, output: Any = None, description: Any = None, initializers: tuple = (), **changes: Any
+) -> bytes:
     """A model that answers a picture with the mean of its colours, changed."""
-    described = {**META, "temperature": 1.0, "views": "one"} if said is None else said
+    described = {**META, "temperature": 1.0, "views": "one"} if description is None else description
     nodes = nodes or [
         helper.make_node("Cast", ["images"], ["f"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["f"], ["m"], axes=[1, 2], keepdims=0),
@@ -46,9 +48,9 @@ def graphs(rng: random.Random) -> Iterator[tuple[str, Any]]:
     )
     for field, wrong in WRONG_META:
         if field in ("classes", "image_size", "views") and wrong not in ([1], ["a", "b", " "]):
-            yield f"{field} {str(wrong)[:12]}", graph(said={**META, "temperature": 1.0, "views": "one", field: wrong})
-    for name, said in (("empty", ""), ("text", "x"), ("deep", "[" * 100_000), ("list", "[]"), ("null", "null")):
-        yield f"says {name}", graph(said=said)
+            yield f"{field} {str(wrong)[:12]}", graph(description={**META, "temperature": 1.0, "views": "one", field: wrong})
+    for name, description in (("empty", ""), ("text", "x"), ("deep", "[" * 100_000), ("list", "[]"), ("null", "null")):
+        yield f"says {name}", graph(description=description)
     yield (
         "two inputs",
         graph(inputs=[value("images", TensorProto.UINT8, ["n", 64, 64, 3]), value("more", TensorProto.FLOAT, [1])]),

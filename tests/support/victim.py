@@ -30,7 +30,7 @@ def weights(step: int) -> dict[str, torch.Tensor]:
     return {"weight": torch.full((SIZE,), float(step))}
 
 
-def train(path: Path, steps: int = 10**9, told: Connection | None = None) -> None:
+def train(path: Path, steps: int = 10**9, connection: Connection | None = None) -> None:
     """Go on from the last checkpoint, saving after each of so many steps; each is told when its save has returned."""
     lease = Lease(path / "lease")
     assert lease.acquire()
@@ -38,22 +38,22 @@ def train(path: Path, steps: int = 10**9, told: Connection | None = None) -> Non
     recorder.state("training")
     saved = checkpoint.load(path, "last").step if checkpoint.generations(path, "last") else 0
     recorder.append({"kind": "resumed", "step": saved, "epoch": 0})
-    if told:
-        told.send(saved)
+    if connection:
+        connection.send(saved)
     for step in range(saved + 1, saved + 1 + steps):
         recorder.record(Step(step, 1, 1.0 / step, 0.1, 1.0))
         recorder.show_progress(Progress("epoch 1 of 1", step, step + 1))
         checkpoint.save(path, "last", step, META, weights(step), {"step": step})
-        if told:
-            told.send(step)
+        if connection:
+            connection.send(step)
     lease.release()
 
 
-def train_until_operation(path: Path, last: int, told: Connection) -> None:
+def train_until_operation(path: Path, last: int, connection: Connection) -> None:
     """Two steps; the process dies just before its operation number `last` on the file system. Tells of each operation."""
-    _watch(told, last)
+    _watch(connection, last)
     train(path, 2)
-    told.send(("end",))
+    connection.send(("end",))
 
 
 def train_until_size(path: Path, size: int) -> None:
@@ -63,16 +63,16 @@ def train_until_size(path: Path, size: int) -> None:
     train(path, 2)
 
 
-def _watch(told: Connection, last: int) -> None:
+def _watch(connection: Connection, last: int) -> None:
     """Count what changes the file system, and tell what a power cut could not take back any more."""
     count = 0
 
-    def before(*said: object) -> None:
+    def before(*operation: object) -> None:
         nonlocal count
         count += 1
         if count == last:
             os._exit(9)
-        told.send(said)
+        connection.send(operation)
 
     def opened(event: str, arguments: tuple) -> None:
         if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
@@ -86,9 +86,9 @@ def _watch(told: Connection, last: int) -> None:
             done = original(*arguments, **more)
             if name == "fsync":
                 result = os.fstat(arguments[0])
-                told.send(("synced", result.st_ino, result.st_size, str(Path(f"/proc/self/fd/{arguments[0]}").readlink())))
+                connection.send(("synced", result.st_ino, result.st_size, str(Path(f"/proc/self/fd/{arguments[0]}").readlink())))
             if name in ("rename", "replace"):
-                told.send(("renamed", *map(str, arguments[:2])))
+                connection.send(("renamed", *map(str, arguments[:2])))
             return done
 
         setattr(os, name, counted)
@@ -98,7 +98,7 @@ def _watch(told: Connection, last: int) -> None:
     sys.addaudithook(opened)
 
 
-def queue_up(path: Path, start: Barrier, told: Connection) -> None:
+def queue_up(path: Path, start: Barrier, connection: Connection) -> None:
     """Queue up together with the others, say who is ahead, and stay."""
     path.mkdir()
     lease = Lease(path / "lease")
@@ -106,16 +106,18 @@ def queue_up(path: Path, start: Barrier, told: Connection) -> None:
     start.wait(60)
     queue.join(path)
     start.wait(60)
-    told.send(queue.runs_ahead(path))
+    connection.send(queue.runs_ahead(path))
     signal.pause()
 
 
-def heed_signals(path: Path, told: Connection) -> None:
+def heed_signals(path: Path, connection: Connection) -> None:
     """Compute without looking up, as in a long batch: one call of C code that no handler in Python could break into."""
-    stop_signals.handle_signals(first=lambda: told.send("asked to stop"), second=lambda: (told.send("asked to end"), os._exit(7)))
+    stop_signals.handle_signals(
+        first=lambda: connection.send("asked to stop"), second=lambda: (connection.send("asked to end"), os._exit(7))
+    )
     helper = multiprocessing.get_context("fork").Process(target=signal.pause)
     helper.start()
-    told.send(helper.pid)
+    connection.send(helper.pid)
     large = torch.rand(600, 600, dtype=torch.float64)
     while True:
         torch.linalg.matrix_power(large, 10**9)

@@ -64,5 +64,5 @@ def test_what_was_computed_of_other_pixels_is_forgotten(catalog):
     scan(catalog, detect(catalog.root), seed=0)
     assert table.cached_contents([black.hash, other.hash]) == {other.hash}
     assert not pixels.is_decoded([black.hash], 16)
-    kept = {file.name.partition("-")[0] for file in thumbnails.cache_dir("thumbnails").rglob("*.jpg")}
-    assert kept == {other.hash}
+    hashes = {file.name.partition("-")[0] for file in thumbnails.cache_dir("thumbnails").rglob("*.jpg")}
+    assert hashes == {other.hash}

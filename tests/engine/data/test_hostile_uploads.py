@@ -50,15 +50,15 @@ def peak():
 
 def survey():
     """For the child process: what came of every file, and how much memory it took at most."""
-    wrong, kinds, said = [], Counter(), set()
+    wrong, kinds, sentences = [], Counter(), set()
     for file in hostile.files(count=COUNT):
         reasons = list(judged(file))
         kinds[file.kind] += 1
-        said.update(reasons)
+        sentences.update(reasons)
         read = "" in reasons
         if file.verdict != "either" and read != (file.verdict == "read"):
             wrong.append([file.name, file.verdict, reasons[:2]])
-    sys.stdout.write(json.dumps({"wrong": wrong, "kinds": kinds, "said": sorted(said), "peak": peak()}))
+    sys.stdout.write(json.dumps({"wrong": wrong, "kinds": kinds, "sentences": sorted(sentences), "peak": peak()}))
 
 
 def survey_api(run_id):
@@ -72,17 +72,17 @@ def survey_api(run_id):
     config.set_option("server.address", "127.0.0.1")  # as the project's own settings have it, which are not at this place
     client = TestClient(Starlette(routes=ROUTES), base_url="http://localhost", client=("127.0.0.1", 1))
     files = (file for file in hostile.files(count=COUNT) if not file.name.endswith(".zip"))
-    statuses, wrong, said = Counter(), [], set()
+    statuses, wrong, sentences = Counter(), [], set()
     while batch := list(itertools.islice(files, 32)):
         parts = [("images", (f"{place}.jpg", file.content)) for place, file in enumerate(batch)]
         answer = client.post("/api/predict", data={"run": run_id}, files=parts)
         assert answer.status_code in (200, 422), answer.text
         statuses[answer.status_code] += len(batch)
         for file, one in zip(batch, answer.json()["predictions"], strict=True):
-            said.add(one.get("error", ""))
+            sentences.add(one.get("error", ""))
             if file.verdict != "either" and ("top" in one) != (file.verdict == "read"):
                 wrong.append([file.name, file.verdict, one])
-    sys.stdout.write(json.dumps({"wrong": wrong, "kinds": statuses, "said": sorted(said), "peak": peak()}))
+    sys.stdout.write(json.dumps({"wrong": wrong, "kinds": statuses, "sentences": sorted(sentences), "peak": peak()}))
 
 
 def child(call, place, **environment):
@@ -94,7 +94,7 @@ def child(call, place, **environment):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["wrong"] == []
-    assert all(len(reason) < 200 and "\n" not in reason and "Traceback" not in reason for reason in result["said"])
+    assert all(len(reason) < 200 and "\n" not in reason and "Traceback" not in reason for reason in result["sentences"])
     return result
 
 

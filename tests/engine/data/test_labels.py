@@ -306,8 +306,8 @@ def test_removing_a_dataset_keeps_what_was_decided(scenes):
     removal.remove_dataset("scenes")
     data = rescan(scenes)
     assert training_labels(data)[path] == ("sea", "train")
-    [kept] = removal.list_saved_logs("scenes")
-    merging.merge_file(data, kept)
+    [log] = removal.list_saved_logs("scenes")
+    merging.merge_file(data, log)
     assert training_labels(data)[path] == ("glacier", "train")
     assert edits.open_log(data).version() == version
     assert undo.undo(data), "a log that has moved can still be undone step by step"

@@ -154,34 +154,34 @@ def test_a_picture_is_made_once_however_many_ask_at_once(tmp_path, monkeypatch):
 
 
 def test_one_failure_reaches_all_who_ask_and_the_next_tries_again():
-    once, begun, asked = SingleFlight(), threading.Event(), threading.Event()
+    once, begun, second_call = SingleFlight(), threading.Event(), threading.Event()
 
     def fail():
         begun.set()
-        asked.wait(10)
+        second_call.wait(10)
         raise ValueError("no")
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(once, "key", fail)
         begun.wait(10)
         second = pool.submit(once, "key", lambda: "not called while the first runs")
-        threading.Timer(0.05, asked.set).start()
+        threading.Timer(0.05, second_call.set).start()
         assert [str(waiting.exception(10)) for waiting in (first, second)] == ["no", "no"]
     assert once("key", lambda: "yes") == "yes"
 
 
 def test_the_folder_keeps_to_its_limit_and_the_least_recently_used_go(tmp_path):
-    kept = DiskCache(tmp_path / "kept", limit=100_000)
+    cache = DiskCache(tmp_path / "cache", limit=100_000)
     for number in range(60):
-        kept.put(f"{number:02d}", bytes(5_000))
-        file = tmp_path / "kept" / f"{number:02d}" / f"{number:02d}"
+        cache.put(f"{number:02d}", bytes(5_000))
+        file = tmp_path / "cache" / f"{number:02d}" / f"{number:02d}"
         if file.exists():  # in the order of their making, whatever the clock's grain
             os.utime(file, (1_000 + number, 1_000))
-        assert kept.get("00") is not None, "what is looked at stays"
-        kept.wait()
-        assert held(tmp_path / "kept") <= 100_000
-    assert kept.get("59") is not None
-    assert kept.get("05") is None
+        assert cache.get("00") is not None, "what is looked at stays"
+        cache.wait()
+        assert held(tmp_path / "cache") <= 100_000
+    assert cache.get("59") is not None
+    assert cache.get("05") is None
 
 
 def held(folder):

@@ -18,8 +18,8 @@ def data(mapped):
 
 def test_the_map_holds_every_image_and_keeps_kinds_together(data, mapped):
     drawn, columns = dataset_index.load_map(data), data.catalog.columns()
-    said = json.loads(mapped.said.stdout)
-    assert said["drawn"] == said["images"] == len(drawn) == len(data.catalog.view()) == 83
+    result = json.loads(mapped.process.stdout)
+    assert result["drawn"] == result["images"] == len(drawn) == len(data.catalog.view()) == 83
     label = columns.label[np.searchsorted(columns.ids, drawn.ids)]
     apart = np.isin(label, columns.class_codes(["forest", "sea"]))  # the two others overlap on purpose
     assert (label[drawn.near[:, 0]] == label)[apart].mean() > 0.9
@@ -40,15 +40,15 @@ def test_nothing_is_computed_twice(data):
 
 def test_the_command_line_and_the_engine_answer_with_the_same_neighbours(data, mapped, engine):
     image = data.catalog.view(Filter(classes=("sea",))).ids()[0]
-    said = engine("similar", "scenes", image, "--top", "5", "--split", "train", "--json", home=mapped.home)
-    document = json.loads(said.stdout)
+    process = engine("similar", "scenes", image, "--top", "5", "--split", "train", "--json", home=mapped.home)
+    document = json.loads(process.stdout)
     train = data.catalog.view(Filter(splits=("train",))).ids()
     result = find_neighbours(dataset_index.load_index(data), int(image), 5, train)
     assert [near["id"] for near in document["similar"]] == result["id"].tolist()
     assert {near["split"] for near in document["similar"]} == {"train"}
     assert [near["class"] for near in document["similar"]].count("sea") >= 4
     named = engine("similar", "scenes", document["path"], "--top", "5", "--split", "train", "--json", home=mapped.home)
-    assert named.stdout == said.stdout
+    assert named.stdout == process.stdout
 
 
 @pytest.mark.parametrize(
@@ -61,17 +61,17 @@ def test_the_command_line_and_the_engine_answer_with_the_same_neighbours(data, m
     ],
 )
 def test_a_mistake_is_one_sentence(mapped, engine, arguments, sentence):
-    said = engine(*arguments, home=mapped.home)
-    assert said.returncode == 2
-    assert sentence in said.stderr
-    assert "Traceback" not in said.stderr
+    result = engine(*arguments, home=mapped.home)
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_dataset_without_embeddings_says_how_to_get_them(kaggle, home, engine):
     add_dataset(str(kaggle))
-    said = engine("similar", "scenes", "1", home=home)
-    assert said.returncode == 2
-    assert "python -m engine map scenes" in said.stderr
+    result = engine("similar", "scenes", "1", home=home)
+    assert result.returncode == 2
+    assert "python -m engine map scenes" in result.stderr
 
 
 def test_a_background_process_draws_the_map_and_says_how_far_it_is(write_class, tmp_path, home, wait):

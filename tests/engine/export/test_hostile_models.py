@@ -106,9 +106,9 @@ def test_a_header_must_agree_with_its_file(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"said": meta(image_size=float("inf"))}, "does not describe how to use it"),
-        ({"said": meta(classes="abc")}, "does not describe how to use it"),
-        ({"said": "[" * 100_000}, "does not describe how to use it"),
+        ({"description": meta(image_size=float("inf"))}, "does not describe how to use it"),
+        ({"description": meta(classes="abc")}, "does not describe how to use it"),
+        ({"description": "[" * 100_000}, "does not describe how to use it"),
         ({"output": hostile_graphs.helper.make_tensor_value_info("probabilities", 1, [])}, "."),
         ({"nodes": hostile_graphs.adding("w"), "initializers": (TERABYTE,)}, "not an ONNX model"),
     ],

@@ -39,7 +39,7 @@ def loaded(finished_session):
 
 
 @pytest.fixture
-def asked(run, paint):
+def mixed_batch(run, paint):
     """Six pictures in class folders, one of them filed wrongly, and one that is none."""
     items = [UploadItem(f"{kind}/{i}.png", png(paint(kind, 8000 + i))) for kind in ("forest", "sea") for i in range(3)]
     items[0] = UploadItem("sea/0.png", items[0].content)
@@ -52,8 +52,8 @@ def test_names_of_uploads_are_text_and_no_places(home):
     odd = "../../etc/\u202egnp.exe/x.PNG"
     batch = store.create_batch("two", [UploadItem(odd, b"content"), UploadItem("a.jpg", b"", "too large")])
     assert [picture.name for picture in batch.images] == [odd, "a.jpg"]
-    kept = [file.relative_to(batch.path).as_posix() for file in home.rglob("*") if file.is_file()]
-    assert sorted(kept) == ["batch.json", "files/000000.png"]
+    stored = [file.relative_to(batch.path).as_posix() for file in home.rglob("*") if file.is_file()]
+    assert sorted(stored) == ["batch.json", "files/000000.png"]
     assert batch.image(0).file.read_bytes() == b"content"
     assert batch.image(1).reason == "too large"
 
@@ -95,18 +95,18 @@ def test_the_pictures_of_a_folder_stay_where_they_are(home, tmp_path, write_clas
             store.create_folder_batch(wrong)
 
 
-def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run, loaded, asked):
-    rows = pd.concat(predictions.predict_batch(asked, run, loaded, load_judge([run]), batch_size=2))
-    kept = predictions.load_predictions(asked, run)
-    assert kept["number"].tolist() == rows["number"].tolist() == list(range(7))
-    expected = predict(loaded, [picture.file for picture in asked.images])
-    for row, one in zip(kept.itertuples(), expected, strict=True):
+def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run, loaded, mixed_batch):
+    rows = pd.concat(predictions.predict_batch(mixed_batch, run, loaded, load_judge([run]), batch_size=2))
+    stored = predictions.load_predictions(mixed_batch, run)
+    assert stored["number"].tolist() == rows["number"].tolist() == list(range(7))
+    expected = predict(loaded, [picture.file for picture in mixed_batch.images])
+    for row, one in zip(stored.itertuples(), expected, strict=True):
         assert row.error == one.error
         if one.error:
             assert row.probabilities is None
         else:
             assert np.abs(row.probabilities - one.probabilities).max() < 0.01
-    assert kept["error"][3] == "not an image, despite its name"
+    assert stored["error"][3] == "not an image, despite its name"
 
 
 @pytest.mark.parametrize("known", ["NFC", "NFD"])
@@ -119,26 +119,26 @@ def test_a_folder_is_its_class_whatever_the_form_of_its_accents(known, named, tm
     assert build_table(pictures, made, Judge((known, "mer"), USUAL, 0))["true"].tolist() == [known]
 
 
-def test_what_is_answered_is_not_answered_again(run, loaded, asked):
-    going = predictions.predict_batch(asked, run, loaded, load_judge([run]), batch_size=2)
+def test_what_is_answered_is_not_answered_again(run, loaded, mixed_batch):
+    going = predictions.predict_batch(mixed_batch, run, loaded, load_judge([run]), batch_size=2)
     next(going)
     going.close()
-    assert predictions.missing_predictions(asked, run) == [2, 3, 4, 5, 6]
-    rest = pd.concat(predictions.predict_batch(asked, run, loaded, load_judge([run]), batch_size=2))
+    assert predictions.missing_predictions(mixed_batch, run) == [2, 3, 4, 5, 6]
+    rest = pd.concat(predictions.predict_batch(mixed_batch, run, loaded, load_judge([run]), batch_size=2))
     assert rest["number"].tolist() == [2, 3, 4, 5, 6]
-    assert list(predictions.predict_batch(asked, run, None, load_judge([run]))) == []
+    assert list(predictions.predict_batch(mixed_batch, run, None, load_judge([run]))) == []
 
 
-def test_a_damaged_part_is_answered_again(run, loaded, asked):
-    list(predictions.predict_batch(asked, run, loaded, load_judge([run])))
-    part = next((asked.path / "answers").glob("*/*.parquet"))
+def test_a_damaged_part_is_answered_again(run, loaded, mixed_batch):
+    list(predictions.predict_batch(mixed_batch, run, loaded, load_judge([run])))
+    part = next((mixed_batch.path / "answers").glob("*/*.parquet"))
     part.write_bytes(part.read_bytes()[:100])
-    assert predictions.missing_predictions(asked, run) == list(range(7))
+    assert predictions.missing_predictions(mixed_batch, run) == list(range(7))
 
 
-def test_class_folders_give_scores_and_the_table_a_file(run, loaded, asked, tmp_path):
-    list(predictions.predict_batch(asked, run, loaded, load_judge([run])))
-    result = build_table(asked.images, predictions.load_predictions(asked, run), load_judge([run]))
+def test_class_folders_give_scores_and_the_table_a_file(run, loaded, mixed_batch, tmp_path):
+    list(predictions.predict_batch(mixed_batch, run, loaded, load_judge([run])))
+    result = build_table(mixed_batch.images, predictions.load_predictions(mixed_batch, run), load_judge([run]))
     assert result["predicted"].tolist() == ["forest"] * 3 + [""] + ["sea"] * 3
     scores = metrics.score_predictions(labelled_outcomes(result, run.classes), run.classes)
     assert (scores["n"], scores["accuracy"]["value"]) == (6, pytest.approx(5 / 6))
@@ -209,46 +209,46 @@ def test_the_mean_of_two_runs_puts_their_classes_in_one_order(run):
 
 def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, paint):
     kinds = ("forest", "sea", "glacier", "mountain")
-    asked = [store.create_batch("one", [UploadItem("x.png", png(paint(kind, 9000 + i)))]) for i in range(5) for kind in kinds]
-    said = {}
+    batches = [store.create_batch("one", [UploadItem("x.png", png(paint(kind, 9000 + i)))]) for i in range(5) for kind in kinds]
+    answers = {}
 
     def ask(batch):
-        said[batch.id] = next(predictions.predict_batch(batch, run, loaded, load_judge([run]), batch_size=1))[
+        answers[batch.id] = next(predictions.predict_batch(batch, run, loaded, load_judge([run]), batch_size=1))[
             "probabilities"
         ].iloc[0]
 
-    threads = [threading.Thread(target=ask, args=(batch,)) for batch in asked]
+    threads = [threading.Thread(target=ask, args=(batch,)) for batch in batches]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    alone = predict(loaded, [batch.image(0).file for batch in asked])
+    alone = predict(loaded, [batch.image(0).file for batch in batches])
     assert len({one.probabilities.tobytes() for one in alone}) == 20
-    for batch, one in zip(asked, alone, strict=True):
-        assert np.abs(said[batch.id] - one.probabilities).max() < 0.01
+    for batch, one in zip(batches, alone, strict=True):
+        assert np.abs(answers[batch.id] - one.probabilities).max() < 0.01
         batch.delete()
 
 
-def test_what_a_stopped_job_has_answered_is_kept(run, asked, monkeypatch):
+def test_what_a_stopped_job_has_answered_is_kept(run, mixed_batch, monkeypatch):
     def stop(progress):
         if progress.phase.startswith("predicting"):
             raise Cancelled
 
     monkeypatch.setattr(job.Job, "start", lambda self: None)
-    job.start(asked, [run])
+    job.start(mixed_batch, [run])
     with pytest.raises(Cancelled):
-        job.work(asked, stop)
-    assert predictions.missing_predictions(asked, run) == []
+        job.work(mixed_batch, stop)
+    assert predictions.missing_predictions(mixed_batch, run) == []
 
 
-def test_a_process_answers_in_the_background_and_goes_on_where_it_was_ended(run, loaded, asked, wait):
-    next(predictions.predict_batch(asked, run, loaded, load_judge([run]), batch_size=2))
-    before = len(predictions.load_predictions(asked, run))
-    job.start(asked, [run])
-    wait(lambda: job.job(asked).status().state in ("done", "failed"))
-    assert job.job(asked).status().message == ""
+def test_a_process_answers_in_the_background_and_goes_on_where_it_was_ended(run, loaded, mixed_batch, wait):
+    next(predictions.predict_batch(mixed_batch, run, loaded, load_judge([run]), batch_size=2))
+    before = len(predictions.load_predictions(mixed_batch, run))
+    job.start(mixed_batch, [run])
+    wait(lambda: job.job(mixed_batch).status().state in ("done", "failed"))
+    assert job.job(mixed_batch).status().message == ""
     assert before == 2
-    assert predictions.missing_predictions(asked, run) == []
+    assert predictions.missing_predictions(mixed_batch, run) == []
 
 
 TWINS = {

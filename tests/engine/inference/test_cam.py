@@ -82,9 +82,9 @@ def by_the_package(loaded, square, classes, method=GradCAM):
 
 
 def agree(ours, direct):
-    told = [(a, b) for a, b in zip(ours, direct, strict=True) if b.std() > 0]
-    assert told
-    assert all(np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.999 for a, b in told)
+    pairs = [(a, b) for a, b in zip(ours, direct, strict=True) if b.std() > 0]
+    assert pairs
+    assert all(np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.999 for a, b in pairs)
 
 
 @pytest.mark.parametrize(("by", "package"), [("grad-cam", GradCAM), ("grad-cam++", GradCAMPlusPlus), ("layer-cam", LayerCAM)])
@@ -103,12 +103,12 @@ def test_eigen_cam_is_the_packages_up_to_the_sign_that_it_leaves_to_chance(built
 
 
 def test_score_cam_is_the_packages_and_tells_how_far_it_is():
-    loaded, told = with_random_weights("resnet18"), []
+    loaded, steps = with_random_weights("resnet18"), []
     small = disc(48)
-    ours = heatmaps(loaded, small, [1], "score-cam", lambda progress: told.append((progress.done, progress.total)))
+    ours = heatmaps(loaded, small, [1], "score-cam", lambda progress: steps.append((progress.done, progress.total)))
     agree(ours, by_the_package(loaded, small, [1], ScoreCAM))
-    assert told[-1] == (512, 512)
-    assert sorted(told) == told
+    assert steps[-1] == (512, 512)
+    assert sorted(steps) == steps
 
 
 def test_an_unknown_method_is_named_with_those_there_are(built, square):

@@ -21,11 +21,11 @@ def picture(tmp_path, write_class):
 
 def test_a_picture_is_kept_once_under_the_class_told_last(data, picture):
     corrections.add_correction(data, picture, "forest")
-    told = corrections.add_correction(data, picture, "sea")
-    assert corrections.list_corrections(data) == [told]
-    assert (told.class_name, told.file.read_bytes()) == ("sea", picture.read_bytes())
-    assert told.file.is_relative_to(corrections.folder(data))
-    corrections.remove_correction(data, told.content)
+    correction = corrections.add_correction(data, picture, "sea")
+    assert corrections.list_corrections(data) == [correction]
+    assert (correction.class_name, correction.file.read_bytes()) == ("sea", picture.read_bytes())
+    assert correction.file.is_relative_to(corrections.folder(data))
+    corrections.remove_correction(data, correction.content)
     assert corrections.list_corrections(data) == []
 
 

@@ -13,7 +13,7 @@ from engine.runs.run import load_run
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def asked(run_id):
+def query(run_id):
     """The first test image of the run: its row, its square, and the model."""
     answering, data = load_model(load_run(run_id).path), load_dataset("scenes")
     row = data.catalog.get(int(load_run(run_id).predictions("test")["image_id"].iloc[0]))
@@ -21,7 +21,7 @@ def asked(run_id):
 
 
 def test_a_linear_runs_own_embeddings_are_searched_and_it_is_said(finished):
-    answering, data, row, square = asked(finished.run_id)
+    answering, data, row, square = query(finished.run_id)
     result = examples.find_examples(answering, data, row, square, k=5)
     assert (result.by, len(result.nearest)) == ("run", 5)
     train = data.catalog.frame("train")
@@ -35,7 +35,7 @@ def test_a_linear_runs_own_embeddings_are_searched_and_it_is_said(finished):
 
 
 def test_without_them_the_datasets_index_is_searched_among_training_images(mapped, finished_session, monkeypatch):
-    answering, data, row, square = asked(finished_session.run_id)
+    answering, data, row, square = query(finished_session.run_id)
     monkeypatch.setattr(examples, "load_run_embeddings", lambda model, data: None)
     result = examples.find_examples(answering, data, row, square, k=5)
     assert result.by == "dataset"
@@ -46,11 +46,11 @@ def test_without_them_the_datasets_index_is_searched_among_training_images(mappe
 def test_without_any_embeddings_it_says_how_to_get_them(finished, monkeypatch):
     monkeypatch.setattr(examples, "load_run_embeddings", lambda model, data: None)
     with pytest.raises(UserError, match="have not been computed.*engine map scenes"):
-        examples.find_examples(*asked(finished.run_id))
+        examples.find_examples(*query(finished.run_id))
 
 
 def test_the_verdict_counts_the_labels():
     assert examples.describe_labels("sea", "sea", ["sea", "sea", "forest"]) == "2 of the 3 nearest training images are sea."
-    said = examples.describe_labels("sea", "forest", ["sea", "forest", "forest"])
-    assert said == "Of the 3 nearest training images, forest: 2, sea: 1."
+    sentence = examples.describe_labels("sea", "forest", ["sea", "forest", "forest"])
+    assert sentence == "Of the 3 nearest training images, forest: 2, sea: 1."
     assert examples.describe_labels("sea", "forest", []) == ""

@@ -46,12 +46,14 @@ def test_the_smallest_cover_lies_on_what_the_answer_hangs_on(square, fill):
 
 
 def test_an_answer_that_no_cover_changes_says_what_was_tried(square):
-    told = []
-    result = smallest_occlusion(SpotSeer(needs=-1), square, "mean", lambda progress: told.append((progress.done, progress.total)))
+    steps = []
+    result = smallest_occlusion(
+        SpotSeer(needs=-1), square, "mean", lambda progress: steps.append((progress.done, progress.total))
+    )
     assert result.box is None
     assert result.covered is None
     assert result.sides == tuple(round(SIZE * share) for share in SHARES)
-    assert told[-1] == (result.tried, result.tried)
+    assert steps[-1] == (result.tried, result.tried)
 
 
 def test_every_pixel_is_under_some_patch_of_every_size(square):

@@ -80,19 +80,19 @@ def test_how_well_other_things_are_told_is_measured_on_the_files_that_can_be_rea
         Image.fromarray(picture).save(tmp_path / f"{i}.png")
     (tmp_path / "words.png").write_text("no picture")
     files = sorted(tmp_path.iterdir())
-    told = ood_evaluation.evaluate_other_images(run, loaded, measured, files, lambda *_: None)
-    assert (told.n, told.test) == (4, len(load_dataset("scenes").catalog.frame("test")))
-    assert told.auroc.value == told.flagged.value == 1
-    assert told.auroc.low <= told.auroc.value <= told.auroc.high
+    result = ood_evaluation.evaluate_other_images(run, loaded, measured, files, lambda *_: None)
+    assert (result.n, result.test) == (4, len(load_dataset("scenes").catalog.frame("test")))
+    assert result.auroc.value == result.flagged.value == 1
+    assert result.auroc.low <= result.auroc.value <= result.auroc.high
     with pytest.raises(UserError, match="None of these"):
         ood_evaluation.evaluate_other_images(run, loaded, measured, files[-1:], lambda *_: None)
 
 
 def test_a_class_that_was_left_out_is_told_better_than_by_chance(run, loaded):
-    told = list(ood_evaluation.evaluate_left_out_classes(run, loaded, lambda *_: None))
-    assert tuple(one.of for one in told) == run.classes
-    assert {one.n + one.test for one in told} == {len(load_dataset("scenes").catalog.frame("test"))}
-    assert np.mean([one.auroc.value for one in told]) > 0.75
+    result = list(ood_evaluation.evaluate_left_out_classes(run, loaded, lambda *_: None))
+    assert tuple(one.of for one in result) == run.classes
+    assert {one.n + one.test for one in result} == {len(load_dataset("scenes").catalog.frame("test"))}
+    assert np.mean([one.auroc.value for one in result]) > 0.75
 
 
 def test_another_model_does_not_take_it_for_its_own(run, measured):
@@ -133,8 +133,8 @@ def test_the_verdict_says_unknown_only_by_distance_and_unsure_only_by_probabilit
     assert judge.verdict(sure, 0.5).classes == (run.classes[0],)
     assert judge.verdict(sure, 1.2).kind == UNKNOWN
     assert judge.verdict(sure, float("nan")).kind == SURE
-    told = verdict.Judge(run.classes, 0.3, 100).verdict(split, 0.5)
-    assert (told.kind, told.classes) == (UNSURE, run.classes[1:3])
+    result = verdict.Judge(run.classes, 0.3, 100).verdict(split, 0.5)
+    assert (result.kind, result.classes) == (UNSURE, run.classes[1:3])
 
 
 def test_the_classes_named_hold_the_right_one_as_often_as_was_promised():

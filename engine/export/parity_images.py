@@ -59,4 +59,4 @@ def generate_images(size: int, count: int = 64) -> ParityImages:
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (count, 4, 4, 3)).repeat(-(-size // 4), axis=1).repeat(-(-size // 4), axis=2)
     squares = (coarse[:, :size, :size] * 0.8 + rng.integers(0, 50, (count, size, size, 3))).astype(np.uint8)
-    return ParityImages(squares, np.full(count, -1), "generated images (the dataset is not here)")
+    return ParityImages(squares, np.full(count, -1), "generated images (the dataset is not available)")

@@ -1,4 +1,7 @@
-"""The OpenAPI 3.1 document, derived from the API's endpoints and the types of their requests and responses."""
+"""The OpenAPI 3.1 document, derived from the API's endpoints and the types of their requests and responses.
+
+Not by pydantic: nothing here installs it, and its models would say a second time what the types say.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass

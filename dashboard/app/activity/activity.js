@@ -105,7 +105,8 @@ function draw(mounted, rows) {
     if (mounted.list.children[place] !== element) mounted.list.insertBefore(element, mounted.list.children[place] ?? null)
     update(element, row)
   }
-  mounted.count.textContent = `${rows.length} running`
+  mounted.count.textContent = String(rows.length)
+  mounted.toggle.setAttribute("aria-label", `${rows.length} running`)
   if (!rows.length) open(mounted, false)
   mounted.root.hidden = !rows.length
 }

@@ -3,7 +3,6 @@
 from collections.abc import Hashable
 
 import numpy as np
-import pandas as pd
 
 from dashboard.cache.cached import cached
 from dashboard.cache.late_imports import IMPORT_LOCK
@@ -13,6 +12,7 @@ from engine.core.file_stamp import FileStamp, file_stamp
 from engine.data.decoding import load_square
 from engine.inference import ood, verdict
 from engine.inference.batch import predictions, seen_in_training
+from engine.inference.batch.predictions import BatchPredictions
 from engine.inference.batch.store import Batch
 from engine.inference.verdict import Judge
 from engine.runs.run import Run
@@ -23,7 +23,7 @@ def _image_stamp(batch: Batch, number: int) -> FileStamp | None:
 
 
 @cached(stamp=predictions.stamp, shared=True)
-def batch_predictions(batch: Batch, run: Run) -> pd.DataFrame:
+def batch_predictions(batch: Batch, run: Run) -> BatchPredictions:
     """`engine.inference.batch.predictions.load_predictions`, shared by all sessions: do not modify it."""
     return predictions.load_predictions(batch, run)
 

@@ -30,12 +30,12 @@ class AverageHeatmaps(NamedTuple):
 @cached(files=("predictions-{split}.parquet",))
 def class_differences(run: Run, split: str, data: Dataset, a: int, b: int) -> pd.DataFrame:
     """`engine.evaluation.class_pairs.differences` in the catalog's properties."""
-    table = predictions(run, split)
-    groups = class_pairs.group_images(table, a, b)
+    scored = predictions(run, split)
+    groups = class_pairs.group_images(scored, a, b)
     # Only the rows that are compared: the catalog may be large.
     places = np.concatenate([*groups.by_name().values()])
-    known = class_pairs.image_properties(data.catalog.columns(), table.iloc[places])
-    values = pd.DataFrame(np.nan, index=range(len(table)), columns=known.columns)
+    known = class_pairs.image_properties(data.catalog.columns(), scored.take(places))
+    values = pd.DataFrame(np.nan, index=range(len(scored)), columns=known.columns)
     values.iloc[places] = known.to_numpy()
     return class_pairs.differences(values, groups)
 
@@ -46,13 +46,13 @@ def positions_between(run: Run, split: str, data: Dataset, a: int, b: int) -> di
     index = embedding_index(data)
     if index is None:
         return None
-    table = predictions(run, split)
+    scored = predictions(run, split)
 
     def training_images(place: int) -> np.ndarray:
         return data.catalog.view(Filter(splits=("train",), classes=(run.classes[place],))).ids()
 
     centres = training_images(a), training_images(b)
-    return class_pairs.project_on_axis(index, table, centres, class_pairs.group_images(table, a, b))
+    return class_pairs.project_on_axis(index, scored, centres, class_pairs.group_images(scored, a, b))
 
 
 @cached(checkpoint=True)

@@ -17,7 +17,7 @@ def confusion_between(
     """`engine.evaluation.cross_confusion` of two runs' predictions (or the truth in their tables), and its matrix. Raises UserError."""
     first = predictions(rows, split)
     second = first if rows.path == columns.path else predictions(columns, split)
-    result = cross_tabulate(Axis(first, rows.classes, true_rows), Axis(second, columns.classes, true_columns))
+    result = cross_tabulate(Axis(first, true_rows), Axis(second, true_columns))
     return result, result.matrix
 
 

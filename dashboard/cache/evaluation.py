@@ -1,12 +1,13 @@
 """Evaluations of prediction tables, computed once for all sessions while the tables and the catalog stay the same."""
 
+import numpy as np
 import pandas as pd
 
 from dashboard.cache.cached import cached
 from dashboard.cache.maps import index_stamp
 from engine.data.datasets import Dataset
 from engine.embeddings import dataset_index
-from engine.evaluation import comparison, roc, slices, tables, trust
+from engine.evaluation import comparison, roc, slices, trust
 from engine.evaluation.comparison import Comparison, Difference
 from engine.evaluation.near_copies import NearCopies
 from engine.evaluation.trust import Evidence
@@ -32,9 +33,8 @@ def roc_areas(run: Run, split: str, classes: tuple[str, ...]) -> pd.DataFrame:
     """`engine.evaluation.roc.areas_by_class` of some of the run's classes. Raises UserError."""
     predictions = evidence(run, split).predictions
     places = [run.classes.index(name) for name in classes]
-    probabilities = tables.probabilities(predictions)[:, places]
-    true = predictions["true"].map({place: i for i, place in enumerate(places)}).fillna(-1).to_numpy()
-    return roc.areas_by_class(probabilities, true, classes)
+    true = pd.Series(predictions.true).map({place: i for i, place in enumerate(places)}).fillna(-1).to_numpy()
+    return roc.areas_by_class(predictions.probabilities[:, places].astype(np.float64), true, classes)
 
 
 @cached(files=_SCORED, shared=True)
@@ -52,7 +52,5 @@ def worst_slices(run: Run, split: str, data: Dataset, support: int) -> slices.Sl
 @cached(files=_SCORED, spinner="Comparing")
 def compare_runs(a: Run, b: Run, split: str) -> tuple[Comparison, Difference | None]:
     """The images of both runs, and how their scores differ; None where they have no image in common. Raises UserError."""
-    result = comparison.compare(
-        tables.load_predictions(a, split), tables.load_predictions(b, split), a.classes, b.classes, (a.id, b.id)
-    )
+    result = comparison.compare(a.predictions(split), b.predictions(split))
     return result, comparison.measure_difference(result) if len(result) else None

@@ -44,6 +44,6 @@ def warm_up_model(run: Run) -> threading.Thread:
 
 
 @cached(checkpoint=True)
-def predict_images(run: Run, contents: tuple[bytes, ...], top: int = 3) -> list[predict.Prediction]:
+def predict_images(run: Run, contents: tuple[bytes, ...]) -> list[predict.Prediction]:
     """`engine.inference.predict.predict` of files' contents. Raises UserError."""
-    return predict.predict(model(run), contents, top)
+    return predict.predict(model(run), contents)

@@ -6,10 +6,10 @@ import pandas as pd
 
 from dashboard.cache.cached import cached
 from engine.core.file_stamp import file_stamp
+from engine.data.predictions import Predictions
 from engine.evaluation import best_run, metrics
 from engine.evaluation.best_run import Ranking
 from engine.evaluation.metrics import Scores
-from engine.evaluation.tables import check_predictions
 from engine.runs.config import Config
 from engine.runs.history import History, HistoryReader
 from engine.runs.run import Run
@@ -20,15 +20,15 @@ _ESTIMATED = 20.0  # seconds for which an estimate holds
 
 # Shared: at 100,000 images a copy per reader would take a second.
 @cached(files=("predictions-{split}.parquet",), shared=True)
-def predictions(run: Run, split: str) -> pd.DataFrame:
-    """The prediction table of a split, shared by all sessions: do not modify it. Raises UserError."""
-    return check_predictions(run.predictions(split), run.classes, f"{run.id} on {split}")
+def predictions(run: Run, split: str) -> Predictions:
+    """The predictions of a split, shared by all sessions: do not modify it. Raises UserError."""
+    return run.predictions(split)
 
 
 @cached(files=("predictions-{split}.parquet",))
 def scores(run: Run, split: str) -> Scores:
     """`engine.evaluation.metrics.score_predictions` of a split. Raises UserError."""
-    return metrics.score_predictions(predictions(run, split), run.classes)
+    return metrics.score_predictions(predictions(run, split).table, run.classes)
 
 
 @cached(files=("results.json", "predictions-validation.parquet"), shared=True)

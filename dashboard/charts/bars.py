@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 from dashboard.charts.figure import GRID, SMALL, class_axis, escape_markup, layout, subtitles
 from dashboard.charts.palette import NEUTRAL
 from engine.core.number_text import probability
+from engine.data.predictions import ClassProbability
 
 METRICS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
@@ -54,8 +55,9 @@ def score_bars(per_class: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure
     return layout(figure, 34 * len(per_class) + 70, top=30, bottom=28)
 
 
-def probability_bars(names: Sequence[str], values: Sequence[float], colours: Mapping[str, str]) -> go.Figure:
-    """Return a compact bar per class, the first on top, labelled in percent. values: 0 to 1."""
+def probability_bars(top: Sequence[ClassProbability], colours: Mapping[str, str]) -> go.Figure:
+    """Return a compact bar per class, the first on top, labelled in percent."""
+    names, values = [one.name for one in top], [one.probability for one in top]
     texts = [probability(value) for value in values]
     bars = _bars(names, values, texts, [colours.get(name, NEUTRAL) for name in names])
     bars.hovertemplate = "%{y}: %{text}<extra></extra>"

@@ -9,10 +9,9 @@ import numpy as np
 
 from dashboard.app.map_selection import Pick
 from dashboard.charts.palette import BAD, GOOD, NEUTRAL
-from engine.data.aligned_predictions import AlignedPredictions
-from engine.data.columns import STATES, Columns
+from engine.data.catalog_predictions import CatalogPredictions
+from engine.data.columns import STATES, Columns, find_unchanged
 from engine.data.layouts import SPLITS
-from engine.embeddings.dataset_index import match_content
 from engine.embeddings.projection import Map, majority_label, points_inside
 
 _MAX_LABELS = 24  # groups whose names stand on the map
@@ -57,9 +56,8 @@ class Points:
 
 def match_points(drawn: Map, columns: Columns) -> Points:
     """Join a map with the columns of the catalog."""
-    positions = np.minimum(np.searchsorted(columns.ids, drawn.ids), len(columns) - 1)
-    present = match_content(drawn.ids, drawn.marks, columns.ids, columns.marks(np.arange(len(columns))))
-    present &= columns.state[positions] == STATES.index("ok")
+    positions = find_unchanged(drawn.ids, drawn.marks, columns.ids, columns.marks)
+    present = (positions >= 0) & (columns.state[positions] == STATES.index("ok"))
     label, split = (np.where(present, codes[positions], -1) for codes in (columns.label, columns.split))
     return Points(drawn, columns, present, positions, label, split)
 
@@ -118,7 +116,7 @@ def colour_by_split(points: Points, tints: Mapping[str, str], seen: Seen) -> Col
     return _colour(points, np.where(points.split >= 0, points.split, len(SPLITS)), [*looks, ("no split", NEUTRAL)], seen)
 
 
-def colour_by_verdict(points: Points, answers: AlignedPredictions, seen: Seen) -> Colouring:
+def colour_by_verdict(points: Points, answers: CatalogPredictions, seen: Seen) -> Colouring:
     """One group each for right, wrong and not scored predictions of a run."""
     predicted = np.where(points.present, answers.predicted[points.positions], -1)
     scored = (predicted >= 0) & (points.label >= 0)

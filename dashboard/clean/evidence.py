@@ -77,14 +77,14 @@ def _heatmaps(review: Review, run: Run, row: Row) -> None:
     """Draw where the run finds evidence for each of its two most probable classes."""
     try:
         square = load_square(row.file(review.data.root), run.config.image_size)
-        [prediction] = cache.predict_images(run, (row.file(review.data.root).read_bytes(),), 2)
-        maps = cache.heatmaps(run, row.hash or "", square, tuple(run.classes.index(name) for name, _ in prediction.top))
+        [prediction] = cache.predict_images(run, (row.file(review.data.root).read_bytes(),))
+        maps = cache.heatmaps(run, row.hash or "", square, tuple(run.classes.index(one.name) for one in prediction.top(2)))
     except (UserError, ImageError, OSError) as error:
         st.caption(formatting.literal(str(error)))
         return
     with cache.IMPORT_LOCK:
         from engine.inference.explain.cam import overlay
-    for column, (name, share), heat in zip(st.columns(2), prediction.top, maps, strict=False):
+    for column, (name, share), heat in zip(st.columns(2), prediction.top(2), maps, strict=False):
         column.image(
             overlay(square, heat, 0.6), caption=f"Evidence for {formatting.literal(name)}, {probability(share)}", width="stretch"
         )

@@ -20,7 +20,7 @@ from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.components.job_panel import job_panel
 from dashboard.components.scatter import scatter
 from engine.core.number_text import duration
-from engine.data.aligned_predictions import align_predictions
+from engine.data.catalog_predictions import load_catalog_predictions
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.embeddings import dataset_index
@@ -139,7 +139,7 @@ def _seen(data: Dataset, points: Points, wanted: Filter, selection: MapSelection
 def _choose_colouring(points: Points, seen: Seen, colours: Mapping[str, str], run: Run | None) -> Colouring:
     """The colours by what a person chooses."""
     options = {"class": "class", "split": "split"}
-    predictions = align_predictions(run.id, points.columns) if run is not None else None
+    predictions = load_catalog_predictions(run.id, points.columns) if run is not None else None
     if run is not None and predictions is not None:
         options["verdict"] = f"predictions of {run.id}"
     colouring = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)

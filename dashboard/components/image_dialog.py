@@ -18,6 +18,7 @@ from engine.core.files import content_hash
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.decoding import ImageError, load_square, read_content
+from engine.data.predictions import ImagePrediction
 from engine.runs.run import Run
 
 _PLACE = "lens-place"
@@ -92,8 +93,7 @@ def _load_image(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:
 
 def _explained_image(run: Run, row: pd.Series, square: np.ndarray) -> ExplainedImage:
     true, predicted = int(row["true"]), int(row["predicted"])
-    order = np.argsort(-np.asarray(row["probabilities"]), kind="stable")
-    runner_up = int(order[min(1, len(order) - 1)])
+    runner_up = run.classes.index(ImagePrediction(run.classes, row["probabilities"]).top(2)[-1].name)
     return ExplainedImage(
         run=run, content=row["content"], square=square, predicted=predicted, other=true if true != predicted else runner_up,
         other_is_true=true != predicted,
@@ -103,8 +103,7 @@ def _explained_image(run: Run, row: pd.Series, square: np.ndarray) -> ExplainedI
 def _figures(run: Run, row: pd.Series) -> None:
     """Draw probabilities, loss and margin, and beside them the prediction per epoch where the run recorded it."""
     left, right = st.columns([1, 1], gap="large")
-    probabilities = pd.Series(row["probabilities"], index=run.classes).sort_values(ascending=False).head(_TOP)
-    bars = probability_bars(list(probabilities.index), list(probabilities), class_colours(run.classes))
+    bars = probability_bars(ImagePrediction(run.classes, row["probabilities"]).top(_TOP), class_colours(run.classes))
     with left:
         st.plotly_chart(bars, config=CONFIG, key="lens-bars")
         st.caption(f"Loss {row['loss']:.3f}, margin to the second class {row['margin']:.1%}.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from dashboard.charts.palette import class_colours
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.data.datasets import load_dataset
+from engine.data.predictions import Predictions
 from engine.evaluation.metrics import Scores
 from engine.runs import score_text
 from engine.runs.run import Run
@@ -26,18 +26,23 @@ SPLITS = ("test", "validation")
 class ScoredRun:
     """A run's scores and predictions on a split. Shared by all sessions, so never changed.
 
-    `document`: as `engine.evaluation.metrics.score_predictions` makes it; `predictions`: the prediction table; `colours`: by class name.
+    `document`: as `engine.evaluation.metrics.score_predictions` makes it; `predictions`: of the split; `colours`: by class name.
     """
 
     run: Run
     split: str
     document: Scores
-    predictions: pd.DataFrame
+    predictions: Predictions
     colours: Mapping[str, str]
 
-    @cached_property  # the run reads its file each time
+    @property
     def classes(self) -> tuple[str, ...]:
-        return self.run.classes
+        return self.predictions.classes
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The prediction table: one row per image."""
+        return self.predictions.table
 
     @property
     def confusion(self) -> np.ndarray:
@@ -85,7 +90,7 @@ def score_summary(scored: ScoredRun, named: bool = False) -> None:
     )
     if missing := score_text.unscored_classes(document):
         st.caption(formatting.literal(missing))
-    if copies := score_text.duplicates(scored.predictions["content"].duplicated().sum()):
+    if copies := score_text.duplicates(scored.predictions.contents.duplicated().sum()):
         st.caption(copies)
     if document["small"]:
         st.caption("Few images: the intervals are wide, and differences between runs may be chance.")

@@ -78,7 +78,7 @@ def _choose_pair(scored: ScoredRun, ranked: pd.DataFrame) -> pd.Series:
 
 def _both_directions(scored: ScoredRun, row: pd.Series, groups: class_pairs.Groups) -> None:
     for place, (panel, true, other) in enumerate(zip(st.columns(2, gap="large"), "ab", "ba", strict=True)):
-        errors = scored.predictions.iloc[groups.a_as_b if true == "a" else groups.b_as_a]
+        errors = scored.table.iloc[groups.a_as_b if true == "a" else groups.b_as_a]
         count, images = int(row[f"{true}_as_{other}"]), int(row[f"{true}_images"])
         names = [f"**{formatting.literal(scored.classes[int(row[side])])}**" for side in (true, other)]
         with panel:
@@ -168,7 +168,7 @@ def _average_gradcam(scored: ScoredRun, data: Dataset, groups: class_pairs.Group
         return
     columns = st.columns(6)
     for first, places, classes in ((0, groups.a_as_b, (b, a)), (3, groups.b_as_a, (a, b))):
-        worst = sort_rows(scored.predictions.iloc[places], "loss").head(cache.MAX_AVERAGED)
+        worst = sort_rows(scored.table.iloc[places], "loss").head(cache.MAX_AVERAGED)
         if not len(worst):
             continue
         try:

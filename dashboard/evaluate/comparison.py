@@ -50,12 +50,12 @@ class ConfusionView:
     def count_disagreements(self, rows: pd.DataFrame) -> int:
         """How many of these rows of the prediction table lie off the diagonal."""
         places = self.places[self.crossing.rows != self.crossing.columns]
-        return rows["image_id"].isin(self.scored.predictions["image_id"].iloc[places]).sum()
+        return rows["image_id"].isin(self.scored.predictions.ids[places]).sum()
 
     def images(self, mask: np.ndarray) -> pd.DataFrame:
         """The rows of the prediction table that fall into the cells of (classes, classes) `mask`."""
         inside = mask[self.crossing.rows, self.crossing.columns]
-        return self.scored.predictions.iloc[self.places[inside]]
+        return self.scored.table.iloc[self.places[inside]]
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def _notes(view: ConfusionView) -> Callable[[PredictionRow], Sequence[str]] | No
     matches[view.places] = other_places
 
     def notes(row: PredictionRow) -> Sequence[str]:
-        second = other.predictions.iloc[matches[row.Index]]
+        second = other.table.iloc[matches[row.Index]]
         return [
             _describe_prediction(view.scored, row.predicted, row.confidence),
             _describe_prediction(other, second["predicted"], second["confidence"]),

@@ -130,7 +130,7 @@ def _gallery(validation: ScoredRun, summary: pd.DataFrame, group: str, epochs: i
     columns = ["content", "state", "settled", "forgettings", "confidence", "variability", "correctness"]
     # Renamed because the prediction table has a confidence of its own.
     dynamics = selected[columns].rename(columns={"confidence": "sure", "variability": "varied"})
-    rows = validation.predictions.merge(dynamics, on="content").sort_values("sure", kind="stable")
+    rows = validation.table.merge(dynamics, on="content").sort_values("sure", kind="stable")
     st.markdown(f"**{len(rows):,}** image{'' if len(rows) == 1 else 's'}: {_title(group)}, least certain first")
 
     def notes(row: PredictionRow) -> list[str]:

@@ -60,7 +60,7 @@ def _pairs(scored: ScoredRun, evidence: Evidence, near: NearCopies) -> None:
         st.caption("No test image is that close to a training image.")
         return
     data = load_dataset(scored.run.config.dataset)
-    rows = evidence.predictions.iloc[places].assign(
+    rows = evidence.predictions.table.iloc[places].assign(
         distance=near.distance[places], twin=near.twin[places], same_file=near.exact[places]
     )
     number = url_state.choose_page(page_count(len(rows), _PAIRS), f"{scored.run.id}-{scored.split}-copies", "copies_page")
@@ -87,7 +87,7 @@ def _pair(scored: ScoredRun, data: Dataset, row: PredictionRow, twin: CatalogRow
     )  # fmt: skip
     st.caption("the same file" if row.same_file else f"cosine distance {row.distance:.3f}")
     if click.opened == row.image_id:
-        image_dialog(scored.run, scored.predictions[scored.predictions["image_id"] == row.image_id].reset_index(drop=True), 0)
+        image_dialog(scored.run, scored.table[scored.table["image_id"] == row.image_id].reset_index(drop=True), 0)
 
 
 def _twin_tile(scored: ScoredRun, data: Dataset, twin: CatalogRow) -> Tile:

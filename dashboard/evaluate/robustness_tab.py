@@ -124,7 +124,7 @@ def _gallery(scored: ScoredRun, predictions: store.CorruptionPredictions, corrup
     # Renamed because the prediction table has a column `predicted` of its own.
     flips = broken[["image_id", "severity", "predicted", "clean", "broken"]].rename(columns={"predicted": "becomes"})
     # An inner merge keeps the order of its left side: first to flip first.
-    rows = flips.merge(scored.predictions, on="image_id", how="inner")
+    rows = flips.merge(scored.table, on="image_id", how="inner")
     label = CORRUPTIONS[corruption].label.lower()
     st.markdown(
         f"**{len(rows):,}** of {int(predictions.right[:, 0].sum()):,} correctly classified images flip under {label}, first to flip first"

@@ -17,7 +17,7 @@ from dashboard.components.scored_run import ScoredRun
 from dashboard.evaluate.near_copies import near_copies
 from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
-from engine.evaluation import calibration, conformal, roc, selective, tables, trust
+from engine.evaluation import calibration, conformal, roc, selective, trust
 from engine.evaluation.defaults import COVERAGE
 from engine.evaluation.metrics import per_class_intervals
 from engine.evaluation.near_copies import NearCopies
@@ -79,7 +79,9 @@ def _calibration(scored: ScoredRun, evidence: Evidence, near: NearCopies | None)
     equal = url_state.choose(
         left.segmented_control, "Bins", ["width", "images"], "bins", format_func={"width": "equal width", "images": "equal numbers"}.__getitem__
     ) == "images"  # fmt: skip
-    before = tables.remove_temperature(tables.probabilities(evidence.predictions), evidence.temperature).max(axis=1)
+    before = calibration.remove_temperature(evidence.predictions.probabilities.astype(np.float64), evidence.temperature).max(
+        axis=1
+    )
     diagrams = [
         calibration.reliability(confidence, evidence.right, equal_mass=equal) for confidence in (evidence.confidence, before)
     ]
@@ -108,7 +110,7 @@ def _confident_errors(scored: ScoredRun, evidence: Evidence, near: NearCopies | 
         text=[f"{wrong:,} of {n:,} wrong" for wrong, n in zip(errors["wrong"], errors["n"], strict=True)],
     )
     st.plotly_chart(interval_dots(rows), config=CONFIG, key="sure-chart")
-    wrong = evidence.predictions[~evidence.right & (evidence.confidence >= level)]
+    wrong = evidence.predictions.table[~evidence.right & (evidence.confidence >= level)]
     st.markdown(f"**{len(wrong):,}** error{'' if len(wrong) == 1 else 's'} with a confidence of {level:.0%} or more")
     scored_gallery(
         scored, sort_rows(wrong, "confidence"), "sure", scope=f"sure-{level}", empty="There are no errors at this confidence."
@@ -124,9 +126,7 @@ def _selective_prediction(scored: ScoredRun, evidence: Evidence, near: NearCopie
         format_func=lambda text: f"{float(text):.1%}",
     ))  # fmt: skip
     curves = {scored.split: selective.risk_coverage(evidence.confidence, evidence.right)}
-    curves["validation"] = selective.risk_coverage(
-        evidence.validation["confidence"].to_numpy(), tables.right(evidence.validation)
-    )
+    curves["validation"] = selective.risk_coverage(evidence.validation.confidence, evidence.validation.right)
     score = evidence.selective_score(target)
     point = (score.coverage, score.accuracy.value) if score and score.answered else None
     st.plotly_chart(reliability.accuracy_by_coverage(curves, point, target), config=CONFIG, key="coverage-chart")
@@ -141,7 +141,7 @@ def _selective_prediction(scored: ScoredRun, evidence: Evidence, near: NearCopie
         "The dot is the threshold chosen on validation."
     )
     if score is not None:
-        referred = evidence.predictions[evidence.confidence < score.threshold]
+        referred = evidence.predictions.table[evidence.confidence < score.threshold]
         st.markdown(f"**{len(referred):,}** images referred to a person, least certain first")
         scored_gallery(scored, referred.sort_values("confidence", kind="stable"), "person", scope=f"person-{target}", size="S")
 
@@ -182,10 +182,10 @@ def _conformal_sets(scored: ScoredRun, evidence: Evidence, near: NearCopies | No
     st.markdown("**Images with the largest sets**")
     size = sets.sets.sum(axis=1)
     order = np.lexsort((evidence.confidence, -size))  # by the last key first: size, then confidence
-    rows = evidence.predictions.iloc[order[size[order] > 1]]
+    rows = evidence.predictions.table.iloc[order[size[order] > 1]]
     names = {
         int(image): " or ".join(np.array(scored.classes, object)[row])
-        for image, row in zip(evidence.predictions["image_id"], sets.sets, strict=True)
+        for image, row in zip(evidence.predictions.ids, sets.sets, strict=True)
     }
     scored_gallery(scored, rows, "sets", scope=f"sets-{coverage}-{method}", size="S", empty="Every set is a single class.",
              notes=lambda row: [names[row.image_id]])  # fmt: skip
@@ -201,11 +201,11 @@ def _classes(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> 
 
 def _curves(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
     # A curve needs at least one image of the class.
-    present = [name for index, name in enumerate(scored.classes) if (evidence.predictions["true"] == index).any()]
+    present = [name for index, name in enumerate(scored.classes) if (evidence.predictions.true == index).any()]
     name = url_state.choose(st.selectbox, "Class", present, "curve_of", format_func=formatting.plain)
     index = scored.classes.index(name)
-    positive = (evidence.predictions["true"] == index).to_numpy()
-    points = roc.thin_curve(roc.roc_curve(tables.probabilities(evidence.predictions)[:, index], positive))
+    positive = evidence.predictions.true == index
+    points = roc.thin_curve(roc.roc_curve(evidence.predictions.probabilities[:, index].astype(np.float64), positive))
     figure = reliability.roc_and_precision_recall(points, name, float(positive.mean()), scored.colours[name])
     st.plotly_chart(figure, config=CONFIG, key="curves")
     shown = present if len(present) <= _MAX_CLASSES else [name]

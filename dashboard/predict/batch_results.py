@@ -29,7 +29,7 @@ from engine.core.text_output import csv_text
 from engine.evaluation import metrics
 from engine.inference.batch import job, seen_in_training
 from engine.inference.batch.store import Batch
-from engine.inference.batch.table import average_predictions, build_table, flatten, labelled_outcomes
+from engine.inference.batch.table import build_table, flatten, labelled_outcomes
 from engine.inference.verdict import SURE, UNKNOWN, UNSURE
 from engine.runs import score_text
 
@@ -96,18 +96,15 @@ def _combine_runs(batch: Batch, view: View) -> pd.DataFrame:
     """The table of the images that all runs of the view have predicted; with several runs their mean, and whether they differ."""
     by_run = [cache.batch_predictions(batch, run) for run in view.runs]
     try:
-        result = build_table(
-            batch.images, average_predictions(by_run, view.runs) if len(by_run) > 1 else by_run[0], cache.judge(view.runs)
-        )
+        first, *others = by_run
+        result = build_table(batch.images, first.mean(*others), cache.judge(view.runs))
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return pd.DataFrame()
-    for run, rows in zip(view.runs, by_run, strict=True):
-        best = {
-            n: "" if p is None else run.classes[int(np.argmax(p))]
-            for n, p in zip(rows["number"], rows["probabilities"], strict=True)
-        }
-        result[run.id] = result["number"].map(best)
+    for predictions in by_run:
+        readable = predictions.readable
+        best = np.array(predictions.classes, object)[readable.probabilities.argmax(axis=1)]
+        result[predictions.source] = result["number"].map(dict(zip(readable.ids, best, strict=True))).fillna("")
     result["differ"] = result[[run.id for run in view.runs]].nunique(axis=1) > 1
     return result
 

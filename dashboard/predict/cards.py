@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Generator, Iterator
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -11,9 +10,10 @@ from dashboard import cache
 from dashboard.app import formatting
 from dashboard.predict.controls import View
 from dashboard.predict.detail import detail, open_detail
-from dashboard.predict.prediction import ImagePredictions, compute_verdict, headline, image_pane, prediction_bars, sentence
+from dashboard.predict.prediction import ImagePredictions, headline, image_pane, prediction_bars, sentence
 from dashboard.predict.unused_files import report_unused
 from engine.core.errors import DiskError
+from engine.data.predictions import ImagePrediction
 from engine.inference.batch.predictions import predict_batch
 from engine.inference.batch.store import Batch
 from engine.runs.run import Run
@@ -53,18 +53,18 @@ def _predict_in_order(batch: Batch, view: View, keep: bool) -> Iterator[ImagePre
     """What the runs predict for each image, in order: saved predictions where there are any, new ones otherwise."""
     judge = cache.judge(view.runs)
     with contextlib.ExitStack() as stack:
-        sources = {run.id: stack.enter_context(contextlib.closing(_rows(batch, run, keep))) for run in view.runs}
-        known: dict[str, dict[int, pd.Series]] = {run.id: {} for run in view.runs}
+        sources = {run.id: stack.enter_context(contextlib.closing(_predictions(batch, run, keep))) for run in view.runs}
+        known: dict[str, dict[int, ImagePrediction]] = {run.id: {} for run in view.runs}
         for image in batch.images:
-            for run_id, rows in known.items():
-                while image.number not in rows:
-                    rows.update(next(sources[run_id]))
-            yield ImagePredictions(image, {run_id: rows[image.number] for run_id, rows in known.items()}, judge)
+            for run_id, images in known.items():
+                while image.number not in images:
+                    images.update(next(sources[run_id]))
+            yield ImagePredictions(image, {run_id: images[image.number] for run_id, images in known.items()}, judge)
 
 
-def _rows(batch: Batch, run: Run, keep: bool) -> Generator[dict[int, pd.Series]]:
+def _predictions(batch: Batch, run: Run, keep: bool) -> Generator[dict[int, ImagePrediction]]:
     saved = cache.batch_predictions(batch, run)
-    yield _by_number(saved)
+    yield {number: saved.image(number) for number in saved.numbers}
     if len(saved) < len(batch.images):
         # Where the disk is full, the predictions are shown all the same, and made again the next time. One image at a time, so that
         # the first card appears as soon as possible.
@@ -72,22 +72,17 @@ def _rows(batch: Batch, run: Run, keep: bool) -> Generator[dict[int, pd.Series]]
             contextlib.suppress(DiskError),
             contextlib.closing(predict_batch(batch, run, cache.model(run), cache.judge((run,)), batch_size=1, keep=keep)) as new,
         ):
-            yield from map(_by_number, new)
-
-
-def _by_number(rows: pd.DataFrame) -> dict[int, pd.Series]:
-    return {int(row["number"]): row for _, row in rows.iterrows()}
+            yield from new
 
 
 def _card(batch: Batch, predictions: ImagePredictions, view: View) -> None:
-    probabilities, verdict = compute_verdict(predictions, view)
-    image = predictions.image
+    image, verdict = predictions.image, predictions.verdict
     best, key = verdict.classes[0], f"answer-{batch.id}-{image.number}"
     image_pane(batch, image, view, best, f"pane-{key}")
-    st.markdown(headline(verdict, probabilities))
+    st.markdown(headline(verdict, predictions.mean))
     if text := sentence(verdict, predictions.judge):
         st.caption(text)
-    prediction_bars(predictions, view, probabilities, key)
+    prediction_bars(predictions, view, key)
     folder = f" filed under {formatting.literal(image.class_name)}" if image.class_name in predictions.judge.classes else ""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(f"{formatting.literal(image.name.rpartition('/')[2])}{folder}", width="stretch")

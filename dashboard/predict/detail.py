@@ -1,6 +1,7 @@
 """One image in full: the prediction, a form to correct it, and the nearest training images."""
 
-import pandas as pd
+import math
+
 import streamlit as st
 
 from dashboard import cache
@@ -10,9 +11,9 @@ from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, gallery
 from dashboard.predict.controls import View, heatmap_controls
 from dashboard.predict.correction import correction_form
-from dashboard.predict.prediction import ImagePredictions, badge, compute_verdict, image_pane, prediction_bars, sentence
+from dashboard.predict.prediction import ImagePredictions, badge, best_class, image_pane, prediction_bars, sentence
 from engine.core.errors import UserError
-from engine.core.number_text import percent, probability
+from engine.core.number_text import percent
 from engine.data.datasets import load_dataset
 from engine.data.decoding import ImageError
 from engine.inference.batch.store import Batch
@@ -46,7 +47,7 @@ def _dialog(batch: Batch, predictions: ImagePredictions, view: View) -> None:
 
 def detail(batch: Batch, predictions: ImagePredictions, view: View) -> None:
     """Draw one image with its prediction, its correction and its neighbours."""
-    probabilities, verdict = compute_verdict(predictions, view)
+    verdict = predictions.verdict
     image, key = predictions.image, f"detail-{batch.id}-{predictions.image.number}"
     left, right = st.columns([5, 6], gap="large")
     with left:
@@ -54,14 +55,9 @@ def detail(batch: Batch, predictions: ImagePredictions, view: View) -> None:
         st.caption(f"{formatting.literal(image.name)}. The square that the network saw: drag the line, or use the arrow keys.")
     with right:
         unknown = verdict.kind == UNKNOWN
-        st.subheader(
-            "Out-of-distribution?"
-            if unknown
-            else f"{formatting.literal(verdict.classes[0])} {probability(float(probabilities.max()))}",
-            anchor=False,
-        )
+        st.subheader("Out-of-distribution?" if unknown else best_class(predictions.mean), anchor=False)
         st.markdown(f"{'' if unknown else badge(verdict)} {sentence(verdict, predictions.judge)}")
-        prediction_bars(predictions, view, probabilities, key)
+        prediction_bars(predictions, view, key)
         correction_form(predictions, view.run, key)
         # Last, because these take a while: arriving late, they move nothing that a person is about to press.
         _novelty(predictions, view)
@@ -69,8 +65,8 @@ def detail(batch: Batch, predictions: ImagePredictions, view: View) -> None:
 
 
 def _novelty(predictions: ImagePredictions, view: View) -> None:
-    judge, novelty = cache.judge((view.run,)), float(predictions.rows[view.run.id]["novelty"])
-    if judge.detector is None or not judge.decides or pd.isna(novelty):
+    judge, novelty = cache.judge((view.run,)), predictions.by_run[view.run.id].novelty
+    if judge.detector is None or not judge.decides or math.isnan(novelty):
         return
     share = judge.detector.percentile(novelty)
     others = "any" if share >= 1 else percent(share, 0)

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
 from dashboard import cache
@@ -16,39 +15,40 @@ from dashboard.charts.palette import class_colours
 from dashboard.components.compare_slider import compare_slider
 from dashboard.predict.controls import View
 from engine.core.number_text import percent, probability
+from engine.data.predictions import ImagePrediction
 from engine.inference.batch.store import Batch, BatchImage
-from engine.inference.batch.table import average_predictions
-from engine.inference.verdict import COVERAGE, SURE, UNKNOWN, UNSURE, Judge, Verdict, align_classes
+from engine.inference.verdict import COVERAGE, SURE, UNKNOWN, UNSURE, Judge, Verdict
 
 _LOOK = {SURE: ("green", ":material/check_circle:"), UNSURE: ("orange", ":material/help:"), UNKNOWN: ("red", ":material/block:")}
 
 
 @dataclass(frozen=True)
 class ImagePredictions:
-    """What the runs of a view predict for one image: per run a row of `inference.batch.predictions.load_predictions`; and the judge of their mean."""
+    """What the runs of a view predict for one image, by their ids in the order of the view; and the judge of their mean."""
 
     image: BatchImage
-    rows: Mapping[str, pd.Series]
+    by_run: Mapping[str, ImagePrediction]
     judge: Judge
 
     @property
     def error(self) -> str:
-        return next((row["error"] for row in self.rows.values() if row["error"]), "")
+        return next((prediction.error for prediction in self.by_run.values() if prediction.error), "")
+
+    @cached_property
+    def mean(self) -> ImagePrediction:
+        first, *others = self.by_run.values()
+        return first.mean(*others) if others else first
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The verdict on the mean."""
+        return self.judge.verdict(self.mean)
 
 
 def stored_predictions(batch: Batch, number: int, view: View) -> ImagePredictions:
     """The saved predictions of all runs of the view for one image."""
-    rows = {}
-    for run in view.runs:
-        saved = cache.batch_predictions(batch, run)
-        rows[run.id] = saved[saved["number"] == number].iloc[0]
-    return ImagePredictions(batch.image(number), rows, cache.judge(view.runs))
-
-
-def compute_verdict(predictions: ImagePredictions, view: View) -> tuple[np.ndarray, Verdict]:
-    """The mean of the runs' probabilities, (classes,), and the verdict on them."""
-    row = average_predictions([pd.DataFrame([predictions.rows[run.id]]) for run in view.runs], view.runs).iloc[0]
-    return row["probabilities"], predictions.judge.verdict(row["probabilities"], float(row["novelty"]))
+    by_run = {run.id: cache.batch_predictions(batch, run).image(number) for run in view.runs}
+    return ImagePredictions(batch.image(number), by_run, cache.judge(view.runs))
 
 
 def badge(verdict: Verdict) -> str:
@@ -58,10 +58,16 @@ def badge(verdict: Verdict) -> str:
     return f":{colour}-badge[{icon} {name}]"
 
 
-def headline(verdict: Verdict, probabilities: np.ndarray) -> str:
+def headline(verdict: Verdict, prediction: ImagePrediction) -> str:
     """The most probable class and the verdict; the verdict comes first where the image may show none of the classes."""
-    best = f"{formatting.literal(verdict.classes[0])} {probability(float(probabilities.max()))}"
+    best = best_class(prediction)
     return f"{badge(verdict)} :gray[closest: {best}]" if verdict.kind == UNKNOWN else f"**{best}** {badge(verdict)}"
+
+
+def best_class(prediction: ImagePrediction) -> str:
+    """The most probable class and its probability, as Markdown."""
+    [best] = prediction.top(1)
+    return f"{formatting.literal(best.name)} {probability(best.probability)}"
 
 
 def sentence(verdict: Verdict, judge: Judge) -> str:
@@ -95,19 +101,13 @@ def image_pane(batch: Batch, image: BatchImage, view: View, best: str, key: str)
         st.caption(f"The heatmap is that of {formatting.literal(view.run.id)}, the run in the header.")
 
 
-def prediction_bars(predictions: ImagePredictions, view: View, probabilities: np.ndarray, key: str) -> None:
+def prediction_bars(predictions: ImagePredictions, view: View, key: str) -> None:
     """Draw the probabilities of the most probable classes; with two runs, those of each and of their mean."""
-    colours, classes = class_colours(view.run.classes), np.array(view.run.classes)
+    colours = class_colours(view.run.classes)
     if len(view.runs) > 1:
         for run in view.runs:
-            values = align_classes(np.asarray(predictions.rows[run.id]["probabilities"])[None], run, view.run)[0]
             st.caption(f"{run.id} {formatting.literal(run.metadata.name)}")
-            _bars(classes, values, view.top, colours, f"{key}-{run.id}")
+            bars = probability_bars(predictions.by_run[run.id].top(view.top), colours)
+            st.plotly_chart(bars, config=CONFIG, key=f"{key}-{run.id}")
         st.caption("Mean of both")
-    _bars(classes, probabilities, view.top, colours, key)
-
-
-def _bars(classes: np.ndarray, values: np.ndarray, top: int, colours: Mapping[str, str], key: str) -> None:
-    order = np.argsort(-values, kind="stable")[:top]
-    figure = probability_bars(list(classes[order]), [float(values[i]) for i in order], colours)
-    st.plotly_chart(figure, config=CONFIG, key=key)
+    st.plotly_chart(probability_bars(predictions.mean.top(view.top), colours), config=CONFIG, key=key)

@@ -151,6 +151,6 @@ def _images(comparison: Comparison, scored: ScoredRun, names: tuple[str, str]) -
         for row in rows.to_dict("records")
     }
     scored_gallery(
-        scored, scored.predictions.iloc[rows["row_b"]], "compared", scope=f"{names}-{fate}", empty="No image is among these.",
+        scored, scored.table.iloc[rows["row_b"]], "compared", scope=f"{names}-{fate}", empty="No image is among these.",
         notes=lambda row: notes[row.image_id],
     )  # fmt: skip

@@ -62,11 +62,10 @@ def predicting(job: dict[str, Any]) -> Iterator[int]:
     files, together = [Path(file) for file in job["files"]], job["together"]
     for start in itertools.count(0, together):
         batch = [files[(start + i) % len(files)] for i in range(together)]
-        predictions = predict(predictor, batch, 3)
+        predictions = predict(predictor, batch)
         if job.get("cam"):
-            square, top = predictions[0].square, predictions[0].top
-            assert square is not None  # every file of the sample is readable
-            heatmaps(predictor, square, [int(top[0][0])])
+            [best] = predictions[0].top(1)  # every file of the sample is readable
+            heatmaps(predictor, predictions[0].square, [int(best.name)])
         yield together
 
 

@@ -12,8 +12,8 @@ from engine.core.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
+    from engine.data.predictions import Predictions
     from engine.evaluation.class_pairs import Groups
     from engine.runs.run import Run
 
@@ -46,11 +46,10 @@ def confusion_command(run: Run, other: Run | None, order: str, split: str, as_js
     import numpy as np
 
     from engine.evaluation.cross_confusion import Axis, cross_tabulate
-    from engine.evaluation.tables import load_predictions
 
-    table = load_predictions(run, split)
-    rows = Axis(table, run.classes, truth=other is None)
-    columns = Axis(load_predictions(other, split), other.classes) if other else Axis(table, run.classes)
+    predictions = run.predictions(split)
+    rows = Axis(predictions, truth=other is None)
+    columns = Axis(other.predictions(split) if other else predictions)
     cross = cross_tabulate(rows, columns)
     places = _order_classes(cross.matrix, cross.classes, order)
     names = [cross.classes[index] for index in places]
@@ -94,10 +93,9 @@ def _order_classes(matrix: np.ndarray, classes: tuple[str, ...], order: str) -> 
 def pairs_command(run: Run, classes: tuple[str, ...], split: str, as_json: bool) -> None:
     from engine.evaluation import class_pairs
     from engine.evaluation.metrics import confusion
-    from engine.evaluation.tables import load_predictions
 
-    table = load_predictions(run, split)
-    ranked = class_pairs.rank_pairs(confusion(table, len(run.classes)))
+    predictions = run.predictions(split)
+    ranked = class_pairs.rank_pairs(confusion(predictions.table, len(run.classes)))
     pairs = ranked.assign(**{side: [run.classes[label] for label in ranked[side]] for side in "ab"}).to_dict("records")
     if not classes:
         if as_json:
@@ -106,12 +104,12 @@ def pairs_command(run: Run, classes: tuple[str, ...], split: str, as_json: bool)
             _print_ranked(pairs)
         return
     a, b = _parse_pair(run, classes)
-    groups = class_pairs.group_images(table, a, b)
-    details = _describe_differences(run, table, (a, b), groups)
+    groups = class_pairs.group_images(predictions, a, b)
+    details = _describe_differences(run, predictions, (a, b), groups)
     counts = {name: len(rows) for name, rows in groups.by_name().items()}
     document = {
         "run": run.id, "split": split, "a": run.classes[a], "b": run.classes[b],
-        **counts, "between": class_pairs.borderline_images(table, a, b)["image_id"].tolist(), **details,
+        **counts, "between": class_pairs.borderline_images(predictions, a, b)["image_id"].tolist(), **details,
     }  # fmt: skip
     if as_json:
         print_json(document)
@@ -141,7 +139,7 @@ def _parse_pair(run: Run, names: tuple[str, ...]) -> tuple[int, int]:
     return first, second
 
 
-def _describe_differences(run: Run, table: pd.DataFrame, pair: tuple[int, int], groups: Groups) -> _PairDifferences:
+def _describe_differences(run: Run, predictions: Predictions, pair: tuple[int, int], groups: Groups) -> _PairDifferences:
     """How the groups differ in the catalog's properties, and where they lie between the two classes' centres."""
     import numpy as np
 
@@ -153,12 +151,12 @@ def _describe_differences(run: Run, table: pd.DataFrame, pair: tuple[int, int], 
     if not is_registered(run.config.dataset):
         return {"differences": [], "along": None}
     data = load_dataset(run.config.dataset)
-    differences = class_pairs.differences(class_pairs.image_properties(data.catalog.columns(), table), groups)
+    differences = class_pairs.differences(class_pairs.image_properties(data.catalog.columns(), predictions), groups)
     index = dataset_index.load_index(data)
     positions: dict[str, _Position] | None = None
     if index is not None:
         first, second = (data.catalog.view(Filter(splits=("train",), classes=(run.classes[label],))).ids() for label in pair)
-        projected = class_pairs.project_on_axis(index, table, (first, second), groups)
+        projected = class_pairs.project_on_axis(index, predictions, (first, second), groups)
         positions = {
             name: {"n": len(values), "median": float(np.median(values))} for name, values in projected.items() if len(values)
         }

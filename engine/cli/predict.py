@@ -18,11 +18,13 @@ from engine.core.number_text import count_text
 from engine.core.progress import Progress
 from engine.core.text_output import one_line
 from engine.data.file_kinds import format_reason, is_archive, looks_like_image, read_head
+from engine.data.predictions import ImagePrediction
 from engine.evaluation import metrics
 from engine.inference.verdict import UNKNOWN, UNSURE, USUAL, Judge, load_judge
 from engine.runs.run import Run, load_run
 
 if TYPE_CHECKING:
+    from engine.inference.batch.predictions import BatchPredictions
     from engine.inference.batch.store import BatchImage
     from engine.inference.predict import Predictor
 
@@ -75,7 +77,7 @@ def predict_command(
     run: str, paths: tuple[str, ...], others: tuple[str, ...], top: int, out: str | None, cam: str | None, as_json: bool
 ) -> int:
     from engine.inference.batch.archives import open_images
-    from engine.inference.batch.table import average_predictions, build_table, check_file, flatten, write_table
+    from engine.inference.batch.table import build_table, check_file, flatten, write_table
     from engine.inference.predict import expand_paths_with_report
 
     if out:
@@ -83,16 +85,15 @@ def predict_command(
     predictors = [_load_predictor(name, bool(cam)) for name in dict.fromkeys([run, *others])]
     files, unused = expand_paths_with_report(paths)
     with open_images(files) as images:
-        tables = [_predict_images(predictor, images) for predictor in predictors]
-        result = build_table(
-            images, average_predictions(tables, predictors) if len(tables) > 1 else tables[0], _judge(predictors)
-        )
+        by_run = [_predict_images(predictor, images) for predictor in predictors]
+        predictions = by_run[0].mean(*by_run[1:])
+        table = build_table(images, predictions, _judge(predictors))
         if out:
-            write_table(flatten(result, predictors[0].classes), Path(out))
-        overlays = _write_overlays(predictors[0].model, images, result, Path(cam)) if cam else {}
-    rows: Iterable[Any] = result.itertuples()
-    document = [_document(row, images[row.number], predictors, tables, top, overlays) for row in rows]
-    scores = _scores(result, predictors, images)
+            write_table(flatten(table, predictors[0].classes), Path(out))
+        overlays = _write_overlays(predictors[0].model, images, table, Path(cam)) if cam else {}
+    rows: Iterable[Any] = table.itertuples()
+    document = [_document(row, images[row.number], predictions, by_run, top, overlays) for row in rows]
+    scores = _scores(table, predictors, images)
     if as_json:
         ids = [predictor.id for predictor in predictors]
         notes = [note for predictor in predictors for note in predictor.model.notes]
@@ -104,7 +105,7 @@ def predict_command(
             detector = predictor.judge.detector
             if detector and detector.reason:
                 print(f"{predictor.id}: {detector.reason}")
-    return 2 if (result["error"] != "").any() else 0
+    return 2 if (table["error"] != "").any() else 0
 
 
 def _judge(predictors: Sequence[_Predictor]) -> Judge:
@@ -115,33 +116,22 @@ def _judge(predictors: Sequence[_Predictor]) -> Judge:
     return load_judge(runs) if len(runs) == len(predictors) else Judge(predictors[0].classes, USUAL, 0)
 
 
-def _predict_images(predictor: _Predictor, images: Sequence["BatchImage"]) -> pd.DataFrame:
-    """The predictions as rows of `engine.inference.batch.predictions.load_predictions`. The squares are dropped, because there may be many."""
-    from engine.inference.batch.predictions import prediction_rows
-    from engine.inference.predict import Prediction, predict_in_batches
+def _predict_images(predictor: _Predictor, images: Sequence["BatchImage"]) -> "BatchPredictions":
+    from engine.inference.batch.predictions import BatchPredictions, predict_images
 
     show = progress_line()
-    skipped = [image for image in images if image.reason]
-    read = [image for image in images if not image.reason]
-    result, done = [], 0
-    if skipped:
-        result.append(
-            prediction_rows(
-                [one.number for one in skipped], [Prediction(0, error=one.reason) for one in skipped], predictor.judge
-            )
-        )
-    for predictions in predict_in_batches(predictor.model, [one.file for one in read]):
-        result.append(prediction_rows([read[one.source].number for one in predictions], predictions, predictor.judge))
-        done += len(predictions)
-        show(Progress(f"predicting with {predictor.id}", done, len(read)))
-    return pd.concat(result, ignore_index=True).sort_values("number", ignore_index=True)
+    predictions: dict[int, ImagePrediction] = {}
+    for part in predict_images(predictor.model, predictor.judge, images):
+        predictions |= part
+        show(Progress(f"predicting with {predictor.id}", len(predictions), len(images)))
+    return BatchPredictions.from_images(predictions, predictor.classes, predictor.id)
 
 
 def _document(
     row: Any,
     image: "BatchImage",
-    predictors: Sequence[_Predictor],
-    tables: Sequence[pd.DataFrame],
+    predictions: "BatchPredictions",
+    by_run: Sequence["BatchPredictions"],
     top: int,
     overlays: dict[int, str],
 ) -> dict:
@@ -149,14 +139,13 @@ def _document(
         return {"path": image.name, "error": _reason(image, row.error)}
     result = {
         "path": image.name,
-        "top": _top(row.probabilities, predictors[0].classes, top),
+        "top": _top(predictions.image(row.number), top),
         "verdict": row.verdict,
         "may_be": list(row.may_be),
     }
     result["novelty"] = None if np.isnan(row.novelty) else round(float(row.novelty), 4)
-    if len(predictors) > 1:
-        rows = zip(predictors, tables, strict=True)
-        result["by_run"] = {run.id: _top(one["probabilities"][row.Index], run.classes, top) for run, one in rows}
+    if len(by_run) > 1:
+        result["by_run"] = {one.source: _top(one.image(row.number), top) for one in by_run}
     return result | ({"cam": overlays[row.number]} if row.number in overlays else {})
 
 
@@ -168,9 +157,8 @@ def _reason(image: "BatchImage", error: str) -> str:
     return f"{reason}: unpack it, and name the folder" if is_archive(image.name) else reason
 
 
-def _top(probabilities: np.ndarray, classes: Sequence[str], top: int) -> list[dict]:
-    order = np.argsort(-np.asarray(probabilities), kind="stable")[:top]
-    return [{"class": classes[i], "probability": float(probabilities[i])} for i in order]
+def _top(prediction: ImagePrediction, count: int) -> list[dict]:
+    return [{"class": name, "probability": probability} for name, probability in prediction.top(count)]
 
 
 def _scores(table: pd.DataFrame, predictors: Sequence[_Predictor], images: Sequence["BatchImage"]) -> dict:

@@ -92,10 +92,10 @@ def slices_command(run: Run, by: str | None, filter: str | None, support: int, s
     if by and filter:
         raise UserError("--by and --filter cannot be combined.", "Choose one of them.")
     from engine.data.datasets import load_dataset
-    from engine.evaluation import slices, tables
+    from engine.evaluation import slices
 
     data = load_dataset(run.config.dataset)
-    images = slices.match_catalog(data.catalog.columns(), tables.load_predictions(run, split), data.catalog.file)
+    images = slices.match_catalog(data.catalog.columns(), run.predictions(split), data.catalog.file)
     search: slices.SliceSearch | None = None
     if filter:
         rows = [slices.measure_slice(images, _parse_filter(data, filter))]
@@ -150,13 +150,11 @@ def _parse_filter(data: Dataset, text: str) -> Filter:
 @split_option
 @json_option
 def compare_command(a: Run, b: Run, split: str, as_json: bool) -> None:
-    from engine.evaluation import comparison, tables
+    from engine.evaluation import comparison
     from engine.runs import score_text
     from engine.runs.data_changes import describe_change
 
-    compared = comparison.compare(
-        tables.load_predictions(a, split), tables.load_predictions(b, split), a.classes, b.classes, (a.id, b.id)
-    )
+    compared = comparison.compare(a.predictions(split), b.predictions(split))
     difference = comparison.measure_difference(compared) if len(compared) else None
     verdict = comparison.verdict(compared, difference, (a.id, b.id))
     notes = [*compared.notes, *filter(None, [describe_change(a, b)])]

@@ -21,7 +21,7 @@ from engine.data.drift import ALPHA
 from engine.data.labels import edits
 from engine.data.labels.label_edit import Entry
 from engine.data.labels.label_state import LabelState, latest_decisions, resolve_states
-from engine.data.predictions import prediction_table, read_predictions
+from engine.data.predictions import Predictions, prediction_table, read_predictions, stack_probabilities
 from engine.evaluation.comparison import Comparison, Difference, compare, measure_difference, verdict
 from engine.evaluation.metrics import bootstrap_mean
 from engine.runs.run import Run, list_runs, load_run
@@ -194,26 +194,20 @@ def _outcome(new: PairedScores, old: PairedScores) -> str:
 
 
 def _compare_runs(before: Run, after: Run, labels: pd.DataFrame, truth: Truth) -> PairedScores:
-    comparison = compare(
-        _labelled_predictions(before, labels, truth),
-        _labelled_predictions(after, labels, truth),
-        before.classes,
-        after.classes,
-        (before.id, after.id),
-    )
+    comparison = compare(_labelled_predictions(before, labels, truth), _labelled_predictions(after, labels, truth))
     if not len(comparison):
         raise UserError("The two runs share no test images.", "Compare runs of one dataset.")
     return PairedScores(comparison, measure_difference(comparison))
 
 
-def _labelled_predictions(run: Run, labels: pd.DataFrame, truth: Truth) -> pd.DataFrame:
-    """The run's prediction table of the test images under one set of labels; an image without a label there is left out."""
+def _labelled_predictions(run: Run, labels: pd.DataFrame, truth: Truth) -> Predictions:
+    """The run's predictions for the test images under one set of labels; an image without a label there is left out."""
     index = {name: i for i, name in enumerate(run.classes)}
     rows = labels[labels[truth].isin(index)]
     probabilities = _predictions(run).set_index("content")["probabilities"]
     rows = rows[rows["hash"].isin(probabilities.index)]
-    values = np.stack(probabilities.loc[rows["hash"]].to_list()) if len(rows) else np.empty((0, len(index)), np.float32)
-    return prediction_table(rows, rows[truth].map(index).to_numpy(np.int64), values)
+    values = stack_probabilities(probabilities.loc[rows["hash"]], len(index))
+    return Predictions(prediction_table(rows, rows[truth].map(index).to_numpy(np.int64), values), run.classes, run.id)
 
 
 def _predictions(run: Run) -> pd.DataFrame:
@@ -231,8 +225,8 @@ def _measure_moved(before: Run, labels: pd.DataFrame) -> Estimate:
     The interval is paired, over the images that have both labels; the value also counts those that were excluded.
     """
     new, old = (_labelled_predictions(before, labels, truth) for truth in ("cleaned", "original"))
-    shift = float((new["true"] == new["predicted"]).mean() - (old["true"] == old["predicted"]).mean())
-    both = new.merge(old, on=["content", "path"], suffixes=("", "_old"))
+    shift = float(new.right.mean() - old.right.mean())
+    both = new.table.merge(old.table, on=["content", "path"], suffixes=("", "_old"))
     gains = (both["true"] == both["predicted"]).astype(float) - (both["true_old"] == both["predicted_old"]).astype(float)
     spread = bootstrap_mean(gains.to_numpy())
     return Estimate(shift, shift + spread.low - spread.value, shift + spread.high - spread.value)

@@ -13,7 +13,7 @@ import pandas as pd
 from engine.core import database
 from engine.core.errors import DiskError
 from engine.data import catalog_schema, columns, label_overlay, selections
-from engine.data.aligned_predictions import align_predictions, prediction_stamps
+from engine.data.catalog_predictions import load_catalog_predictions, prediction_stamps
 from engine.data.catalog_schema import COLUMNS, UNMEASURED, ImageState
 from engine.data.catalog_view import View, build_view
 from engine.data.columns import Columns
@@ -139,7 +139,7 @@ class Catalog:
     def view(self, conditions: Filter = ALL) -> View:
         """The images that match, with counts, histograms and pages of ids. Takes milliseconds at a million images."""
         columns = self.columns()
-        predictions = align_predictions(conditions.run, columns) if conditions.needs_predictions else None
+        predictions = load_catalog_predictions(conditions.run, columns) if conditions.needs_predictions else None
         selected = selections.load_selection(self.file, conditions.selection) if conditions.selection else None
         return build_view(columns, conditions, predictions, selected)
 
@@ -174,7 +174,7 @@ class Catalog:
         if conditions.selection and selections.load_selection(self.file, conditions.selection) is None:
             sentences.append("The selected images are no longer stored on this computer; select them again.")
             conditions = replace(conditions, selection="")
-        if conditions.needs_predictions and align_predictions(conditions.run, self.columns()) is None:
+        if conditions.needs_predictions and load_catalog_predictions(conditions.run, self.columns()) is None:
             sentences.append(f"The run {conditions.run!r} has no predictions for this dataset.")
             conditions = replace(conditions, run="", predicted=(), correctness="")
         return conditions, sentences

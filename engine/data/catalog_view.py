@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.compute as pc
 from cachetools import LRUCache
 
-from engine.data.aligned_predictions import AlignedPredictions
+from engine.data.catalog_predictions import CatalogPredictions
 from engine.data.columns import STATES, Columns, to_search_text
 from engine.data.filters import Filter
 from engine.data.label_overlay import EDITS
@@ -189,7 +189,7 @@ _lock = threading.Lock()
 
 
 def build_view(
-    columns: Columns, conditions: Filter, predictions: AlignedPredictions | None = None, selected: np.ndarray | None = None
+    columns: Columns, conditions: Filter, predictions: CatalogPredictions | None = None, selected: np.ndarray | None = None
 ) -> View:
     """The view of the images that match `conditions`; the last few views are cached.
 
@@ -208,7 +208,7 @@ def build_view(
 
 
 def _matching(
-    columns: Columns, conditions: Filter, predictions: AlignedPredictions | None, selected: np.ndarray | None
+    columns: Columns, conditions: Filter, predictions: CatalogPredictions | None, selected: np.ndarray | None
 ) -> np.ndarray:
     matches = columns.state == STATES.index(conditions.state)
     if conditions.splits:
@@ -241,7 +241,7 @@ def _any_of(codes: np.ndarray, allowed: list[int], n_codes: int) -> np.ndarray:
     return table[codes]
 
 
-def _matching_predictions(columns: Columns, conditions: Filter, predictions: AlignedPredictions | None) -> np.ndarray:
+def _matching_predictions(columns: Columns, conditions: Filter, predictions: CatalogPredictions | None) -> np.ndarray:
     if predictions is None:
         return np.zeros(len(columns), bool)
     matches = predictions.predicted >= 0

@@ -96,6 +96,24 @@ class Columns:
         return self._columns[name].to_numpy(zero_copy_only=True)
 
 
+def content_mark(content: str) -> int:
+    """The first 64 bits of a content's hash."""
+    return int(content[:16], 16)
+
+
+def find_unchanged(
+    ids: np.ndarray, marks: np.ndarray, known: np.ndarray, known_marks: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Where `ids` are among the `known` ids (ascending) with the same content: (n,) row numbers, -1 for one that is gone or was rewritten.
+
+    `known_marks`: the marks of the contents at given rows. The one join of what was computed for images with images as they are now.
+    """
+    if not len(known):
+        return np.full(len(ids), -1)
+    rows = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return np.where((known[rows] == ids) & (known_marks(rows) == marks), rows, -1)
+
+
 def to_search_text(text: str) -> str:
     """The text in lower case with composed accents (a Mac decomposes them), for searching."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()

@@ -18,6 +18,7 @@ from engine.core.jobs import Job
 from engine.core.paths import cache_dir
 from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.catalog import Row
+from engine.data.columns import content_mark, find_unchanged
 from engine.data.datasets import Dataset, load_dataset
 from engine.embeddings import neighbours, projection
 from engine.models.registry import DEFAULT
@@ -60,17 +61,9 @@ def map_time(data: Dataset) -> float:
 def count_new_images(data: Dataset, index: neighbours.Index) -> int:
     """How many readable images were added to the catalog, or rewritten, since the index was built."""
     view = data.catalog.view()
-    missing = len(view) - int(match_content(view.ids(), view.marks(), index.ids, index.marks).sum())
+    missing = len(view) - int((find_unchanged(view.ids(), view.marks(), index.ids, index.marks.__getitem__) >= 0).sum())
     # Images that could not be read when the index was built are missing from it, but not new.
     return max(0, missing - (index.document["asked"] - len(index)))
-
-
-def match_content(ids: np.ndarray, marks: np.ndarray, known: np.ndarray, contents: np.ndarray) -> np.ndarray:
-    """Which of `ids`, with their `marks`, are among the `known` ids (ascending) with the same `contents`: (n,) bool."""
-    if not len(known):
-        return np.zeros(len(ids), bool)
-    places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    return (known[places] == ids) & (contents[places] == marks)
 
 
 def build_map(data: Dataset, report: ReportProgress = ignore_progress) -> projection.Map:
@@ -121,7 +114,7 @@ def _blocks(data: Dataset, ids: np.ndarray, embed_rows: _EmbedRows, report: Repo
         embeddings = embed_rows(rows, report_chunk)
         report(Progress("computing embeddings", end, len(ids)))
         read = ~np.isnan(embeddings.vectors).any(axis=1)
-        marks = np.array([neighbours.content_mark(row.hash or "") for row in rows], np.uint64)
+        marks = np.array([content_mark(row.hash or "") for row in rows], np.uint64)
         yield np.array([row.id for row in rows], np.int64)[read], marks[read], embeddings.vectors[read]
 
 

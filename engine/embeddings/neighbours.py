@@ -29,7 +29,7 @@ class Index:
     """Embeddings on the disk, one float32 row of unit length per image.
 
     `file`: the vectors, (n, features) in C order, in the order of `ids`. `ids`: (n,) int64 of the catalog, ascending.
-    `marks`: (n,) uint64, each image's content (see `mark`) when it was embedded: it shows whether an image was rewritten since.
+    `marks`: (n,) uint64, `engine.data.columns.content_mark` of each image when it was embedded.
     `document`: what the embedding is (model, image_size, key), when it was made, and `fingerprint`, the catalog's of then.
     """
 
@@ -62,11 +62,6 @@ class Index:
     @property
     def digest(self) -> str:
         return self.document["digest"]
-
-
-def content_mark(content: str) -> int:
-    """The first 64 bits of a content's hash, for `Index.marks`."""
-    return int(content[:16], 16)
 
 
 def nearest(index: Index, queries: np.ndarray, k: int, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

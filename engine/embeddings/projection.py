@@ -35,7 +35,7 @@ _FORMAT = 1  # of the files; files of another format are ignored
 class Map:
     """Points in the plane, one row per image.
 
-    `ids`: (n,) int64 of the catalog, ascending; `marks`: (n,) uint64, their contents (see `engine.embeddings.neighbours.content_mark`). `xy`:
+    `ids`: (n,) int64 of the catalog, ascending; `marks`: (n,) uint64, their contents (see `engine.data.columns.content_mark`). `xy`:
     (n, 2) float32, from 0 to SPAN. `near`: (n, k) int32, the rows of each point's nearest by embedding (not on the map),
     nearest first. `document`: `of`, how many images the n stand for, `kept`, the share of nearest neighbours that the map
     keeps, `apart`, the median distance of two images, `seed`, `digest` (of what it was made from), `index` (the index's digest), `version`.

@@ -17,7 +17,6 @@ from engine.core.file_cache import read_cached
 from engine.data.drift import ALPHA, holm
 from engine.data.predictions import read_predictions
 from engine.evaluation.comparison import compare
-from engine.evaluation.tables import load_predictions
 from engine.runs.run import Run
 
 _VALIDATION = "predictions-validation.parquet"
@@ -109,12 +108,12 @@ def _compare_with_best(best: Run, others: Iterable[Run]) -> list[tuple[str, floa
     """Id, McNemar's p against the best run, and the number of images; without the runs whose predictions cannot be read."""
     tests = []
     try:
-        predictions = load_predictions(best, "validation")
+        predictions = best.predictions("validation")
     except UserError:
         return []
     for run in others:
         try:
-            result = compare(load_predictions(run, "validation"), predictions, run.classes, best.classes)
+            result = compare(run.predictions("validation"), predictions)
         except UserError:
             continue
         tests.append((run.id, result.mcnemar, len(result)))

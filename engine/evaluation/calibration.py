@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from engine.data.predictions import EPSILON
+from engine.data.predictions import EPSILON, Predictions
 from engine.evaluation.metrics import wilson
-from engine.evaluation.tables import probabilities, remove_temperature
 
 BINS = 15
 _DRAWS = 400
@@ -92,18 +91,29 @@ def brier(probabilities: np.ndarray, true: np.ndarray) -> float:
     return float(squares.mean())
 
 
-def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str, Calibration]:
-    """`calibration` of a table without the temperature that was fitted on validation (`before`), and with it (`after`)."""
-    after, true = probabilities(predictions), predictions["true"].to_numpy()
+def remove_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """(n, classes) probabilities as they were before division of the logits by the temperature (Guo et al. 2017).
+
+    The logarithm of a softmax is the logits less a constant, so the probabilities alone are enough.
+    """
+    # The floor keeps the logarithm finite where a probability was rounded to 0.
+    logits = temperature * np.log(np.maximum(probabilities, EPSILON**2))
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def before_and_after(predictions: Predictions, temperature: float) -> dict[str, Calibration]:
+    """`calibration` of predictions without the temperature that was fitted on validation (`before`), and with it (`after`)."""
+    after, true = predictions.probabilities.astype(np.float64), predictions.true
     return {"before": calibration(remove_temperature(after, temperature), true), "after": calibration(after, true)}
 
 
-def confident_errors(predictions: pd.DataFrame, levels: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)) -> pd.DataFrame:
+def confident_errors(predictions: Predictions, levels: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)) -> pd.DataFrame:
     """How often a prediction is wrong although the model is confident: one row per level.
 
     Columns level, n (predictions with at least this confidence), wrong, rate with low and high (Wilson's 95% interval).
     """
-    confidence, wrong = predictions["confidence"].to_numpy(), (predictions["true"] != predictions["predicted"]).to_numpy()
+    confidence, wrong = predictions.confidence, ~predictions.right
     n = np.array([int((confidence >= level).sum()) for level in levels])
     errors = np.array([int((wrong & (confidence >= level)).sum()) for level in levels])
     low, high = wilson(errors, n)

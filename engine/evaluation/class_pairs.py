@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.data.columns import Columns
+from engine.data.columns import Columns, find_unchanged
 from engine.data.drift import ALPHA, cliffs_delta, effect, holm
+from engine.data.predictions import Predictions
 from engine.data.properties import PROPERTIES
-from engine.embeddings.dataset_index import match_content
-from engine.embeddings.neighbours import Index, content_mark
+from engine.embeddings.neighbours import Index
 from engine.evaluation.metrics import wilson
 
 FEWEST = 5  # images of either group; below that no comparison is made
@@ -55,8 +55,8 @@ def rank_pairs(matrix: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(result).sort_values("errors", ascending=False, kind="stable", ignore_index=True)
 
 
-def group_images(predictions: pd.DataFrame, a: int, b: int) -> Groups:
-    true, predicted = predictions["true"].to_numpy(), predictions["predicted"].to_numpy()
+def group_images(predictions: Predictions, a: int, b: int) -> Groups:
+    true, predicted = predictions.true, predictions.predicted
 
     def rows(true_class: int, predicted_class: int) -> np.ndarray:
         return np.flatnonzero((true == true_class) & (predicted == predicted_class))
@@ -64,15 +64,12 @@ def group_images(predictions: pd.DataFrame, a: int, b: int) -> Groups:
     return Groups(a_right=rows(a, a), a_as_b=rows(a, b), b_as_a=rows(b, a), b_right=rows(b, b))
 
 
-def borderline_images(predictions: pd.DataFrame, a: int, b: int) -> pd.DataFrame:
-    """The rows of either class whose two most likely classes are these two, the smallest margin first."""
-    rows = predictions[predictions["true"].isin((a, b))]
-    if not len(rows):
-        return rows
-    probabilities = np.stack(rows["probabilities"].to_list())
+def borderline_images(predictions: Predictions, a: int, b: int) -> pd.DataFrame:
+    """The rows of the table of either class whose two most likely classes are these two, the smallest margin first."""
+    rows = predictions.take(np.flatnonzero(np.isin(predictions.true, (a, b))))
     # argpartition: only the two largest are needed, not a sorted row.
-    top = np.sort(np.argpartition(probabilities, -2, axis=1)[:, -2:], axis=1)
-    return rows[(top == sorted((a, b))).all(axis=1)].sort_values("margin", kind="stable")
+    top = np.sort(np.argpartition(rows.probabilities, -2, axis=1)[:, -2:], axis=1)
+    return rows.table[(top == sorted((a, b))).all(axis=1)].sort_values("margin", kind="stable")
 
 
 def differences(values: pd.DataFrame, groups: Groups) -> pd.DataFrame:
@@ -157,20 +154,17 @@ def undetected_delta(frame: pd.DataFrame) -> float:
     return max(delta_interval(0.0, m, n)[1] for m, n in sizes)
 
 
-def image_properties(columns: Columns, predictions: pd.DataFrame) -> pd.DataFrame:
-    """The catalog's properties of the images of a prediction table: (n, properties), NaN where an image has changed or is gone."""
-    ids = predictions["image_id"].to_numpy()
-    result = {name: np.full(len(ids), np.nan) for name in PROPERTIES}
-    if len(columns):
-        rows = np.minimum(np.searchsorted(columns.ids, ids), len(columns) - 1)
-        same = (columns.ids[rows] == ids) & (columns.marks(rows) == _marks(predictions))
-        for name, values in result.items():
-            values[same] = columns.values(name)[rows[same]]
-    return pd.DataFrame(result, index=predictions.index)
+def image_properties(columns: Columns, predictions: Predictions) -> pd.DataFrame:
+    """The catalog's properties of the predicted images: (n, properties), NaN where an image has changed or is gone."""
+    aligned = predictions.aligned(columns)
+    result = {name: np.full(len(predictions), np.nan) for name in PROPERTIES}
+    for name, values in result.items():
+        values[aligned.rows] = columns.values(name)[aligned.positions]
+    return pd.DataFrame(result)
 
 
 def project_on_axis(
-    index: Index, predictions: pd.DataFrame, centres: tuple[np.ndarray, np.ndarray], groups: Groups
+    index: Index, predictions: Predictions, centres: tuple[np.ndarray, np.ndarray], groups: Groups
 ) -> dict[str, np.ndarray]:
     """The position of each group's images, by their embeddings, on the line from class a's centre (0) to class b's (1).
 
@@ -190,17 +184,12 @@ def project_on_axis(
     length = float(line @ line)
     if length == 0:
         return {}
-    return {name: (_vectors(index, predictions.iloc[rows]) - means[0]) @ line / length for name, rows in groups.by_name().items()}
+    return {name: (_vectors(index, predictions.take(rows)) - means[0]) @ line / length for name, rows in groups.by_name().items()}
 
 
-def _vectors(index: Index, predictions: pd.DataFrame) -> np.ndarray:
-    ids = predictions["image_id"].to_numpy()
-    known = match_content(ids, _marks(predictions), index.ids, index.marks)
-    return index.vectors(np.searchsorted(index.ids, ids[known]))
-
-
-def _marks(predictions: pd.DataFrame) -> np.ndarray:
-    return np.array([content_mark(content) for content in predictions["content"]], np.uint64)
+def _vectors(index: Index, predictions: Predictions) -> np.ndarray:
+    rows = find_unchanged(predictions.ids, predictions.marks, index.ids, index.marks.__getitem__)
+    return index.vectors(rows[rows >= 0])
 
 
 def sentences(frame: pd.DataFrame, names: Mapping[str, str], most: int = 3) -> list[str]:

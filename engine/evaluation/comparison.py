@@ -14,6 +14,7 @@ import pandas as pd
 from engine.core.estimate import Estimate
 from engine.core.number_text import count_text
 from engine.data.drift import ALPHA, holm
+from engine.data.predictions import Predictions
 from engine.evaluation.metrics import BOOTSTRAPS
 from engine.evaluation.paired_scores import PairedScores, percentile_limits
 
@@ -58,18 +59,12 @@ class Comparison:
         return self.images[self.images["fate"] == fate]
 
 
-def compare(
-    a: pd.DataFrame,
-    b: pd.DataFrame,
-    classes_a: Sequence[str],
-    classes_b: Sequence[str],
-    run_names: tuple[str, str] = ("A", "B"),
-) -> Comparison:
-    """The prediction tables of two runs, matched by the images' contents; copies of a file are matched one to one.
+def compare(a: Predictions, b: Predictions) -> Comparison:
+    """The predictions of two runs, matched by the images' contents; copies of a file are matched one to one.
 
     Classes are compared by name, since the runs may have different ones: a prediction is right where its name is the true one.
     """
-    first, second = _with_names(a, classes_a, "_a"), _with_names(b, classes_b, "_b")
+    first, second = _with_names(a, "_a"), _with_names(b, "_b")
     merged = first.merge(second, on=["content", "copy"], how="inner", suffixes=("", "_second"), sort=False)
     same_label = (merged["true_a"] == merged["true_b"]).to_numpy()
     images = (
@@ -79,10 +74,10 @@ def compare(
     )
     images = images.assign(fate=_fates(images)).reset_index(drop=True)
     only_a, only_b, relabelled = len(a) - len(merged), len(b) - len(merged), len(merged) - len(images)
-    notes = _notes(run_names, classes_a, classes_b, (only_a, only_b), relabelled, len(images))
+    notes = _notes(a, b, (only_a, only_b), relabelled, len(images))
     return Comparison(
         images=images,
-        classes=tuple(dict.fromkeys([*classes_a, *classes_b])),
+        classes=tuple(dict.fromkeys([*a.classes, *b.classes])),
         only_a=only_a,
         only_b=only_b,
         relabelled=relabelled,
@@ -174,19 +169,19 @@ def _p(p: float) -> str:
     return f"{p:.2f}" if p >= 0.01 else f"{p:.4f}" if p >= 0.0001 else "below 0.0001"
 
 
-def _with_names(predictions: pd.DataFrame, classes: Sequence[str], suffix: str) -> pd.DataFrame:
-    names = np.array(classes, object)
+def _with_names(predictions: Predictions, suffix: str) -> pd.DataFrame:
+    names = np.array(predictions.classes, object)
     frame = pd.DataFrame(
         {
-            "image_id": predictions["image_id"].to_numpy(),
-            "path": predictions["path"].to_numpy(),
-            "true": names[predictions["true"]],
-            "answer": names[predictions["predicted"]],
-            "confidence": predictions["confidence"].to_numpy(),
+            "image_id": predictions.ids,
+            "path": predictions.table["path"].to_numpy(),
+            "true": names[predictions.true],
+            "answer": names[predictions.predicted],
+            "confidence": predictions.confidence,
             "row": np.arange(len(predictions)),
         }
     ).add_suffix(suffix)
-    frame["content"] = predictions["content"].to_numpy()
+    frame["content"] = predictions.contents.to_numpy()
     # Copies of a file are numbered by class and path, so that each is matched with the same copy in the other table.
     frame["copy"] = frame.sort_values([f"true{suffix}", f"path{suffix}"], kind="stable").groupby("content").cumcount()
     return frame
@@ -201,21 +196,20 @@ def _fates(images: pd.DataFrame) -> np.ndarray:
 
 
 def _notes(
-    run_names: tuple[str, str],
-    classes_a: Sequence[str],
-    classes_b: Sequence[str],
+    a: Predictions,
+    b: Predictions,
     missing: tuple[int, int],
     relabelled: int,
     n: int,
 ) -> list[str]:
     """Sentences on what limits the comparison. missing: images that only A, only B has scored; n: images that are compared."""
-    notes, unshared = [], sorted(set(classes_a) ^ set(classes_b))
+    notes, unshared = [], sorted(set(a.classes) ^ set(b.classes))
     if unshared:
         names = ", ".join(unshared[:4]) + (f" and {len(unshared) - 4:,} more" if len(unshared) > 4 else "")
         notes.append(
             f"The runs were trained on different classes: only one of them knows {names}. Predictions are compared by name."
         )
-    for name, count in zip(run_names, missing, strict=True):
+    for name, count in zip((a.source, b.source), missing, strict=True):
         if count and n:
             notes.append(f"{count_text(count, 'image')} that only {name} has scored {'is' if count == 1 else 'are'} left out.")
     if relabelled:

@@ -1,26 +1,29 @@
 """Confusion matrices of any two axes, image by image: true against predicted classes, or the predictions of two runs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
+from engine.data.predictions import Predictions
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: the predicted classes of a prediction table, or (with `truth`) its true classes."""
+    """One axis: the predicted classes of a run's predictions, or (with `truth`) the true ones."""
 
-    table: pd.DataFrame
-    classes: Sequence[str]
+    predictions: Predictions
     truth: bool = False
 
     @property
     def indices(self) -> np.ndarray:
         """(n,) indices into `classes`."""
-        return self.table["true" if self.truth else "predicted"].to_numpy()
+        return self.predictions.true if self.truth else self.predictions.predicted
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.predictions.classes
 
 
 @dataclass(frozen=True)
@@ -57,33 +60,34 @@ def cross_tabulate(rows: Axis, columns: Axis) -> CrossConfusion:
 
     An image counts as often as the first table has it; of copies in the second table, only the first is used.
     """
-    if rows.table is columns.table:
-        places = others = np.arange(len(rows.table))
+    first, second = rows.predictions, columns.predictions
+    if first is second:
+        places = others = np.arange(len(first))
     else:
-        places, others = _match(rows.table, columns.table)
+        places, others = _match(first, second)
     if not len(places):
         raise UserError("The two runs have no image in common.", "Choose runs that were scored on the same images.")
     classes = tuple(dict.fromkeys([*rows.classes, *columns.classes]))
     code = {name: i for i, name in enumerate(classes)}
     # The second axis has its own class order.
     translate = np.array([code[name] for name in columns.classes])
-    truths = rows.table["true"].to_numpy()[places], translate[columns.table["true"].to_numpy()[others]]
+    truths = first.true[places], translate[second.true[others]]
     return CrossConfusion(
         classes=classes,
         rows=rows.indices[places].astype(np.int64),
         columns=translate[columns.indices[others]],
         places=places,
         other_places=others,
-        sizes=(len(rows.table), len(columns.table)),
+        sizes=(len(first), len(second)),
         relabelled=int((truths[0] != truths[1]).sum()),
         only_rows=tuple(name for name in rows.classes if name not in set(columns.classes)),
         only_columns=tuple(name for name in columns.classes if name not in set(rows.classes)),
     )
 
 
-def _match(first: pd.DataFrame, second: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers in both tables of the images that both have, in the order of the first."""
-    unique = np.flatnonzero(~second["content"].duplicated())
-    matches = pd.Index(second["content"].to_numpy()[unique]).get_indexer(pd.Index(first["content"]))
+def _match(first: Predictions, second: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers in both of the images that both have, in the order of the first."""
+    unique = np.flatnonzero(~second.contents.duplicated())
+    matches = pd.Index(second.contents.to_numpy()[unique]).get_indexer(pd.Index(first.contents))
     places = np.flatnonzero(matches >= 0)
     return places, unique[matches[places]]

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from engine.core.estimate import Estimate
-from engine.data.columns import STATES, Columns
+from engine.data.columns import STATES, Columns, find_unchanged
 from engine.data.layouts import SPLITS
-from engine.embeddings.neighbours import Index, content_mark
+from engine.data.predictions import Predictions
+from engine.embeddings.neighbours import Index
 from engine.evaluation.metrics import proportion
 
 DISTANCES = (0.02, 0.05, 0.1)  # cosine distances: two random images are about 0.7 apart
@@ -39,25 +40,23 @@ class NearCopies:
         return self.exact | (self.distance <= distance)
 
 
-def find_near_copies(columns: Columns, index: Index | None, predictions: pd.DataFrame) -> NearCopies:
+def find_near_copies(columns: Columns, index: Index | None, predictions: Predictions) -> NearCopies:
     """Compares the scored images with the training images that the catalog has now."""
     is_train = (columns.split == SPLITS.index("train")) & (columns.state == STATES.index("ok"))
-    marks = np.array([content_mark(content) for content in predictions["content"]], np.uint64)
     train = np.flatnonzero(is_train)
     same_file = (
         pd.Series(columns.ids[train], index=columns.marks(train))
         .groupby(level=0)
         .first()
-        .reindex(marks)
+        .reindex(predictions.marks)
         .fillna(-1)
         .to_numpy(np.int64)
     )
     exact, distance, twin = same_file >= 0, np.full(len(predictions), np.nan, np.float32), same_file.copy()
     if index is not None and len(index):
-        ids = predictions["image_id"].to_numpy()
-        # The index may be older than the table: a row counts only where id and content are both the same.
-        rows = np.minimum(np.searchsorted(index.ids, ids), len(index) - 1)
-        known = (index.ids[rows] == ids) & (index.marks[rows] == marks)
+        # The index may be older than the table.
+        rows = find_unchanged(predictions.ids, predictions.marks, index.ids, index.marks.__getitem__)
+        known = rows >= 0
         distance[known], nearest = _find_nearest(index, rows[known], np.isin(index.ids, columns.ids[train]))
         twin[known] = np.where(exact[known], same_file[known], nearest)
     return NearCopies(exact, distance, twin)

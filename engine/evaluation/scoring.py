@@ -15,10 +15,10 @@ from engine.data import layouts
 from engine.data.class_names import index_by_normalized_name, normalize_name, sort_naturally, spelling_hint
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.layouts import display_name
-from engine.data.predictions import prediction_table, write_predictions
+from engine.data.predictions import prediction_table, read_predictions, write_predictions
 from engine.data.unused_files import Tally, UnusedDocument, UnusedReport
 from engine.embeddings.extract import embed
-from engine.evaluation import metrics, tables
+from engine.evaluation import metrics
 from engine.evaluation.metrics import Scores
 from engine.models import model
 from engine.runs.run import Run
@@ -138,7 +138,7 @@ def score_split(run: Run, split: str, report: ReportProgress = ignore_progress) 
         predictions, _ = predict_images(predictor, images, run.config.method == "linear", report)
         write_predictions(run.path, split, predictions, run.classes)
     # Read back, so that the scores are those of the stored table: its probabilities are rounded to float32.
-    predictions = run.predictions(split)
+    predictions = read_predictions(run.path, split)
     return {
         **metrics.score_predictions(predictions, run.classes),
         "copies": len(predictions) - predictions["content"].nunique(dropna=False),
@@ -148,7 +148,7 @@ def score_split(run: Run, split: str, report: ReportProgress = ignore_progress) 
 def _has_predictions(run: Run, split: str) -> bool:
     """Whether the run has a complete prediction table of the split."""
     try:
-        tables.load_predictions(run, split)
+        run.predictions(split)
     except UserError:
         return False
     return True

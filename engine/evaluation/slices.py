@@ -18,8 +18,8 @@ from engine.core.errors import UserError
 from engine.data.columns import Columns
 from engine.data.drift import ALPHA, holm
 from engine.data.filters import Filter
+from engine.data.predictions import Predictions
 from engine.data.properties import PROPERTIES
-from engine.embeddings.neighbours import content_mark
 from engine.evaluation import conditions
 from engine.evaluation.defaults import SUPPORT
 from engine.evaluation.metrics import wilson
@@ -70,26 +70,22 @@ class SliceSearch:
         return self.frame[self.frame["p_holm"] < ALPHA]
 
 
-def match_catalog(columns: Columns, predictions: pd.DataFrame, catalog: Path | None = None) -> ScoredImages:
+def match_catalog(columns: Columns, predictions: Predictions, catalog: Path | None = None) -> ScoredImages:
     """The rows of the table that the catalog still has unchanged. Raises UserError where there are none."""
-    ids = predictions["image_id"].to_numpy()
-    rows = np.minimum(np.searchsorted(columns.ids, ids), max(len(columns) - 1, 0))
-    marks = np.array([content_mark(content) for content in predictions["content"]], np.uint64)
-    same = (columns.ids[rows] == ids) & (columns.marks(rows) == marks) if len(columns) else np.zeros(len(ids), bool)
-    if not same.any():
+    aligned = predictions.aligned(columns)
+    if not len(aligned):
         raise UserError(
             "None of the scored images is still unchanged in the dataset.",
             "Train again on the dataset as it is now.",
         )
-    frame = predictions[same].reset_index(drop=True)
-    true, predicted = frame["true"].to_numpy(), frame["predicted"].to_numpy()
+    unchanged = predictions.take(aligned.rows)
     return ScoredImages(
         columns=columns,
-        rows=rows[same],
-        true=true,
-        wrong=true != predicted,
-        frame=frame,
-        excluded=len(ids) - len(frame),
+        rows=aligned.positions,
+        true=unchanged.true,
+        wrong=~unchanged.right,
+        frame=unchanged.table.reset_index(drop=True),
+        excluded=len(predictions) - len(aligned),
         catalog=catalog,
     )
 

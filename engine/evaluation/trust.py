@@ -5,16 +5,15 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.file_cache import read_cached
 from engine.core.number_text import percent
 from engine.data.columns import Columns
-from engine.data.predictions import read_predictions
-from engine.embeddings.neighbours import Index, content_mark
-from engine.evaluation import calibration, conformal, metrics, selective, tables
+from engine.data.predictions import Predictions, read_predictions
+from engine.embeddings.neighbours import Index
+from engine.evaluation import calibration, conformal, metrics, selective
 from engine.evaluation.calibration import Calibration
 from engine.evaluation.conformal import ConformalSets
 from engine.evaluation.near_copies import NEAR, NearCopies, find_near_copies, score_without_copies
@@ -42,8 +41,8 @@ class Evidence:
 
     run: Run
     split: str
-    predictions: pd.DataFrame
-    validation: pd.DataFrame | None
+    predictions: Predictions
+    validation: Predictions | None
     temperature: float
 
     @cached_property
@@ -51,13 +50,13 @@ class Evidence:
         """Before and after the temperature."""
         return calibration.before_and_after(self.predictions, self.temperature)
 
-    @cached_property
+    @property
     def confidence(self) -> np.ndarray:
-        return self.predictions["confidence"].to_numpy()
+        return self.predictions.confidence
 
     @cached_property
     def right(self) -> np.ndarray:
-        return tables.right(self.predictions)
+        return self.predictions.right
 
     @property
     def target(self) -> float:
@@ -68,7 +67,7 @@ class Evidence:
         """The score with the threshold that reaches the target accuracy on validation; None where no threshold does."""
         if self.validation is None:
             return None
-        limit = selective.threshold_for(self.validation["confidence"].to_numpy(), tables.right(self.validation), target)
+        limit = selective.threshold_for(self.validation.confidence, self.validation.right, target)
         return selective.score_at_threshold(self.confidence, self.right, limit) if limit is not None else None
 
     def sets(self, coverage: float, method: str = conformal.LAC) -> ConformalSets | None:
@@ -79,8 +78,8 @@ class Evidence:
         if self.validation is None:
             return None
         return conformal.conformal_sets(
-            (tables.probabilities(self.validation), self.validation["true"].to_numpy()),
-            (tables.probabilities(self.predictions), self.predictions["true"].to_numpy()),
+            (self.validation.probabilities.astype(np.float64), self.validation.true),
+            (self.predictions.probabilities.astype(np.float64), self.predictions.true),
             coverage,
             method,
         )
@@ -91,12 +90,12 @@ def load_evidence(run: Run, split: str = "test") -> Evidence:
     validation = None
     if split != "validation" and run.has_predictions("validation"):
         try:
-            validation = tables.load_predictions(run, "validation")
+            validation = run.predictions("validation")
         except UserError:
             validation = None
     # 1.0 changes nothing: without a temperature, the probabilities are uncalibrated.
     temperature = run.results.get("temperature")
-    return Evidence(run, split, tables.load_predictions(run, split), validation, float(temperature) if temperature else 1.0)
+    return Evidence(run, split, run.predictions(split), validation, float(temperature) if temperature else 1.0)
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def contents_of_test(run: Run) -> np.ndarray:
 
 def _read_contents(file: Path) -> np.ndarray:
     try:
-        return np.array([*map(content_mark, read_predictions(file.parent, "test", ["content"])["content"])], np.uint64)
+        return Predictions(read_predictions(file.parent, "test", ["content"]), ()).marks
     except UserError:
         return np.array([], np.uint64)
 

@@ -58,7 +58,7 @@ def trust_document(
     """The document for a target accuracy of selective prediction (None: `Evidence.target`) and a coverage of conformal sets."""
     target, protocol, sets = target or evidence.target, read_protocol(evidence), evidence.sets(coverage, method)
     classes = evidence.run.classes
-    matrix = metrics.confusion(evidence.predictions, len(classes))
+    matrix = metrics.confusion(evidence.predictions.table, len(classes))
     selective_score = evidence.selective_score(target)
     return {
         "run": evidence.run.id,

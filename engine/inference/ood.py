@@ -21,6 +21,7 @@ from engine.core.files import read_json, write_json
 from engine.core.jobs import Job
 from engine.core.paths import cache_dir
 from engine.core.progress import Progress, ReportProgress, ignore_progress
+from engine.data.columns import content_mark
 from engine.data.datasets import load_dataset
 from engine.embeddings import neighbours
 from engine.embeddings.neighbours import Index
@@ -154,7 +155,7 @@ def _bank(run: Run, model: "Model", report: ReportProgress) -> Index:
     if (known := neighbours.load_index(folder)) is not None:
         return known
     vectors, frame = split_features(run, model, "train", report, set(frame["id"]))
-    marks = np.array([neighbours.content_mark(content) for content in frame["hash"]], np.uint64)
+    marks = np.array([content_mark(content) for content in frame["hash"]], np.uint64)
     return neighbours.write_index(folder, [(frame["id"].to_numpy(np.int64), marks, vectors)], {"digest": name, "key": key})
 
 

@@ -40,7 +40,7 @@ def evaluate_other_images(
 ) -> OodEvaluation:
     """The detector on images of other things, compared with the run's test images. Raises UserError where no file can be read."""
     vectors, _ = ood.split_features(run, model, "test", report)
-    predictions = predict(model, files, 1, report)
+    predictions = predict(model, files, report)
     read = [prediction for prediction in predictions if not prediction.error]
     if not read:
         raise UserError("None of these images can be read.", f"The first: {predictions[0].error}.")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,6 +11,7 @@ import numpy as np
 from engine.core.errors import UserError
 from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.data.loading import Source, decode_batches
+from engine.data.predictions import ImagePrediction
 from engine.data.unused_files import Tally, UnusedReport
 from engine.data.walk import walk_files
 
@@ -46,45 +47,44 @@ class FeaturePredictor(Predictor, Protocol):
         """(n, features) float32 -> (n,): see `Model.energy_of`."""
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What the model predicts for one image: `top` holds (class, probability), best first; or why the image could not be read.
+@dataclass(frozen=True, eq=False)
+class Prediction(ImagePrediction):
+    """What the model predicts for a source, and what else is known from the same pass.
 
-    `square`: what the network saw, (size, size, 3) uint8. `probabilities`: (classes,) float32 in the model's order. `features`:
-    (features,) float32, the trunk's output. `energy`: see `Model.energy_of`. An exported file gives neither.
+    `source`: its place among the sources. `square`: what the network saw, (size, size, 3) uint8; empty for a source that could not be
+    read. `features`: (features,) float32, the trunk's output. `energy`: see `Model.energy_of`. An exported file gives neither.
     """
 
-    source: int
-    top: tuple[tuple[str, float], ...] = ()
-    square: np.ndarray | None = None
-    error: str = ""
-    probabilities: np.ndarray | None = None
+    source: int = 0
+    square: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8))
     features: np.ndarray | None = None
     energy: float = float("nan")
 
 
-def predict(
-    model: Predictor, sources: Sequence[Source], top: int = 3, report: ReportProgress = ignore_progress
-) -> list[Prediction]:
+def predict(model: Predictor, sources: Sequence[Source], report: ReportProgress = ignore_progress) -> list[Prediction]:
     """One prediction per source, in order; a source is a path, or the bytes of a file."""
     result: list[Prediction] = []
-    for predictions in predict_in_batches(model, sources, top):
+    for predictions in predict_in_batches(model, sources):
         result += predictions
         report(Progress("predicting", len(result), len(sources)))
     return result
 
 
-def predict_in_batches(
-    model: Predictor, sources: Sequence[Source], top: int = 3, batch_size: int = 32
-) -> Iterator[list[Prediction]]:
+def predict_in_batches(model: Predictor, sources: Sequence[Source], batch_size: int = 32) -> Iterator[list[Prediction]]:
     """The predictions batch by batch as they are made, in the order of the sources."""
+    classes = tuple(model.meta.classes)
     for batch in decode_batches(sources, model.meta.image_size, batch_size=batch_size):
-        result = {index: Prediction(index, error=reason) for index, reason in batch.failures.items()}
+        result = {index: unreadable(classes, reason, index) for index, reason in batch.failures.items()}
         if len(batch.indices):
             outputs = _outputs(model, batch.images)
             for index, square, (row, vector, energy) in zip(batch.indices.tolist(), batch.images, outputs, strict=True):
-                result[index] = Prediction(index, _best(row, model.meta.classes, top), square, "", row, vector, energy)
+                result[index] = Prediction(classes, row, source=index, square=square, features=vector, energy=energy)
         yield [result[index] for index in sorted(result)]
+
+
+def unreadable(classes: tuple[str, ...], reason: str, source: int = 0) -> Prediction:
+    """In place of the prediction for a source that could not be read."""
+    return Prediction(classes, np.empty(0, np.float32), error=reason, source=source)
 
 
 def _outputs(model: Predictor, squares: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None, float]]:
@@ -117,8 +117,3 @@ def expand_paths_with_report(paths: Sequence[str]) -> tuple[list[Path], UnusedRe
         summary = f" {report.summary}." if report.files else ""
         raise UserError(f"There are no images in the folders named.{summary}", "Name image files, or folders that hold some.")
     return files, report
-
-
-def _best(row: np.ndarray, classes: Sequence[str], top: int) -> tuple[tuple[str, float], ...]:
-    order = np.argsort(-row, kind="stable")[:top]
-    return tuple((classes[i], float(row[i])) for i in order)

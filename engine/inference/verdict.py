@@ -3,14 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from engine.core.errors import UserError
+from engine.data.predictions import ImagePrediction, Predictions
 from engine.inference import ood
 from engine.inference.ood import OodDetector
+from engine.inference.predict import Prediction
 from engine.runs.run import Run
 
 # How often the named classes should contain the true one. On the Intel scenes, predictions that name one class were then right in
@@ -56,13 +57,24 @@ class Judge:
         """`OodDetector.scores`: 0 as the median validation image, above 1 unlike nearly all; NaN without a usable detector."""
         return self.detector.scores(features, energies) if self.detector and self.decides else np.full(len(features), np.nan)
 
-    def verdict(self, probabilities: Sequence[float] | np.ndarray, ood_score: float) -> Verdict:
-        """The verdict for the probabilities of the classes, (classes,), and the image's out-of-distribution score."""
-        order = np.argsort(-np.asarray(probabilities), kind="stable")
+    def add_novelty(self, predictions: Sequence[Prediction]) -> list[ImagePrediction]:
+        """The predictions with their out-of-distribution scores, without the squares: there may be many."""
+        novelty = np.full(len(predictions), np.nan)
+        rows = [row for row, prediction in enumerate(predictions) if prediction.features is not None]
+        if rows:
+            features = [prediction.features for prediction in predictions if prediction.features is not None]
+            novelty[rows] = self.ood_scores(np.stack(features), np.array([predictions[row].energy for row in rows]))
+        return [
+            ImagePrediction(prediction.classes, prediction.probabilities, score, prediction.error)
+            for prediction, score in zip(predictions, novelty.tolist(), strict=True)
+        ]
+
+    def verdict(self, prediction: ImagePrediction) -> Verdict:
+        best, *others = prediction.top()
         # The best class is always named: an empty set would tell a person nothing.
-        named = [i for place, i in enumerate(order) if place == 0 or probabilities[i] >= self.least - _ROUNDING]
-        kind = UNKNOWN if ood_score > 1 and self.decides else UNSURE if len(named) > 1 else SURE
-        return Verdict(kind, tuple(self.classes[i] for i in named))
+        named = [best, *(other for other in others if other.probability >= self.least - _ROUNDING)]
+        kind = UNKNOWN if prediction.novelty > 1 and self.decides else UNSURE if len(named) > 1 else SURE
+        return Verdict(kind, tuple(one.name for one in named))
 
 
 def load_judge(runs: Sequence[Run]) -> Judge:
@@ -70,45 +82,21 @@ def load_judge(runs: Sequence[Run]) -> Judge:
 
     It has no out-of-distribution detector where none has been fitted (`ood.fit_detector`), or where there are several runs.
     """
-    tables = [_validation(run) for run in runs]
-    shared = set.intersection(*(set(table.index) for table in tables)) if tables else set()
-    keys = sorted(shared)
-    least = USUAL
-    if keys:
-        aligned = [
-            align_classes(np.stack(table.loc[keys, "probabilities"].tolist()), run, runs[0])
-            for table, run in zip(tables, runs, strict=True)
-        ]
-        least = _least(np.mean(aligned, axis=0), tables[0].loc[keys, "true"].to_numpy())
+    mean = _mean_on_validation(runs)
+    least = _least(mean.probabilities, mean.true) if mean is not None and len(mean) else USUAL
     detectors = [ood.load_detector(run) for run in runs]
     # The mean of several scores is as reliable as the one whose detector has the fewest images.
     decides = all(detector.decides for detector in detectors if detector)
-    return Judge(runs[0].classes, least, len(keys), detectors[0] if len(runs) == 1 else None, decides)
+    return Judge(runs[0].classes, least, len(mean or ()), detectors[0] if len(runs) == 1 else None, decides)
 
 
-class Classifies(Protocol):
-    """A run, or an exported model: has a name and classes in an order of its own."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-
-
-def align_classes(probabilities: np.ndarray, run: Classifies, like: Classifies) -> np.ndarray:
-    """(n, classes) of a run, in the order of another run's classes. Raises UserError where the two were trained on different classes."""
-    if set(run.classes) != set(like.classes):
-        raise UserError(f"{run.id} and {like.id} were trained on different classes.", "Choose runs on the same classes.")
-    return probabilities[:, [run.classes.index(name) for name in like.classes]]
-
-
-def _validation(run: Run) -> pd.DataFrame:
-    """The run's validation table by content; empty where there is none."""
+def _mean_on_validation(runs: Sequence[Run]) -> Predictions | None:
+    """The mean of the runs' predictions on validation; None where one of them has none. Raises UserError as `Predictions.mean` does."""
     try:
-        return run.predictions("validation").drop_duplicates("content").set_index("content")
+        first, *others = (run.predictions("validation") for run in runs)
     except UserError:
-        return pd.DataFrame(columns=["true", "probabilities"])
+        return None
+    return first.mean(*others)
 
 
 def _least(probabilities: np.ndarray, true: np.ndarray) -> float:

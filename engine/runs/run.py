@@ -24,7 +24,7 @@ from engine.runs.metadata import Metadata, load_metadata
 from engine.runs.results import Results
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from engine.data.predictions import Predictions
 
 State = Literal["queued", "preparing", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
 ACTIVE: tuple[State, ...] = ("queued", "preparing", "training", "evaluating")
@@ -147,11 +147,13 @@ class Run:
     def log_tail(self, lines: int = 40) -> str:
         return log_tail(self.path / "train.log", lines)
 
-    def predictions(self, split: str) -> "pd.DataFrame":
-        """The prediction table of one split (see `engine.data.predictions`). Raises UserError where there is none."""
-        from engine.data.predictions import read_predictions  # late: it loads pyarrow, which listing runs does not need
+    def predictions(self, split: str) -> "Predictions":
+        """The predictions of one split. Raises UserError where they are missing, damaged or cut short."""
+        # late: it loads pyarrow, which listing runs does not need
+        from engine.data.predictions import Predictions, read_predictions
 
-        return read_predictions(self.path, split)
+        hint = f"Write it again: python -m engine evaluate {self.id} --split {split}"
+        return Predictions(read_predictions(self.path, split), self.classes, self.id).check(split, hint)
 
     def has_predictions(self, split: str) -> bool:
         return (self.path / f"predictions-{split}.parquet").is_file()

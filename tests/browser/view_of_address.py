@@ -124,7 +124,7 @@ def _evaluate(query: Query) -> Iterator[tuple[str, object]]:
     if query.get("ask", "errors") != "errors" or query.get("rows", "truth") != "truth" or query.get("columns", "this") != "this":
         return
     run = load_run(query["run"])
-    table, classes = run.predictions(query.get("split", "test")), len(run.classes)
+    table, classes = run.predictions(query.get("split", "test")).table, len(run.classes)
     chosen = read_cells(query.get("cells", "").split("_"), classes)
     for place, direction in enumerate(chosen.directions):
         mask = direction.mask(classes)

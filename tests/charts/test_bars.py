@@ -9,6 +9,7 @@ import pandas as pd
 from dashboard.charts.bars import probability_bars, score_bars
 from dashboard.charts.figure import INK, escape_markup
 from dashboard.charts.palette import SCENES
+from engine.data.predictions import ClassProbability
 
 
 def test_charts_and_palette_do_without_streamlit():
@@ -20,7 +21,7 @@ def test_the_text_colour_is_the_one_that_streamlit_swaps_for_the_theme():
     from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
     assert INK == GRAY_90
-    for figure in (probability_bars(["sea"], [1.0], SCENES),):
+    for figure in (probability_bars([ClassProbability("sea", 1.0)], SCENES),):
         assert figure.layout.font.color == figure.layout.xaxis.tickfont.color == INK
         assert figure.layout.paper_bgcolor == "rgba(0, 0, 0, 0)"
         assert figure.layout.xaxis.fixedrange and figure.layout.yaxis.fixedrange
@@ -40,5 +41,5 @@ def test_scores_are_labelled_with_their_support():
 
 
 def test_probabilities_are_percentages_in_the_given_order():
-    (bars,) = probability_bars(["glacier", "sea"], [0.713, 0.0149], SCENES).data
+    (bars,) = probability_bars([ClassProbability("glacier", 0.713), ClassProbability("sea", 0.0149)], SCENES).data
     assert list(bars.y) == ["glacier", "sea"] and bars.text == ("71%", "1%")

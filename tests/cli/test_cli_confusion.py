@@ -11,7 +11,7 @@ from engine.runs.run import load_run
 def test_the_matrix_in_an_order_and_against_another_run(engine, finished_session, monkeypatch):
     monkeypatch.setenv("SCENESCOPE_HOME", str(finished_session.home))
     own = load_run(finished_session.run_id)
-    expected = metrics.confusion(own.predictions("test"), len(own.classes))
+    expected = metrics.confusion(own.predictions("test").table, len(own.classes))
     done = engine("confusion", own.id, "--order", "similarity", "--json", home=finished_session.home)
     document = json.loads(done.stdout)
     places = [own.classes.index(name) for name in document["classes"]]
@@ -24,7 +24,7 @@ def test_pairs_are_ranked_and_one_is_explained(engine, finished_session, monkeyp
     monkeypatch.setenv("SCENESCOPE_HOME", str(finished_session.home))
     own = load_run(finished_session.run_id)
     ranked = json.loads(engine("pairs", own.id, "--json", home=finished_session.home).stdout)["pairs"]
-    expected = metrics.confused_pairs(metrics.confusion(own.predictions("test"), len(own.classes)), own.classes)
+    expected = metrics.confused_pairs(metrics.confusion(own.predictions("test").table, len(own.classes)), own.classes)
     assert [(row["a"], row["b"], row["errors"]) for row in ranked] == list(
         expected[["a", "b", "errors"]].itertuples(index=False, name=None)
     )

@@ -67,9 +67,9 @@ def test_several_images_are_answered_in_order_and_what_is_no_picture_says_so(ask
     result = post(ask, finished.run_id, [content for _, content in images] + [b"no picture"], top="2")
     assert result.status_code == 200
     *answers, last = result.json()["predictions"]
-    expected = predict(cache.model(load_run(finished.run_id)), [content for _, content in images], 2)
+    expected = predict(cache.model(load_run(finished.run_id)), [content for _, content in images])
     assert [[(one["class"], one["probability"]) for one in answer["top"]] for answer in answers] == [
-        [(label, round(value, 6)) for label, value in e.top] for e in expected
+        [(label, round(value, 6)) for label, value in e.top(2)] for e in expected
     ]
     assert [answer["may_be"][0] for answer in answers] == [answer["top"][0]["class"] for answer in answers]
     assert {answer["verdict"] for answer in answers} <= {"sure", "unsure", "unknown"}
@@ -88,7 +88,7 @@ def test_twenty_callers_and_two_runs_at_once_get_each_its_own_answer(ask, finish
     expected = {}
     for run_id in (finished.run_id, twin):
         model = cache.model(load_run(run_id))
-        expected[run_id] = [answer.top for answer in predict(model, [content for _, content in images], 1)]
+        expected[run_id] = [answer.top(1) for answer in predict(model, [content for _, content in images])]
     assert expected[finished.run_id] != expected[twin]
 
     def call(number):

@@ -17,7 +17,7 @@ _STORIES = ([1, 1, 1, 1], [0, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0])
 @pytest.fixture
 def story(copied):
     """The run with a story of its validation images: learnt early, late, forgotten, never, in turn; and what it says of them."""
-    table = copied.predictions("validation")
+    table = copied.predictions("validation").table
     dynamics.write_images(copied.path, table["content"].tolist(), table["true"].to_numpy())
     for epoch in range(_EPOCHS):
         rows = table.copy()
@@ -42,7 +42,7 @@ def test_a_state_opens_just_its_images_and_stays_in_the_address(tab, story, spli
     counts = result["state"].value_counts()
     for state in ("early", "late", "forgotten", "never"):
         assert f"**{counts[state]:,}**" in tab.text
-    table = run.predictions("validation").set_index("content")["image_id"]
+    table = run.predictions("validation").table.set_index("content")["image_id"]
     for state in ("never", "forgotten"):
         tab.choose("dynamics-state", state)
         expected = table[result[result["state"] == state]["content"]]
@@ -60,7 +60,7 @@ def test_every_image_is_in_one_bar_and_in_one_square_of_the_map(tab, story):
     for square in squares:
         tab = type(tab)().open("evaluate", ask="learnt", learnt=square)
         shown += [item["id"] for item in tab.items("learnt-pictures")]
-    assert sorted(shown) == sorted(run.predictions("validation")["image_id"])
+    assert sorted(shown) == sorted(run.predictions("validation").table["image_id"])
 
 
 def test_what_was_not_measured_is_offered_with_the_time_it_takes(tab, trained):

@@ -27,14 +27,14 @@ def ids(tab, key: str = "cell-0") -> set[int]:
 
 
 def confusion(of: Run) -> np.ndarray:
-    return metrics.confusion(of.predictions("test"), len(of.classes))
+    return metrics.confusion(of.predictions("test").table, len(of.classes))
 
 
 def other_run(of: Run, name: str, shift: int = 1, classes: tuple[str, ...] = (), rows: slice = slice(None)) -> Run:
     """A finished run beside this one, which answers every image with the class `shift` further on."""
     path = of.path.parent / name
     shutil.copytree(of.path, path)
-    table, n = of.predictions("test")[rows].reset_index(drop=True), len(of.classes)
+    table, n = of.predictions("test").table[rows].reset_index(drop=True), len(of.classes)
     wanted = np.eye(n)[(table["predicted"] + shift) % n] * 0.9 + 0.1 / n
     known = table[["image_id", "path", "content"]]
     write_predictions(path, "test", pd.concat([known, outcomes(table["true"].to_numpy(), wanted)], axis=1), classes or of.classes)
@@ -57,7 +57,7 @@ def test_an_order_by_similarity_moves_rows_and_columns_alike(tab, trained):
 
 
 def test_selections_add_up_and_each_part_can_be_taken_away(tab, trained):
-    table = trained.predictions("test")
+    table = trained.predictions("test").table
     tab.open("evaluate", cells="0-_-1_2-3")
     wanted = (table["true"] == 0) | (table["predicted"] == 1) | ((table["true"] == 2) & (table["predicted"] == 3))
     assert ids(tab) == set(table[wanted]["image_id"])
@@ -72,7 +72,7 @@ def test_selections_add_up_and_each_part_can_be_taken_away(tab, trained):
 
 
 def test_what_the_gallery_holds_can_be_taken_away(tab, trained):
-    table = trained.predictions("test")
+    table = trained.predictions("test").table
     wrong = table[table["true"] != table["predicted"]]
     tab.open("evaluate")
     assert f"Table of {len(wrong)} as CSV" in [button.proto.label for button in tab.at.get("download_button")]
@@ -110,7 +110,7 @@ def test_only_the_open_question_is_computed(tab, trained, monkeypatch):
 
 def test_two_runs_are_laid_over_each_other_by_content(tab, copied):
     other = other_run(copied, "fast-77", rows=slice(3, None))
-    table = copied.predictions("test")
+    table = copied.predictions("test").table
     tab.open("evaluate", run=copied.id, rows="this", columns=other.id)
     expected = np.zeros((4, 4), int)
     for predicted in table["predicted"][3:]:
@@ -126,7 +126,7 @@ def test_two_runs_are_laid_over_each_other_by_content(tab, copied):
 
 
 def test_where_the_matrix_shows_two_runs_the_page_speaks_of_both(tab, copied):
-    other, n = other_run(copied, "fast-77"), len(copied.predictions("test"))
+    other, n = other_run(copied, "fast-77"), len(copied.predictions("test").table)
     tab.open("evaluate", run=copied.id, rows="this", columns=other.id)
     text = tab.text.replace("\\", "")
     assert f"{copied.id} and {other.id} disagree on {n} of {n} test images" in text
@@ -136,7 +136,7 @@ def test_where_the_matrix_shows_two_runs_the_page_speaks_of_both(tab, copied):
     assert tab.widget("pair").label == "Most frequent disagreements"
     assert tab.widget("cell-box").placeholder.startswith("All disagreements.")
     tab.choose("cell-box", ["0-"])
-    inside = int((copied.predictions("test")["predicted"] == 0).sum())
+    inside = int((copied.predictions("test").table["predicted"] == 0).sum())
     assert f"the two runs disagree on **{inside}** of them" in tab.text
 
 
@@ -163,7 +163,7 @@ def test_runs_with_other_classes_meet_by_name_and_say_so(tab, copied):
     assert tab.data("matrix")["names"] == sorted([*copied.classes, "desert"])
     assert f"Only {copied.id} knows {copied.classes[3]}" in tab.text.replace("\\", "")
     assert f"Only {other.id} knows desert" in tab.text.replace("\\", "")
-    assert counts(tab).sum() == len(copied.predictions("test"))
+    assert counts(tab).sum() == len(copied.predictions("test").table)
 
 
 def test_another_run_s_damaged_table_costs_a_sentence(tab, copied):
@@ -176,7 +176,7 @@ def test_another_run_s_damaged_table_costs_a_sentence(tab, copied):
 
 
 def test_predictions_that_do_not_fit_the_classes_cost_a_sentence(tab, copied):
-    table = copied.predictions("test")
+    table = copied.predictions("test").table
     write_predictions(
         copied.path, "test", table.assign(probabilities=[row[:2] for row in table["probabilities"]]), copied.classes
     )
@@ -188,7 +188,7 @@ def test_predictions_that_do_not_fit_the_classes_cost_a_sentence(tab, copied):
 
 
 def test_a_class_without_test_images_is_shown_as_one(tab, copied):
-    table = copied.predictions("test")
+    table = copied.predictions("test").table
     write_predictions(copied.path, "test", table[table["true"] != 2].reset_index(drop=True), copied.classes)
     for question in ("errors", "pairs"):
         tab.open("evaluate", run=copied.id, split="test", ask=question, cells="2-")
@@ -200,7 +200,7 @@ def test_a_class_without_test_images_is_shown_as_one(tab, copied):
 
 def test_of_many_classes_the_most_confused_stand_in_the_matrix_and_others_are_found(tab, copied):
     classes = tuple(f"kind {number:02d}" for number in range(60))
-    table, rng = copied.predictions("test"), np.random.default_rng(0)
+    table, rng = copied.predictions("test").table, np.random.default_rng(0)
     true = rng.integers(0, 50, len(table))
     answers = np.eye(60)[np.where(np.arange(len(table)) < 10, (true + 1) % 50, true)] * 0.9 + 0.1 / 60
     known = table[["image_id", "path", "content"]]
@@ -208,7 +208,7 @@ def test_of_many_classes_the_most_confused_stand_in_the_matrix_and_others_are_fo
     write_json(copied.path / "config.json", read_json(copied.path / "config.json") | {"classes": list(classes)})
     tab.open("evaluate", dataset=copied.config.dataset, run=copied.id, split="test")
     assert counts(tab).shape == (20, 20)
-    matrix = metrics.confusion(copied.predictions("test"), 60)
+    matrix = metrics.confusion(copied.predictions("test").table, 60)
     assert np.array_equal(counts(tab), matrix[np.ix_(tab.data("matrix")["ids"], tab.data("matrix")["ids"])])
     assert "10 of the 10 errors" in tab.text
     tab.choose("found-classes", [55])
@@ -243,7 +243,7 @@ def test_a_pair_is_explained_with_its_figures(tab, trained):
         f"**{int(ranked['a_as_b'])} of {int(ranked['a_images'])}** {names[0]} taken for {names[1]}: {ranked['a_rate']:.1%}"
         in tab.text
     )
-    table = trained.predictions("test")
+    table = trained.predictions("test").table
     of = class_pairs.group_images(table, a, b)
     for key, places in (("direction-0", of.a_as_b), ("direction-1", of.b_as_a)):
         assert ids(tab, key) == set(table.iloc[places]["image_id"])

@@ -19,7 +19,7 @@ from dashboard.components.image_dialog import image_dialog
 from engine.runs.run import load_run
 
 found = load_run({run_id!r})
-image_dialog(found, found.predictions("test"), st.session_state.get("place", {place}))
+image_dialog(found, found.predictions("test").table, st.session_state.get("place", {place}))
 """
 
 
@@ -60,7 +60,7 @@ def words(at):
 
 def test_the_maps_of_two_classes_stand_beside_the_picture_with_what_the_colours_mean(trained):
     at = opened(trained)
-    row = trained.predictions("test").iloc[0]
+    row = trained.predictions("test").table.iloc[0]
     captions = [image.caption for image in pictures(at)]
     assert captions[0] == "What the network saw"
     assert captions[1].lower().endswith(f"evidence for {trained.classes[row['predicted']]}")
@@ -74,7 +74,9 @@ def test_the_maps_of_two_classes_stand_beside_the_picture_with_what_the_colours_
 def test_another_class_and_a_method_without_classes_can_be_chosen(trained):
     at = opened(trained)
     other = next(
-        i for i in range(4) if i not in (at.selectbox(key="lens-class-0-list").value, trained.predictions("test").iloc[0]["true"])
+        i
+        for i in range(4)
+        if i not in (at.selectbox(key="lens-class-0-list").value, trained.predictions("test").table.iloc[0]["true"])
     )
     at.selectbox(key="lens-class-1-list").set_value(other).run()
     assert pictures(at)[2].caption.lower().endswith(f"evidence for {trained.classes[other]}")
@@ -110,7 +112,7 @@ def test_a_request_for_one_picture_is_none_for_the_next(trained, monkeypatch):
     at = opened(trained)
     at.selectbox(key="lens-method-list").set_value("score-cam").run()
     next(button for button in at.button if button.label == "Compute ScoreCAM").click().run()
-    first = trained.predictions("test").iloc[0]["content"]
+    first = trained.predictions("test").table.iloc[0]["content"]
     assert computed[-1] == (first, "score-cam")
     calls = len(computed)
     for place in (1, 0):
@@ -128,7 +130,7 @@ def test_the_smallest_cover_comes_with_what_was_tried(trained):
 
 @pytest.mark.parametrize("harm", ["changed", "gone"])
 def test_a_picture_that_is_not_what_was_scored_is_a_sentence_and_the_answer_stays(copied, harm, tmp_path):
-    row = copied.predictions("test").iloc[0]
+    row = copied.predictions("test").table.iloc[0]
     data = load_dataset("scenes")
     file = data.catalog.get(int(row["image_id"])).file(data.root)
     before = file.read_bytes()

@@ -16,14 +16,14 @@ SPLITS = ("test", "validation")
 
 def behind(run: Run, split: str, true: str, predicted: str) -> list[int]:
     """The images of a cell of the matrix, worst first, from the prediction table."""
-    table = run.predictions(split)
+    table = run.predictions(split).table
     rows = table[(table["true"] == run.classes.index(true)) & (table["predicted"] == run.classes.index(predicted))]
     return rows.sort_values("loss", ascending=False, kind="stable")["image_id"].tolist()
 
 
 def a_confusion(run: Run) -> tuple[str, str]:
     """The cell with the most errors."""
-    pair = metrics.confused_pairs(metrics.confusion(run.predictions("test"), len(run.classes)), run.classes).iloc[0]
+    pair = metrics.confused_pairs(metrics.confusion(run.predictions("test").table, len(run.classes)), run.classes).iloc[0]
     return (pair["a"], pair["b"]) if pair["a_as_b"] >= pair["b_as_a"] else (pair["b"], pair["a"])
 
 
@@ -39,7 +39,7 @@ def test_every_page_names_the_dataset_and_the_run(tab, trained, page):
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_verdict_is_recomputed_from_the_prediction_table(tab, trained, split):
     tab.open("evaluate", split=split)
-    matrix = metrics.confusion(trained.predictions(split), len(trained.classes))
+    matrix = metrics.confusion(trained.predictions(split).table, len(trained.classes))
     accuracy, f1 = metrics.accuracy(matrix), metrics.macro_f1(matrix)
     wrong = int(matrix.sum() - np.trace(matrix))
     assert f"**{wrong} of {matrix.sum()} {split} images** are misclassified." in tab.text
@@ -60,7 +60,7 @@ def test_the_gallery_holds_exactly_the_images_of_the_cell(tab, trained):
 
 def test_without_a_cell_the_gallery_holds_all_errors(tab, trained):
     tab.open("evaluate")
-    table = trained.predictions("test")
+    table = trained.predictions("test").table
     wrong = table[table["true"] != table["predicted"]].sort_values("loss", ascending=False, kind="stable")
     assert [item["id"] for item in tab.items("cell-0")] == wrong["image_id"].tolist()
     tab.choose("sort", "margin")
@@ -70,7 +70,7 @@ def test_without_a_cell_the_gallery_holds_all_errors(tab, trained):
 
 def test_the_class_scores_are_those_of_the_metrics(tab, trained):
     tab.open("evaluate")
-    table = metrics.per_class(metrics.confusion(trained.predictions("test"), len(trained.classes)), trained.classes)
+    table = metrics.per_class(metrics.confusion(trained.predictions("test").table, len(trained.classes)), trained.classes)
     texts = str(tab.figure("class-scores"))
     for value in [*table["precision"].dropna(), *table["recall"].dropna(), *table["f1"].dropna()]:
         assert f"{value:.3f}" in texts

@@ -15,6 +15,7 @@ from dashboard.predict.unused_files import sentence
 from engine.core.number_text import probability as percent
 from engine.data.datasets import load_dataset
 from engine.data.labels import edits, undo
+from engine.data.predictions import ImagePrediction
 from engine.data.uploads import UploadItem
 from engine.inference import corrections, ood
 from engine.inference.batch import job, predictions, store
@@ -70,7 +71,7 @@ def test_the_answers_are_the_models_and_what_is_no_picture_is_named(tab, run, sc
     tab.open("predict", run=run.id)
     upload(tab, ("a.png", files[0]), ("no*picture*.jpg", b"plain words"), ("b.png", files[1]))
     for prediction in predict(model.load_model(run.path), files):
-        name, probability = prediction.top[0]
+        name, probability = prediction.top(1)[0]
         assert f"**{name} {percent(probability)}**" in tab.text
     assert [box.value.replace("\\", "") for box in tab.at.warning] == [
         "1 file is not used. no*picture*.jpg: not an image, despite its name."
@@ -95,7 +96,7 @@ def test_pictures_of_the_same_name_and_of_the_same_content_are_all_answered(tab,
     forest, sea = (scenes(kind)[0].read_bytes() for kind in ("forest", "sea"))
     tab.open("predict", run=run.id)
     upload(tab, ("IMG_1.png", forest), ("IMG_1.png", sea), ("IMG_1.png", forest))
-    made = predictions.load_predictions(shown(tab), run)["probabilities"]
+    made = predictions.load_predictions(shown(tab), run).table["probabilities"]
     assert len(made) == 3
     assert made[0].tolist() == made[2].tolist() != made[1].tolist()
 
@@ -112,7 +113,7 @@ def test_a_zip_with_class_folders_is_answered_in_the_background_and_scored(tab, 
     assert len(tab.items("asked")) == 16
     tab.choose("batch-classes", ["sea"])
     result = predictions.load_predictions(batch, run)
-    sea = sum(run.classes[p.argmax()] == "sea" for p in result["probabilities"])
+    sea = sum(one.name == "sea" for (one,) in result.readable.top(1))
     assert len(tab.items("asked")) == sea
     tab.choose("as", "table")
     assert f"{sea} of 16 predictions" in tab.text
@@ -261,12 +262,14 @@ def test_the_map_says_whose_it_is_where_two_runs_answer(tab, run, scenes):
 
 
 def test_what_is_perhaps_none_of_the_scenes_is_said_before_the_class():
-    probabilities = np.array([0.77, 0.23])
-    assert headline(Verdict(UNKNOWN, ("sea",)), probabilities) == (
+    prediction = ImagePrediction(("sea", "forest"), np.array([0.77, 0.23]))
+    assert headline(Verdict(UNKNOWN, ("sea",)), prediction) == (
         ":red-badge[:material/block: out-of-distribution?] :gray[closest: sea 77%]"
     )
-    assert headline(Verdict(SURE, ("sea",)), np.array([0.9996, 0.0004])).startswith("**sea >99%** ")
-    assert headline(Verdict(UNSURE, ("sea", "forest")), probabilities).startswith("**sea 77%** ")
+    assert headline(Verdict(SURE, ("sea",)), ImagePrediction(("sea", "forest"), np.array([0.9996, 0.0004]))).startswith(
+        "**sea >99%** "
+    )
+    assert headline(Verdict(UNSURE, ("sea", "forest")), prediction).startswith("**sea 77%** ")
 
 
 def test_a_reason_names_three_files_and_counts_the_rest():

@@ -84,7 +84,7 @@ def test_two_processes_train_the_model_of_one_and_write_the_same_directory(both)
     assert first.step == second.step == 21
     assert [name for name in first.model if not torch.allclose(first.model[name], second.model[name], rtol=1e-3, atol=1e-4)] == []
     for split in ("validation", "test"):
-        answers = [np.stack(run.predictions(split)["probabilities"]) for run in (alone, both)]
+        answers = [np.stack(run.predictions(split).table["probabilities"]) for run in (alone, both)]
         assert np.abs(answers[0] - answers[1]).max() < 1e-2
     assert sorted(p.name for p in both.path.iterdir()) == sorted(p.name for p in alone.path.iterdir())
     kinds = [[event["kind"] for event in run.events()[0]] for run in (alone, both)]
@@ -104,9 +104,9 @@ def test_what_the_run_keeps_of_its_training_and_its_answers_agree(both):
     loaded = model.load_model(both.path, where=select_compute("cpu", "float32"))
     assert loaded.meta.views == "flip"
     test = datasets.load_dataset("scenes").catalog
-    answers = predict(loaded, test.files(test.frame("test")), top=4)
-    again = np.array([[dict(answer.top)[name] for name in both.classes] for answer in answers])
-    assert np.abs(again - np.stack(both.predictions("test")["probabilities"])).max() < 1e-3
+    answers = predict(loaded, test.files(test.frame("test")))
+    again = np.array([[dict(answer.top())[name] for name in both.classes] for answer in answers])
+    assert np.abs(again - np.stack(both.predictions("test").table["probabilities"])).max() < 1e-3
 
 
 def test_they_stop_together_and_go_on_together_as_if_nothing_had_happened(both, wait):

@@ -141,7 +141,7 @@ def test_history_tells_every_step_once_in_spite_of_it_all(story):
 
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_a_run_that_was_killed_and_stopped_answers_as_the_one_that_was_not(story, split):
-    whole, tried = (run.predictions(split) for run in (story.whole, story.tried))
+    whole, tried = (run.predictions(split).table for run in (story.whole, story.tried))
     assert tried["path"].tolist() == whole["path"].tolist()
     assert np.array_equal(np.stack(tried["probabilities"]), np.stack(whole["probabilities"]))
     assert story.tried.results == story.whole.results

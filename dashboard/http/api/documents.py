@@ -3,14 +3,12 @@
 import math
 from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict
 
-import numpy as np
-
 from engine.inference.verdict import Judge, Kind
 from engine.runs.results import ClassCounts, Interval, SplitScores
 from engine.runs.run import Run, State
 
 if TYPE_CHECKING:  # the server starts sooner without it
-    from engine.inference.predict import Prediction
+    from engine.data.predictions import ImagePrediction
 
 _DIGITS = 6  # of a probability; in bfloat16 about three of them are significant
 _SHARE = {"minimum": 0, "maximum": 1}
@@ -81,14 +79,13 @@ class Models(TypedDict):
     models: list[Model]
 
 
-def image_answer(name: str, prediction: "Prediction", judge: Judge) -> ImageAnswer | UnreadableImage:
-    if prediction.features is None or prediction.probabilities is None:
+def image_answer(name: str, prediction: "ImagePrediction", judge: Judge, top: int) -> ImageAnswer | UnreadableImage:
+    if prediction.error:
         return {"name": name, "error": prediction.error}
-    novelty = float(judge.ood_scores(prediction.features[None], np.array([prediction.energy]))[0])
-    verdict = judge.verdict(prediction.probabilities, novelty)
+    verdict, novelty = judge.verdict(prediction), prediction.novelty
     return {
         "name": name,
-        "top": [{"class": label, "probability": round(value, _DIGITS)} for label, value in prediction.top],
+        "top": [{"class": label, "probability": round(value, _DIGITS)} for label, value in prediction.top(top)],
         "verdict": verdict.kind,
         "may_be": list(verdict.classes),
         "novelty": None if math.isnan(novelty) else round(novelty, 4),

@@ -46,9 +46,11 @@ def _predict_images(images_request: PredictRequest) -> tuple[list[ImageAnswer | 
 
     run = load_run(images_request.run)
     model, judge = cache.model(run), cache.judge((run,))
-    predictions = predict(model, [image.content for image in images_request.images], images_request.top)
+    images = images_request.images
+    predictions = judge.add_novelty(predict(model, [image.content for image in images]))
     answers = [
-        documents.image_answer(image.name, one, judge) for image, one in zip(images_request.images, predictions, strict=True)
+        documents.image_answer(image.name, prediction, judge, images_request.top)
+        for image, prediction in zip(images, predictions, strict=True)
     ]
     return answers, model.meta.classes
 

@@ -41,9 +41,7 @@ def measure(run: Run, split: str, count: int, report: ReportProgress = ignore_pr
     if count < 1:
         raise UserError(f"The number of images must be at least 1 (got {count}).", "Choose a larger number.")
     predictions = run.predictions(split)
-    if not len(predictions):
-        raise UserError(f"The split {split} of the run {run.id} has no images.", "Choose another split.")
-    files, known = _locate(run, predictions["image_id"].tolist(), predictions["content"].tolist())
+    files, known = _locate(run, predictions.ids.tolist(), predictions.contents.tolist())
     report_if_exists(Progress("loading the model"))
     predictor = model.load_model(run.path)
     plan = store.plan(run, split, predictions, identity(run.path), predictor.meta.image_size)

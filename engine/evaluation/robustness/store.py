@@ -7,7 +7,7 @@ and the next one continues where it ended. No torch here: the pages read these f
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ import pandas as pd
 from engine.core.files import read_json, remove, write_at, write_json
 from engine.evaluation.robustness.corruptions import CORRUPTIONS, SEVERITIES
 from engine.runs.run import Run
+
+if TYPE_CHECKING:
+    from engine.data.predictions import Predictions
 
 CONDITIONS: tuple[tuple[str, int], ...] = (("clean", 0), *((name, level) for name in CORRUPTIONS for level in SEVERITIES))
 # 4 bytes per prediction: half precision keeps three digits of a probability.
@@ -74,12 +77,12 @@ class Plan(TypedDict):
     true: list[int]
 
 
-def plan(run: Run, split: str, predictions: pd.DataFrame, identity: str, size: int) -> Plan:
-    """Write the plan for a prediction table, and delete predictions by another plan (another model, other images)."""
-    ordered = predictions.iloc[fair_order(predictions["true"].to_numpy())]
+def plan(run: Run, split: str, predictions: "Predictions", identity: str, size: int) -> Plan:
+    """Write the plan for a run's predictions, and delete predictions by another plan (another model, other images)."""
+    ordered = predictions.take(fair_order(predictions.true))
     document: Plan = {
         "identity": identity, "size": size, "conditions": [[name, severity] for name, severity in CONDITIONS],
-        "image_ids": ordered["image_id"].tolist(), "contents": ordered["content"].tolist(), "true": ordered["true"].tolist(),
+        "image_ids": ordered.ids.tolist(), "contents": ordered.contents.tolist(), "true": ordered.true.tolist(),
     }  # fmt: skip
     directory = folder(run, split)
     # Compared as a whole: any difference means that the predictions on disk belong to other images or another model.

@@ -122,7 +122,7 @@ def gather_data(run: Run, split: str, report: ReportProgress = ignore_progress) 
         split=split,
         evidence=evidence,
         document=document,
-        matrix=metrics.confusion(evidence.predictions, len(run.classes)),
+        matrix=metrics.confusion(evidence.predictions.table, len(run.classes)),
         slices=worst_slices,
         counts=data.catalog.counts() if data else pd.DataFrame(columns=["class", "split", "n"]),
         environment=read_json(run.path / "environment.json", {}),
@@ -133,7 +133,7 @@ def gather_data(run: Run, split: str, report: ReportProgress = ignore_progress) 
 
 
 def _worst_errors(evidence: Evidence) -> pd.DataFrame:
-    wrong = evidence.predictions[~evidence.right]
+    wrong = evidence.predictions.table[~evidence.right]
     return wrong.sort_values("loss", ascending=False, kind="stable").head(MOST_ERRORS)
 
 

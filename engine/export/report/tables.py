@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pandas as pd
 
 from engine.core.text_output import csv_text
-from engine.evaluation.tables import probabilities
 from engine.export.report.data import ReportData
 
 
@@ -30,13 +29,14 @@ def frames(data: ReportData) -> dict[str, pd.DataFrame]:
 
 def _predictions(data: ReportData) -> pd.DataFrame:
     """The prediction table with class names, and one probability column per class instead of lists."""
-    table = data.evidence.predictions
+    predictions = data.evidence.predictions
+    table = predictions.table
     names = pd.Series(list(data.classes))
     result = table[["image_id", "path", "content", "confidence", "margin", "loss"]].reset_index(drop=True)
     result.insert(3, "true", names.loc[table["true"]].to_numpy())
     result.insert(4, "predicted", names.loc[table["predicted"]].to_numpy())
     columns = [f"p {name}" for name in data.classes]
-    return pd.concat([result, pd.DataFrame(probabilities(table).astype("float32"), columns=columns)], axis=1)
+    return pd.concat([result, pd.DataFrame(predictions.probabilities, columns=columns)], axis=1)
 
 
 def files(data: ReportData) -> Iterator[tuple[str, bytes]]:

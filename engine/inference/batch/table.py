@@ -11,22 +11,24 @@ from engine.core.files import replace_file
 from engine.core.text_output import csv_text
 from engine.data.class_names import index_by_normalized_name, normalize_name
 from engine.data.layouts import display_name
-from engine.data.predictions import outcomes
+from engine.data.predictions import ImagePrediction, outcomes, stack_probabilities
+from engine.inference.batch.predictions import BatchPredictions
 from engine.inference.batch.store import BatchImage
-from engine.inference.verdict import Classifies, Judge, align_classes
+from engine.inference.verdict import Judge
 
 FORMATS = (".csv", ".parquet")
 
 
-def build_table(images: Sequence[BatchImage], made: pd.DataFrame, judge: Judge) -> pd.DataFrame:
-    """The predictions (`engine.inference.batch.predictions.load_predictions`) with their verdicts.
+def build_table(images: Sequence[BatchImage], predictions: BatchPredictions, judge: Judge) -> pd.DataFrame:
+    """The predictions with their verdicts.
 
     Columns number, name, true ("" where the folder is no class), error, predicted, confidence, verdict, may_be (classes, a tuple),
     novelty (the out-of-distribution score; above 1: unlike nearly all training images), probabilities. Where there is an error,
     predicted and verdict are "", numbers NaN.
     """
     rows, spelled = [], index_by_normalized_name(judge.classes)
-    for number, error, probabilities, far in made[["number", "error", "probabilities", "novelty"]].itertuples(index=False):
+    columns = predictions.table[["number", "error", "probabilities", "novelty"]]
+    for number, error, probabilities, novelty in columns.itertuples(index=False):
         image = images[number]
         # A name that is not UTF-8 cannot be stored in a table.
         name, _ = display_name(image.name)
@@ -34,40 +36,17 @@ def build_table(images: Sequence[BatchImage], made: pd.DataFrame, judge: Judge) 
         if error:
             rows.append((number, name, true, error, "", np.nan, "", (), np.nan, None))
             continue
-        verdict = judge.verdict(probabilities, far)
-        best = float(np.max(probabilities))
-        rows.append((number, name, true, "", verdict.classes[0], best, verdict.kind, verdict.classes, far, probabilities))
+        verdict, best = judge.verdict(ImagePrediction(judge.classes, probabilities, novelty)), float(np.max(probabilities))
+        rows.append((number, name, true, "", verdict.classes[0], best, verdict.kind, verdict.classes, novelty, probabilities))
     names = ["number", "name", "true", "error", "predicted", "confidence", "verdict", "may_be", "novelty", "probabilities"]
     return pd.DataFrame(rows, columns=names).astype({"number": int, "confidence": float, "novelty": float})
-
-
-def average_predictions(made: Sequence[pd.DataFrame], runs: Sequence[Classifies]) -> pd.DataFrame:
-    """The mean of several runs' predictions for the images that all have predicted: as `engine.inference.batch.predictions.load_predictions`.
-
-    Raises UserError where the runs were trained on different classes.
-    """
-    first = made[0].set_index("number")
-    for predictions in made[1:]:
-        first = first[first.index.isin(predictions["number"])]
-    numbers = first.index
-    read = first["error"] == ""
-    summed = np.zeros((read.sum(), len(runs[0].classes)))
-    for predictions, run in zip(made, runs, strict=True):
-        rows = predictions.set_index("number").loc[numbers[read], "probabilities"]
-        summed += align_classes(np.stack(rows.tolist()), run, runs[0]) if len(rows) else 0
-    # An image that is unlike the training images of one run and like those of another gets a score in between.
-    novelty = np.mean([predictions.set_index("number").loc[numbers, "novelty"] for predictions in made], axis=0)
-    means = iter((summed / len(runs)).astype(np.float32))
-    probabilities = pd.Series([next(means) if good else None for good in read], first.index, object)
-    return first.assign(probabilities=probabilities, novelty=novelty).reset_index()
 
 
 def labelled_outcomes(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """How good the predictions are where the folders are classes: `engine.data.predictions.outcomes` of those rows."""
     known = table[(table["true"] != "") & (table["error"] == "")]
     true = known["true"].map({name: i for i, name in enumerate(classes)}).to_numpy(np.int64)
-    values = np.stack(known["probabilities"].tolist()) if len(known) else np.empty((0, len(classes)), np.float32)
-    return outcomes(true, values).assign(number=known["number"].to_numpy())
+    return outcomes(true, stack_probabilities(known["probabilities"], len(classes))).assign(number=known["number"].to_numpy())
 
 
 def flatten(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:

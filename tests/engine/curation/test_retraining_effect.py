@@ -45,12 +45,12 @@ def test_a_run_is_trained_on_the_present_labels_and_records_their_version(before
     exclude(data, image_ids(data, "test", "forest")[:1])
     after = train_again(before)
     assert (before.labels, after.labels) == (EMPTY, edits.open_log(data).version())
-    assert len(after.predictions("test")) == len(before.predictions("test")) - 1
+    assert len(after.predictions("test").table) == len(before.predictions("test").table) - 1
     assert after.fingerprint == data.catalog.fingerprint() != before.fingerprint
 
 
 def test_both_runs_are_scored_on_the_same_images_under_both_labels(before, capsys):
-    data, table = load_dataset("scenes"), before.predictions("test")
+    data, table = load_dataset("scenes"), before.predictions("test").table
     wrong = table[table["true"] != table["predicted"]]
     assert len(wrong), "the fixture's run makes mistakes"
     for row in wrong.itertuples():  # the goalposts go where the model shoots
@@ -77,7 +77,7 @@ def test_the_effect_is_measured_on_the_labels_that_the_run_was_trained_on_whatev
     exclude(data, image_ids(data, "test", "sea"))
     effect = retraining_effect.measure_effect(before, after, data)
     assert not effect.goalposts_moved
-    assert len(effect.cleaned.comparison) == len(before.predictions("test"))
+    assert len(effect.cleaned.comparison) == len(before.predictions("test").table)
     text = retraining_effect.conclusion(effect)
     assert f"In version {after.labels} of the labels" in text and "no test label was changed" in text
     gain = effect.cleaned.difference.accuracy

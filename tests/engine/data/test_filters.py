@@ -151,7 +151,7 @@ def test_a_runs_answers_filter_the_images(finished):
     from engine.data.datasets import load_dataset
 
     run, catalog = list_runs()[0], load_dataset("scenes").catalog
-    table = run.predictions("test")
+    table = run.predictions("test").table
     classes = np.array(run.classes)
     wrong = Filter(("test",), run=run.id, correctness="wrong")
     assert catalog.view(wrong).ids().tolist() == sorted(table[table["true"] != table["predicted"]]["image_id"])

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from engine.data.predictions import outcomes
-from engine.embeddings.neighbours import content_mark, write_index
+from engine.data.predictions import Predictions, outcomes
+from engine.embeddings.neighbours import write_index
 from engine.evaluation import class_pairs
 from engine.evaluation.metrics import confused_pairs, confusion
 
@@ -20,11 +20,12 @@ def predictions():
     logits[np.arange(600), true] += 1.5
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     table = outcomes(true, probabilities)
-    return table.assign(image_id=np.arange(600) * 2 + 1, content=[f"{number + 1:016x}{'0' * 16}" for number in range(600)])
+    contents = [f"{number + 1:016x}{'0' * 16}" for number in range(600)]
+    return Predictions(table.assign(image_id=np.arange(600) * 2 + 1, content=contents), tuple("abcd"))
 
 
 def test_pairs_are_ranked_with_both_directions_and_their_intervals(predictions):
-    matrix = confusion(predictions, 4)
+    matrix = confusion(predictions.table, 4)
     result = class_pairs.rank_pairs(matrix)
     plain = confused_pairs(matrix, range(4))
     assert (
@@ -46,21 +47,21 @@ def test_a_class_without_images_has_no_rate():
 
 def test_the_groups_are_the_four_cells_of_the_pair(predictions):
     groups = class_pairs.group_images(predictions, 1, 3)
-    assert sum(map(len, groups.by_name().values())) == int(confusion(predictions, 4)[np.ix_([1, 3], [1, 3])].sum())
-    assert (predictions.iloc[groups.a_as_b]["true"] == 1).all()
-    assert (predictions.iloc[groups.a_as_b]["predicted"] == 3).all()
+    assert sum(map(len, groups.by_name().values())) == int(confusion(predictions.table, 4)[np.ix_([1, 3], [1, 3])].sum())
+    assert (predictions.table.iloc[groups.a_as_b]["true"] == 1).all()
+    assert (predictions.table.iloc[groups.a_as_b]["predicted"] == 3).all()
 
 
 def test_the_images_between_two_classes_have_just_these_on_top(predictions):
     result = class_pairs.borderline_images(predictions, 0, 2)
     expected = [
         index
-        for index, row in predictions.iterrows()
+        for index, row in predictions.table.iterrows()
         if row["true"] in (0, 2) and set(np.argsort(row["probabilities"])[-2:]) == {0, 2}
     ]
     assert sorted(result.index) == expected
     assert result["margin"].is_monotonic_increasing
-    assert not len(class_pairs.borderline_images(predictions[:0], 0, 2))
+    assert not len(class_pairs.borderline_images(predictions.take(np.arange(0)), 0, 2))
 
 
 def test_a_property_that_differs_is_found_and_one_that_does_not_is_not(predictions):
@@ -138,12 +139,12 @@ def test_groups_that_do_not_overlap_have_an_interval_all_the_same():
 def test_images_lie_between_the_two_centres(predictions, tmp_path):
     rng = np.random.default_rng(2)
     groups = class_pairs.group_images(predictions, 0, 1)
-    vectors = rng.normal(0, 0.05, (600, 8)) + np.eye(8)[predictions["true"]]
+    vectors = rng.normal(0, 0.05, (600, 8)) + np.eye(8)[predictions.true]
     vectors[groups.a_as_b] = np.eye(8)[1] + rng.normal(0, 0.05, (len(groups.a_as_b), 8))
-    marks = np.array([content_mark(content) for content in predictions["content"]], np.uint64)
+    marks = predictions.marks
     marks[groups.a_right[0]] += np.uint64(1)  # rewritten since
-    index = write_index(tmp_path, [(predictions["image_id"].to_numpy(), marks, vectors.astype(np.float32))], {"digest": "0f"})
-    ids = predictions["image_id"].to_numpy()
+    index = write_index(tmp_path, [(predictions.ids, marks, vectors.astype(np.float32))], {"digest": "0f"})
+    ids = predictions.ids
     result = class_pairs.project_on_axis(index, predictions, (ids[groups.a_right], ids[groups.b_right]), groups)
     assert {name: len(values) for name, values in result.items()} == {
         name: len(places) - (name == "a_right") for name, places in groups.by_name().items()

@@ -7,6 +7,7 @@ from scipy.cluster import hierarchy
 from sklearn.metrics import confusion_matrix
 
 from engine.core.errors import UserError
+from engine.data.predictions import Predictions
 from engine.evaluation import class_ordering
 from engine.evaluation.cross_confusion import Axis, cross_tabulate
 
@@ -29,14 +30,16 @@ def tables():
 def test_truth_against_a_run_is_the_confusion_matrix_and_turns_round(tables):
     first, _ = tables
     expected = confusion_matrix(first["true"], first["predicted"])
-    straight = cross_tabulate(Axis(first, CLASSES, truth=True), Axis(first, CLASSES))
+    straight = cross_tabulate(Axis(Predictions(first, CLASSES), truth=True), Axis(Predictions(first, CLASSES)))
     assert np.array_equal(straight.matrix, expected)
-    assert np.array_equal(cross_tabulate(Axis(first, CLASSES), Axis(first, CLASSES, truth=True)).matrix, expected.T)
+    assert np.array_equal(
+        cross_tabulate(Axis(Predictions(first, CLASSES)), Axis(Predictions(first, CLASSES), truth=True)).matrix, expected.T
+    )
 
 
 def test_two_runs_are_matched_by_content_whatever_their_order(tables):
     first, second = tables
-    result = cross_tabulate(Axis(first, CLASSES), Axis(second, CLASSES))
+    result = cross_tabulate(Axis(Predictions(first, CLASSES)), Axis(Predictions(second, CLASSES)))
     both = first.merge(second, on="content")
     assert (len(result), result.sizes, result.relabelled) == (180, (200, 200), 0)
     assert np.array_equal(result.matrix, confusion_matrix(both["predicted_x"], both["predicted_y"]))
@@ -46,8 +49,8 @@ def test_two_runs_are_matched_by_content_whatever_their_order(tables):
 def test_copies_of_an_image_are_each_answered(tables):
     first, second = tables
     doubled = pd.concat([first, first[:5]], ignore_index=True)
-    assert len(cross_tabulate(Axis(doubled, CLASSES), Axis(first, CLASSES))) == 205
-    assert len(cross_tabulate(Axis(first, CLASSES), Axis(doubled, CLASSES))) == 200
+    assert len(cross_tabulate(Axis(Predictions(doubled, CLASSES)), Axis(Predictions(first, CLASSES)))) == 205
+    assert len(cross_tabulate(Axis(Predictions(first, CLASSES)), Axis(Predictions(doubled, CLASSES)))) == 200
 
 
 def test_runs_of_other_classes_meet_by_the_classes_names(tables):
@@ -56,10 +59,10 @@ def test_runs_of_other_classes_meet_by_the_classes_names(tables):
     renamed = second.assign(
         true=second["true"].map({0: 3, 1: 2, 2: 1, 3: 0}), predicted=second["predicted"].map({0: 3, 1: 2, 2: 1, 3: 0})
     )
-    result = cross_tabulate(Axis(first, CLASSES), Axis(renamed, others))
+    result = cross_tabulate(Axis(Predictions(first, CLASSES)), Axis(Predictions(renamed, others)))
     assert result.classes == (*CLASSES, "sand")
     assert (result.only_rows, result.only_columns) == (("rock",), ("sand",))
-    same = cross_tabulate(Axis(first, CLASSES), Axis(second, CLASSES))
+    same = cross_tabulate(Axis(Predictions(first, CLASSES)), Axis(Predictions(second, CLASSES)))
     assert np.array_equal(result.matrix[:4, [0, 4, 2, 3]], same.matrix)
     assert result.relabelled == int((first["true"].to_numpy()[same.places] == 1).sum())
 
@@ -67,7 +70,7 @@ def test_runs_of_other_classes_meet_by_the_classes_names(tables):
 def test_runs_without_a_common_image_say_so(tables):
     first, second = tables
     with pytest.raises(UserError, match="no image in common"):
-        cross_tabulate(Axis(first[:20], CLASSES), Axis(second, CLASSES))
+        cross_tabulate(Axis(Predictions(first[:20], CLASSES)), Axis(Predictions(second, CLASSES)))
 
 
 def test_classes_that_are_taken_for_each_other_stand_together():

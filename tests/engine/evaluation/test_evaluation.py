@@ -9,8 +9,8 @@ from sklearn import calibration as reference_calibration
 from sklearn import metrics as reference
 
 from engine.core.errors import UserError
-from engine.data.predictions import outcomes
-from engine.evaluation import calibration, conformal, metrics, roc, selective, tables
+from engine.data.predictions import Predictions, outcomes
+from engine.evaluation import calibration, conformal, metrics, roc, selective
 
 CLASSES = ("buildings", "forest", "glacier", "sea")
 
@@ -58,14 +58,16 @@ def test_a_calibrated_model_is_not_called_miscalibrated_and_a_sharpened_one_is()
 def test_the_temperature_is_taken_back_out_of_a_table():
     logits = np.random.default_rng(0).normal(0, 3, (50, 4))
     table = outcomes(np.zeros(50, int), softmax(logits / 1.7, axis=1))
-    assert np.allclose(tables.remove_temperature(tables.probabilities(table), 1.7), softmax(logits, axis=1), atol=1e-5)
+    assert np.allclose(
+        calibration.remove_temperature(Predictions(table, CLASSES).probabilities, 1.7), softmax(logits, axis=1), atol=1e-5
+    )
 
 
 def test_the_right_temperature_mends_calibration():
     probabilities, true = drawn(3000, sharpness=2.0)
-    recalibrated = tables.remove_temperature(probabilities, 0.5)  # the logits at half their size
+    recalibrated = calibration.remove_temperature(probabilities, 0.5)  # the logits at half their size
     table = outcomes(true, recalibrated)
-    both = calibration.before_and_after(table, 2.0)
+    both = calibration.before_and_after(Predictions(table, CLASSES), 2.0)
     assert both["before"].beyond_chance
     assert not both["after"].beyond_chance
     assert both["after"].loss < both["before"].loss
@@ -73,7 +75,7 @@ def test_the_right_temperature_mends_calibration():
 
 def test_sure_and_wrong_counts_what_is_both():
     table = pd.DataFrame({"true": [0, 0, 1, 1], "predicted": [0, 1, 1, 0], "confidence": [0.99, 0.95, 0.6, 0.5]})
-    result = calibration.confident_errors(table, (0.5, 0.9, 0.999))
+    result = calibration.confident_errors(Predictions(table, CLASSES), (0.5, 0.9, 0.999))
     assert result[["n", "wrong"]].values.tolist() == [[4, 2], [2, 1], [0, 0]]
     assert np.isnan(result["rate"].iloc[2])
 
@@ -219,11 +221,11 @@ def test_the_intervals_of_a_class_agree_with_a_bootstrap_over_images(answers):
 def test_a_table_that_was_cut_short_or_is_of_other_classes_is_refused_in_a_sentence():
     probabilities, true = drawn(20)
     table = outcomes(true, probabilities)
-    assert tables.check_predictions(table, CLASSES, "fast-1 on test") is table
+    assert len(Predictions(table, CLASSES, "fast-1").check("test")) == 20
     with pytest.raises(UserError, match=r"cut short: a row has 4 probabilities for 3 classes"):
-        tables.check_predictions(table, CLASSES[:3], "fast-1 on test")
+        Predictions(table, CLASSES[:3], "fast-1").check("test")
     with pytest.raises(UserError, match="hold no image"):
-        tables.check_predictions(table.head(0), CLASSES, "fast-1 on test")
+        Predictions(table.head(0), CLASSES, "fast-1").check("test")
     table.loc[3, "true"] = 9
     with pytest.raises(UserError, match="do not fit the run's classes"):
-        tables.check_predictions(table, CLASSES, "fast-1 on test")
+        Predictions(table, CLASSES, "fast-1").check("test")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.data.columns import STATES
+from engine.data.columns import STATES, content_mark
 from engine.data.layouts import SPLITS
-from engine.embeddings.neighbours import content_mark
+from engine.data.predictions import Predictions
 from engine.evaluation.near_copies import find_near_copies, score_without_copies
 
 CONTENTS = [f"{i:016x}" * 2 for i in (1, 2, 3, 2, 9)]  # images 10, 11, 12 of train; 13 (a copy of 11) and 14 of test
@@ -37,7 +37,7 @@ class Index:
         yield 2, self.vectors(np.arange(2, 4))
 
 
-TEST = pd.DataFrame({"image_id": [13, 14], "content": CONTENTS[3:]})
+TEST = Predictions(pd.DataFrame({"image_id": [13, 14], "content": CONTENTS[3:]}), ())
 
 
 def test_each_image_has_its_nearest_training_image_and_a_copy_its_file():

@@ -99,7 +99,7 @@ def test_the_answers_are_the_models_own_to_the_damaged_pictures(scored):
             expected = predictor.probabilities(corrupted[None])[0]
             assert predictions.predicted[row, place] == expected.argmax()
             assert predictions.probability[row, place] == pytest.approx(expected[predictions.true[row]], abs=2e-3)
-    table = scored.predictions("test").set_index("image_id").loc[predictions.image_ids]
+    table = scored.predictions("test").table.set_index("image_id").loc[predictions.image_ids]
     assert predictions.predicted[:, 0].tolist() == table["predicted"].tolist(), "as it is, the answer is the run's own"
 
 
@@ -125,7 +125,7 @@ def test_a_stopped_measurement_goes_on_where_it_was_and_ends_as_one_that_was_not
 
 
 def test_a_changed_file_is_left_out_and_a_dataset_that_is_gone_is_a_sentence(scored):
-    data, table = load_dataset("scenes"), scored.predictions("test")
+    data, table = load_dataset("scenes"), scored.predictions("test").table
     chosen = int(table.iloc[store.fair_order(table["true"].to_numpy())[0]]["image_id"])
     file = data.catalog.get(chosen).file(data.root)
     before = file.read_bytes()

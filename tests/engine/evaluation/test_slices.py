@@ -11,6 +11,7 @@ from engine.data import selections
 from engine.data.columns import STATES, Columns
 from engine.data.filters import Filter, Range
 from engine.data.layouts import SPLITS
+from engine.data.predictions import Predictions
 from engine.data.properties import PROPERTIES
 from engine.evaluation import conditions, slices
 
@@ -44,7 +45,8 @@ def predictions(columns, wrong):
     contents = [bytes(i.to_bytes(16, "big")).hex() for i in columns.ids.tolist()]
     paths = columns.paths.to_pylist()
     predicted = np.where(wrong, (true + 1) % 3, true)
-    return pd.DataFrame({"image_id": columns.ids, "content": contents, "path": paths, "true": true, "predicted": predicted})
+    frame = pd.DataFrame({"image_id": columns.ids, "content": contents, "path": paths, "true": true, "predicted": predicted})
+    return Predictions(frame, CLASSES)
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_a_weakness_within_a_class_is_found_where_every_class_has_its_folder(tmp
     assert [r.name for r in first["filter"].ranges] == ["colourfulness"]
     assert first["p_holm"] < 0.001
     assert not any(condition.text for condition in result.frame["filter"]), "the folders are the classes once more"
-    without_folders = slices.match_catalog(columns, frame.assign(path="image.jpg"))
+    without_folders = slices.match_catalog(columns, Predictions(frame.table.assign(path="image.jpg"), CLASSES))
     assert result.tried == slices.find_worst_slices(without_folders, CLASSES).tried
     assert not len(slices.measure_column(images, "folder", CLASSES))
 
@@ -130,9 +132,10 @@ def test_slices_of_chance_alone_pass_the_correction_at_most_one_time_in_twenty(t
 
 def test_the_p_value_of_one_class_is_fishers_exact_test(columns):
     rng = np.random.default_rng(3)
-    frame = predictions(columns, rng.random(len(columns)) < 0.1)
+    scored = predictions(columns, rng.random(len(columns)) < 0.1)
+    frame = scored.table
     frame["true"], frame["predicted"] = 0, np.where(frame["true"] == frame["predicted"], 0, 1)
-    images = slices.match_catalog(columns, frame)
+    images = slices.match_catalog(columns, scored)
     condition = Filter(ranges=(Range("contrast", 0.9),))
     result, inside = slices.measure_slice(images, condition), images.columns.values("contrast") >= np.float32(0.9)
     condition = Filter(ranges=(Range("contrast", None, 0.5),)) if result["p"] == 1.0 else condition
@@ -191,13 +194,13 @@ def test_a_column_is_scored_bin_by_bin(columns):
 
 
 def test_images_that_changed_since_are_left_out_and_counted(columns):
-    frame = predictions(columns, np.zeros(len(columns), bool))
-    frame.loc[:9, "content"] = "f" * 32
-    frame.loc[10:14, "image_id"] = 10**6
-    images = slices.match_catalog(columns, frame)
+    scored = predictions(columns, np.zeros(len(columns), bool))
+    scored.table.loc[:9, "content"] = "f" * 32
+    scored.table.loc[10:14, "image_id"] = 10**6
+    images = slices.match_catalog(columns, scored)
     assert (images.excluded, len(images.frame)) == (15, len(columns) - 15)
     with pytest.raises(UserError, match="None of the scored images"):
-        slices.match_catalog(columns, frame.head(12))
+        slices.match_catalog(columns, scored.take(np.arange(12)))
 
 
 def test_images_that_a_person_picked_out_are_a_slice(columns, tmp_path):

@@ -108,7 +108,7 @@ def test_the_bundle_answers_with_onnxruntime_numpy_and_pillow_alone(exported, ru
     assert engine_modules == "[]", done.stderr
     expected = predict(model.load_model(run.path, where=select_compute("cpu", "float32")), files)
     expected_lines = [
-        f"{file}: " + ", ".join(f"{name} {value:.1%}" for name, value in answer.top)
+        f"{file}: " + ", ".join(f"{name} {value:.1%}" for name, value in answer.top())
         for file, answer in zip(files, expected, strict=True)
     ]
     assert [line.split(", ")[0].rpartition(" ")[0] for line in lines] == [
@@ -119,7 +119,7 @@ def test_the_bundle_answers_with_onnxruntime_numpy_and_pillow_alone(exported, ru
 def test_the_command_line_answers_from_a_file_as_from_the_run_and_without_torch(exported, run, engine):
     files = pictures()
     expected = {
-        str(f): dict(a.top)
+        str(f): dict(a.top())
         for f, a in zip(files, predict(model.load_model(run.path, where=select_compute("cpu", "float32")), files, 4), strict=True)
     }
     for file in (exported[0]["onnx"], exported[0]["bundle"]):

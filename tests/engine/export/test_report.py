@@ -58,7 +58,7 @@ def test_the_report_is_one_file_without_scripts_and_needs_nothing_from_elsewhere
     result = Checked(text)
     assert {"script", "link", "iframe"} & set(result.tags) == set()
     assert all(address.startswith("data:image/jpeg;base64,") for address in result.addresses)
-    assert len(result.addresses) == (trained.predictions("test").eval("true != predicted")).sum() > 0
+    assert len(result.addresses) == (trained.predictions("test").table.eval("true != predicted")).sum() > 0
     assert "http" not in re.sub(r"data:image/jpeg;base64,[^\"]*", "", text).replace("http-equiv", "")
     accuracy = trained.results["test"]["accuracy"]
     assert f"Accuracy {accuracy['value']:.1%}" in result.text
@@ -179,7 +179,7 @@ def test_the_tables_are_the_prediction_table_in_two_formats(trained):
         exact = pd.read_parquet(io.BytesIO(archive.read("tables/predictions.parquet")))
         text = pd.read_csv(io.BytesIO(archive.read("tables/predictions.csv")))
         confusion = pd.read_csv(io.BytesIO(archive.read("tables/confusion.csv"))).set_index("true")
-    table = trained.predictions("test")
+    table = trained.predictions("test").table
     assert exact["predicted"].tolist() == text["predicted"].tolist() == [trained.classes[i] for i in table["predicted"]]
     assert exact[[f"p {name}" for name in trained.classes]].to_numpy()[0].tolist() == pytest.approx(
         table["probabilities"][0].tolist()
@@ -257,10 +257,10 @@ def test_bad_input_gets_a_sentence_and_exit_2(trained, capsys, arguments, senten
 
 def test_a_table_that_was_cut_short_is_written_again_by_evaluate_as_its_message_says(copied_run, capsys):
     file = copied_run.path / "predictions-test.parquet"
-    before, content = copied_run.predictions("test"), file.read_bytes()
+    before, content = copied_run.predictions("test").table, file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
     assert main(["trust", copied_run.id]) == 2
     assert f"python -m engine evaluate {copied_run.id} --split test" in capsys.readouterr().err
     code, document = run_json(capsys, "evaluate", copied_run.id)
     assert (code, document["n"]) == (0, 24)
-    assert copied_run.predictions("test")["predicted"].tolist() == before["predicted"].tolist()
+    assert copied_run.predictions("test").table["predicted"].tolist() == before["predicted"].tolist()

@@ -12,10 +12,11 @@ from PIL import Image
 from engine.core.errors import UserError
 from engine.core.progress import Cancelled
 from engine.data.datasets import load_dataset
+from engine.data.predictions import ImagePrediction
 from engine.data.uploads import UploadItem
 from engine.evaluation import metrics
 from engine.inference.batch import job, predictions, seen_in_training, store
-from engine.inference.batch.table import average_predictions, build_table, flatten, labelled_outcomes, write_table
+from engine.inference.batch.table import build_table, flatten, labelled_outcomes, write_table
 from engine.inference.predict import predict
 from engine.inference.verdict import USUAL, Judge, load_judge
 from engine.models import model
@@ -96,17 +97,20 @@ def test_the_pictures_of_a_folder_stay_where_they_are(home, tmp_path, write_clas
 
 
 def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run, loaded, mixed_batch):
-    rows = pd.concat(predictions.predict_batch(mixed_batch, run, loaded, load_judge([run]), batch_size=2))
-    stored = predictions.load_predictions(mixed_batch, run)
-    assert stored["number"].tolist() == rows["number"].tolist() == list(range(7))
+    made = {}
+    for part in predictions.predict_batch(mixed_batch, run, loaded, load_judge([run]), batch_size=2):
+        made |= part
+    kept = predictions.load_predictions(mixed_batch, run)
+    assert kept.table["number"].tolist() == sorted(made) == list(range(7))
     expected = predict(loaded, [picture.file for picture in mixed_batch.images])
-    for row, one in zip(stored.itertuples(), expected, strict=True):
+    for number, one in enumerate(expected):
+        row = kept.image(number)
         assert row.error == one.error
         if one.error:
-            assert row.probabilities is None
+            assert not len(row.probabilities)
         else:
             assert np.abs(row.probabilities - one.probabilities).max() < 0.01
-    assert stored["error"][3] == "not an image, despite its name"
+    assert kept.image(3).error == "not an image, despite its name"
 
 
 @pytest.mark.parametrize("known", ["NFC", "NFD"])
@@ -115,7 +119,8 @@ def test_a_folder_is_its_class_whatever_the_form_of_its_accents(known, named, tm
     name = "for\N{LATIN SMALL LETTER E WITH CIRCUMFLEX}t"
     known, named = unicodedata.normalize(known, name), unicodedata.normalize(named, name)
     pictures = [store.BatchImage(0, f"{named}/a.jpg", tmp_path / "a.jpg")]
-    made = pd.DataFrame([[0, "damaged", None, np.nan]], columns=["number", "error", "probabilities", "novelty"])
+    damaged = ImagePrediction((known, "mer"), np.empty(0), error="damaged")
+    made = predictions.BatchPredictions.from_images({0: damaged}, (known, "mer"))
     assert build_table(pictures, made, Judge((known, "mer"), USUAL, 0))["true"].tolist() == [known]
 
 
@@ -124,8 +129,10 @@ def test_what_is_answered_is_not_answered_again(run, loaded, mixed_batch):
     next(going)
     going.close()
     assert predictions.missing_predictions(mixed_batch, run) == [2, 3, 4, 5, 6]
-    rest = pd.concat(predictions.predict_batch(mixed_batch, run, loaded, load_judge([run]), batch_size=2))
-    assert rest["number"].tolist() == [2, 3, 4, 5, 6]
+    rest = [
+        number for part in predictions.predict_batch(mixed_batch, run, loaded, load_judge([run]), batch_size=2) for number in part
+    ]
+    assert rest == [2, 3, 4, 5, 6]
     assert list(predictions.predict_batch(mixed_batch, run, None, load_judge([run]))) == []
 
 
@@ -190,21 +197,31 @@ def test_pictures_that_a_run_has_learnt_from_are_left_out_of_its_score(run, fini
 
 
 def test_the_mean_of_two_runs_puts_their_classes_in_one_order(run):
-    class Turned:
-        id, classes = "turned", run.classes[::-1]
+    def made(values, novelty, classes, source):
+        images = {
+            0: ImagePrediction(classes, np.array(values, np.float32), novelty),
+            1: ImagePrediction(classes, np.empty(0), error="gone"),
+        }
+        return predictions.BatchPredictions.from_images(images, classes, source)
 
-    first = np.array([0.7, 0.1, 0.1, 0.1], np.float32)
-    made = [
-        pd.DataFrame({"number": [0, 1], "error": ["", "gone"], "probabilities": [p, None], "novelty": [far, np.nan]})
-        for p, far in ((first, 0.5), (np.array([0.1, 0.1, 0.3, 0.5], np.float32), 1.0))
-    ]
-    both = average_predictions(made, [run, Turned])
-    assert both["probabilities"][0] == pytest.approx([0.6, 0.2, 0.1, 0.1])
-    assert both["novelty"][0] == 0.75
-    assert both["probabilities"][1] is None
-    Turned.classes = ("cat", "dog")
-    with pytest.raises(UserError, match="were trained on different classes"):
-        average_predictions(made, [run, Turned])
+    first = made([0.7, 0.1, 0.1, 0.1], 0.5, run.classes, run.id)
+    second = made([0.1, 0.1, 0.3, 0.5], 1.0, run.classes[::-1], "turned")
+    for both in (first.mean(second).image(0), first.image(0).mean(second.image(0))):
+        assert both.probabilities == pytest.approx([0.6, 0.2, 0.1, 0.1])
+        assert (both.novelty, both.top(1)[0].name) == (0.75, run.classes[0])
+    assert first.mean(second).image(1).error == "gone"
+    with pytest.raises(UserError, match="pets and .* were trained on different classes"):
+        first.mean(made([0.5, 0.5], 0.1, ("cat", "dog"), "pets"))
+
+
+def test_the_mean_is_of_the_images_that_all_runs_could_read():
+    classes = ("cat", "dog")
+    whole = {number: ImagePrediction(classes, np.array([1.0, 0.0], np.float32), 0.0) for number in range(3)}
+    gone = whole | {1: ImagePrediction(classes, np.empty(0), error="gone")}
+    first, second = (predictions.BatchPredictions.from_images(images, classes) for images in (whole, gone))
+    mean = first.mean(second)
+    assert [mean.image(number).error for number in range(3)] == ["", "gone", ""]
+    assert mean.readable.ids.tolist() == [0, 2]
 
 
 def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, paint):
@@ -213,9 +230,7 @@ def test_twenty_at_once_each_get_the_answer_to_their_own_picture(run, loaded, pa
     answers = {}
 
     def ask(batch):
-        answers[batch.id] = next(predictions.predict_batch(batch, run, loaded, load_judge([run]), batch_size=1))[
-            "probabilities"
-        ].iloc[0]
+        answers[batch.id] = next(predictions.predict_batch(batch, run, loaded, load_judge([run]), batch_size=1))[0].probabilities
 
     threads = [threading.Thread(target=ask, args=(batch,)) for batch in batches]
     for thread in threads:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def query(run_id):
     """The first test image of the run: its row, its square, and the model."""
     answering, data = load_model(load_run(run_id).path), load_dataset("scenes")
-    row = data.catalog.get(int(load_run(run_id).predictions("test")["image_id"].iloc[0]))
+    row = data.catalog.get(int(load_run(run_id).predictions("test").table["image_id"].iloc[0]))
     return answering, data, row, load_square(row.file(data.root), answering.meta.image_size)
 
 

@@ -9,11 +9,16 @@ from PIL import Image
 from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
 from engine.data.decoding import load_square
+from engine.data.predictions import ImagePrediction
 from engine.inference import ood, ood_evaluation, verdict
 from engine.inference.ood import OodDetector
 from engine.inference.verdict import SURE, UNKNOWN, UNSURE
 from engine.models import model
 from engine.runs.run import load_run
+
+
+def judged(judge, probabilities, novelty):
+    return judge.verdict(ImagePrediction(judge.classes, np.array(probabilities), novelty))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +116,7 @@ def test_few_validation_images_set_no_limit_and_the_reason_is_said(run, loaded, 
     assert measured.document["validation"] == 4
     judge = verdict.load_judge([run])
     assert not judge.decides
-    assert judge.verdict([0.97, 0.01, 0.01, 0.01], 40.0).kind == SURE, "as stored before there was a minimum"
+    assert judged(judge, [0.97, 0.01, 0.01, 0.01], 40.0).kind == SURE, "as stored before there was a minimum"
     assert np.isnan(judge.ood_scores(*features_and_energies(loaded, oddities()))).all()
     assert "at least 19 validation images, and this run has 4" in measured.reason
     assert judge.detector is not None, "the nearest training images need no limit"
@@ -129,12 +134,12 @@ def test_the_verdict_says_unknown_only_by_distance_and_unsure_only_by_probabilit
     monkeypatch.setattr(ood, "FEWEST", 4)
     judge = verdict.load_judge([run])
     sure, split = [0.97, 0.01, 0.01, 0.01], [0.02, 0.48, 0.48, 0.02]
-    assert judge.verdict(sure, 0.5).kind == SURE
-    assert judge.verdict(sure, 0.5).classes == (run.classes[0],)
-    assert judge.verdict(sure, 1.2).kind == UNKNOWN
-    assert judge.verdict(sure, float("nan")).kind == SURE
-    result = verdict.Judge(run.classes, 0.3, 100).verdict(split, 0.5)
-    assert (result.kind, result.classes) == (UNSURE, run.classes[1:3])
+    assert judged(judge, sure, 0.5).kind == SURE
+    assert judged(judge, sure, 0.5).classes == (run.classes[0],)
+    assert judged(judge, sure, 1.2).kind == UNKNOWN
+    assert judged(judge, sure, float("nan")).kind == SURE
+    told = judged(verdict.Judge(run.classes, 0.3, 100), split, 0.5)
+    assert (told.kind, told.classes) == (UNSURE, run.classes[1:3])
 
 
 def test_the_classes_named_hold_the_right_one_as_often_as_was_promised():
@@ -146,7 +151,7 @@ def test_the_classes_named_hold_the_right_one_as_often_as_was_promised():
         values = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         least = verdict._least(values[:200], true[:200])
         judge = verdict.Judge(tuple("abcde"), least, 200)
-        held += ["abcde"[t] in judge.verdict(row, 0.0).classes for row, t in zip(values[200:], true[200:], strict=True)]
+        held += ["abcde"[t] in judged(judge, row, 0.0).classes for row, t in zip(values[200:], true[200:], strict=True)]
     assert np.mean(held) == pytest.approx(verdict.COVERAGE, abs=0.01)
 
 

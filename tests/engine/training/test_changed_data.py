@@ -193,4 +193,4 @@ def test_the_test_set_is_the_one_of_the_start_whatever_is_scanned_meanwhile(scen
     run = created()
     execute(run, Meanwhile(run.path))
     assert run.results["test"]["n"] == 24
-    assert np.sum(run.predictions("test")["true"] == 3) == 6
+    assert np.sum(run.predictions("test").table["true"] == 3) == 6

@@ -1,4 +1,4 @@
-"""A run's predictions for the images of a catalog, aligned with the catalog's columns."""
+"""A run's predictions for the images of a catalog, one entry per image of the catalog."""
 
 import re
 import threading
@@ -12,27 +12,26 @@ from cachetools import LRUCache
 from engine.core.errors import UserError
 from engine.core.file_stamp import FileStamp, file_stamp, is_settled
 from engine.core.paths import runs_dir
-from engine.data.class_names import normalize_name
 from engine.data.columns import Columns
 from engine.data.layouts import SPLITS
-from engine.data.predictions import read_classes, read_predictions
+from engine.data.predictions import Predictions, read_classes, read_predictions
 
 _MAX_CACHED = 4
 _NAME_BYTES = 200
 
 
 @dataclass(frozen=True, eq=False)
-class AlignedPredictions:
+class CatalogPredictions:
     """`predicted`: (n,) int32 into `Columns.names`; -1 where the run has no prediction, or one of a class that the dataset lacks."""
 
     predicted: np.ndarray
 
 
-_cached: LRUCache[tuple, AlignedPredictions] = LRUCache(_MAX_CACHED)
+_cached: LRUCache[tuple, CatalogPredictions] = LRUCache(_MAX_CACHED)
 _lock = threading.Lock()
 
 
-def align_predictions(run_id: str, columns: Columns) -> AlignedPredictions | None:
+def load_catalog_predictions(run_id: str, columns: Columns) -> CatalogPredictions | None:
     """The run's predictions for all splits; None where the run is missing or none of its prediction tables can be read.
 
     A prediction holds for the content that was scored: an image that was rewritten since has none.
@@ -45,7 +44,7 @@ def align_predictions(run_id: str, columns: Columns) -> AlignedPredictions | Non
     with _lock:
         result = _cached.get(key)
         if result is None:
-            result = _align(folder, [split for split, _ in stamps], columns)
+            result = _load(folder, [split for split, _ in stamps], columns)
             if is_settled(stamps):
                 _cached[key] = result
         return result
@@ -60,19 +59,14 @@ def prediction_stamps(run_id: str) -> tuple[tuple[str, FileStamp], ...]:
     return tuple((split, stamp) for split, stamp in stamps if stamp is not None)
 
 
-def _align(folder: Path, splits: list[str], columns: Columns) -> AlignedPredictions:
+def _load(folder: Path, splits: list[str], columns: Columns) -> CatalogPredictions:
     predicted = np.full(len(columns), -1, np.int32)
-    code_by_name = {normalize_name(name): code for name, code in columns.codes.items()}
     for split in splits:
         try:
+            # Without the probabilities: of a million images, they would take seconds to read.
             table = read_predictions(folder, split, ["image_id", "content", "predicted"])
-            codes = np.array([code_by_name.get(normalize_name(name), -1) for name in read_classes(folder, split)], np.int32)
+            aligned = Predictions(table, read_classes(folder, split)).aligned(columns)
         except (UserError, OSError, pa.ArrowInvalid):
             continue
-        ids = table["image_id"].to_numpy()
-        positions = np.minimum(np.searchsorted(columns.ids, ids), max(len(columns) - 1, 0))
-        # 64 bits of the hash are enough to see that a file was rewritten, and compare as numbers.
-        marks = np.array([int(content[:16], 16) for content in table["content"]], np.uint64)
-        same = (columns.ids[positions] == ids) & (columns.marks(positions) == marks)
-        predicted[positions[same]] = codes[table["predicted"].to_numpy()[same]]
-    return AlignedPredictions(predicted)
+        predicted[aligned.positions] = aligned.predicted
+    return CatalogPredictions(predicted)

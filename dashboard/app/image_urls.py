@@ -46,9 +46,9 @@ def batch_thumbnail_url(batch: Batch, number: int) -> str:
     return f"/asked/{batch.id}/{number}.jpg"
 
 
-def network_input_url(batch: Batch, number: int) -> str:
-    """The square of an image that a network is shown, at a size for people."""
-    return f"/seen/{batch.id}/{number}.jpg"
+def network_input_url(run: Run, batch: Batch, number: int) -> str:
+    """The square of an image that the run's network is shown, at a size for people."""
+    return f"/seen/{batch.id}/{number}.jpg?size={run.config.image_size}"
 
 
 def heatmap_url(run: Run, batch: Batch, number: int, name: str, method: str) -> str:

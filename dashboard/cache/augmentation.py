@@ -1,6 +1,5 @@
 """Images as augmentation makes them, and how a model takes them."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,19 +10,12 @@ from dashboard.cache.late_imports import IMPORT_LOCK
 from dashboard.cache.models import model
 from engine.core.progress import Progress, ReportProgress
 from engine.data.datasets import Dataset
-from engine.data.decoding import load_square
 from engine.runs.config import from_dict
 from engine.runs.pipelines import parse_pipeline
 from engine.runs.run import Run
 
 if TYPE_CHECKING:
     from engine.evaluation.robustness.augmentation_robustness import LabelledSquares
-
-
-@cached()
-def square(file: str, content: str, size: int) -> np.ndarray:
-    """An image as a network of this input size sees it: (size, size, 3) uint8. `content` is the file's hash. Raises ImageError."""
-    return load_square(Path(file), size)
 
 
 @cached()

@@ -5,11 +5,11 @@ from collections.abc import Hashable
 import numpy as np
 
 from dashboard.cache.cached import cached
+from dashboard.cache.images import upload_squares
 from dashboard.cache.late_imports import IMPORT_LOCK
 from dashboard.cache.models import model
 from engine.core.errors import UserError
 from engine.core.file_stamp import FileStamp, file_stamp
-from engine.data.decoding import load_square
 from engine.inference import ood, verdict
 from engine.inference.batch import predictions, seen_in_training
 from engine.inference.batch.predictions import BatchPredictions
@@ -52,7 +52,7 @@ def _nearest_stamp(run: Run, batch: Batch, number: int) -> Hashable:
 def nearest_training_images(run: Run, _judge: Judge, batch: Batch, number: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The training images nearest to an image in the run's embedding: ids (k,) and cosine distances (k,). Raises ImageError."""
     loaded = model(run)
-    features = loaded.features(load_square(batch.image(number).file, loaded.meta.image_size)[None].copy())
+    features = loaded.features(upload_squares(batch.image(number), loaded.meta.image_size).network[None].copy())
     if _judge.detector is None:
         raise UserError("The out-of-distribution detector of this run has not been fitted.")
     ids, distances = _judge.detector.nearest(features, k)
@@ -66,5 +66,5 @@ def batch_heatmap(run: Run, batch: Batch, number: int, index: int, method: str) 
         import pytorch_grad_cam  # noqa: F401 (before cam imports it outside of the lock)
 
         from engine.inference.explain import cam
-    square = load_square(batch.image(number).file, model(run).meta.image_size)
+    square = upload_squares(batch.image(number), model(run).meta.image_size).network
     return cam.heatmaps(model(run), square, (index,), method)[0]

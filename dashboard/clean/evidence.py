@@ -12,7 +12,7 @@ from dashboard.clean.review import Review
 from engine.core.errors import UserError
 from engine.core.number_text import probability
 from engine.data.catalog import Row
-from engine.data.decoding import ImageError, load_square
+from engine.data.decoding import ImageError
 from engine.runs.run import Run
 
 _NEAREST, _TOP = 8, 5
@@ -76,9 +76,12 @@ def _neighbours(review: Review, row: Row) -> None:
 def _heatmaps(review: Review, run: Run, row: Row) -> None:
     """Draw where the run finds evidence for each of its two most probable classes."""
     try:
-        square = load_square(row.file(review.data.root), run.config.image_size)
         [prediction] = cache.predict_images(run, (row.file(review.data.root).read_bytes(),))
-        maps = cache.heatmaps(run, row.hash or "", square, tuple(run.classes.index(one.name) for one in prediction.top(2)))
+        if prediction.error:
+            raise ImageError(prediction.error)
+        maps = cache.heatmaps(
+            run, row.hash or "", prediction.square, tuple(run.classes.index(one.name) for one in prediction.top(2))
+        )
     except (UserError, ImageError, OSError) as error:
         st.caption(formatting.literal(str(error)))
         return
@@ -86,5 +89,7 @@ def _heatmaps(review: Review, run: Run, row: Row) -> None:
         from engine.inference.explain.cam import overlay
     for column, (name, share), heat in zip(st.columns(2), prediction.top(2), maps, strict=False):
         column.image(
-            overlay(square, heat, 0.6), caption=f"Evidence for {formatting.literal(name)}, {probability(share)}", width="stretch"
+            overlay(prediction.square, heat, 0.6),
+            caption=f"Evidence for {formatting.literal(name)}, {probability(share)}",
+            width="stretch",
         )

@@ -17,7 +17,7 @@ from engine.core.errors import UserError
 from engine.core.files import content_hash
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset, load_dataset
-from engine.data.decoding import ImageError, load_square, read_content
+from engine.data.decoding import ImageError, read_content
 from engine.data.predictions import ImagePrediction
 from engine.runs.run import Run
 
@@ -88,7 +88,7 @@ def _load_image(run: Run, row: pd.Series) -> tuple[Dataset, Row, np.ndarray]:
         raise ImageError(f"the file cannot be read ({error.strerror}).") from None
     if catalog_row.hash != row["content"] or content_hash(content) != row["content"]:
         raise UserError("the file has changed since the run was scored.")
-    return data, catalog_row, load_square(content, run.config.image_size)
+    return data, catalog_row, cache.square(str(catalog_row.file(data.root)), row["content"], run.config.image_size)
 
 
 def _explained_image(run: Run, row: pd.Series, square: np.ndarray) -> ExplainedImage:

@@ -1,8 +1,8 @@
 """The images of the Predict page over HTTP: a batch's images, heatmaps over them, and corrections."""
 
 import io
+import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -12,25 +12,27 @@ from starlette.routing import Route
 
 from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
-from engine.data.decoding import ImageError, load_square
+from engine.data.decoding import ImageError
 from engine.data.thumbnails import load_file_thumbnail
 from engine.inference import corrections
-from engine.inference.batch.store import load_batch
+from engine.inference.batch.store import BatchImage, load_batch
 from engine.inference.explain.methods import DEFAULT, find_method
 from engine.runs.run import load_run
 
-SIDE = 480  # pixels of the square that a person sees
+_DEFAULT_SIZE = 224
 # A batch's images do not change. The files of a person's own folder may, and then the browser shows the old ones for an hour.
 _AN_HOUR = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
 _ONCE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def _thumbnail(request: Request) -> Response:
-    return _respond(lambda: load_file_thumbnail(_image_file(request)))
+    return _respond(lambda: load_file_thumbnail(_image(request).file))
 
 
 def _network_input(request: Request) -> Response:
-    return _respond(lambda: _encode_jpeg(load_square(_image_file(request), SIDE)))
+    from dashboard import cache  # not at the top: the server starts sooner without it
+
+    return _respond(lambda: _encode_jpeg(cache.upload_squares(_image(request), _input_size(request)).display))
 
 
 def _heatmap(request: Request) -> Response:
@@ -45,8 +47,8 @@ def _heatmap(request: Request) -> Response:
         explanation = find_method(request.query_params.get("by", DEFAULT)).name
         heatmap = cache.batch_heatmap(run, images, request.path_params["number"], run.classes.index(name), explanation)
         # Relative to the image's own maximum, so that each image shows its strongest place in full colour.
-        scaled = Image.fromarray(heatmap / max(float(heatmap.max()), 1e-7)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        square = load_square(_image_file(request), SIDE)
+        square = cache.upload_squares(_image(request), run.config.image_size).display
+        scaled = Image.fromarray(heatmap / max(float(heatmap.max()), 1e-7)).resize(square.shape[:2], Image.Resampling.BICUBIC)
         with cache.IMPORT_LOCK:
             from engine.inference.explain.cam import overlay
         return _encode_jpeg(overlay(square, np.asarray(scaled), 1.0))
@@ -59,8 +61,14 @@ def _correction(request: Request) -> Response:
     return _respond(lambda: load_file_thumbnail(corrections.find_correction(load_dataset(name), content).file))
 
 
-def _image_file(request: Request) -> Path:
-    return load_batch(request.path_params["batch"]).image(request.path_params["number"]).file
+def _input_size(request: Request) -> int:
+    """The size of the network's input, for which the image has been decoded already; any other size where the address names none."""
+    text = request.query_params.get("size", "")
+    return int(text) if re.fullmatch(r"\d{2,3}|10[01]\d|102[0-4]", text) else _DEFAULT_SIZE
+
+
+def _image(request: Request) -> BatchImage:
+    return load_batch(request.path_params["batch"]).image(request.path_params["number"])
 
 
 def _respond(make: Callable[[], bytes]) -> Response:

@@ -1,8 +1,9 @@
 """A few images: each is classified while the person watches, and shown as a card."""
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -15,7 +16,7 @@ from dashboard.predict.unused_files import report_unused
 from engine.core.errors import DiskError
 from engine.data.predictions import ImagePrediction
 from engine.inference.batch.predictions import predict_batch
-from engine.inference.batch.store import Batch
+from engine.inference.batch.store import Batch, BatchImage
 from engine.runs.run import Run
 
 MAX_CARDS = 12
@@ -70,9 +71,16 @@ def _predictions(batch: Batch, run: Run, keep: bool) -> Generator[dict[int, Imag
         # the first card appears as soon as possible.
         with (
             contextlib.suppress(DiskError),
-            contextlib.closing(predict_batch(batch, run, cache.model(run), cache.judge((run,)), batch_size=1, keep=keep)) as new,
+            contextlib.closing(
+                predict_batch(batch, run, cache.model(run), cache.judge((run,)), batch_size=1, keep=keep, source=_decode)
+            ) as new,
         ):
             yield from new
+
+
+def _decode(image: BatchImage) -> Callable[[int], np.ndarray]:
+    """What the network sees; the heatmap and the picture on screen are made of the same decoding."""
+    return lambda size: cache.upload_squares(image, size).network
 
 
 def _card(batch: Batch, predictions: ImagePredictions, view: View) -> None:

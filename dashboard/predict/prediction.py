@@ -94,7 +94,7 @@ def image_pane(batch: Batch, image: BatchImage, view: View, best: str, key: str)
     target = view.target or best
     heatmap = heatmap_url(view.run, batch, image.number, target, view.method) if view.opacity else ""
     compare_slider(
-        network_input_url(batch, image.number), heatmap, key=key, opacity=view.opacity, alt=f"{image.name}, predicted as {best}",
+        network_input_url(view.run, batch, image.number), heatmap, key=key, opacity=view.opacity, alt=f"{image.name}, predicted as {best}",
         label=f"Evidence of {view.run.id} for {target}",
     )  # fmt: skip
     if heatmap and len(view.runs) > 1:

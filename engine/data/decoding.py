@@ -33,6 +33,7 @@ _MARKS = {jpeg_headers.MARK: "JPEG", b"\x89PNG\r\n": "PNG", b"II*\0": "TIFF", b"
 _MAX_HELD = 400_000_000  # bytes that libjpeg may hold for an image above `MAX_PIXELS`
 _LARGE = 24_000_000  # pixels above which only one image is decoded at a time
 _one_large = threading.Lock()
+_NEARLY = 0.9  # of the pixels of a square for people, below which it would look blurred
 # MPO, the format of stereo and burst photos, opens as JPEG.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "HEIF", "AVIF", "PPM", "JPEG2000")
 
@@ -290,6 +291,22 @@ def crop_square(image: Image.Image, size: int) -> np.ndarray:
     The only way from an image to a network, shared by training, evaluation, prediction and Grad-CAM.
     """
     return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
+
+
+class Squares(NamedTuple):
+    """The central square of an image as a network sees it, and a larger one for people: (size, size, 3) uint8 each."""
+
+    network: np.ndarray
+    display: np.ndarray
+
+
+def load_squares(source: Path | bytes, size: int, display: int) -> Squares:
+    """`load_square` at two sizes, from one decoding wherever it has the pixels for both. Raises ImageError."""
+    with _explain_errors():
+        loaded = _load(_content(source) if isinstance(source, Path) else source, min_size=size)
+        image = to_rgb(loaded.image)
+    has_pixels = min(image.size) >= _NEARLY * min(display, *loaded.size)
+    return Squares(crop_square(image, size), crop_square(image if has_pixels else open_image(source, min_size=display), display))
 
 
 def load_square(source: Path | bytes | BinaryIO, size: int) -> np.ndarray:

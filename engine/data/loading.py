@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from engine.core.files import content_hash
 from engine.data.decoding import ImageError, load_square
 
-Source = Path | bytes
+Source = Path | bytes | Callable[[int], np.ndarray]  # a file, its content, or a function of the size that returns the square
 _AHEAD = 2  # batches that are decoded while the network works on one
 
 
@@ -46,6 +46,8 @@ def decode_batches(
 
 def _decode(source: Source, size: int, content: str | None) -> np.ndarray | str:
     try:
+        if callable(source):
+            return source(size)
         return load_square(_read_unchanged(source, content) if content and isinstance(source, Path) else source, size)
     except ImageError as error:
         return str(error)

@@ -8,11 +8,18 @@ import zipfile
 import numpy as np
 import pytest
 from label_edits import exclude
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
+from dashboard import cache
+from dashboard.app import image_urls
+from dashboard.http import batch_images
 from dashboard.predict import ood_status
 from dashboard.predict.prediction import headline
 from dashboard.predict.unused_files import sentence
 from engine.core.number_text import probability as percent
+from engine.data import decoding
 from engine.data.datasets import load_dataset
 from engine.data.labels import edits, undo
 from engine.data.predictions import ImagePrediction
@@ -90,6 +97,47 @@ def test_a_reload_shows_the_same_pictures_and_deleting_them_ends_that(tab, run, 
     assert again.url("batch") is None
     tab.run()
     assert "no longer here" in tab.text.replace("\\", "")
+
+
+def encoded(size, kind):
+    stream = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    Image.fromarray(noise).resize(size).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("picture", [("a.jpg", (150, 150), "JPEG"), ("b.png", (1300, 900), "PNG")])
+def test_a_picture_is_decoded_once_for_its_prediction_its_heatmap_and_the_page(tab, run, monkeypatch, picture):
+    name, size, kind = picture
+    decodes, load = [], decoding._load
+
+    def count(content, min_size):
+        decodes.append(len(content))
+        return load(content, min_size)
+
+    monkeypatch.setattr(decoding, "_load", count)
+    tab.open("predict", run=run.id)
+    upload(tab, (name, encoded(size, kind)))
+    assert len(decodes) == 1, "the nearest training images are of the same decoding"
+    batch = shown(tab)
+    client = TestClient(Starlette(routes=batch_images.ROUTES))
+    urls = [
+        image_urls.network_input_url(run, batch, 0),
+        *(image_urls.heatmap_url(run, batch, 0, c, "grad-cam") for c in run.classes),
+    ]
+    responses = [client.get(url) for url in urls]
+    tab.run()
+    assert len(decodes) == 1
+    assert {Image.open(io.BytesIO(response.content)).size for response in responses} == {(480, 480)}
+    assert np.array_equal(cache.upload_squares(batch.image(0), 64).network, decoding.load_square(batch.image(0).file, 64))
+
+
+def test_a_picture_on_the_page_is_sharp_where_the_network_sees_few_pixels(run, tmp_path):
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(encoded((2000, 1500), "JPEG"))
+    squares = decoding.load_squares(file, 64, 480)
+    assert np.array_equal(squares.network, decoding.load_square(file, 64))
+    assert np.array_equal(squares.display, decoding.load_square(file, 480))
 
 
 def test_pictures_of_the_same_name_and_of_the_same_content_are_all_answered(tab, run, scenes):

@@ -3,9 +3,10 @@
 `answers/<run>-<checkpoint>/<first image>-<count>.parquet`: columns number, error, probabilities (a list per row, float32), novelty.
 """
 
-from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 
 from engine.core.file_stamp import file_stamp
 from engine.core.files import create_folder, replace_file
+from engine.data.loading import Source
 from engine.data.predictions import ImagePrediction, Predictions
 from engine.inference.batch.store import Batch, BatchImage
 from engine.inference.verdict import Judge
@@ -120,7 +122,11 @@ def missing_predictions(batch: Batch, run: Run) -> list[int]:
 
 
 def predict_images(
-    model: "Predictor", judge: Judge, images: Iterable[BatchImage], batch_size: int = 32
+    model: "Predictor",
+    judge: Judge,
+    images: Iterable[BatchImage],
+    batch_size: int = 32,
+    source: Callable[[BatchImage], Source] = attrgetter("file"),
 ) -> Iterator[dict[int, ImagePrediction]]:
     """The predictions by the images' numbers, as they are made: first those that were not accepted, then `batch_size` at a time."""
     from engine.inference.predict import predict_in_batches, unreadable
@@ -130,7 +136,7 @@ def predict_images(
     if len(accepted) < len(images):
         yield {image.number: unreadable(classes, image.reason) for image in images if image.reason}
     if accepted:  # without any, no threads are started
-        for predictions in predict_in_batches(model, [image.file for image in accepted], batch_size):
+        for predictions in predict_in_batches(model, list(map(source, accepted)), batch_size):
             numbers = [accepted[prediction.source].number for prediction in predictions]
             yield dict(zip(numbers, judge.add_novelty(predictions), strict=True))
 
@@ -142,6 +148,7 @@ def predict_batch(
     judge: Judge,
     batch_size: int = 32,
     keep: bool = True,
+    source: Callable[[BatchImage], Source] = attrgetter("file"),
 ) -> Generator[dict[int, ImagePrediction]]:
     """Predict what is missing, `batch_size` images at a time: yields `predict_images`, and writes them where `keep` is set.
 
@@ -150,7 +157,7 @@ def predict_batch(
     unwritten: dict[int, ImagePrediction] = {}
     missing = [batch.images[number] for number in missing_predictions(batch, run)]
     try:
-        for part in predict_images(model, judge, missing, batch_size):
+        for part in predict_images(model, judge, missing, batch_size, source):
             unwritten |= part
             yield part
             if keep and len(unwritten) >= _PART:

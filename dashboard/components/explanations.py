@@ -131,7 +131,7 @@ def nearest_examples(data: Dataset, row: Row, image: ExplainedImage, true: int, 
     gallery(_example_tiles(data, run, examples.nearest), key=key, size="S", empty="There are none.")
     network = (
         "this run's own network"
-        if examples.by == "run"
+        if examples.embedding == "run"
         else f"the dataset's index ({formatting.literal(examples.model)} as pretrained, not as this run trained it)"
     )
     st.caption(f"By cosine distance in the embedding of {network}.")

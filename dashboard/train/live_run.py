@@ -63,13 +63,8 @@ def run_panel(run: Run) -> None:
     poll(charts, interval=_POLL_CHARTS if drawn.active else None)
 
 
-def _waits(status: Status) -> bool:
-    """Whether other runs are before it in the queue: it has no progress to show."""
-    return status.state == "queued" and status.detail not in ("", "starting")
-
-
 def _progress(status: Status, history: History) -> None:
-    if status.active and not _waits(status):
+    if status.active and not status.in_queue:
         progress_bars(status, history.states)
     elif text := time_spent(history.states):
         st.caption(text)
@@ -88,7 +83,7 @@ def _summary(run: Run, history: History) -> str:
 
 def _curves(run: Run, status: Status, history: History) -> None:
     """Draw the charts, empty ones while there is nothing to draw yet, so that nothing moves when there is."""
-    if history.empty and (not status.active or _waits(status)):
+    if history.empty and (not status.active or status.in_queue):
         return
     if run.config.method == "linear":
         live_chart(

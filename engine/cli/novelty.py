@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import click
@@ -51,9 +50,7 @@ def novelty_command(run: Run, unlike: str | None, left_out: bool, as_json: bool)
         "decides": detector.decides
     }
     if as_json:
-        print_json(
-            {"run": run.id, **facts, **({"told": [dataclasses.asdict(one) for one in evaluations]} if evaluations else {})}
-        )
+        print_json({"run": run.id, **facts, **({"told": [one.document() for one in evaluations]} if evaluations else {})})
         return
     limit = (
         f"an image is called out-of-distribution where it is more unusual than {facts['accepted']:.0%} of {facts['validation']:,} validation "
@@ -64,13 +61,13 @@ def novelty_command(run: Run, unlike: str | None, left_out: bool, as_json: bool)
         print_table(_COLUMNS, [_row(one) for one in evaluations])
     if left_out:
         print(
-            f"Mean AUROC over the classes left out: {np.mean([one.auroc.value for one in evaluations if one.of in run.classes]):.3f}"
+            f"Mean AUROC over the classes left out: {np.mean([one.auroc.value for one in evaluations if one.subject in run.classes]):.3f}"
         )
 
 
 def _row(evaluation: OodEvaluation) -> tuple[str | int, ...]:
     return (
-        evaluation.of,
+        evaluation.subject,
         evaluation.n,
         evaluation.test,
         str(evaluation.auroc),

@@ -13,8 +13,6 @@ from engine.core.errors import UserError
 if TYPE_CHECKING:
     from engine.runs.run import Run
 
-_LABELS = {"cleaned": "on the cleaned test labels", "original": "on the original test labels"}
-
 
 @click.command()
 @click.option("--before", type=RUN, required=True, help="a run trained before cleaning")
@@ -44,14 +42,15 @@ def proof_command(before: Run, after: Run | None, as_json: bool) -> None:
 
             fair_holdout.score_missing(run, data, after.labels)
     effect = measure_effect(before, after, data)
-    document = effect.document()
     if as_json:
-        print_json(document)
+        print_json(effect.document())
         return
     print(f"{conclusion(effect)}\n")
     rows = []
-    for key, text in _LABELS.items():
-        scores, difference = document[key], getattr(effect, key).difference
+    for scores, text in ((effect.cleaned, "on the cleaned test labels"), (effect.original, "on the original test labels")):
+        difference = scores.difference
         accuracies = [f"{run['accuracy']:.4f}" for run in (difference.a, difference.b)]
-        rows.append([text, scores["n"], *accuracies, difference.accuracy.text(signed=True), f"{scores['mcnemar']:.2g}"])
+        rows.append(
+            [text, len(scores.comparison), *accuracies, difference.accuracy.text(signed=True), f"{scores.comparison.mcnemar:.2g}"]
+        )
     print_table(["", "images", before.id, after.id, "difference in accuracy, 95%", "p"], rows)

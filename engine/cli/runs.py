@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +19,7 @@ from engine.runs.run import Run, list_runs
 
 if TYPE_CHECKING:
     from engine.evaluation import best_run
+    from engine.runs.results import Results
 
 
 @click.group(cls=Group)
@@ -51,9 +52,10 @@ def _list(as_json: bool) -> None:
     rankings = {
         name: best_run.rank([run for run in every if run.config.dataset == name]) for name in {r.config.dataset for r in every}
     }
-    summaries: list[dict[str, Any]] = [{**runs.summary(run), **_rank_marks(run, rankings[run.config.dataset])} for run in every]
+    summaries = [runs.summary(run) for run in every]
     if as_json:
-        print_json(summaries)
+        marks = [_rank_marks(run, rankings[run.config.dataset]) for run in every]
+        print_json([{**summary, **mark} for summary, mark in zip(summaries, marks, strict=True)])
         return
     if not summaries:
         print("There are no runs yet. Start one with: python -m engine train --dataset demo")
@@ -73,11 +75,11 @@ def _rank_marks(run: Run, ranking: best_run.Ranking) -> dict[str, bool]:
     return {"best_by_validation": ranking.mark(run) == "best", "not_distinguishable_from_best": ranking.mark(run) == "tied"}
 
 
-def _state(summary: dict) -> str:
+def _state(summary: runs.RunDocument) -> str:
     return "waiting" if summary["waiting"] else summary["state"]
 
 
-def _score(results: dict) -> str:
+def _score(results: Results) -> str:
     if "test" not in results:
         return ""
     return f"{score_text.macro_f1(results['test'])}, n = {results['test']['n']:,}"

@@ -7,7 +7,7 @@ torch here: `engine.curation.fair_holdout` predicts the test images that a run h
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from engine.data.labels import edits
 from engine.data.labels.label_edit import Entry
 from engine.data.labels.label_state import LabelState, latest_decisions, resolve_states
 from engine.data.predictions import Predictions, prediction_table, read_predictions, stack_probabilities
-from engine.evaluation.comparison import Comparison, Difference, compare, measure_difference, verdict
+from engine.evaluation.comparison import Comparison, Difference, DifferenceDocument, compare, measure_difference, verdict
 from engine.evaluation.metrics import bootstrap_mean
 from engine.runs.run import Run, list_runs, load_run
 
@@ -43,11 +43,41 @@ class PairedScores:
     comparison: Comparison
     difference: Difference
 
-    def document(self, names: tuple[str, str]) -> dict[str, Any]:
-        return {
+    def document(self, names: tuple[str, str]) -> "PairedScoresDocument":
+        """The scores as a JSON object."""
+        document = {
             "n": len(self.comparison), **self.comparison.counts, "mcnemar": self.comparison.mcnemar,
             **self.difference.to_dict(), "verdict": verdict(self.comparison, self.difference, names),
         }  # fmt: skip
+        return cast(PairedScoresDocument, document)
+
+
+# The numbers of images by what became of them have names with spaces.
+_Fates = TypedDict(
+    "_Fates", {"fixed": int, "broken": int, "both wrong, differently": int, "both wrong, alike": int, "both right": int}
+)
+
+
+class PairedScoresDocument(_Fates, DifferenceDocument):
+    """`PairedScores` for programs: numbers of images, McNemar's p, both runs' scores and their difference."""
+
+    n: int
+    mcnemar: float
+    verdict: str
+
+
+class RetrainingEffectDocument(TypedDict):
+    """A `RetrainingEffect` for programs."""
+
+    before: str
+    after: str
+    labels: dict[str, str]
+    cleaned: PairedScoresDocument
+    original: PairedScoresDocument
+    moved: dict[str, float]
+    test_labels_changed: dict[str, int]
+    changed_on_a_models_suspicion: int
+    verdict: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +103,7 @@ class RetrainingEffect:
         """Whether any test label was changed."""
         return sum(self.changed.values()) > 0
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> RetrainingEffectDocument:
         """The effect as a JSON object."""
         names = (self.before.id, self.after.id)
         return {

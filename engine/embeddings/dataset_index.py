@@ -92,7 +92,9 @@ def build_index(data: Dataset, report: ReportProgress = ignore_progress) -> neig
     known = load_index(data)
     if known is not None and known.document["digest"] == digest:
         return known
-    document = {"digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "made": time.time(), "asked": len(view)}
+    document: neighbours.IndexDocument = {
+        "digest": digest, "model": DEFAULT, "image_size": IMAGE_SIZE, "key": key, "made": time.time(), "asked": len(view)
+    }  # fmt: skip
 
     def embed_rows(rows: list[Row], report_chunk: ReportProgress) -> "Embeddings":
         files, contents = [row.file(data.root) for row in rows], [row.hash or "" for row in rows]

@@ -8,7 +8,7 @@ same direction, 1 for unrelated ones.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,24 @@ _BLOCK = 4096  # rows per product: 20 MB at 1,280 features
 _ATTEMPTS = 3
 _DOCUMENT = "index.json"
 
+
+class IndexDocument(TypedDict, total=False):
+    """What an index is of. `digest` identifies its source; `images` and `features`: its size.
+
+    Of a dataset's index only: the embedding (`model`, `image_size`, `key`), when it was `made`, and `asked`, how many images were to be
+    embedded.
+    """
+
+    digest: Required[str]
+    images: int
+    features: int
+    key: str
+    model: str
+    image_size: int
+    made: float
+    asked: int
+
+
 Block = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids (n,), marks (n,) uint64, vectors (n, features) of any length but zero
 
 
@@ -30,14 +48,13 @@ class Index:
 
     `file`: the vectors, (n, features) in C order, in the order of `ids`. `ids`: (n,) int64 of the catalog, ascending.
     `marks`: (n,) uint64, `engine.data.columns.content_mark` of each image when it was embedded.
-    `document`: what the embedding is (model, image_size, key), when it was made, and `fingerprint`, the catalog's of then.
     """
 
     file: Path
     ids: np.ndarray
     marks: np.ndarray
     features: int
-    document: dict[str, Any]
+    document: IndexDocument
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -136,7 +153,7 @@ def normalise(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
 
 
-def write_index(folder: Path, blocks: Iterable[Block], document: dict[str, Any]) -> Index:
+def write_index(folder: Path, blocks: Iterable[Block], document: IndexDocument) -> Index:
     """Write an index to `folder`, in place of an earlier one.
 
     `blocks`: the images in blocks, by ascending id. `document["digest"]` identifies the source of the index.
@@ -168,13 +185,13 @@ def load_index(folder: Path) -> Index | None:
         if not isinstance(document, dict):
             return None
         try:
-            return _opened(folder, document)
+            return _opened(folder, cast(IndexDocument, document))
         except (FileNotFoundError, ValueError, KeyError, EOFError):
             continue  # another process may be putting a newer one in its place
     return None
 
 
-def _opened(folder: Path, document: dict[str, Any]) -> Index:
+def _opened(folder: Path, document: IndexDocument) -> Index:
     ids, marks = np.load(folder / f"{document['digest']}.ids.npy")
     file = folder / f"{document['digest']}.f32"
     if file.stat().st_size != len(ids) * document["features"] * 4 or len(ids) != document["images"]:

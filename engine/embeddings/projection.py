@@ -10,7 +10,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
@@ -31,21 +31,34 @@ _DOCUMENT = "map.json"
 _FORMAT = 1  # of the files; files of another format are ignored
 
 
+class MapDocument(TypedDict):
+    """`map.json`: `of`, how many images the points stand for; `kept`, the share of nearest neighbours that the map keeps; `apart`, the
+    median distance of two images; `digest`, of what it was made from; `index`, the index's digest; `version`, of the coordinates."""
+
+    format: int
+    digest: str
+    index: str
+    version: str
+    seed: int
+    of: int
+    kept: float
+    apart: float
+
+
 @dataclass(frozen=True)
 class Map:
     """Points in the plane, one row per image.
 
     `ids`: (n,) int64 of the catalog, ascending; `marks`: (n,) uint64, their contents (see `engine.data.columns.content_mark`). `xy`:
     (n, 2) float32, from 0 to SPAN. `near`: (n, k) int32, the rows of each point's nearest by embedding (not on the map),
-    nearest first. `document`: `of`, how many images the n stand for, `kept`, the share of nearest neighbours that the map
-    keeps, `apart`, the median distance of two images, `seed`, `digest` (of what it was made from), `index` (the index's digest), `version`.
+    nearest first.
     """
 
     ids: np.ndarray
     marks: np.ndarray
     xy: np.ndarray
     near: np.ndarray
-    document: dict[str, Any]
+    document: MapDocument
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -139,7 +152,7 @@ def build_map(folder: Path, index: Index, seed: int = 0, limit: int = LIMIT, rep
         return known
     xy, near = project(index.vectors(rows), seed, report)
     version = hashlib.blake2b(xy.tobytes(), digest_size=4).hexdigest()
-    document = {
+    document: MapDocument = {
         "format": _FORMAT,
         "digest": digest,
         "index": index.digest,
@@ -166,7 +179,7 @@ def load_map(folder: Path) -> Map | None:
         return None
     try:
         with np.load(folder / f"map-{document['version']}.npz") as arrays:
-            return Map(arrays["ids"], arrays["marks"], arrays["xy"], arrays["near"], document)
+            return Map(arrays["ids"], arrays["marks"], arrays["xy"], arrays["near"], cast(MapDocument, document))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 

@@ -4,9 +4,10 @@ A is the baseline, B the run that is compared with it: a difference is B's score
 """
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -110,7 +111,7 @@ class Difference:
         """As `engine.evaluation.metrics.macro_f1_classes`."""
         return {"scored": len(self.by_class[self.by_class["n"] > 0]), "all": len(self.by_class)}
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> "DifferenceDocument":
         return {
             "accuracy": self.accuracy.to_dict(),
             "macro_f1": self.macro_f1.to_dict(),
@@ -119,6 +120,17 @@ class Difference:
             "macro_f1_classes": self.macro_f1_classes,
             "by_class": self.by_class.to_dict("records"),
         }
+
+
+class DifferenceDocument(TypedDict):
+    """A `Difference` for programs; `by_class` as rows."""
+
+    accuracy: dict[str, float]
+    macro_f1: dict[str, float]
+    a: dict[str, float]
+    b: dict[str, float]
+    macro_f1_classes: dict[str, int]
+    by_class: list[dict[Hashable, Any]]
 
 
 def measure_difference(comparison: Comparison, seed: int = 0) -> Difference:

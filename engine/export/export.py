@@ -17,7 +17,7 @@ from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.export import bundle, int8, onnx, parity_images, session, torchscript
 from engine.export.description import Description
 from engine.export.formats import check_format
-from engine.export.parity import TOLERANCE, Parity, accuracy_cost, compare
+from engine.export.parity import TOLERANCE, Parity, ParityDocument, accuracy_cost, compare
 from engine.export.parity_images import ParityImages
 from engine.export.portable import PortableModel
 from engine.models import model
@@ -69,8 +69,26 @@ class ExportResult:
     shown_in: str
     extra: Int8Figures = dataclasses.field(default_factory=Int8Figures)
 
-    def to_dict(self) -> dict[str, object]:
-        return dataclasses.asdict(self)
+    def to_dict(self) -> "ExportDocument":
+        """The result as a JSON object."""
+        return {
+            "run": self.run, "format": self.format, "file": self.file, "bytes": self.bytes, "checked_on": self.checked_on,
+            "parity": self.parity.to_dict(), "as_shown": self.as_shown.to_dict(), "shown_in": self.shown_in, "extra": self.extra,
+        }  # fmt: skip
+
+
+class ExportDocument(TypedDict):
+    """An `ExportResult` for programs."""
+
+    run: str
+    format: str
+    file: str
+    bytes: int
+    checked_on: str
+    parity: ParityDocument
+    as_shown: ParityDocument
+    shown_in: str
+    extra: Int8Figures
 
 
 def export(run: Run, format: str, file: Path, report: ReportProgress = ignore_progress) -> ExportResult:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from engine.core.files import read_json, remove, write_json
 from engine.core.jobs import Job
@@ -10,6 +10,9 @@ from engine.core.paths import runs_dir
 from engine.core.progress import ReportProgress
 from engine.export.formats import FORMATS, check_format
 from engine.runs.run import Run, load_run
+
+if TYPE_CHECKING:
+    from engine.export.export import ExportDocument  # loads torch
 
 _RESULT = "result.json"
 
@@ -20,7 +23,7 @@ def job(run_id: str, format: str) -> Job:
     return Job("export", runs_dir() / run_id / "handed" / format, f"{run_id}/{format}", {"run": run_id, "format": format})
 
 
-def result(run: Run, format: str) -> dict[str, Any] | None:
+def result(run: Run, format: str) -> "ExportDocument | None":
     """The document of the last `ExportResult`; None where the file is missing or was exported from an earlier checkpoint of the run."""
     document = read_json(job(run.id, format).folder / _RESULT)
     is_current = isinstance(document, dict) and document.get("model") == _newest(run) and exported_file(run, format).is_file()

@@ -1,6 +1,7 @@
 """The parity check: whether an exported file predicts as the model does. Pure functions over predictions on the same images."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -28,11 +29,20 @@ class Parity:
         """Whether the file may be exported as the model itself."""
         return self.n > 0 and self.same_top == self.n and self.largest <= TOLERANCE
 
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
+    def to_dict(self) -> "ParityDocument":
+        return {"n": self.n, "same_top": self.same_top, "largest": self.largest, "mean": self.mean}
 
     def __str__(self) -> str:
         return f"same top class on {self.same_top:,} of {self.n:,} images, probabilities within {self.largest:.2g}"
+
+
+class ParityDocument(TypedDict):
+    """A `Parity` for programs."""
+
+    n: int
+    same_top: int
+    largest: float
+    mean: float
 
 
 def compare(probabilities: np.ndarray, expected: np.ndarray) -> Parity:

@@ -10,9 +10,9 @@ features, which runs with the same ones share.
 import hashlib
 import math
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypedDict, cast
 
 import numpy as np
 
@@ -58,6 +58,9 @@ class Scale:
         # Where all validation images are alike, any other image is above the limit.
         return replace(plain, median=float(median), limit=float(max(limit, median + 1e-6)))
 
+    def document(self) -> "ScaleDocument":
+        return {"means": self.means, "deviations": self.deviations, "median": self.median, "limit": self.limit}
+
     def __call__(self, distances: np.ndarray, energies: np.ndarray) -> np.ndarray:
         """(n,), (n,) -> (n,): 0 is the median validation image, 1 the limit that `ACCEPTED` of them keep."""
         far, uncertain = (np.stack([distances, energies]) - np.array(self.means)[:, None]) / np.array(self.deviations)[:, None]
@@ -66,12 +69,35 @@ class Scale:
         return (far + np.maximum(uncertain, 0) - self.median) / (self.limit - self.median)
 
 
+class ScaleDocument(TypedDict):
+    """The fields of a `Scale`."""
+
+    means: tuple[float, float]
+    deviations: tuple[float, float]
+    median: float
+    limit: float
+
+
+class DetectorDocument(TypedDict):
+    """`cache/novelty/<run>.json`: the share of validation images that is `accepted`, numbers of `neighbours` and of images, the `scale`,
+    the percentiles of the validation images' scores (`ranks`), the `checkpoint` it was fitted for and the name of its `index`."""
+
+    accepted: float
+    neighbours: int
+    training: int
+    validation: int
+    scale: ScaleDocument
+    ranks: list[float]
+    checkpoint: str
+    index: str
+
+
 @dataclass(frozen=True)
 class OodDetector:
-    """The out-of-distribution detector of one run. `document`: accepted, neighbours, training, validation (numbers of images), scale, ranks."""
+    """The out-of-distribution detector of one run."""
 
     index: Index
-    document: dict[str, Any]
+    document: DetectorDocument
 
     @property
     def decides(self) -> bool:
@@ -113,7 +139,7 @@ def load_detector(run: Run) -> OodDetector | None:
     if not isinstance(document, dict) or document.get("checkpoint") != run.checkpoint:
         return None
     index = neighbours.load_index(cache_dir("novelty") / document["index"])
-    return OodDetector(index, document) if index is not None else None
+    return OodDetector(index, cast(DetectorDocument, document)) if index is not None else None
 
 
 def fit_detector(run: Run, model: "Model", report: ReportProgress = ignore_progress) -> OodDetector:
@@ -126,8 +152,8 @@ def fit_detector(run: Run, model: "Model", report: ReportProgress = ignore_progr
     k = min(NEIGHBOURS, len(index))
     measured = neighbours.nearest(index, vectors, k)[1][:, -1], model.energy_of(vectors)
     scale = Scale.fit(*measured)
-    document = {
-        "accepted": ACCEPTED, "neighbours": k, "training": len(index), "validation": len(vectors), "scale": asdict(scale),
+    document: DetectorDocument = {
+        "accepted": ACCEPTED, "neighbours": k, "training": len(index), "validation": len(vectors), "scale": scale.document(),
         "ranks": np.quantile(scale(*measured), np.linspace(0, 1, 101)).tolist(),
         "checkpoint": run.checkpoint, "index": index.file.parent.name,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from scipy.special import logsumexp
@@ -22,17 +23,35 @@ from engine.training.linear_probe import LinearProbe
 
 @dataclass(frozen=True)
 class OodEvaluation:
-    """`of`: what is compared with the test images: `n` images. `auroc`: how well the score ranks them above `test` test images.
+    """`subject`: what is compared with the test images: `n` images. `auroc`: how well the score ranks them above `test` test images.
 
     `flagged`: their share above the limit below which 95% of the validation images lie; `test_flagged`: that of the test images.
     """
 
-    of: str
+    subject: str
     n: int
     test: int
     auroc: Estimate
     flagged: Estimate
     test_flagged: Estimate
+
+    def document(self) -> "OodEvaluationDocument":
+        """The evaluation as a JSON object."""
+        return {
+            "of": self.subject, "n": self.n, "test": self.test, "auroc": self.auroc.to_dict(), "flagged": self.flagged.to_dict(),
+            "test_flagged": self.test_flagged.to_dict(),
+        }  # fmt: skip
+
+
+class OodEvaluationDocument(TypedDict):
+    """An `OodEvaluation` for programs."""
+
+    of: str
+    n: int
+    test: int
+    auroc: dict[str, float]
+    flagged: dict[str, float]
+    test_flagged: dict[str, float]
 
 
 def evaluate_other_images(

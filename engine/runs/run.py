@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from engine.core.errors import UserError
 from engine.core.exit_cause import DeadProcess
@@ -46,6 +46,7 @@ class Status:
     hint: str = ""
     updated: float = 0.0
     waiting: bool = False  # for space on a full disk, as `detail` says; the run continues by itself
+    in_queue: bool = False  # has not begun: others are before it in the queue, or there is no space on the disk
 
     @property
     def active(self) -> bool:
@@ -225,7 +226,32 @@ def load_run(run_id: str) -> Run:
     raise UserError(f"There is no run {run_id!r}.", "List them with: python -m engine runs list")
 
 
-def summary(run: Run) -> dict[str, Any]:
+class RunDocument(TypedDict):
+    """A run for programs. `waiting`: for space on a full disk."""
+
+    id: str
+    name: str
+    note: str
+    tags: list[str]
+    created: float
+    state: State
+    detail: str
+    waiting: bool
+    progress: float
+    eta: float | None
+    error: str
+    hint: str
+    dataset: str
+    model: str
+    preset: str
+    config: dict[str, Any]
+    classes: list[str]
+    fingerprint: str
+    labels: str
+    results: Results
+
+
+def summary(run: Run) -> RunDocument:
     """The run as one JSON document."""
     status = run.status
     return {

@@ -158,7 +158,7 @@ class RunRecorder(Recorder):
 
     def wait_in_queue(self, detail: str) -> None:
         """Say why the run waits. `updated` stays the time of queueing."""
-        _write_status(self.path, {**read_status(self.path), "state": "queued", "detail": detail})
+        _write_status(self.path, {**read_status(self.path), "state": "queued", "detail": detail, "in_queue": True})
 
     def stop_requested(self) -> bool:
         return self._stop_signalled or self._request() not in ("", FINISH)

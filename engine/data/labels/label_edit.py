@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Required, Self, TypedDict, cast
 
 Action = Literal["relabel", "exclude", "keep", "unsure"]
 Reversal = Literal["undo", "redo", "restore"]
@@ -18,6 +18,17 @@ REVERSALS: tuple[Reversal, ...] = ("undo", "redo", "restore")
 _MAX_TEXT = 8_000  # characters per text field
 # Fields whose key in the file differs: logs of any age must stay readable, and digests of versions are over the written text.
 _KEYS = {"author": "who", "old_class": "from", "new_class": "to", "reason": "why"}
+
+
+# "from" is no name of a field in Python.
+EntryDocument = TypedDict(
+    "EntryDocument",
+    {
+        "uid": Required[str], "time": Required[float], "who": str, "action": Required[Action | Reversal], "content": str, "path": str,
+        "id": int, "from": str, "to": str, "why": str, "finding": str, "replaces": list[str], "undoes": list[str], "batch": str,
+    },
+    total=False,
+)  # fmt: skip
 
 
 class DamagedEntryError(ValueError):
@@ -59,10 +70,11 @@ class Entry:
         """What two decisions must have in common to agree."""
         return self.action, self.new_class
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> EntryDocument:
         """The entry as a JSON object, without empty fields."""
         values = {_KEYS.get(name, name): getattr(self, name) for name in self.__slots__}
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items() if v not in ("", None, (), 0)}
+        filled = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items() if v not in ("", None, (), 0)}
+        return cast(EntryDocument, filled)
 
     def line(self, seq: int) -> str:
         """The line of the log: the document with its sequence number and a checksum."""

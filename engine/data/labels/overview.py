@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from engine.data.datasets import Dataset
 from engine.data.label_overlay import EDITS
 from engine.data.labels import edits
-from engine.data.labels.label_edit import Entry
+from engine.data.labels.label_edit import Entry, EntryDocument
 from engine.data.labels.label_state import LabelState, effective_entries, latest_decisions, resolve_states
 
 _USABLE = ("ok", "excluded")
@@ -29,7 +29,7 @@ class Summary(TypedDict):
     version: str
     entries: int
     edited: list[EditCount]
-    conflicts: list[dict[str, Any]]
+    conflicts: list["ConflictDocument"]
     damaged: list[str]
 
 
@@ -47,12 +47,21 @@ class Conflict:
         others = "; ".join(signed_text(entry) for entry in self.state.rivals)
         return f"{signed_text(self.state.winner)} holds, as the later one, over {others}"
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> "ConflictDocument":
         """The conflict as a JSON object: `holds` is the winning entry, `over` are the others."""
         return {
             "image": self.image, "path": self.path, "holds": self.state.winner.document(),
             "over": [entry.document() for entry in self.state.rivals],
         }  # fmt: skip
+
+
+class ConflictDocument(TypedDict):
+    """A `Conflict` for programs."""
+
+    image: int
+    path: str
+    holds: EntryDocument
+    over: list[EntryDocument]
 
 
 def signed_text(entry: Entry) -> str:

@@ -7,7 +7,7 @@ network.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,10 +36,11 @@ class RunEmbeddings:
 
 @dataclass(frozen=True)
 class Examples:
-    """`nearest`: columns id, distance, label, path, content, copy (the same file), nearest first. `by`: "run" or "dataset"."""
+    """`nearest`: columns id, distance, label, path, content, copy (the same file), nearest first. `embedding`: of the run's own network, or of the
+    dataset's index; `model`: its backbone."""
 
     nearest: pd.DataFrame
-    by: str
+    embedding: Literal["run", "dataset"]
     model: str
 
 

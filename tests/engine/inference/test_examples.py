@@ -23,7 +23,7 @@ def query(run_id):
 def test_a_linear_runs_own_embeddings_are_searched_and_it_is_said(finished):
     answering, data, row, square = query(finished.run_id)
     result = examples.find_examples(answering, data, row, square, k=5)
-    assert (result.by, len(result.nearest)) == ("run", 5)
+    assert (result.embedding, len(result.nearest)) == ("run", 5)
     train = data.catalog.frame("train")
     vectors = answering.features(np.stack([load_square(file, square.shape[0]) for file in data.catalog.files(train)]))
     own = answering.features(square[None])[0]
@@ -38,7 +38,7 @@ def test_without_them_the_datasets_index_is_searched_among_training_images(mappe
     answering, data, row, square = query(finished_session.run_id)
     monkeypatch.setattr(examples, "load_run_embeddings", lambda model, data: None)
     result = examples.find_examples(answering, data, row, square, k=5)
-    assert result.by == "dataset"
+    assert result.embedding == "dataset"
     assert set(result.nearest["id"]) <= set(data.catalog.frame("train")["id"])
     assert result.nearest["distance"].is_monotonic_increasing
 

@@ -95,7 +95,7 @@ def test_how_well_other_things_are_told_is_measured_on_the_files_that_can_be_rea
 
 def test_a_class_that_was_left_out_is_told_better_than_by_chance(run, loaded):
     result = list(ood_evaluation.evaluate_left_out_classes(run, loaded, lambda *_: None))
-    assert tuple(one.of for one in result) == run.classes
+    assert tuple(one.subject for one in result) == run.classes
     assert {one.n + one.test for one in result} == {len(load_dataset("scenes").catalog.frame("test"))}
     assert np.mean([one.auroc.value for one in result]) > 0.75
 

@@ -40,7 +40,8 @@ def score_missing(run: Run, data: Dataset, version: str) -> int:
     index = {name: i for i, name in enumerate(run.classes)}
     labels = missing["original"].map(index).to_numpy(np.int64)
     images = scoring.LabelledImages(missing, data.catalog.files(missing), labels)
-    predictions, _ = scoring.predict_images(model.load_model(run.path), images, run.config.method == "linear")
+    predictor = model.load_model(run.path)
+    predictions = scoring.compute_features(predictor, images, run.config.method == "linear").predict(predictor)
     if run.has_predictions(FAIR_HOLDOUT):
         predictions = pd.concat([read_predictions(run.path, FAIR_HOLDOUT), predictions]).drop_duplicates("content")
     write_predictions(run.path, FAIR_HOLDOUT, predictions, run.classes)

@@ -38,6 +38,10 @@ class LabelledImages:
     labels: np.ndarray
     scanned: bool = True
 
+    def take(self, rows: np.ndarray) -> "LabelledImages":
+        """The images at these row numbers, in their order."""
+        return LabelledImages(self.frame.take(rows), [self.files[row] for row in rows], self.labels[rows], self.scanned)
+
 
 def split_images(data: Dataset, split: str, classes: tuple[str, ...]) -> LabelledImages:
     """The readable images of a split whose class the model knows.
@@ -93,13 +97,23 @@ def folder_images(folder: Path, classes: tuple[str, ...]) -> LabelledFolder:
     return LabelledFolder(LabelledImages(frame, files, labels, scanned=False), unknown, tally.report())
 
 
-def predict_images(
-    predictor: model.Model, images: LabelledImages, frozen: bool = False, report: ReportProgress = ignore_progress
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The prediction table of the images, and by path the reasons why some could not be read.
+@dataclass(frozen=True)
+class ImageFeatures:
+    """The features of `images`, those that could be read: (n, features). `unreadable`: by path, why the others could not."""
 
-    frozen: whether the trunk is the pretrained one, so that the embedding cache has the features of known contents.
-    """
+    images: LabelledImages
+    vectors: np.ndarray
+    unreadable: dict[str, str]
+
+    def predict(self, predictor: model.Model) -> pd.DataFrame:
+        """The prediction table by a model with the trunk that computed the features."""
+        return prediction_table(self.images.frame, self.images.labels, predictor.probabilities_of(self.vectors))
+
+
+def compute_features(
+    predictor: model.Model, images: LabelledImages, frozen: bool = False, report: ReportProgress = ignore_progress
+) -> ImageFeatures:
+    """`frozen`: whether the trunk is the pretrained one, so that the embedding cache has the features of known contents."""
     features = embed(
         images.files,
         images.frame["hash"].tolist(),
@@ -111,11 +125,10 @@ def predict_images(
         scanned=images.scanned,
     )
     readable = ~np.isnan(features.vectors).any(axis=1)
-    probabilities = predictor.probabilities_of(features.vectors[readable])
     paths = images.frame["path"].tolist()
     # The cache does not hold why an image with the same content could not be read.
     unreadable = {paths[i]: features.failures.get(i, "damaged image") for i in np.flatnonzero(~readable).tolist()}
-    return prediction_table(images.frame.take(np.flatnonzero(readable)), images.labels[readable], probabilities), unreadable
+    return ImageFeatures(images.take(np.flatnonzero(readable)), features.vectors[readable], unreadable)
 
 
 class SplitScores(Scores):
@@ -135,7 +148,7 @@ def score_split(run: Run, split: str, report: ReportProgress = ignore_progress) 
             )
         predictor = model.load_model(run.path)
         images = split_images(load_dataset(run.config.dataset), split, run.classes)
-        predictions, _ = predict_images(predictor, images, run.config.method == "linear", report)
+        predictions = compute_features(predictor, images, run.config.method == "linear", report).predict(predictor)
         write_predictions(run.path, split, predictions, run.classes)
     # Read back, so that the scores are those of the stored table: its probabilities are rounded to float32.
     predictions = read_predictions(run.path, split)
@@ -177,15 +190,13 @@ def score_folder(run: Run, folder: Path, report: ReportProgress = ignore_progres
     """The scores of a run on a labelled folder, which need not be registered; names the files that were not used."""
     predictor = model.load_model(run.path)
     labelled = folder_images(folder, run.classes)
-    predictions, unreadable = predict_images(predictor, labelled.images, report=report)
-    paths = labelled.images.frame["path"]
-    readable = [file for file, path in zip(labelled.images.files, paths, strict=True) if path not in unreadable]
+    features = compute_features(predictor, labelled.images, report=report)
     return {
-        **metrics.score_predictions(predictions, run.classes),
+        **metrics.score_predictions(features.predict(predictor), run.classes),
         "unknown_classes": labelled.unknown,
         "hint": spelling_hint(labelled.unknown, run.classes),
-        "unreadable": unreadable,
-        "copies": count_repeated_files(readable),
+        "unreadable": features.unreadable,
+        "copies": count_repeated_files(features.images.files),
         "unused": labelled.unused.document(),
         "notes": [*labelled.unused.notes, *predictor.notes],
     }

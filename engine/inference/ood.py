@@ -193,22 +193,19 @@ def split_features(
     ids: set[int] | None = None,
 ) -> tuple[np.ndarray, "pd.DataFrame"]:
     """Features of the readable images of a split (those of `ids`), by id, and their rows. Raises UserError where there are none."""
-    from engine.embeddings.extract import embed
+    from engine.evaluation.scoring import compute_features
 
     images = _images(run, split)
-    files = dict(zip(images.frame["id"], images.files, strict=True))
-    frame = images.frame if ids is None else images.frame[images.frame["id"].isin(ids)]
-    frame = frame.sort_values("id", ignore_index=True)
+    order = np.argsort(images.frame["id"].to_numpy())
+    wanted = order if ids is None else order[images.frame["id"].isin(ids).to_numpy()[order]]
 
     def report_split(progress: Progress) -> None:
         report(replace(progress, phase=f"extracting features of {split} images"))
 
-    settings = (model.trunk, model.preprocessing, model.compute)
-    result = embed([files[i] for i in frame["id"]], frame["hash"].tolist(), *settings, report_split)
-    read = ~np.isnan(result.vectors).any(axis=1)
-    if not read.any():
+    features = compute_features(model, images.take(wanted), True, report_split)
+    if not len(features.vectors):
         raise UserError(f"No {split} image of {run.config.dataset} can be read.", "Put the files back, then try again.")
-    return result.vectors[read], frame.iloc[np.flatnonzero(read)]
+    return features.vectors, features.images.frame
 
 
 def _images(run: Run, split: str) -> "LabelledImages":

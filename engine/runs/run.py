@@ -311,4 +311,4 @@ def _interrupted(path: Path, status: Status) -> Status:
         "Resume it: it continues from its last checkpoint.", "A smaller batch_size needs less memory.",
     )  # fmt: skip
     error, hint = dead.diagnose()
-    return replace(status, state="interrupted", eta=None, error=error, hint=hint, waiting=False)
+    return replace(status, state="interrupted", eta=None, error=error, hint=hint, waiting=False, in_queue=False)

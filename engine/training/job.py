@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-import numpy as np
 import torch
 
 from engine import __version__
@@ -18,7 +17,6 @@ from engine.data import fingerprint
 from engine.data.class_names import normalize_name
 from engine.data.datasets import Dataset, load_dataset
 from engine.data.predictions import write_predictions
-from engine.embeddings.extract import embed
 from engine.evaluation import metrics, scoring
 from engine.evaluation.scoring import LabelledImages
 from engine.models import device, model
@@ -79,19 +77,10 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
     recorder.state("evaluating", "scoring validation and test")
     # A frozen backbone's features are in the cache from fitting the head; those of a fine-tuned one serve nobody else.
     cached = run.config.method == "linear"
-    features = embed(
-        validation.files,
-        validation.frame["hash"].tolist(),
-        trained.trunk,
-        trained.preprocessing,
-        trained.compute,
-        recorder.report,
-        cached=cached,
-    )
-    readable = ~np.isnan(features.vectors).any(axis=1)
-    if not readable.any():
+    validated = scoring.compute_features(trained, validation, cached, recorder.report)
+    if not len(validated.vectors):
         raise UserError("No validation image can be read any more.", "Put the files back, then resume the run.")
-    temperature = model.fit_temperature(trained.logits_of(features.vectors[readable]), validation.labels[readable])
+    temperature = model.fit_temperature(trained.logits_of(validated.vectors), validated.images.labels)
     calibrated = trained.with_temperature(temperature)
     step = checkpoint.load(run.path).step
     recorder.retry_when_full(checkpoint.save, run.path, "best", step, calibrated.meta, calibrated.classifier.state_dict())
@@ -100,8 +89,11 @@ def _evaluate(run: Run, recorder: Recorder, trained: Model, validation: Labelled
         if not len(images.labels):
             recorder.record(Message(f"There are no {split} images: the run has no {split} score.", "warning"))
             continue
-        predictions, reasons = scoring.predict_images(calibrated, images, cached, recorder.report)
+        # The temperature changes no features: those of the validation images are computed once.
+        features = validated if images is validation else scoring.compute_features(calibrated, images, cached, recorder.report)
+        reasons = features.unreadable
         unreadable.record_unreadable(recorder, dict(enumerate(reasons.values())), list(reasons))
+        predictions = features.predict(calibrated)
         if not len(predictions):
             recorder.record(Message(f"No {split} image can be read: the run has no {split} score.", "warning"))
             continue

@@ -201,7 +201,7 @@ def read_status(path: Path) -> dict[str, Any]:
 
 def overwrite_status(path: Path, changes: dict[str, Any]) -> None:
     """Replace status.json, or write over it where the disk has no space for a second file."""
-    document = {**read_status(path), "eta": None, "waiting": False, "updated": time.time(), **changes}
+    document = {**read_status(path), "eta": None, "waiting": False, "in_queue": False, "updated": time.time(), **changes}
     overwrite_json(path / "status.json", document, durable=True)
 
 

@@ -70,11 +70,11 @@ class Judge:
         ]
 
     def verdict(self, prediction: ImagePrediction) -> Verdict:
-        best, *others = prediction.top()
-        # The best class is always named: an empty set would tell a person nothing.
-        named = [best, *(other for other in others if other.probability >= self.least - _ROUNDING)]
-        kind = UNKNOWN if prediction.novelty > 1 and self.decides else UNSURE if len(named) > 1 else SURE
-        return Verdict(kind, tuple(one.name for one in named))
+        order = np.argsort(-prediction.probabilities, kind="stable")
+        named = prediction.probabilities[order] >= self.least - _ROUNDING
+        named[0] = True  # the best class: an empty set would tell a person nothing
+        kind = UNKNOWN if prediction.novelty > 1 and self.decides else UNSURE if named.sum() > 1 else SURE
+        return Verdict(kind, tuple(prediction.classes[i] for i in order[named]))
 
 
 def load_judge(runs: Sequence[Run]) -> Judge:

@@ -243,11 +243,11 @@ def test_a_pair_is_explained_with_its_figures(tab, trained):
         f"**{int(ranked['a_as_b'])} of {int(ranked['a_images'])}** {names[0]} taken for {names[1]}: {ranked['a_rate']:.1%}"
         in tab.text
     )
-    table = trained.predictions("test").table
-    of = class_pairs.group_images(table, a, b)
+    predictions = trained.predictions("test")
+    table, of = predictions.table, class_pairs.group_images(predictions, a, b)
     for key, places in (("direction-0", of.a_as_b), ("direction-1", of.b_as_a)):
         assert ids(tab, key) == set(table.iloc[places]["image_id"])
-    between = class_pairs.borderline_images(table, a, b)
+    between = class_pairs.borderline_images(predictions, a, b)
     assert [item["id"] for item in tab.items("borderline")] == between["image_id"].tolist()
     assert "once this dataset's map has been drawn" in tab.text
 

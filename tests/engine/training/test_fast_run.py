@@ -152,7 +152,7 @@ def test_the_checkpoint_needs_nothing_of_the_dataset(run, tmp_path, monkeypatch,
 
 def test_one_bad_picture_among_several_is_named_and_the_others_are_answered(run, finished):
     good = (finished.images / "seg_pred" / "seg_pred" / "900.png").read_bytes()
-    answers = predict(model.load_model(run.path), [good, b"no picture", good], top=2)
+    answers = predict(model.load_model(run.path), [good, b"no picture", good])
     assert [answer.error for answer in answers] == ["", "not an image, despite its name", ""]
     assert answers[0].top() == answers[2].top()
     assert answers[0].top(1)[0].name == "sea"

@@ -2,13 +2,21 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
 
 from engine.core import number_text
 
 Unit = Literal["", "%", "points"]
 _DIGITS: dict[Unit, int] = {"": 3, "%": 1, "points": 1}
+
+
+class EstimateDocument(TypedDict):
+    """A number with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -24,8 +32,8 @@ class Estimate:
         """Of the columns `name`, `name`_low and `name`_high of a table."""
         return cls(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
+    def to_dict(self) -> EstimateDocument:
+        return {"value": self.value, "low": self.low, "high": self.high}
 
     def __str__(self) -> str:
         return self.text()

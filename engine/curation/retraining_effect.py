@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from engine.core.errors import UserError
-from engine.core.estimate import Estimate
+from engine.core.estimate import Estimate, EstimateDocument
 from engine.core.files import read_json
 from engine.core.number_text import count_text, percent, points
 from engine.data.datasets import Dataset
@@ -74,7 +74,7 @@ class RetrainingEffectDocument(TypedDict):
     labels: dict[str, str]
     cleaned: PairedScoresDocument
     original: PairedScoresDocument
-    moved: dict[str, float]
+    moved: EstimateDocument
     test_labels_changed: dict[str, int]
     changed_on_a_models_suspicion: int
     verdict: str

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 import pandas as pd
 
-from engine.core.estimate import Estimate
+from engine.core.estimate import Estimate, EstimateDocument
 from engine.core.number_text import count_text
 from engine.data.drift import ALPHA, holm
 from engine.data.predictions import Predictions
@@ -125,8 +125,8 @@ class Difference:
 class DifferenceDocument(TypedDict):
     """A `Difference` for programs; `by_class` as rows."""
 
-    accuracy: dict[str, float]
-    macro_f1: dict[str, float]
+    accuracy: EstimateDocument
+    macro_f1: EstimateDocument
     a: dict[str, float]
     b: dict[str, float]
     macro_f1_classes: dict[str, int]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from engine.core.estimate import Estimate
+from engine.core.estimate import Estimate, EstimateDocument
 
 BOOTSTRAPS = 2000
 LEVEL = 0.95
@@ -127,8 +127,8 @@ class Scores(TypedDict):
     """The scores of a prediction table as a JSON document. `small`: fewer than SMALL images. `per_class`: rows of `per_class`."""
 
     n: int
-    accuracy: dict[str, float]
-    macro_f1: dict[str, float]
+    accuracy: EstimateDocument
+    macro_f1: EstimateDocument
     macro_f1_classes: dict[str, int]
     loss: float | None
     small: bool

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Hashable
 from typing import Any, TypedDict
 
+from engine.core.estimate import EstimateDocument
 from engine.evaluation import calibration, conformal, metrics, selective
 from engine.evaluation.defaults import COVERAGE
 from engine.evaluation.near_copies import DISTANCES, NearCopies, score_without_copies
@@ -34,8 +35,8 @@ class TrustDocument(TypedDict):
     split: str
     n: int
     sentences: dict[str, str]
-    accuracy: dict[str, float]
-    macro_f1: dict[str, float]
+    accuracy: EstimateDocument
+    macro_f1: EstimateDocument
     macro_f1_classes: dict[str, int]
     per_class: list[dict[Hashable, Any]]
     protocol: dict[str, int]

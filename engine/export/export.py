@@ -12,6 +12,7 @@ import numpy as np
 
 from engine import __version__
 from engine.core.errors import UserError
+from engine.core.estimate import EstimateDocument
 from engine.core.files import move, replace_file, temporary_folder
 from engine.core.progress import Progress, ReportProgress, ignore_progress
 from engine.export import bundle, int8, onnx, parity_images, session, torchscript
@@ -44,7 +45,7 @@ class Int8Figures(TypedDict, total=False):
     calibrated_on: str
     accuracy_float32: float
     accuracy_int8: float
-    accuracy_lost: dict[str, float]
+    accuracy_lost: EstimateDocument
     ms_float32: float
     ms_int8: float
     times_faster: float

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from engine.core.errors import UserError
-from engine.core.estimate import Estimate
+from engine.core.estimate import Estimate, EstimateDocument
 from engine.core.progress import Progress, ReportProgress
 from engine.evaluation.metrics import proportion
 from engine.evaluation.roc import areas
@@ -49,9 +49,9 @@ class OodEvaluationDocument(TypedDict):
     of: str
     n: int
     test: int
-    auroc: dict[str, float]
-    flagged: dict[str, float]
-    test_flagged: dict[str, float]
+    auroc: EstimateDocument
+    flagged: EstimateDocument
+    test_flagged: EstimateDocument
 
 
 def evaluate_other_images(

@@ -2,13 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-
-class Interval(TypedDict):
-    """A score and its 95% interval."""
-
-    value: float
-    low: float
-    high: float
+from engine.core.estimate import EstimateDocument
 
 
 class ClassCounts(TypedDict):
@@ -22,8 +16,8 @@ class SplitScores(TypedDict):
     """The scores of a run on one split: a part of `engine.evaluation.metrics.score_predictions`."""
 
     n: int
-    accuracy: Interval
-    macro_f1: Interval
+    accuracy: EstimateDocument
+    macro_f1: EstimateDocument
     macro_f1_classes: NotRequired[ClassCounts]  # older runs do not have it
     loss: float
     small: NotRequired[bool]

@@ -3,8 +3,9 @@
 import math
 from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict
 
+from engine.core.estimate import EstimateDocument
 from engine.inference.verdict import Judge, Kind
-from engine.runs.results import ClassCounts, Interval, SplitScores
+from engine.runs.results import ClassCounts, SplitScores
 from engine.runs.run import Run, State
 
 if TYPE_CHECKING:  # the server starts sooner without it
@@ -57,8 +58,8 @@ class Scores(TypedDict):
     """The scores on a split."""
 
     n: int
-    accuracy: Interval
-    macro_f1: Interval
+    accuracy: EstimateDocument
+    macro_f1: EstimateDocument
     macro_f1_classes: Annotated[ClassCounts | None, {"description": "how many classes have images; null in old runs"}]
 
 

@@ -5,6 +5,7 @@ comes from elsewhere (another one was chosen, a file was imported), the widgets 
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.app import formatting, train_options, url_state
 from dashboard.app.error_page import try_action
 from dashboard.app.scroll import scroll_to_top
-from dashboard.app.widgets import bind_value
+from dashboard.app.widgets import bind_value, bound_value
 from engine.core.errors import UserError
 from engine.runs import pipelines
 from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, PipelineStep
@@ -49,14 +50,18 @@ def comparison_pipeline() -> Pipeline | None:
 
 
 def _from_url() -> Pipeline:
-    text = url_state.recall(_KEY) or _DEFAULT
+    """The pipeline in the address; the default one, with a warning, where it is not one."""
     try:
-        pipeline = pipelines.parse_pipeline(text)
+        pipeline = _read_url()
     except UserError as error:
         st.warning(formatting.literal(f"{error} The pipeline {_DEFAULT} is shown instead."), icon=":material/warning:")
         pipeline = BUILT_IN[_DEFAULT]
     url_state.remember(_KEY, pipeline.text)
     return pipeline
+
+
+def _read_url() -> Pipeline:
+    return pipelines.parse_pipeline(url_state.recall(_KEY) or _DEFAULT)
 
 
 def _change(pipeline: Pipeline, new_widgets: bool = False) -> None:
@@ -102,42 +107,65 @@ def _same(pipeline: Pipeline) -> bool:
 
 def _step(pipeline: Pipeline, place: int, step: PipelineStep) -> None:
     kind, base = step.kind, f"step-{_generation()}-{place}-{step.transform}"
+    binding = bind_value(f"{base}-on", step.probability > 0)
 
-    def rebuild() -> None:
-        enabled = st.session_state[f"{base}-on"]
-        # A step that was off has no slider: switched on, it gets its last probability, or 100%.
-        probability = st.session_state.get(f"{base}-often", 100 * (step.probability or 1.0)) / 100 if enabled else 0.0
-        values = {name: float(st.session_state.get(f"{base}-{name}", value)) for name, value in step.values.items()}
-        try_action(lambda: _change(_with_step(pipeline, place, PipelineStep(step.transform, probability, values))))
+    def switch(on: bool) -> None:
+        # Switched on again, it gets its last probability, or 100%.
+        last = st.session_state.pop(f"{base}-last", 1.0)
+        if not on:
+            st.session_state[f"{base}-last"] = step.probability
+        _edit_step(place, step.transform, probability=last if on else 0.0)
 
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.toggle(kind.label, step.probability > 0, key=f"{base}-on", help=kind.help, on_change=rebuild)
+        st.toggle(kind.label, binding.initial, key=binding.key, help=kind.help, on_change=binding.on_change(switch))
         with st.popover("", icon=":material/more_vert:", key=f"{base}-menu", help="Move or remove this step"):
-            _move(pipeline, place, base)
+            _move(place, base, last=len(pipeline.steps) - 1)
     if step.probability:
-        _sliders(step, base, rebuild)
+        _sliders(step, place, base)
 
 
-def _sliders(step: PipelineStep, base: str, rebuild: Callable[[], None]) -> None:
+def _edit_step(place: int, transform: str, probability: float | None = None, **values: float) -> None:
+    """Change a step of the pipeline as it is now: another step may have been changed since this one was drawn."""
+    pipeline = _read_url()
+    if [step.transform for step in pipeline.steps[place : place + 1]] != [transform]:
+        return
+    before = pipeline.steps[place]
+    probability = before.probability if probability is None else probability
+    try_action(lambda: _change(_with_step(pipeline, place, PipelineStep(transform, probability, {**before.values, **values}))))
+
+
+def _sliders(step: PipelineStep, place: int, base: str) -> None:
     """Draw the probability and the strengths of a step, two per row."""
     names = ["", *step.values]  # "": the probability
     for start in range(0, len(names), 2):
         for column, name in zip(st.columns(2), names[start : start + 2], strict=False):
             if name:
-                _strength(column, step, name, base, rebuild)
+                _strength(column, step, place, name, base)
             else:
-                column.slider(
-                    "probability", 5, 100, round(100 * step.probability), 5, "%d%%", key=f"{base}-often", on_change=rebuild
-                )
+                _probability(column, step, place, base)
 
 
-def _strength(place: DeltaGenerator, step: PipelineStep, name: str, base: str, rebuild: Callable[[], None]) -> None:
-    strength, value, key = step.kind.strengths[name], step.values[name], f"{base}-{name}"
-    low, high, by = strength.minimum, strength.maximum, strength.step
-    if by >= 1:  # Streamlit shows whole numbers without decimals if all four are int
-        place.slider(strength.label, int(low), int(high), int(value), int(by), key=key, on_change=rebuild)
-    else:
-        place.slider(strength.label, float(low), float(high), float(value), float(by), key=key, on_change=rebuild)
+def _probability(column: DeltaGenerator, step: PipelineStep, place: int, base: str) -> None:
+    binding = bind_value(f"{base}-often", round(100 * step.probability))
+    column.slider(
+        "probability", 5, 100, binding.initial, 5, "%d%%", key=binding.key,
+        on_change=binding.on_change(lambda percent: _edit_step(place, step.transform, probability=percent / 100)),
+    )  # fmt: skip
+
+
+def _strength(column: DeltaGenerator, step: PipelineStep, place: int, name: str, base: str) -> None:
+    strength, value = step.kind.strengths[name], step.values[name]
+    # Streamlit shows whole numbers without decimals if all four are int.
+    number = int if strength.step >= 1 else float
+    shown = bound_value(f"{base}-{name}")
+    # The browser computes 0.35 as 0.35000000000000003; the address holds six digits.
+    binding = bind_value(
+        f"{base}-{name}", shown if shown is not None and math.isclose(shown, value, rel_tol=1e-5) else number(value)
+    )
+    column.slider(
+        strength.label, number(strength.minimum), number(strength.maximum), binding.initial, number(strength.step), key=binding.key,
+        on_change=binding.on_change(lambda value: _edit_step(place, step.transform, **{name: float(value)})),
+    )  # fmt: skip
 
 
 def _with_step(pipeline: Pipeline, place: int, step: PipelineStep) -> Pipeline:
@@ -151,19 +179,22 @@ def _named(steps: Sequence[PipelineStep], name: str) -> Pipeline:
     return known or Pipeline(tuple(steps), "" if name in BUILT_IN else name)
 
 
-def _move(pipeline: Pipeline, place: int, base: str) -> None:
-    steps = list(pipeline.steps)
-
+def _move(place: int, base: str, last: int) -> None:
     def swap(other: int) -> None:
-        steps[place], steps[other] = steps[other], steps[place]
-        _change(_named(steps, pipeline.name), new_widgets=True)
+        pipeline = _read_url()
+        steps = list(pipeline.steps)
+        if max(place, other) < len(steps):
+            steps[place], steps[other] = steps[other], steps[place]
+            _change(_named(steps, pipeline.name), new_widgets=True)
 
     def remove() -> None:
-        _change(_named(steps[:place] + steps[place + 1 :], pipeline.name), new_widgets=True)
+        pipeline = _read_url()
+        _change(_named((*pipeline.steps[:place], *pipeline.steps[place + 1 :]), pipeline.name), new_widgets=True)
 
     st.button("Earlier", icon=":material/arrow_upward:", key=f"{base}-up", disabled=place == 0, on_click=swap, args=(place - 1,))
-    last = place == len(steps) - 1
-    st.button("Later", icon=":material/arrow_downward:", key=f"{base}-down", disabled=last, on_click=swap, args=(place + 1,))
+    st.button(
+        "Later", icon=":material/arrow_downward:", key=f"{base}-down", disabled=place == last, on_click=swap, args=(place + 1,)
+    )
     st.button("Remove", icon=":material/delete:", key=f"{base}-remove", on_click=remove)
 
 
@@ -178,9 +209,9 @@ def _add(pipeline: Pipeline) -> None:
     key = f"add-step-{_generation()}-{len(pipeline.steps)}"
 
     def add() -> None:
-        name = st.session_state[key]
+        name, now = st.session_state[key], _read_url()
         if name:
-            try_action(lambda: _change(_named((*pipeline.steps, default_step(name)), pipeline.name), new_widgets=True))
+            try_action(lambda: _change(_named((*now.steps, default_step(name)), now.name), new_widgets=True))
 
     st.selectbox(
         "Add a transform", list(TRANSFORMS), None, lambda name: TRANSFORMS[name].label, key=key, on_change=add,

@@ -170,7 +170,7 @@ def identify(value: Any) -> Hashable:
     return tuple(map(identify, value)) if kind is tuple else value
 
 
-def _digest(content: bytes | memoryview) -> str:
+def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
@@ -182,7 +182,7 @@ _IDENTITIES: dict[type, Callable[[Any], Hashable]] = {
     Pick: Pick.to_text,
     Points: lambda points: (points.drawn.version, points.columns.generation),
     Index: lambda index: (str(index.file), index.digest),
-    np.ndarray: lambda array: (array.shape, array.dtype.str, _digest(np.ascontiguousarray(array).data.cast("B"))),
+    np.ndarray: lambda array: (array.shape, array.dtype.str, _digest(array.tobytes())),
     bytes: _digest,
 }
 

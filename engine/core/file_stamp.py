@@ -20,10 +20,10 @@ class FileStamp(NamedTuple):
 
 
 def file_stamp(file: str | Path) -> FileStamp | None:
-    """The file's stamp; None where there is no file."""
+    """The file's stamp; None where there is no file, or none that can be reached: reading it will say why."""
     try:
         status = os.stat(file)  # noqa: PTH116 - as text: making a thousand Paths costs more than a thousand calls of stat
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None
     return FileStamp(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
 

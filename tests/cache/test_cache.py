@@ -281,10 +281,10 @@ def test_arguments_of_the_same_content_are_the_same_and_of_other_content_others(
     for array in (zeros, zeros.copy(), np.asfortranarray(zeros)):
         total(array, b"a", object())
     assert len(calls) == 1
-    for array in (zeros.reshape(3, 2), zeros.astype(np.int32), zeros + 1):
+    for array in (zeros.reshape(3, 2), zeros.astype(np.int32), zeros + 1, zeros[:0]):
         total(array, b"a")
     total(zeros, b"b")
-    assert len(calls) == 5
+    assert len(calls) == 6
 
 
 def test_equal_calls_at_once_compute_once():

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from dashboard import cache
 from dashboard.http.api import guard, request, routes
-from dashboard.http.api.documents import Interval
+from dashboard.http.api.documents import Score
 from dashboard.http.api.errors import ApiError
 from dashboard.http.api.inference import Inference
 from dashboard.http.api.schema import Endpoint, openapi
@@ -276,7 +276,7 @@ def test_the_document_is_openapi_and_names_every_route():
 class Thing(TypedDict):
     name: str
     kind: Annotated[Literal["a", "b"], {"description": "of a thing"}]
-    score: NotRequired[Interval | None]
+    score: NotRequired[Score | None]
 
 
 class FailedThing(Thing):
@@ -300,13 +300,13 @@ def test_what_a_type_has_is_in_the_document():
         "properties": {
             "name": {"type": "string"},
             "kind": {"enum": ["a", "b"], "description": "of a thing"},
-            "score": {"oneOf": [{"$ref": "#/components/schemas/Interval"}, {"type": "null"}]},
+            "score": {"oneOf": [{"$ref": "#/components/schemas/Score"}, {"type": "null"}]},
         },
         "required": ["name", "kind"],
         "additionalProperties": False,
     }
     assert set(schemas["FailedThing"]["required"]) == {"name", "kind", "error"}
-    assert set(schemas["Interval"]["properties"]) == {"value", "low", "high"}
+    assert set(schemas["Score"]["properties"]) == {"value", "low", "high"}
     contents = {status: list(references(response)) for status, response in operation["responses"].items()}
     component = "#/components/schemas/{}".format
     assert contents == {

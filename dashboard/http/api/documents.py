@@ -54,12 +54,16 @@ class Unreadable(Predictions):
     error: str
 
 
+class Score(EstimateDocument):
+    """A score and its 95% interval."""
+
+
 class Scores(TypedDict):
     """The scores on a split."""
 
     n: int
-    accuracy: EstimateDocument
-    macro_f1: EstimateDocument
+    accuracy: Score
+    macro_f1: Score
     macro_f1_classes: Annotated[ClassCounts | None, {"description": "how many classes have images; null in old runs"}]
 
 

@@ -112,9 +112,7 @@ def withstand_command(run: Run, pipeline: pipelines.Pipeline, as_json: bool) -> 
     print_table(["step, at probability 1", "plain", "augmented", "loss", "largest loss", ""], shown)
 
 
-@click.group(cls=Group)
-def pipelines_command() -> None:
-    pass
+pipelines_command = Group("pipelines")
 
 
 @pipelines_command.command("list", help="List the built-in and saved pipelines.")

@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,28 +13,23 @@ from engine.bench.rounds import ROUNDS, Row
 from engine.bench.sample import BenchImages, sample_dataset, sample_folder
 from engine.cli.commands import Group
 from engine.cli.output import print_json, print_table
-from engine.cli.parameters import DATASET, FOLDER, Number, complete_backbones, complete_datasets, json_option
+from engine.cli.parameters import DATASET, FOLDER, Number, combine, complete_backbones, complete_datasets, json_option
 from engine.core.estimate import Estimate
 from engine.data.datasets import Dataset
 
 _IMAGES = 256  # few, so that a measurement covers several epochs
 
 
-@click.group(cls=Group)
-def bench_command() -> None:
-    pass
+bench_command = Group("bench")
 
 
-def _sample_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--data", type=FOLDER, metavar="FOLDER", help="a folder with one subfolder per class, instead of a dataset"),
-        click.option(
-            "--dataset", default="demo", metavar="NAME", shell_complete=complete_datasets, help="name of a registered dataset"
-        ),
-        click.option("--model", shell_complete=complete_backbones, help="backbone (default: those of the README's table)"),
-    ):
-        function = option(function)
-    return function
+_sample_options = combine(
+    click.option("--model", shell_complete=complete_backbones, help="backbone (default: those of the README's table)"),
+    click.option(
+        "--dataset", default="demo", metavar="NAME", shell_complete=complete_datasets, help="name of a registered dataset"
+    ),
+    click.option("--data", type=FOLDER, metavar="FOLDER", help="a folder with one subfolder per class, instead of a dataset"),
+)
 
 
 def _sample(dataset: str, data: str | None) -> BenchImages:

@@ -70,7 +70,7 @@ class _Zsh(_LineComplete, ZshComplete):
 _scenescope_completion() {
     local kind value text
     local -a plain described suffix
-    if (( CURRENT <= %(count)s + 1 )) || [[ "${words[2,%(count)s+1]}" != "%(rest)s" ]]; then
+    if (( CURRENT <= %(last)s )) || [[ "${words[2,%(last)s]}" != "%(rest)s" ]]; then
         if (( $+functions[_%(name)s] )); then _%(name)s "$@"; else _default "$@"; fi
         return
     fi
@@ -82,8 +82,9 @@ _scenescope_completion() {
             plain) if [[ $text == _ ]]; then plain+=("$value"); else described+=("$value:$text"); fi ;;
         esac
     done
-    (( $#described )) && _describe -V values described -U $suffix
-    (( $#plain )) && compadd -U -V values $suffix -a plain
+    (( $#described )) && _describe -V values described -U "${suffix[@]}"
+    (( $#plain )) && compadd -U -V values "${suffix[@]}" -a plain
+    return 0
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     _scenescope_completion "$@"
@@ -111,7 +112,7 @@ function _scenescope_completion
 end
 function _scenescope_is_called
     set -l words (commandline -opc)
-    test (count $words) -gt %(count)s; and string match -q -- "*%(spaced_rest)s" "$words[1..(math %(count)s + 1)]"
+    test (count $words) -gt %(count)s; and string match -q -- "*%(spaced_rest)s" "$words[1..%(last)s]"
 end
 for name in %(names)s
     complete --no-files --command $name --condition _scenescope_is_called --arguments '(_scenescope_completion)'
@@ -137,6 +138,7 @@ def completion_script(shell: str, program: str) -> str:
         "rest": " ".join(rest),
         "spaced_rest": "".join(f" {word}" for word in rest),
         "count": len(rest),
+        "last": len(rest) + 1,
         "request": REQUEST,
         "line": _LINE,
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from engine.cli.parameters import complete_backbones, complete_datasets, completion
+from engine.cli.parameters import combine, complete_backbones, complete_datasets, completion
 from engine.models import hub_names
 from engine.models.registry import BACKBONES, DEFAULT
 from engine.runs.config import GROUPS, Config, configure, fields, from_dict, help_text, parse_settings
@@ -58,27 +58,17 @@ def _describe_field(name: str) -> str:
     return f"{help_text(name)}  [{values}{'; ' if values else ''}default: {field.default}]"
 
 
-def configuration_options(preset: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def configuration_options(preset: str) -> Callable[[Any], Any]:
     """The options that `build_configuration` takes."""
-
-    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in (
-            click.option(
-                "--set", "settings", multiple=True, metavar="FIELD=VALUE", shell_complete=_complete_setting,
-                help="change a field of the preset (may be repeated)",
-            ),
-            click.option(
-                "--model", shell_complete=complete_backbones, help=f"backbone (default: the preset's, or {DEFAULT}; see `models`)"
-            ),
-            click.option("--preset", default=preset, shell_complete=_complete_presets, help=f"one of: {', '.join(PRESETS)}"),
-            click.option(
-                "--dataset", required=True, metavar="NAME", shell_complete=complete_datasets, help="name of a registered dataset"
-            ),
-        ):  # fmt: skip
-            function = option(function)
-        return function
-
-    return declare
+    return combine(
+        click.option("--dataset", required=True, metavar="NAME", shell_complete=complete_datasets, help="name of a registered dataset"),
+        click.option("--preset", default=preset, shell_complete=_complete_presets, help=f"one of: {', '.join(PRESETS)}"),
+        click.option("--model", shell_complete=complete_backbones, help=f"backbone (default: the preset's, or {DEFAULT}; see `models`)"),
+        click.option(
+            "--set", "settings", multiple=True, metavar="FIELD=VALUE", shell_complete=_complete_setting,
+            help="change a field of the preset (may be repeated)",
+        ),
+    )  # fmt: skip
 
 
 def build_configuration(

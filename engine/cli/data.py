@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from engine.data.datasets import Dataset
 
 
-@click.group(cls=Group, epilog=HELP)
-def data_command() -> None:
-    pass
+data_command = Group("data", epilog=HELP)
 
 
 @data_command.command("add", help="Register a dataset, or rescan a registered one.")

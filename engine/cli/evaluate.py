@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.output import print_json, print_table, print_unused, progress_line
-from engine.cli.parameters import FOLDER, complete_splits, json_option, run_argument
+from engine.cli.parameters import FOLDER, SPLIT, json_option, run_argument
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.text_output import one_line
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.option("--split", shell_complete=complete_splits, help="test (default), validation or train")
+@click.option("--split", shell_complete=SPLIT.shell_complete, help="test (default), validation or train")
 @click.option("--data", type=FOLDER, metavar="FOLDER", help="a folder with one subfolder per class; it need not be registered")
 @json_option
 def evaluate_command(run: Run, split: str | None, data: str | None, as_json: bool) -> None:

@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.output import print_json, progress_line
-from engine.cli.parameters import (
-    FILE,
-    Choice,
-    Number,
-    complete_datasets,
-    json_option,
-    run_argument,
-)
+from engine.cli.parameters import FILE, Choice, Number, complete_datasets, json_option, run_argument
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.export.formats import FORMATS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import click
 from engine.cli.commands import Group
 from engine.cli.images import find_image
 from engine.cli.output import print_json, print_table
-from engine.cli.parameters import FILE, Number, complete_classes, dataset_option, json_option
+from engine.cli.parameters import FILE, Number, combine, complete_classes, dataset_option, json_option
 from engine.core.number_text import count_text
 from engine.core.text_output import one_line, utc
 
@@ -22,29 +21,20 @@ if TYPE_CHECKING:
     from engine.data.labels.label_edit import Action
 
 
-@click.group(cls=Group)
-def labels_command() -> None:
-    pass
+labels_command = Group("labels")
 
 
-def _decision(action: Action, text: str) -> Callable[[Callable[..., None]], click.Command]:
-    """Declares a command that decides about images."""
-
-    def declare(function: Callable[..., None]) -> click.Command:
-        for option in (
-            json_option,
-            dataset_option,
-            click.option("--why", default="", show_default=False, help="the reason, for the log"),
-            click.argument("images", nargs=-1, required=True, metavar="IMAGE...", help="ids, or paths in the dataset"),
-        ):
-            function = option(function)
-        return labels_command.command(action, help=text)(function)
-
-    return declare
+_decision_options = combine(
+    click.argument("images", nargs=-1, required=True, metavar="IMAGE...", help="ids, or paths in the dataset"),
+    click.option("--why", default="", show_default=False, help="the reason, for the log"),
+    dataset_option,
+    json_option,
+)
 
 
-@_decision("relabel", "Give images another class (--to).")
+@labels_command.command("relabel", help="Give images another class (--to).")
 @click.option("--to", required=True, metavar="CLASS", shell_complete=complete_classes, help="the class")
+@_decision_options
 def _relabel(images: tuple[str, ...], dataset: Dataset, to: str, why: str, as_json: bool) -> None:
     _decide("relabel", images, dataset, why, as_json, to)
 
@@ -58,9 +48,12 @@ def _decide(action: Action, images: tuple[str, ...], dataset: Dataset, why: str,
     _report(dataset, as_json, sentence, decided=[entry.document() for entry in entries])
 
 
-_decision("exclude", "Exclude images from training and scoring.")(partial(_decide, "exclude"))
-_decision("keep", "Confirm the labels, and include images that were excluded.")(partial(_decide, "keep"))
-_decision("unsure", "Mark images as unsure, to decide later.")(partial(_decide, "unsure"))
+for _action, _help in (
+    ("exclude", "Exclude images from training and scoring."),
+    ("keep", "Confirm the labels, and include images that were excluded."),
+    ("unsure", "Mark images as unsure, to decide later."),
+):
+    labels_command.command(_action, help=_help)(_decision_options(partial(_decide, _action)))
 
 
 def _report(dataset: Dataset, as_json: bool, sentence: str, **document: object) -> None:

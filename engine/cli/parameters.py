@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,31 +32,29 @@ def completion(values: Callable[[click.Context], Mapping[str, str]]) -> Complete
 # The names are read from the folders: reading them as runs and datasets would load pandas, which takes half a second.
 @completion
 def complete_datasets(ctx: click.Context) -> Mapping[str, str]:
-    return {file.parent.name: (read_json(file) or {}).get("source", "") for file in sorted(data_dir().glob("*/dataset.json"))}
+    return {file.parent.name: _read_document(file).get("source", "") for file in sorted(data_dir().glob("*/dataset.json"))}
 
 
 @completion
 def complete_runs(ctx: click.Context) -> Mapping[str, str]:
-    configs = {
-        file.parent.name: (read_json(file) or {}).get("config", {}) for file in sorted(runs_dir().glob("[!.]*/config.json"))
-    }
-    return {name: f"{config.get('model', '')} on {config.get('dataset', '')}" for name, config in configs.items()}
+    documents = {file.parent.name: _read_document(file) for file in sorted(runs_dir().glob("[!.]*/config.json"))}
+    return {name: ", ".join(document.get("classes", ())) for name, document in documents.items()}
 
 
 @completion
 def complete_classes(ctx: click.Context) -> Mapping[str, str]:
     """The classes of the run, or of the dataset, that the command line names so far."""
-    run, dataset = ctx.params.get("run"), ctx.params.get("dataset")
-    if run:
-        names = (read_json(runs_dir() / run / "config.json") or {}).get("classes", ())
-    else:
-        names = load_dataset(dataset).classes if dataset else ()
-    return dict.fromkeys(names, "")
+    if dataset := ctx.params.get("dataset"):
+        return dict.fromkeys(load_dataset(dataset).classes, "")
+    # Behind an option that still lacks its value, click leaves the arguments unparsed.
+    run = ctx.params.get("run") or next(iter(ctx.args), "")
+    return dict.fromkeys(_read_document(runs_dir() / run / "config.json").get("classes", ()), "")
 
 
-@completion
-def complete_splits(ctx: click.Context) -> Mapping[str, str]:
-    return dict.fromkeys(("test", "validation", "train"), "")
+def _read_document(file: Path) -> dict[str, Any]:
+    """The JSON object in the file; an empty one where it holds none."""
+    document = read_json(file)
+    return document if isinstance(document, dict) else {}
 
 
 @completion
@@ -137,6 +136,7 @@ class _FolderPath(click.Path):
 
 RUN = _Lookup("id", load_run, complete_runs)
 DATASET = _Lookup("name", load_dataset, complete_datasets)
+SPLIT = Choice(("test", "validation", "train"))
 # As text, because a Path would turn `https://` into `https:/`. What is wrong with a path is for the command to say.
 FILE = click.Path(readable=False)
 FOLDER = _FolderPath(readable=False)
@@ -144,10 +144,19 @@ FOLDER = _FolderPath(readable=False)
 run_argument = click.argument("run", type=RUN, metavar="ID", help="id of a run")
 dataset_argument = click.argument("dataset", type=DATASET, metavar="NAME", help="name of a registered dataset")
 dataset_option = click.option("--dataset", type=DATASET, required=True, help="name of a registered dataset")
-split_option = click.option(
-    "--split", default="test", metavar="SPLIT", shell_complete=complete_splits, help="test, validation or train"
-)
+split_option = click.option("--split", type=SPLIT, default="test", help="split to evaluate")
 json_option = click.option("--json", "as_json", is_flag=True, help="print one JSON document and nothing else")
+
+
+def combine(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """One decorator for several options and arguments, in their order."""
+
+    def declare(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return declare
 
 
 def flag(param: click.Parameter | None) -> str:

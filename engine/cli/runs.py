@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from engine.runs.results import Results
 
 
-@click.group(cls=Group)
-def runs_command() -> None:
-    pass
+runs_command = Group("runs")
 
 
 @completion
@@ -103,46 +101,27 @@ def _show(run: Run, as_json: bool) -> None:
     print_table(["field", "value"], [[name, summary["config"][name]] for name in fields()])
 
 
-@runs_command.command("stop", help="Stop a run: it finishes its batch and saves, and can be resumed.")
-@run_argument
-@json_option
-def _stop(run: Run, as_json: bool) -> None:
-    from engine.training import launcher
+def _request(name: str, text: str, answer: str) -> None:
+    """Declares the command that asks the process of a run for what the launcher's function of this name does."""
 
-    launcher.stop(run)
-    print_run(run, f"{run.id} will finish its batch, save and stop.", as_json)
+    @runs_command.command(name, help=text)
+    @run_argument
+    @json_option
+    def request(run: Run, as_json: bool) -> None:
+        from engine.training import launcher
 
-
-@runs_command.command("pause", help="Pause a run: like stop, but it is listed as paused.")
-@run_argument
-@json_option
-def _pause(run: Run, as_json: bool) -> None:
-    from engine.training import launcher
-
-    launcher.pause(run)
-    print_run(
-        run, f"{run.id} will finish its batch, save and pause. Continue it with: python -m engine runs resume {run.id}", as_json
-    )
+        getattr(launcher, name)(run)
+        print_run(run, f"{run.id} {answer.format(id=run.id)}", as_json)
 
 
-@runs_command.command("finish", help="End the training now and score the best epoch so far.")
-@run_argument
-@json_option
-def _finish(run: Run, as_json: bool) -> None:
-    from engine.training import launcher
-
-    launcher.finish(run)
-    print_run(run, f"{run.id} will end its training and score its best epoch.", as_json)
-
-
-@runs_command.command("resume", help="Continue a run from its last checkpoint.")
-@run_argument
-@json_option
-def _resume(run: Run, as_json: bool) -> None:
-    from engine.training import launcher
-
-    launcher.resume(run)
-    print_run(run, f"{run.id} continues in the background.", as_json)
+_request("stop", "Stop a run: it finishes its batch and saves, and can be resumed.", "will finish its batch, save and stop.")
+_request(
+    "pause",
+    "Pause a run: like stop, but it is listed as paused.",
+    "will finish its batch, save and pause. Continue it with: python -m engine runs resume {id}",
+)
+_request("finish", "End the training now and score the best epoch so far.", "will end its training and score its best epoch.")
+_request("resume", "Continue a run from its last checkpoint.", "continues in the background.")
 
 
 @runs_command.command("rename", help="Give a run a name; its id does not change.", context_settings=_HYPHENS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.output import print_json, print_result, print_table, progress_line
-from engine.cli.parameters import FILE, RUN, Choice, Number, json_option, run_argument
+from engine.cli.parameters import FILE, RUN, Choice, Number, json_option, run_argument, split_option
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.evaluation import defaults
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from engine.data.datasets import Dataset
     from engine.data.filters import Filter
     from engine.runs.run import Run
-
-split_option = click.option("--split", type=Choice(("test", "validation", "train")), default="test", help="split to evaluate")
 
 
 def _dataset(run: Run) -> Dataset | None:

@@ -12,32 +12,6 @@ def parse_json(done):
     return json.loads(done.stdout)
 
 
-COMMANDS = [
-    [], ["data"], ["data", "add"], ["data", "list"], ["data", "show"], ["data", "analyse"], ["data", "remove"],
-    ["data", "synthesize-catalog"], ["bench", "catalog"],
-    ["models"], ["train"], ["runs"], ["runs", "list"],
-    ["runs", "show"], ["runs", "stop"], ["runs", "pause"], ["runs", "resume"], ["runs", "rename"], ["runs", "note"],
-    ["runs", "tag"], ["runs", "delete"], ["runs", "restore"], ["runs", "trash"], ["evaluate"], ["predict"],
-]  # fmt: skip
-
-
-def test_every_command_has_help(capsys):
-    from engine.cli import main
-
-    for command in COMMANDS:
-        assert main([*command, "--help"]) == 0
-        text = capsys.readouterr().out
-        assert text.startswith(f"Usage: python -m engine {' '.join(command)}".rstrip())
-        assert len(text.splitlines()) > 4, command
-
-
-def test_help_works_as_a_program_and_names_every_field(engine, tmp_path):
-    done = engine("train", "--help", home=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    for field in ("image_size", "peak_lr", "seed", "augmentation", "fast", "balanced"):
-        assert field in done.stdout
-
-
 def test_a_dataset_is_added_listed_and_shown(engine, kaggle, tmp_path):
     home = tmp_path / "home"
     (kaggle / "seg_train" / "seg_train" / "sea" / "broken.jpg").write_text("no picture")

@@ -100,17 +100,17 @@ def test_kept_answers_are_those_of_predict_and_the_unreadable_have_a_reason(run,
     made = {}
     for part in predictions.predict_batch(mixed_batch, run, loaded, load_judge([run]), batch_size=2):
         made |= part
-    kept = predictions.load_predictions(mixed_batch, run)
-    assert kept.table["number"].tolist() == sorted(made) == list(range(7))
+    stored = predictions.load_predictions(mixed_batch, run)
+    assert stored.table["number"].tolist() == sorted(made) == list(range(7))
     expected = predict(loaded, [picture.file for picture in mixed_batch.images])
     for number, one in enumerate(expected):
-        row = kept.image(number)
+        row = stored.image(number)
         assert row.error == one.error
         if one.error:
             assert not len(row.probabilities)
         else:
             assert np.abs(row.probabilities - one.probabilities).max() < 0.01
-    assert kept.image(3).error == "not an image, despite its name"
+    assert stored.image(3).error == "not an image, despite its name"
 
 
 @pytest.mark.parametrize("known", ["NFC", "NFD"])

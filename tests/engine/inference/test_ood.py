@@ -138,8 +138,8 @@ def test_the_verdict_says_unknown_only_by_distance_and_unsure_only_by_probabilit
     assert judged(judge, sure, 0.5).classes == (run.classes[0],)
     assert judged(judge, sure, 1.2).kind == UNKNOWN
     assert judged(judge, sure, float("nan")).kind == SURE
-    told = judged(verdict.Judge(run.classes, 0.3, 100), split, 0.5)
-    assert (told.kind, told.classes) == (UNSURE, run.classes[1:3])
+    result = judged(verdict.Judge(run.classes, 0.3, 100), split, 0.5)
+    assert (result.kind, result.classes) == (UNSURE, run.classes[1:3])
 
 
 def test_the_classes_named_hold_the_right_one_as_often_as_was_promised():

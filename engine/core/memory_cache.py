@@ -78,7 +78,7 @@ class MemoryCache:
         self, key: Hashable, stamp: Hashable, make: Callable[[], Any], meanwhile: Callable[[], None] | None = None
     ) -> Entry:
         """The entry under this key for this stamp. Equal concurrent calls make it once; `meanwhile`: see `SingleFlight`."""
-        clears = getattr(self._thread, "clears", self._clears)
+        clears = self._clears_of_thread()
         return self._once((key, stamp, clears), lambda: self.get(key, stamp) or self.put(key, stamp, make(), clears), meanwhile)
 
     def clear(self) -> None:
@@ -89,7 +89,7 @@ class MemoryCache:
 
     def until_cleared(self, work: Callable[[T], None]) -> Callable[[T], None]:
         """The function, for a thread: what it computes is stored only until the next `clear`, even where it begins after that."""
-        clears = self._clears
+        clears = self._clears_of_thread()
 
         @functools.wraps(work)
         def bound(argument: T) -> None:
@@ -97,6 +97,9 @@ class MemoryCache:
             work(argument)
 
         return bound
+
+    def _clears_of_thread(self) -> int:
+        return getattr(self._thread, "clears", self._clears)
 
     def _store(self, key: Hashable, entry: Entry, is_valid: Callable[[], bool]) -> None:
         size = self._measure(key, entry)

@@ -23,6 +23,7 @@ from engine.core.memory_cache import MemoryCache, size_of
 from engine.core.progress import Cancelled, Progress
 from engine.data.datasets import add_dataset
 from engine.data.filters import Filter
+from engine.data.predictions import ImagePrediction, write_predictions
 from engine.data.uploads import UploadItem
 from engine.inference.batch import predictions
 from engine.inference.batch.store import create_batch, create_folder_batch
@@ -189,10 +190,8 @@ def test_a_filter_by_predictions_follows_the_prediction_table(data):
     run = scored_run("first", 1.0, range(0))
     wanted = Filter(run="first", predicted=("forest",))
     assert matches(data, wanted) == 0, "its table is of other images"
-    table = run.predictions("validation").iloc[: len(ids)].reset_index(drop=True)
+    table = run.predictions("validation").table.iloc[: len(ids)].reset_index(drop=True)
     table["image_id"], table["content"] = ids, [rows[image].hash for image in ids]
-    from engine.data.predictions import write_predictions
-
     write_predictions(run.path, "validation", table, run.classes)
     assert matches(data, wanted) == sum(table["predicted"] == 0) > 0
 
@@ -390,6 +389,26 @@ def test_what_a_background_thread_computes_after_a_clear_is_not_stored():
     assert load.has("x"), "the others' results are stored"
 
 
+def test_a_thread_of_a_background_thread_is_as_old_as_its_parent():
+    begun, go = threading.Event(), threading.Event()
+
+    @cached()
+    def load(name: str) -> str:
+        return name
+
+    def work(stopping: threading.Event) -> None:
+        begun.set()
+        go.wait(10)
+        start_background("child", lambda stopping: load("x")).join(10)
+
+    thread = start_background("test", work)
+    begun.wait(10)
+    cache.clear()
+    go.set()
+    thread.join(10)
+    assert not load.has("x")
+
+
 def test_a_computation_that_a_clear_overtakes_is_neither_stored_nor_shared():
     begun, go, calls = threading.Event(), threading.Event(), []
 
@@ -427,13 +446,12 @@ def test_the_server_ends_its_threads_when_it_stops():
 
 def test_new_predictions_of_a_batch_are_read(run):
     batch = create_batch("two", [UploadItem("a.png", b"1"), UploadItem("b.png", b"2")])
-    table = predictions.load_predictions(batch, run)
+    prediction = ImagePrediction(run.classes, np.full(3, 1 / 3, np.float32))
     assert len(cache.batch_predictions(batch, run)) == 0
     for number in (0, 1):
-        table.loc[0] = [number, "", None, np.nan]
-        predictions._write(batch, run, table)
+        predictions._write(batch, run, {number: prediction})
         settled(run)
-        assert cache.batch_predictions(batch, run)["number"].tolist() == [*range(number + 1)]
+        assert cache.batch_predictions(batch, run).numbers == {*range(number + 1)}
 
 
 def test_an_image_of_a_person_s_folder_that_was_rewritten_is_another(run, tmp_path, paint):

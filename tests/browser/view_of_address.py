@@ -55,7 +55,7 @@ _READ = """names => {
       return box && box === document.activeElement ? "(being edited)" : box?.value ?? null
     },
     input: label => main.find(e => e.matches("input") && e.getAttribute("aria-label") === label)?.value ?? null,
-    chips: () => main.filter(e => e.matches("[class*=st-key-filter-chip-] button")).map(text),
+    chips: () => main.filter(e => e.matches("[class*=st-key-filter-chip-] button") && e.getClientRects().length).map(text),
     tiles: key => main.filter(e => e.matches(".tile") && e.getRootNode().host?.closest(`.st-key-${key}`) || e.matches(`.st-key-${key} .tile`))
       .map(e => Number(e.dataset.id)),
     toggles: () => main.filter(e => e.matches("[data-testid=stCheckbox]") && e.querySelector("[role=switch]"))

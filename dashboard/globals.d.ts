@@ -8,7 +8,7 @@ interface Plotly {
 interface Window {
   Plotly?: Plotly
   scenescopePlotly?: Promise<Plotly>
-  scenescopeSteps?: Map<string, { place: number; count: number; revision: number }>
+  scenescopeReports?: Map<string, import("./components/channel.ts").Channel<unknown>>
   scenescopeScroll?: { count?: number }
   scenescopeTabFocus?: { tab: HTMLElement | null; listening: boolean }
   scenescopeBack?: {

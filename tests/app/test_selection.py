@@ -5,7 +5,8 @@ import streamlit as st
 
 from dashboard.app import formatting
 from dashboard.components.gallery import clear_selection, selection, set_selection
-from dashboard.components.gallery.selection import enter_scope, take_report
+from dashboard.components.gallery.selection import enter_scope, take_reports
+from dashboard.components.reports import Channel
 
 PAGE, OTHER = frozenset(range(1, 7)), frozenset(range(7, 13))
 
@@ -15,43 +16,41 @@ def _session(monkeypatch):
     monkeypatch.setattr(st, "session_state", {})
 
 
+def take(key, *reports, shown=PAGE, one=False):
+    """The grid's script repeats these reports, {revision, value}, and Python takes what is new."""
+    st.session_state[key] = {"selected": list(reports)}
+    take_reports(Channel(key, "selected", lasting=True), shown, one)
+    return selection(key)
+
+
 def report(revision, *ids, others=True):
-    return {"ids": list(ids), "others": others, "revision": revision}
+    return {"revision": revision, "value": {"ids": list(ids), "others": others}}
 
 
 def test_a_report_counts_once_so_that_what_was_cleared_stays_cleared():
-    assert take_report("grid", report(1, 3, 5), PAGE)
-    assert selection("grid") == (3, 5)
+    assert take("grid", report(1, 3, 5)) == (3, 5)
     clear_selection("grid")
-    assert not take_report("grid", report(1, 3, 5), PAGE), "the browser goes on repeating its last report"
-    assert selection("grid") == ()
-    assert take_report("grid", report(2, 4), PAGE)
-    assert selection("grid") == (4,)
+    assert take("grid", report(1, 3, 5)) == (), "the browser goes on repeating its last report"
+    assert take("grid", report(2, 4)) == (4,)
 
 
 def test_images_of_other_pages_stay_until_all_is_cleared():
-    take_report("grid", report(1, 3, 5), PAGE)
-    take_report("grid", report(2, 9), OTHER)
-    assert selection("grid") == (3, 5, 9)
-    take_report("grid", report(3, 5), PAGE)
-    assert selection("grid") == (5, 9), "what is on the page and not in the report was released"
-    take_report("grid", report(4, others=False), OTHER)
-    assert selection("grid") == ()
+    take("grid", report(1, 3, 5))
+    assert take("grid", report(2, 9), shown=OTHER) == (3, 5, 9)
+    assert take("grid", report(3, 5)) == (5, 9), "what is on the page and not in the report was released"
+    assert take("grid", report(4, others=False), shown=OTHER) == ()
 
 
 def test_only_what_was_shown_can_be_selected():
-    take_report("grid", report(1, 3, 99, 8), PAGE)
-    assert selection("grid") == (3,)
-    for nonsense in (None, 7, [1], {}, {"revision": 2}, {"revision": "2", "ids": [1]}, {"revision": 2, "ids": "12"}):
-        assert not take_report("grid", nonsense, PAGE)
-    take_report("grid", {"revision": 2, "ids": ["4", None, 4.5, 5]}, PAGE)
-    assert selection("grid") == (5,)
+    assert take("grid", report(1, 3, 99, 8)) == (3,)
+    for nonsense in (None, 7, [1], {}, {"ids": "12"}, {"ids": None}):
+        assert take("grid", {"revision": 2, "value": nonsense}) == (3,)
+    assert take("grid", {"revision": 3, "value": {"ids": ["4", None, 4.5, 5]}}) == (5,)
 
 
 def test_one_replaces_the_other():
     for revision, image in enumerate((3, 5), start=1):
-        take_report("grid", report(revision, image), PAGE, one=True)
-        assert selection("grid") == (image,)
+        assert take("grid", report(revision, image), one=True) == (image,)
 
 
 def test_another_dataset_begins_with_nothing_selected():
@@ -65,7 +64,7 @@ def test_another_dataset_begins_with_nothing_selected():
 
 
 def test_grids_do_not_share_a_selection():
-    take_report("one", report(1, 3), PAGE)
+    take("one", report(1, 3))
     assert selection("other") == ()
 
 

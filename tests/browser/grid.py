@@ -15,7 +15,7 @@ MOUNT = """async ([html, css, js]) => {
   const module = await import(URL.createObjectURL(new Blob([js], {type: "text/javascript"})))
   const tell = name => (key, value) => window.said.push([name, key, value])
   window.said = []
-  window.draw = data => module.default({data, parentElement: root, setStateValue: tell("state"), setTriggerValue: tell("event")})
+  window.draw = data => module.default({data, parentElement: root, setStateValue: tell("state")})
 }"""
 FOCUSED = "document.querySelector('#host').shadowRoot.activeElement?.dataset.id ?? null"
 
@@ -27,7 +27,7 @@ class Grid:
         self.page = page
         self.tiles = page.locator(".tile")
 
-    def draw(self, count: int = 12, tiles: list[Tile] | None = None, **data: object) -> "Grid":
+    def draw(self, count: int = 12, tiles: list[Tile] | None = None, revision: int = 0, **data: object) -> "Grid":
         tiles = tiles or [
             Tile(id=i, src=f"/{i}.svg", caption=f"picture {i}", facts={"Size": "150 × 100 px"}) for i in range(count)
         ]
@@ -36,7 +36,8 @@ class Grid:
             "select": "many",
             "selected": [],
             "elsewhere": 0,
-            "revision": 0,
+            "key": "grid",
+            "revisions": {"opened": 0, "selected": revision},
             "current": None,
             "label": "all",
             "empty": "",
@@ -46,11 +47,16 @@ class Grid:
 
     @property
     def opened(self) -> list[int]:
-        return [value for kind, _, value in self.page.evaluate("said") if kind == "event"]
+        return [report["value"] for report in self._reported("opened")]
 
     @property
     def reports(self) -> list[dict]:
-        return [value for kind, _, value in self.page.evaluate("said") if kind == "state"]
+        """What was reported as selected, each time it changed."""
+        return [report["value"] | {"revision": report["revision"]} for report in self._reported("selected")]
+
+    def _reported(self, name: str) -> list[dict]:
+        """The last report of each message under this name."""
+        return [reports[-1] for _, key, reports in self.page.evaluate("said") if key == name]
 
     @property
     def selected(self) -> list[int]:

@@ -5,12 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import streamlit as st
 from streamlit.components.v2 import component
 
 from dashboard.app import formatting
 from dashboard.app.component_files import join_modules
-from dashboard.components.gallery.selection import clear_selection, enter_scope, load_state, selection, set_selection, take_report
+from dashboard.components.gallery.selection import (
+    clear_selection,
+    enter_scope,
+    load_state,
+    selection,
+    set_selection,
+    take_reports,
+)
+from dashboard.components.reports import Channel, acknowledge
 
 __all__ = ["NOTES", "SIZES", "GalleryResult", "Tile", "clear_selection", "gallery", "selection", "set_selection"]
 
@@ -58,7 +65,6 @@ def gallery(
     empty: str = "No images here.",
     label: str | None = None,
     on_open: Callable[[int], None] | None = None,
-    on_select: Callable[[tuple[int, ...]], None] | None = None,
 ) -> GalleryResult:
     """What was opened in this rerun, and what is selected, of the tiles that this draws.
 
@@ -66,7 +72,7 @@ def gallery(
     select, Escape clears, and the selection stays while pages are turned; with "one", a click selects instead of opening.
     `scope` names what is selected from, such as the dataset: another scope begins with nothing selected. `selection`,
     `set_selection` and `clear_selection` read and change it from outside. `current` marks the tile that another part of the
-    page shows. `on_open` and `on_select` are called before the script reruns, early enough to change what stands above the grid.
+    page shows. `on_open` is called instead, before the script reruns: early enough to change what stands above the grid.
     `label` names the list for a screen reader. Not inside `st.form`: Streamlit drops a component's clicks there.
     """
     ids = [tile.id for tile in tiles]
@@ -77,15 +83,16 @@ def gallery(
     shown = frozenset(ids)
     enter_scope(key, scope)
 
+    openings, selections = Channel(key, "opened"), Channel(key, "selected", lasting=True)
+
     def handle_open() -> None:
-        image = _checked_id(st.session_state[key].opened, shown)
+        image = _opened(openings, shown) if on_open is not None else None
         if on_open is not None and image is not None:
             on_open(image)
 
     def handle_selection() -> None:
-        report = st.session_state[key].selected
-        if select and take_report(key, report, shown, select == "one") and on_select is not None:
-            on_select(selection(key))
+        if select:
+            take_reports(selections, shown, select == "one")
 
     # Registered at each call, which is free while nothing differs: every runtime (and every AppTest) has its own registry,
     # and this module is imported once for all of them.
@@ -97,16 +104,14 @@ def gallery(
         "select": select or "",
         "selected": [image for image in state.ids if image in shown] if select else [],
         "elsewhere": sum(image not in shown for image in state.ids) if select else 0,
-        "revision": state.revision,
+        **acknowledge(openings, selections),
         "current": current,
         "label": formatting.plain(label or f"{len(ids)} images"),
         "empty": empty,
     }
-    result = mount(key=key, data=data, on_opened_change=handle_open, on_selected_change=handle_selection)
-    if select:
-        # A session that begins anew (the server was started again) takes over here what the open tab still shows.
-        take_report(key, result.selected, shown, select == "one")
-    return GalleryResult(_checked_id(result.opened, shown), selection(key) if select else ())
+    mount(key=key, data=data, on_opened_change=handle_open, on_selected_change=handle_selection)
+    handle_selection()  # a session that begins anew takes over what the open tab still shows
+    return GalleryResult(_opened(openings, shown), selection(key) if select else ())
 
 
 def _item(tile: Tile) -> dict[str, Any]:
@@ -122,6 +127,6 @@ def _item(tile: Tile) -> dict[str, Any]:
     }
 
 
-def _checked_id(image: object, shown: frozenset[int]) -> int | None:
-    """The id if it is one of these images, else None: what a browser sends is not trusted."""
-    return image if isinstance(image, int) and image in shown else None
+def _opened(openings: Channel, shown: frozenset[int]) -> int | None:
+    """The image that was opened last since the last time; only one of those that are shown."""
+    return next((image for image in reversed(openings.take()) if isinstance(image, int) and image in shown), None)

@@ -5,6 +5,7 @@
 /** @import { Data, Grid, State } from "./types.ts" */
 
 import { part } from "../dom.js"
+import { openChannel, waitingValue } from "../reports.js"
 import { hideCard, listenForHover, refreshCard } from "./card.js"
 import { listenForDrag } from "./drag.js"
 import { focusedTile, moveTabStop, tileOf, tilesOf } from "./elements.js"
@@ -16,12 +17,12 @@ import { buildTile, fillTile, removeTile } from "./tile.js"
 const grids = new WeakMap()
 
 /** @param {FrontendRendererArgs<State, Data>} component */
-export default function gallery({ data, parentElement, setStateValue, setTriggerValue }) {
+export default function gallery({ data, parentElement, setStateValue }) {
+  const openings = openChannel(data.key, "opened", setStateValue)
+  const selections = openChannel(data.key, "selected", setStateValue)
   const mounted = grids.get(parentElement)
-  const grid = mounted?.list.isConnected ? mounted : mount(parentElement)
+  const grid = mounted?.list.isConnected ? mounted : mount(parentElement, { openings, selections })
   grids.set(parentElement, grid)
-  grid.sendOpened = id => setTriggerValue("opened", id)
-  grid.sendSelected = report => setStateValue("selected", report)
   update(grid, data)
   return () => {
     hideCard(grid)
@@ -31,8 +32,8 @@ export default function gallery({ data, parentElement, setStateValue, setTrigger
   }
 }
 
-/** @param {HTMLElement | ShadowRoot} root @returns {Grid} */
-function mount(root) {
+/** @param {HTMLElement | ShadowRoot} root @param {Pick<Grid, "openings" | "selections">} channels @returns {Grid} */
+function mount(root, channels) {
   if (!(root instanceof ShadowRoot)) throw new Error("The gallery needs isolated styles.")
   /** @type {Grid} */
   const grid = {
@@ -50,7 +51,6 @@ function mount(root) {
     selected: new Set(),
     elsewhere: 0,
     others: true,
-    revision: -1,
     anchor: null,
     pointerType: "",
     dragging: false,
@@ -59,8 +59,7 @@ function mount(root) {
     cardTimer: 0,
     dialogTimer: 0,
     leave: new AbortController(),
-    sendOpened: () => {},
-    sendSelected: () => {},
+    ...channels,
   }
   grid.list.addEventListener("click", event => handleClick(grid, event))
   grid.list.addEventListener("keydown", event => handleKey(grid, event))
@@ -83,6 +82,7 @@ function update(grid, data) {
   grid.items = new Map(data.items.map(item => [String(item.id), item]))
   describeList(grid, data)
   placeTiles(grid, data)
+  waitingValue(grid.openings, data.revisions.opened)
   takeSelection(grid, data)
   refreshCard(grid)
 

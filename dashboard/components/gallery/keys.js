@@ -2,6 +2,7 @@
 
 /** @import { Grid, Tile } from "./types.ts" */
 
+import { report } from "../reports.js"
 import { hideCard } from "./card.js"
 import { idOf, moveTabStop, tileOf, tilesOf } from "./elements.js"
 import { clearSelection, selectByClick, selectByKey, selectRange } from "./selection.js"
@@ -21,7 +22,7 @@ export function handleClick(grid, event) {
   tile.classList.add("pending")
   setTimeout(() => tile.classList.remove("pending"), 1000)
   grid.anchor = idOf(tile)
-  grid.sendOpened(Number(idOf(tile)))
+  report(grid.openings, Number(idOf(tile)), false)
   restoreFocus(grid, tile)
 }
 

@@ -1,19 +1,17 @@
-// What is selected is held by the server. The browser shows a change at once and reports all of it under a rising number; an answer
-// of the server that knows less than was reported is passed over.
+// What is selected is held by the server. The browser shows a change at once and reports all of it.
 
 /** @import { Grid, ServerSelection, Tile } from "./types.ts" */
 
 import { closest, commandKey } from "../dom.js"
+import { report, waitingValue } from "../reports.js"
 import { focusedTile, idOf } from "./elements.js"
 
 /** Show what the server holds as selected. @param {Grid} grid @param {ServerSelection} selection */
-export function takeSelection(grid, { selected, elsewhere, revision }) {
-  if (revision >= grid.revision) {
-    grid.revision = revision
-    grid.elsewhere = elsewhere
-    grid.others = true
-    if (!grid.dragging) grid.selected = new Set(selected.map(String))
-  }
+export function takeSelection(grid, { selected, elsewhere, revisions }) {
+  const waiting = waitingValue(grid.selections, revisions.selected)
+  if (!waiting) grid.elsewhere = elsewhere
+  grid.others = waiting?.others ?? true
+  if (!grid.dragging) grid.selected = new Set((waiting?.ids ?? selected).map(String))
   drawSelection(grid)
 }
 
@@ -49,8 +47,7 @@ export function setSelection(grid, ids) {
 
 /** Report what is selected to the server. @param {Grid} grid */
 export function reportSelection(grid) {
-  grid.revision += 1
-  grid.sendSelected({ ids: Array.from(grid.selected, Number), others: grid.others, revision: grid.revision })
+  report(grid.selections, { ids: Array.from(grid.selected, Number), others: grid.others }, true)
 }
 
 /** Select nothing, on other pages either. @param {Grid} grid */

@@ -1,9 +1,4 @@
-"""What is selected in a grid: held on the server, so that it survives reruns, page turns and a visit to another page.
-
-The browser shows a change at once and reports the selected tiles with a rising number, as component *state*: state goes
-along with every later message, where an event would be lost when two messages meet in the queue. Each number counts once,
-so what Python clears stays cleared although the browser goes on repeating its last report.
-"""
+"""What is selected in a grid: held on the server, so that it survives reruns, page turns and a visit to another page."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,14 +6,15 @@ from typing import SupportsInt
 
 import streamlit as st
 
+from dashboard.components.reports import Channel
+
 
 @dataclass(frozen=True)
 class SelectionState:
-    """The selected ids in the order of their choice, what they are selected from, and the number of the last report taken."""
+    """The selected ids in the order of their choice, and what they are selected from."""
 
     scope: str = ""
     ids: tuple[int, ...] = ()
-    revision: int = 0
 
 
 def selection(key: str) -> tuple[int, ...]:
@@ -48,25 +44,20 @@ def enter_scope(key: str, scope: str) -> None:
         _save_state(key, replace(before, scope=scope, ids=() if before.scope else before.ids))
 
 
-def take_report(key: str, report: object, shown: Collection[int], one: bool = False) -> bool:
-    """Whether a report of the browser, {ids, others, revision}, was new; if so, its selection is taken over.
+def take_reports(channel: Channel, shown: Collection[int], one: bool = False) -> None:
+    """Take over what the browser has reported of a selection, {ids, others}, since the last time.
 
     Only what was shown can be selected or released by it; images of other pages stay unless `others` is false.
     """
-    before = load_state(key)
-    if not isinstance(report, Mapping):
-        return False
-    revision, ids = report.get("revision"), report.get("ids")
-    if not isinstance(revision, int) or not isinstance(ids, list) or revision <= before.revision:
-        return False
-    selected = [image for image in ids if isinstance(image, int) and image in shown]
-    if report.get("others") and not one:
-        # What was selected before keeps its place in the order of choice.
-        stay = [image for image in before.ids if image in selected or image not in shown]
-        selected = list(dict.fromkeys([*stay, *selected]))
-    unique = tuple(dict.fromkeys(selected))
-    _save_state(key, replace(before, ids=unique[:1] if one else unique, revision=revision))
-    return True
+    for report in channel.take():
+        if isinstance(report, Mapping) and isinstance(report.get("ids"), list):
+            before = load_state(channel.key)
+            selected = [image for image in report["ids"] if isinstance(image, int) and image in shown]
+            if report.get("others") and not one:
+                # What was selected before keeps its place in the order of choice.
+                selected = [*(image for image in before.ids if image in selected or image not in shown), *selected]
+            unique = tuple(dict.fromkeys(selected))
+            _save_state(channel.key, replace(before, ids=unique[:1] if one else unique))
 
 
 def _save_state(key: str, state: SelectionState) -> None:

@@ -1,3 +1,5 @@
+import type { Channel, Report } from "../channel.ts"
+
 /** A tile as `_item` in __init__.py describes it; absent fields are not sent. */
 export type Item = {
   id: number
@@ -16,9 +18,14 @@ export type Item = {
 export type Mode = "" | "one" | "many"
 
 /** What the server holds as selected; `elsewhere` counts what is selected on other pages of the grid. */
-export type ServerSelection = { selected: number[]; elsewhere: number; revision: number }
+export type ServerSelection = {
+  selected: number[]
+  elsewhere: number
+  revisions: { opened: number; selected: number }
+}
 
 export type Data = ServerSelection & {
+  key: string
   items: Item[]
   size: "S" | "M" | "L"
   select: Mode
@@ -28,9 +35,9 @@ export type Data = ServerSelection & {
 }
 
 /** Tiles that are selected here, in order of choice; `others`: whether the selection on other pages stays. */
-export type Report = { ids: number[]; others: boolean; revision: number }
+export type Selected = { ids: number[]; others: boolean }
 
-export type State = { opened: number; selected: Report }
+export type State = { opened: Report<number>[]; selected: Report<Selected>[] }
 
 /** A component on the page. Ids are strings here, as in `dataset.id`. */
 export type Grid = {
@@ -49,7 +56,6 @@ export type Grid = {
   selected: Set<string>
   elsewhere: number
   others: boolean
-  revision: number
   /** Where a range begins. */
   anchor: string | null
   pointerType: string
@@ -65,8 +71,8 @@ export type Grid = {
   dialogTimer: number
   /** Aborted when the component leaves the page: ends its listeners on the window. */
   leave: AbortController
-  sendOpened: (id: number) => void
-  sendSelected: (report: Report) => void
+  openings: Channel<number>
+  selections: Channel<Selected>
 }
 
 export type Tile = HTMLButtonElement

@@ -5,6 +5,7 @@
 /** @import { Board, Data, State } from "./types.ts" */
 
 import { commandKey, contextOf, decodeBytes, part } from "../dom.js"
+import { openChannel, waitingValue } from "../reports.js"
 import { listenForKeys } from "./keys.js"
 import { layOut } from "./layout.js"
 import { listenForPointer } from "./pointer.js"
@@ -15,10 +16,10 @@ const boards = new WeakMap()
 
 /** @param {FrontendRendererArgs<State, Data>} component */
 export default function matrix({ data, parentElement, setStateValue }) {
+  const picks = openChannel(data.key, "picked", setStateValue)
   const mounted = boards.get(parentElement)
-  const board = mounted?.canvas.isConnected ? mounted : mount(parentElement, data)
+  const board = mounted?.canvas.isConnected ? mounted : mount(parentElement, data, picks)
   boards.set(parentElement, board)
-  board.sendPicked = report => setStateValue("picked", report)
   update(board, data)
   return () => {
     board.observer.disconnect()
@@ -26,8 +27,8 @@ export default function matrix({ data, parentElement, setStateValue }) {
   }
 }
 
-/** @param {HTMLElement | ShadowRoot} root @param {Data} data @returns {Board} */
-function mount(root, data) {
+/** @param {HTMLElement | ShadowRoot} root @param {Data} data @param {Board["picks"]} picks @returns {Board} */
+function mount(root, data, picks) {
   const canvas = part(root, "canvas", HTMLCanvasElement)
   /** @type {Board} */
   const board = {
@@ -46,12 +47,11 @@ function mount(root, data) {
     limits: new Uint16Array(),
     version: "",
     selected: new Set(),
-    revision: -1,
     cursor: null,
     width: 0,
     cell: 0,
     observer: new ResizeObserver(() => layOut(board)),
-    sendPicked: () => {},
+    picks,
   }
   board.observer.observe(board.frame)
   listenForPointer(board)
@@ -72,10 +72,7 @@ function update(board, data) {
     hideTip(board)
     board.width = 0
   }
-  if (data.revision >= board.revision) {
-    board.revision = data.revision
-    board.selected = new Set(data.selected)
-  }
+  board.selected = new Set(waitingValue(board.picks, data.revisions.picked) ?? data.selected)
   for (const [i, axis] of board.axes.entries()) axis.textContent = data.axes[i]
   board.hint.textContent = matchMedia("(hover: none)").matches
     ? "Tap a cell or a name. Hold one to add it."

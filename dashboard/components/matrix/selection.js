@@ -1,8 +1,8 @@
-// A selection shows at once and is reported under a rising number; an answer of the server that knows less than was reported is
-// passed over.
+// A selection shows at once, and all of it is reported.
 
 /** @import { Board, Place } from "./types.ts" */
 
+import { report } from "../reports.js"
 import { tokenOf } from "./cells.js"
 import { paint } from "./paint.js"
 
@@ -13,18 +13,17 @@ export function select(board, place, add) {
   if (!add) board.selected = new Set(isSelected && board.selected.size === 1 ? [] : [token])
   else if (isSelected) board.selected.delete(token)
   else board.selected.add(token)
-  report(board)
+  reportSelection(board)
 }
 
 /** @param {Board} board */
 export function clearSelection(board) {
   board.selected = new Set()
-  report(board)
+  reportSelection(board)
 }
 
 /** @param {Board} board */
-function report(board) {
-  board.revision += 1
-  board.sendPicked({ cells: Array.from(board.selected), revision: board.revision })
+function reportSelection(board) {
+  report(board.picks, Array.from(board.selected), true)
   paint(board)
 }

@@ -1,7 +1,10 @@
+import type { Channel, Report } from "../channel.ts"
+
 /** A cell, or with -1 the header of a row or column: [3, -1] is the third row. */
 export type Place = [row: number, column: number]
 
 export type Data = {
+  key: string
   /** Changes with the counts. */
   version: string
   names: string[]
@@ -20,16 +23,14 @@ export type Data = {
   say: { other: Sentence; same: Sentence; groups: [row: string, column: string] }
   colours: { errors: string[]; right: string[]; ground: string }
   selected: string[]
-  revision: number
+  revisions: { picked: number }
   label: string
 }
 
 /** Before, between and after the two classes of a cell. */
 export type Sentence = [before: string, between: string, after: string]
 
-export type Report = { cells: string[]; revision: number }
-
-export type State = { picked: Report }
+export type State = { picked: Report<string[]>[] }
 
 /** A component on the page. */
 export type Board = {
@@ -52,12 +53,11 @@ export type Board = {
   version: string
 
   selected: Set<string>
-  revision: number
   /** The keyboard's cursor. */
   cursor: Place | null
   /** Width of the frame when it was measured, and pixels of a cell. */
   width: number
   cell: number
   observer: ResizeObserver
-  sendPicked: (report: Report) => void
+  picks: Channel<string[]>
 }

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import streamlit as st
 from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
 from dashboard.charts.map_points import Group, Label
+from dashboard.components.reports import Channel, acknowledge
 from engine.embeddings.projection import STEPS, Map
 
 HEIGHT = 560  # pixels
@@ -46,11 +46,15 @@ def scatter(
     where the selection is to end, before the script reruns.
     """
 
+    openings, areas = Channel(key, "opened"), Channel(key, "area")
+
     def handle_area() -> None:
-        if on_area is not None:
-            on_area(_read_corners(st.session_state[key].area))
+        for area in areas.take():
+            if on_area is not None:
+                on_area(_read_corners(area))
 
     data = {
+        **acknowledge(openings, areas),
         "version": f"{points.version}-{len(points)}",
         "steps": STEPS,
         "xy": _to_base64(np.round(points.xy * STEPS).astype("<u2")),
@@ -67,9 +71,8 @@ def scatter(
     }
     # Registered at each call, as the gallery is: every runtime has its own registry.
     mount = component("scenescope_scatter", html=_HTML, css=_CSS, js=_JS)
-    opened = mount(key=key, data=data, on_opened_change=lambda: None, on_area_change=handle_area).opened
-    # What a browser sends is not trusted.
-    return opened if isinstance(opened, int) and opened in points.ids else None
+    mount(key=key, data=data, on_opened_change=lambda: None, on_area_change=handle_area)
+    return next((image for image in reversed(openings.take()) if isinstance(image, int) and image in points.ids), None)
 
 
 def _read_corners(report: object) -> list[tuple[float, float]]:

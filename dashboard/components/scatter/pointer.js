@@ -2,6 +2,7 @@
 
 /** @import { Point, ScatterMap } from "./types.ts" */
 
+import { report } from "../reports.js"
 import { drawOverlaySoon, drawSoon } from "./draw.js"
 import { nearestImage, setHovered } from "./hover.js"
 import { selectArea } from "./selection.js"
@@ -70,5 +71,5 @@ function cornersOf(map, path) {
 /** @param {ScatterMap} map @param {Point} point */
 function openImage(map, point) {
   const i = nearestImage(map, point)
-  if (i >= 0) map.sendOpened(map.ids[i])
+  if (i >= 0) report(map.openings, map.ids[i], false)
 }

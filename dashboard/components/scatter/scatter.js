@@ -5,6 +5,7 @@
 /** @import { Data, ScatterMap, State } from "./types.ts" */
 
 import { closest, contextOf, decodeBytes, part } from "../dom.js"
+import { openChannel, waitingValue } from "../reports.js"
 import { drawSoon } from "./draw.js"
 import { handleHover, setHovered } from "./hover.js"
 import { fillLegend, highlightGroup } from "./legend.js"
@@ -17,12 +18,12 @@ const maps = new WeakMap()
 const DARK = matchMedia("(prefers-color-scheme: dark)")
 
 /** @param {FrontendRendererArgs<State, Data>} component */
-export default function scatter({ data, parentElement, setTriggerValue }) {
+export default function scatter({ data, parentElement, setStateValue }) {
+  const openings = openChannel(data.key, "opened", setStateValue)
+  const areas = openChannel(data.key, "area", setStateValue)
   const mounted = maps.get(parentElement)
-  const map = mounted?.canvas.isConnected ? mounted : mount(parentElement)
+  const map = mounted?.canvas.isConnected ? mounted : mount(parentElement, { openings, areas })
   maps.set(parentElement, map)
-  map.sendOpened = id => setTriggerValue("opened", id)
-  map.sendArea = area => setTriggerValue("area", area)
   update(map, data)
   return () => {
     map.observer.disconnect()
@@ -31,8 +32,8 @@ export default function scatter({ data, parentElement, setTriggerValue }) {
   }
 }
 
-/** @param {HTMLElement | ShadowRoot} root @returns {ScatterMap} */
-function mount(root) {
+/** @param {HTMLElement | ShadowRoot} root @param {Pick<ScatterMap, "openings" | "areas">} channels @returns {ScatterMap} */
+function mount(root, channels) {
   const canvas = part(root, "canvas", HTMLCanvasElement)
   const isCoarse = matchMedia("(pointer: coarse)").matches
   /** @type {ScatterMap} */
@@ -74,8 +75,7 @@ function mount(root) {
     facts: new Map(),
     observer: new ResizeObserver(() => fitCanvas(map)),
     repaint: () => drawSoon(map),
-    sendOpened: () => {},
-    sendArea: () => {},
+    ...channels,
   }
   map.observer.observe(canvas)
   DARK.addEventListener("change", map.repaint)
@@ -96,8 +96,10 @@ function update(map, data) {
   map.canvas.setAttribute("aria-label", data.label)
   map.source = data.source
   map.labels = data.labels
-  map.area = data.area
-  map.pending = false
+  waitingValue(map.openings, data.revisions.opened)
+  const waiting = waitingValue(map.areas, data.revisions.area)
+  map.area = waiting ?? data.area
+  map.pending = waiting !== undefined
   if (hasChanged(map, "version", data.version)) {
     map.points = Float64Array.from(new Uint16Array(decodeBytes(data.xy).buffer), step => step / data.steps)
     map.ids = new Int32Array(decodeBytes(data.ids).buffer)

@@ -2,6 +2,7 @@
 
 /** @import { Point, ScatterMap } from "./types.ts" */
 
+import { report } from "../reports.js"
 import { drawSoon } from "./draw.js"
 import { isInside } from "./shapes.js"
 
@@ -11,7 +12,7 @@ export function selectArea(map, area) {
   map.pending = true
   // Dimmed at once; the server's answer confirms it.
   rankImages(map)
-  map.sendArea(area)
+  report(map.areas, area, true)
 }
 
 /** Rank all images and draw them. @param {ScatterMap} map */

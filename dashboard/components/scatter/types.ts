@@ -1,3 +1,5 @@
+import type { Channel, Report } from "../channel.ts"
+
 export type Point = [x: number, y: number]
 
 /** `shown`: the filter leaves images of it; `count`: how many of those are selected, or all without a selection. */
@@ -5,6 +7,8 @@ export type Group = { name: string; colour: string; shown: boolean; count: numbe
 
 /** Arrays are base 64 of little-endian values; masks are bits, the first image in the highest bit. */
 export type Data = {
+  key: string
+  revisions: { opened: number; area: number }
   /** Changes with the positions. */
   version: string
   /** Steps of `xy` to a unit of the map. */
@@ -30,7 +34,7 @@ export type Data = {
   height: number
 }
 
-export type State = { opened: number; area: Point[] }
+export type State = { opened: Report<number>[]; area: Report<Point[]>[] }
 
 /** What the server says about an image. */
 export type ImageFacts = { name?: string; src?: string }
@@ -95,6 +99,6 @@ export type ScatterMap = {
 
   observer: ResizeObserver
   repaint: () => void
-  sendOpened: (id: number) => void
-  sendArea: (area: Point[]) => void
+  openings: Channel<number>
+  areas: Channel<Point[]>
 }

@@ -3,13 +3,13 @@
 With Streamlit's own buttons, presses that come during one run of the script are one press: three quick ones moved by two.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-import streamlit as st
 from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
+from dashboard.components.reports import Channel, acknowledge
 
 _FOLDER = Path(__file__).parent
 _CSS = (_FOLDER / "step_buttons.css").read_text(encoding="utf-8")
@@ -24,23 +24,14 @@ _HTML = (
 
 
 def step_buttons(key: str, place: int | None, count: int, on_move: Callable[[int], None]) -> None:
-    """Draw both. `place`: of the image that is shown, from 0; None where it is not in the list. `on_move` gets the place to show.
-
-    The browser reports under a rising number, so that each report counts once although it is repeated with every later click.
-    """
-    last = f"{key}-heard"  # the number of the last report that was taken
+    """Draw both. `place`: of the image that is shown, from 0; None where it is not in the list. `on_move` gets the place to show."""
+    moves = Channel(key, "moved")
 
     def handle_move() -> None:
-        report = st.session_state[key].moved
-        if not isinstance(report, Mapping):
-            return
-        target, revision = report.get("place"), report.get("revision")
-        if not isinstance(target, int) or not isinstance(revision, int) or revision <= st.session_state.get(last, 0):
-            return
-        st.session_state[last] = revision
-        if 0 <= target < count:
-            on_move(target)
+        for target in moves.take():
+            if isinstance(target, int) and 0 <= target < count:
+                on_move(target)
 
     mount = component("scenescope_step_buttons", html=_HTML, css=_CSS, js=_JS)
-    data = {"key": key, "place": -1 if place is None else place, "count": count, "revision": st.session_state.get(last, 0)}
-    mount(key=key, data=data, on_moved_change=handle_move)
+    data = {"place": -1 if place is None else place, "count": count}
+    mount(key=key, data=data | acknowledge(moves), on_moved_change=handle_move)

@@ -1,7 +1,7 @@
 """Clean: which labels are wrong?"""
 
 from dashboard import cache
-from dashboard.app import url_state
+from dashboard.app.parameters import REVIEW
 from dashboard.clean.audit_status import audit_age, audit_state
 from dashboard.clean.issue_kinds import findings
 from dashboard.clean.review import Review
@@ -15,7 +15,7 @@ data = require_dataset(context)
 review = Review(data, audit=load_audit(data), run=context.run, classes=known_classes(data), colours=cache.colours(data))
 audit_state(review)
 any_findings = review.audit is not None or bool(findings(review))
-if any_findings or open_log(data).entries or url_state.recall("clean") in ("helped", "decided"):
+if any_findings or open_log(data).entries or REVIEW.read() in ("helped", "decided"):
     panel = choose_tab(any_findings)
     panel(review)
 audit_age(review)

@@ -9,7 +9,7 @@ from dashboard.components.plotly_touch import use_native_touch
 from dashboard.components.report_export import report_button
 from dashboard.components.scored_run import choose_scored_run
 from dashboard.evaluate.headline import headline
-from dashboard.evaluate.tabs import TABS
+from dashboard.evaluate.tabs import TAB, TABS
 
 context = page_header("Where does it go wrong?", needs_model=True, allow_gone=True)
 scored = choose_scored_run(require_run(context))
@@ -23,6 +23,6 @@ if context.dataset is None:
     st.warning(
         "The dataset of this run is gone: its scores remain, but its images cannot be shown.", icon=":material/folder_off:"
     )
-panel = choose_tab(TABS, "ask")
+panel = choose_tab(TABS, TAB)
 panel(scored)
 use_native_touch()

@@ -13,7 +13,7 @@ from dashboard.explore.filter_bar import filter_bar
 from dashboard.explore.gallery import images_panel
 from dashboard.explore.query import Query
 from dashboard.explore.states import filter_summary
-from dashboard.explore.tabs import TABS
+from dashboard.explore.tabs import TAB, TABS
 
 context = page_header("What is in the data?")
 data = require_dataset(context)
@@ -28,7 +28,7 @@ query = Query(
 filter_bar(data, cache.classes(data), bar_conditions, context.run)
 filter_summary(query)
 analysis_state(data)
-panel = choose_tab(TABS, "question")
+panel = choose_tab(TABS, TAB)
 left, right = st.columns([5, 7], gap="large")
 with left:
     panel(query)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.app import url_state
+from dashboard.app.parameters import DATASET
 from dashboard.components.page_header import page_header, require_dataset
 from dashboard.components.run_actions import deletion_notice, more_buttons, more_panels, run_description
 from dashboard.components.run_configuration import configuration_panel
@@ -31,4 +31,4 @@ else:
     if config is not None:
         learning_rate_finder(config, base)
     other_runs(context, None)
-url_state.remember("dataset", data.name)
+DATASET.write(data.name)

@@ -7,12 +7,11 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard.app import formatting, url_state
-from dashboard.app.map_selection import AREA
+from dashboard.app.parameters import AREA, FILTER
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.runs.run import Run
 
-KEY = "filter"
 _DATASET = "filter-of"  # session: the dataset that the filter is about, and how many addresses were adopted by then
 _MAX_CHIPS = 5  # names of a field with a chip each; more share one
 _CHIP_LENGTH = 30  # characters of a name in a chip
@@ -29,7 +28,7 @@ class Chip:
 
 def current() -> Filter:
     """The filter in the address; parts that cannot be read are left out."""
-    return Filter.from_text(url_state.recall(KEY) or "")[0]
+    return FILTER.read()
 
 
 def load_for_dataset(data: Dataset, run: Run | None) -> Filter:
@@ -38,7 +37,7 @@ def load_for_dataset(data: Dataset, run: Run | None) -> Filter:
     Conditions on predictions apply to the run in the page's header, whichever run the address names: the page would contradict itself.
     """
     _reset_for(data.name)
-    requested, sentences = Filter.from_text(url_state.recall(KEY) or "")
+    requested, sentences = Filter.from_text(url_state.recall(FILTER.name) or "")
     if requested.run and run is not None:
         requested = replace(requested, run=run.id)
     conditions, unknown = data.catalog.check(requested)
@@ -50,16 +49,13 @@ def load_for_dataset(data: Dataset, run: Run | None) -> Filter:
 
 def put(conditions: Filter) -> None:
     """Write a filter into the address. Call it in a callback, or before the widgets that show the filter are drawn."""
-    if text := conditions.to_text():
-        url_state.remember(KEY, text)
-    else:
-        url_state.forget(KEY)
+    FILTER.write(conditions)
 
 
 def clear() -> None:
     """Remove every condition and the area on the map, so that all images are shown."""
     put(Filter())
-    url_state.forget(AREA)
+    AREA.clear()
 
 
 def drop(chip: Chip) -> None:
@@ -78,7 +74,7 @@ def _reset_for(dataset: str) -> None:
     before = st.session_state.get(_DATASET, now)
     st.session_state[_DATASET] = now
     if before[0] != dataset and before[1] == now[1]:
-        url_state.forget(KEY)
+        FILTER.clear()
 
 
 def chips(conditions: Filter) -> list[Chip]:

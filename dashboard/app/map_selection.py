@@ -4,17 +4,18 @@
 3f2a9c01_among_2_5                  images of class 2 whose nearest are mostly of class 5
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine.core.address import Choice, Integer, Items, Row, Text
+
 FINE = 10  # steps of a corner's coordinates per unit of the map; pointer.js rounds to the same
 _MAX_CORNERS = 120  # pointer.js thins out a longer outline; an address with more was not written here
-AREA = "area"  # the parameter of the address
-_PICK = re.compile(rf"([0-9a-f]{{8}})((?:_-?\d{{1,6}}\.-?\d{{1,6}}){{3,{_MAX_CORNERS}}})")
-_AMONG = re.compile(r"([0-9a-f]{8})_among_(\d{1,6})_(\d{1,6})")
+_VERSION, _LABEL, _STEPS = Text("[0-9a-f]{8}"), Integer(6), Integer(6, signed=True)
+_AMONG = Row((_VERSION, Choice(("among",)), _LABEL, _LABEL), "_")
+_AREA = Row((_VERSION, Items(Row((_STEPS, _STEPS), "."), "_", unique=False)), "_")
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Pick:
     def to_text(self) -> str:
         """The selection for an address, in characters that no browser escapes; `read_pick` reads it back."""
         if self.among is not None:
-            return f"{self.version}_among_{self.among[0]}_{self.among[1]}"
-        return "_".join([self.version, *(f"{x}.{y}" for x, y in np.round(self.corners * FINE).astype(int))])
+            return _AMONG.encode((self.version, "among", *self.among))
+        return _AREA.encode((self.version, np.round(self.corners * FINE).astype(int).tolist()))
 
 
 def from_corners(version: str, corners: Sequence[tuple[float, float]]) -> Pick | None:
@@ -39,11 +40,20 @@ def from_corners(version: str, corners: Sequence[tuple[float, float]]) -> Pick |
     return read_pick(pick.to_text()) if 3 <= len(corners) <= _MAX_CORNERS and np.isfinite(pick.corners).all() else None
 
 
+def parse_pick(text: str) -> Pick:
+    """The pick in an address. Raises ValueError where the text is not one."""
+    if "_among_" in text:
+        version, _, own, around = _AMONG.decode(text)
+        return Pick(version, among=(own, around))
+    version, corners = _AREA.decode(text)
+    if not 3 <= len(corners) <= _MAX_CORNERS:
+        raise ValueError(text)
+    return Pick(version, np.array(corners, float) / FINE)
+
+
 def read_pick(text: str) -> Pick | None:
     """The pick in an address; None where the text is not one."""
-    if match := _AMONG.fullmatch(text):
-        return Pick(match[1], among=(int(match[2]), int(match[3])))
-    if match := _PICK.fullmatch(text):
-        corners = [tuple(map(int, corner.split("."))) for corner in match[2][1:].split("_")]
-        return Pick(match[1], np.array(corners, float) / FINE)
-    return None
+    try:
+        return parse_pick(text)
+    except ValueError:
+        return None

@@ -11,7 +11,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard.app import url_state
-from engine.core.address import Name, Record
+from dashboard.app.url_state import Parameter
+from engine.core.address import Name, Record, Written
 from engine.core.errors import UserError
 from engine.runs.config import Config, fields, parse_settings
 
@@ -60,15 +61,12 @@ def differences(values: Mapping[str, Any], base: Config) -> dict[str, Any]:
 
 def recall(base: str) -> tuple[dict[str, Any], list[str]]:
     """The changes to a preset or a run, by its name, and a sentence per part of the address that could not be read."""
-    return from_text(url_state.recall(_parameter(base)) or "")
+    return from_text(url_state.recall(_parameter(base).name) or "")
 
 
 def remember(base: str, changes: Mapping[str, Any]) -> None:
     """Store the changes to a preset or a run in the address."""
-    if changes:
-        url_state.remember(_parameter(base), to_text(changes))
-    else:
-        url_state.forget(_parameter(base))
+    _parameter(base).write(changes)
 
 
 def change(base: str, name: str, value: Any) -> None:
@@ -79,7 +77,7 @@ def change(base: str, name: str, value: Any) -> None:
 
 def reset(base: str) -> None:
     """Drop the changes, in a callback."""
-    url_state.forget(_parameter(base))
+    _parameter(base).clear()
     _replace_widgets()
 
 
@@ -94,5 +92,6 @@ def widget_key(base: str, name: str) -> str:
     return f"{base}-{name}-{generation}" if generation else f"{base}-{name}"
 
 
-def _parameter(base: str) -> str:
-    return f"set-{base}"
+def _parameter(base: str) -> Parameter[Mapping[str, Any]]:
+    kind: Written[Mapping[str, Any]] = Written(to_text, lambda text: from_text(text)[0])
+    return Parameter(f"set-{base}", kind, {})

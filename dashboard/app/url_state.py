@@ -4,13 +4,16 @@ Streamlit's own `bind="query-params"` (1.64) writes the label instead of the val
 would mean another run as soon as there is a newer one.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
 from dashboard.app.widgets import VISIT, bind_value
+from engine.core.address import Choice, Integer, Kind
+
+T = TypeVar("T")
 
 _ADOPTIONS = "adopted-views"  # how many addresses the person went back to
 _MAX_PAGES, _PAGINATION_WIDTH = 7, 344  # page numbers in view, and the pixels that these and the arrows take
@@ -20,58 +23,110 @@ _LEFT = "addresses-left"  # page -> the parameters of the address under which it
 _VIEW = "view"  # all choices by URL parameter: the truth, which widgets show and change; it outlives them
 
 
-def choose(
-    widget: Callable[..., Any], label: str, options: Sequence[str], key: str, default: str | None = None, **settings: Any
-) -> str:
-    """Draw `widget` (a selectbox, segmented control, pills) over `options` and return the choice, stored in the URL as `key`.
+@dataclass(frozen=True, eq=False)
+class Parameter(Generic[T]):
+    """One parameter of the address. `default` holds where it is missing, or says what `kind` cannot read.
 
-    A value that is not an option (an old address, another dataset) gives way to `default`, or to the first option.
+    Each is declared once, as a constant of the module that it belongs to (`tests/app/test_parameters.py`).
     """
-    choice = current_choice(options, key, default)
+
+    name: str
+    kind: Kind[T]
+    default: T
+
+    @property
+    def options(self) -> Sequence[T]:
+        """What can be chosen; nothing where that depends on the data."""
+        return self.kind.options if isinstance(self.kind, Choice) else ()
+
+    def read(self) -> T:
+        text = recall(self.name)
+        try:
+            return self.kind.decode(text) if text else self.default
+        except ValueError:
+            return self.default
+
+    def write(self, value: T) -> None:
+        """Store a value in the URL; one that is an empty text is removed from it."""
+        if text := self.kind.encode(value):
+            remember(self.name, text)
+        else:
+            forget(self.name)
+
+    def request(self, value: T) -> None:
+        """Choose for the person, in a callback or before a rerun; the page drawn next shows it and stores it in the URL."""
+        _view()[self.name] = self.kind.encode(value)
+
+    def clear(self) -> None:
+        forget(self.name)
+
+    def is_set(self) -> bool:
+        """Whether the URL says anything here, readable or not."""
+        return bool(recall(self.name))
+
+
+def choose(
+    widget: Callable[..., Any],
+    label: str,
+    parameter: Parameter[T],
+    options: Sequence[T] = (),
+    default: T | None = None,
+    format_func: Callable[[T], str] = str,
+    **settings: Any,
+) -> T:
+    """Draw `widget` (a selectbox, segmented control, pills) over the options, by default the parameter's, and return the choice.
+
+    The choice is stored in the URL. One that is not an option (an old address, another dataset) gives way to `default`, or to the
+    first option.
+    """
+    name, values = parameter.name, _texts(parameter, options)
+    choice = parameter.kind.encode(current_choice(parameter, options, default))
 
     def store_choice(selection: str | None) -> None:
         # A click on the chosen segment of a segmented control deselects it: the choice stays.
-        remember(key, choice if selection is None or selection not in options else selection)
+        remember(name, choice if selection is None or selection not in values else selection)
 
-    format_option = settings.get("format_func", str)
-    binding = bind_value(key, choice, [format_option(option) for option in options])
+    texts, labels = list(values), {text: format_func(value) for text, value in values.items()}
+    binding = bind_value(name, choice, list(labels.values()))
     if widget.__name__ == "selectbox":
-        settings["index"] = list(options).index(binding.initial)
+        settings["index"] = texts.index(binding.initial)
     else:
         settings["default"] = binding.initial
-    widget(label, options, key=binding.key, on_change=binding.on_change(store_choice), **settings)
-    return choice
+    widget(
+        label, texts, key=binding.key, on_change=binding.on_change(store_choice), format_func=lambda text: labels.get(text, text), **settings
+    )  # fmt: skip
+    return values[choice]
 
 
-def current_choice(options: Sequence[str], key: str, default: str | None = None) -> str:
+def current_choice(parameter: Parameter[T], options: Sequence[T] = (), default: T | None = None) -> T:
     """The choice that `choose` would return, without drawing its widget: for a widget in a closed panel."""
-    for candidate in (recall(key), default):
-        if candidate is not None and candidate in options:
-            return remember(key, candidate)
-    return remember(key, options[0])
+    values = _texts(parameter, options)
+    preferred = [recall(parameter.name), *(parameter.kind.encode(one) for one in (default, parameter.default) if one is not None)]
+    text = next((one for one in preferred if one in values), next(iter(values)))
+    remember(parameter.name, text)
+    return values[text]
 
 
-def remember(key: str, value: str) -> str:
-    """Store a choice in the URL and return it."""
-    _view()[key] = value
-    _address()[key] = value
-    return value
+def _texts(parameter: Parameter[T], options: Sequence[T]) -> dict[str, T]:
+    """The options by their texts in the address."""
+    return {parameter.kind.encode(option): option for option in options or parameter.options}
 
 
-def set_choice(key: str, value: str) -> None:
-    """Make a choice for the person, in a callback or before a rerun; the page drawn next shows it and stores it in the URL."""
-    _view()[key] = value
+def remember(name: str, text: str) -> None:
+    """Store a text in the URL."""
+    _view()[name] = text
+    _address()[name] = text
 
 
-def forget(key: str) -> None:
-    """Remove a choice, and its parameter from the URL."""
-    _view().pop(key, None)
-    _address().pop(key, None)
+def forget(name: str) -> None:
+    """Remove a parameter from the URL."""
+    _view().pop(name, None)
+    _address().pop(name, None)
 
 
-def recall(key: str) -> str | None:
-    """A stored choice; None where there is none."""
-    return _view().get(key)
+def recall(name: str) -> str | None:
+    """The text of a parameter; None where there is none."""
+    return _view().get(name)
 
 
 def choices() -> dict[str, str]:
@@ -79,35 +134,34 @@ def choices() -> dict[str, str]:
     return dict(_view())
 
 
-def recall_integer(key: str) -> int | None:
-    """The choice `key` as an integer of at most nine digits; None where it is missing or not one."""
-    # Bounded: the address is untrusted, and Python refuses to convert very long digit strings.
-    text = recall(key) or ""
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+def page_parameter(name: str) -> Parameter[int]:
+    """The number of a page, from 1."""
+    return Parameter(name, Integer(), 1)
 
 
-def choose_page(pages: int, subject: str, key: str = "page") -> int:
-    """Draw the pagination where there are several pages, and return the page's number, from 1, stored in the URL as `key`.
+def choose_page(pages: int, subject: str, parameter: Parameter[int]) -> int:
+    """Draw the pagination where there are several pages, and return the page's number, from 1, stored in the URL.
 
     `subject` names what is paged: another subject begins at its first page.
     """
-    now = (subject, adoptions())
+    key, now = parameter.name, (subject, adoptions())
     before = st.session_state.get(f"{key}-of", now)
     st.session_state[f"{key}-of"] = now
     if pages <= 1:
-        forget(key)
+        parameter.clear()
         return 1
     # After a step back the subject changes too, but then the address brings its page.
     same = before[0] == subject or before[1] != adoptions()
-    number = min(max(recall_integer(key) or 1, 1), pages) if same else 1
+    number = min(max(parameter.read(), 1), pages) if same else 1
     binding = bind_value(f"{key}-turner", number)
 
     # A fixed width: in a row of elements it would measure the room it happens to have, and hide pages that fit.
     st.pagination(
         pages, default=binding.initial, max_visible_pages=_MAX_PAGES, width=_PAGINATION_WIDTH, key=binding.key,
-        on_change=binding.on_change(lambda page: remember(key, str(page)))
+        on_change=binding.on_change(parameter.write)
     )  # fmt: skip
-    return int(remember(key, str(number)))
+    parameter.write(number)
+    return number
 
 
 def current_page() -> str | None:

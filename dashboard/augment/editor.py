@@ -14,15 +14,18 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import formatting, train_options, url_state
 from dashboard.app.error_page import try_action
+from dashboard.app.parameters import LIKE, PRESET, VIEW
 from dashboard.app.scroll import scroll_to_top
+from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value, bound_value
+from engine.core.address import Text
 from engine.core.errors import UserError
 from engine.runs import pipelines
 from engine.runs.pipelines import BUILT_IN, HELP, Pipeline, PipelineStep
 from engine.runs.transforms import TRANSFORMS
 
-_KEY = "pipeline"
 _DEFAULT = "standard"
+PIPELINE, COMPARED = Parameter("pipeline", Text(), _DEFAULT), Parameter("compare", Text(), "")
 _OWN = "custom (unsaved)"
 _PRESET = "balanced"  # the fastest preset that trains on augmented images
 _CHOICE = "pipeline-choice"
@@ -45,7 +48,7 @@ def pipeline_editor() -> Pipeline:
 def comparison_pipeline() -> Pipeline | None:
     """Draw the choice of a second pipeline to compare with; None where the person wants none."""
     names = [*BUILT_IN, *pipelines.saved_names()]
-    name = url_state.choose(st.selectbox, "Compare with", ["", *names], "compare", format_func=lambda name: name or "nothing")
+    name = url_state.choose(st.selectbox, "Compare with", COMPARED, ["", *names], format_func=lambda name: name or "nothing")
     return pipelines.parse_pipeline(name) if name else None
 
 
@@ -56,17 +59,17 @@ def _from_url() -> Pipeline:
     except UserError as error:
         st.warning(formatting.literal(f"{error} The pipeline {_DEFAULT} is shown instead."), icon=":material/warning:")
         pipeline = BUILT_IN[_DEFAULT]
-    url_state.remember(_KEY, pipeline.text)
+    PIPELINE.write(pipeline.text)
     return pipeline
 
 
 def _read_url() -> Pipeline:
-    return pipelines.parse_pipeline(url_state.recall(_KEY) or _DEFAULT)
+    return pipelines.parse_pipeline(PIPELINE.read())
 
 
 def _change(pipeline: Pipeline, new_widgets: bool = False) -> None:
     """Make this the page's pipeline; with `new_widgets` where the present widgets do not show it already."""
-    url_state.remember(_KEY, pipeline.text)
+    PIPELINE.write(pipeline.text)
     if new_widgets:
         st.session_state["pipeline-generation"] = _generation() + 1
 
@@ -223,9 +226,9 @@ def _actions(pipeline: Pipeline) -> None:
     """Draw the buttons that train with the pipeline, save, delete, export and import it."""
     if st.button("Train with this pipeline", icon=":material/model_training:", width="stretch", key="train-with-pipeline"):
         train_options.remember(_PRESET, train_options.recall(_PRESET)[0] | {"augmentation": pipeline.text})
-        url_state.set_choice("preset", _PRESET)
-        url_state.set_choice("show", "new")
-        url_state.forget("like")
+        PRESET.request(_PRESET)
+        VIEW.request("new")
+        LIKE.clear()
         scroll_to_top()
         st.switch_page("../../pages/train.py")
     with st.expander("Save or share", icon=":material/save:", key=f"keep-pipeline-{_generation()}"):

@@ -5,13 +5,17 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
+from dashboard.app.url_state import Parameter
 from dashboard.augment.sheets import SourceImages, encode_sheet, load_network_input
+from engine.core.address import Choice
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.runs.pipelines import Pipeline
 
 _HELP = {"mixup": "MixUp blends two images and their labels.", "cutmix": "CutMix pastes a part of one image into another."}
+_NAMES = {"mixup": "MixUp", "cutmix": "CutMix"}
+MIXING = Parameter("mixing", Choice(tuple(_NAMES)), "mixup")
 _COUNT, _COLUMNS = 8, 4
 
 
@@ -20,8 +24,7 @@ def mixtures(data: Dataset, source: SourceImages, pipeline: Pipeline, seed: int)
     if not st.toggle("Mixing: MixUp and CutMix", key="mixtures"):
         return
     left, right = st.columns([2, 3], vertical_alignment="bottom")
-    names = {"mixup": "MixUp", "cutmix": "CutMix"}
-    kind = url_state.choose(left.segmented_control, "Kind", list(names), "mixing", format_func=names.__getitem__)
+    kind = url_state.choose(left.segmented_control, "Kind", MIXING, format_func=_NAMES.__getitem__)
     alpha = right.slider(
         "alpha: near 0 one image dominates; at 1 all shares are equally likely", 0.05, 2.0, 0.4, 0.05, key="mixing-alpha"
     )

@@ -10,6 +10,9 @@ from PIL import Image, ImageColor
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
+from dashboard.app.parameters import OLD_CLASS
+from dashboard.app.url_state import Parameter
+from engine.core.address import Choice, Integer, Text
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
 from engine.data.decoding import ImageError
@@ -17,8 +20,13 @@ from engine.data.filters import Filter
 from engine.models.registry import DEFAULT, find_backbone
 from engine.runs.pipelines import Pipeline
 
-SIZES = ["96", "128", "160", "192", "224", "256"]
+_KINDS = {"one": "One image", "class": "Whole class"}
 _GRIDS = {"3 × 3": 3, "4 × 4": 4, "6 × 6": 6}
+IMAGE = Parameter("image", Integer(), 0)
+CLASS = Parameter("class_drawn", Text(), "")
+SIZE = Parameter("px", Choice((96, 128, 160, 192, 224, 256)), 224)
+KIND = Parameter("draws_of", Choice(tuple(_KINDS)), "one")
+GRID = Parameter("grid", Choice(tuple(_GRIDS)), "4 × 4")
 _GAP = 6  # pixels between the images of a sheet
 _THUMB = 122  # pixels on screen, so that six fit in a row
 _POOL = 200  # images of a class to choose from
@@ -43,15 +51,14 @@ def choose_images(data: Dataset) -> SourceImages | None:
     # Starts with the class that Explore shows, but is kept apart from it: a choice here filters nothing there.
     classes = list(data.classes)
     first, second, third, fourth = st.columns([3, 2, 4, 4], vertical_alignment="bottom")
-    name = url_state.choose(first.selectbox, "Class", classes, "class_drawn", (url_state.recall("class") or "").split(",")[0])
-    size = int(url_state.choose(second.selectbox, "Image size", SIZES, "px", "224", format_func=lambda px: f"{px} px"))
-    kinds = {"one": "One image", "class": "Whole class"}
-    kind = url_state.choose(third.segmented_control, "Samples of", list(kinds), "draws_of", format_func=kinds.__getitem__)
-    columns = _GRIDS[url_state.choose(fourth.segmented_control, "Grid", list(_GRIDS), "grid", "4 × 4")]
+    name = url_state.choose(first.selectbox, "Class", CLASS, classes, OLD_CLASS.read().split(",")[0])
+    size = url_state.choose(second.selectbox, "Image size", SIZE, format_func=lambda px: f"{px} px")
+    kind = url_state.choose(third.segmented_control, "Samples of", KIND, format_func=_KINDS.__getitem__)
+    columns = _GRIDS[url_state.choose(fourth.segmented_control, "Grid", GRID)]
     pool = data.catalog.page(Filter(splits=("train",), classes=(name,)), size=_POOL)
     # Modulo, so that every number means an image: Another image draws one at random, and classes differ in size.
-    number = (url_state.recall_integer("image") or 0) % max(len(pool), 1)
-    url_state.remember("image", str(number))
+    number = IMAGE.read() % max(len(pool), 1)
+    IMAGE.write(number)
     count = columns * columns
     rows = [pool[number]] * count if kind == "one" else [pool[(number + i) % len(pool)] for i in range(count)]
     readable = [(row, square) for row in rows if (square := load_network_input(data, row, size)) is not None]

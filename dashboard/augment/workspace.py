@@ -4,18 +4,32 @@ import random
 
 import streamlit as st
 
-from dashboard.app import url_state
 from dashboard.app.page_part import page_part
-from dashboard.augment.editor import comparison_pipeline, pipeline_editor
-from dashboard.augment.mixtures import mixtures
+from dashboard.app.url_state import Parameter
+from dashboard.augment.editor import COMPARED, PIPELINE, comparison_pipeline, pipeline_editor
+from dashboard.augment.mixtures import MIXING, mixtures
 from dashboard.augment.robustness import robustness_panel
-from dashboard.augment.sheets import SourceImages, choose_images, draw_samples, draw_single_steps, normalisation_note
+from dashboard.augment.sheets import (
+    CLASS,
+    GRID,
+    IMAGE,
+    KIND,
+    SIZE,
+    SourceImages,
+    choose_images,
+    draw_samples,
+    draw_single_steps,
+    normalisation_note,
+)
+from engine.core.address import Integer
 from engine.data.datasets import Dataset
 from engine.runs.pipelines import Pipeline
 from engine.runs.run import Run
 
+_SEED = Parameter("seed", Integer(), 0)
 
-@page_part("pipeline", "compare", "seed", "image", "class_drawn", "px", "draws_of", "grid", "mixing")
+
+@page_part(PIPELINE, COMPARED, _SEED, IMAGE, CLASS, SIZE, KIND, GRID, MIXING)
 def workspace(data: Dataset, run: Run | None) -> None:
     """Draw editor, images and robustness. A fragment: a change redraws nothing else."""
     sheet, controls = st.columns([7, 3], gap="large")
@@ -39,12 +53,12 @@ def workspace(data: Dataset, run: Run | None) -> None:
 def _choose_view() -> tuple[int, bool]:
     """Draw the buttons; the seed of the samples, and whether they are shown normalised, as the network gets them."""
     again, shuffle, view = st.columns([2, 2, 3], vertical_alignment="center")
-    seed = url_state.recall_integer("seed") or 0
+    seed = _SEED.read()
     if again.button("New samples", icon=":material/casino:", type="primary", width="stretch", help="Uses a new random seed."):
         seed = random.randrange(10_000)
-    url_state.remember("seed", str(seed))
+    _SEED.write(seed)
     if shuffle.button("Another image", icon=":material/shuffle:", width="stretch"):
-        url_state.remember("image", str(random.randrange(10_000)))
+        IMAGE.write(random.randrange(10_000))
         st.rerun(scope="fragment")
     normalised = view.toggle("Show normalised input", key="normalised")
     if normalised:

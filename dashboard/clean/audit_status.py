@@ -4,8 +4,9 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboard.app import url_state, viewer_time
+from dashboard.app import viewer_time
 from dashboard.app.error_page import try_action
+from dashboard.app.parameters import FINDING, KIND, REVIEW
 from dashboard.app.scroll import scroll_to_top
 from dashboard.clean.review import Review
 from dashboard.components.job_panel import job_panel
@@ -88,9 +89,9 @@ def _show_choice(data: Dataset) -> None:
         return
     del st.session_state[_CHOOSING]
     if work.state == "done":
-        url_state.set_choice("clean", "one")
-        url_state.set_choice("kind", TO_LABEL)
-        url_state.forget("finding")
+        REVIEW.request("one")
+        KIND.request(TO_LABEL)
+        FINDING.clear()
         scroll_to_top()
         st.toast(
             f"{count_text(len(acquisition.load_selection(data)), 'image')} chosen: label them here.", icon=":material/new_label:"

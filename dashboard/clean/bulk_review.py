@@ -8,6 +8,8 @@ import streamlit as st
 from dashboard.app import formatting, url_state
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.app.page_part import page_part
+from dashboard.app.parameters import FINDING, KIND, REVIEW
+from dashboard.app.url_state import page_parameter
 from dashboard.clean.decide import decide, keep_decision, undo_buttons, with_log_length
 from dashboard.clean.issue_kinds import choose_part, open_findings
 from dashboard.clean.issue_measures import measure_text
@@ -20,9 +22,10 @@ from engine.data.labels.edits import Decision
 from engine.data.labels.label_edit import Action
 
 _KEY, _TO, _PAGE = "clean-many", "clean-to", 60
+_FINDINGS_PAGE = page_parameter("findings_page")
 
 
-@page_part("kind", "findings_page")
+@page_part(KIND, _FINDINGS_PAGE)
 def bulk_review(review: Review) -> None:
     """Draw the images of the open findings of one kind. A fragment: a decision redraws nothing else."""
     review = with_log_length(review)
@@ -33,15 +36,15 @@ def bulk_review(review: Review) -> None:
     undo_buttons(review.data)
     _actions(review, waiting, by_image)
     number = url_state.choose_page(
-        max(1, -(-len(order) // _PAGE)), f"{review.data.name}-{waiting[0].kind if waiting else ''}", "findings_page"
+        max(1, -(-len(order) // _PAGE)), f"{review.data.name}-{waiting[0].kind if waiting else ''}", _FINDINGS_PAGE
     )
     shown = order[(number - 1) * _PAGE : number * _PAGE]
     rows = review.data.catalog.rows(shown)
     tiles = [_tile(review, rows[image], by_image[image], numbers[by_image[image].id]) for image in shown if image in rows]
     opened = gallery(tiles, key=_KEY, select="many", scope=review.data.name, empty="No open findings of this kind.").opened
     if opened is not None:
-        url_state.set_choice("clean", "one")
-        url_state.remember("finding", by_image[opened].id)
+        REVIEW.request("one")
+        FINDING.write(by_image[opened].id)
         st.rerun()
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.app import formatting, url_state, viewer_time
+from dashboard.app import formatting, viewer_time
 from dashboard.app.error_page import try_action
+from dashboard.app.parameters import FINDING, KIND
 from dashboard.clean.review import Review
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
@@ -84,8 +85,8 @@ def _reverse(data: Dataset, word: str, act: Callable[[Dataset], list[Entry]]) ->
         _set_message(word, entries)
         kind, _, finding = (entries[0].finding if entries else "").partition(":")
         if finding and word == "Undone":
-            url_state.set_choice("kind", kind)
-            url_state.remember("finding", finding)
+            KIND.request(kind)
+            FINDING.write(finding)
 
     try_action(reverse)
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.app import url_state
+from dashboard.app.parameters import KIND
 from dashboard.clean.review import Review
 from engine.core.number_text import duration
 from engine.curation import KINDS, Finding, acquisition
@@ -25,7 +26,7 @@ def choose_part(review: Review) -> Part:
         return Part()
     first = next((kind for kind in kinds if review_queue.parts[kind].open), kinds[0])
     kind = url_state.choose(
-        st.segmented_control, "Kind of finding", kinds, "kind", first, label_visibility="collapsed",
+        st.segmented_control, "Kind of finding", KIND, kinds, first, label_visibility="collapsed",
         format_func=lambda option: f"{_title(option)} **{len(review_queue.parts[option].open):,}**",
     )  # fmt: skip
     part = review_queue.parts[kind]

@@ -7,8 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cache
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting
 from dashboard.app.error_page import try_and_rerun
+from dashboard.app.parameters import RUN
 from dashboard.app.polling import poll
 from dashboard.clean.review import Review
 from engine.core.errors import UserError
@@ -117,7 +118,7 @@ def _comparison(review: Review, before: Run, after: Run) -> None:
         "the scores too."
     )
     if st.button("Open the run", key=f"open-{after.id}", icon=":material/target:"):
-        url_state.set_choice("run", after.id)
+        RUN.request(after.id)
         st.switch_page("../../pages/evaluate.py")
 
 

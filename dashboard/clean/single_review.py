@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting
 from dashboard.app.page_part import page_part
+from dashboard.app.parameters import FINDING, KIND
 from dashboard.clean.decide import decide, keep_decision, label_decision, undo_buttons, with_log_length
 from dashboard.clean.evidence import evidence, probabilities
 from dashboard.clean.issue_kinds import choose_part, open_findings
@@ -27,7 +28,7 @@ _KEYS = 9  # choices that have a digit key
 _ROW, _SHOWN = 6, 12  # images of a set: per row, and at most
 
 
-@page_part("kind", "finding")
+@page_part(KIND, FINDING)
 def single_review(review: Review) -> None:
     """Draw the first finding of the queue, or the one in the address. A fragment: a decision redraws nothing else."""
     review = with_log_length(review)
@@ -40,7 +41,7 @@ def single_review(review: Review) -> None:
         return
     place = _place(waiting)
     current = waiting[place]
-    url_state.remember("finding", current.id)
+    FINDING.write(current.id)
     rows = review.data.catalog.rows(current.images)
     # Excluded images are shown as well: another decision can bring them back.
     usable = [rows[image] for image in current.images if image in rows and rows[image].state in ("ok", "excluded")]
@@ -63,7 +64,7 @@ def single_review(review: Review) -> None:
 def _place(waiting: Sequence[Finding]) -> int:
     """The index of the finding to show: that of the address, or the one that took the place of the finding just decided."""
     ids = [finding.id for finding in waiting]
-    linked = url_state.recall("finding")
+    linked = FINDING.read()
     place = ids.index(linked) if linked in ids else min(st.session_state.get(_PLACE, 0), len(ids) - 1)
     st.session_state[_PLACE] = place
     return place
@@ -73,7 +74,7 @@ def _steps(waiting: Sequence[Finding], place: int) -> None:
     """Draw the finding's place in the queue, and the buttons to its neighbours."""
 
     def move(to: int) -> None:
-        url_state.remember("finding", waiting[to].id)
+        FINDING.write(waiting[to].id)
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{place + 1:,} of {len(waiting):,}", width="content")
@@ -178,11 +179,11 @@ def _common_buttons(review: Review, finding: Finding, rows: Sequence[Row]) -> No
 
 def _answer(review: Review, finding: Finding, decisions: Sequence[Decision]) -> None:
     """Decide; the next finding to show is the one that moves into this one's place or, if this one stays in the queue, the one after."""
-    if decide(review, decisions, finding_key(finding)) and url_state.recall("finding") == finding.id:
+    if decide(review, decisions, finding_key(finding)) and FINDING.read() == finding.id:
         # A finding that was put off before and is put off again stays in the list, so that the next one is one place further.
         stays = finding.id in st.session_state.get(_PUT_OFF, ()) and decisions[0].action == "unsure"
         st.session_state[_PLACE] = st.session_state.get(_PLACE, 0) + stays
-        url_state.forget("finding")
+        FINDING.clear()
 
 
 def _label_and_file(row: Row) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.app import url_state
+from dashboard.app.parameters import REVIEW
 from dashboard.clean.bulk_review import bulk_review
 from dashboard.clean.decisions import decision_log
 from dashboard.clean.retraining_effect import retraining_effect
@@ -24,7 +25,7 @@ TABS: dict[str, tuple[str, Panel]] = {
 def choose_tab(any_findings: bool) -> Panel:
     """Draw the tabs; the panel of the open one, kept in the URL as `clean`. Without findings there is nothing to review."""
     name = url_state.choose(
-        st.segmented_control, "View", list(TABS) if any_findings else ["decided", "helped"], "clean", label_visibility="collapsed",
+        st.segmented_control, "View", REVIEW, list(TABS) if any_findings else ["decided", "helped"], label_visibility="collapsed",
         format_func=lambda option: TABS[option][0],
     )  # fmt: skip
     return TABS[name][1]

@@ -13,12 +13,15 @@ from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import about_url
-from dashboard.app.map_selection import AREA, Pick, from_corners, read_pick
+from dashboard.app.map_selection import Pick, from_corners
+from dashboard.app.parameters import AREA
+from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value
 from dashboard.charts.map_points import Colouring, Points, Seen, colour_by_class, colour_by_split, colour_by_verdict
 from dashboard.charts.palette import ACCENT, NEUTRAL, SCENES
 from dashboard.components.job_panel import job_panel
 from dashboard.components.scatter import scatter
+from engine.core.address import Choice
 from engine.core.number_text import duration
 from engine.data.catalog_predictions import load_catalog_predictions
 from engine.data.datasets import Dataset
@@ -27,6 +30,7 @@ from engine.embeddings import dataset_index
 from engine.embeddings.projection import FEWEST
 from engine.runs.run import Run
 
+_COLOURING = Parameter("map_colour", Choice(("class", "split", "verdict")), "class")
 _STRAYS = 12
 _RATE = 90  # images/s that a laptop embeds: what is promised before anything was measured
 _SPLIT_TINTS = {"train": NEUTRAL, "validation": SCENES["sea"], "test": SCENES["buildings"], "unlabelled": ACCENT}
@@ -42,7 +46,7 @@ class MapSelection:
 
 def read_selection(data: Dataset) -> MapSelection | None:
     """What the address selects on the map; None where it selects nothing, or on an earlier map."""
-    pick = read_pick(url_state.recall(AREA) or "")
+    pick = AREA.read()
     points = cache.map_points(data)
     if pick is None or points is None or pick.version != points.drawn.version:
         return None
@@ -65,7 +69,7 @@ def selection_chip(data: Dataset) -> None:
     selection = read_selection(data)
     if selection is not None:
         st.button(
-            f"{len(selection.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=url_state.forget, args=(AREA,),
+            f"{len(selection.ids):,} on the map", icon=":material/close:", key="map_chip", on_click=AREA.clear,
             help="Clear the map selection",
         )  # fmt: skip
 
@@ -115,18 +119,18 @@ def _keep_selection(data: Dataset) -> MapSelection | None:
     """What is selected, kept in the address; a selection on an earlier map is removed from it, with a note."""
     selection = read_selection(data)
     if selection is not None:
-        url_state.remember(AREA, selection.pick.to_text())
-    elif url_state.recall(AREA):
+        AREA.write(selection.pick)
+    elif AREA.is_set():
         st.caption("The selection in this address was made on an earlier map of this dataset and is ignored.")
-        url_state.forget(AREA)
+        AREA.clear()
     return selection
 
 
 def _select(pick: Pick | None) -> None:
     if pick is None:
-        url_state.forget(AREA)
+        AREA.clear()
     else:
-        url_state.set_choice(AREA, pick.to_text())
+        AREA.request(pick)
 
 
 def _seen(data: Dataset, points: Points, wanted: Filter, selection: MapSelection | None) -> Seen:
@@ -142,7 +146,7 @@ def _choose_colouring(points: Points, seen: Seen, colours: Mapping[str, str], ru
     predictions = load_catalog_predictions(run.id, points.columns) if run is not None else None
     if run is not None and predictions is not None:
         options["verdict"] = f"predictions of {run.id}"
-    colouring = url_state.choose(st.segmented_control, "Colour by", list(options), "map_colour", format_func=options.__getitem__)
+    colouring = url_state.choose(st.segmented_control, "Colour by", _COLOURING, list(options), format_func=options.__getitem__)
     if colouring == "verdict" and predictions is not None:
         return colour_by_verdict(points, predictions, seen)
     return colour_by_split(points, _SPLIT_TINTS, seen) if colouring == "split" else colour_by_class(points, colours, seen)
@@ -154,7 +158,7 @@ def _strays(points: Points, seen: np.ndarray) -> None:
     strays = {
         f"{label}_{neighbour_label}": (label, neighbour_label, n) for label, neighbour_label, n in points.strays(seen, _STRAYS)
     }
-    pick = read_pick(url_state.recall(AREA) or "")
+    pick = AREA.read()
     current = "_".join(map(str, pick.among)) if pick is not None and pick.among else ""
 
     def describe(option: str) -> str:

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import formatting, gone_link, url_state
 from dashboard.app.error_page import end_page
+from dashboard.app.parameters import DATASET, RUN
 from dashboard.components.pending_datasets import wait_for_dataset
 from engine.data.datasets import Dataset, list_datasets
 from engine.runs.run import Run, list_runs
@@ -45,7 +46,7 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, needs_mode
     options = [*datasets, *missing]
     gone_link.note_missing("dataset", options, latest)
     name = url_state.choose(
-        data_column.selectbox, "Dataset", options, "dataset", latest,
+        data_column.selectbox, "Dataset", DATASET, options, latest,
         format_func=lambda name: name if name in datasets else f"{name} (gone)",
     )  # fmt: skip
     runs = [
@@ -56,7 +57,7 @@ def _context(data_column: DeltaGenerator, run_column: DeltaGenerator, needs_mode
         return PageContext(datasets.get(name), None, [])
     labels = {run.id: formatting.run_label(run) for run in runs}
     gone_link.note_missing("run", list(labels))
-    run_id = url_state.choose(run_column.selectbox, "Run", list(labels), "run", format_func=lambda name: labels.get(name, name))
+    run_id = url_state.choose(run_column.selectbox, "Run", RUN, list(labels), format_func=lambda name: labels.get(name, name))
     return PageContext(datasets.get(name), next(run for run in runs if run.id == run_id), runs)
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import cache
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting
 from dashboard.app.error_page import try_and_rerun
+from dashboard.app.parameters import DATASET
 from dashboard.app.polling import SECOND, poll
 from dashboard.components.job_panel import failure, progress_row
 from engine.data import add_job
@@ -31,7 +32,7 @@ def welcome_added_datasets() -> None:
     for name in [name for name in awaited if name not in pending]:
         awaited.remove(name)
         if name in datasets:
-            url_state.set_choice("dataset", name)
+            DATASET.request(name)
             st.toast(added_sentence(datasets[name]), icon=":material/check:")
 
 

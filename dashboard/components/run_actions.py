@@ -5,8 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import cache
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting
 from dashboard.app.error_page import try_action, try_and_rerun
+from dashboard.app.parameters import LIKE, RUN, VIEW
 from dashboard.app.scroll import scroll_to_top
 from dashboard.components import model_export
 from engine.core.errors import UserError
@@ -98,8 +99,8 @@ def more_buttons(run: Run) -> None:
         key=f"copy-{run.id}",
         help="Open the training form with this run's options.",
     ):
-        url_state.set_choice("like", run.id)
-        url_state.set_choice("show", "new")
+        LIKE.request(run.id)
+        VIEW.request("new")
         scroll_to_top()
         st.switch_page("../../pages/train.py")
     if not run.status.active and st.button(
@@ -139,7 +140,7 @@ def delete(runs: list[Run]) -> None:
     except UserError as error:
         st.toast(formatting.literal(str(error)), icon=":material/error:")
         return
-    url_state.forget("run")
+    RUN.clear()
     st.rerun()
 
 
@@ -164,7 +165,7 @@ def _undo(deleted: list[str]) -> None:
         for run_id in list(deleted):
             trash.restore(run_id)
             deleted.remove(run_id)
-            url_state.set_choice("run", run_id)
+            RUN.request(run_id)
     except UserError as error:
         deleted.clear()
         st.toast(formatting.literal(str(error)), icon=":material/error:")

@@ -9,13 +9,18 @@ import streamlit as st
 from dashboard.app import open_image, url_state
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.app.paging import page_count, page_slice
+from dashboard.app.url_state import Parameter, page_parameter
 from dashboard.components.gallery import Tile, gallery
 from dashboard.components.image_dialog import image_dialog
 from dashboard.components.scored_run import ScoredRun
+from engine.core.address import Choice
 from engine.core.text_output import csv_text
 
 PAGE = 60
+CELL_PAGE = page_parameter("cell_page")
+PAGE_BACK = page_parameter("page_back")  # of the second direction of a class pair
 SORTS = {"loss": ("loss", False), "confidence": ("confidence", False), "margin": ("margin", True)}
+SORT = Parameter("sort", Choice(tuple(SORTS)), "loss")
 _SORT_LABELS = {"loss": "highest loss first", "confidence": "most confident first", "margin": "smallest margin first"}
 
 
@@ -40,11 +45,9 @@ def iterate_rows(predictions: pd.DataFrame) -> Iterator[PredictionRow]:
     return cast(Iterator[PredictionRow], predictions.itertuples())
 
 
-def choose_order(key: str = "sort") -> str:
-    """The sort order that a person chooses, kept in the URL as `key`: for galleries that share one order."""
-    return url_state.choose(
-        st.selectbox, "Sort by", list(SORTS), key, label_visibility="collapsed", format_func=_SORT_LABELS.__getitem__
-    )
+def choose_order() -> str:
+    """The sort order that a person chooses, kept in the URL: the galleries of Evaluate share one order."""
+    return url_state.choose(st.selectbox, "Sort by", SORT, label_visibility="collapsed", format_func=_SORT_LABELS.__getitem__)
 
 
 def sort_rows(rows: pd.DataFrame, order: str) -> pd.DataFrame:
@@ -58,7 +61,7 @@ def scored_gallery(
     key: str,
     *,
     scope: str = "",
-    page: str = "cell_page",
+    page: Parameter[int] = CELL_PAGE,
     size: str = "M",
     most: int = PAGE,
     empty: str = "No image is here.",

@@ -10,7 +10,9 @@ import streamlit as st
 from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.error_page import end_page
+from dashboard.app.url_state import Parameter
 from dashboard.charts.palette import class_colours
+from engine.core.address import Choice
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.data.datasets import load_dataset
@@ -20,6 +22,7 @@ from engine.runs import score_text
 from engine.runs.run import Run
 
 SPLITS = ("test", "validation")
+SPLIT = Parameter("split", Choice(SPLITS), "test")
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def choose_split(run: Run) -> str:
     return (
         usable[0]
         if len(usable) == 1
-        else url_state.choose(st.segmented_control, "Split", usable, "split", label_visibility="collapsed")
+        else url_state.choose(st.segmented_control, "Split", SPLIT, usable, label_visibility="collapsed")
     )
 
 

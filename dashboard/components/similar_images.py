@@ -10,7 +10,9 @@ from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import preview_url, thumbnail_url
+from dashboard.app.url_state import Parameter
 from dashboard.components.gallery import Tile, gallery
+from engine.core.address import Choice
 from engine.core.errors import UserError
 from engine.data.catalog import Row
 from engine.data.datasets import Dataset
@@ -22,6 +24,7 @@ _MANY = 100_000  # images: a search takes a moment
 _MAJORITY = 2 / 3  # of the neighbours in one other class: worth a note
 
 _AMONG = {"all": "all images", "train": "training images", "same": "the same class", "other": "other classes"}
+NEAREST_OF = Parameter("nearest_of", Choice(tuple(_AMONG)), "all")
 
 
 def similar_images(data: Dataset, row: Row, colours: Mapping[str, str], key: str = "similar") -> int | None:
@@ -34,8 +37,8 @@ def similar_images(data: Dataset, row: Row, colours: Mapping[str, str], key: str
     among = url_state.choose(
         st.segmented_control,
         "Similar images among",
+        NEAREST_OF,
         options,
-        "nearest_of",
         format_func=_AMONG.__getitem__,
         label_visibility="collapsed",
     )

@@ -3,21 +3,22 @@
 cells=3-2_4-_-5      a cell (row, column), the whole row 4, the whole column 5, by the classes' indices
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting
+from dashboard.app.parameters import OLD_BOTH, OLD_PREDICTED, OLD_TRUE
+from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value
+from engine.core.address import Integer, Items, OrNone, Row, Written
 
-CELLS = "cells"  # of the address
 _BOX = "cell-box"
 _MOST = 60  # parts of a selection; an address holds no more
 _LISTED = 100  # cells that the list offers where there are more
-_CELL = re.compile(r"([0-9]{0,4})-([0-9]{0,4})")
+_INDEX = OrNone(Integer(4))
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Part:
     column: int | None
 
     def to_text(self) -> str:
-        return f"{'' if self.row is None else self.row}-{'' if self.column is None else self.column}"
+        return _PAIR.encode((self.row, self.column))
 
     @property
     def opposite(self) -> "Part":
@@ -67,42 +68,39 @@ class CellSelection:
         return (self,)
 
     def to_text(self) -> str:
-        # Only signs that an address holds without escaping.
-        return "_".join(part.to_text() for part in self.parts)
+        return _PARTS.encode(self.parts)
+
+
+def _read_part(text: str) -> Part:
+    part = Part(*_PAIR.decode(text))
+    if part == Part(None, None):
+        raise ValueError(text)
+    return part
+
+
+_PAIR = Row((_INDEX, _INDEX), "-")
+_PARTS = Items(Written(Part.to_text, _read_part), "_", most=_MOST, lenient=True)
+CELLS = Parameter("cells", Written(CellSelection.to_text, lambda text: CellSelection(_PARTS.decode(text))), CellSelection())
 
 
 def parse_selection(texts: Iterable[str], classes: int) -> CellSelection:
     """The selection that an address or the browser holds; parts that a matrix of so many classes does not have are dropped."""
-    parts = []
-    for text in texts:
-        match = _CELL.fullmatch(text)
-        numbers = [int(digits) if digits else None for digits in match.groups()] if match else []
-        if any(number is not None for number in numbers) and all(number is None or number < classes for number in numbers):
-            parts.append(Part(*numbers))
-    return CellSelection(tuple(dict.fromkeys(parts))[:_MOST])
+    parts = _PARTS.decode("_".join(texts))
+    return CellSelection(tuple(part for part in parts if max(part.row or 0, part.column or 0) < classes))
 
 
 def read_selection(classes: Sequence[str]) -> CellSelection:
     """The selection in the address. Addresses of older versions name a cell by its classes: true=, predicted=, both=."""
-    if (url_state.recall("true") or url_state.recall("predicted")) and not url_state.recall(CELLS):
-        names = [url_state.recall(key) for key in ("true", "predicted")]
-        part = Part(*(list(classes).index(name) if name is not None and name in classes else None for name in names))
-        parts = [part, part.opposite] if url_state.recall("both") == "1" else [part]
-        set_selection(parse_selection([part.to_text() for part in parts], len(classes)))
+    if (OLD_TRUE.is_set() or OLD_PREDICTED.is_set()) and not CELLS.is_set():
+        names = OLD_TRUE.read(), OLD_PREDICTED.read()
+        part = Part(*(list(classes).index(name) if name in classes else None for name in names))
+        CELLS.write(CellSelection((part, part.opposite) if OLD_BOTH.read() == "1" else (part,)))
     # Dropped even where they say nothing, so that a link copied from this page names cells only.
-    for old in ("true", "predicted", "both"):
-        url_state.forget(old)
-    selection = parse_selection((url_state.recall(CELLS) or "").split("_"), len(classes))
-    set_selection(selection)
+    for old in (OLD_TRUE, OLD_PREDICTED, OLD_BOTH):
+        old.clear()
+    selection = parse_selection([part.to_text() for part in CELLS.read().parts], len(classes))
+    CELLS.write(selection)
     return selection
-
-
-def set_selection(selection: CellSelection) -> None:
-    """Write the selection to the address, in a callback or before `read_selection` is called."""
-    if selection:
-        url_state.remember(CELLS, selection.to_text())
-    else:
-        url_state.forget(CELLS)
 
 
 def cell_box(selection: CellSelection, matrix: np.ndarray, classes: Sequence[str], off_diagonal: str = "errors") -> None:
@@ -116,7 +114,7 @@ def cell_box(selection: CellSelection, matrix: np.ndarray, classes: Sequence[str
     binding = bind_value(_BOX, texts, options)
 
     def store_selection(texts: list[str]) -> None:
-        set_selection(parse_selection(texts, len(classes)))
+        CELLS.write(parse_selection(texts, len(classes)))
 
     st.multiselect(
         "Selected cells", options, binding.initial, key=binding.key, on_change=binding.on_change(store_selection), label_visibility="collapsed",

@@ -7,17 +7,22 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
+from dashboard.app.open_image import OPEN
 from dashboard.app.page_part import page_part
+from dashboard.app.url_state import Parameter, page_parameter
 from dashboard.charts.class_pairs import confusion_rates, effect_sizes, positions_between_centres
 from dashboard.components.clickable_chart import clickable_chart
-from dashboard.components.scored_gallery import scored_gallery, sort_rows
+from dashboard.components.scored_gallery import CELL_PAGE, PAGE_BACK, scored_gallery, sort_rows
 from dashboard.components.scored_run import ScoredRun
+from engine.core.address import Choice, Integer, Row
 from engine.core.errors import UserError
 from engine.data.datasets import Dataset, is_registered, load_dataset
 from engine.data.drift import effect
 from engine.evaluation import class_pairs
 
-BETWEEN = "between"  # of the address: two class numbers
+_PAIR: Parameter[tuple[int, int]] = Parameter("between", Row((Integer(4), Integer(4)), "-"), (0, 0))
+_AVERAGES = Parameter("looks", Choice(("off", "on")), "off")
+_BORDERLINE_PAGE = page_parameter("page_between")
 _DRAWN = 8  # pairs
 _LISTED = 200
 _METHOD = (
@@ -27,7 +32,7 @@ _METHOD = (
 )
 
 
-@page_part("between", "cell_page", "page_back", "page_between", "looks", "open")
+@page_part(_PAIR, CELL_PAGE, PAGE_BACK, _BORDERLINE_PAGE, _AVERAGES, OPEN)
 def class_pairs_tab(scored: ScoredRun) -> None:
     ranked = class_pairs.rank_pairs(scored.confusion)
     if not len(ranked):
@@ -52,22 +57,22 @@ def class_pairs_tab(scored: ScoredRun) -> None:
 def _choose_pair(scored: ScoredRun, ranked: pd.DataFrame) -> pd.Series:
     """The row of the ranking that a person chooses, by the chart or by a list that can be searched."""
     classes = scored.classes
-    keys = [f"{a}-{b}" for a, b in zip(ranked["a"], ranked["b"], strict=True)]
+    pairs = list(zip(map(int, ranked["a"]), map(int, ranked["b"]), strict=True))
     labels = {
-        key: f"{formatting.plain(classes[int(a)])} ⇄ {formatting.plain(classes[int(b)])}: {errors:,}"
-        for key, a, b, errors in zip(keys, ranked["a"], ranked["b"], ranked["errors"], strict=True)
+        (a, b): f"{formatting.plain(classes[a])} ⇄ {formatting.plain(classes[b])}: {errors:,}"
+        for (a, b), errors in zip(pairs, ranked["errors"], strict=True)
     }
 
     def choose(customdata: Sequence[int]) -> None:
         # What a browser sends is not trusted.
-        if isinstance(customdata[0], int) and customdata[0] < len(keys):
-            url_state.set_choice(BETWEEN, keys[customdata[0]])
+        if isinstance(customdata[0], int) and customdata[0] < len(pairs):
+            _PAIR.request(pairs[customdata[0]])
 
     left, right = st.columns([2, 3], gap="large")
     with left:
-        key = url_state.choose(st.selectbox, "Pair, by number of errors", keys[:_LISTED], BETWEEN, format_func=labels.__getitem__)
+        pair = url_state.choose(st.selectbox, "Pair, by number of errors", _PAIR, pairs[:_LISTED], format_func=labels.__getitem__)
         st.caption(f"{len(ranked):,} of {len(classes) * (len(classes) - 1) // 2:,} class pairs were confused at least once.")
-    place = keys.index(key)
+    place = pairs.index(pair)
     with right:
         clickable_chart(confusion_rates(ranked.head(_DRAWN), classes, scored.colours, place), "pairs-ranked", choose)
         st.caption(
@@ -86,7 +91,7 @@ def _both_directions(scored: ScoredRun, row: pd.Series, groups: class_pairs.Grou
             st.markdown(f"**{count:,} of {images:,}** {names[0]} taken for {names[1]}{rate}")
             scored_gallery(
                 scored, sort_rows(errors, "loss"), f"direction-{place}", scope=f"{row['a']}-{row['b']}", size="S", most=12,
-                page=("cell_page", "page_back")[place], empty="There are no errors in this direction.",
+                page=(CELL_PAGE, PAGE_BACK)[place], empty="There are no errors in this direction.",
             )  # fmt: skip
 
 
@@ -158,7 +163,7 @@ def _average_gradcam(scored: ScoredRun, data: Dataset, groups: class_pairs.Group
     if not data.has_images or not (len(groups.a_as_b) or len(groups.b_as_a)):
         return
     choice = url_state.choose(
-        st.segmented_control, "Average Grad-CAM", ["off", "on"], "looks", format_func="Average Grad-CAM {}".format,
+        st.segmented_control, "Average Grad-CAM", _AVERAGES, format_func="Average Grad-CAM {}".format,
         label_visibility="collapsed",
     )  # fmt: skip
     if choice == "off":
@@ -202,7 +207,7 @@ def _borderline(scored: ScoredRun, a: int, b: int) -> None:
         "Smallest margin first."
     )
     scored_gallery(
-        scored, rows, "borderline", scope=f"{a}-{b}", page="page_between", most=24,
+        scored, rows, "borderline", scope=f"{a}-{b}", page=_BORDERLINE_PAGE, most=24,
         empty="There are no borderline images between these two classes.",
         notes=lambda row: [f"margin {row.margin:.1%}"],
     )  # fmt: skip

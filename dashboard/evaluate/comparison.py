@@ -9,14 +9,17 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
+from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import popover
 from dashboard.components.matrix import Axes
 from dashboard.components.scored_run import ScoredRun, load_scored_run
+from engine.core.address import Text
 from engine.core.errors import UserError
 from engine.evaluation.cross_confusion import CrossConfusion
 from engine.runs.run import Run, list_runs
 
 TRUTH, THIS = "truth", "this"
+_ROWS, _COLUMNS = Parameter("rows", Text(), TRUTH), Parameter("columns", Text(), THIS)
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ def read_sides(scored: ScoredRun) -> Sides:
     labels = {TRUTH: "truth", THIS: f"this run, {scored.run.id}"} | {
         run_id: formatting.run_label(run) for run_id, run in others.items()
     }
-    rows = url_state.current_choice(list(labels), "rows", TRUTH)
-    columns = url_state.current_choice([side for side in labels if side != rows], "columns", THIS)
+    rows = url_state.current_choice(_ROWS, list(labels))
+    columns = url_state.current_choice(_COLUMNS, [side for side in labels if side != rows])
     return Sides(rows, columns, labels, others)
 
 
@@ -116,8 +119,8 @@ def choose_sides(scored: ScoredRun) -> ConfusionView:
 
 def _draw_panel(scored: ScoredRun, sides: Sides) -> None:
     rest = [side for side in sides.labels if side != sides.rows]
-    url_state.choose(st.selectbox, "Rows", list(sides.labels), "rows", TRUTH, format_func=sides.labels.__getitem__)
-    url_state.choose(st.selectbox, "Columns", rest, "columns", THIS, format_func=sides.labels.__getitem__)
+    url_state.choose(st.selectbox, "Rows", _ROWS, list(sides.labels), format_func=sides.labels.__getitem__)
+    url_state.choose(st.selectbox, "Columns", _COLUMNS, rest, format_func=sides.labels.__getitem__)
     if not sides.others:
         dataset = formatting.literal(scored.run.config.dataset)
         st.caption(f"Other runs on {dataset} that were scored on {scored.split} can be chosen here.")

@@ -8,15 +8,17 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting
+from dashboard.app.open_image import OPEN
 from dashboard.app.page_part import page_part
+from dashboard.app.parameters import OLD_BOTH, OLD_PREDICTED, OLD_TRUE
 from dashboard.app.widgets import bind_value
 from dashboard.charts.bars import score_bars
 from dashboard.charts.figure import CONFIG
-from dashboard.components.scored_gallery import PredictionRow, choose_order, scored_gallery, sort_rows
+from dashboard.components.scored_gallery import CELL_PAGE, PAGE_BACK, SORT, PredictionRow, choose_order, scored_gallery, sort_rows
 from dashboard.components.scored_run import ScoredRun
-from dashboard.evaluate.cells import CellSelection, Part, cell_box, read_selection, set_selection
+from dashboard.evaluate.cells import CELLS, CellSelection, Part, cell_box, read_selection
 from dashboard.evaluate.comparison import ConfusionView, choose_sides, load_view, overlap_caption
-from dashboard.evaluate.confusions import confusion_panel
+from dashboard.evaluate.confusions import COLOURS, FOUND, ORDER, UNIT, ZOOM, confusion_panel
 from engine.core.number_text import percent
 from engine.evaluation.metrics import confused_pairs
 
@@ -34,21 +36,7 @@ def confusion_tab(scored: ScoredRun) -> None:
 
 
 # The URL parameters that this part changes by itself; a change of any other reruns the whole page.
-@page_part(
-    "cells",
-    "cell_page",
-    "page_back",
-    "sort",
-    "numbers",
-    "matrix_order",
-    "colours",
-    "shown",
-    "classes",
-    "true",
-    "predicted",
-    "both",
-    "open",
-)
+@page_part(CELLS, CELL_PAGE, PAGE_BACK, SORT, UNIT, ORDER, COLOURS, ZOOM, FOUND, OLD_TRUE, OLD_PREDICTED, OLD_BOTH, OPEN)
 def _matrix_and_gallery(scored: ScoredRun) -> None:
     """A part of its own: a click in the matrix reruns only this. Other rows or columns change the page's headline, too."""
     top, aside = st.columns([9, 2], vertical_alignment="bottom")
@@ -88,7 +76,7 @@ def _pair_pills(view: ConfusionView) -> None:
     def select_pair(pair: str | None) -> None:
         first = (pair or "").partition("_")[0]
         part = Part(*map(int, first.split("-"))) if first else None
-        set_selection(CellSelection((part, part.opposite)) if part else CellSelection())
+        CELLS.write(CellSelection((part, part.opposite)) if part else CellSelection())
 
     label = "Most confused pairs" if view.other is None else "Most frequent disagreements"
     st.pills(
@@ -107,7 +95,7 @@ def _gallery(view: ConfusionView, selection: CellSelection, order: str) -> None:
             st.markdown(_title(rows, direction, view))
             scored_gallery(
                 view.scored, rows, f"cell-{place}", scope=f"{view.key}-{direction.to_text()}-{order}",
-                page="cell_page" if place == 0 else "page_back",  # the second direction turns its own pages
+                page=CELL_PAGE if place == 0 else PAGE_BACK,  # the second direction turns its own pages
                 size="S" if len(directions) > 1 else "M", empty="No image is in this cell.", notes=_notes(view),
             )  # fmt: skip
 

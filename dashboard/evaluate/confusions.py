@@ -1,27 +1,30 @@
 """The confusion matrix with its settings: numbers, order, colours, and which of many classes it shows."""
 
-import re
-
 import numpy as np
 import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
+from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value, popover
 from dashboard.components.matrix import Unit, confusion_matrix
-from dashboard.evaluate.cells import CellSelection, parse_selection, set_selection
+from dashboard.evaluate.cells import CELLS, CellSelection, parse_selection
 from dashboard.evaluate.comparison import ConfusionView
+from engine.core.address import Choice, Integer, Items
 from engine.data.class_names import natural_key
 from engine.evaluation import class_ordering
 
 READABLE = 30  # classes that are all shown by default
 _ZOOM = 20  # classes of a zoomed matrix
-_FOUND = "classes"  # of the address
 
 _UNITS: dict[str, Unit] = {"count": "count", "true": "row", "predicted": "column"}
 _ORDERS = {"name": "by name", "own": "original", "similar": "by similarity"}
 _ORDER_HELP = "By similarity: classes that are often confused are placed side by side."
-_COLOURS = ("log", "linear")
+UNIT = Parameter("numbers", Choice(tuple(_UNITS)), "count")
+ORDER = Parameter("matrix_order", Choice(tuple(_ORDERS)), "name")
+COLOURS = Parameter("colours", Choice(("log", "linear")), "log")
+ZOOM = Parameter("shown", Choice(("zoom", "all")), "zoom")
+FOUND: Parameter[tuple[int, ...]] = Parameter("classes", Items(Integer(4), "_", lenient=True), ())
 _LOG_HELP = "Logarithmic: a single error is visible beside a hundred. Linear: the colour is proportional to the number of errors."
 
 
@@ -40,7 +43,7 @@ def confusion_panel(view: ConfusionView, selection: CellSelection) -> None:
             cache.matrix_view(view.matrix, classes, tuple(shown.tolist()), unit, log), view.axes, key="matrix",
             selected=[part.to_text() for part in selection.parts], dark=st.context.theme.type == "dark",
             label=f"{_name(view)} of {len(shown)} classes, {len(view.crossing):,} images",
-            on_select=lambda cells: set_selection(parse_selection(cells, len(classes))),
+            on_select=lambda cells: CELLS.write(parse_selection(cells, len(classes))),
         )  # fmt: skip
 
 
@@ -55,21 +58,17 @@ def _choose_settings(view: ConfusionView) -> tuple[Unit, np.ndarray, bool]:
     rows, columns = (axis.strip("↓→ ") for axis in (view.axes.rows, view.axes.columns))
     names = {"count": "count", "true": f"% of {rows}", "predicted": f"% of {columns}"}
     left, right = st.columns([3, 2])
-    unit = url_state.choose(
-        left.segmented_control, "Numbers", list(_UNITS), "numbers", label_visibility="collapsed", format_func=names.__getitem__
-    )
+    unit = url_state.choose(left.segmented_control, "Numbers", UNIT, label_visibility="collapsed", format_func=names.__getitem__)
     classes = view.crossing.classes
     by_name = sorted(range(len(classes)), key=lambda index: natural_key(classes[index].casefold()))
     # "original" is offered only where it differs from "by name".
     kinds = [kind for kind in _ORDERS if kind != "own" or by_name != sorted(by_name)]
-    kind, log = url_state.current_choice(kinds, "matrix_order"), url_state.current_choice(_COLOURS, "colours") == "log"
+    kind, log = url_state.current_choice(ORDER, kinds), url_state.current_choice(COLOURS) == "log"
     panel = popover("Order, colours", "matrix-panel", right, icon=":material/tune:")
     if panel.open:
         with panel:
-            url_state.choose(
-                st.segmented_control, "Order", kinds, "matrix_order", format_func=_ORDERS.__getitem__, help=_ORDER_HELP
-            )
-            url_state.choose(st.segmented_control, "Colours", _COLOURS, "colours", help=_LOG_HELP)
+            url_state.choose(st.segmented_control, "Order", ORDER, kinds, format_func=_ORDERS.__getitem__, help=_ORDER_HELP)
+            url_state.choose(st.segmented_control, "Colours", COLOURS, help=_LOG_HELP)
     if kind == "name":
         order = np.array(by_name, int)
     else:
@@ -86,19 +85,15 @@ def _choose_classes(view: ConfusionView) -> list[int] | None:
         else ("with most disagreements", "that the runs predict instead")
     )
     zoom = url_state.choose(
-        st.segmented_control, "Classes", ["zoom", "all"], "shown", label_visibility="collapsed",
+        st.segmented_control, "Classes", ZOOM, label_visibility="collapsed",
         format_func={"zoom": f"{_ZOOM} {zoomed}", "all": f"all {len(classes)}"}.__getitem__,
     )  # fmt: skip
-    texts = (url_state.recall(_FOUND) or "").split("_")
-    indices = [int(text) for text in texts if re.fullmatch("[0-9]{1,4}", text) and int(text) < len(classes)]
+    indices = [index for index in FOUND.read() if index < len(classes)]
 
     binding = bind_value("found-classes", indices)
 
-    def store_classes(indices: list[int]) -> None:
-        url_state.remember(_FOUND, "_".join(map(str, indices)))
-
     choice = st.multiselect(
-        "Find classes", range(len(classes)), binding.initial, key=binding.key, on_change=binding.on_change(store_classes),
+        "Find classes", range(len(classes)), binding.initial, key=binding.key, on_change=binding.on_change(FOUND.write),
         label_visibility="collapsed",
         format_func=lambda index: formatting.plain(classes[index]),
         placeholder=f"Find classes, and those {others}",

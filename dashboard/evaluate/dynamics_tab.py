@@ -7,17 +7,21 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import cache
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting
+from dashboard.app.parameters import LIKE, PRESET, VIEW
 from dashboard.app.scroll import scroll_to_top
+from dashboard.app.url_state import Parameter, page_parameter
 from dashboard.app.widgets import bind_value
 from dashboard.charts.dynamics import BINS, learning_map, map_cells, settled_bars
 from dashboard.charts.figure import CONFIG
 from dashboard.components.scored_gallery import PredictionRow, scored_gallery
 from dashboard.components.scored_run import ScoredRun
+from engine.core.address import Text
 from engine.core.errors import UserError
 from engine.evaluation.dynamics import STATES
 
-_CHOICE = "learnt"
+_GROUP = Parameter("learnt", Text("[a-z]*(-[0-9]{1,4}){0,2}"), "")  # a state, `epoch-N` or `cell-C-R`
+_PAGE = page_parameter("learnt_page")
 _LABELS = {"never": "Never learned", "forgotten": "Forgotten", "late": "Learned late", "early": "Learned early"}
 
 
@@ -36,8 +40,8 @@ def dynamics_tab(scored: ScoredRun) -> None:
     group = _choose(counts, epochs)
     left, right = st.columns([5, 7], gap="large")
     with left:
-        _chart("learnt-bars", settled_bars(summary, epochs, group))
-        _chart("learnt-map", learning_map(summary, group))
+        _chart("dynamics-bars", settled_bars(summary, epochs, group))
+        _chart("dynamics-map", learning_map(summary, group))
         st.caption(
             "Each square is a group of images, the larger the more. Those at the lower left were misclassified throughout, often because of "
             "wrong labels; for those at the right the predictions kept changing (Swayamdipta et al. 2020)."
@@ -53,10 +57,10 @@ def _no_story(scored: ScoredRun) -> None:
             "Runs with the method finetune (presets balanced and best) record training dynamics.",
             icon=":material/timeline:",
         )
-        if st.button("Train with the preset balanced", icon=":material/model_training:", key="learnt-train"):
-            url_state.set_choice("preset", "balanced")
-            url_state.set_choice("show", "new")
-            url_state.forget("like")
+        if st.button("Train with the preset balanced", icon=":material/model_training:", key="dynamics-train"):
+            PRESET.request("balanced")
+            VIEW.request("new")
+            LIKE.clear()
             scroll_to_top()
             st.switch_page("../../pages/train.py")
     else:
@@ -98,28 +102,28 @@ def _choose(counts: pd.Series, epochs: int) -> str:
         *(f"epoch-{epoch}" for epoch in range(1, epochs + 1)),
         *(f"cell-{c}-{r}" for c in range(BINS) for r in range(BINS)),
     }
-    group = url_state.recall(_CHOICE)
-    group = group if group in valid else states[0]
+    group = _GROUP.read() if _GROUP.read() in valid else states[0]
     # The charts choose as well, so the pills show the address's choice, or none where that is not a state.
     labels = {state: f"{_LABELS[state]}: {int(counts[state]):,}" for state in states}
     binding = bind_value("dynamics-state", group if group in states else None, list(labels.values()))
 
     def store_choice(state: str | None) -> None:
         if state:
-            url_state.set_choice(_CHOICE, state)
+            _GROUP.request(state)
 
     st.pills(
         "Show", states, default=binding.initial, key=binding.key, on_change=binding.on_change(store_choice), label_visibility="collapsed",
         format_func=labels.__getitem__,
     )  # fmt: skip
-    return url_state.remember(_CHOICE, group)
+    _GROUP.write(group)
+    return group
 
 
 def _chart(key: str, figure: go.Figure) -> None:
     def handle_click() -> None:
         points = st.session_state[key].selection.points
         if points:
-            url_state.set_choice(_CHOICE, str(points[0]["customdata"][0]))
+            _GROUP.request(str(points[0]["customdata"][0]))
 
     st.plotly_chart(figure, key=key, on_select=handle_click, selection_mode="points", config=CONFIG)
 
@@ -137,7 +141,7 @@ def _gallery(validation: ScoredRun, summary: pd.DataFrame, group: str, epochs: i
         return [f"recognised in {round(row.correctness * epochs)} of {epochs} epochs", f"true class {row.sure:.0%} on average"]
 
     scored_gallery(
-        validation, rows, "learnt-pictures", scope=f"learnt-{group}", page="learnt_page", notes=notes, empty="No image is here."
+        validation, rows, "learnt-pictures", scope=f"dynamics-{group}", page=_PAGE, notes=notes, empty="No image is here."
     )
 
 

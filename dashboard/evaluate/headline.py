@@ -2,20 +2,19 @@
 
 import streamlit as st
 
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting
 from dashboard.components.scored_run import ScoredRun, score_summary
 from dashboard.evaluate.comparison import ConfusionView, load_view
-from dashboard.evaluate.tabs import TABS
+from dashboard.evaluate.tabs import TAB
 from engine.core.estimate import Estimate
 from engine.runs import score_text
 
-_TAB = "ask"  # URL parameter
 _MATRIX = "errors"  # the tab that shows the matrix
 
 
 def headline(scored: ScoredRun) -> None:
     """Draw the run's scores; where the matrix shows another run, its scores, and where it shows two, how often they disagree."""
-    if _open_tab() != _MATRIX:
+    if TAB.read() != _MATRIX:
         score_summary(scored)
         return
     view, _ = load_view(scored)
@@ -23,11 +22,6 @@ def headline(scored: ScoredRun) -> None:
         score_summary(view.scored, named=not view.is_page_run)
     else:
         _disagreement(view)
-
-
-def _open_tab() -> str:
-    recalled = url_state.recall(_TAB)
-    return recalled if recalled in TABS else next(iter(TABS))
 
 
 def _disagreement(view: ConfusionView) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.app import url_state
 from dashboard.app.image_urls import preview_url, thumbnail_url
 from dashboard.app.paging import page_count, page_slice
+from dashboard.app.url_state import page_parameter
 from dashboard.charts.dot_plot import interval_dots
 from dashboard.charts.figure import CONFIG
 from dashboard.components.gallery import Tile, gallery
@@ -22,6 +23,7 @@ from engine.evaluation.near_copies import DISTANCES, NearCopies, score_without_c
 from engine.evaluation.trust import Evidence
 
 _PAIRS = 12  # per page
+_PAGE = page_parameter("copies_page")
 _COLUMNS = 4
 _EMBEDDING = "of a network trained on ImageNet: 0 for the same image, about 0.7 for two random ones"
 
@@ -63,7 +65,7 @@ def _pairs(scored: ScoredRun, evidence: Evidence, near: NearCopies) -> None:
     rows = evidence.predictions.table.iloc[places].assign(
         distance=near.distance[places], twin=near.twin[places], same_file=near.exact[places]
     )
-    number = url_state.choose_page(page_count(len(rows), _PAIRS), f"{scored.run.id}-{scored.split}-copies", "copies_page")
+    number = url_state.choose_page(page_count(len(rows), _PAIRS), f"{scored.run.id}-{scored.split}-copies", _PAGE)
     shown = rows.iloc[page_slice(number, len(rows), _PAIRS)]
     twins = data.catalog.rows([int(twin) for twin in shown["twin"] if twin >= 0])
     images = list(iterate_rows(shown))

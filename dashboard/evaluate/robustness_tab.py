@@ -11,11 +11,13 @@ from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_action
 from dashboard.app.image_urls import damaged_url
 from dashboard.app.polling import poll
+from dashboard.app.url_state import Parameter, page_parameter
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.robustness import severity_curves
 from dashboard.components.job_panel import job_panel
 from dashboard.components.scored_gallery import PredictionRow, scored_gallery
 from dashboard.components.scored_run import ScoredRun
+from engine.core.address import Choice, Text
 from engine.core.estimate import Estimate
 from engine.core.number_text import duration, percent, signed
 from engine.data.datasets import load_dataset
@@ -24,7 +26,9 @@ from engine.evaluation.robustness.corruptions import CORRUPTIONS
 from engine.runs.run import Run, list_runs
 
 _RATE = 60  # images/s on a laptop: for the estimate before anything has been measured
-_CHOICE = "damage"
+_CORRUPTION = Parameter("damage", Choice(tuple(CORRUPTIONS)), "")
+_OTHER = Parameter("damage_with", Text(), "")
+_PAGE = page_parameter("broken_page")
 _POLL = 5.0  # seconds
 
 
@@ -46,14 +50,13 @@ def robustness_tab(scored: ScoredRun) -> None:
         _more(scored, predictions)
     ranked = [row["corruption"] for row in document["losses"]]
     losses = {row["corruption"]: row["loss"] for row in document["losses"]}
-    recalled = url_state.recall(_CHOICE)
-    corruption = recalled if recalled is not None and recalled in ranked else ranked[0]
+    corruption = _CORRUPTION.read() if _CORRUPTION.read() in ranked else ranked[0]
     left, right = st.columns([6, 6], gap="large")
     with left:
         _curves(scored, document, ranked, corruption)
     with right:
         corruption = url_state.choose(
-            st.selectbox, "Images that flip under", ranked, _CHOICE, corruption,
+            st.selectbox, "Images that flip under", _CORRUPTION, ranked, corruption,
             format_func=lambda name: f"{CORRUPTIONS[name].label}: {signed(-100 * losses[name], 1)} points of accuracy",
         )  # fmt: skip
         _gallery(scored, predictions, corruption)
@@ -92,7 +95,7 @@ def _curves(scored: ScoredRun, document: dict[str, Any], ranked: Sequence[str], 
     others = _others(scored)
     if others:
         other = url_state.choose(
-            st.selectbox, "Compare with", ["", *others], "damage_with",
+            st.selectbox, "Compare with", _OTHER, ["", *others],
             format_func=lambda run_id: formatting.plain(formatting.run_label(others[run_id])) if run_id else "no other run",
         )  # fmt: skip
         if other:
@@ -102,7 +105,7 @@ def _curves(scored: ScoredRun, document: dict[str, Any], ranked: Sequence[str], 
     def handle_click() -> None:
         points = st.session_state["damage-curves"].selection.points
         if points:
-            url_state.set_choice(_CHOICE, str(points[0]["customdata"][0]))
+            _CORRUPTION.request(str(points[0]["customdata"][0]))
 
     figure = severity_curves(shown, {name: CORRUPTIONS[name].label for name in ranked}, corruption)
     st.plotly_chart(figure, key="damage-curves", on_select=handle_click, selection_mode="points", config=CONFIG)
@@ -141,7 +144,7 @@ def _gallery(scored: ScoredRun, predictions: store.CorruptionPredictions, corrup
         return damaged_url(scored.run.config.dataset, row.image_id, row.content, corruption, row.severity, predictions.size)
 
     scored_gallery(
-        scored, rows, "broken", scope=f"broken-{corruption}", page="broken_page", notes=notes, source=source, empty="No prediction flips.",
+        scored, rows, "broken", scope=f"broken-{corruption}", page=_PAGE, notes=notes, source=source, empty="No prediction flips.",
     )  # fmt: skip
 
 

@@ -8,11 +8,13 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import filter_state, formatting, url_state
+from dashboard.app.url_state import Parameter
 from dashboard.charts.dot_plot import interval_dots
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import ACCENT, BAD
 from dashboard.components.scored_gallery import choose_order, scored_gallery, sort_rows
 from dashboard.components.scored_run import SPLITS, ScoredRun
+from engine.core.address import Choice, Text
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.number_text import percent, signed
@@ -26,7 +28,9 @@ from engine.runs.run import Run
 
 _WORST, _EXPLORE = "worst", "explore"
 _OPENED = "slice-opened"
-_SUPPORTS = (20, 50, 100)
+_COLUMN, _SLICE = Parameter("slice_by", Text(), _WORST), Parameter("slice", Text(), "")
+_SUPPORT = Parameter("support", Choice((20, 50, 100)), 20)
+_SHOWN = Parameter("slice_show", Choice(("wrong", "all")), "wrong")
 _METHOD = (
     "Dark images may be misclassified more often only because most of them are glaciers. So each slice is compared with the error rate that its "
     "class mix alone would give (the grey stroke), by an exact test that assigns the errors of each class to its images at random. The slices "
@@ -67,12 +71,9 @@ def _choose_slices(scored: ScoredRun, images: ScoredImages) -> pd.DataFrame:
     if len(folders):
         labels[slices.BY_FOLDER] = "Folder"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        column = url_state.choose(st.selectbox, "Slice by", list(labels), "slice_by", format_func=labels.__getitem__, width=220)
+        column = url_state.choose(st.selectbox, "Slice by", _COLUMN, list(labels), format_func=labels.__getitem__, width=220)
         if column == _WORST:
-            support = int(url_state.choose(
-                st.segmented_control, "Minimum images", [f"{value}" for value in _SUPPORTS], "support"
-            ))  # fmt: skip
-            return _worst_slices(scored, support)
+            return _worst_slices(scored, url_state.choose(st.segmented_control, "Minimum images", _SUPPORT))
     if column == _EXPLORE and explored is not None:
         return pd.DataFrame([slices.measure_slice(images, explored)])
     table = folders if column == slices.BY_FOLDER else slices.measure_column(images, column, scored.classes)
@@ -110,10 +111,9 @@ def _worst_slices(scored: ScoredRun, support: int) -> pd.DataFrame:
 
 def _explore_filter(scored: ScoredRun) -> Filter | None:
     """The filter of the Explore page without its conditions on a run; None where nothing is left of it."""
-    condition, _ = Filter.from_text(url_state.recall(filter_state.KEY) or "")
     try:
         condition, _ = load_dataset(scored.run.config.dataset).catalog.check(
-            replace(condition, splits=(), run="", predicted=(), correctness="")
+            replace(filter_state.current(), splits=(), run="", predicted=(), correctness="")
         )
     except UserError:
         return None
@@ -124,7 +124,7 @@ def _choose_slice(table: pd.DataFrame) -> int:
     """The place of the slice whose images are shown, kept in the URL by its filter: chosen in the list or on the chart."""
     texts = [wanted.to_text() for wanted in table["filter"]]
     names = dict(zip(texts, table["words"], strict=True))
-    text = url_state.choose(st.selectbox, "Images of", texts, "slice", format_func=lambda text: formatting.plain(names[text]))
+    text = url_state.choose(st.selectbox, "Images of", _SLICE, texts, format_func=lambda text: formatting.plain(names[text]))
     return texts.index(text)
 
 
@@ -134,7 +134,7 @@ def _chart(table: pd.DataFrame, place: int) -> None:
     def handle_click() -> None:
         points = st.session_state["slices-chart"].selection.points
         if points:
-            url_state.set_choice("slice", texts[int(points[0]["customdata"][0])])
+            _SLICE.request(texts[int(points[0]["customdata"][0])])
 
     many = "p_holm" in table
     sure = table["p_holm"] < ALPHA if many else pd.Series(False, index=table.index)
@@ -203,7 +203,7 @@ def _images(scored: ScoredRun, images: ScoredImages, row: pd.Series) -> None:
     if st.session_state.pop(_OPENED, False):
         st.switch_page("../../pages/explore.py")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        only = url_state.choose(st.segmented_control, "Show", ["wrong", "all"], "slice_show")
+        only = url_state.choose(st.segmented_control, "Show", _SHOWN)
         order = choose_order()
     rows = rows[rows["true"] != rows["predicted"]] if only == "wrong" else rows
     scored_gallery(

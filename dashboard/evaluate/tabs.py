@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from dashboard.app.url_state import Parameter
 from dashboard.components.scored_run import ScoredRun
 from dashboard.evaluate.class_pairs_tab import class_pairs_tab
 from dashboard.evaluate.confusion_tab import confusion_tab
@@ -9,6 +10,7 @@ from dashboard.evaluate.dynamics_tab import dynamics_tab
 from dashboard.evaluate.robustness_tab import robustness_tab
 from dashboard.evaluate.slices_tab import slices_tab
 from dashboard.evaluate.trust_tab import trust_tab
+from engine.core.address import Choice
 
 Panel = Callable[[ScoredRun], None]
 
@@ -21,3 +23,4 @@ TABS: dict[str, tuple[str, Panel]] = {
     "learnt": ("Training dynamics", dynamics_tab),
     "breaks": ("Robustness", robustness_tab),
 }
+TAB = Parameter("ask", Choice(tuple(TABS)), "errors")

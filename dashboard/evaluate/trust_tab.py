@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
+from dashboard.app.url_state import Parameter
 from dashboard.charts import reliability
 from dashboard.charts.dot_plot import interval_dots, score_intervals
 from dashboard.charts.figure import CONFIG
@@ -15,6 +16,7 @@ from dashboard.components.clickable_chart import clickable_chart
 from dashboard.components.scored_gallery import scored_gallery, sort_rows
 from dashboard.components.scored_run import ScoredRun
 from dashboard.evaluate.near_copies import near_copies
+from engine.core.address import Choice, Text
 from engine.core.errors import UserError
 from engine.data.datasets import load_dataset
 from engine.evaluation import calibration, conformal, roc, selective, trust
@@ -23,8 +25,13 @@ from engine.evaluation.metrics import per_class_intervals
 from engine.evaluation.near_copies import NearCopies
 from engine.evaluation.trust import QUESTIONS, TARGETS, Evidence
 
-_COVERAGES = (0.8, 0.9, 0.95, 0.98, 0.99)
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
+_LEVEL = Parameter("level", Choice(_LEVELS), 0.9)
+_TARGET = Parameter("target", Choice(tuple(TARGETS)), 0.0)
+_COVERAGE = Parameter("coverage", Choice((0.8, 0.9, 0.95, 0.98, 0.99)), COVERAGE)
+_METHOD = Parameter("sets_of", Choice(tuple(conformal.METHODS)), conformal.LAC)
+_BINS = Parameter("bins", Choice(("width", "images")), "width")
+_CURVE = Parameter("curve_of", Text(), "")
 _MAX_CLASSES = 24  # whose areas under the curves are shown at once; of more, one at a time
 _NO_VALIDATION = (
     "The threshold is chosen on validation and measured on test: choose the test split of a run that was scored on both."
@@ -45,7 +52,7 @@ def trust_tab(scored: ScoredRun) -> None:
         question.markdown(f"**{QUESTIONS[key]}**")
         sentence.markdown(formatting.literal(text))
     st.subheader("Look closer", anchor=False)
-    topic = url_state.choose(st.segmented_control, "Look closer", list(_CLOSER), "closer", label_visibility="collapsed")
+    topic = url_state.choose(st.segmented_control, "Look closer", _TOPIC, label_visibility="collapsed")
     _CLOSER[topic](scored, evidence, near)
 
 
@@ -60,24 +67,13 @@ def _near(scored: ScoredRun) -> NearCopies | None:
 
 def _read_choices(evidence: Evidence) -> tuple[float, float, str]:
     """The target accuracy, the coverage and the method that are chosen below: the sentences above speak of the same."""
-
-    def read_text(key: str) -> str:
-        return st.session_state.get(key) or url_state.recall(key) or ""
-
-    targets = {f"{value:g}": value for value in TARGETS}
-    coverages = {f"{value:g}": value for value in _COVERAGES}
-    method = read_text("sets_of")
-    return (
-        targets.get(read_text("target"), evidence.target),
-        coverages.get(read_text("coverage"), COVERAGE),
-        method if method in conformal.METHODS else conformal.LAC,
-    )
+    return _TARGET.read() or evidence.target, _COVERAGE.read(), _METHOD.read()
 
 
 def _calibration(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
     right, left = st.columns([7, 5], gap="large")
     equal = url_state.choose(
-        left.segmented_control, "Bins", ["width", "images"], "bins", format_func={"width": "equal width", "images": "equal numbers"}.__getitem__
+        left.segmented_control, "Bins", _BINS, format_func={"width": "equal width", "images": "equal numbers"}.__getitem__
     ) == "images"  # fmt: skip
     before = calibration.remove_temperature(evidence.predictions.probabilities.astype(np.float64), evidence.temperature).max(
         axis=1
@@ -101,10 +97,7 @@ def _calibration(scored: ScoredRun, evidence: Evidence, near: NearCopies | None)
 
 def _confident_errors(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
     errors = calibration.confident_errors(evidence.predictions, _LEVELS)
-    level = float(url_state.choose(
-        st.segmented_control, "Minimum confidence", [f"{value:g}" for value in _LEVELS], "level", "0.9",
-        format_func=lambda text: f"{float(text):.0%}",
-    ))  # fmt: skip
+    level = url_state.choose(st.segmented_control, "Minimum confidence", _LEVEL, format_func="{:.0%}".format)
     rows = errors.rename(columns={"rate": "value"}).assign(
         name=[f"confidence {value:.0%} or more" for value in errors["level"]],
         text=[f"{wrong:,} of {n:,} wrong" for wrong, n in zip(errors["wrong"], errors["n"], strict=True)],
@@ -121,10 +114,9 @@ def _selective_prediction(scored: ScoredRun, evidence: Evidence, near: NearCopie
     if evidence.validation is None:
         st.info(_NO_VALIDATION, icon=":material/call_split:")
         return
-    target = float(url_state.choose(
-        st.segmented_control, "Target accuracy", [f"{value:g}" for value in TARGETS], "target", f"{evidence.target:g}",
-        format_func=lambda text: f"{float(text):.1%}",
-    ))  # fmt: skip
+    target = url_state.choose(
+        st.segmented_control, "Target accuracy", _TARGET, default=evidence.target, format_func="{:.1%}".format
+    )
     curves = {scored.split: selective.risk_coverage(evidence.confidence, evidence.right)}
     curves["validation"] = selective.risk_coverage(evidence.validation.confidence, evidence.validation.right)
     score = evidence.selective_score(target)
@@ -151,13 +143,8 @@ def _conformal_sets(scored: ScoredRun, evidence: Evidence, near: NearCopies | No
         st.info(_NO_VALIDATION, icon=":material/call_split:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        coverage = float(url_state.choose(
-            st.segmented_control, "Coverage", [f"{value:g}" for value in _COVERAGES], "coverage", f"{COVERAGE:g}",
-            format_func=lambda text: f"{float(text):.0%}",
-        ))  # fmt: skip
-        method = url_state.choose(
-            st.segmented_control, "Thresholds", list(conformal.METHODS), "sets_of", format_func=conformal.METHODS.__getitem__
-        )
+        coverage = url_state.choose(st.segmented_control, "Coverage", _COVERAGE, format_func="{:.0%}".format)
+        method = url_state.choose(st.segmented_control, "Thresholds", _METHOD, format_func=conformal.METHODS.__getitem__)
     sets = evidence.sets(coverage, method)
     if sets is None:  # as where there are no validation predictions
         return
@@ -202,7 +189,7 @@ def _classes(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> 
 def _curves(scored: ScoredRun, evidence: Evidence, near: NearCopies | None) -> None:
     # A curve needs at least one image of the class.
     present = [name for index, name in enumerate(scored.classes) if (evidence.predictions.true == index).any()]
-    name = url_state.choose(st.selectbox, "Class", present, "curve_of", format_func=formatting.plain)
+    name = url_state.choose(st.selectbox, "Class", _CURVE, present, format_func=formatting.plain)
     index = scored.classes.index(name)
     positive = evidence.predictions.true == index
     points = roc.thin_curve(roc.roc_curve(evidence.predictions.probabilities[:, index].astype(np.float64), positive))
@@ -234,3 +221,4 @@ _CLOSER: dict[str, Callable[[ScoredRun, Evidence, NearCopies | None], None]] = {
     "ROC and precision": _curves,
     "Near-copies": near_copies,
 }
+_TOPIC = Parameter("closer", Choice(tuple(_CLOSER)), "Calibration")

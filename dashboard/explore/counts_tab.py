@@ -5,16 +5,18 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import filter_state, formatting, url_state
+from dashboard.app.url_state import Parameter
 from dashboard.charts import dataset
 from dashboard.charts.class_counts import LARGEST, SMALLEST
 from dashboard.components.clickable_chart import clickable_chart
 from dashboard.explore.query import Query
 from dashboard.explore.sample_grid import random_sample_button
 from dashboard.explore.states import unused_files
+from engine.core.address import Choice
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter, Range
 
-_SHOWN = ("counts", "proportions", "pie")
+_CHART = Parameter("balance", Choice(("counts", "proportions", "pie")), "counts")
 _SIZES = 300  # dots
 
 
@@ -22,7 +24,7 @@ def counts_panel(query: Query) -> None:
     """Draw the classes by split, as counts, proportions or a pie, and the image sizes; a button shows sixteen random images."""
     counts = cache.count_classes(query.data, query.conditions)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        shown = url_state.choose(st.segmented_control, "Classes by split", _SHOWN, "balance", label_visibility="collapsed")
+        shown = url_state.choose(st.segmented_control, "Classes by split", _CHART, label_visibility="collapsed")
         random_sample_button(query)
     if shown == "pie":
         clickable_chart(dataset.class_pie(counts.totals, query.colours), "pie")

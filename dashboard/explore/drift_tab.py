@@ -9,16 +9,21 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import filter_state, formatting, url_state
+from dashboard.app.url_state import Parameter
 from dashboard.charts.drift import drift_dots, drift_grid, split_histograms
 from dashboard.charts.palette import ACCENT, BAD
 from dashboard.components.clickable_chart import clickable_chart
 from dashboard.explore.query import Query
+from engine.core.address import Choice, Row
 from engine.core.number_text import MINUS, decimal
 from engine.data.drift import ALPHA
 from engine.data.filters import Filter
 from engine.data.layouts import SPLITS
 from engine.data.properties import PROPERTIES
 
+_PAIR: Parameter[tuple[str, str]] = Parameter("pair_of", Row((Choice(SPLITS), Choice(SPLITS)), "-"), ("train", "test"))
+_SCOPE = Parameter("differ_in", Choice(("whole", "classes")), "whole")
+_PROPERTY = Parameter("differ_property", Choice(("", *PROPERTIES)), "")  # whose histograms are drawn
 _BINS = 40
 _COLUMNS = {
     "property": "property", "n_a": "n {a}", "n_b": "n {b}", "median_a": "median {a}", "median_b": "median {b}",
@@ -39,7 +44,7 @@ def drift_panel(query: Query) -> None:
         return
     a, b = pair
     by_class = url_state.choose(
-        st.segmented_control, "Compare", ["whole", "classes"], "differ_in", label_visibility="collapsed",
+        st.segmented_control, "Compare", _SCOPE, label_visibility="collapsed",
         format_func={"whole": "all images", "classes": "within each class"}.__getitem__,
     ) == "classes"  # fmt: skip
     conditions = replace(query.conditions, splits=())
@@ -63,15 +68,11 @@ def drift_panel(query: Query) -> None:
 def _choose_pair(query: Query) -> tuple[str, str] | None:
     present = query.data.catalog.counts()["split"].unique()
     splits = [split for split in SPLITS if split in present]
-    pairs = {f"{a}-{b}": (a, b) for place, a in enumerate(splits) for b in splits[place + 1 :]}
+    pairs = [(a, b) for place, a in enumerate(splits) for b in splits[place + 1 :]]
     if not pairs:
         st.info("This dataset has only one split, so there is nothing to compare.", icon=":material/compare_arrows:")
         return None
-    pair = url_state.choose(
-        st.selectbox, "Splits", list(pairs), "pair_of", "train-test", label_visibility="collapsed",
-        format_func=lambda key: " against ".join(pairs[key]),
-    )  # fmt: skip
-    return pairs[pair]
+    return url_state.choose(st.selectbox, "Splits", _PAIR, pairs, label_visibility="collapsed", format_func=" against ".join)
 
 
 def _verdict(drift: pd.DataFrame, a: str, b: str) -> str:
@@ -95,7 +96,7 @@ def _difference(row: pd.Series) -> str:
 def _histograms(query: Query, conditions: Filter, drift: pd.DataFrame, a: str, b: str) -> None:
     """Draw both splits' histograms of the property that was clicked last; at first, of the one that differs most."""
     names = drift["property"].tolist()
-    name = url_state.recall("differ_property")
+    name = _PROPERTY.read()
     row = drift[drift["property"] == (name if name in names else names[0])].iloc[0]
     prop = PROPERTIES[row["property"]]
     st.markdown(f"**{prop.label.capitalize()}**  \n:gray[{row['sentence']}]")
@@ -127,11 +128,11 @@ def _formats(names: dict[str, str]) -> dict[Any, Callable[[Any], str] | str | No
 
 
 def _pick_property(dot: Sequence[str]) -> None:
-    url_state.remember("differ_property", dot[0])
+    _PROPERTY.write(dot[0])
 
 
 def _pick_cell(cell: Sequence[str]) -> None:
     """Filter by the class of the cell that was clicked, and choose its property for the view of all images."""
     name, prop = cell
-    url_state.remember("differ_property", prop)
+    _PROPERTY.write(prop)
     filter_state.change(classes=() if filter_state.current().classes == (name,) else (name,))

@@ -3,20 +3,25 @@
 import streamlit as st
 
 from dashboard.app import open_image, url_state
+from dashboard.app.open_image import OPEN
 from dashboard.app.page_part import page_part
 from dashboard.app.paging import page_count, page_slice
+from dashboard.app.parameters import PAGE
+from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value, popover
 from dashboard.components.gallery import NOTES, SIZES, gallery
+from dashboard.components.similar_images import NEAREST_OF
 from dashboard.explore.detail import open_detail
 from dashboard.explore.empty import nothing_matches
 from dashboard.explore.facts import CAPTIONS, image_tile
 from dashboard.explore.query import Order, Query
 from dashboard.explore.selected import selection_menu
+from engine.core.address import Choice, Items
 from engine.data.catalog_view import View
 from engine.data.datasets import Dataset
 from engine.data.properties import PROPERTIES
 
-PAGE = 60
+_PAGE_SIZE = 60
 KEY = "explore"
 _MIXED = "mixed"
 _ORDERS = {_MIXED: "Shuffled", "path": "Path, A to Z", "path-": "Path, Z to A"} | {
@@ -24,9 +29,12 @@ _ORDERS = {_MIXED: "Shuffled", "path": "Path, A to Z", "path-": "Path, Z to A"} 
     for name, prop in PROPERTIES.items()
     for sign, first in (("", "low"), ("-", "high"))
 }
+_ORDER = Parameter("order", Choice(tuple(_ORDERS)), _MIXED)
+_SIZE = Parameter("size", Choice(SIZES), "M")
+_CAPTIONS = Parameter("captions", Items(Choice(tuple(CAPTIONS)), most=NOTES, lenient=True, none="none"), ("file",))
 
 
-@page_part("page", "order", "size", "captions", "nearest_of", open_image.KEY)
+@page_part(PAGE, _ORDER, _SIZE, _CAPTIONS, NEAREST_OF, OPEN)
 def images_panel(query: Query) -> None:
     """Draw the gallery with its controls. A fragment: turning a page redraws nothing else."""
     data, conditions = query.data, query.conditions
@@ -34,7 +42,7 @@ def images_panel(query: Query) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="gallery-controls"):
         order = _choose_order()
         captions = _choose_captions()
-        size = url_state.choose(st.segmented_control, "Size", list(SIZES), "size", "M", label_visibility="collapsed")
+        size = url_state.choose(st.segmented_control, "Size", _SIZE, label_visibility="collapsed")
         selection_menu(data, conditions, order, KEY)
     number = _page_number(len(view), f"{data.name}-{conditions.to_text()}-{order.name}-{order.descending}")
     if not len(view):
@@ -42,7 +50,7 @@ def images_panel(query: Query) -> None:
         return
     ids = page_ids(view, number, order)
     rows = data.catalog.rows(ids)
-    first = page_slice(number, len(view), PAGE).start + 1
+    first = page_slice(number, len(view), _PAGE_SIZE).start + 1
     picked = gallery(
         [image_tile(data, rows[image], query.colours, captions) for image in ids if image in rows], key=KEY, size=size, select="many",
         scope=data.name, label=f"Images {first:,} to {first + len(ids) - 1:,} of {len(view):,}",
@@ -68,27 +76,27 @@ def _read_open_image(data: Dataset) -> int | None:
 
 def page_ids(view: View, number: int, order: Order) -> list[int]:
     """The images on a page, in their order."""
-    place = page_slice(number, len(view), PAGE)
-    ids = view.page(number, PAGE, order.name, order.descending).tolist()
-    if place.stop > place.start + PAGE:  # the last page takes the few that remain
-        ids += view.page(number + 1, PAGE, order.name, order.descending).tolist()
+    place = page_slice(number, len(view), _PAGE_SIZE)
+    ids = view.page(number, _PAGE_SIZE, order.name, order.descending).tolist()
+    if place.stop > place.start + _PAGE_SIZE:  # the last page takes the few that remain
+        ids += view.page(number + 1, _PAGE_SIZE, order.name, order.descending).tolist()
     return ids
 
 
 def _page_number(n: int, query_key: str) -> int:
     """Draw the page turner for `n` images; the page. Another `query_key` begins at the first page."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="turner"):
-        pages = page_count(n, PAGE)
-        number = url_state.choose_page(pages, query_key)
+        pages = page_count(n, _PAGE_SIZE)
+        number = url_state.choose_page(pages, query_key, PAGE)
         if pages > 1:
-            place = page_slice(number, n, PAGE)
+            place = page_slice(number, n, _PAGE_SIZE)
             st.caption(f"{place.start + 1:,} to {place.stop:,} of {n:,}", width="content")
     return number
 
 
 def _choose_order() -> Order:
     order = url_state.choose(
-        st.selectbox, "Sort by", list(_ORDERS), "order", _MIXED, format_func=_ORDERS.__getitem__, width=230,
+        st.selectbox, "Sort by", _ORDER, format_func=_ORDERS.__getitem__, width=230,
         label_visibility="collapsed",
     )  # fmt: skip
     return Order(name="id" if order == _MIXED else order.removesuffix("-"), descending=order.endswith("-"))
@@ -96,13 +104,13 @@ def _choose_order() -> Order:
 
 def _choose_captions() -> tuple[str, ...]:
     """The names of the captions under each image, besides its class, kept in the URL."""
-    captions = [name for name in (url_state.recall("captions") or "file").split("-") if name in CAPTIONS][:NOTES]
+    captions = list(_CAPTIONS.read())
     panel = popover("Captions", "captions-panel", icon=":material/label:")
     if panel.open:
         binding = bind_value("caption-lines", captions)
 
         def store_captions(captions: list[str]) -> None:
-            url_state.remember("captions", "-".join(captions[-NOTES:]) or "none")
+            _CAPTIONS.write(tuple(captions[-NOTES:]))
 
         with panel:
             st.pills(

@@ -7,18 +7,21 @@ import streamlit as st
 from dashboard.app import filter_state, url_state
 from dashboard.app.image_urls import mean_url
 from dashboard.app.polling import poll
+from dashboard.app.url_state import Parameter
 from dashboard.charts.class_counts import LARGEST, SMALLEST
 from dashboard.charts.distributions import MAX_RIDGES, intervals, ridges
 from dashboard.components.clickable_chart import clickable_chart
 from dashboard.components.gallery import Tile, gallery
 from dashboard.components.job_panel import progress_text
 from dashboard.explore.query import Query
+from engine.core.address import Choice
 from engine.core.progress import Pace, Progress
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
 from engine.data.mean_images import SAMPLE, is_cached
 from engine.data.properties import MEASURED, PROPERTIES
 
+_PROPERTY = Parameter("property", Choice(tuple(PROPERTIES)), "brightness")
 _BINS = 48
 _FIRST = 12  # average images to begin with, and how many more each press of the button shows
 _MEANS = "means-shown"
@@ -47,7 +50,7 @@ def properties_panel(query: Query) -> None:
 def choose_property(data: Dataset) -> str:
     """The property that the panel is about, kept in the URL."""
     return url_state.choose(
-        st.selectbox, "Property", varying_properties(data), "property", "brightness", label_visibility="collapsed",
+        st.selectbox, "Property", _PROPERTY, varying_properties(data), label_visibility="collapsed",
         format_func=lambda name: PROPERTIES[name].label.capitalize(),
     )  # fmt: skip
 

@@ -12,15 +12,18 @@ from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import batch_thumbnail_url
 from dashboard.app.page_part import page_part
+from dashboard.app.url_state import Parameter
 from dashboard.charts.bars import score_bars
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import SIZES, Tile, gallery
 from dashboard.components.job_panel import failure, progress_row
-from dashboard.predict.controls import View
+from dashboard.predict.controls import METHOD, TARGET, TOP, View
 from dashboard.predict.detail import detail_is_open, open_detail
 from dashboard.predict.prediction import stored_predictions
 from dashboard.predict.unused_files import report_unused
+from dashboard.predict.uploads import PREDICTIONS_PAGE
+from engine.core.address import Choice
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.jobs import JobStatus
@@ -49,6 +52,8 @@ _ORDERS = {
     "number": "Upload order", "confidence": "Least confident first", "confidence-": "Most confident first", "novelty-": "Most unusual first",
     "name": "Name, A to Z",
 }  # fmt: skip
+_ORDER = Parameter("order_asked", Choice(tuple(_ORDERS)), next(iter(_ORDERS)))
+_LAYOUT = Parameter("as", Choice(("gallery", "table")), "gallery")
 
 
 def batch_results(batch: Batch, view: View) -> None:
@@ -63,7 +68,7 @@ def batch_results(batch: Batch, view: View) -> None:
         work = job.job(batch).status()
     busy = work.state == "working"
 
-    @page_part("as", "order_asked", "answers_page", "top", "cam_class", "cam_method", interval=_POLL if busy else None)
+    @page_part(_LAYOUT, _ORDER, PREDICTIONS_PAGE, TOP, TARGET, METHOD, interval=_POLL if busy else None)
     def results() -> None:
         now = job.job(batch).status()
         if busy and now.state != "working" and not detail_is_open():  # a rerun would close it
@@ -137,7 +142,7 @@ def _scores(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
 def _images(batch: Batch, predictions: pd.DataFrame, view: View, busy: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="batch-controls"):
         layout = url_state.choose(
-            st.segmented_control, "As", ["gallery", "table"], "as", label_visibility="collapsed",
+            st.segmented_control, "As", _LAYOUT, label_visibility="collapsed",
             format_func={"gallery": ":material/grid_view: Gallery", "table": ":material/table_rows: Table"}.__getitem__,
         )  # fmt: skip
         classes = st.multiselect(
@@ -148,7 +153,7 @@ def _images(batch: Batch, predictions: pd.DataFrame, view: View, busy: bool) -> 
             label_visibility="collapsed", width=240,
         )  # fmt: skip
         order = url_state.choose(
-            st.selectbox, "Sort by", list(_ORDERS), "order_asked", format_func=_ORDERS.__getitem__, width=180,
+            st.selectbox, "Sort by", _ORDER, format_func=_ORDERS.__getitem__, width=180,
             label_visibility="collapsed",
         )  # fmt: skip
     readable = predictions[predictions["error"] == ""]
@@ -212,7 +217,7 @@ def _downloads(predictions: pd.DataFrame, view: View) -> None:
 
 
 def _gallery(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
-    number = url_state.choose_page(-(-len(predictions) // _PAGE), f"{batch.id}-{len(predictions)}", "answers_page")
+    number = url_state.choose_page(-(-len(predictions) // _PAGE), f"{batch.id}-{len(predictions)}", PREDICTIONS_PAGE)
     colours = class_colours(view.run.classes)
     page = predictions.iloc[(number - 1) * _PAGE : number * _PAGE]
     tiles = [_tile(batch, row, colours) for row in page.to_dict("records")]

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard.app import formatting, url_state
+from dashboard.app.url_state import Parameter
+from engine.core.address import Choice, Text
 from engine.inference.explain.methods import DEFAULT, METHODS
 from engine.runs.run import Run
 
 _OWN, _NONE = "", "none"
-_TOPS = ("3", "5", "all")
+_COMPARED, TARGET = Parameter("with", Text(), _NONE), Parameter("cam_class", Text(), _OWN)
+TOP = Parameter("top", Choice(("3", "5", "all")), "3")
+METHOD = Parameter("cam_method", Choice(tuple(METHODS)), DEFAULT)
 _OPACITY = 70  # percent
 
 
@@ -38,7 +42,7 @@ def controls(run: Run, others: Sequence[Run], in_grid: bool) -> View:
     labels = {other.id: formatting.run_label(other) for other in others}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="predict-controls"):
         compared = url_state.choose(
-            st.selectbox, "Compare with", [_NONE, *labels], "with", _NONE, width=260,
+            st.selectbox, "Compare with", _COMPARED, [_NONE, *labels], width=260,
             format_func=lambda name: labels.get(name, "no other run"), disabled=not labels,
             help="Shows the predictions of another run with the same classes, and the mean of both.",
         )  # fmt: skip
@@ -57,16 +61,16 @@ def heatmap_controls(view: View) -> View:
 def _choose_heatmap(runs: tuple[Run, ...]) -> View:
     run = runs[0]
     top = url_state.choose(
-        st.selectbox, "Classes", _TOPS, "top", width=90, format_func=lambda n: n if n == "all" else f"top {n}"
+        st.selectbox, "Classes", TOP, width=90, format_func=lambda n: n if n == "all" else f"top {n}"
     )  # fmt: skip
     target = url_state.choose(
-        st.selectbox, "Heatmap for" if len(runs) == 1 else f"Heatmap of {run.id} for", [_OWN, *run.classes], "cam_class",
+        st.selectbox, "Heatmap for" if len(runs) == 1 else f"Heatmap of {run.id} for", TARGET, [_OWN, *run.classes],
         width=200, format_func=lambda name: name or "the predicted class",
     )  # fmt: skip
-    shown_method = METHODS.get(url_state.recall("cam_method") or DEFAULT)
+    shown_method = METHODS[METHOD.read()]
     method = url_state.choose(
-        st.selectbox, "Method", list(METHODS), "cam_method", width=150, format_func=lambda name: METHODS[name].label,
-        help=shown_method.scale if shown_method else None,
+        st.selectbox, "Method", METHOD, width=150, format_func=lambda name: METHODS[name].label,
+        help=shown_method.scale,
     )  # fmt: skip
     opacity = st.slider("Heatmap opacity", 0, 100, _OPACITY, 5, format="%d%%", key="opacity", width=220)
     count = len(run.classes) if top == "all" else min(int(top), len(run.classes))

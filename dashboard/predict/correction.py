@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard.app import formatting, url_state
+from dashboard.app import formatting
+from dashboard.app.parameters import REVIEW
 from dashboard.predict.prediction import ImagePredictions
 from engine.core.errors import UserError
 from engine.data.datasets import Dataset, load_dataset
@@ -168,7 +169,7 @@ def _changed(data: Dataset, change: _Change, key: str) -> None:
     with st.container(horizontal=True, gap="small"):
         st.button("Undo", key=f"undo-{key}", icon=":material/undo:", on_click=_undo, args=(data, change, key))
         if st.button("Show on Clean", key=f"clean-{key}", icon=":material/cleaning_services:", type="tertiary"):
-            url_state.set_choice("clean", "decided")
+            REVIEW.request("decided")
             st.switch_page("../../pages/clean.py")
 
 

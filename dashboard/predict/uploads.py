@@ -13,9 +13,11 @@ import streamlit as st
 from dashboard.app import formatting, url_state, viewer_time
 from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import thumbnail_url
+from dashboard.app.url_state import Parameter, page_parameter
 from dashboard.app.widgets import expander
 from dashboard.components.gallery import Tile, gallery
 from dashboard.predict.clipboard import accept_pasted_images
+from engine.core.address import Choice, Integer, OrNone, Text
 from engine.core.errors import UserError
 from engine.core.number_text import count_text
 from engine.data import uploads
@@ -25,7 +27,10 @@ from engine.data.file_kinds import EXTENSIONS
 from engine.inference.batch import job, store
 from engine.inference.batch.store import Batch
 
-BATCH = "batch"
+BATCH = Parameter("batch", Text(), "")
+EXAMPLES: Parameter[int | None] = Parameter("examples", OrNone(Integer()), None)
+PREDICTIONS_PAGE = page_parameter("answers_page")
+_OLD_PICTURE = Parameter("picture", Text(), "")  # of older versions
 _ZIP_MB = 1024
 _EXAMPLES, _SIX = 3, 6
 _SOURCES = {
@@ -34,18 +39,19 @@ _SOURCES = {
     "camera": ":material/photo_camera: Camera",
     "here": ":material/dns: On this machine",
 }
+_SOURCE = Parameter("from", Choice(tuple(_SOURCES)), next(iter(_SOURCES)))
 _COUNT, _PROBLEM = "uploads-taken", "upload-refused"
 
 
 def current_batch() -> Batch | None:
     """The batch in the address; None where there is none, or, with a message, where it no longer exists."""
-    if (name := url_state.recall(BATCH)) is None:
+    if not (name := BATCH.read()):
         return None
     try:
         return store.load_batch(name)
     except UserError as error:
         st.info(formatting.literal(str(error)), icon=":material/delete_history:")
-        url_state.forget(BATCH)
+        BATCH.clear()
         return None
 
 
@@ -62,7 +68,7 @@ def upload_panel(has_batch: bool) -> None:
 
 def _draw_upload() -> None:
     source = url_state.choose(
-        st.segmented_control, "From", list(_SOURCES), "from", format_func=_SOURCES.__getitem__, label_visibility="collapsed"
+        st.segmented_control, "From", _SOURCE, format_func=_SOURCES.__getitem__, label_visibility="collapsed"
     )  # fmt: skip
     if source == "camera":
         key = _key("camera")
@@ -139,14 +145,14 @@ def _key(source: str) -> str:
 
 
 def _show(batch: Batch) -> None:
-    url_state.remember(BATCH, batch.id)
-    for key in ("picture", "answers_page"):
-        url_state.forget(key)
+    BATCH.write(batch.id)
+    PREDICTIONS_PAGE.clear()
+    _OLD_PICTURE.clear()
 
 
 def example_images(data: Dataset) -> None:
     """Draw some of the dataset's own test images to try: one with a click on it, or six at once."""
-    seed = url_state.recall_integer("examples")
+    seed = EXAMPLES.read()
     rows = _sample(data, _EXAMPLES, st.session_state.setdefault("tries", random.randrange(10_000)))
     if not rows:
         st.info(
@@ -155,7 +161,7 @@ def example_images(data: Dataset) -> None:
         )
         return
     if seed is not None:
-        url_state.forget("examples")
+        EXAMPLES.clear()
         _predict(data, _sample(data, _SIX, seed))
     st.markdown("Or try images that no run was trained on:")
     tiles = [
@@ -199,4 +205,4 @@ def batch_title(batch: Batch) -> None:
 
 def _delete(batch: Batch) -> None:
     job.delete(batch)
-    url_state.forget(BATCH)
+    BATCH.clear()

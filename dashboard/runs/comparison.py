@@ -7,11 +7,13 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.app import formatting, url_state
+from dashboard.app.url_state import Parameter
 from dashboard.charts.dot_plot import interval_dots
 from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import ACCENT, BAD, NEUTRAL, class_colours
 from dashboard.components.scored_gallery import scored_gallery
 from dashboard.components.scored_run import SPLITS, ScoredRun
+from engine.core.address import Choice, Text
 from engine.core.errors import UserError
 from engine.data.drift import ALPHA
 from engine.evaluation.comparison import BROKEN, DIFFERENT, FIXED, SAME, Comparison, Difference, verdict
@@ -19,8 +21,10 @@ from engine.runs import score_text
 from engine.runs.data_changes import describe_change
 from engine.runs.run import Run
 
-_AGAINST = "against"
 _SCORES = {"recall": "recall", "f1": "F1"}
+_AGAINST, _SECOND = Parameter("against", Text(), ""), Parameter("compare_b", Text(), "")
+_SCORE = Parameter("compare_by", Choice(tuple(_SCORES)), "recall")
+_CHANGE = Parameter("fate", Choice((FIXED, BROKEN, DIFFERENT, SAME)), FIXED)
 _MAX_CLASSES = 30
 
 
@@ -31,7 +35,7 @@ def compare_with(run: Run, others: Sequence[Run]) -> None:
     }
     if len(labels) < 2 or not _splits(run):
         return
-    run_id = url_state.choose(st.selectbox, "Compare with", list(labels), _AGAINST, "", format_func=labels.__getitem__, width=420)
+    run_id = url_state.choose(st.selectbox, "Compare with", _AGAINST, list(labels), format_func=labels.__getitem__, width=420)
     if run_id:
         comparison_panel(next(other for other in others if other.id == run_id), run)
 
@@ -50,11 +54,11 @@ def compare_selected(selected: Sequence[Run], current: Run) -> None:
         labels = {run.id: formatting.run_label(run) for run in usable}
         left, right = st.columns(2)
         a = ids[
-            url_state.choose(left.selectbox, "A: compare with", list(ids), _AGAINST, usable[0].id, format_func=labels.__getitem__)
+            url_state.choose(left.selectbox, "A: compare with", _AGAINST, list(ids), usable[0].id, format_func=labels.__getitem__)
         ]
         rest = [run_id for run_id in ids if run_id != a.id]
-        b = ids[url_state.choose(right.selectbox, "B", rest, "compare_b", second, format_func=labels.__getitem__)]
-    url_state.remember(_AGAINST, a.id)
+        b = ids[url_state.choose(right.selectbox, "B", _SECOND, rest, second, format_func=labels.__getitem__)]
+    _AGAINST.write(a.id)
     comparison_panel(a, b)
 
 
@@ -111,7 +115,7 @@ def _scores(difference: Difference, names: tuple[str, str], split: str, n: int) 
 
 
 def _by_class(difference: Difference, names: tuple[str, str]) -> None:
-    score = url_state.choose(st.segmented_control, "By class", list(_SCORES), "compare_by", format_func=_SCORES.__getitem__)
+    score = url_state.choose(st.segmented_control, "By class", _SCORE, format_func=_SCORES.__getitem__)
     table = difference.by_class[difference.by_class[score].notna()]
     largest = table.reindex(table[score].abs().sort_values(ascending=False, kind="stable").index).head(_MAX_CLASSES)
     rows = pd.DataFrame({
@@ -138,7 +142,7 @@ def _by_class(difference: Difference, names: tuple[str, str]) -> None:
 def _images(comparison: Comparison, scored: ScoredRun, names: tuple[str, str]) -> None:
     labels = {FIXED: "fixed", BROKEN: "broken", DIFFERENT: "both wrong, differently", SAME: "both wrong, alike"}
     fate = url_state.choose(
-        st.segmented_control, "Images", list(labels), "fate", format_func=lambda one: f"{labels[one]}: {comparison.counts[one]:,}"
+        st.segmented_control, "Images", _CHANGE, format_func=lambda one: f"{labels[one]}: {comparison.counts[one]:,}"
     )
     rows = comparison.with_fate(fate).sort_values(
         "confidence_b" if fate != FIXED else "confidence_a", ascending=False, kind="stable"

@@ -5,21 +5,23 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from dashboard.app import url_state
+from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value, popover
 from dashboard.components.page_header import PageContext
-from engine.core.address import Items, Name
+from engine.core.address import Items, Name, Text
 from engine.runs.run import ACTIVE, Run
 
-_SEARCH = "find"
-_NAMES = Items(Name(), lenient=True)
+_SEARCH = Parameter("find", Text(), "")
 _STATES = {"finished": ("finished",), "running or waiting": ACTIVE, "ended early": ("stopped", "failed", "interrupted")}
+_NAMES = Items(Name(), lenient=True)
+_STATE, _MODEL, _TAG = (Parameter[tuple[str, ...]](f"run_{name}", _NAMES, ()) for name in ("state", "model", "tag"))
 
 
 def filtered_runs(context: PageContext) -> list[Run]:
     """The dataset's runs that match the filters above the table, which this draws, newest first."""
     models = sorted({run.config.model for run in context.runs})
     tags = sorted({tag for run in context.runs for tag in run.metadata.tags})
-    states, chosen_models, chosen_tags = _recall("state", list(_STATES)), _recall("model", models), _recall("tag", tags)
+    states, chosen_models, chosen_tags = _known(_STATE, list(_STATES)), _known(_MODEL, models), _known(_TAG, tags)
     active = sum(map(bool, (states, chosen_models, chosen_tags)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = _search()
@@ -27,10 +29,10 @@ def filtered_runs(context: PageContext) -> list[Run]:
         panel = popover(f"Filter ({active})" if active else "Filter", "runs-filter", icon=":material/filter_alt:")
     if panel.open:
         with panel:
-            _pick(st.pills, "State", "state", list(_STATES), states, selection_mode="multi")
-            _pick(st.multiselect, "Model", "model", models, chosen_models, placeholder="any")
+            _pick(st.pills, "State", _STATE, list(_STATES), states, selection_mode="multi")
+            _pick(st.multiselect, "Model", _MODEL, models, chosen_models, placeholder="any")
             hint = "any" if tags else "no run has tags"
-            _pick(st.multiselect, "Tag", "tag", tags, chosen_tags, placeholder=hint, disabled=not tags)
+            _pick(st.multiselect, "Tag", _TAG, tags, chosen_tags, placeholder=hint, disabled=not tags)
     allowed = {name for group in states for name in _STATES[group]}
     return [
         run
@@ -45,37 +47,26 @@ def filtered_runs(context: PageContext) -> list[Run]:
 def _search() -> str:
     key = f"runs-text-{url_state.adoptions()}" if url_state.adoptions() else "runs-text"
     text = st.text_input(
-        "Search", url_state.recall(_SEARCH) or "", key=key, placeholder="id, name, note, epochs=8", icon=":material/search:",
+        "Search", _SEARCH.read(), key=key, placeholder="id, name, note, epochs=8", icon=":material/search:",
         type="search", live=True, label_visibility="collapsed",
     )  # fmt: skip
-    if text.strip():
-        url_state.remember(_SEARCH, text)
-    else:
-        url_state.forget(_SEARCH)
+    _SEARCH.write(text if text.strip() else "")
     return text
 
 
 def _pick(
-    widget: Callable[..., object], label: str, name: str, options: Sequence[str], values: Sequence[str], **settings: object
-) -> None:
-    binding = bind_value(f"runs-{name}", list(values), options)
+    widget: Callable[..., object], label: str, parameter: Parameter[tuple[str, ...]], options: Sequence[str], values: Sequence[str],
+    **settings: object,
+) -> None:  # fmt: skip
+    binding = bind_value(f"runs-{label.lower()}", list(values), options)
+    widget(label, options, default=binding.initial, key=binding.key, on_change=binding.on_change(parameter.write), **settings)
 
-    on_change = binding.on_change(lambda values: _store(name, values))
-    widget(label, options, default=binding.initial, key=binding.key, on_change=on_change, **settings)
 
-
-def _recall(name: str, options: Sequence[str]) -> list[str]:
+def _known(parameter: Parameter[tuple[str, ...]], options: Sequence[str]) -> tuple[str, ...]:
     """The values in the address that are known; others are removed from it."""
-    values = [one for one in _NAMES.decode(url_state.recall(f"run_{name}") or "") if one in options]
-    _store(name, values)
+    values = tuple(one for one in parameter.read() if one in options)
+    parameter.write(values)
     return values
-
-
-def _store(name: str, values: Sequence[str]) -> None:
-    if values:
-        url_state.remember(f"run_{name}", _NAMES.encode(values))
-    else:
-        url_state.forget(f"run_{name}")
 
 
 def _matches(run: Run, text: str) -> bool:

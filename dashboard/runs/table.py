@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cache
-from dashboard.app import formatting, url_state, viewer_time
+from dashboard.app import formatting, viewer_time
+from dashboard.app.parameters import RUN, VIEW
 from dashboard.app.polling import SECOND, poll
 from dashboard.charts import training_curves
 from dashboard.charts.figure import CONFIG
@@ -36,7 +37,7 @@ def table_of_runs(runs: Sequence[Run], ranking: Ranking) -> list[Run]:
     def choose() -> None:
         rows = st.session_state[key].selection.rows
         if len(rows) == 1 and rows[0] < len(runs):
-            url_state.set_choice("run", runs[rows[0]].id)
+            RUN.request(runs[rows[0]].id)
 
     if not runs:
         st.info("No run matches.", icon=":material/filter_alt_off:")
@@ -140,7 +141,7 @@ def run_actions(run: Run) -> None:
         if "test" in run.results and run.has_predictions("test"):
             report_button(run, "test", key=f"report-{run.id}")
         if st.button("Watch", icon=":material/model_training:"):
-            url_state.set_choice("show", "run")
+            VIEW.request("run")
             st.switch_page("../../pages/train.py")
         more_buttons(run)
     more_panels(run)
@@ -177,7 +178,7 @@ def trash_panel() -> None:
         with right.container(horizontal=True):
             if st.button("Restore", icon=":material/undo:", disabled=not run_ids, key="restore"):
                 for run_id in run_ids:
-                    url_state.set_choice("run", trash.restore(run_id).id)
+                    RUN.request(trash.restore(run_id).id)
                 st.rerun()
             with st.popover("Empty the trash"):
                 st.markdown(f"**{len(entries)}** {'run' if len(entries) == 1 else 'runs'} would be removed for good.")

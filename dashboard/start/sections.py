@@ -4,8 +4,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import cache
-from dashboard.app import formatting, url_state, viewer_time
+from dashboard.app import formatting, viewer_time
 from dashboard.app.image_urls import thumbnail_url
+from dashboard.app.parameters import DATASET, RUN
 from dashboard.charts.palette import class_colours
 from dashboard.components.gallery import Tile, gallery
 from dashboard.components.page_header import PageContext
@@ -60,7 +61,7 @@ def _train_first(data: Dataset) -> None:
     except UserError as error:
         st.error(formatting.literal(str(error)), icon=":material/error:")
         return
-    url_state.set_choice("run", run.id)
+    RUN.request(run.id)
     st.switch_page("../../pages/train.py")
 
 
@@ -83,7 +84,7 @@ def _card(data: Dataset) -> None:
     )
     _unused_files(text, data)
     if action.button("Explore", key=f"explore-{data.name}", width="stretch"):
-        url_state.set_choice("dataset", data.name)
+        DATASET.request(data.name)
         st.switch_page("../../pages/explore.py")
     colours = class_colours(classes)
     if not data.has_images:
@@ -97,7 +98,7 @@ def _card(data: Dataset) -> None:
         for row in data.catalog.page(Filter(splits=("train",), classes=(name,)), size=max(1, _STRIP // len(classes)))
     ]  # fmt: skip
     if gallery(tiles, key=f"strip-{data.name}", size="S", label=f"Examples of {data.name}").opened is not None:
-        url_state.set_choice("dataset", data.name)
+        DATASET.request(data.name)
         st.switch_page("../../pages/explore.py")
 
 
@@ -155,6 +156,6 @@ def recent_runs() -> None:
             f":gray[{viewer_time.time_ago(run.created)}]"
         )
         if action.button("Open", key=f"open-{run.id}", width="stretch"):
-            url_state.set_choice("dataset", run.config.dataset)
-            url_state.set_choice("run", run.id)
+            DATASET.request(run.config.dataset)
+            RUN.request(run.id)
             st.switch_page("../../pages/evaluate.py" if "test" in results else "../../pages/train.py")

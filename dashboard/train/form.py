@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import formatting, train_options, url_state
+from dashboard.app.parameters import LIKE, PRESET
 from dashboard.app.train_options import widget_key
 from dashboard.components.page_header import PageContext
 from engine.core.errors import UserError
@@ -16,7 +17,7 @@ from engine.models.registry import BACKBONES, check_weights
 from engine.runs.config import GROUPS, Config, configure, fields, from_dict
 from engine.runs.inactive_fields import inactive_fields, reset_inactive_fields
 from engine.runs.pipelines import BUILT_IN, saved_names
-from engine.runs.presets import PRESET_HELP, PRESETS
+from engine.runs.presets import PRESET_HELP
 
 COMMON = ("method", "image_size", "epochs", "peak_lr", "batch_size", "augmentation", "trainable")
 _COLUMNS = 4
@@ -63,15 +64,15 @@ def _configuration(base: Base, data: Dataset, context: PageContext) -> Config | 
 
 
 def _base(data: Dataset, context: PageContext) -> Base:
-    copied = next((run for run in context.runs if run.id == url_state.recall("like")), None)
+    copied = next((run for run in context.runs if run.id == LIKE.read()), None)
     if copied is None:
-        url_state.forget("like")
+        LIKE.clear()
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            preset = url_state.choose(st.segmented_control, "Preset", list(PRESETS), "preset")
+            preset = url_state.choose(st.segmented_control, "Preset", PRESET)
             _reset_button(preset, "Reset to preset")
         st.caption(PRESET_HELP[preset])
         return Base(preset, configure(data.name, preset))
-    url_state.remember("like", copied.id)
+    LIKE.write(copied.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f":material/content_copy: The options of **{copied.id}** {formatting.literal(copied.metadata.name)}. Your changes are marked.",
@@ -88,7 +89,7 @@ def _reset_button(base: str, label: str) -> None:
 
 
 def _use_preset(copied: str) -> None:
-    url_state.forget("like")
+    LIKE.clear()
     train_options.reset(copied)
 
 

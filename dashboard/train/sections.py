@@ -3,13 +3,13 @@
 import streamlit as st
 
 from dashboard.app import formatting, train_options, url_state
+from dashboard.app.parameters import DATASET, LIKE, PRESET, RUN, VIEW
 from dashboard.app.polling import poll
 from dashboard.app.scroll import scroll_to_top
 from dashboard.components.page_header import PageContext
 from dashboard.train.probes import time_estimate
 from engine.core.errors import UserError
 from engine.runs.config import Config
-from engine.runs.presets import PRESETS
 from engine.runs.run import Run, Status, list_runs
 from engine.training import launcher
 
@@ -25,19 +25,16 @@ def train_title(context: PageContext) -> str:
 
 def _initial_view() -> str:
     """The view that the address asks for."""
-    shown = url_state.recall("show")
-    if shown in _VIEWS:
-        return shown
-    return "new" if url_state.recall("like") or url_state.recall("preset") in PRESETS else "run"
+    return VIEW.read() or ("new" if LIKE.read() or PRESET.read() else "run")
 
 
 def choose_view(context: PageContext) -> str:
     """Draw the choice between `new`, the form, and `run`, the run of the header; at first `run`, unless the address has a preset."""
     if context.run is None:
-        url_state.forget("show")
+        VIEW.clear()
         return "new"
     return url_state.choose(
-        st.segmented_control, "View", list(_VIEWS), "show", _initial_view(), format_func=_VIEWS.__getitem__,
+        st.segmented_control, "View", VIEW, default=_initial_view(), format_func=_VIEWS.__getitem__,
         label_visibility="collapsed",
     )  # fmt: skip
 
@@ -60,12 +57,12 @@ def start_row(config: Config | None) -> None:
 
 def _start(config: Config) -> None:
     """Start the run and show it. Raises UserError."""
-    url_state.set_choice("run", launcher.start(config).id)
-    url_state.set_choice("show", "run")
+    RUN.request(launcher.start(config).id)
+    VIEW.request("run")
     # The form's changes are now in the new run: whoever duplicates the same run again starts without them.
-    if copied := url_state.recall("like"):
+    if copied := LIKE.read():
         train_options.reset(copied)
-    url_state.forget("like")
+    LIKE.clear()
     scroll_to_top()
     st.rerun()
 
@@ -86,9 +83,9 @@ def other_runs(context: PageContext, shown: Run | None) -> None:
                 f"on {formatting.literal(run.config.dataset)} {formatting.literal(status.detail)}{share}"
             )
             if action.button("Watch", key=f"watch-{run.id}", width="stretch"):
-                url_state.set_choice("dataset", run.config.dataset)
-                url_state.set_choice("run", run.id)
-                url_state.set_choice("show", "run")
+                DATASET.request(run.config.dataset)
+                RUN.request(run.id)
+                VIEW.request("run")
                 scroll_to_top()
                 st.rerun()
 

@@ -21,10 +21,16 @@ class Kind(Protocol[T]):
 
 @dataclass(frozen=True)
 class Written(Generic[T]):
-    """A value that brings both functions with it."""
+    """A value for which there are two functions."""
 
-    encode: Callable[[T], str]
-    decode: Callable[[str], T]
+    write: Callable[[T], str]
+    read: Callable[[str], T]
+
+    def encode(self, value: T) -> str:
+        return self.write(value)
+
+    def decode(self, text: str) -> T:
+        return self.read(text)
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class OrNone(Generic[T]):
 
 @dataclass(frozen=True)
 class Items(Generic[T]):
-    """Different values of one kind, up to `most`; `none` is the text for no value.
+    """Values of one kind, up to `most`, where `unique` each once; `none` is the text for no value.
 
     `lenient`: values that cannot be read are left out, and the others hold.
     """
@@ -133,13 +139,15 @@ class Items(Generic[T]):
     most: int | None = None
     lenient: bool = False
     none: str = ""
+    unique: bool = True
 
     def encode(self, value: Sequence[T]) -> str:
         return self.separator.join(map(self.item.encode, value)) or self.none
 
     def decode(self, text: str) -> tuple[T, ...]:
         parts = filter(None, text.split(self.separator)) if text != self.none else iter(())
-        return tuple(dict.fromkeys(self._read(parts)))[: self.most]
+        values = self._read(parts)
+        return tuple(dict.fromkeys(values) if self.unique else values)[: self.most]
 
     def _read(self, parts: Iterator[str]) -> Iterator[T]:
         for part in parts:

@@ -3,48 +3,41 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from types import ModuleType
 
-DASHBOARD = Path(__file__).resolve().parents[2] / "dashboard"
+from declared_parameters import DASHBOARD, declared, modules
+
+from dashboard.app.url_state import Parameter
+
 PAGES = ("explore", "augment", "evaluate", "clean", "predict")
 SHARED = {"dataset", "run"}  # on purpose: the page talks about the same thing as the one before
-CHOICES = {
-    "choose": 3,
-    "current_choice": 1,
-    "choose_page": 2,
-    "remember": 0,
-}  # function of `url_state` -> place of the parameter's name
+CHOICES = {"choose": 2, "current_choice": 0, "choose_page": 2}  # function of `url_state` -> place of the parameter
 
 
-def chosen_in(file: Path) -> Iterator[str]:
-    """The names of parameters that a module writes into the address, where they are written out or are constants of it."""
-    tree = ast.parse(file.read_text())
-    constants = {
-        target.id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in CHOICES:
+def chosen_in(module: ModuleType) -> Iterator[str]:
+    """The names of parameters that a module lets a person choose, or writes."""
+    for node in ast.walk(ast.parse(open(module.__file__, encoding="utf-8").read())):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
-        if not isinstance(node.func.value, ast.Name) or node.func.value.id != "url_state":
-            continue
-        place = CHOICES[node.func.attr]
-        if len(node.args) <= place:
-            yield "page"  # the default of `choose_page`
-        elif isinstance(name := node.args[place], ast.Constant):
-            yield name.value
-        elif isinstance(name, ast.Name) and name.id in constants:
-            yield constants[name.id]
+        if node.func.attr in CHOICES:
+            used = node.args[CHOICES[node.func.attr]]
+        else:
+            used = node.func.value if node.func.attr == "write" else None
+        parameter = getattr(module, used.id, None) if isinstance(used, ast.Name) else None
+        if isinstance(parameter, Parameter):
+            yield parameter.name
+
+
+def test_a_parameter_is_declared_once():
+    twice = {name: [module for module, _ in places] for name, places in declared().items() if len(places) > 1}
+    assert twice == {}
 
 
 def test_no_two_pages_choose_by_the_same_name():
     pages = defaultdict(set)
     for page in PAGES:
-        for file in (DASHBOARD / page).glob("*.py"):
-            for name in chosen_in(file):
+        for module in modules(DASHBOARD / page):
+            for name in chosen_in(module):
                 pages[name].add(page)
     assert {"order", "matrix_order", "page", "findings_page", "answers_page", "kind", "class_drawn"} <= set(pages)
     assert {name: users for name, users in pages.items() if len(users) > 1 and name not in SHARED} == {}

@@ -7,12 +7,14 @@ def _page() -> None:
     import streamlit as st
 
     from dashboard.app import url_state
+    from dashboard.app.url_state import Parameter, page_parameter
+    from engine.core.address import Choice
 
     result, left = {"kind": "sea", "page": "3"}, {"kind": "forest", "page": "2", "note": "x"}
     st.button("back", on_click=url_state.show_address, args=(result, left))
     st.button("further back", on_click=url_state.show_address, args=({"kind": "sea", "page": "1"}, result))
-    kind = url_state.choose(st.selectbox, "Kind", ["forest", "sea"], "kind")
-    number = url_state.choose_page(5, kind)
+    kind = url_state.choose(st.selectbox, "Kind", Parameter("kind", Choice(("forest", "sea")), "forest"))
+    number = url_state.choose_page(5, kind, page_parameter("page"))
     st.text(f"{kind} {number} {url_state.recall('note')} {url_state.recall('other')}")
 
 

@@ -53,9 +53,9 @@ def test_a_state_opens_just_its_images_and_stays_in_the_address(tab, story, spli
 def test_every_image_is_in_one_bar_and_in_one_square_of_the_map(tab, story):
     run, result = story
     tab.open("evaluate", ask="learnt")
-    counts = [int(text.replace(",", "")) for text in tab.figure("learnt-bars")["data"][0]["text"]]
+    counts = [int(text.replace(",", "")) for text in tab.figure("dynamics-bars")["data"][0]["text"]]
     assert sum(counts) == len(result)
-    squares = [key for (key,) in tab.figure("learnt-map")["data"][0]["customdata"]]
+    squares = [key for (key,) in tab.figure("dynamics-map")["data"][0]["customdata"]]
     shown = []
     for square in squares:
         tab = type(tab)().open("evaluate", ask="learnt", learnt=square)

@@ -2,7 +2,7 @@
 
 from dashboard.app.map_selection import Pick, parse_pick
 from dashboard.app.url_state import Parameter, page_parameter
-from engine.core.address import Choice, OrNone, Text, Written
+from engine.core.address import Choice, Codec, OrNone, Text
 from engine.data.filters import Filter
 from engine.runs.presets import PRESETS
 
@@ -10,8 +10,8 @@ DATASET = Parameter("dataset", Text(), "")
 RUN = Parameter("run", Text(), "")
 PAGE = page_parameter("page")
 
-FILTER = Parameter("filter", Written(Filter.to_text, lambda text: Filter.from_text(text)[0]), Filter())
-AREA: Parameter[Pick | None] = Parameter("area", OrNone(Written(Pick.to_text, parse_pick)), None)
+FILTER = Parameter("filter", Codec(Filter.to_text, lambda text: Filter.from_text(text)[0]), Filter())
+AREA: Parameter[Pick | None] = Parameter("area", OrNone(Codec(Pick.to_text, parse_pick)), None)
 
 PRESET = Parameter("preset", Choice(tuple(PRESETS)), "")
 LIKE = Parameter("like", Text(), "")  # the run whose options the Train form starts from

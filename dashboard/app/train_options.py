@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.app import url_state
 from dashboard.app.url_state import Parameter
-from engine.core.address import Name, Record, Written
+from engine.core.address import Codec, Name, Record
 from engine.core.errors import UserError
 from engine.runs.config import Config, fields, parse_settings
 
@@ -93,5 +93,5 @@ def widget_key(base: str, name: str) -> str:
 
 
 def _parameter(base: str) -> Parameter[Mapping[str, Any]]:
-    kind: Written[Mapping[str, Any]] = Written(to_text, lambda text: from_text(text)[0])
+    kind: Codec[Mapping[str, Any]] = Codec(to_text, lambda text: from_text(text)[0])
     return Parameter(f"set-{base}", kind, {})

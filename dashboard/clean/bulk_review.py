@@ -14,7 +14,7 @@ from dashboard.clean.decide import decide, keep_decision, undo_buttons, with_log
 from dashboard.clean.issue_kinds import choose_part, open_findings
 from dashboard.clean.issue_measures import measure_text
 from dashboard.clean.review import Review
-from dashboard.components.gallery import Tile, clear_selection, gallery, selection
+from dashboard.components.gallery import GridSelection, Tile, gallery
 from engine.curation import Finding
 from engine.curation.review_queue import finding_key
 from engine.data.catalog import Row
@@ -69,7 +69,7 @@ def _actions(review: Review, waiting: Sequence[Finding], by_image: Mapping[int, 
 
 
 def _selected(by_image: Mapping[int, Finding]) -> list[int]:
-    return [image for image in selection(_KEY) if image in by_image]
+    return [image for image in GridSelection(_KEY).read() if image in by_image]
 
 
 def _button(
@@ -83,7 +83,7 @@ def _button(
     def press() -> None:
         # The selection is read here: it may have changed between the drawing and the press.
         if decide(review, make_decisions(review, by_image, _selected(by_image))):
-            clear_selection(_KEY)
+            GridSelection(_KEY).clear()
 
     st.button(label, key=f"clean-many-{key}", disabled=disabled or not _selected(by_image), on_click=press)
 

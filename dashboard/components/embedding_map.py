@@ -13,7 +13,7 @@ from dashboard import cache
 from dashboard.app import formatting, url_state
 from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import about_url
-from dashboard.app.map_selection import Pick, from_corners
+from dashboard.app.map_selection import Pick
 from dashboard.app.parameters import AREA
 from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value
@@ -107,9 +107,8 @@ def embedding_map(data: Dataset, wanted: Filter, colours: Mapping[str, str], run
         # None instead of a mask that is true everywhere: there is less to send.
         shown=seen.shown if not seen.shown.all() else None,
         picked=seen.picked,
-        area=selection.pick.corners if selection else None,
         label=f"Map of {len(points.drawn):,} images",
-        on_area=lambda corners: _select(from_corners(points.drawn.version, corners)),
+        selection=AREA,
     )  # fmt: skip
     st.caption(_note(points))
     return opened
@@ -124,13 +123,6 @@ def _keep_selection(data: Dataset) -> MapSelection | None:
         st.caption("The selection in this address was made on an earlier map of this dataset and is ignored.")
         AREA.clear()
     return selection
-
-
-def _select(pick: Pick | None) -> None:
-    if pick is None:
-        AREA.clear()
-    else:
-        AREA.request(pick)
 
 
 def _seen(data: Dataset, points: Points, wanted: Filter, selection: MapSelection | None) -> Seen:
@@ -174,7 +166,7 @@ def _strays(points: Points, seen: np.ndarray) -> None:
     def choose(option: str) -> None:
         # The browser may send an option of a list that has changed meanwhile; Streamlit then gives its label.
         pair = strays.get(option)
-        _select(Pick(points.drawn.version, among=pair[:2]) if pair else None)
+        AREA.write(Pick(points.drawn.version, among=pair[:2]) if pair else None)
 
     st.selectbox(
         "Images surrounded by another class", options, options.index(binding.initial), format_func=describe, key=binding.key,

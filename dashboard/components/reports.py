@@ -44,6 +44,6 @@ class Channel:
         return values
 
 
-def acknowledge(*channels: Channel) -> dict[str, Any]:
+def channel_data(*channels: Channel) -> dict[str, Any]:
     """What the data of a component says of its channels, all of one key."""
     return {"key": channels[0].key, "revisions": {channel.name: channel.revision for channel in channels}}

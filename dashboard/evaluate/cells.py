@@ -3,8 +3,7 @@
 cells=3-2_4-_-5      a cell (row, column), the whole row 4, the whole column 5, by the classes' indices
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -13,80 +12,14 @@ from dashboard.app import formatting
 from dashboard.app.parameters import OLD_BOTH, OLD_PREDICTED, OLD_TRUE
 from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value
-from engine.core.address import Integer, Items, OrNone, Row, Written
+from dashboard.components.matrix.selection import CellSelection, Part
+from engine.core.address import Codec
 
 _BOX = "cell-box"
-_MOST = 60  # parts of a selection; an address holds no more
 _LISTED = 100  # cells that the list offers where there are more
-_INDEX = OrNone(Integer(4))
 
 
-@dataclass(frozen=True)
-class Part:
-    """A cell, a row (`column` is None) or a column (`row` is None), by class indices."""
-
-    row: int | None
-    column: int | None
-
-    def to_text(self) -> str:
-        return _PAIR.encode((self.row, self.column))
-
-    @property
-    def opposite(self) -> "Part":
-        return Part(self.column, self.row)
-
-
-@dataclass(frozen=True)
-class CellSelection:
-    """Parts of a matrix, in the order of choice; without any, it means all cells off the diagonal."""
-
-    parts: tuple[Part, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.parts)
-
-    def mask(self, classes: int) -> np.ndarray:
-        """(classes, classes) bool: the selected cells."""
-        if not self.parts:
-            return ~np.eye(classes, dtype=bool)
-        mask = np.zeros((classes, classes), dtype=bool)
-        for part in self.parts:
-            rows = slice(None) if part.row is None else part.row
-            columns = slice(None) if part.column is None else part.column
-            mask[rows, columns] = True
-        return mask
-
-    @property
-    def directions(self) -> tuple["CellSelection", ...]:
-        """The two cells of a class pair apart where they are the whole selection; else the selection itself."""
-        if (
-            len(self.parts) == 2
-            and self.parts[0].opposite == self.parts[1]
-            and None not in (self.parts[0].row, self.parts[0].column)
-        ):
-            return tuple(CellSelection((part,)) for part in self.parts)
-        return (self,)
-
-    def to_text(self) -> str:
-        return _PARTS.encode(self.parts)
-
-
-def _read_part(text: str) -> Part:
-    part = Part(*_PAIR.decode(text))
-    if part == Part(None, None):
-        raise ValueError(text)
-    return part
-
-
-_PAIR = Row((_INDEX, _INDEX), "-")
-_PARTS = Items(Written(Part.to_text, _read_part), "_", most=_MOST, lenient=True)
-CELLS = Parameter("cells", Written(CellSelection.to_text, lambda text: CellSelection(_PARTS.decode(text))), CellSelection())
-
-
-def parse_selection(texts: Iterable[str], classes: int) -> CellSelection:
-    """The selection that an address or the browser holds; parts that a matrix of so many classes does not have are dropped."""
-    parts = _PARTS.decode("_".join(texts))
-    return CellSelection(tuple(part for part in parts if max(part.row or 0, part.column or 0) < classes))
+CELLS = Parameter("cells", Codec(CellSelection.to_text, CellSelection.from_text), CellSelection())
 
 
 def read_selection(classes: Sequence[str]) -> CellSelection:
@@ -98,7 +31,7 @@ def read_selection(classes: Sequence[str]) -> CellSelection:
     # Dropped even where they say nothing, so that a link copied from this page names cells only.
     for old in (OLD_TRUE, OLD_PREDICTED, OLD_BOTH):
         old.clear()
-    selection = parse_selection([part.to_text() for part in CELLS.read().parts], len(classes))
+    selection = CELLS.read().limited_to(len(classes))
     CELLS.write(selection)
     return selection
 
@@ -114,11 +47,11 @@ def cell_box(selection: CellSelection, matrix: np.ndarray, classes: Sequence[str
     binding = bind_value(_BOX, texts, options)
 
     def store_selection(texts: list[str]) -> None:
-        CELLS.write(parse_selection(texts, len(classes)))
+        CELLS.write(CellSelection.from_texts(texts))
 
     st.multiselect(
         "Selected cells", options, binding.initial, key=binding.key, on_change=binding.on_change(store_selection), label_visibility="collapsed",
-        format_func=lambda text: describe_part(parse_selection([text], len(classes)).parts[0], classes),
+        format_func=lambda text: describe_part(Part.from_text(text), classes),
         placeholder=f"All {off_diagonal}. Select cells in the matrix, or type a class",
     )  # fmt: skip
 

@@ -14,9 +14,10 @@ from dashboard.app.parameters import OLD_BOTH, OLD_PREDICTED, OLD_TRUE
 from dashboard.app.widgets import bind_value
 from dashboard.charts.bars import score_bars
 from dashboard.charts.figure import CONFIG
+from dashboard.components.matrix.selection import CellSelection, Part
 from dashboard.components.scored_gallery import CELL_PAGE, PAGE_BACK, SORT, PredictionRow, choose_order, scored_gallery, sort_rows
 from dashboard.components.scored_run import ScoredRun
-from dashboard.evaluate.cells import CELLS, CellSelection, Part, cell_box, read_selection
+from dashboard.evaluate.cells import CELLS, cell_box, read_selection
 from dashboard.evaluate.comparison import ConfusionView, choose_sides, load_view, overlap_caption
 from dashboard.evaluate.confusions import COLOURS, FOUND, ORDER, UNIT, ZOOM, confusion_panel
 from engine.core.number_text import percent
@@ -49,7 +50,7 @@ def _matrix_and_gallery(scored: ScoredRun) -> None:
     left, right = st.columns([5, 7], gap="large")
     selection = read_selection(classes)
     with left:
-        confusion_panel(view, selection)
+        confusion_panel(view)
     with right:
         box, sort = st.columns([5, 3])
         with box:

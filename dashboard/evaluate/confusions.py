@@ -8,7 +8,7 @@ from dashboard.app import formatting, url_state
 from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value, popover
 from dashboard.components.matrix import Unit, confusion_matrix
-from dashboard.evaluate.cells import CELLS, CellSelection, parse_selection
+from dashboard.evaluate.cells import CELLS
 from dashboard.evaluate.comparison import ConfusionView
 from engine.core.address import Choice, Integer, Items
 from engine.data.class_names import natural_key
@@ -28,7 +28,7 @@ FOUND: Parameter[tuple[int, ...]] = Parameter("classes", Items(Integer(4), "_", 
 _LOG_HELP = "Logarithmic: a single error is visible beside a hundred. Linear: the colour is proportional to the number of errors."
 
 
-def confusion_panel(view: ConfusionView, selection: CellSelection) -> None:
+def confusion_panel(view: ConfusionView) -> None:
     """Draw the matrix; a click, a tap or a key there changes the selection before the gallery is drawn."""
     classes = view.crossing.classes
     choice = _choose_classes(view) if len(classes) > READABLE else None
@@ -41,9 +41,8 @@ def confusion_panel(view: ConfusionView, selection: CellSelection) -> None:
             _note_hidden_classes(view, shown)
         confusion_matrix(
             cache.matrix_view(view.matrix, classes, tuple(shown.tolist()), unit, log), view.axes, key="matrix",
-            selected=[part.to_text() for part in selection.parts], dark=st.context.theme.type == "dark",
+            selection=CELLS, dark=st.context.theme.type == "dark",
             label=f"{_name(view)} of {len(shown)} classes, {len(view.crossing):,} images",
-            on_select=lambda cells: CELLS.write(parse_selection(cells, len(classes))),
         )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import cache
@@ -13,7 +12,7 @@ from dashboard.app.scroll import scroll_to_top
 from dashboard.app.url_state import Parameter, page_parameter
 from dashboard.app.widgets import bind_value
 from dashboard.charts.dynamics import BINS, learning_map, map_cells, settled_bars
-from dashboard.charts.figure import CONFIG
+from dashboard.components.clickable_chart import clickable_chart
 from dashboard.components.scored_gallery import PredictionRow, scored_gallery
 from dashboard.components.scored_run import ScoredRun
 from engine.core.address import Text
@@ -40,8 +39,8 @@ def dynamics_tab(scored: ScoredRun) -> None:
     group = _choose(counts, epochs)
     left, right = st.columns([5, 7], gap="large")
     with left:
-        _chart("dynamics-bars", settled_bars(summary, epochs, group))
-        _chart("dynamics-map", learning_map(summary, group))
+        clickable_chart(settled_bars(summary, epochs, group), "dynamics-bars", _pick_group, scrolls=False)
+        clickable_chart(learning_map(summary, group), "dynamics-map", _pick_group, scrolls=False)
         st.caption(
             "Each square is a group of images, the larger the more. Those at the lower left were misclassified throughout, often because of "
             "wrong labels; for those at the right the predictions kept changing (Swayamdipta et al. 2020)."
@@ -119,13 +118,8 @@ def _choose(counts: pd.Series, epochs: int) -> str:
     return group
 
 
-def _chart(key: str, figure: go.Figure) -> None:
-    def handle_click() -> None:
-        points = st.session_state[key].selection.points
-        if points:
-            _GROUP.request(str(points[0]["customdata"][0]))
-
-    st.plotly_chart(figure, key=key, on_select=handle_click, selection_mode="points", config=CONFIG)
+def _pick_group(customdata: list) -> None:
+    _GROUP.request(str(customdata[0]))
 
 
 def _gallery(validation: ScoredRun, summary: pd.DataFrame, group: str, epochs: int) -> None:

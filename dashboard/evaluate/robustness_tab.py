@@ -12,8 +12,8 @@ from dashboard.app.error_page import try_action
 from dashboard.app.image_urls import damaged_url
 from dashboard.app.polling import poll
 from dashboard.app.url_state import Parameter, page_parameter
-from dashboard.charts.figure import CONFIG
 from dashboard.charts.robustness import severity_curves
+from dashboard.components.clickable_chart import clickable_chart
 from dashboard.components.job_panel import job_panel
 from dashboard.components.scored_gallery import PredictionRow, scored_gallery
 from dashboard.components.scored_run import ScoredRun
@@ -102,13 +102,8 @@ def _curves(scored: ScoredRun, document: dict[str, Any], ranked: Sequence[str], 
             shown.append((other, pd.DataFrame(cache.robustness_document(others[other], scored.split)["by_severity"])))
             st.caption(f":green[●] {formatting.literal(scored.run.id)}, :orange[●] {formatting.literal(other)}")
 
-    def handle_click() -> None:
-        points = st.session_state["damage-curves"].selection.points
-        if points:
-            _CORRUPTION.request(str(points[0]["customdata"][0]))
-
     figure = severity_curves(shown, {name: CORRUPTIONS[name].label for name in ranked}, corruption)
-    st.plotly_chart(figure, key="damage-curves", on_select=handle_click, selection_mode="points", config=CONFIG)
+    clickable_chart(figure, "damage-curves", lambda customdata: _CORRUPTION.request(str(customdata[0])), scrolls=False)
     st.caption("Accuracy by severity (0: undamaged), with 95% intervals; worst first. Click a curve to see which images flip.")
     with st.expander("What the severities mean"):
         rows = [{"damage": one.label, "measure": one.unit} | {str(n + 1): f"{value:g}" for n, value in enumerate(one.strengths)}

@@ -10,8 +10,8 @@ from dashboard import cache
 from dashboard.app import filter_state, formatting, url_state
 from dashboard.app.url_state import Parameter
 from dashboard.charts.dot_plot import interval_dots
-from dashboard.charts.figure import CONFIG
 from dashboard.charts.palette import ACCENT, BAD
+from dashboard.components.clickable_chart import clickable_chart
 from dashboard.components.scored_gallery import choose_order, scored_gallery, sort_rows
 from dashboard.components.scored_run import SPLITS, ScoredRun
 from engine.core.address import Choice, Text
@@ -131,10 +131,8 @@ def _choose_slice(table: pd.DataFrame) -> int:
 def _chart(table: pd.DataFrame, place: int) -> None:
     texts = [wanted.to_text() for wanted in table["filter"]]
 
-    def handle_click() -> None:
-        points = st.session_state["slices-chart"].selection.points
-        if points:
-            _SLICE.request(texts[int(points[0]["customdata"][0])])
+    def pick_slice(customdata: list) -> None:
+        _SLICE.request(texts[int(customdata[0])])
 
     many = "p_holm" in table
     sure = table["p_holm"] < ALPHA if many else pd.Series(False, index=table.index)
@@ -147,13 +145,8 @@ def _chart(table: pd.DataFrame, place: int) -> None:
     if many:
         alone = zip(table["error"], table["low"], table["high"], strict=True)
         rows["more"] = [f"this slice alone: {Estimate(value, low, high).limits('%')}" for value, low, high in alone]
-    st.plotly_chart(
-        interval_dots(rows, clickable=True, chosen=place, longest=40, names_above=True),
-        config=CONFIG,
-        key="slices-chart",
-        on_select=handle_click,
-        selection_mode="points",
-    )
+    figure = interval_dots(rows, clickable=True, chosen=place, longest=40, names_above=True)
+    clickable_chart(figure, "slices-chart", pick_slice, scrolls=False)
     st.caption(_legend(many, bool(sure.any())))
     with st.expander("All numbers, and how they were computed", key="slices-numbers"):
         st.caption(_METHOD)

@@ -9,7 +9,7 @@ from dashboard.app.paging import page_count, page_slice
 from dashboard.app.parameters import PAGE
 from dashboard.app.url_state import Parameter
 from dashboard.app.widgets import bind_value, popover
-from dashboard.components.gallery import NOTES, SIZES, gallery
+from dashboard.components.gallery import NOTES, SIZES, GridSelection, gallery
 from dashboard.components.similar_images import NEAREST_OF
 from dashboard.explore.detail import open_detail
 from dashboard.explore.empty import nothing_matches
@@ -43,7 +43,7 @@ def images_panel(query: Query) -> None:
         order = _choose_order()
         captions = _choose_captions()
         size = url_state.choose(st.segmented_control, "Size", _SIZE, label_visibility="collapsed")
-        selection_menu(data, conditions, order, KEY)
+        selection_menu(data, conditions, order, GridSelection(KEY))
     number = _page_number(len(view), f"{data.name}-{conditions.to_text()}-{order.name}-{order.descending}")
     if not len(view):
         nothing_matches(query)

@@ -8,7 +8,7 @@ from dashboard.app import filter_state
 from dashboard.app.image_urls import export_url
 from dashboard.app.widgets import popover
 from dashboard.charts.dataset import image_count
-from dashboard.components.gallery import clear_selection, selection
+from dashboard.components.gallery import GridSelection
 from dashboard.explore.query import Order
 from engine.data.datasets import Dataset
 from engine.data.filters import Filter
@@ -16,9 +16,9 @@ from engine.data.filters import Filter
 _COPIED = 1_000  # paths that are shown to be copied; the CSV has all
 
 
-def selection_menu(data: Dataset, conditions: Filter, order: Order, key: str) -> None:
-    """Draw a menu for the selection of the gallery `key`, or for all images that match where nothing is selected."""
-    ids = selection(key)
+def selection_menu(data: Dataset, conditions: Filter, order: Order, selection: GridSelection) -> None:
+    """Draw a menu for the selection of the gallery, or for all images that match where nothing is selected."""
+    ids = selection.read()
     label = f"{len(ids):,} selected" if ids else "Export"
     menu = popover(label, "selected", icon=":material/check_circle:" if ids else ":material/download:")
     if not menu.open:
@@ -26,8 +26,10 @@ def selection_menu(data: Dataset, conditions: Filter, order: Order, key: str) ->
     with menu:
         if ids:
             only = Filter(selection=data.catalog.select(ids), state=conditions.state)
-            st.button("Show only these", icon=":material/filter_alt:", on_click=_show_only, args=(only, key), width="stretch")
-            st.button("Select none", icon=":material/deselect:", on_click=clear_selection, args=(key,), width="stretch")
+            st.button(
+                "Show only these", icon=":material/filter_alt:", on_click=_show_only, args=(only, selection), width="stretch"
+            )
+            st.button("Select none", icon=":material/deselect:", on_click=selection.clear, width="stretch")
         else:
             only = conditions
         n = len(ids) or len(data.catalog.view(conditions))
@@ -41,6 +43,6 @@ def selection_menu(data: Dataset, conditions: Filter, order: Order, key: str) ->
         st.code("\n".join(paths) or "none", language=None, height=160)
 
 
-def _show_only(only: Filter, key: str) -> None:
+def _show_only(only: Filter, selection: GridSelection) -> None:
     filter_state.put(replace(filter_state.current(), selection=only.selection))
-    clear_selection(key)
+    selection.clear()

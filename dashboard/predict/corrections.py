@@ -6,7 +6,7 @@ from dashboard.app import formatting, viewer_time
 from dashboard.app.error_page import try_and_rerun
 from dashboard.app.image_urls import correction_url
 from dashboard.charts.palette import class_colours
-from dashboard.components.gallery import Tile, clear_selection, gallery, selection
+from dashboard.components.gallery import GridSelection, Tile, gallery
 from engine.core.errors import UserError
 from engine.data import add_job
 from engine.data.datasets import Dataset, list_datasets
@@ -40,7 +40,7 @@ def corrections(data: Dataset) -> None:
             for place, item in enumerate(items[:_SHOWN])
         ]  # fmt: skip
         gallery(tiles, key=_KEY, size="S", select="many", scope=f"{data.name}-{len(items)}", label="Corrected images")
-        selected = selection(_KEY)
+        selected = GridSelection(_KEY).read()
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Remove", icon=":material/undo:", disabled=not selected, help="Removes the selected corrections."):
                 _remove(data, [items[place] for place in selected if place < len(items)])
@@ -57,7 +57,7 @@ def _remove(data: Dataset, items: list[Correction]) -> None:
     def remove_all() -> None:
         for item in items:
             remove_correction(data, item.content)
-        clear_selection(_KEY)
+        GridSelection(_KEY).clear()
 
     try_and_rerun(remove_all)
 

@@ -21,7 +21,7 @@ def filtered_runs(context: PageContext) -> list[Run]:
     """The dataset's runs that match the filters above the table, which this draws, newest first."""
     models = sorted({run.config.model for run in context.runs})
     tags = sorted({tag for run in context.runs for tag in run.metadata.tags})
-    states, chosen_models, chosen_tags = _known(_STATE, list(_STATES)), _known(_MODEL, models), _known(_TAG, tags)
+    states, chosen_models, chosen_tags = _read_known(_STATE, list(_STATES)), _read_known(_MODEL, models), _read_known(_TAG, tags)
     active = sum(map(bool, (states, chosen_models, chosen_tags)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = _search()
@@ -62,7 +62,7 @@ def _pick(
     widget(label, options, default=binding.initial, key=binding.key, on_change=binding.on_change(parameter.write), **settings)
 
 
-def _known(parameter: Parameter[tuple[str, ...]], options: Sequence[str]) -> tuple[str, ...]:
+def _read_known(parameter: Parameter[tuple[str, ...]], options: Sequence[str]) -> tuple[str, ...]:
     """The values in the address that are known; others are removed from it."""
     values = tuple(one for one in parameter.read() if one in options)
     parameter.write(values)

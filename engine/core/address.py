@@ -20,8 +20,8 @@ class Kind(Protocol[T]):
 
 
 @dataclass(frozen=True)
-class Written(Generic[T]):
-    """A value for which there are two functions."""
+class Codec(Generic[T]):
+    """A value with a function that writes it and one that reads it."""
 
     write: Callable[[T], str]
     read: Callable[[str], T]

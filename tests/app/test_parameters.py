@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dashboard.app import train_options, url_state
 from dashboard.app.map_selection import FINE, Pick
 from dashboard.app.url_state import Parameter
-from dashboard.evaluate.cells import CellSelection, Part
+from dashboard.components.matrix.selection import CellSelection, Part
 from engine.core.address import Choice, Integer, Items, Kind, Name, OrNone, Row, Text
 from engine.data.filters import CORRECTNESS, STATES, Filter, Range
 from engine.data.label_overlay import EDITS

@@ -5,7 +5,7 @@ import streamlit as st
 from hypothesis import given
 from hypothesis import strategies as draw
 
-from dashboard.components.reports import Channel, acknowledge
+from dashboard.components.reports import Channel, channel_data
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def test_two_reports_in_one_run_both_count_and_neither_twice():
     assert channel.take() == []
     send(channel, (2, "b"), (3, "c"))
     assert channel.take() == ["c"], "the browser repeats what it did not know to be taken"
-    assert acknowledge(channel) == {"key": "map", "revisions": {"opened": 3}}
+    assert channel_data(channel) == {"key": "map", "revisions": {"opened": 3}}
 
 
 def test_an_event_of_an_earlier_session_is_not_repeated_in_the_next():

@@ -4,8 +4,7 @@ import pytest
 import streamlit as st
 
 from dashboard.app import formatting
-from dashboard.components.gallery import clear_selection, selection, set_selection
-from dashboard.components.gallery.selection import enter_scope, take_reports
+from dashboard.components.gallery import GridSelection
 from dashboard.components.reports import Channel
 
 PAGE, OTHER = frozenset(range(1, 7)), frozenset(range(7, 13))
@@ -19,8 +18,8 @@ def _session(monkeypatch):
 def take(key, *reports, shown=PAGE, one=False):
     """The grid's script repeats these reports, {revision, value}, and Python takes what is new."""
     st.session_state[key] = {"selected": list(reports)}
-    take_reports(Channel(key, "selected", lasting=True), shown, one)
-    return selection(key)
+    GridSelection(key).take_reports(Channel(key, "selected", lasting=True), shown, one)
+    return GridSelection(key).read()
 
 
 def report(revision, *ids, others=True):
@@ -29,7 +28,7 @@ def report(revision, *ids, others=True):
 
 def test_a_report_counts_once_so_that_what_was_cleared_stays_cleared():
     assert take("grid", report(1, 3, 5)) == (3, 5)
-    clear_selection("grid")
+    GridSelection("grid").clear()
     assert take("grid", report(1, 3, 5)) == (), "the browser goes on repeating its last report"
     assert take("grid", report(2, 4)) == (4,)
 
@@ -54,18 +53,18 @@ def test_one_replaces_the_other():
 
 
 def test_another_dataset_begins_with_nothing_selected():
-    set_selection("grid", [3, 3, 5])
-    enter_scope("grid", "demo")
-    assert selection("grid") == (3, 5), "chosen before the grid was drawn"
-    enter_scope("grid", "demo")
-    assert selection("grid") == (3, 5)
-    enter_scope("grid", "intel")
-    assert selection("grid") == ()
+    GridSelection("grid").write([3, 3, 5])
+    GridSelection("grid").enter_scope("demo")
+    assert GridSelection("grid").read() == (3, 5), "chosen before the grid was drawn"
+    GridSelection("grid").enter_scope("demo")
+    assert GridSelection("grid").read() == (3, 5)
+    GridSelection("grid").enter_scope("intel")
+    assert GridSelection("grid").read() == ()
 
 
 def test_grids_do_not_share_a_selection():
     take("one", report(1, 3))
-    assert selection("other") == ()
+    assert GridSelection("other").read() == ()
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from dashboard.app.filter_state import chips
 from dashboard.app.paging import page_slice
 from dashboard.app.train_options import from_text
 from dashboard.clean.tabs import TABS as CLEAN
+from dashboard.components.matrix.selection import CellSelection
 from dashboard.components.scored_gallery import PAGE as CELL_PAGE
 from dashboard.components.scored_gallery import SORTS
-from dashboard.evaluate.cells import parse_selection as read_cells
 from dashboard.evaluate.tabs import TABS as EVALUATE
 from dashboard.explore.gallery import _ORDERS as ORDERS
 from dashboard.explore.gallery import page_ids
@@ -125,7 +125,7 @@ def _evaluate(query: Query) -> Iterator[tuple[str, object]]:
         return
     run = load_run(query["run"])
     table, classes = run.predictions(query.get("split", "test")).table, len(run.classes)
-    chosen = read_cells(query.get("cells", "").split("_"), classes)
+    chosen = CellSelection.from_text(query.get("cells", "")).limited_to(classes)
     for place, direction in enumerate(chosen.directions):
         mask = direction.mask(classes)
         rows = table[mask[table["true"], table["predicted"]]]

@@ -9,17 +9,10 @@ from streamlit.components.v2 import component
 
 from dashboard.app import formatting
 from dashboard.app.component_files import join_modules
-from dashboard.components.gallery.selection import (
-    clear_selection,
-    enter_scope,
-    load_state,
-    selection,
-    set_selection,
-    take_reports,
-)
-from dashboard.components.reports import Channel, acknowledge
+from dashboard.components.gallery.selection import GridSelection
+from dashboard.components.reports import Channel, channel_data
 
-__all__ = ["NOTES", "SIZES", "GalleryResult", "Tile", "clear_selection", "gallery", "selection", "set_selection"]
+__all__ = ["NOTES", "SIZES", "GalleryResult", "GridSelection", "Tile", "gallery"]
 
 SIZES = ("S", "M", "L")
 NOTES = 3  # lines under the caption that are shown
@@ -70,8 +63,8 @@ def gallery(
 
     `select`: with "many", Ctrl or Cmd and a click, Shift and a click, a dragged rectangle, Space, Ctrl+A and a long press
     select, Escape clears, and the selection stays while pages are turned; with "one", a click selects instead of opening.
-    `scope` names what is selected from, such as the dataset: another scope begins with nothing selected. `selection`,
-    `set_selection` and `clear_selection` read and change it from outside. `current` marks the tile that another part of the
+    `scope` names what is selected from, such as the dataset: another scope begins with nothing selected. `GridSelection(key)`
+    reads and changes it from outside. `current` marks the tile that another part of the
     page shows. `on_open` is called instead, before the script reruns: early enough to change what stands above the grid.
     `label` names the list for a screen reader. Not inside `st.form`: Streamlit drops a component's clicks there.
     """
@@ -81,7 +74,8 @@ def gallery(
     if size not in SIZES:
         raise ValueError(f"There is no gallery size {size!r}. Choose one of: {', '.join(SIZES)}.")
     shown = frozenset(ids)
-    enter_scope(key, scope)
+    selection = GridSelection(key)
+    selection.enter_scope(scope)
 
     openings, selections = Channel(key, "opened"), Channel(key, "selected", lasting=True)
 
@@ -92,26 +86,26 @@ def gallery(
 
     def handle_selection() -> None:
         if select:
-            take_reports(selections, shown, select == "one")
+            selection.take_reports(selections, shown, select == "one")
 
     # Registered at each call, which is free while nothing differs: every runtime (and every AppTest) has its own registry,
     # and this module is imported once for all of them.
     mount = component("scenescope_gallery", html=_HTML, css=_CSS, js=_JS)
-    state = load_state(key)
+    selected = selection.read()
     data = {
         "items": [_item(tile) for tile in tiles],
         "size": size,
         "select": select or "",
-        "selected": [image for image in state.ids if image in shown] if select else [],
-        "elsewhere": sum(image not in shown for image in state.ids) if select else 0,
-        **acknowledge(openings, selections),
+        "selected": [image for image in selected if image in shown] if select else [],
+        "elsewhere": sum(image not in shown for image in selected) if select else 0,
+        **channel_data(openings, selections),
         "current": current,
         "label": formatting.plain(label or f"{len(ids)} images"),
         "empty": empty,
     }
     mount(key=key, data=data, on_opened_change=handle_open, on_selected_change=handle_selection)
     handle_selection()  # a session that begins anew takes over what the open tab still shows
-    return GalleryResult(_opened(openings, shown), selection(key) if select else ())
+    return GalleryResult(_opened(openings, shown), selection.read() if select else ())
 
 
 def _item(tile: Tile) -> dict[str, Any]:

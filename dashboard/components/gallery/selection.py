@@ -17,52 +17,43 @@ class SelectionState:
     ids: tuple[int, ...] = ()
 
 
-def selection(key: str) -> tuple[int, ...]:
+@dataclass(frozen=True)
+class GridSelection:
     """The selected images of the grid `key`, in the order of their choice; also before the grid is drawn."""
-    return load_state(key).ids
 
+    key: str
 
-def set_selection(key: str, ids: Iterable[SupportsInt]) -> None:
-    """Select just these. In a callback or before the grid is drawn; afterwards it shows at the next rerun."""
-    _save_state(key, replace(load_state(key), ids=tuple(dict.fromkeys(int(image) for image in ids))))
+    def read(self) -> tuple[int, ...]:
+        return self._load().ids
 
+    def write(self, ids: Iterable[SupportsInt]) -> None:
+        """Select just these. In a callback or before the grid is drawn; afterwards it shows at the next rerun."""
+        self._save(replace(self._load(), ids=tuple(dict.fromkeys(int(image) for image in ids))))
 
-def clear_selection(key: str) -> None:
-    """Select nothing."""
-    set_selection(key, ())
+    def clear(self) -> None:
+        self.write(())
 
+    def enter_scope(self, scope: str) -> None:
+        """Forget what was selected in another scope; what was set before the first drawing stays."""
+        before = self._load()
+        if before.scope != scope:
+            self._save(replace(before, scope=scope, ids=() if before.scope else before.ids))
 
-def load_state(key: str) -> SelectionState:
-    """What is held of the grid `key`; nothing selected where it has not been drawn yet."""
-    return st.session_state.get(_state_key(key), SelectionState())
+    def take_reports(self, channel: Channel, shown: Collection[int], one: bool = False) -> None:
+        """Take over what the browser has reported, {ids, others}, since the last time.
 
+        Only what was shown can be selected or released by it; images of other pages stay unless `others` is false.
+        """
+        for report in channel.take():
+            if isinstance(report, Mapping) and isinstance(report.get("ids"), list):
+                selected = [image for image in report["ids"] if isinstance(image, int) and image in shown]
+                if report.get("others") and not one:
+                    # What was selected before keeps its place in the order of choice.
+                    selected = [*(image for image in self.read() if image in selected or image not in shown), *selected]
+                self.write(selected[:1] if one else selected)
 
-def enter_scope(key: str, scope: str) -> None:
-    """Forget what was selected in another scope; what was set before the first drawing stays."""
-    before = load_state(key)
-    if before.scope != scope:
-        _save_state(key, replace(before, scope=scope, ids=() if before.scope else before.ids))
+    def _load(self) -> SelectionState:
+        return st.session_state.get(f"{self.key}-selection", SelectionState())
 
-
-def take_reports(channel: Channel, shown: Collection[int], one: bool = False) -> None:
-    """Take over what the browser has reported of a selection, {ids, others}, since the last time.
-
-    Only what was shown can be selected or released by it; images of other pages stay unless `others` is false.
-    """
-    for report in channel.take():
-        if isinstance(report, Mapping) and isinstance(report.get("ids"), list):
-            before = load_state(channel.key)
-            selected = [image for image in report["ids"] if isinstance(image, int) and image in shown]
-            if report.get("others") and not one:
-                # What was selected before keeps its place in the order of choice.
-                selected = [*(image for image in before.ids if image in selected or image not in shown), *selected]
-            unique = tuple(dict.fromkeys(selected))
-            _save_state(channel.key, replace(before, ids=unique[:1] if one else unique))
-
-
-def _save_state(key: str, state: SelectionState) -> None:
-    st.session_state[_state_key(key)] = state
-
-
-def _state_key(key: str) -> str:
-    return f"{key}-selection"
+    def _save(self, state: SelectionState) -> None:
+        st.session_state[f"{self.key}-selection"] = state

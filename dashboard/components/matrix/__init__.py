@@ -3,7 +3,6 @@
 A component of its own: plotly's heatmap reports no clicks, its headers are plain text, and it cannot be used by keyboard.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +10,11 @@ from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
 from dashboard.charts.matrix_view import CORRECT, ERRORS, GROUND, MatrixView, Unit
-from dashboard.components.reports import Channel, acknowledge
+from dashboard.components.matrix.selection import CellSelection
+from dashboard.components.reports import Channel, channel_data
+from dashboard.components.selection import Selection
 
-__all__ = ["Axes", "Unit", "confusion_matrix"]
+__all__ = ["Axes", "CellSelection", "Unit", "confusion_matrix"]
 
 _FOLDER = Path(__file__).parent
 _HTML = (_FOLDER / "matrix.html").read_text(encoding="utf-8")
@@ -40,21 +41,17 @@ def confusion_matrix(
     axes: Axes,
     *,
     key: str,
-    selected: Sequence[str],
+    selection: Selection[CellSelection],
     label: str,
-    on_select: Callable[[list[str]], None],
     dark: bool = False,
 ) -> None:
-    """Draw what `dashboard.charts.matrix_view` made of a matrix.
-
-    `selected`: texts as `dashboard.evaluate.cells` reads them; `on_select` gets what the person selects instead.
-    """
+    """Draw what `dashboard.charts.matrix_view` made of a matrix."""
     picks = Channel(key, "picked")
 
     def handle_selection() -> None:
         for cells in picks.take():
             if isinstance(cells, list):
-                on_select([cell for cell in cells if isinstance(cell, str)])
+                selection.write(CellSelection.from_texts(cell for cell in cells if isinstance(cell, str)))
 
     # Registered at each call, as the gallery is: every runtime has its own registry.
     mount = component("scenescope_matrix", html=_HTML, css=_CSS, js=_JS)
@@ -63,8 +60,8 @@ def confusion_matrix(
         "axes": [axes.rows, axes.columns],
         "say": {"other": axes.other, "same": axes.same, "groups": axes.groups},
         "colours": {"errors": ERRORS[dark], "right": CORRECT[dark], "ground": GROUND},
-        "selected": list(selected),
-        **acknowledge(picks),
+        "selected": [part.to_text() for part in selection.read().parts],
+        **channel_data(picks),
         "label": label,
     }
     mount(key=key, data=data, on_picked_change=handle_selection)

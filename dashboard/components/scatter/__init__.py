@@ -5,15 +5,17 @@ inside it, and keeps its zoom when the figure changes.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
+from dashboard.app.map_selection import Pick, from_corners
 from dashboard.charts.map_points import Group, Label
-from dashboard.components.reports import Channel, acknowledge
+from dashboard.components.reports import Channel, channel_data
+from dashboard.components.selection import Selection
 from engine.embeddings.projection import STEPS, Map
 
 HEIGHT = 560  # pixels
@@ -33,28 +35,31 @@ def scatter(
     labels: Sequence[Label] = (),
     shown: np.ndarray | None = None,
     picked: np.ndarray | None = None,
-    area: np.ndarray | None = None,
     source: str = "",
     label: str = "A map of images",
-    on_area: Callable[[list[tuple[float, float]]], None] | None = None,
+    selection: Selection[Pick | None] | None = None,
 ) -> int | None:
     """The id of the image whose point was clicked in this rerun, else None.
 
     group: (n,) indices into `groups`, the legend, where a click highlights one. labels: the most important first. shown, picked:
-    (n,) bool, what the filter and the selection leave; None where there is none. area: (corners, 2), the selection's outline.
-    source: the address that describes an image, its id to be appended. `on_area` gets the corners of an area that was drawn, none
-    where the selection is to end, before the script reruns.
+    (n,) bool, what the filter and the selection leave; None where there is none.
+    source: the address that describes an image, its id to be appended. selection: the area that is selected, on this map.
     """
 
     openings, areas = Channel(key, "opened"), Channel(key, "area")
 
     def handle_area() -> None:
         for area in areas.take():
-            if on_area is not None:
-                on_area(_read_corners(area))
+            pick = from_corners(points.version, _read_corners(area))
+            if selection is not None and pick is not None:
+                selection.write(pick)
+            elif selection is not None:
+                selection.clear()
+
+    pick = selection.read() if selection is not None else None
 
     data = {
-        **acknowledge(openings, areas),
+        **channel_data(openings, areas),
         "version": f"{points.version}-{len(points)}",
         "steps": STEPS,
         "xy": _to_base64(np.round(points.xy * STEPS).astype("<u2")),
@@ -64,7 +69,7 @@ def scatter(
         "labels": list(labels),
         "shown": None if shown is None else _to_base64(np.packbits(shown)),
         "picked": None if picked is None else _to_base64(np.packbits(picked)),
-        "area": None if area is None else np.asarray(area, float).tolist(),
+        "area": None if pick is None else pick.corners.tolist(),
         "source": source,
         "label": f"{label}. Arrow keys move it, plus and minus zoom, 0 shows all of it, Escape ends a selection.",
         "height": HEIGHT,

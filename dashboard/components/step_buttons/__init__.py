@@ -9,7 +9,7 @@ from pathlib import Path
 from streamlit.components.v2 import component
 
 from dashboard.app.component_files import join_modules
-from dashboard.components.reports import Channel, acknowledge
+from dashboard.components.reports import Channel, channel_data
 
 _FOLDER = Path(__file__).parent
 _CSS = (_FOLDER / "step_buttons.css").read_text(encoding="utf-8")
@@ -34,4 +34,4 @@ def step_buttons(key: str, place: int | None, count: int, on_move: Callable[[int
 
     mount = component("scenescope_step_buttons", html=_HTML, css=_CSS, js=_JS)
     data = {"place": -1 if place is None else place, "count": count}
-    mount(key=key, data=data | acknowledge(moves), on_moved_change=handle_move)
+    mount(key=key, data=data | channel_data(moves), on_moved_change=handle_move)

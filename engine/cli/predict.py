@@ -1,16 +1,17 @@
 """`predict`: the classes of images, by a run, an exported file, or the mean of several."""
 
+from __future__ import annotations
+
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
-import pandas as pd
 
 from engine.cli.output import print_json, print_unused, progress_line
-from engine.cli.parameters import FILE, FOLDER, Number, complete_runs, json_option
+from engine.cli.parameters import FILE, FOLDER, Number, complete_runs, json_option, load_run
 from engine.core.errors import UserError
 from engine.core.estimate import Estimate
 from engine.core.files import file_name
@@ -18,17 +19,18 @@ from engine.core.number_text import count_text
 from engine.core.progress import Progress
 from engine.core.text_output import one_line
 from engine.data.file_kinds import format_reason, is_archive, looks_like_image, read_head
-from engine.data.predictions import ImagePrediction
-from engine.evaluation import metrics
-from engine.inference.verdict import UNKNOWN, UNSURE, USUAL, Judge, load_judge
-from engine.runs.run import Run, load_run
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from engine.data.predictions import ImagePrediction
     from engine.inference.batch.predictions import BatchPredictions
     from engine.inference.batch.store import BatchImage
     from engine.inference.predict import Predictor
+    from engine.inference.verdict import Judge
+    from engine.runs.run import Run
 
-_DOUBTS = {UNKNOWN: "out-of-distribution?", UNSURE: "unsure"}
+_DOUBTS = {"unknown": "out-of-distribution?", "unsure": "unsure"}
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,14 @@ class _Predictor:
 
     id: str
     classes: tuple[str, ...]
-    model: "Predictor"
+    model: Predictor
     judge: Judge
     run: Run | None = None
 
 
 def _load_predictor(name: str, with_cam: bool) -> _Predictor:
     from engine.export import session
+    from engine.inference.verdict import USUAL, Judge, load_judge
 
     if session.is_model_file(name):
         if with_cam:
@@ -109,6 +112,8 @@ def predict_command(
 
 
 def _judge(predictors: Sequence[_Predictor]) -> Judge:
+    from engine.inference.verdict import USUAL, Judge, load_judge
+
     if len(predictors) == 1:
         return predictors[0].judge
     runs = [predictor.run for predictor in predictors if predictor.run]
@@ -116,7 +121,7 @@ def _judge(predictors: Sequence[_Predictor]) -> Judge:
     return load_judge(runs) if len(runs) == len(predictors) else Judge(predictors[0].classes, USUAL, 0)
 
 
-def _predict_images(predictor: _Predictor, images: Sequence["BatchImage"]) -> "BatchPredictions":
+def _predict_images(predictor: _Predictor, images: Sequence[BatchImage]) -> BatchPredictions:
     from engine.inference.batch.predictions import BatchPredictions, predict_images
 
     show = progress_line()
@@ -129,9 +134,9 @@ def _predict_images(predictor: _Predictor, images: Sequence["BatchImage"]) -> "B
 
 def _document(
     row: Any,
-    image: "BatchImage",
-    predictions: "BatchPredictions",
-    by_run: Sequence["BatchPredictions"],
+    image: BatchImage,
+    predictions: BatchPredictions,
+    by_run: Sequence[BatchPredictions],
     top: int,
     overlays: dict[int, str],
 ) -> dict:
@@ -143,13 +148,13 @@ def _document(
         "verdict": row.verdict,
         "may_be": list(row.may_be),
     }
-    result["novelty"] = None if np.isnan(row.novelty) else round(float(row.novelty), 4)
+    result["novelty"] = None if math.isnan(row.novelty) else round(float(row.novelty), 4)
     if len(by_run) > 1:
         result["by_run"] = {one.source: _top(one.image(row.number), top) for one in by_run}
     return result | ({"cam": overlays[row.number]} if row.number in overlays else {})
 
 
-def _reason(image: "BatchImage", error: str) -> str:
+def _reason(image: BatchImage, error: str) -> str:
     """Why a file has no prediction: for one that does not claim to be an image, what it is."""
     if image.reason or looks_like_image(image.name):
         return error
@@ -161,8 +166,9 @@ def _top(prediction: ImagePrediction, count: int) -> list[dict]:
     return [{"class": name, "probability": probability} for name, probability in prediction.top(count)]
 
 
-def _scores(table: pd.DataFrame, predictors: Sequence[_Predictor], images: Sequence["BatchImage"]) -> dict:
+def _scores(table: pd.DataFrame, predictors: Sequence[_Predictor], images: Sequence[BatchImage]) -> dict:
     """Scores of the images in folders named after the run's classes, without its training images; empty where there are none."""
+    from engine.evaluation import metrics
     from engine.inference.batch import seen_in_training
     from engine.inference.batch.table import labelled_outcomes
 
@@ -188,8 +194,8 @@ def _print(document: Sequence[dict], scores: dict) -> None:
 
 
 def _write_overlays(
-    model: "Predictor",
-    images: Sequence["BatchImage"],
+    model: Predictor,
+    images: Sequence[BatchImage],
     table: pd.DataFrame,
     folder: Path,
 ) -> dict[int, str]:

@@ -12,7 +12,7 @@ from engine.core.paths import PROJECT
 
 # What no help may load; and what it may load only for commands whose defaults are computed from it.
 HEAVY, TABLES = {"torch", "torchvision", "timm", "sklearn", "streamlit"}, {"numpy", "pandas", "PIL", "pyarrow"}
-WITH_TABLES = {"bench", "predict"}
+WITH_TABLES = {"bench"}
 
 
 def every_command(group: click.Group = root, *names: str) -> list[tuple[str, ...]]:

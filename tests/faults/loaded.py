@@ -1,11 +1,11 @@
 """What the commands compute with, loaded before they are forked."""
 
+import click
 import onnx
 import onnxruntime
 import timm
 import torch
 
-import engine.cli
 import engine.data.demo
 import engine.data.export
 import engine.data.mean_images
@@ -27,5 +27,8 @@ import engine.training.lr_finder
 import engine.training.measure_speed
 import engine.training.probe_job
 import engine.training.worker
+from engine.cli.commands import root
 
 torch.set_num_threads(1)
+for name in root.list_commands(click.Context(root)):
+    root.get_command(click.Context(root), name)  # imports its module

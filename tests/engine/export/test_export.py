@@ -120,7 +120,7 @@ def test_the_command_line_answers_from_a_file_as_from_the_run_and_without_torch(
     files = pictures()
     expected = {
         str(f): dict(a.top())
-        for f, a in zip(files, predict(model.load_model(run.path, where=select_compute("cpu", "float32")), files, 4), strict=True)
+        for f, a in zip(files, predict(model.load_model(run.path, where=select_compute("cpu", "float32")), files), strict=True)
     }
     for file in (exported[0]["onnx"], exported[0]["bundle"]):
         arguments = ["predict", str(file), *map(str, files), "--top", "4", "--json"]

@@ -122,7 +122,7 @@ def test_the_model_card_has_what_a_reader_needs(trained):
     assert re.findall("^## (.+)", card, re.M) == [
         "Model", "Intended use", "Data", "Evaluation", "How far to trust the score", "Known weaknesses",
     ]  # fmt: skip
-    for index, group in trained.predictions("test").groupby("true"):
+    for index, group in trained.predictions("test").table.groupby("true"):
         recall = (group["predicted"] == index).mean()
         assert re.search(
             rf"^\| {trained.classes[index]} \| [^|]+ \| {recall:.3f} \([^|]+ \| [^|]+ \| {len(group)} \|$", card, re.M

@@ -50,7 +50,8 @@ def novelty_command(run: Run, unlike: str | None, left_out: bool, as_json: bool)
         "decides": detector.decides
     }
     if as_json:
-        print_json({"run": run.id, **facts, **({"told": [one.document() for one in evaluations]} if evaluations else {})})
+        measured = {"told": [evaluation.document() for evaluation in evaluations]} if evaluations else {}
+        print_json({"run": run.id, **facts, **measured})
         return
     limit = (
         f"an image is called out-of-distribution where it is more unusual than {facts['accepted']:.0%} of {facts['validation']:,} validation "
@@ -58,11 +59,10 @@ def novelty_command(run: Run, unlike: str | None, left_out: bool, as_json: bool)
     )
     print(f"{run.id}: {detector.reason or limit}")
     if evaluations:
-        print_table(_COLUMNS, [_row(one) for one in evaluations])
+        print_table(_COLUMNS, [_row(evaluation) for evaluation in evaluations])
     if left_out:
-        print(
-            f"Mean AUROC over the classes left out: {np.mean([one.auroc.value for one in evaluations if one.subject in run.classes]):.3f}"
-        )
+        areas = [evaluation.auroc.value for evaluation in evaluations if evaluation.subject in run.classes]
+        print(f"Mean AUROC over the classes left out: {np.mean(areas):.3f}")
 
 
 def _row(evaluation: OodEvaluation) -> tuple[str | int, ...]:

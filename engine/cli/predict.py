@@ -142,16 +142,16 @@ def _document(
 ) -> dict:
     if row.error:
         return {"path": image.name, "error": _reason(image, row.error)}
-    result = {
+    document = {
         "path": image.name,
         "top": _top(predictions.image(row.number), top),
         "verdict": row.verdict,
         "may_be": list(row.may_be),
+        "novelty": None if math.isnan(row.novelty) else round(float(row.novelty), 4),
     }
-    result["novelty"] = None if math.isnan(row.novelty) else round(float(row.novelty), 4)
     if len(by_run) > 1:
-        result["by_run"] = {one.source: _top(one.image(row.number), top) for one in by_run}
-    return result | ({"cam": overlays[row.number]} if row.number in overlays else {})
+        document["by_run"] = {own.source: _top(own.image(row.number), top) for own in by_run}
+    return document | ({"cam": overlays[row.number]} if row.number in overlays else {})
 
 
 def _reason(image: BatchImage, error: str) -> str:
@@ -172,7 +172,7 @@ def _scores(table: pd.DataFrame, predictors: Sequence[_Predictor], images: Seque
     from engine.inference.batch import seen_in_training
     from engine.inference.batch.table import labelled_outcomes
 
-    seen = seen_in_training.find_training_images([one.run for one in predictors if one.run], images)
+    seen = seen_in_training.find_training_images([predictor.run for predictor in predictors if predictor.run], images)
     fair = seen_in_training.exclude_training_images(labelled_outcomes(table, predictors[0].classes), seen)
     if not len(fair.rows):
         return {}

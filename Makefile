@@ -5,7 +5,7 @@
 # make monkey    300 random clicks, keys and steps back on every page in a real browser
 # make measure   the times that a person waits for, in a real browser
 # make measure-memory   what a server holds while 20 sessions walk through its pages for 30 minutes
-.PHONY: run test check check-js monkey measure measure-memory install install-dev browser lint clean
+.PHONY: run test test-python test-browser check check-js monkey measure measure-memory install install-dev browser lint clean
 
 # The first interpreter from 3.11 to 3.13; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -20,7 +20,13 @@ run: install
 test: install-dev browser
 	$(BIN)/ruff check .
 	$(BIN)/pyrefly check
+	$(MAKE) -j 2 test-python test-browser
+
+# The tests in a browser mostly wait, so they run beside the others; a server of their own serves all of them.
+test-python:
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser
+
+test-browser:
 	$(BIN)/python -m pytest tests/browser
 
 check: install-dev check-js

@@ -37,6 +37,9 @@ class Tab:
 
     def _heard(self, message: ConsoleMessage) -> None:
         source = message.location.get("url", "")
+        # Streamlit forgets the pictures of a page that was left, also those that the browser is still loading.
+        if source.startswith(f"{self.url}/media/"):
+            return
         if message.type == "error" and source.startswith(self.url):  # hosts of the outer world are not reached from everywhere
             self.complaints.append(f"{self.page.url}: {message.text} ({source})")
 

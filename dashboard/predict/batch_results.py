@@ -41,6 +41,7 @@ _PAGE = 60
 _PAIRS = 6
 _HEIGHT = 600  # pixels of the table
 _ROWS = 2000  # rows that the table shows at once
+_CLICKED, _LAST = "batch-row-clicked", "batch-row-last"  # session: numbers of images
 _VERDICTS = {
     SURE: "sure",
     UNSURE: "unsure",
@@ -257,8 +258,16 @@ def _table(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
     frame = frame.loc[:, (frame.notna() & (frame != "")).any()]
     if len(view.runs) == 1:
         frame = frame.drop(columns=view.run.id, errors="ignore")
-    click = st.dataframe(
-        frame, key=f"asked-table-{batch.id}", hide_index=True, row_height=56, height=_HEIGHT, on_select="rerun", selection_mode="single-row",
+    key, numbers = f"batch-table-{batch.id}", shown["number"].astype(int).tolist()
+
+    def request_detail() -> None:
+        rows = st.session_state[key].selection.rows
+        # A click on the selected row deselects it: the person wants to see the image again.
+        number = numbers[rows[0]] if rows and rows[0] < len(numbers) else st.session_state.get(_LAST)
+        st.session_state[_LAST] = st.session_state[_CLICKED] = number
+
+    st.dataframe(
+        frame, key=key, hide_index=True, row_height=56, height=_HEIGHT, on_select=request_detail, selection_mode="single-row",
         column_config={
             "picture": st.column_config.ImageColumn("Image", width="small"), "name": "File", "true": "Folder",
             "predicted": "Prediction", "verdict": "Verdict", "may_be": "Prediction set",
@@ -268,9 +277,7 @@ def _table(batch: Batch, predictions: pd.DataFrame, view: View) -> None:
     )  # fmt: skip
     if len(predictions) > _ROWS:
         st.caption(f"The first {_ROWS:,} are shown; the downloads contain all of them.")
-    if click.selection.rows and click.selection.rows[0] < len(shown):
-        number = int(shown["number"].iloc[click.selection.rows[0]])
-        # The row stays selected: without this, closing the dialog would open it again at the next rerun.
-        if not batch.image(number).reason and st.session_state.get("asked-opened") != number:
-            st.session_state["asked-opened"] = number
-            open_detail(batch, stored_predictions(batch, number, view), view)
+    # Only after a click: the row stays selected, while the order and the filters of the table change.
+    number = st.session_state.pop(_CLICKED, None)
+    if number is not None and not batch.image(number).reason:
+        open_detail(batch, stored_predictions(batch, number, view), view)

@@ -20,7 +20,7 @@ class FileStamp(NamedTuple):
 
 
 def file_stamp(file: str | Path) -> FileStamp | None:
-    """The file's stamp; None where there is no file, or none that can be reached: reading it will say why."""
+    """The file's stamp; None where the file is missing or cannot be reached. Reading it then raises the reason."""
     try:
         status = os.stat(file)  # noqa: PTH116 - as text: making a thousand Paths costs more than a thousand calls of stat
     except OSError:

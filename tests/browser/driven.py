@@ -37,9 +37,6 @@ class Tab:
 
     def _heard(self, message: ConsoleMessage) -> None:
         source = message.location.get("url", "")
-        # Streamlit forgets the pictures of a page that was left, also those that the browser is still loading.
-        if source.startswith(f"{self.url}/media/"):
-            return
         if message.type == "error" and source.startswith(self.url):  # hosts of the outer world are not reached from everywhere
             self.complaints.append(f"{self.page.url}: {message.text} ({source})")
 
@@ -50,6 +47,8 @@ class Tab:
 
     def go(self, page: str) -> "Tab":
         """The page by the navigation on top."""
+        # Streamlit forgets the pictures of a page that is left, also those that the browser is still loading.
+        self.page.wait_for_function("[...document.querySelectorAll('img[src*=\"/media/\"]')].every(image => image.complete)")
         self.page.get_by_test_id("stTopNavLink").filter(has_text=page.capitalize()).click()
         return self.on(page)
 

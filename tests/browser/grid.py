@@ -13,15 +13,15 @@ MOUNT = """async ([html, css, js]) => {
   const root = document.querySelector("#host").attachShadow({mode: "open"})
   root.innerHTML = `<div><div>${html}</div><style>${css}</style></div>`
   const module = await import(URL.createObjectURL(new Blob([js], {type: "text/javascript"})))
-  const tell = name => (key, value) => window.said.push([name, key, value])
-  window.said = []
+  const tell = name => (key, value) => window.reports.push([name, key, value])
+  window.reports = []
   window.draw = data => module.default({data, parentElement: root, setStateValue: tell("state")})
 }"""
 FOCUSED = "document.querySelector('#host').shadowRoot.activeElement?.dataset.id ?? null"
 
 
 class Grid:
-    """The component on a page of its own; `draw` is a rerun, `said` what it told the server."""
+    """The component on a page of its own; `draw` is a rerun, `reports` what it told the server."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -56,7 +56,7 @@ class Grid:
 
     def _reported(self, name: str) -> list[dict]:
         """The last report of each message under this name."""
-        return [reports[-1] for _, key, reports in self.page.evaluate("said") if key == name]
+        return [reports[-1] for _, key, reports in self.page.evaluate("window.reports") if key == name]
 
     @property
     def selected(self) -> list[int]:

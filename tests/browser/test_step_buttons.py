@@ -9,8 +9,8 @@ pytestmark = pytest.mark.browser
 
 LOAD = """async js => {
   const module = await import(URL.createObjectURL(new Blob([js], {type: "text/javascript"})))
-  window.said = []
-  const setStateValue = (name, reports) => window.said.push(reports.at(-1).value)
+  window.reports = []
+  const setStateValue = (name, reports) => window.reports.push(reports.at(-1).value)
   window.draw = data => module.default({data, parentElement: document.body, setStateValue})
 }"""
 
@@ -43,7 +43,7 @@ def test_the_buttons_are_disabled_until_their_script_listens(page):
     buttons["Next"].click()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate("said") == [5, 4, 3], "what can be pressed is heard"
+    assert page.evaluate("window.reports") == [5, 4, 3], "what can be pressed is heard"
 
 
 def test_presses_while_an_image_is_drawn_go_on_from_where_the_person_is(page):
@@ -53,7 +53,7 @@ def test_presses_while_an_image_is_drawn_go_on_from_where_the_person_is(page):
         page.keyboard.press("ArrowRight")
     draw(page, 1, taken=1)  # the answer to the first press
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("said") == [1, 2, 3, 4]
+    assert page.evaluate("window.reports") == [1, 2, 3, 4]
     draw(page, 4, taken=4)
     draw(page, 8, taken=4)
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
@@ -69,4 +69,4 @@ def test_buttons_that_are_mounted_anew_go_on_with_their_numbers(page):
     page.evaluate(LOAD, step_buttons._JS)
     draw(page, 1, taken=1)  # Python has yet to take the second press
     page.get_by_role("button", name="Next").click()
-    assert page.evaluate("said") == [3]
+    assert page.evaluate("window.reports") == [3]

@@ -192,7 +192,7 @@ def test_a_training_that_is_killed_has_ended_at_once(run, wait):
 
 
 def test_a_lease_is_not_inherited_by_what_a_child_starts(run, wait, monkeypatch):
-    """The number of the open file is in the environment: another process's file of that number is no lease."""
+    """The number of the open file is in the environment: in another process that number may be a file that is not a lease."""
     job = dataset_index.job(run.config.dataset)
     seen = []
     with open(run.path / "config.json", "rb") as file:
